@@ -1,0 +1,9 @@
+"""The app of a message's life from 250 to its last outcome."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DeliveriesConfig(AppConfig):
+    name = "deliveries"
+    verbose_name = _("Deliveries")

@@ -1,0 +1,274 @@
+"""A message's life: messages, their content, deliveries, attempts; and the lanes, destinations and routes they take.
+
+The rows of the hot path (message, content, delivery, attempt, submission) carry no foreign-key constraints: they are
+written together in one statement by `intake` and `ledger`, and the checks cost about 10 µs a row and key.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from deliveries.ids import new_id
+from deliveries.querysets import DeliveryQuerySet, LaneQuerySet, MessageQuerySet
+from deliveries.states import LIVE, State
+from domains.models import Credential, Project
+
+
+class Message(models.Model):
+    """One accepted message: its envelope and where it came from."""
+
+    class Origin(models.TextChoices):
+        SUBMISSION = "submission", _("Submitted by an app")
+        REPORT = "report", _("A report of ours")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
+    credential = models.ForeignKey(
+        Credential, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, verbose_name=_("credential")
+    )
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin.choices, default=Origin.SUBMISSION)
+    accepted_at = models.DateTimeField(_("accepted"), db_default=Now())
+    mail_from = models.TextField(_("reverse-path"), blank=True, help_text=_("Empty: the null reverse-path."))
+    header_from = models.TextField(_("From"), blank=True)
+    message_id = models.TextField(_("Message-ID"))
+    size = models.PositiveIntegerField(_("size"), help_text=_("Bytes, as they will be sent."))
+    recipient_count = models.PositiveIntegerField(_("recipients"))
+    eight_bit = models.BooleanField(_("holds 8-bit data"), default=False)
+    smtputf8 = models.BooleanField(_("needs SMTPUTF8"), default=False)
+    envid = models.TextField(_("ENVID"), blank=True)
+    ret = models.CharField(_("RET"), max_length=4, blank=True)
+    client_address = models.GenericIPAddressField(_("client address"), null=True)
+    client_tls = models.TextField(_("client's TLS"), blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["message_id"], name="message_by_message_id"),
+            models.Index(fields=["project", "id"], name="message_by_project"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Content(models.Model):
+    """The bytes of a message as they will be sent, zstd-compressed; gone when their retention is over."""
+
+    message = models.OneToOneField(Message, models.DO_NOTHING, primary_key=True, db_constraint=False)
+    data = models.BinaryField(_("compressed bytes"))
+
+    class Meta:
+        verbose_name = _("content")
+        verbose_name_plural = _("contents")
+
+
+class Submission(models.Model):
+    """What a client has already handed in, so that the same again within a window is not a second message."""
+
+    key = models.BinaryField(primary_key=True)
+    message_id = models.UUIDField()
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+
+class Route(models.Model):
+    """A fixed next hop for recipient domains, instead of their MX hosts."""
+
+    class Tls(models.TextChoices):
+        NONE = "none", _("Never")
+        OPPORTUNISTIC = "opportunistic", _("Where offered")
+        REQUIRED = "required", _("Required, any certificate")
+        VERIFIED = "verified", _("Required, verified certificate")
+
+    pattern = models.CharField(
+        _("recipient domains"), max_length=253, unique=True, help_text=_("example.test, *.example.test, or * for all.")
+    )
+    host = models.CharField(_("host"), max_length=253)
+    port = models.PositiveIntegerField(_("port"), default=25)
+    tls = models.CharField(_("TLS"), max_length=13, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
+    is_sandbox = models.BooleanField(_("leads to the sandbox"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("route")
+        verbose_name_plural = _("routes")
+        ordering = ["pattern"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pattern} → {self.host}:{self.port}"
+
+
+class Lane(models.Model):
+    """One site seen from one source address: what is leased, paced and paused as a whole."""
+
+    # The lane of deliveries whose domain has not been resolved yet; the drain that leases it does the routing.
+    ROUTING = 1
+
+    site = models.TextField(_("site"))
+    source = models.CharField(_("source"), max_length=45, blank=True)
+    hosts = models.JSONField(_("hosts"), default=list, help_text=_("[[preference, host, port], …]"))
+    tls = models.CharField(_("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC)
+    is_routed = models.BooleanField(_("by a route"), default=False, help_text=_("May lead to a private address."))
+    # The lease. `epoch` grows with each new holder and fences off the former one's writes.
+    holder = models.UUIDField(_("holder"), null=True, editable=False)
+    leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+    epoch = models.BigIntegerField(default=0, editable=False)
+    # What was learned.
+    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    pause_reason = models.TextField(_("why paused"), blank=True)
+    last_success_at = models.DateTimeField(_("last success"), null=True, blank=True)
+
+    objects = LaneQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lane")
+        verbose_name_plural = _("lanes")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
+
+    def __str__(self) -> str:
+        return self.site
+
+
+class Destination(models.Model):
+    """The lane to which a recipient domain led when it was last resolved."""
+
+    domain = models.CharField(_("domain"), max_length=253, primary_key=True)
+    lane = models.ForeignKey(Lane, models.CASCADE, related_name="destinations", verbose_name=_("lane"))
+    expires_at = models.DateTimeField(_("to be resolved again"))
+
+    class Meta:
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class Delivery(models.Model):
+    """One recipient of one message, from 250 to its last outcome."""
+
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(
+        Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message")
+    )
+    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
+    credential = models.ForeignKey(
+        Credential, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, verbose_name=_("credential")
+    )
+    recipient = models.TextField(_("recipient"), help_text=_("As it is sent in RCPT TO."))
+    recipient_key = models.TextField(_("recipient key"))
+    domain = models.CharField(_("domain"), max_length=253)
+    notify = models.CharField(_("NOTIFY"), max_length=28, blank=True)
+    orcpt = models.TextField(_("ORCPT"), blank=True)
+    lane = models.ForeignKey(
+        Lane, models.DO_NOTHING, db_constraint=False, db_index=False, default=Lane.ROUTING, verbose_name=_("lane")
+    )
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Credential.Priority.choices, default=1)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    attempt_count = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due"), null=True, db_default=Now())
+    expires_at = models.DateTimeField(_("deadline"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    # The epoch of the lane's lease under which a courier took this row; 0: nobody has it in hand.
+    claim = models.BigIntegerField(default=0, editable=False)
+    is_in_doubt = models.BooleanField(_("in doubt"), default=False)
+    owes_report = models.BooleanField(_("a report is owed"), default=False)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=LIVE, ended_at__isnull=True, due_at__isnull=False)
+                | (~Q(state__in=LIVE) & Q(ended_at__isnull=False, due_at__isnull=True)),
+                name="delivery_is_live_and_due_or_ended",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["recipient_key", "id"], name="delivery_by_recipient"),
+            # The claim order within a lane: priority, then each credential's own queue, then age.
+            models.Index(
+                "lane", "priority", "credential", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"
+            ),
+            models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="delivery_deadline"),
+            models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} ({self.id})"
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended_at is None
+
+
+class Attempt(models.Model):
+    """One try at a delivery, or another event that changed it: when, where, and what was answered."""
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(
+        Delivery, models.DO_NOTHING, db_constraint=False, related_name="attempts", verbose_name=_("delivery")
+    )
+    at = models.DateTimeField(_("at"), db_default=Now())
+    outcome = models.CharField(_("outcome"), max_length=11)
+    stage = models.CharField(_("stage"), max_length=11)
+    host = models.TextField(_("host"), blank=True)
+    address = models.CharField(_("address"), max_length=60, blank=True)
+    source = models.CharField(_("source"), max_length=45, blank=True)
+    tls = models.TextField(_("TLS"), blank=True)
+    code = models.PositiveSmallIntegerField(_("code"), null=True)
+    enhanced = models.CharField(_("enhanced code"), max_length=11, blank=True)
+    text = models.TextField(_("text"), blank=True)
+    seconds = models.FloatField(_("seconds"), default=0)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.code or ''} {self.text}"
+
+
+class InboundMail(models.Model):
+    """Mail that came to port 25: a report at a return path of ours, or a letter to postmaster or abuse."""
+
+    class Kind(models.TextChoices):
+        REPORT = "report", _("At a return path")
+        POSTMASTER = "postmaster", _("To postmaster")
+        ABUSE = "abuse", _("To abuse")
+
+    id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    delivery_id = models.UUIDField(_("delivery"), null=True, db_index=True)
+    mail_from = models.TextField(_("reverse-path"), blank=True)
+    client_address = models.GenericIPAddressField(_("client address"), null=True)
+    data = models.BinaryField(_("compressed bytes"))
+    handled_at = models.DateTimeField(_("handled"), null=True)
+    finding = models.TextField(_("finding"), blank=True)
+
+    class Meta:
+        verbose_name = _("inbound mail")
+        verbose_name_plural = _("inbound mail")
+        ordering = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

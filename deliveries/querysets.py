@@ -1,0 +1,36 @@
+"""The named queries about messages, deliveries and lanes, for the portal, commands and jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from deliveries.models import Delivery, Lane, Message  # noqa: F401  (names for the generic querysets)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def with_message_id(self, message_id: str) -> MessageQuerySet:
+        """Found with or without its angle brackets."""
+        return self.filter(message_id=f"<{message_id.strip().strip('<>')}>")
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def live(self) -> DeliveryQuerySet:
+        return self.filter(ended_at__isnull=True)
+
+    def ended(self) -> DeliveryQuerySet:
+        return self.filter(ended_at__isnull=False)
+
+    def to_address(self, key: str) -> DeliveryQuerySet:
+        return self.filter(recipient_key=key)
+
+    def owing_reports(self) -> DeliveryQuerySet:
+        return self.filter(owes_report=True)
+
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    def paused(self, *, now: datetime) -> LaneQuerySet:
+        return self.filter(paused_until__gt=now)

@@ -1,0 +1,20 @@
+"""The states of a delivery: two in which it lives, five in which it has ended."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class State(models.TextChoices):
+    """Every accepted recipient is in exactly one of these."""
+
+    QUEUED = "queued", _("Queued")
+    DEFERRED = "deferred", _("Deferred")
+    DELIVERED = "delivered", _("Delivered")
+    BOUNCED = "bounced", _("Bounced")
+    EXPIRED = "expired", _("Expired")
+    SUPPRESSED = "suppressed", _("Suppressed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+LIVE = (State.QUEUED, State.DEFERRED)
+ENDED = tuple(state for state in State if state not in LIVE)

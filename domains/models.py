@@ -1,0 +1,203 @@
+"""Who may send: projects, their domains, signing keys and credentials."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+from domains.querysets import CredentialQuerySet, DomainQuerySet, SigningKeyQuerySet
+
+name_validator = RegexValidator(
+    r"^[a-z0-9][a-z0-9-]{0,62}$", _("Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.")
+)
+
+
+class Project(models.Model):
+    """One app or team: what its mail has in common, and how its mail is treated."""
+
+    class InDoubt(models.TextChoices):
+        RETRY = "retry", _("One more try after a longer wait (the recipient may get it twice)")
+        DELIVERED = "delivered", _("Count it as delivered (the recipient may not get it)")
+
+    name = models.CharField(_("name"), max_length=63, unique=True, validators=[name_validator])
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    hides_client_address = models.BooleanField(
+        _("hide the client's address"), default=False, help_text=_("Leave the app's address out of the Received line.")
+    )
+    sends_reports = models.BooleanField(
+        _("report failures to the sender"), default=True, help_text=_("An RFC 3464 report for each final failure.")
+    )
+    retry_schedule = ArrayField(
+        models.PositiveIntegerField(validators=[MinValueValidator(1)]),
+        verbose_name=_("retry schedule"),
+        default=list,
+        blank=True,
+        help_text=_("Seconds to wait after each deferred attempt, the last one repeated; empty for the usual schedule."),
+    )
+    lifetime = models.PositiveIntegerField(
+        _("lifetime in seconds"), default=432_000, validators=[MinValueValidator(1)], help_text=_("432000 is 5 days.")
+    )
+    in_doubt = models.CharField(
+        _("reply lost after the final dot"), max_length=10, choices=InDoubt.choices, default=InDoubt.RETRY
+    )
+    idempotency_window = models.PositiveIntegerField(
+        _("idempotency window in seconds"), default=86_400, help_text=_("The same message again within it is one message.")
+    )
+    content_days = models.PositiveIntegerField(_("days to keep content"), default=7)
+    log_days = models.PositiveIntegerField(_("days to keep the log"), default=90)
+
+    class Meta:
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(models.Model):
+    """A domain that a project says it sends for; only a verified one may stand in a sender address."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="domains", verbose_name=_("project"))
+    name = models.CharField(_("name"), max_length=253, help_text=_("The A-label form, lower case."))
+    token = models.CharField(_("ownership token"), max_length=64, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    verified_at = models.DateTimeField(_("verified"), null=True, blank=True, editable=False)
+    is_assumed = models.BooleanField(
+        _("taken on an operator's word"), default=False, editable=False, help_text=_("Verified without a look at DNS.")
+    )
+    checked_at = models.DateTimeField(_("last checked"), null=True, blank=True, editable=False)
+    findings = models.JSONField(_("findings"), default=list, blank=True, editable=False)
+
+    objects = DomainQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("domain")
+        verbose_name_plural = _("domains")
+        ordering = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "name"], name="domain_once_per_project"),
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(verified_at__isnull=False),
+                name="domain_verified_by_one_project",
+                violation_error_message=_("Another project has verified this domain."),
+            ),
+            models.CheckConstraint(condition=Q(name=Lower("name")), name="domain_name_is_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verified_at is not None
+
+    def verify(self, *, now: datetime, assumed: bool = False) -> None:
+        """Let the project send as this domain from now on."""
+        self.verified_at = now
+        self.is_assumed = assumed
+        self.save(update_fields=["verified_at", "is_assumed"])
+
+
+class SigningKey(models.Model):
+    """A DKIM key pair of a domain; the private half is encrypted by the key ring."""
+
+    class Algorithm(models.TextChoices):
+        RSA = "rsa", "RSA"
+        ED25519 = "ed25519", "Ed25519"
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="keys", verbose_name=_("domain"))
+    selector = models.CharField(_("selector"), max_length=63, validators=[name_validator])
+    algorithm = models.CharField(_("algorithm"), max_length=8, choices=Algorithm.choices, default=Algorithm.RSA)
+    private_key = models.BinaryField(_("encrypted private key"), editable=False)
+    public_record = models.TextField(_("TXT record"), editable=False)
+    is_active = models.BooleanField(_("signs"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    objects = SigningKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
+        ordering = ["domain", "-created_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")]
+
+    def __str__(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain.name}"
+
+    @property
+    def record_name(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain.name}"
+
+
+class Credential(models.Model):
+    """What an app shows to send: a user name with a generated secret, or the network it sends from."""
+
+    class Kind(models.TextChoices):
+        PASSWORD = "password", _("User name and secret")
+        NETWORK = "network", _("Trusted network")
+
+    class Priority(models.IntegerChoices):
+        BULK = 0, _("Bulk")
+        NORMAL = 1, _("Normal")
+        URGENT = 2, _("Urgent")
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="credentials", verbose_name=_("project"))
+    name = models.CharField(_("name"), max_length=63, validators=[name_validator])
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.PASSWORD)
+    username = models.CharField(_("user name"), max_length=128, unique=True, null=True, blank=True, editable=False)
+    secret_hash = models.BinaryField(_("hash of the secret"), null=True, editable=False)
+    networks = ArrayField(
+        models.CharField(max_length=49),
+        verbose_name=_("client networks"),
+        default=list,
+        blank=True,
+        help_text=_("CIDR blocks; empty: from anywhere (never for a trusted network)."),
+    )
+    domains = models.ManyToManyField(
+        Domain, verbose_name=_("From domains"), blank=True, help_text=_("Empty: all verified domains of the project.")
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
+    max_size = models.PositiveIntegerField(_("message size limit"), null=True, blank=True, help_text=_("In bytes."))
+    max_recipients = models.PositiveIntegerField(_("recipients per message"), null=True, blank=True)
+    per_minute = models.PositiveIntegerField(_("messages per minute"), null=True, blank=True)
+    per_day = models.PositiveIntegerField(_("messages per day"), null=True, blank=True)
+    max_sessions = models.PositiveIntegerField(_("sessions at once"), null=True, blank=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("credential")
+        verbose_name_plural = _("credentials")
+        ordering = ["project", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "name"], name="credential_once_per_project"),
+            models.CheckConstraint(
+                condition=Q(kind="password", username__isnull=False, secret_hash__isnull=False)
+                | (Q(kind="network", username__isnull=True, secret_hash__isnull=True) & ~Q(networks=[])),
+                name="credential_has_a_proof",
+                violation_error_message=_("A trusted network needs at least one client network."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.name}"
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None
+
+    def revoke(self, *, now: datetime) -> None:
+        """End its use; listeners notice within a second."""
+        self.revoked_at = self.revoked_at or now
+        self.save(update_fields=["revoked_at"])
