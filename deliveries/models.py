@@ -74,7 +74,7 @@ class Submission(models.Model):
 
     key = models.BinaryField(primary_key=True)
     message_id = models.UUIDField()
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
 
 
 class Route(models.Model):
@@ -162,9 +162,6 @@ class Delivery(models.Model):
         Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message")
     )
     project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
-    credential = models.ForeignKey(
-        Credential, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, verbose_name=_("credential")
-    )
     recipient = models.TextField(_("recipient"), help_text=_("As it is sent in RCPT TO."))
     recipient_key = models.TextField(_("recipient key"))
     domain = models.CharField(_("domain"), max_length=253)
@@ -174,6 +171,8 @@ class Delivery(models.Model):
         Lane, models.DO_NOTHING, db_constraint=False, db_index=False, default=Lane.ROUTING, verbose_name=_("lane")
     )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Credential.Priority.choices, default=1)
+    # What takes turns within a lane and priority: the credential's id; 0 for reports of ours.
+    flow = models.BigIntegerField(default=0, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     attempt_count = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due"), null=True, db_default=Now())
@@ -200,9 +199,9 @@ class Delivery(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["recipient_key", "id"], name="delivery_by_recipient"),
-            # The claim order within a lane: priority, then each credential's own queue, then age.
+            # The claim order within a lane: priority, then turns between flows, then age.
             models.Index(
-                "lane", "priority", "credential", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"
+                "lane", "priority", "flow", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"
             ),
             models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="delivery_deadline"),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),

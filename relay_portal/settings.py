@@ -34,6 +34,8 @@ EKIDEN_DNS = env.list("EKIDEN_DNS", default=[])
 EKIDEN_TLS_CERT = env.str("EKIDEN_TLS_CERT", default="")
 EKIDEN_TLS_KEY = env.str("EKIDEN_TLS_KEY", default="")
 EKIDEN_SOURCE = env.str("EKIDEN_SOURCE", default="")
+EKIDEN_DELIVERY_PORT = env.int("EKIDEN_DELIVERY_PORT", default=25)
+EKIDEN_PRIVATE_NETWORKS = env.list("EKIDEN_PRIVATE_NETWORKS", default=[])
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 EKIDEN_MAX_MESSAGE_SIZE = env.int("EKIDEN_MAX_MESSAGE_SIZE", default=26_214_400)

@@ -1,0 +1,88 @@
+"""A connection to PostgreSQL for asyncio code: opened when needed, opened again when it broke."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import connection
+
+Result = TypeVar("Result")
+Row = tuple[Any, ...]  # what a statement returns is known to its caller only
+Connection = psycopg.AsyncConnection[Row]
+
+logger = logging.getLogger(__name__)
+
+# A statement of ours takes milliseconds. One that takes this long meets a stopped server or a lost network, and the
+# work is better answered with "try again" than kept waiting (an SMTP client waits ten minutes for its 250).
+PATIENCE = 30.0
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL did not carry out the work; whether it was committed is unknown."""
+
+
+class Database:
+    """One connection, used by one task at a time, in autocommit: each statement is a transaction of its own."""
+
+    def __init__(self, name: str, *, patience: float = PATIENCE) -> None:
+        self._name = name
+        self._patience = patience
+        self._lock = asyncio.Lock()
+        self._connection: Connection | None = None
+
+    async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """The result of `work(connection)`; raises `DatabaseUnavailable` where the server is the trouble.
+
+        Errors of the statement itself (bad data, a violated constraint) are raised as psycopg's own.
+        """
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._patience):
+                    return await work(await self._open())
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
+                await self._drop()
+                raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+            except asyncio.CancelledError:
+                await self._drop()  # a half-read answer must not meet the next caller
+                raise
+
+    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """All rows of one statement."""
+
+        async def work(connection: Connection) -> list[Row]:
+            cursor = await connection.execute(sql, parameters)  # type: ignore[arg-type]  # our SQL is literal text
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self.run(work)
+
+    async def close(self) -> None:
+        async with self._lock:
+            await self._drop()
+
+    async def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True)
+        return self._connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Only the socket: a polite goodbye would wait for the very server that does not answer.
+            connection.pgconn.finish()
+
+
+def parameters() -> dict[str, Any]:
+    """How Django reaches the database, in libpq's words (a test database's name included)."""
+    given = connection.settings_dict
+    known = {
+        "dbname": given["NAME"],
+        "user": given["USER"],
+        "password": given["PASSWORD"],
+        "host": given["HOST"],
+        "port": given["PORT"],
+    }
+    return {name: value for name, value in known.items() if value} | dict(given["OPTIONS"])

@@ -1,0 +1,218 @@
+"""The lanes' leases and the claims within them: who may send what, decided in PostgreSQL's time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from deliveries.db import Database
+from deliveries.models import Lane
+
+# A dead holder's lanes are free again after this long; the living renew three times within it.
+LEASE_SECONDS = 30.0
+
+# Each (lane, priority, flow) with live deliveries, found by one probe of the claim-order index for each, however many
+# deliveries wait in it (a "loose index scan").
+STREAMS = """
+streams AS (
+    (SELECT lane_id, priority, flow FROM deliveries_delivery WHERE ended_at IS NULL
+     ORDER BY lane_id, priority, flow LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM streams CROSS JOIN LATERAL (
+        SELECT lane_id, priority, flow FROM deliveries_delivery
+        WHERE ended_at IS NULL
+          AND (lane_id, priority, flow) > (streams.lane_id, streams.priority, streams.flow)
+        ORDER BY lane_id, priority, flow LIMIT 1) next
+)"""
+
+DUE = f"""
+WITH RECURSIVE {STREAMS}
+SELECT lane.id, lane.holder IS NOT DISTINCT FROM %(holder)s AND lane.leased_until >= now()
+FROM deliveries_lane lane
+WHERE (lane.paused_until IS NULL OR lane.paused_until <= now())
+  AND (lane.leased_until IS NULL OR lane.leased_until < now() OR lane.holder = %(holder)s)
+  AND lane.id IN (
+    SELECT streams.lane_id FROM streams CROSS JOIN LATERAL (
+        SELECT due_at FROM deliveries_delivery head
+        WHERE head.ended_at IS NULL AND head.lane_id = streams.lane_id
+          AND head.priority = streams.priority AND head.flow = streams.flow
+        ORDER BY due_at LIMIT 1) head
+    WHERE head.due_at <= now())
+"""
+
+LEASE = """
+WITH free AS (
+    SELECT id FROM deliveries_lane
+    WHERE id = ANY(%(lanes)s)
+      AND (leased_until IS NULL OR leased_until < now())
+      AND (paused_until IS NULL OR paused_until <= now())
+    LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries_lane lane
+SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s), epoch = epoch + 1
+FROM free WHERE lane.id = free.id
+RETURNING lane.id, site, source, hosts, tls, is_routed, epoch, failures
+"""
+
+RENEW = """
+UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
+WHERE holder = %(holder)s AND id = ANY(%(lanes)s) AND leased_until >= now()
+RETURNING id
+"""
+
+RELEASE = """
+UPDATE deliveries_lane SET holder = NULL, leased_until = NULL
+WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
+"""
+
+# Priority first, then turns between the flows, then age. A row whose claim is of an older epoch was in the hands of a
+# holder that died: it is taken like any other, and told apart by `was_claimed`.
+CLAIM = """
+WITH RECURSIVE streams AS (
+    (SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = %(lane)s
+     ORDER BY priority, flow LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM streams CROSS JOIN LATERAL (
+        SELECT priority, flow FROM deliveries_delivery
+        WHERE ended_at IS NULL AND lane_id = %(lane)s AND (priority, flow) > (streams.priority, streams.flow)
+        ORDER BY priority, flow LIMIT 1) next
+), heads AS (
+    SELECT head.id, head.claim, head.due_at, streams.priority,
+           row_number() OVER (PARTITION BY streams.priority, streams.flow ORDER BY head.due_at) AS turn
+    FROM streams CROSS JOIN LATERAL (
+        SELECT id, claim, due_at FROM deliveries_delivery
+        WHERE ended_at IS NULL AND lane_id = %(lane)s AND priority = streams.priority AND flow = streams.flow
+          AND due_at <= now() AND expires_at > now() AND claim < %(epoch)s
+        ORDER BY due_at LIMIT %(most)s) head
+), picked AS (
+    SELECT id, claim, priority, turn, due_at FROM heads ORDER BY priority DESC, turn, due_at LIMIT %(most)s
+), claimed AS (
+    UPDATE deliveries_delivery delivery SET claim = %(epoch)s FROM picked
+    WHERE delivery.id = picked.id AND delivery.ended_at IS NULL AND delivery.claim < %(epoch)s
+    RETURNING delivery.*, picked.claim <> 0 AS was_claimed, picked.priority AS rank, picked.turn
+)
+SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count,
+       claimed.is_in_doubt, claimed.was_claimed,
+       destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
+       (SELECT reason FROM suppressions_suppression s WHERE s.address_key = claimed.recipient_key
+          AND (s.project_id = claimed.project_id OR s.project_id IS NULL) LIMIT 1) AS suppressed,
+       message.mail_from, message.size, message.eight_bit, message.smtputf8,
+       project.retry_schedule, project.in_doubt, project.sends_reports
+FROM claimed
+JOIN deliveries_message message ON message.id = claimed.message_id
+JOIN domains_project project ON project.id = claimed.project_id
+LEFT JOIN deliveries_destination destination ON destination.domain = claimed.domain
+ORDER BY claimed.rank DESC, claimed.turn, claimed.due_at
+"""
+
+UNCLAIM = """
+UPDATE deliveries_delivery SET claim = 0
+WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
+"""
+
+REROUTE = f"""
+UPDATE deliveries_delivery SET claim = 0, lane_id = {Lane.ROUTING}
+WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
+"""
+
+CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
+
+PAUSE = """
+UPDATE deliveries_lane
+SET failures = %(failures)s, paused_until = now() + make_interval(secs => %(seconds)s), pause_reason = %(reason)s
+WHERE id = %(lane)s AND epoch = %(epoch)s
+"""
+
+SUCCESS = """
+UPDATE deliveries_lane SET failures = 0, paused_until = NULL, pause_reason = '', last_success_at = now()
+WHERE id = %(lane)s AND epoch = %(epoch)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedLane:
+    """A lane in our hands until the lease ends; `hosts` are (preference, host, port)."""
+
+    id: int
+    site: str
+    source: str
+    hosts: list[tuple[int, str, int]]
+    tls: str
+    is_routed: bool
+    epoch: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a courier's hands, with all it needs to decide about it. Sizes in bytes, waits in seconds."""
+
+    id: UUID
+    message_id: UUID
+    recipient: str
+    domain: str
+    notify: str
+    attempts: int
+    is_in_doubt: bool
+    was_claimed: bool
+    is_here: bool
+    suppressed: str | None
+    mail_from: str
+    size: int
+    eight_bit: bool
+    smtputf8: bool
+    retry_schedule: list[int]
+    in_doubt_policy: str
+    sends_reports: bool
+
+
+class Lanes:
+    """The lanes as one holder sees them."""
+
+    def __init__(self, database: Database, holder: UUID) -> None:
+        self._database = database
+        self.holder = holder
+
+    async def due(self) -> tuple[set[int], set[int]]:
+        """Lanes with work to do: those that nobody holds, and those that we hold."""
+        rows = await self._database.fetch(DUE, {"holder": self.holder})
+        return {lane for lane, ours in rows if not ours}, {lane for lane, ours in rows if ours}
+
+    async def lease(self, lanes: Collection[int], most: int) -> list[LeasedLane]:
+        """At most `most` of these lanes, leased to us; those that others hold or that are paused are left out."""
+        given = {"lanes": list(lanes), "most": most, "holder": self.holder, "seconds": LEASE_SECONDS}
+        return [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
+
+    async def renew(self, lanes: Collection[int]) -> set[int]:
+        """Those of the lanes that are still ours."""
+        given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
+        return {lane for (lane,) in await self._database.fetch(RENEW, given)}
+
+    async def release(self, lanes: Collection[int]) -> None:
+        await self._database.fetch(RELEASE, {"lanes": list(lanes), "holder": self.holder})
+
+    async def claim(self, lane: LeasedLane, most: int) -> list[Claimed]:
+        """At most `most` due deliveries of the lane, in the order in which they should leave."""
+        rows = await self._database.fetch(CLAIM, {"lane": lane.id, "epoch": lane.epoch, "most": most})
+        return [Claimed(*row) for row in rows]
+
+    async def unclaim(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
+        """Give back what was claimed and not tried."""
+        await self._database.fetch(UNCLAIM, {"ids": list(ids), "epoch": lane.epoch})
+
+    async def reroute(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
+        """Give these back to be routed anew."""
+        await self._database.fetch(REROUTE, {"ids": list(ids), "epoch": lane.epoch})
+
+    async def contents(self, messages: Collection[UUID]) -> dict[UUID, bytes]:
+        """The compressed contents of these messages, as far as they are there."""
+        return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))  # type: ignore[arg-type]  # two columns
+
+    async def pause(self, lane: LeasedLane, failures: int, seconds: float, reason: str) -> None:
+        given = {"failures": failures, "seconds": seconds, "reason": reason, "lane": lane.id, "epoch": lane.epoch}
+        await self._database.fetch(PAUSE, given)
+
+    async def note_success(self, lane: LeasedLane) -> None:
+        await self._database.fetch(SUCCESS, {"lane": lane.id, "epoch": lane.epoch})
+

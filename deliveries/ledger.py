@@ -1,0 +1,170 @@
+"""The outcomes of all couriers of a process, committed in groups: deliveries move, attempts are written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from deliveries import maillog
+from deliveries.db import Database, DatabaseUnavailable
+from deliveries.states import State
+
+logger = logging.getLogger(__name__)
+
+# More outcomes than this waiting means that PostgreSQL does not keep up: couriers wait before they send more, because
+# each further mail sent is one that could go out twice if this process died now.
+ROOM = 1000
+GROUP = 500
+
+RECORD = """
+WITH given AS (
+    SELECT * FROM unnest(%(id)s::uuid[], %(claim)s::bigint[], %(state)s::text[], %(wait)s::float8[],
+                         %(is_in_doubt)s::bool[], %(owes_report)s::bool[], %(is_try)s::bool[])
+        AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try)
+), moved AS (
+    UPDATE deliveries_delivery delivery
+    SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt, owes_report = given.owes_report,
+        attempt_count = delivery.attempt_count + given.is_try::int,
+        due_at = CASE WHEN given.wait IS NOT NULL THEN now() + make_interval(secs => given.wait) END,
+        ended_at = CASE WHEN given.wait IS NULL THEN now() END
+    FROM given
+    WHERE delivery.id = given.id AND delivery.ended_at IS NULL
+      -- The fence: who lost the lease may no longer move the row, except to say that the mail has arrived.
+      AND (delivery.claim = given.claim OR given.state = 'delivered')
+    RETURNING delivery.id
+), attempts AS (
+    INSERT INTO deliveries_attempt
+        (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds)
+    SELECT * FROM unnest(%(id)s::uuid[], %(at)s::timestamptz[], %(outcome)s::text[], %(stage)s::text[],
+                         %(host)s::text[], %(address)s::text[], %(source)s::text[], %(tls)s::text[],
+                         %(code)s::smallint[], %(enhanced)s::text[], %(text)s::text[], %(seconds)s::float8[])
+)
+SELECT id FROM moved
+"""
+COLUMNS = (
+    "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome", "stage", "host", "address",
+    "source", "tls", "code", "enhanced", "text", "seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened to one delivery, and what becomes of it.
+
+    `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is false for what was
+    not a try at the receiver (an interruption by our own fault).
+    """
+
+    id: UUID
+    message_id: UUID
+    recipient: str
+    claim: int
+    state: State
+    outcome: str
+    stage: str
+    wait: float | None = None
+    is_in_doubt: bool = False
+    owes_report: bool = False
+    is_try: bool = True
+    host: str = ""
+    address: str = ""
+    source: str = ""
+    tls: str = ""
+    code: int | None = None
+    enhanced: str = ""
+    text: str = ""
+    seconds: float = 0.0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Ledger:
+    """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[Entry] = []
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def record(self, entry: Entry) -> None:
+        """Take one entry; it is committed soon, and never lost while the process lives."""
+        self._waiting.append(entry)
+        self._idle.clear()
+        self._changed.set()
+        if len(self._waiting) >= ROOM:
+            self._room.clear()
+
+    async def has_room(self) -> None:
+        """Wait while too many entries wait for PostgreSQL."""
+        await self._room.wait()
+
+    async def flush(self) -> None:
+        """Wait until all entries are committed."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Commit what waits, for ever."""
+        while True:
+            await self._changed.wait()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Commit one group."""
+        group = self._waiting[:GROUP]
+        if group and not await self._commit(group):
+            await asyncio.sleep(0.5)
+            return
+        del self._waiting[: len(group)]
+        if len(self._waiting) < ROOM:
+            self._room.set()
+        if not self._waiting:
+            self._changed.clear()
+            self._idle.set()
+
+    async def _commit(self, group: list[Entry]) -> bool:
+        try:
+            await self._write(group)
+        except DatabaseUnavailable as error:
+            logger.warning("%d outcomes wait for PostgreSQL: %s", len(self._waiting), error)
+            return False
+        except psycopg.Error:
+            logger.exception("a group of %d outcomes was refused; each is tried alone", len(group))
+            return await self._commit_each(group)
+        return True
+
+    async def _commit_each(self, group: list[Entry]) -> bool:
+        """So that one bad entry fails alone: it is logged, and its claim ends with the lease."""
+        for entry in group:
+            try:
+                await self._write([entry])
+            except DatabaseUnavailable:
+                return False  # entries written twice move nothing the second time
+            except psycopg.Error:
+                logger.exception("the outcome of delivery %s cannot be written: %r", entry.id, entry)
+        return True
+
+    async def _write(self, group: list[Entry]) -> None:
+        # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
+        # delivery is in one courier's hands until its entry is recorded.
+        moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
+        for entry in group:
+            if entry.id not in moved:
+                logger.warning("delivery=%s had moved on; its attempt was written, its state kept", entry.id)
+            maillog.attempted(
+                entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient, stage=entry.stage,
+                host=entry.host, code=entry.code, text=entry.text,
+            )  # fmt: skip
+
+
+def columns(group: list[Entry]) -> dict[str, list[Any]]:
+    """The entries by column, as the statement takes them."""
+    return {name: [getattr(entry, name) for entry in group] for name in COLUMNS}

@@ -1,0 +1,30 @@
+"""Which addresses mail may be carried to when only DNS names them."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address, and any IPv4 address wrapped in it, belongs to the public internet."""
+    inner = embedded(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for (mapped, 6to4, Teredo, NAT64)."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in NAT64:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+def is_allowed(address: Address, exceptions: tuple[Network, ...] = ()) -> bool:
+    """Public, or in one of the networks that the operator named."""
+    return is_public(address) or any(address in network for network in exceptions if network.version == address.version)

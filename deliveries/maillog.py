@@ -1,0 +1,42 @@
+"""The mail log: one function per event, fixed keys, the message id first; never contents, secrets or whole headers."""
+
+import logging
+from uuid import UUID
+
+logger = logging.getLogger("ekiden.mail")
+
+
+def accepted(message: str, *, project: int, credential: int | None, mail_from: str, recipients: int, size: int) -> None:
+    logger.info(
+        "message=%s event=accepted project=%s credential=%s from=<%s> recipients=%d size=%d",
+        message, project, credential, mail_from, recipients, size,
+    )  # fmt: skip
+
+
+def repeated(message: str, *, credential: int | None) -> None:
+    logger.info("message=%s event=repeated credential=%s", message, credential)
+
+
+def attempted(
+    message: UUID, delivery: UUID, *, outcome: str, recipient: str, stage: str, host: str, code: int | None, text: str
+) -> None:
+    logger.info(
+        "message=%s delivery=%s event=%s to=<%s> stage=%s host=%s code=%s text=%r",
+        message, delivery, outcome, recipient, stage, host or "-", code or "-", text,
+    )  # fmt: skip
+
+
+def lane_paused(lane: int, *, site: str, seconds: float, reason: str) -> None:
+    logger.warning("lane=%s event=lane-paused site=%s seconds=%.0f reason=%r", lane, site, seconds, reason)
+
+
+def refused(*, client: str, code: int, text: str, command: str) -> None:
+    logger.info("client=%s event=refused command=%s code=%d text=%r", client, command, code, text)
+
+
+def inbound(message: UUID, *, kind: str, delivery: UUID | None, client: str | None) -> None:
+    logger.info("message=%s event=inbound kind=%s delivery=%s client=%s", message, kind, delivery or "-", client or "-")
+
+
+def forged_return_path(*, client: str, recipient: str) -> None:
+    logger.warning("client=%s event=forged-return-path to=<%s>", client, recipient)

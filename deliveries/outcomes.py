@@ -1,0 +1,94 @@
+"""How a try at a delivery can end, judged from the reply it got and the stage it had reached."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deliveries.smtp.replies import Reply
+
+
+class Stage(StrEnum):
+    """Where in a delivery's life an answer came; the first ten are the steps of an SMTP session, in their order."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"  # until the whole content is sent
+    BODY = "body"  # the final dot (or last chunk) is out: from here on the peer may have taken the message
+    QUIT = "quit"
+    SUPPRESSION = "suppression"
+    EXPIRY = "expiry"
+    INTERRUPTED = "interrupted"
+    REPORT = "report"
+    OPERATOR = "operator"
+
+
+class Scope(StrEnum):
+    """What a refusal is about, and so what else it says something about."""
+
+    SESSION = "session"
+    SITE = "site"
+    MESSAGE = "message"
+    RECIPIENT = "recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    reply: Reply
+    stage: Stage
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    reply: Reply
+    stage: Stage
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The whole message was sent and no reply came: the peer has it, or has it not (RFC 1047)."""
+
+    reply: Reply
+    stage: Stage
+
+
+Outcome = Delivered | Deferred | Bounced | InDoubt
+
+SCOPES = {
+    Stage.DNS: Scope.SITE,
+    Stage.CONNECT: Scope.SESSION,
+    Stage.GREETING: Scope.SESSION,
+    Stage.EHLO: Scope.SESSION,
+    Stage.STARTTLS: Scope.SESSION,
+    Stage.MAIL: Scope.MESSAGE,
+    Stage.RCPT: Scope.RECIPIENT,
+    Stage.DATA: Scope.MESSAGE,
+    Stage.BODY: Scope.MESSAGE,
+    Stage.QUIT: Scope.SESSION,
+}
+
+
+def judge(reply: Reply, stage: Stage) -> Outcome:
+    """What `reply` at `stage`, one of those in SCOPES, means for the delivery.
+
+    A 5yz before MAIL speaks of the session (a crowded or misled host), never of this message: another host or a later
+    time may take it. A 421 closes the session wherever it comes (RFC 5321 3.8). Unknown trouble is temporary.
+    """
+    if stage is Stage.BODY and reply.local:
+        return InDoubt(reply, stage)
+    if stage is Stage.BODY and reply.kind == 2:
+        return Delivered(reply)
+    scope = Scope.SESSION if reply.code == 421 else SCOPES[stage]
+    if reply.kind == 5 and scope in (Scope.MESSAGE, Scope.RECIPIENT):
+        return Bounced(reply, stage, scope)
+    return Deferred(reply, stage, scope)

@@ -1,0 +1,143 @@
+"""What an SMTP server's bytes say: hostile input in, bounded and harmless replies out."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MAX_LINE = 4096  # octets kept of one line: eight times what RFC 5321 4.5.3.1.5 allows
+MAX_REPLY = 65_536  # octets kept of one reply
+MAX_LINES = 200  # lines kept of one reply
+MAX_TEXT = 1000  # characters of text that leave this module
+ENDLESS_LINE = 65_536  # a line still open after this many octets is not SMTP
+ENDLESS_REPLY = 16 * 1024 * 1024  # nor is a reply: its lines are dropped, but reading them costs CPU all the same
+
+# A 1yz, a 6yz and above, and anything but three digits is no SMTP reply (RFC 5321 4.2.1). The separator may be missing.
+_LINE = re.compile(rb"([2-5][0-9]{2})(?![0-9])([ -]?)(.*)", re.DOTALL)
+_ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: window titles, links
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Beside C0 and C1: line separators, which break logs, and bidirectional controls, which make them lie.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+class ProtocolError(Exception):
+    """What the peer sends is not SMTP; the text is fit for an attempt's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, judged by its first digit only (RFC 5321 4.2.1).
+
+    `text` is one line without the enhanced code; `lines` holds a positive reply's lines one by one, for EHLO.
+    `local` marks a reply that no peer gave: we made it up to say what happened.
+    """
+
+    code: int
+    enhanced: str | None
+    text: str
+    local: bool = False
+    lines: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def kind(self) -> int:
+        return self.code // 100
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
+
+def local_reply(code: int, enhanced: str, text: str) -> Reply:
+    return Reply(code, enhanced, text, local=True)
+
+
+class ReplyParser:
+    """Takes bytes in pieces of any size; holds at most `MAX_REPLY` octets of them and one line's beginning."""
+
+    __slots__ = ("_kept", "_lines", "_open", "_open_seen", "_seen")
+
+    def __init__(self) -> None:
+        self._open = b""  # the line that has not ended yet
+        self._open_seen = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._lines: list[bytes] = []
+        self._kept = 0
+        self._seen = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """True between replies: nothing is half read."""
+        return not (self._open or self._seen)
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """The replies that `data` completes, each given before a later ProtocolError is raised."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            reply = self._take(self._open + line[:MAX_LINE] if self._open else line)
+            self._open, self._open_seen = b"", 0
+            if reply is not None:
+                yield reply
+        self._hold(rest)
+
+    def _hold(self, rest: bytes) -> None:
+        self._open_seen += len(rest)
+        if self._open_seen > ENDLESS_LINE:
+            raise ProtocolError("the peer's reply has a line without end")
+        self._open = (self._open + rest)[:MAX_LINE]
+
+    def _take(self, line: bytes) -> Reply | None:
+        match = _LINE.match(line[:MAX_LINE].rstrip(b"\r"))
+        if match is None:
+            raise ProtocolError("the peer's reply is not SMTP")
+        code, separator, text = match.groups()
+        self._keep(line, text)
+        if separator == b"-":
+            return None
+        # Where the codes of the lines differ, the last one counts, as in other MTAs.
+        reply = _understand(int(code), [_clean(kept) for kept in self._lines])
+        self._start()
+        return reply
+
+    def _keep(self, line: bytes, text: bytes) -> None:
+        self._seen += len(line) + 1
+        if self._seen > ENDLESS_REPLY:
+            raise ProtocolError("the peer's reply has no end")
+        if len(self._lines) < MAX_LINES and self._kept + len(text) <= MAX_REPLY:
+            self._lines.append(text)
+            self._kept += len(text)
+
+
+def _understand(code: int, lines: list[str]) -> Reply:
+    enhanced = _enhanced(code, lines[0]) if lines else None
+    text = " ".join(filter(None, (_without(enhanced, line) for line in lines))) if enhanced else " ".join(lines)
+    return Reply(code, enhanced, text[:MAX_TEXT].strip(), lines=tuple(lines) if code // 100 == 2 and lines[1:] else ())
+
+
+def _enhanced(code: int, text: str) -> str | None:
+    """RFC 2034 section 4: the code opens the text, and its class repeats the reply's first digit."""
+    match = _ENHANCED.match(text)
+    return match[1] if match and text[0] == str(code)[0] else None
+
+
+def _without(enhanced: str | None, line: str) -> str:
+    """The line without the code that RFC 2034 has at the start of each line."""
+    match = _ENHANCED.match(line)
+    return line[match.end() :] if match and match[1] == enhanced else line
+
+
+def _clean(line: bytes) -> str:
+    text = _decode(line)
+    if not text.isprintable():
+        text = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\t", " ")))
+    return text.strip()
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
