@@ -84,6 +84,7 @@ WITH RECURSIVE streams AS (
         SELECT id, claim, due_at FROM deliveries_delivery
         WHERE ended_at IS NULL AND lane_id = %(lane)s AND priority = streams.priority AND flow = streams.flow
           AND due_at <= now() AND expires_at > now() AND claim < %(epoch)s
+          AND (%(domain)s::text IS NULL OR domain = %(domain)s)
         ORDER BY due_at LIMIT %(most)s) head
 ), picked AS (
     SELECT id, claim, priority, turn, due_at FROM heads ORDER BY priority DESC, turn, due_at LIMIT %(most)s
@@ -192,9 +193,10 @@ class Lanes:
     async def release(self, lanes: Collection[int]) -> None:
         await self._database.fetch(RELEASE, {"lanes": list(lanes), "holder": self.holder})
 
-    async def claim(self, lane: LeasedLane, most: int) -> list[Claimed]:
+    async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave."""
-        rows = await self._database.fetch(CLAIM, {"lane": lane.id, "epoch": lane.epoch, "most": most})
+        given = {"lane": lane.id, "epoch": lane.epoch, "most": most, "domain": domain}
+        rows = await self._database.fetch(CLAIM, given)
         return [Claimed(*row) for row in rows]
 
     async def unclaim(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:

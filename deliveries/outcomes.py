@@ -89,6 +89,6 @@ def judge(reply: Reply, stage: Stage) -> Outcome:
     if stage is Stage.BODY and reply.kind == 2:
         return Delivered(reply)
     scope = Scope.SESSION if reply.code == 421 else SCOPES[stage]
-    if reply.kind == 5 and scope in (Scope.MESSAGE, Scope.RECIPIENT):
+    if reply.kind == 5 and scope is not Scope.SESSION:
         return Bounced(reply, stage, scope)
     return Deferred(reply, stage, scope)

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_network
 from django.conf import settings
 
 from deliveries.db import Database
-from deliveries.locations import Address, is_allowed
+from deliveries.locations import Address, is_allowed, is_public
 from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply
 from domains.dns import NoSuchName, Resolver, TemporaryFailure
@@ -50,6 +50,10 @@ class _Route:
     def site(self) -> Site:
         hosts = ((0, self.host, self.port),)
         return Site(f"route:{self.host}:{self.port}:{self.tls}", hosts, self.tls, is_routed=True)
+
+
+class Forbidden(Exception):
+    """DNS names only addresses that a stranger must not make us connect to."""
 
 
 class Router:
@@ -95,22 +99,19 @@ class Router:
         return _site([(0, domain)], keep=answer.expires_at - self._resolver.now())
 
     async def addresses(self, host: str, *, is_routed: bool) -> list[Address]:
-        """Where to connect for this host, in the order to try; raises the resolver's errors.
+        """Where to connect for this host, in the order to try; raises the resolver's errors and `Forbidden`.
 
         The very addresses that were judged are the ones to connect to: a second look-up could answer differently.
         """
         answer = await self._resolver.addresses(host)
         found = list(answer.records)[:50]
-        if not is_routed:
-            found = [address for address in found if is_allowed(address, self._exceptions) and not self._is_own(address)]
-        random.shuffle(found)
-        # IPv6 first, as RFC 6724 would have it, but never IPv6 alone where IPv4 is there too.
-        six = [address for address in found if isinstance(address, IPv6Address)]
-        four = [address for address in found if not isinstance(address, IPv6Address)]
-        return (six[: ADDRESSES_PER_HOST // 2] + four)[:ADDRESSES_PER_HOST]
+        allowed = [address for address in found if is_routed or self._may_carry_to(address)]
+        if found and not allowed:
+            raise Forbidden(f"The mail host {host} has no public address")
+        return in_order(allowed)
 
-    def _is_own(self, address: Address) -> bool:
-        return not self._exceptions and is_own(address)
+    def _may_carry_to(self, address: Address) -> bool:
+        return is_allowed(address, self._exceptions) and not (is_public(address) and is_own(address))
 
     async def _current_routes(self) -> list[_Route]:
         if time.monotonic() >= self._routes_until:
@@ -136,6 +137,14 @@ def before_us(hosts: list[tuple[int, str]], our_name: str) -> list[tuple[int, st
     """Only hosts better than ourselves, so that backup hosts do not pass mail in circles (RFC 5321, section 5.1)."""
     ours = [preference for preference, host in hosts if host == our_name]
     return [(preference, host) for preference, host in hosts if not ours or preference < min(ours)]
+
+
+def in_order(addresses: list[Address]) -> list[Address]:
+    """IPv6 first, as RFC 6724 would have it, but never IPv6 alone where there is IPv4; at random within each."""
+    shuffled = random.sample(addresses, len(addresses))
+    six = [address for address in shuffled if isinstance(address, IPv6Address)]
+    four = [address for address in shuffled if not isinstance(address, IPv6Address)]
+    return (six[: ADDRESSES_PER_HOST // 2] + four)[:ADDRESSES_PER_HOST]
 
 
 def is_own(address: Address) -> bool:

@@ -1,0 +1,54 @@
+"""What we add to a message's header and what we take out of it; all else leaves as it came."""
+
+import re
+from datetime import datetime
+from email.utils import format_datetime
+
+from deliveries.headers import Headers
+from deliveries.submission import Arrival, Submission
+
+# Bcc must not be seen by the others (RFC 5322, section 3.6.3); the rest steers us and is nobody else's business.
+REMOVED = frozenset({b"bcc", b"resent-bcc", b"x-idempotency-key"})
+CONTROL_PREFIX = b"x-ekiden-"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
+
+
+def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime) -> tuple[Headers, str]:
+    """The header section to be signed and sent, and its Message-ID."""
+    given = submission.headers
+    message_id = given.value(b"message-id").decode("utf-8", "replace").replace("\0", "")
+    headers = without_control(given)
+    added = []
+    if not message_id:
+        message_id = f"<{queue_id}@{hostname}>"
+        added.append(f"Message-ID: {message_id}\r\n".encode())
+    if not given.all(b"date"):
+        added.append(f"Date: {format_datetime(now)}\r\n".encode())
+    arrival = submission.arrival
+    trace = received(
+        arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address
+    )
+    return headers.before(trace).after(*added), message_id
+
+
+def without_control(headers: Headers) -> Headers:
+    names = {field.name for field in headers if field.name.startswith(CONTROL_PREFIX)}
+    return headers.without(REMOVED | names)
+
+
+def received(arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, is_hidden: bool) -> bytes:
+    """The one trace field (RFC 5321, section 4.4). It has no `for`: that would show one recipient to the others."""
+    origin = "" if is_hidden else f"from {_origin(arrival)}\r\n\t"
+    tls = f"\r\n\t(using {_UNSAFE.sub(' ', arrival.tls)})" if arrival.tls else ""
+    lines = f"Received: {origin}by {hostname} with {arrival.protocol} id {queue_id}{tls};\r\n\t{format_datetime(now)}\r\n"
+    return lines.encode("ascii", "replace")
+
+
+def _origin(arrival: Arrival) -> str:
+    name = _UNSAFE.sub("", arrival.helo)[:255] or "unknown"
+    return f"{name} ([{_address_literal(arrival.client_address)}])" if arrival.client_address else name
+
+
+def _address_literal(address: str) -> str:
+    return f"IPv6:{address}" if ":" in address else address

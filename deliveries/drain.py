@@ -1,0 +1,218 @@
+"""A worker's turn at delivering: leases lanes that have work and runs a courier for each on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+import uuid
+from contextlib import suppress
+from typing import Protocol
+
+import uvloop
+from django.conf import settings
+
+from deliveries.bell import Bell
+from deliveries.bounces.keys import return_path_key
+from deliveries.courier import Courier
+from deliveries.db import Database, DatabaseUnavailable
+from deliveries.depot import Depot
+from deliveries.destinations import Destinations
+from deliveries.dispatcher import Dispatcher
+from deliveries.intake import ByteBudget
+from deliveries.lanes import LEASE_SECONDS, LeasedLane, Lanes
+from deliveries.ledger import Ledger
+from deliveries.models import Lane
+from deliveries.routing import Router
+from domains.dns import Resolver, nameservers
+
+logger = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds: how late work is found whose bell was lost
+RUN = 600.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers
+LANES = 2000  # leased at one time
+CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
+
+
+class _Runs(Protocol):
+    """A courier or the dispatcher."""
+
+    lane: LeasedLane
+
+    def wake(self) -> None: ...
+    def stop(self) -> None: ...
+    async def run(self) -> None: ...
+
+
+class Drain:
+    """Leases, renews and gives back; the couriers do the rest."""
+
+    def __init__(self) -> None:
+        self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "ledger", "routing")]
+        lanes, ledger, routing = self._databases
+        self._lanes = Lanes(lanes, uuid.uuid4())
+        self._bell = Bell()
+        self._resolver = Resolver(nameservers(settings.EKIDEN_DNS))
+        self._destinations = Destinations(routing, self._heard_of)
+        self._depot = Depot(
+            lanes=self._lanes,
+            ledger=Ledger(ledger),
+            router=Router(routing, self._resolver),
+            connections=asyncio.Semaphore(settings.EKIDEN_CONNECTIONS_PER_WORKER),
+            memory=ByteBudget(CONTENT_AT_ONCE),
+            return_path_key=return_path_key(),
+            wake_routing=lambda: self._heard_of(Lane.ROUTING),
+        )
+        self._couriers: dict[int, _Runs] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard: set[int] = set()
+        self._changed = asyncio.Event()
+        self._is_stopping = False
+        self._looked = self._renewed = 0.0
+
+    async def run(self, seconds: float = RUN) -> None:
+        """Deliver for so long, or until stopped; every lane is given back at the end."""
+        until = time.monotonic() + seconds
+        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._depot.ledger.run())]
+        try:
+            while not self._is_stopping and time.monotonic() < until:
+                await self.turn()
+        finally:
+            await self._finish()
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._close()
+
+    def stop(self) -> None:
+        """Let what is being sent be sent, and end."""
+        self._is_stopping = True
+        self._changed.set()
+
+    async def turn(self) -> None:
+        """Start couriers for the lanes that called, look for others now and then, renew leases."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL / 2):
+                await self._changed.wait()
+        self._changed.clear()
+        if self._is_stopping:
+            return
+        try:
+            await self._answer_bell()
+            if time.monotonic() - self._looked >= POLL:
+                await self._look()
+                self._looked = time.monotonic()
+            if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
+                await self._renew()
+                self._renewed = time.monotonic()
+        except DatabaseUnavailable as error:
+            logger.warning("PostgreSQL is out of reach: %s", error)
+            await asyncio.sleep(1)
+
+    async def _answer_bell(self) -> None:
+        heard, self._heard = self._heard, set()
+        for lane in heard & self._couriers.keys():
+            self._couriers[lane].wake()
+        await self._start(heard - self._couriers.keys())
+
+    async def _look(self) -> None:
+        free, ours = await self._lanes.due()
+        for lane in ours & self._couriers.keys():
+            self._couriers[lane].wake()
+        await self._start(free)
+
+    async def _start(self, lanes: set[int]) -> None:
+        room = LANES - len(self._couriers)
+        if not lanes or room <= 0:
+            return
+        for lane in await self._lanes.lease(lanes, room):
+            courier = self._courier(lane)
+            self._couriers[lane.id] = courier
+            task = asyncio.create_task(self._carry(courier))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _courier(self, lane: LeasedLane) -> _Runs:
+        if lane.id == Lane.ROUTING:
+            return Dispatcher(lane, self._depot, self._destinations)
+        return Courier(lane, self._depot)
+
+    async def _carry(self, courier: _Runs) -> None:
+        try:
+            await courier.run()
+        except Exception:  # one lane's fault must not end the others
+            logger.exception("lane=%s its courier failed", courier.lane.id)
+        finally:
+            self._couriers.pop(courier.lane.id, None)
+            await self._give_back(courier.lane)
+
+    async def _give_back(self, lane: LeasedLane) -> None:
+        """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
+        await self._depot.ledger.flush()
+        with suppress(DatabaseUnavailable):  # the lease ends by itself
+            await self._lanes.release([lane.id])
+
+    async def _renew(self) -> None:
+        held = set(self._couriers)
+        if not held:
+            return
+        for lane in held - await self._lanes.renew(held):
+            if courier := self._couriers.get(lane):
+                logger.warning("lane=%s the lease was lost", lane)
+                courier.stop()
+
+    async def _listen(self) -> None:
+        async for lanes in self._bell.heard():
+            self._heard |= lanes
+            self._changed.set()
+
+    def _heard_of(self, lane: int) -> None:
+        self._heard.add(lane)
+        self._changed.set()
+
+    async def _finish(self) -> None:
+        for courier in self._couriers.values():
+            courier.stop()
+        renewals = asyncio.create_task(self._keep_renewing())
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        renewals.cancel()
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(DatabaseUnavailable):
+                await self._renew()
+
+    async def _close(self) -> None:
+        await self._bell.close()
+        await self._resolver.close()
+        for database in self._databases:
+            await database.close()
+
+
+def run_drain(seconds: float = RUN) -> bool:
+    """Run a drain on a loop of its own; true if a signal ended it (the caller's handlers are in place again)."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stopped = False
+
+    async def main() -> None:
+        nonlocal stopped
+        drain = Drain()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            drain.stop()
+
+        for number in before:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        await drain.run(seconds)
+
+    try:
+        uvloop.run(main())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return stopped

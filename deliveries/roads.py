@@ -1,0 +1,69 @@
+"""The way to a site: its hosts in order, their addresses, and the first connection that opens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import groupby
+
+from django.conf import settings
+
+from deliveries.lanes import LeasedLane
+from deliveries.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.routing import Forbidden, Router
+from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, TlsLevel, connect
+from deliveries.smtp.replies import local_reply
+from domains.dns import NoSuchName, TemporaryFailure
+
+
+class NoRoad(Exception):
+    """No host of the site took a connection; tells the last try."""
+
+    def __init__(self, outcome: Deferred | Bounced, host: str = "", address: str = "") -> None:
+        super().__init__(str(outcome.reply))
+        self.outcome = outcome
+        self.host = host
+        self.address = address
+
+
+async def open_road(lane: LeasedLane, router: Router) -> tuple[Connection, str]:
+    """A connection ready for mail and the name of its host; raises `NoRoad`."""
+    failure = NoRoad(_unreachable("The site has no mail host with an address"))
+    for host, port in in_order(lane.hosts):
+        try:
+            addresses = await router.addresses(host, is_routed=lane.is_routed)
+        except (NoSuchName, TemporaryFailure) as error:
+            failure = NoRoad(_unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3"), host)
+            continue
+        except Forbidden as error:
+            # Final, but only if no other host of the site failed for a reason that may pass.
+            failure = failure if failure.host else NoRoad(_forbidden(str(error)))
+            continue
+        for address in addresses:
+            try:
+                return await _connect(lane, Endpoint(host, str(address), port)), host
+            except ConnectionFailed as error:
+                failure = NoRoad(Deferred(error.reply, error.stage, Scope.SESSION), host, str(address))
+    raise failure
+
+
+async def _connect(lane: LeasedLane, endpoint: Endpoint) -> Connection:
+    return await connect(
+        endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=TlsLevel(lane.tls)
+    )
+
+
+def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
+    """By preference, in random order within one (RFC 5321, section 5.1)."""
+    for _, group in groupby(sorted(hosts), key=lambda host: host[0]):
+        equals = [(name, port) for _, name, port in group]
+        random.shuffle(equals)
+        yield from equals
+
+
+def _unreachable(text: str, enhanced: str = "4.4.4") -> Deferred:
+    return Deferred(local_reply(451, enhanced, text), Stage.DNS, Scope.SITE)
+
+
+def _forbidden(text: str) -> Bounced:
+    return Bounced(local_reply(550, "5.4.4", text), Stage.DNS, Scope.SITE)

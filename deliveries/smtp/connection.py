@@ -1,0 +1,282 @@
+"""The only outgoing SMTP socket: opens it, carries dialogues over it within their time, closes it."""
+
+import asyncio
+import errno
+import ssl
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from deliveries.outcomes import Deferred, Outcome, Scope, Stage, judge
+from deliveries.smtp.dialogue import Answer, Read, Send, Session, StartTls, Step, TlsLevel, greet
+from deliveries.smtp.mail import Mail, UnsafeMail
+from deliveries.smtp.replies import Reply, local_reply
+from deliveries.smtp.timeouts import DOING, RFC_5321, Timeouts
+from deliveries.smtp.tls import context_for, describe, server_name
+from deliveries.smtp.transaction import transact
+from deliveries.smtp.wire import Wire, dial
+
+__all__ = [
+    "Connection",
+    "ConnectionFailed",
+    "Endpoint",
+    "Mail",
+    "Timeouts",
+    "TlsLevel",
+    "UnsafeMail",
+    "open_connection",
+    "open_with_fallback",
+]
+
+BLOCK = 65_536  # octets of content between two looks at the peer
+FRESH = 5.0  # seconds after its last reply for which a peer is taken to be still there
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host of a site: the name that TLS is about, the address that is connected to."""
+
+    host: str
+    address: str
+    port: int = 25
+
+
+SENDING = "sending the message"
+CONNECT_ERRORS = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection lost while connecting",
+    errno.ETIMEDOUT: "connection timed out",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETUNREACH: "no route to the network",
+    errno.EADDRNOTAVAIL: "the source address is not available here",
+    errno.EMFILE: "no more connections can be opened here",
+}
+
+
+class ConnectionFailed(Exception):
+    """No session came about. `is_tls_broken`: it failed at encryption, and might work in plain text."""
+
+    def __init__(self, outcome: Outcome, *, tls: str) -> None:
+        assert isinstance(outcome, Deferred), "trouble before MAIL is temporary"
+        super().__init__(str(outcome.reply))
+        self.outcome = outcome
+        self.stage = outcome.stage
+        self.reply = outcome.reply
+        self.tls = tls
+        # A loss in the EHLO under TLS counts too: some peers hang up on what they dislike only after the handshake.
+        self.is_tls_broken = outcome.reply.local and (outcome.stage is Stage.STARTTLS or bool(tls))
+
+
+class Connection:
+    """An open session with a peer, for one mail after the other."""
+
+    def __init__(self, wire: Wire, endpoint: Endpoint, timeouts: Timeouts, trust: str | None) -> None:
+        self._wire = wire
+        self._timeouts = timeouts
+        self._trust = trust
+        self._ends_at = 0.0
+        self._session: Session
+        self.endpoint = endpoint
+        self.tls = ""
+        local: tuple[str, int] = wire.transport.get_extra_info("sockname")
+        self.local_address = local[0]
+
+    @property
+    def usable(self) -> bool:
+        """False once the peer has gone, said something unasked (a 421 before it hangs up), or got out of step."""
+        return self._session.in_step and self._wire.is_quiet and not self._wire.trouble
+
+    async def send(self, mail: Mail) -> Outcome:
+        """Offer one mail; never raises for what a peer or the network does. One call at a time."""
+        if not self.usable:
+            return self._farewell()
+        is_fresh = self._now() - self._wire.heard_at < FRESH
+        return await self._within(self._timeouts.transaction, transact(self._session, mail, is_fresh=is_fresh))
+
+    async def close(self) -> None:
+        """QUIT, wait shortly for its reply, and hang up."""
+        if self.usable:
+            self._session.in_step = False
+            self._wire.write(b"QUIT\r\n")
+            self._ends_at = self._now() + self._timeouts.quit
+            await self._reply(Stage.QUIT)
+        self._wire.transport.close()
+        await self._wire.left(self._timeouts.quit)
+
+    def abort(self) -> None:
+        """Hang up at once, whatever is under way."""
+        self._wire.abort("connection closed")
+
+    def _farewell(self) -> Outcome:
+        """What to record for a mail that was never offered, since the session had ended before it."""
+        replies = self._wire.replies
+        lost = local_reply(421, "4.4.2", "connection lost between two messages")
+        reply = replies[0] if replies and replies[0].kind in (4, 5) else lost
+        return Deferred(reply, Stage.MAIL, Scope.SESSION)
+
+    # --- carrying a dialogue ---
+    async def open(self, ehlo_name: str, tls: TlsLevel) -> Session | Outcome:
+        """Used by `open_connection` only: the dialogue up to the first MAIL."""
+        self._ends_at = self._now() + self._timeouts.opening
+        if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
+            return judge(failure, Stage.STARTTLS)
+        opened = await self._within(self._timeouts.opening, greet(ehlo_name, tls), tls)
+        if isinstance(opened, Session):
+            self._session = opened
+        return opened
+
+    async def _within(self, seconds: float, dialogue: Generator[Step, Answer, T], tls: TlsLevel = TlsLevel.NONE) -> T:
+        self._ends_at = self._now() + seconds
+        try:
+            return await self._carry(dialogue, tls)
+        except BaseException:  # cancelled: nobody knows any more what the next reply would answer
+            self.abort()
+            raise
+
+    async def _carry(self, dialogue: Generator[Step, Answer, T], tls: TlsLevel) -> T:
+        answer: Answer = None
+        while True:
+            try:
+                step = dialogue.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer = await self._take(step, tls)
+
+    async def _take(self, step: Step, tls: TlsLevel) -> Answer:
+        match step:
+            case Read(stage):
+                return await self._reply(stage)
+            case Send(data, is_content=True):
+                return await self._stream(data)
+            case Send(data):
+                self._wire.write(data)
+                return None
+            case StartTls():
+                return await self._start_tls(tls)
+
+    async def _reply(self, stage: Stage) -> Reply:
+        seconds = min(getattr(self._timeouts, stage), self._ends_at - self._now())
+        try:
+            return await self._wire.reply(seconds) or self._lost(DOING[stage])
+        except TimeoutError:
+            return self._timed_out(DOING[stage])
+
+    async def _stream(self, data: bytes) -> Reply | None:
+        """Block by block, with an ear to the peer: one that has refused may have stopped to read (RFC 5321 4.5.3.2.5)."""
+        view = memoryview(data)
+        for start in range(0, len(view), BLOCK):
+            if self._wire.replies or self._wire.trouble:
+                return await self._early()
+            self._wire.write(view[start : start + BLOCK])
+            try:
+                await self._wire.drain(min(self._timeouts.block, self._ends_at - self._now()))
+            except TimeoutError:
+                return self._timed_out(SENDING)
+            if self._wire.is_backed_up:
+                return await self._early()
+        return None
+
+    async def _early(self) -> Reply:
+        return await self._wire.reply(0) or self._lost(SENDING)
+
+    async def _start_tls(self, level: TlsLevel) -> Reply | None:
+        if not self._wire.is_quiet:  # said in plain text, to be believed as said under TLS (CVE-2011-0411)
+            return local_reply(421, "4.7.5", "the host sent more than its reply to STARTTLS before TLS began")
+        loop, context, name = (
+            asyncio.get_running_loop(),
+            context_for(level, self._trust),
+            server_name(self.endpoint.host),
+        )
+        try:
+            transport = await loop.start_tls(
+                self._wire.transport,
+                self._wire,
+                context,
+                server_hostname=name or "",
+                ssl_handshake_timeout=min(self._timeouts.handshake, self._ends_at - self._now()),
+                ssl_shutdown_timeout=self._timeouts.quit,
+            )
+        except ssl.SSLCertVerificationError as error:
+            return local_reply(421, "4.7.5", f"the host's certificate is not trusted: {error.verify_message}")
+        except (OSError, ValueError) as error:
+            return local_reply(421, "4.7.5", f"the TLS handshake failed: {_handshake_trouble(error)}")
+        if transport is None:  # the peer hung up at the very end of the handshake
+            return local_reply(421, "4.7.5", "the TLS handshake failed: connection lost")
+        self._wire.adopt(transport)
+        self.tls = describe(transport.get_extra_info("ssl_object"), self.endpoint.host, self._trust)
+        return None
+
+    def _lost(self, doing: str) -> Reply:
+        return local_reply(421, "4.4.2", f"{self._wire.trouble or 'connection lost'} while {doing}")
+
+    def _timed_out(self, doing: str) -> Reply:
+        return local_reply(421, "4.4.2", f"timed out while {doing}")
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+async def open_connection(
+    endpoint: Endpoint,
+    *,
+    source: str | None,
+    ehlo_name: str,
+    tls: TlsLevel,
+    timeouts: Timeouts = RFC_5321,
+    trust: str | None = None,
+) -> Connection:
+    """A session ready for mail, or ConnectionFailed.
+
+    `source` is our address to connect from, `trust` a file of certificate authorities beside the system's.
+    """
+    wire = await _connect(endpoint, source, timeouts.connect)
+    connection = Connection(wire, endpoint, timeouts, trust)
+    try:
+        opened = await connection.open(ehlo_name, tls)
+    except BaseException:
+        connection.abort()
+        raise
+    if isinstance(opened, Session):
+        return connection
+    connection.abort()
+    raise ConnectionFailed(opened, tls=connection.tls)
+
+
+async def open_with_fallback(
+    endpoint: Endpoint,
+    *,
+    source: str | None,
+    ehlo_name: str,
+    tls: TlsLevel,
+    timeouts: Timeouts = RFC_5321,
+    trust: str | None = None,
+) -> Connection:
+    """As `open_connection`; where opportunistic TLS breaks, once more on a new connection in plain text."""
+    attempt = partial(open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts, trust=trust)
+    try:
+        return await attempt(tls=tls)
+    except ConnectionFailed as failure:
+        if not failure.is_tls_broken or tls is not TlsLevel.OPPORTUNISTIC:
+            raise
+    return await attempt(tls=TlsLevel.NONE)
+
+
+async def _connect(endpoint: Endpoint, source: str | None, seconds: float) -> Wire:
+    try:
+        async with asyncio.timeout(seconds):
+            return await dial(endpoint.address, endpoint.port, source)
+    except OSError as error:
+        trouble = CONNECT_ERRORS.get(error.errno or 0, "the connection could not be opened")
+        trouble = "timed out while connecting" if isinstance(error, TimeoutError) else trouble
+        reply = local_reply(451, "4.4.1", trouble)
+        raise ConnectionFailed(judge(reply, Stage.CONNECT), tls="") from error
+
+
+def _handshake_trouble(error: Exception) -> str:
+    """The reason in OpenSSL's words, which are made of letters and underscores; other texts may name our insides."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return "timed out" if isinstance(error, TimeoutError) else "connection lost"

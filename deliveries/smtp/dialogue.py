@@ -1,0 +1,135 @@
+"""What an SMTP client says, as generators that yield steps and are sent the server's replies (sans-IO)."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deliveries.outcomes import Outcome, Stage, judge
+from deliveries.smtp.replies import Reply, local_reply
+
+
+class TlsLevel(StrEnum):
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"  # where offered, any certificate
+    REQUIRED = "required"  # any certificate
+    VERIFIED = "verified"  # a certificate for the host's name from an authority we trust
+    IMPLICIT = "implicit"  # TLS from the first byte (submissions), verified
+
+    @property
+    def is_demand(self) -> bool:
+        return self in (TlsLevel.REQUIRED, TlsLevel.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write `data`. The answer is None, or for `is_content` the reply that came before all of it was out."""
+
+    data: bytes
+    is_content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The answer is the next reply: a local one, saying why, where the peer gives none."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """The answer is None once the connection is encrypted, or a local reply, saying why it is not."""
+
+
+Step = Send | Read | StartTls
+Answer = Reply | None
+
+READS = {stage: Read(stage) for stage in Stage}
+NOT_OFFERED = local_reply(451, "4.7.4", "TLS is required, but the host does not offer it")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the peer's EHLO reply offers (RFC 5321 4.1.1.1)."""
+
+    pipelining: bool = False
+    chunking: bool = False
+    starttls: bool = False
+    smtputf8: bool = False
+    eightbitmime: bool = False
+    dsn: bool = False
+    enhancedstatuscodes: bool = False
+    size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
+
+
+@dataclass(slots=True)
+class Session:
+    """What we know of the peer after its greeting, and where the dialogue stands."""
+
+    capabilities: Capabilities
+    reset_due: bool = False  # a refused transaction is still open: RSET goes before the next MAIL
+    in_step: bool = True  # False: the next reply might not answer our next command, so there is no next command
+
+
+def capabilities_of(reply: Reply) -> Capabilities:
+    offers = dict(_offer(line) for line in reply.lines[1:])
+    return Capabilities(
+        pipelining="PIPELINING" in offers,
+        chunking="CHUNKING" in offers,
+        starttls="STARTTLS" in offers,
+        smtputf8="SMTPUTF8" in offers,
+        eightbitmime="8BITMIME" in offers,
+        dsn="DSN" in offers,
+        enhancedstatuscodes="ENHANCEDSTATUSCODES" in offers,
+        size=_size(offers["SIZE"]) if "SIZE" in offers else None,
+    )
+
+
+def _offer(line: str) -> tuple[str, str]:
+    keyword, _, parameters = line.partition(" ")
+    return keyword.upper(), parameters.strip()
+
+
+def _size(parameter: str) -> int:
+    """A limit we cannot read is no limit: the peer says so itself when it refuses."""
+    return int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 20 else 0
+
+
+def greet(name: str, tls: TlsLevel) -> Generator[Step, Answer, Session | Outcome]:
+    """From the connection to a session ready for MAIL, by which name we say hello; an outcome where there is none."""
+    reply = yield from read(Stage.GREETING)
+    if reply.kind != 2:
+        return judge(reply, Stage.GREETING)
+    hello = yield from _hello(name)
+    if not isinstance(hello, Session) or tls in (TlsLevel.NONE, TlsLevel.IMPLICIT):
+        return hello
+    if hello.capabilities.starttls:
+        return (yield from _encrypt(hello, name, tls))
+    return judge(NOT_OFFERED, Stage.STARTTLS) if tls.is_demand else hello
+
+
+def _hello(name: str) -> Generator[Step, Answer, Session | Outcome]:
+    yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
+    reply = yield from read(Stage.EHLO)
+    if reply.kind == 5 and not reply.local:  # a server of before 1993, or a firewall that plays one (RFC 5321 3.2)
+        yield Send(b"HELO %s\r\n" % name.encode("ascii"))
+        reply = yield from read(Stage.EHLO)
+    return Session(capabilities_of(reply)) if reply.kind == 2 else judge(reply, Stage.EHLO)
+
+
+def _encrypt(plain: Session, name: str, tls: TlsLevel) -> Generator[Step, Answer, Session | Outcome]:
+    """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC 3207 4.2)."""
+    yield Send(b"STARTTLS\r\n")
+    reply = yield from read(Stage.STARTTLS)
+    if reply.kind != 2:
+        goes_on_plain = not (tls.is_demand or reply.local or reply.code == 421)
+        return plain if goes_on_plain else judge(reply, Stage.STARTTLS)
+    failure = yield StartTls()
+    if failure is not None:
+        return judge(failure, Stage.STARTTLS)
+    return (yield from _hello(name))
+
+
+def read(stage: Stage) -> Generator[Step, Answer, Reply]:
+    reply = yield READS[stage]
+    assert reply is not None, "a driver answers every Read"
+    return reply

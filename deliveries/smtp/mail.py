@@ -1,0 +1,33 @@
+"""The one thing a client transaction carries: an envelope with one recipient, with content fit for the wire."""
+
+import re
+from dataclasses import dataclass
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f]")  # a CR or LF in an address would be a second command
+
+
+class UnsafeMail(ValueError):
+    """The mail would not reach the peer as the commands and lines it is meant to be: a bug before us, never a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message for one recipient; both addresses as they go on the wire, the reverse-path may be empty.
+
+    Lines end in CRLF and in nothing else: two MTAs that disagree about a bare CR or LF are what SMTP smuggling needs
+    (CVE-2023-51764). Intake has seen to it; this looks again, since nothing after it does (10 KB: 3 us).
+    """
+
+    reverse_path: str
+    recipient: str
+    content: bytes
+    smtputf8: bool = False
+    eight_bit: bool = False
+
+    def __post_init__(self) -> None:
+        ends = self.content.count(b"\r\n")
+        if not self.content.endswith(b"\r\n") or not self.content.count(b"\r") == self.content.count(b"\n") == ends:
+            raise UnsafeMail("a line of the content does not end in CRLF")
+        for address in (self.reverse_path, self.recipient):
+            if _UNSAFE.search(address) or not (self.smtputf8 or address.isascii()):
+                raise UnsafeMail("an address holds characters that cannot be sent")

@@ -1,0 +1,85 @@
+"""What becomes of a delivery after an outcome: its state, its next try, whether the sender is told."""
+
+from deliveries import retry
+from deliveries.lanes import Claimed
+from deliveries.ledger import Entry
+from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Stage
+from deliveries.smtp.replies import Reply
+from deliveries.states import State
+
+
+def settle(claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object) -> Entry:
+    """The ledger's entry for this outcome; `facts` are the attempt's (host, address, source, tls, seconds)."""
+    match outcome:
+        case Delivered(reply):
+            return entry(claimed, epoch, State.DELIVERED, "delivered", Stage.BODY, reply, **facts)
+        case Bounced(reply, stage, _):
+            owes = owes_report(claimed)
+            return entry(claimed, epoch, State.BOUNCED, "bounced", stage, reply, owes_report=owes, **facts)
+        case InDoubt(reply, stage):
+            return in_doubt(claimed, reply, stage, epoch=epoch, spread=spread, **facts)
+        case Deferred(reply, stage, _):
+            wait = retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
+            is_in_doubt = claimed.is_in_doubt
+            return entry(
+                claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=is_in_doubt, **facts
+            )
+
+
+def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object) -> Entry:
+    """The reply after the final dot is lost: the peer has the mail, or it has not (RFC 1047).
+
+    One more try, later; a mail whose reply is lost twice is not sent a third time, and the sender is told.
+    """
+    if claimed.in_doubt_policy == "delivered":
+        return entry(claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts)
+    if claimed.is_in_doubt:
+        owes = owes_report(claimed)
+        return entry(
+            claimed, epoch, State.BOUNCED, "in_doubt", stage, reply, is_in_doubt=True, owes_report=owes, **facts
+        )
+    wait = max(retry.IN_DOUBT_WAIT, retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread))
+    if claimed.retry_schedule:  # a project that set its own waits means this one too: its longest
+        wait = max(claimed.retry_schedule) * (1 + 0.1 * spread)
+    return entry(claimed, epoch, State.DEFERRED, "in_doubt", stage, reply, wait=wait, is_in_doubt=True, **facts)
+
+
+def suppressed(claimed: Claimed, *, epoch: int) -> Entry:
+    reply = Reply(550, "5.1.1", f"Suppressed: {claimed.suppressed}", local=True)
+    return entry(claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False)
+
+
+def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
+    """A former holder died with this delivery in its hands; it may or may not have been sent."""
+    reply = Reply(451, "4.3.0", "The worker ended during this delivery; it may have been sent and is tried again", local=True)
+    return entry(
+        claimed, epoch, State.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=True, is_try=False
+    )
+
+
+def owes_report(claimed: Claimed) -> bool:
+    """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or against NOTIFY."""
+    wants = not claimed.notify or "FAILURE" in claimed.notify
+    return bool(claimed.mail_from) and claimed.sends_reports and wants
+
+
+def entry(
+    claimed: Claimed, epoch: int, state: State, outcome: str, stage: Stage, reply: Reply, **facts: object
+) -> Entry:
+    return Entry(
+        id=claimed.id,
+        message_id=claimed.message_id,
+        recipient=claimed.recipient,
+        claim=epoch,
+        state=state,
+        outcome=outcome,
+        stage=stage.value,
+        code=None if reply.local and stage not in REPLIED_LOCALLY else reply.code,
+        enhanced=reply.enhanced or "",
+        text=reply.text,
+        **facts,  # type: ignore[arg-type]  # the attempt's columns, by name
+    )
+
+
+# Stages at which there is no peer, so that our own code is the answer.
+REPLIED_LOCALLY = frozenset({Stage.DNS, Stage.SUPPRESSION, Stage.EXPIRY})
