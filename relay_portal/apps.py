@@ -1,16 +1,18 @@
 """The portal's app, and the admin whose site demands a second factor."""
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
 
 class RelayPortalConfig(AppConfig):
+    default = True
     name = "relay_portal"
     verbose_name = _("People")
 
 
-class PortalAdminConfig(AdminConfig):
+class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with our site in place of the default one."""
 
+    default = False
     default_site = "relay_portal.site.PortalSite"
