@@ -207,7 +207,7 @@ class Courier:
             self._loads.appendleft(load)  # the peer closed an idle connection: nothing was tried
             return
         self._settle(
-            load.claimed, outcome, host=host, address=connection.peer_address, source=connection.local_address,
+            load.claimed, outcome, host=host, address=connection.endpoint.address, source=connection.local_address,
             tls=connection.tls, seconds=time.monotonic() - started,
         )  # fmt: skip
         await self._learn(outcome, is_first=is_first)
@@ -290,9 +290,9 @@ class Courier:
 
 
 def _is_stale(outcome: Outcome, connection: Connection) -> bool:
-    """The connection was lost before the peer answered MAIL."""
-    lost = isinstance(outcome, Deferred) and outcome.stage is Stage.MAIL and outcome.reply.local
-    return lost and not connection.usable
+    """The session had ended, or was ended by a 421, before the peer judged this mail."""
+    ended = isinstance(outcome, Deferred) and outcome.stage is Stage.MAIL and outcome.scope is Scope.SESSION
+    return ended and not connection.usable
 
 
 def _unsendable(text: str) -> Bounced:

@@ -11,7 +11,7 @@ from django.conf import settings
 from deliveries.lanes import LeasedLane
 from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.routing import Forbidden, Router
-from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, TlsLevel, connect
+from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, TlsLevel, open_with_fallback
 from deliveries.smtp.replies import local_reply
 from domains.dns import NoSuchName, TemporaryFailure
 
@@ -43,12 +43,12 @@ async def open_road(lane: LeasedLane, router: Router) -> tuple[Connection, str]:
             try:
                 return await _connect(lane, Endpoint(host, str(address), port)), host
             except ConnectionFailed as error:
-                failure = NoRoad(Deferred(error.reply, error.stage, Scope.SESSION), host, str(address))
+                failure = NoRoad(error.outcome, host, str(address))
     raise failure
 
 
 async def _connect(lane: LeasedLane, endpoint: Endpoint) -> Connection:
-    return await connect(
+    return await open_with_fallback(
         endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=TlsLevel(lane.tls)
     )
 

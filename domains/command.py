@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-__all__ = ["CommandError", "EkidenCommand"]
+__all__ = ["CommandError", "CommandParser", "EkidenCommand"]
 
 
 class OneLineParser(CommandParser):

@@ -1,0 +1,93 @@
+"""Takes what comes to port 25, and lets failure reports at a return path move the delivery they name."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries import codec, maillog
+from deliveries.bounces.dsn import Finding, read
+from deliveries.db import Database
+from deliveries.ids import new_id
+from deliveries.models import Attempt, Delivery, InboundMail
+from deliveries.states import State
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 52_428_800
+
+STORE = """
+INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address, data, finding)
+VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(mail_from)s, %(client)s, %(data)b, '')
+"""
+
+
+async def receive(
+    database: Database, *, kind: str, delivery_id: UUID | None, mail_from: str, client_address: str | None, data: bytes
+) -> UUID:
+    """Store one mail of port 25; committed when this returns, read later by `handle_all`."""
+    id_ = new_id()
+    given = {
+        "id": id_,
+        "kind": kind,
+        "delivery": delivery_id,
+        "mail_from": mail_from,
+        "client": client_address,
+        "data": codec.compress(data, (), size=len(data)),
+    }
+    await database.fetch(STORE, given)
+    maillog.inbound(id_, kind=kind, delivery=delivery_id, client=client_address)
+    return id_
+
+
+def handle_all() -> None:
+    """Read every report that nobody has read yet."""
+    while (mail := _next_unhandled()) is not None:
+        handle(mail)
+
+
+def _next_unhandled() -> UUID | None:
+    unread = InboundMail.objects.filter(handled_at__isnull=True).order_by("id")
+    return unread.values_list("pk", flat=True).first()
+
+
+@transaction.atomic
+def handle(mail_id: UUID) -> None:
+    """Read one; a second call finds it handled and does nothing. Reports are never answered."""
+    mail = InboundMail.objects.select_for_update().filter(pk=mail_id, handled_at__isnull=True).first()
+    if mail is None:
+        return
+    mail.finding = _finding(mail)[:500]
+    mail.handled_at = timezone.now()
+    mail.save(update_fields=["finding", "handled_at"])
+
+
+def _finding(mail: InboundMail) -> str:
+    if mail.kind != InboundMail.Kind.REPORT or mail.delivery_id is None:
+        return "kept for a person to read"
+    try:
+        found = read(codec.decompress(bytes(mail.data), most=LARGEST))
+    except ValueError as error:
+        return f"cannot be read: {error}"
+    if found is None:
+        return "no delivery report"
+    if found.action != "failed":
+        return f"a report of another kind: {found.action}"
+    return _bounce(mail.delivery_id, found)
+
+
+def _bounce(delivery_id: UUID, found: Finding) -> str:
+    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).first()
+    if delivery is None:
+        return "the delivery it names is no longer stored"
+    if delivery.state != State.DELIVERED:
+        return f"the delivery was {delivery.state} already"
+    Attempt.objects.create(
+        delivery=delivery, outcome="bounced", stage="report", host=found.reporter, enhanced=found.status, text=found.text
+    )
+    delivery.state = State.BOUNCED
+    delivery.save(update_fields=["state"])
+    return "the delivery has bounced"

@@ -1,0 +1,42 @@
+"""The sweeper of deadlines: ends what is past its time, whatever its lane or worker does."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+# A courier may have the row in hand for as long as one transaction may take (30 minutes); a claim older than that
+# belongs to nobody, and the lease's epoch keeps a late writer from moving the row.
+GRACE = "35 minutes"
+BATCH = 1000
+
+SWEEP = f"""
+WITH late AS (
+    SELECT id FROM deliveries_delivery
+    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - interval '{GRACE}')
+    ORDER BY expires_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE deliveries_delivery delivery
+    SET state = 'expired', ended_at = now(), due_at = NULL, claim = 0,
+        owes_report = message.mail_from <> '' AND project.sends_reports
+            AND (delivery.notify = '' OR delivery.notify LIKE '%FAILURE%')
+    FROM late, deliveries_message message, domains_project project
+    WHERE delivery.id = late.id AND message.id = delivery.message_id AND project.id = delivery.project_id
+    RETURNING delivery.id
+)
+INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
+SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', 'The time allowed for delivery is over', 0 FROM ended
+"""
+
+
+def sweep() -> int:
+    """End what is past its deadline; returns how many deliveries that were."""
+    total = 0
+    while ended := _sweep_batch():
+        total += ended
+    return total
+
+
+def _sweep_batch() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(SWEEP)
+        return cursor.rowcount

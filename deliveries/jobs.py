@@ -1,0 +1,48 @@
+"""The jobs of the mail path: doorbells that look at the database and do what is to be done there."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
+
+
+def drain() -> None:
+    """Deliver until this worker's turn is over. A signal that ends the drain ends the worker too."""
+    from deliveries.drain import run_drain  # uvloop and the SMTP client are only needed here
+
+    if run_drain():
+        signal.raise_signal(signal.SIGTERM)
+
+
+def sweep() -> None:
+    """End the deliveries that are past their deadline."""
+    from deliveries import expiry
+
+    if ended := expiry.sweep():
+        logger.info("event=swept expired=%d", ended)
+
+
+def report_failures() -> None:
+    """Send the reports that are owed."""
+    from deliveries import reports
+
+    if sent := reports.issue():
+        logger.info("event=reported messages=%d", sent)
+
+
+def receive_reports() -> None:
+    """Read what came back to our return paths."""
+    from deliveries.bounces import receive
+
+    receive.handle_all()
+
+
+def retain() -> None:
+    """Remove what is kept no longer."""
+    from deliveries import retention
+
+    retention.retain(now=timezone.now())

@@ -1,0 +1,26 @@
+"""Run a worker on the given queues."""
+
+import logging
+from typing import Any
+
+from rq.worker.base import DequeueStrategy
+
+from deliveries import queues
+from deliveries.workers import TableWorker
+from domains.command import CommandError, CommandParser, EkidenCommand
+
+
+class Command(EkidenCommand):
+    help = "Run a worker: on the queue `deliveries` it delivers mail, on `maintenance` it does the chores."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("queues", nargs="+", metavar="QUEUE", help="deliveries or maintenance")
+        parser.add_argument("--burst", action="store_true", help="stop when the queues are empty")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        unknown = set(options["queues"]) - {queues.DELIVERIES, queues.MAINTENANCE}
+        if unknown:
+            raise CommandError(f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and maintenance.")
+        logging.getLogger("rq.worker").setLevel(logging.WARNING)
+        worker = TableWorker(options["queues"], connection=queues.connect())
+        worker.work(burst=options["burst"], logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)

@@ -1,0 +1,23 @@
+"""Run the scheduler."""
+
+import time
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from deliveries.schedule import scheduler
+from domains.command import EkidenCommand
+
+AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
+
+
+class Command(EkidenCommand):
+    help = "Run the scheduler: it rings for drains, the sweep of deadlines, reports, retention and domain checks."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        while True:
+            try:
+                return scheduler().start()
+            except RedisError as error:
+                self.stderr.write(f"Valkey is out of reach: {error}; trying again")
+                time.sleep(AGAIN)

@@ -1,0 +1,112 @@
+"""Sends the reports that failed deliveries owe their senders: each exactly once, with the null reverse-path."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries import codec, queues
+from deliveries.bounces.compose import Failure, compose
+from deliveries.headers import split
+from deliveries.ids import new_id
+from deliveries.models import Attempt, Content, Delivery, Message
+from deliveries.states import State
+from domains.addresses import Address, BadAddress, parse_path
+
+BATCH = 50
+LARGEST_RETURN = 1_048_576  # a larger message comes back as its header section, even where RET=FULL asked for all
+
+
+def issue() -> int:
+    """Send all that are owed; returns how many that were."""
+    total = 0
+    while count := _issue_batch():
+        total += count
+        queues.enqueue_drain()
+    return total
+
+
+@transaction.atomic
+def _issue_batch() -> int:
+    """The report's rows and the end of the debt are one transaction: no report is lost, none is sent twice."""
+    owed = list(Delivery.objects.owing_reports().select_for_update(skip_locked=True).select_related("message")[:BATCH])
+    for delivery in owed:
+        _send(delivery)
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in owed]).update(owes_report=False)
+    return len(owed)
+
+
+def _send(delivery: Delivery) -> None:
+    try:
+        sender = parse_path(delivery.message.mail_from, smtputf8=True)
+    except BadAddress:  # taken under an older grammar: there is nobody to tell
+        return
+    now = timezone.now()
+    data = compose(_failure(delivery), hostname=settings.EKIDEN_HOSTNAME, now=now)
+    message = Message.objects.create(
+        project_id=delivery.project_id,
+        origin=Message.Origin.REPORT,
+        header_from=f"postmaster@{settings.EKIDEN_HOSTNAME}",
+        message_id=f"<{delivery.pk}.report@{settings.EKIDEN_HOSTNAME}>",
+        size=len(data),
+        recipient_count=1,
+        eight_bit=not data.isascii(),
+        smtputf8=sender.needs_smtputf8,
+    )
+    Content.objects.create(message=message, data=codec.compress(data, (), size=len(data)))
+    _queue(message, sender, delivery)
+
+
+def _queue(message: Message, sender: Address, failed: Delivery) -> None:
+    lifetime = failed.expires_at - failed.message.accepted_at
+    Delivery.objects.create(
+        id=new_id(),
+        message=message,
+        project_id=failed.project_id,
+        recipient=sender.wire,
+        recipient_key=sender.key,
+        domain=sender.domain,
+        notify="NEVER",
+        expires_at=timezone.now() + lifetime,
+    )
+
+
+def _failure(delivery: Delivery) -> Failure:
+    message = delivery.message
+    last = Attempt.objects.filter(delivery=delivery).exclude(stage="expiry").order_by("-id").first()
+    content, is_whole = _returned_content(message)
+    return Failure(
+        delivery=delivery.pk,
+        message=message.pk,
+        sender=message.mail_from,
+        recipient=delivery.recipient,
+        orcpt=delivery.orcpt,
+        envid=message.envid,
+        accepted_at=message.accepted_at,
+        ended_at=delivery.ended_at or timezone.now(),
+        has_expired=delivery.state == State.EXPIRED,
+        host=last.host if last else "",
+        code=last.code if last else None,
+        enhanced=last.enhanced if last else "",
+        text=last.text if last else "",
+        content=content,
+        is_whole=is_whole,
+    )
+
+
+def _returned_content(message: Message) -> tuple[bytes, bool]:
+    data = _content(message.pk, most=message.size)
+    if message.ret == "FULL" and len(data) <= LARGEST_RETURN:
+        return data, True
+    return split(data)[0], False
+
+
+def _content(message: UUID, *, most: int) -> bytes:
+    kept = Content.objects.filter(pk=message).first()
+    try:
+        return codec.decompress(bytes(kept.data), most=most) if kept else b""
+    except ValueError:  # a damaged original is no reason not to say that it failed
+        return b""

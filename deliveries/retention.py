@@ -1,0 +1,78 @@
+"""What is kept no longer: contents, then the log of a message, in small batches that nobody waits for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from deliveries.ids import first_id_of
+from domains.models import Project
+
+BATCH = 500
+
+# Ids sort by time, so each batch goes on where the last one ended and never reads what it has already seen.
+MESSAGES = """
+SELECT message.id FROM deliveries_message message
+WHERE message.project_id = %(project)s AND message.id > %(after)s AND message.id < %(before)s
+  AND NOT EXISTS (SELECT 1 FROM deliveries_delivery delivery
+                  WHERE delivery.message_id = message.id AND delivery.ended_at IS NULL)
+ORDER BY message.id LIMIT %(most)s
+"""
+STATEMENTS = {
+    "content": ("DELETE FROM deliveries_content WHERE message_id = ANY(%(ids)s)",),
+    # One transaction, so that the sums of `conservation` hold at every moment.
+    "log": (
+        "DELETE FROM deliveries_content WHERE message_id = ANY(%(ids)s)",
+        "DELETE FROM deliveries_attempt WHERE delivery_id IN "
+        "(SELECT id FROM deliveries_delivery WHERE message_id = ANY(%(ids)s))",
+        "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
+        "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
+    ),
+}
+NOTHING_YET = UUID(int=0)
+
+
+def retain(*, now: datetime) -> None:
+    """Remove what each project keeps no longer, and what the installation need not remember."""
+    for project in Project.objects.all():
+        _remove(project.pk, "content", before=first_id_of(now - timedelta(days=project.content_days)))
+        _remove(project.pk, "log", before=first_id_of(now - timedelta(days=project.log_days)))
+    _forget_submissions()
+
+
+def _remove(project: int, what: str, *, before: UUID) -> None:
+    after = NOTHING_YET
+    if what == "content":
+        after = _oldest_content(before)
+    while ids := _ended_messages(project, after=after, before=before):
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement in STATEMENTS[what]:
+                cursor.execute(statement, {"ids": ids})
+        after = ids[-1]
+
+
+def _oldest_content(before: UUID) -> UUID:
+    """Where to begin: messages older than any content that is left have been dealt with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT message_id FROM deliveries_content ORDER BY message_id LIMIT 1")
+        row = cursor.fetchone()
+    return UUID(int=row[0].int - 1) if row else before
+
+
+def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH})
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _forget_submissions() -> None:
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM deliveries_submission WHERE key IN "
+                "(SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT 1000)"
+            )
+            if cursor.rowcount < 1000:
+                return

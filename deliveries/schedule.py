@@ -1,0 +1,57 @@
+"""What is rung regularly, by RQ's own cron scheduler: doorbells in case others were lost, and the daily chores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from rq.cron import CronJob, CronScheduler
+
+from deliveries import jobs, queues
+from domains import jobs as domain_jobs
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two rings. All are harmless when nothing is to be done, and harmless twice.
+DRAIN_EVERY = 5
+TABLE: tuple[tuple[Callable[[], None], int], ...] = (
+    (jobs.sweep, 15),
+    (jobs.report_failures, 5),
+    (jobs.receive_reports, 5),
+    (jobs.retain, 600),
+    (domain_jobs.verify_domains, 3600),
+)
+
+
+class Ring(CronJob):
+    """A scheduled job that goes through our own door: as JSON, and not a second time while one waits."""
+
+    def __init__(self, ring: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
+        super().__init__(**kwargs)
+        self._ring = ring
+
+    def enqueue(self, connection: Redis) -> Any:  # RQ's caller does not look at the result
+        self._ring()
+
+
+def scheduler() -> CronScheduler:
+    """RQ's scheduler with our table; `start()` runs it until a signal comes."""
+    built = CronScheduler(connection=queues.connect(), logging_level=logging.WARNING)
+    built.get_jobs().append(
+        Ring(queues.enqueue_drain, queue_name=queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY)
+    )
+    for function, seconds in TABLE:
+        name = f"{function.__module__}.{function.__name__}"
+        built.get_jobs().append(
+            Ring(_ringer(name), queue_name=queues.MAINTENANCE, func=function, interval=seconds)
+        )
+    for job in built.get_jobs():
+        job.set_enqueue_time(datetime.now(UTC))
+    return built
+
+
+def _ringer(name: str) -> Callable[[], None]:
+    return lambda: queues.enqueue(name, only_once=True)
