@@ -23,9 +23,7 @@ class Bell:
     """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
 
     def __init__(self, url: str | None = None) -> None:
-        self._valkey = redis.asyncio.from_url(
-            url or settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, decode_responses=True
-        )
+        self._valkey = redis.asyncio.from_url(url or settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, decode_responses=True)
         self._lanes: set[int] = set()
         self._ringing: asyncio.Task[None] | None = None
 

@@ -26,9 +26,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
     if not given.all(b"date"):
         added.append(f"Date: {format_datetime(now)}\r\n".encode())
     arrival = submission.arrival
-    trace = received(
-        arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address
-    )
+    trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
     return headers.before(trace).after(*added), message_id
 
 

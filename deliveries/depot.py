@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from deliveries import maillog
 from deliveries.intake import ByteBudget
-from deliveries.lanes import LeasedLane, Lanes
+from deliveries.lanes import Lanes, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
 

@@ -9,17 +9,17 @@ from deliveries.db import Database
 from deliveries.models import Lane
 from deliveries.routing import Site
 
-UNROUTED = f"""
+UNROUTED = """
 SELECT DISTINCT domain FROM (
     SELECT domain FROM deliveries_delivery
-    WHERE lane_id = {Lane.ROUTING} AND ended_at IS NULL AND due_at <= now() AND expires_at > now()
+    WHERE lane_id = %(routing)s AND ended_at IS NULL AND due_at <= now() AND expires_at > now()
       AND domain <> ALL(%(besides)s)
     LIMIT 5000) due
 LIMIT %(most)s
 """
 
 # Rows first, so that a site's new hosts or an older holder's lane are the same row; then all its waiting deliveries.
-ASSIGN = f"""
+ASSIGN = """
 WITH lane AS (
     INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, epoch, failures, pause_reason)
     VALUES (%(site)s, %(source)s, %(hosts)s::jsonb, %(tls)s, %(is_routed)s, 0, 0, '')
@@ -32,7 +32,7 @@ WITH lane AS (
     ON CONFLICT (domain) DO UPDATE SET lane_id = EXCLUDED.lane_id, expires_at = EXCLUDED.expires_at
 ), moved AS (
     UPDATE deliveries_delivery delivery SET lane_id = lane.id, claim = 0 FROM lane
-    WHERE delivery.lane_id = {Lane.ROUTING} AND delivery.ended_at IS NULL AND delivery.domain = %(domain)s
+    WHERE delivery.lane_id = %(routing)s AND delivery.ended_at IS NULL AND delivery.domain = %(domain)s
 )
 SELECT id FROM lane
 """
@@ -47,13 +47,14 @@ class Destinations:
 
     async def unrouted(self, *, besides: Collection[str], most: int) -> list[str]:
         """Domains of due deliveries that wait to be routed."""
-        rows = await self._database.fetch(UNROUTED, {"besides": list(besides), "most": most})
+        rows = await self._database.fetch(UNROUTED, {"besides": list(besides), "most": most, "routing": Lane.ROUTING})
         return [domain for (domain,) in rows]
 
     async def assign(self, domain: str, site: Site, *, source: str) -> None:
         """Lead the domain, and all of its deliveries that wait to be routed, to the site's lane."""
         given = {
             "domain": domain,
+            "routing": Lane.ROUTING,
             "site": site.key,
             "source": source,
             "hosts": json.dumps(site.hosts),

@@ -21,7 +21,7 @@ from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
 from deliveries.intake import ByteBudget
-from deliveries.lanes import LEASE_SECONDS, LeasedLane, Lanes
+from deliveries.lanes import LEASE_SECONDS, Lanes, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.models import Lane
 from deliveries.routing import Router

@@ -9,16 +9,16 @@ from django.db import connection
 GRACE = "35 minutes"
 BATCH = 1000
 
-SWEEP = f"""
+SWEEP = """
 WITH late AS (
     SELECT id FROM deliveries_delivery
-    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - interval '{GRACE}')
-    ORDER BY expires_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval)
+    ORDER BY expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE deliveries_delivery delivery
     SET state = 'expired', ended_at = now(), due_at = NULL, claim = 0,
         owes_report = message.mail_from <> '' AND project.sends_reports
-            AND (delivery.notify = '' OR delivery.notify LIKE '%FAILURE%')
+            AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM late, deliveries_message message, domains_project project
     WHERE delivery.id = late.id AND message.id = delivery.message_id AND project.id = delivery.project_id
     RETURNING delivery.id
@@ -38,5 +38,5 @@ def sweep() -> int:
 
 def _sweep_batch() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP)
+        cursor.execute(SWEEP, {"grace": GRACE, "most": BATCH})
         return cursor.rowcount

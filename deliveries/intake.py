@@ -163,7 +163,8 @@ class Intake:
         """A message that PostgreSQL refuses fails alone."""
         if len(group) == 1:
             logger.error("message=%s cannot be stored: %s", group[0].id, error)
-            return _fail(group, error)
+            _fail(group, error)
+            return
         for entry in group:
             try:
                 await self._commit([entry])
@@ -270,9 +271,7 @@ def columns(group: list[Entry]) -> dict[str, list[Any]]:
     """The entries by column, as the statement takes them."""
     rows = [_message_row(entry) for entry in group]
     recipients = [row for entry in group for row in _recipient_rows(entry)]
-    return {name: [row[name] for row in rows] for name in rows[0]} | {
-        name: [row[name] for row in recipients] for name in recipients[0]
-    }
+    return {name: [row[name] for row in rows] for name in rows[0]} | {name: [row[name] for row in recipients] for name in recipients[0]}
 
 
 def _message_row(entry: Entry) -> dict[str, Any]:
@@ -333,7 +332,8 @@ def _fail(group: list[Entry], error: Exception) -> None:
 def _log(entry: Entry, receipt: Receipt) -> None:
     sender = entry.submission.sender
     if receipt.is_repeat:
-        return maillog.repeated(receipt.queue_id, credential=sender.credential_id)
+        maillog.repeated(receipt.queue_id, credential=sender.credential_id)
+        return
     maillog.accepted(
         receipt.queue_id, project=sender.project_id, credential=sender.credential_id, size=entry.size,
         mail_from=entry.submission.envelope.mail_from, recipients=len(entry.submission.envelope.recipients),

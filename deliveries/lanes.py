@@ -39,7 +39,7 @@ WHERE (lane.paused_until IS NULL OR lane.paused_until <= now())
           AND head.priority = streams.priority AND head.flow = streams.flow
         ORDER BY due_at LIMIT 1) head
     WHERE head.due_at <= now())
-"""
+"""  # noqa: S608  (put together from constants)
 
 LEASE = """
 WITH free AS (
@@ -112,8 +112,8 @@ UPDATE deliveries_delivery SET claim = 0
 WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
 """
 
-REROUTE = f"""
-UPDATE deliveries_delivery SET claim = 0, lane_id = {Lane.ROUTING}
+REROUTE = """
+UPDATE deliveries_delivery SET claim = 0, lane_id = %(routing)s
 WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
 """
 
@@ -205,7 +205,7 @@ class Lanes:
 
     async def reroute(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back to be routed anew."""
-        await self._database.fetch(REROUTE, {"ids": list(ids), "epoch": lane.epoch})
+        await self._database.fetch(REROUTE, {"ids": list(ids), "epoch": lane.epoch, "routing": Lane.ROUTING})
 
     async def contents(self, messages: Collection[UUID]) -> dict[UUID, bytes]:
         """The compressed contents of these messages, as far as they are there."""
@@ -217,4 +217,3 @@ class Lanes:
 
     async def note_success(self, lane: LeasedLane) -> None:
         await self._database.fetch(SUCCESS, {"lane": lane.id, "epoch": lane.epoch})
-

@@ -17,9 +17,7 @@ def repeated(message: str, *, credential: int | None) -> None:
     logger.info("message=%s event=repeated credential=%s", message, credential)
 
 
-def attempted(
-    message: UUID, delivery: UUID, *, outcome: str, recipient: str, stage: str, host: str, code: int | None, text: str
-) -> None:
+def attempted(message: UUID, delivery: UUID, *, outcome: str, recipient: str, stage: str, host: str, code: int | None, text: str) -> None:
     logger.info(
         "message=%s delivery=%s event=%s to=<%s> stage=%s host=%s code=%s text=%r",
         message, delivery, outcome, recipient, stage, host or "-", code or "-", text,

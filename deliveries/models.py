@@ -4,8 +4,6 @@ The rows of the hot path (message, content, delivery, attempt, submission) carry
 written together in one statement by `intake` and `ledger`, and the checks cost about 10 µs a row and key.
 """
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -49,7 +47,7 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         ordering = ["-id"]
-        indexes: ClassVar = [
+        indexes = [
             models.Index(fields=["message_id"], name="message_by_message_id"),
             models.Index(fields=["project", "id"], name="message_by_project"),
         ]
@@ -99,9 +97,7 @@ class Route(models.Model):
         verbose_name = _("route")
         verbose_name_plural = _("routes")
         ordering = ["pattern"]
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")]
 
     def __str__(self) -> str:
         return f"{self.pattern} → {self.host}:{self.port}"
@@ -133,7 +129,7 @@ class Lane(models.Model):
     class Meta:
         verbose_name = _("lane")
         verbose_name_plural = _("lanes")
-        constraints: ClassVar = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
+        constraints = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
 
     def __str__(self) -> str:
         return self.site
@@ -158,18 +154,14 @@ class Delivery(models.Model):
     """One recipient of one message, from 250 to its last outcome."""
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
-    message = models.ForeignKey(
-        Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message")
-    )
+    message = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message"))
     project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
     recipient = models.TextField(_("recipient"), help_text=_("As it is sent in RCPT TO."))
     recipient_key = models.TextField(_("recipient key"))
     domain = models.CharField(_("domain"), max_length=253)
     notify = models.CharField(_("NOTIFY"), max_length=28, blank=True)
     orcpt = models.TextField(_("ORCPT"), blank=True)
-    lane = models.ForeignKey(
-        Lane, models.DO_NOTHING, db_constraint=False, db_index=False, default=Lane.ROUTING, verbose_name=_("lane")
-    )
+    lane = models.ForeignKey(Lane, models.DO_NOTHING, db_constraint=False, db_index=False, default=Lane.ROUTING, verbose_name=_("lane"))
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Credential.Priority.choices, default=1)
     # What takes turns within a lane and priority: the credential's id; 0 for reports of ours.
     flow = models.BigIntegerField(default=0, editable=False)
@@ -189,7 +181,7 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         ordering = ["-id"]
-        constraints: ClassVar = [
+        constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_state_is_known"),
             models.CheckConstraint(
                 condition=Q(state__in=LIVE, ended_at__isnull=True, due_at__isnull=False)
@@ -197,12 +189,10 @@ class Delivery(models.Model):
                 name="delivery_is_live_and_due_or_ended",
             ),
         ]
-        indexes: ClassVar = [
+        indexes = [
             models.Index(fields=["recipient_key", "id"], name="delivery_by_recipient"),
             # The claim order within a lane: priority, then turns between flows, then age.
-            models.Index(
-                "lane", "priority", "flow", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"
-            ),
+            models.Index("lane", "priority", "flow", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"),
             models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="delivery_deadline"),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
         ]
@@ -219,9 +209,7 @@ class Attempt(models.Model):
     """One try at a delivery, or another event that changed it: when, where, and what was answered."""
 
     id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(
-        Delivery, models.DO_NOTHING, db_constraint=False, related_name="attempts", verbose_name=_("delivery")
-    )
+    delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False, related_name="attempts", verbose_name=_("delivery"))
     at = models.DateTimeField(_("at"), db_default=Now())
     outcome = models.CharField(_("outcome"), max_length=11)
     stage = models.CharField(_("stage"), max_length=11)
@@ -265,9 +253,7 @@ class InboundMail(models.Model):
         verbose_name = _("inbound mail")
         verbose_name_plural = _("inbound mail")
         ordering = ["-id"]
-        indexes: ClassVar = [
-            models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled")
-        ]
+        indexes = [models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
-
-from django.conf import settings
 
 DELIVERIES, MAINTENANCE = "deliveries", "maintenance"
 DAY = 86_400

@@ -25,8 +25,7 @@ STATEMENTS = {
     # One transaction, so that the sums of `conservation` hold at every moment.
     "log": (
         "DELETE FROM deliveries_content WHERE message_id = ANY(%(ids)s)",
-        "DELETE FROM deliveries_attempt WHERE delivery_id IN "
-        "(SELECT id FROM deliveries_delivery WHERE message_id = ANY(%(ids)s))",
+        "DELETE FROM deliveries_attempt WHERE delivery_id IN (SELECT id FROM deliveries_delivery WHERE message_id = ANY(%(ids)s))",
         "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
     ),
@@ -71,8 +70,7 @@ def _forget_submissions() -> None:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM deliveries_submission WHERE key IN "
-                "(SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT 1000)"
+                "DELETE FROM deliveries_submission WHERE key IN (SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT 1000)"
             )
             if cursor.rowcount < 1000:
                 return

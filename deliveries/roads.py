@@ -48,9 +48,7 @@ async def open_road(lane: LeasedLane, router: Router) -> tuple[Connection, str]:
 
 
 async def _connect(lane: LeasedLane, endpoint: Endpoint) -> Connection:
-    return await open_with_fallback(
-        endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=TlsLevel(lane.tls)
-    )
+    return await open_with_fallback(endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=TlsLevel(lane.tls))
 
 
 def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:

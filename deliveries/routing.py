@@ -160,9 +160,7 @@ def _site(hosts: list[tuple[int, str]], *, keep: float) -> Site:
     """All domains with the same hosts share one key, whatever the preferences."""
     port = settings.EKIDEN_DELIVERY_PORT
     key = " ".join(sorted({host for _, host in hosts}))
-    return Site(
-        key, tuple((preference, host, port) for preference, host in hosts), keep=min(max(keep, SITE_MIN), SITE_MAX)
-    )
+    return Site(key, tuple((preference, host, port) for preference, host in hosts), keep=min(max(keep, SITE_MIN), SITE_MAX))
 
 
 def _bounced(enhanced: str, text: str, *, code: int = 550) -> Bounced:

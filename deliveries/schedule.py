@@ -40,14 +40,10 @@ class Ring(CronJob):
 def scheduler() -> CronScheduler:
     """RQ's scheduler with our table; `start()` runs it until a signal comes."""
     built = CronScheduler(connection=queues.connect(), logging_level=logging.WARNING)
-    built.get_jobs().append(
-        Ring(queues.enqueue_drain, queue_name=queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY)
-    )
+    built.get_jobs().append(Ring(queues.enqueue_drain, queue_name=queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY))
     for function, seconds in TABLE:
         name = f"{function.__module__}.{function.__name__}"
-        built.get_jobs().append(
-            Ring(_ringer(name), queue_name=queues.MAINTENANCE, func=function, interval=seconds)
-        )
+        built.get_jobs().append(Ring(_ringer(name), queue_name=queues.MAINTENANCE, func=function, interval=seconds))
     for job in built.get_jobs():
         job.set_enqueue_time(datetime.now(UTC))
     return built

@@ -14,16 +14,14 @@ def settle(claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **f
         case Delivered(reply):
             return entry(claimed, epoch, State.DELIVERED, "delivered", Stage.BODY, reply, **facts)
         case Bounced(reply, stage, _):
-            owes = owes_report(claimed)
+            owes = _owes(claimed)
             return entry(claimed, epoch, State.BOUNCED, "bounced", stage, reply, owes_report=owes, **facts)
         case InDoubt(reply, stage):
             return in_doubt(claimed, reply, stage, epoch=epoch, spread=spread, **facts)
         case Deferred(reply, stage, _):
             wait = retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
             is_in_doubt = claimed.is_in_doubt
-            return entry(
-                claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=is_in_doubt, **facts
-            )
+            return entry(claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=is_in_doubt, **facts)
 
 
 def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object) -> Entry:
@@ -34,10 +32,8 @@ def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread
     if claimed.in_doubt_policy == "delivered":
         return entry(claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts)
     if claimed.is_in_doubt:
-        owes = owes_report(claimed)
-        return entry(
-            claimed, epoch, State.BOUNCED, "in_doubt", stage, reply, is_in_doubt=True, owes_report=owes, **facts
-        )
+        owes = _owes(claimed)
+        return entry(claimed, epoch, State.BOUNCED, "in_doubt", stage, reply, is_in_doubt=True, owes_report=owes, **facts)
     wait = max(retry.IN_DOUBT_WAIT, retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread))
     if claimed.retry_schedule:  # a project that set its own waits means this one too: its longest
         wait = max(claimed.retry_schedule) * (1 + 0.1 * spread)
@@ -52,20 +48,19 @@ def suppressed(claimed: Claimed, *, epoch: int) -> Entry:
 def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
     """A former holder died with this delivery in its hands; it may or may not have been sent."""
     reply = Reply(451, "4.3.0", "The worker ended during this delivery; it may have been sent and is tried again", local=True)
-    return entry(
-        claimed, epoch, State.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=True, is_try=False
-    )
+    return entry(claimed, epoch, State.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=True, is_try=False)
 
 
-def owes_report(claimed: Claimed) -> bool:
+def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:
     """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or against NOTIFY."""
-    wants = not claimed.notify or "FAILURE" in claimed.notify
-    return bool(claimed.mail_from) and claimed.sends_reports and wants
+    return bool(mail_from) and sends_reports and (not notify or "FAILURE" in notify)
 
 
-def entry(
-    claimed: Claimed, epoch: int, state: State, outcome: str, stage: Stage, reply: Reply, **facts: object
-) -> Entry:
+def _owes(claimed: Claimed) -> bool:
+    return owes_report(claimed.mail_from, claimed.notify, claimed.sends_reports)
+
+
+def entry(claimed: Claimed, epoch: int, state: State, outcome: str, stage: Stage, reply: Reply, **facts: object) -> Entry:
     return Entry(
         id=claimed.id,
         message_id=claimed.message_id,

@@ -1,7 +1,6 @@
 """Who may send: projects, their domains, signing keys and credentials."""
 
 from datetime import datetime
-from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator
@@ -42,9 +41,7 @@ class Project(models.Model):
     lifetime = models.PositiveIntegerField(
         _("lifetime in seconds"), default=432_000, validators=[MinValueValidator(1)], help_text=_("432000 is 5 days.")
     )
-    in_doubt = models.CharField(
-        _("reply lost after the final dot"), max_length=10, choices=InDoubt.choices, default=InDoubt.RETRY
-    )
+    in_doubt = models.CharField(_("reply lost after the final dot"), max_length=10, choices=InDoubt.choices, default=InDoubt.RETRY)
     idempotency_window = models.PositiveIntegerField(
         _("idempotency window in seconds"), default=86_400, help_text=_("The same message again within it is one message.")
     )
@@ -80,7 +77,7 @@ class Domain(models.Model):
         verbose_name = _("domain")
         verbose_name_plural = _("domains")
         ordering = ["name"]
-        constraints: ClassVar = [
+        constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="domain_once_per_project"),
             models.UniqueConstraint(
                 fields=["name"],
@@ -126,7 +123,7 @@ class SigningKey(models.Model):
         verbose_name = _("signing key")
         verbose_name_plural = _("signing keys")
         ordering = ["domain", "-created_at"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")]
+        constraints = [models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")]
 
     def __str__(self) -> str:
         return f"{self.selector}._domainkey.{self.domain.name}"
@@ -180,7 +177,7 @@ class Credential(models.Model):
         verbose_name = _("credential")
         verbose_name_plural = _("credentials")
         ordering = ["project", "name"]
-        constraints: ClassVar = [
+        constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="credential_once_per_project"),
             models.CheckConstraint(
                 condition=Q(kind="password", username__isnull=False, secret_hash__isnull=False)

@@ -1,7 +1,5 @@
 """Whom we must not write to, and why."""
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -38,10 +36,8 @@ class Suppression(models.Model):
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["address_key", "project"], nulls_distinct=False, name="suppression_once_per_scope"
-            ),
+        constraints = [
+            models.UniqueConstraint(fields=["address_key", "project"], nulls_distinct=False, name="suppression_once_per_scope"),
             models.CheckConstraint(condition=~Q(reason=""), name="suppression_has_a_reason"),
         ]
 

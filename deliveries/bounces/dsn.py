@@ -36,9 +36,7 @@ def read(data: bytes) -> Finding | None:
         action=_value(recipient, "action").lower()[:20],
         status=status.group() if status else "",
         text=_value(recipient, "diagnostic-code").partition(";")[2].strip()[:1000],
-        reporter=next((_value(block, "reporting-mta") for block in blocks if "reporting-mta" in block), "")
-        .partition(";")[2]
-        .strip()[:255],
+        reporter=next((_value(block, "reporting-mta") for block in blocks if "reporting-mta" in block), "").partition(";")[2].strip()[:255],
     )
 
 

@@ -14,6 +14,7 @@ from deliveries.db import Database
 from deliveries.ids import new_id
 from deliveries.models import Attempt, Delivery, InboundMail
 from deliveries.states import State
+from deliveries.verdict import owes_report
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def _finding(mail: InboundMail) -> str:
 
 
 def _bounce(delivery_id: UUID, found: Finding) -> str:
-    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).first()
+    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).select_related("message", "project").first()
     if delivery is None:
         return "the delivery it names is no longer stored"
     if delivery.state != State.DELIVERED:
@@ -89,5 +90,6 @@ def _bounce(delivery_id: UUID, found: Finding) -> str:
         delivery=delivery, outcome="bounced", stage="report", host=found.reporter, enhanced=found.status, text=found.text
     )
     delivery.state = State.BOUNCED
-    delivery.save(update_fields=["state"])
+    delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
+    delivery.save(update_fields=["state", "owes_report"])
     return "the delivery has bounced"

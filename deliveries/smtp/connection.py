@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 BLOCK = 65_536  # octets of content between two looks at the peer
-FRESH = 5.0  # seconds after its last reply for which a peer is taken to be still there
+FRESH = 1.0  # seconds after its last reply for which a peer is taken to be still there
 T = TypeVar("T")
 
 

@@ -32,7 +32,7 @@ class Wire(asyncio.BufferedProtocol):
 
     # --- what asyncio calls ---
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.adopt(cast(asyncio.Transport, transport))  # uvloop's is one in all but its class
+        self.adopt(cast("asyncio.Transport", transport))  # uvloop's is one in all but its class
 
     def adopt(self, transport: asyncio.Transport) -> None:
         """With a high-water mark of 0, `is_backed_up` tells what is still here from what the kernel has. (Below TLS

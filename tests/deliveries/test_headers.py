@@ -1,11 +1,10 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.headers import BadHeaders, parse, split
-
-SECTION = b"From: a@b.test\r\nSubject: one\r\n\ttwo\r\nX-A: \xe3\x81\x82\r\nfrom : no\r\n"
-
 
 def test_fields_keep_their_bytes_and_order():
     section = b"From: a@b.test\r\nSubject: one\r\n\ttwo\r\nX-A: \xe3\x81\x82\r\n"
@@ -53,7 +52,5 @@ def test_a_message_is_split_at_its_first_empty_line(data, expected):
 
 @given(st.binary(max_size=300))
 def test_nothing_but_a_refusal_comes_of_any_bytes(data):
-    try:
+    with suppress(BadHeaders):
         assert bytes(parse(data)) == data
-    except BadHeaders:
-        pass
