@@ -1,0 +1,54 @@
+"""The import rules of docs/architecture.md, read from the code itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ORDER = ["domains", "suppressions", "deliveries", "smtp_listener", "relay_portal"]
+OWNERS = {  # outside thing: who alone may import it
+    "dns": {"domains/dns.py"},
+    "aiosmtpd": {"smtp_listener"},
+    "rq": {"deliveries/queues.py", "deliveries/workers.py", "deliveries/schedule.py", "deliveries/management/commands/rqworker.py", "relay_portal"},
+    "smtplib": {"smtp_listener"},
+}  # fmt: skip
+PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
+PURE = [
+    "domains/addresses.py", "domains/records.py", "domains/dkim.py", "deliveries/outcomes.py", "deliveries/retry.py",
+    "deliveries/headers.py", "deliveries/completion.py", "deliveries/locations.py", "deliveries/ids.py",
+    "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py", "deliveries/bounces/return_path.py",
+    "deliveries/bounces/compose.py", "deliveries/bounces/dsn.py", "smtp_listener/replies.py", "smtp_listener/policy.py",
+]  # fmt: skip
+
+
+def modules():
+    return [path for package in ORDER for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_imports_only_those_before_it(path):
+    own = ORDER.index(path.relative_to(ROOT).parts[0])
+    later = {name for name in imports(path) if name.split(".")[0] in ORDER[own + 1 :]}
+    assert not later
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_outside_thing_has_one_owner(path):
+    place = str(path.relative_to(ROOT))
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or any(place == owner or place.startswith(owner + "/") for owner in owners), name
+
+
+@pytest.mark.parametrize("place", PURE)
+def test_a_pure_module_knows_nothing_outside(place):
+    assert not {name.split(".")[0] for name in imports(ROOT / place)} & PURE_FORBIDS
