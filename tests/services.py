@@ -1,0 +1,42 @@
+"""Starts the real PostgreSQL and Valkey that the tests need, once for a run, before Django reads its settings."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_started = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config, parser, args):
+    """Before pytest-django reads the settings. In the process that the developer started; xdist's workers inherit the URLs."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={worker + 1}")
+        return
+    data = Path(tempfile.mkdtemp(prefix="ekiden-tests-"))
+    data.chmod(0o755)
+    os.environ["EKIDEN_DATA"] = str(data)
+    from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey
+
+    postgres, valkey = EmbeddedPostgres(data, durable=False), EmbeddedValkey(data)
+    for server in (postgres, valkey):
+        server.prepare()
+        server.start()
+        _started.append(server)
+    postgres.make_database("ekiden")
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url, valkey.url
+
+
+def pytest_unconfigure(config):
+    while _started:
+        _started.pop().stop()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        from relay_portal.embedded import runtime_folder
+
+        data = Path(os.environ["EKIDEN_DATA"])
+        for folder in (runtime_folder(data), data):
+            shutil.rmtree(folder, ignore_errors=True)
