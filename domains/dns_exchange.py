@@ -1,0 +1,139 @@
+"""One question to one name server: EDNS over UDP, TCP where the answer is too long, and a judgement of what came back."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import cast
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+
+PAYLOAD = 1232  # fits every path without fragments, which could be forged (DNS Flag Day 2020)
+_KNOWS_NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP})
+
+
+class ServerFailure(Exception):
+    """This server gave no usable reply; the text tells why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server says about the name: the records at the end of its CNAME chain, and the least TTL on the way there."""
+
+    records: tuple[dns.rdata.Rdata, ...]
+    ttl: int
+    is_nxdomain: bool
+    authenticated: bool
+
+
+async def ask(
+    server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float
+) -> Reply:
+    """The server's reply; raises `ServerFailure` after `timeout` seconds at the latest."""
+    try:
+        async with asyncio.timeout(timeout):
+            message = await _exchange(server, _question(qname, rdtype, with_edns=True))
+            if message.rcode() in _KNOWS_NO_EDNS:  # RFC 6891, section 7
+                message = await _exchange(server, _question(qname, rdtype, with_edns=False))
+    except TimeoutError as error:
+        raise ServerFailure("The name server did not answer in time") from error
+    except (OSError, EOFError) as error:
+        raise ServerFailure("The name server is out of reach") from error
+    except Exception as error:  # whatever hostile bytes make the parser raise: no answer, and no reason to give up a mail
+        raise ServerFailure("The name server sent a malformed answer") from error
+    return _judge(message)
+
+
+def _question(
+    qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool
+) -> dns.message.QueryMessage:
+    """AD in a question asks for AD in the answer without all the signatures (RFC 6840, section 5.7)."""
+    flags = dns.flags.RD | dns.flags.AD
+    edns = 0 if with_edns else False
+    return dns.message.make_query(qname, rdtype, use_edns=edns, payload=PAYLOAD, flags=flags)
+
+
+async def _exchange(server: tuple[str, int], question: dns.message.QueryMessage) -> dns.message.QueryMessage:
+    try:
+        return await _over_udp(server, question)
+    except dns.message.Truncated:
+        answer = await dns.asyncquery.tcp(question, server[0], port=server[1])
+        return cast("dns.message.QueryMessage", answer)  # a reply to a QUERY, as `is_response` has checked
+
+
+async def _over_udp(server: tuple[str, int], question: dns.message.QueryMessage) -> dns.message.QueryMessage:
+    loop = asyncio.get_running_loop()
+    waiter = _Waiter(question, loop.create_future())
+    # Connected: the kernel drops datagrams from elsewhere, and tells at once where no server listens. A socket of its own for
+    # each question has a random port, which a forger has to guess beside the id (RFC 5452, section 9.2).
+    transport, _ = await loop.create_datagram_endpoint(lambda: waiter, remote_addr=server)
+    try:
+        transport.sendto(question.to_wire())
+        return await waiter.answer
+    finally:
+        transport.close()
+
+
+class _Waiter(asyncio.DatagramProtocol):
+    """Waits for the answer to one question and ignores what is none: wrong id, other question, garbage."""
+
+    def __init__(
+        self, question: dns.message.QueryMessage, answer: asyncio.Future[dns.message.QueryMessage]
+    ) -> None:
+        self.question = question
+        self.answer = answer
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        try:
+            message = dns.message.from_wire(data, raise_on_truncation=True)
+        except dns.message.Truncated as error:
+            if self.question.is_response(error.message()):  # type: ignore[no-untyped-call]  # dnspython leaves it so
+                self._fail(error)
+            return
+        except Exception:  # whatever a forged datagram makes the parser raise, the true answer may still come
+            return
+        if self.question.is_response(message) and not self.answer.done():
+            self.answer.set_result(cast("dns.message.QueryMessage", message))
+
+    def error_received(self, exc: Exception) -> None:
+        self._fail(exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionError("closed"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # seen: nobody may be waiting any more after a time-out
+
+
+def _judge(message: dns.message.QueryMessage) -> Reply:
+    rcode = message.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        raise ServerFailure(f"The name server answered {dns.rcode.to_text(rcode)}")
+    try:
+        chain = message.resolve_chaining()  # reads only records that the question or its CNAMEs lead to
+    except dns.exception.DNSException as error:
+        raise ServerFailure("The name server's answer contradicts itself") from error
+    if chain.answer is None and _is_beside_the_point(message):
+        raise ServerFailure("The name server's answer is about something else")
+    is_nxdomain = rcode == dns.rcode.NXDOMAIN
+    return Reply(tuple(chain.answer or ()), chain.minimum_ttl, is_nxdomain, bool(message.flags & dns.flags.AD))
+
+
+def _is_beside_the_point(message: dns.message.QueryMessage) -> bool:
+    """Records of the right type but another name, or a referral: neither means "no such records"."""
+    return any(rrset.rdtype == message.question[0].rdtype for rrset in message.answer) or _is_referral(message)
+
+
+def _is_referral(message: dns.message.QueryMessage) -> bool:
+    """Name servers but no SOA: the answer of a server that does no recursion (RFC 2308, section 2.2.1), not "no records"."""
+    kinds = {rrset.rdtype for rrset in message.authority}
+    return dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds and not message.flags & dns.flags.RA
