@@ -7,7 +7,18 @@ GOOD = b"Subject: x\r\n\r\nbody\r\n"
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no end", b"a\nb\r\n", b"a\rb\r\n", b"a\r\n.\n\r\n", b"a\n\r\n", b"a\r\r\n", b"a\r\n\r", b"\n.\r\n", b"a\n\rb\r\n"],
+    [
+        b"",
+        b"no end",
+        b"a\nb\r\n",
+        b"a\rb\r\n",
+        b"a\r\n.\n\r\n",
+        b"a\n\r\n",
+        b"a\r\r\n",
+        b"a\r\n\r",
+        b"\n.\r\n",
+        b"a\n\rb\r\n",
+    ],
 )
 def test_content_with_any_line_end_but_crlf_is_refused(content):
     with pytest.raises(UnsafeMail):
