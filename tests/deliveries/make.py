@@ -1,0 +1,56 @@
+"""Rows for tests, as intake would have written them."""
+
+from datetime import timedelta
+from itertools import count
+
+from django.utils import timezone
+
+from deliveries import codec
+from deliveries.models import Content, Delivery, Destination, Lane, Message
+from domains.models import Credential, Project
+
+CONTENT = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\n\r\nhello\r\n"
+_number = count(1)
+
+
+def project(**given):
+    return Project.objects.create(**{"name": f"shop-{next(_number)}"} | given)
+
+
+def credential(of=None, **given):
+    of = of or project()
+    name = f"app-{next(_number)}"
+    return Credential.objects.create(**{"project": of, "name": name, "username": name, "secret_hash": b"x"} | given)
+
+
+def lane(site="mx.test", **given):
+    return Lane.objects.create(**{"site": site, "hosts": [[10, site, 25]]} | given)
+
+
+def leads_to(lane, *domains):
+    for domain in domains:
+        Destination.objects.create(domain=domain, lane=lane, expires_at=timezone.now() + timedelta(hours=1))
+
+
+def message(of=None, content=CONTENT, **given):
+    of = of or project()
+    sent = Message.objects.create(
+        **{"project": of, "mail_from": "shop@shop.test", "message_id": f"<{next(_number)}@shop.test>", "size": len(content)}
+        | {"recipient_count": 1, "header_from": "shop@shop.test"}
+        | given
+    )
+    Content.objects.create(message=sent, data=codec.compress(content, (), size=len(content)))
+    return sent
+
+
+def delivery(to="you@mx.test", of=None, **given):
+    of = of or message()
+    defaults = {
+        "message": of,
+        "project": of.project,
+        "recipient": to,
+        "recipient_key": to,
+        "domain": to.rpartition("@")[2],
+        "expires_at": timezone.now() + timedelta(days=5),
+    }
+    return Delivery.objects.create(**defaults | given)

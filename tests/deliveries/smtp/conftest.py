@@ -1,0 +1,37 @@
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+import uvloop
+
+from deliveries.smtp.connection import Endpoint, Timeouts, TlsLevel, open_with_fallback
+
+# Short where a test waits for the end of it; long where it must not come.
+QUICK = Timeouts(greeting=5, ehlo=5, handshake=2, mail=5, rcpt=5, data=5, block=5, body=5, quit=0.5)
+
+
+def pytest_asyncio_loop_factories(config, item):
+    """Everything here runs on both loops: workers use uvloop, and the plain one must do as well."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def session_with():
+    """Opens sessions with a scripted MX, closed rudely at the end where the test has not closed them itself."""
+
+    @asynccontextmanager
+    async def connect(mx, *, tls=TlsLevel.OPPORTUNISTIC, timeouts=QUICK, source=None, trust=None, host="mx.test"):
+        connection = await open_with_fallback(
+            Endpoint(host, mx.host, mx.port),
+            source=source,
+            ehlo_name="me.test",
+            tls=tls,
+            timeouts=timeouts,
+            trust=trust,
+        )
+        try:
+            yield connection
+        finally:
+            connection.abort()
+
+    return connect

@@ -1,0 +1,209 @@
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from deliveries.db import Database
+from deliveries.lanes import Lanes
+from deliveries.models import Delivery, Lane
+from suppressions.models import Suppression
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+@asynccontextmanager
+async def holder(name=None):
+    database = Database("test")
+    try:
+        yield Lanes(database, name or uuid4())
+    finally:
+        await database.close()
+
+
+def run(scene, *args, name=None):
+    """One scene with a holder; the rows are made and looked at outside the loop."""
+
+    async def main():
+        async with holder(name) as lanes:
+            return await scene(lanes, *args)
+
+    return asyncio.run(main())
+
+
+async def claim_all(lanes, lane, most=100):
+    [leased] = await lanes.lease([lane.id], 1)
+    return [(claimed.id, leased.epoch) for claimed in await lanes.claim(leased, most)]
+
+
+@pytest.fixture
+def lane():
+    lane = make.lane()
+    make.leads_to(lane, "mx.test")
+    return lane
+
+
+def claimed_ids(lane, most=100):
+    return [id_ for id_, _ in run(claim_all, lane, most)]
+
+
+def test_a_lane_with_due_work_is_found_and_leased_to_one_holder(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        assert await lanes.due() == ({lane.id}, set())
+        [leased] = await lanes.lease([lane.id], 10)
+        async with holder() as other:
+            assert await other.due() == (set(), set())
+            assert await other.lease([lane.id], 10) == []
+        assert await lanes.due() == (set(), {lane.id})
+        return leased
+
+    leased = run(scene)
+    assert (leased.site, leased.hosts, leased.epoch) == ("mx.test", [[10, "mx.test", 25]], 1)
+
+
+def test_a_lane_whose_work_is_not_due_yet_is_left_alone(lane):
+    make.delivery(lane=lane, due_at=timezone.now() + timedelta(minutes=1))
+    assert run(Lanes.due) == (set(), set())
+
+
+def test_a_paused_lane_is_left_alone_until_its_pause_is_over(lane):
+    make.delivery(lane=lane)
+    Lane.objects.filter(id=lane.id).update(paused_until=timezone.now() + timedelta(minutes=1))
+    assert run(Lanes.due) == (set(), set())
+    assert run(lambda lanes: lanes.lease([lane.id], 1)) == []
+    Lane.objects.filter(id=lane.id).update(paused_until=timezone.now())
+    assert run(Lanes.due) == ({lane.id}, set())
+
+
+def test_a_dead_holders_lane_is_taken_over_under_a_new_epoch(lane):
+    run(lambda lanes: lanes.lease([lane.id], 1))
+    Lane.objects.filter(id=lane.id).update(leased_until=timezone.now())
+    [leased] = run(lambda lanes: lanes.lease([lane.id], 1))
+    assert leased.epoch == 2
+
+
+def test_a_lease_can_be_renewed_only_while_it_is_ours(lane):
+    name = uuid4()
+    run(lambda lanes: lanes.lease([lane.id], 1), name=name)
+    assert run(lambda lanes: lanes.renew([lane.id])) == set()
+    assert run(lambda lanes: lanes.renew([lane.id]), name=name) == {lane.id}
+    Lane.objects.filter(id=lane.id).update(leased_until=timezone.now())
+    assert run(lambda lanes: lanes.renew([lane.id]), name=name) == set()
+
+
+def test_a_released_lane_is_free_at_once(lane):
+    async def scene(lanes):
+        await lanes.lease([lane.id], 1)
+        await lanes.release([lane.id])
+
+    run(scene)
+    assert len(run(lambda lanes: lanes.lease([lane.id], 1))) == 1
+
+
+def test_priority_goes_first_then_flows_take_turns_then_age(lane):
+    now = timezone.now()
+    bulk = [make.delivery(lane=lane, priority=0, due_at=now - timedelta(hours=9)) for _ in range(2)]
+    first = [make.delivery(lane=lane, flow=1, due_at=now - timedelta(minutes=9 - n)) for n in range(3)]
+    second = [make.delivery(lane=lane, flow=2, due_at=now - timedelta(minutes=5 - n)) for n in range(2)]
+    code = make.delivery(lane=lane, priority=2)
+    expected = [code, first[0], second[0], first[1], second[1], first[2], *bulk]
+    assert claimed_ids(lane) == [delivery.id for delivery in expected]
+
+
+def test_a_claim_takes_no_more_than_asked_for(lane):
+    for flow in range(3):
+        make.delivery(lane=lane, flow=flow)
+    assert len(claimed_ids(lane, most=2)) == 2
+
+
+def test_what_is_claimed_is_not_claimed_again_by_the_same_holder(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return [len(await lanes.claim(leased, 10)) for _ in range(2)]
+
+    assert run(scene) == [1, 0]
+
+
+def test_what_a_dead_holder_had_claimed_is_told_apart(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return await lanes.claim(leased, 10)
+
+    assert [claimed.was_claimed for claimed in run(scene)] == [False]
+    Lane.objects.filter(id=lane.id).update(leased_until=timezone.now())
+    assert [claimed.was_claimed for claimed in run(scene)] == [True]
+
+
+def test_ended_expired_and_future_deliveries_are_not_claimed(lane):
+    now = timezone.now()
+    make.delivery(lane=lane, due_at=now + timedelta(minutes=1))
+    make.delivery(lane=lane, expires_at=now)
+    make.delivery(lane=lane, state="delivered", ended_at=now, due_at=None)
+    assert claimed_ids(lane) == []
+
+
+def test_a_claim_says_whether_the_address_is_suppressed(lane):
+    made = make.delivery(lane=lane)
+    Suppression.objects.create(address_key="you@mx.test", project=made.project, reason="asked us to stop")
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return await lanes.claim(leased, 10)
+
+    assert [claimed.suppressed for claimed in run(scene)] == ["asked us to stop"]
+
+
+def test_another_projects_suppression_does_not_count(lane):
+    make.delivery(lane=lane)
+    Suppression.objects.create(address_key="you@mx.test", project=make.project(), reason="theirs")
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return await lanes.claim(leased, 10)
+
+    assert [claimed.suppressed for claimed in run(scene)] == [None]
+
+
+def test_a_domain_that_leads_elsewhere_by_now_is_told_and_can_be_rerouted(lane):
+    made = make.delivery(to="you@moved.test", lane=lane)
+    make.leads_to(make.lane("new.test"), "moved.test")
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        claimed = await lanes.claim(leased, 10)
+        await lanes.reroute(leased, [delivery.id for delivery in claimed])
+        return [delivery.is_here for delivery in claimed]
+
+    assert run(scene) == [False]
+    made.refresh_from_db()
+    assert (made.lane_id, made.claim) == (Lane.ROUTING, 0)
+
+
+def test_what_is_given_back_can_be_claimed_again(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        claimed = await lanes.claim(leased, 10)
+        await lanes.unclaim(leased, [delivery.id for delivery in claimed])
+
+    run(scene)
+    assert Delivery.objects.get().claim == 0
+
+
+def test_contents_are_read_by_message(lane):
+    sent = make.message()
+
+    async def scene(lanes):
+        return await lanes.contents([sent.id])
+
+    assert set(run(scene)) == {sent.id}

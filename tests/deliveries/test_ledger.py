@@ -1,0 +1,128 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.db import Database
+from deliveries.ledger import Entry, Ledger
+from deliveries.models import Attempt
+from deliveries.states import State
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def entry(delivery, state=State.DELIVERED, **given):
+    facts = {"outcome": str(state), "stage": "body", "code": 250, "enhanced": "2.0.0", "text": "taken", "host": "mx.test"}
+    return Entry(delivery.id, delivery.message_id, delivery.recipient, delivery.claim, state, **facts | given)
+
+
+def write(*entries, database=None):
+    """Record the entries and let the ledger take its turns until they are written."""
+
+    async def main():
+        with_database = database or Database("test")
+        ledger = Ledger(with_database)
+        for one in entries:
+            ledger.record(one)
+        run = asyncio.create_task(ledger.run())
+        await asyncio.wait_for(ledger.flush(), 10)
+        run.cancel()
+        await with_database.close()
+
+    asyncio.run(main())
+
+
+def test_a_delivered_entry_ends_the_delivery_and_leaves_an_attempt():
+    delivery = make.delivery(claim=3)
+    write(entry(delivery, address="192.0.2.1", source="192.0.2.2", tls="TLSv1.3"))
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at) == ("delivered", 0, 1, None)
+    [attempt] = Attempt.objects.filter(delivery=delivery)
+    assert (attempt.code, attempt.enhanced, attempt.host, attempt.tls) == (250, "2.0.0", "mx.test", "TLSv1.3")
+
+
+def test_a_deferred_entry_sets_the_next_due_time():
+    delivery = make.delivery(claim=3)
+    write(entry(delivery, State.DEFERRED, wait=60.0))
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.ended_at, delivery.claim) == ("deferred", None, 0)
+    assert timedelta(seconds=55) < delivery.due_at - timezone.now() < timedelta(seconds=61)
+
+
+def test_who_lost_the_claim_can_no_longer_fail_or_defer_the_delivery():
+    delivery = make.delivery(claim=3)
+    delivery.claim = 2
+    write(entry(delivery, State.BOUNCED))
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.claim) == ("queued", 3)
+    assert Attempt.objects.filter(delivery=delivery).count() == 1
+
+
+def test_who_lost_the_claim_can_still_say_that_the_mail_arrived():
+    delivery = make.delivery(claim=3)
+    delivery.claim = 2
+    write(entry(delivery))
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+
+
+def test_an_ended_delivery_is_not_moved_again():
+    delivery = make.delivery(state="cancelled", ended_at=timezone.now(), due_at=None)
+    write(entry(delivery))
+    delivery.refresh_from_db()
+    assert delivery.state == "cancelled"
+
+
+def test_a_bad_entry_fails_alone():
+    good, bad = make.delivery(), make.delivery()
+    write(entry(good), entry(bad, text="\0"))
+    good.refresh_from_db()
+    bad.refresh_from_db()
+    assert (good.state, bad.state) == ("delivered", "queued")
+
+
+def test_entries_wait_while_postgresql_is_out_of_reach(monkeypatch):
+    delivery = make.delivery()
+    database = FailsTwice("test")
+    write(entry(delivery), database=database)
+    delivery.refresh_from_db()
+    assert (delivery.state, database.failures) == ("delivered", 2)
+
+
+class FailsTwice(Database):
+    """A connection that breaks before its first two statements."""
+
+    failures = 0
+
+    async def fetch(self, *args):
+        if self.failures < 2:
+            self.failures += 1
+            await self.run(lambda connection: connection.close())
+            raise_lost()
+        return await super().fetch(*args)
+
+
+def raise_lost():
+    from deliveries.db import DatabaseUnavailable
+
+    raise DatabaseUnavailable("connection lost")
+
+
+def test_there_is_room_again_once_entries_are_written(monkeypatch):
+    monkeypatch.setattr("deliveries.ledger.ROOM", 1)
+    delivery = make.delivery()
+
+    async def main():
+        database = Database("test")
+        ledger = Ledger(database)
+        ledger.record(entry(delivery))
+        waiting = asyncio.create_task(ledger.has_room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await ledger.turn()
+        await asyncio.wait_for(waiting, 5)
+        await database.close()
+
+    asyncio.run(main())
