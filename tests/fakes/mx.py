@@ -277,7 +277,9 @@ class _Session:
         self._buffer += data
 
     async def _until(self, end: bytes) -> bytes:
-        while (at := self._buffer.find(end)) < 0:
+        seen = 0
+        while (at := self._buffer.find(end, seen)) < 0:
+            seen = max(0, len(self._buffer) - len(end) + 1)
             await self._more()
         return self._cut(at + len(end))
 
@@ -303,7 +305,8 @@ class _Session:
         self.record.commands.append(line)
         verb, _, argument = line.partition(" ")
         verb = verb.upper()
-        may_follow = self._is_esmtp and self._mx.has("PIPELINING") and verb in ("MAIL", "RCPT", "RSET", "NOOP", "BDAT")
+        may_follow = self._is_esmtp and self._mx.has("PIPELINING") and verb in ("MAIL", "RCPT", "RSET", "NOOP")
+        may_follow = may_follow or verb == "BDAT"  # by its chunk
         self._check(may_follow or not self._buffer, f"spoke on before the reply to {verb}")
         handler = getattr(self, f"_on_{verb.lower()}", None)
         if handler is None:
