@@ -187,7 +187,6 @@ class Drain:
 
     async def _close(self) -> None:
         await self._bell.close()
-        await self._resolver.close()
         for database in self._databases:
             await database.close()
 

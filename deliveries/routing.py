@@ -89,14 +89,14 @@ class Router:
         kept = before_us(hosts, settings.EKIDEN_HOSTNAME)
         if not kept:
             return _bounced("5.4.6", f"The best mail host of {domain} is this server: it would loop", code=554)
-        return _site(kept, keep=answer.expires_at - self._resolver.now())
+        return _site(kept, keep=answer.expires_at - time.time())
 
     async def _implicit_site(self, domain: str) -> Site | Bounced:
         """No MX: the domain itself, if it has an address (RFC 5321, section 5.1)."""
         answer = await self._resolver.addresses(domain)
         if not answer.records:
             return _bounced("5.1.2", f"The domain {domain} has neither a mail host nor an address")
-        return _site([(0, domain)], keep=answer.expires_at - self._resolver.now())
+        return _site([(0, domain)], keep=answer.expires_at - time.time())
 
     async def addresses(self, host: str, *, is_routed: bool) -> list[Address]:
         """Where to connect for this host, in the order to try; raises the resolver's errors and `Forbidden`.

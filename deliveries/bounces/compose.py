@@ -1,15 +1,10 @@
 """The report to a sender whose mail could not be delivered (RFC 3461, RFC 3462, RFC 3464)."""
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage, MIMEPart
 from email.utils import format_datetime
 from uuid import UUID
-
-WIRE = policy.SMTP.clone(max_line_length=None)  # our values hold no line break, and folding would only add trouble
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -33,26 +28,29 @@ class Failure:
 
 
 def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
-    """The complete report, lines ending in CRLF, all of it in ASCII."""
-    report = EmailMessage(policy=WIRE)
-    report["From"] = Address("Mail Delivery System", "postmaster", hostname)
-    report["To"] = failure.sender
-    report["Subject"] = "Undelivered Mail Returned to Sender"
-    report["Date"] = format_datetime(now)
-    report["Message-ID"] = f"<{failure.delivery}.report@{hostname}>"
-    report["Auto-Submitted"] = "auto-replied"  # RFC 3834: nothing shall answer this
-    report["MIME-Version"] = "1.0"
-    report["Content-Type"] = "multipart/report; report-type=delivery-status"
-    report.attach(_text(failure, hostname))
-    report.attach(_status(failure, hostname))
-    report.attach(_original(failure))
-    return report.as_bytes()
+    """The complete report, lines ending in CRLF; 8-bit only where the original's header section is.
+
+    Put together by hand: the email package would fold and re-encode what must be shown as it was.
+    """
+    boundary = f"=_{failure.delivery.hex}"  # "=_" stands in no base64 or quoted-printable text (RFC 2045, section 6.7)
+    head = [
+        ("From", f"Mail Delivery System <postmaster@{hostname}>"),
+        ("To", f"<{failure.sender}>"),
+        ("Subject", "Undelivered Mail Returned to Sender"),
+        ("Date", format_datetime(now)),
+        ("Message-ID", f"<{failure.delivery}.report@{hostname}>"),
+        ("Auto-Submitted", "auto-replied"),  # RFC 3834: nothing shall answer this
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"'),
+    ]
+    parts = (_text(failure, hostname), _status(failure, hostname), _original(failure))
+    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
+    return _fields(head).encode() + b"\r\n" + body + f"--{boundary}--\r\n".encode()
 
 
-def _text(failure: Failure, hostname: str) -> MIMEPart:
-    part = MIMEPart(policy=WIRE)
-    part.set_content(_wording(failure, hostname), cte="base64")
-    return part
+def _text(failure: Failure, hostname: str) -> bytes:
+    text = base64.encodebytes(_wording(failure, hostname).encode()).replace(b"\n", b"\r\n")
+    return b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" + text
 
 
 def _wording(failure: Failure, hostname: str) -> str:
@@ -72,9 +70,10 @@ def _wording(failure: Failure, hostname: str) -> str:
     )
 
 
-def _status(failure: Failure, hostname: str) -> MIMEPart:
-    """message/delivery-status (RFC 3464, section 2); the fields are joined by hand, since a generator would fold them."""
-    enhanced = failure.enhanced or ("4.4.7" if failure.has_expired else "5.0.0")
+def _status(failure: Failure, hostname: str) -> bytes:
+    """message/delivery-status (RFC 3464, section 2)."""
+    # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own is X.0.0.
+    status = "4.4.7" if failure.has_expired else "5" + (failure.enhanced or "5.0.0")[1:]
     about_message = [
         ("Reporting-MTA", f"dns; {hostname}"),
         ("Original-Envelope-Id", failure.envid),
@@ -85,15 +84,13 @@ def _status(failure: Failure, hostname: str) -> MIMEPart:
         ("Original-Recipient", failure.orcpt),
         ("Final-Recipient", f"rfc822; {failure.recipient}"),
         ("Action", "failed"),
-        ("Status", "5" + enhanced[1:] if not failure.has_expired else enhanced),
+        ("Status", status),
         ("Remote-MTA", f"dns; {failure.host}" if failure.host else ""),
         ("Diagnostic-Code", f"smtp; {failure.code} {failure.enhanced} {failure.text}" if failure.code else ""),
         ("Last-Attempt-Date", format_datetime(failure.ended_at)),
     ]
-    part = MIMEPart(policy=WIRE)
-    part["Content-Type"] = "message/delivery-status"
-    part.set_payload("\r\n".join((_fields(about_message), _fields(about_recipient))))
-    return part
+    groups = _fields(about_message) + "\r\n" + _fields(about_recipient)
+    return b"Content-Type: message/delivery-status\r\n\r\n" + groups.encode()
 
 
 def _fields(fields: list[tuple[str, str]]) -> str:
@@ -105,10 +102,7 @@ def _one_line(value: str) -> str:
     return "".join(char if " " <= char <= "~" else "?" for char in value)[:900]
 
 
-def _original(failure: Failure) -> MIMEPart:
-    part = MIMEPart(policy=WIRE)
-    part["Content-Type"] = "message/rfc822" if failure.is_whole else "text/rfc822-headers"
-    if not failure.content.isascii():
-        part["Content-Transfer-Encoding"] = "8bit"
-    part.set_payload(failure.content.decode("ascii", "surrogateescape"))
-    return part
+def _original(failure: Failure) -> bytes:
+    kind = b"message/rfc822" if failure.is_whole else b"text/rfc822-headers"
+    encoding = b"" if failure.content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
+    return b"Content-Type: " + kind + b"\r\n" + encoding + b"\r\n" + failure.content

@@ -1,0 +1,78 @@
+import asyncio
+
+import pytest
+
+from deliveries.bounces import receive
+from deliveries.db import Database
+from deliveries.models import Attempt, InboundMail
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+REPORT = (
+    b"From: MAILER-DAEMON@mx.test\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n"
+    b"--x\r\n\r\nsorry\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.test\r\n\r\n"
+    b"Final-Recipient: rfc822; you@mx.test\r\nAction: %s\r\nStatus: 5.1.1\r\n"
+    b"Diagnostic-Code: smtp; 550 no such user\r\n\r\n--x--\r\n"
+)
+
+
+def delivered():
+    from django.utils import timezone
+
+    return make.delivery(state="delivered", ended_at=timezone.now(), due_at=None)
+
+
+def arrives(data, delivery=None, kind="report"):
+    async def main():
+        database = Database("test")
+        given = {"kind": kind, "mail_from": "", "client_address": "127.0.0.1", "data": data}
+        await receive.receive(database, delivery_id=delivery and delivery.pk, **given)
+        await database.close()
+
+    asyncio.run(main())
+    receive.handle_all()
+    return InboundMail.objects.get().finding
+
+
+def test_a_failure_report_moves_the_delivery_it_names():
+    delivery = delivered()
+    assert "has bounced" in arrives(REPORT % b"failed", delivery)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.owes_report) == ("bounced", True)
+    attempt = Attempt.objects.get(delivery=delivery)
+    assert (attempt.stage, attempt.enhanced, attempt.text, attempt.host) == ("report", "5.1.1", "550 no such user", "mx.test")
+
+
+@pytest.mark.parametrize("action", [b"delayed", b"relayed", b"delivered", b"expanded"])
+def test_a_report_of_no_failure_moves_nothing(action):
+    delivery = delivered()
+    arrives(REPORT % action, delivery)
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+
+
+def test_a_report_moves_only_what_was_delivered():
+    delivery = make.delivery()
+    arrives(REPORT % b"failed", delivery)
+    delivery.refresh_from_db()
+    assert delivery.state == "queued"
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\xff" * 500, b"Content-Type: multipart/report\r\n\r\n", REPORT[:200]])
+def test_anything_else_at_a_return_path_is_kept_and_moves_nothing(data):
+    delivery = delivered()
+    assert arrives(data, delivery) == "no delivery report"
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+
+
+def test_mail_to_postmaster_is_kept_for_a_person():
+    assert arrives(b"Subject: hello\r\n\r\n", kind="postmaster") == "kept for a person to read"
+
+
+def test_reading_a_report_twice_is_harmless():
+    delivery = delivered()
+    arrives(REPORT % b"failed", delivery)
+    receive.handle(InboundMail.objects.get().pk)
+    assert Attempt.objects.filter(delivery=delivery).count() == 1

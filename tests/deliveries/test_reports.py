@@ -1,0 +1,116 @@
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from django.utils import timezone
+
+from deliveries import codec, queues, reports
+from deliveries.bounces.dsn import read
+from deliveries.models import Attempt, Content, Delivery, Message
+from tests.deliveries import make
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
+
+
+def failed(of=None, state="bounced", **given):
+    end = {"state": state, "ended_at": timezone.now(), "due_at": None, "owes_report": True}
+    delivery = make.delivery(to="gone@mx.test", of=of, **end | given)
+    Attempt.objects.create(
+        delivery=delivery, outcome="bounced", stage="rcpt", host="mx1.mx.test", code=550, enhanced="5.1.1", text="no such user"
+    )
+    return delivery
+
+
+def the_report():
+    sent = Message.objects.get(origin="report")
+    content = Content.objects.get(pk=sent.pk)
+    return codec.decompress(bytes(content.data), most=sent.size)
+
+
+def test_a_failure_is_reported_to_the_reverse_path_with_a_null_one():
+    failed()
+    assert reports.issue() == 1
+    queued = Delivery.objects.get(message__origin="report")
+    assert (queued.recipient, queued.message.mail_from, queued.state) == ("shop@shop.test", "", "queued")
+
+
+def test_a_failure_is_reported_once():
+    delivery = failed()
+    assert [reports.issue(), reports.issue()] == [1, 0]
+    delivery.refresh_from_db()
+    assert not delivery.owes_report
+
+
+def test_a_report_rings_for_a_drain():
+    failed()
+    reports.issue()
+    assert [job.func_name for job in queues.queue(queues.DELIVERIES).get_jobs()] == ["deliveries.jobs.drain"]
+
+
+def test_a_report_is_one_of_rfc_3464():
+    failed(of=make.message(envid="order-7"), orcpt="rfc822;gone@mx.test")
+    reports.issue()
+    report = message_from_bytes(the_report(), policy=policy.default)
+    assert report.get_content_type() == "multipart/report"
+    assert report["Auto-Submitted"] == "auto-replied"
+    text, status, original = report.iter_parts()
+    about_message, about_recipient = status.get_payload()
+    assert about_message["Original-Envelope-Id"] == "order-7"
+    assert about_recipient["Final-Recipient"] == "rfc822; gone@mx.test"
+    assert about_recipient["Original-Recipient"] == "rfc822;gone@mx.test"
+    assert (about_recipient["Action"], about_recipient["Status"]) == ("failed", "5.1.1")
+    assert about_recipient["Diagnostic-Code"] == "smtp; 550 5.1.1 no such user"
+    assert "お届けできませんでした" in text.get_content()
+    assert original.get_content_type() == "text/rfc822-headers"
+
+
+def test_our_own_reader_understands_our_reports():
+    failed()
+    reports.issue()
+    found = read(the_report())
+    assert (found.action, found.status, found.text) == ("failed", "5.1.1", "550 5.1.1 no such user")
+
+
+def test_the_whole_message_comes_back_where_ret_asked_for_it():
+    failed(of=make.message(ret="FULL"))
+    reports.issue()
+    *_, original = message_from_bytes(the_report(), policy=policy.default).iter_parts()
+    assert original.get_content_type() == "message/rfc822"
+    assert b"hello" in bytes(original.get_payload()[0])
+
+
+def test_an_expired_delivery_says_so():
+    failed(state="expired")
+    reports.issue()
+    assert read(the_report()).status == "4.4.7"
+
+
+def test_a_strangers_text_cannot_add_a_field():
+    delivery = failed()
+    Attempt.objects.filter(delivery=delivery).update(text="no\r\nX-Evil: yes\u0085\u2028", host="mx\r\nEvil: 1")
+    reports.issue()
+    assert b"\r\nX-Evil" not in the_report()
+    assert b"\r\nEvil" not in the_report()
+
+
+def test_a_report_of_8_bit_headers_is_marked_so():
+    failed(of=make.message(content="Subject: 日本語\r\nFrom: shop@shop.test\r\n\r\nx\r\n".encode()))
+    reports.issue()
+    assert Message.objects.get(origin="report").eight_bit
+    assert "日本語".encode() in the_report()
+
+
+def test_a_report_lives_as_long_as_its_message_might_have():
+    of = make.message()
+    failed(of=of, expires_at=of.accepted_at + timedelta(hours=2))
+    reports.issue()
+    left = Delivery.objects.get(message=Message.objects.get(origin="report")).expires_at - timezone.now()
+    assert timedelta(minutes=119) < left <= timedelta(hours=2)
+
+
+def test_every_line_of_a_report_ends_in_crlf():
+    failed()
+    reports.issue()
+    data = the_report()
+    assert data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r")
+    assert data.endswith(b"\r\n")
