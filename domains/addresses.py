@@ -155,6 +155,8 @@ def _to_ascii(text: str) -> str:
     """UTS #46 maps case, width and the ideographic full stops; IDNA 2008 then judges each label."""
     if len(text) > MAX_DOMAIN:
         raise ValueError("The domain is too long (RFC 5321, section 4.5.3.1.2)")
+    if not is_printable(text):  # UTS #46 would drop some of these silently
+        raise ValueError("The domain has a character that cannot be shown")
     try:
         return idna.encode(text, uts46=True, std3_rules=False).decode("ascii").lower()
     except UnicodeError as error:

@@ -33,9 +33,7 @@ class Reply:
     authenticated: bool
 
 
-async def ask(
-    server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float
-) -> Reply:
+async def ask(server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float) -> Reply:
     """The server's reply; raises `ServerFailure` after `timeout` seconds at the latest."""
     try:
         async with asyncio.timeout(timeout):
@@ -51,9 +49,7 @@ async def ask(
     return _judge(message)
 
 
-def _question(
-    qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool
-) -> dns.message.QueryMessage:
+def _question(qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool) -> dns.message.QueryMessage:
     """AD in a question asks for AD in the answer without all the signatures (RFC 6840, section 5.7)."""
     flags = dns.flags.RD | dns.flags.AD
     edns = 0 if with_edns else False
@@ -84,9 +80,7 @@ async def _over_udp(server: tuple[str, int], question: dns.message.QueryMessage)
 class _Waiter(asyncio.DatagramProtocol):
     """Waits for the answer to one question and ignores what is none: wrong id, other question, garbage."""
 
-    def __init__(
-        self, question: dns.message.QueryMessage, answer: asyncio.Future[dns.message.QueryMessage]
-    ) -> None:
+    def __init__(self, question: dns.message.QueryMessage, answer: asyncio.Future[dns.message.QueryMessage]) -> None:
         self.question = question
         self.answer = answer
 

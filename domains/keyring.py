@@ -1,0 +1,155 @@
+"""The key ring: a file of keys that encrypts what must not be read from the database or its backups alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class KeyRingError(ValueError):
+    """The key ring cannot be used; the text tells the operator why, and never holds a key."""
+
+
+class KeyRing:
+    """Keys of one file, one to a line, newest first: the first encrypts, all decrypt."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._keys = _read(path)
+        self._fernet = MultiFernet(self._keys)
+
+    def __repr__(self) -> str:
+        return f"<KeyRing {self.path}, {len(self)} keys>"
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, create: bool = True) -> KeyRing:
+        """The ring in this file, which is made with one new key where there is none. Raises `KeyRingError`.
+
+        `create=False` is for one who already has something to decrypt: for him a missing file is a lost one.
+        """
+        place = Path(path)
+        if create and not place.exists():
+            _create(place)
+        return cls(place)
+
+    def encrypt(self, data: bytes) -> bytes:
+        return self._fernet.encrypt(data)
+
+    def decrypt(self, token: bytes | memoryview) -> bytes:
+        """What was encrypted by any key of the ring; raises `KeyRingError`."""
+        try:
+            return self._fernet.decrypt(bytes(token))
+        except InvalidToken:
+            self._reload()  # another process may have added a key since
+        try:
+            return self._fernet.decrypt(bytes(token))
+        except InvalidToken as error:
+            raise KeyRingError(f"No key in {self.path} decrypts this: it was encrypted under another key ring") from error
+
+    def reencrypt(self, token: bytes | memoryview) -> bytes:
+        """The same under the newest key; when all is, `forget_old` may follow. Raises `KeyRingError`."""
+        return self.encrypt(self.decrypt(token))
+
+    def rotate(self) -> None:
+        """Put a new key first; the older ones still decrypt. Other processes learn of it when they meet its work."""
+        with _locked(self.path):
+            _replace(self.path, b"\n".join([Fernet.generate_key(), *_lines(self.path)]))
+        self._reload()
+
+    def forget_old(self) -> None:
+        """Keep only the newest key: what older ones encrypted is lost."""
+        with _locked(self.path):
+            _replace(self.path, _lines(self.path)[0])
+        self._reload()
+
+    def _reload(self) -> None:
+        self._keys = _read(self.path)
+        self._fernet = MultiFernet(self._keys)
+
+
+def _read(path: Path) -> list[Fernet]:
+    lines = _lines(path)
+    try:
+        return [Fernet(line) for line in lines]
+    except ValueError:  # chained, its text could show a part of a key
+        raise KeyRingError(f"The key ring {path} is damaged; restore it from your backup") from None
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        lines = path.read_bytes().split()
+    except FileNotFoundError as error:
+        raise KeyRingError(f"The key ring {path} is missing; restore it from your backup") from error
+    except OSError as error:
+        raise KeyRingError(f"The key ring {path} cannot be read: {error.strerror}") from error
+    if not lines:
+        raise KeyRingError(f"The key ring {path} is empty; restore it from your backup")
+    return lines
+
+
+def _create(path: Path) -> None:
+    """Of two processes that start together one makes the file, and neither ever sees half of it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _written(path, Fernet.generate_key()) as new, suppress(FileExistsError):
+            os.link(new, path)  # unlike a rename, it never takes the place of the other's file
+    except OSError as error:
+        raise KeyRingError(f"The key ring {path} cannot be made: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    try:
+        with _written(path, content) as new:
+            new.rename(path)
+    except OSError as error:
+        raise KeyRingError(f"The key ring {path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _written(path: Path, content: bytes) -> Iterator[Path]:
+    """A temporary file beside `path`, readable by us alone, on disk before it gets its name; that too on disk afterwards."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        yield new
+    finally:
+        new.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One change at a time: of two rotations that read the same ring the second would drop the first one's key.
+
+    The folder is locked, since the file itself is replaced.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise KeyRingError(f"The key ring {path} cannot be changed: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
