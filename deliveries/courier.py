@@ -112,13 +112,14 @@ class Courier:
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """What is to be sent from this lane; the rest is settled or handed on at once."""
-        moved = [delivery.id for delivery in claimed if not delivery.is_here]
+        open_ones = [delivery for delivery in claimed if self._is_open(delivery)]
+        moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self._depot.lanes.reroute(self.lane, moved)
             self._depot.wake_routing()
-        return [delivery for delivery in claimed if delivery.is_here and self._is_to_send(delivery)]
+        return [delivery for delivery in open_ones if delivery.is_here]
 
-    def _is_to_send(self, claimed: Claimed) -> bool:
+    def _is_open(self, claimed: Claimed) -> bool:
         if claimed.suppressed is not None:
             self._depot.ledger.record(verdict.suppressed(claimed, epoch=self.lane.epoch))
             return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deliveries import maillog
-from deliveries.intake import ByteBudget
+from deliveries.budget import ByteBudget
 from deliveries.lanes import Lanes, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.routing import Router

@@ -15,12 +15,12 @@ from django.conf import settings
 
 from deliveries.bell import Bell
 from deliveries.bounces.keys import return_path_key
+from deliveries.budget import ByteBudget
 from deliveries.courier import Courier
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
-from deliveries.intake import ByteBudget
 from deliveries.lanes import LEASE_SECONDS, Lanes, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.models import Lane

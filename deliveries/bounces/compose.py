@@ -6,6 +6,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
 
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One failed recipient, and what is known of the last try. Texts come from strangers and are one line each."""
