@@ -14,6 +14,8 @@ import redis.asyncio
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from deliveries.queues import enqueue_drain
+
 CHANNEL = "ekiden:bell"
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class Bell:
             try:
                 heard = await self._valkey.publish(CHANNEL, " ".join(map(str, lanes)))
                 if not heard:
-                    await asyncio.to_thread(call_a_drain)
+                    await asyncio.to_thread(enqueue_drain)
             except (RedisError, OSError) as error:
                 logger.warning("the bell could not be rung; drains will look by themselves: %s", error)
 
@@ -58,10 +60,3 @@ class Bell:
                         if message["type"] == "message":
                             yield {int(lane) for lane in message["data"].split()}
             await asyncio.sleep(1)
-
-
-def call_a_drain() -> None:
-    """Enqueue a drain if none is queued."""
-    from deliveries.jobs import enqueue_drain
-
-    enqueue_drain()
