@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -36,7 +35,6 @@ IpAddress = IPv4Address | IPv6Address
 Nameserver = tuple[str, int]
 Record = TypeVar("Record")
 
-_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _LOCALHOST: tuple[IpAddress, ...] = (IPv6Address("::1"), IPv4Address("127.0.0.1"))  # RFC 6761, section 6.3
 
 

@@ -19,9 +19,9 @@ _ADDRESS = rf'(?:[{_ATEXT}.]++|"[^"\\<>@()]*+")@[{_ATEXT}.]++'
 _TOKEN = re.compile(
     rf"(?P<space>[ \t]++)"
     rf"|(?P<comment>\([^()\\<>@]*+\))"
-    rf"|(?P<address>{_ADDRESS}(?![^ \t,(]))"
+    rf"|(?P<address>{_ADDRESS})"
     rf"|(?P<angle><[ \t]*+(?P<inside>{_ADDRESS})[ \t]*+>)"
-    rf'|(?P<word>[{_ATEXT}.]++(?!@)|"[^"\\]*+"|"(?:[^"\\<>@]|\\[ -~])*+")'
+    rf'|(?P<word>[{_ATEXT}.]++|"[^"\\]*+"|"(?:[^"\\<>@]|\\[ -~])*+")'
     rf"|(?P<comma>,)"
 )
 _FOLD = re.compile(r"\r\n(?=[ \t])")

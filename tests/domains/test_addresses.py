@@ -106,6 +106,7 @@ SAME = [
     ("caf\u00e9@a.test", "cafe\u0301@a.test"),
     ("a@BÜCHER.test", "a@xn--bcher-kva.test"),
     ("ΟΔΟΣ@a.test", "οδος@a.test"),
+    ("οδοσ@a.test", "οδος@a.test"),
 ]
 
 
@@ -147,6 +148,7 @@ def test_the_whole_path_is_at_most_256_octets():
     fits = "a@" + ".".join(["x" * 63] * 3) + "." + "y" * 60
     assert len(parse(fits).wire) == 254
     assert "too long" in refused("b" + fits).text
+    assert "too long" in refused("." + fits[:-1]).text  # as it is sent, with its quotes
     assert "too long" in refused("a@" + ("é" * 40 + ".") * 5 + "test").text
 
 

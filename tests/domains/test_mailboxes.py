@@ -57,6 +57,8 @@ DOUBTFUL = {
     "an escaped quote before an address": '"x\\" <b@b.test>, \\"" <a@a.test>',
     "a quoted local part with @": '"b@b.test"@a.test',
     "two @": "b@b.test@a.test",
+    "a quoted string after the address": 'a@a.test"x"',
+    "a quoted string for a domain": 'a@"a.test"',
     "an address in a comment": "a@a.test (b@b.test)",
     "a nested comment": "a@a.test (b (c))",
     "an escaped parenthesis": "(\\) <b@b.test> (\\) a@a.test",
