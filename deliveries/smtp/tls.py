@@ -2,12 +2,14 @@
 
 import ipaddress
 import ssl
+import warnings
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.verification import PolicyBuilder, Store
 
 from deliveries.smtp.dialogue import TlsLevel
 
@@ -52,10 +54,10 @@ def _verifies(connection: ssl.SSLObject, host: str, trust: str | None) -> bool:
     if store is None:
         return False
     try:
-        leaf, *others = [x509.load_der_x509_certificate(der) for der in _chain(connection)]
+        leaf, *others = [_load(der) for der in _chain(connection)]
         verifier = PolicyBuilder().store(store).time(datetime.now(UTC)).build_server_verifier(_subject(host))
         verifier.verify(leaf, others)
-    except (VerificationError, ValueError):  # ValueError: a certificate, or a host name, that cannot be parsed
+    except Exception:  # hostile bytes: the parser has a dozen ways to say no, and no answer of it is to stop mail
         return False
     return True
 
@@ -69,9 +71,15 @@ def _authorities(trust: str | None) -> Store | None:
 
 def _parsed(der: bytes) -> x509.Certificate | None:
     try:
-        return x509.load_der_x509_certificate(der)
+        return _load(der)
     except ValueError:  # an authority of a kind the library refuses is one we do not trust
         return None
+
+
+def _load(der: bytes) -> x509.Certificate:
+    with warnings.catch_warnings():  # of oddities in other people's certificates, the system's authorities among them
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_der_x509_certificate(der)
 
 
 def _subject(host: str) -> x509.DNSName | x509.IPAddress:

@@ -35,10 +35,12 @@ class Wire(asyncio.BufferedProtocol):
         self.adopt(cast("asyncio.Transport", transport))  # uvloop's is one in all but its class
 
     def adopt(self, transport: asyncio.Transport) -> None:
-        """With a high-water mark of 0, `is_backed_up` tells what is still here from what the kernel has. (Below TLS
-        there is one more buffer we do not see: there we may think sent what is not, and are in doubt more often.)"""
+        """With the lowest marks, `is_backed_up` tells what is still here from what the kernel has. (Below TLS there is
+        one more buffer we do not see: there we may think sent what is not, and are in doubt more often.)"""
         self.transport = transport
-        transport.set_write_buffer_limits(high=0)
+        self.is_backed_up = False
+        # TLS transports pause *at* the mark, plain ones above it: at 0, TLS would pause once and never resume.
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("ssl_object") else 0, low=0)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer

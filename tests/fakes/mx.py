@@ -335,8 +335,9 @@ class _Session:
     async def _on_starttls(self, argument: str) -> None:
         if (await self._say("STARTTLS", argument)).startswith("2"):
             answer = self._mx.next_answer("HANDSHAKE", "")
-            if not isinstance(answer, str):
+            if not isinstance(answer, str):  # the usual one: there is no reply to a handshake
                 await self._act(answer)
+                await self._hang()
             await self._start_tls()
             self._forget()
             self._is_esmtp = False
