@@ -369,7 +369,7 @@ class _Session:
         if not self._recipients and not self._mx._script["DATA"]:
             return await self._act("503 5.5.1 RCPT first")
         if not (await self._say("DATA", argument)).startswith("3"):
-            return
+            return None
         # An empty message is the end mark alone: the CRLF before its dot is DATA's own.
         content = await self._until(b"\r\n.\r\n") if not await self._is_lone_dot() else self._cut(3)
         body = content[:-3]
@@ -392,7 +392,7 @@ class _Session:
             await self._say("BDAT", argument)
         chunk = await self._exactly(int(size))
         if is_answered:
-            return
+            return None
         if not self._recipients:
             return await self._act("503 5.5.1 RCPT first")
         self._chunks += chunk
