@@ -1,0 +1,128 @@
+"""Who a client is and what it may do: credentials with their project's settings, looked up again every second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from deliveries.db import Database
+from deliveries.submission import Sender
+
+KEEP = 1.0  # seconds: how long a revoked credential may still be used
+
+ACCOUNT = """
+SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
+       credential.priority, credential.max_size, credential.max_recipients, credential.per_minute, credential.per_day,
+       credential.max_sessions, project.lifetime, project.idempotency_window, project.hides_client_address,
+       ARRAY(SELECT domain.name FROM domains_domain domain
+             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
+               AND (chosen.has_any IS NULL OR domain.id IN (
+                   SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id)))
+FROM domains_credential credential
+JOIN domains_project project ON project.id = credential.project_id
+LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
+                   WHERE credential_id = credential.id LIMIT 1) chosen ON true
+WHERE credential.revoked_at IS NULL
+"""
+BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
+BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credential.networks) > 0"
+
+USED = """
+UPDATE domains_credential credential SET last_used_at = now(), last_used_from = used.address::inet
+FROM unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS used(id, address) WHERE credential.id = used.id
+"""
+
+COUNT_SINCE = """
+SELECT count(*) FROM deliveries_message
+WHERE project_id = %(project)s AND credential_id = %(credential)s AND id >= %(since)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A usable credential; None stands for "no limit", an empty `networks` for "from anywhere"."""
+
+    credential_id: int
+    project_id: int
+    kind: str
+    secret_hash: bytes | None
+    networks: list[str]
+    priority: int
+    max_size: int | None
+    max_recipients: int | None
+    per_minute: int | None
+    per_day: int | None
+    max_sessions: int | None
+    lifetime: int
+    idempotency_window: int
+    hides_client_address: bool
+    domains: list[str]
+
+    def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:
+        return not self.networks or self.is_at_home(address)
+
+    def is_at_home(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the address is in one of the credential's own networks."""
+        return any(address in ip_network(network, strict=False) for network in self.networks)
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(
+            project_id=self.project_id,
+            credential_id=self.credential_id,
+            priority=self.priority,
+            lifetime=self.lifetime,
+            idempotency_window=self.idempotency_window,
+            hides_client_address=self.hides_client_address,
+        )
+
+
+class Accounts:
+    """Look-ups with a short memory; raises `DatabaseUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[str, tuple[float, Account | None]] = {}
+        self._networks: tuple[float, list[Account]] = (0.0, [])
+        self._used: dict[int, str] = {}
+        self._noted: dict[int, float] = {}
+
+    async def named(self, username: str) -> Account | None:
+        """The credential of this user name, if it may be used."""
+        kept = self._kept.get(username)
+        if kept is None or kept[0] < time.monotonic():
+            if len(self._kept) > 10_000:  # names come from strangers
+                self._kept.clear()
+            rows = await self._database.fetch(BY_NAME, {"username": username})
+            kept = self._kept[username] = (time.monotonic() + KEEP, Account(*rows[0]) if rows else None)
+        return kept[1]
+
+    async def trusted(self, address: IPv4Address | IPv6Address) -> Account | None:
+        """The credential whose trusted network the address belongs to."""
+        until, accounts = self._networks
+        if until < time.monotonic():
+            accounts = [Account(*row) for row in await self._database.fetch(BY_NETWORK)]
+            self._networks = (time.monotonic() + KEEP, accounts)
+        return next((account for account in accounts if account.is_at_home(address)), None)
+
+    async def messages_since(self, account: Account, since: object) -> int:
+        """How many messages the credential has had accepted since this id."""
+        given = {"project": account.project_id, "credential": account.credential_id, "since": since}
+        [(count,)] = await self._database.fetch(COUNT_SINCE, given)
+        return int(count)
+
+    def note_use(self, credential: int, address: str) -> None:
+        """Remember for `write_uses`; at most once a minute for each credential."""
+        if self._noted.get(credential, 0.0) < time.monotonic():
+            self._noted[credential] = time.monotonic() + 60
+            self._used[credential] = address
+
+    async def write_uses(self) -> None:
+        used, self._used = self._used, {}
+        if used:
+            await self._database.fetch(USED, {"ids": list(used), "addresses": list(used.values())})
+
+    async def close(self) -> None:
+        await asyncio.shield(self._database.close())

@@ -1,0 +1,126 @@
+"""What a client's command line says: the verb, the path, the parameters (RFC 5321, section 4.1; RFC 3461, section 4)."""
+
+import re
+from dataclasses import dataclass, field
+
+MAX_LINE = 2048  # RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take 500)
+MAX_AUTH_LINE = 12_288  # RFC 4954, section 4
+
+_VERB = re.compile(rb"([A-Za-z]{3,16})(?: +(.*?))? *", re.DOTALL)
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
+_PATH = re.compile(r"<((?:[^<>\"]|\"(?:[^\"\\]|\\.)*\")*)>(?: +(.*))?")
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
+_NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")
+_HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+
+
+class BadCommand(ValueError):
+    """`reason` is one of "line", "verb", "syntax", "parameter", "value"; `name` says which."""
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(f"{reason} {name}")
+        self.reason = reason
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    verb: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathCommand:
+    """The text between the angle brackets, and the parameters by their names in upper case."""
+
+    path: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def parse(line: bytes) -> Command:
+    """One line without its CRLF."""
+    if _CONTROLS.search(line):
+        raise BadCommand("line")
+    match = _VERB.fullmatch(line)
+    if match is None:
+        raise BadCommand("verb")
+    try:
+        return Command(match[1].decode("ascii").upper(), (match[2] or b"").decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadCommand("line") from error
+
+
+def parse_path(argument: str, keyword: str) -> PathCommand:
+    """`FROM:<a@b.test> SIZE=5` with the keyword FROM."""
+    if argument[: len(keyword) + 1].upper() != f"{keyword}:":
+        raise BadCommand("syntax")
+    match = _PATH.fullmatch(argument[len(keyword) + 1 :].lstrip(" "))  # many clients write a space here
+    if match is None:
+        raise BadCommand("syntax")
+    return PathCommand(match[1], _parameters(match[2] or ""))
+
+
+def _parameters(text: str) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for word in text.split():
+        match = _PARAMETER.fullmatch(word)
+        if match is None:
+            raise BadCommand("parameter", _safe(word))
+        name = match[1].upper()
+        if name in parameters:
+            raise BadCommand("parameter", name)
+        parameters[name] = match[2] or ""
+    return parameters
+
+
+def size(value: str) -> int:
+    """SIZE (RFC 1870, section 3): at most 20 digits."""
+    if not re.fullmatch(r"[0-9]{1,20}", value):
+        raise BadCommand("value", "SIZE")
+    return int(value)
+
+
+def notify(value: str) -> str:
+    if not _NOTIFY.fullmatch(value.upper()):
+        raise BadCommand("value", "NOTIFY")
+    return ",".join(dict.fromkeys(value.upper().split(",")))
+
+
+def ret(value: str) -> str:
+    if value.upper() not in {"FULL", "HDRS"}:
+        raise BadCommand("value", "RET")
+    return value.upper()
+
+
+def envid(value: str) -> str:
+    """The decoded ENVID, at most 100 characters (RFC 3461, section 4.4)."""
+    if len(value) > 100:
+        raise BadCommand("value", "ENVID")
+    return _decode_xtext(value, "ENVID")
+
+
+def orcpt(value: str) -> str:
+    """`rfc822;user@host`, decoded, at most 500 characters (RFC 3461, section 4.2)."""
+    kind, mark, address = value.partition(";")
+    if not mark or not re.fullmatch(r"[A-Za-z0-9-]+", kind) or len(value) > 500:
+        raise BadCommand("value", "ORCPT")
+    return f"{kind.lower()};{_decode_xtext(address, 'ORCPT')}"
+
+
+def _decode_xtext(text: str, name: str) -> str:
+    if not _XTEXT.fullmatch(text):
+        raise BadCommand("value", name)
+    decoded = re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), text)
+    if not decoded.isprintable() or not decoded.isascii():
+        raise BadCommand("value", name)
+    return decoded
+
+
+def is_host_name(text: str) -> bool:
+    """Lenient, as RFC 5321, section 4.1.4, asks: the name is for the trace field only."""
+    return _HELO.fullmatch(text) is not None
+
+
+def _safe(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)[:40]

@@ -1,0 +1,156 @@
+"""Counters that all listeners share through Valkey; without it each process counts for itself."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+Address = IPv4Address | IPv6Address
+
+WINDOW = 900  # seconds for which a wrong try counts
+# Wrong tries within the window until there is no more trying. Many customers may share a /24, so it has room for some.
+PER_ADDRESS, PER_NETWORK, PER_USER, GLOBAL = 10, 50, 20, 2000
+SESSION_KEEP = 330  # seconds after its last command for which a session counts, should its listener have died
+RETRY_VALKEY = 5.0
+
+
+class Counters:
+    """Numbers that grow within a window and then are forgotten."""
+
+    def __init__(self, url: str) -> None:
+        self._valkey = redis.asyncio.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+        self._local: dict[str, tuple[float, int]] = {}
+        self._down_until = 0.0
+
+    async def add(self, key: str, seconds: int, amount: int = 1) -> int:
+        """The number after adding; the window begins with the first."""
+        local = self._add_locally(key, seconds, amount)
+        shared = await self._shared(lambda: self._add_shared(key, seconds, amount))
+        return local if shared is None else shared
+
+    async def get(self, *keys: str) -> list[int]:
+        local = [self._get_locally(key) for key in keys]
+        shared = await self._shared(lambda: self._valkey.mget(keys))
+        return local if shared is None else [int(number or 0) for number in shared]
+
+    async def enter(self, key: str, member: str) -> int:
+        """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are there."""
+        now = time.time()
+
+        async def work() -> int:
+            async with self._valkey.pipeline() as pipe:
+                pipe.zremrangebyscore(key, 0, now - SESSION_KEEP)
+                pipe.zadd(key, {member: now})
+                pipe.zcard(key)
+                pipe.expire(key, SESSION_KEEP)
+                return int((await pipe.execute())[2])
+
+        return await self._shared(work) or 1
+
+    async def leave(self, key: str, member: str) -> None:
+        await self._shared(lambda: self._valkey.zrem(key, member))
+
+    async def close(self) -> None:
+        await self._valkey.aclose()
+
+    async def _add_shared(self, key: str, seconds: int, amount: int) -> int:
+        async with self._valkey.pipeline() as pipe:
+            pipe.incrby(key, amount)
+            pipe.expire(key, seconds, nx=True)
+            return int((await pipe.execute())[0])
+
+    async def _shared(self, work: Callable[[], Awaitable[object]]):  # type: ignore[no-untyped-def]  # what `work` returns, or None
+        """None while Valkey is out of reach; it is asked again after some seconds, so that no login waits for it."""
+        if time.monotonic() < self._down_until:
+            return None
+        try:
+            return await work()
+        except (RedisError, OSError) as error:
+            self._down_until = time.monotonic() + RETRY_VALKEY
+            logger.warning("limits are counted by each process alone while Valkey is out of reach: %s", error)
+            return None
+
+    def _add_locally(self, key: str, seconds: int, amount: int) -> int:
+        if len(self._local) > 100_000:  # keys come from strangers
+            self._local = {key: kept for key, kept in self._local.items() if kept[0] > time.monotonic()}
+        count = self._get_locally(key)
+        until = self._local[key][0] if count else time.monotonic() + seconds
+        self._local[key] = (until, count + amount)
+        return count + amount
+
+    def _get_locally(self, key: str) -> int:
+        until, count = self._local.get(key, (0.0, 0))
+        return count if until > time.monotonic() else 0
+
+
+class Guard:
+    """Wrong tries at AUTH, by address, network, user name, and all together."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    async def is_locked(self, address: Address, username: str, *, is_at_home: bool) -> bool:
+        """A client at its credential's own network is not locked out by what strangers try under its name."""
+        counts = await self._counters.get(*_guard_keys(address, username))
+        per_address, per_network, per_user, everyone = counts
+        if is_at_home:
+            return per_address >= PER_ADDRESS
+        return per_address >= PER_ADDRESS or per_network >= PER_NETWORK or per_user >= PER_USER or everyone >= GLOBAL
+
+    async def failed(self, address: Address, username: str) -> float:
+        """Count a wrong try; how many seconds its answer shall wait."""
+        counts = [await self._counters.add(key, WINDOW) for key in _guard_keys(address, username)]
+        return min(0.25 * 2.0 ** min(counts[0], 10), 8.0)
+
+
+class Quotas:
+    """Messages per minute and day, and sessions, of one credential."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    async def take_minute(self, credential: int) -> int:
+        return await self._counters.add(f"ekiden:minute:{credential}:{int(time.time() // 60)}", 120)
+
+    async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
+        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for Valkey may be wiped."""
+        key = f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}"
+        count = await self._counters.add(key, 90_000)
+        if count == 1:
+            count = await self._counters.add(key, 90_000, await count_today())
+        return count
+
+    async def give_back(self, credential: int) -> None:
+        """A message that was counted and not taken."""
+        await self._counters.add(f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}", 90_000, -1)
+
+    async def enter(self, credential: int, session: str) -> int:
+        return await self._counters.enter(f"ekiden:sessions:{credential}", session)
+
+    async def leave(self, credential: int, session: str) -> None:
+        await self._counters.leave(f"ekiden:sessions:{credential}", session)
+
+
+def _guard_keys(address: Address, username: str) -> tuple[str, str, str, str]:
+    wide = ip_network((address, 24 if address.version == 4 else 64), strict=False)
+    narrow = address if address.version == 4 else wide
+    return (
+        _key("address", str(narrow)),
+        _key("network", str(wide)),
+        _key("user", username),
+        "ekiden:auth:all",
+    )
+
+
+def _key(kind: str, value: str) -> str:
+    """A fixed prefix and a hash: no stranger's text stands in a key."""
+    return f"ekiden:auth:{kind}:{hashlib.blake2b(value.encode(), digest_size=16).hexdigest()}"
