@@ -1,63 +1,141 @@
 """How our commands speak: one line and exit status 2 for a mistake, JSON where a program reads."""
 
+import argparse
 import json
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
+from psycopg.errors import UndefinedTable
+from redis.exceptions import RedisError
 
-__all__ = ["CommandError", "CommandParser", "EkidenCommand"]
+from domains.addresses import BadAddress
+from domains.keyring import KeyRingError
+
+__all__ = ["ActionCommand", "AddAction", "CommandError", "CommandParser", "EkidenCommand"]
+
+# What Django reads from every command line or expects in every command's options; for people it would only be noise.
+DJANGOS_FLAGS = ("--traceback", "--no-color", "--force-color", "--skip-checks")
+DJANGOS_VALUES = ("--settings", "--pythonpath")
+AddAction = Callable[[str, Callable[..., None], str], CommandParser]
+
+START = "is the service up? Start it: ./ekiden up"
 
 
 class OneLineParser(CommandParser):
     """argparse that answers a wrong call in one line, with the way to the help."""
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
         if self.called_from_command_line:
             self.exit(2, f"ekiden: {message} (see {self.prog} --help)\n")
-        super().error(message)
+        raise CommandError(message)
 
 
 class EkidenCommand(BaseCommand):
-    """A command for people: `CommandError` and a database out of reach end in one line, not in a trace."""
+    """A command for people: whatever they can mend ends in one line, never in a trace."""
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        kwargs.setdefault("usage", None)
-        parser = OneLineParser(
-            prog=f"ekiden {subcommand}",
-            description=self.help or None,
-            called_from_command_line=getattr(self, "_called_from_command_line", False),
-        )
+    requires_system_checks = []  # `ekiden up` and the tests run them; an everyday command should not take its time for them
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:  # Django's signature
+        is_from_shell = getattr(self, "_called_from_command_line", False)
+        parser = OneLineParser(prog=f"ekiden {subcommand}", description=self.help, called_from_command_line=is_from_shell, **kwargs)
         self.add_arguments(parser)
-        for name in ("--settings", "--pythonpath", "--traceback", "--no-color", "--force-color", "--skip-checks"):
-            self._add_hidden(parser, name)
+        for name in DJANGOS_FLAGS:
+            parser.add_argument(name, action="store_true", help=argparse.SUPPRESS)
+        for name in DJANGOS_VALUES:
+            parser.add_argument(name, help=argparse.SUPPRESS)
+        parser.add_argument("-v", "--verbosity", type=int, default=1, help=argparse.SUPPRESS)
         return parser
 
-    @staticmethod
-    def _add_hidden(parser: CommandParser, name: str) -> None:
-        takes_value = name in ("--settings", "--pythonpath")
-        parser.add_argument(name, help="==SUPPRESS==", **({} if takes_value else {"action": "store_true"}))
-
     def run_from_argv(self, argv: list[str]) -> None:
+        self._called_from_command_line = True
+        options = vars(self.create_parser(*argv[:2]).parse_args(argv[2:]))
         try:
-            super().run_from_argv(argv)
-        except DatabaseError as error:
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
-            fail(f"PostgreSQL is out of reach: {first_line} (is the service up? try: ekiden up)")
-
-    def execute(self, *args: Any, **options: Any) -> Any:
-        if not getattr(self, "_called_from_command_line", False):
-            return super().execute(*args, **options)
-        try:
-            return super().execute(*args, **options)
+            self.execute(**options)
         except CommandError as error:
-            fail(str(error))
+            fail(str(error), status=error.returncode if error.returncode != 1 else 2)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except BrokenPipeError:  # `ekiden trace … | head`
+            sys.stderr.close()
+            sys.exit(141)
+        finally:
+            connections.close_all()
+
+    def execute(self, *args: Any, **options: Any) -> Any:  # Django's signature
+        """As Django does; mistakes that people can mend become a `CommandError`."""
+        try:
+            return super().execute(*args, **options)
+        except ValidationError as error:
+            raise CommandError(" ".join(_explained(error))) from error
+        except BadAddress as error:
+            raise CommandError(error.text) from error
+        except KeyRingError as error:
+            raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(f"PostgreSQL is out of reach: {_first_line(error)} ({START})") from error
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable):
+                raise
+            raise CommandError(f"The database is not set up yet ({START})") from error
+        except RedisError as error:
+            raise CommandError(f"Valkey is out of reach: {_first_line(error)} ({START})") from error
 
     def write_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
 
+    def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
+        """Columns as wide as their widest cell, the first row being the header; `empty` where there is no other."""
+        if len(rows) < 2:
+            return self.stdout.write(empty)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return None
 
-def fail(message: str) -> None:
+
+class ActionCommand(EkidenCommand):
+    """A command with actions, such as `project create`: each is a method that takes its own options."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+        def add(name: str, method: Callable[..., None], help: str) -> CommandParser:
+            made: CommandParser = actions.add_parser(name, help=help, description=help)
+            made.set_defaults(action=method)
+            return made
+
+        self.add_actions(add)
+
+    def add_actions(self, add: AddAction) -> None:
+        """Call `add(name, method, help)` for each action."""
+        raise NotImplementedError
+
+    def handle(self, *args: Any, action: Callable[..., None], **options: Any) -> None:
+        action(**{name: value for name, value in options.items() if name not in DJANGOS_OPTIONS})
+
+
+DJANGOS_OPTIONS = {name.strip("-").replace("-", "_") for name in (*DJANGOS_FLAGS, *DJANGOS_VALUES)} | {"verbosity", "stdout", "stderr"}
+
+
+def _explained(error: ValidationError) -> list[str]:
+    """The messages, each with its field's name where it has one."""
+    if not hasattr(error, "error_dict"):
+        return [str(message) for message in error.messages]
+    return [
+        message if field == "__all__" else f"{field.replace('_', ' ')}: {message}"
+        for field, messages in error.message_dict.items()
+        for message in messages
+    ]
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no answer")
+
+
+def fail(message: str, *, status: int = 2) -> NoReturn:
     sys.stderr.write(f"ekiden: {message}\n")
-    sys.exit(2)
+    sys.exit(status)

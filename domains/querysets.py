@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import F, Q
 
 if TYPE_CHECKING:
     from domains.models import Credential, Domain, SigningKey  # noqa: F401  (names for the generic querysets)
@@ -16,6 +18,11 @@ class DomainQuerySet(models.QuerySet["Domain"]):
 
     def unverified(self) -> DomainQuerySet:
         return self.filter(verified_at__isnull=True)
+
+    def due_for_check(self, *, before: datetime) -> DomainQuerySet:
+        """The unverified ones, and those not looked at since `before`; who has waited longest comes first."""
+        due = Q(verified_at__isnull=True) | Q(checked_at__isnull=True) | Q(checked_at__lt=before)
+        return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):

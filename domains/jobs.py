@@ -1,0 +1,44 @@
+"""The jobs about domains: doorbells that look at the database and do what is to be done there."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from domains.models import Domain
+
+logger = logging.getLogger(__name__)
+
+GROUP = 50  # domains whose records are looked up at once
+AGAIN = timedelta(days=1)  # a verified domain's records are looked at this often, an unverified one's with each ring
+
+
+def make_keys(domain_id: int) -> None:
+    """Give the domain its first signing key; nothing where it has one, or is gone."""
+    from domains.keys import make_key  # cryptography is only needed here
+
+    with transaction.atomic():
+        domain = Domain.objects.select_for_update().filter(pk=domain_id).first()  # two rings at once must not make two keys
+        if domain is not None and not domain.keys.active().exists():
+            make_key(domain)
+
+
+def verify_domain(domain_id: int) -> None:
+    """Look at the domain's records now."""
+    from domains import verification  # dnspython is only needed here
+
+    verification.check(list(Domain.objects.filter(pk=domain_id)), now=timezone.now())
+
+
+def verify_domains() -> None:
+    """Look at the records of all domains that are unverified or were last looked at long ago, these first."""
+    from domains import verification
+
+    now = timezone.now()
+    due = list(Domain.objects.due_for_check(before=now - AGAIN).values_list("pk", flat=True))
+    for start in range(0, len(due), GROUP):
+        verification.check(list(Domain.objects.filter(pk__in=due[start : start + GROUP])), now=now)
+    logger.info("event=domains_checked domains=%d", len(due))

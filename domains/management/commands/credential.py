@@ -1,0 +1,93 @@
+"""Create, list and revoke credentials."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from domains import credentials, names
+from domains.command import ActionCommand, AddAction
+from domains.models import Credential
+
+LIMITS = {
+    "max_size": "bytes in a message",
+    "max_recipients": "recipients of a message",
+    "per_minute": "messages in a minute",
+    "per_day": "messages in a day",
+    "max_sessions": "sessions at once",
+}
+PRIORITIES = {priority.name.lower(): priority.value for priority in Credential.Priority}
+
+
+class Command(ActionCommand):
+    help = "What an app shows to send: a user name with a generated secret, or the network it sends from."
+
+    def add_actions(self, add: AddAction) -> None:
+        create = add("create", self.create, "Create a credential; its secret is shown once and never again.")
+        create.add_argument("--project", required=True)
+        create.add_argument("--name", required=True, help="lower-case letters, digits and hyphens")
+        create.add_argument("--kind", choices=Credential.Kind.values, default="password", help="network: no AUTH, from --network only")
+        create.add_argument("--network", action="append", default=[], metavar="CIDR", help="allow only from here (again for more)")
+        create.add_argument("--domain", action="append", default=[], help="allow only this From domain (again for more)")
+        create.add_argument("--priority", choices=PRIORITIES, default="normal")
+        for limit, meaning in LIMITS.items():
+            create.add_argument(f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}")
+        listing = add("list", self.list_all, "List the credentials, without their secrets.")
+        listing.add_argument("--project")
+        for parser in (create, listing):
+            parser.add_argument("--json", action="store_true", dest="as_json")
+        revoke = add("revoke", self.revoke, "Revoke a credential at once and for good.")
+        revoke.add_argument("name", metavar="USERNAME", help="its user name, or its name with --project")
+        revoke.add_argument("--project")
+
+    def create(self, *, project: str, name: str, network: list[str], domain: list[str], priority: str, as_json: bool, **rest: Any) -> None:
+        owner = names.project(project)
+        credential, secret = credentials.issue(
+            owner,
+            name,
+            networks=network,
+            domains=[names.domain(each, of=project) for each in domain],
+            priority=PRIORITIES[priority],
+            **rest,
+        )
+        if as_json:
+            return self.write_json({"username": credential.username, "password": secret or None})
+        if credential.kind == Credential.Kind.NETWORK:
+            return self.stdout.write(f"Created {credential}: mail from {', '.join(credential.networks)} needs no AUTH.")
+        self.stdout.write(f"user name  {credential.username}\npassword   {secret}\n")
+        return self.stdout.write("The password is shown this once; only a hash of it is kept.")
+
+    def list_all(self, *, project: str | None, as_json: bool) -> None:
+        everything = Credential.objects.select_related("project").prefetch_related("domains").order_by("project__name", "name")
+        chosen = everything.filter(project=names.project(project)) if project else everything
+        if as_json:
+            return self.write_json([_facts(credential) for credential in chosen])
+        header = ("NAME", "PROJECT", "USER NAME OR NETWORKS", "LAST USED", "STATE")
+        return self.write_table([header, *map(_row, chosen)], empty="There is no credential. Create one: ./ekiden credential create")
+
+    def revoke(self, *, name: str, project: str | None) -> None:
+        credential = names.credential(name, of=project)
+        credential.revoke(now=timezone.now())
+        self.stdout.write(f"Revoked {credential}; listeners refuse it from now on.")
+
+
+def _row(credential: Credential) -> tuple[str, ...]:
+    proof = credential.username or ", ".join(credential.networks)
+    used = f"{credential.last_used_at:%Y-%m-%d %H:%M}" if credential.last_used_at else "never"
+    return credential.name, credential.project.name, proof, used, "revoked" if credential.is_revoked else "in use"
+
+
+def _facts(credential: Credential) -> dict[str, Any]:
+    return {
+        "name": credential.name,
+        "project": credential.project.name,
+        "kind": credential.kind,
+        "username": credential.username,
+        "networks": credential.networks,
+        "domains": [domain.name for domain in credential.domains.all()],
+        "priority": Credential.Priority(credential.priority).name.lower(),
+        **{limit: getattr(credential, limit) for limit in LIMITS},
+        "created_at": credential.created_at.isoformat(),
+        "last_used_at": credential.last_used_at and credential.last_used_at.isoformat(),
+        "last_used_from": credential.last_used_from,
+        "revoked_at": credential.revoked_at and credential.revoked_at.isoformat(),
+    }

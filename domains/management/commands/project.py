@@ -1,0 +1,112 @@
+"""Create, list, show and change projects."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from domains import names
+from domains.command import ActionCommand, AddAction, CommandError, CommandParser
+from domains.models import Project
+
+YES_OR_NO = {"yes": True, "no": False}
+
+
+def yes_or_no(text: str) -> bool:
+    """An argument's type."""
+    return YES_OR_NO[text.lower()]
+
+
+class Command(ActionCommand):
+    help = "A project is one app or team: its domains, its credentials, and how its mail is treated."
+
+    def add_actions(self, add: AddAction) -> None:
+        create = add("create", self.create, "Create a project.")
+        create.add_argument("name", help="lower-case letters, digits and hyphens")
+        add("list", self.list_all, "List all projects.").add_argument("--json", action="store_true", dest="as_json")
+        show = add("show", self.show, "Show a project and its settings.")
+        show.add_argument("name")
+        show.add_argument("--json", action="store_true", dest="as_json")
+        change = add("set", self.set, "Change a project's settings.")
+        change.add_argument("name")
+        for parser in (create, change):
+            _add_settings(parser)
+
+    def create(self, *, name: str, **settings: Any) -> None:
+        project = Project(name=name, **_given(settings))
+        project.full_clean()
+        try:
+            with transaction.atomic():
+                project.save(force_insert=True)
+        except IntegrityError as error:
+            raise CommandError(f"There is a project {name} already.") from error
+        self.stdout.write(f"Created the project {name}. Next, a domain: ./ekiden domain add DOMAIN --project {name}")
+
+    def list_all(self, *, as_json: bool) -> None:
+        projects = Project.objects.prefetch_related("domains", "credentials")
+        if as_json:
+            return self.write_json([_facts(project) for project in projects])
+        header = ("PROJECT", "DOMAINS", "CREDENTIALS")
+        rows = [(project.name, str(project.domains.count()), str(project.credentials.count())) for project in projects]
+        return self.write_table([header, *rows], empty="There is no project yet. Create one: ./ekiden project create NAME")
+
+    def show(self, *, name: str, as_json: bool) -> None:
+        facts = _facts(names.project(name))
+        if as_json:
+            return self.write_json(facts)
+        width = max(map(len, facts))
+        for fact, value in facts.items():
+            self.stdout.write(f"{fact.replace('_', ' '):<{width}}  {_spelled(value)}")
+        return None
+
+    def set(self, *, name: str, **settings: Any) -> None:
+        given = _given(settings)
+        if not given:
+            raise CommandError("Say what to change (see: ./ekiden project set --help).")
+        project = names.project(name)
+        for field, value in given.items():
+            setattr(project, field, value)
+        project.full_clean()
+        project.save(update_fields=list(given))
+        self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of the project {name}.")
+
+
+def _add_settings(parser: CommandParser) -> None:
+    """One option for each setting of a project; what is not given stays as it is."""
+    parser.add_argument("--lifetime", type=int, metavar="SECONDS", help="how long delivery is tried (432000 is 5 days)")
+    parser.add_argument("--retry-schedule", type=int, nargs="*", metavar="SECONDS", help="waits between tries; none: the usual schedule")
+    parser.add_argument("--in-doubt", choices=Project.InDoubt.values, help="when the reply after the final dot was lost")
+    parser.add_argument("--sends-reports", type=yes_or_no, metavar="yes|no", help="report failures to the sender")
+    parser.add_argument("--hides-client-address", type=yes_or_no, metavar="yes|no", help="leave it out of the Received line")
+    parser.add_argument("--idempotency-window", type=int, metavar="SECONDS", help="the same message again within it is one message")
+    parser.add_argument("--content-days", type=int, metavar="DAYS", help="how long contents are kept")
+    parser.add_argument("--log-days", type=int, metavar="DAYS", help="how long the log is kept")
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _facts(project: Project) -> dict[str, Any]:
+    return {
+        "name": project.name,
+        "created_at": project.created_at.isoformat(),
+        "domains": [domain.name for domain in project.domains.all()],
+        "credentials": [credential.name for credential in project.credentials.all()],
+        "lifetime": project.lifetime,
+        "retry_schedule": project.retry_schedule,
+        "in_doubt": project.in_doubt,
+        "sends_reports": project.sends_reports,
+        "hides_client_address": project.hides_client_address,
+        "idempotency_window": project.idempotency_window,
+        "content_days": project.content_days,
+        "log_days": project.log_days,
+    }
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(str, value)) or "-"
+    return str(value)
