@@ -17,13 +17,14 @@ class Reception:
     `trouble` is one of "", "bare", "nul", "line"; content with trouble is read to its end and thrown away.
     """
 
-    __slots__ = ("_is_at_line_start", "_is_repairing", "_max_size", "_store", "size", "trouble")
+    __slots__ = ("_held", "_is_at_line_start", "_is_repairing", "_max_size", "_store", "size", "trouble")
 
     def __init__(self, store: Callable[[bytes], None], *, max_size: int, is_repairing: bool) -> None:
         self._store = store
         self._max_size = max_size
         self._is_repairing = is_repairing
         self._is_at_line_start = True
+        self._held = b""
         self.size = 0
         self.trouble = ""
 
@@ -68,6 +69,19 @@ class Reception:
         if data.startswith(b".") or b"\r\n." in data:
             data = (b"\r\n" + data).replace(b"\r\n.", b"\r\n")[2:]
         self.take(data)
+
+    def take_chunk(self, data: bytes) -> None:
+        """A piece of a BDAT chunk; a CRLF may stand across two of them."""
+        data = self._held + data
+        self._held = b"\r" if data.endswith(b"\r") else b""
+        self.take(data[: len(data) - len(self._held)])
+
+    def end_chunks(self, *, ends_in_line: bool) -> None:
+        """After the last chunk: BDAT may leave the last line open (RFC 3030), a stored message ends in CRLF."""
+        if self._held:
+            self.take(self._held)
+        elif not ends_in_line:
+            self.take(b"\r\n")
 
     def take(self, data: bytes) -> None:
         """Content as it is meant."""

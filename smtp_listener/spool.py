@@ -22,11 +22,14 @@ class Spool:
         self._first = b""
         self.size = 0
         self.is_ascii = True
+        self.ends_in_line = False
 
     def append(self, data: bytes) -> None:
         """Raises `OSError` where the disk is full."""
         self.is_ascii = self.is_ascii and data.isascii()
         self.size += len(data)
+        if data:
+            self.ends_in_line = data.endswith(b"\r\n")
         self._chunks.append(data)
         if self.size > IN_MEMORY:
             self._spill()

@@ -6,6 +6,7 @@ import logging
 import os
 import ssl
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -64,32 +65,23 @@ def certificate(given_certificate: str, given_key: str, *, data: Path, hostname:
 
 
 def own_pair(folder: Path, hostname: str) -> tuple[Path, Path]:
-    """A self-signed pair, made once; of two processes that make it at once, both use the same."""
-    pair = folder / "certificate.pem", folder / "key.pem"
-    if not pair[0].exists():
+    """A self-signed certificate and its key in one file, made once; of two makers at once, both use the same."""
+    both = folder / "self-signed.pem"
+    if not both.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f"pair.{os.getpid()}"
         key = ec.generate_private_key(ec.SECP256R1())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _publish(draft, pair[1], pem + _self_signed(key, hostname))
-        # The certificate is read from the same file: two links could be of two makers.
-        if not pair[0].exists():
-            _link(pair[1], pair[0])
-    return pair
+        _publish(both, pem + _self_signed(key, hostname))
+    return both, both
 
 
-def _publish(draft: Path, target: Path, content: bytes) -> None:
+def _publish(target: Path, content: bytes) -> None:
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
-    _link(draft, target)
+    with suppress(FileExistsError):  # a faster process made it
+        os.link(draft, target)
     draft.unlink()
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        pass  # a faster process made it
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, hostname: str) -> bytes:

@@ -1,0 +1,74 @@
+"""AUTH PLAIN and LOGIN: what the client shows, held against the credentials (RFC 4954, RFC 4616)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+
+from deliveries.db import DatabaseUnavailable
+from domains.credentials import matches
+from smtp_listener import replies
+from smtp_listener.accounts import Account, Accounts
+from smtp_listener.limits import Address, Guard
+from smtp_listener.replies import Reply
+
+MAX_NAME, MAX_SECRET = 255, 255
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a client showed."""
+
+    username: str
+    secret: str
+
+
+def decode_plain(line: str) -> Proof | Reply:
+    """`authzid NUL authcid NUL password`; an authzid other than the authcid would act for somebody else."""
+    parts = _decode(line).split("\0")
+    if len(parts) != 3 or parts[0] not in ("", parts[1]):
+        return replies.AUTH_BAD_BASE64
+    return _proof(parts[1], parts[2])
+
+
+def decode_login(username: str, secret: str) -> Proof | Reply:
+    return _proof(_decode(username), _decode(secret))
+
+
+def _proof(username: str, secret: str) -> Proof | Reply:
+    if not 0 < len(username) <= MAX_NAME or not 0 < len(secret) <= MAX_SECRET or not username.isprintable():
+        return replies.AUTH_BAD_BASE64
+    return Proof(username, secret)
+
+
+def _decode(text: str) -> str:
+    """Empty for what is no base64 of UTF-8."""
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+class Authentication:
+    """Judges proofs; every wrong one gets the same answer, after a time that grows."""
+
+    def __init__(self, accounts: Accounts, guard: Guard) -> None:
+        self._accounts = accounts
+        self._guard = guard
+
+    async def judge(self, proof: Proof, address: Address) -> Account | Reply:
+        try:
+            account = await self._accounts.named(proof.username)
+        except DatabaseUnavailable:
+            return replies.AUTH_UNAVAILABLE
+        is_at_home = account is not None and bool(account.networks) and account.is_at_home(address)
+        if await self._guard.is_locked(address, proof.username, is_at_home=is_at_home):
+            return replies.AUTH_LOCKED
+        # An unknown name is compared too, so that it takes the same time.
+        is_right = matches(proof.secret, account.secret_hash if account and account.secret_hash else b"")
+        if account is not None and is_right and account.is_open_to(address):
+            return account
+        await asyncio.sleep(await self._guard.failed(address, proof.username))
+        return replies.AUTH_FAILED

@@ -1,0 +1,19 @@
+"""Run a listener process."""
+
+from typing import Any
+
+from domains.command import CommandError, EkidenCommand
+from smtp_listener.server import run
+from smtp_listener.tls import CertificateError
+
+
+class Command(EkidenCommand):
+    help = "Run one listener process; several share the ports. Ends on SIGTERM after its sessions have."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            run()
+        except CertificateError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"The listener cannot open its ports: {error.strerror or error}") from error

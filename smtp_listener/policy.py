@@ -1,0 +1,78 @@
+"""What a client may send: the checks of a finished message against its account, as replies or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from deliveries.headers import BadHeaders, Headers, parse, split
+from domains.addresses import Address, BadAddress
+from domains.mailboxes import mailboxes
+from smtp_listener import replies
+from smtp_listener.replies import Reply
+
+MAX_RECEIVED = 30
+
+
+class Refused(Exception):
+    """The message is not taken; `reply` says why."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A message that may be sent: its fields, where its body begins, and the domain that signs it."""
+
+    headers: Headers
+    body_start: int
+    header_from: str
+    from_domain: str
+
+
+def check_sender(address: Address | None, domains: Collection[str]) -> None:
+    """The reverse-path: the null one, or of a domain of the account."""
+    if address is not None and address.domain not in domains:
+        raise Refused(replies.SENDER_NOT_ALLOWED(domain=address.domain))
+
+
+def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool) -> Checked:
+    """The header section; every mailbox of From and Sender must be of a domain of the account."""
+    section, body_start = split(data)
+    try:
+        headers = parse(section)
+    except BadHeaders as error:
+        raise Refused(replies.BAD_HEADERS(why=str(error))) from error
+    if len(headers.all(b"received")) > MAX_RECEIVED:
+        raise Refused(replies.LOOP(most=MAX_RECEIVED))
+    authors = _mailboxes(headers, b"from", "From", domains)
+    if not authors:
+        raise Refused(replies.FROM_MISSING)
+    _mailboxes(headers, b"sender", "Sender", domains)
+    if not smtputf8 and any(address.needs_smtputf8 for address in authors):
+        raise Refused(replies.EIGHT_BIT_HEADERS)
+    return Checked(headers, body_start, authors[0].wire, authors[0].domain)
+
+
+def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str]) -> list[Address]:
+    """None where there is no such field; two of them could be read differently here and there (RFC 5322, section 3.6)."""
+    fields = headers.all(name)
+    if len(fields) > 1:
+        raise Refused(replies.FROM_TWICE(name=shown))
+    try:
+        found = [address for field in fields for address in mailboxes(field.value)]
+    except BadAddress as error:
+        raise Refused(replies.FROM_UNREADABLE(name=shown, why=error.text)) from error
+    for address in found:
+        check_sender(address, domains)
+    return found
+
+
+def is_loop(data: bytes) -> bool:
+    """For mail that is not checked further (port 25)."""
+    try:
+        return len(parse(split(data)[0]).all(b"received")) > MAX_RECEIVED
+    except BadHeaders:
+        return False

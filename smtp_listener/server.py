@@ -1,0 +1,191 @@
+"""The listener of one process: its ports, what its sessions share, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from django.conf import settings
+
+from deliveries.bounces.keys import return_path_key
+from deliveries.db import Database, DatabaseUnavailable
+from deliveries.intake import Intake
+from smtp_listener import replies, tls
+from smtp_listener.accounts import Accounts
+from smtp_listener.authentication import Authentication
+from smtp_listener.commands import PathCommand
+from smtp_listener.limits import Counters, Guard, Quotas
+from smtp_listener.replies import Reply
+from smtp_listener.session import Session
+from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
+from suppressions.lookup import Lookup
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 1024
+HANDSHAKE = 60.0
+WRITE_USES_EVERY = 30.0
+LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port: its number, whether apps submit there, whether TLS comes first."""
+
+    name: str
+    number: int
+    is_submission: bool
+    is_implicit_tls: bool
+    begin: Callable[[Session, PathCommand], Awaitable[Transaction]] = field(repr=False)
+
+
+def ports() -> list[Port]:
+    """A port number of 0 switches that port off."""
+    every = [
+        Port("submission", settings.EKIDEN_SUBMISSION_PORT, True, False, SubmissionTransaction.begin),
+        Port("submissions", settings.EKIDEN_SUBMISSIONS_PORT, True, True, SubmissionTransaction.begin),
+        Port("mx", settings.EKIDEN_MX_PORT, False, False, InboundTransaction.begin),
+    ]
+    return [port for port in every if port.number]
+
+
+class Listener:
+    """What all sessions of the process share."""
+
+    def __init__(self) -> None:
+        self.hostname: str = settings.EKIDEN_HOSTNAME
+        self.max_size: int = settings.EKIDEN_MAX_MESSAGE_SIZE
+        self.max_recipients: int = settings.EKIDEN_MAX_RECIPIENTS
+        self.is_repairing: bool = settings.EKIDEN_BARE_NEWLINES == "repair"
+        self.spool_folder: Path = settings.EKIDEN_DATA / "spool"
+        self.return_path_key = return_path_key()
+        self.certificate = tls.certificate(
+            settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=self.hostname
+        )
+        self.sessions: set[Session] = set()
+        self.is_draining = False
+        self.intake = Intake.create()
+        self.inbound = Database("ekiden inbound")
+        self.accounts = Accounts(Database("ekiden accounts"))
+        self._suppression_database = Database("ekiden suppressions")
+        self.suppressions = Lookup(self._suppression_database)
+        self._counters = Counters(settings.REDIS_URL)
+        self.quotas = Quotas(self._counters)
+        self.authentication = Authentication(self.accounts, Guard(self._counters))
+        self._servers: list[asyncio.Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._name = uuid.uuid4().hex[:12]
+        self._session_count = 0
+
+    def next_session_id(self) -> str:
+        self._session_count += 1
+        return f"{self._name}-{self._session_count}"
+
+    def admit(self, session: Session) -> Reply | None:
+        """Why there is no room for this session, if so."""
+        if self.is_draining:
+            return replies.SHUTTING_DOWN
+        if len(self.sessions) > settings.EKIDEN_MAX_SESSIONS:
+            return replies.TOO_MANY_SESSIONS
+        from_there = Counter(other.client for other in self.sessions)[session.client]
+        if from_there > settings.EKIDEN_MAX_SESSIONS_PER_ADDRESS:
+            return replies.TOO_MANY_FROM_ADDRESS
+        return None
+
+    async def start(self) -> None:
+        """Listen on all ports; raises `OSError` where one is taken."""
+        await self.intake.start()
+        for port in ports():
+            self._servers.append(await self._listen(port))
+        self._tasks.append(asyncio.create_task(self._write_uses()))
+
+    async def _listen(self, port: Port) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {}  # create_server's two overloads cannot be told apart by keyword
+        if port.is_implicit_tls:
+            options = {"ssl": self.certificate.context, "ssl_handshake_timeout": HANDSHAKE}
+        return await loop.create_server(
+            lambda: Session(self, port, loop), sock=bound(settings.EKIDEN_BIND, port.number), backlog=BACKLOG, **options
+        )
+
+    async def _write_uses(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_USES_EVERY)
+            self.certificate.refresh()
+            with suppress(DatabaseUnavailable):
+                await self.accounts.write_uses()
+
+    async def stop(self, patience: float) -> None:
+        """Stop accepting, let sessions finish for so many seconds, cut the rest off."""
+        self.is_draining = True
+        for server in self._servers:
+            server.close()
+        for session in list(self.sessions):
+            session.drain()
+        await self._wait_for_sessions(patience)
+        for session in list(self.sessions):
+            session.cut()
+        await self._wait_for_sessions(LAST_WORDS)
+        await self._close()
+
+    async def _wait_for_sessions(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.sessions:
+                    await asyncio.sleep(0.05)
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(DatabaseUnavailable):
+            await self.accounts.write_uses()
+        await self.intake.close()
+        await self.accounts.close()
+        await self._suppression_database.close()
+        await self.inbound.close()
+        await self._counters.close()
+
+
+def bound(address: str, port: int) -> socket.socket:
+    """A socket that other listener processes may share (SO_REUSEPORT)."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((address, port))
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+async def serve() -> None:
+    """Run until SIGTERM or SIGINT, then drain."""
+    listener = Listener()
+    await listener.start()
+    names = ", ".join(f"{port.name} {settings.EKIDEN_BIND}:{port.number}" for port in ports())
+    logger.info("event=listening ports=%r", names)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await stopping.wait()
+    logger.info("event=draining sessions=%d", len(listener.sessions))
+    await listener.stop(settings.EKIDEN_DRAIN_SECONDS)
+
+
+def run() -> None:
+    uvloop.run(serve())

@@ -1,0 +1,277 @@
+"""One mail transaction: its envelope as it grows, and what becomes of it when its content has come."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from deliveries import maillog
+from deliveries.bounces import receive, return_path
+from deliveries.ids import first_id_of
+from deliveries.intake import IntakeUnavailable
+from deliveries.submission import Arrival, Body, Envelope, MemoryBody, Recipient, Submission
+from domains.addresses import Address, BadAddress, parse_path
+from smtp_listener import commands, policy, replies
+from smtp_listener.accounts import Account
+from smtp_listener.commands import PathCommand
+from smtp_listener.policy import Refused
+from smtp_listener.reception import MAX_LINE, Reception
+from smtp_listener.replies import Reply
+from smtp_listener.spool import Spool
+
+if TYPE_CHECKING:
+    from smtp_listener.session import Session
+
+MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"})
+RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
+
+
+class Transaction(ABC):
+    """What submission and port 25 have in common."""
+
+    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
+        self.session = session
+        self.mail_from = mail_from
+        self.smtputf8 = "SMTPUTF8" in parameters
+        self.spool: Spool | None = None
+        self.reception: Reception | None = None
+
+    @property
+    @abstractmethod
+    def has_recipients(self) -> bool: ...
+
+    @abstractmethod
+    async def add_recipient(self, given: PathCommand) -> None:
+        """Raises `Refused`, and `BadCommand` for parameters that cannot be read."""
+
+    @abstractmethod
+    async def store(self, data: bytes) -> Reply:
+        """Store the message whose content is spooled; `data` is all of it, or a beginning that holds its header."""
+
+    async def finish(self, reception: Reception) -> Reply:
+        """The answer to the complete content."""
+        assert self.spool is not None
+        if self.reception is not None:
+            reception.end_chunks(ends_in_line=self.spool.ends_in_line)
+        if refusal := judge(reception, max_size=self.session.max_size):
+            return refusal
+        return await self.store(self.spool.whole())
+
+    def close(self) -> None:
+        if self.spool is not None:
+            self.spool.close()
+
+
+class SubmissionTransaction(Transaction):
+    """A message of an app, for anybody."""
+
+    def __init__(self, session: Session, account: Account, mail_from: Address | None, parameters: dict[str, str]) -> None:
+        super().__init__(session, mail_from, parameters)
+        self.account = account
+        self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
+        self.envid = commands.envid(parameters["ENVID"]) if "ENVID" in parameters else ""
+        self._recipients: dict[str, Recipient] = {}
+
+    @classmethod
+    async def begin(cls, session: Session, given: PathCommand) -> SubmissionTransaction:
+        """Raises `Refused`."""
+        account = await session.current_account()
+        check_mail_parameters(given.parameters, max_size=session.max_size)
+        mail_from = _path(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
+        policy.check_sender(mail_from, account.domains)
+        transaction = cls(session, account, mail_from, given.parameters)
+        await transaction._count()
+        return transaction
+
+    async def _count(self) -> None:
+        """Against the limits of the credential; what is over one of them is not counted on."""
+        account, quotas = self.account, self.session.listener.quotas
+        if refusal := await self.session._enter(account):
+            raise Refused(refusal)
+        if account.per_minute is not None and await quotas.take_minute(account.credential_id) > account.per_minute:
+            raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
+        if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
+            await quotas.give_back(account.credential_id)
+            raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
+
+    async def _today(self) -> int:
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return await self.session.listener.accounts.messages_since(self.account, first_id_of(midnight))
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self._recipients)
+
+    async def add_recipient(self, given: PathCommand) -> None:
+        if unknown := given.parameters.keys() - RCPT_PARAMETERS:
+            raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
+        most = self.account.max_recipients or self.session.listener.max_recipients
+        if len(self._recipients) >= most:
+            raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
+        address = _path(given.path, is_sender=False, smtputf8=self.smtputf8)
+        if address is None or address.is_relay_trick:
+            raise Refused(replies.RELAY_DENIED)
+        reason = await self.session.listener.suppressions.reason(self.account.project_id, address.key)
+        if reason is not None:
+            raise Refused(replies.SUPPRESSED(reason=_one_line(reason)))
+        self._recipients.setdefault(address.key, _recipient(address, given.parameters))
+
+    async def store(self, data: bytes) -> Reply:
+        assert self.spool is not None
+        checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8)
+        submission = self._submission(checked, self.spool, data)
+        intake = self.session.listener.intake
+        # A client that hangs up now has its message stored all the same, and may hand it in again: it is known by then.
+        taking = asyncio.ensure_future(intake.accept(submission))
+        try:
+            receipt = await asyncio.shield(taking)
+        except IntakeUnavailable:
+            return replies.OUR_FAULT
+        return replies.QUEUED(queue_id=receipt.queue_id)
+
+    def _submission(self, checked: policy.Checked, spool: Spool, data: bytes) -> Submission:
+        body: Body = MemoryBody(data[checked.body_start :]) if spool.is_in_memory else spool.body(checked.body_start)
+        recipients = tuple(self._recipients.values())
+        mail_from = self.mail_from.wire if self.mail_from else ""
+        needs_utf8 = self.smtputf8 and not (mail_from.isascii() and all(to.wire.isascii() for to in recipients))
+        envelope = Envelope(
+            mail_from,
+            recipients,
+            smtputf8=needs_utf8 or (self.smtputf8 and not bytes(checked.headers).isascii()),
+            envid=self.envid,
+            ret=self.ret,
+        )
+        return Submission(
+            sender=self.account.sender,
+            envelope=envelope,
+            arrival=_arrival(self.session, self.smtputf8),
+            headers=checked.headers,
+            body=body,
+            header_from=checked.header_from,
+            from_domain=checked.from_domain,
+            eight_bit=not spool.is_ascii,
+            idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "replace")[:255],
+        )
+
+
+class InboundTransaction(Transaction):
+    """A report at one of our return paths, or a letter to postmaster or abuse."""
+
+    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
+        super().__init__(session, mail_from, parameters)
+        self._targets: list[tuple[str, UUID | None]] = []
+
+    @classmethod
+    async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
+        check_mail_parameters(given.parameters, max_size=session.max_size)
+        smtputf8 = "SMTPUTF8" in given.parameters
+        return cls(session, _path(given.path, is_sender=True, smtputf8=smtputf8), given.parameters)
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self._targets)
+
+    async def add_recipient(self, given: PathCommand) -> None:
+        if len(self._targets) >= 10:
+            raise Refused(replies.TOO_MANY_RECIPIENTS(most=10))
+        target = self._target(given.path)
+        if target not in self._targets:
+            self._targets.append(target)
+
+    def _target(self, path: str) -> tuple[str, UUID | None]:
+        local_part, mark, domain = path.rpartition("@")
+        if not mark:  # RFC 5321, section 4.5.1: postmaster needs no domain
+            local_part, domain = path, self.session.listener.hostname
+        if domain.lower().rstrip(".") != self.session.listener.hostname:
+            raise Refused(replies.RELAY_DENIED)
+        if local_part.lower() in ("postmaster", "abuse"):
+            return local_part.lower(), None
+        if not return_path.is_ours(local_part):
+            raise Refused(replies.RELAY_DENIED)
+        return "report", self._delivery(local_part)
+
+    def _delivery(self, local_part: str) -> UUID:
+        try:
+            return return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
+        except return_path.ForgedReturnPath as error:
+            maillog.forged_return_path(client=str(self.session.client), recipient=local_part[:64])
+            raise Refused(replies.NO_SUCH_RETURN_PATH) from error
+
+    async def store(self, data: bytes) -> Reply:
+        assert self.spool is not None
+        if policy.is_loop(data):
+            raise Refused(replies.LOOP(most=policy.MAX_RECEIVED))
+        if not self.spool.is_in_memory:
+            data = b"".join(self.spool.body(0).chunks())
+        storing = asyncio.ensure_future(self._store_all(data))
+        return replies.RECEIVED(queue_id=await asyncio.shield(storing))
+
+    async def _store_all(self, data: bytes) -> UUID:
+        for kind, delivery in self._targets:
+            stored = await receive.receive(
+                self.session.listener.inbound,
+                kind=kind,
+                delivery_id=delivery,
+                mail_from=self.mail_from.wire if self.mail_from else "",
+                client_address=str(self.session.client),
+                data=data,
+            )
+        return stored
+
+
+def check_mail_parameters(parameters: dict[str, str], *, max_size: int) -> None:
+    if unknown := parameters.keys() - MAIL_PARAMETERS:
+        raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
+    if "SIZE" in parameters and commands.size(parameters["SIZE"]) > max_size:
+        raise Refused(replies.TOO_LARGE(most=max_size))
+    body = parameters.get("BODY", "7BIT").upper()
+    if body == "BINARYMIME":
+        raise Refused(replies.BINARY_MIME)
+    if body not in ("7BIT", "8BITMIME"):
+        raise commands.BadCommand("value", "BODY")
+
+
+def judge(reception: Reception, *, max_size: int) -> Reply | None:
+    """What is wrong with the content itself."""
+    if reception.is_too_large:
+        return replies.TOO_LARGE(most=max_size)
+    match reception.trouble:
+        case "bare":
+            return replies.BARE_NEWLINE
+        case "nul":
+            return replies.NUL_BYTE
+        case "line":
+            return replies.LONG_LINE(most=MAX_LINE)
+        case _:
+            return None
+
+
+def _path(path: str, *, is_sender: bool, smtputf8: bool) -> Address | None:
+    """None for the null reverse-path."""
+    if is_sender and not path:
+        return None
+    try:
+        return parse_path(path, smtputf8=smtputf8, is_sender=is_sender)
+    except BadAddress as error:
+        raise Refused(Reply(error.code, error.enhanced, error.text)) from error
+
+
+def _recipient(address: Address, parameters: dict[str, str]) -> Recipient:
+    notify = commands.notify(parameters["NOTIFY"]) if "NOTIFY" in parameters else ""
+    orcpt = commands.orcpt(parameters["ORCPT"]) if "ORCPT" in parameters else ""
+    return Recipient(address.wire, address.key, address.domain, notify, orcpt)
+
+
+def _arrival(session: Session, smtputf8: bool) -> Arrival:
+    """RFC 3848 and RFC 6531, section 4.3: ESMTP, or UTF8SMTP, then S for TLS and A for AUTH."""
+    protocol = "UTF8SMTP" if smtputf8 else "ESMTP" if session.is_extended else "SMTP"
+    if protocol != "SMTP":
+        protocol += "S" * bool(session.tls) + "A" * (session.account is not None and session.account.kind == "password")
+    return Arrival(str(session.client), session.helo, protocol, session.tls)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200].replace("{", "(").replace("}", ")")
