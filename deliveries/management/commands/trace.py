@@ -1,0 +1,69 @@
+"""Show what became of a message."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.color import Style
+from django.utils.dateparse import parse_datetime
+
+from deliveries.states import LIVE, State
+from deliveries.tracing import AttemptFacts, DeliveryFacts, Trace, trace
+from deliveries.waiting import short
+from domains.command import CommandError, CommandParser, EkidenCommand
+
+MARKS = {State.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
+
+
+class Command(EkidenCommand):
+    help = "Show what became of a message, attempt by attempt, and why what waits does."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("query", metavar="QUERY", help="a queue id, a Message-ID, or a recipient's address (newest 20 messages)")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one object; a list of them where several messages match")
+
+    def handle(self, *args: Any, query: str, as_json: bool, **options: Any) -> None:
+        found = trace(query)
+        if not found:
+            raise CommandError(f"No message: {short(query)} is no queue id, Message-ID or recipient of any message that is kept.")
+        if as_json:
+            return self.write_json(found[0] if len(found) == 1 else found)
+        return self.stdout.write("\n\n".join("\n".join(lines(each, self.style)) for each in found))
+
+
+def lines(found: Trace, style: Style) -> Iterator[str]:
+    """The trace of one message as people read it; whatever a peer said is one printable line."""
+    message = found["message"]
+    yield style.MIGRATE_HEADING(f"Message {message['id']}")
+    yield f"  Message-ID  {short(message['message_id'])}"
+    yield f"  from        {short(message['from']) or '<> (null reverse-path)'}"
+    yield f"  size        {message['size']:,} bytes"
+    yield f"  accepted    {_clock(message['accepted_at'])}"
+    for delivery in found["deliveries"]:
+        yield ""
+        yield from _delivery_lines(delivery, style)
+
+
+def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
+    state = State(delivery["state"])
+    paint = style.SUCCESS if state is State.DELIVERED else style.WARNING if state in LIVE else style.ERROR
+    yield f"{paint(MARKS.get(state, '✗'))} {short(delivery['recipient'])}  {paint(str(state.label))}"
+    for attempt in delivery["attempts"]:
+        yield f"    {_clock(attempt['at'])}  {attempt['stage']:<11} {_where(attempt)}"
+        yield f"        {_answer(attempt)}"
+    if delivery["waiting"]:
+        yield f"    {delivery['waiting']}"
+
+
+def _where(attempt: AttemptFacts) -> str:
+    host, source, tls = attempt["host"], attempt["source"], attempt["tls"]
+    parts = (host, f"from {source}" if source else "", f"with {tls}" if tls else "")
+    return short(" ".join(filter(None, parts)) or "-")
+
+
+def _answer(attempt: AttemptFacts) -> str:
+    return short(" ".join(filter(None, (str(attempt["code"] or ""), attempt["enhanced"], attempt["text"]))))
+
+
+def _clock(text: str) -> str:
+    moment = parse_datetime(text)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else text

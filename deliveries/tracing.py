@@ -1,0 +1,188 @@
+"""What became of a message: its deliveries, their attempts, and why those that wait do. It only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from deliveries import waiting
+from deliveries.models import Attempt, Delivery, Lane, Message
+from domains.addresses import BadAddress, parse_path
+
+NEWEST = 20
+AHEAD_MOST = 1000  # counting further would only make a long line's trace slow
+
+# Those that are due and go first. Within a priority the flows take turns, so this is how it looks if no flow has more than ours.
+AHEAD = """
+SELECT count(*) FROM (
+    SELECT FROM deliveries_delivery
+    WHERE ended_at IS NULL AND lane_id = %(lane)s AND due_at <= now()
+      AND (priority > %(priority)s OR (priority = %(priority)s AND due_at < %(due_at)s))
+    LIMIT %(most)s) before
+"""
+
+
+class MessageFacts(TypedDict("MessageFacts", {"from": str})):  # a keyword cannot be a field of the class form
+    """A message as `trace` tells it; `from` is the reverse-path, times are ISO 8601 in UTC."""
+
+    id: str
+    message_id: str
+    size: int
+    accepted_at: str
+
+
+class AttemptFacts(TypedDict):
+    """One event; what it does not have is null."""
+
+    at: str
+    stage: str
+    host: str | None
+    source: str | None
+    tls: str | None
+    code: int | None
+    enhanced: str | None
+    text: str
+
+
+class DeliveryFacts(TypedDict):
+    """One recipient; `due_at` and `waiting` are null once it has ended."""
+
+    recipient: str
+    state: str
+    due_at: str | None
+    waiting: str | None
+    attempts: list[AttemptFacts]
+
+
+class Trace(TypedDict):
+    message: MessageFacts
+    deliveries: list[DeliveryFacts]
+
+
+def trace(query: str) -> list[Trace]:
+    """What became of the messages that `query` names, newest first, at most 20.
+
+    It is a queue id, a Message-ID with or without its angle brackets, or a recipient's address; of the last, only that
+    recipient's deliveries are told.
+    """
+    now = timezone.now()
+    return [
+        Trace(message=_message_facts(message), deliveries=[_delivery_facts(delivery, now=now) for delivery in deliveries])
+        for message, deliveries in _found(query.replace("\0", "").strip())
+    ]
+
+
+def _found(query: str) -> Iterable[tuple[Message, Sequence[Delivery]]]:
+    if messages := list(_messages(query)[:NEWEST]):
+        deliveries = _grouped(Delivery.objects.filter(message__in=messages).order_by("id"))
+        return [(message, deliveries[message.pk]) for message in messages]
+    deliveries = _grouped(_to_recipient(query))
+    return [(message, deliveries[message.pk]) for message in Message.objects.filter(pk__in=deliveries).order_by("-id")]
+
+
+def _messages(query: str) -> Any:  # a MessageQuerySet, whose type the plugin loses on slicing
+    try:
+        return Message.objects.filter(pk=UUID(query))
+    except ValueError:
+        return Message.objects.with_message_id(query).order_by("-id")
+
+
+def _to_recipient(query: str) -> Iterable[Delivery]:
+    try:
+        key = parse_path(query.strip("<>"), smtputf8=True).key
+    except BadAddress:
+        return []
+    return Delivery.objects.to_address(key).order_by("-id")[:NEWEST]
+
+
+def _grouped(deliveries: Iterable[Delivery]) -> dict[UUID, list[Delivery]]:
+    """By message, with lanes and attempts at hand."""
+    ids = [delivery.pk for delivery in deliveries]
+    grouped: dict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in Delivery.objects.filter(pk__in=ids).select_related("lane").prefetch_related("attempts").order_by("id"):
+        grouped[delivery.message_id].append(delivery)
+    return grouped
+
+
+def _message_facts(message: Message) -> MessageFacts:
+    return {
+        "id": str(message.pk),
+        "message_id": message.message_id,
+        "from": message.mail_from,
+        "size": message.size,
+        "accepted_at": _iso(message.accepted_at),
+    }
+
+
+def _delivery_facts(delivery: Delivery, *, now: datetime) -> DeliveryFacts:
+    return {
+        "recipient": delivery.recipient,
+        "state": delivery.state,
+        "due_at": _iso(delivery.due_at) if delivery.due_at else None,
+        "waiting": why_waiting(delivery, now=now),
+        "attempts": [_attempt_facts(attempt) for attempt in delivery.attempts.all()],
+    }
+
+
+def _attempt_facts(attempt: Attempt) -> AttemptFacts:
+    return {
+        "at": _iso(attempt.at),
+        "stage": attempt.stage,
+        "host": attempt.host or attempt.address or None,
+        "source": attempt.source or None,
+        "tls": attempt.tls or None,
+        "code": attempt.code,
+        "enhanced": attempt.enhanced or None,
+        "text": attempt.text,
+    }
+
+
+def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
+    """Why it has not been delivered yet, in one sentence; None once it has ended."""
+    if delivery.due_at is None:
+        return None
+    lane = delivery.lane
+    is_leased = lane.leased_until is not None and lane.leased_until > now
+    last = next(iter(sorted(delivery.attempts.all(), key=lambda attempt: -attempt.pk)), None)
+    situation = waiting.Situation(
+        due_at=delivery.due_at,
+        domain=delivery.domain,
+        site=site_name(lane),
+        is_routing=lane.pk == Lane.ROUTING,
+        is_claimed=delivery.claim != 0,
+        # A claim of an older epoch is a dead worker's, whoever holds the lane now.
+        is_leased=is_leased and delivery.claim in (0, lane.epoch),
+        is_in_doubt=delivery.is_in_doubt,
+        paused_until=lane.paused_until,
+        pause_reason=lane.pause_reason,
+        answer=_answer(last) if last else "",
+        ahead=_ahead(delivery) if delivery.due_at <= now else None,
+    )
+    return waiting.sentence(situation, now=now)
+
+
+def site_name(lane: Lane) -> str:
+    """The first of its hosts, which people know better than the whole list."""
+    return str(lane.hosts[0][1]) if lane.hosts else lane.site
+
+
+def _answer(attempt: Attempt) -> str:
+    words = (str(attempt.code or ""), attempt.enhanced, attempt.text, f"({attempt.host})" if attempt.host else "")
+    return " ".join(filter(None, words))
+
+
+def _ahead(delivery: Delivery) -> int:
+    given = {"lane": delivery.lane_id, "priority": delivery.priority, "due_at": delivery.due_at, "most": AHEAD_MOST}
+    with connection.cursor() as cursor:
+        cursor.execute(AHEAD, given)
+        return int(cursor.fetchone()[0])
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

@@ -1,0 +1,100 @@
+"""Why a delivery waits, in one sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+# A drain looks at least every five seconds, and a dead worker's lease ends after thirty.
+NOBODY_CAME = timedelta(seconds=60)
+TEXT_MAX = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides it. `site` is the lane's name for people; `answer` is the last attempt's, "" without one.
+
+    `is_claimed` tells that a courier took it; `is_leased` that the lease under which it did still holds. `ahead` counts those of
+    its lane that are due and go first; None where that was not looked up.
+    """
+
+    due_at: datetime
+    domain: str
+    site: str
+    is_routing: bool = False
+    is_claimed: bool = False
+    is_leased: bool = False
+    is_in_doubt: bool = False
+    paused_until: datetime | None = None
+    pause_reason: str = ""
+    answer: str = ""
+    ahead: int | None = None
+
+
+def sentence(situation: Situation, *, now: datetime) -> str:
+    """The first reason that holds, the strongest first."""
+    if situation.is_claimed:
+        return _in_hand(situation)
+    if situation.paused_until and situation.paused_until > max(now, situation.due_at):
+        return _("%(site)s is paused until %(until)s: %(why)s.") % {
+            "site": situation.site,
+            "until": moment(situation.paused_until, now=now),
+            "why": short(situation.pause_reason).rstrip("."),
+        }
+    if situation.due_at > now:
+        return _later(situation, now=now)
+    if situation.is_routing:
+        return _("The mail hosts of %(domain)s are being looked up.") % {"domain": situation.domain}
+    return _in_turn(situation, now=now)
+
+
+def _in_hand(situation: Situation) -> str:
+    if situation.is_routing:
+        return _("The mail hosts of %(domain)s are being looked up.") % {"domain": situation.domain}
+    if situation.is_leased:
+        return _("It is being delivered now.")
+    return _("The worker that was delivering it is gone; it is taken up again when that worker's lease is over.")
+
+
+def _later(situation: Situation, *, now: datetime) -> str:
+    given = {"when": moment(situation.due_at, now=now), "answer": short(situation.answer).rstrip(".")}
+    if situation.is_in_doubt:
+        return _("The reply to the whole message was lost, so it may have arrived; it is sent once more at %(when)s.") % given
+    if situation.answer:
+        return _("It is tried again at %(when)s, after: %(answer)s.") % given
+    return _("It is due at %(when)s.") % given
+
+
+def _in_turn(situation: Situation, *, now: datetime) -> str:
+    if not situation.is_leased and now - situation.due_at > NOBODY_CAME:
+        return _("It is due, and no worker has taken it up (is one running? ./ekiden status).")
+    if not situation.ahead:
+        return _("It is next in line for %(site)s.") % {"site": situation.site}
+    return ngettext(
+        "It waits for its turn, with %(count)d before it in line for %(site)s.",
+        "It waits for its turn, with %(count)d before it in line for %(site)s.",
+        situation.ahead,
+    ) % {"count": situation.ahead, "site": situation.site}
+
+
+def moment(when: datetime, *, now: datetime) -> str:
+    """A time to come as people read it: the clock, the day where it is another, and how long that is from now."""
+    spelled = when.astimezone(UTC).strftime("%H:%M:%S UTC" if when.date() == now.date() else "%Y-%m-%d %H:%M UTC")
+    return _("%(time)s (in %(span)s)") % {"time": spelled, "span": span((when - now).total_seconds())}
+
+
+def span(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h`, `4 d`."""
+    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < most:
+            return f"{max(round(seconds / size), 0)} {unit}"
+    return f"{round(seconds / 86_400)} d"
+
+
+def short(text: str) -> str:
+    """One line of it; a peer's text may be long, and hostile."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= TEXT_MAX else line[: TEXT_MAX - 1] + "…"
