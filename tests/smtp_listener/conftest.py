@@ -1,0 +1,155 @@
+"""A real listener on loopback, on a thread of its own, with real PostgreSQL and Valkey."""
+
+import asyncio
+import smtplib
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+
+import pytest
+from django.utils import timezone
+
+from domains.credentials import issue
+from domains.models import Domain
+from smtp_listener.server import Listener
+from tests.deliveries import make
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Running:
+    """A listener and the ways to talk to it."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.loop = asyncio.new_event_loop()
+        self.listener = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self._start())
+        self.loop.run_forever()
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+    async def _start(self):
+        self.listener = Listener()
+        await self.listener.start()
+        self._ready.set()
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(10), "the listener did not start"
+        return self
+
+    def __exit__(self, *_):
+        if not self.listener.is_draining:
+            self.stop(0.2)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+
+    def stop(self, patience):
+        asyncio.run_coroutine_threadsafe(self.listener.stop(patience), self.loop).result(20)
+
+    def connect(self, port="submission", *, tls=True, login=None):
+        """An smtplib client, greeted; under TLS unless told otherwise."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if port == "submissions":
+            client = smtplib.SMTP_SSL("127.0.0.1", self.port(port), timeout=10, context=context)
+        else:
+            client = smtplib.SMTP("127.0.0.1", self.port(port), timeout=10)
+            if tls:
+                client.starttls(context=context)
+        client.ehlo("client.test")
+        if login:
+            client.login(*login)
+        return client
+
+    def port(self, name):
+        return getattr(self.settings, f"EKIDEN_{name.upper()}_PORT")
+
+    @contextmanager
+    def raw(self, port="submission"):
+        """A plain socket, greeted."""
+        with socket.create_connection(("127.0.0.1", self.port(port)), timeout=10) as connection:
+            connection.greeting = b""
+            yield Raw(connection)
+
+
+class Raw:
+    """Bytes out, replies in."""
+
+    def __init__(self, connection):
+        self.socket = connection
+        self.file = connection.makefile("rb")
+        self.greeting = self.reply()
+
+    def reply(self):
+        """One whole reply; empty at the end of the connection."""
+        lines = []
+        while True:
+            line = self.file.readline()
+            lines.append(line)
+            if line[3:4] != b"-":
+                return b"".join(lines).decode()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def say(self, line):
+        self.send(line + b"\r\n")
+        return self.reply()
+
+    def start_tls(self):
+        assert self.say(b"STARTTLS").startswith("220")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self.file = self.socket.makefile("rb")
+
+    def is_closed(self):
+        return self.file.read(1) == b""
+
+
+@pytest.fixture
+def limits(settings, tmp_path):
+    """Ports and a small world for one listener; a test may change more of it before it starts."""
+    settings.EKIDEN_HOSTNAME = "relay.test"
+    settings.EKIDEN_BIND = "127.0.0.1"
+    for name in ("SUBMISSION", "SUBMISSIONS", "MX"):
+        setattr(settings, f"EKIDEN_{name}_PORT", free_port())
+    return settings
+
+
+@pytest.fixture
+def listener(mail_db, limits):
+    with Running(limits) as running:
+        yield running
+
+
+@pytest.fixture
+def domain(mail_db):
+    return Domain.objects.create(project=make.project(), name="shop.test", token="x", verified_at=timezone.now())
+
+
+@pytest.fixture
+def login(domain):
+    """User name and secret of a credential that may send as shop.test."""
+    credential, secret = issue(domain.project, "app")
+    return credential.username, secret
+
+
+@pytest.fixture
+def client(listener, login):
+    """An app's session: TLS on, logged in."""
+    with listener.connect(login=login) as connected:
+        yield connected
