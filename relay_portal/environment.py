@@ -1,0 +1,78 @@
+"""Reads settings from the environment; a value that cannot be meant is one line that names its variable."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import TypeVar
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+Value = TypeVar("Value")
+
+env = environ.Env()
+
+
+def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
+    """The variable's value, or the default where it is empty or not set; raises `ImproperlyConfigured`."""
+    if not os.environ.get(name):
+        return default
+    try:
+        value: Value = env.get_value(name, cast=cast)
+    except (ValueError, ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(f"{name}={os.environ[name]}: {error}") from error
+    return value
+
+
+def port(text: str) -> int:
+    """0 switches a port off."""
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    def cast(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ValueError(f"a whole number is needed, at least {least}")
+        return int(text)
+
+    return cast
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"it is one of {', '.join(words)}")
+        return text.lower()
+
+    return cast
+
+
+def words(text: str) -> list[str]:
+    """Separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def networks(text: str) -> list[str]:
+    return [str(ip_network(word)) for word in words(text)]
+
+
+def address(text: str) -> str:
+    return str(ip_address(text))
+
+
+def host_name(text: str) -> str:
+    name = text.lower().removesuffix(".")
+    if not name.isascii() or not all(label and all(char.isalnum() or char in "-_" for char in label) for label in name.split(".")):
+        raise ValueError("a host name is letters, digits and hyphens, in labels with dots between them")
+    return name
+
+
+def own_host_name() -> str:
+    """The machine's name, without asking DNS: every command reads it. A name without a dot gets one that leads nowhere."""
+    name = socket.gethostname().lower()
+    return name if "." in name else f"{name}.localdomain"

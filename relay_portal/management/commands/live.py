@@ -1,0 +1,43 @@
+"""Leave the sandbox."""
+
+import sys
+from typing import Any
+
+from domains.command import CommandError, CommandParser, EkidenCommand
+from relay_portal import doctor, sandbox
+from relay_portal.doctor import Level
+
+NEEDS = """Real sending needs:
+  1. a fixed public address whose name (PTR) is EKIDEN_HOSTNAME, and that name pointing back to the address;
+  2. outgoing connections to port 25 (many providers open it only on request);
+  3. EKIDEN_HOSTNAME's port 25 leading to EKIDEN_MX_PORT, and an MX record for it, so that bounces come back;
+  4. for each sending domain its DKIM, SPF and DMARC records: ./ekiden domain show DOMAIN;
+  5. a patient start: a new address that sends much at once is taken for a spammer.
+"""
+
+
+class Command(EkidenCommand):
+    help = "Leave the sandbox: remove its route, so that mail goes to the internet. What waits for the sandbox is cancelled."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, yes: bool, **options: Any) -> None:
+        route = sandbox.route()
+        if route is None:
+            raise CommandError("There is no sandbox route: mail goes to the internet already.")
+        self.stdout.write(NEEDS)
+        for finding in doctor.for_real_sending():
+            if finding.level is not Level.GOOD:
+                self.stdout.write(f"  {finding.level}: {finding.text} {finding.advice}")
+        if not yes and not is_agreed():
+            raise CommandError("Nothing was changed.")
+        cancelled = sandbox.leave(route)
+        waiting = f" {cancelled} deliveries that waited for the sandbox were cancelled." if cancelled else ""
+        self.stdout.write(f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden sandbox")
+
+
+def is_agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError("Say --yes to go live without being asked.")
+    return input("\nGo live? Mail will reach real people. [yes/no] ").strip().lower() == "yes"

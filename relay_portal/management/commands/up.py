@@ -1,0 +1,48 @@
+"""Bring the whole service up in the foreground."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.conf import settings
+
+from domains.command import CommandError, EkidenCommand
+from relay_portal import embedded, processes
+from relay_portal.embedded import EmbeddedError, make_folder
+
+
+class Command(EkidenCommand):
+    help = "Bring everything up: PostgreSQL and Valkey where no URL names others, listeners, workers, scheduler, portal. Ctrl-C stops it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}")
+        refuse_a_second()
+        try:
+            make_folder(settings.EKIDEN_DATA, 0o711)
+            make_folder(processes.log_folder(), 0o700)
+            make_folder(embedded.runtime_folder(settings.EKIDEN_DATA), 0o711)
+            for server in processes.embedded_servers():
+                self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
+                server.prepare()
+        except (EmbeddedError, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.flush()
+        become_supervisor(write_configuration())
+
+
+def refuse_a_second() -> None:
+    if processes.supervisor() is not None:
+        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).")
+
+
+def write_configuration() -> Path:
+    path = embedded.runtime_folder(settings.EKIDEN_DATA) / "supervisor.conf"
+    path.write_text(processes.configuration(processes.table()), encoding="utf-8")
+    return path
+
+
+def become_supervisor(configuration: Path) -> NoReturn:
+    """In place of this process, so that signals for `ekiden up` are Supervisor's, and Django's memory is given back."""
+    os.chdir(settings.BASE_DIR)
+    os.execv(sys.executable, [sys.executable, "-m", "relay_portal.supervision", str(configuration)])  # noqa: S606  (our own program)

@@ -1,0 +1,67 @@
+"""What `./ekiden` says without a command, and to a command that there is not."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from typing import NoReturn
+
+from django.conf import settings
+from django.core.management import get_commands
+
+GROUPS: dict[str, dict[str, str]] = {
+    "Run it": {
+        "up": "bring everything up in the foreground; Ctrl-C stops it",
+        "status": "is everything up?",
+        "doctor": "check settings, ports, DNS, services, clock and disk, and say what to do",
+        "live": "leave the sandbox: deliver to the internet",
+        "sandbox": "go back into the sandbox",
+        "test": "run lint, types and the whole test suite",
+    },
+    "Who may send": {
+        "project": "create, list, show and change projects",
+        "domain": "add, list, show and check sending domains",
+        "credential": "create, list and revoke what apps log in with",
+        "operator": "add, list and reset the people of the portal",
+    },
+    "Mail": {
+        "send": "send a test message through the real SMTP path and watch it",
+        "trace": "what became of a message, attempt by attempt",
+        "route": "lead recipient domains to a fixed host",
+        "suppression": "whom not to write to",
+        "conservation": "prove that nothing was lost",
+    },
+    "The processes, as `up` runs them": {
+        "setup": "migrate the database and make what a first run needs",
+        "smtp_listener": "a listener",
+        "rqworker": "a worker",
+        "scheduler": "the scheduler",
+        "sandbox_mx": "the sandbox MX",
+    },
+}
+
+
+def is_wanted(arguments: list[str]) -> bool:
+    return arguments[:1] in ([], ["help"], ["--help"], ["-h"]) and len(arguments) < 2
+
+
+def text() -> str:
+    lines = ["Ekiden, a mail relay. Use: ./ekiden COMMAND [--help]"]
+    for title, commands in GROUPS.items():
+        lines += ["", title, *(f"  {name:<14}{meaning}" for name, meaning in commands.items())]
+    return "\n".join(lines) + "\n"
+
+
+def check(command: str) -> None:
+    """End with one line where there is no such command. Raises `ImproperlyConfigured`."""
+    assert settings.INSTALLED_APPS  # read here: Django's own look at the commands passes over settings that are wrong
+    if command in get_commands() or command.startswith("-") or command == "help":
+        return
+    similar = get_close_matches(command, [name for commands in GROUPS.values() for name in commands], n=1)
+    hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"
+    fail(f"There is no command {command}.{hint}")
+
+
+def fail(message: str) -> NoReturn:
+    sys.stderr.write(f"ekiden: {message}\n")
+    sys.exit(2)
