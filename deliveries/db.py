@@ -54,7 +54,7 @@ class Database:
         """All rows of one statement."""
 
         async def work(connection: Connection) -> list[Row]:
-            cursor = await connection.execute(sql, parameters)  # type: ignore[arg-type]  # our SQL is literal text
+            cursor = await connection.execute(sql, parameters)
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(work)

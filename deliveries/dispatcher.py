@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from functools import partial
 
 from django.conf import settings
 
@@ -59,7 +60,7 @@ class Dispatcher:
         for domain in await self._domains(room):
             lookup = asyncio.create_task(self._route(domain))
             self._lookups[domain] = lookup
-            lookup.add_done_callback(lambda _, domain=domain: self._routed(domain))
+            lookup.add_done_callback(partial(self._routed, domain))
         try:
             async with asyncio.timeout(LINGER):
                 await self._woken.wait()
@@ -77,7 +78,7 @@ class Dispatcher:
             asyncio.get_running_loop().call_later(1, self._woken.set)
             return []
 
-    def _routed(self, domain: str) -> None:
+    def _routed(self, domain: str, _: asyncio.Task[None]) -> None:
         self._lookups.pop(domain, None)
         self._woken.set()
 

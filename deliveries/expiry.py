@@ -39,4 +39,4 @@ def sweep() -> int:
 def _sweep_batch() -> int:
     with connection.cursor() as cursor:
         cursor.execute(SWEEP, {"grace": GRACE, "most": BATCH})
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -229,7 +229,7 @@ def idempotency_key(submission: Submission, message_id: bytes, body_hash: bytes)
     return what.digest()
 
 
-def blake(data: bytes) -> Any:  # hashlib gives its classes no public name
+def blake(data: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(data, digest_size=16, person=b"submission")
 
 

@@ -209,7 +209,7 @@ class Lanes:
 
     async def contents(self, messages: Collection[UUID]) -> dict[UUID, bytes]:
         """The compressed contents of these messages, as far as they are there."""
-        return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))  # type: ignore[arg-type]  # two columns
+        return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))
 
     async def pause(self, lane: LeasedLane, failures: int, seconds: float, reason: str) -> None:
         given = {"failures": failures, "seconds": seconds, "reason": reason, "lane": lane.id, "epoch": lane.epoch}

@@ -32,6 +32,6 @@ def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
     With `only_once` nothing is added while one like it waits: a job is a doorbell, and one ring is enough.
     """
     waiting = queue(MAINTENANCE)
-    if only_once and function in {job.func_name for job in waiting.get_jobs() if job is not None}:
+    if only_once and function in {job.func_name for job in waiting.get_jobs()}:
         return
     waiting.enqueue(function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY)

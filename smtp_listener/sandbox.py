@@ -87,7 +87,7 @@ class SandboxHandler:
                 return rule.reply
         await self._keep(session, envelope)
         if any(rule.play is Play.DROP for rule in rules) and server.transport is not None:
-            server.transport.abort()
+            server.transport.abort()  # type: ignore[attr-defined]  # aiosmtpd names the base class of what it holds
         if any(rule.play is Play.LATE_BOUNCE for rule in rules):
             self._report_later(envelope)
         return "250 2.0.0 OK taken by the sandbox"

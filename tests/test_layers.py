@@ -10,14 +10,18 @@ ORDER = ["domains", "suppressions", "deliveries", "smtp_listener", "relay_portal
 OWNERS = {  # outside thing: who alone may import it
     "dns": {"domains/dns.py", "domains/dns_exchange.py"},
     "aiosmtpd": {"smtp_listener"},
-    "rq": {"deliveries/queues.py", "deliveries/workers.py", "deliveries/schedule.py", "deliveries/management/commands/rqworker.py", "relay_portal"},
+    "rq": {
+        "deliveries/queues.py", "deliveries/workers.py", "deliveries/schedule.py", "deliveries/management/commands/rqworker.py",
+        "relay_portal",
+    },
     "smtplib": {"smtp_listener"},
 }  # fmt: skip
 PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
 PURE = [
-    "domains/addresses.py", "domains/mailboxes.py", "domains/records.py", "domains/dkim.py", "deliveries/outcomes.py", "deliveries/retry.py",
-    "deliveries/headers.py", "deliveries/completion.py", "deliveries/locations.py", "deliveries/ids.py",
-    "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py", "deliveries/bounces/return_path.py",
+    "domains/addresses.py", "domains/mailboxes.py", "domains/records.py", "domains/dkim.py",
+    "deliveries/outcomes.py", "deliveries/retry.py", "deliveries/headers.py", "deliveries/completion.py",
+    "deliveries/locations.py", "deliveries/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
+    "deliveries/smtp/transaction.py", "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",
     "deliveries/bounces/compose.py", "deliveries/bounces/dsn.py", "smtp_listener/replies.py", "smtp_listener/policy.py",
 ]  # fmt: skip
 

@@ -159,9 +159,7 @@ def _refusal(session: Session, reply: Reply, stage: Stage, *, wanted: int) -> Ou
 def _unwanted(session: Session, reply: Reply, stage: Stage) -> Outcome:
     """What such a reply means. After one about the session, or of a kind that answers nothing, nothing more is said."""
     if reply.kind not in (4, 5):
-        reply = local_reply(
-            451, "4.5.0", f"the host answered {reply.code} at {stage.upper()}, which has no meaning there"
-        )
+        reply = local_reply(451, "4.5.0", f"the host answered {reply.code} at {stage.upper()}, which has no meaning there")
     outcome = judge(reply, stage)
     if reply.local or (isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION):
         session.in_step = False

@@ -224,7 +224,7 @@ def test_a_route_goes_before_dns_and_may_lead_to_a_private_address(settings):
     make.delivery()
 
     async def main():
-        async with scene(settings, {"other.test": {}}) as (mx, dns):
+        async with scene(settings, {"other.test": {}}) as (mx, _):
             settings.EKIDEN_PRIVATE_NETWORKS = []
             await asyncio.to_thread(in_thread, lambda: Route.objects.create(pattern="*", host="127.0.0.1", port=mx.port))
             await drain_until(lambda: not Delivery.objects.live().exists())

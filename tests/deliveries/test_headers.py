@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from deliveries.headers import BadHeaders, parse, split
 
+
 def test_fields_keep_their_bytes_and_order():
     section = b"From: a@b.test\r\nSubject: one\r\n\ttwo\r\nX-A: \xe3\x81\x82\r\n"
     headers = parse(section)

@@ -24,9 +24,7 @@ class Authority:
 
     def server(self, *names: str, is_expired: bool = False) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _sign(
-            _subject(names), self._name, key, self._key, names=names, is_expired=is_expired, is_ca=False
-        )
+        certificate = _sign(_subject(names), self._name, key, self._key, names=names, is_expired=is_expired, is_ca=False)
         return _context(self._folder, certificate, key)
 
 

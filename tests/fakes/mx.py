@@ -184,9 +184,7 @@ class FakeMx:
         assert ready.wait(10), "the scripted MX did not start"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self._thread is not None
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
@@ -349,14 +347,16 @@ class _Session:
             self._check(self._is_esmtp and self._mx.has(keyword), f"{parameter} was not offered")
         if self._reverse_path is not None:
             self._check(False, "MAIL inside a transaction")
-            return await self._act("503 5.5.1 nested MAIL")
+            await self._act("503 5.5.1 nested MAIL")
+            return
         if (await self._say("MAIL", argument)).startswith("2"):
             self._reverse_path, self._parameters = path, parameters
 
     async def _on_rcpt(self, argument: str) -> None:
         path, _ = self._path(argument, "TO")
         if self._reverse_path is None:
-            return await self._act("503 5.5.1 MAIL first")
+            await self._act("503 5.5.1 MAIL first")
+            return
         if (await self._say("RCPT", argument)).startswith("2"):
             self._recipients.append(path)
 
@@ -367,9 +367,10 @@ class _Session:
 
     async def _on_data(self, argument: str) -> None:
         if not self._recipients and not self._mx._script["DATA"]:
-            return await self._act("503 5.5.1 RCPT first")
+            await self._act("503 5.5.1 RCPT first")
+            return
         if not (await self._say("DATA", argument)).startswith("3"):
-            return None
+            return
         # An empty message is the end mark alone: the CRLF before its dot is DATA's own.
         content = await self._until(b"\r\n.\r\n") if not await self._is_lone_dot() else self._cut(3)
         body = content[:-3]
@@ -392,19 +393,19 @@ class _Session:
             await self._say("BDAT", argument)
         chunk = await self._exactly(int(size))
         if is_answered:
-            return None
+            return
         if not self._recipients:
-            return await self._act("503 5.5.1 RCPT first")
+            await self._act("503 5.5.1 RCPT first")
+            return
         self._chunks += chunk
         if last.upper() != "LAST":
-            return await self._act("250 2.0.0 chunk taken")
+            await self._act("250 2.0.0 chunk taken")
+            return
         self._check(not BARE.search(self._chunks), "bare CR or LF in the content")
         await self._end(self._chunks, is_chunked=True)
 
     async def _end(self, content: bytes, *, is_chunked: bool) -> None:
-        message = Received(
-            self._reverse_path or "", self._recipients, content, self._parameters, bool(self.record.tls), is_chunked
-        )
+        message = Received(self._reverse_path or "", self._recipients, content, self._parameters, bool(self.record.tls), is_chunked)
         self._forget()
         answer = self._mx.next_answer("BODY", content.decode("latin-1"))
         if (isinstance(answer, TakeAndDrop) or _first(answer).startswith("2")) and message.recipients:

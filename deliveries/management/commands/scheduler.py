@@ -17,7 +17,8 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         while True:
             try:
-                return scheduler().start()
+                scheduler().start()  # type: ignore[no-untyped-call]  # RQ leaves it so
+                return
             except RedisError as error:
                 self.stderr.write(f"Valkey is out of reach: {error}; trying again")
                 time.sleep(AGAIN)

@@ -303,9 +303,7 @@ async def test_closing_waits_but_shortly_for_a_silent_peer(session_with):
 async def test_a_hundred_silent_peers_cost_a_task_each_and_stop_nobody(session_with):
     async with FakeMx() as tarpit, FakeMx() as mx:
         tarpit.on("GREETING", Hang())
-        waiting = [
-            asyncio.create_task(failure(session_with, tarpit, timeouts=impatient(greeting=0.5))) for _ in range(100)
-        ]
+        waiting = [asyncio.create_task(failure(session_with, tarpit, timeouts=impatient(greeting=0.5))) for _ in range(100)]
         async with session_with(mx) as connection:
             assert isinstance(await connection.send(mail()), Delivered)
         async with asyncio.timeout(5):

@@ -20,9 +20,7 @@ def test_capabilities_are_read_whatever_their_case_and_order():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("line", "size"), [("SIZE", 0), ("SIZE 0", 0), ("SIZE x", 0), ("SIZE " + "9" * 5000, 0), ("DSN", None)]
-)
+@pytest.mark.parametrize(("line", "size"), [("SIZE", 0), ("SIZE 0", 0), ("SIZE x", 0), ("SIZE " + "9" * 5000, 0), ("DSN", None)])
 def test_a_size_that_is_no_limit_limits_nothing(line, size):
     assert capabilities_of(reply(f"250 mx.test\n{line}")).size == size
 
@@ -58,9 +56,7 @@ def test_refused_starttls_goes_on_in_plain_text_where_tls_is_no_demand(refusal):
 
 
 @pytest.mark.parametrize("level", [TlsLevel.REQUIRED, TlsLevel.VERIFIED])
-@pytest.mark.parametrize(
-    "answers", [["220 hi", PLAIN], ["220 hi", OFFERS_TLS, "454 not now"], ["220 hi", "502 no", "250 mx.test"]]
-)
+@pytest.mark.parametrize("answers", [["220 hi", PLAIN], ["220 hi", OFFERS_TLS, "454 not now"], ["220 hi", "502 no", "250 mx.test"]])
 def test_demanded_tls_never_goes_on_in_plain_text(level, answers):
     outcome, _ = open_session(*answers, tls=level)
     assert isinstance(outcome, Deferred) and outcome.stage is Stage.STARTTLS

@@ -49,9 +49,7 @@ def test_a_missing_space_after_the_code_is_forgiven():
     assert parse_one(b"250ok\r\n") == Reply(250, None, "ok")
 
 
-@pytest.mark.parametrize(
-    "data", [b"999 no\r\n", b"150 no\r\n", b"abc\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"\xff\xfe\r\n"]
-)
+@pytest.mark.parametrize("data", [b"999 no\r\n", b"150 no\r\n", b"abc\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"\xff\xfe\r\n"])
 def test_what_is_no_reply_is_a_protocol_error(data):
     with pytest.raises(ProtocolError):
         parse(data)

@@ -47,9 +47,7 @@ async def test_a_good_certificate_is_noted_as_verified(session_with, authority, 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong name", "self-signed"])
 @pytest.mark.parametrize("level", [TlsLevel.OPPORTUNISTIC, TlsLevel.REQUIRED])
-async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(
-    session_with, authority, poor_certificates, fault, level
-):
+async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(session_with, authority, poor_certificates, fault, level):
     async with FakeMx(tls=poor_certificates[fault]) as mx:
         async with session_with(mx, tls=level, trust=authority.bundle) as connection:
             assert isinstance(await connection.send(MAIL), Delivered)
@@ -58,9 +56,7 @@ async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(
 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong name", "self-signed"])
-async def test_a_poor_certificate_stops_mail_where_verification_is_demanded(
-    session_with, authority, poor_certificates, fault
-):
+async def test_a_poor_certificate_stops_mail_where_verification_is_demanded(session_with, authority, poor_certificates, fault):
     async with FakeMx(tls=poor_certificates[fault]) as mx:
         error = await failure(session_with, mx, tls=TlsLevel.VERIFIED, trust=authority.bundle)
     assert error.stage is Stage.STARTTLS and error.reply.enhanced == "4.7.5" and error.outcome.scope is Scope.SESSION
@@ -142,9 +138,7 @@ async def test_an_old_tls_is_better_than_none_but_no_tls_to_demand(session_with,
 
 
 # --- what an attacker on the line could say ---
-@pytest.mark.parametrize(
-    "injected", [b"220 go\r\n250-mx.test\r\n250 CHUNKING\r\n", b"220 go\r\n25", b"220 go\r\n250 x\r\n"]
-)
+@pytest.mark.parametrize("injected", [b"220 go\r\n250-mx.test\r\n250 CHUNKING\r\n", b"220 go\r\n25", b"220 go\r\n250 x\r\n"])
 async def test_what_is_said_before_tls_is_never_believed_under_it(session_with, authority, injected):
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         mx.on("STARTTLS", injected)
