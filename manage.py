@@ -7,17 +7,17 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
     from relay_portal import overview
 
+    if overview.is_wanted(sys.argv[1:]):
+        sys.stdout.write(overview.text())
+        return
     try:
-        if overview.is_wanted(sys.argv[1:]):
-            sys.stdout.write(overview.text())
-            return
-        overview.check(sys.argv[1])
-        execute_from_command_line(sys.argv)
+        assert settings.INSTALLED_APPS  # read here, since Django's look at the commands passes over settings that are wrong
+        overview.CommandLine(sys.argv).execute()
     except ImproperlyConfigured as error:
         overview.fail(str(error))
 

@@ -6,8 +6,8 @@ import sys
 from difflib import get_close_matches
 from typing import NoReturn
 
-from django.conf import settings
-from django.core.management import get_commands
+from django.core.management import ManagementUtility, get_commands
+from django.core.management.base import BaseCommand
 
 GROUPS: dict[str, dict[str, str]] = {
     "Run it": {
@@ -52,14 +52,15 @@ def text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def check(command: str) -> None:
-    """End with one line where there is no such command. Raises `ImproperlyConfigured`."""
-    assert settings.INSTALLED_APPS  # read here: Django's own look at the commands passes over settings that are wrong
-    if command in get_commands() or command.startswith("-") or command == "help":
-        return
-    similar = get_close_matches(command, [name for commands in GROUPS.values() for name in commands], n=1)
-    hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"
-    fail(f"There is no command {command}.{hint}")
+class CommandLine(ManagementUtility):
+    """Django's, but for a command that there is not."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        if subcommand not in get_commands():
+            similar = get_close_matches(subcommand, [name for commands in GROUPS.values() for name in commands], n=1)
+            hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"
+            fail(f"There is no command {subcommand}.{hint}")
+        return super().fetch_command(subcommand)
 
 
 def fail(message: str) -> NoReturn:
