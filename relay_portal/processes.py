@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import Fault, ServerProxy
 
 from django.conf import settings
 from supervisor.xmlrpc import SupervisorTransport
@@ -89,12 +89,12 @@ def socket_path() -> Path:
 
 
 def supervisor() -> Any:
-    """The RPC proxy of the Supervisor that runs this installation (http://supervisord.org/api.html); None where none does."""
+    """The RPC proxy of the Supervisor that runs this installation (http://supervisord.org/api.html); None where none does, or it ends."""
     path = socket_path()
     proxy = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{path}"))
     try:
         proxy.supervisor.getState()
-    except OSError:
+    except (OSError, Fault):
         return None
     return proxy.supervisor
 

@@ -1,5 +1,6 @@
 """Bring the whole service up in the foreground."""
 
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -17,11 +18,11 @@ class Command(EkidenCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}")
-        refuse_a_second()
         try:
             make_folder(settings.EKIDEN_DATA, 0o711)
             make_folder(processes.log_folder(), 0o700)
             make_folder(embedded.runtime_folder(settings.EKIDEN_DATA), 0o711)
+            take_place()
             for server in processes.embedded_servers():
                 self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
                 server.prepare()
@@ -31,9 +32,14 @@ class Command(EkidenCommand):
         become_supervisor(write_configuration())
 
 
-def refuse_a_second() -> None:
-    if processes.supervisor() is not None:
-        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).")
+def take_place() -> None:
+    """There is one `up` for the data: the lock is Supervisor's as long as it lives, since its descriptor outlives the exec."""
+    descriptor = os.open(embedded.runtime_folder(settings.EKIDEN_DATA) / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(descriptor, True)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).") from error
 
 
 def write_configuration() -> Path:

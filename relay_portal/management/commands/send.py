@@ -1,0 +1,78 @@
+"""Send a test message and watch it."""
+
+import sys
+from contextlib import nullcontext
+from typing import Any
+
+from deliveries.management.commands import trace
+from deliveries.states import State
+from deliveries.tracing import Trace
+from deliveries.waiting import short
+from domains.command import CommandError, CommandParser, EkidenCommand
+from relay_portal import sending
+from relay_portal.sending import Letter, NotSent
+
+TEXT = "This message came through Ekiden.\n\n駅伝で届きました。"
+
+
+class Command(EkidenCommand):
+    help = "Send a test message through the real SMTP path and watch it until its outcome; exit status 0 when it is delivered to all, else 1."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("sender", metavar="FROM", help="an address of a verified domain")
+        parser.add_argument("recipients", metavar="TO", nargs="+")
+        parser.add_argument("--login", metavar="USER:SECRET", help="the app's credential; without it one is issued for this message")
+        parser.add_argument("--subject", default="Hello from Ekiden")
+        parser.add_argument("--text", default=TEXT)
+        parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to watch (60)")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print the trace, as the command trace does")
+
+    def handle(self, *args: Any, sender: str, recipients: list[str], login: str | None, as_json: bool, **options: Any) -> None:
+        letter = Letter(sender, recipients, options["subject"], options["text"])
+        try:
+            with nullcontext(user_and_secret(login)) if login else sending.own_login(sender) as user:
+                queue_id = sending.hand_in(letter, user)
+        except NotSent as error:
+            raise CommandError(str(error)) from error
+        progress = Progress(self, is_silent=as_json)
+        found = sending.follow(queue_id, seconds=options["wait"], show=progress.show)
+        progress.end()
+        if as_json:
+            self.write_json(found)
+        else:
+            self.stdout.write("\n".join(trace.lines(found, self.style)))
+        if any(delivery["state"] != State.DELIVERED for delivery in found["deliveries"]):
+            raise SystemExit(1)
+
+
+def user_and_secret(login: str) -> tuple[str, str]:
+    user, colon, secret = login.partition(":")
+    if not colon:
+        raise CommandError("--login takes USER:SECRET.")
+    return user, secret
+
+
+class Progress:
+    """One line that is written over on a terminal; elsewhere one for each change."""
+
+    def __init__(self, command: EkidenCommand, *, is_silent: bool) -> None:
+        self._command = command
+        self._is_silent = is_silent
+        self._is_live = sys.stdout.isatty()
+
+    def show(self, found: Trace) -> None:
+        if self._is_silent:
+            return
+        line = " · ".join(_progress(delivery) for delivery in found["deliveries"])
+        text = f"\r\x1b[2K{short(line)}" if self._is_live else line
+        self._command.stdout.write(text, ending="" if self._is_live else "\n")
+        self._command.stdout.flush()
+
+    def end(self) -> None:
+        if self._is_live and not self._is_silent:
+            self._command.stdout.write("\r\x1b[2K", ending="")
+
+
+def _progress(delivery: Any) -> str:  # a DeliveryFacts, read by key
+    last = delivery["attempts"][-1]["text"] if delivery["attempts"] else ""
+    return f"{delivery['recipient']}: {State(delivery['state']).label}" + (f" ({delivery['waiting'] or last})" if last or delivery["waiting"] else "")

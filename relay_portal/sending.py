@@ -1,0 +1,109 @@
+"""A test message through the real SMTP path: composed, handed to our own submission port as any app would, and followed."""
+
+from __future__ import annotations
+
+import secrets
+import smtplib
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+from deliveries import tracing
+from deliveries.tracing import Trace
+from domains.credentials import issue
+from domains.models import Domain
+
+LOOK_EVERY = 0.2
+
+
+class NotSent(Exception):
+    """The service did not take the message; the text is for the person who sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    sender: str
+    recipients: Sequence[str]
+    subject: str
+    text: str
+
+
+@contextmanager
+def own_login(sender: str) -> Iterator[tuple[str, str]]:
+    """A credential for this one message, revoked afterwards: who may run this command may issue credentials anyway."""
+    name = sender.rpartition("@")[2].lower()
+    domain = Domain.objects.verified().filter(name=name).select_related("project").first()
+    if domain is None:
+        raise NotSent(f"No project has {name or sender!r} as a verified domain (./ekiden domain list).")
+    credential, secret = issue(domain.project, f"send-{secrets.token_hex(4)}")
+    try:
+        yield credential.username or "", secret
+    finally:
+        credential.revoke(now=timezone.now())
+
+
+def hand_in(letter: Letter, login: tuple[str, str]) -> str:
+    """The queue id; raises `NotSent` with the service's own answer."""
+    try:
+        with smtplib.SMTP(settings.EKIDEN_BIND, settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60) as client:
+            client.starttls(context=_context())
+            client.login(*login)
+            options = [] if (letter.sender + "".join(letter.recipients)).isascii() else ["SMTPUTF8"]
+            _checked(client.mail(letter.sender, options))
+            for recipient in letter.recipients:
+                _checked(client.rcpt(recipient))
+            code, answer = client.data(compose(letter))
+            _checked((code, answer))
+    except smtplib.SMTPAuthenticationError as error:
+        raise NotSent(_said(error.smtp_code, error.smtp_error)) from error
+    except (smtplib.SMTPException, OSError) as error:
+        where = f"{settings.EKIDEN_BIND}:{settings.EKIDEN_SUBMISSION_PORT}"
+        raise NotSent(f"The submission port {where} does not answer as it should: {error} (./ekiden status)") from error
+    return answer.decode("ascii", "replace").split()[-1]
+
+
+def compose(letter: Letter) -> bytes:
+    message = EmailMessage(policy=SMTP.clone(utf8=not letter.sender.isascii()))
+    message["From"], message["To"], message["Subject"] = letter.sender, ", ".join(letter.recipients), letter.subject
+    message["Date"] = format_datetime(timezone.now())
+    message.set_content(letter.text + "\n")
+    return message.as_bytes()
+
+
+def follow(queue_id: str, *, seconds: float, show: Callable[[Trace], None]) -> Trace:
+    """Show the message's trace whenever it has changed, until every recipient has ended or the time is over; the last one."""
+    until = time.monotonic() + seconds
+    shown = None
+    while True:
+        [found] = tracing.trace(queue_id)
+        if found != shown:
+            show(found)
+            shown = found
+        if all(delivery["due_at"] is None for delivery in found["deliveries"]) or time.monotonic() > until:
+            return found
+        time.sleep(LOOK_EVERY)
+
+
+def _context() -> ssl.SSLContext:
+    """Encrypted and not verified: it goes to this machine, whose certificate may be self-signed or for another name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _checked(answer: tuple[int, bytes]) -> None:
+    if answer[0] >= 300:
+        raise NotSent(_said(*answer))
+
+
+def _said(code: int, text: bytes | str) -> str:
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return f"The service answered: {code} {words}"
