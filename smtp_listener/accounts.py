@@ -86,7 +86,7 @@ class Accounts:
         self._database = database
         self._kept: dict[str, tuple[float, Account | None]] = {}
         self._networks: tuple[float, list[Account]] = (0.0, [])
-        self._used: dict[int, str] = {}
+        self._used: dict[int, IPv4Address | IPv6Address] = {}
         self._noted: dict[int, float] = {}
 
     async def named(self, username: str) -> Account | None:
@@ -113,7 +113,7 @@ class Accounts:
         [(count,)] = await self._database.fetch(COUNT_SINCE, given)
         return int(count)
 
-    def note_use(self, credential: int, address: str) -> None:
+    def note_use(self, credential: int, address: IPv4Address | IPv6Address) -> None:
         """Remember for `write_uses`; at most once a minute for each credential."""
         if self._noted.get(credential, 0.0) < time.monotonic():
             self._noted[credential] = time.monotonic() + 60
@@ -122,7 +122,7 @@ class Accounts:
     async def write_uses(self) -> None:
         used, self._used = self._used, {}
         if used:
-            await self._database.fetch(USED, {"ids": list(used), "addresses": list(used.values())})
+            await self._database.fetch(USED, {"ids": list(used), "addresses": [str(address) for address in used.values()]})
 
     async def close(self) -> None:
         await asyncio.shield(self._database.close())

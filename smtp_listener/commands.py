@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 MAX_LINE = 2048  # RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take 500)
 MAX_AUTH_LINE = 12_288  # RFC 4954, section 4
 
-_VERB = re.compile(rb"([A-Za-z]{3,16})(?: +(.*?))? *", re.DOTALL)
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _PATH = re.compile(r"<((?:[^<>\"]|\"(?:[^\"\\]|\\.)*\")*)>(?: +(.*))?")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
@@ -42,11 +41,11 @@ def parse(line: bytes) -> Command:
     """One line without its CRLF."""
     if _CONTROLS.search(line):
         raise BadCommand("line")
-    match = _VERB.fullmatch(line)
-    if match is None:
+    verb, _, argument = line.partition(b" ")
+    if not verb.isalpha():
         raise BadCommand("verb")
     try:
-        return Command(match[1].decode("ascii").upper(), (match[2] or b"").decode("utf-8"))
+        return Command(verb.decode("ascii").upper(), argument.strip(b" ").decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadCommand("line") from error
 

@@ -29,6 +29,7 @@ class Counters:
     def __init__(self, url: str) -> None:
         self._valkey = redis.asyncio.from_url(url, socket_timeout=1, socket_connect_timeout=1)
         self._local: dict[str, tuple[float, int]] = {}
+        self._present: dict[str, set[str]] = {}
         self._down_until = 0.0
 
     async def add(self, key: str, seconds: int, amount: int = 1) -> int:
@@ -45,6 +46,8 @@ class Counters:
     async def enter(self, key: str, member: str) -> int:
         """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are there."""
         now = time.time()
+        here = self._present.setdefault(key, set())
+        here.add(member)
 
         async def work() -> int:
             async with self._valkey.pipeline() as pipe:
@@ -54,9 +57,13 @@ class Counters:
                 pipe.expire(key, SESSION_KEEP)
                 return int((await pipe.execute())[2])
 
-        return await self._shared(work) or 1
+        return await self._shared(work) or len(here)
 
     async def leave(self, key: str, member: str) -> None:
+        here = self._present.get(key, set())
+        here.discard(member)
+        if not here:
+            self._present.pop(key, None)
         await self._shared(lambda: self._valkey.zrem(key, member))
 
     async def close(self) -> None:
@@ -95,8 +102,9 @@ class Counters:
 class Guard:
     """Wrong tries at AUTH, by address, network, user name, and all together."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, *, first_delay: float = 0.5) -> None:
         self._counters = counters
+        self._first_delay = first_delay
 
     async def is_locked(self, address: Address, username: str, *, is_at_home: bool) -> bool:
         """A client at its credential's own network is not locked out by what strangers try under its name."""
@@ -109,7 +117,7 @@ class Guard:
     async def failed(self, address: Address, username: str) -> float:
         """Count a wrong try; how many seconds its answer shall wait."""
         counts = [await self._counters.add(key, WINDOW) for key in _guard_keys(address, username)]
-        return min(0.25 * 2.0 ** min(counts[0], 10), 8.0)
+        return min(self._first_delay * 2.0 ** min(counts[0] - 1, 10), 8.0)
 
 
 class Quotas:
@@ -140,11 +148,15 @@ class Quotas:
         await self._counters.leave(f"ekiden:sessions:{credential}", session)
 
 
+def place(address: Address) -> str:
+    """Where a client is, as limits see it: who has one IPv6 address has a whole /64."""
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
+
+
 def _guard_keys(address: Address, username: str) -> tuple[str, str, str, str]:
-    wide = ip_network((address, 24 if address.version == 4 else 64), strict=False)
-    narrow = address if address.version == 4 else wide
+    wide = ip_network((address, 24 if address.version == 4 else 48), strict=False)
     return (
-        _key("address", str(narrow)),
+        _key("address", place(address)),
         _key("network", str(wide)),
         _key("user", username),
         "ekiden:auth:all",

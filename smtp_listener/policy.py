@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from deliveries.headers import BadHeaders, Headers, parse, split
@@ -12,6 +13,8 @@ from smtp_listener import replies
 from smtp_listener.replies import Reply
 
 MAX_RECEIVED = 30
+MAX_OWN_RECEIVED = 3  # a customer may forward to another of ours; three times is a loop
+OTHER_SENDERS = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
 
 
 class Refused(Exception):
@@ -38,28 +41,28 @@ def check_sender(address: Address | None, domains: Collection[str]) -> None:
         raise Refused(replies.SENDER_NOT_ALLOWED(domain=address.domain))
 
 
-def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool) -> Checked:
-    """The header section; every mailbox of From and Sender must be of a domain of the account."""
+def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, hostname: str) -> Checked:
+    """The header section; every mailbox that says who sends must be of a domain of the account."""
     section, body_start = split(data)
     try:
         headers = parse(section)
     except BadHeaders as error:
         raise Refused(replies.BAD_HEADERS(why=str(error))) from error
-    if len(headers.all(b"received")) > MAX_RECEIVED:
-        raise Refused(replies.LOOP(most=MAX_RECEIVED))
+    check_loop(headers, hostname)
     authors = _mailboxes(headers, b"from", "From", domains)
     if not authors:
         raise Refused(replies.FROM_MISSING)
-    _mailboxes(headers, b"sender", "Sender", domains)
+    for name, shown in OTHER_SENDERS.items():
+        _mailboxes(headers, name, shown, domains)
     if not smtputf8 and any(address.needs_smtputf8 for address in authors):
         raise Refused(replies.EIGHT_BIT_HEADERS)
     return Checked(headers, body_start, authors[0].wire, authors[0].domain)
 
 
 def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str]) -> list[Address]:
-    """None where there is no such field; two of them could be read differently here and there (RFC 5322, section 3.6)."""
+    """Empty where there is no such field; two of them could be read differently here and there (RFC 5322, section 3.6)."""
     fields = headers.all(name)
-    if len(fields) > 1:
+    if len(fields) > 1 and not name.startswith(b"resent-"):
         raise Refused(replies.FROM_TWICE(name=shown))
     try:
         found = [address for field in fields for address in mailboxes(field.value)]
@@ -70,9 +73,15 @@ def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[st
     return found
 
 
-def is_loop(data: bytes) -> bool:
-    """For mail that is not checked further (port 25)."""
-    try:
-        return len(parse(split(data)[0]).all(b"received")) > MAX_RECEIVED
-    except BadHeaders:
-        return False
+def check_returned(data: bytes, hostname: str) -> None:
+    """Mail of port 25 is checked no further: reports come with odd headers."""
+    with suppress(BadHeaders):
+        check_loop(parse(split(data)[0]), hostname)
+
+
+def check_loop(headers: Headers, hostname: str) -> None:
+    """By the trace fields, as every host adds one (RFC 5321, section 6.3)."""
+    trace = [b" " + b" ".join(field.value.lower().split()) for field in headers.all(b"received")]
+    own = f" by {hostname} ".encode()
+    if len(trace) >= MAX_RECEIVED or sum(own in field for field in trace) >= MAX_OWN_RECEIVED:
+        raise Refused(replies.LOOP(most=MAX_RECEIVED))

@@ -7,30 +7,43 @@ from collections.abc import Callable
 
 END = b"\r\n.\r\n"
 MAX_LINE = 65_536  # RFC 5321 lets a server stop at 1,000; longer ones come from real apps, and most hosts take them
+TROUBLES = ("disk", "line", "bare", "nul")  # of several the first is told, so that it is the same however the bytes were split
 _BARE = re.compile(rb"\r\n|\r|\n")
+
+
+def hopeless(max_size: int) -> int:
+    """The size up to which we read on, to answer at the end and keep the session; the client of more is cut off."""
+    return 2 * max_size + 1_048_576
 
 
 class Reception:
     """Takes the content in pieces; only CRLF.CRLF ends it, and a bare CR or LF never means anything.
 
     Two servers that disagree about where a message ends are what SMTP smuggling needs (CVE-2023-51764, CVE-2024-27305).
-    `trouble` is one of "", "bare", "nul", "line"; content with trouble is read to its end and thrown away.
+    Content with trouble is read to its end and thrown away.
     """
 
-    __slots__ = ("_held", "_is_at_line_start", "_is_repairing", "_max_size", "_store", "size", "trouble")
+    __slots__ = ("_held", "_is_at_line_start", "_is_repairing", "_max_line", "_open", "_store", "_troubles", "max_size", "size")
 
-    def __init__(self, store: Callable[[bytes], None], *, max_size: int, is_repairing: bool) -> None:
+    def __init__(self, store: Callable[[bytes], None], *, max_size: int, is_repairing: bool, max_line: int = MAX_LINE) -> None:
         self._store = store
-        self._max_size = max_size
+        self.max_size = max_size
+        self._max_line = max_line
         self._is_repairing = is_repairing
         self._is_at_line_start = True
         self._held = b""
+        self._open = 0  # bytes of a line whose LF has not come
+        self._troubles: set[str] = set()
         self.size = 0
-        self.trouble = ""
 
     @property
     def is_too_large(self) -> bool:
-        return self.size > self._max_size
+        return self.size > self.max_size
+
+    @property
+    def trouble(self) -> str:
+        """The one of `TROUBLES` that is told; empty for good content."""
+        return next((trouble for trouble in TROUBLES if trouble in self._troubles), "")
 
     def lines(self, buffer: bytearray, searched: int) -> tuple[int, bool]:
         """Take from the buffer what is complete; its first `searched` bytes are known to hold no end.
@@ -45,30 +58,28 @@ class Reception:
             self._take_lines(bytes(buffer[: end + 2]))
             del buffer[: end + len(END)]
             return 0, True
-        if len(buffer) > MAX_LINE:
-            return self._take_part(buffer), False
+        if len(buffer) > self._max_line + 8:
+            self._take_part(buffer)
         return len(buffer), False
 
-    def _take_part(self, buffer: bytearray) -> int:
-        """All whole lines, so that what is left begins at a line's start again."""
-        cut = buffer.rfind(b"\r\n", 0, -4) + 2
-        if cut < 2:
-            self.trouble = self.trouble or "line"
-            # Keep what could be the beginning of the end mark; what it begins with is the middle of a line.
+    def _take_part(self, buffer: bytearray) -> None:
+        """What is here up to the last LF; at least four bytes stay, which could be the beginning of the end mark."""
+        cut = buffer.rfind(b"\n", 0, -4) + 1
+        if not cut:
+            self._troubles.add("line")
+            cut = len(buffer) - 4
+            self.size += cut
             self._is_at_line_start = False
-            self.size += len(buffer) - 4
-            del buffer[:-4]
-            return 0
-        self._take_lines(bytes(buffer[:cut]))
-        self._is_at_line_start = True
+        else:
+            self._take_lines(bytes(buffer[:cut]))
+            self._is_at_line_start = buffer[:cut].endswith(b"\r\n")
         del buffer[:cut]
-        return 0
 
     def _take_lines(self, data: bytes) -> None:
-        """Whole lines, each with its first dot removed where it begins with one."""
-        if data.startswith(b".") or b"\r\n." in data:
-            data = (b"\r\n" + data).replace(b"\r\n.", b"\r\n")[2:]
-        self.take(data)
+        """Lines, the first dot of each removed (RFC 5321, section 4.5.2)."""
+        if self._is_at_line_start and data.startswith(b"."):
+            data = data[1:]
+        self.take(data.replace(b"\r\n.", b"\r\n"))
 
     def take_chunk(self, data: bytes) -> None:
         """A piece of a BDAT chunk; a CRLF may stand across two of them."""
@@ -85,19 +96,35 @@ class Reception:
 
     def take(self, data: bytes) -> None:
         """Content as it is meant."""
-        self.size += len(data)
+        self._measure_lines(data)
         ends = data.count(b"\r\n")
         if data.count(b"\n") != ends or data.count(b"\r") != ends:
             data = self._repair(data)
         if b"\0" in data:
-            self.trouble = self.trouble or "nul"
-        if len(data) > MAX_LINE and max(map(len, data.split(b"\r\n"))) > MAX_LINE:
-            self.trouble = self.trouble or "line"
-        if not self.trouble and not self.is_too_large:
-            self._store(data)
+            self._troubles.add("nul")
+        self.size += len(data)
+        if not self._troubles and not self.is_too_large:
+            self._keep(data)
+
+    def _measure_lines(self, data: bytes) -> None:
+        """A line may come in pieces; its CR is not counted."""
+        if self._open + len(data) > self._max_line:
+            first, *others = data.split(b"\n")
+            longest = max(self._open + len(first), *map(len, others), 0)
+            if longest > self._max_line + 1:
+                self._troubles.add("line")
+        last = data.rfind(b"\n")
+        self._open = len(data) - last - 1 if last >= 0 else self._open + len(data)
 
     def _repair(self, data: bytes) -> bytes:
         if not self._is_repairing:
-            self.trouble = self.trouble or "bare"
+            self._troubles.add("bare")
             return data
         return _BARE.sub(b"\r\n", data)
+
+    def _keep(self, data: bytes) -> None:
+        """A full disk is told at the end: bytes left unread would be taken for commands."""
+        try:
+            self._store(data)
+        except OSError:
+            self._troubles.add("disk")

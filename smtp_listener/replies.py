@@ -14,15 +14,19 @@ class Reply:
 
     def __bytes__(self) -> bytes:
         enhanced = f"{self.enhanced} " if self.enhanced else ""
-        return f"{self.code} {enhanced}{self.text}\r\n".encode("utf-8", "replace")
+        return f"{self.code} {enhanced}{self.text}\r\n".encode("ascii", "replace")
 
     @property
     def is_refusal(self) -> bool:
         return self.code >= 400
 
     def __call__(self, **values: object) -> "Reply":
-        """With the values in its text."""
-        return Reply(self.code, self.enhanced, self.text.format(**values), self.closes)
+        """With the values in its text, whatever they hold: a reply is one short line of ASCII (RFC 5321, section 4.5.3.1.5)."""
+        return Reply(self.code, self.enhanced, self.text.format(**{name: _shown(value) for name, value in values.items()}), self.closes)
+
+
+def _shown(value: object) -> str:
+    return "".join(char if " " <= char <= "~" else "?" for char in str(value)[:200])
 
 
 OK = Reply(250, "2.0.0", "OK")
@@ -48,9 +52,11 @@ TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors", closes=True)
 TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message", closes=True)
 EARLY_TALKER = Reply(554, "5.5.0", "You spoke before the greeting", closes=True)
 OUR_FAULT = Reply(451, "4.3.0", "Something is wrong here, try again later")
+OUR_LAST_FAULT = Reply(421, "4.3.0", "Something is wrong here, try again later", closes=True)
 
 # Commands
 LINE_TOO_LONG = Reply(500, "5.5.2", "Line too long")
+LINE_TOO_LONG_BY_FAR = Reply(421, "4.7.0", "Line too long", closes=True)
 BAD_LINE = Reply(500, "5.5.2", "A command is printable text that ends in CRLF")
 UNKNOWN_COMMAND = Reply(500, "5.5.1", "Command not recognised")
 NOT_IMPLEMENTED = Reply(502, "5.5.1", "Command not implemented")
@@ -64,8 +70,10 @@ BAD_SYNTAX = Reply(501, "5.5.4", "Syntax: {syntax}")
 BAD_PARAMETER = Reply(555, "5.5.4", "Parameter not recognised or not allowed: {name}")
 BAD_VALUE = Reply(501, "5.5.4", "Bad value of {name}")
 PIPELINED = Reply(554, "5.5.0", "Commands must not be sent before the reply to {verb}", closes=True)
+BAD_CHUNK = Reply(501, "5.5.4", "Syntax: BDAT size [LAST]", closes=True)
 BINARY_MIME = Reply(555, "5.6.1", "BINARYMIME is not offered; send the message as 8BITMIME or encoded")
 DATA_AFTER_BDAT = Reply(503, "5.5.1", "BDAT and DATA cannot be mixed")
+CONTENT_BEGUN = Reply(503, "5.5.1", "The content has begun; no recipient can be added")
 
 # TLS and AUTH
 NEEDS_TLS = Reply(530, "5.7.0", "Say STARTTLS first")
@@ -90,7 +98,7 @@ SENDER_NOT_ALLOWED = Reply(550, "5.7.1", "This credential may not send as {domai
 FROM_MISSING = Reply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = Reply(550, "5.7.1", "The message has more than one {name} field")
 FROM_UNREADABLE = Reply(550, "5.7.1", "The {name} field cannot be read: {why}")
-LOOP = Reply(554, "5.4.6", "Routing loop: more than {most} Received fields")
+LOOP = Reply(554, "5.4.6", "Routing loop: the message has passed {most} hosts, or has been here before")
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
 NO_SUCH_RETURN_PATH = Reply(550, "5.1.1", "No such return path")
 SUPPRESSED = Reply(550, "5.1.1", "The recipient is suppressed: {reason}")
@@ -102,6 +110,7 @@ TOO_MANY_PER_DAY = Reply(450, "4.7.1", "Over the limit of {most} messages per da
 TOO_MANY_CREDENTIAL_SESSIONS = Reply(421, "4.7.0", "Over the limit of {most} sessions of this credential", closes=True)
 
 # The message
+STORAGE_FULL = Reply(452, "4.3.1", "Insufficient storage here, try again later")
 TOO_LARGE = Reply(552, "5.3.4", "The message is larger than {most} bytes")
 TOO_LARGE_BY_FAR = Reply(552, "5.3.4", "The message is larger than {most} bytes", closes=True)
 BARE_NEWLINE = Reply(550, "5.6.0", "The message has a bare CR or LF; lines must end in CRLF (RFC 5321, section 2.3.8)")

@@ -8,7 +8,7 @@ import signal
 import socket
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,15 @@ import uvloop
 from django.conf import settings
 
 from deliveries.bounces.keys import return_path_key
+from deliveries.budget import ByteBudget
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.intake import Intake
 from smtp_listener import replies, tls
 from smtp_listener.accounts import Accounts
 from smtp_listener.authentication import Authentication
+from smtp_listener.channel import Channel, Patience
 from smtp_listener.commands import PathCommand
-from smtp_listener.limits import Counters, Guard, Quotas
+from smtp_listener.limits import Counters, Guard, Quotas, place
 from smtp_listener.replies import Reply
 from smtp_listener.session import Session
 from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
@@ -33,7 +35,7 @@ from suppressions.lookup import Lookup
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
-HANDSHAKE = 60.0
+RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 WRITE_USES_EVERY = 30.0
 LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so
 
@@ -72,10 +74,14 @@ class Listener:
         self.certificate = tls.certificate(
             settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=self.hostname
         )
+        self.patience = Patience()
         self.sessions: set[Session] = set()
+        self._places: Counter[str] = Counter()
+        self._is_empty = asyncio.Event()
         self.is_draining = False
         self.intake = Intake.create()
         self.inbound = Database("ekiden inbound")
+        self.returned_at_once = ByteBudget(RETURNED_AT_ONCE)
         self.accounts = Accounts(Database("ekiden accounts"))
         self._suppression_database = Database("ekiden suppressions")
         self.suppressions = Lookup(self._suppression_database)
@@ -92,15 +98,26 @@ class Listener:
         return f"{self._name}-{self._session_count}"
 
     def admit(self, session: Session) -> Reply | None:
-        """Why there is no room for this session, if so."""
+        """Take it in until `release`; or why there is no room for it."""
         if self.is_draining:
             return replies.SHUTTING_DOWN
-        if len(self.sessions) > settings.EKIDEN_MAX_SESSIONS:
+        if len(self.sessions) >= settings.EKIDEN_MAX_SESSIONS:
             return replies.TOO_MANY_SESSIONS
-        from_there = Counter(other.client for other in self.sessions)[session.client]
-        if from_there > settings.EKIDEN_MAX_SESSIONS_PER_ADDRESS:
+        if self._places[place(session.client)] >= settings.EKIDEN_MAX_SESSIONS_PER_ADDRESS:
             return replies.TOO_MANY_FROM_ADDRESS
+        self.sessions.add(session)
+        self._is_empty.clear()
+        self._places[place(session.client)] += 1
         return None
+
+    def release(self, session: Session) -> None:
+        where = place(session.client)
+        self.sessions.discard(session)
+        self._places[where] -= 1
+        if not self._places[where]:
+            del self._places[where]
+        if not self.sessions:
+            self._is_empty.set()
 
     async def start(self) -> None:
         """Listen on all ports; raises `OSError` where one is taken."""
@@ -111,12 +128,12 @@ class Listener:
 
     async def _listen(self, port: Port) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {}  # create_server's two overloads cannot be told apart by keyword
-        if port.is_implicit_tls:
-            options = {"ssl": self.certificate.context, "ssl_handshake_timeout": HANDSHAKE}
-        return await loop.create_server(
-            lambda: Session(self, port, loop), sock=bound(settings.EKIDEN_BIND, port.number), backlog=BACKLOG, **options
-        )
+
+        def serve(channel: Channel) -> Coroutine[Any, Any, None]:
+            return Session(self, port, channel).run()
+
+        listening = bound(settings.EKIDEN_BIND, port.number)
+        return await loop.create_server(lambda: Channel(loop, self.patience, serve), sock=listening, backlog=BACKLOG)
 
     async def _write_uses(self) -> None:
         while True:
@@ -139,10 +156,9 @@ class Listener:
         await self._close()
 
     async def _wait_for_sessions(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self.sessions:
-                    await asyncio.sleep(0.05)
+        if self.sessions:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_empty.wait(), seconds)
 
     async def _close(self) -> None:
         for task in self._tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,35 +18,36 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._chunks: list[bytes] = []
+        self._memory = bytearray()
         self._file: BinaryIO | None = None
-        self._first = b""
         self.size = 0
         self.is_ascii = True
         self.ends_in_line = False
 
     def append(self, data: bytes) -> None:
         """Raises `OSError` where the disk is full."""
+        if not data:
+            return
         self.is_ascii = self.is_ascii and data.isascii()
+        self.ends_in_line = data.endswith(b"\n")  # what comes here has no bare LF
         self.size += len(data)
-        if data:
-            self.ends_in_line = data.endswith(b"\r\n")
-        self._chunks.append(data)
-        if self.size > IN_MEMORY:
-            self._spill()
+        if self.size <= IN_MEMORY:
+            self._memory += data
+        else:
+            self._spill(data)
 
-    def _spill(self) -> None:
+    def _spill(self, data: bytes) -> None:
         if self._file is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as the spool)
-        for chunk in self._chunks:
-            self._file.write(chunk)
-        self._chunks.clear()
+            self._file.write(self._memory)
+            self._memory.clear()
+        self._file.write(data)
 
     def whole(self) -> bytes:
         """All of it, where it is in memory; else its beginning, long enough for any header section we take."""
         if self._file is None:
-            return b"".join(self._chunks)
+            return bytes(self._memory)
         self._file.flush()
         return os.pread(self._file.fileno(), 4 * IN_MEMORY, 0)
 
@@ -60,7 +62,8 @@ class Spool:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written is not wanted any more
+                self._file.close()
 
 
 class SpooledBody:

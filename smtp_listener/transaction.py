@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,8 +24,10 @@ from smtp_listener.spool import Spool
 if TYPE_CHECKING:
     from smtp_listener.session import Session
 
-MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"})
-RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
+MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8"})
+SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH"}
+SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
+MAX_TARGETS = 10  # recipients of one mail at port 25; a report has one
 
 
 class Transaction(ABC):
@@ -56,9 +57,13 @@ class Transaction(ABC):
         assert self.spool is not None
         if self.reception is not None:
             reception.end_chunks(ends_in_line=self.spool.ends_in_line)
-        if refusal := judge(reception, max_size=self.session.max_size):
+        if refusal := judge(reception):
             return refusal
-        return await self.store(self.spool.whole())
+        try:
+            data = self.spool.whole()
+        except OSError:
+            return replies.STORAGE_FULL
+        return await self.store(data)
 
     def close(self) -> None:
         if self.spool is not None:
@@ -79,7 +84,7 @@ class SubmissionTransaction(Transaction):
     async def begin(cls, session: Session, given: PathCommand) -> SubmissionTransaction:
         """Raises `Refused`."""
         account = await session.current_account()
-        check_mail_parameters(given.parameters, max_size=session.max_size)
+        check_mail_parameters(given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size)
         mail_from = _path(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
         policy.check_sender(mail_from, account.domains)
         transaction = cls(session, account, mail_from, given.parameters)
@@ -89,8 +94,7 @@ class SubmissionTransaction(Transaction):
     async def _count(self) -> None:
         """Against the limits of the credential; what is over one of them is not counted on."""
         account, quotas = self.account, self.session.listener.quotas
-        if refusal := await self.session._enter(account):
-            raise Refused(refusal)
+        await self.session.enter(account)
         if account.per_minute is not None and await quotas.take_minute(account.credential_id) > account.per_minute:
             raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
         if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
@@ -106,8 +110,7 @@ class SubmissionTransaction(Transaction):
         return bool(self._recipients)
 
     async def add_recipient(self, given: PathCommand) -> None:
-        if unknown := given.parameters.keys() - RCPT_PARAMETERS:
-            raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
+        check_names(given.parameters, SUBMISSION_RCPT_PARAMETERS)
         most = self.account.max_recipients or self.session.listener.max_recipients
         if len(self._recipients) >= most:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
@@ -116,18 +119,16 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.RELAY_DENIED)
         reason = await self.session.listener.suppressions.reason(self.account.project_id, address.key)
         if reason is not None:
-            raise Refused(replies.SUPPRESSED(reason=_one_line(reason)))
+            raise Refused(replies.SUPPRESSED(reason=reason))
         self._recipients.setdefault(address.key, _recipient(address, given.parameters))
 
     async def store(self, data: bytes) -> Reply:
+        """A client that hangs up now has its message stored all the same; handed in again, it is known."""
         assert self.spool is not None
-        checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8)
-        submission = self._submission(checked, self.spool, data)
-        intake = self.session.listener.intake
-        # A client that hangs up now has its message stored all the same, and may hand it in again: it is known by then.
-        taking = asyncio.ensure_future(intake.accept(submission))
+        hostname = self.session.listener.hostname
+        checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
         try:
-            receipt = await asyncio.shield(taking)
+            receipt = await self.session.listener.intake.accept(self._submission(checked, self.spool, data))
         except IntakeUnavailable:
             return replies.OUR_FAULT
         return replies.QUEUED(queue_id=receipt.queue_id)
@@ -166,7 +167,7 @@ class InboundTransaction(Transaction):
 
     @classmethod
     async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
-        check_mail_parameters(given.parameters, max_size=session.max_size)
+        check_mail_parameters(given.parameters, MAIL_PARAMETERS, max_size=session.max_size)
         smtputf8 = "SMTPUTF8" in given.parameters
         return cls(session, _path(given.path, is_sender=True, smtputf8=smtputf8), given.parameters)
 
@@ -175,16 +176,17 @@ class InboundTransaction(Transaction):
         return bool(self._targets)
 
     async def add_recipient(self, given: PathCommand) -> None:
-        if len(self._targets) >= 10:
-            raise Refused(replies.TOO_MANY_RECIPIENTS(most=10))
+        check_names(given.parameters, frozenset())
+        if len(self._targets) >= MAX_TARGETS:
+            raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
         target = self._target(given.path)
         if target not in self._targets:
             self._targets.append(target)
 
     def _target(self, path: str) -> tuple[str, UUID | None]:
-        local_part, mark, domain = path.rpartition("@")
-        if not mark:  # RFC 5321, section 4.5.1: postmaster needs no domain
-            local_part, domain = path, self.session.listener.hostname
+        if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
+            return "postmaster", None
+        local_part, _, domain = path.rpartition("@")
         if domain.lower().rstrip(".") != self.session.listener.hostname:
             raise Refused(replies.RELAY_DENIED)
         if local_part.lower() in ("postmaster", "abuse"):
@@ -202,12 +204,11 @@ class InboundTransaction(Transaction):
 
     async def store(self, data: bytes) -> Reply:
         assert self.spool is not None
-        if policy.is_loop(data):
-            raise Refused(replies.LOOP(most=policy.MAX_RECEIVED))
-        if not self.spool.is_in_memory:
-            data = b"".join(self.spool.body(0).chunks())
-        storing = asyncio.ensure_future(self._store_all(data))
-        return replies.RECEIVED(queue_id=await asyncio.shield(storing))
+        policy.check_returned(data, self.session.listener.hostname)
+        async with self.session.listener.returned_at_once.share(self.spool.size):
+            if not self.spool.is_in_memory:
+                data = b"".join(self.spool.body(0).chunks())
+            return replies.RECEIVED(queue_id=await self._store_all(data))
 
     async def _store_all(self, data: bytes) -> UUID:
         for kind, delivery in self._targets:
@@ -222,9 +223,13 @@ class InboundTransaction(Transaction):
         return stored
 
 
-def check_mail_parameters(parameters: dict[str, str], *, max_size: int) -> None:
-    if unknown := parameters.keys() - MAIL_PARAMETERS:
+def check_names(parameters: dict[str, str], known: frozenset[str]) -> None:
+    if unknown := parameters.keys() - known:
         raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
+
+
+def check_mail_parameters(parameters: dict[str, str], known: frozenset[str], *, max_size: int) -> None:
+    check_names(parameters, known)
     if "SIZE" in parameters and commands.size(parameters["SIZE"]) > max_size:
         raise Refused(replies.TOO_LARGE(most=max_size))
     body = parameters.get("BODY", "7BIT").upper()
@@ -234,17 +239,19 @@ def check_mail_parameters(parameters: dict[str, str], *, max_size: int) -> None:
         raise commands.BadCommand("value", "BODY")
 
 
-def judge(reception: Reception, *, max_size: int) -> Reply | None:
+def judge(reception: Reception) -> Reply | None:
     """What is wrong with the content itself."""
     if reception.is_too_large:
-        return replies.TOO_LARGE(most=max_size)
+        return replies.TOO_LARGE(most=reception.max_size)
     match reception.trouble:
+        case "disk":
+            return replies.STORAGE_FULL
+        case "line":
+            return replies.LONG_LINE(most=MAX_LINE)
         case "bare":
             return replies.BARE_NEWLINE
         case "nul":
             return replies.NUL_BYTE
-        case "line":
-            return replies.LONG_LINE(most=MAX_LINE)
         case _:
             return None
 
@@ -271,7 +278,3 @@ def _arrival(session: Session, smtputf8: bool) -> Arrival:
     if protocol != "SMTP":
         protocol += "S" * bool(session.tls) + "A" * (session.account is not None and session.account.kind == "password")
     return Arrival(str(session.client), session.helo, protocol, session.tls)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200].replace("{", "(").replace("}", ")")

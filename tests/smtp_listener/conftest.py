@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+import uvloop
 from django.utils import timezone
 
 from domains.credentials import issue
@@ -27,7 +28,7 @@ class Running:
 
     def __init__(self, settings):
         self.settings = settings
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()  # as in production
         self.listener = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run)
