@@ -1,0 +1,45 @@
+"""Run everything that tests the project."""
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from django.conf import settings
+
+from domains.command import CommandError, EkidenCommand
+
+LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
+
+
+class Command(EkidenCommand):
+    help = "Lint, types, and the whole test suite, with the services it needs. Arguments go to pytest, which then runs alone."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """All arguments are pytest's but the help."""
+        if argv[2:] in (["--help"], ["-h"]):
+            return super().run_from_argv(argv)
+        sys.exit(self.run(argv[2:]))
+
+    def run(self, arguments: list[str]) -> int:
+        if arguments:
+            return self._step("pytest", *arguments)
+        failed = [" ".join(step) for step in LINT if self._step(*step)]
+        failed += ["pytest"] if self._step("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered") else []
+        if failed:
+            self.stderr.write(f"\nFailed: {', '.join(failed)}")
+        return 1 if failed else 0
+
+    def _step(self, module: str, *arguments: str) -> int:
+        self.stdout.write(self.style.MIGRATE_HEADING(f"\n== {' '.join((module, *arguments))}"))
+        self.stdout.flush()
+        begun = time.monotonic()
+        # What the developer has set for a service of his own must not reach the tests.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
+        status = subprocess.run([sys.executable, "-m", module, *arguments], cwd=settings.BASE_DIR, env=environment, check=False).returncode  # noqa: S603
+        self.stdout.write(f"-- {module}: {'ok' if not status else f'exit status {status}'} after {time.monotonic() - begun:.0f} s")
+        return status
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        raise CommandError("Run it from the command line: ./ekiden test")
