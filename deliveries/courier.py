@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -33,13 +33,18 @@ SMALL = 262_144  # content above this is loaded one at a time, within the memory
 SUCCESS_EVERY = 5.0  # seconds between two notes of success on the lane's row
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Load:
     """A claimed delivery with its content, where that is small enough to wait in memory."""
 
     claimed: Claimed
     data: bytes | None
+    until: float  # its deadline, on the monotonic clock
     tries: int = 0
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() >= self.until
 
 
 class Courier:
@@ -81,11 +86,12 @@ class Courier:
             await self._wake_senders()
             if self._senders:
                 await asyncio.gather(*self._senders, return_exceptions=True)
-            await self._give_back()
+            await self._give_back(list(self._loads))
 
     async def _turn(self) -> bool:
         """Refill, start senders, and wait for a reason to look again; False when the lane has been idle long enough."""
         self._woken.clear()
+        await self._give_back([load for load in self._loads if load.is_late])
         if self._may_have_more and len(self._loads) < PAGE // 2:
             await self._refill()
         self._start_senders()
@@ -132,7 +138,8 @@ class Courier:
     async def _load(self, claimed: Sequence[Claimed]) -> None:
         small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
         contents = await self._depot.lanes.contents(small) if small else {}
-        self._loads.extend(_Load(delivery, contents.get(delivery.message_id)) for delivery in claimed)
+        now = time.monotonic()
+        self._loads.extend(_Load(each, contents.get(each.message_id), now + each.seconds_left) for each in claimed)
         await self._wake_senders()
 
     def _start_senders(self) -> None:
@@ -163,7 +170,8 @@ class Courier:
                 return None
             finally:
                 self._idle_senders -= 1
-        if self._is_stopping or not self._loads:
+        if self._is_stopping or not self._loads or self._loads[0].is_late:  # the next turn gives back what is late
+            self._woken.set()
             return None
         load = self._loads.popleft()
         if self._may_have_more and len(self._loads) < PAGE // 2:
@@ -171,8 +179,8 @@ class Courier:
         return load
 
     async def _send_all(self) -> None:
-        """One sender: connections one after the other, until there is nothing to send."""
-        while not self._is_stopping:
+        """One sender: connections one after the other, until there is nothing to send or the site has enough of us."""
+        while not self._is_stopping and len(self._senders) <= self._limit:
             load = await self._next()
             if load is None:
                 return
@@ -192,11 +200,11 @@ class Courier:
         connection, host = road
         try:
             sent = 0
-            while load is not None and connection.usable and sent < settings.EKIDEN_MESSAGES_PER_CONNECTION:
+            while load is not None:  # a connection that is lost by now is `_send`'s to see: the load must not be
                 await self._send(connection, host, load, is_first=sent == 0)
                 sent += 1
-                more = connection.usable and sent < settings.EKIDEN_MESSAGES_PER_CONNECTION
-                load = await self._next() if more else None
+                has_more = connection.usable and sent < settings.EKIDEN_MESSAGES_PER_CONNECTION
+                load = await self._next() if has_more else None
         finally:
             await connection.close()
 
@@ -247,6 +255,8 @@ class Courier:
         self._depot.ledger.record(entry)
 
     async def _learn(self, outcome: Outcome, *, is_first: bool) -> None:
+        if is_first and isinstance(outcome, Delivered):  # one more session than before found room
+            self._limit = min(self._limit + 1, settings.EKIDEN_CONNECTIONS_PER_LANE)
         match outcome:
             case Delivered() if self._failures or time.monotonic() - self._success_noted > SUCCESS_EVERY:
                 self._failures = 0
@@ -258,16 +268,18 @@ class Courier:
                 pass
 
     async def _no_road(self, load: _Load, error: NoRoad, *, seconds: float) -> None:
-        """No host of the site took the connection: this delivery has tried, the lane is left alone for a while."""
-        self._settle(load.claimed, error.outcome, host=error.host, address=error.address, seconds=seconds)
+        """No host of the site took the connection. One delivery tells so in its attempts; the others have not tried."""
+        if isinstance(error.outcome, Deferred) and len(self._senders) > 1:
+            self._loads.appendleft(load)  # for the others, who are fewer with each refusal
+        else:
+            self._settle(load.claimed, error.outcome, host=error.host, address=error.address, seconds=seconds)
         if isinstance(error.outcome, Deferred):
             await self._trouble(error.outcome.reply)
 
     async def _trouble(self, reply: Reply) -> None:
-        """The site refuses sessions. With others still open it has enough of us; with none, it is closed."""
-        others = len(self._senders) - 1
-        if others > 0:
-            self._limit = max(1, others)
+        """The site refuses sessions. With other senders it has enough of us, and one less must do; alone, it is closed."""
+        if len(self._senders) > 1:
+            self._limit = max(1, min(self._limit, len(self._senders)) - 1)
             return
         self._failures += 1
         seconds = retry.lane_pause(self._failures, spread=random.random())
@@ -283,11 +295,11 @@ class Courier:
         except DatabaseUnavailable as error:
             logger.warning("lane=%s could not be updated: %s", self.lane.id, error)
 
-    async def _give_back(self) -> None:
-        ids = [load.claimed.id for load in self._loads]
-        self._loads.clear()
-        if ids:
-            await self._note(self._depot.lanes.unclaim(self.lane, ids))
+    async def _give_back(self, loads: Collection[_Load]) -> None:
+        """What was not tried is nobody's again: for the next holder, or for the sweeper of deadlines."""
+        if loads:
+            self._loads = deque(load for load in self._loads if load not in loads)
+            await self._note(self._depot.lanes.unclaim(self.lane, [load.claimed.id for load in loads]))
 
 
 def _is_stale(outcome: Outcome, connection: Connection) -> bool:

@@ -151,7 +151,7 @@ class Drain:
         """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
         await self._depot.ledger.flush()
         with suppress(DatabaseUnavailable):  # the lease ends by itself
-            await self._lanes.release([lane.id])
+            await self._lanes.release(lane)
 
     async def _renew(self) -> None:
         held = set(self._couriers)

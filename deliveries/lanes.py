@@ -61,9 +61,10 @@ WHERE holder = %(holder)s AND id = ANY(%(lanes)s) AND leased_until >= now()
 RETURNING id
 """
 
+# The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by another of ours.
 RELEASE = """
 UPDATE deliveries_lane SET holder = NULL, leased_until = NULL
-WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
+WHERE holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s
 """
 
 # Priority first, then turns between the flows, then age. A row whose claim is of an older epoch was in the hands of a
@@ -99,7 +100,8 @@ SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claime
        (SELECT reason FROM suppressions_suppression s WHERE s.address_key = claimed.recipient_key
           AND (s.project_id = claimed.project_id OR s.project_id IS NULL) LIMIT 1) AS suppressed,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
-       project.retry_schedule, project.in_doubt, project.sends_reports
+       project.retry_schedule, project.in_doubt, project.sends_reports,
+       extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left
 FROM claimed
 JOIN deliveries_message message ON message.id = claimed.message_id
 JOIN domains_project project ON project.id = claimed.project_id
@@ -166,6 +168,7 @@ class Claimed:
     retry_schedule: list[int]
     in_doubt_policy: str
     sends_reports: bool
+    seconds_left: float
 
 
 class Lanes:
@@ -190,8 +193,8 @@ class Lanes:
         given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
         return {lane for (lane,) in await self._database.fetch(RENEW, given)}
 
-    async def release(self, lanes: Collection[int]) -> None:
-        await self._database.fetch(RELEASE, {"lanes": list(lanes), "holder": self.holder})
+    async def release(self, lane: LeasedLane) -> None:
+        await self._database.fetch(RELEASE, {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder})
 
     async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave."""

@@ -98,11 +98,22 @@ def test_a_lease_can_be_renewed_only_while_it_is_ours(lane):
 
 def test_a_released_lane_is_free_at_once(lane):
     async def scene(lanes):
-        await lanes.lease([lane.id], 1)
-        await lanes.release([lane.id])
+        [leased] = await lanes.lease([lane.id], 1)
+        await lanes.release(leased)
 
     run(scene)
     assert len(run(lambda lanes: lanes.lease([lane.id], 1))) == 1
+
+
+def test_a_late_release_does_not_end_the_next_lease(lane):
+    async def scene(lanes):
+        [old] = await lanes.lease([lane.id], 1)
+        await lanes.release(old)
+        [new] = await lanes.lease([lane.id], 1)
+        await lanes.release(old)
+        assert await lanes.renew([new.id]) == {new.id}
+
+    run(scene)
 
 
 def test_priority_goes_first_then_flows_take_turns_then_age(lane):

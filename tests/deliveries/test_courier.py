@@ -1,0 +1,83 @@
+"""What a courier does with its loads when connections, receivers and deadlines are against it."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import Attempt, Delivery, Lane
+from tests.deliveries import make
+from tests.deliveries.stage import drain_until, play, scene
+from tests.fakes.mx import Drop, Wait
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def test_a_load_that_meets_a_connection_lost_while_idle_goes_over_another(settings):
+    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.delivery()
+
+    def late_one():
+        if Delivery.objects.ended().count() == 1 and Delivery.objects.count() == 1:
+            make.delivery(to="late@mx.test")
+        return Delivery.objects.ended().count() == 2
+
+    mx = play(settings, lambda mx: mx.on("BODY", ["250 2.0.0 taken", Wait(0.02), Drop()], "250 2.0.0 taken"), until=late_one)
+    assert len(mx.messages) == len(mx.sessions) == 2
+    assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered", "delivered"]
+
+
+@pytest.mark.parametrize("answer", ["421 4.3.2 too busy", "554 5.7.1 go away"])
+def test_a_site_that_refuses_all_sessions_costs_one_delivery_one_attempt(settings, answer):
+    settings.EKIDEN_CONNECTIONS_PER_LANE = 5
+    of = make.message()
+    for number in range(30):
+        make.delivery(to=f"u{number}@mx.test", of=of)
+    play(settings, lambda mx: mx.on("GREETING", answer), until=lambda: Lane.objects.filter(failures__gt=0).exists())
+    assert Attempt.objects.count() == 1
+    assert Delivery.objects.filter(state="queued", attempt_count=0, claim=0).count() == 29
+
+
+def test_a_site_that_allows_few_sessions_gets_all_mail_over_those(settings):
+    settings.EKIDEN_CONNECTIONS_PER_LANE = 5
+    of = make.message()
+    for number in range(30):
+        make.delivery(to=f"u{number}@mx.test", of=of)
+
+    def script(mx):
+        mx.on("GREETING", lambda _: None if sum(session.is_open for session in mx.sessions) <= 2 else "421 4.7.0 too many sessions")
+        mx.on("BODY", [Wait(0.01), "250 2.0.0 taken"])
+
+    mx = play(settings, script)
+    assert len(mx.messages) == 30
+    assert set(Attempt.objects.values_list("outcome", flat=True)) == {"delivered"}
+
+
+def test_what_waits_in_a_slow_lane_past_its_deadline_is_given_back_unsent(settings):
+    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    of = make.message()
+    make.delivery(of=of)
+    late = make.delivery(to="late@mx.test", of=of, expires_at=timezone.now() + timedelta(seconds=1))
+
+    async def main():
+        async with scene(settings) as (mx, _):
+            mx.on("BODY", [Wait(2.5), "250 2.0.0 taken"])
+            await drain_until(lambda: Delivery.objects.filter(pk=late.pk, claim=0, expires_at__lt=timezone.now()).exists(), 4)
+            return mx
+
+    mx = asyncio.run(main())
+    assert [message.recipients for message in mx.messages] == [["you@mx.test"]]
+
+
+def test_a_transaction_cut_short_by_sigterm_is_finished_and_written(settings):
+    make.delivery()
+
+    async def main():
+        async with scene(settings) as (mx, _):
+            mx.on("BODY", [Wait(0.5), "250 2.0.0 taken"])
+            await drain_until(lambda: bool(mx.sessions))
+            return mx
+
+    assert len(asyncio.run(main()).messages) == 1
+    assert Delivery.objects.get().state == "delivered"
