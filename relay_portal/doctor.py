@@ -95,7 +95,9 @@ def _settings() -> Iterator[Finding]:
 def _data() -> Iterator[Finding]:
     data: Path = settings.EKIDEN_DATA
     if not os.access(data, os.W_OK | os.X_OK):
-        yield Finding("data", Level.BAD, f"{data} cannot be written by this account.", "Run as the account that owns it, or set EKIDEN_DATA.")
+        yield Finding(
+            "data", Level.BAD, f"{data} cannot be written by this account.", "Run as the account that owns it, or set EKIDEN_DATA."
+        )
         return
     keys = data / "keys"
     if keys.exists() and keys.stat().st_mode & 0o077:
@@ -173,7 +175,9 @@ def _cannot_bind(number: int) -> str:
 def _postgres() -> Iterator[Finding]:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes')")
+            cursor.execute(
+                "SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes')"
+            )
             version, fsync, pages = cursor.fetchone()
     except Error as error:
         advice = "Is the service up (./ekiden up), or DATABASE_URL wrong?"
@@ -311,9 +315,13 @@ def _mail() -> Iterator[Finding]:
         yield Finding("mail", Level.BAD, f"{missing} accepted recipients are neither live nor ended.", "This must not be: report it.")
     for lane, waiting in stats.paused_lanes(now=now)[:5]:
         if waiting:
-            yield Finding("mail", Level.WARNING, f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}", "./ekiden trace RECIPIENT")
+            yield Finding(
+                "mail", Level.WARNING, f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}", "./ekiden trace RECIPIENT"
+            )
 
 
 def _sandbox() -> Iterator[Finding]:
     if sandbox.route():
-        yield Finding("sandbox", Level.WARNING, "All mail goes to the built-in sandbox, none to the internet.", "To send for real: ./ekiden live")
+        yield Finding(
+            "sandbox", Level.WARNING, "All mail goes to the built-in sandbox, none to the internet.", "To send for real: ./ekiden live"
+        )

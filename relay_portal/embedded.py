@@ -12,6 +12,7 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 ACCOUNT, GROUP = "nobody", "nogroup"  # as root the servers run under it: PostgreSQL refuses to run as root
@@ -75,7 +76,8 @@ class _Server:
     @property
     def _wheel(self) -> Path:
         spec = find_spec(self.package)
-        assert spec is not None and spec.origin is not None, f"{self.package} is locked in requirements.txt"
+        assert spec is not None  # the wheels are locked in requirements.txt
+        assert spec.origin is not None
         return Path(spec.origin).parent
 
     @property
@@ -96,8 +98,7 @@ class _Server:
         """Start it as a child and wait until it answers; raises `EmbeddedError` with its last words."""
         log = self.state.parent / f"{self.name}.log"
         with open(log, "ab") as out:
-            who = {"user": account(), "group": GROUP, "extra_groups": []} if account() else {}
-            self._process = subprocess.Popen(self.command(), stdout=out, stderr=out, cwd="/", **who)  # type: ignore[call-overload]  # noqa: S603
+            self._process = subprocess.Popen(self.command(), stdout=out, stderr=out, cwd="/", **_who())  # noqa: S603
         until = time.monotonic() + timeout
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -165,8 +166,7 @@ class EmbeddedPostgres(_Server):
         return subprocess.run([self._program(program), *arguments], check=False, cwd="/").returncode  # noqa: S603  (our own program)
 
     def _run(self, program: str, *arguments: str) -> None:
-        who = {"user": account(), "group": GROUP, "extra_groups": []} if account() else {}
-        done = subprocess.run([self._program(program), *arguments], check=False, capture_output=True, text=True, cwd="/", **who)  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run([self._program(program), *arguments], check=False, capture_output=True, text=True, cwd="/", **_who())  # noqa: S603
         if done.returncode:
             raise EmbeddedError(f"{program} failed: {done.stderr.strip()[-500:]}")
 
@@ -200,6 +200,11 @@ class EmbeddedValkey(_Server):
 def account() -> str | None:
     """The account that the servers run under; None for our own."""
     return ACCOUNT if os.getuid() == 0 else None
+
+
+def _who() -> Any:
+    """For `subprocess`, whose overloads do not take a dictionary."""
+    return {"user": account(), "group": GROUP, "extra_groups": []} if account() else {}
 
 
 def make_folder(folder: Path, mode: int, *, account: str | None = None) -> None:

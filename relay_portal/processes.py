@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from configparser import RawConfigParser
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -46,9 +47,9 @@ def embedded_servers() -> list[EmbeddedPostgres | EmbeddedValkey]:
     """Those of the two that no URL replaces."""
     data = settings.EKIDEN_DATA
     servers: list[EmbeddedPostgres | EmbeddedValkey] = []
-    if settings.DATABASE_URL == embedded.postgres_url(data):
+    if embedded.postgres_url(data) == settings.DATABASE_URL:
         servers.append(EmbeddedPostgres(data))
-    if settings.REDIS_URL == embedded.valkey_url(data):
+    if embedded.valkey_url(data) == settings.REDIS_URL:
         servers.append(EmbeddedValkey(data))
     return servers
 
@@ -88,15 +89,19 @@ def socket_path() -> Path:
     return embedded.runtime_folder(settings.EKIDEN_DATA) / "up.sock"
 
 
-def supervisor() -> Any:
+@contextmanager
+def supervisor() -> Iterator[Any]:
     """The RPC proxy of the Supervisor that runs this installation (http://supervisord.org/api.html); None where none does, or it ends."""
-    path = socket_path()
-    proxy = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{path}"))
+    transport = SupervisorTransport(None, None, f"unix://{socket_path()}")
+    proxy: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
     try:
-        proxy.supervisor.getState()
+        proxy.getState()
     except (OSError, Fault):
-        return None
-    return proxy.supervisor
+        proxy = None
+    try:
+        yield proxy
+    finally:
+        transport.close()
 
 
 def log_folder() -> Path:
@@ -105,36 +110,35 @@ def log_folder() -> Path:
 
 def configuration(processes: list[Process]) -> str:
     """Supervisor's configuration file."""
+    sections: dict[str, dict[str, Any]] = {
+        "supervisord": {
+            "nodaemon": "true",
+            "silent": "true",
+            "logfile": _plain(log_folder() / "supervisor.log"),
+            "pidfile": _plain(embedded.runtime_folder(settings.EKIDEN_DATA) / "up.pid"),
+            "childlogdir": _plain(log_folder()),
+            "nocleanup": "true",
+            "directory": _plain(settings.BASE_DIR),
+            "minfds": 4096,
+            "umask": "077",
+        },
+        "unix_http_server": {"file": _plain(socket_path()), "chmod": "0700"},
+        "rpcinterface:supervisor": {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
+        "rpcinterface:ekiden": {"supervisor.rpcinterface_factory": "relay_portal.supervision:attach"},
+    }
+    sections |= {f"program:{process.name}": _section(process) for process in processes}
     parser = RawConfigParser()
-    parser.read_dict(
-        {
-            "supervisord": {
-                "nodaemon": "true",
-                "silent": "true",
-                "logfile": log_folder() / "supervisor.log",
-                "pidfile": embedded.runtime_folder(settings.EKIDEN_DATA) / "up.pid",
-                "childlogdir": log_folder(),
-                "nocleanup": "true",
-                "directory": settings.BASE_DIR,
-                "minfds": 4096,
-                "umask": "077",
-            },
-            "unix_http_server": {"file": socket_path(), "chmod": "0700"},
-            "rpcinterface:supervisor": {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
-            "rpcinterface:ekiden": {"supervisor.rpcinterface_factory": "relay_portal.supervision:attach"},
-        }
-        | {f"program:{process.name}": _section(process) for process in processes}
-    )
+    parser.read_dict(sections)
     written = StringIO()
     parser.write(written)
     return written.getvalue()
 
 
-def _section(process: Process) -> dict[str, object]:
+def _section(process: Process) -> dict[str, Any]:
     command = [sys.executable, "-I", "-S", str(TETHER), str(int(process.stop_signal)), process.account, *process.command]
     number = "-%(process_num)d" if process.count > 1 else ""
     return {
-        "command": shlex.join(command).replace("%", "%%"),
+        "command": _plain(shlex.join(command)),
         "process_name": f"%(program_name)s{number}",
         "numprocs": process.count,
         "numprocs_start": 1,
@@ -146,11 +150,16 @@ def _section(process: Process) -> dict[str, object]:
         "stopsignal": process.stop_signal.name.removeprefix("SIG"),
         "stopwaitsecs": process.stop_seconds,
         "redirect_stderr": "true",
-        "stdout_logfile": log_folder() / f"{process.name}{number}.log",
+        "stdout_logfile": f"{_plain(_plain(log_folder()))}/{process.name}{number}.log",  # Supervisor expands this one twice
         "stdout_logfile_maxbytes": "20MB",
         "stdout_logfile_backups": 4,
         "stdout_events_enabled": "true",
     }
+
+
+def _plain(text: object) -> str:
+    """Not to be expanded."""
+    return str(text).replace("%", "%%")
 
 
 def _yes(value: bool) -> str:

@@ -13,6 +13,7 @@ from rq import Worker
 
 from deliveries import queues
 from relay_portal import processes
+from relay_portal.supervision import SETUP
 
 PATIENCE = 2.0
 
@@ -97,13 +98,12 @@ def waiting_for() -> list[str]:
 
 def supervised() -> list[dict[str, Any]]:
     """The processes that `ekiden up` runs; empty where something else runs them."""
-    supervisor = processes.supervisor()
-    if supervisor is None:
-        return []
+    with processes.supervisor() as supervisor:
+        found = supervisor.getAllProcessInfo() if supervisor is not None else []
     return [
         {"name": info["name"], "state": info["statename"].lower(), "pid": info["pid"] or None, "seconds": info["now"] - info["start"]}
-        for info in supervisor.getAllProcessInfo()
-        if info["name"] != processes.SETUP
+        for info in found
+        if info["name"] != SETUP
     ]
 
 

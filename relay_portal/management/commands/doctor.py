@@ -26,7 +26,9 @@ class Command(EkidenCommand):
             raise SystemExit(1)
 
     def _print(self, finding: Finding) -> None:
-        mark = {Level.GOOD: self.style.SUCCESS("✓"), Level.WARNING: self.style.WARNING("!"), Level.BAD: self.style.ERROR("✗")}[finding.level]
+        mark = {Level.GOOD: self.style.SUCCESS("✓"), Level.WARNING: self.style.WARNING("!"), Level.BAD: self.style.ERROR("✗")}[
+            finding.level
+        ]
         self.stdout.write(f"{mark} {finding.name:<14}{finding.text}")
         if finding.advice:
             self.stdout.write(f"  {'':<14}→ {finding.advice}")

@@ -18,7 +18,9 @@ class Command(ActionCommand):
     def add_actions(self, add: AddAction) -> None:
         add("add", self.add, "Add an operator; the password is shown once.").add_argument("name")
         add("list", self.list_all, "List everybody who may log in.").add_argument("--json", action="store_true", dest="as_json")
-        add("reset", self.reset, "Give a new password and forget the second factor; it is set up anew at the next log-in.").add_argument("name")
+        add("reset", self.reset, "Give a new password and forget the second factor; it is set up anew at the next log-in.").add_argument(
+            "name"
+        )
 
     def add(self, *, name: str) -> None:
         if User.objects.filter(username=name).exists():

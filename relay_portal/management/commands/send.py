@@ -1,12 +1,13 @@
 """Send a test message and watch it."""
 
+import shutil
 import sys
 from contextlib import nullcontext
 from typing import Any
 
 from deliveries.management.commands import trace
 from deliveries.states import State
-from deliveries.tracing import Trace
+from deliveries.tracing import DeliveryFacts, Trace
 from deliveries.waiting import short
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import sending
@@ -16,7 +17,9 @@ TEXT = "This message came through Ekiden.\n\n駅伝で届きました。"
 
 
 class Command(EkidenCommand):
-    help = "Send a test message through the real SMTP path and watch it until its outcome; exit status 0 when it is delivered to all, else 1."
+    help = (
+        "Send a test message through the real SMTP path and watch it until its outcome; exit status 0 when it is delivered to all, else 1."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("sender", metavar="FROM", help="an address of a verified domain")
@@ -59,13 +62,17 @@ class Progress:
         self._command = command
         self._is_silent = is_silent
         self._is_live = sys.stdout.isatty()
+        self._shown = ""
 
     def show(self, found: Trace) -> None:
         if self._is_silent:
             return
-        line = " · ".join(_progress(delivery) for delivery in found["deliveries"])
-        text = f"\r\x1b[2K{short(line)}" if self._is_live else line
-        self._command.stdout.write(text, ending="" if self._is_live else "\n")
+        if self._is_live:
+            line = " · ".join(_progress(delivery, is_long=True) for delivery in found["deliveries"])
+            self._command.stdout.write(f"\r\x1b[2K{short(line)[: shutil.get_terminal_size().columns - 1]}", ending="")
+        elif (line := " · ".join(_progress(delivery, is_long=False) for delivery in found["deliveries"])) != self._shown:
+            self._shown = line
+            self._command.stdout.write(line)
         self._command.stdout.flush()
 
     def end(self) -> None:
@@ -73,6 +80,8 @@ class Progress:
             self._command.stdout.write("\r\x1b[2K", ending="")
 
 
-def _progress(delivery: Any) -> str:  # a DeliveryFacts, read by key
+def _progress(delivery: DeliveryFacts, *, is_long: bool) -> str:
+    state = f"{delivery['recipient']}: {State(delivery['state']).label}"
     last = delivery["attempts"][-1]["text"] if delivery["attempts"] else ""
-    return f"{delivery['recipient']}: {State(delivery['state']).label}" + (f" ({delivery['waiting'] or last})" if last or delivery["waiting"] else "")
+    why = (delivery["waiting"] if is_long else None) or last  # the sentence counts seconds
+    return f"{state} ({why})" if why else state

@@ -52,14 +52,14 @@ class Command(EkidenCommand):
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
 
     def _start(self) -> None:
-        supervisor = processes.supervisor()
-        if supervisor is None:
-            raise CommandError("There is no `ekiden up` to start the services.")
-        services = [process for process in processes.table() if process.is_service]
-        self.stdout.write(f"Starting {', '.join(service.name for service in services)}")
+        services = [process.name for process in processes.table() if process.is_service]
+        self.stdout.write(f"Starting {', '.join(services)}")
         self.stdout.flush()
-        for service in services:
-            supervisor.startProcessGroup(service.name, False)
+        with processes.supervisor() as supervisor:
+            if supervisor is None:
+                raise CommandError("There is no `ekiden up` to start the services.")
+            for service in services:
+                supervisor.startProcessGroup(service, False)
         wait_for(lambda: not readiness.waiting_for(), "Not everything has come up", patience=PATIENCE, then=self._say_what_is_missing)
 
     def _say_what_is_missing(self) -> None:

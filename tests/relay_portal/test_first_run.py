@@ -1,0 +1,40 @@
+import pytest
+
+from deliveries.models import Route
+from domains.credentials import matches
+from domains.models import Credential, Domain, Project
+from relay_portal import first_run
+from relay_portal.models import User
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def test_a_new_installation_can_be_tried_at_once():
+    made = first_run.make()
+    assert User.objects.get(is_superuser=True).check_password(made.password)
+    credential = Credential.objects.get(username=made.username)
+    assert matches(made.secret, credential.secret_hash)
+    domain = Domain.objects.get(project=credential.project)
+    assert (domain.is_verified, domain.keys.count()) == (True, 1)
+    assert Route.objects.get().is_sandbox
+
+
+def test_the_welcome_shows_every_secret_and_a_command_to_paste():
+    made = first_run.make()
+    text = first_run.welcome(made)
+    assert made.password in text
+    assert f"./ekiden send --login {made.username}:{made.secret} hello@{first_run.DOMAIN} you@example.com" in text
+
+
+def test_a_second_run_makes_nothing():
+    first_run.make()
+    assert first_run.make() is None
+    assert (User.objects.count(), Project.objects.count(), Route.objects.count()) == (1, 1, 1)
+
+
+def test_an_installation_with_something_in_it_is_left_alone():
+    make.project()
+    assert first_run.make() is None
+    assert not User.objects.exists()
+    assert not Route.objects.exists()

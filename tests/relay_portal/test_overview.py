@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from relay_portal import overview
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words, **environment):
+    command = [sys.executable, str(ROOT / "manage.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def test_every_command_of_the_overview_exists():
+    assert {name for commands in overview.GROUPS.values() for name in commands} <= get_commands().keys()
+
+
+def test_every_command_of_ours_is_in_the_overview():
+    ours = {
+        name for name, app in get_commands().items() if app in ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+    }
+    assert ours == {name for commands in overview.GROUPS.values() for name in commands}
+
+
+@pytest.mark.parametrize("words", [(), ("help",), ("--help",)])
+def test_without_a_command_there_is_an_overview(words):
+    assert "bring everything up" in run(*words).stdout
+
+
+def test_an_unknown_command_is_one_line_with_a_hint():
+    answer = run("trcae")
+    assert (answer.returncode, answer.stderr) == (2, "ekiden: There is no command trcae. Did you mean trace?\n")
+
+
+def test_a_setting_that_is_wrong_is_one_line():
+    answer = run("trace", "x", EKIDEN_WORKERS="many")
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "EKIDEN_WORKERS=many" in answer.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    answer = run("trace", "x", EKIDEN_DATA=str(tmp_path / "file"))
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "EKIDEN_DATA" in answer.stderr
