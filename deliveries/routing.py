@@ -49,7 +49,12 @@ class _Route:
     @property
     def site(self) -> Site:
         hosts = ((0, self.host, self.port),)
-        return Site(f"route:{self.host}:{self.port}:{self.tls}", hosts, self.tls, is_routed=True)
+        return Site(site_key(self.host, self.port, self.tls), hosts, self.tls, is_routed=True)
+
+
+def site_key(host: str, port: int, tls: str) -> str:
+    """Of the site that a static route leads to."""
+    return f"route:{host}:{port}:{tls}"
 
 
 class Forbidden(Exception):
