@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deliveries import maillog
 from deliveries.db import DatabaseUnavailable
-from smtp_listener import commands, login, replies
+from smtp_listener import commands, replies, verbs
 from smtp_listener.accounts import Account
 from smtp_listener.channel import Channel, Ended
-from smtp_listener.commands import BadCommand, Command
-from smtp_listener.content import discard, read_chunk, read_lines
+from smtp_listener.commands import BadCommand
 from smtp_listener.policy import Refused
-from smtp_listener.reception import Reception, hopeless
+from smtp_listener.reception import Reception
 from smtp_listener.replies import Reply
-from smtp_listener.spool import Spool
 from smtp_listener.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -29,9 +26,6 @@ logger = logging.getLogger(__name__)
 MAX_ERRORS = 20
 MAX_REFUSED_RECIPIENTS = 1000
 MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
-
-# After these the client must wait for our reply before it says more (RFC 2920, section 3.1).
-SYNCHRONISING = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA"})
 
 
 class Session:
@@ -47,8 +41,8 @@ class Session:
         self.is_extended = False
         self.account: Account | None = None
         self.transaction: Transaction | None = None
-        self._username = ""
-        self._is_receiving = False
+        self.username = ""
+        self.is_receiving = False
         self._is_storing = False
         self._errors = self._refused_recipients = self._idle_commands = 0
 
@@ -110,11 +104,11 @@ class Session:
         verb = ""
         try:
             command = commands.parse(line)
-            act = VERBS.get(command.verb)
+            act = verbs.VERBS.get(command.verb)
             if act is None:
                 return self._refuse(replies.UNKNOWN_COMMAND, verb)
             verb = command.verb
-            if verb in SYNCHRONISING and self.channel.buffer:
+            if verb in verbs.SYNCHRONISING and self.channel.buffer:
                 raise Ended(replies.TLS_INJECTED if verb == "STARTTLS" else replies.PIPELINED(verb=verb))
             reply = await act(self, command)
         except BadCommand as error:
@@ -128,9 +122,9 @@ class Session:
             raise
         except Exception:  # the edge: never a 500, a class name or a lost mail for a fault of ours
             logger.exception("client=%s %s failed", self.client, verb)
-            if self._is_receiving:  # the rest of the content would be taken for commands
+            if self.is_receiving:  # the rest of the content would be taken for commands
                 raise Ended(replies.OUR_LAST_FAULT) from None
-            self._drop_transaction()
+            self.drop_transaction()
             reply = replies.OUR_FAULT
         return reply if reply is None or not reply.is_refusal else self._refuse(reply, verb)
 
@@ -145,17 +139,17 @@ class Session:
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
 
-    def _count_idle(self) -> None:
+    def count_idle(self) -> None:
         self._idle_commands += 1
         if self._idle_commands > MAX_IDLE_COMMANDS:
             raise Ended(replies.TOO_MANY_COMMANDS)
 
     async def _end(self) -> None:
-        self._drop_transaction()
+        self.drop_transaction()
         with suppress(Exception):  # the peer may be gone in any way
             await self.channel.finish()
         self.listener.release(self)
-        await self._leave()
+        await self.leave()
 
     def drain(self) -> None:
         """The listener is ending: a client that has nothing under way is told so at once."""
@@ -167,74 +161,31 @@ class Session:
         if not self._is_storing:
             self.channel.interrupt(replies.SHUTTING_DOWN)
 
-    # --- greeting, TLS, AUTH ----------------------------------------------------------------------------------------------------
-    async def ehlo(self, command: Command) -> Reply | None:
-        if not commands.is_host_name(command.argument):
-            return replies.BAD_GREETING
-        self._reset_to(command.argument, is_extended=True)
-        *offers, last = [self.listener.hostname, *self._offers()]
-        for offer in offers:
-            self.channel.say_raw(f"250-{offer}")
-        self.channel.say_raw(f"250 {last}")
-        return None
-
-    def _offers(self) -> list[str]:
-        offers = ["PIPELINING", f"SIZE {self.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
-        if self.port.is_submission:
-            offers.append("DSN")
-        if not self.tls:
-            offers.append("STARTTLS")
-        elif self.port.is_submission and not self._is_logged_in:
-            offers.append("AUTH PLAIN LOGIN")
-        return offers
-
-    async def hello(self, command: Command) -> Reply:
-        if not commands.is_host_name(command.argument):
-            return replies.BAD_GREETING
-        self._reset_to(command.argument, is_extended=False)
-        return Reply(250, "", self.listener.hostname)
-
-    def _reset_to(self, helo: str, *, is_extended: bool) -> None:
-        self._drop_transaction()
+    # --- what commands make of it ---------------------------------------------------------------------------------------------
+    def greeted_by(self, helo: str, *, is_extended: bool) -> None:
+        self.drop_transaction()
         self.helo, self.is_extended = helo, is_extended
 
-    async def starttls(self, command: Command) -> Reply | None:
-        """All that was said in plain text is forgotten (RFC 3207, section 4.2); nobody can have logged in there."""
-        if command.argument:
-            return replies.NO_ARGUMENT
-        if self.tls:
-            return replies.TLS_ALREADY
-        self.channel.say(replies.READY_FOR_TLS)
-        self.listener.certificate.refresh()
-        await self.channel.start_tls(self.listener.certificate.context)
-        self._reset_to("", is_extended=False)
-        return None
-
-    async def auth(self, command: Command) -> Reply:
-        if not self.port.is_submission:
-            return replies.AUTH_NOT_HERE
-        if not self.is_extended:
-            return replies.SAY_EHLO
-        if not self.tls:
-            return replies.AUTH_NEEDS_TLS
-        if self._is_logged_in:
-            return replies.AUTH_ALREADY
+    def drop_transaction(self) -> None:
         if self.transaction is not None:
-            return replies.AUTH_IN_MAIL
-        shown = await login.ask(self.channel, command.argument)
-        if isinstance(shown, Reply):
-            return shown
-        judged = await self.listener.authentication.judge(shown, self.client)
-        if isinstance(judged, Reply):
-            return judged
-        await self._leave()  # a trusted network's credential, perhaps
-        await self.enter(judged)
-        self.account, self._username = judged, shown.username
-        self._note_use(judged)
-        return replies.AUTHENTICATED
+            self.transaction.close()
+            self.transaction = None
 
+    async def finish(self, transaction: Transaction, reception: Reception) -> Reply:
+        """Judge and store what was received; the transaction is over in any case."""
+        self._is_storing = True
+        try:
+            reply = await transaction.finish(reception)
+        finally:
+            self._is_storing = False
+            self.drop_transaction()
+        if not reply.is_refusal:
+            self._errors = self._refused_recipients = self._idle_commands = 0
+        return reply
+
+    # --- who it is ------------------------------------------------------------------------------------------------------------
     @property
-    def _is_logged_in(self) -> bool:
+    def is_logged_in(self) -> bool:
         return self.account is not None and self.account.kind == "password"
 
     async def enter(self, account: Account) -> None:
@@ -245,7 +196,7 @@ class Session:
             await self.listener.quotas.leave(account.credential_id, self.id)
             raise Refused(replies.TOO_MANY_CREDENTIAL_SESSIONS(most=account.max_sessions))
 
-    async def _leave(self) -> None:
+    async def leave(self) -> None:
         if self.account is not None and self.account.max_sessions is not None:
             await self.listener.quotas.leave(self.account.credential_id, self.id)
 
@@ -254,128 +205,15 @@ class Session:
         if self.account is None:
             raise Refused(replies.AUTH_REQUIRED if self.tls else replies.NEEDS_TLS)
         accounts = self.listener.accounts
-        account = await (accounts.named(self._username) if self._is_logged_in else accounts.trusted(self.client))
+        account = await (accounts.named(self.username) if self.is_logged_in else accounts.trusted(self.client))
         if account is None or not account.is_open_to(self.client):
             raise Ended(replies.REVOKED)
         self.account = account
-        self._note_use(account)
+        self.note_use(account)
         return account
 
-    def _note_use(self, account: Account) -> None:
+    def note_use(self, account: Account) -> None:
         self.listener.accounts.note_use(account.credential_id, self.client)
-
-    # --- the message ------------------------------------------------------------------------------------------------------------
-    async def mail(self, command: Command) -> Reply:
-        if not self.helo:
-            return replies.SAY_EHLO
-        if self.transaction is not None:
-            return replies.NESTED_MAIL
-        self.transaction = await self.port.begin(self, commands.parse_path(command.argument, "FROM"))
-        return replies.SENDER_OK
-
-    async def rcpt(self, command: Command) -> Reply:
-        if self.transaction is None:
-            return replies.NO_MAIL
-        if self.transaction.spool is not None:
-            return replies.CONTENT_BEGUN
-        await self.transaction.add_recipient(commands.parse_path(command.argument, "TO"))
-        return replies.RECIPIENT_OK
-
-    async def data(self, command: Command) -> Reply:
-        if command.argument:
-            return replies.NO_ARGUMENT
-        if self.transaction is None:
-            return replies.NO_MAIL
-        if not self.transaction.has_recipients:
-            return replies.NO_RECIPIENTS
-        if self.transaction.spool is not None:
-            return replies.DATA_AFTER_BDAT
-        reception = self._receive(self.transaction)
-        self.channel.say(replies.GO_AHEAD)
-        self._is_receiving = True
-        await read_lines(self.channel, reception)
-        self._is_receiving = False
-        return await self._finish(self.transaction, reception)
-
-    def _receive(self, transaction: Transaction) -> Reception:
-        transaction.spool = Spool(self.listener.spool_folder)
-        return Reception(transaction.spool.append, max_size=self.max_size, is_repairing=self.listener.is_repairing)
-
-    async def bdat(self, command: Command) -> Reply:
-        size, is_last = _bdat(command.argument)
-        transaction = self.transaction if self.transaction is not None and self.transaction.has_recipients else None
-        if transaction is not None and transaction.reception is None:
-            transaction.reception = self._receive(transaction)
-        reception = transaction.reception if transaction is not None else None
-        if size + (reception.size if reception else 0) > hopeless(self.max_size):
-            raise Ended(replies.TOO_LARGE_BY_FAR(most=self.max_size))
-        self._is_receiving = True
-        await read_chunk(self.channel, size, reception.take_chunk if reception else discard)
-        self._is_receiving = False
-        if transaction is None or reception is None:
-            return replies.NO_RECIPIENTS
-        if is_last:
-            return await self._finish(transaction, reception)
-        if reception.is_too_large:  # the chunks that follow meet no transaction
-            self._drop_transaction()
-            return replies.TOO_LARGE(most=reception.max_size)
-        return replies.CHUNK_OK(size=size)
-
-    async def _finish(self, transaction: Transaction, reception: Reception) -> Reply:
-        """Judge and store what was received; the transaction is over in any case."""
-        self._is_storing = True
-        try:
-            reply = await transaction.finish(reception)
-        finally:
-            self._is_storing = False
-            self._drop_transaction()
-        if not reply.is_refusal:
-            self._errors = self._refused_recipients = self._idle_commands = 0
-        return reply
-
-    def _drop_transaction(self) -> None:
-        if self.transaction is not None:
-            self.transaction.close()
-            self.transaction = None
-
-    # --- the rest ---------------------------------------------------------------------------------------------------------------
-    async def rset(self, command: Command) -> Reply:
-        self._count_idle()
-        self._drop_transaction()
-        return replies.OK
-
-    async def noop(self, command: Command) -> Reply:
-        self._count_idle()
-        return replies.OK
-
-    async def vrfy(self, command: Command) -> Reply:
-        self._count_idle()
-        return replies.CANNOT_VERIFY
-
-    async def expn(self, command: Command) -> Reply:
-        return replies.NOT_IMPLEMENTED
-
-    async def help(self, command: Command) -> Reply:
-        self._count_idle()
-        return replies.HELP
-
-    async def quit(self, command: Command) -> Reply:
-        return replies.BYE
-
-
-VERBS: dict[str, Callable[[Session, Command], Awaitable[Reply | None]]] = {
-    "EHLO": Session.ehlo, "HELO": Session.hello, "STARTTLS": Session.starttls, "AUTH": Session.auth,
-    "MAIL": Session.mail, "RCPT": Session.rcpt, "DATA": Session.data, "BDAT": Session.bdat,
-    "RSET": Session.rset, "NOOP": Session.noop, "VRFY": Session.vrfy, "EXPN": Session.expn, "HELP": Session.help, "QUIT": Session.quit,
-}  # fmt: skip
-
-
-def _bdat(argument: str) -> tuple[int, bool]:
-    """`BDAT size [LAST]` (RFC 3030, section 2)."""
-    size, _, last = argument.partition(" ")
-    if not size.isascii() or not size.isdigit() or len(size) > 20 or last.upper() not in ("", "LAST"):
-        raise Ended(replies.BAD_CHUNK)  # what follows cannot be told from commands
-    return int(size), bool(last)
 
 
 def _explain(error: BadCommand) -> Reply:
