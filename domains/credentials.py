@@ -30,7 +30,7 @@ def issue(
 
     `limits` are `priority`, `max_size`, `max_recipients`, `per_minute`, `per_day` and `max_sessions`. Raises `ValidationError`.
     """
-    credential = Credential(project=project, name=name, kind=kind, networks=_checked(networks, kind), **limits)
+    credential = Credential(project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits)
     secret = _prove(credential) if kind == Credential.Kind.PASSWORD else ""
     credential.full_clean()
     with transaction.atomic():
@@ -62,8 +62,8 @@ def _prove(credential: Credential) -> str:
     return secret
 
 
-def _checked(networks: Iterable[str], kind: str) -> list[str]:
-    """The networks in their one spelling; `10.1.2.3` is the network of that one address."""
+def checked_networks(networks: Iterable[str], kind: str) -> list[str]:
+    """The networks in their one spelling; `10.1.2.3` is the network of that one address. Raises `ValidationError`."""
     checked = []
     for text in networks:
         try:

@@ -38,6 +38,12 @@ def required_records(domain: Domain) -> list[Record]:
     return records.required(domain.name, token=domain.token, keys=list(keys), spf=[our_spf()])
 
 
+def findings(domain: Domain) -> list[Finding]:
+    """The records required now, each with what the last check found about just this record."""
+    kept: dict[tuple[str, str], Finding] = {(finding["name"], finding["value"]): finding for finding in domain.findings}
+    return [kept.get((record.name, record.value)) or as_finding(record, "unchecked", "") for record in required_records(domain)]
+
+
 def our_spf() -> str:
     """The mechanism that stands for our hosts."""
     if not settings.EKIDEN_SOURCE:
@@ -72,11 +78,11 @@ def as_finding(record: Record, state: str, text: str) -> Finding:
     return Finding(purpose=record.purpose.value, name=record.name, type=record.type, value=record.value, state=state, text=text)
 
 
-def _keep(domain: Domain, findings: list[Finding], *, now: datetime) -> None:
+def _keep(domain: Domain, found: list[Finding], *, now: datetime) -> None:
     """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail, and the findings tell."""
-    domain.findings, domain.checked_at = list(findings), now
+    domain.findings, domain.checked_at = list(found), now
     domain.save(update_fields=["findings", "checked_at"])
-    if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in findings):
+    if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in found):
         _verify(domain, now=now)
 
 

@@ -1,58 +1,69 @@
 """Every setting of the service, read once from the environment (documented in docs/settings.md)."""
 
-import socket
+from datetime import timedelta
 from pathlib import Path
 
-import environ
 from django.utils.translation import gettext_lazy as _
 
 from relay_portal import secret_key
 from relay_portal.embedded import postgres_url, valkey_url
+from relay_portal.environment import address, at_least, env, host_name, networks, one_of, own_host_name, port, setting, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-
 # --- where things are -------------------------------------------------------------------------------------------------
-EKIDEN_DATA = Path(env.str("EKIDEN_DATA", default=str(BASE_DIR / ".ekiden"))).absolute()
-DATABASE_URL = env.str("DATABASE_URL", default="") or postgres_url(EKIDEN_DATA)
-REDIS_URL = env.str("REDIS_URL", default="") or valkey_url(EKIDEN_DATA)
+EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
+DATABASE_URL = setting("DATABASE_URL", str, postgres_url(EKIDEN_DATA))
+REDIS_URL = setting("REDIS_URL", str, valkey_url(EKIDEN_DATA))
 DATABASES = {"default": env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the relay --------------------------------------------------------------------------------------------------------
-EKIDEN_HOSTNAME = env.str("EKIDEN_HOSTNAME", default=socket.getfqdn()).lower()
-EKIDEN_BIND = env.str("EKIDEN_BIND", default="127.0.0.1")
-EKIDEN_SUBMISSION_PORT = env.int("EKIDEN_SUBMISSION_PORT", default=2587)
-EKIDEN_SUBMISSIONS_PORT = env.int("EKIDEN_SUBMISSIONS_PORT", default=2465)
-EKIDEN_MX_PORT = env.int("EKIDEN_MX_PORT", default=2525)
-EKIDEN_PORTAL_PORT = env.int("EKIDEN_PORTAL_PORT", default=8000)
-EKIDEN_SANDBOX_PORT = env.int("EKIDEN_SANDBOX_PORT", default=2526)
-EKIDEN_LISTENERS = env.int("EKIDEN_LISTENERS", default=1)
-EKIDEN_WORKERS = env.int("EKIDEN_WORKERS", default=1)
-EKIDEN_DNS = env.list("EKIDEN_DNS", default=[])
-EKIDEN_TLS_CERT = env.str("EKIDEN_TLS_CERT", default="")
-EKIDEN_TLS_KEY = env.str("EKIDEN_TLS_KEY", default="")
-EKIDEN_SOURCE = env.str("EKIDEN_SOURCE", default="")
-EKIDEN_DELIVERY_PORT = env.int("EKIDEN_DELIVERY_PORT", default=25)
-EKIDEN_PRIVATE_NETWORKS = env.list("EKIDEN_PRIVATE_NETWORKS", default=[])
+EKIDEN_HOSTNAME = setting("EKIDEN_HOSTNAME", host_name, own_host_name())
+EKIDEN_BIND = setting("EKIDEN_BIND", address, "127.0.0.1")
+EKIDEN_SUBMISSION_PORT = setting("EKIDEN_SUBMISSION_PORT", port, 2587)
+EKIDEN_SUBMISSIONS_PORT = setting("EKIDEN_SUBMISSIONS_PORT", port, 2465)
+EKIDEN_MX_PORT = setting("EKIDEN_MX_PORT", port, 2525)
+EKIDEN_PORTAL_PORT = setting("EKIDEN_PORTAL_PORT", port, 8000)
+EKIDEN_SANDBOX_PORT = setting("EKIDEN_SANDBOX_PORT", port, 2526)
+EKIDEN_LISTENERS = setting("EKIDEN_LISTENERS", at_least(1), 1)
+EKIDEN_WORKERS = setting("EKIDEN_WORKERS", at_least(1), 1)
+EKIDEN_DNS: list[str] = setting("EKIDEN_DNS", words, [])
+EKIDEN_TLS_CERT = setting("EKIDEN_TLS_CERT", str, "")
+EKIDEN_TLS_KEY = setting("EKIDEN_TLS_KEY", str, "")
+EKIDEN_SOURCE = setting("EKIDEN_SOURCE", address, "")
+EKIDEN_DELIVERY_PORT = setting("EKIDEN_DELIVERY_PORT", port, 25)
+EKIDEN_PRIVATE_NETWORKS: list[str] = setting("EKIDEN_PRIVATE_NETWORKS", networks, [])
 
 # --- limits -----------------------------------------------------------------------------------------------------------
-EKIDEN_MAX_MESSAGE_SIZE = env.int("EKIDEN_MAX_MESSAGE_SIZE", default=26_214_400)
-EKIDEN_MAX_RECIPIENTS = env.int("EKIDEN_MAX_RECIPIENTS", default=100)
-EKIDEN_MAX_SESSIONS = env.int("EKIDEN_MAX_SESSIONS", default=1000)
-EKIDEN_MAX_SESSIONS_PER_ADDRESS = env.int("EKIDEN_MAX_SESSIONS_PER_ADDRESS", default=200)
-EKIDEN_BARE_NEWLINES = env.str("EKIDEN_BARE_NEWLINES", default="refuse")
-EKIDEN_CONNECTIONS_PER_LANE = env.int("EKIDEN_CONNECTIONS_PER_LANE", default=10)
-EKIDEN_MESSAGES_PER_CONNECTION = env.int("EKIDEN_MESSAGES_PER_CONNECTION", default=100)
-EKIDEN_CONNECTIONS_PER_WORKER = env.int("EKIDEN_CONNECTIONS_PER_WORKER", default=500)
-EKIDEN_IDEMPOTENCY_HOURS = env.int("EKIDEN_IDEMPOTENCY_HOURS", default=24)
-EKIDEN_DRAIN_SECONDS = env.int("EKIDEN_DRAIN_SECONDS", default=20)
+EKIDEN_MAX_MESSAGE_SIZE = setting("EKIDEN_MAX_MESSAGE_SIZE", at_least(1024), 26_214_400)
+EKIDEN_MAX_RECIPIENTS = setting("EKIDEN_MAX_RECIPIENTS", at_least(1), 100)
+EKIDEN_MAX_SESSIONS = setting("EKIDEN_MAX_SESSIONS", at_least(1), 1000)
+EKIDEN_MAX_SESSIONS_PER_ADDRESS = setting("EKIDEN_MAX_SESSIONS_PER_ADDRESS", at_least(1), 200)
+EKIDEN_BARE_NEWLINES = setting("EKIDEN_BARE_NEWLINES", one_of("refuse", "repair"), "refuse")
+EKIDEN_CONNECTIONS_PER_LANE = setting("EKIDEN_CONNECTIONS_PER_LANE", at_least(1), 10)
+EKIDEN_MESSAGES_PER_CONNECTION = setting("EKIDEN_MESSAGES_PER_CONNECTION", at_least(1), 100)
+EKIDEN_CONNECTIONS_PER_WORKER = setting("EKIDEN_CONNECTIONS_PER_WORKER", at_least(1), 500)
+EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {message}", "style": "{"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}},
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": EKIDEN_LOG_LEVEL.upper()}
+        for name in ("ekiden", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+    },
+}
 
 # --- Django -----------------------------------------------------------------------------------------------------------
-SECRET_KEY = env.str("EKIDEN_SECRET_KEY", default="") or secret_key.load_or_make(EKIDEN_DATA / "keys" / "secret-key")
+SECRET_KEY = setting("EKIDEN_SECRET_KEY", str, "") or secret_key.load_or_make(EKIDEN_DATA / "keys" / "secret-key")
 DEBUG = False
-ALLOWED_HOSTS = env.list("EKIDEN_ALLOWED_HOSTS", default=[EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = setting("EKIDEN_ALLOWED_HOSTS", words, [EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"])
 ROOT_URLCONF = "relay_portal.urls"
 WSGI_APPLICATION = "relay_portal.wsgi.application"
 AUTH_USER_MODEL = "relay_portal.User"
@@ -66,6 +77,13 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "two_factor",
+    "two_factor.plugins.webauthn",
+    "axes",
+    "csp",
     "domains",
     "suppressions",
     "deliveries",
@@ -74,14 +92,19 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "relay_portal.middleware.SecureCookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "relay_portal.middleware.Guard",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
     {
@@ -93,6 +116,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "relay_portal.context.sandbox",
             ]
         },
     }
@@ -100,10 +124,97 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
-TIME_ZONE = env.str("EKIDEN_TIME_ZONE", default="UTC")
+TIME_ZONE = setting("EKIDEN_TIME_ZONE", str, "UTC")
 USE_TZ = True
+
+# Static files are served from the packages themselves: nothing to collect before a start, and no other host is asked for any.
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static-root"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# --- who may enter the portal -----------------------------------------------------------------------------------------
+LOGIN_URL = "two_factor:login"
+LOGIN_REDIRECT_URL = "admin:index"
+LOGOUT_REDIRECT_URL = "two_factor:login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
+TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
+
+# The tenth wrong password from one address within 15 minutes locks that address out. Success does not give tries back: who has
+# one account could otherwise guess at the others for ever.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_CLIENT_IP_CALLABLE = "relay_portal.lockout.client_address"
+AXES_LOCKOUT_CALLABLE = "relay_portal.lockout.locked_out"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# A session ends an hour after its last use and twelve after its log-in, whichever comes first (relay_portal.middleware).
+SESSION_IDLE = timedelta(hours=1)
+SESSION_LONGEST = timedelta(hours=12)
+SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
+SESSION_COOKIE_NAME = "ekiden_session"  # services on other ports of this host share its cookies
+CSRF_COOKIE_NAME = "ekiden_csrf"
+LANGUAGE_COOKIE_NAME = "ekiden_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 2_592_000  # told over https only
+X_FRAME_OPTIONS = "DENY"
+
+# Alpine, which Unfold is made with, evaluates its attributes, hence 'unsafe-eval'; there is no inline script anywhere.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# --- how the portal looks ---------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Ekiden",
+    "SITE_HEADER": "Ekiden",
+    "SITE_SUBHEADER": EKIDEN_HOSTNAME,
+    "SITE_URL": None,
+    "SITE_SYMBOL": "directions_run",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/relay_portal/icon.svg"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "STYLES": ["/static/relay_portal/portal.css"],
+    "SCRIPTS": ["/static/relay_portal/portal.js"],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        }
+    },
+    "ACCOUNT": {"navigation": "relay_portal.navigation.account"},
+    "SIDEBAR": {"show_search": False, "navigation": "relay_portal.navigation.sidebar"},
+}
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
 QUEUES = ("deliveries", "maintenance")

@@ -1,7 +1,37 @@
-"""The admin site of the portal."""
+"""The admin site of the portal: Unfold's, which demands a verified second factor and takes only pages made for it."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import gettext_lazy as _
+from two_factor.admin import AdminSiteOTPRequiredMixin
 from unfold.sites import UnfoldAdminSite
 
+from domains.pages import Pages
 
-class PortalSite(UnfoldAdminSite):
-    """Unfold's admin site; the second factor is added where two_factor is set up."""
+
+class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]  # neither publishes types
+    """Unfold's admin site with a second factor; its index is the dashboard."""
+
+    index_title = _("Overview")
+    enable_nav_sidebar = True
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:  # Django's signature
+        """Only pages of ours: other apps' would show all projects' rows to support staff, and the seeds of second factors."""
+        if admin_class is not None and issubclass(admin_class, Pages):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        from relay_portal.views.queues import queues
+
+        return [path("queues/", self.admin_view(queues), name="queues"), *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from relay_portal.views.dashboard import dashboard
+
+        # Its numbers are of all projects; support staff begins where it works.
+        return dashboard(request) if request.user.is_superuser else redirect("admin:deliveries_message_changelist")

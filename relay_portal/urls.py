@@ -1,6 +1,33 @@
-"""Where each page of the portal is."""
+"""Where each page of the portal is. What is not in `relay_portal.middleware.OPEN` demands a second factor."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from django.views.i18n import set_language
+from two_factor.plugins.webauthn import urls as webauthn
+from two_factor.views import QRGeneratorView
 
-urlpatterns = [path("", admin.site.urls)]
+from relay_portal.views import account
+from relay_portal.views.health import health
+
+# two_factor's own names, since its views look each other up; left out are its switch to do without a second factor, and phones.
+account_pages = [
+    path("login/", account.LogIn.as_view(), name="login"),
+    path("logout/", account.log_out, name="logout"),
+    path("security/", account.Profile.as_view(), name="profile"),
+    path("security/setup/", account.SetUp.as_view(), name="setup"),
+    path("security/setup/qr/", QRGeneratorView.as_view(), name="qr"),
+    path("security/codes/", account.RecoveryCodes.as_view(), name="backup_tokens"),
+    path("security/remove/<path:factor>/", account.remove_factor, name="remove_factor"),
+    path("security/passkey/", include(webauthn, "webauthn")),
+]
+
+urlpatterns = [
+    path("health/", health, name="health"),
+    path("language/", set_language, name="set_language"),
+    path("account/", include((account_pages, "two_factor"))),
+    path("", admin.site.urls),
+]
+
+handler403 = "relay_portal.views.errors.forbidden"
+handler404 = "relay_portal.views.errors.not_found"
+handler500 = "relay_portal.views.errors.failed"

@@ -1,17 +1,15 @@
 """Add, list, show and check the domains that projects send for."""
 
-import secrets
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from domains import names
+from domains.adding import AlreadyVerified, add_domain
 from domains.addresses import canonical_domain
 from domains.command import ActionCommand, AddAction, CommandError
-from domains.keys import make_key
-from domains.models import Domain, Project
-from domains.verification import Finding, as_finding, check, required_records
+from domains.models import Domain
+from domains.verification import check, findings
 
 MARKS = {"found": "✓", "missing": "✗", "wrong": "✗", "unknown": "?", "unchecked": "·"}
 
@@ -34,7 +32,11 @@ class Command(ActionCommand):
             parser.add_argument("--json", action="store_true", dest="as_json")
 
     def add(self, *, name: str, project: str, assume_verified: bool, ed25519: bool, as_json: bool) -> None:
-        domain = _new_domain(names.project(project), canonical_domain(name), with_ed25519=ed25519, is_assumed=assume_verified)
+        canonical = canonical_domain(name)
+        try:
+            domain = add_domain(names.project(project), canonical, with_ed25519=ed25519, is_assumed=assume_verified)
+        except AlreadyVerified as error:
+            raise CommandError(f"Another project has verified {canonical} already.") from error
         if not as_json:
             self.stdout.write(f"Added {domain.name} to the project {project}.")
         self._show(domain, as_json=as_json)
@@ -64,43 +66,16 @@ class Command(ActionCommand):
         self.stdout.write(f"{domain.name} is {_state(domain)}.")
         if not domain.is_verified:
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
-        for finding in _findings(domain):
+        for finding in findings(domain):
             self.stdout.write(f"\n{MARKS[finding['state']]} {finding['purpose'].upper()}  {finding['text']}".rstrip())
             self.stdout.write(f"  {finding['name']}  {finding['type']}\n  {finding['value']}")
         return None
-
-
-def _new_domain(project: Project, name: str, *, with_ed25519: bool, is_assumed: bool) -> Domain:
-    """All or nothing: a domain without its key would send unsigned."""
-    domain = Domain(project=project, name=name, token=secrets.token_hex(16))
-    domain.full_clean()
-    with transaction.atomic():
-        domain.save(force_insert=True)
-        make_key(domain)
-        if with_ed25519:
-            make_key(domain, "ed25519")
-        if is_assumed:
-            _assume(domain)
-    return domain
-
-
-def _assume(domain: Domain) -> None:
-    try:
-        domain.verify(now=timezone.now(), assumed=True)
-    except IntegrityError as error:
-        raise CommandError(f"Another project has verified {domain.name} already.") from error
 
 
 def _state(domain: Domain) -> str:
     if domain.is_assumed:
         return "taken as verified on an operator's word"
     return "verified" if domain.is_verified else "not verified"
-
-
-def _findings(domain: Domain) -> list[Finding]:
-    """The records required now, each with what the last check found about just this record."""
-    kept: dict[tuple[str, str], Finding] = {(finding["name"], finding["value"]): finding for finding in domain.findings}
-    return [kept.get((record.name, record.value)) or as_finding(record, "unchecked", "") for record in required_records(domain)]
 
 
 def _facts(domain: Domain) -> dict[str, Any]:
@@ -111,5 +86,5 @@ def _facts(domain: Domain) -> dict[str, Any]:
         "is_assumed": domain.is_assumed,
         "verified_at": domain.verified_at and domain.verified_at.isoformat(),
         "checked_at": domain.checked_at and domain.checked_at.isoformat(),
-        "records": _findings(domain),
+        "records": findings(domain),
     }

@@ -1,0 +1,256 @@
+"""The portal's pages about projects, domains, signing keys and credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldBooleanWidget
+
+from domains import adding, credentials, verification
+from domains.addresses import BadAddress, canonical_domain
+from domains.explained import explained
+from domains.keys import make_key
+from domains.models import Credential, Domain, Project, SigningKey
+from domains.pages import Pages, Verb
+
+FINDINGS = {
+    "found": (_("Found"), "delivered"),
+    "missing": (_("Missing"), "bounced"),
+    "wrong": (_("Wrong"), "bounced"),
+    "unknown": (_("No answer"), "deferred"),
+    "unchecked": (_("Not checked yet"), "queued"),
+}
+PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": "DMARC"}
+
+
+@admin.register(Project)
+class ProjectPages(Pages):
+    project_path = "pk"
+    may_add = may_change = True
+    list_display = ("name", "created_at", "content_days", "log_days")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (_("Its mail"), {"fields": ("hides_client_address", "sends_reports", "in_doubt", "idempotency_window")}),
+        (_("Retries"), {"fields": ("retry_schedule", "lifetime")}),
+        (_("Retention"), {"fields": ("content_days", "log_days")}),
+    )
+
+
+class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    """For a new domain; nothing of it changes later."""
+
+    with_ed25519 = forms.BooleanField(label=_("an Ed25519 key too"), required=False, widget=UnfoldBooleanWidget)
+    assume = forms.BooleanField(
+        label=_("let it send without a look at DNS"), help_text=_("On your word."), required=False, widget=UnfoldBooleanWidget
+    )
+
+    def clean_name(self) -> str:
+        try:
+            return canonical_domain(self.cleaned_data["name"])
+        except BadAddress as error:
+            raise ValidationError(_("This is no domain name.")) from error
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if given.get("assume") and Domain.objects.verified().filter(name=given.get("name")).exists():
+            raise ValidationError(_("Another project has verified this domain."))
+        return given
+
+
+@admin.register(Domain)
+class DomainPages(Pages):
+    project_path = "project"
+    may_add = may_delete = True
+    form = DomainForm
+    add_fieldsets = ((None, {"fields": ("project", "name", "with_ed25519", "assume")}),)
+    fields = ("name", "project", "standing", "verified_at", "checked_at")
+    readonly_fields = ("standing", "verified_at", "checked_at")
+    list_display = ("name", "project", "standing", "checked_at")
+    list_select_related = ("project",)
+    ordering = ("name",)
+    change_form_template = "domains/domain.html"
+    verbs = (
+        Verb("check_now", _("Check now"), "fact_check"),
+        Verb(
+            "take_on_word",
+            _("Let it send without a look at DNS"),
+            "verified_user",
+            _("Receivers judge mail by these records. Without them it is likely to be refused or to land in the spam folder."),
+            lambda domain: not domain.is_verified,
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Domain, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        added = adding.add_domain(obj.project, obj.name, with_ed25519=given["with_ed25519"], is_assumed=given["assume"])
+        obj.pk = added.pk
+        obj.refresh_from_db()
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = {"records": [_shown(finding) for finding in verification.findings(row)] if row is not None else [], **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    def check_now(self, request: HttpRequest, row: Domain) -> str:
+        verification.check([row], now=timezone.now())
+        return gettext("The records were looked up; below is what DNS says.")
+
+    def take_on_word(self, request: HttpRequest, row: Domain) -> str | HttpResponse:
+        try:
+            adding.assume(row)
+        except adding.AlreadyVerified:
+            messages.error(request, gettext("Another project has verified this domain."))
+            return HttpResponse(status=302, headers={"Location": reverse("admin:domains_domain_change", args=[row.pk])})
+        return gettext("The project may send as this domain from now on.")
+
+    @display(description=_("state"), label={"verified": "success", "assumed": "info", "unverified": "warning"})
+    def standing(self, row: Domain) -> tuple[str, Any]:
+        if row.is_assumed:
+            return "assumed", _("Taken on an operator's word")
+        return ("verified", _("Verified")) if row.is_verified else ("unverified", _("Not verified"))
+
+
+def _shown(finding: verification.Finding) -> dict[str, Any]:
+    label, colour = FINDINGS[finding["state"]]
+    return {**finding, "purpose": PURPOSES[finding["purpose"]], "label": label, "colour": colour, "text": explained(finding["text"])}
+
+
+@admin.register(SigningKey)
+class SigningKeyPages(Pages):
+    """Of the private half nothing is shown, not even that it is there."""
+
+    project_path = "domain__project"
+    may_add = True
+    add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
+    fields = ("record", "algorithm", "is_active", "created_at", "public_record")
+    readonly_fields = ("record", "created_at", "public_record")
+    list_display = ("record", "algorithm", "is_active", "created_at")
+    list_select_related = ("domain",)
+    verbs = (
+        Verb("start_signing", _("Sign with it"), "key", applies=lambda key: not key.is_active),
+        Verb(
+            "stop_signing",
+            _("Stop signing with it"),
+            "key_off",
+            _("A domain without a key that signs sends unsigned mail."),
+            lambda key: key.is_active,
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
+        obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]  # the field's choices are the algorithms
+        obj.refresh_from_db()
+
+    def start_signing(self, request: HttpRequest, row: SigningKey) -> str:
+        row.is_active = True
+        row.save(update_fields=["is_active"])
+        return gettext("New mail is signed with this key.")
+
+    def stop_signing(self, request: HttpRequest, row: SigningKey) -> str:
+        row.is_active = False
+        row.save(update_fields=["is_active"])
+        return gettext("New mail is no longer signed with this key. Leave its record in DNS until the mail under way has arrived.")
+
+    @display(description=_("record"))
+    def record(self, row: SigningKey) -> str:
+        return row.record_name
+
+
+class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        kind, project = given.get("kind", self.instance.kind), given.get("project") or getattr(self.instance, "project", None)
+        if "networks" in given:
+            given["networks"] = credentials.checked_networks(given["networks"] or [], kind)
+            if kind == Credential.Kind.NETWORK and not given["networks"]:
+                self.add_error("networks", _("A trusted network needs at least one client network."))
+        if any(domain.project_id != getattr(project, "pk", None) for domain in given.get("domains") or ()):
+            self.add_error("domains", _("These must be domains of the credential's project."))
+        return given
+
+
+LIMITS = ("priority", "max_size", "max_recipients", "per_minute", "per_day", "max_sessions")
+
+
+@admin.register(Credential)
+class CredentialPages(Pages):
+    project_path = "project"
+    may_add = may_change = True
+    form = CredentialForm
+    add_fieldsets = (
+        (None, {"fields": ("project", "name", "kind", "networks", "domains")}),
+        (_("Limits"), {"fields": LIMITS}),
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "project", "kind", "username", "standing", "last_used_at", "last_used_from", "networks", "domains")}),
+        (_("Limits"), {"fields": LIMITS}),
+    )
+    readonly_fields = ("name", "project", "kind", "username", "standing", "last_used_at", "last_used_from")
+    list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
+    list_select_related = ("project",)
+    ordering = ("project__name", "name")
+    verbs = (
+        Verb(
+            "revoke",
+            _("Revoke"),
+            "block",
+            _("Listeners refuse it at once and for good. What it has handed in is still delivered."),
+            lambda credential: not credential.is_revoked,
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
+        if change:
+            return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]  # Unfold publishes no types
+        limits = {name: getattr(obj, name) for name in LIMITS}
+        issued, secret = credentials.issue(obj.project, obj.name, kind=obj.kind, networks=obj.networks, **limits)
+        obj.pk = issued.pk
+        obj.refresh_from_db()
+        request.portal_secret = secret  # type: ignore[attr-defined]  # shown in the answer to this very request, and kept nowhere
+        return None
+
+    def response_add(self, request: HttpRequest, obj: Credential, post_url_continue: str | None = None) -> HttpResponse:
+        secret = getattr(request, "portal_secret", "")
+        if not secret:
+            return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]  # as above
+        rows = [(gettext("User name"), obj.username), (gettext("Password"), secret)]
+        return shown_once(self, request, obj, rows, title=gettext("The new credential"))
+
+    def revoke(self, request: HttpRequest, row: Credential) -> str:
+        row.revoke(now=timezone.now())
+        return gettext("Revoked: listeners refuse it from now on.")
+
+    @display(description=_("state"), label={"in use": "success", "revoked": "danger"})
+    def standing(self, row: Credential) -> tuple[str, Any]:
+        return ("revoked", _("Revoked")) if row.is_revoked else ("in use", _("In use"))
+
+
+def shown_once(pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str) -> HttpResponse:
+    """Secrets, in the answer to the request that made them: a redirect would have to keep them somewhere."""
+    context = {
+        **pages.admin_site.each_context(request),
+        "title": title,
+        "rows": rows,
+        "next": reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]),
+    }
+    return TemplateResponse(request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,149 @@
+"""What all pages about rows have in common: whose rows a person sees, what may be done with one, and lists that stay cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise, cached_property
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator as EndlessPaginator
+from unfold.views import ChangeList
+
+
+class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]  # Unfold publishes no types; its templates go by this very name
+    """Counts nothing: COUNT(*) over a million messages takes as long as reading them.
+
+    The pages end somewhere, since OFFSET reads what it skips; who looks for something older searches for it.
+    """
+
+    PAGES = 200
+
+    @cached_property
+    def count(self) -> int:
+        return self.PAGES * int(self.per_page)
+
+
+class InOrder(ChangeList):  # type: ignore[misc]  # as above
+    """A list in its one order, for which there is an index; `?o=` sorts by nothing else."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        return list(self.model_admin.ordering)
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Something an operator may do with one row, by a button of its own: `method` of the pages does it.
+
+    It returns a text that says what was done, or a whole answer.
+    """
+
+    method: str
+    title: Promise | str
+    icon: str
+    question: Promise | str = ""  # asked before, where it cannot be undone
+    applies: Callable[[Any], bool] = lambda row: True
+
+
+class Pages(ModelAdmin):  # type: ignore[misc]  # as above
+    """Operators see all rows and may do what the pages allow; support staff see the rows of their projects, read-only."""
+
+    # The look-up from a row to its project; None: for operators only.
+    project_path: ClassVar[str | None] = None
+    may_add: ClassVar[bool] = False
+    may_change: ClassVar[bool] = False
+    may_delete: ClassVar[bool] = False
+    # What a list may be asked for by its URL, beside its filters: any other column would be read from end to end,
+    # and `?secret_hash__startswith=` would give it away letter by letter.
+    lookups: ClassVar[frozenset[str]] = frozenset()
+    verbs: ClassVar[Sequence[Verb]] = ()
+
+    actions = None
+    ordering: Any = ("-pk",)  # Django allows expressions too
+    sortable_by = ()
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_per_page = 50
+    view_on_site = False
+    compressed_fields = True
+    change_form_outer_before_template = "portal/verbs.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return InOrder
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else self.of_projects(rows, projects_of(request))
+
+    def of_projects(self, rows: QuerySet[Any], projects: list[int]) -> QuerySet[Any]:
+        return rows.filter(**{f"{self.project_path}__in": projects}) if self.project_path else rows.none()
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_superuser) or self.project_path is not None
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may_add and bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.may_change and bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.may_delete and bool(request.user.is_superuser)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        filters = {getattr(each, "parameter_name", None) for each in self.list_filter}
+        return lookup in self.lookups | filters
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Another project's row and no row are the same answer: 404, not a redirect that says more."""
+        raise Http404
+
+    def get_urls(self) -> list[URLPattern]:
+        asked = path("<path:object_id>/do/<slug:verb>/", self.admin_site.admin_view(require_POST(self.do)), name=self._name("do"))
+        return [asked, *super().get_urls()]
+
+    def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        """One of the verbs, for one row."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None or verb not in {each.method for each in self.verbs_for(row)}:
+            raise Http404
+        done = getattr(self, verb)(request, row)
+        if isinstance(done, HttpResponse):
+            return done
+        self.log_change(request, row, verb)
+        messages.success(request, done)
+        return redirect(reverse(f"admin:{self._name('change')}", args=[row.pk]))
+
+    def verbs_for(self, row: Model) -> list[Verb]:
+        return [verb for verb in self.verbs if verb.applies(row)]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        row = context.get("original")
+        asked = self.verbs_for(row) if row is not None and request.user.is_superuser else []
+        do = f"admin:{self._name('do')}"
+        context["verbs"] = [(verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None]
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]  # as above
+
+    def _name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+
+def projects_of(request: HttpRequest) -> list[int]:
+    """The ids, looked up once for a request: the planner knows how rare a listed project is, and nothing about a subquery."""
+    known: Any = request  # an attribute of ours on it
+    if not hasattr(known, "portal_projects"):
+        known.portal_projects = list(known.user.projects.values_list("pk", flat=True))
+    return list(known.portal_projects)

@@ -1,0 +1,61 @@
+"""The portal's pages about what the sandbox MX has taken."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from deliveries.bounces import return_path
+from deliveries.bounces.keys import return_path_key
+from deliveries.models import Delivery
+from deliveries.reading import read
+from domains.pages import Pages
+from smtp_listener.models import SandboxMessage
+from smtp_listener.sandbox_rules import RULES
+
+
+@admin.register(SandboxMessage)
+class SandboxPages(Pages):
+    """Text is shown as text, and HTML not at all."""
+
+    project_path = ""  # it has none of its own; the return path names the delivery, which has
+    list_display = ("recipient", "subject", "tls", "received_at")
+    list_before_template = "smtp_listener/sandbox_rules.html"
+    change_form_template = "smtp_listener/sandbox_message.html"
+
+    def of_projects(self, rows: QuerySet[SandboxMessage], projects: list[int]) -> QuerySet[SandboxMessage]:
+        """All of them are looked at: the sandbox keeps a few hundred."""
+        named = {pk: delivery for pk, mail_from in rows.values_list("pk", "mail_from") if (delivery := _delivery_id(mail_from))}
+        theirs = set(Delivery.objects.filter(pk__in=named.values(), project__in=projects).values_list("pk", flat=True))
+        return rows.filter(pk__in=[pk for pk, delivery in named.items() if delivery in theirs])
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"rules": RULES.values(), **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = {"reading": read(bytes(row.data)), "delivery": _delivery_of(row)} if row is not None else {}
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
+
+    @display(description=_("subject"))  # type: ignore[untyped-decorator]  # as above
+    def subject(self, row: SandboxMessage) -> str:
+        return read(bytes(row.data)[:16_384]).subject or "–"
+
+
+def _delivery_id(mail_from: str) -> UUID | None:
+    try:
+        return return_path.parse(mail_from.partition("@")[0], key=return_path_key(), now=timezone.now())
+    except return_path.ForgedReturnPath:
+        return None
+
+
+def _delivery_of(row: SandboxMessage) -> Delivery | None:
+    delivery = _delivery_id(row.mail_from)
+    return Delivery.objects.filter(pk=delivery).first() if delivery else None

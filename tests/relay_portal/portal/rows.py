@@ -1,0 +1,37 @@
+"""A row of every model that has pages, all of one project where they have one."""
+
+from django.utils import timezone
+
+from deliveries import codec
+from deliveries.bounces import return_path
+from deliveries.bounces.keys import return_path_key
+from deliveries.models import Attempt, InboundMail, Lane, Route
+from domains.keys import make_key
+from domains.models import Domain
+from relay_portal.models import User
+from smtp_listener.models import SandboxMessage
+from suppressions.models import Suppression
+from tests.deliveries import make
+
+TRICKY = "<script>alert(1)</script>"
+
+
+def of(project):
+    """By model label."""
+    credential = make.credential(project)
+    domain = Domain.objects.create(project=project, name=f"{project.name}.test", token="t")
+    sent = make.message(project, credential=credential)
+    delivery = make.delivery(f"you@{project.name}.test", sent)
+    Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=450, text=TRICKY)
+    path = return_path.make(delivery.pk, key=return_path_key(), now=timezone.now())
+    content = codec.compress(make.CONTENT, (), size=len(make.CONTENT))
+    rows = [
+        project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
+        Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),
+        SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test", data=make.CONTENT),
+        Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
+        Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
+        InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
+        User.objects.create_user(f"of-{project.name}", is_staff=True),
+    ]  # fmt: skip
+    return {row._meta.label: row for row in rows}
