@@ -58,5 +58,5 @@ class Bell:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            yield {int(lane) for lane in message["data"].split()}
+                            yield {int(lane) for lane in message["data"].split() if lane.isdecimal() and len(lane) < 19}
             await asyncio.sleep(1)

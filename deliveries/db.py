@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,12 @@ logger = logging.getLogger(__name__)
 # A statement of ours takes milliseconds. One that takes this long meets a stopped server or a lost network, and the
 # work is better answered with "try again" than kept waiting (an SMTP client waits ten minutes for its 250).
 PATIENCE = 30.0
+
+# psycopg counts these as the server's trouble, but the same statement would meet them for ever.
+STATEMENTS_OWN = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
+
+# 250 means on disk, whatever a role, a database or the server has set: what the client asks for at the start goes before those.
+DURABLE = "-c synchronous_commit=on"
 
 
 class DatabaseUnavailable(Exception):
@@ -43,6 +50,8 @@ class Database:
             try:
                 async with asyncio.timeout(self._patience):
                     return await work(await self._open())
+            except STATEMENTS_OWN:
+                raise
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
@@ -64,7 +73,9 @@ class Database:
             await self._drop()
 
     async def _open(self) -> Connection:
-        if self._connection is None or self._connection.closed:
+        if self._connection is not None and has_ended(self._connection):
+            await self._drop()
+        if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True)
         return self._connection
 
@@ -73,6 +84,19 @@ class Database:
         if connection is not None:
             # Only the socket: a polite goodbye would wait for the very server that does not answer.
             connection.pgconn.finish()
+
+
+def has_ended(connection: Connection) -> bool:
+    """Whether the server has hung up since the last statement, which nobody was there to notice.
+
+    Between two statements of ours the server says nothing, so that anything to be read is its last word. Seen before a statement
+    is sent, that is no doubt about a commit but only a reason to connect again; it costs 2 µs.
+    """
+    if connection.closed:
+        return True
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    return bool(looking.poll(0))
 
 
 def parameters() -> dict[str, Any]:
@@ -85,4 +109,6 @@ def parameters() -> dict[str, Any]:
         "host": given["HOST"],
         "port": given["PORT"],
     }
-    return {name: value for name, value in known.items() if value} | dict(given["OPTIONS"])
+    options = dict(given["OPTIONS"])
+    options["options"] = f"{options.get('options', '')} {DURABLE}".strip()
+    return {name: value for name, value in known.items() if value} | options

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 
 from deliveries import codec, maillog
@@ -82,7 +81,7 @@ class IntakeUnavailable(Exception):
     """The message was not taken, by our own fault; the client shall try again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One message on its way into the database, and whoever waits for the answer."""
 
@@ -154,14 +153,11 @@ class Intake:
             await self._commit(group)
         except DatabaseUnavailable as error:
             _fail(group, error)
-        except psycopg.Error as error:
-            await self._commit_each(group, error)
         except Exception as error:  # the committer must outlive any message, and every session must hear an answer
-            logger.exception("the intake failed")
-            _fail(group, error)
+            await self._commit_each(group, error)
 
     async def _commit_each(self, group: list[Entry], error: Exception) -> None:
-        """A message that PostgreSQL refuses fails alone."""
+        """A message that cannot be written fails alone."""
         if len(group) == 1:
             logger.error("message=%s cannot be stored: %s", group[0].id, error)
             _fail(group, error)
@@ -169,7 +165,8 @@ class Intake:
         for entry in group:
             try:
                 await self._commit([entry])
-            except (DatabaseUnavailable, psycopg.Error) as own_error:
+            except Exception as own_error:
+                logger.error("message=%s cannot be stored: %s", entry.id, own_error)
                 _fail([entry], own_error)
 
     async def _commit(self, group: list[Entry]) -> None:
@@ -178,9 +175,13 @@ class Intake:
         [(fresh, lanes)] = await self._database.fetch(COMMIT, columns(unique))
         self._bell.ring(lanes)
         taken = set(fresh)
-        ids = await self._first_ids([entry.key for entry in unique if entry.id not in taken and entry.key])
+        repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
         for entry in group:
-            _answer(entry, ids.get(entry.key or b"", first[entry.key or entry.id].id))
+            if entry not in repeats:  # theirs is committed, whatever becomes of the next question
+                _answer(entry, first[entry.key or entry.id].id)
+        ids = await self._first_ids([entry.key for entry in repeats if entry.key])
+        for entry in repeats:
+            _answer(entry, ids[entry.key or b""])
 
     async def _first_ids(self, keys: list[bytes]) -> dict[bytes, UUID]:
         """Under which ids these submissions were taken before."""

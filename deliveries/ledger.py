@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from deliveries import maillog
 from deliveries.db import Database, DatabaseUnavailable
@@ -30,7 +28,7 @@ WITH given AS (
 ), moved AS (
     UPDATE deliveries_delivery delivery
     SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt, owes_report = given.owes_report,
-        attempt_count = delivery.attempt_count + given.is_try::int,
+        attempt_count = least(delivery.attempt_count + given.is_try::int, 32767),
         due_at = CASE WHEN given.wait IS NOT NULL THEN now() + make_interval(secs => given.wait) END,
         ended_at = CASE WHEN given.wait IS NULL THEN now() END
     FROM given
@@ -47,6 +45,7 @@ WITH given AS (
 )
 SELECT id FROM moved
 """
+WRITTEN = "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND at = ANY(%(at)s)"
 COLUMNS = (
     "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome", "stage", "host", "address",
     "source", "tls", "code", "enhanced", "text", "seconds",
@@ -94,6 +93,7 @@ class Ledger:
         self._room.set()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._is_unsure = False  # whether the last group, whose answer was lost, was committed
 
     def record(self, entry: Entry) -> None:
         """Take one entry; it is committed soon, and never lost while the process lives."""
@@ -132,25 +132,49 @@ class Ledger:
 
     async def _commit(self, group: list[Entry]) -> bool:
         try:
-            await self._write(group)
+            await self._write(await self._unwritten(group) if self._is_unsure else group)
+            self._is_unsure = False
         except DatabaseUnavailable as error:
             logger.warning("%d outcomes wait for PostgreSQL: %s", len(self._waiting), error)
+            self._is_unsure = True
             return False
-        except psycopg.Error:
+        except Exception:  # the ledger must outlive any entry: all couriers wait for it
             logger.exception("a group of %d outcomes was refused; each is tried alone", len(group))
             return await self._commit_each(group)
         return True
 
     async def _commit_each(self, group: list[Entry]) -> bool:
-        """So that one bad entry fails alone: it is logged, and its claim ends with the lease."""
-        for entry in group:
-            try:
-                await self._write([entry])
-            except DatabaseUnavailable:
-                return False  # entries written twice move nothing the second time
-            except psycopg.Error:
-                logger.exception("the outcome of delivery %s cannot be written: %r", entry.id, entry)
+        """So that one bad entry fails alone."""
+        try:
+            for entry in group:
+                await self._commit_one(entry)
+        except DatabaseUnavailable:
+            self._is_unsure = True
+            return False
         return True
+
+    async def _commit_one(self, entry: Entry) -> None:
+        """What happened matters more than the words for it: without them the mail would be sent again."""
+        try:
+            await self._write([entry])
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            logger.exception("the outcome of delivery %s is written without its words: %r", entry.id, entry)
+            await self._commit_bare(replace(entry, host="", address="", source="", tls="", code=None, enhanced="", text="(unreadable)"))
+
+    async def _commit_bare(self, entry: Entry) -> None:
+        try:
+            await self._write([entry])
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # a fault of ours; its claim ends with the lease
+            logger.exception("the outcome of delivery %s cannot be written at all", entry.id)
+
+    async def _unwritten(self, group: list[Entry]) -> list[Entry]:
+        """A delivery may be in hand again under the same claim: an entry that was committed must not move it twice."""
+        written = set(await self._database.fetch(WRITTEN, columns(group)))
+        return [entry for entry in group if (entry.id, entry.at) not in written]
 
     async def _write(self, group: list[Entry]) -> None:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a

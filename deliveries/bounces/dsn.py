@@ -26,8 +26,12 @@ def read(data: bytes) -> Finding | None:
     """What the report says; None where it is no report of this kind."""
     try:
         blocks = _status_blocks(message_from_bytes(data, policy=policy.compat32))
-    except (ValueError, LookupError, RecursionError):  # the email package on what was never an email
+        return _finding(blocks)
+    except Exception:  # hostile bytes: the email package has a dozen ways to say no, and all mean "no report"
         return None
+
+
+def _finding(blocks: list[Message]) -> Finding | None:
     recipient = next((block for block in blocks if "action" in block), None)
     if recipient is None:
         return None
@@ -52,4 +56,5 @@ def _status_blocks(report: Message) -> list[Message]:
 
 
 def _value(block: Message, name: str) -> str:
-    return _CONTROLS.sub(" ", str(block.get(name, ""))).strip()
+    """Lone surrogates, which the email package makes of 8-bit bytes, become question marks: no database takes them."""
+    return _CONTROLS.sub(" ", str(block.get(name, ""))).encode("utf-8", "replace").decode().strip()

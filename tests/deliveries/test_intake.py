@@ -259,3 +259,21 @@ def test_messages_that_gather_share_a_transaction(credential):
     accepted = set(Message.objects.values_list("accepted_at", flat=True))
     assert Message.objects.count() == 50
     assert len(accepted) <= 5
+
+
+def test_a_message_id_of_many_kilobytes_harms_neither_itself_nor_its_neighbours():
+    import secrets
+
+    credential = make.credential()
+    long_id = f"<{secrets.token_hex(20_000)}@shop.test>".encode()
+    folded = b"Message-ID: " + b"\r\n ".join(long_id[at : at + 900] for at in range(0, len(long_id), 900)) + b"\r\n"
+    receipts = accept(submission(credential, headers=b"From: shop@shop.test\r\n" + folded), submission(credential))
+    assert len({receipt.queue_id for receipt in receipts}) == Message.objects.count() == 2
+
+
+@pytest.mark.parametrize("poison", ["\ud800", "x\0"])
+def test_a_message_that_cannot_be_written_fails_alone(poison):
+    credential = make.credential()
+    bad, good = accept(submission(credential, header_from=poison, headers=b"From: x@shop.test\r\n"), submission(credential))
+    assert isinstance(bad, IntakeUnavailable)
+    assert Message.objects.get().pk.hex == good.queue_id.replace("-", "")

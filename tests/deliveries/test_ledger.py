@@ -4,9 +4,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deliveries.db import Database
+from deliveries.db import Database, DatabaseUnavailable
 from deliveries.ledger import Entry, Ledger
-from deliveries.models import Attempt
+from deliveries.models import Attempt, Delivery
 from deliveries.states import State
 from tests.deliveries import make
 
@@ -75,14 +75,6 @@ def test_an_ended_delivery_is_not_moved_again():
     assert delivery.state == "cancelled"
 
 
-def test_a_bad_entry_fails_alone():
-    good, bad = make.delivery(), make.delivery()
-    write(entry(good), entry(bad, text="\0"))
-    good.refresh_from_db()
-    bad.refresh_from_db()
-    assert (good.state, bad.state) == ("delivered", "queued")
-
-
 def test_entries_wait_while_postgresql_is_out_of_reach(monkeypatch):
     delivery = make.delivery()
     database = FailsTwice("test")
@@ -126,3 +118,48 @@ def test_there_is_room_again_once_entries_are_written(monkeypatch):
         await database.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\0"])
+def test_an_entry_whose_words_cannot_be_stored_still_moves_its_delivery(text):
+    delivery, other = make.delivery(claim=1), make.delivery(claim=1)
+    write(entry(delivery, text=text), entry(other))
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
+    assert Attempt.objects.get(delivery=delivery).text == "(unreadable)"
+
+
+def test_an_entry_that_cannot_be_written_at_all_holds_up_no_other():
+    bad, good = make.delivery(claim=1), make.delivery(claim=1)
+    write(entry(bad, seconds="no number"), entry(good))
+    assert dict(Delivery.objects.values_list("id", "state")) == {bad.id: "queued", good.id: "delivered"}
+
+
+def test_attempts_are_counted_as_far_as_the_column_reaches():
+    delivery = make.delivery(claim=1, attempt_count=32767)
+    write(entry(delivery, State.DEFERRED, wait=60.0))
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count) == ("deferred", 32767)
+
+
+class LosesTheAnswer(Database):
+    """Commits, then loses the connection before the first answer arrives; others may act before it is back."""
+
+    def __init__(self, meanwhile):
+        super().__init__("test")
+        self.meanwhile = meanwhile
+
+    async def fetch(self, sql, parameters=None):
+        rows = await super().fetch(sql, parameters)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is None:
+            return rows
+        await super().fetch(meanwhile)
+        raise DatabaseUnavailable("gone before its answer")
+
+
+def test_an_entry_committed_before_its_answer_was_lost_is_written_once():
+    delivery = make.delivery(claim=3)
+    # Taken in hand again under the same lease, before the ledger knows that its entry was written.
+    write(entry(delivery, State.DEFERRED, wait=0.0), database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"))
+    delivery.refresh_from_db()
+    assert (delivery.claim, delivery.attempt_count, Attempt.objects.count()) == (3, 1, 1)

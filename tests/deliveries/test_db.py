@@ -1,0 +1,39 @@
+"""What every connection of the mail path promises."""
+
+import asyncio
+
+import psycopg
+import pytest
+from django.db import connection
+
+from deliveries.db import Database
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def fetch(sql, parameters=None):
+    async def main():
+        database = Database("test")
+        try:
+            return await database.fetch(sql, parameters)
+        finally:
+            await database.close()
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("whose", ["ROLE CURRENT_USER", "DATABASE {name}", "ROLE CURRENT_USER IN DATABASE {name}"])
+def test_a_commit_reaches_the_disk_whatever_the_role_or_the_database_has_set(whose):
+    whose = whose.format(name=connection.ops.quote_name(connection.settings_dict["NAME"]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER {whose} SET synchronous_commit = off")
+        try:
+            assert fetch("SHOW synchronous_commit") == [("on",)]
+        finally:
+            cursor.execute(f"ALTER {whose} RESET synchronous_commit")
+
+
+def test_a_row_too_large_for_an_index_is_the_statements_fault_and_not_the_servers():
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+        fetch("INSERT INTO deliveries_lane (site, source, hosts, tls, is_routed, epoch, failures, pause_reason)"
+              " SELECT string_agg(md5(i::text), ''), '', '[]', 'none', false, 0, 0, '' FROM generate_series(1, 500) i")  # fmt: skip
