@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from django.db import connection
 
-# A courier may have the row in hand for as long as one transaction may take (30 minutes); a claim older than that
-# belongs to nobody, and the lease's epoch keeps a late writer from moving the row.
+# What a courier has in hand is left to it for as long as one transaction may take (30 minutes): the mail may be arriving.
+# A claim whose lease is over belongs to nobody (the worker is dead, and its lane may be paused for long); the lease's epoch
+# keeps a late writer from moving the row.
 GRACE = "35 minutes"
 BATCH = 1000
 
 SWEEP = """
 WITH late AS (
-    SELECT id FROM deliveries_delivery
-    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval)
-    ORDER BY expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    SELECT id FROM deliveries_delivery mail
+    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval
+        OR NOT EXISTS (SELECT FROM deliveries_lane lane
+                       WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim AND lane.leased_until >= now()))
+    ORDER BY expires_at LIMIT %(most)s FOR UPDATE OF mail SKIP LOCKED
 ), ended AS (
     UPDATE deliveries_delivery delivery
     SET state = 'expired', ended_at = now(), due_at = NULL, claim = 0,
+        is_in_doubt = delivery.is_in_doubt OR delivery.claim <> 0,
         owes_report = message.mail_from <> '' AND project.sends_reports
             AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM late, deliveries_message message, domains_project project

@@ -33,7 +33,8 @@ def test_what_has_time_left_is_kept():
 
 
 def test_what_a_courier_has_in_hand_is_left_to_it_for_a_while():
-    in_hand, forgotten = late(claim=1), late(minutes=60, claim=1)
+    lane = make.lane(epoch=1, leased_until=timezone.now() + timedelta(seconds=30))
+    in_hand, forgotten = late(lane=lane, claim=1), late(minutes=60, lane=lane, claim=1)
     expiry.sweep()
     assert (state(in_hand), state(forgotten)) == ("queued", "expired")
 
@@ -68,3 +69,12 @@ def test_a_project_may_want_no_reports():
     expiry.sweep()
     delivery.refresh_from_db()
     assert not delivery.owes_report
+
+
+@pytest.mark.parametrize(("epoch", "lease"), [(5, 30), (4, -1)])
+def test_what_a_dead_worker_had_in_hand_expires_at_its_deadline_and_in_doubt(epoch, lease):
+    lane = make.lane(epoch=epoch, leased_until=timezone.now() + timedelta(seconds=lease))
+    delivery = late(lane=lane, claim=4)
+    assert expiry.sweep() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.is_in_doubt) == ("expired", True)
