@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+# Python's own table lacks them: dummy and protocol addresses (RFC 6890), and what was site-local until RFC 3879.
+SPECIAL = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"))
 NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
@@ -13,7 +15,8 @@ def is_public(address: Address) -> bool:
     inner = embedded(address)
     if inner is not None:
         return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    is_special = address.is_multicast or address.is_reserved or any(address in network for network in SPECIAL)
+    return address.is_global and not is_special
 
 
 def embedded(address: Address) -> IPv4Address | None:

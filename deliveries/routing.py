@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import socket
 import time
@@ -86,7 +87,7 @@ class Router:
     async def _mx_site(self, domain: str) -> Site | Bounced:
         answer = await self._resolver.mx(domain)
         hosts = sorted((mx.preference, mx.host) for mx in answer.records)[:MX_HOSTS]
-        if hosts == [(0, "")] or [host for _, host in hosts] == ["."]:  # RFC 7505
+        if hosts and not any(host for _, host in hosts):  # RFC 7505; a preference other than 0 says nothing else
             return _bounced("5.1.10", f"The domain {domain} does not accept mail (null MX)", code=556)
         if not hosts:
             return await self._implicit_site(domain)
@@ -164,8 +165,17 @@ def is_own(address: Address) -> bool:
 def _site(hosts: list[tuple[int, str]], *, keep: float) -> Site:
     """All domains with the same hosts share one key, whatever the preferences."""
     port = settings.EKIDEN_DELIVERY_PORT
-    key = " ".join(sorted({host for _, host in hosts}))
-    return Site(key, tuple((preference, host, port) for preference, host in hosts), keep=min(max(keep, SITE_MIN), SITE_MAX))
+    return Site(
+        _key({host for _, host in hosts}),
+        tuple((preference, host, port) for preference, host in hosts),
+        keep=min(max(keep, SITE_MIN), SITE_MAX),
+    )
+
+
+def _key(hosts: set[str]) -> str:
+    """Of a long list the digest: PostgreSQL's index takes 2700 octets, and a stranger writes these names."""
+    key = " ".join(sorted(hosts))
+    return key if len(key) <= 1000 else f"{min(hosts)} {hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
 
 
 def _bounced(enhanced: str, text: str, *, code: int = 550) -> Bounced:
