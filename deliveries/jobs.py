@@ -42,7 +42,8 @@ def receive_reports() -> None:
 
 
 def retain() -> None:
-    """Remove what is kept no longer."""
-    from deliveries import retention
+    """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
+    from deliveries import queues, retention
 
-    retention.retain(now=timezone.now())
+    if not retention.retain(now=timezone.now()):
+        queues.enqueue("deliveries.jobs.retain", only_once=True)

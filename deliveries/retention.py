@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,18 +32,36 @@ STATEMENTS = {
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
     ),
 }
+FORGET = (
+    """DELETE FROM deliveries_submission WHERE key IN (
+        SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT %(most)s)""",
+    # A delivery's own attempts say what the report said; a letter to postmaster has been read by then, or never will be.
+    """DELETE FROM deliveries_inboundmail WHERE id IN (
+        SELECT id FROM deliveries_inboundmail WHERE id < %(before)s AND handled_at IS NOT NULL ORDER BY id LIMIT %(most)s)""",
+)
 NOTHING_YET = UUID(int=0)
+INBOUND_DAYS = 90
+TURN = 10.0  # seconds
 
 
-def retain(*, now: datetime) -> None:
-    """Remove what each project keeps no longer, and what the installation need not remember."""
+def retain(*, now: datetime, seconds: float = TURN) -> bool:
+    """Remove what each project keeps no longer, and what the installation need not remember.
+
+    False where the time was not enough: the rest is for another turn, since the sweeper of deadlines waits behind this one.
+    """
+    until = time.monotonic() + seconds
+    return not any(time.monotonic() >= until for _ in _batches(now))
+
+
+def _batches(now: datetime) -> Iterator[None]:
     for project in Project.objects.all():
-        _remove(project.pk, "content", before=first_id_of(now - timedelta(days=project.content_days)))
-        _remove(project.pk, "log", before=first_id_of(now - timedelta(days=project.log_days)))
-    _forget_submissions()
+        yield from _remove(project.pk, "content", before=first_id_of(now - timedelta(days=project.content_days)))
+        yield from _remove(project.pk, "log", before=first_id_of(now - timedelta(days=project.log_days)))
+    for statement in FORGET:
+        yield from _forget(statement, before=first_id_of(now - timedelta(days=INBOUND_DAYS)))
 
 
-def _remove(project: int, what: str, *, before: UUID) -> None:
+def _remove(project: int, what: str, *, before: UUID) -> Iterator[None]:
     after = NOTHING_YET
     if what == "content":
         after = _oldest_content(before)
@@ -50,6 +70,7 @@ def _remove(project: int, what: str, *, before: UUID) -> None:
             for statement in STATEMENTS[what]:
                 cursor.execute(statement, {"ids": ids})
         after = ids[-1]
+        yield
 
 
 def _oldest_content(before: UUID) -> UUID:
@@ -66,11 +87,10 @@ def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
         return [id_ for (id_,) in cursor.fetchall()]
 
 
-def _forget_submissions() -> None:
-    while True:
+def _forget(statement: str, *, before: UUID) -> Iterator[None]:
+    removed = BATCH
+    while removed == BATCH:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM deliveries_submission WHERE key IN (SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT 1000)"
-            )
-            if cursor.rowcount < 1000:
-                return
+            cursor.execute(statement, {"before": before, "most": BATCH})
+            removed = cursor.rowcount
+        yield

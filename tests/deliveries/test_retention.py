@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from deliveries import retention
 from deliveries.ids import first_id_of
-from deliveries.models import Attempt, Content, Delivery, Message, Submission
+from deliveries.models import Attempt, Content, Delivery, InboundMail, Message, Submission
 from tests.deliveries import make
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +72,18 @@ def test_submissions_are_forgotten_when_their_window_is_over(project):
         Submission.objects.create(key=key, message_id=first_id_of(NOW), expires_at=expires_at)
     retention.retain(now=NOW)
     assert [bytes(kept.key) for kept in Submission.objects.all()] == [b"new"]
+
+
+def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on(project):
+    old(project, days=91)
+    assert [retention.retain(now=NOW, seconds=0), retention.retain(now=NOW)] == [False, True]
+    assert not Message.objects.exists()
+
+
+def test_a_report_that_was_read_is_forgotten_after_its_time_and_no_other():
+    read, fresh, unread = (first_id_of(NOW - timedelta(days=days)) for days in (91, 89, 92))
+    for id_ in (read, fresh):
+        InboundMail.objects.create(id=id_, kind="report", data=b"", handled_at=NOW)
+    InboundMail.objects.create(id=unread, kind="report", data=b"")
+    retention.retain(now=NOW)
+    assert set(InboundMail.objects.values_list("id", flat=True)) == {fresh, unread}
