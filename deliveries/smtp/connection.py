@@ -96,7 +96,12 @@ class Connection:
         return await self._within(self._timeouts.transaction, transact(self._session, mail, is_fresh=is_fresh))
 
     async def close(self) -> None:
-        """QUIT, wait shortly for its reply, and hang up."""
+        """QUIT, wait shortly for its reply, and hang up.
+
+        Where a mail was broken off, at once: what of it is still in our buffers would go out after all, final dot included.
+        """
+        if not self._session.in_step:
+            self.abort()
         if self.usable:
             self._session.in_step = False
             self._wire.write(b"QUIT\r\n")
