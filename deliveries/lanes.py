@@ -68,7 +68,8 @@ WHERE holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s
 """
 
 # Priority first, then turns between the flows, then age. A row whose claim is of an older epoch was in the hands of a
-# holder that died: it is taken like any other, and told apart by `was_claimed`.
+# holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost the lease and does not know it
+# yet (a worker that was stopped for a while) gets nothing.
 CLAIM = """
 WITH RECURSIVE streams AS (
     (SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = %(lane)s
@@ -92,6 +93,8 @@ WITH RECURSIVE streams AS (
 ), claimed AS (
     UPDATE deliveries_delivery delivery SET claim = %(epoch)s FROM picked
     WHERE delivery.id = picked.id AND delivery.ended_at IS NULL AND delivery.claim < %(epoch)s
+      AND EXISTS (SELECT FROM deliveries_lane lane
+                  WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
     RETURNING delivery.*, picked.claim <> 0 AS was_claimed, picked.priority AS rank, picked.turn
 )
 SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count,
