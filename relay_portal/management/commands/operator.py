@@ -1,6 +1,5 @@
 """Manage the operators of the portal."""
 
-import secrets
 from typing import Any
 
 from django.contrib.sessions.models import Session
@@ -22,11 +21,15 @@ class Command(ActionCommand):
             "name"
         )
 
+    @transaction.atomic
     def add(self, *, name: str) -> None:
         if User.objects.filter(username=name).exists():
             raise CommandError(f"There is a user {name} already. A new password: ./ekiden operator reset {name}")
         user = User(username=name, is_staff=True, is_superuser=True)
-        self._give_password(user)
+        user.set_unusable_password()
+        user.full_clean()
+        user.save()
+        self._show(user, user.start_anew())
 
     def list_all(self, *, as_json: bool) -> None:
         users = [_facts(user) for user in User.objects.order_by("username")]
@@ -41,16 +44,10 @@ class Command(ActionCommand):
         user = User.objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is no user {name}. See: ./ekiden operator list")
-        for device in devices_for_user(user, confirmed=None):
-            device.delete()
         _end_sessions(user)
-        self._give_password(user)
+        self._show(user, user.start_anew())
 
-    def _give_password(self, user: User) -> None:
-        password = secrets.token_urlsafe(15)
-        user.set_password(password)
-        user.full_clean()
-        user.save()
+    def _show(self, user: User, password: str) -> None:
         self.stdout.write(f"Log-in {user.username}, password {password} (shown once). The second factor is set up at the next log-in.")
 
 
