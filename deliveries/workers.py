@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import close_old_connections
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -64,3 +65,11 @@ class TableWorker(SimpleWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
         kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
         super().__init__(*args, **kwargs)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""
+        close_old_connections()
+        try:
+            super().execute_job(job, queue)
+        finally:
+            close_old_connections()
