@@ -1,0 +1,232 @@
+"""The service as `./ekiden up` runs it, for a test: real processes with servers of their own, to be killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+TETHER = ROOT / "relay_portal" / "tether.py"
+HOSTNAME = "relay.test"
+SENDER = "shop.test"
+
+
+def free_port(*hosts: str) -> int:
+    """A port that is free on all these addresses."""
+    while True:
+        with closing(socket.socket()) as first:
+            first.bind((hosts[0] if hosts else "127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+        with suppress(OSError):
+            for host in hosts:
+                with closing(socket.socket()) as probe:
+                    probe.bind((host, port))
+            return port
+
+
+def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """What `look` returns once that is true."""
+    until = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < until, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.05)
+    return seen
+
+
+class Process:
+    """One process of ours, tethered as `up` does it: it ends when the test run does, however that ends."""
+
+    def __init__(
+        self, command: list[str], *, env: dict[str, str], log: Path, account: str = "-", stop_signal: int = signal.SIGTERM
+    ) -> None:
+        self.command = [sys.executable, "-I", "-S", str(TETHER), str(int(stop_signal)), account, *command]
+        self.env, self.log, self.stop_signal = env, log, signal.Signals(stop_signal)
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with open(self.log, "ab") as out:
+            self.running = subprocess.Popen(self.command, env=self.env, cwd=ROOT, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+    def start_until(self, is_ready: Callable[[], object]) -> None:
+        """Start, and again if it ends at once: a killed PostgreSQL's last children may still hold its memory."""
+
+        def look() -> object:
+            assert self.running is not None
+            if self.running.poll() is not None:
+                self.start()
+            return is_ready()
+
+        self.start()
+        wait_until(look, f"{self.log.stem} is ready")
+
+    @property
+    def pid(self) -> int:
+        assert self.running is not None
+        return self.running.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def wait(self, seconds: float = 30.0) -> int:
+        assert self.running is not None
+        return self.running.wait(seconds)
+
+    @property
+    def is_running(self) -> bool:
+        return self.running is not None and self.running.poll() is None
+
+    def ask_to_stop(self) -> None:
+        if self.is_running:
+            self.signal(self.stop_signal)
+            self.signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """As the supervisor ends it; by force where that takes too long."""
+        self.ask_to_stop()
+        if self.running is not None:
+            try:
+                self.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Rig:
+    """`with Rig(dns.url, port) as rig`: everything is up, with one project, its domain and a credential (`rig.login`)."""
+
+    def __init__(self, dns_url: str, delivery_port: int, *, listeners: int = 1, workers: int = 1, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ekiden-rig-"))
+        self.folder.chmod(0o755)
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        self.postgres, self.valkey = EmbeddedPostgres(self.data), EmbeddedValkey(self.data)
+        self.submission, self.submissions, self.mx = free_port(), free_port(), free_port()
+        self.env = os.environ | {
+            "EKIDEN_DATA": str(self.data), "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url,
+            "DJANGO_SETTINGS_MODULE": "relay_portal.settings", "EKIDEN_HOSTNAME": HOSTNAME, "EKIDEN_BIND": "127.0.0.1",
+            "EKIDEN_SUBMISSION_PORT": str(self.submission), "EKIDEN_SUBMISSIONS_PORT": str(self.submissions),
+            "EKIDEN_MX_PORT": str(self.mx), "EKIDEN_DNS": dns_url, "EKIDEN_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "EKIDEN_DELIVERY_PORT": str(delivery_port), "EKIDEN_LISTENERS": str(listeners), "EKIDEN_WORKERS": str(workers),
+        } | settings  # fmt: skip
+        self.listeners = [self._process("smtp_listener", f"listener-{number}") for number in range(listeners)]
+        self.workers = [self._process("rqworker deliveries", f"worker-{number}") for number in range(workers)]
+        self.others = [self._process("rqworker maintenance", "maintenance"), self._process("scheduler", "scheduler")]
+        self.postgres_process, self.valkey_process = self._server(self.postgres), self._server(self.valkey)
+        self.login = ("", "")
+
+    def _process(self, command: str, name: str) -> Process:
+        return Process([sys.executable, str(ROOT / "manage.py"), *command.split()], env=self.env, log=self.folder / f"{name}.log")
+
+    def _server(self, server: EmbeddedPostgres | EmbeddedValkey) -> Process:
+        server.prepare()
+        log, who = self.folder / f"{server.name}.log", account() or "-"
+        return Process(server.command(), env=self.env, log=log, account=who, stop_signal=server.stop_signal)
+
+    @property
+    def processes(self) -> list[Process]:
+        return [*self.listeners, *self.workers, *self.others]
+
+    def __enter__(self) -> Self:
+        try:
+            self.valkey_process.start_until(self.valkey.is_ready)
+            self.postgres_process.start_until(self.postgres.is_ready)
+            self.postgres.make_database()
+            self._make_world()
+            for process in self.processes:
+                process.start()
+            wait_until(self.is_listening, "the listener answers")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.ask_to_stop()
+        for process in (*self.processes, self.valkey_process, self.postgres_process):
+            process.stop()
+        for folder in (runtime_folder(self.data), self.folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _make_world(self) -> None:
+        self.manage("migrate", "--verbosity=0")
+        self.manage("project", "create", "shop")
+        self.manage("domain", "add", SENDER, "--project", "shop", "--assume-verified")
+        shown = self.manage_json("credential", "create", "--project", "shop", "--name", "app")
+        self.login = (shown["username"], shown["password"])
+
+    def manage(self, *words: str) -> str:
+        """What `manage.py` prints; its failure is the test's."""
+        ran = subprocess.run([sys.executable, "manage.py", *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, f"manage.py {' '.join(words)}: {ran.stdout}{ran.stderr}"
+        return ran.stdout
+
+    def manage_json(self, *words: str) -> Any:
+        return json.loads(self.manage(*words, "--json"))
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=5) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def dkim_record(self) -> tuple[str, str]:
+        """The name and the text of the TXT record that holds the domain's public key."""
+        [record] = [each for each in self.manage_json("domain", "show", SENDER)["records"] if each["purpose"] == "dkim"]
+        return record["name"], record["value"]
+
+    def is_listening(self) -> bool:
+        for process in self.listeners:
+            assert process.running is None or process.running.poll() is None, process.log.read_text()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.mx), timeout=1) as connection:
+            return connection.recv(3) == b"220"
+        return False
+
+    def client(self, *, implicit_tls: bool = False, timeout: float = 20) -> smtplib.SMTP:
+        """An app's session, under TLS and logged in."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connected: smtplib.SMTP
+        if implicit_tls:
+            connected = smtplib.SMTP_SSL("127.0.0.1", self.submissions, timeout=timeout, context=context)
+        else:
+            connected = smtplib.SMTP("127.0.0.1", self.submission, timeout=timeout)
+        try:
+            if not implicit_tls:
+                connected.starttls(context=context)
+            connected.login(*self.login)
+        except BaseException:
+            connected.close()
+            raise
+        return connected
+
+    def trace(self, recipient: str) -> Any:
+        """The only message to this recipient, as `trace` shows it."""
+        return self.manage_json("trace", recipient)
+
+    def wait_for_state(self, recipient: str, state: str, seconds: float = 30.0) -> Any:
+        """The recipient's trace once it is in this state, as the `trace` command gives it."""
+        look = "SELECT state FROM deliveries_delivery WHERE recipient = %s"
+        try:
+            wait_until(lambda: self.query(look, recipient) == [(state,)], f"{recipient} is {state}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.trace(recipient)}") from error
+        return self.trace(recipient)

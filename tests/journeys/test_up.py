@@ -1,0 +1,213 @@
+"""`./ekiden up` as a person runs it: one command, a fresh data folder, everything real."""
+
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from relay_portal.embedded import runtime_folder
+from tests.journeys.rig import ROOT, free_port, wait_until
+
+PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
+
+
+class Up:
+    """A running `./ekiden up` and the commands beside it, all under one account."""
+
+    def __init__(self, data, log, user, program, **more):
+        self.data, self.log, self.user, self.program = data, log, user, str(program)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
+        self.env = (
+            kept | more | {"EKIDEN_DATA": str(data), "HOME": "/nonexistent"} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
+        )
+        self.process = None
+
+    def start(self):
+        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen([self.program, "up"], env=self.env, stdout=out, stderr=out, **who)
+        wait_until(lambda: "Ready." in self.said() or self.process.poll() is not None, "the service says Ready", 120)
+        assert self.process.poll() is None, self.said()
+
+    def said(self):
+        return self.log.read_text()
+
+    def run(self, *words, **given):
+        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        return subprocess.run([self.program, *words], env=self.env, capture_output=True, text=True, check=False, **who, **given)
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def pid(self, name):
+        return next((each["pid"] for each in self.json("status")["processes"] if each["name"] == name), None)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@contextmanager
+def up(user=None, *, checkout=None, python=""):
+    folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
+    data = folder / "data"
+    data.mkdir()
+    folder.chmod(0o755)
+    root = checkout(folder / "checkout") if checkout else ROOT
+    if user:
+        subprocess.run(["chown", "-R", user, str(data), *([str(root)] if checkout else [])], check=True)
+    running = Up(data, folder / "log", user, root / "ekiden", EKIDEN_PYTHON=python)
+    try:
+        running.start()
+        yield running
+    finally:
+        sockets = runtime_folder(data)
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+        for place in (folder, sockets):
+            subprocess.run(["rm", "-rf", str(place)], check=True)
+
+
+@pytest.fixture(scope="module")
+def service():
+    with up() as running:
+        yield running
+
+
+def printed_command(said):
+    [line] = re.findall(r"^  (\./ekiden send .*)$", said, re.M)
+    return shlex.split(line)[1:]
+
+
+def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
+    sent = service.run(*printed_command(service.said()))
+    assert sent.returncode == 0, sent.stderr
+    assert "✓ you@example.com  Delivered" in sent.stdout
+    [traced] = [service.json("trace", "you@example.com")]
+    assert traced["message"]["from"] == "hello@demo.test"
+    [delivery] = traced["deliveries"]
+    assert (delivery["state"], delivery["waiting"], delivery["attempts"][-1]["code"]) == ("delivered", None, 250)
+    assert service.json("conservation")["missing"] == 0
+
+
+def test_status_tells_programs_that_all_is_up(service):
+    status = service.json("status")
+    assert status["ready"] is True
+    assert {each["name"] for each in status["processes"]} == {
+        "postgres", "valkey", "sandbox", "maintenance", "worker", "scheduler", "portal", "listener"
+    }  # fmt: skip
+    assert service.run("status").returncode == 0
+
+
+def test_the_log_says_that_this_is_the_sandbox(service):
+    assert "SANDBOX: all mail goes to the built-in sandbox" in service.said()
+
+
+def test_the_doctor_finds_nothing_bad(service):
+    found = service.json("doctor")
+    assert [finding for finding in found if finding["level"] == "bad"] == []
+    assert {"PostgreSQL", "Valkey", "workers", "disk", "clock", "DNS", "ports"} <= {finding["name"] for finding in found}
+
+
+def test_a_refused_recipient_ends_the_command_with_status_1(service):
+    sent = service.run("send", "hello@demo.test", "unknown-user@example.com")
+    assert sent.returncode == 1
+    assert "550 5.1.1 User unknown" in sent.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("send", "a@nobody.test", "you@example.com"), "as a verified domain"),
+        (("send", "--login", "x:y", "a@demo.test", "you@example.com"), "535 5.7.8"),
+        (("send", "--login", "x", "a@demo.test", "you@example.com"), "USER:SECRET"),
+        (("trace", "nobody@example.com"), "No message"),
+        (("up",), "is up already"),
+        (("operator", "add", "operator"), "already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):
+    answer = service.run(*words)
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert complaint in answer.stderr
+
+
+def test_no_secret_is_readable_by_others(service):
+    for file in service.data.rglob("keys/*"):
+        assert not file.stat().st_mode & 0o077, file
+
+
+@pytest.mark.parametrize("names", [("listener", "worker", "scheduler", "portal"), ("maintenance", "sandbox", "valkey", "postgres")])
+def test_processes_that_die_are_started_again(service, names):
+    before = {name: service.pid(name) for name in names}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(service.pid(name) in (None, pid) for name, pid in before.items()), "all are started again", 60)
+    wait_until(lambda: service.json("status")["ready"], "all is up again", 60)
+    sent = service.run("send", "hello@demo.test", f"after-{names[0]}@example.com")
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    for name in names:
+        assert f"{name:<12} | ended (killed), starting it again" in service.said()
+
+
+def test_a_second_start_keeps_everything_and_is_quick(service):
+    assert service.stop(signal.SIGINT) == 0
+    assert service.said().rstrip().endswith("Stopped.")
+    kept, begun = len(service.said()), time.monotonic()
+    service.log.write_text("")
+    service.start()
+    print(f"second start: {time.monotonic() - begun:.1f} s ({kept} bytes of log before)")
+    assert "shown once" not in service.said()
+    assert service.json("trace", "you@example.com")["deliveries"][0]["state"] == "delivered"
+
+
+def test_nothing_is_left_when_the_supervisor_itself_is_killed(service):
+    pids = [each["pid"] for each in service.json("status")["processes"]]
+    service.process.kill()
+    service.process.wait(10)
+    wait_until(lambda: not any(is_running(pid) for pid in pids), "every process has ended", 60)
+    service.log.write_text("")
+    service.start()
+    assert service.json("trace", "you@example.com")["deliveries"][0]["state"] == "delivered"
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another account")
+def test_from_a_x_ordinary_user_has_it_up_in_two_minutes():
+    python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
+    assert python, "Debian's python3 and python3-venv are needed: a Python in root's home is nobody else's"
+    begun = time.monotonic()
+    with up("daemon", checkout=bare_checkout, python=python) as service:
+        assert service.run(*printed_command(service.said())).returncode == 0
+        seconds = time.monotonic() - begun
+        print(f"from a bare checkout to a delivered message: {seconds:.1f} s")
+        assert seconds < 120
+        owners = {Path(f"/proc/{each['pid']}").stat().st_uid for each in service.json("status")["processes"]}
+        assert owners == {pwd.getpwnam("daemon").pw_uid}
+        assert service.stop() == 0
+
+
+def bare_checkout(folder):
+    """What a clone holds, in this folder."""
+    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
