@@ -85,7 +85,7 @@ def service():
 
 
 def printed_command(said):
-    [line] = re.findall(r"^  (\./ekiden send .*)$", said, re.M)
+    [line] = re.findall(r"^  (\./ekiden send .*)$", said, re.MULTILINE)
     return shlex.split(line)[1:]
 
 
