@@ -103,7 +103,7 @@ class MessagePages(Pages):
     @display(description=_("recipients"))
     def states(self, row: Message) -> SafeString:
         """Each recipient with its state, the first few of many."""
-        rows = list(row.deliveries.all())
+        rows = sorted(row.deliveries.all(), key=lambda each: each.pk)
         named = format_html_join(" ", '<span class="portal-badge portal-state-{}">{}</span> {}', (
             (each.state, each.get_state_display(), each.recipient) for each in rows[:2]
         ))  # fmt: skip
@@ -197,7 +197,7 @@ class LanePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (
-        "site", "source", "hosts", "tls", "is_routed", "condition", "pause_reason", "failures", "waiting", "last_success_at",
+        "site", "source", "hosts", "tls", "is_routed", "at_work", "pause_reason", "failures", "waiting", "last_success_at",
         "leased_until", "domains",
     )  # fmt: skip
     readonly_fields = fields
@@ -215,6 +215,10 @@ class LanePages(Pages):
         if row.paused_until and row.paused_until > now:
             return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime("%H:%M:%S")
         return ("working", _("At work")) if row.leased_until and row.leased_until > now else ("idle", _("Idle"))
+
+    @display(description=_("condition"))
+    def at_work(self, row: Lane) -> Any:
+        return self.condition(row)[1]
 
     @display(description=_("waiting"))
     def waiting(self, row: Lane) -> SafeString:

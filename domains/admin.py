@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from domains import adding, credentials, verification
 from domains.addresses import BadAddress, canonical_domain
@@ -74,8 +74,8 @@ class DomainPages(Pages):
     may_add = may_delete = True
     form = DomainForm
     add_fieldsets = ((None, {"fields": ("project", "name", "with_ed25519", "assume")}),)
-    fields = ("name", "project", "standing", "verified_at", "checked_at")
-    readonly_fields = ("standing", "verified_at", "checked_at")
+    fields = ("name", "project", "condition", "verified_at", "checked_at")
+    readonly_fields = ("condition", "verified_at", "checked_at")
     list_display = ("name", "project", "standing", "checked_at")
     list_select_related = ("project",)
     ordering = ("name",)
@@ -122,6 +122,10 @@ class DomainPages(Pages):
         if row.is_assumed:
             return "assumed", _("Taken on an operator's word")
         return ("verified", _("Verified")) if row.is_verified else ("unverified", _("Not verified"))
+
+    @display(description=_("state"))
+    def condition(self, row: Domain) -> Any:
+        return self.standing(row)[1]
 
 
 def _shown(finding: verification.Finding) -> dict[str, Any]:
@@ -174,6 +178,9 @@ class SigningKeyPages(Pages):
 
 
 class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    class Meta:
+        widgets = {"networks": UnfoldAdminTextInputWidget}
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         kind, project = given.get("kind", self.instance.kind), given.get("project") or getattr(self.instance, "project", None)
@@ -199,10 +206,10 @@ class CredentialPages(Pages):
         (_("Limits"), {"fields": LIMITS}),
     )
     fieldsets = (
-        (None, {"fields": ("name", "project", "kind", "username", "standing", "last_used_at", "last_used_from", "networks", "domains")}),
+        (None, {"fields": ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from", "networks", "domains")}),
         (_("Limits"), {"fields": LIMITS}),
     )
-    readonly_fields = ("name", "project", "kind", "username", "standing", "last_used_at", "last_used_from")
+    readonly_fields = ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from")
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
@@ -243,6 +250,10 @@ class CredentialPages(Pages):
     @display(description=_("state"), label={"in use": "success", "revoked": "danger"})
     def standing(self, row: Credential) -> tuple[str, Any]:
         return ("revoked", _("Revoked")) if row.is_revoked else ("in use", _("In use"))
+
+    @display(description=_("state"))
+    def condition(self, row: Credential) -> Any:
+        return self.standing(row)[1]
 
 
 def shown_once(pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str) -> HttpResponse:

@@ -77,5 +77,6 @@ def _page(request: HttpRequest) -> str:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    logout(request)
+    if request.user.is_authenticated:  # a stranger's session may hold a log-in half way through, in another tab
+        logout(request)
     return redirect_to_login(request.get_full_path()) if request.method == "GET" else redirect(settings.LOGIN_URL)

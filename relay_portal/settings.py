@@ -126,6 +126,7 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
 TIME_ZONE = setting("EKIDEN_TIME_ZONE", str, "UTC")
 USE_TZ = True
+FORMAT_MODULE_PATH = ["relay_portal.formats"]
 
 # Static files are served from the packages themselves: nothing to collect before a start, and no other host is asked for any.
 STATIC_URL = "/static/"

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django_otp import devices_for_user
 from django_otp.models import Device
@@ -23,6 +24,7 @@ from unfold.forms import AuthenticationForm
 
 from relay_portal.models import User
 
+NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
 STRANGER, INSIDER = "unfold/layouts/unauthenticated.html", "admin/base_site.html"
 
 
@@ -54,11 +56,20 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
         return response if getattr(self.get_user(), "otp_device", None) else redirect("two_factor:setup")
 
 
+class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no types
+    """The kinds of second factor, as people call them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["method"].label = _("Second factor")
+        self.fields["method"].choices = [(method.code, NAMES[method.code]) for method in registry.get_methods()]
+
+
 class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishes no types
     """The first second factor, by the password alone; every further one, once the first has been verified."""
 
     template_name = "account/setup.html"
-    form_list = (("method", MethodForm),)  # the method's own steps follow
+    form_list = (("method", Methods),)  # the method's own steps follow
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.storage.reset()
@@ -132,11 +143,11 @@ def factors(user: Any) -> list[Device]:
 
 
 def _described(device: Device) -> dict[str, Any]:
-    is_passkey = registry.method_from_device(device).code == "webauthn"
+    kind = registry.method_from_device(device).code
     return {
         "id": device.persistent_id,
-        "icon": "passkey" if is_passkey else "timer",
-        "name": _("Passkey") if is_passkey else _("Authenticator app"),
+        "icon": "passkey" if kind == "webauthn" else "timer",
+        "name": NAMES[kind],
         "created_at": getattr(device, "created_at", None),
         "last_used_at": getattr(device, "last_used_at", None),
     }

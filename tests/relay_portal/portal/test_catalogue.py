@@ -1,0 +1,50 @@
+"""The Japanese catalogue: whole, sure, and with the same placeholders as the English."""
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+
+import relay_portal
+
+FOLDER = Path(relay_portal.__file__).parent / "locale" / "ja" / "LC_MESSAGES"
+PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
+
+
+def entries():
+    """(msgid, msgstr, whether it is fuzzy) of each."""
+    for block in (FOLDER / "django.po").read_text(encoding="utf-8").split("\n\n")[1:]:
+        found = {
+            key: unquoted(text) for key, text in re.findall(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', block, re.MULTILINE)
+        }
+        yield found["msgid"], found.get("msgstr") or found.get("msgstr[0]"), "fuzzy" in block.partition("msgid")[0]
+
+
+def unquoted(text):
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)).replace('\\"', '"').replace("\\n", "\n")
+
+
+ENTRIES = list(entries())
+
+
+def test_it_holds_what_people_see():
+    msgids = {msgid for msgid, _, _ in ENTRIES}
+    assert {"Deferred", "It is being delivered now.", "Reset filters", "Passkey", "suppressions", "SPF lets our hosts send."} <= msgids
+
+
+@pytest.mark.parametrize(("english", "japanese", "is_fuzzy"), ENTRIES)
+def test_every_text_is_translated_surely_and_with_its_placeholders(english, japanese, is_fuzzy):
+    assert japanese and not is_fuzzy
+    assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(japanese))
+
+
+def test_the_compiled_catalogue_is_of_this_text():
+    with (FOLDER / "django.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    stale = [
+        english
+        for english, japanese, _ in ENTRIES
+        if compiled.ngettext(english, english, 1) != japanese and compiled.gettext(english) != japanese
+    ]
+    assert not stale

@@ -1,0 +1,189 @@
+"""Log-in, enrolment and sessions, through the real forms."""
+
+import time
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django_otp.plugins.otp_static.models import StaticDevice
+
+from relay_portal.middleware import OPENED, SEEN
+from relay_portal.models import User
+from tests.relay_portal.portal.conftest import PASSWORD, code, code_of, password_only, person, verified
+
+pytestmark = pytest.mark.django_db
+
+LOGIN, SETUP = "/account/login/", "/account/security/setup/"
+
+
+def give_password(client, name="otto", password=PASSWORD, **given):
+    return client.post(LOGIN, {"auth-username": name, "auth-password": password, "log_in-current_step": "auth"}, **given)
+
+
+def give_token(client, token):
+    return client.post(LOGIN, {"token-otp_token": token, "log_in-current_step": "token"})
+
+
+def enrol(client):
+    client.get(SETUP)
+    step = client.post(SETUP, {"method-method": "generator", "set_up-current_step": "method"})
+    key = step.context["wizard"]["form"].key
+    return client.post(SETUP, {"generator-token": code_of(key), "set_up-current_step": "generator"})
+
+
+def test_password_and_code_open_the_portal(client):
+    user = person()
+    assert give_password(client).context["wizard"]["steps"].current == "token"
+    assert client.get("/").status_code == 302
+    assert give_token(client, code(user.totpdevice_set.get())).headers["Location"] == "/"
+    assert client.get("/").status_code == 200
+
+
+def test_a_code_works_once(client):
+    user = person()
+    token = code(user.totpdevice_set.get())
+    for browser, expected in ((client, 302), (Client(), 200)):
+        give_password(browser)
+        assert give_token(browser, token).status_code == expected
+
+
+def test_the_session_key_changes_at_the_second_factor(client):
+    user = person()
+    give_password(client)
+    before = client.session.session_key
+    give_token(client, code(user.totpdevice_set.get()))
+    assert client.session.session_key != before
+
+
+def test_the_password_is_not_kept_between_the_steps(client):
+    person()
+    give_password(client)
+    assert all(PASSWORD not in str(session.get_decoded()) for session in Session.objects.all())
+
+
+def test_the_first_log_in_enrols_and_hands_out_recovery_codes(client):
+    person(enrolled=False)
+    assert give_password(client).headers["Location"] == SETUP
+    before = client.session.session_key
+    assert enrol(client).headers["Location"] == "/account/security/codes/"
+    assert client.session.session_key != before
+    assert client.get("/").status_code == 200
+    assert User.objects.get().enrolled_at is not None
+
+
+def test_of_two_sessions_that_know_the_password_one_enrols():
+    user = person(enrolled=False)
+    thief = password_only(user)
+    thief.get(SETUP)
+    step = thief.post(SETUP, {"method-method": "generator", "set_up-current_step": "method"})
+    enrol(password_only(user))
+    key = step.context["wizard"]["form"].key
+    thief.post(SETUP, {"generator-token": code_of(key), "set_up-current_step": "generator"})
+    assert user.totpdevice_set.count() == 1
+    assert thief.get("/").headers["Location"].startswith(LOGIN)
+
+
+def test_who_lost_every_second_factor_cannot_enrol_by_the_password(client):
+    user = person()
+    user.totpdevice_set.all().delete()
+    give_password(client)
+    assert client.get(SETUP).headers["Location"].startswith(LOGIN)
+
+
+def test_recovery_codes_are_shown_once_and_work_once(client):
+    user = person()
+    codes = verified(user).post("/account/security/codes/").context["codes"]
+    assert len(codes) == 10 and codes[0] not in verified(user).get("/account/security/codes/").text
+    for expected in (302, 200):
+        give_password(client)
+        client.post(LOGIN, {"wizard_goto_step": "backup", "log_in-current_step": "token"})
+        answer = client.post(LOGIN, {"backup-otp_token": codes[0], "log_in-current_step": "backup"})
+        assert answer.status_code == expected
+        client = Client()
+    assert StaticDevice.objects.get().token_set.count() == 9
+
+
+def test_the_only_second_factor_cannot_be_removed():
+    user = person()
+    device = user.totpdevice_set.get()
+    verified(user).post(f"/account/security/remove/{device.persistent_id}/")
+    assert user.totpdevice_set.count() == 1
+
+
+def test_a_new_password_ends_the_sessions_and_the_second_factors(operator):
+    sue = person("sue", operator=False)
+    session = verified(sue)
+    shown = operator.post(f"/relay_portal/user/{sue.pk}/do/start_anew/")
+    sue.refresh_from_db()
+    assert sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol
+    assert session.get("/").headers["Location"].startswith(LOGIN)
+
+
+def test_a_wrong_password_locks_the_address_out_at_the_tenth_try(client):
+    person()
+    for _ in range(9):
+        assert give_password(client, password="wrong").status_code == 200
+    assert give_password(client, password="wrong").status_code == 429
+    assert give_password(client).status_code == 429
+    assert give_password(Client(REMOTE_ADDR="192.0.2.9")).status_code == 200
+
+
+def test_a_lie_about_the_address_does_not_escape_the_lock(client):
+    person()
+    for number in range(10):
+        last = give_password(client, password="wrong", REMOTE_ADDR="192.0.2.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}")
+    assert last.status_code == 429
+
+
+def test_behind_a_proxy_of_this_host_the_address_it_wrote_counts(client):
+    person()
+    for number in range(10):
+        give_password(client, password="wrong", HTTP_X_FORWARDED_FOR=f"203.0.113.{number}, 192.0.2.66")
+    assert give_password(client, HTTP_X_FORWARDED_FOR="192.0.2.66").status_code == 429
+    assert give_password(client, HTTP_X_FORWARDED_FOR="192.0.2.67").status_code == 200
+
+
+@pytest.mark.parametrize(("stamp", "age"), [(SEEN, settings.SESSION_IDLE), (OPENED, settings.SESSION_LONGEST)])
+def test_a_session_ends_by_idleness_and_by_age(operator, stamp, age):
+    assert operator.get("/").status_code == 200
+    session = operator.session
+    session[stamp] = int(time.time() - age.total_seconds()) - 1
+    session.save()
+    assert operator.get("/").headers["Location"].startswith(LOGIN)
+
+
+def test_cookies_are_for_https_where_the_request_was(client):
+    person()
+    cookies = give_password(client, secure=True).cookies
+    assert cookies["ekiden_session"]["secure"] and cookies["ekiden_session"]["httponly"]
+    assert not give_password(Client()).cookies["ekiden_session"]["secure"]
+
+
+def test_the_log_in_leads_nowhere_else(client):
+    user = person()
+    client.post(f"{LOGIN}?next=https://evil.test/", {"auth-username": "otto", "auth-password": PASSWORD, "log_in-current_step": "auth"})
+    answer = client.post(
+        f"{LOGIN}?next=https://evil.test/", {"token-otp_token": code(user.totpdevice_set.get()), "log_in-current_step": "token"}
+    )
+    assert answer.headers["Location"] == "/"
+
+
+def test_every_post_needs_its_token():
+    user = person()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = verified(user).cookies
+    for path in ("/account/logout/", "/relay_portal/user/add/", f"/relay_portal/user/{user.pk}/do/start_anew/", "/language/", LOGIN):
+        assert strict.post(path).status_code == 403
+
+
+def test_the_policy_allows_no_inline_script_and_no_other_origin(client):
+    answer = client.get(LOGIN)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval';" in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "http://" not in answer.text.replace("http://www.w3.org", "") and "<script>" not in answer.text
+
+
+def test_another_host_name_is_not_answered(client):
+    assert client.get(LOGIN, headers={"host": "evil.test"}).status_code == 400
