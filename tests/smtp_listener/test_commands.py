@@ -1,0 +1,84 @@
+"""How a command line is read (hardening A6, A8; finding 5)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtp_listener.commands import BadCommand, Command, PathCommand, is_host_name, notify, orcpt, parse, parse_path
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        (b"noop", Command("NOOP", "")),
+        (b"MAIL FROM:<a@b.test>  ", Command("MAIL", "FROM:<a@b.test>")),
+        (b"rcpt   to:<a b>", Command("RCPT", "to:<a b>")),
+        ("RCPT TO:<あ@b.test>".encode(), Command("RCPT", "TO:<あ@b.test>")),
+    ],
+)
+def test_a_line_is_a_verb_and_its_argument(line, command):
+    assert parse(line) == command
+
+
+@pytest.mark.parametrize(
+    "line", [b"MAIL FROM:<a\0@b.test>", b"NOOP\n", b"NOOP\rQUIT", b"NOOP\tx", b"NOOP \x1b[2J", b"RCPT TO:<\xff@b.test>"]
+)
+def test_nul_control_and_broken_bytes_are_refused(line):
+    with pytest.raises(BadCommand, match="line"):
+        parse(line)
+
+
+@pytest.mark.parametrize("line", [b"", b" NOOP", b"N00P", b"<>"])
+def test_what_is_no_verb_is_told_apart(line):
+    with pytest.raises(BadCommand, match="verb"):
+        parse(line)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_command_or_a_bad_one(line):
+    try:
+        command = parse(line)
+        parse_path(command.argument, "FROM")
+    except BadCommand:
+        return
+    assert "\0" not in command.argument
+
+
+@pytest.mark.parametrize(
+    ("argument", "path"),
+    [
+        ("FROM:<a@b.test>", PathCommand("a@b.test", {})),
+        ("from: <a@b.test> size=5 body=8BITMIME", PathCommand("a@b.test", {"SIZE": "5", "BODY": "8BITMIME"})),
+        ("FROM:<>", PathCommand("", {})),
+        ('FROM:<"a>\\"b"@b.test> SMTPUTF8', PathCommand('"a>\\"b"@b.test', {"SMTPUTF8": ""})),
+    ],
+)
+def test_a_path_and_its_parameters_are_read(argument, path):
+    assert parse_path(argument, "FROM") == path
+
+
+@pytest.mark.parametrize("argument", ["", "TO:<a@b.test>", "FROM:a@b.test", "FROM:<a@b.test", "FROM:<<a@b.test>>", "FROM:<a@b.test>SIZE=1"])
+def test_a_malformed_path_is_refused(argument):
+    with pytest.raises(BadCommand, match="syntax"):
+        parse_path(argument, "FROM")
+
+
+@pytest.mark.parametrize("parameters", ["SIZE=1 SIZE=1", "=1", "SIZE==", "SI_ZE=1", "BODY=あ"])
+def test_malformed_parameters_are_refused(parameters):
+    with pytest.raises(BadCommand, match="parameter"):
+        parse_path(f"FROM:<a@b.test> {parameters}", "FROM")
+
+
+def test_parameters_of_rfc_3461_are_decoded():
+    assert notify("failure,success,failure") == "FAILURE,SUCCESS"
+    assert orcpt("RFC822;a+2Bb@c.test") == "rfc822;a+b@c.test"
+
+
+@pytest.mark.parametrize("name", ["client.test", "[127.0.0.1]", "[IPv6:::1]", "my_pc", "localhost"])
+def test_greeting_names_are_taken_leniently(name):
+    assert is_host_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\r\nX: y", "(x)", "あ", "x" * 256])
+def test_what_could_not_stand_in_a_trace_field_is_no_name(name):
+    assert not is_host_name(name)

@@ -1,0 +1,106 @@
+"""What a finished message may say about its sender (hardening B2, B3, B5)."""
+
+import pytest
+
+from domains.addresses import parse_path
+from smtp_listener import policy
+from smtp_listener.policy import Refused
+
+DOMAINS = ["shop.test", "xn--wgv71a.test"]
+
+
+def check(header, *, smtputf8=False):
+    return policy.check_message(header + b"\r\nbody\r\n", DOMAINS, smtputf8=smtputf8, hostname="relay.test")
+
+
+def refusal(header, **given):
+    with pytest.raises(Refused) as caught:
+        check(header, **given)
+    return caught.value.reply
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"From: shop@shop.test\r\n",
+        b'From: "Shop, Inc." <shop@SHOP.TEST.>\r\nReply-To: anybody@other.test\r\n',
+        b"From: a@shop.test,\r\n b@shop.test\r\nSender: a@shop.test\r\n",
+        b"From: =?utf-8?B?44GC?= <a..b@shop.test>\r\n",
+        "From: 店 <shop@日本.test>\r\n".encode(),
+        b"Resent-From: a@shop.test\r\nResent-From: b@shop.test\r\nFrom: shop@shop.test\r\n",
+    ],
+)
+def test_a_message_of_the_accounts_own_domains_is_taken(header):
+    assert check(header).from_domain in DOMAINS
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"From: shop@other.test\r\n",
+        b"From: a@shop.test, b@other.test\r\n",
+        b'From: "b@shop.test" <a@other.test>\r\n',
+        b"From: shop@sub.shop.test\r\n",
+        b"From: shop@shop.test.other.test\r\n",
+        "From: shop@ѕhop.test\r\n".encode(),  # a Cyrillic letter
+        b"From: shop@shop.test\r\nSender: boss@other.test\r\n",
+        b"From: shop@shop.test\r\nResent-From: a@shop.test\r\nResent-From: boss@other.test\r\n",
+        b"From: shop@shop.test\r\nResent-Sender: boss@other.test\r\n",
+    ],
+)
+def test_b2_another_domain_in_any_sender_field_is_refused(header):
+    reply = refusal(header)
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"From: shop@shop.test\r\nFrom: shop@shop.test\r\n",
+        b"From: shop@shop.test\r\nFROM: boss@other.test\r\n",
+        b"From: shop@shop.test\r\nSender: a@shop.test\r\nSender: a@shop.test\r\n",
+        b"Subject: none\r\n",
+        b"From:\r\n",
+        b"From: undisclosed:;\r\n",
+        b"From: us: shop@shop.test;\r\n",
+        b"From: <shop@shop.test\r\n",
+        b"From: shop@shop.test (boss@other.test)\r\n",
+        b"From: boss@other.test <shop@shop.test>\r\n",
+        b"From: =?utf-8?Q?a=0D=0AFrom=3A?= <shop@shop.test>\r\n",
+        b"From: \x1b$B <shop@shop.test>\r\n",
+        b"From : shop@shop.test\r\n",
+        b"not a field\r\nFrom: shop@shop.test\r\n",
+    ],
+)
+def test_b2_a_sender_that_readers_could_see_differently_is_refused(header):
+    assert refusal(header).code == 550
+
+
+def test_a_local_part_in_utf8_needs_smtputf8():
+    header = "From: 店@shop.test\r\n".encode()
+    assert refusal(header).enhanced == "5.6.7"
+    assert check(header, smtputf8=True).header_from == "店@shop.test"
+
+
+@pytest.mark.parametrize(("times", "is_loop"), [(29, False), (30, True)])
+def test_b5_thirty_hosts_are_a_loop(times, is_loop):
+    header = b"Received: from a.test by b.test; now\r\n" * times + b"From: shop@shop.test\r\n"
+    assert (refusal(header).enhanced == "5.4.6") if is_loop else check(header)
+
+
+@pytest.mark.parametrize(("times", "is_loop"), [(2, False), (3, True)])
+def test_b5_the_third_pass_through_this_host_is_a_loop(times, is_loop):
+    header = b"Received: from a.test\r\n\tby Relay.test with ESMTP id 1;\r\n\tnow\r\n" * times + b"From: shop@shop.test\r\n"
+    assert (refusal(header).code == 554) if is_loop else check(header)
+
+
+def test_b5_mail_of_port_25_loops_too():
+    with pytest.raises(Refused, match="loop"):
+        policy.check_returned(b"Received: by relay.test with SMTP; now\r\n" * 3 + b"\r\n", "relay.test")
+    policy.check_returned(b"no header at all\r\n\r\n", "relay.test")
+
+
+def test_the_null_reverse_path_is_anybodys_and_others_are_not():
+    policy.check_sender(None, DOMAINS)
+    with pytest.raises(Refused, match=r"other\.test"):
+        policy.check_sender(parse_path("a@other.test", smtputf8=False), DOMAINS)
