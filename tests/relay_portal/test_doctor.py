@@ -7,7 +7,8 @@ import pytest
 
 from domains.models import Domain
 from relay_portal import doctor, sandbox
-from relay_portal.doctor import Level
+from relay_portal.doctor import machine, mail, services
+from relay_portal.doctor.finding import Level
 from tests.commands import ekiden_json
 from tests.deliveries import make
 
@@ -25,37 +26,37 @@ def only(check):
 
 def test_a_misspelt_setting_is_told_with_the_right_one(monkeypatch):
     monkeypatch.setenv("EKIDEN_SUBMISION_PORT", "587")
-    finding = next(doctor._settings())
+    finding = next(machine.variables())
     assert (finding.level, finding.advice) == (Level.WARNING, "Did you mean EKIDEN_SUBMISSION_PORT?")
 
 
 @pytest.mark.parametrize(("name", "level"), [("box.localdomain", Level.WARNING), ("relay.example.com", Level.GOOD)])
 def test_a_host_name_that_leads_nowhere_is_told(settings, name, level):
     settings.EKIDEN_HOSTNAME = name
-    assert [finding.level for finding in doctor._settings() if finding.name == "host name"] == [level]
+    assert [finding.level for finding in machine.variables() if finding.name == "host name"] == [level]
 
 
 def test_keys_that_others_may_read_are_bad(settings, tmp_path):
     settings.EKIDEN_DATA = tmp_path
     (tmp_path / "keys").mkdir(mode=0o755)
-    assert only(doctor._data).advice == f"chmod 700 {tmp_path / 'keys'}"
+    assert only(machine.data).advice == f"chmod 700 {tmp_path / 'keys'}"
     (tmp_path / "keys").chmod(0o700)
-    assert only(doctor._data).level is Level.GOOD
+    assert only(machine.data).level is Level.GOOD
 
 
 def test_a_full_disk_is_bad(monkeypatch):
-    monkeypatch.setattr(doctor, "LEAST_DISK", 10**18)
-    assert {finding.level for finding in doctor._disk()} == {Level.BAD}
+    monkeypatch.setattr(machine, "LEAST_DISK", 10**18)
+    assert {finding.level for finding in machine.disk()} == {Level.BAD}
 
 
 def test_half_a_certificate_is_bad(settings):
     settings.EKIDEN_TLS_CERT = "/etc/cert.pem"
-    assert only(doctor._certificate).level is Level.BAD
+    assert only(machine.certificate).level is Level.BAD
 
 
 def test_a_certificate_that_cannot_be_read_is_bad(settings, tmp_path):
     settings.EKIDEN_TLS_CERT = settings.EKIDEN_TLS_KEY = str(tmp_path / "none.pem")
-    assert only(doctor._certificate).level is Level.BAD
+    assert only(machine.certificate).level is Level.BAD
 
 
 def test_a_port_that_another_program_holds_is_bad(settings):
@@ -64,7 +65,7 @@ def test_a_port_that_another_program_holds_is_bad(settings):
         other.listen()
         settings.EKIDEN_SUBMISSION_PORT = 0
         settings.EKIDEN_PORTAL_PORT = other.getsockname()[1]
-        [bad] = [finding for finding in doctor._ports() if finding.level is Level.BAD]
+        [bad] = [finding for finding in machine.ports() if finding.level is Level.BAD]
     assert "EKIDEN_PORTAL_PORT" in bad.text
 
 
@@ -75,24 +76,24 @@ def test_a_database_that_is_out_of_reach_is_bad_and_ends_the_questions_to_it(mon
         raise OperationalError("connection refused\nmore")
 
     with monkeypatch.context() as broken:
-        broken.setattr(doctor.connection, "cursor", no_cursor)
-        bad, names = only(doctor._postgres), {finding.name for finding in doctor.examine()}
+        broken.setattr(services.connection, "cursor", no_cursor)
+        bad, names = only(services.postgres), {finding.name for finding in doctor.examine()}
     assert (bad.level, bad.text) == (Level.BAD, "It is out of reach: connection refused")
     assert "workers" not in names
 
 
 def test_a_postgresql_that_does_not_write_safely_is_bad():
-    assert "does not write safely" in only(doctor._postgres).text  # the tests' own runs with fsync off
+    assert "does not write safely" in only(services.postgres).text  # the tests' own runs with fsync off
 
 
 def test_a_valkey_that_is_out_of_reach_is_bad(settings, tmp_path):
     settings.REDIS_URL = f"unix://{tmp_path}/none.sock"
-    assert only(doctor._valkey).level is Level.BAD
+    assert only(services.valkey).level is Level.BAD
 
 
 def test_name_servers_that_are_none_are_bad(settings):
     settings.EKIDEN_DNS = ["name.server"]
-    assert only(doctor._dns).advice.startswith("Such as 192.0.2.1")
+    assert only(services.dns).advice.startswith("Such as 192.0.2.1")
 
 
 def test_a_lost_key_ring_is_bad(settings, tmp_path):
@@ -100,13 +101,13 @@ def test_a_lost_key_ring_is_bad(settings, tmp_path):
     from domains.keys import make_key
 
     make_key(domain)
-    assert only(doctor._keys).level is Level.GOOD
+    assert only(mail.keys).level is Level.GOOD
     settings.EKIDEN_DATA = tmp_path
-    assert only(doctor._keys).level is Level.BAD
+    assert only(mail.keys).level is Level.BAD
 
 
 def test_a_queue_without_a_worker_is_bad():
-    assert [level for level, _ in found(doctor._workers)] == [Level.BAD, Level.BAD]
+    assert [level for level, _ in found(services.workers)] == [Level.BAD, Level.BAD]
 
 
 def test_domains_that_nobody_verified_are_told():
@@ -114,24 +115,24 @@ def test_domains_that_nobody_verified_are_told():
     Domain.objects.create(project=project, name="new.test", token="x")
     assumed = Domain.objects.create(project=project, name="word.test", token="x")
     assumed.verify(now=datetime.now(UTC), assumed=True)
-    assert [text for _, text in found(doctor._domains)] == ["Not verified: new.test.", "Taken on an operator's word: word.test."]
+    assert [text for _, text in found(mail.domains)] == ["Not verified: new.test.", "Taken on an operator's word: word.test."]
 
 
 def test_a_paused_lane_is_told_with_its_reply():
     lane = make.lane(paused_until=datetime.now(UTC) + timedelta(minutes=5), pause_reason="421 Too many messages")
     make.delivery(lane=lane)
-    assert found(doctor._mail) == [(Level.WARNING, "1 wait for mx.test, which is paused: 421 Too many messages")]
+    assert found(mail.waiting) == [(Level.WARNING, "1 wait for mx.test, which is paused: 421 Too many messages")]
 
 
 def test_a_message_that_was_lost_is_bad():
     make.message(recipient_count=1)
-    assert found(doctor._mail) == [(Level.BAD, "1 accepted recipients are neither live nor ended.")]
+    assert found(mail.waiting) == [(Level.BAD, "1 accepted recipients are neither live nor ended.")]
 
 
 def test_the_sandbox_is_told():
-    assert found(doctor._sandbox) == []
+    assert found(mail.sandbox_route) == []
     sandbox.enter()
-    assert only(doctor._sandbox).level is Level.WARNING
+    assert only(mail.sandbox_route).level is Level.WARNING
 
 
 def test_the_command_ends_with_status_1_where_something_is_bad():

@@ -5,7 +5,7 @@ from typing import Any
 
 from domains.command import CommandParser, EkidenCommand
 from relay_portal import doctor
-from relay_portal.doctor import Finding, Level
+from relay_portal.doctor.finding import Finding, Level
 
 
 class Command(EkidenCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import doctor, sandbox
-from relay_portal.doctor import Level
+from relay_portal.doctor.finding import Level
 
 NEEDS = """Real sending needs:
   1. a fixed public address whose name (PTR) is EKIDEN_HOSTNAME, and that name pointing back to the address;

@@ -1,0 +1,32 @@
+"""Looks at everything the service needs, and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay_portal.doctor import machine, mail, services
+from relay_portal.doctor.finding import Finding, Level
+
+MACHINE = (machine.variables, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
+SERVICES = (services.valkey, services.dns)
+WITH_A_DATABASE = (services.clock, services.migrations, services.workers, mail.keys, mail.domains, mail.waiting, mail.sandbox_route)
+REAL_SENDING = (machine.variables, services.dns, mail.domains)
+
+
+def examine() -> Iterator[Finding]:
+    """Everything, in the order in which one trouble causes the next."""
+    for check in MACHINE:
+        yield from check()
+    about_database = list(services.postgres())
+    yield from about_database
+    for check in SERVICES:
+        yield from check()
+    if all(finding.level is not Level.BAD for finding in about_database):
+        for check in WITH_A_DATABASE:
+            yield from check()
+
+
+def for_real_sending() -> Iterator[Finding]:
+    """What mail to the internet needs."""
+    for check in REAL_SENDING:
+        yield from check()

@@ -1,0 +1,26 @@
+"""What the doctor finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, and what to do about it where it is not good."""
+
+    name: str
+    level: Level
+    text: str
+    advice: str = ""
+
+
+def good(name: str, text: str) -> Finding:
+    return Finding(name, Level.GOOD, text)

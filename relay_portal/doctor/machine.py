@@ -1,0 +1,118 @@
+"""The machine and its settings, looked at without a service running."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import resource
+import shutil
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from django.conf import settings
+
+from relay_portal import embedded, readiness
+from relay_portal.doctor.finding import Finding, Level, good
+
+GIB = 2**30
+LEAST_DISK = 2 * GIB
+SOON = timedelta(days=14)
+LEAST_FILES = 4096
+
+
+def variables() -> Iterator[Finding]:
+    known = {name for name in dir(settings) if name.startswith("EKIDEN_")} | {"EKIDEN_SECRET_KEY", "EKIDEN_PYTHON"}
+    known |= {"EKIDEN_ALLOWED_HOSTS", "EKIDEN_TIME_ZONE"}
+    for name in sorted(name for name in os.environ if name.startswith("EKIDEN_") and name not in known):
+        similar = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {similar[0]}?" if similar else "See docs/settings.md."
+        yield Finding("settings", Level.WARNING, f"{name} is no setting.", hint)
+    name = settings.EKIDEN_HOSTNAME
+    if name.endswith((".localdomain", ".local", ".test", ".invalid")) or "." not in name:
+        advice = "Set EKIDEN_HOSTNAME to this server's public name before mail goes to the internet."
+        yield Finding("host name", Level.WARNING, f"{name} is no public name.", advice)
+    else:
+        yield good("host name", name)
+
+
+def data() -> Iterator[Finding]:
+    data: Path = settings.EKIDEN_DATA
+    if not os.access(data, os.W_OK | os.X_OK):
+        yield Finding(
+            "data", Level.BAD, f"{data} cannot be written by this account.", "Run as the account that owns it, or set EKIDEN_DATA."
+        )
+        return
+    keys = data / "keys"
+    if keys.exists() and keys.stat().st_mode & 0o077:
+        yield Finding("data", Level.BAD, f"Others may read {keys}, which holds the keys.", f"chmod 700 {keys}")
+        return
+    yield good("data", f"{data}; back up {keys} apart from the database")
+
+
+def files() -> Iterator[Finding]:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit < LEAST_FILES:
+        advice = f"Raise it: ulimit -n {LEAST_FILES * 4} (systemd: LimitNOFILE=)."
+        yield Finding("open files", Level.WARNING, f"A process may open {limit} only; each session is one.", advice)
+    else:
+        yield good("open files", f"{limit} for each process")
+
+
+def disk() -> Iterator[Finding]:
+    folders = {settings.EKIDEN_DATA, embedded.state_folder(settings.EKIDEN_DATA)}
+    for folder in sorted(folder for folder in folders if folder.exists()):
+        usage = shutil.disk_usage(folder)
+        text = f"{usage.free / GIB:.1f} GiB free at {folder}"
+        if usage.free < LEAST_DISK:
+            advice = "Without room nothing can be accepted. Make room, or shorten a project's --content-days and --log-days."
+            yield Finding("disk", Level.BAD, text, advice)
+        else:
+            yield good("disk", text)
+
+
+def certificate() -> Iterator[Finding]:
+    if bool(settings.EKIDEN_TLS_CERT) != bool(settings.EKIDEN_TLS_KEY):
+        yield Finding("certificate", Level.BAD, "EKIDEN_TLS_CERT and EKIDEN_TLS_KEY go together.", "Set both, or none.")
+        return
+    if not settings.EKIDEN_TLS_CERT:
+        advice = "Apps that verify it need one of a public authority: EKIDEN_TLS_CERT and EKIDEN_TLS_KEY."
+        yield Finding("certificate", Level.WARNING, "The listeners use a self-signed certificate.", advice)
+        return
+    try:
+        certificate = x509.load_pem_x509_certificate(Path(settings.EKIDEN_TLS_CERT).read_bytes())
+    except (OSError, ValueError) as error:
+        yield Finding("certificate", Level.BAD, f"{settings.EKIDEN_TLS_CERT} cannot be read: {error}", "Give a PEM file.")
+        return
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    level = Level.BAD if left < timedelta(0) else Level.WARNING if left < SOON else Level.GOOD
+    text = f"{settings.EKIDEN_TLS_CERT} ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    yield Finding("certificate", level, text, "" if level is Level.GOOD else "Renew it; the listeners read the new file by themselves.")
+
+
+def ports() -> Iterator[Finding]:
+    numbers = {name: getattr(settings, f"EKIDEN_{name}_PORT") for name in ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")}
+    is_up = readiness.greets(settings.EKIDEN_SUBMISSION_PORT) if settings.EKIDEN_SUBMISSION_PORT else False
+    for name, number in numbers.items():
+        if not number:
+            yield good("ports", f"EKIDEN_{name}_PORT is switched off")
+        elif is_up and not readiness.is_open(number):
+            yield Finding("ports", Level.BAD, f"Nobody listens on {number} (EKIDEN_{name}_PORT).", "See the log of `ekiden up`.")
+        elif not is_up and (trouble := _cannot_bind(number)):
+            advice = f"Set EKIDEN_{name}_PORT, or end what is using it; below 1024 a service needs CAP_NET_BIND_SERVICE."
+            yield Finding("ports", Level.BAD, f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble}.", advice)
+        else:
+            yield good("ports", f"{settings.EKIDEN_BIND}:{number} ({name.lower()})")
+
+
+def _cannot_bind(number: int) -> str:
+    family = socket.AF_INET6 if ":" in settings.EKIDEN_BIND else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.EKIDEN_BIND, number))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""

@@ -1,0 +1,60 @@
+"""What the mail itself needs: keys, domains, lanes that move, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from deliveries import stats
+from domains.keyring import KeyRing, KeyRingError
+from domains.models import Domain, SigningKey
+from relay_portal import sandbox
+from relay_portal.doctor.finding import Finding, Level, good
+
+
+def keys() -> Iterator[Finding]:
+    keys = list(SigningKey.objects.active().select_related("domain"))
+    if not keys:
+        yield good("signing keys", "there are none yet")
+        return
+    try:
+        ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
+        for key in keys:
+            ring.decrypt(key.private_key)
+    except KeyRingError as error:
+        yield Finding("signing keys", Level.BAD, str(error), "Restore the ring from its backup, or make new keys: ./ekiden domain --help")
+        return
+    yield good("signing keys", f"{len(keys)} can be used")
+
+
+def domains() -> Iterator[Finding]:
+    unverified = list(Domain.objects.unverified().values_list("name", flat=True)[:5])
+    assumed = list(Domain.objects.verified().filter(is_assumed=True).values_list("name", flat=True)[:5])
+    if unverified:
+        advice = f"Publish their records: ./ekiden domain show {unverified[0]}"
+        yield Finding("domains", Level.WARNING, f"Not verified: {', '.join(unverified)}.", advice)
+    if assumed:
+        advice = "Their mail is unsigned to the world until their DKIM records are published: ./ekiden domain show DOMAIN"
+        yield Finding("domains", Level.WARNING, f"Taken on an operator's word: {', '.join(assumed)}.", advice)
+    if not unverified and not assumed:
+        yield good("domains", f"{Domain.objects.verified().count()} verified")
+
+
+def waiting() -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    if missing := stats.conservation()["missing"]:
+        yield Finding("mail", Level.BAD, f"{missing} accepted recipients are neither live nor ended.", "This must not be: report it.")
+    for lane, waiting in stats.paused_lanes(now=now)[:5]:
+        if waiting:
+            yield Finding(
+                "mail", Level.WARNING, f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}", "./ekiden trace RECIPIENT"
+            )
+
+
+def sandbox_route() -> Iterator[Finding]:
+    if sandbox.route():
+        yield Finding(
+            "sandbox", Level.WARNING, "All mail goes to the built-in sandbox, none to the internet.", "To send for real: ./ekiden live"
+        )
