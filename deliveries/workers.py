@@ -11,6 +11,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from deliveries import jobs
+from deliveries.queues import StoredJob
 from domains import jobs as domain_jobs
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -32,7 +33,7 @@ class ForbiddenJob(Exception):
     """A job names a function that is not in the table, or brings more than plain arguments."""
 
 
-class TableJob(Job):
+class TableJob(StoredJob):
     """A job whose function is looked up in the table: RQ itself would import any dotted path that Valkey holds."""
 
     @property
@@ -40,16 +41,6 @@ class TableJob(Job):
         if self.instance is not None or self.func_name not in FUNCTIONS:
             raise ForbiddenJob(f"not a function of this service: {str(self.func_name)[:100]!r}")
         return FUNCTIONS[self.func_name]
-
-    def restore(self, raw_data: Any) -> Any:  # RQ leaves the shape of a Valkey hash untyped
-        """As RQ does, without what could call or reach something else: callbacks by path, webhooks, repeats."""
-        kept = {key: value for key, value in raw_data.items() if not _is_dangerous(key)}
-        return super().restore(kept)
-
-
-def _is_dangerous(key: bytes | str) -> bool:
-    name = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
-    return "callback" in name or name in {"webhooks", "result", "meta"}
 
 
 class TableQueue(Queue):

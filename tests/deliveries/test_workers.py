@@ -1,0 +1,110 @@
+"""Whoever can write to Valkey can ring our bells, and do nothing else: no job runs code that is not in the table."""
+
+import json
+import pickle
+import signal
+import zlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries import queues, schedule
+from deliveries.models import Delivery
+from deliveries.workers import TableWorker
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+NOW = "2026-11-24T00:00:00.000000Z"
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.fixture
+def fuse(tmp_path):
+    """A file that only a job which ran could have made."""
+    return str(tmp_path / "it-ran")
+
+
+def as_json(function, *args, instance=None):
+    return zlib.compress(json.dumps([function, instance, args, {}]).encode())
+
+
+def push(valkey, number, **facts):
+    """A job's row as an attacker writes it."""
+    job = f"evil-{number}"
+    valkey.hset(f"rq:job:{job}", mapping={"created_at": NOW, "origin": queues.MAINTENANCE, "status": "queued", "timeout": 60} | facts)
+    valkey.sadd("rq:queues", f"rq:queue:{queues.MAINTENANCE}")
+    valkey.rpush(f"rq:queue:{queues.MAINTENANCE}", job)
+
+
+def work(valkey):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        TableWorker([queues.MAINTENANCE], connection=valkey).work(burst=True, logging_level="CRITICAL")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def jobs(fuse):
+    touch = f"touch {fuse}"
+    return {
+        "a pickle": {"data": zlib.compress(pickle.dumps(Bomb(fuse)))},
+        "a bare pickle": {"data": pickle.dumps(Bomb(fuse))},
+        "a shell": {"data": as_json("os.system", touch)},
+        "a module beside ours": {"data": as_json("deliveries.jobs.logging.os.system", touch)},
+        "a method": {"data": as_json("system", touch, instance="os")},
+        "a callback": {"data": as_json("deliveries.jobs.sweep"), "success_callback_name": "os.system", "success_callback_timeout": 60},
+        "a failure's callback": {"data": as_json("no.such"), "failure_callback_name": "os.system", "failure_callback_timeout": 60},
+        "a result": {"data": as_json("deliveries.jobs.sweep"), "result": pickle.dumps(Bomb(fuse)), "meta": pickle.dumps(Bomb(fuse))},
+        "another serializer": {"data": pickle.dumps(Bomb(fuse)), "serializer": "rq.serializers.PickleSerializer"},
+        "wrong arguments": {"data": as_json("deliveries.jobs.sweep", touch, touch)},
+        "no data": {},
+        "a wrong date": {"data": as_json("deliveries.jobs.sweep"), "created_at": "yesterday"},
+        "a wrong number": {"data": as_json("deliveries.jobs.sweep"), "result_ttl": "x", "timeout": "soon"},
+        "a wrong status": {"data": as_json("deliveries.jobs.sweep"), "status": "exploded"},
+        "garbage": {"data": b"\xff\x00\x80", "description": b"\xff\xfe", "origin": b"\xff"},
+    }
+
+
+@pytest.mark.parametrize("kind", jobs(""))
+def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(valkey, fuse, tmp_path, kind):
+    late = make.delivery(expires_at=timezone.now() - timedelta(minutes=1))
+    push(valkey, 1, **jobs(fuse)[kind])
+    queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert list(tmp_path.iterdir()) == []
+    assert Delivery.objects.get(pk=late.pk).state == "expired"
+
+
+def rung(valkey):
+    return {name: [job.func_name for job in queues.queue(name).get_jobs()] for name in (queues.DELIVERIES, queues.MAINTENANCE)}
+
+
+def test_two_schedulers_ring_no_bell_twice_and_a_wiped_valkey_is_rung_anew(valkey):
+    first, second = schedule.scheduler(), schedule.scheduler()
+    for scheduler in (first, second):
+        for job in scheduler.get_jobs():
+            job.enqueue(valkey)
+    once = rung(valkey)
+    assert once["deliveries"] == ["deliveries.jobs.drain"]
+    assert len(once["maintenance"]) == len(set(once["maintenance"])) == len(schedule.TABLE)
+    valkey.flushdb()
+    for job in second.get_jobs():
+        job.enqueue(valkey)
+    assert rung(valkey) == once
+
+
+@pytest.mark.parametrize("kind", jobs(""))
+def test_a_job_that_an_attacker_wrote_does_not_stop_the_bells(valkey, fuse, tmp_path, kind):
+    push(valkey, 1, **jobs(fuse)[kind])
+    queues.enqueue("deliveries.jobs.sweep", only_once=True)
+    work(valkey)
+    assert list(tmp_path.iterdir()) == []
