@@ -9,15 +9,14 @@ import pytest
 import relay_portal
 
 FOLDER = Path(relay_portal.__file__).parent / "locale" / "ja" / "LC_MESSAGES"
+TEXT = re.compile(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTILINE)
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
 
 
 def entries():
     """(msgid, msgstr, whether it is fuzzy) of each."""
     for block in (FOLDER / "django.po").read_text(encoding="utf-8").split("\n\n")[1:]:
-        found = {
-            key: unquoted(text) for key, text in re.findall(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', block, re.MULTILINE)
-        }
+        found = {key: unquoted(text) for key, text in TEXT.findall(block)}
         yield found["msgid"], found.get("msgstr") or found.get("msgstr[0]"), "fuzzy" in block.partition("msgid")[0]
 
 
@@ -43,8 +42,6 @@ def test_the_compiled_catalogue_is_of_this_text():
     with (FOLDER / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     stale = [
-        english
-        for english, japanese, _ in ENTRIES
-        if compiled.ngettext(english, english, 1) != japanese and compiled.gettext(english) != japanese
+        english for english, japanese, _ in ENTRIES if japanese not in (compiled.ngettext(english, english, 1), compiled.gettext(english))
     ]
     assert not stale

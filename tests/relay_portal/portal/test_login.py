@@ -162,10 +162,9 @@ def test_cookies_are_for_https_where_the_request_was(client):
 
 def test_the_log_in_leads_nowhere_else(client):
     user = person()
-    client.post(f"{LOGIN}?next=https://evil.test/", {"auth-username": "otto", "auth-password": PASSWORD, "log_in-current_step": "auth"})
-    answer = client.post(
-        f"{LOGIN}?next=https://evil.test/", {"token-otp_token": code(user.totpdevice_set.get()), "log_in-current_step": "token"}
-    )
+    give_password(client)
+    token = code(user.totpdevice_set.get())
+    answer = client.post(f"{LOGIN}?next=https://evil.test/", {"token-otp_token": token, "log_in-current_step": "token"})
     assert answer.headers["Location"] == "/"
 
 

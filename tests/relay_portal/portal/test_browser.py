@@ -1,0 +1,120 @@
+"""The portal in a real browser: every way in, and what the pages ask of other hosts (nothing)."""
+
+import base64
+import shutil
+
+import pytest
+from django_otp.oath import totp
+
+from deliveries.models import Lane
+from smtp_listener.models import SandboxMessage
+from tests.deliveries import make
+from tests.relay_portal.portal.conftest import PASSWORD, person
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")]
+
+# What a hostile mail would have the reader's browser do.
+EVIL = (
+    b"From: <script>alert(1)</script> <a@evil.test>\r\nSubject: <img src=x onerror=alert(2)>\r\nContent-Type: multipart/alternative;"
+    b" boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain <script>alert(3)</script> words\r\n--b\r\nContent-Type: text/html\r\n"
+    b'\r\n<img src="http://evil.test/pixel"><link rel=stylesheet href="//evil.test/style"><iframe src="//evil.test/"></iframe>\r\n--b--\r\n'
+)
+
+
+@pytest.fixture
+def mail(transactional_db):
+    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
+    person("otto", enrolled=False)
+    make.delivery("hanako@docomo.test", make.message(make.project(name="shop"), message_id="<order-1@shop.test>"))
+    SandboxMessage.objects.create(recipient="hanako@docomo.test", data=EVIL)
+
+
+@pytest.fixture
+def browser(mail, live_server):
+    """A page, and what went wrong in it: console errors, dialogs, requests to other origins."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page, wrong = chromium.new_page(), []
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: None if request.url.startswith((live_server.url, "data:")) else wrong.append(request.url))
+        yield page, live_server.url, wrong
+        chromium.close()
+
+
+def give_password(page, url):
+    page.goto(url)
+    page.fill("[name=auth-username]", "otto")
+    page.fill("[name=auth-password]", PASSWORD)
+    page.click("text=Log in")
+
+
+def enrol_app(page):
+    page.click("button:has-text('Next')")
+    secret = page.inner_text(".portal-code")
+    page.fill("[name=generator-token]", f"{totp(base64.b32decode(secret)):06d}")
+    page.click("button:has-text('Set up')")
+    page.click("text=Make recovery codes")
+    assert page.locator(".portal-codes li").count() == 10
+
+
+def give_passkeys(page):
+    """A virtual authenticator that says yes at once, as a fast one does."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**options, "automaticPresenceSimulation": True}})
+
+
+def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
+    page, url, wrong = browser
+    give_password(page, url)
+    enrol_app(page)
+
+    page.click("text=Done")
+    page.fill("[role=search] input", "hanako@docomo.test")
+    page.click("text=Find")
+    page.click("#result_list tbody th a")
+    assert "order-1@shop.test" in page.inner_text("#content") and "Queued" in page.inner_text("#content")
+
+    give_passkeys(page)
+    page.goto(f"{url}/account/security/setup/")
+    page.check("[value=webauthn]")
+    page.click("button:has-text('Next')")
+    page.wait_for_url("**/account/security/")
+    assert page.locator(".portal-rows li").count() == 2
+
+    page.context.clear_cookies()
+    give_password(page, url)
+    page.click("text=Use another second factor")
+    page.wait_for_url(f"{url}/")
+    assert "The last hour" in page.inner_text("#content")
+    assert wrong == []
+
+
+def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
+    page, url, wrong = browser
+    give_password(page, url)
+    enrol_app(page)
+    page.goto(f"{url}/smtp_listener/sandboxmessage/")
+    page.click("#result_list tbody th a")
+    page.click("summary:has-text('Source')")
+    text = page.inner_text("#content")
+    assert "plain <script>alert(3)</script> words" in text and "http://evil.test/pixel" in text
+    assert (
+        page.locator("#content img, #content iframe, #content script").count()
+        == page.locator("#content #django-admin-form-add-constants").count()
+    )
+    assert wrong == []
+
+
+def test_the_language_changes_on_the_log_in_page(browser):
+    page, url, wrong = browser
+    page.goto(url)
+    page.click("text=日本語")
+    assert "パスワード" in page.inner_text("body")
+    assert wrong == []
