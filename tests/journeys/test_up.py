@@ -125,6 +125,33 @@ def test_a_refused_recipient_ends_the_command_with_status_1(service):
     assert "550 5.1.1 User unknown" in sent.stdout
 
 
+def test_the_sandbox_plays_every_fate_of_a_mail(service):
+    fates = {
+        "you": "delivered", "slow": "delivered", "unknown-user": "bounced", "unknown-user-docomo": "bounced", "over-quota": "bounced",
+        "disabled": "bounced", "blocked": "bounced", "mailbox-full": "deferred", "temporary": "deferred", "greylist": "deferred",
+    }  # fmt: skip
+    sent = service.json("send", "hello@demo.test", *[f"{name}+fate@example.com" for name in fates], "--wait", "20")
+    assert {each["recipient"].partition("+")[0]: each["state"] for each in sent["deliveries"]} == fates
+
+
+def test_a_mail_that_comes_back_later_is_bounced_after_all(service):
+    sent = service.json("send", "hello@demo.test", "late-bounce@example.com")
+    assert sent["deliveries"][0]["state"] == "delivered"
+
+    def has_bounced():
+        [delivery] = service.json("trace", sent["message"]["id"])["deliveries"]
+        return delivery["state"] == "bounced" and delivery["attempts"][-1]["stage"] == "report"
+
+    wait_until(has_bounced, "the report has come back and moved the delivery", 40)
+
+
+def test_a_lost_reply_is_in_doubt_and_shown_as_such(service):
+    sent = service.json("send", "hello@demo.test", "drop@example.com", "--wait", "1")
+    wait_until(lambda: service.json("trace", sent["message"]["id"])["deliveries"][0]["state"] == "deferred", "it is put off")
+    [delivery] = service.json("trace", sent["message"]["id"])["deliveries"]
+    assert "may have arrived" in delivery["waiting"]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
