@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +49,13 @@ def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any
         assert time.monotonic() < until, f"after {seconds:.0f} s still not: {what}"
         time.sleep(0.05)
     return seen
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether an SMTP server greets there."""
+    with suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
+        return connection.recv(3) == b"220"
+    return False
 
 
 class Process:
@@ -188,6 +196,7 @@ class Rig:
         with psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=5) as connection:
             return connection.execute(sql, values).fetchall()
 
+    @cached_property
     def dkim_record(self) -> tuple[str, str]:
         """The name and the text of the TXT record that holds the domain's public key."""
         [record] = [each for each in self.manage_json("domain", "show", SENDER)["records"] if each["purpose"] == "dkim"]
@@ -196,9 +205,7 @@ class Rig:
     def is_listening(self) -> bool:
         for process in self.listeners:
             assert process.running is None or process.running.poll() is None, process.log.read_text()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.mx), timeout=1) as connection:
-            return connection.recv(3) == b"220"
-        return False
+        return answers("127.0.0.1", self.mx)
 
     def client(self, *, implicit_tls: bool = False, timeout: float = 20) -> smtplib.SMTP:
         """An app's session, under TLS and logged in."""

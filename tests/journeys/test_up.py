@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -167,6 +168,18 @@ def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):
     answer = service.run(*words)
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
     assert complaint in answer.stderr
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = Up(tmp_path, tmp_path / "log", None, ROOT / "ekiden")
+        taken.env["EKIDEN_MX_PORT"] = str(other.getsockname()[1])
+        answer = taken.run("up")
+    assert answer.returncode == 2
+    assert f"127.0.0.1:{taken.env['EKIDEN_MX_PORT']} (EKIDEN_MX_PORT) cannot be used: Address already in use." in answer.stderr
+    assert not (tmp_path / "postgres").exists()
 
 
 def test_no_secret_is_readable_by_others(service):
