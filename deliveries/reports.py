@@ -35,7 +35,7 @@ def issue() -> int:
 @transaction.atomic
 def _issue_batch() -> int:
     """The report's rows and the end of the debt are one transaction: no report is lost, none is sent twice."""
-    owed = list(Delivery.objects.owing_reports().select_for_update(skip_locked=True).select_related("message")[:BATCH])
+    owed = list(Delivery.objects.owing_reports().order_by("id").select_for_update(skip_locked=True).select_related("message")[:BATCH])
     for delivery in owed:
         try:
             with transaction.atomic():
