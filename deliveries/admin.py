@@ -233,11 +233,11 @@ class LanePages(Pages):
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
-    def clean_pattern(self) -> str:
-        return routes.canonical_pattern(self.cleaned_data["pattern"])
-
-    def clean_host(self) -> str:
-        return str(self.cleaned_data["host"]).lower()
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if "pattern" in given:
+            given["pattern"] = routes.canonical_pattern(given["pattern"])
+        return given | {"host": given.get("host", "").lower()}
 
 
 @admin.register(Route)

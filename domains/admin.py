@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -114,7 +114,7 @@ class DomainPages(Pages):
             adding.assume(row)
         except adding.AlreadyVerified:
             messages.error(request, gettext("Another project has verified this domain."))
-            return HttpResponse(status=302, headers={"Location": reverse("admin:domains_domain_change", args=[row.pk])})
+            return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[row.pk]))
         return gettext("The project may send as this domain from now on.")
 
     @display(description=_("state"), label={"verified": "success", "assumed": "info", "unverified": "warning"})

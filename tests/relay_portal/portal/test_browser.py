@@ -36,14 +36,24 @@ def browser(mail, live_server):
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page, wrong = chromium.new_page(), []
+        page = chromium.new_page()
         page.set_default_timeout(15_000)
-        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: None if request.url.startswith((live_server.url, "data:")) else wrong.append(request.url))
-        yield page, live_server.url, wrong
+        yield page, live_server.url, faults_of(page, live_server.url)
         chromium.close()
+
+
+def faults_of(page, url):
+    wrong = []
+
+    def dismiss(dialog):
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.extend([message.text] if message.type in ("error", "warning") else []))
+    page.on("request", lambda request: wrong.extend([] if request.url.startswith((url, "data:")) else [request.url]))
+    return wrong
 
 
 def give_password(page, url):

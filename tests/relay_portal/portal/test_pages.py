@@ -1,0 +1,265 @@
+"""What the pages show and do."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from redis.exceptions import ConnectionError as ValkeyGone
+
+from deliveries import queues
+from deliveries.models import Attempt, Destination, Lane, Route
+from deliveries.states import LIVE, State
+from domains import credentials
+from domains.models import Credential, Domain, SigningKey
+from relay_portal.models import User
+from smtp_listener.models import SandboxMessage
+from suppressions.models import Suppression
+from tests.deliveries import make
+from tests.relay_portal.portal import rows
+from tests.relay_portal.portal.conftest import person, verified
+
+pytestmark = pytest.mark.django_db
+
+
+def ended(state, of=None, **given):
+    return make.delivery(of=of, state=state, due_at=None, ended_at=timezone.now(), **given)
+
+
+# --- every page -------------------------------------------------------------------------------------------------------
+NOTICE = "./ekiden live"
+
+
+def test_while_the_sandbox_is_in_use_every_page_says_so(operator, client):
+    pages = [(client, "/account/login/"), (operator, "/"), (operator, "/domains/project/add/"), (operator, "/account/security/")]
+    assert not any(NOTICE in browser.get(path).text for browser, path in pages)
+    Route.objects.create(pattern="*", host="127.0.0.1", port=2526, is_sandbox=True)
+    assert all(NOTICE in browser.get(path).text for browser, path in pages)
+
+
+def test_every_page_has_a_language_switch(operator, client):
+    assert all('name="language"' in browser.get(path).text for browser, path in [(client, "/account/login/"), (operator, "/queues/")])
+
+
+def test_the_portal_speaks_japanese(operator):
+    operator.post("/language/", {"language": "ja"})
+    assert "直近 1 時間" in operator.get("/").text and "送信抑止" in operator.get("/suppressions/suppression/").text
+
+
+def test_health_tells_strangers_only_whether(client):
+    assert (client.get("/health/").status_code, client.get("/health/").text) == (200, "ok\n")
+
+
+def test_health_fails_without_valkey(client, settings):
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    answer = client.get("/health/")
+    assert (answer.status_code, answer.text) == (503, "unavailable\n")
+
+
+# --- messages and deliveries ------------------------------------------------------------------------------------------
+def found(browser, query, page="deliveries/message"):
+    return [row.pk for row in browser.get(f"/{page}/", {"q": query}).context["cl"].result_list]
+
+
+def test_a_message_is_found_by_each_of_its_names(operator):
+    sent = make.message(message_id="<order-1@shop.test>")
+    make.delivery("a..b@docomo.test", sent)
+    make.delivery(of=make.message())
+    for query in (str(sent.pk), "<order-1@shop.test>", "order-1@shop.test", "a..b@docomo.test", '<"a..b"@DOCOMO.test>'):
+        assert found(operator, query) == [sent.pk], query
+    assert found(operator, "nobody@docomo.test") == found(operator, "no address") == []
+
+
+def test_a_search_finds_only_mail_of_ones_own_projects():
+    own = make.project()
+    theirs = make.delivery("you@mx.test")
+    mine = make.delivery("you@mx.test", make.message(own))
+    sue = verified(person("sue", operator=False, projects=[own]))
+    assert found(sue, "you@mx.test") == [mine.message_id]
+    assert found(sue, "you@mx.test", "deliveries/delivery") == [mine.pk]
+    assert found(sue, str(theirs.message_id)) == found(sue, str(theirs.pk), "deliveries/delivery") == []
+
+
+def test_a_message_tells_its_attempts_and_why_it_waits(operator):
+    delivery = make.delivery()
+    Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx9.test", code=450, text=rows.TRICKY)
+    page = operator.get(f"/deliveries/delivery/{delivery.pk}/change/", follow=True).text
+    assert "mx9.test" in page and "being looked up" in page
+    assert rows.TRICKY not in page and "&lt;script&gt;" in page
+
+
+def test_the_lists_of_mail_count_nothing_and_sort_by_their_key_alone(operator):
+    for _ in range(60):
+        make.delivery(of=make.message())
+    for page in ("deliveries/message/?o=5", "deliveries/delivery/?o=1.-2&state=queued", "suppressions/suppression/"):
+        with CaptureQueriesContext(connection) as asked:
+            assert operator.get(f"/{page}").status_code == 200
+        statements = [query["sql"] for query in asked]
+        assert not any("COUNT(" in sql for sql in statements), page
+        assert all('"id" DESC' in sql for sql in statements if "LIMIT 50" in sql), page
+
+
+def test_the_number_of_statements_does_not_grow_with_the_list(operator):
+    for _ in range(3):
+        make.delivery(of=make.message())
+    operator.get("/deliveries/message/")
+    with CaptureQueriesContext(connection) as few:
+        operator.get("/deliveries/message/")
+    for _ in range(30):
+        make.delivery(of=make.message())
+    with CaptureQueriesContext(connection) as many:
+        operator.get("/deliveries/message/")
+    assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("state", State)
+def test_each_state_has_its_list(operator, state):
+    rows_of = {each: make.delivery(state=each) if each in LIVE else ended(each) for each in State}
+    listed = operator.get(f"/deliveries/delivery/?state={state}&since=today").context["cl"].result_list
+    assert [row.pk for row in listed] == [rows_of[state].pk]
+
+
+# --- the overview -----------------------------------------------------------------------------------------------------
+def test_the_overview_shows_what_is_stuck_and_leads_there(operator):
+    lane = make.lane("slow.test", paused_until=timezone.now() + timedelta(minutes=5), pause_reason="421 slow down")
+    waits = make.delivery("waits@slow.test", lane=lane)
+    failed = ended(State.BOUNCED)
+    Attempt.objects.create(delivery=failed, outcome="bounced", stage="rcpt", code=550, text=rows.TRICKY)
+    page = operator.get("/").text
+    links = (f"/deliveries/delivery/?lane={lane.pk}", f"/deliveries/message/{waits.message_id}/", "state=bounced")
+    assert all(part in page for part in ("421 slow down", "550", *links))
+    assert rows.TRICKY not in page
+    assert [row.pk for row in operator.get(f"/deliveries/delivery/?lane={lane.pk}").context["cl"].result_list] == [waits.pk]
+
+
+def test_support_staff_begins_at_its_messages():
+    assert verified(person("sue", operator=False)).get("/").headers["Location"] == "/deliveries/message/"
+
+
+def test_the_queues_are_counted_and_no_job_is_read(operator, valkey):
+    valkey.rpush("rq:queue:deliveries", "poison")
+    valkey.hset("rq:job:poison", mapping={"data": b"cos\nsystem\n(S'true'\ntR.", "created_at": "never"})
+    valkey.sadd("rq:workers", "rq:worker:w")
+    valkey.hset("rq:worker:w", mapping={"hostname": "box", "pid": 7, "state": "busy", "queues": "deliveries", "last_heartbeat": "nonsense"})
+    context = operator.get("/queues/").context
+    assert context["queues"][0]["waiting"] == 1
+    assert context["workers"] == [{"name": "box:7", "state": "busy", "queues": "deliveries", "seen": None}]
+
+
+def test_the_queues_page_says_that_valkey_is_gone(operator, settings):
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    with pytest.raises(ValkeyGone):
+        queues.connect().ping()
+    assert "out of reach" in operator.get("/queues/").text
+
+
+# --- who may send -----------------------------------------------------------------------------------------------------
+def test_a_credential_shows_its_secret_once(operator):
+    project = make.project()
+    form = {"project": project.pk, "name": "app", "kind": "password", "networks": "", "priority": "1"}
+    shown = dict(operator.post("/domains/credential/add/", form).context["rows"])
+    made = Credential.objects.get(name="app")
+    assert shown["User name"] == made.username and credentials.matches(shown["Password"], made.secret_hash)
+    assert shown["Password"] not in operator.get(f"/domains/credential/{made.pk}/change/").text
+
+
+@pytest.mark.parametrize(("kind", "networks"), [("network", ""), ("network", "0.0.0.0/0"), ("password", "nonsense")])
+def test_a_credential_with_unfit_networks_is_refused_with_a_reason(operator, kind, networks):
+    form = {"project": make.project().pk, "name": "app", "kind": kind, "networks": networks, "priority": "1"}
+    assert operator.post("/domains/credential/add/", form).context["errors"]
+    assert not Credential.objects.exists()
+
+
+def test_a_credential_cannot_get_another_projects_domain(operator):
+    domain = Domain.objects.create(project=make.project(), name="other.test", token="t")
+    form = {"project": make.project().pk, "name": "app", "kind": "password", "networks": "", "priority": "1", "domains": [domain.pk]}
+    assert operator.post("/domains/credential/add/", form).context["errors"]
+
+
+def test_a_credential_is_revoked_by_a_button(operator):
+    credential = make.credential()
+    operator.post(f"/domains/credential/{credential.pk}/do/revoke/")
+    credential.refresh_from_db()
+    assert credential.is_revoked
+    assert operator.post(f"/domains/credential/{credential.pk}/do/revoke/").status_code == 404
+
+
+def test_a_verb_is_no_link(operator):
+    assert operator.get(f"/domains/credential/{make.credential().pk}/do/revoke/").status_code == 405
+
+
+def test_a_new_domain_has_a_key_and_shows_its_records(operator):
+    operator.post("/domains/domain/add/", {"project": make.project().pk, "name": "Bücher.test", "with_ed25519": "on"})
+    domain = Domain.objects.get(name="xn--bcher-kva.test")
+    assert domain.keys.count() == 2 and not domain.is_verified
+    page = operator.get(f"/domains/domain/{domain.pk}/change/").text
+    assert f"ekiden-verification={domain.token}" in page and all(key.record_name in page for key in domain.keys.all())
+
+
+def test_a_domain_that_another_project_verified_is_not_taken_on_ones_word(operator):
+    Domain.objects.create(project=make.project(), name="shop.test", token="t", verified_at=timezone.now())
+    again = Domain.objects.create(project=make.project(), name="shop.test", token="u")
+    answer = operator.post(f"/domains/domain/{again.pk}/do/take_on_word/", follow=True)
+    again.refresh_from_db()
+    assert "Another project" in answer.text and not again.is_verified
+
+
+def test_a_private_key_is_on_no_page(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    operator.post("/domains/signingkey/add/", {"domain": domain.pk, "algorithm": "ed25519"})
+    key = SigningKey.objects.get()
+    page = operator.get(f"/domains/signingkey/{key.pk}/change/").text
+    assert key.public_record in page.replace("&#x27;", "'") and "private" not in page.lower()
+    assert bytes(key.private_key).decode("ascii", "ignore")[:40] not in page
+
+
+def test_a_suppression_is_kept_by_its_canonical_key_and_removed(operator):
+    operator.post("/suppressions/suppression/add/", {"address_key": "Gone@MX.test", "reason": "asked"})
+    row = Suppression.objects.get()
+    assert row.address_key == "gone@mx.test"
+    operator.post(f"/suppressions/suppression/{row.pk}/delete/", {"post": "yes"})
+    assert not Suppression.objects.exists()
+
+
+def test_a_new_person_gets_a_password_and_may_enrol(operator):
+    form = {"username": "sue", "projects": [make.project().pk]}
+    shown = operator.post("/relay_portal/user/add/", form)
+    sue = User.objects.get(username="sue")
+    assert sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and not sue.is_superuser
+    assert "no-store" in shown.headers["Cache-Control"]
+
+
+def test_nobody_takes_away_their_own_rights(operator):
+    otto = User.objects.get(username="otto")
+    operator.post(f"/relay_portal/user/{otto.pk}/change/", {"username": "otto"})
+    otto.refresh_from_db()
+    assert otto.is_superuser and otto.is_active
+
+
+# --- where mail goes --------------------------------------------------------------------------------------------------
+def test_waiting_mail_follows_a_route_from_the_portal(mail_db):
+    browser = verified(person())
+    lane = make.lane(paused_until=timezone.now() + timedelta(hours=1))
+    make.leads_to(lane, "mx.test")
+    browser.post("/deliveries/route/add/", {"pattern": "MX.test", "host": "Next.test", "port": "25", "tls": "opportunistic"})
+    route, lane = Route.objects.get(), Lane.objects.get(pk=lane.pk)
+    assert (route.pattern, route.host, lane.paused_until) == ("mx.test", "next.test", None)
+    assert Destination.objects.get().expires_at <= timezone.now()
+    Destination.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    browser.post(f"/deliveries/route/{route.pk}/delete/", {"post": "yes"})
+    assert not Route.objects.exists() and Destination.objects.get().expires_at <= timezone.now()
+
+
+def test_a_route_for_nonsense_is_refused(operator):
+    form = {"pattern": "no domain", "host": "next.test", "port": "25", "tls": "opportunistic"}
+    assert operator.post("/deliveries/route/add/", form).context["errors"]
+
+
+def test_a_mail_that_cannot_be_parsed_is_shown_by_its_source(operator):
+    headers = b"Subject: =?unicode_escape?q?\\x?=\r\nContent-Type: text/plain; charset=zlib_codec\r\n"
+    data = headers + b"Content-Transfer-Encoding: base64\r\n\r\n!!\xff\r\n"
+    row = SandboxMessage.objects.create(recipient="you@mx.test", data=data)
+    page = operator.get(f"/smtp_listener/sandboxmessage/{row.pk}/change/")
+    assert page.status_code == 200 and "zlib_codec" in page.text
+    assert operator.get("/smtp_listener/sandboxmessage/").status_code == 200
