@@ -81,3 +81,31 @@ def test_a_transaction_cut_short_by_sigterm_is_finished_and_written(settings):
 
     assert len(asyncio.run(main()).messages) == 1
     assert Delivery.objects.get().state == "delivered"
+
+
+HOSTILE = {
+    "a hundred thousand lines": (b"550-5.1.1 no\r\n" * 100_000 + b"550 5.1.1 no\r\n", "bounced"),
+    "escapes": (b"550 5.1.1 \x1b[31m\x1b]0;owned\x07<script>\xe2\x80\xae=cmd|x\r\n", "bounced"),
+    "binary": (b"450 \x80\xff\x00\x01later\r\n", "deferred"),
+    "a code that is none": (b"999 5.0.0 never\r\n", "deferred"),
+    "the wrong kind": (b"354 go ahead\r\n", "deferred"),
+    "a long line": (b"550 " + b"x" * 60_000 + b"\r\n", "bounced"),
+    "an endless line": (b"550 " + b"x" * 200_000, "deferred"),
+    "a goodbye": (b"421 4.3.2 closing\r\n", "deferred"),
+}
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_reply_leads_to_the_right_state_and_a_clean_short_record(settings, kind, pipelining):
+    answer, state = HOSTILE[kind]
+    make.delivery(of=make.message(of=make.project(retry_schedule=[3600])))
+
+    def script(mx):
+        mx.extensions = ("PIPELINING", "CHUNKING") if pipelining else ()
+        mx.on("RCPT", answer)
+
+    play(settings, script, until=lambda: Attempt.objects.exists())
+    attempt = Attempt.objects.get()
+    assert Delivery.objects.get().state == state
+    assert len(attempt.text) <= 1000 and attempt.text.isprintable()

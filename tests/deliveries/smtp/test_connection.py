@@ -197,6 +197,14 @@ async def test_a_peer_that_stops_to_read_is_cut(session_with):
     assert isinstance(outcome, Deferred) and outcome.reply.text == "timed out while sending the message"
 
 
+async def test_what_is_left_of_a_mail_broken_off_never_leaves_after_all(session_with):
+    async with FakeMx(extensions=ESMTP) as mx, session_with(mx, timeouts=impatient(block=0.1, quit=30)) as connection:
+        mx.on("DATA", ["354 go ahead", Freeze()])
+        assert isinstance(await connection.send(mail(LARGE)), Deferred)
+        async with asyncio.timeout(1):  # else its buffer is given half a minute to empty itself, final dot included
+            await connection.close()
+
+
 async def test_a_transaction_ends_however_patient_its_stages_are(session_with):
     async with FakeMx(extensions=()) as mx, session_with(mx, timeouts=impatient(transaction=0.15)) as connection:
         mx.on("MAIL", [Wait(0.1), "250 ok"])
