@@ -105,6 +105,16 @@ class DomainPages(Pages):
         given = {"records": [_shown(finding) for finding in verification.findings(row)] if row is not None else [], **(extra_context or {})}
         return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Not while a credential is limited to it: without the domain that limit would be empty, which means all domains."""
+        row = self.get_object(request, object_id)
+        limited = Credential.objects.usable().filter(domains=row) if row is not None else ()
+        if not limited:
+            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]  # as above
+        names = ", ".join(map(str, limited))
+        messages.error(request, gettext("Credentials are limited to this domain; change or revoke them first: %s") % names)
+        return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[object_id]))
+
     def check_now(self, request: HttpRequest, row: Domain) -> str:
         verification.check([row], now=timezone.now())
         return gettext("The records were looked up; below is what DNS says.")
@@ -138,7 +148,7 @@ class SigningKeyPages(Pages):
     """Of the private half nothing is shown, not even that it is there."""
 
     project_path = "domain__project"
-    may_add = True
+    may_add = may_delete = True
     add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
     fields = ("record", "algorithm", "is_active", "created_at", "public_record")
     readonly_fields = ("record", "created_at", "public_record")

@@ -106,6 +106,19 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     assert wrong == []
 
 
+def test_the_first_second_factor_may_be_a_passkey(browser):
+    page, url, wrong = browser
+    give_passkeys(page)
+    give_password(page, url)
+    page.check("[value=webauthn]")
+    page.click("button:has-text('Next')")
+    page.wait_for_url("**/codes/")
+    page.context.clear_cookies()
+    give_password(page, url)
+    page.wait_for_url(f"{url}/")
+    assert wrong == []
+
+
 def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
     page, url, wrong = browser
     give_password(page, url)

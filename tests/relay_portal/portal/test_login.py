@@ -153,6 +153,11 @@ def test_a_session_ends_by_idleness_and_by_age(operator, stamp, age):
     assert operator.get("/").headers["Location"].startswith(LOGIN)
 
 
+def test_who_logs_out_is_out(operator):
+    assert operator.post("/logout/").headers["Location"] == LOGIN
+    assert operator.get("/").status_code == 302
+
+
 def test_cookies_are_for_https_where_the_request_was(client):
     person()
     cookies = give_password(client, secure=True).cookies

@@ -12,6 +12,7 @@ from deliveries import queues
 from deliveries.models import Attempt, Destination, Lane, Route
 from deliveries.states import LIVE, State
 from domains import credentials
+from domains.keys import make_key
 from domains.models import Credential, Domain, SigningKey
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
@@ -203,6 +204,21 @@ def test_a_domain_that_another_project_verified_is_not_taken_on_ones_word(operat
     answer = operator.post(f"/domains/domain/{again.pk}/do/take_on_word/", follow=True)
     again.refresh_from_db()
     assert "Another project" in answer.text and not again.is_verified
+
+
+def test_a_domain_is_deleted_with_its_keys(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    make_key(domain, "ed25519")
+    operator.post(f"/domains/domain/{domain.pk}/delete/", {"post": "yes"})
+    assert not Domain.objects.exists() and not SigningKey.objects.exists()
+
+
+def test_a_domain_that_limits_a_credential_stays(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    credential = make.credential(domain.project)
+    credential.domains.set([domain])
+    answer = operator.post(f"/domains/domain/{domain.pk}/delete/", {"post": "yes"}, follow=True)
+    assert str(credential) in answer.text and list(credential.domains.all()) == [domain]
 
 
 def test_a_private_key_is_on_no_page(operator):

@@ -130,8 +130,10 @@ def test_an_operator_sees_every_page(operator):
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
         assert operator.get(reverse(f"{name}_changelist")).status_code == 200, row
         assert operator.get(reverse(f"{name}_change", args=[row.pk]), follow=True).status_code == 200, row
-        may_add = admin.site._registry[type(row)].may_add
-        assert operator.get(reverse(f"{name}_add")).status_code == (200 if may_add else 403), row
+        pages = admin.site._registry[type(row)]
+        assert operator.get(reverse(f"{name}_history", args=[row.pk])).status_code == 200, row
+        assert operator.get(reverse(f"{name}_delete", args=[row.pk])).status_code == (200 if pages.may_delete else 403), row
+        assert operator.get(reverse(f"{name}_add")).status_code == (200 if pages.may_add else 403), row
     for path in ("/", "/queues/", "/account/security/", "/account/security/codes/", "/account/security/setup/", "/password_change/"):
         assert operator.get(path).status_code == 200, path
 
