@@ -10,6 +10,8 @@ from django.conf import settings
 
 from domains.command import CommandError, EkidenCommand
 from relay_portal import embedded, processes
+from relay_portal.doctor import machine
+from relay_portal.doctor.finding import Level
 from relay_portal.embedded import EmbeddedError, make_folder
 
 
@@ -23,6 +25,7 @@ class Command(EkidenCommand):
             make_folder(processes.log_folder(), 0o700)
             make_folder(embedded.runtime_folder(settings.EKIDEN_DATA), 0o711)
             take_place()
+            refuse_taken_ports()
             for server in processes.embedded_servers():
                 self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
                 server.prepare()
@@ -40,6 +43,13 @@ def take_place() -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).") from error
+
+
+def refuse_taken_ports() -> None:
+    """Now, in one line: a listener that dies over and over would say it less clearly."""
+    for finding in machine.ports():
+        if finding.level is Level.BAD:
+            raise CommandError(f"{finding.text} {finding.advice}")
 
 
 def write_configuration() -> Path:
