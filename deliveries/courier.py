@@ -143,6 +143,8 @@ class Courier:
         await self._wake_senders()
 
     def _start_senders(self) -> None:
+        if not self._depot.lanes.holds(self.lane):
+            return
         wanted = min(self._limit - len(self._senders), len(self._loads) - self._idle_senders)
         for _ in range(wanted):
             sender = asyncio.create_task(self._send_all())
@@ -170,8 +172,10 @@ class Courier:
                 return None
             finally:
                 self._idle_senders -= 1
-        if self._is_stopping or not self._loads or self._loads[0].is_late:  # the next turn gives back what is late
-            self._woken.set()
+        if self._is_stopping or not self._loads or not self._depot.lanes.holds(self.lane):
+            return None
+        if self._loads[0].is_late:
+            self._woken.set()  # the next turn gives it back
             return None
         load = self._loads.popleft()
         if self._may_have_more and len(self._loads) < PAGE // 2:

@@ -99,13 +99,13 @@ class Drain:
         if self._is_stopping:
             return
         try:
+            if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
+                await self._renew()
+                self._renewed = time.monotonic()
             await self._answer_bell()
             if time.monotonic() - self._looked >= POLL:
                 await self._look()
                 self._looked = time.monotonic()
-            if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
-                await self._renew()
-                self._renewed = time.monotonic()
         except DatabaseUnavailable as error:
             logger.warning("PostgreSQL is out of reach: %s", error)
             await asyncio.sleep(1)
@@ -120,7 +120,7 @@ class Drain:
         free, ours = await self._lanes.due()
         for lane in ours & self._couriers.keys():
             self._couriers[lane].wake()
-        await self._start(free)
+        await self._start(free - self._couriers.keys())  # a lease of ours that is over is `_renew`'s to see
 
     async def _start(self, lanes: set[int]) -> None:
         room = LANES - len(self._couriers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -55,9 +56,10 @@ FROM free WHERE lane.id = free.id
 RETURNING lane.id, site, source, hosts, tls, is_routed, epoch, failures
 """
 
+# Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL was away for long.
 RENEW = """
 UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
-WHERE holder = %(holder)s AND id = ANY(%(lanes)s) AND leased_until >= now()
+WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
 RETURNING id
 """
 
@@ -180,6 +182,11 @@ class Lanes:
     def __init__(self, database: Database, holder: UUID) -> None:
         self._database = database
         self.holder = holder
+        self._until: dict[int, float] = {}  # of each lease, on our own clock
+
+    def holds(self, lane: LeasedLane) -> bool:
+        """Whether the lease runs for certain: PostgreSQL may be out of reach, or this process have been stopped for a while."""
+        return time.monotonic() < self._until.get(lane.id, 0.0)
 
     async def due(self) -> tuple[set[int], set[int]]:
         """Lanes with work to do: those that nobody holds, and those that we hold."""
@@ -189,12 +196,18 @@ class Lanes:
     async def lease(self, lanes: Collection[int], most: int) -> list[LeasedLane]:
         """At most `most` of these lanes, leased to us; those that others hold or that are paused are left out."""
         given = {"lanes": list(lanes), "most": most, "holder": self.holder, "seconds": LEASE_SECONDS}
-        return [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
+        until = time.monotonic() + LEASE_SECONDS
+        leased = [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
+        self._until |= {lane.id: until for lane in leased}
+        return leased
 
     async def renew(self, lanes: Collection[int]) -> set[int]:
         """Those of the lanes that are still ours."""
         given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
-        return {lane for (lane,) in await self._database.fetch(RENEW, given)}
+        until = time.monotonic() + LEASE_SECONDS
+        renewed = {lane for (lane,) in await self._database.fetch(RENEW, given)}
+        self._until = dict.fromkeys(renewed, until)
+        return renewed
 
     async def release(self, lane: LeasedLane) -> None:
         await self._database.fetch(RELEASE, {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder})

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deliveries import lanes as lanes_module
 from deliveries.models import Attempt, Delivery, Lane
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
@@ -109,3 +110,28 @@ def test_a_hostile_reply_leads_to_the_right_state_and_a_clean_short_record(setti
     attempt = Attempt.objects.get()
     assert Delivery.objects.get().state == state
     assert len(attempt.text) <= 1000 and attempt.text.isprintable()
+
+
+def two_for_one_connection(settings):
+    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    of = make.message()
+    return [make.delivery(to=f"u{number}@mx.test", of=of) for number in range(2)]
+
+
+def test_a_lease_that_ran_out_while_its_worker_lives_leaves_nothing_in_doubt(settings):
+    two_for_one_connection(settings)
+
+    def ends_the_lease():
+        Lane.objects.filter(leased_until__isnull=False).update(leased_until=timezone.now())
+        return not Delivery.objects.live().exists()
+
+    play(settings, lambda mx: mx.on("BODY", [Wait(1.2), "250 2.0.0 taken"]), until=ends_the_lease)
+    assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered", "delivered"]
+
+
+def test_nothing_more_is_sent_when_the_lease_may_be_over(settings, monkeypatch):
+    monkeypatch.setattr(lanes_module, "LEASE_SECONDS", 0.5)  # and the drain renews every ten seconds: PostgreSQL is away
+    two_for_one_connection(settings)
+    mx = play(settings, lambda mx: mx.on("BODY", [Wait(0.6), "250 2.0.0 taken"]), until=lambda: Attempt.objects.exists())
+    assert len(mx.messages) == 1
+    assert Delivery.objects.filter(state="queued", claim=0).count() == 1

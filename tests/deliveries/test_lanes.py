@@ -87,13 +87,29 @@ def test_a_dead_holders_lane_is_taken_over_under_a_new_epoch(lane):
     assert leased.epoch == 2
 
 
-def test_a_lease_can_be_renewed_only_while_it_is_ours(lane):
+def test_a_lease_goes_on_though_its_time_was_over_but_not_after_another_took_the_lane(lane):
     name = uuid4()
     run(lambda lanes: lanes.lease([lane.id], 1), name=name)
     assert run(lambda lanes: lanes.renew([lane.id])) == set()
     assert run(lambda lanes: lanes.renew([lane.id]), name=name) == {lane.id}
     Lane.objects.filter(id=lane.id).update(leased_until=timezone.now())
+    assert run(lambda lanes: lanes.renew([lane.id]), name=name) == {lane.id}
+    Lane.objects.filter(id=lane.id).update(leased_until=timezone.now())
+    run(lambda lanes: lanes.lease([lane.id], 1))
     assert run(lambda lanes: lanes.renew([lane.id]), name=name) == set()
+
+
+def test_who_lost_the_lease_claims_nothing_more(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        await lanes.release(leased)
+        async with holder() as other:
+            await other.lease([lane.id], 1)
+            return await lanes.claim(leased, 10)
+
+    assert run(scene) == []
 
 
 def test_a_released_lane_is_free_at_once(lane):
