@@ -6,15 +6,15 @@ from tests.fakes.certificates import self_signed
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys import peers
-from tests.journeys.rig import Rig, free_port
+from tests.journeys.rig import SENDER, Rig, free_port
 
-ADDRESSES = {"postfix.test": "127.0.0.2", "exim.test": "127.0.0.3", "recorder.test": "127.0.0.4"}
+ADDRESSES = {"postfix.test": "127.0.0.2", "exim.test": "127.0.0.3", "recorder.test": "127.0.0.4", SENDER: "127.0.0.4"}
 
 
 @pytest.fixture(scope="session")
 def port():
     """Of all MX hosts."""
-    return free_port(*ADDRESSES.values())
+    return free_port(*set(ADDRESSES.values()))
 
 
 @pytest.fixture(scope="session")
