@@ -1,6 +1,7 @@
 """A real listener on loopback, on a thread of its own, with real PostgreSQL and Valkey."""
 
 import asyncio
+import base64
 import smtplib
 import socket
 import ssl
@@ -57,8 +58,16 @@ class Running:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
 
+    def run(self, coroutine):
+        """Its result, from the listener's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
     def stop(self, patience):
-        asyncio.run_coroutine_threadsafe(self.listener.stop(patience), self.loop).result(20)
+        self.run(self.listener.stop(patience))
+
+    def wait_until_empty(self):
+        self.run(self.listener._wait_for_sessions(5))
+        assert not self.listener.sessions
 
     def connect(self, port="submission", *, tls=True, login=None):
         """An smtplib client, greeted; under TLS unless told otherwise."""
@@ -81,9 +90,25 @@ class Running:
     @contextmanager
     def raw(self, port="submission"):
         """A plain socket, greeted."""
-        with socket.create_connection(("127.0.0.1", self.port(port)), timeout=10) as connection:
-            connection.greeting = b""
-            yield Raw(connection)
+        client = Raw(socket.create_connection(("127.0.0.1", self.port(port)), timeout=5))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def raw_app(self, login, port="submission"):
+        """Bytes of an app that has logged in."""
+        with self.raw(port) as app:
+            app.say(b"EHLO app.test")
+            app.start_tls()
+            app.say(b"EHLO app.test")
+            assert app.say(b"AUTH PLAIN " + plain(*login)).startswith("235")
+            yield app
+
+
+def plain(username, secret):
+    return base64.b64encode(f"\0{username}\0{secret}".encode())
 
 
 class Raw:
@@ -110,15 +135,30 @@ class Raw:
         self.send(line + b"\r\n")
         return self.reply()
 
+    def begin(self, *recipients, mail_from="shop@shop.test"):
+        """MAIL and RCPT, accepted."""
+        assert self.say(f"MAIL FROM:<{mail_from}>".encode()).startswith("250")
+        for recipient in recipients or ("you@mx.test",):
+            assert self.say(f"RCPT TO:<{recipient}>".encode()).startswith("250")
+
     def start_tls(self):
         assert self.say(b"STARTTLS").startswith("220")
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.file.close()
         self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.file = self.socket.makefile("rb")
 
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
     def is_closed(self):
-        return self.file.read(1) == b""
+        """Whether nothing more comes."""
+        try:
+            return self.file.read(1) == b""
+        except ConnectionError:
+            return True
 
 
 @pytest.fixture
