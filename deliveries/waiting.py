@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -81,17 +82,18 @@ def _in_turn(situation: Situation, *, now: datetime) -> str:
 
 
 def moment(when: datetime, *, now: datetime) -> str:
-    """A time to come as people read it: the clock, the day where it is another, and how long that is from now."""
-    spelled = when.astimezone(UTC).strftime("%H:%M:%S UTC" if when.date() == now.date() else "%Y-%m-%d %H:%M UTC")
+    """A time to come as people read it, in their time zone: the clock, the day where it is another, how long that is from now."""
+    here = timezone.localtime(when)
+    spelled = here.strftime("%H:%M:%S %Z" if here.date() == timezone.localtime(now).date() else "%Y-%m-%d %H:%M %Z")
     return _("%(time)s (in %(span)s)") % {"time": spelled, "span": span((when - now).total_seconds())}
 
 
 def span(seconds: float) -> str:
     """`45 s`, `12 min`, `3 h`, `4 d`."""
-    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+    for text, size, most in ((_("%d s"), 1, 120), (_("%d min"), 60, 7200), (_("%d h"), 3600, 172_800)):
         if seconds < most:
-            return f"{max(round(seconds / size), 0)} {unit}"
-    return f"{round(seconds / 86_400)} d"
+            return text % max(round(seconds / size), 0)
+    return _("%d d") % round(seconds / 86_400)
 
 
 def short(text: str) -> str:

@@ -1,7 +1,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone, translation
 
 from deliveries.waiting import Situation, moment, sentence, short, span
 
@@ -57,3 +59,14 @@ def test_a_span_is_told_in_its_own_unit(seconds, said):
 def test_a_peers_text_is_one_short_printable_line():
     assert short("no\r\n\x1b[31mred\x9b2J") == "no [31mred 2J"
     assert len(short("x" * 5000)) == 160
+
+
+def test_times_are_those_of_the_readers_zone():
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        assert moment(NOW + timedelta(minutes=5), now=NOW) == "21:05:00 JST (in 5 min)"
+        assert moment(NOW + timedelta(hours=4), now=NOW) == "2026-05-05 01:00 JST (in 4 h)"
+
+
+def test_spans_are_in_the_readers_language():
+    with translation.override("ja"):
+        assert [span(seconds) for seconds in (45, 720, 10_800, 400_000)] == ["45 秒", "12 分", "3 時間", "5 日"]

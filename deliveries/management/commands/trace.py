@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.color import Style
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from deliveries.states import LIVE, State
@@ -66,4 +67,4 @@ def _answer(attempt: AttemptFacts) -> str:
 
 def _clock(text: str) -> str:
     moment = parse_datetime(text)
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else text
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}" if moment else text
