@@ -84,6 +84,15 @@ def test_of_two_sessions_that_know_the_password_one_enrols():
     assert thief.get("/").headers["Location"].startswith(LOGIN)
 
 
+def test_who_enrols_second_within_the_same_moment_is_out(settings):
+    """Without the guard, as for a request that has passed it just before the first one was done."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".Guard")]
+    user = person()
+    thief = password_only(user)
+    assert enrol(thief).headers["Location"] == LOGIN
+    assert user.totpdevice_set.count() == 1 and "_auth_user_id" not in thief.session
+
+
 def test_who_lost_every_second_factor_cannot_enrol_by_the_password(client):
     user = person()
     user.totpdevice_set.all().delete()

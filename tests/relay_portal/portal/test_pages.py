@@ -1,5 +1,6 @@
 """What the pages show and do."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -93,12 +94,13 @@ def test_a_message_tells_its_attempts_and_why_it_waits(operator):
 def test_the_lists_of_mail_count_nothing_and_sort_by_their_key_alone(operator):
     for _ in range(60):
         make.delivery(of=make.message())
-    for page in ("deliveries/message/?o=5", "deliveries/delivery/?o=1.-2&state=queued", "suppressions/suppression/"):
+    for page in ("deliveries/message/?o=4", "deliveries/delivery/?o=3.-0&state=queued", "suppressions/suppression/?o=0"):
         with CaptureQueriesContext(connection) as asked:
             assert operator.get(f"/{page}").status_code == 200
         statements = [query["sql"] for query in asked]
         assert not any("COUNT(" in sql for sql in statements), page
-        assert all('"id" DESC' in sql for sql in statements if "LIMIT 50" in sql), page
+        [listed] = [sql for sql in statements if "LIMIT 50" in sql]
+        assert re.search(r'ORDER BY "\w+"\."id" DESC LIMIT 50', listed), page
 
 
 def test_the_number_of_statements_does_not_grow_with_the_list(operator):
