@@ -30,7 +30,8 @@ from domains.dns import Resolver, nameservers
 logger = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds: how late work is found whose bell was lost
-RUN = 600.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers
+RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
+HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
 LANES = 2000  # leased at one time
 CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 
@@ -73,17 +74,30 @@ class Drain:
 
     async def run(self, seconds: float = RUN) -> None:
         """Deliver for so long, or until stopped; every lane is given back at the end."""
-        until = time.monotonic() + seconds
         helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._depot.ledger.run())]
         try:
-            while not self._is_stopping and time.monotonic() < until:
-                await self.turn()
+            while not self._is_stopping:
+                await self._deliver(seconds)
+                if await self._has_handed_back():
+                    break
         finally:
             await self._finish()
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             await self._close()
+
+    async def _deliver(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._is_stopping and time.monotonic() < until:
+            await self.turn()
+
+    async def _has_handed_back(self) -> bool:
+        """False where a receiver that takes its time holds up a lane: nobody else's mail shall wait for that."""
+        for courier in self._couriers.values():
+            courier.stop()
+        _, held_up = await asyncio.wait(self._tasks, timeout=HAND_BACK) if self._tasks else ((), ())
+        return not held_up
 
     def stop(self) -> None:
         """Let what is being sent be sent, and end."""

@@ -12,7 +12,7 @@ from suppressions.models import Suppression
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, play, scene
 from tests.fakes.dns import Behaviour
-from tests.fakes.mx import Drop, TakeAndDrop
+from tests.fakes.mx import Drop, TakeAndDrop, Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -252,3 +252,22 @@ def test_new_work_is_found_without_a_bell(settings, monkeypatch):
             return mx
 
     assert len(asyncio.run(main()).messages) == 1
+
+
+def test_a_drain_whose_time_is_over_holds_up_no_mail_for_a_slow_receiver(settings, monkeypatch):
+    monkeypatch.setattr(drain_module, "HAND_BACK", 0.1)
+    monkeypatch.setattr(drain_module, "POLL", 0.1)
+    host = {"A": ["127.0.0.1"]}
+    zones = {"mx.test": {"MX": [(1, "a.test")]}, "b.test": {"MX": [(1, "c.test")]}, "a.test": host, "c.test": host}
+
+    async def main():
+        async with scene(settings, zones) as (mx, _):
+            mx.on("RCPT", lambda argument: [Wait(2), "250 ok"] if "slow" in argument else None)
+            await asyncio.to_thread(in_thread, lambda: make.delivery(to="slow@mx.test"))
+            running = asyncio.create_task(drain_module.Drain().run(0.5))
+            await asyncio.sleep(0.8)
+            await asyncio.to_thread(in_thread, lambda: make.delivery(to="quick@b.test"))
+            await running
+
+    asyncio.run(main())
+    assert list(Attempt.objects.values_list("delivery__recipient", flat=True)) == ["quick@b.test", "slow@mx.test"]
