@@ -26,6 +26,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 UNITS = sorted(ROOT.glob("deploy/*.service"))
 COMMANDS = [name for commands in overview.GROUPS.values() for name in commands]
 REGISTRIES = ("pypi.org", "pythonhosted.org", "npmjs", "docker.io", "ghcr.io", "quay.io", "crates.io", "rubygems.org", "anaconda.org")
+PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 NOT_IN_SETTINGS = {"EKIDEN_PYTHON"}  # read by the script `ekiden`
 
 
@@ -169,6 +170,20 @@ def test_the_sandbox_table_holds_just_its_rules():
     table = page("docs/sending.md").partition("\n## The sandbox")[2].partition("\n## ")[0]
     said = [cells for cells in rows(table) if cells[0].startswith("`")]
     assert said == [[f"`{rule.name}`", rule.stage, f"`{rule.reply}`" if rule.reply else "–", rule.meaning] for rule in RULES.values()]
+
+
+def words_of_the_product():
+    """What the table of symptoms quotes; “…” stands for what differs."""
+    table = page("docs/operations.md").partition("\n## When something is wrong")[2].partition("\n## ")[0]
+    for cells in rows(table):
+        for quoted in re.findall(r"`([^`]+ [^`]+)`", cells[0]):
+            yield from (part.strip() for part in quoted.removeprefix("ekiden: ").split("…") if len(part.strip()) > 8)
+
+
+@pytest.mark.parametrize("words", [*words_of_the_product()])
+def test_the_table_of_symptoms_quotes_the_product(words):
+    code = re.sub(r"^\d\d\d \d\.\d+\.\d+ ", "", words)  # a reply's code and text stand apart in the source
+    assert any(code in path.read_text(encoding="utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 # --- the pages themselves -----------------------------------------------------------------------------------------------------
