@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -57,19 +57,12 @@ def rig(sink):
 
 @pytest.fixture(params=range(RUNS))
 def scene(request, rig, sink, tmp_path, capsys):
-    """Load to be disturbed; at the end of the test everything must have arrived."""
     seed = SEED + request.param
     random.seed(seed)
     scene = Scene(rig, sink, tmp_path / "ledger")
-    with scene.load:
-        wait_until(lambda: len(scene.arrived()) > 20, "mail flows")
-        time.sleep(random.uniform(0.2, 1.5))
-        yield scene
-        time.sleep(1.5)
-    scene.settle()
+    yield scene
     with capsys.disabled():
         print(f"\n{request.node.name}: seed {seed}, {scene.numbers()}")
-    scene.check()
 
 
 class Scene:
@@ -81,6 +74,17 @@ class Scene:
         self.in_flight = 0
         self.may_repeat = True
         self._first_attempt = rig.query("SELECT coalesce(max(id), 0) FROM deliveries_attempt")[0][0]
+
+    @contextmanager
+    def disturbed(self):
+        """Load, the fault within the block, more load; and then everything must have arrived."""
+        with self.load:
+            wait_until(lambda: len(self.arrived()) > 20, "mail flows")
+            time.sleep(random.uniform(0.2, 1.5))
+            yield
+            time.sleep(1.5)
+        self.settle()
+        self.check()
 
     def arrived(self):
         return [message for message in self.sink.messages if message.recipients[0].startswith(self.load.run)]
@@ -136,66 +140,74 @@ def connections(pid, port):
 
 
 def test_a_killed_listener_loses_nothing(scene):
-    [listener] = scene.rig.listeners
-    listener.kill()
-    listener.start_until(scene.rig.is_listening)
     scene.may_repeat = False  # who sends was not touched, and who hands in again is known
+    with scene.disturbed():
+        [listener] = scene.rig.listeners
+        listener.kill()
+        listener.start_until(scene.rig.is_listening)
 
 
 def test_a_killed_worker_loses_nothing_and_repeats_only_what_it_had_in_hand(scene):
-    worker = busy_worker(scene)
-    worker.signal(signal.SIGSTOP)
-    scene.count_in_flight()
-    worker.kill()
-    worker.start()
+    with scene.disturbed():
+        worker = busy_worker(scene)
+        worker.signal(signal.SIGSTOP)
+        scene.count_in_flight()
+        worker.kill()
+        worker.start()
 
 
 def test_a_killed_and_wiped_valkey_loses_nothing_and_repeats_nothing(scene):
-    valkey = scene.rig.valkey_process
-    valkey.kill()
-    shutil.rmtree(scene.rig.valkey.state / "appendonlydir")
-    time.sleep(random.uniform(0, 1))
-    valkey.start_until(scene.rig.valkey.is_ready)
     scene.may_repeat = False
+    with scene.disturbed():
+        valkey = scene.rig.valkey_process
+        valkey.kill()
+        shutil.rmtree(scene.rig.valkey.state / "appendonlydir")
+        time.sleep(random.uniform(0, 1))
+        valkey.start_until(scene.rig.valkey.is_ready)
 
 
 def test_a_killed_postmaster_loses_nothing(scene):
-    scene.count_in_flight()
-    postgres = scene.rig.postgres_process
-    postgres.kill()
-    time.sleep(random.uniform(0, 1))
-    postgres.start_until(scene.rig.postgres.is_ready)
+    with scene.disturbed():
+        scene.count_in_flight()
+        postgres = scene.rig.postgres_process
+        postgres.kill()
+        time.sleep(random.uniform(0, 1))
+        postgres.start_until(scene.rig.postgres.is_ready)
 
 
 @pytest.mark.parametrize("name", ["ekiden intake", "ekiden drain lanes", "ekiden drain ledger"])
 def test_a_killed_backend_loses_nothing(scene, name):
     """PostgreSQL then ends all its sessions and recovers by itself."""
-    scene.count_in_flight()
-    backends = scene.rig.query("SELECT pid FROM pg_stat_activity WHERE application_name = %s", name)
-    os.kill(random.choice(backends)[0], signal.SIGKILL)
-    time.sleep(0.5)
-    wait_until(scene.rig.postgres.is_ready, "PostgreSQL has recovered")
+    with scene.disturbed():
+        scene.count_in_flight()
+        backends = scene.rig.query("SELECT pid FROM pg_stat_activity WHERE application_name = %s", name)
+        os.kill(random.choice(backends)[0], signal.SIGKILL)
+        time.sleep(0.5)
+        wait_until(scene.rig.postgres.is_ready, "PostgreSQL has recovered")
 
 
 def test_a_listener_that_is_asked_to_end_loses_and_repeats_nothing(scene):
-    [listener] = scene.rig.listeners
-    listener.stop()
-    listener.start_until(scene.rig.is_listening)
     scene.may_repeat = False
+    with scene.disturbed():
+        [listener] = scene.rig.listeners
+        listener.stop()
+        listener.start_until(scene.rig.is_listening)
 
 
 def test_a_worker_that_is_asked_to_end_loses_and_repeats_nothing(scene):
-    worker = busy_worker(scene)
-    worker.stop()
-    worker.start()
     scene.may_repeat = False
+    with scene.disturbed():
+        worker = busy_worker(scene)
+        worker.stop()
+        worker.start()
 
 
 def test_a_worker_that_sleeps_past_its_lease_loses_nothing(scene):
     """Its lanes are taken over; when it wakes it must not go on with them."""
-    worker = busy_worker(scene)
-    worker.signal(signal.SIGSTOP)
-    scene.count_in_flight()
-    wait_until(scene.in_doubt, "its lanes are taken over", 45)
-    time.sleep(2)
-    worker.signal(signal.SIGCONT)
+    with scene.disturbed():
+        worker = busy_worker(scene)
+        worker.signal(signal.SIGSTOP)
+        scene.count_in_flight()
+        wait_until(scene.in_doubt, "its lanes are taken over", 45)
+        time.sleep(2)
+        worker.signal(signal.SIGCONT)
