@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('relay_portal', '0001_initial'),
+        ("relay_portal", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='enrolled_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='second factor since'),
+            model_name="user",
+            name="enrolled_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="second factor since"),
         ),
     ]
