@@ -3,8 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -181,30 +179,3 @@ def test_idle_sessions_are_told_so(listener):
     with listener.raw("mx") as client:
         assert client.reply() == "421 4.4.2 Idle for too long\r\n"
         assert client.is_closed()
-
-
-MEMORY = """
-import sys, tempfile
-from pathlib import Path
-from smtp_listener.reception import Reception
-from smtp_listener.spool import Spool
-
-def peak():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
-
-before, folder, under_way = peak(), Path(tempfile.mkdtemp(dir=sys.argv[1])), []
-for _ in range(30):
-    spool = Spool(folder)
-    under_way.append((spool, Reception(spool.append, max_size=26_214_400, is_repairing=False), bytearray()))
-for _ in range(320):
-    for _, reception, buffer in under_way:
-        buffer += (b"x" * 126 + b"\\r\\n") * 512
-        reception.lines(buffer, 0)
-assert all(20_000_000 < spool.size < 21_000_000 for spool, _, _ in under_way)
-print(peak() - before)
-"""
-
-
-def test_thirty_messages_of_20_mb_under_way_take_little_memory(tmp_path):
-    ran = subprocess.run([sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert int(ran.stdout) < 30 * 1024  # kilobytes; the messages are 600 MB

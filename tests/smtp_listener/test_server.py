@@ -88,6 +88,34 @@ def test_after_kill_9_everything_that_heard_250_is_stored(mail_db, limits, tmp_p
     assert Message.objects.count() == 20
 
 
+def peak_memory(running):
+    """In megabytes."""
+    with open(f"/proc/{running.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
+def test_twenty_messages_of_20_mb_under_way_take_little_memory(mail_db, limits, tmp_path, domain):
+    issue(domain.project, "lan", kind="network", networks=["127.0.0.1/32"])
+    block = (b"x" * 126 + b"\r\n") * 8192  # a megabyte
+    with process(limits, tmp_path) as running:
+        wait_for(limits.EKIDEN_SUBMISSION_PORT)
+        apps = [connect(limits.EKIDEN_SUBMISSION_PORT) for _ in range(20)]
+        before = peak_memory(running)
+        for app in apps:
+            app.say(b"EHLO app.test")
+            app.begin()
+            app.say(b"DATA")
+            app.send(MAIL)
+        for _ in range(20):
+            for app in apps:
+                app.send(block)
+        assert apps[0].say(b".").startswith("250")  # so all has been read but for the others' last blocks
+        assert peak_memory(running) - before < 60  # of 400
+        for app in apps:
+            app.close()
+    assert Message.objects.get().size > 20_000_000
+
+
 def test_broken_tls_settings_end_the_command_with_one_line(mail_db, limits, tmp_path):
     with process(limits, tmp_path, EKIDEN_TLS_CERT="/nowhere/cert.pem", EKIDEN_TLS_KEY="/nowhere/key.pem") as running:
         assert running.wait(20) == 2
