@@ -12,11 +12,12 @@ def written_in_records():
     """Every text that a finding can have, with an x for what it names."""
     for node in ast.walk(ast.parse(Path(records.__file__).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Found", "Missing", "Wrong"):
-            parts = [node.args[1]] if isinstance(node.args[1], ast.Constant) else node.args[1].values
-            yield "".join(part.value if isinstance(part, ast.Constant) else "x" for part in parts)
+            text = node.args[1]
+            parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
 
 
-@pytest.mark.parametrize("text", written_in_records())
+@pytest.mark.parametrize("text", list(written_in_records()))
 def test_nothing_that_a_check_can_find_is_forgotten(text):
     with translation.override("ja"):
         assert explained(text) != text
