@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from deliveries.queues import enqueue_drain
 
 CHANNEL = "ekiden:bell"
+PATIENCE = 5.0  # seconds for an answer of Valkey
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Bell:
     """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
 
     def __init__(self, url: str | None = None) -> None:
-        self._valkey = redis.asyncio.from_url(url or settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, decode_responses=True)
+        self._valkey = redis.asyncio.from_url(url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2)
         self._lanes: set[int] = set()
         self._ringing: asyncio.Task[None] | None = None
 
@@ -58,5 +59,10 @@ class Bell:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            yield {int(lane) for lane in message["data"].split() if lane.isdecimal() and len(lane) < 19}
+                            yield lanes_of(message["data"])
             await asyncio.sleep(1)
+
+
+def lanes_of(ring: bytes) -> set[int]:
+    """Whoever reaches Valkey can ring: what is no lane's number is passed over."""
+    return {int(word) for word in ring.split() if word.isdigit() and len(word) < 19}

@@ -1,0 +1,55 @@
+"""The bell across two processes, an idle hour and whatever a stranger rings."""
+
+import asyncio
+
+import pytest
+
+from deliveries import bell as bell_module
+from deliveries.bell import CHANNEL, Bell
+
+pytestmark = pytest.mark.usefixtures("valkey")
+
+
+async def hear(listener, valkey, *rings, until):
+    """What is heard of these raw rings, once somebody listens."""
+    heard = set()
+
+    async def listen():
+        async for lanes in listener.heard():
+            heard.update(lanes)
+            if until in heard:
+                return
+
+    listening = asyncio.create_task(listen())
+    while not valkey.pubsub_numsub(CHANNEL)[0][1]:
+        await asyncio.sleep(0.01)
+    for ring in rings:
+        valkey.publish(CHANNEL, ring)
+    await asyncio.wait_for(listening, 5)
+    await listener.close()
+    return heard
+
+
+async def test_a_ring_is_heard_by_who_listens(valkey):
+    assert await hear(Bell(), valkey, "3 5", until=5) == {3, 5}
+
+
+async def test_what_a_stranger_rings_is_passed_over(valkey):
+    rings = ("drop table", "-1", "9" * 30, "\u0663", b"\xff\xfe", "1.5", "", "7")
+    assert await hear(Bell(), valkey, *rings, until=7) == {7}
+
+
+async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
+    monkeypatch.setattr(bell_module, "PATIENCE", 0.2)
+
+    async def late():
+        while not valkey.pubsub_numsub(CHANNEL)[0][1]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        return valkey.publish(CHANNEL, "9")
+
+    listener = Bell()
+    listening = asyncio.ensure_future(anext(listener.heard()))
+    assert await late() == 1  # somebody was there to hear it
+    assert await asyncio.wait_for(listening, 2) == {9}
+    await listener.close()
