@@ -38,3 +38,8 @@ def test_an_installation_with_something_in_it_is_left_alone():
     assert first_run.make() is None
     assert not User.objects.exists()
     assert not Route.objects.exists()
+
+
+def test_a_persons_password_is_kept_as_a_slow_hash():
+    first_run.make()
+    assert User.objects.get().password.startswith("argon2$argon2id$")
