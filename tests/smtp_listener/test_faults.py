@@ -179,3 +179,10 @@ def test_idle_sessions_are_told_so(listener):
     with listener.raw("mx") as client:
         assert client.reply() == "421 4.4.2 Idle for too long\r\n"
         assert client.is_closed()
+
+
+def test_a5_who_speaks_before_the_greeting_is_cut_off(listener):
+    replace(listener, listener.listener.accounts, Slow("test"))  # the look-up that comes before the greeting takes its time
+    with socket.create_connection(("127.0.0.1", listener.port("submission")), timeout=5) as client:
+        client.sendall(b"EHLO x.test\r\n")
+        assert client.recv(100).startswith(b"554 5.5.0")

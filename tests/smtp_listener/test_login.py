@@ -144,6 +144,18 @@ def test_a_client_at_a_trusted_network_may_log_in_all_the_same(listener, domain,
     assert Message.objects.get().credential_id == Credential.objects.get(username=login[0]).pk
 
 
+def test_a_client_that_logs_in_no_longer_counts_for_its_network(listener, domain, login):
+    issue(domain.project, "lan", kind="network", networks=["127.0.0.1/32"], max_sessions=1)
+    with listener.raw() as first, listener.raw() as second:
+        first.say(b"EHLO app.test")
+        first.begin()
+        first.start_tls()
+        first.say(b"EHLO app.test")
+        assert first.say(b"AUTH PLAIN " + plain(*login)).startswith("235")
+        second.say(b"EHLO app.test")
+        second.begin()
+
+
 @pytest.mark.parametrize(
     ("limit", "says"), [("per_minute", b"limit of 2 messages per minute"), ("per_day", b"limit of 2 messages per day")]
 )

@@ -99,22 +99,25 @@ def test_binarymime_is_refused_politely(client):
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("given", "sent", "key"),
     [
-        ("a..b@docomo.test", '"a..b"@docomo.test'),
-        ('"a..b"@docomo.test', '"a..b"@docomo.test'),
-        (".a@docomo.test", '".a"@docomo.test'),
-        ("a.@ezweb.test", '"a."@ezweb.test'),
-        ('"plain"@mx.test', "plain@mx.test"),
-        ("you@日本.test", "you@xn--wgv71a.test"),
+        ("A..b@docomo.ne.jp", '"A..b"@docomo.ne.jp', "a..b@docomo.ne.jp"),
+        ('"a..b"@docomo.ne.jp', '"a..b"@docomo.ne.jp', "a..b@docomo.ne.jp"),
+        (".a@docomo.ne.jp", '".a"@docomo.ne.jp', ".a@docomo.ne.jp"),
+        ("a.@ezweb.ne.jp", '"a."@ezweb.ne.jp', "a.@ezweb.ne.jp"),
+        ('"a."@ezweb.ne.jp', '"a."@ezweb.ne.jp', "a.@ezweb.ne.jp"),
+        ('"plain"@mx.test', "plain@mx.test", "plain@mx.test"),
+        ("you@日本.test", "you@xn--wgv71a.test", "you@xn--wgv71a.test"),
+        ("あ@mx.test", "あ@mx.test", "あ@mx.test"),
     ],
 )
-def test_legacy_and_international_addresses_are_taken_and_sent_in_one_form(client, given, sent):
+def test_legacy_and_international_addresses_are_taken_and_sent_in_one_form(client, given, sent, key):
     client.mail("shop@shop.test", ["SMTPUTF8"])
     client.send(f"RCPT TO:<{given}>\r\n".encode())
     assert client.getreply()[0] == 250
     client.data(MAIL)
-    assert Delivery.objects.get().recipient == sent
+    delivery = Delivery.objects.select_related("message").get()
+    assert (delivery.recipient, delivery.recipient_key, delivery.message.smtputf8) == (sent, key, not sent.isascii())
 
 
 @pytest.mark.parametrize("address", ["you", "you@", "@mx.test", "y u@mx.test", "you@mx", "you@[127.0.0.1]", "you@-.test", "あ@mx.test"])

@@ -1,9 +1,12 @@
 """Where a message ends, and what is believed when (hardening A1, A2, A4, A5; finding 4). Judged by what is stored."""
 
+import time
+
 import pytest
 
 from deliveries import codec
 from deliveries.models import Content, Delivery, Message
+from tests.smtp_listener.conftest import Running
 
 HEAD = b"From: shop@shop.test\r\nSubject: one\r\n\r\nfirst\r\n"
 SMUGGLED = b"MAIL FROM:<boss@shop.test>\r\nRCPT TO:<victim@mx.test>\r\nDATA\r\nFrom: boss@shop.test\r\n\r\nsmuggled\r\n"
@@ -56,8 +59,6 @@ def test_a2_bare_line_ends_are_refused_and_the_session_goes_on(listener, login, 
 
 
 def test_a2_bare_line_ends_are_repaired_where_an_operator_chose_that(mail_db, limits, login):
-    from tests.smtp_listener.conftest import Running
-
     limits.EKIDEN_BARE_NEWLINES = "repair"
     with Running(limits) as running, running.raw_app(login) as app:
         app.begin()
@@ -81,6 +82,19 @@ def test_a4_nothing_said_with_starttls_is_believed(listener, after):
         client.send(b"STARTTLS\r\n" + after)
         assert client.reply().startswith("554")
         assert client.is_closed()
+
+
+def test_a4_nothing_said_while_our_220_waits_is_believed(listener):
+    with listener.raw("mx") as client:
+        client.say(b"EHLO x.test")
+        channel = next(iter(listener.listener.sessions)).channel
+        listener.loop.call_soon_threadsafe(channel.pause_writing)  # as the transport does when its buffer is full
+        client.send(b"STARTTLS\r\n")
+        assert client.reply().startswith("220")
+        client.send(b"NOOP\r\n")
+        time.sleep(0.1)
+        listener.loop.call_soon_threadsafe(channel.resume_writing)
+        assert client.reply().startswith("554")
 
 
 def test_a4_what_was_said_before_tls_is_forgotten(listener):
