@@ -62,6 +62,8 @@ class Courier:
         self._loaded = asyncio.Condition()
         self._is_stopping = False
         self._may_have_more = True
+        self._in_hand: set[UUID] = set()  # loaded and not settled or given back
+        self._may_have_strays = False  # whether PostgreSQL may know of claims that we do not
         self._failures = lane.failures
         self._success_noted = 0.0
 
@@ -108,13 +110,25 @@ class Courier:
     async def _refill(self) -> None:
         await self._depot.ledger.has_room()
         try:
+            if self._may_have_strays:
+                await self._free_strays()
             claimed = await self._depot.lanes.claim(self.lane, PAGE)
             self._may_have_more = len(claimed) == PAGE
             await self._load(await self._sift(claimed))
         except DatabaseUnavailable as error:
+            # Rows may have been claimed without our hearing of it. Under this lease they would look like ours for ever;
+            # the lane's next one tells them from those under way.
             logger.warning("lane=%s could not claim: %s", self.lane.id, error)
+            self._may_have_strays = True
             await asyncio.sleep(1)
-            self.wake()
+            self.stop()
+
+    async def _free_strays(self) -> None:
+        """What we know of is left out; what was settled before is on record first, for a free row takes no outcome."""
+        in_hand = list(self._in_hand)
+        await self._depot.ledger.flush()
+        await self._depot.lanes.free_strays(self.lane, besides=in_hand)
+        self._may_have_strays = False
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """What is to be sent from this lane; the rest is settled or handed on at once."""
@@ -139,6 +153,7 @@ class Courier:
         small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
         contents = await self._depot.lanes.contents(small) if small else {}
         now = time.monotonic()
+        self._in_hand.update(each.id for each in claimed)
         self._loads.extend(_Load(each, contents.get(each.message_id), now + each.seconds_left) for each in claimed)
         await self._wake_senders()
 
@@ -257,6 +272,7 @@ class Courier:
     def _settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None:
         entry = verdict.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts)
         self._depot.ledger.record(entry)
+        self._in_hand.discard(claimed.id)
 
     async def _learn(self, outcome: Outcome, *, is_first: bool) -> None:
         if is_first and isinstance(outcome, Delivered):  # one more session than before found room
@@ -303,6 +319,7 @@ class Courier:
         """What was not tried is nobody's again: for the next holder, or for the sweeper of deadlines."""
         if loads:
             self._loads = deque(load for load in self._loads if load not in loads)
+            self._in_hand.difference_update(load.claimed.id for load in loads)
             await self._note(self._depot.lanes.unclaim(self.lane, [load.claimed.id for load in loads]))
 
 
