@@ -3,7 +3,7 @@
 import select
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -124,13 +124,12 @@ def test_a9_a_message_that_trickles_is_timed_out_as_a_whole(listener, login):
 
 def test_a9_a_message_without_end_is_cut_off_by_its_size(listener, login):
     listener.listener.max_size = 100_000
-    listener.listener.patience = Patience(last_words=0.1)
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")
-        with pytest.raises(OSError):
-            app.send((b"x" * 998 + b"\r\n") * 100_000)
-    listener.wait_until_empty()
+        with suppress(OSError):  # cut off while it sends
+            app.send((b"x" * 998 + b"\r\n") * 3000)
+        listener.wait_until_empty()
     assert Message.objects.count() == 0
 
 

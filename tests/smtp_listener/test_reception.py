@@ -56,7 +56,7 @@ def expected(data):
 
 
 def trouble_of(content):
-    if any(len(line) > MAX_LINE + line.endswith(b"\r") for line in content.split(b"\n")):
+    if any(len(line) > MAX_LINE + 1 for line in content.split(b"\n")):  # one more for its CR
         return "line"
     if re.search(rb"\r(?!\n)|(?<!\r)\n", content):
         return "bare"
