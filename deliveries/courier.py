@@ -116,12 +116,10 @@ class Courier:
             self._may_have_more = len(claimed) == PAGE
             await self._load(await self._sift(claimed))
         except DatabaseUnavailable as error:
-            # Rows may have been claimed without our hearing of it. Under this lease they would look like ours for ever;
-            # the lane's next one tells them from those under way.
             logger.warning("lane=%s could not claim: %s", self.lane.id, error)
             self._may_have_strays = True
             await asyncio.sleep(1)
-            self.stop()
+            self.wake()
 
     async def _free_strays(self) -> None:
         """What we know of is left out; what was settled before is on record first, for a free row takes no outcome."""

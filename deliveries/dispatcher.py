@@ -34,6 +34,7 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._woken.set()
         self._is_stopping = False
+        self._may_have_strays = False  # whether PostgreSQL may know of claims that we do not
 
     def wake(self) -> None:
         """There are deliveries to be routed."""
@@ -72,6 +73,9 @@ class Dispatcher:
         if room <= 0:
             return []
         try:
+            if self._may_have_strays:  # what is claimed here is settled at once: none is in hand
+                await self._depot.lanes.free_strays(self.lane, besides=())
+                self._may_have_strays = False
             return await self._destinations.unrouted(besides=list(self._lookups), most=room)
         except DatabaseUnavailable as error:
             logger.warning("the domains to be routed could not be read: %s", error)
@@ -91,6 +95,7 @@ class Dispatcher:
                 await self._settle_all(domain, found)
         except DatabaseUnavailable as error:
             logger.warning("domain=%s could not be routed: %s", domain, error)
+            self._may_have_strays = True
             await asyncio.sleep(1)
 
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:

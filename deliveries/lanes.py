@@ -119,6 +119,11 @@ UPDATE deliveries_delivery SET claim = 0
 WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
 """
 
+STRAYS = """
+UPDATE deliveries_delivery SET claim = 0
+WHERE lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> ALL(%(besides)s)
+"""
+
 REROUTE = """
 UPDATE deliveries_delivery SET claim = 0, lane_id = %(routing)s
 WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
@@ -221,6 +226,10 @@ class Lanes:
     async def unclaim(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give back what was claimed and not tried."""
         await self._database.fetch(UNCLAIM, {"ids": list(ids), "epoch": lane.epoch})
+
+    async def free_strays(self, lane: LeasedLane, *, besides: Sequence[UUID]) -> None:
+        """Give back all of the lane's claims but these: a claim may have been committed though its answer was lost."""
+        await self._database.fetch(STRAYS, {"lane": lane.id, "epoch": lane.epoch, "besides": list(besides)})
 
     async def reroute(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back to be routed anew."""

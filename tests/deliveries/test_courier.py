@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from deliveries import lanes as lanes_module
@@ -13,7 +12,6 @@ from deliveries.models import Attempt, Delivery, Lane
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
 from tests.fakes.mx import Drop, Wait
-from tests.fakes.postgres import LossyWay
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -138,23 +136,6 @@ def test_nothing_more_is_sent_when_the_lease_may_be_over(settings, monkeypatch):
     mx = play(settings, lambda mx: mx.on("BODY", [Wait(0.6), "250 2.0.0 taken"]), until=lambda: Attempt.objects.exists())
     assert len(mx.messages) == 1
     assert Delivery.objects.filter(state="queued", claim=0).count() == 1
-
-
-def test_a_claim_whose_answer_was_lost_is_found_again(settings, monkeypatch, tmp_path):
-    """The rows are claimed and in nobody's hands: with the lane's next lease they are told from those under way."""
-    options = connection.settings_dict["OPTIONS"]
-    host = options["host"]
-    make.delivery()
-
-    async def main():
-        async with scene(settings) as (mx, _), LossyWay(tmp_path, host, b"picked AS") as way:
-            monkeypatch.setitem(options, "host", str(tmp_path))
-            await drain_until(lambda: not Delivery.objects.live().exists(), 15)
-            return mx, way
-
-    mx, way = asyncio.run(main())
-    assert (way.losses, len(mx.messages)) == (1, 1)
-    assert [attempt.stage for attempt in Attempt.objects.all()] == ["interrupted", "body"]
 
 
 @pytest.mark.parametrize("lost", [lanes_module.CLAIM, lanes_module.CONTENT])
