@@ -44,9 +44,10 @@ def follow(pattern: str) -> None:
 
 def canonical_pattern(text: str) -> str:
     """`*`, `*.domain` or a domain, in A-labels; raises `ValidationError`."""
-    below = "*." if text.startswith("*.") else ""
     try:
-        return "*" if text == "*" else below + canonical_domain(text.removeprefix("*."))
+        if text.startswith("*."):  # a whole top-level domain is a pattern too, and no domain
+            return "*." + canonical_domain(f"any.{text[2:]}").removeprefix("any.")
+        return "*" if text == "*" else canonical_domain(text)
     except BadAddress as error:
         raise ValidationError({"pattern": _("%s is neither a domain nor *.domain nor *.") % text}) from error
 
