@@ -87,11 +87,11 @@ class Reception:
         self._held = b"\r" if data.endswith(b"\r") else b""
         self.take(data[: len(data) - len(self._held)])
 
-    def end_chunks(self, *, ends_in_line: bool) -> None:
+    def end_chunks(self) -> None:
         """After the last chunk: BDAT may leave the last line open (RFC 3030), a stored message ends in CRLF."""
         if self._held:
             self.take(self._held)
-        elif not ends_in_line:
+        elif self._open:
             self.take(b"\r\n")
 
     def take(self, data: bytes) -> None:

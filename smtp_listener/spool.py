@@ -22,14 +22,10 @@ class Spool:
         self._file: BinaryIO | None = None
         self.size = 0
         self.is_ascii = True
-        self.ends_in_line = False
 
     def append(self, data: bytes) -> None:
         """Raises `OSError` where the disk is full."""
-        if not data:
-            return
         self.is_ascii = self.is_ascii and data.isascii()
-        self.ends_in_line = data.endswith(b"\n")  # what comes here has no bare LF
         self.size += len(data)
         if self.size <= IN_MEMORY:
             self._memory += data

@@ -56,7 +56,7 @@ class Transaction(ABC):
         """The answer to the complete content."""
         assert self.spool is not None
         if self.reception is not None:
-            reception.end_chunks(ends_in_line=self.spool.ends_in_line)
+            reception.end_chunks()
         if refusal := judge(reception):
             return refusal
         try:

@@ -53,10 +53,9 @@ def test_a_large_message_costs_no_memory(tmp_path):
     spool.close()
 
 
-def test_it_knows_whether_all_is_ascii_and_ends_in_a_line(tmp_path):
+def test_it_knows_whether_all_is_ascii(tmp_path):
     spool = Spool(tmp_path)
     spool.append(b"a\r\n")
-    assert (spool.is_ascii, spool.ends_in_line) == (True, True)
+    assert spool.is_ascii
     spool.append(b"\xe3")
-    spool.append(b"")
-    assert (spool.is_ascii, spool.ends_in_line) == (False, False)
+    assert not spool.is_ascii
