@@ -100,7 +100,8 @@ class Route(models.Model):
         constraints = [models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")]
 
     def __str__(self) -> str:
-        return f"{self.pattern} → {self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.pattern} → {host}:{self.port}"
 
 
 class Lane(models.Model):

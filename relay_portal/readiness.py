@@ -48,7 +48,7 @@ def workers() -> set[str]:
 def greets(port: int) -> bool:
     """Whether an SMTP server speaks first there."""
     try:
-        with socket.create_connection((settings.EKIDEN_BIND, port), PATIENCE) as peer:
+        with socket.create_connection((own_address(), port), PATIENCE) as peer:
             peer.settimeout(PATIENCE)
             return peer.recv(4) == b"220 "
     except OSError:
@@ -57,14 +57,14 @@ def greets(port: int) -> bool:
 
 def is_open(port: int) -> bool:
     try:
-        with socket.create_connection((settings.EKIDEN_BIND, port), PATIENCE):
+        with socket.create_connection((own_address(), port), PATIENCE):
             return True
     except OSError:
         return False
 
 
 def has_portal() -> bool:
-    asking = http.client.HTTPConnection(settings.EKIDEN_BIND, settings.EKIDEN_PORTAL_PORT, timeout=10)
+    asking = http.client.HTTPConnection(own_address(), settings.EKIDEN_PORTAL_PORT, timeout=10)
     try:
         asking.request("GET", "/health/", headers={"Host": "localhost"})
         return asking.getresponse().status == 200
@@ -107,10 +107,15 @@ def supervised() -> list[dict[str, Any]]:
     ]
 
 
+def own_address() -> str:
+    """Where this machine reaches its own ports: who listens on all addresses listens on the loopback one too."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.EKIDEN_BIND, settings.EKIDEN_BIND)  # noqa: S104  (compared, not bound)
+
+
 def where() -> str:
     """The addresses of the service, for people."""
-    bind = settings.EKIDEN_BIND
-    host = "localhost" if bind in ("127.0.0.1", "::1", "0.0.0.0", "::") else bind  # noqa: S104  (compared, not bound)
+    address = own_address()
+    host = "localhost" if address in ("127.0.0.1", "::1") else f"[{address}]" if ":" in address else address
     apps = [f"{host}:{settings.EKIDEN_SUBMISSION_PORT} (STARTTLS)"] if settings.EKIDEN_SUBMISSION_PORT else []
     apps += [f"{host}:{settings.EKIDEN_SUBMISSIONS_PORT} (TLS)"] if settings.EKIDEN_SUBMISSIONS_PORT else []
     return f"Portal: http://{host}:{settings.EKIDEN_PORTAL_PORT}/   SMTP for apps: {', '.join(apps) or 'off'}"

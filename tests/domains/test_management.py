@@ -23,7 +23,7 @@ def test_a_project_is_created_with_its_settings():
 
 
 def test_a_project_exists_once(shop):
-    with pytest.raises(CommandError, match="already exists"):
+    with pytest.raises(CommandError, match="There is a project shop already"):
         ekiden("project", "create", "shop")
 
 

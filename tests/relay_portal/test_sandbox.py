@@ -58,3 +58,11 @@ def test_another_catch_all_route_is_not_pushed_aside():
     with pytest.raises(CommandError, match="route remove"):
         ekiden("sandbox")
     assert Lane.objects.filter(site__startswith="route").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.9", "192.0.2.9")]
+)
+def test_who_listens_everywhere_is_reached_on_this_machine(settings, bind, host):
+    settings.EKIDEN_BIND = bind
+    assert sandbox.enter().host == host

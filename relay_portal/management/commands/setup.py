@@ -4,15 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from deliveries.models import Route
 from domains.command import CommandError, CommandParser, EkidenCommand
-from relay_portal import first_run, processes, readiness
+from relay_portal import first_run, processes, readiness, sandbox
 from relay_portal.embedded import EmbeddedPostgres
 
 PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its log first
@@ -28,12 +26,16 @@ class Command(EkidenCommand):
         self._wait_for_servers()
         self._migrate()
         made = first_run.make()
+        missing = []
+        try:
+            if start:
+                self._start()
+                missing = self._missing()
+        finally:  # whatever else goes wrong, the secrets are shown this once or never
+            if made is not None:
+                self.stdout.write(first_run.welcome(made))
         if start:
-            self._start()
-        if made is not None:
-            self.stdout.write(first_run.welcome(made))
-        if start:
-            self._say_where()
+            self._say_where(missing)
 
     def _wait_for_servers(self) -> None:
         for server in processes.embedded_servers():
@@ -60,30 +62,30 @@ class Command(EkidenCommand):
                 raise CommandError("There is no `ekiden up` to start the services.")
             for service in services:
                 supervisor.startProcessGroup(service, False)
-        wait_for(lambda: not readiness.waiting_for(), "Not everything has come up", patience=PATIENCE, then=self._say_what_is_missing)
 
-    def _say_what_is_missing(self) -> None:
-        """Supervisor goes on trying."""
-        self.stderr.write(f"Still waiting for: {', '.join(readiness.waiting_for())} (see above, and {processes.log_folder()})")
+    def _missing(self) -> list[str]:
+        """What has not come up in time; Supervisor goes on trying."""
+        until = time.monotonic() + PATIENCE
+        while (missing := readiness.waiting_for()) and time.monotonic() < until:
+            time.sleep(0.1)
+        return missing
 
-    def _say_where(self) -> None:
-        self.stdout.write(f"\nReady. {readiness.where()}")
-        if Route.objects.filter(is_sandbox=True).exists():
+    def _say_where(self, missing: list[str]) -> None:
+        state = f"Not ready: still waiting for {', '.join(missing)} (see above, and {processes.log_folder()})." if missing else "Ready."
+        self.stdout.write(f"\n{state} {readiness.where()}")
+        if sandbox.route():
             self.stdout.write("SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send for real: ./ekiden live\n")
 
 
-def wait_for(is_so: Callable[[], object], complaint: str, *, patience: float = PATIENCE, then: Callable[[], None] | None = None) -> None:
-    """Look again and again; after so many seconds call `then`, or raise `CommandError`."""
-    until = time.monotonic() + patience
+def wait_for(is_so: Callable[[], object], complaint: str) -> None:
+    """Look again and again; raises `CommandError` when the time is over."""
+    until = time.monotonic() + PATIENCE
     while not is_so():
         if time.monotonic() > until:
-            if then is None:
-                raise CommandError(complaint)
-            return then()
+            raise CommandError(complaint)
         time.sleep(0.1)
-    return None
 
 
 def without_password(url: str) -> str:
     head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else psycopg.conninfo.make_conninfo("") or url
+    return f"{head.partition('://')[0]}://…@{tail}" if at else url
