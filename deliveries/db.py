@@ -24,9 +24,6 @@ PATIENCE = 30.0
 # psycopg counts these as the server's trouble, but the same statement would meet them for ever.
 STATEMENTS_OWN = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
 
-# 250 means on disk, whatever a role, a database or the server has set: what the client asks for at the start goes before those.
-DURABLE = "-c synchronous_commit=on"
-
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL did not carry out the work; whether it was committed is unknown."""
@@ -100,7 +97,7 @@ def has_ended(connection: Connection) -> bool:
 
 
 def parameters() -> dict[str, Any]:
-    """How Django reaches the database, in libpq's words (a test database's name included)."""
+    """How Django reaches the database, in libpq's words (a test database's name included), with its `synchronous_commit`."""
     given = connection.settings_dict
     known = {
         "dbname": given["NAME"],
@@ -109,6 +106,4 @@ def parameters() -> dict[str, Any]:
         "host": given["HOST"],
         "port": given["PORT"],
     }
-    options = dict(given["OPTIONS"])
-    options["options"] = f"{options.get('options', '')} {DURABLE}".strip()
-    return {name: value for name, value in known.items() if value} | options
+    return {name: value for name, value in known.items() if value} | dict(given["OPTIONS"])

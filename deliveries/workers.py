@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -13,6 +14,8 @@ from rq.serializers import JSONSerializer
 from deliveries import jobs
 from deliveries.queues import StoredJob
 from domains import jobs as domain_jobs
+
+logger = logging.getLogger(__name__)
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f"{function.__module__}.{function.__name__}": function
@@ -56,6 +59,13 @@ class TableWorker(SimpleWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
         kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
         super().__init__(*args, **kwargs)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """While PostgreSQL is away every ring fails, and is rung again: one line for each is enough."""
+        if isinstance(exc_info[1], OperationalError | InterfaceError):
+            logger.warning("job=%s PostgreSQL is out of reach: %s", job.func_name, str(exc_info[1]).partition("\n")[0])
+            return
+        super().handle_exception(job, *exc_info)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""

@@ -65,7 +65,8 @@ def _servers() -> Iterator[Process]:
 def _services() -> Iterator[Process]:
     patience = settings.EKIDEN_DRAIN_SECONDS + 10
     yield Process("sandbox", _manage("sandbox_mx"), 30)
-    yield Process("maintenance", _manage("rqworker", "maintenance"), 40)
+    # Two, so that the sweep of deadlines never waits behind a look at the DNS records of many domains.
+    yield Process("maintenance", _manage("rqworker", "maintenance"), 40, count=2)
     yield Process("worker", _manage("rqworker", "deliveries"), 50, count=settings.EKIDEN_WORKERS, stop_seconds=60)
     yield Process("scheduler", _manage("scheduler"), 60)
     yield Process("portal", _gunicorn(), 70)

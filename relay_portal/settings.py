@@ -16,6 +16,9 @@ EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
 DATABASE_URL = setting("DATABASE_URL", str, postgres_url(EKIDEN_DATA))
 REDIS_URL = setting("REDIS_URL", str, valkey_url(EKIDEN_DATA))
 DATABASES = {"default": env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
+# 250 means on disk, whatever a role, a database or the server has set: what the client asks for at the start goes before those.
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+_options["options"] = f"{_options.get('options', '')} -c synchronous_commit=on".strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the relay --------------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_status_tells_programs_that_all_is_up(service):
     status = service.json("status")
     assert status["ready"] is True
     assert {each["name"] for each in status["processes"]} == {
-        "postgres", "valkey", "sandbox", "maintenance", "worker", "scheduler", "portal", "listener"
+        "postgres", "valkey", "sandbox", "maintenance-1", "maintenance-2", "worker", "scheduler", "portal", "listener"
     }  # fmt: skip
     assert service.run("status").returncode == 0
 
@@ -187,7 +187,7 @@ def test_no_secret_is_readable_by_others(service):
         assert not file.stat().st_mode & 0o077, file
 
 
-@pytest.mark.parametrize("names", [("listener", "worker", "scheduler", "portal"), ("maintenance", "sandbox", "valkey", "postgres")])
+@pytest.mark.parametrize("names", [("listener", "worker", "scheduler", "portal"), ("maintenance-1", "sandbox", "valkey", "postgres")])
 def test_processes_that_die_are_started_again(service, names):
     before = {name: service.pid(name) for name in names}
     for pid in before.values():

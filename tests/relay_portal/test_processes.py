@@ -28,7 +28,7 @@ def read(settings, tmp_path, monkeypatch):
 def test_each_process_of_the_table_is_a_program(read, settings):
     settings.EKIDEN_LISTENERS, settings.EKIDEN_WORKERS = 2, 3
     listeners, workers = {"listener-1", "listener-2"}, {"worker-1", "worker-2", "worker-3"}
-    assert read().keys() == {"ekiden", "sandbox", "maintenance", "scheduler", "portal"} | listeners | workers
+    assert read().keys() == {"ekiden", "sandbox", "maintenance-1", "maintenance-2", "scheduler", "portal"} | listeners | workers
 
 
 def test_listeners_stop_first_and_have_time_to_drain(read, settings):
