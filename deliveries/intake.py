@@ -26,8 +26,6 @@ from domains import dkim
 
 logger = logging.getLogger(__name__)
 
-# Work on a message larger than this leaves the event loop for a thread, and waits for its share of memory.
-LARGE = 262_144
 LARGE_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 GROUP = 100
 
@@ -120,7 +118,7 @@ class Intake:
 
         The caller shields it from cancellation: a commit under way goes on whether or not the client waits.
         """
-        if submission.body.size <= LARGE:
+        if submission.body.size <= codec.LARGE:
             return await self._accept(submission)
         async with self._memory.share(submission.body.size):
             return await self._accept(submission)
@@ -130,7 +128,7 @@ class Intake:
             signers = await self._keys.signers(submission.sender.project_id, submission.from_domain)
         except (DatabaseUnavailable, ValueError) as error:
             raise IntakeUnavailable(f"signing keys: {error}") from error
-        is_large = submission.body.size > LARGE
+        is_large = submission.body.size > codec.LARGE
         entry = await asyncio.to_thread(_prepare, submission, signers) if is_large else _prepare(submission, signers)
         entry.taken = asyncio.get_running_loop().create_future()
         self._waiting.append(entry)
@@ -151,8 +149,10 @@ class Intake:
             self._changed.clear()
         try:
             await self._commit(group)
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, asyncio.CancelledError) as error:
             _fail(group, error)
+            if isinstance(error, asyncio.CancelledError):  # `close` waits no longer
+                raise
         except Exception as error:  # the committer must outlive any message, and every session must hear an answer
             await self._commit_each(group, error)
 
@@ -190,9 +190,11 @@ class Intake:
         return {bytes(key): id_ for key, id_ in await self._database.fetch(FIRST_IDS, {"keys": keys})}
 
     async def close(self) -> None:
-        """After the last `accept` has returned."""
+        """After the last `accept` has returned; who still waits hears that its message is not known to be committed."""
         if self._committer is not None:
             self._committer.cancel()
+            await asyncio.gather(self._committer, return_exceptions=True)
+        _fail(self._waiting, DatabaseUnavailable("this process is ending"))
         await self._bell.close()
         await self._database.close()
         await self._keys.close()

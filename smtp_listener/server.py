@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 BACKLOG = 1024
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 WRITE_USES_EVERY = 30.0
-LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so
+LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so, and for commits under way to be answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,8 @@ class Listener:
         for session in list(self.sessions):
             session.cut()
         await self._wait_for_sessions(LAST_WORDS)
+        for session in list(self.sessions):
+            session.give_up()
         await self._close()
 
     async def _wait_for_sessions(self, seconds: float) -> None:

@@ -161,6 +161,10 @@ class Session:
         if not self._is_storing:
             self.channel.interrupt(replies.SHUTTING_DOWN)
 
+    def give_up(self) -> None:
+        """Its commit takes too long. Whether it will have come about nobody knows: handed in again, the message is known if so."""
+        self.channel.interrupt(replies.OUR_LAST_FAULT)
+
     # --- what commands make of it ---------------------------------------------------------------------------------------------
     def greeted_by(self, helo: str, *, is_extended: bool) -> None:
         self.drop_transaction()

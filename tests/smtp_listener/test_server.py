@@ -1,5 +1,6 @@
 """Processes that share the ports, and how they end (the issue: draining on SIGTERM)."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,8 +12,10 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
+from deliveries.db import Database
 from deliveries.models import Delivery, Message
 from domains.credentials import issue
+from smtp_listener import server
 from smtp_listener.server import bound
 from tests.smtp_listener.conftest import Raw, Running, free_port
 from tests.smtp_listener.test_faults import Slow, replace
@@ -133,6 +136,32 @@ def test_two_listeners_share_a_port_and_a_stranger_cannot(mail_db, limits):
 def test_a_port_that_cannot_be_bound_leaves_no_socket_open():
     with pytest.raises(OSError):
         bound("192.0.2.1", free_port())
+
+
+class Stuck(Database):
+    """A PostgreSQL that answers nothing; `begun` is set once it has been asked."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.begun = asyncio.Event()
+
+    async def run(self, work):
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+def test_a_commit_that_never_ends_holds_up_no_shutdown_and_is_answered(listener, login, monkeypatch):
+    monkeypatch.setattr(server, "LAST_WORDS", 0.2)
+    stuck = Stuck("test")
+    replace(listener, listener.listener.intake, stuck)
+    with listener.raw_app(login) as app:
+        app.begin()
+        app.say(b"DATA")
+        app.send(MAIL + b".\r\n")
+        listener.run(stuck.begun.wait())
+        listener.stop(0)
+        assert (app.reply()[:9], app.is_closed()) == ("421 4.3.0", True)
+    listener.wait_until_empty()
 
 
 def test_a_commit_under_way_is_answered_although_patience_is_over(listener, login):
