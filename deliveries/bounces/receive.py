@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from uuid import UUID
 
@@ -37,11 +38,17 @@ async def receive(
         "delivery": delivery_id,
         "mail_from": mail_from,
         "client": client_address,
-        "data": codec.compress(data, (), size=len(data)),
+        "data": await _compressed(data),
     }
     await database.fetch(STORE, given)
     maillog.inbound(id_, kind=kind, delivery=delivery_id, client=client_address)
     return id_
+
+
+async def _compressed(data: bytes) -> bytes:
+    if len(data) <= codec.LARGE:
+        return codec.compress(data, (), size=len(data))
+    return await asyncio.to_thread(codec.compress, data, (), size=len(data))
 
 
 def handle_all() -> None:

@@ -1,9 +1,10 @@
 import asyncio
+import os
 
 import pytest
 
 from deliveries.bounces import receive
-from deliveries.db import Database
+from deliveries.db import Database, DatabaseUnavailable
 from deliveries.models import Attempt, InboundMail
 from tests.deliveries import make
 
@@ -33,6 +34,26 @@ def arrives(data, delivery=None, kind="report"):
     asyncio.run(main())
     receive.handle_all()
     return InboundMail.objects.get().finding
+
+
+class Unreachable(Database):
+    async def fetch(self, *args):
+        raise DatabaseUnavailable("connection refused")
+
+
+def test_a_large_mail_is_compressed_beside_the_other_sessions():
+    async def main():
+        given = {"kind": "abuse", "delivery_id": None, "mail_from": "", "client_address": None, "data": os.urandom(10_000_000)}
+        receiving = asyncio.create_task(receive.receive(Unreachable("test"), **given))
+        turns = 0
+        while not receiving.done():
+            turns += 1
+            await asyncio.sleep(0)
+        with pytest.raises(DatabaseUnavailable):
+            await receiving
+        return turns
+
+    assert asyncio.run(main()) > 10
 
 
 def test_a_failure_report_moves_the_delivery_it_names():
