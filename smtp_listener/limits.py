@@ -126,26 +126,40 @@ class Quotas:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
+    async def taken(self, credential: int) -> list[int]:
+        """The messages of this minute and of this day."""
+        return await self._counters.get(_minute(credential), _day(credential))
+
     async def take_minute(self, credential: int) -> int:
-        return await self._counters.add(f"ekiden:minute:{credential}:{int(time.time() // 60)}", 120)
+        return await self._counters.add(_minute(credential), 120)
 
     async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
         """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for Valkey may be wiped."""
-        key = f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}"
-        count = await self._counters.add(key, 90_000)
+        count = await self._counters.add(_day(credential), 90_000)
         if count == 1:
-            count = await self._counters.add(key, 90_000, await count_today())
+            count = await self._counters.add(_day(credential), 90_000, await count_today())
         return count
 
-    async def give_back(self, credential: int) -> None:
-        """A message that was counted and not taken."""
-        await self._counters.add(f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}", 90_000, -1)
+    async def give_back_minute(self, credential: int) -> None:
+        """A message that was counted and not taken; where the minute has ended meanwhile, the next one has room for one more."""
+        await self._counters.add(_minute(credential), 120, -1)
+
+    async def give_back_day(self, credential: int) -> None:
+        await self._counters.add(_day(credential), 90_000, -1)
 
     async def enter(self, credential: int, session: str) -> int:
         return await self._counters.enter(f"ekiden:sessions:{credential}", session)
 
     async def leave(self, credential: int, session: str) -> None:
         await self._counters.leave(f"ekiden:sessions:{credential}", session)
+
+
+def _minute(credential: int) -> str:
+    return f"ekiden:minute:{credential}:{int(time.time() // 60)}"
+
+
+def _day(credential: int) -> str:
+    return f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}"
 
 
 def place(address: Address) -> str:

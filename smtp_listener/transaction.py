@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -79,6 +80,7 @@ class SubmissionTransaction(Transaction):
         self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
         self.envid = commands.envid(parameters["ENVID"]) if "ENVID" in parameters else ""
         self._recipients: dict[str, Recipient] = {}
+        self._repeats = 0
 
     @classmethod
     async def begin(cls, session: Session, given: PathCommand) -> SubmissionTransaction:
@@ -88,18 +90,37 @@ class SubmissionTransaction(Transaction):
         mail_from = _path(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
         policy.check_sender(mail_from, account.domains)
         transaction = cls(session, account, mail_from, given.parameters)
-        await transaction._count()
+        await session.enter(account)
+        await transaction._check_quotas()
         return transaction
 
-    async def _count(self) -> None:
-        """Against the limits of the credential; what is over one of them is not counted on."""
+    async def _check_quotas(self) -> None:
+        """An early word, before the content has come; what counts is what is taken (`_take`)."""
+        account = self.account
+        if account.per_minute is None and account.per_day is None:
+            return
+        minute, day = await self.session.listener.quotas.taken(account.credential_id)
+        if account.per_minute is not None and minute >= account.per_minute:
+            raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
+        if account.per_day is not None and day >= account.per_day:
+            raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
+
+    async def _take(self) -> None:
+        """Count this message; other sessions may have used up what MAIL found left."""
         account, quotas = self.account, self.session.listener.quotas
-        await self.session.enter(account)
         if account.per_minute is not None and await quotas.take_minute(account.credential_id) > account.per_minute:
+            await quotas.give_back_minute(account.credential_id)
             raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
         if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
-            await quotas.give_back(account.credential_id)
+            await self._give_back()
             raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
+
+    async def _give_back(self) -> None:
+        account, quotas = self.account, self.session.listener.quotas
+        if account.per_minute is not None:
+            await quotas.give_back_minute(account.credential_id)
+        if account.per_day is not None:
+            await quotas.give_back_day(account.credential_id)
 
     async def _today(self) -> int:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -112,7 +133,7 @@ class SubmissionTransaction(Transaction):
     async def add_recipient(self, given: PathCommand) -> None:
         check_names(given.parameters, SUBMISSION_RCPT_PARAMETERS)
         most = self.account.max_recipients or self.session.listener.max_recipients
-        if len(self._recipients) >= most:
+        if len(self._recipients) >= most or self._repeats >= most:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
         address = _path(given.path, is_sender=False, smtputf8=self.smtputf8)
         if address is None or address.is_relay_trick:
@@ -120,6 +141,7 @@ class SubmissionTransaction(Transaction):
         reason = await self.session.listener.suppressions.reason(self.account.project_id, address.key)
         if reason is not None:
             raise Refused(replies.SUPPRESSED(reason=reason))
+        self._repeats += address.key in self._recipients
         self._recipients.setdefault(address.key, _recipient(address, given.parameters))
 
     async def store(self, data: bytes) -> Reply:
@@ -127,10 +149,16 @@ class SubmissionTransaction(Transaction):
         assert self.spool is not None
         hostname = self.session.listener.hostname
         checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+        await self._take()
+        is_new = False
         try:
             receipt = await self.session.listener.intake.accept(self._submission(checked, self.spool, data))
+            is_new = not receipt.is_repeat
         except IntakeUnavailable:
             return replies.OUR_FAULT
+        finally:
+            if not is_new:
+                await self._give_back()
         return replies.QUEUED(queue_id=receipt.queue_id)
 
     def _submission(self, checked: policy.Checked, spool: Spool, data: bytes) -> Submission:
@@ -179,9 +207,7 @@ class InboundTransaction(Transaction):
         check_names(given.parameters, frozenset())
         if len(self._targets) >= MAX_TARGETS:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
-        target = self._target(given.path)
-        if target not in self._targets:
-            self._targets.append(target)
+        self._targets.append(self._target(given.path))
 
     def _target(self, path: str) -> tuple[str, UUID | None]:
         if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
@@ -207,11 +233,11 @@ class InboundTransaction(Transaction):
         policy.check_returned(data, self.session.listener.hostname)
         async with self.session.listener.returned_at_once.share(self.spool.size):
             if not self.spool.is_in_memory:
-                data = b"".join(self.spool.body(0).chunks())
+                data = await asyncio.to_thread(b"".join, self.spool.body(0).chunks())
             return replies.RECEIVED(queue_id=await self._store_all(data))
 
     async def _store_all(self, data: bytes) -> UUID:
-        for kind, delivery in self._targets:
+        for kind, delivery in dict.fromkeys(self._targets):
             stored = await receive.receive(
                 self.session.listener.inbound,
                 kind=kind,

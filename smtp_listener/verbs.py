@@ -25,6 +25,7 @@ SYNCHRONISING = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA"})
 async def ehlo(session: Session, command: Command) -> Reply | None:
     if not commands.is_host_name(command.argument):
         return replies.BAD_GREETING
+    session.count_idle()
     session.greeted_by(command.argument, is_extended=True)
     *offers, last = [session.listener.hostname, *_offers(session)]
     for offer in offers:
@@ -47,6 +48,7 @@ def _offers(session: Session) -> list[str]:
 async def hello(session: Session, command: Command) -> Reply:
     if not commands.is_host_name(command.argument):
         return replies.BAD_GREETING
+    session.count_idle()
     session.greeted_by(command.argument, is_extended=False)
     return Reply(250, "", session.listener.hostname)
 
@@ -131,6 +133,8 @@ def _receive(session: Session, transaction: Transaction) -> Reception:
 
 async def bdat(session: Session, command: Command) -> Reply:
     size, is_last = _bdat(command.argument)
+    if not size and not is_last:
+        session.count_idle()
     transaction = session.transaction if session.transaction is not None and session.transaction.has_recipients else None
     if transaction is not None and transaction.reception is None:
         transaction.reception = _receive(session, transaction)

@@ -48,6 +48,32 @@ def test_a6_mail_and_rset_over_and_over_end_too(listener, login):
         assert ends_with(app, 500).startswith("421 4.7.0")
 
 
+@pytest.mark.parametrize("lines", [[b"EHLO x.test"], [b"HELO x.test"], [b"EHLO x.test", b"MAIL FROM:<a@b.test>"]])
+def test_a6_greeting_over_and_over_ends_too(listener, lines):
+    with listener.raw("mx") as client:
+        replies = (client.say(line) for _ in range(MAX_IDLE_COMMANDS + 1) for line in lines)
+        assert any(reply.startswith("421 4.7.0") for reply in replies)
+
+
+def test_a6_one_recipient_over_and_over_is_limited(listener, login):
+    listener.listener.max_recipients = 10
+    with listener.raw_app(login) as app, listener.raw("mx") as stranger:
+        app.begin()
+        app.send(b"RCPT TO:<you@mx.test>\r\n" * 20)
+        assert [app.reply()[:3] for _ in range(20)] == ["250"] * 10 + ["452"] * 10
+        stranger.say(b"EHLO x.test")
+        stranger.say(b"MAIL FROM:<>")
+        stranger.send(b"RCPT TO:<postmaster>\r\n" * 11)
+        assert [stranger.reply()[:3] for _ in range(11)] == ["250"] * 10 + ["452"]
+
+
+def test_a6_empty_chunks_over_and_over_end(listener, login):
+    with listener.raw_app(login) as app:
+        app.begin()
+        app.send(b"BDAT 0\r\n" * (MAX_IDLE_COMMANDS + 5))
+        assert ends_with(app, 500).startswith("421 4.7.0")
+
+
 def test_a_message_that_was_taken_clears_the_counts(listener, login):
     with listener.connect(login=login) as client:
         for number in range(3):

@@ -83,8 +83,9 @@ async def test_a_wiped_day_begins_with_what_postgresql_knows():
 
     async with processes() as (one, two):
         assert [await Quotas(one).take_day(1, known), await Quotas(two).take_day(1, none_today)] == [42, 43]
-        await Quotas(two).give_back(1)
+        await Quotas(two).give_back_day(1)
         assert await Quotas(one).take_day(1, none_today) == 43
+        assert await Quotas(two).taken(1) == [0, 43]
 
 
 async def fail(guard, times, *, address=HOME, username="app"):

@@ -14,6 +14,7 @@ from domains.models import Credential, Domain
 from smtp_listener.accounts import KEEP
 from smtp_listener.limits import _guard_keys
 from tests.smtp_listener.conftest import plain
+from tests.smtp_listener.test_faults import hand_in
 from tests.smtp_listener.test_session import MAIL
 
 b64 = base64.b64encode
@@ -165,6 +166,35 @@ def test_over_a_rate_limit_the_answer_is_a_4xx_that_names_it(listener, domain, l
             client.sendmail("shop@shop.test", ["you@mx.test"], MAIL.replace(b"<1@", b"<%d@" % number))
         code, text = client.mail("shop@shop.test")
     assert (code, says in text) == (450, True)
+
+
+@pytest.mark.parametrize("limit", ["per_minute", "per_day"])
+def test_only_a_message_that_is_taken_counts(listener, domain, limit):
+    with listener.raw_app(limited(domain, **{limit: 2})) as app:
+        for _ in range(4):
+            app.begin()
+            app.say(b"RSET")
+        hand_in_refused(app)
+        replies = [hand_in(app), hand_in(app)]  # a repeat is no second message
+        assert replies[0] == replies[1] and replies[0].startswith("250")
+        assert hand_in(app, MAIL.replace(b"<1@", b"<2@")).startswith("250")
+        assert app.say(b"MAIL FROM:<shop@shop.test>").startswith("450")
+
+
+def hand_in_refused(app):
+    assert hand_in(app, MAIL.replace(b"From: Shop <shop@", b"From: Shop <shop@other.")).startswith("550")
+
+
+@pytest.mark.parametrize("limit", ["per_minute", "per_day"])
+def test_two_sessions_that_found_room_for_one_message_have_one_taken(listener, domain, limit):
+    given = limited(domain, **{limit: 1})
+    with listener.raw_app(given) as first, listener.raw_app(given) as second:
+        for app in (first, second):
+            app.begin()
+            assert app.say(b"DATA").startswith("354")
+        assert first.say(MAIL + b".").startswith("250")
+        assert second.say(MAIL.replace(b"<1@", b"<2@") + b".").startswith("450 4.7.1 Over the limit of 1 messages")
+    assert Message.objects.count() == 1
 
 
 def test_over_the_recipients_of_a_message_the_rest_is_452_and_the_message_goes(listener, domain):
