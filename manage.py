@@ -15,6 +15,9 @@ def main() -> None:
     if overview.is_wanted(sys.argv[1:]):
         sys.stdout.write(overview.text())
         return
+    if overview.is_version_wanted(sys.argv[1:]):
+        sys.stdout.write(overview.version())
+        return
     try:
         assert settings.INSTALLED_APPS  # read here, since Django's look at the commands passes over settings that are wrong
         overview.CommandLine(sys.argv).execute()
@@ -23,4 +26,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before the command could say what to do about it
+        sys.exit(130)

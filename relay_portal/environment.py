@@ -6,7 +6,9 @@ import os
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 Value = TypeVar("Value")
 
 env = environ.Env()
+POSTGRES = ("postgres", "postgresql")
+VALKEY = ("redis", "rediss", "unix")
 
 
 def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
@@ -25,6 +29,22 @@ def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
     except (ValueError, ImproperlyConfigured) as error:
         raise ImproperlyConfigured(f"{name}={os.environ[name]}: {error}") from error
     return value
+
+
+def url_of(*schemes: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise ValueError(f"a URL is needed that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return text
+
+    return cast
+
+
+def database(url: str) -> dict[str, Any]:  # as Django's DATABASES wants it
+    try:
+        return dict(env.db_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
 
 
 def port(text: str) -> int:
@@ -63,6 +83,20 @@ def networks(text: str) -> list[str]:
 
 def address(text: str) -> str:
     return str(ip_address(text))
+
+
+def resolvers(text: str) -> list[str]:
+    from domains.dns import nameservers  # loads dnspython, which few commands need
+
+    nameservers(words(text))
+    return words(text)
+
+
+def time_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, OSError, ValueError) as error:  # no such zone; no file; no name
+        raise ValueError("a name of the time zone database is needed, such as Asia/Tokyo") from error
 
 
 def host_name(text: str) -> str:

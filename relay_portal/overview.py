@@ -1,9 +1,11 @@
-"""What `./ekiden` says without a command, and to a command that there is not."""
+"""What `./ekiden` says of itself: without a command, to a command that there is not, and which version it is."""
 
 from __future__ import annotations
 
 import sys
+import tomllib
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from django.core.management import ManagementUtility, get_commands
@@ -43,6 +45,15 @@ GROUPS: dict[str, dict[str, str]] = {
 
 def is_wanted(arguments: list[str]) -> bool:
     return arguments[:1] in ([], ["help"], ["--help"], ["-h"]) and len(arguments) < 2
+
+
+def is_version_wanted(arguments: list[str]) -> bool:
+    return arguments in (["--version"], ["version"])
+
+
+def version() -> str:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"Ekiden {project['version']}\n"
 
 
 def text() -> str:

@@ -7,15 +7,31 @@ from django.utils.translation import gettext_lazy as _
 
 from relay_portal import secret_key
 from relay_portal.embedded import postgres_url, valkey_url
-from relay_portal.environment import address, at_least, env, host_name, networks, one_of, own_host_name, port, setting, words
+from relay_portal.environment import (
+    POSTGRES,
+    VALKEY,
+    address,
+    at_least,
+    database,
+    host_name,
+    networks,
+    one_of,
+    own_host_name,
+    port,
+    resolvers,
+    setting,
+    time_zone,
+    url_of,
+    words,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- where things are -------------------------------------------------------------------------------------------------
 EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
-DATABASE_URL = setting("DATABASE_URL", str, postgres_url(EKIDEN_DATA))
-REDIS_URL = setting("REDIS_URL", str, valkey_url(EKIDEN_DATA))
-DATABASES = {"default": env.db_url_config(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
+DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DATA))
+REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
+DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
 # 250 means on disk, whatever a role, a database or the server has set: what the client asks for at the start goes before those.
 _options = DATABASES["default"].setdefault("OPTIONS", {})
 _options["options"] = f"{_options.get('options', '')} -c synchronous_commit=on".strip()
@@ -31,7 +47,7 @@ EKIDEN_PORTAL_PORT = setting("EKIDEN_PORTAL_PORT", port, 8000)
 EKIDEN_SANDBOX_PORT = setting("EKIDEN_SANDBOX_PORT", port, 2526)
 EKIDEN_LISTENERS = setting("EKIDEN_LISTENERS", at_least(1), 1)
 EKIDEN_WORKERS = setting("EKIDEN_WORKERS", at_least(1), 1)
-EKIDEN_DNS: list[str] = setting("EKIDEN_DNS", words, [])
+EKIDEN_DNS: list[str] = setting("EKIDEN_DNS", resolvers, [])
 EKIDEN_TLS_CERT = setting("EKIDEN_TLS_CERT", str, "")
 EKIDEN_TLS_KEY = setting("EKIDEN_TLS_KEY", str, "")
 EKIDEN_SOURCE = setting("EKIDEN_SOURCE", address, "")
@@ -127,7 +143,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
-TIME_ZONE = setting("EKIDEN_TIME_ZONE", str, "UTC")
+TIME_ZONE = setting("EKIDEN_TIME_ZONE", time_zone, "UTC")
 USE_TZ = True
 FORMAT_MODULE_PATH = ["relay_portal.formats"]
 

@@ -23,6 +23,9 @@ def test_a_variable_that_is_empty_or_not_set_has_the_default(monkeypatch):
         (environment.networks, "10.0.0.0/8,::1", ["10.0.0.0/8", "::1/128"]),
         (environment.address, "::1", "::1"),
         (environment.host_name, "Relay.Example.COM.", "relay.example.com"),
+        (environment.resolvers, "192.0.2.1, [::1]:5353", ["192.0.2.1", "[::1]:5353"]),
+        (environment.time_zone, "Asia/Tokyo", "Asia/Tokyo"),
+        (environment.url_of("redis", "unix"), "unix:///run/valkey.sock", "unix:///run/valkey.sock"),
     ],
 )
 def test_a_value_is_read_as_it_is_meant(monkeypatch, cast, good, value):
@@ -43,12 +46,21 @@ def test_a_value_is_read_as_it_is_meant(monkeypatch, cast, good, value):
         (environment.address, "localhost"),
         (environment.host_name, "relay..example"),
         (environment.host_name, "relay_ example"),
+        (environment.resolvers, "name.server"),
+        (environment.time_zone, "Mars"),
+        (environment.time_zone, "/etc/passwd"),
+        (environment.url_of("redis"), "valkey.example:6379"),
     ],
 )
 def test_a_value_that_cannot_be_meant_names_its_variable(monkeypatch, cast, bad):
     monkeypatch.setenv("EKIDEN_X", bad)
     with pytest.raises(ImproperlyConfigured, match=r"^EKIDEN_X="):
         setting("EKIDEN_X", cast, None)
+
+
+def test_a_database_that_cannot_be_meant_names_its_variable():
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL"):
+        environment.database("postgres://ekiden@db.test:port/ekiden")
 
 
 def test_a_machine_without_a_domain_gets_a_name_that_leads_nowhere(monkeypatch):

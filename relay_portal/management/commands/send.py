@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from argparse import ArgumentTypeError
 from contextlib import nullcontext
 from typing import Any
 
@@ -25,7 +26,7 @@ class Command(EkidenCommand):
         parser.add_argument("sender", metavar="FROM", help="an address of a verified domain")
         parser.add_argument("recipients", metavar="TO", nargs="+")
         parser.add_argument("--login", metavar="USER:SECRET", help="the app's credential; without it one is issued for this message")
-        parser.add_argument("--subject", default="Hello from Ekiden")
+        parser.add_argument("--subject", type=one_line, default="Hello from Ekiden")
         parser.add_argument("--text", default=TEXT)
         parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to watch (60)")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print the trace, as the command trace does")
@@ -46,6 +47,12 @@ class Command(EkidenCommand):
             self.stdout.write("\n".join(trace.lines(found, self.style)))
         if any(delivery["state"] != State.DELIVERED for delivery in found["deliveries"]):
             raise SystemExit(1)
+
+
+def one_line(text: str) -> str:
+    if len(text.splitlines()) > 1:
+        raise ArgumentTypeError("a subject is one line")
+    return text
 
 
 def user_and_secret(login: str) -> tuple[str, str]:
