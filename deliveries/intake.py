@@ -290,7 +290,7 @@ def _answer(entry: Entry, id_: UUID) -> None:
         entry.taken.set_result(Receipt(str(id_), is_repeat=id_ != entry.id))
 
 
-def _fail(group: list[Entry], error: Exception) -> None:
+def _fail(group: list[Entry], error: BaseException) -> None:
     for entry in group:
         if not entry.taken.done():
             failure = IntakeUnavailable(str(error))
