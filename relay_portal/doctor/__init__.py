@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from relay_portal.doctor import machine, mail, services
 from relay_portal.doctor.finding import Finding, Level
 
-MACHINE = (machine.variables, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
+MACHINE = (machine.variables, mail.private_networks, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
 SERVICES = (services.valkey, services.dns)
 WITH_A_DATABASE = (services.clock, services.migrations, services.workers, mail.keys, mail.domains, mail.waiting, mail.sandbox_route)
-REAL_SENDING = (machine.variables, services.dns, mail.domains)
+REAL_SENDING = (machine.variables, mail.private_networks, services.dns, mail.domains)
 
 
 def examine() -> Iterator[Finding]:

@@ -53,6 +53,12 @@ def waiting() -> Iterator[Finding]:
             )
 
 
+def private_networks() -> Iterator[Finding]:
+    if named := ", ".join(settings.EKIDEN_PRIVATE_NETWORKS):
+        advice = "Whoever writes DNS for a recipient's domain chooses the host there: unset EKIDEN_PRIVATE_NETWORKS, or name fewer."
+        yield Finding("private networks", Level.WARNING, f"Mail is carried into {named} where DNS says so.", advice)
+
+
 def sandbox_route() -> Iterator[Finding]:
     if sandbox.route():
         yield Finding(

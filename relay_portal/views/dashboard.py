@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -31,6 +32,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Overview"),
+        "private_networks": ", ".join(settings.EKIDEN_PRIVATE_NETWORKS),
         "tiles": _tiles(stats.counts(since=today)),
         "bars": [_bar(minute, most=max([1, *(each["accepted"] for each in minutes)])) for minute in minutes],
         "peak": max(each["accepted"] for each in minutes),

@@ -1,7 +1,12 @@
 """Where DNS leads mail, and where it must not."""
 
 import asyncio
+import os
 import secrets
+import shutil
+import subprocess
+import sys
+from ipaddress import ip_address
 
 import pytest
 
@@ -96,3 +101,31 @@ def test_mail_hosts_with_the_longest_names_make_a_lane_all_the_same():
     make.delivery()
     ask({"mx.test": {"MX": [(10, name) for name in names]}}, assign)
     assert len(Lane.objects.get(destinations__domain="mx.test").hosts) == 20
+
+
+def test_ipv6_goes_first_but_never_without_the_ipv4_that_there_is():
+    six, four = [f"2606:4700::{number}" for number in range(1, 9)], ["8.8.4.4", "8.8.8.8"]
+    found = addresses(four=four, six=six)
+    assert [address.version for address in found] == [6, 6, 6, 4, 4]
+    assert {tuple(addresses(four=four)) for _ in range(20)} == {tuple(map(ip_address, four)), tuple(map(ip_address, four[::-1]))}
+
+
+IN_A_NAMESPACE = """
+import asyncio
+from deliveries.routing import Forbidden, Router
+from domains.dns import Resolver, nameservers
+router = Router(None, Resolver(nameservers(["127.0.0.1"])))
+for host in ("8.8.4.4", "8.8.8.8", "2606:4700::1111"):
+    try:
+        print(host, bool(asyncio.run(router.addresses(host, is_routed=False))))
+    except Forbidden:
+        print(host, "refused")
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("ip"), reason="only root with iproute2 can give a machine another address")
+def test_an_address_of_this_machine_is_refused_though_it_is_public():
+    add = "ip link set lo up && ip address add 8.8.8.8/32 dev lo && ip address add 2606:4700::1111/128 dev lo"
+    command = ["unshare", "--net", "sh", "-c", f'{add} && exec "$0" -c "$1"', sys.executable, IN_A_NAMESPACE]
+    done = subprocess.run(command, env=os.environ | {"DJANGO_SETTINGS_MODULE": "relay_portal.settings"}, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["8.8.4.4 True", "8.8.8.8 refused", "2606:4700::1111 refused"], done.stderr

@@ -129,6 +129,13 @@ def test_a_message_that_was_lost_is_bad():
     assert found(mail.waiting) == [(Level.BAD, "1 accepted recipients are neither live nor ended.")]
 
 
+def test_private_networks_where_mail_may_go_are_told(settings):
+    assert found(mail.private_networks) == []
+    settings.EKIDEN_PRIVATE_NETWORKS = ["10.20.0.0/16"]
+    assert found(mail.private_networks) == [(Level.WARNING, "Mail is carried into 10.20.0.0/16 where DNS says so.")]
+    assert "private networks" in {finding.name for finding in doctor.for_real_sending()}
+
+
 def test_the_sandbox_is_told():
     assert found(mail.sandbox_route) == []
     sandbox.enter()

@@ -136,6 +136,13 @@ def test_the_overview_shows_what_is_stuck_and_leads_there(operator):
     assert [row.pk for row in operator.get(f"/deliveries/delivery/?lane={lane.pk}").context["cl"].result_list] == [waits.pk]
 
 
+def test_the_overview_shows_in_red_that_mail_may_go_to_private_networks(operator, settings):
+    assert "EKIDEN_PRIVATE_NETWORKS" not in operator.get("/").text
+    settings.EKIDEN_PRIVATE_NETWORKS = ["10.20.0.0/16"]
+    page = operator.get("/").text
+    assert "portal-danger" in page and "private networks 10.20.0.0/16" in page
+
+
 def test_support_staff_begins_at_its_messages():
     assert verified(person("sue", operator=False)).get("/").headers["Location"] == "/deliveries/message/"
 
