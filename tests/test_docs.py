@@ -7,10 +7,12 @@ import re
 import shlex
 import shutil
 import subprocess
+from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import call_command, get_commands, load_command_class
 
 from deliveries.outcomes import Stage
 from deliveries.states import State
@@ -149,6 +151,27 @@ def test_the_documented_trace_has_the_shape_of_the_code():
     [delivery] = trace["deliveries"]
     assert delivery.keys() == DeliveryFacts.__annotations__.keys()
     assert delivery["attempts"][0].keys() == AttemptFacts.__annotations__.keys()
+
+
+def printed(*words):
+    """What the command prints as JSON, whatever its exit status."""
+    out = StringIO()
+    with suppress(SystemExit):
+        call_command(*words, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.usefixtures("mail_db")
+@pytest.mark.parametrize(
+    ("words", "name"), [(["status"], "ready"), (["credential", "create", "--project", "shop", "--name", "n"], "password"),
+                        (["conservation"], "missing")],
+)  # fmt: skip
+def test_a_documented_shape_is_what_the_command_prints(words, name):
+    call_command("project", "create", "shop", stdout=StringIO())
+    [example] = [found for block in fenced(page("docs/commands.md"), "json") if name in (found := json.loads(block))]
+    said = printed(*words)
+    assert {key: type(value) for key, value in said.items()} == {key: type(value) for key, value in example.items()}
+    assert said.get("parts", {}).keys() == example.get("parts", {}).keys()
 
 
 @pytest.mark.parametrize("words", [Stage, State])

@@ -75,6 +75,14 @@ def test_an_operators_word_verifies_a_domain(shop):
     assert "operator's word" in ekiden("domain", "list")
 
 
+def test_a_program_reads_what_a_domain_lacks(shop, settings):
+    ekiden("domain", "add", "shop.test", "--project", "shop")
+    assert [(each["name"], each["is_verified"]) for each in ekiden_json("domain", "list")] == [("shop.test", False)]
+    records = ekiden_json("domain", "show", "shop.test")["records"]
+    assert {record["purpose"]: record["state"] for record in records} == dict.fromkeys(("ownership", "dkim", "spf", "dmarc"), "unchecked")
+    assert all(record["name"] and record["value"] for record in records)
+
+
 def test_two_projects_cannot_both_be_taken_at_their_word(shop):
     ekiden("project", "create", "other")
     ekiden("domain", "add", "shop.test", "--project", "shop", "--assume-verified")
