@@ -61,6 +61,17 @@ def test_a_refusal_bounces_the_delivery_and_owes_a_report(settings):
     assert (Attempt.objects.get().stage, Attempt.objects.get().text) == ("rcpt", "no such user")
 
 
+@pytest.mark.parametrize(
+    ("of", "notify"), [({"mail_from": ""}, ""), ({}, "NEVER"), ({}, "SUCCESS,DELAY"), ({"sends_reports": False}, ""), (None, "FAILURE")]
+)
+def test_b5_no_report_follows_a_report_or_an_unwanted_failure(settings, of, notify):
+    given = dict(of or {})
+    project = make.project(sends_reports=given.pop("sends_reports", True))
+    make.delivery(of=make.message(of=project, **given), notify=notify)
+    play(settings, lambda mx: mx.on("RCPT", "550 5.1.1 no such user"))
+    assert (Delivery.objects.get().state, Delivery.objects.get().owes_report) == ("bounced", of is None)
+
+
 def test_a_deferral_is_tried_again_after_the_projects_wait(settings):
     make.delivery(of=make.message(of=make.project(retry_schedule=[1])))
     mx = play(settings, lambda mx: mx.on("RCPT", "451 4.7.1 greylisted", "250 2.1.5 ok"))

@@ -142,6 +142,17 @@ def test_b5_a_mail_that_goes_in_circles_is_refused(listener, login):
         assert client.say(looped + b".").startswith("554 5.4.6")
 
 
+def test_b5_a_mail_that_comes_back_through_its_own_credential_is_not_sent_again(listener, login):
+    answers = []
+    with listener.raw_app(login) as app:
+        for trace in (b"", b"Received: from relay.test by list.test; now\r\nX-Loop: list\r\n"):
+            app.begin("list@mx.test")
+            app.say(b"DATA")
+            answers.append(app.say(trace + MAIL + b"."))
+    assert answers[0] == answers[1] and answers[0].startswith("250")
+    assert Delivery.objects.count() == 1
+
+
 def test_b3_fields_that_would_steer_us_are_not_sent_on(listener, login):
     with listener.raw_app(login) as app:
         app.begin()
