@@ -12,7 +12,7 @@ from suppressions.models import Suppression
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, play, scene
 from tests.fakes.dns import Behaviour
-from tests.fakes.mx import Drop, TakeAndDrop, Wait
+from tests.fakes.mx import Drop, FakeMx, TakeAndDrop, Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -149,6 +149,25 @@ def test_the_next_host_is_tried_when_the_first_is_down(settings):
     }
     play(settings, zones=zones)
     assert Attempt.objects.get().host == "up.mx.test"
+
+
+@pytest.mark.parametrize("moment", ["GREETING", "EHLO"])
+def test_the_next_host_is_tried_when_the_first_takes_no_session(settings, moment):
+    make.delivery()
+    zones = {
+        "mx.test": {"MX": [(10, "busy.mx.test"), (20, "up.mx.test")]},
+        "busy.mx.test": {"A": ["127.0.0.1"]},
+        "up.mx.test": {"A": ["127.0.0.2"]},
+    }
+
+    async def main():
+        async with scene(settings, zones) as (busy, _), FakeMx(host="127.0.0.2", port=busy.port) as up:
+            busy.on(moment, "421 4.3.2 too busy")
+            await drain_until(lambda: not Delivery.objects.live().exists())
+            return busy.sessions, up.messages
+
+    sessions, messages = asyncio.run(main())
+    assert (len(sessions), len(messages), Attempt.objects.get().host) == (1, 1, "up.mx.test")
 
 
 def test_a_domain_without_mx_takes_mail_at_its_address(settings):

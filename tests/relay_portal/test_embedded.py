@@ -1,8 +1,10 @@
 """Where the embedded servers live, as root and as an ordinary user. That they run is what every other test relies on."""
 
 import os
+from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from relay_portal import embedded
 from relay_portal.embedded import EmbeddedPostgres, make_folder, state_folder
@@ -41,6 +43,15 @@ def test_a_link_that_somebody_left_there_is_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="belongs to somebody else"):
         make_folder(tmp_path / "link", 0o700)
+
+
+def test_the_servers_are_reached_by_a_socket_of_their_own_account_alone(db, valkey):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('listen_addresses'), current_setting('unix_socket_directories')")
+        addresses, sockets = cursor.fetchone()
+    assert addresses == "" and valkey.config_get("port") == {"port": "0"}
+    for folder in (Path(sockets), Path(valkey.config_get("unixsocket")["unixsocket"]).parent):
+        assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_a_cluster_is_whole_or_not_there(tmp_path, monkeypatch):

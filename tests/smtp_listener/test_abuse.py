@@ -127,6 +127,12 @@ def test_a6_a_client_that_trickles_a_line_is_timed_out(listener):
         assert trickled < 8
 
 
+def test_a_client_has_the_time_that_rfc_5321_gives_it():
+    patience = Patience()
+    assert (patience.idle, patience.block) >= (300, 180)
+    assert 600 <= patience.message <= 3600  # and a message as a whole ends, however it trickles
+
+
 def test_a9_silence_within_a_message_is_timed_out(listener, login):
     listener.listener.patience = Patience(block=0.3)
     with listener.raw_app(login) as app:

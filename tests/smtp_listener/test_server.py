@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
@@ -17,9 +18,9 @@ from deliveries.models import Delivery, Message
 from domains.credentials import issue
 from smtp_listener import server
 from smtp_listener.server import bound
-from tests.smtp_listener.conftest import Raw, Running, free_port
+from tests.smtp_listener.conftest import Raw, Running, free_port, insecure
 from tests.smtp_listener.test_faults import Slow, replace
-from tests.smtp_listener.test_session import MAIL
+from tests.smtp_listener.test_session import MAIL, stored
 
 
 @contextmanager
@@ -131,6 +132,17 @@ def test_two_listeners_share_a_port_and_a_stranger_cannot(mail_db, limits):
     with Running(limits), Running(limits):
         with socket.socket() as stranger, pytest.raises(OSError):
             stranger.bind(("127.0.0.1", limits.EKIDEN_SUBMISSION_PORT))
+
+
+@pytest.mark.parametrize(("bind", "client", "shown"), [("::1", "::1", "IPv6:::1"), ("::", "127.0.0.1", "127.0.0.1")])
+def test_clients_of_both_families_are_served(mail_db, limits, login, bind, client, shown):
+    limits.EKIDEN_BIND = bind
+    with Running(limits), smtplib.SMTP(client, limits.EKIDEN_SUBMISSION_PORT, timeout=5) as app:
+        app.starttls(context=insecure())
+        app.login(*login)
+        app.sendmail("shop@shop.test", ["you@mx.test"], MAIL)
+    assert Message.objects.get().client_address == client
+    assert f"([{shown}])".encode() in stored()
 
 
 def test_a_port_that_cannot_be_bound_leaves_no_socket_open():

@@ -6,6 +6,7 @@ import pytest
 from deliveries.bounces import receive
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.models import Attempt, InboundMail
+from suppressions.models import Suppression
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -63,6 +64,11 @@ def test_a_failure_report_moves_the_delivery_it_names():
     assert (delivery.state, delivery.owes_report) == ("bounced", True)
     attempt = Attempt.objects.get(delivery=delivery)
     assert (attempt.stage, attempt.enhanced, attempt.text, attempt.host) == ("report", "5.1.1", "550 no such user", "mx.test")
+
+
+def test_finding_10_a_reports_code_alone_suppresses_nobody():
+    arrives(REPORT % b"failed", delivered())
+    assert not Suppression.objects.exists()
 
 
 @pytest.mark.parametrize("action", [b"delayed", b"relayed", b"delivered", b"expanded"])

@@ -7,6 +7,7 @@ import pytest
 
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
 from deliveries.smtp.connection import ConnectionFailed, Mail
+from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.smtp.conftest import QUICK
 from tests.fakes.mx import Drip, Drop, FakeMx, Flood, Freeze, Hang, Reset, TakeAndDrop, Wait
 
@@ -203,6 +204,12 @@ async def test_what_is_left_of_a_mail_broken_off_never_leaves_after_all(session_
         assert isinstance(await connection.send(mail(LARGE)), Deferred)
         async with asyncio.timeout(1):  # else its buffer is given half a minute to empty itself, final dot included
             await connection.close()
+
+
+def test_a_peer_has_the_time_that_rfc_5321_gives_it():
+    asked = {"greeting": 300, "mail": 300, "rcpt": 300, "data": 120, "block": 180, "body": 600}
+    assert all(getattr(RFC_5321, stage) >= seconds for stage, seconds in asked.items())
+    assert RFC_5321.transaction >= sum(asked.values()) and RFC_5321.connect <= 60
 
 
 async def test_a_transaction_ends_however_patient_its_stages_are(session_with):
