@@ -182,7 +182,7 @@ class SubmissionTransaction(Transaction):
             header_from=checked.header_from,
             from_domain=checked.from_domain,
             eight_bit=not spool.is_ascii,
-            idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "replace")[:255],
+            idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "backslashreplace"),
         )
 
 

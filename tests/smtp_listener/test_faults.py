@@ -136,6 +136,13 @@ def test_an_idempotency_key_makes_it_the_same_whatever_else_changed(listener, lo
     assert Message.objects.count() == 1
 
 
+@pytest.mark.parametrize("keys", [(b"x" * 300 + b"1", b"x" * 300 + b"2"), (b"\xff", b"\xfe")])
+def test_two_idempotency_keys_are_two_messages_however_long_or_odd(listener, login, keys):
+    with listener.raw_app(login) as app:
+        assert all(hand_in(app, b"X-Idempotency-Key: " + key + b"\r\n" + MAIL).startswith("250") for key in keys)
+    assert Message.objects.count() == 2
+
+
 def test_a_full_disk_is_452_and_the_rest_of_the_message_is_no_command(listener, login, tmp_path):
     (tmp_path / "file").touch()
     listener.listener.spool_folder = tmp_path / "file" / "spool"  # cannot be made
