@@ -122,6 +122,14 @@ async def test_b8_one_name_tried_from_everywhere_is_locked_but_at_home():
         assert not await is_locked(Guard(two), username="another")
 
 
+async def test_b8_at_home_too_an_addresss_own_wrong_tries_lock_it_out():
+    async with processes() as (one, two):
+        await fail(Guard(one), PER_ADDRESS - 1)
+        assert not await is_locked(Guard(two), is_at_home=True)
+        await fail(Guard(one), 1)
+        assert await is_locked(Guard(two), is_at_home=True)
+
+
 async def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
     async with processes() as (one, _):
         delays = await fail(Guard(one, first_delay=0.5), 7)
