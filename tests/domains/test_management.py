@@ -140,6 +140,14 @@ def test_a_trusted_network_needs_its_network(shop):
     assert "192.0.2.0/24" in printed
 
 
+def test_the_last_use_of_a_credential_is_told(shop):
+    ekiden("credential", "create", "--project", "shop", "--name", "app")
+    assert "never" in ekiden("credential", "list")
+    Credential.objects.update(last_used_at="2026-11-24T10:00:00Z", last_used_from="192.0.2.7")
+    assert "2026-11-24 10:00" in ekiden("credential", "list")
+    assert [each["last_used_from"] for each in ekiden_json("credential", "list")] == ["192.0.2.7"]
+
+
 def test_no_list_shows_a_secret(shop):
     shown = ekiden_json("credential", "create", "--project", "shop", "--name", "app")
     assert shown["password"] not in ekiden("credential", "list") + ekiden("credential", "list", "--json")

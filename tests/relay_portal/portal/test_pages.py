@@ -187,6 +187,12 @@ def test_a_credential_cannot_get_another_projects_domain(operator):
     assert operator.post("/domains/credential/add/", form).context["errors"]
 
 
+def test_a_credential_shows_its_last_use(operator):
+    credential = make.credential(last_used_at="2026-11-24T10:00:00Z", last_used_from="192.0.2.7")
+    assert "2026-11-24 10:00:00" in operator.get("/domains/credential/").text
+    assert "192.0.2.7" in operator.get(f"/domains/credential/{credential.pk}/change/").text
+
+
 def test_a_credential_is_revoked_by_a_button(operator):
     credential = make.credential()
     operator.post(f"/domains/credential/{credential.pk}/do/revoke/")
