@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import smtplib
 import socket
@@ -70,6 +71,7 @@ def test_on_sigterm_what_is_under_way_is_finished_and_the_idle_are_told(mail_db,
             connect(port)
         assert busy.say(MAIL + b".").startswith("250 2.0.0 OK queued")
         assert busy.reply().startswith("421 4.3.2")
+        assert not select.select([stuck.socket], [], [], 0)[0]  # whose patience is not over yet
         assert stuck.reply().startswith("421 4.3.2")
         assert running.wait(10) == 0
         for client in (idle, busy, stuck):
