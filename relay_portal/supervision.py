@@ -13,10 +13,11 @@ from typing import Any
 
 from supervisor import events, supervisord
 from supervisor.options import ServerOptions
-from supervisor.states import SupervisorStates
+from supervisor.states import ProcessStates, SupervisorStates
 
 SETUP = "ekiden"  # the process that sets up and then starts the others; its lines are the service's own voice
 FILE_ONLY = frozenset({"postgres", "valkey"})  # their own words are for their log files
+YOUNG = 1.0  # seconds
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95)
 WIDTH = 12
 
@@ -56,7 +57,7 @@ class Foreground:
         name = str(event.process.config.name)
         match event:
             case events.ProcessStateExitedEvent() if name == SETUP:
-                self.has_failed = not event.expected
+                self.has_failed = not (event.expected or self.is_stopping)
             case events.ProcessStateExitedEvent() | events.ProcessStateBackoffEvent() if not self.is_stopping:
                 self.show(name, f"ended ({_how(event.process)}), starting it again")
             case events.ProcessStateFatalEvent():
@@ -75,6 +76,13 @@ def _how(process: Any) -> str:
     return "killed" if process.exitstatus < 0 else f"status {process.exitstatus}"
 
 
+def tell_again(process: Any) -> None:
+    """A child that is told to stop between its fork and its exec takes the signal for Supervisor's own, and it is lost."""
+    told_at = process.delay - process.config.stopwaitsecs
+    if process.state == ProcessStates.STOPPING and told_at - process.laststart < YOUNG:
+        process.config.options.kill(process.pid, process.config.stopsignal)
+
+
 _foreground: Foreground | None = None
 
 
@@ -88,6 +96,12 @@ def attach(supervisor: Any) -> object:
         if foreground.has_failed:  # nothing was started yet but the servers
             supervisor.options.mood = SupervisorStates.SHUTDOWN
 
+    def ticked(_: Any) -> None:
+        for group in supervisor.process_groups.values():
+            for process in group.processes.values():
+                tell_again(process)
+
+    events.subscribe(events.Tick5Event, ticked)
     events.subscribe(events.ProcessLogEvent, foreground.heard)
     events.subscribe(events.ProcessStateEvent, changed)
     events.subscribe(events.SupervisorStoppingEvent, foreground.stopping)

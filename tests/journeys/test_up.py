@@ -33,10 +33,13 @@ class Up:
         )
         self.process = None
 
-    def start(self):
+    def begin(self):
         who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen([self.program, "up"], env=self.env, stdout=out, stderr=out, **who)
+
+    def start(self):
+        self.begin()
         wait_until(lambda: "Ready." in self.said() or self.process.poll() is not None, "the service says Ready", 120)
         assert self.process.poll() is None, self.said()
 
@@ -168,6 +171,20 @@ def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):
     answer = service.run(*words)
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
     assert complaint in answer.stderr
+
+
+def test_secrets_that_were_made_are_shown_however_early_the_end_comes(tmp_path):
+    folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
+    early = Up(folder / "data", tmp_path / "log", None, ROOT / "ekiden")
+    try:
+        early.begin()
+        wait_until(lambda: "Starting sandbox" in early.said(), "the secrets are made, and not yet shown")
+        assert early.stop(signal.SIGINT) == 0
+        assert "Traceback" not in early.said()
+        assert re.search(r"^  Password +\S+", early.said(), re.MULTILINE) and printed_command(early.said())
+    finally:
+        for place in (folder, runtime_folder(early.data)):
+            shutil.rmtree(place)
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path):

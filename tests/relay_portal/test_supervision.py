@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from supervisor import events
+from supervisor.states import ProcessStates
 
-from relay_portal.supervision import Foreground
+from relay_portal.supervision import Foreground, tell_again
 
 
 def process(name="listener", *, status=None):
@@ -69,3 +70,23 @@ def test_nothing_is_started_again_while_stopping(foreground, written):
 def test_only_a_failed_set_up_ends_the_service(foreground, expected):
     foreground.changed(events.ProcessStateExitedEvent(process("ekiden"), None, expected=expected))
     assert foreground.has_failed is not expected
+
+
+def stopping(*, after):
+    """A process that was told to stop so many seconds after its start, and the signals it gets."""
+    sent = []
+    options = SimpleNamespace(kill=lambda pid, number: sent.append((pid, number)))
+    config = SimpleNamespace(options=options, stopwaitsecs=20, stopsignal=15)
+    return SimpleNamespace(pid=7, state=ProcessStates.STOPPING, laststart=100.0, delay=100.0 + after + 20, config=config), sent
+
+
+def test_a_stop_that_came_right_after_the_start_is_told_again():
+    process, sent = stopping(after=0.01)
+    tell_again(process)
+    assert sent == [(7, 15)]
+
+
+def test_a_worker_that_finishes_its_work_is_told_once():
+    process, sent = stopping(after=60)
+    tell_again(process)
+    assert sent == []

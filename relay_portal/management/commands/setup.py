@@ -1,18 +1,22 @@
 """Set the installation up: database, migrations, and what a first run needs."""
 
+import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
+from xmlrpc.client import Fault
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from supervisor.xmlrpc import Faults
 
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import first_run, processes, readiness, sandbox
 from relay_portal.embedded import EmbeddedPostgres
 
+ENDS = {signal.SIGTERM, signal.SIGINT}
 PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its log first
 
 
@@ -25,9 +29,12 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, start: bool, **options: Any) -> None:
         self._wait_for_servers()
         self._migrate()
+        signal.signal(signal.SIGTERM, end)
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until what was made is sure to be shown
         made = first_run.make()
-        missing = []
+        missing: list[str] = []
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
             if start:
                 self._start()
                 missing = self._missing()
@@ -61,7 +68,12 @@ class Command(EkidenCommand):
             if supervisor is None:
                 raise CommandError("There is no `ekiden up` to start the services.")
             for service in services:
-                supervisor.startProcessGroup(service, False)
+                try:
+                    supervisor.startProcessGroup(service, False)
+                except Fault as error:
+                    if error.faultCode != Faults.SHUTDOWN_STATE:
+                        raise
+                    raise SystemExit(1) from error  # Ctrl-C came first
 
     def _missing(self) -> list[str]:
         """What has not come up in time; Supervisor goes on trying."""
@@ -75,6 +87,11 @@ class Command(EkidenCommand):
         self.stdout.write(f"\n{state} {readiness.where()}")
         if sandbox.route():
             self.stdout.write("SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send for real: ./ekiden live\n")
+
+
+def end(*_: object) -> NoReturn:
+    """On SIGTERM: end by way of every `finally`."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def wait_for(is_so: Callable[[], object], complaint: str) -> None:
