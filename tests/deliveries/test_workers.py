@@ -3,6 +3,7 @@
 import json
 import pickle
 import signal
+import sys
 import zlib
 from datetime import timedelta
 
@@ -27,9 +28,13 @@ class Bomb:
 
 
 @pytest.fixture
-def fuse(tmp_path):
-    """A file that only a job which ran could have made."""
-    return str(tmp_path / "it-ran")
+def fuse(tmp_path, tmp_path_factory, monkeypatch):
+    """A file that only a job which ran could have made, as `evil.run` does whatever it is given."""
+    path, folder = str(tmp_path / "it-ran"), tmp_path_factory.mktemp("evil")
+    (folder / "evil.py").write_text(f"def run(*_):\n    open({path!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
+    return path
 
 
 def as_json(function, *args, instance=None):
@@ -58,11 +63,12 @@ def jobs(fuse):
     return {
         "a pickle": {"data": zlib.compress(pickle.dumps(Bomb(fuse)))},
         "a bare pickle": {"data": pickle.dumps(Bomb(fuse))},
+        "any function": {"data": as_json("evil.run")},
         "a shell": {"data": as_json("os.system", touch)},
         "a module beside ours": {"data": as_json("deliveries.jobs.logging.os.system", touch)},
         "a method": {"data": as_json("system", touch, instance="os")},
-        "a callback": {"data": as_json("deliveries.jobs.sweep"), "success_callback_name": "os.system", "success_callback_timeout": 60},
-        "a failure's callback": {"data": as_json("no.such"), "failure_callback_name": "os.system", "failure_callback_timeout": 60},
+        "a callback": {"data": as_json("deliveries.jobs.sweep"), "success_callback_name": "evil.run", "success_callback_timeout": 60},
+        "a failure's callback": {"data": as_json("no.such"), "failure_callback_name": "evil.run", "failure_callback_timeout": 60},
         "a result": {"data": as_json("deliveries.jobs.sweep"), "result": pickle.dumps(Bomb(fuse)), "meta": pickle.dumps(Bomb(fuse))},
         "another serializer": {"data": pickle.dumps(Bomb(fuse)), "serializer": "rq.serializers.PickleSerializer"},
         "wrong arguments": {"data": as_json("deliveries.jobs.sweep", touch, touch)},
