@@ -95,6 +95,12 @@ def test_an_accepted_message_is_committed_with_its_deliveries(credential):
     }
 
 
+def test_a_delivery_has_the_time_that_its_project_gives(credential):
+    accept(submission(credential, sender={"lifetime": 90}))
+    delivery = Delivery.objects.select_related("message").get()
+    assert (delivery.expires_at - delivery.message.accepted_at).total_seconds() == 90
+
+
 def test_a_known_domain_goes_straight_to_its_lane(credential):
     lane = make.lane()
     make.leads_to(lane, "mx.test")
