@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "doctor": "check settings, ports, DNS, services, clock and disk, and say what to do",
         "live": "leave the sandbox: deliver to the internet",
         "sandbox": "go back into the sandbox",
+        "bench": "measure the whole service, with a load generator and a sink of its own",
         "test": "run lint, types and the whole test suite",
     },
     "Who may send": {

@@ -1,0 +1,52 @@
+"""CPU time and memory of the service's processes by kind, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pids: dict[str, list[int]]) -> dict[str, float]:
+    """Of each kind: its processes, their children, and the children that have ended."""
+    return {kind: sum(own_cpu_seconds(pid) for root in roots for pid in family(root)) for kind, roots in pids.items()}
+
+
+def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
+    """Proportional set size: what is shared is counted once, in parts."""
+    return {kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024 for kind, roots in pids.items()}
+
+
+def family(root: int) -> list[int]:
+    """The process and all below it."""
+    found, new = [], [root]
+    while new:
+        pid = new.pop()
+        found.append(pid)
+        new += _children(pid)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """utime, stime, cutime, cstime (proc(5), fields 14 to 17); those of a child that lives still are not in its parent's."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / TICK
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)

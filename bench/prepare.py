@@ -1,0 +1,39 @@
+"""Makes what the load needs, in the database of the service that is measured; prints the credential as JSON.
+
+Run as `python -m bench.prepare DOMAIN HOSTS PORT`: each of `d1.test`, `d2.test`, … leads to one of the hosts, and so is a lane.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import django
+
+
+def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) -> dict[str, str]:
+    from django.utils import timezone
+
+    from deliveries.models import Route
+    from domains.credentials import issue
+    from domains.keys import make_key
+    from domains.models import Domain, Project
+
+    project = Project.objects.create(name="bench")
+    domain = Domain.objects.create(project=project, name=sender_domain, token="bench")  # noqa: S106  (no secret)
+    domain.verify(now=timezone.now(), assumed=True)
+    if is_signed:
+        make_key(domain)
+    credential, secret = issue(project, "load")
+    Route.objects.filter(is_sandbox=True).delete()
+    routes = [Route(pattern=f"d{number}.test", host=host, port=port, tls="none") for number, host in enumerate(hosts, start=1)]
+    Route.objects.bulk_create(routes)
+    return {"username": credential.username or "", "password": secret}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    django.setup()
+    made = main(sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), is_signed="--unsigned" not in sys.argv)
+    sys.stdout.write(json.dumps(made))

@@ -1,0 +1,52 @@
+"""Measure the whole service."""
+
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.picture import draw
+from bench.run import BenchError, Options, run
+from domains.command import CommandError, CommandParser, EkidenCommand
+
+MEANINGS = {
+    "messages": "how many",
+    "size": "bytes of each, headers included",
+    "sessions": "kept open, with TLS and AUTH",
+    "domains": "recipient domains, each a lane of its own",
+    "rate": "messages a second; 0: as fast as they are taken",
+    "listeners": "listener processes",
+    "workers": "delivery workers",
+}
+
+
+class Command(EkidenCommand):
+    help = "Bring up a service of its own, submit messages to it, take them at a sink, and print the figures. Yours is not touched."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name, meaning in MEANINGS.items():
+            usual = getattr(Options(), name)
+            parser.add_argument(f"--{name}", type=type(usual), default=usual, metavar="N", help=f"{meaning} ({usual:g})")
+        parser.add_argument("--unsigned", action="store_true", help="without DKIM")
+        parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the course of the run as an SVG")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print all figures as JSON")
+
+    def handle(self, *args: Any, unsigned: bool, picture: Path | None, as_json: bool, **options: Any) -> None:
+        given = {name: options[name] for name in MEANINGS}
+        if min(given["messages"], given["sessions"], given["domains"]) < 1 or given["domains"] > 200:
+            raise CommandError("At least one message, session and domain is needed, and at most 200 domains.")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was brought up is brought down
+        try:
+            found = run(Options(**given, is_signed=not unsigned), self.stderr.write)
+        except BenchError as error:
+            raise CommandError(str(error)) from error
+        if picture is not None:
+            picture.write_text(draw(found, f"{found.messages:,} messages of {given['size']:,} bytes"), encoding="utf-8")
+        if as_json:
+            self.write_json(asdict(found) | {"options": given | {"signed": not unsigned}})
+        else:
+            self.stdout.write("\n".join(report.lines(found)))
+        if found.lost or found.refused:
+            raise SystemExit(1)

@@ -1,0 +1,64 @@
+"""The figures of a run, from notes whose answers are known."""
+
+import pytest
+
+from bench import picture, report
+from bench.notes import Arrivals, Submissions, read_arrivals, read_submissions, write
+
+MS = 1_000_000
+
+
+def found(sent, came, **given):
+    defaults = {"recorded": 4_000 * MS, "cpu": {"listener": 0.002, "worker": 0.001}, "memory": {"listener": 80.0}, "bench_cpu": {}}
+    return report.figures(sent, came, **defaults | given)
+
+
+@pytest.fixture
+def sent():
+    """Three messages, each answered after 5 ms; a fourth was refused."""
+    return Submissions({0: 0, 1: 1_000 * MS, 2: 1_500 * MS}, {0: 5 * MS, 1: 1_005 * MS, 2: 1_505 * MS}, ["451 4.3.0 no"])
+
+
+def test_what_was_accepted_and_never_came_is_lost(sent):
+    figures = found(sent, Arrivals({0: [9 * MS], 1: [1_009 * MS]}, {"unsigned": 0}))
+    assert (figures.messages, figures.lost, figures.duplicates, figures.refused) == (3, 1, 0, 1)
+
+
+def test_what_came_twice_is_a_duplicate_and_counts_from_its_first_arrival(sent):
+    figures = found(sent, Arrivals({0: [9 * MS, 99 * MS], 1: [1_009 * MS], 2: [1_509 * MS]}, {"unsigned": 0}))
+    assert (figures.lost, figures.duplicates, figures.arrival) == (0, 1, (9.0, 9.0, 9.0))
+
+
+def test_the_rate_counts_until_the_last_delivery_is_on_record(sent):
+    figures = found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 1}), recorded=6_000 * MS)
+    assert (figures.seconds, figures.rate, figures.unsigned) == (6.0, 0.5, 1)
+
+
+def test_cpu_is_told_for_each_accepted_message(sent):
+    figures = found(sent, Arrivals({}, {"unsigned": 0}))
+    assert figures.cpu == pytest.approx({"listener": 2 / 3, "worker": 1 / 3})
+    assert figures.cpu_total == pytest.approx(1.0)
+
+
+def test_percentiles_of_nothing_are_nothing():
+    assert report.percentiles([]) == (0.0, 0.0, 0.0)
+    assert report.percentiles([n * MS for n in range(1, 101)]) == (51.0, 96.0, 100.0)
+
+
+def test_each_second_is_counted_the_empty_ones_too(sent):
+    assert found(sent, Arrivals({}, {"unsigned": 0})).accepted_each_second == [1, 2]
+    assert report.each_second([0, 3_000 * MS], 0) == [1, 0, 0, 1]
+
+
+def test_notes_come_back_as_they_were_written(sent, tmp_path):
+    came = Arrivals({7: [1, 2]}, {"unsigned": 0})
+    write(tmp_path / "sent", sent)
+    write(tmp_path / "came", came)
+    assert (read_submissions(tmp_path / "sent"), read_arrivals(tmp_path / "came")) == (sent, came)
+
+
+def test_the_picture_shows_both_courses(sent):
+    from xml.etree import ElementTree
+
+    drawn = ElementTree.fromstring(picture.draw(found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0})), "3 messages"))
+    assert len(drawn.findall("{*}polyline")) == 2
