@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,8 +17,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from deliveries import codec, routes
 from deliveries.bounces.receive import LARGEST
@@ -197,7 +200,7 @@ class LanePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (
-        "site", "source", "hosts", "tls", "is_routed", "at_work", "pause_reason", "failures", "waiting", "last_success_at",
+        "site", "source", "host_names", "tls", "is_routed", "at_work", "pause_reason", "failures", "waiting", "last_success_at",
         "leased_until", "domains",
     )  # fmt: skip
     readonly_fields = fields
@@ -216,6 +219,10 @@ class LanePages(Pages):
             return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime("%H:%M:%S")
         return ("working", _("At work")) if row.leased_until and row.leased_until > now else ("idle", _("Idle"))
 
+    @display(description=_("hosts"))
+    def host_names(self, row: Lane) -> str:
+        return ", ".join(f"{host}:{port} ({preference})" for preference, host, port in row.hosts) or "–"
+
     @display(description=_("condition"))
     def at_work(self, row: Lane) -> Any:
         return self.condition(row)[1]
@@ -233,11 +240,19 @@ class LanePages(Pages):
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    port = forms.IntegerField(label=_("port"), min_value=1, max_value=65_535, initial=25, widget=UnfoldAdminIntegerFieldWidget)
+
+    def clean_host(self) -> str:
+        host = str(self.cleaned_data["host"]).removeprefix("[").removesuffix("]").lower()
+        if not routes.is_host(host):
+            raise ValidationError(_("This is neither a host name nor an address."))
+        return host
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         if "pattern" in given:
             given["pattern"] = routes.canonical_pattern(given["pattern"])
-        return given | {"host": given.get("host", "").lower()}
+        return given
 
 
 @admin.register(Route)
@@ -269,7 +284,11 @@ class InboundMailPages(Pages):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         row = self.get_object(request, object_id)
-        given = {"reading": _read_inbound(row), "delivery": _delivery_of(row), **(extra_context or {})} if row is not None else {}
+        given = (
+            {"reading": _read_inbound(row), "delivery": _delivery_of(row), "finding": finding_text(row), **(extra_context or {})}
+            if row is not None
+            else {}
+        )
         return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
 
     @display(description=_("received"))
@@ -278,7 +297,13 @@ class InboundMailPages(Pages):
 
     @display(description=_("finding"))
     def short_finding(self, row: InboundMail) -> str:
-        return row.finding[:120]
+        return finding_text(row)[:120]
+
+
+def finding_text(row: InboundMail) -> str:
+    """In the reader's language; what stands after a colon is the reporter's word or a state."""
+    head, colon, rest = row.finding.partition(": ")
+    return f"{gettext(head)}{colon}{rest}" if head else ""
 
 
 def _read_inbound(row: InboundMail) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from ipaddress import ip_address
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -50,6 +51,21 @@ def canonical_pattern(text: str) -> str:
         return "*" if text == "*" else canonical_domain(text)
     except BadAddress as error:
         raise ValidationError({"pattern": _("%s is neither a domain nor *.domain nor *.") % text}) from error
+
+
+def is_host(text: str) -> bool:
+    """Whether mail can be led there: a name or an address."""
+    try:
+        return bool(text.lower() == "localhost" or _is_address(text) or canonical_domain(text))
+    except BadAddress:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _under(pattern: str) -> QuerySet[Destination]:

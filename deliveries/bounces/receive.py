@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from deliveries import codec, maillog
 from deliveries.bounces.dsn import Finding, read
@@ -75,28 +76,28 @@ def handle(mail_id: UUID) -> None:
 
 def _finding(mail: InboundMail) -> str:
     if mail.kind != InboundMail.Kind.REPORT or mail.delivery_id is None:
-        return "kept for a person to read"
+        return _("kept for a person to read")
     try:
         found = read(codec.decompress(bytes(mail.data), most=LARGEST))
     except ValueError as error:
-        return f"cannot be read: {error}"
+        return f"{_('cannot be read')}: {error}"
     if found is None:
-        return "no delivery report"
+        return _("no delivery report")
     if found.action != "failed":
-        return f"a report of another kind: {found.action}"
+        return f"{_('a report of another kind')}: {found.action}"
     return _bounce(mail.delivery_id, found)
 
 
 def _bounce(delivery_id: UUID, found: Finding) -> str:
     delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).select_related("message", "project").first()
     if delivery is None:
-        return "the delivery it names is no longer stored"
+        return _("the delivery it names is no longer stored")
     if delivery.state != State.DELIVERED:
-        return f"the delivery was {delivery.state} already"
+        return f"{_('the delivery is in another state')}: {delivery.state}"
     Attempt.objects.create(
         delivery=delivery, outcome="bounced", stage="report", host=found.reporter, enhanced=found.status, text=found.text
     )
     delivery.state = State.BOUNCED
     delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
     delivery.save(update_fields=["state", "owes_report"])
-    return "the delivery has bounced"
+    return _("the delivery has bounced")

@@ -57,7 +57,7 @@ def _workers(valkey: Redis) -> list[dict[str, Any]]:
 
 def _worker(valkey: Redis, key: str) -> dict[str, Any]:
     state, queues, host, pid, seen = map(_text, valkey.hmget(key, ["state", "queues", "hostname", "pid", "last_heartbeat"]))
-    return {"name": f"{host or '?'}:{pid}", "state": state, "queues": queues.replace(",", ", "), "seen": _moment(seen)}
+    return {"name": f"{host or '?'}:{pid}", "state": _(state) if state else "", "queues": queues.replace(",", ", "), "seen": _moment(seen)}
 
 
 def _schedulers(valkey: Redis) -> list[dict[str, Any]]:

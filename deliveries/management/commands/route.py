@@ -1,10 +1,7 @@
 """Add, list and remove static routes."""
 
-from ipaddress import ip_address
-
 from deliveries import routes
 from deliveries.models import Route
-from domains.addresses import BadAddress, canonical_domain
 from domains.command import ActionCommand, AddAction, CommandError
 
 
@@ -44,23 +41,13 @@ def host_and_port(text: str) -> tuple[str, int]:
     """`host:port` or `[IPv6 address]:port`; raises `CommandError`."""
     host, _, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536) or (":" in host) != host.startswith("[") or not _is_host(bare):
+    if (
+        not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536)
+        or (":" in host) != host.startswith("[")
+        or not routes.is_host(bare)
+    ):
         raise CommandError(f"{text} is no HOST:PORT, such as mail.example.com:25 or [2001:db8::1]:25.")
     return bare, int(port)
-
-
-def _is_host(text: str) -> bool:
-    try:
-        return bool(text == "localhost" or _is_address(text) or canonical_domain(text))
-    except BadAddress:
-        return False
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return bool(ip_address(text))
-    except ValueError:
-        return False
 
 
 def _facts(route: Route) -> dict[str, object]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as ValkeyGone
 
 from deliveries import queues
-from deliveries.models import Attempt, Destination, Lane, Route
+from deliveries.models import Attempt, Destination, InboundMail, Lane, Route
 from deliveries.states import LIVE, State
 from domains import credentials
 from domains.keys import make_key
@@ -285,6 +285,35 @@ def test_waiting_mail_follows_a_route_from_the_portal(mail_db):
 def test_a_route_for_nonsense_is_refused(operator):
     form = {"pattern": "no domain", "host": "next.test", "port": "25", "tls": "opportunistic"}
     assert operator.post("/deliveries/route/add/", form).context["errors"]
+
+
+@pytest.mark.parametrize("wrong", [{"port": "0"}, {"port": "65536"}, {"host": "http://x"}, {"host": "a b"}])
+def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
+    form = {"pattern": "mx.test", "host": "next.test", "port": "25", "tls": "opportunistic"} | wrong
+    page = operator.post("/deliveries/route/add/", form)
+    assert page.context["adminform"].form.errors.keys() == wrong.keys() and "Constraint" not in page.text
+
+
+def test_a_search_that_finds_nothing_says_what_can_be_searched_for(operator):
+    page = operator.get("/deliveries/message/", {"q": "nobody@docomo.test"}).text
+    assert "Nothing matches" in page and "What can be searched for: Queue id, Message-ID or recipient." in page
+    assert "reset your filters" not in operator.get("/deliveries/message/").text
+
+
+def test_what_became_of_a_report_is_told_in_the_readers_language(operator):
+    InboundMail.objects.create(kind="report", finding="the delivery has bounced", data=b"")
+    operator.post("/language/", {"language": "ja"})
+    assert "配送を不達にした" in operator.get("/deliveries/inboundmail/").text
+
+
+def test_a_suppression_of_the_whole_installation_says_so(operator):
+    Suppression.objects.create(address_key="gone@mx.test", reason="asked")
+    assert "the whole installation" in operator.get("/suppressions/suppression/").text
+
+
+def test_the_hosts_of_a_lane_are_written_as_hosts(operator):
+    lane = make.lane(hosts=[[10, "mx.test", 25]])
+    assert "mx.test:25 (10)" in operator.get(f"/deliveries/lane/{lane.pk}/change/").text
 
 
 def test_a_mail_that_cannot_be_parsed_is_shown_by_its_source(operator):
