@@ -236,14 +236,3 @@ UNFOLD = {
     "ACCOUNT": {"navigation": "relay_portal.navigation.account"},
     "SIDEBAR": {"show_search": False, "navigation": "relay_portal.navigation.sidebar"},
 }
-
-# --- jobs -------------------------------------------------------------------------------------------------------------
-QUEUES = ("deliveries", "maintenance")
-RQ_QUEUES = {
-    name: {
-        "URL": REDIS_URL,
-        "SERIALIZER": "rq.serializers.JSONSerializer",
-        "DEFAULT_TIMEOUT": 3600,
-    }
-    for name in QUEUES
-}
