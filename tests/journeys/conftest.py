@@ -6,7 +6,8 @@ from tests.fakes.certificates import self_signed
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys import peers
-from tests.journeys.rig import SENDER, Rig, free_port
+from tests.journeys.rig import SENDER, Rig
+from tests.ports import free_port
 
 ADDRESSES = {"postfix.test": "127.0.0.2", "exim.test": "127.0.0.3", "recorder.test": "127.0.0.4", SENDER: "127.0.0.4"}
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -22,24 +22,12 @@ from typing import Any, Self
 import psycopg
 
 from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TETHER = ROOT / "relay_portal" / "tether.py"
 HOSTNAME = "relay.test"
 SENDER = "shop.test"
-
-
-def free_port(*hosts: str) -> int:
-    """A port that is free on all these addresses."""
-    while True:
-        with closing(socket.socket()) as first:
-            first.bind((hosts[0] if hosts else "127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-        with suppress(OSError):
-            for host in hosts:
-                with closing(socket.socket()) as probe:
-                    probe.bind((host, port))
-            return port
 
 
 def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from relay_portal.embedded import runtime_folder
-from tests.journeys.rig import ROOT, free_port, wait_until
+from tests.journeys.rig import ROOT, wait_until
+from tests.ports import free_port
 
 PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 

@@ -16,12 +16,7 @@ from domains.credentials import issue
 from domains.models import Domain
 from smtp_listener.server import Listener
 from tests.deliveries import make
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.ports import free_port
 
 
 class Running:

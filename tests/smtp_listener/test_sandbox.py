@@ -10,7 +10,7 @@ from deliveries.models import InboundMail
 from smtp_listener import sandbox, sandbox_rules
 from smtp_listener.models import SandboxMessage
 from smtp_listener.sandbox_rules import RULES, rule_for
-from tests.smtp_listener.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 MAIL = "Subject: hello\r\n\r\nhello\r\n"

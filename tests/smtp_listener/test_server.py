@@ -19,7 +19,8 @@ from deliveries.models import Delivery, Message
 from domains.credentials import issue
 from smtp_listener import server
 from smtp_listener.server import bound
-from tests.smtp_listener.conftest import Raw, Running, free_port, insecure
+from tests.ports import free_port
+from tests.smtp_listener.conftest import Raw, Running, insecure
 from tests.smtp_listener.test_faults import Slow, replace
 from tests.smtp_listener.test_session import MAIL, stored
 
