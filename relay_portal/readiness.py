@@ -14,6 +14,7 @@ from rq import Worker
 from deliveries import queues
 from relay_portal import processes
 from relay_portal.supervision import SETUP
+from smtp_listener.reach import own_address
 
 PATIENCE = 2.0
 
@@ -105,11 +106,6 @@ def supervised() -> list[dict[str, Any]]:
         for info in found
         if info["name"] != SETUP
     ]
-
-
-def own_address() -> str:
-    """Where this machine reaches its own ports: who listens on all addresses listens on the loopback one too."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.EKIDEN_BIND, settings.EKIDEN_BIND)  # noqa: S104  (compared, not bound)
 
 
 def where() -> str:

@@ -7,7 +7,7 @@ from django.conf import settings
 from deliveries import cancellation, routes
 from deliveries.models import Lane, Route
 from deliveries.routing import site_key
-from relay_portal import readiness
+from smtp_listener.reach import own_address
 
 WHY = "The installation left the sandbox"
 
@@ -18,7 +18,7 @@ def route() -> Route | None:
 
 def enter() -> Route:
     """All mail goes to the built-in sandbox MX from now on; raises `ValidationError` where another catch-all route stands."""
-    return routes.add("*", readiness.own_address(), settings.EKIDEN_SANDBOX_PORT, is_sandbox=True)
+    return routes.add("*", own_address(), settings.EKIDEN_SANDBOX_PORT, is_sandbox=True)
 
 
 def leave(standing: Route) -> int:

@@ -20,7 +20,7 @@ from deliveries import tracing
 from deliveries.tracing import Trace
 from domains.credentials import issue
 from domains.models import Domain
-from relay_portal import readiness
+from smtp_listener.reach import own_address
 
 LOOK_EVERY = 0.2
 
@@ -54,7 +54,7 @@ def own_login(sender: str) -> Iterator[tuple[str, str]]:
 def hand_in(letter: Letter, login: tuple[str, str]) -> str:
     """The queue id; raises `NotSent` with the service's own answer."""
     try:
-        with smtplib.SMTP(readiness.own_address(), settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60) as client:
+        with smtplib.SMTP(own_address(), settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60) as client:
             client.starttls(context=_context())
             client.login(*login)
             options = [] if (letter.sender + "".join(letter.recipients)).isascii() else ["SMTPUTF8"]
@@ -66,7 +66,7 @@ def hand_in(letter: Letter, login: tuple[str, str]) -> str:
     except smtplib.SMTPAuthenticationError as error:
         raise NotSent(_said(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        where = f"{readiness.own_address()}:{settings.EKIDEN_SUBMISSION_PORT}"
+        where = f"{own_address()}:{settings.EKIDEN_SUBMISSION_PORT}"
         raise NotSent(f"The submission port {where} does not answer as it should: {error} (./ekiden status)") from error
     return answer.decode("ascii", "replace").split()[-1]
 

@@ -20,6 +20,7 @@ from deliveries.bounces.compose import Failure, compose
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.headers import split
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel, open_with_fallback
+from smtp_listener.reach import own_address
 from smtp_listener.sandbox_rules import BOUNCED_AFTER, GREYLISTED_FOR, SLOW, Play, Rule, rule_for
 from smtp_listener.server import bound
 from smtp_listener.tls import certificate
@@ -129,7 +130,7 @@ class SandboxHandler:
 
 async def send_report(return_path: str, report: bytes) -> None:
     """To our own port for returning mail, as a stranger's server would send it."""
-    endpoint = Endpoint(settings.EKIDEN_HOSTNAME, settings.EKIDEN_BIND, settings.EKIDEN_MX_PORT)
+    endpoint = Endpoint(settings.EKIDEN_HOSTNAME, own_address(), settings.EKIDEN_MX_PORT)
     try:
         connection = await open_with_fallback(endpoint, source=None, ehlo_name=HOSTNAME, tls=TlsLevel.OPPORTUNISTIC)
     except ConnectionFailed as error:
@@ -141,13 +142,11 @@ async def send_report(return_path: str, report: bytes) -> None:
 
 
 async def start(database: Database) -> asyncio.Server:
-    """The server, listening; raises `OSError` where its port is taken."""
+    """The server, listening for this machine only; raises `OSError` where its port is taken."""
     loop = asyncio.get_running_loop()
     handler = SandboxHandler(database)
     context = tls_context()
-    return await loop.create_server(
-        lambda: session_for(handler, context, loop), sock=bound(settings.EKIDEN_BIND, settings.EKIDEN_SANDBOX_PORT)
-    )
+    return await loop.create_server(lambda: session_for(handler, context, loop), sock=bound(own_address(), settings.EKIDEN_SANDBOX_PORT))
 
 
 def tls_context() -> ssl.SSLContext:
@@ -171,7 +170,7 @@ async def serve() -> None:
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     database = Database("ekiden sandbox")
     server = await start(database)
-    logger.info("event=listening ports='sandbox %s:%d'", settings.EKIDEN_BIND, settings.EKIDEN_SANDBOX_PORT)
+    logger.info("event=listening ports='sandbox %s:%d'", own_address(), settings.EKIDEN_SANDBOX_PORT)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

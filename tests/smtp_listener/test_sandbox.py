@@ -122,3 +122,17 @@ def failure(sender):
 
     now = datetime.now(UTC)
     return Failure(NO_ID, NO_ID, sender, "late@mx.test", "", "", now, now, False, "mx", 550, "5.1.1", "gone", b"Subject: x\r\n", False)
+
+
+def test_the_sandbox_is_for_this_machine_only(limits):
+    limits.EKIDEN_BIND, limits.EKIDEN_SANDBOX_PORT = "0.0.0.0", free_port()
+
+    async def main():
+        database = Database("test")
+        server = await sandbox.start(database)
+        addresses = [listening.getsockname()[0] for listening in server.sockets]
+        server.close()
+        await database.close()
+        return addresses
+
+    assert asyncio.run(main()) == ["127.0.0.1"]
