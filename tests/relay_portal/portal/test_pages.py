@@ -157,6 +157,10 @@ def test_the_queues_are_counted_and_no_job_is_read(operator, valkey):
     assert context["workers"] == [{"name": "box:7", "state": "busy", "queues": "deliveries", "seen": None}]
 
 
+def test_support_staff_does_not_see_the_queues():
+    assert verified(person("sue", operator=False)).get("/queues/").status_code == 403
+
+
 def test_the_queues_page_says_that_valkey_is_gone(operator, settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
     with pytest.raises(ValkeyGone):
@@ -296,7 +300,7 @@ def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
 
 def test_a_search_that_finds_nothing_says_what_can_be_searched_for(operator):
     page = operator.get("/deliveries/message/", {"q": "nobody@docomo.test"}).text
-    assert "Nothing matches" in page and "What can be searched for: Queue id, Message-ID or recipient." in page
+    assert "Nothing matches" in page and "What can be searched for: Queue id, Message-ID or recipient" in page
     assert "reset your filters" not in operator.get("/deliveries/message/").text
 
 
