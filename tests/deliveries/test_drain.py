@@ -98,10 +98,11 @@ def test_a_connection_carries_no_more_messages_than_allowed(settings):
     assert len(mx.sessions) == 3
 
 
-def test_a_suppressed_address_gets_nothing(settings):
+@pytest.mark.parametrize("zones", [None, {"other.test": {}}], ids=["with a mail host", "without a domain"])
+def test_a_suppressed_address_gets_nothing(settings, zones):
     delivery = make.delivery()
     Suppression.objects.create(address_key=delivery.recipient_key, reason="complained")
-    mx = play(settings)
+    mx = play(settings, zones=zones)
     assert (mx.messages, states()) == ([], {"you@mx.test": "suppressed"})
 
 

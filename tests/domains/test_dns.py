@@ -163,6 +163,15 @@ async def test_that_a_name_does_not_exist_is_kept_for_the_soa_minimum():
             assert fake.queries["nowhere.test", "MX"] == asked
 
 
+async def test_that_a_name_does_not_exist_is_not_believed_for_longer_than_an_hour():
+    async with served(negative_ttl=10**6) as (fake, resolver, clock):
+        for seconds, asked in ((0, 1), (3599, 1), (2, 2)):
+            clock.now += seconds
+            with pytest.raises(NoSuchName):
+                await resolver.mx("nowhere.test")
+            assert fake.queries["nowhere.test", "MX"] == asked
+
+
 async def test_a_failure_is_kept_for_a_moment_only():
     async with served(behaviours={"a.test": Behaviour.REFUSED}) as (fake, resolver, clock):
         for _ in range(2):
