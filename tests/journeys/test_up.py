@@ -108,6 +108,7 @@ def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
 def test_status_tells_programs_that_all_is_up(service):
     status = service.json("status")
     assert status["ready"] is True
+    assert all(each.keys() == {"name", "state", "pid", "seconds"} and each["state"] == "running" for each in status["processes"])
     assert {each["name"] for each in status["processes"]} == {
         "postgres", "valkey", "sandbox", "maintenance-1", "maintenance-2", "worker", "scheduler", "portal", "listener"
     }  # fmt: skip
