@@ -30,6 +30,7 @@ class Load:
         self.sent: dict[str, bytes] = {}
         self.accepted: set[str] = set()
         self.troubles: list[str] = []
+        self.codes: set[int] = set()  # of the refusals
         self._rig, self._domains = rig, domains
         self._ledger = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.run = uuid.uuid4().hex[:8]
@@ -72,6 +73,7 @@ class Load:
                 client.sendmail(f"shop@{SENDER}", [recipient], self.sent[recipient])
             except (smtplib.SMTPException, OSError) as error:
                 self.troubles.append(repr(error))
+                self.codes |= codes_of(error)
                 self._note("unknown", recipient)
                 if client is not None:
                     with suppress(OSError):
@@ -83,6 +85,13 @@ class Load:
                 self.accepted.add(recipient)
                 return client
         return client
+
+
+def codes_of(error: Exception) -> set[int]:
+    """An app that hears a 5xx gives its mail up."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return {code for code, _ in error.recipients.values()}
+    return {error.smtp_code} if isinstance(error, smtplib.SMTPResponseException) else set()
 
 
 HEAD = """\

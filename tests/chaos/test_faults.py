@@ -118,6 +118,7 @@ class Scene:
     def check(self):
         arrived, repeats = self.arrived(), self.repeats()
         assert self.load.accepted == self.load.sent.keys(), "the service does not take mail again"
+        assert not [code for code in self.load.codes if not 400 <= code < 500], "an app was told to give up"
         assert self.load.accepted - {message.recipients[0] for message in arrived} == set(), "promised, and lost"
         for message in arrived:
             assert message.content.endswith(self.load.sent[message.recipients[0]]), "it arrived changed"
