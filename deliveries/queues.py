@@ -34,8 +34,9 @@ def _is_dangerous(key: bytes | str) -> bool:
     return "callback" in name or name in {"webhooks", "result", "meta"}
 
 
-def connect() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=10)
+def connect(*, patience: float = 10) -> Redis:
+    """`patience`: seconds for each answer."""
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=patience)
 
 
 def queue(name: str, connection: Redis | None = None) -> Queue:

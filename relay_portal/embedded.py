@@ -26,7 +26,7 @@ class EmbeddedError(RuntimeError):
 
 def runtime_folder(data: Path) -> Path:
     """A short folder for the sockets of this data: a socket's path holds at most 107 bytes, which a TMPDIR may use up."""
-    owner = data.stat().st_uid if data.exists() else os.getuid()  # root's commands find the servers of another user's data
+    owner = data.stat().st_uid if os.path.exists(data) else os.getuid()  # root's commands find the servers of another user's data
     return Path("/tmp") / f"ekiden-{owner}-{_name_of(data)}"  # noqa: S108  (`make_folder` refuses what is not ours)
 
 

@@ -31,7 +31,7 @@ def has_database() -> bool:
 
 def has_valkey() -> bool:
     try:
-        with queues.connect() as valkey:
+        with queues.connect(patience=PATIENCE) as valkey:
             return bool(valkey.ping())
     except RedisError:
         return False
@@ -40,7 +40,7 @@ def has_valkey() -> bool:
 def workers() -> set[str]:
     """The queues that somebody works on."""
     try:
-        with queues.connect() as valkey:
+        with queues.connect(patience=PATIENCE) as valkey:
             return {queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues}
     except RedisError:
         return set()
@@ -77,11 +77,12 @@ def has_portal() -> bool:
 
 def parts() -> dict[str, bool]:
     """Every part by name, and whether it is there."""
-    at_work = workers() if has_valkey() else set()
+    is_there = has_valkey()
+    at_work = workers() if is_there else set()
     ports = {"submission": settings.EKIDEN_SUBMISSION_PORT, "mx": settings.EKIDEN_MX_PORT}
     return {
         "PostgreSQL": has_database(),
-        "Valkey": has_valkey(),
+        "Valkey": is_there,
         "delivery worker": queues.DELIVERIES in at_work,
         "maintenance worker": queues.MAINTENANCE in at_work,
         "portal": has_portal(),

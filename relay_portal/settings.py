@@ -35,6 +35,7 @@ DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "C
 # 250 means on disk, whatever a role, a database or the server has set: what the client asks for at the start goes before those.
 _options = DATABASES["default"].setdefault("OPTIONS", {})
 _options["options"] = f"{_options.get('options', '')} -c synchronous_commit=on".strip()
+_options.setdefault("connect_timeout", 10)  # seconds; without it a host that does not answer holds a command for minutes
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the relay --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import resource
 import shutil
@@ -101,18 +102,24 @@ def ports() -> Iterator[Finding]:
         elif is_up and not readiness.is_open(number):
             yield Finding("ports", Level.BAD, f"Nobody listens on {number} (EKIDEN_{name}_PORT).", "See the log of `ekiden up`.")
         elif not is_up and (trouble := _cannot_bind(number)):
-            advice = f"Set EKIDEN_{name}_PORT, or end what is using it; below 1024 a service needs CAP_NET_BIND_SERVICE."
-            yield Finding("ports", Level.BAD, f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble}.", advice)
+            text = f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble.strerror or trouble}."
+            yield Finding("ports", Level.BAD, text, _advice(trouble, name))
         else:
             yield good("ports", f"{settings.EKIDEN_BIND}:{number} ({name.lower()})")
 
 
-def _cannot_bind(number: int) -> str:
+def _advice(trouble: OSError, name: str) -> str:
+    if trouble.errno == errno.EADDRNOTAVAIL:
+        return "Set EKIDEN_BIND to an address of this machine."
+    return f"Set EKIDEN_{name}_PORT, or end what is using it; below 1024 a service needs CAP_NET_BIND_SERVICE."
+
+
+def _cannot_bind(number: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in settings.EKIDEN_BIND else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((settings.EKIDEN_BIND, number))
         except OSError as error:
-            return error.strerror or str(error)
-    return ""
+            return error
+    return None

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
 from deliveries import queues
+from relay_portal.readiness import PATIENCE
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def health(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        with queues.connect() as valkey:
+        with queues.connect(patience=PATIENCE) as valkey:
             valkey.ping()
     except (DatabaseError, RedisError) as error:
         logger.warning("event=unhealthy error='%s'", error)

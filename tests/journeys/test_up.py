@@ -201,6 +201,13 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path):
     assert not (tmp_path / "postgres").exists()
 
 
+def test_a_certificate_that_is_not_there_is_told_before_anything_starts(tmp_path):
+    wrong = Up(tmp_path, tmp_path / "log", None, ROOT / "ekiden", EKIDEN_TLS_CERT="/none.pem", EKIDEN_TLS_KEY="/none.pem")
+    answer = wrong.run("up")
+    assert (answer.returncode, answer.stderr) == (2, "ekiden: There is no file /none.pem\n")
+    assert not (tmp_path / "postgres").exists()
+
+
 def test_no_secret_is_readable_by_others(service):
     for file in service.data.rglob("keys/*"):
         assert not file.stat().st_mode & 0o077, file

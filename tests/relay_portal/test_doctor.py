@@ -69,6 +69,13 @@ def test_a_port_that_another_program_holds_is_bad(settings):
     assert "EKIDEN_PORTAL_PORT" in bad.text
 
 
+def test_an_address_that_is_not_ours_is_told_from_a_port_that_is_taken(settings):
+    settings.EKIDEN_BIND, settings.EKIDEN_SUBMISSION_PORT = "192.0.2.77", 0
+    assert {finding.advice for finding in machine.ports() if finding.level is Level.BAD} == {
+        "Set EKIDEN_BIND to an address of this machine."
+    }
+
+
 def test_a_database_that_is_out_of_reach_is_bad_and_ends_the_questions_to_it(monkeypatch):
     from django.db import OperationalError
 

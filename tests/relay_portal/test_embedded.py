@@ -24,6 +24,16 @@ def test_an_ordinary_users_servers_live_with_his_data(tmp_path, monkeypatch):
     assert state_folder(tmp_path / "home" / "data") == tmp_path / "home" / "data"
 
 
+@needs_root
+def test_data_in_a_home_that_is_closed_to_us_have_sockets_of_our_own(tmp_path):
+    (tmp_path / "home").mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        assert embedded.runtime_folder(tmp_path / "home" / "data").name.startswith(f"ekiden-{os.getuid()}-")
+    finally:
+        os.seteuid(0)
+
+
 def test_each_data_folder_has_sockets_of_its_own_with_a_short_path(tmp_path):
     first, second = (embedded.runtime_folder(tmp_path / name) for name in ("a" * 200, "b"))
     assert first != second

@@ -13,6 +13,8 @@ from relay_portal import embedded, processes
 from relay_portal.doctor import machine
 from relay_portal.doctor.finding import Level
 from relay_portal.embedded import EmbeddedError, make_folder
+from smtp_listener import tls
+from smtp_listener.tls import CertificateError
 
 
 class Command(EkidenCommand):
@@ -26,10 +28,11 @@ class Command(EkidenCommand):
             make_folder(embedded.runtime_folder(settings.EKIDEN_DATA), 0o711)
             take_place()
             refuse_taken_ports()
+            tls.certificate(settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=settings.EKIDEN_HOSTNAME)
             for server in processes.embedded_servers():
                 self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
                 server.prepare()
-        except (EmbeddedError, OSError) as error:
+        except (EmbeddedError, CertificateError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.flush()
         become_supervisor(write_configuration())

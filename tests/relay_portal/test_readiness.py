@@ -1,0 +1,24 @@
+"""What is asked of the parts, where one of them does not answer."""
+
+import socket
+import time
+
+import pytest
+from django.db import connection
+
+from relay_portal import readiness
+
+
+@pytest.mark.django_db
+def test_no_command_waits_for_minutes_for_a_database_that_does_not_answer():
+    assert 0 < connection.get_connection_params()["connect_timeout"] <= 10
+
+
+def test_a_valkey_that_is_frozen_is_down_within_seconds(settings, tmp_path):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "valkey.sock"))
+        silent.listen()
+        settings.REDIS_URL = f"unix://{tmp_path}/valkey.sock"
+        begun = time.monotonic()
+        assert not readiness.has_valkey()
+    assert time.monotonic() - begun < 3 * readiness.PATIENCE
