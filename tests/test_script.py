@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("sh", "dirname", "readlink", "cmp", "mkdir", "rmdir", "rm", "cp", "grep", "sleep", "cat", "touch")
+TOOLS = ("sh", "dirname", "readlink", "cmp", "mkdir", "ln", "rm", "cp", "grep", "sleep", "cat", "touch")
 PYTHON = """#!/bin/sh
 # Stands for a Python: says its version, makes environments, counts what it is asked to install.
 case "$1 $2" in
@@ -114,6 +115,31 @@ def test_an_installation_that_failed_is_tried_again(checkout):
     shutil.rmtree(checkout.root / ".venv")
     checkout.has_python()
     assert checkout.run("up").returncode == 0
+    assert checkout.installed() == 1
+
+
+def test_an_installation_that_was_killed_does_not_stop_the_next(checkout):
+    checkout.has_python()
+    (checkout.root / ".venv.lock").symlink_to("99999999")
+    assert checkout.run("up").stderr.splitlines()[0].startswith("Making .venv")
+    assert checkout.installed() == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_closes_leaves_no_mark(checkout, number):
+    checkout.has_python(venv=f"kill -{number:d} $PPID; sleep 1")
+    assert checkout.run("up").returncode == 130
+    assert not (checkout.root / ".venv.lock").is_symlink()
+
+
+def test_a_second_start_waits_for_the_first(checkout):
+    checkout.has_python()
+    (checkout.root / ".venv.lock").symlink_to(str(os.getpid()))
+    second = subprocess.Popen([str(checkout.root / "ekiden"), "up"], env={"PATH": str(checkout.bin)}, stderr=subprocess.PIPE, text=True)
+    assert second.stderr.readline().startswith("Another ekiden is installing")
+    assert checkout.installed() == 0
+    (checkout.root / ".venv.lock").unlink()
+    second.communicate(timeout=10)
     assert checkout.installed() == 1
 
 
