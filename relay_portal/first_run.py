@@ -48,7 +48,7 @@ def make() -> Made | None:
 
 
 def welcome(made: Made) -> str:
-    command = shlex.join(["./ekiden", "send", "--login", f"{made.username}:{made.secret}", f"hello@{DOMAIN}", "you@example.com"])
+    # Without the secret, which would stay in the shell's history: `send` issues a credential for the one message.
     return f"""
 This installation is new. What follows is shown once:
 
@@ -61,5 +61,5 @@ This installation is new. What follows is shown once:
 Send a first message, in another terminal:
 
   cd {shlex.quote(str(settings.BASE_DIR))}
-  {command}
+  ./ekiden send hello@{DOMAIN} you@example.com
 """

@@ -105,6 +105,12 @@ def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
     assert service.json("conservation")["missing"] == 0
 
 
+def test_the_shown_credential_is_an_apps(service):
+    [username] = re.findall(r"SMTP user name +(\S+)", service.said())
+    [secret] = re.findall(r"SMTP secret +(\S+)", service.said())
+    assert service.run("send", "--login", f"{username}:{secret}", "anything@demo.test", "app@example.com").returncode == 0
+
+
 def test_status_tells_programs_that_all_is_up(service):
     status = service.json("status")
     assert status["ready"] is True
