@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
-from rq import Queue, SimpleWorker
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -55,6 +59,7 @@ class TableWorker(SimpleWorker):
 
     job_class = TableJob
     queue_class = TableQueue
+    beat_every = 5.0  # seconds
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
         kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
@@ -71,6 +76,30 @@ class TableWorker(SimpleWorker):
         """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""
         close_old_connections()
         try:
-            super().execute_job(job, queue)
+            with self._beating():
+                super().execute_job(job, queue)
         finally:
             close_old_connections()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """With all that others know of this worker: Valkey may have been wiped, and RQ says it at the start only."""
+        (self.connection if pipeline is None else pipeline).hset(self.key, mapping=self.serialize())
+        worker_registration.register(self, pipeline)
+        super().heartbeat(timeout, pipeline)
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """RQ's worker is silent while a job runs, and a drain runs for minutes."""
+        over = Event()
+        thread = Thread(target=self._beat_until, args=(over,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _beat_until(self, over: Event) -> None:
+        while not over.wait(self.beat_every):
+            with suppress(RedisError):  # the worker itself will meet it, and wait
+                self.heartbeat()

@@ -4,13 +4,15 @@ import json
 import pickle
 import signal
 import sys
+import time
 import zlib
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from rq import Worker
 
-from deliveries import queues, schedule
+from deliveries import queues, schedule, workers
 from deliveries.models import Delivery
 from deliveries.workers import TableWorker
 from tests.deliveries import make
@@ -88,6 +90,27 @@ def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(valkey
     work(valkey)
     assert list(tmp_path.iterdir()) == []
     assert Delivery.objects.get(pk=late.pk).state == "expired"
+
+
+def test_a_worker_is_known_again_after_a_wipe_though_its_job_goes_on(valkey, monkeypatch):
+    seen = []
+
+    def long_job():
+        valkey.flushdb()
+        until = time.monotonic() + 5
+        while not (known := known_now(valkey)) and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.extend(known)
+
+    monkeypatch.setitem(workers.FUNCTIONS, "deliveries.jobs.sweep", long_job)
+    monkeypatch.setattr(TableWorker, "beat_every", 0.02)
+    queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert seen == [queues.MAINTENANCE]
+
+
+def known_now(valkey):
+    return [queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues]
 
 
 def rung(valkey):
