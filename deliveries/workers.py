@@ -9,9 +9,11 @@ from threading import Event, Thread
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
+from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, worker_registration
+from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -50,8 +52,38 @@ class TableJob(StoredJob):
         return FUNCTIONS[self.func_name]
 
 
+class TakenJobs(IntermediateQueue):
+    """The ids that workers have taken. One that is no text would end every worker, and each again at its start."""
+
+    def drop_other_than_text(self) -> None:
+        found: Any = self.connection.lrange(self.key, 0, -1)  # bytes; their type depends on the connection
+        for job_id in found:
+            if not _is_text(job_id):
+                self.connection.lrem(self.key, 0, job_id)
+
+    def get_job_ids(self) -> list[str]:
+        self.drop_other_than_text()
+        return super().get_job_ids()
+
+
 class TableQueue(Queue):
     job_class = TableJob
+
+    @property
+    def intermediate_queue(self) -> TakenJobs:
+        return TakenJobs(self.key, connection=self.connection)
+
+    @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:  # a pair, or None
+        taken = super().lmove(connection, queue_key, timeout)
+        if taken is None or _is_text(taken[1]):
+            return taken
+        TakenJobs(queue_key, connection).drop_other_than_text()
+        return queue_key, b""  # no job has this id: the next is taken
+
+
+def _is_text(job_id: bytes) -> bool:
+    return job_id.decode("utf-8", "ignore").encode() == job_id
 
 
 class TableWorker(SimpleWorker):

@@ -92,6 +92,16 @@ def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(valkey
     assert Delivery.objects.get(pk=late.pk).state == "expired"
 
 
+def test_ids_that_are_no_text_end_no_worker(valkey):
+    late = make.delivery(expires_at=timezone.now() - timedelta(minutes=1))
+    for name in ("", ":intermediate"):
+        valkey.rpush(f"rq:queue:{queues.MAINTENANCE}{name}", b"\xff\xfe")
+    queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert Delivery.objects.get(pk=late.pk).state == "expired"
+    assert not valkey.exists(f"rq:queue:{queues.MAINTENANCE}:intermediate")
+
+
 def test_a_worker_is_known_again_after_a_wipe_though_its_job_goes_on(valkey, monkeypatch):
     seen = []
 
