@@ -43,6 +43,10 @@ class SuppressionPages(Pages):
     search_fields = ("address_key",)
     search_help_text = _("The whole address")
 
+    @display(description=_("address"))
+    def address(self, row: Suppression) -> str:
+        return row.address_key
+
     @display(description=_("project"))
     def scope(self, row: Suppression) -> Any:
         return row.project or _("the whole installation")
@@ -63,7 +67,7 @@ class SuppressionPages(Pages):
             return queryset.none(), False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return (*self.fields, "made_by", "created_at") if obj else self.fields
+        return ("address", "scope", "reason", "made_by", "created_at") if obj else self.fields
 
 
 def key_of(text: str) -> str:

@@ -311,8 +311,10 @@ def test_what_became_of_a_report_is_told_in_the_readers_language(operator):
 
 
 def test_a_suppression_of_the_whole_installation_says_so(operator):
-    Suppression.objects.create(address_key="gone@mx.test", reason="asked")
-    assert "the whole installation" in operator.get("/suppressions/suppression/").text
+    row = Suppression.objects.create(address_key="gone@mx.test", reason="asked")
+    for page in ("/suppressions/suppression/", f"/suppressions/suppression/{row.pk}/change/"):
+        text = operator.get(page).text
+        assert "the whole installation" in text and "Empty:" not in text
 
 
 def test_the_hosts_of_a_lane_are_written_as_hosts(operator):
