@@ -39,6 +39,14 @@ def issue(
     return credential, secret
 
 
+def reissue(credential: Credential) -> str:
+    """Bring a revoked one back under a new user name and secret, which is returned; the old ones stay worthless."""
+    secret = _prove(credential)
+    credential.revoked_at = None
+    credential.save(update_fields=["username", "secret_hash", "revoked_at"])
+    return secret
+
+
 def hash_secret(secret: str) -> bytes:
     """What is stored of a secret.
 

@@ -33,3 +33,6 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 class CredentialQuerySet(models.QuerySet["Credential"]):
     def usable(self) -> CredentialQuerySet:
         return self.filter(revoked_at__isnull=True)
+
+    def revoked(self) -> CredentialQuerySet:
+        return self.filter(revoked_at__isnull=False)

@@ -14,15 +14,17 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries import tracing
 from deliveries.tracing import Trace
-from domains.credentials import issue
-from domains.models import Domain
+from domains.credentials import issue, reissue
+from domains.models import Credential, Domain, Project
 from smtp_listener.reach import own_address
 
 LOOK_EVERY = 0.2
+OURS = "^send-[0-9a-f]{8}$"  # no person names a credential so
 
 
 class NotSent(Exception):
@@ -44,11 +46,19 @@ def own_login(sender: str) -> Iterator[tuple[str, str]]:
     domain = Domain.objects.verified().filter(name=name).select_related("project").first()
     if domain is None:
         raise NotSent(f"No project has {name or sender!r} as a verified domain (./ekiden domain list).")
-    credential, secret = issue(domain.project, f"send-{secrets.token_hex(4)}")
+    credential, secret = _issue(domain.project)
     try:
         yield credential.username or "", secret
     finally:
         credential.revoke(now=timezone.now())
+
+
+@transaction.atomic
+def _issue(project: Project) -> tuple[Credential, str]:
+    """The one that an earlier message used, so that they do not pile up; a new one where each is in use."""
+    ours = Credential.objects.revoked().filter(project=project, name__regex=OURS).select_for_update(skip_locked=True)
+    idle = ours.order_by("pk").first()
+    return (idle, reissue(idle)) if idle is not None else issue(project, f"send-{secrets.token_hex(4)}")
 
 
 def hand_in(letter: Letter, login: tuple[str, str]) -> str:
