@@ -76,6 +76,7 @@ def test_a_real_receiver_counts_one_message(name, rig, request):
 def test_a_receiver_that_offers_chunking_gets_the_mail_by_bdat(rig, exim):
     token = uuid.uuid4().hex
     assert submit(rig, ["<box-bdat@exim.test>"], letter(token, b"hello"))[0] == 250
+    rig.wait_for_state("box-bdat@exim.test", "delivered")
     exim.wait_for(token.encode())
     assert " K " in next(line for line in exim.words().splitlines() if f"id={token}" in line)  # Exim's mark for CHUNKING
 

@@ -226,13 +226,13 @@ def test_processes_that_die_are_started_again(service, names):
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not any(service.pid(name) in (None, pid) for name, pid in before.items()), "all are started again", 60)
     wait_until(lambda: service.json("status")["ready"], "all is up again", 60)
-    sent = service.run("send", "hello@demo.test", f"after-{names[0]}@example.com")
-    assert sent.returncode == 0, sent.stdout + sent.stderr
+    has_sent(service, f"after-{names[0]}@example.com")
     for name in names:
         assert f"{name:<12} | ended (killed), starting it again" in service.said()
 
 
 def test_a_second_start_keeps_everything_and_is_quick(service):
+    has_sent(service, "before-stop@example.com")
     assert service.stop(signal.SIGINT) == 0
     assert service.said().rstrip().endswith("Stopped.")
     kept, begun = len(service.said()), time.monotonic()
@@ -240,17 +240,23 @@ def test_a_second_start_keeps_everything_and_is_quick(service):
     service.start()
     print(f"second start: {time.monotonic() - begun:.1f} s ({kept} bytes of log before)")
     assert "shown once" not in service.said()
-    assert service.json("trace", "you@example.com")["deliveries"][0]["state"] == "delivered"
+    assert service.json("trace", "before-stop@example.com")["deliveries"][0]["state"] == "delivered"
 
 
 def test_nothing_is_left_when_the_supervisor_itself_is_killed(service):
+    has_sent(service, "before-kill@example.com")
     pids = [each["pid"] for each in service.json("status")["processes"]]
     service.process.kill()
     service.process.wait(10)
     wait_until(lambda: not any(is_running(pid) for pid in pids), "every process has ended", 60)
     service.log.write_text("")
     service.start()
-    assert service.json("trace", "you@example.com")["deliveries"][0]["state"] == "delivered"
+    assert service.json("trace", "before-kill@example.com")["deliveries"][0]["state"] == "delivered"
+
+
+def has_sent(service, recipient):
+    sent = service.run("send", "hello@demo.test", recipient)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
 
 
 def is_running(pid):
