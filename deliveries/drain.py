@@ -69,6 +69,7 @@ class Drain:
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: set[int] = set()
         self._changed = asyncio.Event()
+        self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
         self._is_stopping = False
         self._looked = self._renewed = 0.0
 
