@@ -1,6 +1,7 @@
 """Counters that all processes share, and what they hold when Valkey is gone (hardening B8, F3)."""
 
 import asyncio
+import socket
 import time
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -54,12 +55,15 @@ async def test_without_valkey_each_process_counts_alone():
 
 
 async def test_a_dead_valkey_is_not_asked_for_each_message():
-    async with processes("redis://203.0.113.1:6379/0") as (one, _):  # answers nothing
-        one._down_until = time.monotonic() + 60
-        started = time.monotonic()
-        for _ in range(100):
-            await one.add("k", 60)
-        assert time.monotonic() - started < 0.5
+    with socket.socket() as silent:  # takes connections and answers nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        async with processes(f"redis://127.0.0.1:{silent.getsockname()[1]}/0") as (one, _):
+            one._down_until = time.monotonic() + 60
+            started = time.monotonic()
+            for _ in range(100):
+                await one.add("k", 60)
+            assert time.monotonic() - started < 5
 
 
 async def test_sessions_are_counted_across_processes_and_leave():
