@@ -48,8 +48,13 @@ async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
         await asyncio.sleep(0.5)
         return valkey.publish(CHANNEL, "9")
 
+    async def hears_it():  # among others': Valkey's channels are not divided by database, and other tests ring too
+        async for lanes in listener.heard():
+            if 9 in lanes:
+                return True
+
     listener = Bell()
-    listening = asyncio.ensure_future(anext(listener.heard()))
-    assert await late() == 1  # somebody was there to hear it
-    assert await asyncio.wait_for(listening, 2) == {9}
+    listening = asyncio.ensure_future(hears_it())
+    assert await late() >= 1  # somebody was there to hear it
+    assert await asyncio.wait_for(listening, 2)
     await listener.close()
