@@ -165,7 +165,7 @@ class Intake:
         for entry in group:
             try:
                 await self._commit([entry])
-            except Exception as own_error:
+            except Exception as own_error:  # as in `turn`: whatever it is, this entry's session must hear of it
                 logger.error("message=%s cannot be stored: %s", entry.id, own_error)
                 _fail([entry], own_error)
 

@@ -159,7 +159,7 @@ class Ledger:
             await self._write([entry])
         except DatabaseUnavailable:
             raise
-        except Exception:
+        except Exception:  # whatever the words hold that PostgreSQL refuses
             logger.exception("the outcome of delivery %s is written without its words: %r", entry.id, entry)
             await self._commit_bare(replace(entry, host="", address="", source="", tls="", code=None, enhanced="", text="(unreadable)"))
 

@@ -25,7 +25,7 @@ class StoredJob(Job):
         """
         try:
             return super().restore({key: value for key, value in raw_data.items() if not _is_dangerous(key)})
-        except Exception as error:
+        except Exception as error:  # hostile bytes: whatever they make RQ raise
             raise NoSuchJobError("Unexpected job format") from error
 
 
