@@ -165,6 +165,13 @@ class Credential(models.Model):
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
+    highest_priority = models.PositiveSmallIntegerField(
+        _("highest priority"),
+        choices=Priority.choices,
+        default=Priority.URGENT,
+        db_default=Priority.URGENT,
+        help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-Priority."),
+    )
     max_size = models.PositiveIntegerField(_("message size limit"), null=True, blank=True, help_text=_("In bytes."))
     max_recipients = models.PositiveIntegerField(_("recipients per message"), null=True, blank=True)
     per_minute = models.PositiveIntegerField(_("messages per minute"), null=True, blank=True)
@@ -198,3 +205,27 @@ class Credential(models.Model):
         """End its use; listeners notice within a second."""
         self.revoked_at = self.revoked_at or now
         self.save(update_fields=["revoked_at"])
+
+
+class AuditEntry(models.Model):
+    """Something that a person, or a command in a person's name, did to the service. Never changed, never deleted by hand."""
+
+    at = models.DateTimeField(_("at"), db_default=Now())
+    actor = models.TextField(_("who"), help_text=_("The user of the portal, or the account that ran a command."))
+    client_address = models.GenericIPAddressField(_("from"), null=True)
+    action = models.CharField(_("what"), max_length=40)
+    project = models.ForeignKey(Project, models.SET_NULL, null=True, verbose_name=_("project"))
+    object_type = models.CharField(_("kind of thing"), max_length=40)
+    object_id = models.TextField(_("id"), blank=True)
+    object_name = models.TextField(_("thing"))
+    reason = models.TextField(_("reason"), blank=True)
+    details = models.JSONField(_("details"), default=dict)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object")]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.object_name}"

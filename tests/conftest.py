@@ -16,7 +16,8 @@ def valkey():
 
 @pytest.fixture
 def mail_db(transactional_db, valkey):
-    """A database that other connections see too, with the row that the first migration made."""
+    """A database that other connections see too, with the rows that migrations made."""
     from deliveries.models import Lane
 
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
+    Lane.objects.get_or_create(id=Lane.PARKED, defaults={"site": "(held)"})

@@ -1,4 +1,4 @@
-"""A message's life: messages, their content, deliveries, attempts; and the lanes, destinations and routes they take.
+"""A message's life: messages, their content, deliveries, attempts, and what comes back.
 
 The rows of the hot path (message, content, delivery, attempt, submission) carry no foreign-key constraints: they are
 written together in one statement by `intake` and `ledger`, and the checks cost about 10 µs a row and key.
@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.ids import new_id
-from deliveries.querysets import DeliveryQuerySet, LaneQuerySet, MessageQuerySet
+from deliveries.models.lanes import Lane
+from deliveries.querysets import DeliveryQuerySet, MessageQuerySet
 from deliveries.states import LIVE, State
 from domains.models import Credential, Project
 
@@ -75,84 +76,13 @@ class Submission(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
 
-class Route(models.Model):
-    """A fixed next hop for recipient domains, instead of their MX hosts."""
-
-    class Tls(models.TextChoices):
-        NONE = "none", _("Never")
-        OPPORTUNISTIC = "opportunistic", _("Where offered")
-        REQUIRED = "required", _("Required, any certificate")
-        VERIFIED = "verified", _("Required, verified certificate")
-
-    pattern = models.CharField(
-        _("recipient domains"), max_length=253, unique=True, help_text=_("example.test, *.example.test, or * for all.")
-    )
-    host = models.CharField(_("host"), max_length=253)
-    port = models.PositiveIntegerField(_("port"), default=25)
-    tls = models.CharField(_("TLS"), max_length=13, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
-    is_sandbox = models.BooleanField(_("leads to the sandbox"), default=False, editable=False)
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name = _("route")
-        verbose_name_plural = _("routes")
-        ordering = ["pattern"]
-        constraints = [models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")]
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.pattern} → {host}:{self.port}"
-
-
-class Lane(models.Model):
-    """One site seen from one source address: what is leased, paced and paused as a whole."""
-
-    # The lane of deliveries whose domain has not been resolved yet; the drain that leases it does the routing.
-    ROUTING = 1
-
-    site = models.TextField(_("site"))
-    source = models.CharField(_("source"), max_length=45, blank=True)
-    hosts = models.JSONField(_("hosts"), default=list, help_text=_("[[preference, host, port], …]"))
-    tls = models.CharField(_("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC)
-    is_routed = models.BooleanField(_("by a route"), default=False, help_text=_("May lead to a private address."))
-    # The lease. `epoch` grows with each new holder and fences off the former one's writes.
-    holder = models.UUIDField(_("holder"), null=True, editable=False)
-    leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
-    epoch = models.BigIntegerField(default=0, editable=False)
-    # What was learned.
-    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
-    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
-    pause_reason = models.TextField(_("why paused"), blank=True)
-    last_success_at = models.DateTimeField(_("last success"), null=True, blank=True)
-
-    objects = LaneQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("lane")
-        verbose_name_plural = _("lanes")
-        constraints = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
-
-    def __str__(self) -> str:
-        return self.site
-
-
-class Destination(models.Model):
-    """The lane to which a recipient domain led when it was last resolved."""
-
-    domain = models.CharField(_("domain"), max_length=253, primary_key=True)
-    lane = models.ForeignKey(Lane, models.CASCADE, related_name="destinations", verbose_name=_("lane"))
-    expires_at = models.DateTimeField(_("to be resolved again"))
-
-    class Meta:
-        verbose_name = _("destination")
-        verbose_name_plural = _("destinations")
-
-    def __str__(self) -> str:
-        return self.domain
-
-
 class Delivery(models.Model):
     """One recipient of one message, from 250 to its last outcome."""
+
+    class Hold(models.IntegerChoices):
+        NONE = 0, _("No")
+        HELD = 1, _("Held by a person")
+        RELEASED = 2, _("Released")  # whatever is paused but all of delivery does not stop it any more
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message"))
@@ -175,6 +105,7 @@ class Delivery(models.Model):
     claim = models.BigIntegerField(default=0, editable=False)
     is_in_doubt = models.BooleanField(_("in doubt"), default=False)
     owes_report = models.BooleanField(_("a report is owed"), default=False)
+    hold = models.PositiveSmallIntegerField(_("hold"), choices=Hold.choices, db_default=Hold.NONE, default=Hold.NONE)
 
     objects = DeliveryQuerySet.as_manager()
 

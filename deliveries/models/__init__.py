@@ -1,0 +1,20 @@
+"""The rows of this app: messages and what becomes of them, the lanes they take, and how people steer the flow."""
+
+from deliveries.models.lanes import Destination, Lane, Route
+from deliveries.models.messages import Attempt, Content, Delivery, InboundMail, Message, Submission
+from deliveries.models.steering import Order, ShapingRule, Stop
+
+__all__ = [
+    "Attempt",
+    "Content",
+    "Delivery",
+    "Destination",
+    "InboundMail",
+    "Lane",
+    "Message",
+    "Order",
+    "Route",
+    "ShapingRule",
+    "Stop",
+    "Submission",
+]

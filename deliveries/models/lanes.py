@@ -1,0 +1,96 @@
+"""The ways that deliveries take: static routes, lanes, and which of them a recipient domain leads to."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from deliveries.querysets import LaneQuerySet
+
+
+class Route(models.Model):
+    """A fixed next hop for recipient domains, instead of their MX hosts."""
+
+    class Tls(models.TextChoices):
+        NONE = "none", _("Never")
+        OPPORTUNISTIC = "opportunistic", _("Where offered")
+        REQUIRED = "required", _("Required, any certificate")
+        VERIFIED = "verified", _("Required, verified certificate")
+
+    pattern = models.CharField(
+        _("recipient domains"), max_length=253, unique=True, help_text=_("example.test, *.example.test, or * for all.")
+    )
+    host = models.CharField(_("host"), max_length=253)
+    port = models.PositiveIntegerField(_("port"), default=25)
+    tls = models.CharField(_("TLS"), max_length=13, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
+    is_sandbox = models.BooleanField(_("leads to the sandbox"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("route")
+        verbose_name_plural = _("routes")
+        ordering = ["pattern"]
+        constraints = [models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")]
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.pattern} → {host}:{self.port}"
+
+
+class Lane(models.Model):
+    """One site seen from one source address: what is leased, paced and paused as a whole."""
+
+    # The lane of deliveries whose domain has not been resolved yet; the drain that leases it does the routing.
+    ROUTING = 1
+    # The lane of deliveries that a person holds back; nobody leases it.
+    PARKED = 0
+
+    site = models.TextField(_("site"))
+    source = models.CharField(_("source"), max_length=45, blank=True)
+    hosts = models.JSONField(_("hosts"), default=list, help_text=_("[[preference, host, port], …]"))
+    tls = models.CharField(_("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC)
+    is_forced = models.BooleanField(_("by a person's order"), default=False, db_default=False, editable=False)
+    is_routed = models.BooleanField(_("by a route"), default=False, help_text=_("May lead to a private address."))
+    # The lease. `epoch` grows with each new holder and fences off the former one's writes.
+    holder = models.UUIDField(_("holder"), null=True, editable=False)
+    leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+    epoch = models.BigIntegerField(default=0, editable=False)
+    # What was learned.
+    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    pause_reason = models.TextField(_("why paused"), blank=True)
+    last_success_at = models.DateTimeField(_("last success"), null=True, blank=True)
+    provider = models.CharField(_("rule"), max_length=40, blank=True, default="", db_default="")
+    window = models.PositiveSmallIntegerField(_("connections allowed now"), null=True, blank=True)
+    rate = models.FloatField(_("messages a second allowed now"), null=True, blank=True, help_text=_("Empty: as many as it takes."))
+    pace = models.JSONField(_("pace"), default=dict, db_default={}, editable=False)
+
+    # Closed until a person opens it: by a person, or by an answer that only a person can deal with.
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closed_by = models.TextField(_("closed by"), blank=True, default="", db_default="")
+    close_reason = models.TextField(_("why closed"), blank=True, default="", db_default="")
+
+    objects = LaneQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lane")
+        verbose_name_plural = _("lanes")
+        constraints = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
+
+    def __str__(self) -> str:
+        return self.site
+
+
+class Destination(models.Model):
+    """The lane to which a recipient domain led when it was last resolved."""
+
+    domain = models.CharField(_("domain"), max_length=253, primary_key=True)
+    lane = models.ForeignKey(Lane, models.CASCADE, related_name="destinations", verbose_name=_("lane"))
+    expires_at = models.DateTimeField(_("to be resolved again"))
+
+    class Meta:
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+
+    def __str__(self) -> str:
+        return self.domain
