@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deliveries import maillog
 from deliveries.budget import ByteBudget
-from deliveries.lanes import Lanes, LeasedLane
+from deliveries.lanes import Lanes
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
+from deliveries.sockets import Sockets
+from deliveries.standing import StandingOrders
 
 
 @dataclass(frozen=True, slots=True)
 class Depot:
-    """Made once for a drain; `connections` bounds the open sockets, `memory` the content loaded for large messages."""
+    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded for large messages."""
 
     lanes: Lanes
     ledger: Ledger
     router: Router
-    connections: asyncio.Semaphore
+    orders: StandingOrders
+    sockets: Sockets
     memory: ByteBudget
     return_path_key: bytes
     wake_routing: Callable[[], None]
+    is_crowded: Callable[[], bool]  # whether lanes wait for a courier's place
 
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-    def lane_paused(self, lane: LeasedLane, seconds: float, reason: str) -> None:
-        maillog.lane_paused(lane.id, site=lane.site, seconds=seconds, reason=reason)

@@ -7,8 +7,6 @@ import logging
 import random
 from functools import partial
 
-from django.conf import settings
-
 from deliveries import verdict
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
@@ -34,16 +32,24 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._woken.set()
         self._is_stopping = False
+        self._has_news = self._may_have_more = True
         self._may_have_strays = False  # whether PostgreSQL may know of claims that we do not
 
-    def wake(self) -> None:
+    def wake(self, *, is_urgent: bool) -> None:
         """There are deliveries to be routed."""
+        self._has_news = True
         self._woken.set()
+
+    def nudge(self) -> None:
+        """Nothing that people say changes where a domain's mail hosts are."""
 
     def stop(self) -> None:
         """Start no more look-ups."""
         self._is_stopping = True
         self._woken.set()
+
+    def hang_up(self) -> None:
+        """It calls nobody."""
 
     async def run(self) -> None:
         """Until nothing has been there to route for a while; the lane's lease is the caller's."""
@@ -57,8 +63,7 @@ class Dispatcher:
 
     async def _turn(self) -> bool:
         self._woken.clear()
-        room = LOOKUPS - len(self._lookups)
-        for domain in await self._domains(room):
+        for domain in await self._domains(LOOKUPS - len(self._lookups)):
             lookup = asyncio.create_task(self._route(domain))
             self._lookups[domain] = lookup
             lookup.add_done_callback(partial(self._routed, domain))
@@ -70,16 +75,20 @@ class Dispatcher:
         return True
 
     async def _domains(self, room: int) -> list[str]:
-        if room <= 0:
+        # One look finds many, and costs the same for a few.
+        if room <= 0 or not (self._has_news or (self._may_have_more and room >= LOOKUPS // 4)):
             return []
+        self._has_news = False
         try:
             if self._may_have_strays:  # what is claimed here is settled at once: none is in hand
                 await self._depot.lanes.free_strays(self.lane, besides=())
                 self._may_have_strays = False
-            return await self._destinations.unrouted(besides=list(self._lookups), most=room)
+            found = await self._destinations.unrouted(besides=list(self._lookups), most=room)
+            self._may_have_more = len(found) == room
+            return found
         except DatabaseUnavailable as error:
             logger.warning("the domains to be routed could not be read: %s", error)
-            asyncio.get_running_loop().call_later(1, self._woken.set)
+            asyncio.get_running_loop().call_later(1, partial(self.wake, is_urgent=False))
             return []
 
     def _routed(self, domain: str, _: asyncio.Task[None]) -> None:
@@ -90,7 +99,7 @@ class Dispatcher:
         try:
             found = await self._depot.router.site(domain)
             if isinstance(found, Site):
-                await self._destinations.assign(domain, found, source=settings.EKIDEN_SOURCE)
+                await self._destinations.assign(domain, found)
             else:
                 await self._settle_all(domain, found)
         except DatabaseUnavailable as error:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import time
 import uuid
+from collections.abc import Set
 from contextlib import suppress
 from typing import Protocol
 
 import uvloop
 from django.conf import settings
 
-from deliveries.bell import Bell
+from deliveries.bell import Bell, Ring
 from deliveries.bounces.keys import return_path_key
 from deliveries.budget import ByteBudget
 from deliveries.courier import Courier
@@ -25,6 +27,8 @@ from deliveries.lanes import LEASE_SECONDS, Lanes, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.models import Lane
 from deliveries.routing import Router
+from deliveries.sockets import SHARE_OF_SILENT, Sockets
+from deliveries.standing import StandingOrders
 from domains.dns import Resolver, nameservers
 
 logger = logging.getLogger(__name__)
@@ -41,8 +45,10 @@ class _Runs(Protocol):
 
     lane: LeasedLane
 
-    def wake(self) -> None: ...
+    def wake(self, *, is_urgent: bool) -> None: ...
+    def nudge(self) -> None: ...
     def stop(self) -> None: ...
+    def hang_up(self) -> None: ...
     async def run(self) -> None: ...
 
 
@@ -53,21 +59,25 @@ class Drain:
         self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "ledger", "routing")]
         lanes, ledger, routing = self._databases
         self._lanes = Lanes(lanes, uuid.uuid4())
+        self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS))
-        self._destinations = Destinations(routing, self._heard_of)
+        self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         self._depot = Depot(
             lanes=self._lanes,
             ledger=Ledger(ledger),
             router=Router(routing, self._resolver),
-            connections=asyncio.Semaphore(settings.EKIDEN_CONNECTIONS_PER_WORKER),
+            orders=self._orders,
+            sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
             memory=ByteBudget(CONTENT_AT_ONCE),
             return_path_key=return_path_key(),
             wake_routing=lambda: self._heard_of(Lane.ROUTING),
+            is_crowded=lambda: self._is_crowded,
         )
         self._couriers: dict[int, _Runs] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heard: set[int] = set()
+        self._heard = Ring()
+        self._is_crowded = False
         self._changed = asyncio.Event()
         self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
         self._is_stopping = False
@@ -117,29 +127,47 @@ class Drain:
             if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
                 await self._renew()
                 self._renewed = time.monotonic()
-            await self._answer_bell()
             if time.monotonic() - self._looked >= POLL:
-                await self._look()
+                await self._look()  # the first time before any lane is leased: what is stopped must not start
                 self._looked = time.monotonic()
+            if self._heard.has_orders:
+                await self._heed_orders()
+            await self._answer_bell()
         except DatabaseUnavailable as error:
             logger.warning("PostgreSQL is out of reach: %s", error)
             await asyncio.sleep(1)
 
     async def _answer_bell(self) -> None:
-        heard, self._heard = self._heard, set()
-        for lane in heard & self._couriers.keys():
-            self._couriers[lane].wake()
-        await self._start(heard - self._couriers.keys())
+        heard, self._heard = self._heard, Ring()
+        for lane in heard.lanes & self._couriers.keys():
+            self._couriers[lane].wake(is_urgent=lane in heard.urgent)
+        await self._start(heard.lanes - self._couriers.keys())
 
     async def _look(self) -> None:
+        await self._heed_orders()
         free, ours = await self._lanes.due()
         for lane in ours & self._couriers.keys():
-            self._couriers[lane].wake()
+            self._couriers[lane].wake(is_urgent=True)
         await self._start(free - self._couriers.keys())  # a lease of ours that is over is `_renew`'s to see
 
-    async def _start(self, lanes: set[int]) -> None:
+    async def _heed_orders(self) -> None:
+        """What people have said since: lanes closed, all delivery stopped; the couriers see to the rest by themselves."""
+        before = (self._orders.version, self._orders.stops)
+        closed = await self._orders.read()
+        stopped = self._couriers.keys() if self._orders.stops.is_all else closed & self._couriers.keys()
+        for lane in stopped:
+            self._couriers[lane].stop()
+        if before != (self._orders.version, self._orders.stops):
+            for courier in self._couriers.values():
+                courier.nudge()
+
+    async def _start(self, lanes: Set[int]) -> None:
         room = LANES - len(self._couriers)
-        if not lanes or room <= 0:
+        if not lanes or self._orders.stops.is_all:
+            return
+        if len(lanes) > room:
+            self._make_room()
+        if room <= 0:
             return
         for lane in await self._lanes.lease(lanes, room):
             courier = self._courier(lane)
@@ -147,6 +175,13 @@ class Drain:
             task = asyncio.create_task(self._carry(courier))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _make_room(self) -> None:
+        """More lanes have work than one drain holds: those that only linger go."""
+        self._is_crowded = True
+        asyncio.get_running_loop().call_later(POLL, setattr, self, "_is_crowded", False)
+        for courier in self._couriers.values():
+            courier.nudge()
 
     def _courier(self, lane: LeasedLane) -> _Runs:
         if lane.id == Lane.ROUTING:
@@ -178,17 +213,18 @@ class Drain:
                 courier.stop()
 
     async def _listen(self) -> None:
-        async for lanes in self._bell.heard():
-            self._heard |= lanes
+        async for ring in self._bell.heard():
+            self._heard |= ring
             self._changed.set()
 
     def _heard_of(self, lane: int) -> None:
-        self._heard.add(lane)
+        self._heard |= Ring(frozenset([lane]), frozenset([lane]))
         self._changed.set()
 
     async def _finish(self) -> None:
         for courier in self._couriers.values():
             courier.stop()
+            courier.hang_up()
         renewals = asyncio.create_task(self._keep_renewing())
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -204,6 +240,14 @@ class Drain:
         await self._bell.close()
         for database in self._databases:
             await database.close()
+
+
+def _allow_sockets() -> None:
+    """As many files as our own limit of connections asks for, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + 200
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def run_drain(seconds: float = RUN) -> bool:
@@ -224,6 +268,7 @@ def run_drain(seconds: float = RUN) -> bool:
             asyncio.get_running_loop().add_signal_handler(number, stop)
         await drain.run(seconds)
 
+    _allow_sockets()
     try:
         uvloop.run(main())
     finally:

@@ -67,9 +67,10 @@ WITH given AS (
     JOIN fresh ON fresh.id = rcpt.message_id
     LEFT JOIN deliveries_destination destination
         ON destination.domain = rcpt.domain AND destination.expires_at > now()
-    RETURNING lane_id
+    RETURNING lane_id, priority
 )
-SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh), (SELECT coalesce(array_agg(DISTINCT lane_id), '{}') FROM deliveries)
+SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh), coalesce(array_agg(DISTINCT lane_id), '{}'),
+    coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE priority = 2), '{}') FROM deliveries
 """
 
 FIRST_IDS = "SELECT key, message_id FROM deliveries_submission WHERE key = ANY(%(keys)b::bytea[])"
@@ -172,8 +173,8 @@ class Intake:
     async def _commit(self, group: list[Entry]) -> None:
         first = {entry.key or entry.id: entry for entry in reversed(group)}
         unique = list(first.values())
-        [(fresh, lanes)] = await self._database.fetch(COMMIT, columns(unique))
-        self._bell.ring(lanes)
+        [(fresh, lanes, urgent)] = await self._database.fetch(COMMIT, columns(unique))
+        self._bell.ring(lanes, urgent=urgent)
         taken = set(fresh)
         repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
         for entry in group:
@@ -278,7 +279,7 @@ def _recipient_rows(entry: Entry) -> list[dict[str, Any]]:
             "domain": recipient.domain,
             "notify": recipient.notify,
             "orcpt": recipient.orcpt,
-            "priority": sender.priority,
+            "priority": entry.submission.priority,
             "lifetime": sender.lifetime,
         }
         for recipient in entry.submission.envelope.recipients
@@ -306,4 +307,5 @@ def _log(entry: Entry, receipt: Receipt) -> None:
     maillog.accepted(
         receipt.queue_id, project=sender.project_id, credential=sender.credential_id, size=entry.size,
         mail_from=entry.submission.envelope.mail_from, recipients=len(entry.submission.envelope.recipients),
+        priority=entry.submission.priority.name.lower(),
     )  # fmt: skip

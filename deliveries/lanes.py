@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from deliveries.db import Database
@@ -31,7 +33,7 @@ DUE = f"""
 WITH RECURSIVE {STREAMS}
 SELECT lane.id, lane.holder IS NOT DISTINCT FROM %(holder)s AND lane.leased_until >= now()
 FROM deliveries_lane lane
-WHERE (lane.paused_until IS NULL OR lane.paused_until <= now())
+WHERE (lane.paused_until IS NULL OR lane.paused_until <= now()) AND lane.closed_at IS NULL AND lane.id <> {Lane.PARKED}
   AND (lane.leased_until IS NULL OR lane.leased_until < now() OR lane.holder = %(holder)s)
   AND lane.id IN (
     SELECT streams.lane_id FROM streams CROSS JOIN LATERAL (
@@ -45,15 +47,15 @@ WHERE (lane.paused_until IS NULL OR lane.paused_until <= now())
 LEASE = """
 WITH free AS (
     SELECT id FROM deliveries_lane
-    WHERE id = ANY(%(lanes)s)
+    WHERE id = ANY(%(lanes)s) AND id <> 0  -- the parked lane
       AND (leased_until IS NULL OR leased_until < now())
-      AND (paused_until IS NULL OR paused_until <= now())
+      AND (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL
     LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries_lane lane
 SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s), epoch = epoch + 1
 FROM free WHERE lane.id = free.id
-RETURNING lane.id, site, source, hosts, tls, is_routed, epoch, failures
+RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace
 """
 
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL was away for long.
@@ -69,9 +71,10 @@ UPDATE deliveries_lane SET holder = NULL, leased_until = NULL
 WHERE holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s
 """
 
-# Priority first, then turns between the flows, then age. A row whose claim is of an older epoch was in the hands of a
-# holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost the lease and does not know it
-# yet (a worker that was stopped for a while) gets nothing.
+# Priority first, then turns between the flows, beginning behind the one that came last before, then age. A row whose claim is of
+# an older epoch was in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost
+# the lease and does not know it yet (a worker that was stopped for a while) gets nothing. Of each of many flows only a few rows
+# are looked at: ten times more than are taken, all together.
 CLAIM = """
 WITH RECURSIVE streams AS (
     (SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = %(lane)s
@@ -81,27 +84,31 @@ WITH RECURSIVE streams AS (
         SELECT priority, flow FROM deliveries_delivery
         WHERE ended_at IS NULL AND lane_id = %(lane)s AND (priority, flow) > (streams.priority, streams.flow)
         ORDER BY priority, flow LIMIT 1) next
+), share AS (
+    SELECT least(%(most)s, greatest(2, %(most)s * 10 / greatest(count(*), 1))) AS each FROM streams
 ), heads AS (
-    SELECT head.id, head.claim, head.due_at, streams.priority,
+    SELECT head.id, head.claim, head.due_at, streams.priority, streams.flow,
            row_number() OVER (PARTITION BY streams.priority, streams.flow ORDER BY head.due_at) AS turn
     FROM streams CROSS JOIN LATERAL (
         SELECT id, claim, due_at FROM deliveries_delivery
         WHERE ended_at IS NULL AND lane_id = %(lane)s AND priority = streams.priority AND flow = streams.flow
           AND due_at <= now() AND expires_at > now() AND claim < %(epoch)s
           AND (%(domain)s::text IS NULL OR domain = %(domain)s)
-        ORDER BY due_at LIMIT %(most)s) head
+        ORDER BY due_at LIMIT (SELECT each FROM share)) head
+    WHERE streams.priority >= %(least)s
 ), picked AS (
-    SELECT id, claim, priority, turn, due_at FROM heads ORDER BY priority DESC, turn, due_at LIMIT %(most)s
+    SELECT id, claim, priority, turn, flow <= %(after)s AS had_its_turn, flow, due_at FROM heads
+    ORDER BY priority DESC, turn, had_its_turn, flow LIMIT %(most)s
 ), claimed AS (
     UPDATE deliveries_delivery delivery SET claim = %(epoch)s FROM picked
     WHERE delivery.id = picked.id AND delivery.ended_at IS NULL AND delivery.claim < %(epoch)s
       AND EXISTS (SELECT FROM deliveries_lane lane
                   WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
-    RETURNING delivery.*, picked.claim <> 0 AS was_claimed, picked.priority AS rank, picked.turn
+    RETURNING delivery.*, picked.claim <> 0 AS was_claimed, picked.turn, picked.had_its_turn
 )
 SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count,
-       claimed.is_in_doubt, claimed.was_claimed,
-       destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
+       claimed.is_in_doubt, claimed.was_claimed, claimed.priority, claimed.flow, claimed.project_id, claimed.hold,
+       %(is_forced)s OR destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
        (SELECT reason FROM suppressions_suppression s WHERE s.address_key = claimed.recipient_key
           AND (s.project_id = claimed.project_id OR s.project_id IS NULL) LIMIT 1) AS suppressed,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
@@ -111,7 +118,7 @@ FROM claimed
 JOIN deliveries_message message ON message.id = claimed.message_id
 JOIN domains_project project ON project.id = claimed.project_id
 LEFT JOIN deliveries_destination destination ON destination.domain = claimed.domain
-ORDER BY claimed.rank DESC, claimed.turn, claimed.due_at
+ORDER BY claimed.priority DESC, claimed.turn, claimed.had_its_turn, claimed.flow
 """
 
 UNCLAIM = """
@@ -124,12 +131,22 @@ UPDATE deliveries_delivery SET claim = 0
 WHERE lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> ALL(%(besides)s)
 """
 
-REROUTE = """
-UPDATE deliveries_delivery SET claim = 0, lane_id = %(routing)s
+MOVE = """
+UPDATE deliveries_delivery SET claim = 0, lane_id = %(to)s
 WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
 """
 
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
+
+LEARNED = """
+UPDATE deliveries_lane
+SET "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb,
+    failures = CASE WHEN %(is_success)s THEN 0 ELSE failures END,
+    last_success_at = CASE WHEN %(is_success)s THEN now() ELSE last_success_at END,
+    paused_until = CASE WHEN %(is_success)s THEN NULL ELSE paused_until END,
+    pause_reason = CASE WHEN %(is_success)s THEN '' ELSE pause_reason END
+WHERE id = %(lane)s AND epoch = %(epoch)s
+"""
 
 PAUSE = """
 UPDATE deliveries_lane
@@ -137,9 +154,9 @@ SET failures = %(failures)s, paused_until = now() + make_interval(secs => %(seco
 WHERE id = %(lane)s AND epoch = %(epoch)s
 """
 
-SUCCESS = """
-UPDATE deliveries_lane SET failures = 0, paused_until = NULL, pause_reason = '', last_success_at = now()
-WHERE id = %(lane)s AND epoch = %(epoch)s
+CLOSE = """
+UPDATE deliveries_lane SET closed_at = now(), closed_by = '', close_reason = %(reason)s
+WHERE id = %(lane)s AND epoch = %(epoch)s AND closed_at IS NULL
 """
 
 
@@ -153,8 +170,20 @@ class LeasedLane:
     hosts: list[tuple[int, str, int]]
     tls: str
     is_routed: bool
+    is_forced: bool
     epoch: int
     failures: int
+    pace: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the rule), and for the next holder."""
+
+    window: int
+    rate: float | None
+    provider: str
+    pace: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +198,10 @@ class Claimed:
     attempts: int
     is_in_doubt: bool
     was_claimed: bool
+    priority: int
+    flow: int
+    project_id: int
+    hold: int
     is_here: bool
     suppressed: str | None
     mail_from: str
@@ -217,9 +250,13 @@ class Lanes:
     async def release(self, lane: LeasedLane) -> None:
         await self._database.fetch(RELEASE, {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder})
 
-    async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None) -> list[Claimed]:
-        """At most `most` due deliveries of the lane, in the order in which they should leave."""
-        given = {"lane": lane.id, "epoch": lane.epoch, "most": most, "domain": domain}
+    async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None, least: int = 0, after: int = -1) -> list[Claimed]:
+        """At most `most` due deliveries of the lane, in the order in which they should leave.
+
+        `least` is the lowest priority wanted, `after` the flow whose turn was the last.
+        """
+        given: dict[str, Any] = {"lane": lane.id, "epoch": lane.epoch, "is_forced": lane.is_forced}
+        given |= {"most": most, "domain": domain, "least": least, "after": after}
         rows = await self._database.fetch(CLAIM, given)
         return [Claimed(*row) for row in rows]
 
@@ -233,15 +270,25 @@ class Lanes:
 
     async def reroute(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back to be routed anew."""
-        await self._database.fetch(REROUTE, {"ids": list(ids), "epoch": lane.epoch, "routing": Lane.ROUTING})
+        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING})
+
+    async def park(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
+        """Put these aside until a person lets them go."""
+        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
     async def contents(self, messages: Collection[UUID]) -> dict[UUID, bytes]:
         """The compressed contents of these messages, as far as they are there."""
         return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))
 
+    async def note(self, lane: LeasedLane, learned: Learned, *, is_success: bool) -> None:
+        """A success ends the lane's row of failures."""
+        given = {"window": learned.window, "rate": learned.rate, "provider": learned.provider, "pace": json.dumps(learned.pace)}
+        await self._database.fetch(LEARNED, given | {"is_success": is_success, "lane": lane.id, "epoch": lane.epoch})
+
     async def pause(self, lane: LeasedLane, failures: int, seconds: float, reason: str) -> None:
         given = {"failures": failures, "seconds": seconds, "reason": reason, "lane": lane.id, "epoch": lane.epoch}
         await self._database.fetch(PAUSE, given)
 
-    async def note_success(self, lane: LeasedLane) -> None:
-        await self._database.fetch(SUCCESS, {"lane": lane.id, "epoch": lane.epoch})
+    async def close(self, lane: LeasedLane, reason: str) -> None:
+        """Until a person opens it."""
+        await self._database.fetch(CLOSE, {"reason": reason, "lane": lane.id, "epoch": lane.epoch})

@@ -56,8 +56,8 @@ COLUMNS = (
 class Entry:
     """What happened to one delivery, and what becomes of it.
 
-    `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is false for what was
-    not a try at the receiver (an interruption by our own fault).
+    `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is false for what uses
+    up no try (an interruption by our own fault, an answer about the pace only).
     """
 
     id: UUID

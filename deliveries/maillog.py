@@ -6,10 +6,10 @@ from uuid import UUID
 logger = logging.getLogger("ekiden.mail")
 
 
-def accepted(message: str, *, project: int, credential: int | None, mail_from: str, recipients: int, size: int) -> None:
+def accepted(message: str, *, project: int, credential: int | None, mail_from: str, recipients: int, size: int, priority: str) -> None:
     logger.info(
-        "message=%s event=accepted project=%s credential=%s from=<%s> recipients=%d size=%d",
-        message, project, credential, mail_from, recipients, size,
+        "message=%s event=accepted project=%s credential=%s from=<%s> recipients=%d size=%d priority=%s",
+        message, project, credential, mail_from, recipients, size, priority,
     )  # fmt: skip
 
 
@@ -26,6 +26,14 @@ def attempted(message: UUID, delivery: UUID, *, outcome: str, recipient: str, st
 
 def lane_paused(lane: int, *, site: str, seconds: float, reason: str) -> None:
     logger.warning("lane=%s event=lane-paused site=%s seconds=%.0f reason=%r", lane, site, seconds, reason)
+
+
+def lane_slowed(lane: int, *, site: str, rate: float, reason: str) -> None:
+    logger.warning("lane=%s event=lane-slowed site=%s per_second=%.2f reason=%r", lane, site, rate, reason)
+
+
+def lane_closed(lane: int, *, site: str, reason: str) -> None:
+    logger.error("lane=%s event=lane-closed site=%s reason=%r", lane, site, reason)
 
 
 def refused(*, client: str, code: int, text: str, command: str) -> None:

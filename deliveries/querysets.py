@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 if TYPE_CHECKING:
-    from deliveries.models import Delivery, Lane, Message  # noqa: F401  (names for the generic querysets)
+    from deliveries.models import Delivery, Lane, Message, Stop  # noqa: F401  (names for the generic querysets)
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -29,6 +29,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def owing_reports(self) -> DeliveryQuerySet:
         return self.filter(owes_report=True)
+
+
+class StopQuerySet(models.QuerySet["Stop"]):
+    def covering(self, delivery: Delivery) -> StopQuerySet:
+        """What is stopped that this delivery belongs to."""
+        own = models.Q(project=delivery.project_id) | models.Q(credential=delivery.flow) | models.Q(domain=delivery.domain)
+        return self.filter(own | models.Q(scope="all")).select_related("project", "credential__project")
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):

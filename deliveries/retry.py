@@ -21,6 +21,18 @@ def wait(attempts: int, *, schedule: Sequence[int] = (), spread: float) -> float
     return steps[min(attempts, len(steps)) - 1] * (1 + 0.1 * spread)
 
 
-def lane_pause(failures: int, *, spread: float) -> float:
-    """Seconds to leave a site alone after it has failed this many times in a row: 15 s, doubling up to 15 minutes."""
-    return min(15.0 * 2.0 ** min(failures - 1, 10), 900.0) * (1 + 0.1 * spread)
+# Seconds for which a site is left alone at most: one that seems dead, and one that only wants less.
+LANE_MOST, THROTTLED_LANE_MOST = 900.0, 120.0
+
+# A delivery that met "too fast" is not at fault: it goes again as soon as the pace is right.
+THROTTLED_WAIT = {True: 2.0, False: 5.0}
+
+
+def lane_pause(failures: int, *, most: float = LANE_MOST, spread: float) -> float:
+    """Seconds to leave a site alone after it has failed this many times in a row: 15 s, doubling up to `most`."""
+    return min(15.0 * 2.0 ** min(failures - 1, 10), most) * (1 + 0.1 * spread)
+
+
+def throttled(*, is_urgent: bool, spread: float) -> float:
+    """Seconds until a delivery is due again that was refused for the pace only."""
+    return THROTTLED_WAIT[is_urgent] * (1 + 0.1 * spread)

@@ -11,7 +11,7 @@ from django.conf import settings
 from deliveries.lanes import LeasedLane
 from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.routing import Forbidden, Router
-from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, TlsLevel, open_with_fallback
+from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel, open_with_fallback
 from deliveries.smtp.replies import local_reply
 from domains.dns import NoSuchName, TemporaryFailure
 
@@ -26,8 +26,9 @@ class NoRoad(Exception):
         self.address = address
 
 
-async def open_road(lane: LeasedLane, router: Router) -> tuple[Connection, str]:
-    """A connection ready for mail and the name of its host; raises `NoRoad`."""
+async def open_road(lane: LeasedLane, router: Router, *, tls: str, timeouts: Timeouts) -> tuple[Connection, str]:
+    """A connection ready for mail and the name of its host; raises `NoRoad`. `tls` is what the receiver's rule says, "" for nothing."""
+    level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
     failure = NoRoad(_unreachable("The site has no mail host with an address"))
     for host, port in in_order(lane.hosts):
         try:
@@ -41,14 +42,13 @@ async def open_road(lane: LeasedLane, router: Router) -> tuple[Connection, str]:
             continue
         for address in addresses:
             try:
-                return await _connect(lane, Endpoint(host, str(address), port)), host
+                endpoint = Endpoint(host, str(address), port)
+                return await open_with_fallback(
+                    endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=level, timeouts=timeouts
+                ), host
             except ConnectionFailed as error:
                 failure = NoRoad(error.outcome, host, str(address))
     raise failure
-
-
-async def _connect(lane: LeasedLane, endpoint: Endpoint) -> Connection:
-    return await open_with_fallback(endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=TlsLevel(lane.tls))
 
 
 def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:

@@ -10,13 +10,20 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from deliveries import waiting
-from deliveries.models import Attempt, Delivery, Lane, Message
+from deliveries.models import Attempt, Delivery, Lane, Message, Stop
 from domains.addresses import BadAddress, parse_path
 
 NEWEST = 20
-AHEAD_MOST = 1000  # counting further would only make a long line's trace slow
+STOPPED = {
+    Stop.Scope.PROJECT: gettext_lazy("Delivery for the project %s"),
+    Stop.Scope.CREDENTIAL: gettext_lazy("Delivery for the credential %s"),
+    Stop.Scope.DOMAIN: gettext_lazy("Delivery to the domain %s"),
+}
+AHEAD_MOST = 100_000  # counting further would only make a long line's trace slow
 
 # Those that are due and go first. Within a priority the flows take turns, so this is how it looks if no flow has more than ours.
 AHEAD = """
@@ -159,12 +166,37 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         # A claim of an older epoch is a dead worker's, whoever holds the lane now.
         is_leased=is_leased and delivery.claim in (0, lane.epoch),
         is_in_doubt=delivery.is_in_doubt,
+        halt=_halt(delivery),
+        is_held=delivery.hold == Delivery.Hold.HELD,
+        is_parked=lane.pk == Lane.PARKED,
+        per_second=lane.rate,
+        rule="" if lane.pace.get("limit") == "learned" else lane.provider,
         paused_until=lane.paused_until,
         pause_reason=lane.pause_reason,
         answer=_answer(last) if last else "",
         ahead=_ahead(delivery) if delivery.due_at <= now else None,
     )
     return waiting.sentence(situation, now=now)
+
+
+def _halt(delivery: Delivery) -> waiting.Halt | None:
+    """What is stopped that this delivery needs: all of it, its lane, or what it belongs to. A released one only needs the first two."""
+    lane = delivery.lane
+    stops = {stop.scope: stop for stop in Stop.objects.covering(delivery)}
+    if (everything := stops.get(Stop.Scope.ALL)) is not None:
+        return _halted_by(everything, _("All delivery"))
+    if lane.closed_at is not None:
+        return waiting.Halt(_("Delivery to %s") % site_name(lane), lane.closed_at, lane.closed_by, lane.close_reason)
+    if delivery.hold == Delivery.Hold.RELEASED:
+        return None
+    for scope, words in STOPPED.items():
+        if (stop := stops.get(scope)) is not None:
+            return _halted_by(stop, words % stop)
+    return None
+
+
+def _halted_by(stop: Stop, what: str) -> waiting.Halt:
+    return waiting.Halt(what, stop.created_at, stop.created_by, stop.reason)
 
 
 def site_name(lane: Lane) -> str:

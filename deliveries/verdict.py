@@ -6,6 +6,9 @@ from deliveries.ledger import Entry
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Stage
 from deliveries.smtp.replies import Reply
 from deliveries.states import State
+from domains.models import Credential
+
+URGENT = int(Credential.Priority.URGENT)
 
 
 def settle(claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object) -> Entry:
@@ -38,6 +41,15 @@ def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread
     if claimed.retry_schedule:  # a project that set its own waits means this one too: its longest
         wait = max(claimed.retry_schedule) * (1 + 0.1 * spread)
     return entry(claimed, epoch, State.DEFERRED, "in_doubt", stage, reply, wait=wait, is_in_doubt=True, **facts)
+
+
+def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object) -> Entry:
+    """The receiver wants less of us for now, whatever the code it says so with: no try of this delivery is used up."""
+    wait = retry.throttled(is_urgent=claimed.priority >= URGENT, spread=spread)
+    return entry(
+        claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
+        is_try=False, **facts,
+    )  # fmt: skip
 
 
 def suppressed(claimed: Claimed, *, epoch: int) -> Entry:

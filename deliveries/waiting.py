@@ -15,8 +15,19 @@ TEXT_MAX = 160
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """What a person stopped, or an answer that only a person can deal with: `what` in words ("delivery for shop.test"), by whom."""
+
+    what: str
+    since: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides it. `site` is the lane's name for people; `answer` is the last attempt's, "" without one.
+    """What decides it. `halt` is the strongest of those that cover it; `per_second` is the lane's pace now, `rule` what sets it, ""
+    where that was learned. `site` is the lane's name for people; `answer` is the last attempt's, "" without one.
 
     `is_claimed` tells that a courier took it; `is_leased` that the lease under which it did still holds. `ahead` counts those of
     its lane that are due and go first; None where that was not looked up.
@@ -33,12 +44,23 @@ class Situation:
     pause_reason: str = ""
     answer: str = ""
     ahead: int | None = None
+    halt: Halt | None = None
+    is_held: bool = False
+    is_parked: bool = False
+    per_second: float | None = None
+    rule: str = ""
 
 
 def sentence(situation: Situation, *, now: datetime) -> str:
     """The first reason that holds, the strongest first."""
     if situation.is_claimed:
         return _in_hand(situation)
+    if situation.halt is not None:
+        return _halted(situation.halt, now=now)
+    if situation.is_held:
+        return _("A person holds it back, until it is released.")
+    if situation.is_parked:
+        return _("It was put aside, and is about to be let go.")
     if situation.paused_until and situation.paused_until > max(now, situation.due_at):
         return _("%(site)s is paused until %(until)s: %(why)s.") % {
             "site": situation.site,
@@ -72,13 +94,49 @@ def _later(situation: Situation, *, now: datetime) -> str:
 def _in_turn(situation: Situation, *, now: datetime) -> str:
     if not situation.is_leased and now - situation.due_at > NOBODY_CAME:
         return _("It is due, and no worker has taken it up (is one running? ./ekiden status).")
+    line = _line(situation)
+    if situation.per_second is None:
+        return _("%(line)s.") % {"line": line}
+    given = {"line": line, "pace": pace(situation.per_second), "rule": situation.rule}
+    limit = _("%(line)s, where the rule “%(rule)s” allows %(pace)s") if situation.rule else _("%(line)s, which is found to take %(pace)s")
+    sentence = limit % given
     if not situation.ahead:
-        return _("It is next in line for %(site)s.") % {"site": situation.site}
-    return ngettext(
-        "It waits for its turn, with %(count)d before it in line for %(site)s.",
-        "It waits for its turn, with %(count)d before it in line for %(site)s.",
-        situation.ahead,
-    ) % {"count": situation.ahead, "site": situation.site}
+        return _("%(line)s.") % {"line": sentence}
+    return _("%(sentence)s: in about %(span)s.") % {"sentence": sentence, "span": span(situation.ahead / situation.per_second)}
+
+
+def _line(situation: Situation) -> str:
+    given = {"count": situation.ahead or 0, "site": situation.site}
+    if not situation.ahead:
+        return _("It is next in line for %(site)s") % given
+    return (
+        ngettext(
+            "It waits for its turn, with %(count)d before it in line for %(site)s",
+            "It waits for its turn, with %(count)d before it in line for %(site)s",
+            situation.ahead,
+        )
+        % given
+    )
+
+
+def _halted(halt: Halt, *, now: datetime) -> str:
+    given = {
+        "what": halt.what,
+        "by": halt.by,
+        "since": span((now - halt.since).total_seconds()),
+        "why": short(halt.reason).rstrip("."),
+    }
+    if halt.by:
+        return _("%(what)s has been stopped by %(by)s for %(since)s, until somebody resumes it: %(why)s.") % given
+    return _("%(what)s has been stopped for %(since)s, until somebody looks, by an answer of the receiver: %(why)s.") % given
+
+
+def pace(per_second: float) -> str:
+    """`20 messages a second`, `6 messages a minute`, `30 messages an hour`."""
+    for text, seconds in ((_("%s messages a second"), 1), (_("%s messages a minute"), 60)):
+        if per_second * seconds >= 1:
+            return text % f"{per_second * seconds:.3g}"
+    return _("%s messages an hour") % f"{per_second * 3600:.3g}"
 
 
 def moment(when: datetime, *, now: datetime) -> str:

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.lanes import Route
+from deliveries.querysets import StopQuerySet
 from domains.models import Credential, Project
 
 
@@ -61,6 +62,8 @@ class Stop(models.Model):
     reason = models.TextField(_("reason"))
     created_by = models.TextField(_("by"))
     created_at = models.DateTimeField(_("since"), db_default=Now(), editable=False)
+
+    objects = StopQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("pause")

@@ -6,7 +6,7 @@ from itertools import count
 from django.utils import timezone
 
 from deliveries import codec
-from deliveries.models import Content, Delivery, Destination, Lane, Message
+from deliveries.models import Content, Delivery, Destination, Lane, Message, ShapingRule
 from domains.models import Credential, Project
 
 CONTENT = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -21,6 +21,11 @@ def credential(of=None, **given):
     of = of or project()
     name = f"app-{next(_number)}"
     return Credential.objects.create(**{"project": of, "name": name, "username": name, "secret_hash": b"x"} | given)
+
+
+def rule(name=ShapingRule.DEFAULT, **given):
+    """A rule written here; without a name the one for receivers that have none."""
+    return ShapingRule.objects.create(**{"name": name, "title": name} | given)
 
 
 def lane(site="mx.test", **given):

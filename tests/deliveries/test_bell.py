@@ -15,8 +15,8 @@ async def hear(listener, valkey, *rings, until):
     heard = set()
 
     async def listen():
-        async for lanes in listener.heard():
-            heard.update(lanes)
+        async for ring in listener.heard():
+            heard.update(ring.lanes)
             if until in heard:
                 return
 
@@ -49,8 +49,8 @@ async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
         return valkey.publish(CHANNEL, "9")
 
     async def hears_it():  # among others': Valkey's channels are not divided by database, and other tests ring too
-        async for lanes in listener.heard():
-            if 9 in lanes:
+        async for ring in listener.heard():
+            if 9 in ring.lanes:
                 return True
         return False
 

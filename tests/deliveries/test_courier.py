@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def test_a_load_that_meets_a_connection_lost_while_idle_goes_over_another(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.rule(connections=1)
     make.delivery()
 
     def late_one():
@@ -32,7 +32,7 @@ def test_a_load_that_meets_a_connection_lost_while_idle_goes_over_another(settin
 
 @pytest.mark.parametrize("answer", ["421 4.3.2 too busy", "554 5.7.1 go away"])
 def test_a_site_that_refuses_all_sessions_costs_one_delivery_one_attempt(settings, answer):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 5
+    make.rule(connections=5)
     of = make.message()
     for number in range(30):
         make.delivery(to=f"u{number}@mx.test", of=of)
@@ -42,7 +42,7 @@ def test_a_site_that_refuses_all_sessions_costs_one_delivery_one_attempt(setting
 
 
 def test_a_site_that_allows_few_sessions_gets_all_mail_over_those(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 5
+    make.rule(connections=5)
     of = make.message()
     for number in range(30):
         make.delivery(to=f"u{number}@mx.test", of=of)
@@ -57,7 +57,7 @@ def test_a_site_that_allows_few_sessions_gets_all_mail_over_those(settings):
 
 
 def test_what_waits_in_a_slow_lane_past_its_deadline_is_given_back_unsent(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.rule(connections=1)
     of = make.message()
     make.delivery(of=of)
     late = make.delivery(to="late@mx.test", of=of, expires_at=timezone.now() + timedelta(seconds=1))
@@ -114,7 +114,7 @@ def test_a_hostile_reply_leads_to_the_right_state_and_a_clean_short_record(setti
 
 
 def two_for_one_connection(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.rule(connections=1)
     of = make.message()
     return [make.delivery(to=f"u{number}@mx.test", of=of) for number in range(2)]
 

@@ -81,7 +81,7 @@ def test_a_deferral_is_tried_again_after_the_projects_wait(settings):
 
 
 def test_many_deliveries_share_few_connections(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 3
+    make.rule(connections=3)
     of = make.message()
     for number in range(60):
         make.delivery(to=f"u{number}@mx.test", of=of)
@@ -91,7 +91,7 @@ def test_many_deliveries_share_few_connections(settings):
 
 
 def test_a_connection_carries_no_more_messages_than_allowed(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE, settings.EKIDEN_MESSAGES_PER_CONNECTION = 1, 4
+    make.rule(connections=1, messages_per_connection=4)
     of = make.message()
     for number in range(10):
         make.delivery(to=f"u{number}@mx.test", of=of)
@@ -130,7 +130,7 @@ def test_a_project_may_count_what_is_in_doubt_as_delivered(settings):
 
 
 def test_a_site_that_refuses_sessions_is_left_alone_and_the_rest_is_not_tried(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.rule(connections=1)
     of = make.message()
     for number in range(5):
         make.delivery(to=f"u{number}@mx.test", of=of)
@@ -237,7 +237,7 @@ def test_what_a_dead_worker_had_in_hand_is_noted_and_sent(settings):
 
 
 def test_a_connection_that_dies_between_two_messages_costs_no_attempt(settings):
-    settings.EKIDEN_CONNECTIONS_PER_LANE = 1
+    make.rule(connections=1)
     of = make.message()
     for number in range(2):
         make.delivery(to=f"u{number}@mx.test", of=of)

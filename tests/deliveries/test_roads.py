@@ -5,6 +5,7 @@ import pytest
 from deliveries.lanes import LeasedLane
 from deliveries.outcomes import Bounced, Deferred
 from deliveries.roads import NoRoad, in_order, open_road
+from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.test_routing import ask
 from tests.fakes.dns import Behaviour
 
@@ -20,11 +21,12 @@ def test_hosts_go_by_preference_and_at_random_within_one():
 
 def outcome(*names, zones):
     """Of a site with these hosts, tried in this order."""
-    lane = LeasedLane(1, "site", "", [(number, name, 25) for number, name in enumerate(names)], "opportunistic", False, 1, 0)
+    hosts = [(number, name, 25) for number, name in enumerate(names)]
+    lane = LeasedLane(1, "site", "", hosts, "opportunistic", is_routed=False, is_forced=False, epoch=1, failures=0, pace={})
 
     async def travel(router, _):
         with pytest.raises(NoRoad) as told:
-            await open_road(lane, router)
+            await open_road(lane, router, tls="", timeouts=RFC_5321)
         return told.value.outcome
 
     return ask(zones, travel, {"lame.mx.test": Behaviour.SERVFAIL})

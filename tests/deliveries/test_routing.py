@@ -96,7 +96,7 @@ def test_mail_hosts_with_the_longest_names_make_a_lane_all_the_same():
     async def assign(router, database):
         found = await router.site("mx.test")
         assert isinstance(found, Site)
-        await Destinations(database, lambda _: None).assign("mx.test", found, source="")
+        await Destinations(database, lambda _: None, source="").assign("mx.test", found)
 
     make.delivery()
     ask({"mx.test": {"MX": [(10, name) for name in names]}}, assign)

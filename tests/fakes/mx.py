@@ -19,6 +19,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ class Received:
     mail_parameters: list[str]
     is_tls: bool
     is_chunked: bool
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -149,7 +151,8 @@ class FakeMx:
 
     @property
     def messages(self) -> list[Received]:
-        return [message for session in self.sessions for message in session.messages]
+        """In the order in which they were taken."""
+        return sorted((message for session in self.sessions for message in session.messages), key=lambda message: message.at)
 
     @property
     def violations(self) -> list[str]:

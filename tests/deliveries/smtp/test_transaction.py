@@ -1,6 +1,7 @@
 import pytest
 
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
+from deliveries.priorities import Priority
 from deliveries.smtp.dialogue import Capabilities, Session
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.transaction import ONE_TRIP, dot_stuffed, transact
@@ -75,6 +76,13 @@ def test_parameters_are_given_where_they_are_offered():
     _, said = run(peer, OK, OK, GO, OK, it=it)
     assert said[0] == b"MAIL FROM:<> SIZE=%d BODY=8BITMIME SMTPUTF8\r\n" % len(CONTENT)
     assert said[1] == "RCPT TO:<é@b.test>\r\n".encode()
+
+
+@pytest.mark.parametrize(("priority", "said"), [("BULK", b" MT-PRIORITY=-4"), ("NORMAL", b""), ("URGENT", b" MT-PRIORITY=4")])
+def test_the_next_host_is_told_the_priority_where_it_cares(priority, said):
+    it = mail(priority=Priority[priority])
+    assert run(session(mt_priority=True), OK, OK, GO, OK, it=it)[1][0] == b"MAIL FROM:<a@a.test>%b\r\n" % said
+    assert run(session(), OK, OK, GO, OK, it=it)[1][0] == MAIL_LINE
 
 
 # --- what cannot go ---

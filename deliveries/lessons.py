@@ -1,0 +1,122 @@
+"""What a lane learns from each answer, and writes down: its pace, its pauses, and when only a person can go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Awaitable
+
+from deliveries import maillog, retry
+from deliveries.db import DatabaseUnavailable
+from deliveries.lanes import Lanes, Learned, LeasedLane
+from deliveries.outcomes import Bounced, Deferred, Outcome
+from deliveries.shaping import backoff
+from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
+from deliveries.shaping.pace import Pace
+from deliveries.smtp.replies import Reply
+
+logger = logging.getLogger(__name__)
+
+NOTE_EVERY = 5.0  # seconds between two notes of success on the lane's row
+
+
+class Lessons:
+    """Of one courier's lane. `is_over`: the lane is paused or closed, and nothing more is to be sent from it."""
+
+    def __init__(self, lane: LeasedLane, lanes: Lanes, pace: Pace) -> None:
+        self._lane = lane
+        self._lanes = lanes
+        self._pace = pace
+        self._failures = lane.failures
+        self._noted_at = 0.0
+        self._is_to_note = False
+        self.is_over = False
+
+    def advice(self, outcome: Outcome, *, is_farewell: bool) -> Action | None:
+        """What the answer says about our pace; None where it is about something else.
+
+        `is_farewell`: it was said between two mails, when the host had heard nothing for a while.
+        """
+        if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
+            return None
+        pattern = backoff.find(outcome.reply, outcome.stage, self._pace.rule.name)
+        if pattern is not None:
+            return None if isinstance(pattern.action, Leave) else pattern.action
+        # A host that takes mail and then breaks off, for no reason that we know of: most probably it has enough for now.
+        if outcome.reply.code == 421 and not is_farewell and self._pace.rate.is_flowing(time.monotonic()):
+            return SlowDown()
+        return None
+
+    async def delivered(self, *, busy: int) -> None:
+        """`busy` connections were in use, this one included."""
+        now = time.monotonic()
+        self._pace.accepted(now, busy=busy)
+        self._is_to_note = True
+        if self._failures or now - self._noted_at > NOTE_EVERY:
+            self._failures = 0
+            await self._note(is_success=True)
+
+    async def heed(self, action: Action, reply: Reply) -> None:
+        """Go slower, or not at all for a while, or not at all."""
+        self._is_to_note = True
+        match action:
+            case SlowDown(kept):
+                await self._slow_down(kept, reply)
+            case Pause(seconds):
+                self._pace.too_fast(time.monotonic())
+                await self._pause(seconds * (1 + 0.1 * random.random()), reply)
+            case Block():
+                self.is_over = True
+                maillog.lane_closed(self._lane.id, site=self._lane.site, reason=str(reply))
+                await self._write(self._lanes.close(self._lane, str(reply)))
+
+    async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
+        """The site refuses or loses sessions. With others open it has enough of us, and one less must do; alone, it is left alone."""
+        self._is_to_note = True
+        self._pace.window.trouble(busy=busy)
+        if not is_alone:
+            return
+        self._failures += 1
+        most = retry.THROTTLED_LANE_MOST if self._pace.rule.resets_are_throttling and reply.local else retry.LANE_MOST
+        await self._pause(retry.lane_pause(self._failures, most=most, spread=random.random()), reply)
+
+    def lost(self, *, busy: int) -> None:
+        """A session broke off in the middle of its work."""
+        self._pace.window.trouble(busy=busy)
+
+    async def leave(self) -> None:
+        """The courier goes: what was learned is kept for the next."""
+        if self._is_to_note:
+            await self._note(is_success=False)
+
+    async def _slow_down(self, kept: float, reply: Reply) -> None:
+        helped = self._pace.too_fast(time.monotonic(), kept)
+        maillog.lane_slowed(self._lane.id, site=self._lane.site, rate=self._pace.rate.allowed() or 0.0, reason=str(reply))
+        if not helped:
+            self._failures += 1
+            await self._pause(retry.lane_pause(self._failures, most=retry.THROTTLED_LANE_MOST, spread=random.random()), reply)
+
+    async def _pause(self, seconds: float, reply: Reply) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
+        await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
+
+    async def _note(self, *, is_success: bool) -> None:
+        self._noted_at = time.monotonic()
+        learned = Learned(
+            window=self._pace.window.size,
+            rate=allowed[0] if (allowed := self._pace.per_second()) else None,
+            provider=self._pace.rule.name,
+            pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
+        )
+        await self._write(self._lanes.note(self._lane, learned, is_success=is_success))
+
+    async def _write(self, writing: Awaitable[None]) -> None:
+        """What a lane learned is a help, not a promise: if it cannot be written now, it will be learned again."""
+        try:
+            await writing
+        except DatabaseUnavailable as error:
+            logger.warning("lane=%s could not be updated: %s", self._lane.id, error)

@@ -1,0 +1,222 @@
+"""One sender of a courier: a connection, and the mails that go over it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.conf import settings
+
+from deliveries import codec
+from deliveries.bounces import return_path
+from deliveries.db import DatabaseUnavailable
+from deliveries.depot import Depot
+from deliveries.lanes import Claimed, LeasedLane
+from deliveries.lessons import Lessons
+from deliveries.loads import Load
+from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
+from deliveries.roads import NoRoad, open_road
+from deliveries.shaping.backoff import SlowDown
+from deliveries.shaping.pace import Pace
+from deliveries.shaping.providers import Rule
+from deliveries.smtp.connection import Connection, Timeouts, UnsafeMail
+from deliveries.smtp.mail import Mail
+from deliveries.smtp.replies import local_reply
+from deliveries.smtp.timeouts import RFC_5321
+from deliveries.sockets import Slot
+
+logger = logging.getLogger(__name__)
+
+SMALL = 262_144  # content above this is loaded one at a time, within the memory budget
+SILENCE = 3.0  # seconds for which a host may keep silent before others go on without waiting for it
+CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are silent
+
+
+class Office(Protocol):
+    """The courier, as its senders need it."""
+
+    lane: LeasedLane
+    depot: Depot
+    pace: Pace
+    lessons: Lessons
+    openings: set[asyncio.Future[Any]]
+
+    @property
+    def busy(self) -> int:
+        """Senders that have something in hand."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other sender has a connection."""
+
+    async def next_load(self) -> Load | None: ...
+    def put_back(self, load: Load) -> None: ...
+    def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
+    def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
+    def connected(self, by: int) -> None: ...
+
+
+class Sender:
+    """Runs until there is nothing to send, its connection has carried enough, or the site has enough of us."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._depot = office.depot
+
+    async def run(self) -> None:
+        if (load := await self._office.next_load()) is not None:
+            async with self._depot.sockets.slot(is_urgent=load.is_urgent) as slot:
+                await self._carry(load, slot)
+
+    async def _carry(self, first: Load, slot: Slot) -> None:
+        started = time.monotonic()
+        try:
+            connection, host = await self._open(slot)
+        except NoRoad as error:
+            return await self._no_road(first, error, seconds=time.monotonic() - started)
+        except BaseException:
+            self._office.put_back(first)  # cancelled, or a fault of ours: not this delivery's
+            raise
+        self._office.connected(+1)
+        try:
+            await self._send_all(connection, host, first)
+        finally:
+            self._office.connected(-1)
+            await connection.close()
+
+    async def _open(self, slot: Slot) -> tuple[Connection, str]:
+        opening = asyncio.ensure_future(self._road())
+        self._office.openings.add(opening)
+        try:
+            done, _ = await asyncio.wait({opening}, timeout=SILENCE)
+            if not done:
+                slot.step_aside()
+            road = await opening
+        except asyncio.CancelledError:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        finally:
+            self._office.openings.discard(opening)
+        await slot.step_in()
+        return road
+
+    async def _road(self) -> tuple[Connection, str]:
+        rule = self._office.pace.rule
+        timeouts = timeouts_of(rule)
+        if self._depot.sockets.is_crowded:
+            timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
+        return await open_road(self._office.lane, self._depot.router, tls=rule.tls or "", timeouts=timeouts)
+
+    async def _send_all(self, connection: Connection, host: str, first: Load) -> None:
+        load: Load | None = first
+        sent = 0
+        while load is not None:  # a connection that is lost by now is `_send`'s to see: the load must not be
+            await self._send(connection, host, load, is_first=sent == 0)
+            sent += 1
+            most = self._office.pace.rule.messages_per_connection
+            has_more = connection.usable and (not most or sent < most)
+            load = await self._office.next_load() if has_more else None
+
+    async def _send(self, connection: Connection, host: str, load: Load, *, is_first: bool) -> None:
+        started = time.monotonic()
+        had_ended = not connection.usable
+        outcome = await self._outcome(connection, load)
+        facts = {
+            "host": host, "address": connection.endpoint.address, "source": connection.local_address, "tls": connection.tls,
+            "seconds": time.monotonic() - started,
+        }  # fmt: skip
+        lessons = self._office.lessons
+        if (advice := lessons.advice(outcome, is_farewell=had_ended)) is not None:
+            assert isinstance(outcome, Deferred | Bounced)
+            self._office.throttled(load.claimed, outcome, **facts)
+            await lessons.heed(advice, outcome.reply)
+        elif _is_stale(outcome, connection) and not is_first and load.tries == 0:
+            load.tries = 1
+            self._office.put_back(load)  # the peer closed an idle connection: nothing was tried
+        else:
+            self._office.settle(load.claimed, outcome, **facts)
+            await self._learn(outcome, is_first=is_first)
+        await self._depot.ledger.has_room()
+
+    async def _learn(self, outcome: Outcome, *, is_first: bool) -> None:
+        lessons, busy = self._office.lessons, self._office.busy
+        match outcome:
+            case Delivered():
+                await lessons.delivered(busy=busy)
+            case Deferred(reply, _, Scope.SESSION) if is_first:
+                await lessons.refused(reply, busy=busy, is_alone=self._office.is_alone)
+            case Deferred(_, _, Scope.SESSION) | InDoubt():
+                lessons.lost(busy=busy)
+            case _:
+                pass
+
+    async def _no_road(self, load: Load, error: NoRoad, *, seconds: float) -> None:
+        """No host of the site took the connection. One delivery tells so in its attempts; the others have not tried."""
+        office, outcome = self._office, error.outcome
+        facts = {"host": error.host, "address": error.address, "seconds": seconds}
+        if isinstance(outcome, Bounced):
+            return office.settle(load.claimed, outcome, **facts)
+        advice = office.lessons.advice(outcome, is_farewell=False)
+        is_alone, busy = office.is_alone, office.busy
+        if not is_alone:
+            office.put_back(load)  # for the others, who are fewer with each refusal
+        elif advice is not None or (office.pace.rule.resets_are_throttling and outcome.stage is not Stage.DNS):
+            office.throttled(load.claimed, outcome, **facts)
+        else:
+            office.settle(load.claimed, outcome, **facts)
+        if advice is not None and not isinstance(advice, SlowDown):
+            return await office.lessons.heed(advice, outcome.reply)
+        return await office.lessons.refused(outcome.reply, busy=busy, is_alone=is_alone)
+
+    async def _outcome(self, connection: Connection, load: Load) -> Outcome:
+        claimed = load.claimed
+        try:
+            async with self._depot.memory.share(claimed.size if load.data is None else 0):
+                data = load.data or (await self._depot.lanes.contents([claimed.message_id])).get(claimed.message_id)
+                if data is None:
+                    return _unsendable("the content of the message is no longer stored")
+                content = await _decompress(data, claimed.size)
+                return await connection.send(self._mail(claimed, content))
+        except (UnsafeMail, ValueError) as error:
+            logger.error("message=%s cannot be sent: %s", claimed.message_id, error)
+            return _unsendable("the stored message is damaged")
+        except DatabaseUnavailable:
+            return Deferred(local_reply(451, "4.3.0", "The content could not be read"), Stage.MAIL, Scope.MESSAGE)
+
+    def _mail(self, claimed: Claimed, content: bytes) -> Mail:
+        reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
+        return Mail(reverse_path, claimed.recipient, content, claimed.smtputf8, claimed.eight_bit)
+
+    def _reverse_path(self, delivery: UUID) -> str:
+        local_part = return_path.make(delivery, key=self._depot.return_path_key, now=self._depot.now())
+        return f"{local_part}@{settings.EKIDEN_HOSTNAME}"
+
+
+def timeouts_of(rule: Rule) -> Timeouts:
+    """RFC 5321's, but for what the rule says."""
+    given = {
+        "connect": rule.connect_timeout, "greeting": rule.greeting_timeout, "ehlo": rule.reply_timeout, "mail": rule.reply_timeout,
+        "rcpt": rule.reply_timeout, "body": rule.body_timeout,
+    }  # fmt: skip
+    return replace(RFC_5321, **{stage: float(seconds) for stage, seconds in given.items() if seconds})
+
+
+async def _decompress(data: bytes, size: int) -> bytes:
+    if size <= SMALL:
+        return codec.decompress(data, most=size)
+    return await asyncio.to_thread(codec.decompress, data, most=size)
+
+
+def _is_stale(outcome: Outcome, connection: Connection) -> bool:
+    """The session had ended, or was ended by a 421, before the peer judged this mail."""
+    ended = isinstance(outcome, Deferred) and outcome.stage is Stage.MAIL and outcome.scope is Scope.SESSION
+    return ended and not connection.usable
+
+
+def _unsendable(text: str) -> Bounced:
+    return Bounced(local_reply(554, "5.6.0", text), Stage.MAIL, Scope.MESSAGE)

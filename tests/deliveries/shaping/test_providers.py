@@ -1,0 +1,61 @@
+"""The shipped rules: recognised by whole labels, complete, and sane."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from deliveries.models import Route
+from deliveries.shaping.providers import DEFAULT, RULES, Rule, effective, match
+
+LIMITS = [field.name for field in fields(Rule) if field.type == "int | None"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_each_rule_is_found_by_its_hosts_and_its_domains(rule):
+    for suffix in rule.mx_suffixes:
+        assert match(RULES, hosts=[f"mx1.{suffix}"], domain="shop.test") is rule
+        assert match(RULES, hosts=[suffix], domain="shop.test") is rule
+    for domain in rule.domains:
+        assert match(RULES, hosts=["mx.test"], domain=domain) is rule
+        assert match(RULES, hosts=["mx.test"], domain=f"sub.{domain}") is rule
+
+
+def test_a_suffix_matches_whole_labels():
+    assert match(RULES, hosts=["mx.notgoogle.com"], domain="shop.test") is DEFAULT
+    assert match(RULES, hosts=["google.com.evil.test"], domain="shop.test") is DEFAULT
+
+
+def test_the_longest_suffix_goes_first_and_the_best_host():
+    long, short = Rule("long", "", ("in.mx.test",)), Rule("short", "", ("mx.test",))
+    assert match([short, long], hosts=["a.in.mx.test"], domain="") is long
+    assert match([short, long], hosts=["unknown.test", "b.mx.test", "a.in.mx.test"], domain="") is short
+
+
+def test_the_host_says_more_than_the_domain():
+    assert match(RULES, hosts=["aspmx.l.google.com"], domain="docomo.ne.jp").name == "google"
+
+
+def test_names_suffixes_and_domains_belong_to_one_rule_each():
+    for names in (
+        [rule.name for rule in RULES],
+        [s for rule in RULES for s in rule.mx_suffixes],
+        [d for rule in RULES for d in rule.domains],
+    ):
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("rule", [*RULES, DEFAULT], ids=lambda rule: rule.name)
+def test_limits_are_positive_and_what_is_left_open_is_filled_in(rule):
+    whole = effective(rule, DEFAULT)
+    assert all(getattr(rule, name) is None or getattr(rule, name) > 0 for name in LIMITS)
+    assert whole.connections and whole.messages_per_connection and whole.body_timeout >= 600
+    assert whole.tls in ("", *Route.Tls.values)
+
+
+def test_an_edited_default_fills_in():
+    assert effective(Rule("a", "A"), replace(DEFAULT, connections=2, tls="required")).connections == 2
+    assert effective(Rule("a", "A"), replace(DEFAULT, tls="required")).tls == "required"
+
+
+def test_the_carriers_resets_mean_too_fast():
+    assert {rule.name for rule in RULES if rule.resets_are_throttling} == {"docomo", "au", "softbank", "rakuten"}
