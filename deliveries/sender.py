@@ -19,6 +19,7 @@ from deliveries.lanes import Claimed, LeasedLane
 from deliveries.lessons import Lessons
 from deliveries.loads import Load
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
+from deliveries.priorities import Priority
 from deliveries.roads import NoRoad, open_road
 from deliveries.shaping.backoff import SlowDown
 from deliveries.shaping.pace import Pace
@@ -190,7 +191,7 @@ class Sender:
 
     def _mail(self, claimed: Claimed, content: bytes) -> Mail:
         reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
-        return Mail(reverse_path, claimed.recipient, content, claimed.smtputf8, claimed.eight_bit)
+        return Mail(reverse_path, claimed.recipient, content, claimed.smtputf8, claimed.eight_bit, Priority(claimed.priority))
 
     def _reverse_path(self, delivery: UUID) -> str:
         local_part = return_path.make(delivery, key=self._depot.return_path_key, now=self._depot.now())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from deliveries.headers import Headers
+from deliveries.priorities import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,6 @@ class Sender:
 
     project_id: int
     credential_id: int | None
-    priority: int = 1
     lifetime: int = 432_000
     idempotency_window: int = 86_400
     hides_client_address: bool = False
@@ -90,6 +90,7 @@ class Submission:
     header_from: str
     from_domain: str
     eight_bit: bool
+    priority: Priority = Priority.NORMAL
     idempotency_key: str = field(default="", repr=False)
 
 

@@ -28,7 +28,8 @@ def issue(
 ) -> tuple[Credential, str]:
     """A new credential and its secret, which nobody can read again; "" for a trusted network.
 
-    `limits` are `priority`, `max_size`, `max_recipients`, `per_minute`, `per_day` and `max_sessions`. Raises `ValidationError`.
+    `limits` are `priority`, `highest_priority`, `max_size`, `max_recipients`, `per_minute`, `per_day` and `max_sessions`.
+    Raises `ValidationError`.
     """
     credential = Credential(project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits)
     secret = _prove(credential) if kind == Credential.Kind.PASSWORD else ""

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -196,6 +197,10 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project}/{self.name}"
+
+    def clean(self) -> None:
+        if self.priority > self.highest_priority:
+            raise ValidationError(_("The priority is above the highest that a message may ask for."))
 
     @property
     def is_revoked(self) -> bool:

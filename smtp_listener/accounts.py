@@ -14,8 +14,9 @@ KEEP = 1.0  # seconds: how long a revoked credential may still be used
 
 ACCOUNT = """
 SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
-       credential.priority, credential.max_size, credential.max_recipients, credential.per_minute, credential.per_day,
-       credential.max_sessions, project.lifetime, project.idempotency_window, project.hides_client_address,
+       credential.priority, credential.highest_priority, credential.max_size, credential.max_recipients,
+       credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime, project.idempotency_window,
+       project.hides_client_address,
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
@@ -50,6 +51,7 @@ class Account:
     secret_hash: bytes | None
     networks: list[str]
     priority: int
+    highest_priority: int
     max_size: int | None
     max_recipients: int | None
     per_minute: int | None
@@ -72,7 +74,6 @@ class Account:
         return Sender(
             project_id=self.project_id,
             credential_id=self.credential_id,
-            priority=self.priority,
             lifetime=self.lifetime,
             idempotency_window=self.idempotency_window,
             hides_client_address=self.hides_client_address,

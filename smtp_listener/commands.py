@@ -11,6 +11,7 @@ _PATH = re.compile(r"<((?:[^<>\"]|\"(?:[^\"\\]|\\.)*\")*)>(?: +(.*))?")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")
+_MT_PRIORITY = re.compile(r"-?[1-9]|0")
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
@@ -77,6 +78,13 @@ def size(value: str) -> int:
     """SIZE (RFC 1870, section 3): at most 20 digits."""
     if not re.fullmatch(r"[0-9]{1,20}", value):
         raise BadCommand("value", "SIZE")
+    return int(value)
+
+
+def mt_priority(value: str) -> int:
+    """-9 to 9 (RFC 6710, section 3)."""
+    if not _MT_PRIORITY.fullmatch(value):
+        raise BadCommand("value", "MT-PRIORITY")
     return int(value)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from deliveries.headers import BadHeaders, Headers, parse, split
+from deliveries.priorities import BY_NAME, Priority
 from domains.addresses import Address, BadAddress
 from domains.mailboxes import mailboxes
 from smtp_listener import replies
@@ -27,12 +28,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A message that may be sent: its fields, where its body begins, and the domain that signs it."""
+    """A message that may be sent: its fields, where its body begins, the domain that signs it, and how urgent its header says it is."""
 
     headers: Headers
     body_start: int
     header_from: str
     from_domain: str
+    priority: Priority | None
 
 
 def check_sender(address: Address | None, domains: Collection[str]) -> None:
@@ -56,7 +58,7 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
         _mailboxes(headers, name, shown, domains)
     if not smtputf8 and any(address.needs_smtputf8 for address in authors):
         raise Refused(replies.EIGHT_BIT_HEADERS)
-    return Checked(headers, body_start, authors[0].wire, authors[0].domain)
+    return Checked(headers, body_start, authors[0].wire, authors[0].domain, check_priority(headers))
 
 
 def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str]) -> list[Address]:
@@ -71,6 +73,17 @@ def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[st
     for address in found:
         check_sender(address, domains)
     return found
+
+
+def check_priority(headers: Headers) -> Priority | None:
+    """What X-Ekiden-Priority asks for. Other words are refused: who mistypes "urgent" would learn of it in no other way."""
+    fields = headers.all(b"x-ekiden-priority")
+    if not fields:
+        return None
+    priority = BY_NAME.get(fields[0].value.decode("ascii", "replace").lower())
+    if priority is None or len(fields) > 1:
+        raise Refused(replies.BAD_PRIORITY)
+    return priority
 
 
 def check_returned(data: bytes, hostname: str) -> None:

@@ -12,6 +12,7 @@ from deliveries import maillog
 from deliveries.bounces import receive, return_path
 from deliveries.ids import first_id_of
 from deliveries.intake import IntakeUnavailable
+from deliveries.priorities import Priority, of_mt_priority
 from deliveries.submission import Arrival, Body, Envelope, MemoryBody, Recipient, Submission
 from domains.addresses import Address, BadAddress, parse_path
 from smtp_listener import commands, policy, replies
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from smtp_listener.session import Session
 
 MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8"})
-SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH"}
+SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH", "MT-PRIORITY"}
 SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 MAX_TARGETS = 10  # recipients of one mail at port 25; a report has one
 
@@ -79,6 +80,7 @@ class SubmissionTransaction(Transaction):
         self.account = account
         self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
         self.envid = commands.envid(parameters["ENVID"]) if "ENVID" in parameters else ""
+        self.asked = of_mt_priority(commands.mt_priority(parameters["MT-PRIORITY"])) if "MT-PRIORITY" in parameters else None
         self._recipients: dict[str, Recipient] = {}
         self._repeats = 0
 
@@ -149,19 +151,29 @@ class SubmissionTransaction(Transaction):
         assert self.spool is not None
         hostname = self.session.listener.hostname
         checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+        asked = self._asked(checked.priority)
+        priority = min(asked, Priority(self.account.highest_priority))
         await self._take()
         is_new = False
         try:
-            receipt = await self.session.listener.intake.accept(self._submission(checked, self.spool, data))
+            receipt = await self.session.listener.intake.accept(self._submission(checked, priority, self.spool, data))
             is_new = not receipt.is_repeat
         except IntakeUnavailable:
             return replies.OUR_FAULT
         finally:
             if not is_new:
                 await self._give_back()
+        if priority < asked:
+            return replies.QUEUED_LOWER(priority=priority.mt_priority, queue_id=receipt.queue_id)
         return replies.QUEUED(queue_id=receipt.queue_id)
 
-    def _submission(self, checked: policy.Checked, spool: Spool, data: bytes) -> Submission:
+    def _asked(self, by_header: Priority | None) -> Priority:
+        """The envelope's word, then the header's, then the credential's."""
+        if self.asked is not None:
+            return self.asked
+        return by_header if by_header is not None else Priority(self.account.priority)
+
+    def _submission(self, checked: policy.Checked, priority: Priority, spool: Spool, data: bytes) -> Submission:
         body: Body = MemoryBody(data[checked.body_start :]) if spool.is_in_memory else spool.body(checked.body_start)
         recipients = tuple(self._recipients.values())
         mail_from = self.mail_from.wire if self.mail_from else ""
@@ -182,6 +194,7 @@ class SubmissionTransaction(Transaction):
             header_from=checked.header_from,
             from_domain=checked.from_domain,
             eight_bit=not spool.is_ascii,
+            priority=priority,
             idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "backslashreplace"),
         )
 

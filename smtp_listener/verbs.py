@@ -37,7 +37,7 @@ async def ehlo(session: Session, command: Command) -> Reply | None:
 def _offers(session: Session) -> list[str]:
     offers = ["PIPELINING", f"SIZE {session.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
     if session.port.is_submission:
-        offers.append("DSN")
+        offers += ["DSN", "MT-PRIORITY MIXER"]
     if not session.tls:
         offers.append("STARTTLS")
     elif session.port.is_submission and not session.is_logged_in:

@@ -58,6 +58,7 @@ class Capabilities:
     eightbitmime: bool = False
     dsn: bool = False
     enhancedstatuscodes: bool = False
+    mt_priority: bool = False
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
 
 
@@ -80,6 +81,7 @@ def capabilities_of(reply: Reply) -> Capabilities:
         eightbitmime="8BITMIME" in offers,
         dsn="DSN" in offers,
         enhancedstatuscodes="ENHANCEDSTATUSCODES" in offers,
+        mt_priority="MT-PRIORITY" in offers,
         size=_size(offers["SIZE"]) if "SIZE" in offers else None,
     )
 

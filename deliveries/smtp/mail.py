@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from deliveries.priorities import Priority
+
 _UNSAFE = re.compile("[\x00-\x1f\x7f]")  # a CR or LF in an address would be a second command
 
 
@@ -23,6 +25,7 @@ class Mail:
     content: bytes
     smtputf8: bool = False
     eight_bit: bool = False
+    priority: Priority = Priority.NORMAL
 
     def __post_init__(self) -> None:
         ends = self.content.count(b"\r\n")

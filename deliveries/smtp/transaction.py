@@ -3,6 +3,7 @@
 from collections.abc import Generator
 
 from deliveries.outcomes import Deferred, Delivered, Outcome, Scope, Stage, judge
+from deliveries.priorities import Priority
 from deliveries.smtp.dialogue import Answer, Capabilities, Send, Session, Step, read
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.replies import Reply, local_reply
@@ -134,7 +135,9 @@ def _mail(offers: Capabilities, mail: Mail) -> bytes:
     size = b" SIZE=%d" % len(mail.content) if offers.size is not None else b""
     body = b" BODY=8BITMIME" if mail.eight_bit else b""
     utf8 = b" SMTPUTF8" if mail.smtputf8 else b""
-    return b"MAIL FROM:<%b>%b%b%b\r\n" % (mail.reverse_path.encode(), size, body, utf8)
+    is_told = offers.mt_priority and mail.priority is not Priority.NORMAL  # which is what no parameter means (RFC 6710)
+    priority = b" MT-PRIORITY=%d" % mail.priority.mt_priority if is_told else b""
+    return b"MAIL FROM:<%b>%b%b%b%b\r\n" % (mail.reverse_path.encode(), size, body, utf8, priority)
 
 
 def _content(session: Session, data: bytes) -> Talk:

@@ -30,6 +30,12 @@ def test_a_load_that_meets_a_connection_lost_while_idle_goes_over_another(settin
     assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered", "delivered"]
 
 
+def test_a_host_that_knows_priorities_is_told_ours(settings):
+    make.delivery("code@mx.test", priority=2)
+    mx = play(settings, lambda mx: setattr(mx, "extensions", (*mx.extensions, "MT-PRIORITY")))
+    assert "MT-PRIORITY=4" in mx.messages[0].mail_parameters
+
+
 @pytest.mark.parametrize("answer", ["421 4.3.2 too busy", "554 5.7.1 go away"])
 def test_a_site_that_refuses_all_sessions_costs_one_delivery_one_attempt(settings, answer):
     make.rule(connections=5)

@@ -133,6 +133,22 @@ def test_a_credential_may_be_held_to_domains(shop):
     assert (facts["domains"], facts["priority"]) == (["shop.test"], "urgent")
 
 
+def test_the_priorities_of_a_credential_are_set_and_shown(shop):
+    ekiden("credential", "create", "--project", "shop", "--name", "app", "--priority", "bulk", "--highest-priority", "normal")
+    [facts] = ekiden_json("credential", "list")
+    assert (facts["priority"], facts["highest_priority"]) == ("bulk", "normal")
+    assert "highest priority of shop/app" in ekiden("credential", "set", "app", "--project", "shop", "--highest-priority", "urgent")
+    [facts] = ekiden_json("credential", "list")
+    assert (facts["priority"], facts["highest_priority"]) == ("bulk", "urgent")
+
+
+@pytest.mark.parametrize("words", [["create", "--project", "shop", "--name", "new"], ["set", "app", "--project", "shop"]])
+def test_a_credential_cannot_be_more_urgent_than_its_messages_may(shop, words):
+    ekiden("credential", "create", "--project", "shop", "--name", "app")
+    with pytest.raises(CommandError, match="above the highest"):
+        ekiden("credential", *words, "--priority", "urgent", "--highest-priority", "bulk")
+
+
 def test_a_trusted_network_needs_its_network(shop):
     with pytest.raises(CommandError, match="at least one client network"):
         ekiden("credential", "create", "--project", "shop", "--name", "lan", "--kind", "network")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp_listener.commands import BadCommand, Command, PathCommand, is_host_name, notify, orcpt, parse, parse_path
+from smtp_listener.commands import BadCommand, Command, PathCommand, is_host_name, mt_priority, notify, orcpt, parse, parse_path
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,13 @@ def test_greeting_names_are_taken_leniently(name):
 @pytest.mark.parametrize("name", ["", "a b", "a\r\nX: y", "(x)", "あ", "x" * 256])
 def test_what_could_not_stand_in_a_trace_field_is_no_name(name):
     assert not is_host_name(name)
+
+
+def test_a_priority_is_one_of_nineteen_numbers():
+    assert [mt_priority(str(number)) for number in range(-9, 10)] == [*range(-9, 10)]
+
+
+@pytest.mark.parametrize("value", ["", "-0", "+1", "10", "-10", "01", "1.0", "urgent", "１", "4\n"])
+def test_a_malformed_priority_is_refused(value):
+    with pytest.raises(BadCommand, match="MT-PRIORITY"):
+        mt_priority(value)

@@ -157,5 +157,5 @@ def test_b3_fields_that_would_steer_us_are_not_sent_on(listener, login):
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")
-        app.say(b"X-Ekiden-Priority: 9\r\nx-ekiden-pool: b\r\nBcc: secret@mx.test\r\n" + MAIL + b".")
+        app.say(b"X-Ekiden-Priority: urgent\r\nx-ekiden-pool: b\r\nBcc: secret@mx.test\r\n" + MAIL + b".")
     assert not any(word in stored().lower() for word in (b"x-ekiden", b"bcc", b"secret"))

@@ -40,8 +40,8 @@ def test_login_works_as_well_as_plain(listener, login):
 def test_what_is_offered_depends_on_port_and_tls(listener, login):
     plain, secure, mx = listener.connect(tls=False), listener.connect(), listener.connect("mx", tls=False)
     everywhere = {"pipelining", "size", "8bitmime", "smtputf8", "enhancedstatuscodes", "chunking"}
-    assert set(plain.esmtp_features) == everywhere | {"dsn", "starttls"}
-    assert set(secure.esmtp_features) == everywhere | {"dsn", "auth"}
+    assert set(plain.esmtp_features) == everywhere | {"dsn", "mt-priority", "starttls"}
+    assert set(secure.esmtp_features) == everywhere | {"dsn", "mt-priority", "auth"}
     assert set(mx.esmtp_features) == everywhere | {"starttls"}
     for client in (plain, secure, mx):
         client.close()

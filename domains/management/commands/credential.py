@@ -1,11 +1,11 @@
-"""Create, list and revoke credentials."""
+"""Create, list, change and revoke credentials."""
 
 from typing import Any
 
 from django.utils import timezone
 
 from domains import credentials, names
-from domains.command import ActionCommand, AddAction
+from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Credential
 
 LIMITS = {
@@ -28,18 +28,25 @@ class Command(ActionCommand):
         create.add_argument("--kind", choices=Credential.Kind.values, default="password", help="network: no AUTH, from --network only")
         create.add_argument("--network", action="append", default=[], metavar="CIDR", help="allow only from here (again for more)")
         create.add_argument("--domain", action="append", default=[], help="allow only this From domain (again for more)")
-        create.add_argument("--priority", choices=PRIORITIES, default="normal")
         for limit, meaning in LIMITS.items():
             create.add_argument(f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}")
         listing = add("list", self.list_all, "List the credentials, without their secrets.")
         listing.add_argument("--project")
         for parser in (create, listing):
             parser.add_argument("--json", action="store_true", dest="as_json")
+        change = add("set", self.set, "Change how urgent its mail is.")
         revoke = add("revoke", self.revoke, "Revoke a credential at once and for good.")
-        revoke.add_argument("name", metavar="USERNAME", help="its user name, or its name with --project")
-        revoke.add_argument("--project")
+        for parser in (change, revoke):
+            parser.add_argument("name", metavar="USERNAME", help="its user name, or its name with --project")
+            parser.add_argument("--project")
+        for parser, given in ((create, ("normal", "urgent")), (change, (None, None))):
+            parser.add_argument("--priority", choices=PRIORITIES, default=given[0], help="of a message that asks for none")
+            parser.add_argument("--highest-priority", choices=PRIORITIES, default=given[1], help="that a message may ask for")
 
-    def create(self, *, project: str, name: str, network: list[str], domain: list[str], priority: str, as_json: bool, **rest: Any) -> None:
+    def create(
+        self, *, project: str, name: str, network: list[str], domain: list[str], priority: str, highest_priority: str, as_json: bool,
+        **rest: Any,
+    ) -> None:  # fmt: skip
         owner = names.project(project)
         credential, secret = credentials.issue(
             owner,
@@ -47,6 +54,7 @@ class Command(ActionCommand):
             networks=network,
             domains=[names.domain(each, of=project) for each in domain],
             priority=PRIORITIES[priority],
+            highest_priority=PRIORITIES[highest_priority],
             **rest,
         )
         if as_json:
@@ -63,6 +71,17 @@ class Command(ActionCommand):
             return self.write_json([_facts(credential) for credential in chosen])
         header = ("NAME", "PROJECT", "USER NAME OR NETWORKS", "LAST USED", "STATE")
         return self.write_table([header, *map(_row, chosen)], empty="There is no credential. Create one: ./ekiden credential create")
+
+    def set(self, *, name: str, project: str | None, **priorities: str | None) -> None:
+        given = {field: PRIORITIES[word] for field, word in priorities.items() if word is not None}
+        if not given:
+            raise CommandError("Say what to change (see: ./ekiden credential set --help).")
+        credential = names.credential(name, of=project)
+        for field, level in given.items():
+            setattr(credential, field, level)
+        credential.full_clean()
+        credential.save(update_fields=list(given))
+        self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of {credential}; open sessions follow.")
 
     def revoke(self, *, name: str, project: str | None) -> None:
         credential = names.credential(name, of=project)
@@ -85,6 +104,7 @@ def _facts(credential: Credential) -> dict[str, Any]:
         "networks": credential.networks,
         "domains": [domain.name for domain in credential.domains.all()],
         "priority": Credential.Priority(credential.priority).name.lower(),
+        "highest_priority": Credential.Priority(credential.highest_priority).name.lower(),
         **{limit: getattr(credential, limit) for limit in LIMITS},
         "created_at": credential.created_at.isoformat(),
         "last_used_at": credential.last_used_at and credential.last_used_at.isoformat(),

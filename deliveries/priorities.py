@@ -1,0 +1,27 @@
+"""How urgent a message is: our three levels, and the numbers of MT-PRIORITY that stand for them (RFC 6710)."""
+
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """As the rows have it (`Credential.Priority`); the higher goes first."""
+
+    BULK = 0
+    NORMAL = 1
+    URGENT = 2
+
+    @property
+    def mt_priority(self) -> int:
+        """The number of the policy MIXER that has three levels like ours: non-urgent, normal, urgent."""
+        return MIXER[self]
+
+
+MIXER = {Priority.BULK: -4, Priority.NORMAL: 0, Priority.URGENT: 4}
+BY_NAME = {priority.name.lower(): priority for priority in Priority}
+
+
+def of_mt_priority(number: int) -> Priority:
+    """All of -9 to 9 must be taken, and need not differ (RFC 6710): what is less than a level's number is less than that level."""
+    if number < MIXER[Priority.NORMAL]:
+        return Priority.BULK
+    return Priority.URGENT if number >= MIXER[Priority.URGENT] else Priority.NORMAL
