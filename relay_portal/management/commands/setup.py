@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
+from deliveries import rules
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import first_run, processes, readiness, sandbox
 from relay_portal.embedded import EmbeddedPostgres
@@ -29,6 +30,7 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, start: bool, **options: Any) -> None:
         self._wait_for_servers()
         self._migrate()
+        rules.sync()
         signal.signal(signal.SIGTERM, end)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until what was made is sure to be shown
         made = first_run.make()
