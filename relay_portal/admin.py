@@ -11,8 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.admin import shown_once
-from domains.pages import Pages, Verb
+from domains.pages import Pages, Verb, shown_once
 from relay_portal.models import User
 
 
@@ -57,7 +56,7 @@ class UserPages(Pages):
         return self._shown(request, obj, request.portal_secret)  # type: ignore[attr-defined]  # as above
 
     def start_anew(self, request: HttpRequest, row: User) -> HttpResponse:
-        self.log_change(request, row, "start_anew")
+        self.note(request, "start_anew", row)
         return self._shown(request, row, row.start_anew())
 
     def _shown(self, request: HttpRequest, row: User, password: str) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from deliveries import routes
 from deliveries.models import Route
+from domains import audit
 from domains.command import ActionCommand, AddAction, CommandError
 
 
@@ -19,6 +20,7 @@ class Command(ActionCommand):
     def add(self, *, pattern: str, target: str, tls: str) -> None:
         host, port = host_and_port(target)
         route = routes.add(pattern, host, port, tls)
+        audit.note_command("add", route, details={"values": audit.facts(route)})
         self.stdout.write(f"Added the route {route} (TLS: {route.get_tls_display()}).")
 
     def list_all(self, *, as_json: bool) -> None:
@@ -33,6 +35,7 @@ class Command(ActionCommand):
         route = Route.objects.filter(pattern=routes.canonical_pattern(pattern)).first()
         if route is None:
             raise CommandError(f"No such route: {pattern}. See: ./ekiden route list")
+        audit.note_command("delete", route, details={"values": audit.facts(route)})
         routes.remove(route)
         self.stdout.write(f"Removed the route {route}.")
 

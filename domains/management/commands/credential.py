@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from domains import credentials, names
+from domains import audit, credentials, names
 from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Credential
 
@@ -57,6 +57,7 @@ class Command(ActionCommand):
             highest_priority=PRIORITIES[highest_priority],
             **rest,
         )
+        audit.note_command("add", credential, details={"values": audit.facts(credential)})
         if as_json:
             return self.write_json({"username": credential.username, "password": secret or None})
         if credential.kind == Credential.Kind.NETWORK:
@@ -77,15 +78,18 @@ class Command(ActionCommand):
         if not given:
             raise CommandError("Say what to change (see: ./ekiden credential set --help).")
         credential = names.credential(name, of=project)
+        before = audit.facts(credential)
         for field, level in given.items():
             setattr(credential, field, level)
         credential.full_clean()
         credential.save(update_fields=list(given))
+        audit.note_command("change", credential, details={"changed": audit.changes(before, audit.facts(credential))})
         self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of {credential}; open sessions follow.")
 
     def revoke(self, *, name: str, project: str | None) -> None:
         credential = names.credential(name, of=project)
         credential.revoke(now=timezone.now())
+        audit.note_command("revoke", credential)
         self.stdout.write(f"Revoked {credential}; listeners refuse it from now on.")
 
 

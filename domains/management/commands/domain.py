@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from domains import names
+from domains import audit, names
 from domains.adding import AlreadyVerified, add_domain
 from domains.addresses import canonical_domain
 from domains.command import ActionCommand, AddAction, CommandError
@@ -37,6 +37,7 @@ class Command(ActionCommand):
             domain = add_domain(names.project(project), canonical, with_ed25519=ed25519, is_assumed=assume_verified)
         except AlreadyVerified as error:
             raise CommandError(f"Another project has verified {canonical} already.") from error
+        audit.note_command("add", domain, details={"values": audit.facts(domain)})
         if not as_json:
             self.stdout.write(f"Added {domain.name} to the project {project}.")
         self._show(domain, as_json=as_json)
@@ -55,7 +56,9 @@ class Command(ActionCommand):
 
     def check_now(self, *, name: str, project: str | None, as_json: bool) -> None:
         domain = names.domain(name, of=project)
+        was_verified = domain.is_verified
         check([domain], now=timezone.now())
+        audit.note_command("check_now", domain, details={"verified": [was_verified, domain.is_verified]})
         self._show(domain, as_json=as_json)
         if not domain.is_verified:
             raise SystemExit(1)

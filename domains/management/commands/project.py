@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from domains import names
+from domains import audit, names
 from domains.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.models import Project
 
@@ -37,6 +37,7 @@ class Command(ActionCommand):
         try:
             with transaction.atomic():
                 project.save(force_insert=True)
+                audit.note_command("add", project, details={"values": audit.facts(project)})
         except IntegrityError as error:
             raise CommandError(f"There is a project {name} already.") from error
         self.stdout.write(f"Created the project {name}. Next, a domain: ./ekiden domain add DOMAIN --project {name}")
@@ -63,10 +64,13 @@ class Command(ActionCommand):
         if not given:
             raise CommandError("Say what to change (see: ./ekiden project set --help).")
         project = names.project(name)
+        before = audit.facts(project)
         for field, value in given.items():
             setattr(project, field, value)
         project.full_clean()
-        project.save(update_fields=list(given))
+        with transaction.atomic():
+            project.save(update_fields=list(given))
+            audit.note_command("change", project, details={"changed": audit.changes(before, audit.facts(project))})
         self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of the project {name}.")
 
 

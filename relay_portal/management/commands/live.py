@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from domains import audit
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import doctor, sandbox
 from relay_portal.doctor.finding import Level
@@ -32,6 +33,7 @@ class Command(EkidenCommand):
                 self.stdout.write(f"  {finding.level}: {finding.text} {finding.advice}")
         if not yes and not is_agreed():
             raise CommandError("Nothing was changed.")
+        audit.note_command("live", route)
         cancelled = sandbox.leave(route)
         waiting = f" {cancelled} deliveries that waited for the sandbox were cancelled." if cancelled else ""
         self.stdout.write(f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden sandbox")

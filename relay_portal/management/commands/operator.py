@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_otp import devices_for_user
 
+from domains import audit
 from domains.command import ActionCommand, AddAction, CommandError
 from relay_portal.models import User
 
@@ -29,6 +30,7 @@ class Command(ActionCommand):
         user.set_unusable_password()
         user.full_clean()
         user.save()
+        audit.note_command("add", user, details={"values": audit.facts(user)})
         self._show(user, user.start_anew())
 
     def list_all(self, *, as_json: bool) -> None:
@@ -45,6 +47,7 @@ class Command(ActionCommand):
         if user is None:
             raise CommandError(f"There is no user {name}. See: ./ekiden operator list")
         _end_sessions(user)
+        audit.note_command("start_anew", user)
         self._show(user, user.start_anew())
 
     def _show(self, user: User, password: str) -> None:

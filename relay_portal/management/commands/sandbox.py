@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from domains import audit
 from domains.command import CommandError, EkidenCommand
 from relay_portal import sandbox
 
@@ -18,4 +19,5 @@ class Command(EkidenCommand):
             route = sandbox.enter()
         except ValidationError as error:
             raise CommandError("There is another route for all domains. Remove it first: ./ekiden route remove '*'") from error
+        audit.note_command("sandbox", route)
         self.stdout.write(f"SANDBOX: all mail goes to {route.host}:{route.port}, none to the internet. To leave: ./ekiden live")

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from domains import names
+from domains import audit, names
 from domains.addresses import parse_path
 from domains.command import ActionCommand, AddAction, CommandError
 from suppressions.models import Suppression
@@ -29,6 +29,7 @@ class Command(ActionCommand):
         suppression = Suppression(address_key=key_of(address), project=owner, reason=reason)
         suppression.full_clean()
         suppression.save(force_insert=True)
+        audit.note_command("add", suppression, reason=reason)
         self.stdout.write(f"{suppression} gets no mail {_scope(suppression)} from now on.")
 
     def list_all(self, *, project: str | None, as_json: bool) -> None:
@@ -45,10 +46,12 @@ class Command(ActionCommand):
 
     def remove(self, *, address: str, project: str | None) -> None:
         owner = names.project(project) if project else None
-        removed, _ = Suppression.objects.filter(address_key=key_of(address), project=owner).delete()
-        if not removed:
+        suppression = Suppression.objects.filter(address_key=key_of(address), project=owner).first()
+        if suppression is None:
             where = f"by the project {project}" if project else "for the whole installation"
             raise CommandError(f"{address} is not suppressed {where}. See: ./ekiden suppression list")
+        audit.note_command("delete", suppression, details={"values": audit.facts(suppression)})
+        suppression.delete()
         self.stdout.write(f"{address} may get mail again.")
 
 

@@ -6,6 +6,7 @@ from deliveries import codec
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
 from deliveries.models import Attempt, InboundMail, Lane, Route
+from domains import audit
 from domains.keys import make_key
 from domains.models import Domain
 from relay_portal.models import User
@@ -33,5 +34,6 @@ def of(project):
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
         User.objects.create_user(f"of-{project.name}", is_staff=True),
+        audit.note("otto", "change", project, reason=TRICKY, details={"changed": {"name": ["a", TRICKY]}}),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}

@@ -169,9 +169,12 @@ def test_the_queues_page_says_that_valkey_is_gone(operator, settings):
 
 
 # --- who may send -----------------------------------------------------------------------------------------------------
+CREDENTIAL = {"name": "app", "kind": "password", "networks": "", "priority": "1", "highest_priority": "2"}
+
+
 def test_a_credential_shows_its_secret_once(operator):
     project = make.project()
-    form = {"project": project.pk, "name": "app", "kind": "password", "networks": "", "priority": "1"}
+    form = {"project": project.pk, **CREDENTIAL}
     shown = dict(operator.post("/domains/credential/add/", form).context["rows"])
     made = Credential.objects.get(name="app")
     assert shown["User name"] == made.username and credentials.matches(shown["Password"], made.secret_hash)
@@ -180,14 +183,22 @@ def test_a_credential_shows_its_secret_once(operator):
 
 @pytest.mark.parametrize(("kind", "networks"), [("network", ""), ("network", "0.0.0.0/0"), ("password", "nonsense")])
 def test_a_credential_with_unfit_networks_is_refused_with_a_reason(operator, kind, networks):
-    form = {"project": make.project().pk, "name": "app", "kind": kind, "networks": networks, "priority": "1"}
+    form = CREDENTIAL | {"project": make.project().pk, "kind": kind, "networks": networks}
     assert operator.post("/domains/credential/add/", form).context["errors"]
     assert not Credential.objects.exists()
 
 
 def test_a_credential_cannot_get_another_projects_domain(operator):
     domain = Domain.objects.create(project=make.project(), name="other.test", token="t")
-    form = {"project": make.project().pk, "name": "app", "kind": "password", "networks": "", "priority": "1", "domains": [domain.pk]}
+    form = {
+        "project": make.project().pk,
+        "name": "app",
+        "kind": "password",
+        "networks": "",
+        "priority": "1",
+        "highest_priority": "2",
+        "domains": [domain.pk],
+    }
     assert operator.post("/domains/credential/add/", form).context["errors"]
 
 

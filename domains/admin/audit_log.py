@@ -1,0 +1,83 @@
+"""The portal's pages about the audit log: to be read, by operators and by the support staff of the project concerned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from domains.audit import action_label
+from domains.models import AuditEntry
+from domains.pages import Pages
+
+
+class _ValueFilter(admin.SimpleListFilter):
+    """One of the values that there are; the log is short beside the mail, so that looking through it is cheap."""
+
+    column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        values = model_admin.get_queryset(request).order_by(self.column).values_list(self.column, flat=True).distinct()
+        return [(value, self.label(value)) for value in values[:200]]
+
+    def label(self, value: str) -> Any:
+        return value
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
+
+
+class ActionFilter(_ValueFilter):
+    title = _("what")
+    parameter_name = column = "action"
+
+    def label(self, value: str) -> Any:
+        return action_label(value)
+
+
+class ActorFilter(_ValueFilter):
+    title = _("who")
+    parameter_name = column = "actor"
+
+
+class KindFilter(_ValueFilter):
+    title = _("kind of thing")
+    parameter_name = column = "object_type"
+
+
+@admin.register(AuditEntry)
+class AuditLogPages(Pages):
+    project_path = "project"
+    fields = ("at", "actor", "client_address", "what", "object_type", "object_name", "object_id", "project", "reason", "told")
+    readonly_fields = fields
+    list_display = ("at", "what", "object_name", "actor", "reason")
+    list_display_links = ("at", "what")
+    list_filter = (ActionFilter, ActorFilter, KindFilter)
+    search_fields = ("object_name",)
+    search_help_text = _("Part of a thing's name, of a person's or of the reason")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
+    ) -> tuple[QuerySet[AuditEntry], bool]:
+        if not search_term:
+            return queryset, False
+        mentioned = (Q(**{f"{column}__icontains": search_term}) for column in ("object_name", "actor", "reason"))
+        return queryset.filter(reduce(or_, mentioned)), False
+
+    @display(description=_("what"))
+    def what(self, row: AuditEntry) -> Any:
+        return action_label(row.action)
+
+    @display(description=_("details"))
+    def told(self, row: AuditEntry) -> SafeString:
+        return format_html('<pre class="portal-pre">{}</pre>', json.dumps(row.details, ensure_ascii=False, indent=2))

@@ -1,0 +1,97 @@
+"""The portal's pages about credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from domains import credentials
+from domains.models import Credential
+from domains.pages import Pages, Verb, shown_once
+
+
+class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    class Meta:
+        widgets = {"networks": UnfoldAdminTextInputWidget}
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        kind, project = given.get("kind", self.instance.kind), given.get("project") or getattr(self.instance, "project", None)
+        if "networks" in given:
+            given["networks"] = credentials.checked_networks(given["networks"] or [], kind)
+            if kind == Credential.Kind.NETWORK and not given["networks"]:
+                self.add_error("networks", _("A trusted network needs at least one client network."))
+        if any(domain.project_id != getattr(project, "pk", None) for domain in given.get("domains") or ()):
+            self.add_error("domains", _("These must be domains of the credential's project."))
+        return given
+
+
+LIMITS = ("priority", "highest_priority", "max_size", "max_recipients", "per_minute", "per_day", "max_sessions")
+
+
+@admin.register(Credential)
+class CredentialPages(Pages):
+    project_path = "project"
+    may_add = may_change = True
+    form = CredentialForm
+    add_fieldsets = (
+        (None, {"fields": ("project", "name", "kind", "networks", "domains")}),
+        (_("Limits"), {"fields": LIMITS}),
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from", "networks", "domains")}),
+        (_("Limits"), {"fields": LIMITS}),
+    )
+    readonly_fields = ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from")
+    list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
+    list_select_related = ("project",)
+    ordering = ("project__name", "name")
+    verbs = (
+        Verb(
+            "revoke",
+            _("Revoke"),
+            "block",
+            _("Listeners refuse it at once and for good. What it has handed in is still delivered."),
+            lambda credential: not credential.is_revoked,
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
+        if change:
+            return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]  # Unfold publishes no types
+        limits = {name: getattr(obj, name) for name in LIMITS}
+        issued, secret = credentials.issue(obj.project, obj.name, kind=obj.kind, networks=obj.networks, **limits)
+        obj.pk = issued.pk
+        obj.refresh_from_db()
+        request.portal_secret = secret  # type: ignore[attr-defined]  # shown in the answer to this very request, and kept nowhere
+        return None
+
+    def response_add(self, request: HttpRequest, obj: Credential, post_url_continue: str | None = None) -> HttpResponse:
+        secret = getattr(request, "portal_secret", "")
+        if not secret:
+            return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]  # as above
+        rows = [(gettext("User name"), obj.username), (gettext("Password"), secret)]
+        return shown_once(self, request, obj, rows, title=gettext("The new credential"))
+
+    def revoke(self, request: HttpRequest, row: Credential) -> str:
+        row.revoke(now=timezone.now())
+        return gettext("Revoked: listeners refuse it from now on.")
+
+    @display(description=_("state"), label={"in use": "success", "revoked": "danger"})
+    def standing(self, row: Credential) -> tuple[str, Any]:
+        return ("revoked", _("Revoked")) if row.is_revoked else ("in use", _("In use"))
+
+    @display(description=_("state"))
+    def condition(self, row: Credential) -> Any:
+        return self.standing(row)[1]

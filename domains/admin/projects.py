@@ -1,0 +1,23 @@
+"""The portal's pages about projects."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from domains.models import Project
+from domains.pages import Pages
+
+
+@admin.register(Project)
+class ProjectPages(Pages):
+    project_path = "pk"
+    may_add = may_change = True
+    list_display = ("name", "created_at", "content_days", "log_days")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name",)}),
+        (_("Its mail"), {"fields": ("hides_client_address", "sends_reports", "in_doubt", "idempotency_window")}),
+        (_("Retries"), {"fields": ("retry_schedule", "lifetime")}),
+        (_("Retention"), {"fields": ("content_days", "log_days")}),
+    )
