@@ -47,6 +47,34 @@ SELECT lane.id, (SELECT count(*) FROM deliveries_delivery WHERE lane_id = lane.i
 FROM deliveries_lane lane WHERE lane.paused_until > %(now)s ORDER BY 2 DESC
 """
 
+# One pass over what is live. The first 13 characters of an id are its milliseconds in hexadecimal, with one hyphen.
+WAITING = """
+SELECT lane.id, lane.site, lane.hosts::text, waiting.amount, waiting.oldest, lane."window", lane.rate, lane.provider,
+       coalesce(lane.paused_until > %(now)s, false), lane.closed_at IS NOT NULL
+FROM (SELECT lane_id, count(*) AS amount, min(left(id::text, 13)) AS oldest
+      FROM deliveries_delivery WHERE ended_at IS NULL GROUP BY lane_id) waiting
+JOIN deliveries_lane lane ON lane.id = waiting.lane_id
+ORDER BY waiting.oldest LIMIT %(most)s
+"""
+
+
+class WaitingLane(TypedDict):
+    """A lane with live deliveries: how many, since when the oldest waits, and what it is allowed now.
+
+    `window` is in connections and None where nothing was learned yet; `per_second` in messages, None for no limit; `rule` is the
+    shaping rule that it followed last.
+    """
+
+    id: int
+    site: str
+    waiting: int
+    oldest: datetime
+    window: int | None
+    per_second: float | None
+    rule: str
+    is_paused: bool
+    is_closed: bool
+
 
 class Failure(TypedDict):
     """A delivery that ended badly, and the answer that ended it."""
@@ -101,6 +129,30 @@ def paused_lanes(*, now: datetime) -> list[tuple[Lane, int]]:
         rows = cursor.fetchall()
     lanes = Lane.objects.in_bulk([lane for lane, _ in rows])
     return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
+
+
+def waiting_lanes(most: int = 500, *, now: datetime) -> list[WaitingLane]:
+    """The lanes in which something waits, the longest wait first."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, {"now": now, "most": most})
+        rows = cursor.fetchall()
+    return [
+        WaitingLane(
+            id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest), window=window, per_second=rate, rule=rule,
+            is_paused=is_paused, is_closed=is_closed,
+        )
+        for lane, site, hosts, amount, oldest, window, rate, rule, is_paused, is_closed in rows
+    ]  # fmt: skip
+
+
+def _site(site: str, hosts: str) -> str:
+    """The first of its hosts, as people know it."""
+    known = json.loads(hosts)
+    return str(known[0][1]) if known else site
+
+
+def _made_at(start: str) -> datetime:
+    return datetime.fromtimestamp(int(start.replace("-", ""), 16) / 1000, UTC)
 
 
 def recent_failures(most: int = NEWEST) -> list[Failure]:

@@ -142,6 +142,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
+EKIDEN_METRICS_TOKEN = setting("EKIDEN_METRICS_TOKEN", str, "")
 TIME_ZONE = setting("EKIDEN_TIME_ZONE", time_zone, "UTC")
 USE_TZ = True
 FORMAT_MODULE_PATH = ["relay_portal.formats"]

@@ -8,6 +8,7 @@ from two_factor.views import QRGeneratorView
 
 from relay_portal.views import account
 from relay_portal.views.health import health
+from relay_portal.views.metrics import metrics
 
 # two_factor's own names, since its views look each other up; left out are its switch to do without a second factor, and phones.
 account_pages = [
@@ -23,6 +24,7 @@ account_pages = [
 
 urlpatterns = [
     path("health/", health, name="health"),
+    path("metrics/", metrics, name="metrics"),
     path("language/", set_language, name="set_language"),
     path("account/", include((account_pages, "two_factor"))),
     path("", admin.site.urls),

@@ -13,6 +13,11 @@ CONTENT = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\n\r\nhel
 _number = count(1)
 
 
+def later():
+    """A usual deadline."""
+    return timezone.now() + timedelta(days=5)
+
+
 def project(**given):
     return Project.objects.create(**{"name": f"shop-{next(_number)}"} | given)
 
@@ -56,6 +61,6 @@ def delivery(to="you@mx.test", of=None, **given):
         "recipient": to,
         "recipient_key": to,
         "domain": to.rpartition("@")[2],
-        "expires_at": timezone.now() + timedelta(days=5),
+        "expires_at": later(),
     }
     return Delivery.objects.create(**defaults | given)

@@ -143,6 +143,68 @@ def test_priority_goes_first_then_flows_take_turns_then_age(lane, most):
     assert claimed_ids(lane, most) == [delivery.id for delivery in expected[:most]]
 
 
+def test_turns_go_on_behind_the_flow_that_came_last(lane):
+    """Else the flows that happen to sort first would get more than others from a lane that takes a few at a time."""
+    for flow in range(1, 6):
+        for _ in range(4):
+            make.delivery(lane=lane, flow=flow)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        taken, after = [], -1
+        for _ in range(5):
+            taken += [claimed.flow for claimed in await lanes.claim(leased, 2, after=after)]
+            after = taken[-1]
+        return taken
+
+    assert run(scene) == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+
+
+def test_of_very_many_flows_each_gets_its_turn(lane):
+    for flow in range(1, 41):
+        for _ in range(3):
+            make.delivery(lane=lane, flow=flow)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return [claimed.flow for claimed in await lanes.claim(leased, 40)]
+
+    assert sorted(run(scene)) == list(range(1, 41))
+
+
+def test_only_urgent_mail_can_be_asked_for(lane):
+    make.delivery(lane=lane, priority=1)
+    code = make.delivery(lane=lane, priority=2)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return [claimed.id for claimed in await lanes.claim(leased, 10, least=2)]
+
+    assert run(scene) == [code.id]
+
+
+def test_a_closed_lane_and_the_parked_one_are_left_alone(lane):
+    make.delivery(lane=lane)
+    make.delivery(lane_id=Lane.PARKED)
+    Lane.objects.filter(pk=lane.pk).update(closed_at=timezone.now())
+
+    async def scene(lanes):
+        return await lanes.due(), await lanes.lease([lane.id, Lane.PARKED], 10)
+
+    assert run(scene) == ((set(), set()), [])
+
+
+def test_a_delivery_that_a_person_led_here_stays_here():
+    forced = make.lane("smart.test", is_forced=True)
+    make.delivery(lane=forced)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([forced.id], 1)
+        return [claimed.is_here for claimed in await lanes.claim(leased, 1)]
+
+    assert run(scene) == [True]
+
+
 def test_a_claim_takes_no_more_than_asked_for(lane):
     for flow in range(3):
         make.delivery(lane=lane, flow=flow)

@@ -93,12 +93,12 @@ def test_urgent_mail_overtakes_what_is_already_loaded(settings):
 
     async def main():
         async with scene(settings) as (mx, _):
-            running = asyncio.create_task(drain_until(lambda: any("code" in to for _, to in arrivals(mx)), 20))
-            while len(mx.messages) < 5:
-                await asyncio.sleep(0.05)
-            sent = time.monotonic()
-            await asyncio.to_thread(urgent_now)
-            await running
+            async with asyncio.TaskGroup() as group:
+                group.create_task(drain_until(lambda: any("code" in to for _, to in arrivals(mx)), 20))
+                while len(mx.messages) < 5:
+                    await asyncio.sleep(0.05)
+                sent = time.monotonic()
+                await asyncio.to_thread(urgent_now)
             return next(at for at, to in arrivals(mx) if "code" in to) - sent
 
     assert asyncio.run(main()) < 1.0

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deliveries.models import Attempt, Lane
+from deliveries.models import Attempt, Lane, Stop
 from deliveries.states import State
 from deliveries.tracing import trace
 from tests.deliveries import make
@@ -121,3 +121,32 @@ def test_those_before_it_in_its_lane_are_counted():
     make.delivery("bulk@mx.test", lane=lane, priority=0, due_at=now - timedelta(seconds=9))
     make.delivery("elsewhere@other.test", lane=Lane.objects.get(pk=Lane.ROUTING), due_at=now - timedelta(seconds=9))
     assert "with 2 before it" in waiting(make.delivery(lane=lane, due_at=now - timedelta(seconds=5)))
+
+
+def test_what_a_person_stopped_is_named_with_its_reason():
+    credential = make.credential()
+    delivery = make.delivery(of=make.message(of=credential.project), flow=credential.pk, lane=make.lane())
+    Stop.objects.create(scope="credential", credential=credential, reason="A complaint.", created_by="operator")
+    assert waiting(delivery).startswith(f"Delivery for the credential {credential} has been stopped by operator")
+    delivery.hold = delivery.Hold.RELEASED
+    delivery.save()
+    assert "stopped" not in waiting(delivery)
+
+
+def test_the_emergency_stop_goes_before_every_other_reason():
+    Stop.objects.create(scope="domain", domain="mx.test", reason="one", created_by="operator")
+    Stop.objects.create(scope="all", reason="fire", created_by="operator")
+    assert waiting(make.delivery()).startswith("All delivery has been stopped by operator")
+
+
+def test_a_lane_that_an_answer_closed_says_whose_and_waits_for_a_person():
+    lane = make.lane(closed_at=timezone.now(), close_reason="550 5.7.1 blocked")
+    assert waiting(make.delivery(lane=lane)).endswith("until somebody looks, by an answer of the receiver: 550 5.7.1 blocked.")
+
+
+def test_the_limit_that_holds_a_line_back_is_named():
+    lane = make.lane(rate=20.0, provider="docomo", pace={"limit": "per_second"})
+    assert "the rule “docomo” allows 20 messages a second" in waiting(make.delivery(lane=lane))
+    lane.pace = {"limit": "learned"}
+    lane.save()
+    assert "is found to take 20 messages a second" in waiting(make.delivery(lane=lane))

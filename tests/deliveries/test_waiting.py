@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone, translation
 
-from deliveries.waiting import Situation, moment, sentence, short, span
+from deliveries.waiting import Halt, Situation, moment, sentence, short, span
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DUE = Situation(due_at=NOW - timedelta(seconds=2), domain="mx.test", site="mail.mx.test", ahead=0)
@@ -32,6 +32,27 @@ LATER = NOW + timedelta(hours=1)
             {"paused_until": SOON, "pause_reason": "421 Too many connections."},
             "mail.mx.test is paused until 12:05:00 UTC (in 5 min): 421 Too many connections.",
         ),
+        (
+            {"ahead": 600, "per_second": 20.0, "rule": "docomo"},
+            "It waits for its turn, with 600 before it in line for mail.mx.test, where the rule “docomo” allows 20 messages a second:"
+            " in about 30 s.",
+        ),
+        (
+            {"ahead": 30, "per_second": 0.25},
+            "It waits for its turn, with 30 before it in line for mail.mx.test, which is found to take 15 messages a minute:"
+            " in about 2 min.",
+        ),
+        ({"per_second": 0.01}, "It is next in line for mail.mx.test, which is found to take 36 messages an hour."),
+        (
+            {"halt": Halt("All delivery", NOW - timedelta(minutes=3), "operator", "a leak.")},
+            "All delivery has been stopped by operator for 3 min, until somebody resumes it: a leak.",
+        ),
+        (
+            {"halt": Halt("Delivery to mail.mx.test", NOW - timedelta(hours=3), "", "550 blocked")},
+            "Delivery to mail.mx.test has been stopped for 3 h, until somebody looks, by an answer of the receiver: 550 blocked.",
+        ),
+        ({"is_held": True, "is_parked": True}, "A person holds it back, until it is released."),
+        ({"is_parked": True}, "It was put aside, and is about to be let go."),
     ],
 )
 def test_each_situation_has_its_sentence(change, said):

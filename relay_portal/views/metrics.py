@@ -1,0 +1,72 @@
+"""Figures for Prometheus, for whoever shows the token: what waits, since when, and what each lane is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from hmac import compare_digest
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from deliveries import stats
+from deliveries.models import Stop
+
+# Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+HELP = {
+    "ekiden_deliveries_today": "Recipients accepted since midnight, by the state they are in now.",
+    "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
+    "ekiden_lane_waiting": "Deliveries that wait in the lane.",
+    "ekiden_lane_oldest_waiting_seconds": "For how long the oldest of them has been waiting.",
+    "ekiden_lane_window": "Connections at once that the lane is allowed now.",
+    "ekiden_lane_messages_per_second": "Messages a second that the lane is allowed now; absent without a limit.",
+    "ekiden_lane_paused": "1 while the lane is paused by an answer of its receiver.",
+    "ekiden_lane_closed": "1 while the lane is closed until a person opens it.",
+}
+
+
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """`Authorization: Bearer TOKEN`; without a token in the settings there is no such page."""
+    token = settings.EKIDEN_METRICS_TOKEN
+    if not token:
+        raise Http404
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not compare_digest(given.encode(), token.encode()):
+        return HttpResponse("unauthorized\n", status=401, content_type="text/plain", headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse("".join(_lines(timezone.now())), content_type=CONTENT_TYPE)
+
+
+def _lines(now: datetime) -> Iterator[str]:
+    samples = list(_samples(now))
+    for name, text in HELP.items():
+        yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+        for labels, value in ((labels, value) for each, labels, value in samples if each == name):
+            yield f"{name}{_braces(labels)} {value:g}\n"
+
+
+def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    for state, amount in stats.counts(since=midnight).items():
+        yield "ekiden_deliveries_today", {"state": state}, amount
+    yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
+    for lane in stats.waiting_lanes(now=now):
+        labels = {"lane": str(lane["id"]), "site": lane["site"]}
+        yield "ekiden_lane_waiting", labels, lane["waiting"]
+        yield "ekiden_lane_oldest_waiting_seconds", labels, (now - lane["oldest"]).total_seconds()
+        yield "ekiden_lane_paused", labels, lane["is_paused"]
+        yield "ekiden_lane_closed", labels, lane["is_closed"]
+        if lane["window"] is not None:
+            yield "ekiden_lane_window", labels, lane["window"]
+        if lane["per_second"] is not None:
+            yield "ekiden_lane_messages_per_second", labels, lane["per_second"]
+
+
+def _braces(labels: dict[str, str]) -> str:
+    inner = ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in labels.items())
+    return f"{{{inner}}}" if inner else ""
