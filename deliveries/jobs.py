@@ -9,6 +9,8 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
+ORDERS_TURN = 20.0  # seconds
+
 
 def drain() -> None:
     """Deliver until this worker's turn is over. A signal that ends the drain ends the worker too."""
@@ -24,6 +26,15 @@ def sweep() -> None:
 
     if ended := expiry.sweep():
         logger.info("event=swept expired=%d", ended)
+
+
+def carry_out_orders() -> None:
+    """Go on with what people have ordered, in turns, so that the other jobs get theirs."""
+    from deliveries import orders, stops
+
+    stops.let_go(seconds=ORDERS_TURN)
+    if not orders.carry_out_all(seconds=ORDERS_TURN):
+        stops.call_worker()
 
 
 def report_failures() -> None:

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 DRAIN_EVERY = 5
 TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.sweep, 15),
+    (jobs.carry_out_orders, 5),
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
     (jobs.retain, 600),

@@ -28,6 +28,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     for function in (
         jobs.drain,
         jobs.sweep,
+        jobs.carry_out_orders,
         jobs.report_failures,
         jobs.receive_reports,
         jobs.retain,

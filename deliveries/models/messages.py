@@ -127,6 +127,12 @@ class Delivery(models.Model):
             models.Index("lane", "priority", "flow", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"),
             models.Index(fields=["expires_at"], condition=Q(ended_at__isnull=True), name="delivery_deadline"),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
+            # What stops have put aside, by what a stop may be about; see `deliveries.stops`.
+            models.Index(
+                fields=["domain", "project", "flow"],
+                condition=Q(ended_at__isnull=True, lane=Lane.PARKED) & ~Q(hold=1),
+                name="delivery_put_aside",
+            ),
         ]
 
     def __str__(self) -> str:

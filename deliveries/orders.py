@@ -1,0 +1,160 @@
+"""Orders of people about many deliveries at once: carried out batch by batch, each with its progress in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from deliveries import batches, stops
+from deliveries.bell import ring_now
+from deliveries.models import Lane, Order
+from deliveries.selection import Selection, count
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000
+AT_ONCE = 1000  # a smaller order is carried out while the person waits
+# What a courier has in hand is left to it, and looked at again when it has come back; a transaction takes no longer.
+PATIENCE = timedelta(minutes=35)
+
+
+@dataclass(slots=True)
+class Position:
+    """Where an order stands: the last delivery it looked at, and those that were in a courier's hand then."""
+
+    after: list[str] | None = None
+    in_hand: list[str] = field(default_factory=list)
+    walked_at: str = ""  # when the walk was over
+
+    @classmethod
+    def of(cls, order: Order) -> Position:
+        return cls(**order.position) if order.position else cls()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def give(verb: str, selection: Selection, *, reason: str, by: str, parameters: dict[str, Any] | None = None, begins: bool = True) -> Order:
+    """An order about what waits now, not about what comes later. With `begins` a small one is done when this transaction is over."""
+    order = Order(verb=verb, reason=reason, created_by=by, parameters=parameters or {})
+    meant = selection.accepted_before(timezone.now() + timedelta(seconds=1))
+    order.selection, order.expected = meant.as_json(), count(meant)
+    order.save(force_insert=True)
+    if begins:
+        transaction.on_commit(partial(_begin, order.pk, order.expected))
+    return order
+
+
+def stop(order: Order) -> bool:
+    """Go no further; what is done stays done. False where it was finished already."""
+    now = timezone.now()
+    return bool(Order.objects.filter(pk=order.pk, finished_at__isnull=True).update(stopped_at=now, finished_at=now))
+
+
+def forced_lane(host: str, port: int, tls: str) -> Lane:
+    """Of the deliveries that an order leads to this host: a lane of their own, which no route shares."""
+    site = f"forced:{host}:{port}:{tls}"
+    given = {"hosts": [[0, host, port]], "tls": tls, "is_routed": True, "is_forced": True}
+    return Lane.objects.get_or_create(site=site, source=settings.EKIDEN_SOURCE, defaults=given)[0]
+
+
+def carry_out_all(*, seconds: float) -> bool:
+    """All orders that are unfinished, the oldest first; false where time was too short for them."""
+    until = time.monotonic() + seconds
+    for pk in Order.objects.filter(finished_at__isnull=True).order_by("id").values_list("pk", flat=True):
+        if time.monotonic() >= until:
+            return False
+        try:
+            carry_out(pk, until=until)
+        except Exception:  # one that cannot be carried out must not hold up the others
+            logger.exception("order=%d failed", pk)
+    return time.monotonic() < until
+
+
+def carry_out(pk: int, *, until: float | None = None, on_progress: Callable[[Order], None] = lambda order: None) -> None:
+    """Go on with an order, until it is finished, or what is left of it is in couriers' hands, or it is late."""
+    while until is None or time.monotonic() < until:
+        stepped = _step(pk)
+        if stepped is None:
+            return
+        order, lanes, may_go_on = stepped
+        if lanes:
+            ring_now(lanes)
+        on_progress(order)
+        if not may_go_on:
+            return
+
+
+@transaction.atomic
+def _step(pk: int) -> tuple[Order, list[int], bool] | None:
+    """One batch; None where the order is finished or another is at it."""
+    order = Order.objects.select_for_update(skip_locked=True).filter(pk=pk, finished_at__isnull=True).first()
+    if order is None:
+        return None
+    position = Position.of(order)
+    lanes = _come_back(order, position) if position.walked_at else _walk(order, position)
+    has_more = not position.walked_at
+    if not has_more and (not position.in_hand or _is_patience_over(position)):
+        order.finished_at = timezone.now()
+    order.position, order.touched_at = position.as_json(), timezone.now()
+    order.save(update_fields=["seen", "done", "position", "touched_at", "finished_at"])
+    return order, lanes, has_more and order.finished_at is None
+
+
+def _walk(order: Order, position: Position) -> list[int]:
+    condition, values = Selection.of_json(order.selection).condition()
+    if position.after is not None:
+        condition += " AND (mail.expires_at, mail.id) > (%(after_time)s::timestamptz, %(after_id)s::uuid)"
+        values |= {"after_time": position.after[0], "after_id": position.after[1]}
+    looked = _batch(order, condition, values)
+    order.seen += looked.seen
+    position.in_hand += looked.in_hand
+    position.after = looked.last or position.after
+    if looked.seen < BATCH:
+        position.walked_at = timezone.now().isoformat()
+    return looked.lanes
+
+
+def _come_back(order: Order, position: Position) -> list[int]:
+    """What was in hand at first: still there, has come back, or has ended by itself."""
+    now, later = position.in_hand[:BATCH], position.in_hand[BATCH:]
+    looked = _batch(order, "mail.id = ANY(%(in_hand)s::uuid[])", {"in_hand": now})
+    position.in_hand = later + looked.in_hand
+    return looked.lanes
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    seen: int
+    done: int
+    in_hand: list[str]
+    last: list[str] | None
+    lanes: list[int]
+
+
+def _batch(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
+    given = values | {"most": BATCH, "to": order.parameters.get("lane", Lane.ROUTING), "why": order.reason}
+    with connection.cursor() as cursor:
+        cursor.execute(batches.statement(order.verb, condition), given)
+        looked = _Looked(*cursor.fetchone())
+    order.done += looked.done
+    return looked
+
+
+def _is_patience_over(position: Position) -> bool:
+    return timezone.now() - datetime.fromisoformat(position.walked_at) > PATIENCE
+
+
+def _begin(pk: int, expected: int) -> None:
+    if expected < AT_ONCE:
+        carry_out(pk)
+    stops.call_worker()
