@@ -23,7 +23,7 @@ async def scene(settings, zones=None, behaviours=None):
 async def drain_until(is_done, seconds=10):
     """Run a drain until the database says so."""
     drain = Drain()
-    running = asyncio.create_task(drain.run(60))
+    running = asyncio.create_task(drain.run(seconds + 60))
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(in_thread, is_done):
             await asyncio.sleep(0.02)

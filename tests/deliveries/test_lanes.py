@@ -1,13 +1,15 @@
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deliveries.db import Database
-from deliveries.lanes import Lanes
+from deliveries.lanes import CLAIMS, EACH, Lanes
 from deliveries.models import Delivery, Lane
 from suppressions.models import Suppression
 from tests.deliveries import make
@@ -297,3 +299,27 @@ def test_contents_are_read_by_message(lane):
         return await lanes.contents([sent.id])
 
     assert set(run(scene)) == {sent.id}
+
+
+@pytest.mark.parametrize("each", EACH)
+def test_a_claim_reads_the_head_of_a_long_line_only(each):
+    """By the plan that PostgreSQL makes once, whatever the parameters."""
+    of = make.message()
+    with connection.cursor() as cursor:
+        cursor.execute(MANY, {"message": of.pk, "project": of.project_id, "lane": make.lane().pk})
+        cursor.execute("ANALYZE deliveries_delivery")
+        names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", CLAIMS[each])))
+        numbered = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", CLAIMS[each])
+        cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + numbered)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Seq Scan" not in plan and "Bitmap Index Scan on delivery_claim_order" not in plan, plan
+    assert "Index Scan using delivery_claim_order" in plan
+
+
+MANY = """
+INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain, notify, orcpt, lane_id, priority, flow,
+    state, attempt_count, due_at, expires_at, claim, is_in_doubt, owes_report)
+SELECT gen_random_uuid(), %(message)s, %(project)s, 'u', 'u', 'mx.test', '', '', %(lane)s, 1, n %% 3, 'queued', 0,
+    now() - n * interval '1 ms', now() + interval '5 days', 0, false, false
+FROM generate_series(1, 30000) n
+"""
