@@ -172,8 +172,8 @@ def _words(name: str, value: Any) -> str:
         case "is_held":
             return _("put aside")
         case "domain":
-            return _("recipient domain %s") % value
-    return _("recipient %s") % value
+            return _("recipient domain %s") % str(value)
+    return _("recipient %s") % str(value)
 
 
 def _clock(moment: datetime) -> str:

@@ -1,0 +1,62 @@
+"""The portal's pages about mail that came to port 25."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from deliveries import codec
+from deliveries.bounces.receive import LARGEST
+from deliveries.models import Delivery, InboundMail
+from deliveries.reading import read
+from domains.pages import Pages
+
+
+@admin.register(InboundMail)
+class InboundMailPages(Pages):
+    list_display = ("received", "kind", "mail_from", "short_finding", "handled_at")
+    change_form_template = "deliveries/inbound_mail.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
+        rows = super().get_queryset(request)
+        return rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = (
+            {"reading": _read_inbound(row), "delivery": _delivery_of(row), "finding": finding_text(row), **(extra_context or {})}
+            if row is not None
+            else {}
+        )
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    @display(description=_("received"))
+    def received(self, row: InboundMail) -> Any:
+        return row.received_at
+
+    @display(description=_("finding"))
+    def short_finding(self, row: InboundMail) -> str:
+        return finding_text(row)[:120]
+
+
+def finding_text(row: InboundMail) -> str:
+    """In the reader's language; what stands after a colon is the reporter's word or a state."""
+    head, colon, rest = row.finding.partition(": ")
+    return f"{gettext(head)}{colon}{rest}" if head else ""
+
+
+def _read_inbound(row: InboundMail) -> Any:
+    try:
+        return read(codec.decompress(bytes(row.data), most=LARGEST))
+    except ValueError:
+        return None
+
+
+def _delivery_of(row: InboundMail) -> Delivery | None:
+    return Delivery.objects.filter(pk=row.delivery_id).first() if row.delivery_id else None
