@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries import codec, maillog
+from deliveries import codec, loglines, maillog
 from deliveries.bell import Bell
 from deliveries.budget import ByteBudget
 from deliveries.completion import complete
@@ -134,9 +134,7 @@ class Intake:
         entry.taken = asyncio.get_running_loop().create_future()
         self._waiting.append(entry)
         self._changed.set()
-        receipt = await entry.taken
-        _log(entry, receipt)
-        return receipt
+        return await entry.taken
 
     async def _run(self) -> None:
         while True:
@@ -177,9 +175,10 @@ class Intake:
         self._bell.ring(lanes, urgent=urgent)
         taken = set(fresh)
         repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
-        for entry in group:
-            if entry not in repeats:  # theirs is committed, whatever becomes of the next question
-                _answer(entry, first[entry.key or entry.id].id)
+        with loglines.together():
+            for entry in group:
+                if entry not in repeats:  # theirs is committed, whatever becomes of the next question
+                    _answer(entry, first[entry.key or entry.id].id)
         ids = await self._first_ids([entry.key for entry in repeats if entry.key])
         for entry in repeats:
             _answer(entry, ids[entry.key or b""])
@@ -287,8 +286,10 @@ def _recipient_rows(entry: Entry) -> list[dict[str, Any]]:
 
 
 def _answer(entry: Entry, id_: UUID) -> None:
+    receipt = Receipt(str(id_), is_repeat=id_ != entry.id)
     if not entry.taken.done():
-        entry.taken.set_result(Receipt(str(id_), is_repeat=id_ != entry.id))
+        entry.taken.set_result(receipt)
+    _log(entry, receipt)
 
 
 def _fail(group: list[Entry], error: BaseException) -> None:

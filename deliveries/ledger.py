@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from deliveries import maillog
+from deliveries import loglines, maillog
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.states import State
 
@@ -180,13 +180,14 @@ class Ledger:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
         # delivery is in one courier's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
-        for entry in group:
-            if entry.id not in moved:
-                logger.warning("delivery=%s had moved on; its attempt was written, its state kept", entry.id)
-            maillog.attempted(
-                entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient, stage=entry.stage,
-                host=entry.host, code=entry.code, text=entry.text,
-            )  # fmt: skip
+        with loglines.together():
+            for entry in group:
+                if entry.id not in moved:
+                    logger.warning("delivery=%s had moved on; its attempt was written, its state kept", entry.id)
+                maillog.attempted(
+                    entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient, stage=entry.stage,
+                    host=entry.host, code=entry.code, text=entry.text,
+                )  # fmt: skip
 
 
 def columns(group: list[Entry]) -> dict[str, list[Any]]:
