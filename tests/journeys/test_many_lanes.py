@@ -42,9 +42,8 @@ def deliver(rig, crowd, amount, to, wanted):
         wait_until(lambda: len(crowd.arrivals()) >= before + len(wanted), "all healthy hosts have their mail", PATIENCE)
     arrivals = crowd.arrivals()[before:]
     took = arrivals[-1][0] - began
-    print(
-        f"\n{len(wanted)} of {amount} lanes: first after {arrivals[0][0] - began:.2f} s, last after {took:.1f} s ({len(wanted) / took:.0f}/s)"
-    )
+    first = arrivals[0][0] - began
+    print(f"\n{len(wanted)} of {amount} lanes: first after {first:.2f} s, last after {took:.1f} s ({len(wanted) / took:.0f}/s)")
     print(f"worker: {watch.seconds:.1f} s of CPU, {watch.memory >> 20} MB, {watch.files} files")
     assert sorted(to for _, to in arrivals) == sorted(wanted)  # each once
     return took, watch
