@@ -60,6 +60,16 @@ def stop(order: Order) -> bool:
     return bool(Order.objects.filter(pk=order.pk, finished_at__isnull=True).update(stopped_at=now, finished_at=now))
 
 
+def in_hand(order: Order) -> int:
+    """How many of its deliveries were being sent when they were looked at last."""
+    return len(Position.of(order).in_hand) if order.finished_at is None else 0
+
+
+def facts(order: Order) -> dict[str, Any]:
+    """What the audit log keeps of it."""
+    return {"verb": order.verb, "selection": order.selection, "parameters": order.parameters, "selected": order.expected}
+
+
 def forced_lane(host: str, port: int, tls: str) -> Lane:
     """Of the deliveries that an order leads to this host: a lane of their own, which no route shares."""
     site = f"forced:{host}:{port}:{tls}"

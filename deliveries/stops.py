@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 
 from deliveries import queues
 from deliveries.bell import ring_now
 from deliveries.models import Lane, Stop
+from deliveries.tracing import site_name
 from domains.models import Credential, Project
 
 BATCH = 2000
@@ -78,10 +83,49 @@ def close(lane: Lane, *, reason: str, by: str) -> None:
 
 def reopen(lane: Lane) -> None:
     """Also where an answer closed it; and at once, whatever pause was learned before."""
-    Lane.objects.filter(pk=lane.pk).update(
-        closed_at=None, closed_by="", close_reason="", paused_until=None, pause_reason="", failures=0
-    )  # fmt: skip
+    Lane.objects.filter(pk=lane.pk).update(closed_at=None, closed_by="", close_reason="")
+    wake(lane)
+
+
+def wake(lane: Lane) -> None:
+    """Let it forget the pause that it has learned."""
+    Lane.objects.filter(pk=lane.pk).update(paused_until=None, pause_reason="", failures=0)
     transaction.on_commit(partial(ring_now, [lane.pk]))
+
+
+def of(row: Project | Credential) -> Stop | None:
+    """What stops just this one."""
+    given = {"project": row} if isinstance(row, Project) else {"credential": row}
+    return Stop.objects.filter(**given).first()
+
+
+def thing(standing: Stop) -> Model:
+    """The row that is stopped; the stop itself where it is about no row."""
+    return standing.project or standing.credential or standing
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Something that stands still until a person resumes it: a stop, or a closed lane (`by` is "" where an answer closed it)."""
+
+    row: Stop | Lane
+    name: str
+    kind: str
+    at: datetime
+    by: str
+    reason: str
+
+
+def everything() -> list[Standing]:
+    """All that is paused, the newest first."""
+    standing = [
+        Standing(each, str(each), str(each.get_scope_display()), each.created_at, each.created_by, each.reason)
+        for each in Stop.objects.select_related("project", "credential__project")
+    ]
+    for lane in Lane.objects.filter(closed_at__isnull=False):
+        assert lane.closed_at is not None
+        standing.append(Standing(lane, site_name(lane), gettext("Lane"), lane.closed_at, lane.closed_by, lane.close_reason))
+    return sorted(standing, key=lambda each: each.at, reverse=True)
 
 
 def emergency() -> Stop | None:

@@ -79,7 +79,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     lookups: ClassVar[frozenset[str]] = frozenset()
     verbs: ClassVar[Sequence[Verb]] = ()
 
-    actions = None
+    actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too
     sortable_by = ()
     paginator = InfinitePaginator
@@ -153,6 +153,10 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def to_page_of(self, row: Model) -> HttpResponse:
         return redirect(reverse(f"admin:{self._name('change')}", args=[row.pk]))
 
+    def notice(self, row: Any) -> str:
+        """What everybody who looks at the row must see first."""
+        return ""
+
     def verbs_for(self, row: Model) -> list[Verb]:
         return [verb for verb in self.verbs if verb.applies(row)]
 
@@ -161,6 +165,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         asked = self.verbs_for(row) if row is not None and request.user.is_superuser else []
         do = f"admin:{self._name('do')}"
         context["show_history"] = row is not None
+        context["notice"] = self.notice(row) if row is not None else ""
         context["verbs"] = [(verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None]
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]  # as above
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from deliveries import stops
 from deliveries.models import Route
 
 
 def sandbox(request: HttpRequest) -> dict[str, Any]:
-    """Whether mail goes to the sandbox; asked only where a template looks, and then of a table with a handful of rows."""
-    return {"is_sandbox": Route.objects.filter(is_sandbox=True).exists}
+    """Whether mail goes to the sandbox, and whether any goes; asked only where a template looks, and of tables with a handful of rows."""
+    return {"is_sandbox": Route.objects.filter(is_sandbox=True).exists, "emergency_stop": stops.emergency}

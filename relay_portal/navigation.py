@@ -48,10 +48,13 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Lanes"), "alt_route", "deliveries.lane"),
             Entry(_("Routes"), "signpost", "deliveries.route"),
+            Entry(_("Receivers"), "speed", "deliveries.shapingrule"),
+            Entry(_("Pauses"), "pause_circle", "deliveries.stop"),
+            Entry(_("Orders"), "checklist", "deliveries.order"),
             Entry(_("Queues"), "stacks", page="queues"),
         ),
     ),
-    (_("People"), (Entry(_("Users"), "group", "relay_portal.user"),)),
+    (_("People"), (Entry(_("Users"), "group", "relay_portal.user"), Entry(_("Audit log"), "history_edu", "domains.auditentry"))),
 )
 
 

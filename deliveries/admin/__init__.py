@@ -1,5 +1,5 @@
 """The portal's pages about messages, deliveries, lanes, routes and inbound mail, and about what people order and pause."""
 
-from deliveries.admin import inbound, lanes, mail, routes
+from deliveries.admin import inbound, lanes, mail, ordering, pauses, routes, shaping
 
-__all__ = ["inbound", "lanes", "mail", "routes"]
+__all__ = ["inbound", "lanes", "mail", "ordering", "pauses", "routes", "shaping"]

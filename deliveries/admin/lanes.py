@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -11,14 +12,24 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from deliveries import stops
+from deliveries.admin.pauses import FLUSH, flush, since
 from deliveries.models import Delivery, Lane
+from deliveries.selection import Selection
 from deliveries.tracing import site_name
-from domains.pages import Pages
+from domains.pages import Pages, Verb, reason_of
 
 COUNTED_MOST = 10_000
+PAUSE = _("Nothing leaves by this lane until you resume; its mail waits. What still waits at its deadline expires.")
+
+
+def may_pause(lane: Lane) -> bool:
+    """The two lanes of our own are no receiver's."""
+    return lane.pk not in (Lane.ROUTING, Lane.PARKED)
 
 
 class PausedFilter(admin.SimpleListFilter):
@@ -26,10 +37,11 @@ class PausedFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("paused", _("Paused"))]
+        return [("paused", _("Paused")), ("closed", _("Paused until somebody resumes it"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Lane]) -> QuerySet[Lane]:
-        return queryset.filter(paused_until__gt=timezone.now()) if self.value() == "paused" else queryset
+        chosen: dict[str, dict[str, Any]] = {"paused": {"paused_until__gt": timezone.now()}, "closed": {"closed_at__isnull": False}}
+        return queryset.filter(**chosen.get(self.value() or "", {}))
 
 
 @admin.register(Lane)
@@ -39,21 +51,43 @@ class LanePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (
-        "site", "source", "host_names", "tls", "is_routed", "at_work", "pause_reason", "failures", "waiting", "last_success_at",
-        "leased_until", "domains",
+        "site", "source", "host_names", "tls", "is_routed", "is_forced", "at_work", "pause_reason", "failures", "provider", "window",
+        "rate", "waiting", "last_success_at", "leased_until", "domains",
     )  # fmt: skip
     readonly_fields = fields
+    verbs = (
+        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda lane: may_pause(lane) and lane.closed_at is None, asks_reason=True),
+        Verb("resume", _("Resume"), "play_circle", applies=lambda lane: lane.closed_at is not None, asks_reason=True),
+        replace(FLUSH, applies=may_pause),
+    )
+
+    def notice(self, row: Lane) -> str:
+        return since(row.closed_at, row.closed_by, row.close_reason) if row.closed_at else ""
+
+    def pause(self, request: HttpRequest, row: Lane) -> str:
+        stops.close(row, reason=reason_of(request), by=request.user.get_username())
+        return gettext("Paused: nothing leaves by this lane, and its mail waits.")
+
+    def resume(self, request: HttpRequest, row: Lane) -> str:
+        stops.reopen(row)
+        return gettext("Resumed: its mail goes on.")
+
+    def flush(self, request: HttpRequest, row: Lane) -> str:
+        stops.wake(row)
+        return flush(request, Selection(lane=row.pk))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Lane], search_term: str) -> tuple[QuerySet[Lane], bool]:
         return (queryset.filter(destinations__domain=search_term.strip().lower()) if search_term else queryset), False
 
     @display(description=_("site"))
     def name(self, row: Lane) -> Any:
-        return _("(being routed)") if row.pk == Lane.ROUTING else site_name(row)
+        return {Lane.ROUTING: _("(being routed)"), Lane.PARKED: _("(put aside)")}.get(row.pk) or site_name(row)
 
-    @display(description=_("condition"), label={"paused": "warning", "working": "success", "idle": ""})
+    @display(description=_("condition"), label={"closed": "danger", "paused": "warning", "working": "success", "idle": ""})
     def condition(self, row: Lane) -> tuple[str, Any]:
         now = timezone.now()
+        if row.closed_at:
+            return "closed", _("Paused until somebody resumes it")
         if row.paused_until and row.paused_until > now:
             return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime("%H:%M:%S")
         return ("working", _("At work")) if row.leased_until and row.leased_until > now else ("idle", _("Idle"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from deliveries.admin import ordering
 from deliveries.ids import first_id_of
-from deliveries.models import Delivery, Message
+from deliveries.models import Delivery, Message, Order
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.states import ENDED, State
+from deliveries.states import ENDED, LIVE, State
 from deliveries.tracing import why_waiting
 from domains.addresses import BadAddress, parse_path
 from domains.pages import Pages
@@ -79,10 +81,17 @@ class MessagePages(Pages):
         return queryset.filter(pk__in=found), False
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        rows = Delivery.objects.filter(message=uuid_of(object_id)).select_related("lane").prefetch_related("attempts").order_by("id")
+        found = Delivery.objects.filter(message=uuid_of(object_id)).select_related("lane").prefetch_related("attempts").order_by("id")
+        rows = list(found[:SHOWN_MOST])
         now = timezone.now()
-        shown = [{"row": row, "waiting": why_waiting(row, now=now)} for row in rows[:SHOWN_MOST]]
-        given = {"deliveries": shown, "shown_most": SHOWN_MOST, **(extra_context or {})}
+        shown = [{"row": row, "waiting": why_waiting(row, now=now)} for row in rows]
+        may_act = request.user.is_superuser and any(row.is_live for row in rows)
+        given = {
+            "deliveries": shown,
+            "shown_most": SHOWN_MOST,
+            "verbs_for_live": Order.Verb.choices if may_act else [],
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
 
     @display(description=_("accepted"))
@@ -129,10 +138,13 @@ class SinceFilter(admin.SimpleListFilter):
         return [("hour", _("In the last hour")), ("today", _("Today"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        now = timezone.localtime()
-        begins = {"hour": now - timedelta(hours=1), "today": now.replace(hour=0, minute=0, second=0, microsecond=0)}
-        since = begins.get(self.value() or "")
+        since = since_of(self.value())
         return queryset.filter(id__gte=first_id_of(since)) if since else queryset
+
+
+def since_of(word: str | None) -> datetime | None:
+    now = timezone.localtime()
+    return {"hour": now - timedelta(hours=1), "today": now.replace(hour=0, minute=0, second=0, microsecond=0)}.get(word or "")
 
 
 @admin.register(Delivery)
@@ -144,8 +156,18 @@ class DeliveryPages(Pages):
     list_select_related = ("project",)
     list_filter = (StateFilter, SinceFilter)
     lookups = frozenset({"lane"})
+    list_before_template = "deliveries/all_that_match.html"
+    list_disable_select_all = True  # a link of its own leads to all that match
+    actions = ordering.actions()
     search_fields = ("pk",)
     search_help_text = _("Recipient or delivery id")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return super().get_actions(request) if request.user.is_superuser else {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        matching = _selection_of(request) if request.user.is_superuser else ""
+        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows = super().get_queryset(request)
@@ -170,3 +192,16 @@ class DeliveryPages(Pages):
     @display(description=_("state"), label=LABELS)
     def state_label(self, row: Delivery) -> tuple[str, str]:
         return row.state, row.get_state_display()
+
+
+def _selection_of(request: HttpRequest) -> str:
+    """The list's filters as the page for a new order knows them; "" where they are about what has ended."""
+    asked = request.GET
+    if asked.get("state") in ENDED:
+        return ""
+    given: dict[str, Any] = {"lane": asked.get("lane"), "state": asked.get("state") if asked.get("state") in LIVE else None}
+    given["since"] = since.isoformat() if (since := since_of(asked.get("since"))) else None
+    query = asked.get("q", "")
+    given["ids" if uuid_of(query) else "recipient"] = query
+    named = {name: value for name, value in given.items() if value}
+    return urlencode(named or {"everything": "on"})

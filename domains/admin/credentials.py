@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -54,7 +55,7 @@ class CredentialPages(Pages):
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
-    verbs = (
+    verbs: ClassVar[Sequence[Verb]] = (
         Verb(
             "revoke",
             _("Revoke"),

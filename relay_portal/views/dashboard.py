@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries import stats
+from deliveries import stats, stops
 from deliveries.models import Delivery, Lane
 from deliveries.states import LIVE, State
 from deliveries.tracing import site_name, why_waiting
@@ -40,6 +40,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "first": minutes[0]["at"],
         "oldest": _oldest(now=now),
         "paused": [_paused(lane, amount) for lane, amount in stats.paused_lanes(now=now)],
+        "stopped": stops.everything(),
+        "is_stopped": stops.emergency() is not None,
         "failures": [{**failure, "label": State(failure["state"]).label} for failure in stats.recent_failures(FAILURES)],
     }
     return TemplateResponse(request, "portal/dashboard.html", context)

@@ -5,7 +5,7 @@ from django.utils import timezone
 from deliveries import codec
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
-from deliveries.models import Attempt, InboundMail, Lane, Route
+from deliveries.models import Attempt, InboundMail, Lane, Order, Route, ShapingRule, Stop
 from domains import audit
 from domains.keys import make_key
 from domains.models import Domain
@@ -34,6 +34,9 @@ def of(project):
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
         User.objects.create_user(f"of-{project.name}", is_staff=True),
+        ShapingRule.objects.create(name=project.name, title=TRICKY, domains=[f"{project.name}.test"]),
+        Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY, created_by="otto"),
+        Order.objects.create(verb="hold", selection={"project": project.pk}, reason=TRICKY, created_by="otto"),
         audit.note("otto", "change", project, reason=TRICKY, details={"changed": {"name": ["a", TRICKY]}}),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}

@@ -1,0 +1,173 @@
+"""The portal's pages about pauses: of all delivery, of projects and credentials, of recipient domains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from deliveries import orders, stops
+from deliveries.models import Order, Stop
+from deliveries.selection import Selection
+from domains.addresses import BadAddress, canonical_domain
+from domains.admin.credentials import CredentialPages
+from domains.admin.projects import ProjectPages
+from domains.models import Credential, Project
+from domains.pages import Pages, Verb, reason_of
+
+PAUSE = _("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")
+FLUSH = Verb("flush", _("Try now"), "bolt", asks_reason=True)
+
+
+class Pausing(Pages):
+    """Of rows whose mail can be paused by a `Stop`."""
+
+    pausing = (
+        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda row: stops.of(row) is None, asks_reason=True),
+        Verb("resume", _("Resume"), "play_circle", applies=lambda row: stops.of(row) is not None, asks_reason=True),
+        FLUSH,
+    )
+
+    def notice(self, row: Any) -> str:
+        standing = stops.of(row)
+        return since(standing.created_at, standing.created_by, standing.reason) if standing else ""
+
+    def pause(self, request: HttpRequest, row: Project | Credential) -> str:
+        owner = {"project": row} if isinstance(row, Project) else {"credential": row}
+        scope = Stop.Scope.PROJECT if isinstance(row, Project) else Stop.Scope.CREDENTIAL
+        stops.stop(scope, reason=reason_of(request), by=request.user.get_username(), **owner)
+        return gettext("Paused: its mail is accepted, and waits.")
+
+    def resume(self, request: HttpRequest, row: Project | Credential) -> str:
+        if (standing := stops.of(row)) is not None:
+            stops.resume(standing)
+        return gettext("Resumed: its mail goes on.")
+
+    def flush(self, request: HttpRequest, row: Project | Credential) -> str:
+        return flush(request, Selection(project=row.pk) if isinstance(row, Project) else Selection(credential=row.pk))
+
+
+def flush(request: HttpRequest, selection: Selection) -> str:
+    order = orders.give(Order.Verb.RETRY, selection, reason=reason_of(request), by=request.user.get_username())
+    return gettext("%d deliveries are tried now.") % order.expected
+
+
+def since(at: Any, by: str, reason: str) -> str:
+    given = {"since": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z"), "by": by, "reason": reason}
+    return gettext("Paused since %(since)s by %(by)s: %(reason)s") % given if by else gettext("Closed since %(since)s: %(reason)s") % given
+
+
+admin.site.unregister([Project, Credential])
+
+
+@admin.register(Project)
+class PausableProjectPages(Pausing, ProjectPages):
+    verbs = (*ProjectPages.verbs, *Pausing.pausing)
+
+
+@admin.register(Credential)
+class PausableCredentialPages(Pausing, CredentialPages):
+    verbs = (*Pausing.pausing, *CredentialPages.verbs)
+
+
+class StopForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    """All delivery has a button of its own, on the overview."""
+
+    scope = forms.ChoiceField(label=_("what"), choices=[each for each in Stop.Scope.choices if each[0] != Stop.Scope.ALL])
+    domain = forms.CharField(label=_("recipient domain"), required=False, widget=UnfoldAdminTextInputWidget)
+
+    def clean_domain(self) -> str:
+        try:
+            return canonical_domain(self.cleaned_data["domain"]) if self.cleaned_data["domain"] else ""
+        except BadAddress as error:
+            raise ValidationError(_("This is no domain name.")) from error
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        scope = given.get("scope")
+        for name in ("project", "credential", "domain"):
+            if name == scope and not given.get(name) and name not in self.errors:
+                self.add_error(name, _("Say which one."))
+            elif name != scope:
+                given[name] = "" if name == "domain" else None
+        same = {name: given.get(name) for name in ("scope", "project", "credential", "domain")}
+        if not self.errors and Stop.objects.filter(**same).exists():
+            raise ValidationError(_("It is paused already."))
+        return given
+
+
+@admin.register(Stop)
+class StopPages(Pages):
+    """Everything that people have paused; lanes are closed on their own pages."""
+
+    may_add = True
+    form = StopForm
+    fields = ("scope", "project", "credential", "domain", "reason")
+    list_display = ("name", "kind", "created_at", "created_by", "reason")
+    list_select_related = ("project", "credential__project")
+    verbs = (Verb("resume", _("Resume"), "play_circle", asks_reason=True),)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "kind", "reason", "created_by", "created_at") if obj else self.fields
+
+    def notice(self, row: Stop) -> str:
+        return gettext("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")
+
+    def get_urls(self) -> list[URLPattern]:
+        stop = self.admin_site.admin_view(require_POST(self.stop_everything))
+        return [path("everything/", stop, name=self._name("everything")), *super().get_urls()]
+
+    @transaction.atomic
+    def stop_everything(self, request: HttpRequest) -> HttpResponse:
+        """The emergency stop."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        if not reason_of(request):
+            messages.error(request, gettext("Say why: it goes into the audit log."))
+            return redirect("admin:index")
+        try:
+            made = stops.stop(Stop.Scope.ALL, reason=reason_of(request), by=request.user.get_username())
+        except stops.AlreadyStopped:
+            messages.warning(request, gettext("All delivery is stopped already."))
+            return redirect("admin:index")
+        self.note(request, "pause", made)
+        messages.success(request, gettext("All delivery stops now. Mail is still accepted, and waits."))
+        return redirect("admin:index")
+
+    def save_model(self, request: HttpRequest, obj: Stop, form: Any, change: bool) -> None:
+        given = {name: form.cleaned_data[name] for name in ("scope", "project", "credential", "domain", "reason")}
+        made = stops.stop(**given, by=request.user.get_username())
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        self.note(request, "pause", stops.thing(obj))
+
+    def resume(self, request: HttpRequest, row: Stop) -> HttpResponse:
+        self.note(request, "resume", stops.thing(row))
+        stops.resume(row)
+        messages.success(request, gettext("Resumed: its mail goes on."))
+        return redirect(f"admin:{self._name('changelist')}")
+
+    @display(description=_("what"))
+    def name(self, row: Stop) -> str:
+        return str(row)
+
+    @display(description=_("kind"), label={Stop.Scope.ALL: "danger"})
+    def kind(self, row: Stop) -> tuple[str, str]:
+        return row.scope, row.get_scope_display()
