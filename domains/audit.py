@@ -32,6 +32,7 @@ ACTIONS: dict[str, Promise | str] = {
     "pause": _("Paused"),
     "resume": _("Resumed"),
     "flush": _("Flushed"),
+    "reset": _("Reset to shipped"),
     "order": _("Gave an order"),
     "stop_order": _("Stopped an order"),
 }
