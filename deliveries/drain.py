@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 POLL = 1.0  # seconds: how late work is found whose bell was lost
 RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
 HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
-LANES = 2000  # leased at one time
+LANES = 4000  # leased at one time
 CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 
 
