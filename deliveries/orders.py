@@ -60,6 +60,11 @@ def stop(order: Order) -> bool:
     return bool(Order.objects.filter(pk=order.pk, finished_at__isnull=True).update(stopped_at=now, finished_at=now))
 
 
+def is_walked(order: Order) -> bool:
+    """Whether all was looked at once."""
+    return bool(Position.of(order).walked_at)
+
+
 def in_hand(order: Order) -> int:
     """How many of its deliveries were being sent when they were looked at last."""
     return len(Position.of(order).in_hand) if order.finished_at is None else 0

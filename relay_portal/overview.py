@@ -34,6 +34,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "suppression": "whom not to write to",
         "conservation": "prove that nothing was lost",
     },
+    "Steer it": {
+        "pause": "stop delivery of a project, credential, domain or lane, or of everything; mail is still accepted",
+        "resume": "let it go on",
+        "queue": "show what waits; try, cancel, bounce, reroute, hold or release a selection of it",
+        "lane": "list the lanes in which mail waits, and show one",
+        "audit": "who did what",
+    },
     "The processes, as `up` runs them": {
         "setup": "migrate the database and make what a first run needs",
         "smtp_listener": "a listener",
@@ -42,6 +49,10 @@ GROUPS: dict[str, dict[str, str]] = {
         "sandbox_mx": "the sandbox MX",
     },
 }
+
+
+# What Django brings along and people at night may take for ours.
+REFUSED = {"flush": "would empty the database. To try now what waits: ./ekiden queue retry --help"}
 
 
 def is_wanted(arguments: list[str]) -> bool:
@@ -68,6 +79,8 @@ class CommandLine(ManagementUtility):
     """Django's, but for a command that there is not."""
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
+        if subcommand in REFUSED:
+            fail(f"{subcommand} {REFUSED[subcommand]}")
         if subcommand not in get_commands():
             similar = get_close_matches(subcommand, [name for commands in GROUPS.values() for name in commands], n=1)
             hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"

@@ -9,7 +9,16 @@ from relay_portal.doctor.finding import Finding, Level
 
 MACHINE = (machine.variables, mail.private_networks, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
 SERVICES = (services.valkey, services.dns)
-WITH_A_DATABASE = (services.clock, services.migrations, services.workers, mail.keys, mail.domains, mail.waiting, mail.sandbox_route)
+WITH_A_DATABASE = (
+    services.clock,
+    services.migrations,
+    services.workers,
+    mail.keys,
+    mail.domains,
+    mail.waiting,
+    mail.paused,
+    mail.sandbox_route,
+)
 REAL_SENDING = (machine.variables, mail.private_networks, services.dns, mail.domains)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from deliveries import stats
+from deliveries import stats, stops
 from domains.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SigningKey
 from relay_portal import sandbox
@@ -51,6 +51,19 @@ def waiting() -> Iterator[Finding]:
             yield Finding(
                 "mail", Level.WARNING, f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}", "./ekiden trace RECIPIENT"
             )
+
+
+def paused() -> Iterator[Finding]:
+    """What people have stopped and may have forgotten."""
+    standing = stops.everything()
+    if (emergency := stops.emergency()) is not None:
+        text = f"All delivery has been stopped since {emergency.created_at:%Y-%m-%d %H:%M} UTC: {emergency.reason}"
+        yield Finding("pauses", Level.BAD, text, 'To go on: ./ekiden resume all --reason "…"')
+    for each in [each for each in standing if each.row != emergency][:5]:
+        text = f"{each.name} ({each.kind.lower()}) has been paused since {each.at:%Y-%m-%d %H:%M} UTC: {each.reason}"
+        yield Finding("pauses", Level.WARNING, text, "To go on: ./ekiden resume --help")
+    if not standing:
+        yield good("pauses", "nothing is paused")
 
 
 def private_networks() -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deliveries import stops
 from domains.models import Domain
 from relay_portal import doctor, sandbox
 from relay_portal.doctor import machine, mail, services
@@ -147,6 +148,15 @@ def test_the_sandbox_is_told():
     assert found(mail.sandbox_route) == []
     sandbox.enter()
     assert only(mail.sandbox_route).level is Level.WARNING
+
+
+def test_an_emergency_stop_is_bad_and_other_pauses_are_told():
+    assert only(mail.paused).level is Level.GOOD
+    stops.stop("domain", domain="mx.test", reason="they asked", by="otto")
+    stops.stop("all", reason="a flood", by="otto")
+    levels, texts = zip(*found(mail.paused), strict=True)
+    assert levels == (Level.BAD, Level.WARNING)
+    assert texts[0].endswith("a flood") and texts[1].startswith("mx.test (recipient domain)")
 
 
 def test_the_command_ends_with_status_1_where_something_is_bad():

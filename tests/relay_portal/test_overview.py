@@ -42,6 +42,11 @@ def test_an_unknown_command_is_one_line_with_a_hint():
     assert (answer.returncode, answer.stderr) == (2, "ekiden: There is no command trcae. Did you mean trace?\n")
 
 
+def test_flush_does_not_reach_the_command_that_would_empty_the_database():
+    answer = run("flush", "--no-input")
+    assert answer.returncode == 2 and "ekiden: flush would empty the database." in answer.stderr
+
+
 def test_a_setting_that_is_wrong_is_one_line():
     answer = run("trace", "x", EKIDEN_WORKERS="many")
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)

@@ -4,14 +4,26 @@ import socket
 import time
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
+from deliveries import stops
 from relay_portal import readiness
 
 
 @pytest.mark.django_db
 def test_no_command_waits_for_minutes_for_a_database_that_does_not_answer():
     assert 0 < connection.get_connection_params()["connect_timeout"] <= 10
+
+
+@pytest.mark.django_db
+def test_status_tells_what_is_paused(capsys):
+    stops.stop("domain", domain="mx.test", reason="they asked", by="otto")
+    stops.stop("all", reason="a flood", by="otto")
+    with pytest.raises(SystemExit):
+        call_command("status")
+    said = capsys.readouterr().out
+    assert "EMERGENCY STOP: no mail is delivered (a flood)" in said and "PAUSED: recipient domain mx.test (they asked)" in said
 
 
 def test_a_valkey_that_is_frozen_is_down_within_seconds(settings, tmp_path):

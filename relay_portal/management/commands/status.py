@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from deliveries import stops
+from deliveries.models import Stop
+from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
 from relay_portal import readiness, sandbox
 
@@ -10,13 +13,16 @@ class Command(EkidenCommand):
     help = "Say whether everything is up; exit status 0 when it is, 1 when not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", dest="as_json", help='{"ready": …, "parts": {…}, "processes": […]}')
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help='{"ready": …, "parts": {…}, "processes": […], "paused": […]}'
+        )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
         parts, processes = readiness.parts(), readiness.supervised()
         ready = all(parts.values()) and all(process["state"] == "running" for process in processes)
         if as_json:
-            self.write_json({"ready": ready, "parts": parts, "processes": processes})
+            paused = [f"{each.kind.lower()} {each.name}" for each in stops.everything()] if parts["PostgreSQL"] else []
+            self.write_json({"ready": ready, "parts": parts, "processes": processes, "paused": paused})
         else:
             self._print(parts, processes)
         if not ready:
@@ -34,3 +40,11 @@ class Command(EkidenCommand):
             self.stdout.write(f"\n{readiness.where()}")
             if sandbox.route():
                 self.stdout.write("SANDBOX: no mail leaves for the internet (./ekiden live).")
+            for each in stops.everything():
+                self.stdout.write(self.style.WARNING(_paused(each)))
+
+
+def _paused(each: stops.Standing) -> str:
+    if isinstance(each.row, Stop) and each.row.scope == Stop.Scope.ALL:
+        return f"EMERGENCY STOP: no mail is delivered ({short(each.reason)}). To go on: ./ekiden resume all"
+    return f"PAUSED: {each.kind.lower()} {each.name} ({short(each.reason)}). See: ./ekiden pause list"

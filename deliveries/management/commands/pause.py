@@ -1,0 +1,69 @@
+"""Stop delivery of something: its mail is accepted and waits."""
+
+from typing import Any
+
+from django.db import transaction
+
+from deliveries import stops
+from deliveries.models import Lane, Stop
+from deliveries.selection import count
+from deliveries.things import Thing, ThingCommand
+from domains import audit
+from domains.command import AddAction, CommandError
+from domains.models import Credential, Project
+
+
+class Command(ThingCommand):
+    help = "Stop delivery of something: its mail is accepted and waits until it is resumed. `pause all` is the emergency stop."
+    verb = "pause"
+
+    def add_actions(self, add: AddAction) -> None:
+        super().add_actions(add)
+        add("list", self.list_all, "List what is paused.").add_argument("--json", action="store_true", dest="as_json")
+
+    @transaction.atomic
+    def act(self, thing: Thing, *, reason: str, as_json: bool, **options: Any) -> None:
+        try:
+            row = self._stop(thing, reason, audit.command_line())
+        except stops.AlreadyStopped as error:
+            raise CommandError(f"{thing.words.capitalize()} is paused already. See: ./ekiden pause list") from error
+        audit.note_command("pause", row, reason=reason)
+        waiting = count(thing.selection)
+        if as_json:
+            return self.write_json({"paused": thing.typed, "reason": reason, "waiting": waiting})
+        self.stdout.write(f"Paused {thing.words}: its mail is accepted, and waits ({waiting:,} now); what is being sent is sent.")
+        self.stdout.write("What still waits at its deadline expires.")
+        return self.stdout.write(f'To go on: ./ekiden resume {thing.typed} --reason "…"')
+
+    def _stop(self, thing: Thing, reason: str, by: str) -> Project | Credential | Lane | Stop:
+        """The row that was stopped."""
+        match thing.row:
+            case Lane():
+                if thing.row.pk in (Lane.ROUTING, Lane.PARKED):
+                    raise CommandError(
+                        f"The lane {thing.row.pk} is the service's own, and cannot be paused. All delivery: ./ekiden pause all"
+                    )
+                stops.close(thing.row, reason=reason, by=by)
+                return thing.row
+            case Project():
+                stops.stop(Stop.Scope.PROJECT, project=thing.row, reason=reason, by=by)
+                return thing.row
+            case Credential():
+                stops.stop(Stop.Scope.CREDENTIAL, credential=thing.row, reason=reason, by=by)
+                return thing.row
+        scope = Stop.Scope.DOMAIN if thing.domain else Stop.Scope.ALL
+        return stops.stop(scope, domain=thing.domain, reason=reason, by=by)
+
+    def list_all(self, *, as_json: bool) -> None:
+        standing = stops.everything()
+        if as_json:
+            return self.write_json([_facts(each) for each in standing])
+        rows = [
+            (each.name, each.kind, f"{each.at:%Y-%m-%d %H:%M}", each.by or "an answer of the receiver", each.reason) for each in standing
+        ]
+        return self.write_table([("WHAT", "KIND", "SINCE (UTC)", "BY", "WHY"), *rows], empty="Nothing is paused.")
+
+
+def _facts(each: stops.Standing) -> dict[str, Any]:
+    kind = each.row.scope if isinstance(each.row, Stop) else "lane"
+    return {"what": each.name, "kind": kind, "since": each.at.isoformat(), "by": each.by, "reason": each.reason}
