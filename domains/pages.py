@@ -78,6 +78,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     # and `?secret_hash__startswith=` would give it away letter by letter.
     lookups: ClassVar[frozenset[str]] = frozenset()
     verbs: ClassVar[Sequence[Verb]] = ()
+    has_history: ClassVar[bool] = True  # whether people do things to the row itself, which the audit log then tells
 
     actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too
@@ -164,7 +165,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         row = context.get("original")
         asked = self.verbs_for(row) if row is not None and request.user.is_superuser else []
         do = f"admin:{self._name('do')}"
-        context["show_history"] = row is not None
+        context["show_history"] = row is not None and self.has_history
         context["notice"] = self.notice(row) if row is not None else ""
         context["verbs"] = [(verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None]
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]  # as above

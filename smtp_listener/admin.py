@@ -29,6 +29,7 @@ class SandboxPages(Pages):
     list_display = ("recipient", "subject", "tls", "received_at")
     list_before_template = "smtp_listener/sandbox_rules.html"
     change_form_template = "smtp_listener/sandbox_message.html"
+    has_history = False
 
     def of_projects(self, rows: QuerySet[SandboxMessage], projects: list[int]) -> QuerySet[SandboxMessage]:
         """All of them are looked at: the sandbox keeps a few hundred."""

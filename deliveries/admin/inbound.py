@@ -22,6 +22,7 @@ from domains.pages import Pages
 class InboundMailPages(Pages):
     list_display = ("received", "kind", "mail_from", "short_finding", "handled_at")
     change_form_template = "deliveries/inbound_mail.html"
+    has_history = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
         rows = super().get_queryset(request)

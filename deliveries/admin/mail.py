@@ -66,6 +66,7 @@ class MessagePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Queue id, Message-ID or recipient")
     change_form_template = "deliveries/message.html"
+    has_history = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).prefetch_related("deliveries")

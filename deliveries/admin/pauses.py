@@ -85,8 +85,13 @@ class PausableCredentialPages(Pausing, CredentialPages):
 class StopForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     """All delivery has a button of its own, on the overview."""
 
-    scope = forms.ChoiceField(label=_("what"), choices=[each for each in Stop.Scope.choices if each[0] != Stop.Scope.ALL])
-    domain = forms.CharField(label=_("recipient domain"), required=False, widget=UnfoldAdminTextInputWidget)
+    class Meta:
+        widgets = {"reason": UnfoldAdminTextInputWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
+        super().__init__(*args, **kwargs)
+        if "scope" in self.fields:  # on the page that only shows one there is no field
+            self.fields["scope"].choices = [each for each in Stop.Scope.choices if each[0] != Stop.Scope.ALL]  # type: ignore[attr-defined]  # a choice field
 
     def clean_domain(self) -> str:
         try:
@@ -123,7 +128,7 @@ class StopPages(Pages):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "kind", "reason", "created_by", "created_at") if obj else self.fields
+        return ("name", "scope", "reason", "created_by", "created_at") if obj else self.fields
 
     def notice(self, row: Stop) -> str:
         return gettext("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")

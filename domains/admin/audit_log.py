@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -58,6 +58,7 @@ class KindFilter(_ValueFilter):
 @admin.register(AuditEntry)
 class AuditLogPages(Pages):
     project_path = "project"
+    has_history = False
     fields = ("at", "actor", "client_address", "what", "object_type", "object_name", "object_id", "project", "reason", "told")
     readonly_fields = fields
     list_display = ("at", "what", "object_name", "actor", "reason")
@@ -80,4 +81,19 @@ class AuditLogPages(Pages):
 
     @display(description=_("details"))
     def told(self, row: AuditEntry) -> SafeString:
-        return format_html('<pre class="portal-pre">{}</pre>', json.dumps(row.details, ensure_ascii=False, indent=2))
+        return format_html('<pre class="portal-pre">{}</pre>', "\n".join(lines(row.details)) or "–")
+
+
+def lines(details: dict[str, Any]) -> Iterator[str]:
+    """`name: before → after` of what changed, `name: value` of the rest."""
+    for name, pair in (details.get("changed") or {}).items():
+        yield f"{name}: {spelled(pair[0])} → {spelled(pair[1])}"
+    for name, value in (details.get("values") or {}).items():
+        yield f"{name}: {spelled(value)}"
+    for name, value in details.items():
+        if name not in ("changed", "values"):
+            yield f"{name}: {spelled(value)}"
+
+
+def spelled(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

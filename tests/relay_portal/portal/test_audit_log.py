@@ -78,6 +78,12 @@ def test_the_history_of_a_row_tells_what_was_done_to_it(operator):
     assert f"/domains/project/{project.pk}/history/" in operator.get(f"/domains/project/{project.pk}/change/").text
 
 
+def test_an_entry_tells_what_was_before_and_what_came_after(operator):
+    written = audit.note("mika", "change", make.project(), details={"changed": {"content_days": [7, 3]}, "selected": 4})
+    page = operator.get(f"/domains/auditentry/{written.pk}/change/").text
+    assert "content_days: 7 → 3" in page and "selected: 4" in page
+
+
 def test_the_log_is_found_by_person_action_and_thing(operator):
     for actor, action, project in (("mika", "change", make.project()), ("otto", "pause", make.project())):
         audit.note(actor, action, project)

@@ -108,6 +108,12 @@ def test_a_pause_of_nothing_is_refused_in_words(browser, form):
     assert page.context["adminform"].form.errors and not Stop.objects.exists()
 
 
+def test_a_pause_is_shown_in_words(browser):
+    standing = Stop.objects.create(scope="domain", domain="mx.test", reason="they asked", created_by="mika")
+    page = browser.get(f"/deliveries/stop/{standing.pk}/change/").text
+    assert "Recipient domain" in page and "they asked" in page and "&#x27;domain&#x27;" not in page
+
+
 def test_a_second_pause_of_the_same_is_refused_in_words(browser):
     form = {"scope": "domain", "domain": "mx.test", **WHY}
     browser.post("/deliveries/stop/add/", form)
