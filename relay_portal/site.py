@@ -13,6 +13,8 @@ from unfold.sites import UnfoldAdminSite
 
 from domains.pages import Pages
 
+FOUND = 302
+
 
 class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]  # neither publishes types
     """Unfold's admin site with a second factor; its index is the dashboard."""
@@ -29,6 +31,14 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         from relay_portal.views.queues import queues
 
         return [path("queues/", self.admin_view(queues), name="queues"), *super().get_urls()]
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from relay_portal.views.account import note
+
+        answer: HttpResponse = super().password_change(request, extra_context)
+        if request.method == "POST" and answer.status_code == FOUND:  # a form with mistakes is shown again
+            note(request, "change_password")
+        return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from relay_portal.views.dashboard import dashboard

@@ -22,6 +22,8 @@ from two_factor.plugins.registry import registry
 from two_factor.views import BackupTokensView, LoginView, ProfileView, SetupView
 from unfold.forms import AuthenticationForm
 
+from domains import audit
+from domains.pages import client_address
 from relay_portal.models import User
 
 NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
@@ -86,6 +88,7 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
             return redirect("two_factor:login")
         response = super().done(form_list, **kwargs)
         self.request.session.cycle_key()
+        note(self.request, "set_up_factor")
         messages.success(self.request, _("The second factor is set up."))
         return response if not claimed else redirect("two_factor:backup_tokens")
 
@@ -108,6 +111,7 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_
 
     def form_valid(self, form: Any) -> HttpResponse:
         super().form_valid(form)
+        note(self.request, "make_recovery_codes")
         codes = self.get_device().token_set.values_list("token", flat=True)
         return self.render_to_response(self.get_context_data(form=form, codes=list(codes)))  # type: ignore[no-any-return]  # as above
 
@@ -127,6 +131,7 @@ def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
         messages.error(request, _("This is the only second factor; add another one first."))
     else:
         removed.delete()
+        note(request, "remove_factor")
         messages.success(request, _("The second factor is removed."))
     return redirect("two_factor:profile")
 
@@ -135,6 +140,12 @@ def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
 def log_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     return redirect("two_factor:login")
+
+
+def note(request: HttpRequest, action: str) -> None:
+    """Write down what a person did to their own account."""
+    name = request.user.get_username()
+    audit.note(name, action, User.objects.get(username=name), client_address=client_address(request))
 
 
 def factors(user: Any) -> list[Device]:

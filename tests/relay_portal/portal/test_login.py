@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from domains.models import AuditEntry
 from relay_portal.middleware import OPENED, SEEN
 from relay_portal.models import User
 from tests.relay_portal.portal.conftest import PASSWORD, code, code_of, password_only, person, verified
@@ -40,6 +42,23 @@ def test_password_and_code_open_the_portal(client):
     assert client.get("/").status_code == 200
 
 
+def did():
+    return list(AuditEntry.objects.order_by("id").values_list("actor", "action", "object_name"))
+
+
+def test_what_people_do_to_their_own_second_factors_and_password_is_written_down():
+    user = person()
+    browser = verified(user)
+    spare = TOTPDevice.objects.create(user=user, name="default")
+    browser.post("/account/security/codes/")
+    browser.post(f"/account/security/remove/{spare.persistent_id}/")
+    form = {"old_password": PASSWORD, "new_password1": "another long word 17", "new_password2": "another long word 17"}
+    browser.post("/password_change/", form | {"new_password2": "mistyped"})
+    browser.post("/password_change/", form)
+    assert did() == [("otto", action, "otto") for action in ("make_recovery_codes", "remove_factor", "change_password")]
+    assert "another long word" not in str(list(AuditEntry.objects.values()))
+
+
 def test_a_code_works_once(client):
     user = person()
     token = code(user.totpdevice_set.get())
@@ -70,6 +89,7 @@ def test_the_first_log_in_enrols_and_hands_out_recovery_codes(client):
     assert client.session.session_key != before
     assert client.get("/").status_code == 200
     assert User.objects.get().enrolled_at is not None
+    assert did() == [("otto", "set_up_factor", "otto")]
 
 
 def test_of_two_sessions_that_know_the_password_one_enrols():
