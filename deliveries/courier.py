@@ -13,7 +13,7 @@ from uuid import UUID
 from deliveries import verdict
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
-from deliveries.lanes import Claimed, LeasedLane
+from deliveries.lanes import Claimed, Learned, LeasedLane
 from deliveries.lessons import Lessons
 from deliveries.loads import Load, Loads
 from deliveries.outcomes import Bounced, Deferred, Outcome
@@ -71,6 +71,10 @@ class Courier:
         for opening in self.openings:
             opening.cancel()
 
+    def learned(self) -> Learned | None:
+        """What the lane's row shall keep, at the end."""
+        return self.lessons.learned() if self.lessons.is_to_note else None
+
     async def run(self) -> None:
         """The whole life of this courier; the lane's lease is the caller's."""
         try:
@@ -83,7 +87,6 @@ class Courier:
             if self._senders:
                 await asyncio.gather(*self._senders, return_exceptions=True)
             await self._give_back(list(self._loads))
-            await self.lessons.leave()
 
     async def _turn(self) -> bool:
         """Refill, start senders, and wait for a reason to look again; False when the lane has been idle long enough."""
@@ -294,8 +297,8 @@ class Courier:
         return load
 
     async def _news(self, seconds: float) -> bool:
-        """Wait for loads or a turn; false where others need the connection's place."""
-        if not self.depot.sockets.has_room(is_urgent=True):
+        """Wait for loads or a turn; false where others need the connection's place: of ordinary mail, the first that wait."""
+        if not self.depot.sockets.has_room(is_urgent=False):
             return False
         self._idle += 1
         try:

@@ -32,8 +32,11 @@ class DatabaseUnavailable(Exception):
 class Database:
     """One connection, used by one task at a time, in autocommit: each statement is a transaction of its own."""
 
-    def __init__(self, name: str, *, patience: float = PATIENCE) -> None:
+    def __init__(self, name: str, *, patience: float = PATIENCE, is_durable: bool = True) -> None:
+        """`is_durable`: a statement is on disk when it returns; for hints of no worth after a crash of PostgreSQL, which nobody need
+        wait for, it is not."""
         self._name = name
+        self._is_durable = is_durable
         self._patience = patience
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
@@ -73,7 +76,10 @@ class Database:
         if self._connection is not None and has_ended(self._connection):
             await self._drop()
         if self._connection is None:
-            self._connection = await psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True)
+            given = parameters()
+            if not self._is_durable:
+                given["options"] = f"{given.get('options', '')} -c synchronous_commit=off"
+            self._connection = await psycopg.AsyncConnection.connect(**given, application_name=self._name, autocommit=True)
         return self._connection
 
     async def _drop(self) -> None:

@@ -51,6 +51,9 @@ class Dispatcher:
     def hang_up(self) -> None:
         """It calls nobody."""
 
+    def learned(self) -> None:
+        """Its lane has no receiver."""
+
     async def run(self) -> None:
         """Until nothing has been there to route for a while; the lane's lease is the caller's."""
         try:

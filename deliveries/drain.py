@@ -23,7 +23,7 @@ from deliveries.db import Database, DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
-from deliveries.lanes import LEASE_SECONDS, Lanes, LeasedLane
+from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.models import Lane
 from deliveries.routing import Router
@@ -49,6 +49,7 @@ class _Runs(Protocol):
     def nudge(self) -> None: ...
     def stop(self) -> None: ...
     def hang_up(self) -> None: ...
+    def learned(self) -> Learned | None: ...
     async def run(self) -> None: ...
 
 
@@ -58,7 +59,9 @@ class Drain:
     def __init__(self) -> None:
         self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "ledger", "routing")]
         lanes, ledger, routing = self._databases
-        self._lanes = Lanes(lanes, uuid.uuid4())
+        notes = Database("ekiden drain notes", is_durable=False)
+        self._databases.append(notes)
+        self._lanes = Lanes(lanes, uuid.uuid4(), notes)
         self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS))
@@ -195,13 +198,13 @@ class Drain:
             logger.exception("lane=%s its courier failed", courier.lane.id)
         finally:
             self._couriers.pop(courier.lane.id, None)
-            await self._give_back(courier.lane)
+            await self._give_back(courier)
 
-    async def _give_back(self, lane: LeasedLane) -> None:
+    async def _give_back(self, courier: _Runs) -> None:
         """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
         await self._depot.ledger.flush()
         with suppress(DatabaseUnavailable):  # the lease ends by itself
-            await self._lanes.release(lane)
+            await self._lanes.release(courier.lane, courier.learned())
 
     async def _renew(self) -> None:
         held = set(self._couriers)

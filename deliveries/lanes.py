@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -29,19 +29,20 @@ streams AS (
         ORDER BY lane_id, priority, flow LIMIT 1) next
 )"""
 
+# In a lane of ours only what is not in our hands yet is work to do. In one that nobody holds a claim is a dead holder's.
 DUE = f"""
-WITH RECURSIVE {STREAMS}
-SELECT lane.id, lane.holder IS NOT DISTINCT FROM %(holder)s AND lane.leased_until >= now()
-FROM deliveries_lane lane
-WHERE (lane.paused_until IS NULL OR lane.paused_until <= now()) AND lane.closed_at IS NULL AND lane.id <> {Lane.PARKED}
-  AND (lane.leased_until IS NULL OR lane.leased_until < now() OR lane.holder = %(holder)s)
-  AND lane.id IN (
-    SELECT streams.lane_id FROM streams CROSS JOIN LATERAL (
-        SELECT due_at FROM deliveries_delivery head
-        WHERE head.ended_at IS NULL AND head.lane_id = streams.lane_id
-          AND head.priority = streams.priority AND head.flow = streams.flow
-        ORDER BY due_at LIMIT 1) head
-    WHERE head.due_at <= now())
+WITH RECURSIVE {STREAMS}, lane AS (
+    SELECT id, epoch, holder IS NOT DISTINCT FROM %(holder)s AND leased_until >= now() AS is_ours FROM deliveries_lane
+    WHERE (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL AND id <> {Lane.PARKED}
+      AND (leased_until IS NULL OR leased_until < now() OR holder = %(holder)s)
+)
+SELECT DISTINCT lane.id, lane.is_ours
+FROM streams JOIN lane ON lane.id = streams.lane_id CROSS JOIN LATERAL (
+    SELECT due_at FROM deliveries_delivery head
+    WHERE head.ended_at IS NULL AND head.lane_id = streams.lane_id AND head.priority = streams.priority AND head.flow = streams.flow
+      AND head.claim < lane.epoch + CASE WHEN lane.is_ours THEN 0 ELSE 1 END
+    ORDER BY due_at LIMIT 1) head
+WHERE head.due_at <= now()
 """  # noqa: S608  (put together from constants)
 
 LEASE = """
@@ -66,10 +67,8 @@ RETURNING id
 """
 
 # The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by another of ours.
-RELEASE = """
-UPDATE deliveries_lane SET holder = NULL, leased_until = NULL
-WHERE holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s
-"""
+_HELD = "holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s"
+RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE {_HELD}"  # noqa: S608  (put together from constants)
 
 # Priority first, then turns between the flows, beginning behind the one that came last before, then age. A row whose claim is of
 # an older epoch was in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost
@@ -141,15 +140,15 @@ WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
 
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
 
-LEARNED = """
-UPDATE deliveries_lane
-SET "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb,
+_LEARNED = """
+    "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb,
     failures = CASE WHEN %(is_success)s THEN 0 ELSE failures END,
     last_success_at = CASE WHEN %(is_success)s THEN now() ELSE last_success_at END,
     paused_until = CASE WHEN %(is_success)s THEN NULL ELSE paused_until END,
     pause_reason = CASE WHEN %(is_success)s THEN '' ELSE pause_reason END
-WHERE id = %(lane)s AND epoch = %(epoch)s
 """
+NOTE = f"UPDATE deliveries_lane SET {_LEARNED} WHERE id = %(lane)s AND epoch = %(epoch)s"  # noqa: S608  (put together from constants)
+LEAVE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL, {_LEARNED} WHERE {_HELD}"  # noqa: S608  (as above)
 
 PAUSE = """
 UPDATE deliveries_lane
@@ -181,12 +180,16 @@ class LeasedLane:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the rule), and for the next holder."""
+    """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the rule), and for the next holder.
+
+    A success ends the lane's row of failures.
+    """
 
     window: int
     rate: float | None
     provider: str
     pace: dict[str, Any]
+    is_success: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +223,10 @@ class Claimed:
 class Lanes:
     """The lanes as one holder sees them."""
 
-    def __init__(self, database: Database, holder: UUID) -> None:
+    def __init__(self, database: Database, holder: UUID, notes: Database | None = None) -> None:
+        """`notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its disk."""
         self._database = database
+        self._notes = notes or database
         self.holder = holder
         self._until: dict[int, float] = {}  # of each lease, on our own clock
         self._flows: dict[int, int] = {}  # how many each lane had last
@@ -251,9 +256,13 @@ class Lanes:
         self._until = dict.fromkeys(renewed, until)
         return renewed
 
-    async def release(self, lane: LeasedLane) -> None:
+    async def release(self, lane: LeasedLane, learned: Learned | None = None) -> None:
         self._flows.pop(lane.id, None)
-        await self._database.fetch(RELEASE, {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder})
+        given = {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder}
+        if learned is None:
+            await self._notes.fetch(RELEASE, given)
+        else:
+            await self._notes.fetch(LEAVE, given | _columns(learned))
 
     async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None, least: int = 0, after: int = -1) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave.
@@ -289,10 +298,8 @@ class Lanes:
         """The compressed contents of these messages, as far as they are there."""
         return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))
 
-    async def note(self, lane: LeasedLane, learned: Learned, *, is_success: bool) -> None:
-        """A success ends the lane's row of failures."""
-        given = {"window": learned.window, "rate": learned.rate, "provider": learned.provider, "pace": json.dumps(learned.pace)}
-        await self._database.fetch(LEARNED, given | {"is_success": is_success, "lane": lane.id, "epoch": lane.epoch})
+    async def note(self, lane: LeasedLane, learned: Learned) -> None:
+        await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})
 
     async def pause(self, lane: LeasedLane, failures: int, seconds: float, reason: str) -> None:
         given = {"failures": failures, "seconds": seconds, "reason": reason, "lane": lane.id, "epoch": lane.epoch}
@@ -301,3 +308,7 @@ class Lanes:
     async def close(self, lane: LeasedLane, reason: str) -> None:
         """Until a person opens it."""
         await self._database.fetch(CLOSE, {"reason": reason, "lane": lane.id, "epoch": lane.epoch})
+
+
+def _columns(learned: Learned) -> dict[str, Any]:
+    return asdict(learned) | {"pace": json.dumps(learned.pace)}

@@ -18,7 +18,7 @@ from deliveries.smtp.replies import Reply
 
 logger = logging.getLogger(__name__)
 
-NOTE_EVERY = 5.0  # seconds between two notes of success on the lane's row
+NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
 
 
 class Lessons:
@@ -29,8 +29,9 @@ class Lessons:
         self._lanes = lanes
         self._pace = pace
         self._failures = lane.failures
-        self._noted_at = 0.0
-        self._is_to_note = False
+        self._noted_at = time.monotonic()
+        self._is_success = False  # since then
+        self.is_to_note = False
         self.is_over = False
 
     def advice(self, outcome: Outcome, *, is_farewell: bool) -> Action | None:
@@ -52,14 +53,15 @@ class Lessons:
         """`busy` connections were in use, this one included."""
         now = time.monotonic()
         self._pace.accepted(now, busy=busy)
-        self._is_to_note = True
+        self.is_to_note = True
+        self._is_success = True
         if self._failures or now - self._noted_at > NOTE_EVERY:
             self._failures = 0
-            await self._note(is_success=True)
+            await self._write(self._lanes.note(self._lane, self.learned()))
 
     async def heed(self, action: Action, reply: Reply) -> None:
         """Go slower, or not at all for a while, or not at all."""
-        self._is_to_note = True
+        self.is_to_note = True
         match action:
             case SlowDown(kept):
                 await self._slow_down(kept, reply)
@@ -73,7 +75,7 @@ class Lessons:
 
     async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
         """The site refuses or loses sessions. With others open it has enough of us, and one less must do; alone, it is left alone."""
-        self._is_to_note = True
+        self.is_to_note = True
         self._pace.window.trouble(busy=busy)
         if not is_alone:
             return
@@ -85,10 +87,18 @@ class Lessons:
         """A session broke off in the middle of its work."""
         self._pace.window.trouble(busy=busy)
 
-    async def leave(self) -> None:
-        """The courier goes: what was learned is kept for the next."""
-        if self._is_to_note:
-            await self._note(is_success=False)
+    def learned(self) -> Learned:
+        """What is to be written down now."""
+        self._noted_at = time.monotonic()
+        is_success, self._is_success, self.is_to_note = self._is_success, False, False
+        allowed = self._pace.per_second()
+        return Learned(
+            window=self._pace.window.size,
+            rate=allowed[0] if allowed else None,
+            provider=self._pace.rule.name,
+            pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
+            is_success=is_success and not self.is_over,
+        )
 
     async def _slow_down(self, kept: float, reply: Reply) -> None:
         helped = self._pace.too_fast(time.monotonic(), kept)
@@ -103,16 +113,6 @@ class Lessons:
         self.is_over = True
         maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
         await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
-
-    async def _note(self, *, is_success: bool) -> None:
-        self._noted_at = time.monotonic()
-        learned = Learned(
-            window=self._pace.window.size,
-            rate=allowed[0] if (allowed := self._pace.per_second()) else None,
-            provider=self._pace.rule.name,
-            pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
-        )
-        await self._write(self._lanes.note(self._lane, learned, is_success=is_success))
 
     async def _write(self, writing: Awaitable[None]) -> None:
         """What a lane learned is a help, not a promise: if it cannot be written now, it will be learned again."""

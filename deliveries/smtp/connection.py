@@ -92,7 +92,8 @@ class Connection:
         """Offer one mail; never raises for what a peer or the network does. One call at a time."""
         if not self.usable:
             return self._farewell()
-        is_fresh = self._now() - self._wire.heard_at < FRESH
+        # Some hosts hang up behind a reply, without a word. Where that is here already, not all is sent at once.
+        is_fresh = self._now() - self._wire.heard_at < FRESH and not self._wire.has_unread
         return await self._within(self._timeouts.transaction, transact(self._session, mail, is_fresh=is_fresh))
 
     async def close(self) -> None:

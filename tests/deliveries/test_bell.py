@@ -21,11 +21,12 @@ async def hear(listener, valkey, *rings, until):
                 return
 
     listening = asyncio.create_task(listen())
-    while not valkey.pubsub_numsub(CHANNEL)[0][1]:
-        await asyncio.sleep(0.01)
-    for ring in rings:
-        valkey.publish(CHANNEL, ring)
-    await asyncio.wait_for(listening, 5)
+    async with asyncio.timeout(5):
+        while not listening.done():  # others may listen too, so that nothing tells when this one does
+            for ring in rings:
+                valkey.publish(CHANNEL, ring)
+            await asyncio.sleep(0.05)
+    await listening
     await listener.close()
     return heard
 
