@@ -141,3 +141,42 @@ def test_the_language_changes_on_the_log_in_page(browser):
     page.click("text=日本語")
     assert "パスワード" in page.inner_text("body")
     assert wrong == []
+
+
+def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
+    page, url, wrong = browser
+    give_password(page, url)
+    enrol_app(page)
+    page.goto(f"{url}/deliveries/delivery/")
+    page.check("input.action-select")
+    page.select_option("select[name=action]", "cancel")
+    page.click("button:has-text('Run')")
+    assert "1 delivery waits" in page.inner_text("#content") and "hanako@docomo.test" in page.inner_text("#content")
+    page.fill("input[name=reason]", "sent by mistake")
+    page.click("button:has-text('Do it to 1 delivery')")
+    page.wait_for_url("**/deliveries/order/*/change/")
+    assert "Finished" in page.inner_text("#content") and "sent by mistake" in page.inner_text("#content")
+    page.goto(f"{url}/deliveries/delivery/?state=cancelled")
+    assert "hanako@docomo.test" in page.inner_text("#result_list")
+    assert wrong == []
+
+
+def test_the_emergency_stop_asks_why_and_shows_itself_on_every_page(browser):
+    page, url, wrong = browser
+    give_password(page, url)
+    enrol_app(page)
+    page.goto(url)
+    page.click("summary:has-text('Emergency stop')")
+    page.click("button:has-text('Stop all delivery')")
+    assert page.locator(".portal-emergency").count() == 0  # the browser asks for the reason first
+    page.fill("input[name=reason]", "a flood")
+    page.click("button:has-text('Stop all delivery')")
+    page.wait_for_selector(".portal-emergency")
+    page.goto(f"{url}/domains/project/")
+    page.click(".portal-emergency a")
+    page.click("summary:has-text('Resume')")
+    page.fill("input[name=reason]", "over")
+    page.click(".portal-ask button:has-text('Resume')")
+    page.wait_for_url("**/deliveries/stop/")
+    assert page.locator(".portal-emergency").count() == 0
+    assert wrong == []
