@@ -1,0 +1,113 @@
+"""What a message costs, in figures that do not depend on the machine's mood: round trips to PostgreSQL, and calls of our own functions.
+
+A bound stands a little above what was counted when it was written; the figure is in its comment. Who raises one says why.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from deliveries.db import Database
+from deliveries.models import Delivery
+from tests.deliveries import make
+from tests.deliveries.stage import play
+from tests.deliveries.test_intake import running, submission
+from tests.smtp_listener.conftest import domain, limits, listener, login  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = tuple(f"{ROOT / package}/" for package in ("deliveries", "domains", "suppressions", "smtp_listener"))
+MESSAGE = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\nMessage-ID: <%d@shop.test>\r\n\r\n" + b"hello there\r\n" * 800
+
+
+class Calls:
+    """Counts the calls of functions of ours on the thread that starts it."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(OURS):
+            self.count += 1
+
+    async def start(self):
+        sys.setprofile(self)
+
+    async def stop(self):
+        sys.setprofile(None)
+
+
+@pytest.fixture
+def round_trips(monkeypatch):
+    """How often each connection asked PostgreSQL something."""
+    run, counted = Database.run, Counter()
+
+    async def counting(self, work):
+        counted[self._name] += 1
+        return await run(self, work)
+
+    monkeypatch.setattr(Database, "run", counting)
+    return counted
+
+
+@pytest.fixture
+def submit(listener, login):  # noqa: F811  (fixtures)
+    """Hand in so many messages over one session that is open already."""
+    with listener.connect(login=login) as client:
+
+        def send(first, amount):
+            for number in range(first, first + amount):
+                client.sendmail("shop@shop.test", ["you@mx.test"], MESSAGE % number)
+
+        send(0, 5)  # keys, accounts and prepared statements are known from here on
+        yield send
+
+
+def test_a_message_alone_asks_postgresql_twice(submit, round_trips):
+    submit(100, 20)
+    asked = {name: amount / 20 for name, amount in round_trips.items() if "accounts" not in name}
+    assert sum(asked.values()) <= 2.2, asked  # 2.0: is the recipient suppressed; the commit
+
+
+def test_accepting_a_message_calls_few_functions_of_ours(submit, listener):  # noqa: F811
+    calls = Calls()
+    listener.run(calls.start())
+    submit(200, 50)
+    listener.run(calls.stop())
+    assert 100 < calls.count / 50 <= 460, calls.count / 50  # 418
+
+
+def test_messages_that_gather_are_committed_together(round_trips):
+    credential = make.credential()
+    given = [submission(credential, headers=b"From: shop@shop.test\r\nMessage-ID: <%d@shop.test>\r\n" % number) for number in range(1000)]
+
+    async def main():
+        async with running() as intake:
+            await asyncio.gather(*map(intake.accept, given))
+
+    asyncio.run(main())
+    assert Delivery.objects.count() == 1000
+    assert round_trips["test"] <= 80  # 39: what gathers while one commit runs goes into the next
+
+
+def test_delivering_a_thousand_messages_asks_postgresql_seldom(settings, round_trips):
+    credential = make.credential()
+    for number in range(1000):
+        make.delivery(to=f"u{number}@mx.test", of=make.message(credential.project), flow=credential.pk)
+    calls = Calls()
+
+    def script(_):
+        sys.setprofile(calls)
+
+    try:
+        play(settings, script, seconds=60)
+    finally:
+        sys.setprofile(None)
+    drain = {name: amount for name, amount in round_trips.items() if name.startswith("ekiden drain")}
+    assert drain["ekiden drain lanes"] <= 50, drain  # 32: claims and contents, a hundred deliveries at a time
+    assert sum(drain.values()) <= 450, drain  # 253: most are the ledger's, whose groups are what comes while one is written
+    assert 50 < calls.count / 1000 <= 240, calls.count / 1000  # 204
