@@ -32,7 +32,7 @@ from domains.pages import Pages, Verb
 MEANINGS: dict[str, Promise | str] = {
     Order.Verb.RETRY: _("They are due at once, and their lanes forget the pauses that they have learned."),
     Order.Verb.HOLD: _("They wait until they are released. What is still held at its deadline expires."),
-    Order.Verb.RELEASE: _("They go on, whatever is paused; only the emergency stop and closed lanes hold them up."),
+    Order.Verb.RELEASE: _("They go on, whatever else is paused; only the emergency stop and a pause of their lane hold them up."),
     Order.Verb.REROUTE: _("Where they go is looked up anew; or they go to the host that you name."),
     Order.Verb.CANCEL: _("They end here, and nobody is told. It cannot be undone."),
     Order.Verb.BOUNCE: _("They end here, and their senders get a report that holds your reason. It cannot be undone."),
