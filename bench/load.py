@@ -24,7 +24,10 @@ LINE = b"Your order is on its way. The quick brown fox jumps over the lazy dog 0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` is in messages a second over all sessions, 0 for as fast as they are answered; `size` in bytes, headers included."""
+    """`rate` is in messages a second over all sessions, 0 for as fast as they are answered; `size` in bytes, headers included.
+
+    After `seconds` no more are submitted, 0 for no such end. Without a `username` there is no AUTH.
+    """
 
     port: int
     username: str
@@ -35,6 +38,7 @@ class Plan:
     sessions: int
     size: int
     rate: float = 0.0
+    seconds: float = 0.0
 
 
 class Refused(Exception):
@@ -60,6 +64,8 @@ class Session:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the service's own is self-signed
         await self._writer.start_tls(context)
         await self._say(b"EHLO bench.invalid\r\n", 250)
+        if not self._plan.username:
+            return
         proof = base64.b64encode(f"\0{self._plan.username}\0{self._plan.password}".encode())
         await self._say(b"AUTH PLAIN %b\r\n" % proof, 235)
 
@@ -113,6 +119,8 @@ async def run(plan: Plan) -> notes.Submissions:
 
 async def _work(session: Session, plan: Plan, numbers: Iterator[int], begun: float, noted: notes.Submissions) -> None:
     for number in numbers:
+        if plan.seconds and time.monotonic() - begun >= plan.seconds:
+            return
         if plan.rate:
             await asyncio.sleep(max(begun + number / plan.rate - time.monotonic(), 0))
         try:

@@ -8,6 +8,20 @@ from dataclasses import dataclass
 from bench.notes import Arrivals, Submissions
 
 SECOND = 1_000_000_000
+STRETCH = 10  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another relay under the same load, between the same generator and sink. CPU in milliseconds for each message."""
+
+    name: str
+    messages: int
+    lost: int
+    unsigned: int
+    rate: float
+    cpu: dict[str, float]
+    cpu_total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,7 @@ class Figures:
     bench_cpu: dict[str, float]
     accepted_each_second: list[int]
     arrived_each_second: list[int]
+    peer: Peer | None = None
 
 
 def figures(
@@ -36,13 +51,15 @@ def figures(
 ) -> Figures:
     """`recorded` is when the last delivery was on record, in ns; `cpu` and `bench_cpu` are seconds by kind of process."""
     begun, accepted = min(sent.sent.values()), sent.accepted
-    firsts = {number: min(times) for number, times in came.arrivals.items()}
+    # What waited before the run carries no number.
+    numbered = {number: times for number, times in came.arrivals.items() if number >= 0}
+    firsts = {number: min(times) for number, times in numbered.items()}
     each = 1000 / max(len(accepted), 1)
     return Figures(
         messages=len(accepted),
         refused=len(sent.refusals),
         lost=len(accepted.keys() - firsts.keys()),
-        duplicates=sum(len(times) - 1 for times in came.arrivals.values()),
+        duplicates=sum(len(times) - 1 for times in numbered.values()),
         unsigned=came.facts["unsigned"],
         seconds=(recorded - begun) / SECOND,
         rate=len(accepted) / ((recorded - begun) / SECOND),
@@ -78,11 +95,38 @@ def lines(found: Figures) -> Iterator[str]:
     yield f"messages      {found.messages:>10,}    " + ", ".join(f"{name} {amount}" for name, amount in wrong.items())
     hourly = f"{found.rate * 3600 / 1e6:.2f} million an hour"
     yield f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the last recorded delivery"
+    if len(found.arrived_each_second) >= 2 * STRETCH:
+        yield "sustained     " + _sustained(found.arrived_each_second)
+    yield f"accepting     {_best(found.accepted_each_second):>10,.0f} /s in its best {STRETCH} seconds"
     yield "250 after     " + _spread(found.accept)
     yield "arrival after " + _spread(found.arrival)
     yield f"CPU           {found.cpu_total:>10.2f} ms for each message: " + _kinds(found.cpu, ".2f")
     yield f"memory        {sum(found.memory.values()):>10,.0f} MiB: " + _kinds(found.memory, ",.0f")
     yield "beside it     " + _kinds(found.bench_cpu, ".2f") + " ms of CPU for each message"
+    if (peer := found.peer) is not None:
+        yield ""
+        yield f"{peer.name}: {peer.messages:,} messages, lost {peer.lost}, unsigned {peer.unsigned}"
+        yield f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} times as many"
+        times = peer.cpu_total / found.cpu_total
+        yield f"CPU           {peer.cpu_total:>10.2f} ms for each message: {_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
+
+
+def _stretches(each_second: Sequence[int]) -> list[float]:
+    """The rate in each whole stretch."""
+    whole = len(each_second) // STRETCH
+    return [sum(each_second[number * STRETCH : (number + 1) * STRETCH]) / STRETCH for number in range(whole)]
+
+
+def _sustained(each_second: Sequence[int]) -> str:
+    rates = sorted(_stretches(each_second))
+    spread = f"{rates[len(rates) // 2]:>10,.0f} /s (median), {rates[0]:,.0f} (worst), {rates[-1]:,.0f} (best)"
+    return f"{spread} of {len(rates)} times {STRETCH} seconds"
+
+
+def _best(each_second: Sequence[int]) -> float:
+    """Of all stretches, or of the run where it is shorter."""
+    ends = range(STRETCH, len(each_second) + 1)
+    return max((sum(each_second[end - STRETCH : end]) / STRETCH for end in ends), default=sum(each_second) / max(len(each_second), 1))
 
 
 def _spread(values: tuple[float, float, float]) -> str:

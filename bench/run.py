@@ -13,19 +13,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
 
-from bench import accounts, notes, report
+from bench import accounts, filling, notes, peer, report
 from bench.load import Plan
+from deliveries import codec
 from relay_portal import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "sender.test"
+DEEP_HOST = "127.0.2.1"  # of the lane in which mail waits
+ENDLESS = 1_000_000_000
 PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
-LIVE = "SELECT count(*) FROM deliveries_delivery WHERE ended_at IS NULL"
+LIVE = "SELECT count(*) FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id <> %s"
 
 
 class BenchError(Exception):
@@ -41,7 +44,11 @@ class Options:
     rate: float = 0.0
     listeners: int = 2
     workers: int = 1
+    seconds: float = 0.0
+    backlog: int = 0
+    waiting: int = 0
     is_signed: bool = True
+    peer: str = ""
     patience: float = 600.0
 
 
@@ -51,7 +58,11 @@ def run(options: Options, say: Callable[[str], object]) -> report.Figures:
     with _folder() as folder:
         say("Bringing the service up")
         with _service(folder, options) as service:
-            return service.measure(options, say)
+            found = service.measure(options, say)
+        if not options.peer:
+            return found
+        say(f"The same with {peer.TITLE}")
+        return replace(found, peer=peer.measure(folder, options, say))
 
 
 @contextmanager
@@ -90,23 +101,21 @@ class Service:
         return found
 
     def measure(self, options: Options, say: Callable[[str], object]) -> report.Figures:
-        hosts = [f"127.0.1.{number}" for number in range(1, options.domains + 1)]
-        port, came, sent = free_port(*hosts), self._folder / "arrivals.json", self._folder / "submissions.json"
+        hosts = hosts_of(options)
+        port, came, sent = free_port(*hosts, DEEP_HOST), self._folder / "arrivals.json", self._folder / "submissions.json"
         login = json.loads(self.ask("-m bench.prepare", SENDER, ",".join(hosts), str(port), *([] if options.is_signed else ["--unsigned"])))
         pids = self.pids()
-        domains = [f"d{number}.test" for number in range(1, len(hosts) + 1)]
-        plan = Plan(
-            port=int(self._env["EKIDEN_SUBMISSION_PORT"]), sender=f"shop@{SENDER}", domains=domains, messages=options.messages,
-            sessions=options.sessions, size=options.size, rate=options.rate, **login,
-        )  # fmt: skip
-        say(f"Submitting {options.messages:,} messages of {options.size:,} bytes over {options.sessions} sessions")
-        with _sink(port, hosts, came, self._folder) as sink:
+        plan = plan_of(options, port=int(self._env["EKIDEN_SUBMISSION_PORT"]), **login)
+        deep = self._fill(options, DEEP_HOST, port, say)
+        amount = f"for {options.seconds:g} seconds" if options.seconds else f"{options.messages:,} messages"
+        say(f"Submitting {amount} of {options.size:,} bytes over {options.sessions} sessions")
+        with running_sink(port, [*hosts, DEEP_HOST], came, self._folder) as sink:
             time.sleep(2)  # for the listeners to know the credential's domain, the routers their routes
             before = self._cpu(pids)
             spent = resource.getrusage(resource.RUSAGE_CHILDREN)
             self.ask("-m bench.load", json.dumps(asdict(plan)), str(sent))
             now_spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-            recorded = self._until_all_is_recorded(options.patience)
+            recorded = self._until_all_is_recorded(options.patience, deep)
             after = self._cpu(pids)
             memory = accounts.memory_mib(pids)
             sink_cpu = accounts.cpu_seconds({"sink": [sink.pid]})
@@ -123,11 +132,27 @@ class Service:
         """Seconds by kind; Supervisor's own are the price of one log for all."""
         return accounts.cpu_seconds(pids) | {"supervisor": accounts.own_cpu_seconds(self._supervisor)}
 
-    def _until_all_is_recorded(self, patience: float) -> int:
-        until = time.monotonic() + patience
+    def _fill(self, options: Options, host: str, port: int, say: Callable[[str], object]) -> int:
+        """The lane in which mail waits, 0 for none."""
+        if not options.backlog and not options.waiting:
+            return 0
+        say(f"Filling the database: {options.backlog:,} that have ended, {options.waiting:,} that wait in one lane")
+        content = b"From: shop@sender.test\r\nTo: user@deep.test\r\nDKIM-Signature: none\r\n\r\n" + b"0123456789\r\n" * (options.size // 12)
+        with self._database() as connection:
+            return filling.fill(
+                connection, backlog=options.backlog, waiting=options.waiting, host=host, port=port,
+                data=codec.compress(content, (), size=len(content)), size=len(content),
+            )  # fmt: skip
+
+    def _database(self) -> psycopg.Connection[tuple[object, ...]]:
         folder = embedded.runtime_folder(Path(self._env["EKIDEN_DATA"])) / "postgres"
-        with psycopg.connect(f"host={folder} user=ekiden dbname={embedded.DATABASE}", autocommit=True) as connection:
-            while (live := connection.execute(LIVE).fetchone()) != (0,):
+        return psycopg.connect(f"host={folder} user=ekiden dbname={embedded.DATABASE}", autocommit=True)
+
+    def _until_all_is_recorded(self, patience: float, deep: int) -> int:
+        """All but what waits in the deep lane, which is there to wait."""
+        until = time.monotonic() + patience
+        with self._database() as connection:
+            while (live := connection.execute(LIVE, [deep]).fetchone()) != (0,):
                 if time.monotonic() > until:
                     raise BenchError(f"After {patience:.0f} s {live} deliveries are still live.")
                 time.sleep(0.05)
@@ -161,7 +186,7 @@ def _service(folder: Path, options: Options) -> Iterator[Service]:
 
 
 @contextmanager
-def _sink(port: int, hosts: list[str], file: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def running_sink(port: int, hosts: list[str], file: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "bench.sink", str(port), ",".join(hosts), str(file)]
     with open(folder / "sink.log", "wb") as errors:
         sink = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603  (our own program)
@@ -174,6 +199,21 @@ def _sink(port: int, hosts: list[str], file: Path, folder: Path) -> Iterator[sub
         sink.terminate()
         sink.wait(60)
         sink.stdout.close()
+
+
+def hosts_of(options: Options) -> list[str]:
+    """The sink's, one for each domain."""
+    return [f"127.0.1.{number}" for number in range(1, options.domains + 1)]
+
+
+def plan_of(options: Options, *, port: int, username: str = "", password: str = "") -> Plan:
+    """What the generator shall do to the relay at this port."""
+    domains = [f"d{number}.test" for number in range(1, options.domains + 1)]
+    return Plan(
+        port=port, username=username, password=password, sender=f"shop@{SENDER}", domains=domains,
+        messages=ENDLESS if options.seconds else options.messages, sessions=options.sessions, size=options.size, rate=options.rate,
+        seconds=options.seconds,
+    )  # fmt: skip
 
 
 def free_port(*hosts: str) -> int:

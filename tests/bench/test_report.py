@@ -1,5 +1,7 @@
 """The figures of a run, from notes whose answers are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import picture, report
@@ -38,6 +40,26 @@ def test_cpu_is_told_for_each_accepted_message(sent):
     figures = found(sent, Arrivals({}, {"unsigned": 0}))
     assert figures.cpu == pytest.approx({"listener": 2 / 3, "worker": 1 / 3})
     assert figures.cpu_total == pytest.approx(1.0)
+
+
+def test_what_waited_before_the_run_counts_neither_as_arrived_nor_as_a_duplicate(sent):
+    figures = found(sent, Arrivals({-1: [1, 2, 3], 0: [9 * MS]}, {"unsigned": 0}))
+    assert (figures.lost, figures.duplicates) == (2, 0)
+
+
+def test_a_long_run_tells_its_worst_ten_seconds():
+    seconds = 30
+    times = {number: number * 100 * MS for number in range(seconds * 10)}
+    came = {number: [at] for number, at in times.items() if not 100 <= number < 150}
+    text = "\n".join(report.lines(found(Submissions(times, times, []), Arrivals(came, {"unsigned": 0}))))
+    assert "10 /s (median), 5 (worst), 10 (best) of 3 times 10 seconds" in text
+
+
+def test_a_peer_is_compared_in_rate_and_in_cpu(sent):
+    figures = found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0}))
+    peer = report.Peer("Other", messages=3, lost=0, unsigned=0, rate=figures.rate / 4, cpu={"other": 5.0}, cpu_total=5.0)
+    text = "\n".join(report.lines(replace(figures, peer=peer)))
+    assert "Ekiden 4.0 times as many" in text and "5.0 times Ekiden's" in text
 
 
 def test_percentiles_of_nothing_are_nothing():

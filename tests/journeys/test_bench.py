@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from tests.journeys.peers import need
 from tests.journeys.rig import ROOT, wait_until
 
 
@@ -25,6 +26,17 @@ def test_a_run_measures_everything_and_leaves_nothing(tmp_path):
     assert found["cpu"]["listener"] > 0 and found["memory"]["postgres"] > 0
     assert (tmp_path / "course.svg").exists()
     assert left_over() == before
+
+
+def test_a_peer_and_a_full_database_are_measured_too():
+    need("postfix", "opendkim")
+    words = ["bench", "--messages", "100", "--sessions", "4", "--domains", "3", "--backlog", "500", "--waiting", "500"]
+    done = subprocess.run([str(ROOT / "ekiden"), *words, "--peer", "postfix", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [found[name] for name in ("messages", "lost", "duplicates")] == [100, 0, 0]
+    assert [found["peer"][name] for name in ("messages", "lost", "unsigned")] == [100, 0, 0]
+    assert found["peer"]["cpu"]["postfix"] > 0 and found["peer"]["cpu"]["opendkim"] > 0
 
 
 def test_a_run_that_is_broken_off_leaves_nothing():

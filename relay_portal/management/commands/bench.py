@@ -17,6 +17,9 @@ MEANINGS = {
     "sessions": "kept open, with TLS and AUTH",
     "domains": "recipient domains, each a lane of its own",
     "rate": "messages a second; 0: as fast as they are taken",
+    "seconds": "submit for so long, instead of a number of messages",
+    "backlog": "messages that have ended and are in the database already",
+    "waiting": "deliveries that wait in one lane, which takes 20 a second of them",
     "listeners": "listener processes",
     "workers": "delivery workers",
 }
@@ -30,16 +33,19 @@ class Command(EkidenCommand):
             usual = getattr(Options(), name)
             parser.add_argument(f"--{name}", type=type(usual), default=usual, metavar="N", help=f"{meaning} ({usual:g})")
         parser.add_argument("--unsigned", action="store_true", help="without DKIM")
+        parser.add_argument(
+            "--peer", choices=("postfix",), default="", help="measure Postfix with OpenDKIM in the same run (Debian's, as root)"
+        )
         parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the course of the run as an SVG")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print all figures as JSON")
 
-    def handle(self, *args: Any, unsigned: bool, picture: Path | None, as_json: bool, **options: Any) -> None:
+    def handle(self, *args: Any, unsigned: bool, peer: str, picture: Path | None, as_json: bool, **options: Any) -> None:
         given = {name: options[name] for name in MEANINGS}
         if min(given["messages"], given["sessions"], given["domains"]) < 1 or given["domains"] > 200:
             raise CommandError("At least one message, session and domain is needed, and at most 200 domains.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was brought up is brought down
         try:
-            found = run(Options(**given, is_signed=not unsigned), self.stderr.write)
+            found = run(Options(**given, is_signed=not unsigned, peer=peer), self.stderr.write)
         except BenchError as error:
             raise CommandError(str(error)) from error
         if picture is not None:
