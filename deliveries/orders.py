@@ -120,6 +120,7 @@ def _step(pk: int) -> tuple[Order, list[int], bool] | None:
     has_more = not position.walked_at
     if not has_more and (not position.in_hand or _is_patience_over(position)):
         order.finished_at = timezone.now()
+        logger.info("event=ordered order=%d verb=%s by=%r done=%d", order.pk, order.verb, order.created_by, order.done)
     order.position, order.touched_at = position.as_json(), timezone.now()
     order.save(update_fields=["seen", "done", "position", "touched_at", "finished_at"])
     return order, lanes, has_more and order.finished_at is None

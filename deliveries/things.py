@@ -12,7 +12,7 @@ from deliveries import stops
 from deliveries.models import Lane, Stop
 from deliveries.selection import Selection
 from deliveries.tracing import site_name
-from domains import names
+from domains import audit, names
 from domains.addresses import BadAddress, canonical_domain
 from domains.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.models import Credential, Project
@@ -143,6 +143,6 @@ _ADD: dict[str, Callable[[CommandParser], None]] = {
 
 def reason(text: str) -> str:
     """An argument's type: some words."""
-    if not text.strip():
+    if not (words := audit.one_line(text)):
         raise argparse.ArgumentTypeError("say why")
-    return text.strip()
+    return words

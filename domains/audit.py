@@ -17,6 +17,8 @@ from domains.models import AuditEntry, Project
 # Beside what is stored as bytes (hashes, encrypted keys): never written down, whoever changes it.
 SECRET = frozenset({"password", "secret", "token"})
 
+REASON_MOST = 500
+
 ACTIONS: dict[str, Promise | str] = {
     "add": _("Added"),
     "change": _("Changed"),
@@ -84,6 +86,11 @@ def command_line() -> str:
 
 def action_label(action: str) -> Promise | str:
     return ACTIONS.get(action, action)
+
+
+def one_line(text: str) -> str:
+    """A reason as it is kept: printable, on one line, of a bearable length."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:REASON_MOST]
 
 
 def of(row: Model) -> QuerySet[AuditEntry]:

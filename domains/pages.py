@@ -28,7 +28,6 @@ from unfold.views import ChangeList
 from domains import audit
 
 HISTORY_MOST = 200
-REASON_MOST = 500
 
 
 class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]  # Unfold publishes no types; its templates go by this very name
@@ -213,7 +212,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
 def reason_of(request: HttpRequest) -> str:
     """What the person wrote into the field that asks why."""
-    return request.POST.get("reason", "").strip()[:REASON_MOST]
+    return audit.one_line(request.POST.get("reason", ""))
 
 
 def client_address(request: HttpRequest) -> str | None:

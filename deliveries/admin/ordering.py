@@ -25,6 +25,7 @@ from deliveries.models import Lane, Order, Route
 from deliveries.selection import Selection, preview
 from deliveries.states import LIVE
 from deliveries.tracing import why_waiting
+from domains import audit
 from domains.addresses import BadAddress, canonical_domain, parse_path
 from domains.models import Credential, Project
 from domains.pages import Pages, Verb
@@ -107,6 +108,9 @@ class OrderForm(forms.Form):
         if host and not routes.is_host(host):
             raise ValidationError(_("This is neither a host name nor an address."))
         return host
+
+    def clean_reason(self) -> str:
+        return audit.one_line(self.cleaned_data["reason"])
 
     def parameters(self) -> dict[str, Any]:
         """For a reroute to a host: the lane that leads there."""

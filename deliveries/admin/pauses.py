@@ -19,7 +19,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries import orders, stops
-from deliveries.models import Order, Stop
+from deliveries.models import Lane, Order, Stop
 from deliveries.selection import Selection
 from domains.addresses import BadAddress, canonical_domain
 from domains.admin.credentials import CredentialPages
@@ -122,7 +122,12 @@ class StopPages(Pages):
     fields = ("scope", "project", "credential", "domain", "reason")
     list_display = ("name", "kind", "created_at", "created_by", "reason")
     list_select_related = ("project", "credential__project")
+    list_before_template = "deliveries/closed_lanes.html"
     verbs = (Verb("resume", _("Resume"), "play_circle", asks_reason=True),)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        closed = [each for each in stops.everything() if isinstance(each.row, Lane)]
+        return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*self.list_select_related)

@@ -2,13 +2,15 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from email import message_from_bytes
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries import jobs, orders
-from deliveries.models import Attempt, Delivery, Lane, Order, Stop
+from deliveries import codec, jobs, orders, reports
+from deliveries.ids import first_id_of
+from deliveries.models import Attempt, Content, Delivery, Lane, Order, Stop
 from deliveries.selection import Selection
 from deliveries.states import State
 from tests.deliveries import make
@@ -67,6 +69,16 @@ def test_what_is_bounced_is_reported_as_a_failure_is(given, sender, owes):
     assert (attempt.outcome, attempt.enhanced, attempt.text) == ("bounced", "5.0.0", "Returned by an operator: the receiver asked")
 
 
+def test_the_sender_of_what_is_bounced_reads_why():
+    deferred()
+    give(Order.Verb.BOUNCE)
+    assert reports.issue() == 1
+    report = Content.objects.exclude(message__origin="submission").get()
+    text, status, _ = message_from_bytes(codec.decompress(bytes(report.data), most=100_000)).get_payload()
+    assert "Returned by an operator: the receiver asked" in text.get_payload(decode=True).decode()
+    assert "Status: 5.0.0" in status.as_string()
+
+
 def test_a_project_without_reports_gets_none_of_a_bounce():
     delivery = deferred(of=make.message(make.project(sends_reports=False)))
     give(Order.Verb.BOUNCE)
@@ -120,9 +132,11 @@ def test_no_verb_touches_what_has_ended(verb):
 
 
 def test_what_is_accepted_after_the_order_is_not_meant():
-    selection = Selection().accepted_before(timezone.now() - LATER)
-    make.delivery()
-    assert give(Order.Verb.CANCEL, selection).expected == 0
+    order = orders.give(Order.Verb.CANCEL, Selection(), reason="why", by="otto", begins=False)
+    later = make.delivery(id=first_id_of(timezone.now() + timedelta(seconds=5)))
+    jobs.carry_out_orders()
+    order.refresh_from_db()
+    assert (order.finished_at is not None, order.done, now(later).is_live) == (True, 0, True)
 
 
 # --- what a courier has in hand -----------------------------------------------------------------------------------------

@@ -89,6 +89,11 @@ def test_nothing_is_paused_without_a_reason(browser):
     assert not Stop.objects.exists() and not AuditEntry.objects.exists()
 
 
+def test_a_reason_is_kept_on_one_line(browser):
+    do(browser, make.project(), "pause", reason=" they\r\nasked\0 \x1b[2J")
+    assert Stop.objects.get().reason == "they asked [2J" == AuditEntry.objects.get().reason
+
+
 def test_a_recipient_domain_is_paused_and_resumed_on_the_pauses_page(browser):
     browser.post("/deliveries/stop/add/", {"scope": "domain", "domain": "Bücher.test", **WHY})
     standing = Stop.objects.get()
@@ -139,6 +144,13 @@ def test_the_emergency_stop_needs_a_reason_and_stands_once(browser):
     for _ in range(2):
         browser.post("/deliveries/stop/everything/", WHY)
     assert Stop.objects.count() == 1 and len(written()) == 1
+
+
+def test_the_pauses_page_leads_to_paused_lanes_too(browser):
+    lane = make.lane("slow.test")
+    do(browser, lane, "pause")
+    page = browser.get("/deliveries/stop/").text
+    assert f"/deliveries/lane/{lane.pk}/change/" in page and "slow.test" in page
 
 
 def test_the_overview_lists_what_is_paused(browser):
