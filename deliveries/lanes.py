@@ -100,6 +100,7 @@ WITH RECURSIVE streams AS (
     -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table.
     UPDATE deliveries_delivery delivery SET claim = %(epoch)s
     WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.ended_at IS NULL AND delivery.claim < %(epoch)s
+      AND delivery.lane_id = %(lane)s  -- else a person has moved it away meanwhile
       AND EXISTS (SELECT FROM deliveries_lane lane
                   WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
     RETURNING delivery.*

@@ -4,11 +4,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from deliveries.db import Database
+from deliveries.db import Database, parameters
 from deliveries.lanes import CLAIMS, EACH, Lanes
 from deliveries.models import Delivery, Lane
 from suppressions.models import Suppression
@@ -323,3 +324,29 @@ SELECT gen_random_uuid(), %(message)s, %(project)s, 'u', 'u', 'mx.test', '', '',
     now() - n * interval '1 ms', now() + interval '5 days', 0, false, false
 FROM generate_series(1, 30000) n
 """
+
+
+async def has_to_wait(blocker):
+    """Until somebody waits for what this connection has locked."""
+    looking = Database("test")
+    while not await looking.fetch("SELECT 1 FROM pg_stat_activity WHERE %(blocker)s = ANY(pg_blocking_pids(pid))", {"blocker": blocker}):
+        await asyncio.sleep(0.01)
+    await looking.close()
+
+
+def test_what_is_moved_away_while_it_is_being_claimed_is_not_claimed(lane):
+    delivery = make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        mover = await psycopg.AsyncConnection.connect(**parameters())
+        await mover.execute("UPDATE deliveries_delivery SET lane_id = 0, hold = 1")  # a person holds it, and has not committed yet
+        claiming = asyncio.create_task(lanes.claim(leased, 10))
+        await has_to_wait(mover.info.backend_pid)
+        await mover.commit()
+        await mover.close()
+        return await claiming
+
+    assert run(scene) == []
+    delivery.refresh_from_db()
+    assert (delivery.lane_id, delivery.claim) == (Lane.PARKED, 0)
