@@ -1,8 +1,12 @@
 """The controls while a drain is at work: what people say reaches the couriers, and what they take back goes on."""
 
 import asyncio
+import logging
+from datetime import timedelta
+from threading import Event
 
 import pytest
+from django.utils import timezone
 
 from deliveries import jobs, orders, stops
 from deliveries.models import Delivery, Destination, Lane, Order, Stop
@@ -139,3 +143,42 @@ def test_what_was_being_sent_when_it_was_cancelled_is_delivered_and_not_called_c
     jobs.carry_out_orders()
     order.refresh_from_db()
     assert (order.done, order.finished_at is not None, Delivery.objects.get().state) == (0, True, "delivered")
+
+
+def steer_until(is_over):
+    """Everything that moves deliveries about, over and over."""
+    while not is_over.is_set():
+        for verb in (Verb.HOLD, Verb.RELEASE, Verb.RETRY, Verb.REROUTE):
+            orders.carry_out(give(verb, begins=False).pk)
+        stops.resume(stops.stop(Scope.DOMAIN, domain="mx.test", reason="they asked", by="otto"))
+        stops.let_go(seconds=5)
+
+
+def test_orders_and_couriers_are_never_in_each_others_way(settings, caplog):
+    amount, sent = 1500, make.message()
+    rows = ({"recipient": f"{number}@mx.test", "recipient_key": f"{number}@mx.test", "flow": number % 7} for number in range(amount))
+    common = {"message": sent, "project": sent.project, "domain": "mx.test", "expires_at": timezone.now() + timedelta(days=1)}
+    Delivery.objects.bulk_create(Delivery(**common, **each) for each in rows)
+    is_over = Event()
+
+    async def main():
+        async with scene(settings) as (mx, _):
+            steering = asyncio.create_task(asyncio.to_thread(in_thread, lambda: steer_until(is_over)))
+            draining = asyncio.create_task(drain_until(all_delivered, seconds=30))
+            await asyncio.sleep(4)
+            is_over.set()
+            await steering
+            await asyncio.to_thread(in_thread, let_all_go)
+            await draining
+            return [message.recipients[0] for message in mx.messages]
+
+    arrived = asyncio.run(main())
+    assert len(arrived) == len(set(arrived)) == amount
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def let_all_go():
+    """What an order found in a courier's hand is held when it comes back, until the order is finished."""
+    while Order.objects.filter(finished_at__isnull=True).exists():
+        jobs.carry_out_orders()
+    orders.carry_out(give(Verb.RELEASE, begins=False).pk)
