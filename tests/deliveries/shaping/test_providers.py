@@ -57,5 +57,27 @@ def test_an_edited_default_fills_in():
     assert effective(Rule("a", "A"), replace(DEFAULT, tls="required")).tls == "required"
 
 
-def test_the_carriers_resets_mean_too_fast():
-    assert {rule.name for rule in RULES if rule.resets_are_throttling} == {"docomo", "au", "softbank", "rakuten"}
+def test_the_resets_of_carriers_and_of_yahoo_japan_mean_too_fast():
+    named = {rule.name for rule in RULES if rule.resets_are_throttling}
+    assert named == {"docomo", "au", "softbank", "rakuten", "yahoo-japan"}
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("aspmx.l.google.com", "google"), ("alt1.gmail-smtp-in.l.google.com", "google"), ("aspmx2.googlemail.com", "google"),
+        ("outlook-com.olc.protection.outlook.com", "microsoft"), ("contoso-com.mail.protection.outlook.com", "microsoft365"),
+        ("contoso-com.a-v1.mx.microsoft", "microsoft365"), ("mta7.am0.yahoodns.net", "yahoo"), ("mx1.mail.yahoo.co.jp", "yahoo-japan"),
+        ("mx01.mail.icloud.com", "icloud"), ("mfsmax.docomo.ne.jp", "docomo"), ("msmx.au.com", "au"), ("lsean.ezweb.ne.jp", "au"),
+        ("mx.softbank.ne.jp", "softbank"), ("mx00.emig.gmx.net", "gmx"), ("mx-ha.web.de", "gmx"), ("mx00.mail.com", "gmx"),
+        ("mx1a1.comcast.net", "comcast"), ("smtp-in.orange.fr", "orange"), ("smtpz4.laposte.net", "orange"), ("mxs.mail.ru", "mail-ru"),
+        ("mx3.qq.com", "qq"), ("163mx01.mxmail.netease.com", "netease"), ("mail.protection.outlook.com.evil.test", "default"),
+    ],
+)  # fmt: skip
+def test_the_hosts_that_receivers_have_today_are_known(host, name):
+    assert match(RULES, hosts=[host], domain="shop.test").name == name
+
+
+def test_a_carriers_subdomains_are_its_own():
+    assert match(RULES, hosts=["mx.test"], domain="t.vodafone.ne.jp").name == "softbank"
+    assert match(RULES, hosts=["mx.test"], domain="biz.ezweb.ne.jp").name == "au"
