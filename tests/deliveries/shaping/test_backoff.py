@@ -3,6 +3,7 @@
 import re
 import time
 import timeit
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +158,13 @@ def test_every_action_is_of_use():
 def test_a_look_costs_less_than_50_microseconds():
     said = reply("450 4.2.0 something that no pattern knows, of a usual length for a reply of this kind")
     assert min(timeit.repeat(lambda: find(said, Stage.RCPT, "google"), number=100, repeat=10)) / 100 < 50e-6
+
+
+def test_the_page_about_receivers_names_each_answer_under_its_action():
+    page = (Path(__file__).parents[3] / "docs/receivers.md").read_text(encoding="utf-8")
+    for who in {pattern.provider for pattern in PATTERNS}:
+        cells = []
+        for action in (SlowDown, Pause, Block, Leave):
+            own = [pattern for pattern in PATTERNS if pattern.provider == who and isinstance(pattern.action, action)]
+            cells.append(", ".join(f"`{pattern.name.rpartition('/')[2]}`" for pattern in own) or "–")
+        assert f"| `{who or 'everybody'}` | {' | '.join(cells)} |" in page

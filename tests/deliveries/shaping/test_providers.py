@@ -1,12 +1,14 @@
 """The shipped rules: recognised by whole labels, complete, and sane."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from deliveries.models import Route
 from deliveries.shaping.providers import DEFAULT, RULES, Rule, effective, match
 
+PAGE = Path(__file__).parents[3] / "docs/receivers.md"
 LIMITS = [field.name for field in fields(Rule) if field.type == "int | None"]
 
 
@@ -81,3 +83,21 @@ def test_the_hosts_that_receivers_have_today_are_known(host, name):
 def test_a_carriers_subdomains_are_its_own():
     assert match(RULES, hosts=["mx.test"], domain="t.vodafone.ne.jp").name == "softbank"
     assert match(RULES, hosts=["mx.test"], domain="biz.ezweb.ne.jp").name == "au"
+
+
+def ticked(names):
+    return ", ".join(f"`{name}`" for name in names) or "–"
+
+
+@pytest.mark.parametrize("rule", [*RULES, DEFAULT], ids=lambda rule: rule.name)
+def test_the_page_about_receivers_says_what_the_rules_say(rule):
+    figures = ["–" if limit is None else f"{limit:,}" for limit in (rule.connections, rule.messages_per_connection, rule.per_second)]
+    rest = [rule.tls or "–", "yes" if rule.resets_are_throttling else "–"]
+    cells = [f"`{rule.name}`", rule.title, ticked(rule.mx_suffixes), ticked(rule.domains), *figures, *rest]
+    assert f"| {' | '.join(cells)} |" in PAGE.read_text(encoding="utf-8")
+
+
+def test_no_rule_has_a_limit_that_the_page_leaves_out():
+    for rule in RULES:
+        assert rule.connections_per_minute is rule.per_minute is rule.per_hour is rule.reply_timeout is rule.body_timeout is None
+        assert rule.recipients_per_transaction in (None, 1)
