@@ -3,6 +3,10 @@
 Each group says where its texts were found. "Sisimai" is what it keeps by receiver, with the replies that it was made from
 (sisimai/p5-sisimai and sisimai/rb-sisimai, lib/*/rhost); "KumoMTA" are assets/policy-extras/shaping.toml and
 assets/community/shaping.toml of KumoCorp/kumomta. How long to pause is our choice, and shorter than theirs: one-time codes wait behind it.
+
+Where only a pattern or part of a text is public, the example is built around it: `restricted` and `session-full` of Microsoft, RP-003 and
+SC-001, `connections`, `policy` and `unknown-recipients` of GMX, `later` and `session-full` of Orange, `cloudmark`. Of
+senders.yahooinc.com, postmastery.com and service.mail.qq.com what is known here is what Sisimai and KumoMTA hold of them.
 """
 
 from __future__ import annotations
