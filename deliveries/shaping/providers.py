@@ -38,8 +38,8 @@ class Rule:
 
 
 # What is called KumoMTA below are the files assets/policy-extras/shaping.toml and assets/community/shaping.toml of KumoCorp/kumomta, which
-# hold what providers told its makers and what its operators found. The pages of Google (81126), Microsoft, Yahoo, Apple and Comcast are named
-# as it names them.
+# hold what providers told its makers and what its operators found. The pages of Google (81126), Microsoft, Yahoo, Apple and Comcast are
+# named as it names them.
 
 # KumoMTA's default, and half of Postfix's default_destination_concurrency_limit of 20. The time-outs are the least that RFC 5321,
 # section 4.5.3.2, allows, but for the connection, which it leaves open.
