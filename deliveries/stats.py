@@ -13,6 +13,7 @@ from django.db import connection
 from deliveries.ids import first_id_of
 from deliveries.models import Delivery, Lane
 from deliveries.states import ENDED, State
+from deliveries.tracing import why_waiting
 
 NEWEST = 20
 
@@ -62,7 +63,7 @@ class WaitingLane(TypedDict):
     """A lane with live deliveries: how many, since when the oldest waits, and what it is allowed now.
 
     `window` is in connections and None where nothing was learned yet; `per_second` in messages, None for no limit; `rule` is the
-    shaping rule that it followed last.
+    shaping rule that it followed last; `why` says in one sentence what the first in line waits for, where that was asked.
     """
 
     id: int
@@ -74,6 +75,7 @@ class WaitingLane(TypedDict):
     rule: str
     is_paused: bool
     is_closed: bool
+    why: str
 
 
 class Failure(TypedDict):
@@ -131,18 +133,23 @@ def paused_lanes(*, now: datetime) -> list[tuple[Lane, int]]:
     return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
 
 
-def waiting_lanes(most: int = 500, *, now: datetime) -> list[WaitingLane]:
-    """The lanes in which something waits, the longest wait first."""
+def waiting_lanes(most: int = 500, *, now: datetime, with_reasons: bool = False) -> list[WaitingLane]:
+    """The lanes in which something waits, the longest wait first; with reasons it is a few statements more for each."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"now": now, "most": most})
         rows = cursor.fetchall()
     return [
         WaitingLane(
             id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest), window=window, per_second=rate, rule=rule,
-            is_paused=is_paused, is_closed=is_closed,
+            is_paused=is_paused, is_closed=is_closed, why=_why_first_waits(lane, now=now) if with_reasons else "",
         )
         for lane, site, hosts, amount, oldest, window, rate, rule, is_paused, is_closed in rows
     ]  # fmt: skip
+
+
+def _why_first_waits(lane: int, *, now: datetime) -> str:
+    first = Delivery.objects.live().filter(lane=lane).select_related("lane").order_by("-priority", "due_at").first()
+    return (why_waiting(first, now=now) if first else None) or ""
 
 
 def _site(site: str, hosts: str) -> str:

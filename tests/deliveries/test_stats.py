@@ -109,3 +109,18 @@ def test_numbers_of_a_period_read_its_index_range_only(statement):
         plan = "\n".join(line for (line,) in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert f"{Delivery._meta.db_table}_pkey" in plan
+
+
+def test_each_lane_that_waits_tells_how_much_since_when_and_why():
+    now = timezone.now()
+    slow = make.lane("slow.test", rate=20.0, provider="docomo", pace={"limit": "per_second"}, window=3)
+    for minutes in (1, 10):
+        make.delivery(lane=slow, id=first_id_of(now - timedelta(minutes=minutes)), due_at=now - timedelta(seconds=2))
+    make.delivery(lane=make.lane("closed.test", closed_at=now, close_reason="550 blocked"))
+    ended(State.DELIVERED, lane=make.lane("ended.test"))
+    first, second = stats.waiting_lanes(now=now, with_reasons=True)
+    assert (first["site"], first["waiting"], first["per_second"], first["window"], first["rule"]) == ("slow.test", 2, 20.0, 3, "docomo")
+    assert now - first["oldest"] >= timedelta(minutes=10)
+    assert "the rule “docomo” allows 20 messages a second" in first["why"]
+    assert second["is_closed"] and second["why"].endswith("by an answer of the receiver: 550 blocked.")
+    assert stats.waiting_lanes(now=now)[0]["why"] == ""
