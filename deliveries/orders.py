@@ -89,10 +89,15 @@ def carry_out_all(*, seconds: float) -> bool:
         if time.monotonic() >= until:
             return False
         try:
-            carry_out(pk, until=until)
+            carry_out(pk, until=until, on_progress=_log_end)
         except Exception:  # one that cannot be carried out must not hold up the others
             logger.exception("order=%d failed", pk)
     return time.monotonic() < until
+
+
+def _log_end(order: Order) -> None:
+    if order.finished_at is not None:
+        logger.info("event=ordered order=%d verb=%s by=%r done=%d", order.pk, order.verb, order.created_by, order.done)
 
 
 def carry_out(pk: int, *, until: float | None = None, on_progress: Callable[[Order], None] = lambda order: None) -> None:
@@ -120,7 +125,6 @@ def _step(pk: int) -> tuple[Order, list[int], bool] | None:
     has_more = not position.walked_at
     if not has_more and (not position.in_hand or _is_patience_over(position)):
         order.finished_at = timezone.now()
-        logger.info("event=ordered order=%d verb=%s by=%r done=%d", order.pk, order.verb, order.created_by, order.done)
     order.position, order.touched_at = position.as_json(), timezone.now()
     order.save(update_fields=["seen", "done", "position", "touched_at", "finished_at"])
     return order, lanes, has_more and order.finished_at is None

@@ -223,13 +223,15 @@ def test_an_order_that_is_stopped_goes_no_further():
     assert order.stopped_at
 
 
-def test_a_large_order_is_left_to_the_maintenance_worker(monkeypatch, valkey):
+def test_a_large_order_is_left_to_the_maintenance_worker(monkeypatch, valkey, caplog):
+    caplog.set_level("INFO")
     monkeypatch.setattr(orders, "AT_ONCE", 3)
     five_of_one_second()
     order = give(Order.Verb.CANCEL)
     assert order.done == 0 and valkey.llen("rq:queue:maintenance") == 1
     jobs.carry_out_orders()
     assert Delivery.objects.live().count() == 0
+    assert f"event=ordered order={order.pk} verb=cancel by='otto' done=5" in caplog.text
 
 
 def test_an_order_that_cannot_be_carried_out_does_not_hold_up_the_next(caplog):
