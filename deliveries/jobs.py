@@ -56,5 +56,5 @@ def retain() -> None:
     """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
     from deliveries import queues, retention
 
-    if not retention.retain(now=timezone.now()):
+    if not retention.take_turn(now=timezone.now()):
         queues.enqueue("deliveries.jobs.retain", only_once=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from deliveries import queues
 from deliveries.ids import first_id_of
 from domains.models import Project
 
@@ -42,35 +45,62 @@ FORGET = (
 NOTHING_YET = UUID(int=0)
 INBOUND_DAYS = 90
 TURN = 10.0  # seconds
+PLACES = "ekiden:retention"
+PLACES_LAST = 86_400  # seconds
+
+Places = dict[str, str]  # which project's content or log -> the id of the last message that was looked at
 
 
-def retain(*, now: datetime, seconds: float = TURN) -> bool:
+def take_turn(*, now: datetime) -> bool:
+    """As `retain`, going on where the turns before came to.
+
+    Valkey remembers that for a day. Then all is looked at again, for what was live at the first look.
+    """
+    valkey = queues.connect()
+    noted: Any = valkey.hgetall(PLACES)  # bytes; their type depends on the connection
+    places = {key.decode("ascii", "replace"): value.decode("ascii", "replace") for key, value in noted.items()}
+    is_done = retain(now=now, places=places)
+    if places:
+        valkey.hset(PLACES, mapping=dict(places))
+        valkey.expire(PLACES, PLACES_LAST, nx=True)
+    return is_done
+
+
+def retain(*, now: datetime, seconds: float = TURN, places: Places | None = None) -> bool:
     """Remove what each project keeps no longer, and what the installation need not remember.
 
-    False where the time was not enough: the rest is for another turn, since the sweeper of deadlines waits behind this one.
+    False where the time was not enough: the rest is for another turn, since the sweeper of deadlines waits behind this one. Where one
+    project keeps for a month what another keeps for a week, a turn reads little but what was dealt with long ago: so it begins at
+    `places`, and moves them on.
     """
     until = time.monotonic() + seconds
-    return not any(time.monotonic() >= until for _ in _batches(now))
+    return not any(time.monotonic() >= until for _ in _batches(now, {} if places is None else places))
 
 
-def _batches(now: datetime) -> Iterator[None]:
+def _batches(now: datetime, places: Places) -> Iterator[None]:
     for project in Project.objects.all():
-        yield from _remove(project.pk, "content", before=first_id_of(now - timedelta(days=project.content_days)))
-        yield from _remove(project.pk, "log", before=first_id_of(now - timedelta(days=project.log_days)))
+        yield from _remove(project.pk, "content", places, before=first_id_of(now - timedelta(days=project.content_days)))
+        yield from _remove(project.pk, "log", places, before=first_id_of(now - timedelta(days=project.log_days)))
     for statement in FORGET:
         yield from _forget(statement, before=first_id_of(now - timedelta(days=INBOUND_DAYS)))
 
 
-def _remove(project: int, what: str, *, before: UUID) -> Iterator[None]:
-    after = NOTHING_YET
-    if what == "content":
-        after = _oldest_content(before)
+def _remove(project: int, what: str, places: Places, *, before: UUID) -> Iterator[None]:
+    key = f"{project} {what}"
+    after = _place(places.get(key, "")) or (_oldest_content(before) if what == "content" else NOTHING_YET)
     while ids := _ended_messages(project, after=after, before=before):
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in STATEMENTS[what]:
                 cursor.execute(statement, {"ids": ids})
         after = ids[-1]
+        places[key] = str(after)
         yield
+
+
+def _place(noted: str) -> UUID | None:
+    with suppress(ValueError):  # Valkey may hold anything
+        return UUID(noted)
+    return None
 
 
 def _oldest_content(before: UUID) -> UUID:

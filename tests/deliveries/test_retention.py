@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from deliveries import retention
+from deliveries import queues, retention
 from deliveries.ids import first_id_of
 from deliveries.models import Attempt, Content, Delivery, InboundMail, Message, Submission
 from tests.deliveries import make
@@ -87,3 +87,31 @@ def test_a_report_that_was_read_is_forgotten_after_its_time_and_no_other():
     InboundMail.objects.create(id=unread, kind="report", data=b"")
     retention.retain(now=NOW)
     assert set(InboundMail.objects.values_list("id", flat=True)) == {fresh, unread}
+
+
+def test_what_another_project_keeps_for_longer_holds_no_turn_up(project, monkeypatch):
+    monkeypatch.setattr(retention, "BATCH", 1)
+    old(make.project(content_days=30), days=29)
+    for days in (20, 19, 18):
+        Content.objects.filter(pk=old(project, days=days).pk).delete()
+    left = old(project, days=8)
+    places = {}
+    for _ in range(4):
+        retention.retain(now=NOW, seconds=0, places=places)
+    assert not Content.objects.filter(pk=left.pk).exists()
+
+
+def test_turns_go_on_where_the_one_before_came_to(project):
+    queues.connect().delete(retention.PLACES)
+    first = old(project, days=8)
+    retention.take_turn(now=NOW)
+    Content.objects.create(message=first, data=b"")
+    retention.take_turn(now=NOW)
+    assert Content.objects.filter(pk=first.pk).exists()
+    assert 0 < queues.connect().ttl(retention.PLACES) <= retention.PLACES_LAST
+
+
+def test_places_that_mean_nothing_are_passed_over(project):
+    old(project, days=8)
+    assert retention.retain(now=NOW, places={f"{project.pk} content": "nonsense"})
+    assert not Content.objects.exists()
