@@ -1,0 +1,146 @@
+"""Classifies an answer: a receiver's own words first, then everybody's, then the enhanced code, then the bare one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from deliveries.bounces import codes
+from deliveries.bounces.dialects import DIALECTS, provider_of
+from deliveries.bounces.language_phrases import LANGUAGES
+from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, NETWORK, POLICY, PROGRAMS, SPAM, SYSTEM, TOO_LARGE, VIRUS
+from deliveries.bounces.recipient_phrases import DISABLED, DNS_TROUBLE, DOMAIN, FULL, NO_MAIL, REFUSES, REJECTED, SYSTEM_FULL, TOLD, UNKNOWN
+from deliveries.bounces.rules import HARD, Rule, Table, normal
+from deliveries.bounces.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
+from deliveries.outcomes import Bounced, Deferred, InDoubt, Stage
+from suppressions.classes import MEANINGS, Class, Fault
+
+# What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
+TELLING = (
+    *DIALECTS, *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
+    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *SPAM,
+)  # fmt: skip
+LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
+PHRASES = (*TELLING, *LOOSE)
+_TELLING, _LOOSE = Table(TELLING), Table(LOOSE)
+# Postfix names the check that refused before it says why.
+_CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
+
+_HOST_SAID = re.compile(r"^(.{0,300} )?said: ", re.IGNORECASE)
+_CODES = re.compile(
+    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: ?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
+    re.IGNORECASE,
+)
+# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error 550-'5.7.1 ... Access denied'
+_QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
+_LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
+_ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(])([245]\.\d{1,3}\.\d{1,4})(?![\d.])")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said, at which stage, by which host, about a recipient of which domain; what is not known is empty."""
+
+    text: str
+    code: int = 0
+    enhanced: str = ""
+    stage: Stage | None = None
+    host: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """`is_hard`: more mail to this address is pointless. `detail` says more than the class, or is empty. `rule` is who spoke."""
+
+    class_: Class
+    is_hard: bool
+    fault: Fault
+    detail: str
+    rule: str
+
+    @property
+    def is_telling(self) -> bool:
+        """True where words were understood, or a code that is used for one thing only."""
+        return not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None
+
+
+def classify(answer: Answer) -> Classified:
+    text = _CHECK.sub("", normal(answer.text))
+    provider = provider_of(answer.host, answer.domain)
+    found = _TELLING.find(text, provider=provider, stage=answer.stage, code=answer.code)
+    if found is None and codes.by_telling(answer.enhanced) is None:
+        found = _LOOSE.find(text, provider=provider, stage=answer.stage, code=answer.code)
+    return _by_rule(found, answer) if found else _by_codes(answer)
+
+
+def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = "") -> Classified:
+    """What a failed try means. Nothing that may still go well is hard."""
+    reply = outcome.reply
+    found = classify(Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain))
+    return found if isinstance(outcome, Bounced) else softened(found)
+
+
+def parse(text: str) -> tuple[int, str, str]:
+    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there is none."""
+    text = _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1))
+    if (match := _CODES.match(text)) is not None:
+        return int(match[1]), match[2] or _later(text), text[match.end() :]
+    enhanced = _later(text)
+    return 0, enhanced, _LEADING.sub("", text, count=1)
+
+
+def plainly(class_: Class, *, rule: str, detail: str = "") -> Classified:
+    """What needs no reading of an answer."""
+    return Classified(class_, False, MEANINGS[class_].fault, detail, rule)
+
+
+def softened(found: Classified) -> Classified:
+    return replace(found, is_hard=False) if found.is_hard else found
+
+
+def _later(text: str) -> str:
+    """qmail puts the enhanced code at the end: (#5.1.1)."""
+    match = _ENHANCED_ONLY.search(text[:1000])
+    return match[1] if match else ""
+
+
+# Before RCPT, who is unknown can only be the sender, or this host.
+ABOUT_US = {Stage.GREETING: Class.REPUTATION, Stage.EHLO: Class.REPUTATION, Stage.MAIL: Class.SENDER_REFUSED}
+
+
+def _by_rule(rule: Rule, answer: Answer) -> Classified:
+    class_, is_hard = rule.class_, rule.is_hard
+    if class_ in HARD and answer.stage in ABOUT_US:
+        class_, is_hard = ABOUT_US[answer.stage], False
+    elif class_ is Class.UNKNOWN_DOMAIN and answer.stage in (Stage.DATA, Stage.BODY):
+        is_hard = False  # it may be the domain of any address in the message
+    elif class_ is Class.UNKNOWN_USER and not rule.says_so_itself and not _is_proven(answer):
+        class_, is_hard = Class.RECIPIENT_REFUSED, False
+    return Classified(class_, is_hard, MEANINGS[class_].fault, rule.detail, rule.name)
+
+
+def _is_proven(answer: Answer) -> bool:
+    """Filters like to say "user unknown" as well, so it is believed only with X.1.y or at RCPT.
+
+    X.7.y is about security: who says so speaks of a rule, whatever the words are.
+    """
+    subject = answer.enhanced[2:4]
+    if subject in ("1.", "7."):
+        return subject == "1."
+    return answer.stage is Stage.RCPT
+
+
+def _by_codes(answer: Answer) -> Classified:
+    class_ = codes.by_enhanced(answer.enhanced)
+    name = f"code/{answer.enhanced}"
+    if class_ is None:
+        class_, name = codes.by_code(answer.code, answer.stage), f"code/{answer.code}"
+    if class_ is None:
+        class_, name = Class.OTHER, "code/none"
+    if class_ in HARD and answer.stage in ABOUT_US:
+        class_ = ABOUT_US[answer.stage]
+    detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
+    if class_ is Class.NETWORK and answer.code in codes.NO_MAIL:
+        detail = "accepts_no_mail"
+    return Classified(class_, class_ in HARD or detail == "accepts_no_mail", MEANINGS[class_].fault, detail, name)

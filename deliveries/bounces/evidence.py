@@ -1,0 +1,84 @@
+"""Chooses, of all that a report says about a recipient, what tells most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from deliveries.bounces.classifier import Answer, Classified, classify, parse
+from deliveries.bounces.wording import host_in, stage_of
+from suppressions.classes import Class
+
+MAX_REPLIES = 12
+MAX_SAID = 8000
+
+# Where a reply begins in a text for people.
+_REPLY = re.compile(
+    r"(?:^[ \t>*]*|<<< ?|said: ?|failure: ?|failed with: ?|reason: ?|error[: ]+|response was: ?|responded: ?|returned[: ]+'?"
+    r"|code: ?smtp; ?|error_code ?: ?|: |\] ?|- |\"|'|\()"
+    r"(?=#?[245]\d\d[ -:]|[245]\.\d\.\d{1,3} )(?P<reply>[^\n]{3,1000})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_GOES_ON = re.compile(r"<<< \d|\d\d\d[- ](?!.{0,12}<)")
+_WRAPPED = re.compile(r"(?<=\S)[ \t]{0,80}\n[ \t]{1,80}(?=\S)")
+
+# What every report of a mail system says says nothing; addresses of hosts are told by the way.
+_BOILERPLATE = re.compile(
+    r"(?:i'm afraid i wasn't able to deliver your message|this is a permanent error|i've given up|for further assistance|if you do so"
+    r"|please include this problem report|delete your own text|this message was created automatically|technical details of"
+    r"|this is the (?:mail system|postfix|qmail|mail delivery)|learn more|please do not reply|the original message was received"
+    r"|this is a mime-encapsulated|automatically generated|contact your|subject:|message from \S|^from \S{1,200} \[|-{3,} transcript)"
+    r"[^\n]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NUMBERS = re.compile(r"[\[(]?\b\d{1,3}(?:\.\d{1,3}){3}\b[\])]?")
+
+
+def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
+    """`answer` where it tells; else what stands in the text around it; else the first that tells anything."""
+    found = classify(answer)
+    # Somebody said "user unknown", and it is open whether a filter did: the text may have the proof.
+    is_open = found.class_ is Class.RECIPIENT_REFUSED and found.rule.startswith("unknown_user/") and answer.enhanced[2:4] != "7."
+    if found.is_telling and not is_open:
+        return found, answer
+    others = [(classify(other), other) for other in _answers(said, answer)]
+    if is_open:
+        return next((each for each in others if each[0].class_ is Class.UNKNOWN_USER), (found, answer))
+    tried = [(found, answer), *others]
+    telling = next((each for each in tried if each[0].is_telling), None)
+    return telling or next((each for each in tried if each[0].class_ is not Class.OTHER), tried[0])
+
+
+def _answers(said: str, like: Answer) -> Iterator[Answer]:
+    """The replies that stand in a text, then the whole text as prose."""
+    like = replace(like, stage=like.stage or stage_of(said), host=like.host or host_in(said))
+    joined = _WRAPPED.sub(" ", said[:MAX_SAID])
+    code_seen = like.code
+    for match in _by_weight(joined):
+        following = joined[match.end() : match.end() + 400]
+        code, enhanced, text = parse(match["reply"] + "\n" + _continuation(following))
+        if code or enhanced:
+            code_seen = code_seen or code
+            yield replace(like, text=text, code=code, enhanced=enhanced or like.enhanced)
+    yield replace(like, text=_prose(said), code=code_seen, enhanced=parse(said)[1] or like.enhanced)
+
+
+def _by_weight(text: str) -> list[re.Match[str]]:
+    """What the server said, before how the client put it; what ended it, before what was put off."""
+    matches = [match for match, _ in zip(_REPLY.finditer(text), range(MAX_REPLIES), strict=False)]
+    return sorted(matches, key=lambda match: (not match.group().startswith("<<<"), match["reply"].lstrip("#")[:1] == "4"))
+
+
+def _continuation(text: str) -> str:
+    """Lines of the same transcript that go on with a reply."""
+    lines = []
+    for line in text.split("\n\n")[0].split("\n")[1:6]:
+        if not _GOES_ON.match(line):
+            break
+        lines.append(line.replace("<<<", ""))
+    return "\n".join(lines)
+
+
+def _prose(said: str) -> str:
+    return _NUMBERS.sub(" ", _BOILERPLATE.sub(" ", said[:MAX_SAID]))

@@ -1,0 +1,67 @@
+"""Complaints: feedback reports (RFC 5965) and those of providers that have a form of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
+from deliveries.bounces.wording import ADDRESS, addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Who complained, where the report says so, and of what: abuse, fraud, opt-out, unsubscribe, auth-failure, …"""
+
+    type: str
+    recipients: tuple[str, ...]
+
+
+# Microsoft's Junk Mail Reporting, AOL's and SpamCop's old forms have no feedback-report part.
+_ABUSE = re.compile(
+    r"complaint about message from|^(?:fw: )?(?:spam|abuse) (?:report|complaint)|^\[spamcop|email feedback report"
+    r"|client tos notification|junk (?:e?mail )?report|feedback loop",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z0-9-]{1,30}")
+# What a mail program sends to the address of List-Unsubscribe (RFC 2369).
+_UNSUBSCRIBE = re.compile(r"^\s*(?:un-?subscribe|opt-?out|配信停止|購読解除)", re.IGNORECASE)
+
+
+def read(fields: Fields, parts: Sequence[Part], text: str) -> Complaint | None:
+    report = next((part for part in parts if part.type == "message/feedback-report"), None)
+    if report is not None:
+        said = read_fields(report.text)
+        return Complaint(_type(said), _named(said) or _original(parts))
+    if "feedback-type" in (inline := read_fields(text[:4000])) and "user-agent" in inline:
+        return Complaint(_type(inline), _named(inline) or _original(parts))
+    subject = header(fields, "subject")
+    if _ABUSE.search(subject) and any(part.type == "message/rfc822" for part in parts):
+        return Complaint("abuse", _original(parts))
+    return Complaint("unsubscribe", tuple(addresses(header(fields, "from"))[:1])) if _UNSUBSCRIBE.search(subject) else None
+
+
+def _type(said: Fields) -> str:
+    match = _WORD.match(header(said, "feedback-type").lower())
+    return match.group() if match else "abuse"
+
+
+def _named(said: Fields) -> tuple[str, ...]:
+    found = [value for name in ("original-rcpt-to", "removal-recipient") for value in said.get(name, [])]
+    return tuple(dict.fromkeys(address for value in found for address in addresses(value)))[:100]
+
+
+def _original(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Whom the original was for, as its own header says; hidden or several recipients say nothing."""
+    for fields in _originals(parts):
+        for name in ("x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"):
+            if len(found := ADDRESS.findall(header(fields, name))) == 1:
+                return tuple(found)
+    return ()
+
+
+def _originals(parts: Sequence[Part]) -> Iterator[Fields]:
+    for part in parts:
+        if part.is_original:
+            yield take_apart(part.body)[0]

@@ -1,0 +1,86 @@
+"""Finds in a text made for people whom it is about, and what it says of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deliveries.bounces.wording import ADDRESS, MAX_LINES
+
+MAX_RECIPIENTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A recipient, and the part of the text that is about it alone."""
+
+    recipient: str
+    text: str
+
+
+_A = rf"[<\"'(]{{0,2}}(?:smtp:|mailto:)?({ADDRESS.pattern})[>\"')]{{0,2}}"
+# How mail systems name a failed recipient, the plainest first. The first that finds any counts, so that an address told of by the
+# way (a sender, a postmaster) is never taken for one.
+_MANNERS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"^\d{{3}} (?:\d\.\d\.\d )?{_A}\.\.\.\s",
+        rf"^\s*(?:>>> ?rcpt to: ?|[-*>]{{0,3}}\s*recipient(?: address)?:\s*\[?|addressed to:\s*|undeliverable address:\s*"
+        rf"|>>>? ?to:\s*){_A}",
+        rf"(?:(?:originally addressed to|was addressed,?) |dda:smtp=|\[smtp:|address: ){_A}",
+        rf"^[\s*>+-]{{0,12}}{_A}(?:\s*\(.{{0,200}}|<mailto:.{{0,300}}|\s*;.{{0,200}}|\s*:\s?.{{0,4000}}|\s*,?\s*)$",
+        rf"^\s*{_A} (?:\(|on |invalid|was |is |could|has |failed|does).{{0,300}}$",
+        r"(?:deliver(?:ed|y)?|undeliverable|message|mail|sent|send|addressed|email|problems?|transmit(?:ted)?|reach|address)"
+        rf"\W{{1,3}}(?:\w+ ){{0,6}}?(?:to|for|recipients?|address|user|box)s?(?: \w+){{0,3}}\s*:?\s*{_A}",
+        rf"(?:to|for|recipients?|address(?:es)?|user|attempts|full|mailbox|reached|宛先|宛て?先?)\s*(?:is|was)?\s*[:：]?\s*{_A}",
+        rf"{_A}",
+    )
+)  # fmt: skip
+_VAGUE = _MANNERS[5:]
+_NOT_THEM = re.compile(
+    r"^\s*(from|sender|reply-to|return-path|message-?id|contact|x-|date|subject|mail from|>>> ?mail)\b"
+    r"|message-id:|original sender|envelope-from|please contact|mail from:",
+    re.IGNORECASE,
+)
+_NO_PEOPLE = re.compile(r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE)
+
+
+def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Mention]:
+    """Each recipient once, in order; `not_them` are addresses (in lower case) that cannot be meant, such as the report's own."""
+    lines = [line[:4400] for line in text.split("\n")[:MAX_LINES]]
+    for manner in _MANNERS:
+        if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
+            return _sections(found if manner is not _MANNERS[0] else _backwards(found), lines)
+    return []
+
+
+def _by(manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]) -> list[tuple[int, str]]:
+    """Line number and address of each hit."""
+    found: list[tuple[int, str]] = []
+    for number, line in enumerate(lines):
+        if "@" not in line or _NOT_THEM.search(line):
+            continue
+        for match in manner.finditer(line):
+            address = match[1].lstrip(".'")
+            if address.lower() not in not_them and not _NO_PEOPLE.match(address):
+                found.append((number, address))
+    return found[: MAX_RECIPIENTS * 4]
+
+
+def _backwards(found: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """A transcript names the recipient after what the server said: each section begins below the hit before."""
+    begins = [0, *(number + 1 for number, _ in found[:-1])]
+    return [(begin, address) for begin, (_, address) in zip(begins, found, strict=True)]
+
+
+def _sections(found: list[tuple[int, str]], lines: list[str]) -> list[Mention]:
+    """The text from one recipient's line to the next one's; what an address mentioned twice has, together."""
+    sections: dict[str, list[str]] = {}
+    spelled: dict[str, str] = {}
+    for (number, address), following in zip(found, [*found[1:], (len(lines), "")], strict=True):
+        key = address.lower()
+        if key not in sections and len(sections) >= MAX_RECIPIENTS:
+            break
+        spelled.setdefault(key, address)
+        sections.setdefault(key, []).extend(lines[number : max(following[0], number + 1)])
+    return [Mention(spelled[key], "\n".join(part)) for key, part in sections.items()]

@@ -1,0 +1,64 @@
+"""Notices that a sending service gives in JSON instead of a report: Amazon SES, by mail through SNS."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from deliveries.bounces.status import MAX_RECIPIENTS, Status
+from deliveries.bounces.wording import ADDRESS
+
+_KINDS = {"bounce": "bounce", "complaint": "complaint", "delivery": "delivered", "deliverydelay": "delay"}
+_IS_NOTICE = re.compile(r"(?:notification|event)Type", re.IGNORECASE)
+MAX_BRACKETS = 1000  # a notice has some dozens; thousands nested would exhaust the decoder's stack
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The kind in the words of `report.Kind`, and whom it is about."""
+
+    kind: str
+    statuses: list[Status]
+
+
+def read(text: str) -> Told | None:
+    """None where the text is no such notice."""
+    start = text.find("{")
+    if start < 0 or not _IS_NOTICE.search(text[:4000]) or text.count("{") + text.count("[") > MAX_BRACKETS:
+        return None
+    try:
+        told, _ = json.JSONDecoder().raw_decode(text[start:])
+    except (ValueError, RecursionError):
+        return None
+    return _told(told) if isinstance(told, dict) else None
+
+
+def _told(told: dict[str, Any]) -> Told | None:  # JSON that anybody may have written
+    if isinstance(told.get("Message"), str):  # as SNS wraps it
+        return read(told["Message"])
+    type_ = str(told.get("notificationType") or told.get("eventType") or "").lower()
+    kind = _KINDS.get(type_)
+    body = told.get(type_ if type_ != "deliverydelay" else "deliveryDelay")
+    if kind is None or not isinstance(body, dict):
+        return None
+    people: list[Any] = next((body[name] for name in _NAMES if isinstance(body.get(name), list)), [])
+    return Told(kind, [_status(each, body) for each in people[:MAX_RECIPIENTS]])
+
+
+_NAMES = ("bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients")
+
+
+def _status(person: object, body: dict[str, Any]) -> Status:
+    about = person if isinstance(person, dict) else {"emailAddress": person}
+    address = ADDRESS.search(str(about.get("emailAddress", ""))[:400])
+    diagnostic = str(about.get("diagnosticCode") or body.get("smtpResponse") or body.get("bounceSubType") or "")
+    return Status(
+        recipient=address.group() if address else "",
+        action=str(about.get("action", ""))[:20].lower(),
+        status=str(about.get("status", ""))[:10],
+        diagnostic=diagnostic.partition("; ")[2][:4000] if diagnostic.lower().startswith("smtp;") else diagnostic[:4000],
+        host="",
+        reporter=str(body.get("reportingMTA", ""))[:255],
+    )

@@ -1,0 +1,229 @@
+"""Reads whatever came back: what kind of mail it is, whom it is about, and what happened to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from deliveries.bounces import feedback, kinds, notification
+from deliveries.bounces.classifier import Answer, Classified, parse, plainly, softened
+from deliveries.bounces.evidence import best
+from deliveries.bounces.freeform import mentions
+from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
+from deliveries.bounces.status import Status, stands_in, statuses
+from deliveries.bounces.wording import addresses, host_in, notice, stage_of
+from suppressions.classes import Class
+
+
+class Kind(StrEnum):
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    DELIVERED = "delivered"
+    COMPLAINT = "complaint"
+    AUTO_REPLY = "auto_reply"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the report says of one recipient; `text` is its evidence.
+
+    The words are a stranger's: each is one printable line, cut to size, and fit for a database.
+    """
+
+    recipient: str
+    classified: Classified
+    code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    host: str = ""
+    action: str = ""
+
+    def __post_init__(self) -> None:
+        for name, most in (("recipient", 320), ("enhanced", 12), ("text", 1000), ("host", 255), ("action", 20)):
+            object.__setattr__(self, name, one_line(getattr(self, name), most))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    kind: Kind
+    fates: tuple[Fate, ...] = ()
+    reporter: str = ""
+
+
+def one_line(text: str, most: int) -> str:
+    """No control, no line separator, nothing that turns the direction of writing, no lone surrogate."""
+    text = " ".join(text[: most * 4].split())
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)[:most]
+
+
+ACTIONS = {
+    "failed": Kind.BOUNCE, "failure": Kind.BOUNCE, "error": Kind.BOUNCE, "delayed": Kind.DELAY,
+    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED, "deliverable": Kind.DELIVERED,
+}  # fmt: skip
+WORST_FIRST = (Kind.BOUNCE, Kind.DELAY, Kind.DELIVERED)
+MAX_NESTING = 3
+
+
+def read(data: bytes) -> Report:
+    """Takes anything and never raises; looks at the first megabyte."""
+    return _read(data, 0)
+
+
+def _read(data: bytes, depth: int) -> Report:
+    fields, parts = take_apart(data)
+    text, rest = notice("\n\n".join(_texts(parts)))
+    report = _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
+    return report or _by_text(fields, parts, text, rest) or _inner(parts, depth) or Report(Kind.NONE)
+
+
+def _inner(parts: Sequence[Part], depth: int) -> Report | None:
+    """A report that somebody passed on."""
+    for part in parts if depth < MAX_NESTING else ():
+        if part.type == "message/rfc822" and (inner := _read(part.body, depth + 1)).kind not in (Kind.NONE, Kind.AUTO_REPLY):
+            return inner
+    return None
+
+
+def _texts(parts: Sequence[Part]) -> list[str]:
+    """What is written for people, before the original: plain text, or HTML where there is nothing else."""
+    end = next((number for number, part in enumerate(parts) if part.is_original), len(parts))
+    plain = [part.text for part in parts[:end] if part.type == "text/plain"]
+    return plain if any(map(str.strip, plain)) else [part.text for part in parts[:end] if part.type == "text/html"]
+
+
+def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | None:
+    found = feedback.read(fields, parts, text)
+    if found is None:
+        return None
+    classified = plainly(Class.COMPLAINT, rule="complaint", detail=found.type)
+    return Report(Kind.COMPLAINT, tuple(Fate(recipient, classified) for recipient in found.recipients))
+
+
+def _notification(parts: Sequence[Part]) -> Report | None:
+    """What a sending service tells in JSON."""
+    for part in parts:
+        if part.type in ("text/plain", "application/json") and (told := notification.read(part.text)) is not None:
+            kind = Kind(told.kind)
+            return Report(kind, tuple(_fate(each, each.diagnostic, kind) for each in told.statuses))
+    return None
+
+
+def _by_status(fields: Fields, parts: Sequence[Part], text: str) -> Report | None:
+    found = [each for each in statuses(_status_text(parts)) if each.recipient or each.diagnostic]
+    if not found:
+        return None
+    found = _with_names(found, text)
+    all_kinds = [_kind_of(each, fields, text) for each in found]
+    fates = [_fate(each, said, kind) for each, said, kind in zip(found, _said_of(found, text), all_kinds, strict=True)]
+    kind = next(kind for kind in WORST_FIRST if kind in all_kinds)
+    return Report(kind, tuple(fates), one_line(next((each.reporter for each in found if each.reporter), ""), 255))
+
+
+def _status_text(parts: Sequence[Part]) -> str:
+    types = ("message/delivery-status", "message/global-delivery-status")
+    found = next((part.text for part in parts if part.type in types), "")
+    return found or next((part.text for part in parts if part.type == "text/plain" and stands_in(part.text)), "")
+
+
+def _with_names(found: list[Status], text: str) -> list[Status]:
+    """A recipient given in the manner of X.400 or of a pipe has its address in the text."""
+    if len(found) > 1 or "@" in found[0].recipient:
+        return found
+    named = mentions(text)
+    return [replace(found[0], recipient=named[0].recipient)] if len(named) == 1 else found
+
+
+def _kind_of(status: Status, fields: Fields, text: str) -> Kind:
+    if status.action in ACTIONS:
+        return ACTIONS[status.action]
+    if status.status.startswith("2"):
+        return Kind.DELIVERED
+    return Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
+
+
+def _said_of(found: Sequence[Status], text: str) -> list[str]:
+    """The part of the text about each; all of it where there is one recipient only."""
+    if len(found) == 1:
+        return [text]
+    sections = {each.recipient.lower(): each.text for each in mentions(text)}
+    return [sections.get(each.recipient.lower()) or sections.get(each.original.lower(), "") for each in found]
+
+
+def _fate(status: Status, said: str, kind: Kind) -> Fate:
+    code, enhanced, text = parse(status.diagnostic)
+    if kind is Kind.DELIVERED:
+        classified = plainly(Class.DELIVERED, rule=f"action/{status.action or 'delivered'}")
+        return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action)
+    given = enhanced or ("" if status.status[2:] == "0.0" else status.status)
+    answer = Answer(
+        text, code, given, stage_of(status.diagnostic) or stage_of(said), status.host or host_in(said), _domain(status.recipient)
+    )
+    return _judged(status.recipient, answer, said, kind, status.action)
+
+
+def _judged(recipient: str, answer: Answer, said: str, kind: Kind, action: str = "") -> Fate:
+    found, spoke = best(answer, said)
+    if kind is Kind.DELAY:  # it may still arrive
+        found = softened(found)
+    return Fate(recipient, found, spoke.code or answer.code, spoke.enhanced or answer.enhanced, spoke.text or said, spoke.host, action)
+
+
+def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:
+    if not _looks_like_a_report(fields):
+        return _automatic(fields, text)
+    kind = Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
+    whom = list(_whom(fields, parts, text, rest))
+    return Report(kind, tuple(_by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom))
+
+
+def _looks_like_a_report(fields: Fields) -> bool:
+    if kinds.says_undelivered(fields) or "x-failed-recipients" in fields:
+        return True
+    is_formal = header(fields, "content-type").lower().startswith("multipart/report")
+    return (is_formal or kinds.comes_from_a_mailer(fields)) and not kinds.says_absent(fields)
+
+
+def _automatic(fields: Fields, text: str) -> Report | None:
+    is_challenge = kinds.is_challenge(fields, text)
+    if not is_challenge and not kinds.is_automatic(fields):
+        return None
+    classified = plainly(Class.AUTO_REPLY, rule="auto_reply", detail="challenge" if is_challenge else "")
+    return Report(Kind.AUTO_REPLY, tuple(Fate(sender, classified) for sender in addresses(header(fields, "from"))[:1]))
+
+
+def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterator[tuple[str, str]]:
+    """Each recipient, and what is said about it alone."""
+    failed = list(dict.fromkeys(address for value in fields.get("x-failed-recipients", []) for address in addresses(value)))
+    named = [address.lower() for name in ("from", "to", "sender", "return-path") for address in addresses(header(fields, name))]
+    if found := mentions(text, not_them=frozenset(named) - {address.lower() for address in failed}):
+        yield from ((each.recipient, each.text) for each in found)
+    else:
+        yield from ((recipient, text) for recipient in failed or _of_original(parts, rest))
+
+
+def _of_original(parts: Sequence[Part], rest: str) -> list[str]:
+    """The one recipient of the original, where it names one and is no list's mail."""
+    headers = [take_apart(part.body)[0] for part in parts if part.is_original]
+    for fields in [*headers, read_fields(rest[:8000])]:
+        if "list-id" not in fields and header(fields, "precedence").lower() != "list":
+            found = addresses(header(fields, "to"))
+            if len(found) == 1:
+                return found
+    return []
+
+
+def _by_mention(recipient: str, said: str, text: str, kind: Kind, *, is_alone: bool) -> Fate:
+    """By the part about it; where that tells nothing, by the whole text: some give the reason first and for all."""
+    around = text if is_alone else said
+    answer = Answer("", stage=stage_of(said) or stage_of(around), host=host_in(said) or host_in(around), domain=_domain(recipient))
+    fate = _judged(recipient, answer, said, kind)
+    if fate.classified.is_telling:
+        return fate
+    wider = _judged(recipient, answer, text, kind)
+    return wider if wider.classified.is_telling or fate.classified.class_ is Class.OTHER else fate
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]

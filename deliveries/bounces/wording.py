@@ -1,0 +1,75 @@
+"""What is common to the texts that people read in reports: where the original begins, addresses, stages, hosts."""
+
+from __future__ import annotations
+
+import re
+
+from deliveries.outcomes import Stage
+
+MAX_TEXT = 65_536  # characters of a report's text that are looked at
+MAX_LINES = 1500
+
+# Begins only where a word does, so that each character is looked at once. Not for judging addresses: reports hold what they hold.
+_ATEXT = r"A-Za-z0-9!#$%&*+/=?^_`{|}~.'-"
+ADDRESS = re.compile(rf"(?<![A-Za-z0-9._+-])[{_ATEXT}]{{1,128}}@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,250}}[A-Za-z0-9])?")
+
+# What mail systems write above the original that they send back, or its first field where they write nothing.
+_ORIGINAL = re.compile(
+    r"^[ \t>|]*(?:"
+    r"[-=_*# ]{2,80}(?:this is a copy of|below (?:this line|is)|the header of|unsent|original|returned|forwarded|included|enclosed"
+    r"|message header|undelivered|copy of|non-deliver|message non)[^\n]{0,80}(?:message|mail|headers?|follow|deliverable)"
+    r"|message headers? follow|message header:|below is a copy of|original message (?:headers?|follow)|included is a copy"
+    r"|a copy of (?:the|your) (?:original )?message|the first \d+ lines|your message reads|a summary of the undelivered"
+    r"|the header of the original|the original message follows|---+ *forwarded message"
+    r"|return-path: ?<|received: ?(?:from|by|\()|content-type: ?message/|元のメッセージ|オリジナルメッセージ"
+    r")",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+_STAGES = (
+    (Stage.RCPT,
+     r"in reply to rcpt|after rcpt|>>> ?rcpt|\[rcpt_to\]|not like (?:our )?(?:rcpt|recipient)|rcpt command|smtp command\s{1,4}rcpt"
+     r"|rcpt to response|recipient was rejected|smtp:rcpt"),
+    (Stage.MAIL, r"in reply to mail|after mail|>>> ?mail|\[mail_from\]|not like (?:our )?(?:mail from|sender)|smtp command\s{1,4}mail"
+     r"|sender was rejected"),
+    (Stage.BODY, r"end of data|after data|in reply to data|after i sent the message|not like our (?:data|final)|smtp command\s{1,4}data"
+     r"|\[data\]|after pipelined data"),
+    (Stage.GREETING, r"initial connection|refused to talk to me|in reply to connect"),
+    (Stage.EHLO, r"(?:in reply to|after|>>>) ?(?:ehlo|helo)|my name was rejected"),
+)  # fmt: skip
+_STAGE = tuple((stage, re.compile(pattern, re.IGNORECASE)) for stage, pattern in _STAGES)
+# sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that then wants a recipient has refused it.
+_PIPELINED = re.compile(r">>> ?data", re.IGNORECASE)
+_NO_RECIPIENT = re.compile(r"need rcpt|no valid recipients|rcpt (?:command|first)|no recipients", re.IGNORECASE)
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9.-]{2,250}"
+_HOST = re.compile(
+    rf"host:?\s{{1,20}}({_NAME})\s?\[|talking to ({_NAME}?)\.?:|remote (?:system|mta|server)[:;]\s{{0,20}}(?:dns;)?\s?<?({_NAME})"
+    rf"|^({_NAME}\.[a-z]{{2,20}}) (?:rejected your|gave this)|^({_NAME})\s?\[[0-9a-f.:]{{3,45}}\] (?:did|said|respond)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def notice(text: str) -> tuple[str, str]:
+    """What the mail system itself says, and the rest: the original, where it follows in the same text."""
+    text = text[:MAX_TEXT]
+    match = _ORIGINAL.search(text)
+    return (text[: match.start()], text[match.start() :]) if match else (text, "")
+
+
+def stage_of(text: str) -> Stage | None:
+    """The stage that a text names, as the big mail systems do."""
+    text = text[:8000]
+    if _PIPELINED.search(text):
+        return Stage.RCPT if _NO_RECIPIENT.search(text) else Stage.BODY
+    return next((stage for stage, pattern in _STAGE if pattern.search(text)), None)
+
+
+def host_in(text: str) -> str:
+    """The host that answered, or ""."""
+    match = _HOST.search(text[:8000])
+    return next((group for group in match.groups() if group), "") if match else ""
+
+
+def addresses(text: str) -> list[str]:
+    return [match.lstrip(".'") for match in ADDRESS.findall(text)]
