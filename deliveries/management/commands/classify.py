@@ -1,0 +1,115 @@
+"""Say what a refusal, a bounce report or a complaint means."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext
+
+from deliveries.bounces.classifier import Answer, Classified, classify, parse
+from deliveries.bounces.mime import mails
+from deliveries.bounces.report import Fate, Kind, read
+from deliveries.outcomes import SCOPES, Stage
+from domains.command import CommandError, CommandParser, EkidenCommand
+from suppressions.classes import MEANINGS, Class
+
+LARGEST = 67_108_864  # octets read of one file
+STAGES = [str(stage) for stage in SCOPES]
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+class Command(EkidenCommand):
+    help = "Say what mails that came back, or a server's reply, mean. Needs neither the service nor its database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("files", metavar="FILE", nargs="*", help="a mail as it came (.eml), or an mbox of them")
+        parser.add_argument("--reply", metavar="TEXT", help="a server's reply instead of files: '550 5.1.1 User unknown'")
+        parser.add_argument("--stage", choices=STAGES, help="what the reply answered")
+        parser.add_argument("--host", metavar="MX", default="", help="the host that gave the reply")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one object for each file, on a line of its own")
+
+    def handle(self, *args: Any, files: list[str], reply: str | None, stage: str | None, host: str, as_json: bool, **options: Any) -> None:
+        if (reply is None) == (not files):
+            raise CommandError("Give either files or --reply TEXT.")
+        if reply is not None:
+            return self._say_reply(_answer(reply, stage, host), as_json=as_json)
+        for name in files:
+            kind, fates = _read(name)
+            if as_json:
+                self.write_json(_facts(name, kind, fates))
+            else:
+                self.stdout.write("\n".join(_lines(name, kind, fates)))
+        return None
+
+    def _say_reply(self, answer: Answer, *, as_json: bool) -> None:
+        found = classify(answer)
+        if as_json:
+            return self.write_json(
+                {"class": found.class_, "hard": found.is_hard, "fault": found.fault, "detail": found.detail, "rule": found.rule}
+            )
+        return self.stdout.write("\n".join(_meaning(found)))
+
+
+def _answer(reply: str, stage: str | None, host: str) -> Answer:
+    code, enhanced, text = parse(reply)
+    return Answer(text, code, enhanced, Stage(stage) if stage else None, host)
+
+
+def _read(name: str) -> tuple[Kind, list[Fate]]:
+    """An mbox is as one mail that has all their recipients, and the kind of the first that has one."""
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(LARGEST)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be read: {error.strerror}") from error
+    reports = [read(each) for each in mails(data)]
+    kind = next((report.kind for report in reports if report.kind is not Kind.NONE), Kind.NONE)
+    return kind, [fate for report in reports for fate in report.fates]
+
+
+def _facts(name: str, kind: Kind, fates: list[Fate]) -> dict[str, object]:
+    return {"file": name, "kind": kind, "recipients": [_of(fate) for fate in fates]}
+
+
+def _of(fate: Fate) -> dict[str, object]:
+    found = fate.classified
+    return {
+        "recipient": fate.recipient, "class": found.class_, "hard": found.is_hard, "code": fate.code or None,
+        "enhanced": fate.enhanced or None, "rule": found.rule,
+    }  # fmt: skip
+
+
+def _lines(name: str, kind: Kind, fates: list[Fate]) -> Iterator[str]:
+    yield f"{_printable(name)}: {KINDS[kind]}"
+    for fate in fates:
+        yield f"  {_printable(fate.recipient) or '(no address)'}"
+        if fate.text or fate.code:
+            said = " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text)))
+            yield f"    said     {_printable(said)[:300]}"
+        yield from (f"    {line}" for line in _meaning(fate.classified))
+
+
+def _meaning(found: Classified) -> Iterator[str]:
+    meaning = MEANINGS[Class(found.class_)]
+    hardness = "hard: the address is dead" if found.is_hard else "soft"
+    yield f"class    {found.class_}{f' ({found.detail})' if found.detail else ''}, {hardness}"
+    yield f"means    {gettext(meaning.explanation)}"
+    yield f"do       {gettext(meaning.advice)}"
+    yield f"fault    {found.fault}"
+    yield f"rule     {found.rule}"
+
+
+def _printable(text: str) -> str:
+    """Strangers wrote it: no escape sequence may reach the terminal."""
+    return _UNPRINTABLE.sub(" ", text).strip()
+
+
+KINDS = {
+    Kind.BOUNCE: "a bounce",
+    Kind.DELAY: "a warning; delivery is still being tried",
+    Kind.DELIVERED: "a confirmation of delivery",
+    Kind.COMPLAINT: "a complaint",
+    Kind.AUTO_REPLY: "an automatic reply",
+    Kind.NONE: "nothing that came back from a mail system",
+}
