@@ -18,6 +18,11 @@ def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
     return {kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024 for kind, roots in pids.items()}
 
 
+def peaks_mib(pids: dict[str, list[int]]) -> dict[str, float]:
+    """Of each kind, the most that any one process has had of memory of its own (PostgreSQL's shared buffers are nobody's own)."""
+    return {kind: max((_peak(pid) for root in roots for pid in family(root)), default=0) / 1024 for kind, roots in pids.items()}
+
+
 def family(root: int) -> list[int]:
     """The process and all below it."""
     found, new = [], [root]
@@ -50,3 +55,12 @@ def _pss(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def _peak(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if name in ("VmHWM", "RssShmem")}
+    return max(sizes.get("VmHWM", 0) - sizes.get("RssShmem", 0), 0)

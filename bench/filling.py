@@ -9,12 +9,13 @@ import psycopg
 CHUNK = 250_000
 SLOW_LANE = 20  # messages a second that the deep lane takes
 
-# As the journal of days gone by: each message with its content, its one delivery, and its one attempt.
+# As the journal of the day before: each message with its content, its one delivery, and its one attempt, ids in the order of time.
 ENDED = """
 WITH made AS (
     INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from, header_from, message_id, size,
         recipient_count, eight_bit, smtputf8, envid, ret, client_tls)
-    SELECT gen_random_uuid(), %(project)s, %(credential)s, 'submission', now() - interval '1 day', 'shop@sender.test', 'shop@sender.test',
+    SELECT uuidv7(-interval '1 day'), %(project)s, %(credential)s, 'submission', now() - interval '1 day', 'shop@sender.test',
+        'shop@sender.test',
         '<' || gen_random_uuid() || '@bench.invalid>', 10240, 1, false, false, '', '', 'TLSv1.3 TLS_AES_256_GCM_SHA384'
     FROM generate_series(1, %(amount)s)
     RETURNING id
@@ -23,7 +24,8 @@ WITH made AS (
 ), sent AS (
     INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain, notify, orcpt, lane_id, priority,
         flow, state, attempt_count, due_at, expires_at, ended_at, claim, is_in_doubt, owes_report)
-    SELECT gen_random_uuid(), id, %(project)s, 'user@d1.test', 'user@d1.test', 'd1.test', '', '', 1, 1, %(credential)s, 'delivered', 1,
+    SELECT uuidv7(-interval '1 day'), id, %(project)s, 'u' || id || '@d1.test', 'u' || id || '@d1.test', 'd1.test', '', '', %(lane)s, 1,
+        %(credential)s, 'delivered', 1,
         NULL, now() + interval '4 days', now() - interval '1 day', 0, false, false
     FROM made
     RETURNING id
@@ -44,7 +46,7 @@ MESSAGE = """
 WITH made AS (
     INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from, header_from, message_id, size,
         recipient_count, eight_bit, smtputf8, envid, ret, client_tls)
-    VALUES (gen_random_uuid(), %(project)s, %(credential)s, 'submission', now(), 'shop@sender.test', 'shop@sender.test',
+    VALUES (uuidv7(), %(project)s, %(credential)s, 'submission', now(), 'shop@sender.test', 'shop@sender.test',
         '<deep@bench.invalid>', %(size)s, %(amount)s, false, false, '', '', '') RETURNING id
 ), content AS (
     INSERT INTO deliveries_content (message_id, data) SELECT id, %(data)s FROM made
@@ -54,7 +56,7 @@ SELECT id FROM made
 WAITING = """
 INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain, notify, orcpt, lane_id, priority, flow,
     state, attempt_count, due_at, expires_at, claim, is_in_doubt, owes_report)
-SELECT gen_random_uuid(), %(message)s, %(project)s, 'user' || number || '@deep.test', 'user' || number || '@deep.test', 'deep.test', '', '',
+SELECT uuidv7(), %(message)s, %(project)s, 'user' || number || '@deep.test', 'user' || number || '@deep.test', 'deep.test', '', '',
     %(lane)s, 0, %(credential)s, 'queued', 0, now() + number * interval '1 microsecond', now() + interval '4 days', 0, false, false
 FROM generate_series(1, %(amount)s) number
 """
@@ -64,7 +66,8 @@ def fill(connection: psycopg.Connection[Any], *, backlog: int, waiting: int, hos
     """So many ended and so many waiting deliveries; returns the deep lane's id, 0 without one. `data` is a stored content."""
     owner = connection.execute("SELECT project_id, id FROM domains_credential WHERE name = 'load'").fetchone()
     assert owner is not None
-    given: dict[str, Any] = {"project": owner[0], "credential": owner[1], "data": data, "size": size}
+    [usual] = connection.execute("SELECT max(id) FROM deliveries_lane").fetchone() or (0,)  # one that the first load has made
+    given: dict[str, Any] = {"project": owner[0], "credential": owner[1], "data": data, "size": size, "lane": usual}
     for done in range(0, backlog, CHUNK):
         connection.execute(ENDED, given | {"amount": min(CHUNK, backlog - done)})
     lane = _deep_lane(connection, given, waiting, host, port) if waiting else 0

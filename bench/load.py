@@ -26,7 +26,8 @@ LINE = b"Your order is on its way. The quick brown fox jumps over the lazy dog 0
 class Plan:
     """`rate` is in messages a second over all sessions, 0 for as fast as they are answered; `size` in bytes, headers included.
 
-    After `seconds` no more are submitted, 0 for no such end. Without a `username` there is no AUTH.
+    After `seconds` no more are submitted, 0 for no such end. Without a `username` there is no AUTH. `first` is the first number: what
+    was submitted before with a number may not be again, since it would be taken for the same message.
     """
 
     port: int
@@ -39,6 +40,7 @@ class Plan:
     size: int
     rate: float = 0.0
     seconds: float = 0.0
+    first: int = 0
 
 
 class Refused(Exception):
@@ -108,10 +110,10 @@ class Session:
 
 
 async def run(plan: Plan) -> notes.Submissions:
-    noted = notes.Submissions()
+    noted = notes.Submissions(opened=time.monotonic_ns())
     sessions = [Session(plan, noted) for _ in range(plan.sessions)]
     await asyncio.gather(*(session.open() for session in sessions))
-    numbers, begun = iter(range(plan.messages)), time.monotonic()
+    numbers, begun = iter(range(plan.first, plan.first + plan.messages)), time.monotonic()
     await asyncio.gather(*(_work(session, plan, numbers, begun, noted) for session in sessions))
     await asyncio.gather(*(session.close() for session in sessions))
     return noted
@@ -122,7 +124,7 @@ async def _work(session: Session, plan: Plan, numbers: Iterator[int], begun: flo
         if plan.seconds and time.monotonic() - begun >= plan.seconds:
             return
         if plan.rate:
-            await asyncio.sleep(max(begun + number / plan.rate - time.monotonic(), 0))
+            await asyncio.sleep(max(begun + (number - plan.first) / plan.rate - time.monotonic(), 0))
         try:
             await session.submit(number)
         except (Refused, OSError) as error:  # the session is lost; what it had in hand is counted as refused

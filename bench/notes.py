@@ -20,11 +20,15 @@ class Arrivals:
 
 @dataclass(slots=True)
 class Submissions:
-    """The generator's: when the last byte of each number was sent, when its 250 was read; and what was not 250."""
+    """The generator's: when the last byte of each number was sent, when its 250 was read; and what was not 250.
+
+    `opened` is when it began to connect.
+    """
 
     sent: dict[int, int] = field(default_factory=dict)
     accepted: dict[int, int] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
+    opened: int = 0
 
 
 def write(file: Path, noted: Arrivals | Submissions) -> None:
@@ -38,7 +42,7 @@ def read_arrivals(file: Path) -> Arrivals:
 
 def read_submissions(file: Path) -> Submissions:
     noted = json.loads(file.read_text(encoding="utf-8"))
-    return Submissions(_numbered(noted["sent"]), _numbered(noted["accepted"]), noted["refusals"])
+    return Submissions(_numbered(noted["sent"]), _numbered(noted["accepted"]), noted["refusals"], noted["opened"])
 
 
 def _numbered(values: dict[str, Any]) -> dict[int, Any]:

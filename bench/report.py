@@ -26,7 +26,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Latencies in milliseconds as (p50, p95, p99); CPU in milliseconds for each message; memory in MiB."""
+    """Latencies in milliseconds as (p50, p95, p99); CPU in milliseconds for each message; memory in MiB.
+
+    `drained` is the rate after a burst, `empty` the same load before the database was filled, `first` the milliseconds of a first message
+    after idleness, `largest` the most memory that one process of a kind has had.
+    """
 
     messages: int
     refused: int
@@ -35,21 +39,35 @@ class Figures:
     unsigned: int
     seconds: float
     rate: float
+    accept_rate: float
+    drained: float
     accept: tuple[float, float, float]
     arrival: tuple[float, float, float]
     cpu: dict[str, float]
     cpu_total: float
     memory: dict[str, float]
+    largest: dict[str, float]
     bench_cpu: dict[str, float]
     accepted_each_second: list[int]
     arrived_each_second: list[int]
+    empty: Figures | None = None
+    first: float = 0.0
     peer: Peer | None = None
 
 
 def figures(
-    sent: Submissions, came: Arrivals, *, recorded: int, cpu: dict[str, float], memory: dict[str, float], bench_cpu: dict[str, float]
+    sent: Submissions,
+    came: Arrivals,
+    *,
+    recorded: int,
+    released: int,
+    cpu: dict[str, float],
+    memory: dict[str, float],
+    largest: dict[str, float],
+    bench_cpu: dict[str, float],
 ) -> Figures:
-    """`recorded` is when the last delivery was on record, in ns; `cpu` and `bench_cpu` are seconds by kind of process."""
+    """`recorded` is when the last delivery was on record, in ns, and `released` when a burst's delivery began, 0 without one; `cpu` and
+    `bench_cpu` are seconds by kind of process."""
     begun, accepted = min(sent.sent.values()), sent.accepted
     # What waited before the run carries no number.
     numbered = {number: times for number, times in came.arrivals.items() if number >= 0}
@@ -63,11 +81,14 @@ def figures(
         unsigned=came.facts["unsigned"],
         seconds=(recorded - begun) / SECOND,
         rate=len(accepted) / ((recorded - begun) / SECOND),
+        accept_rate=len(accepted) / max((max(accepted.values()) - begun) / SECOND, 1e-9),
+        drained=len(accepted) / ((recorded - released) / SECOND) if released else 0.0,
         accept=percentiles([at - sent.sent[number] for number, at in accepted.items()]),
         arrival=percentiles([at - sent.sent[number] for number, at in firsts.items() if number in sent.sent]),
         cpu={kind: seconds * each for kind, seconds in cpu.items()},
         cpu_total=sum(cpu.values()) * each,
         memory=memory,
+        largest=largest,
         bench_cpu={kind: seconds * each for kind, seconds in bench_cpu.items()},
         accepted_each_second=each_second(accepted.values(), begun),
         arrived_each_second=each_second(firsts.values(), begun),
@@ -95,20 +116,32 @@ def lines(found: Figures) -> Iterator[str]:
     yield f"messages      {found.messages:>10,}    " + ", ".join(f"{name} {amount}" for name, amount in wrong.items())
     hourly = f"{found.rate * 3600 / 1e6:.2f} million an hour"
     yield f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the last recorded delivery"
-    if len(found.arrived_each_second) >= 2 * STRETCH:
+    if not found.drained and len(found.arrived_each_second) >= 2 * STRETCH:
         yield "sustained     " + _sustained(found.arrived_each_second)
-    yield f"accepting     {_best(found.accepted_each_second):>10,.0f} /s in its best {STRETCH} seconds"
+    yield f"accepting     {found.accept_rate:>10,.0f} /s, {_best(found.accepted_each_second):,.0f} in its best {STRETCH} seconds"
+    if found.drained:
+        yield f"draining      {found.drained:>10,.0f} /s, from the end of the burst"
     yield "250 after     " + _spread(found.accept)
     yield "arrival after " + _spread(found.arrival)
     yield f"CPU           {found.cpu_total:>10.2f} ms for each message: " + _kinds(found.cpu, ".2f")
     yield f"memory        {sum(found.memory.values()):>10,.0f} MiB: " + _kinds(found.memory, ",.0f")
+    yield "at most       " + f"{max(found.largest.values(), default=0):>10,.0f} MiB in one process: " + _kinds(found.largest, ",.0f")
     yield "beside it     " + _kinds(found.bench_cpu, ".2f") + " ms of CPU for each message"
+    if (empty := found.empty) is not None:
+        yield f"empty before  {empty.cpu_total:>10.2f} ms of CPU for each message, {empty.rate:,.0f} /s: {_change(empty, found)}"
+    if found.first:
+        yield f"first         {found.first:>10,.0f} ms from connecting to arrival, after idleness"
     if (peer := found.peer) is not None:
         yield ""
         yield f"{peer.name}: {peer.messages:,} messages, lost {peer.lost}, unsigned {peer.unsigned}"
         yield f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} times as many"
         times = peer.cpu_total / found.cpu_total
         yield f"CPU           {peer.cpu_total:>10.2f} ms for each message: {_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
+
+
+def _change(empty: Figures, full: Figures) -> str:
+    kinds = {kind: full.cpu[kind] - empty.cpu[kind] for kind in full.cpu if abs(full.cpu[kind] - empty.cpu[kind]) >= 0.005}
+    return f"{(full.cpu_total / empty.cpu_total - 1) * 100:+.0f} % since ({_kinds(kinds, '+.2f')})"
 
 
 def _stretches(each_second: Sequence[int]) -> list[float]:

@@ -11,7 +11,10 @@ MS = 1_000_000
 
 
 def found(sent, came, **given):
-    defaults = {"recorded": 4_000 * MS, "cpu": {"listener": 0.002, "worker": 0.001}, "memory": {"listener": 80.0}, "bench_cpu": {}}
+    defaults = {
+        "recorded": 4_000 * MS, "released": 0, "cpu": {"listener": 0.002, "worker": 0.001},
+        "memory": {"listener": 80.0}, "largest": {"listener": 80.0}, "bench_cpu": {},
+    }  # fmt: skip
     return report.figures(sent, came, **defaults | given)
 
 
@@ -53,6 +56,19 @@ def test_a_long_run_tells_its_worst_ten_seconds():
     came = {number: [at] for number, at in times.items() if not 100 <= number < 150}
     text = "\n".join(report.lines(found(Submissions(times, times, []), Arrivals(came, {"unsigned": 0}))))
     assert "10 /s (median), 5 (worst), 10 (best) of 3 times 10 seconds" in text
+
+
+def test_a_burst_tells_how_fast_it_was_taken_and_how_fast_it_went(sent):
+    figures = found(sent, Arrivals({}, {"unsigned": 0}), released=2_500 * MS)
+    assert (figures.accept_rate, figures.drained) == (pytest.approx(3 / 1.505), 2.0)
+    assert "draining               2 /s" in "\n".join(report.lines(figures))
+
+
+def test_a_full_database_is_compared_with_the_empty_one(sent):
+    empty = found(sent, Arrivals({}, {"unsigned": 0}))
+    full = found(sent, Arrivals({}, {"unsigned": 0}), cpu={"listener": 0.002, "worker": 0.0013})
+    text = "\n".join(report.lines(replace(full, empty=empty)))
+    assert "+10 % since (worker +0.10)" in text
 
 
 def test_a_peer_is_compared_in_rate_and_in_cpu(sent):

@@ -8,7 +8,8 @@ from typing import Any
 
 from bench import report
 from bench.picture import draw
-from bench.run import BenchError, Options, run
+from bench.run import run
+from bench.stage import BenchError, Options
 from domains.command import CommandError, CommandParser, EkidenCommand
 
 MEANINGS = {
@@ -22,6 +23,7 @@ MEANINGS = {
     "waiting": "deliveries that wait in one lane, which takes 20 a second of them",
     "listeners": "listener processes",
     "workers": "delivery workers",
+    "cores": "the service's, generator and sink keep to the others; 0: all share all",
 }
 
 
@@ -32,6 +34,8 @@ class Command(EkidenCommand):
         for name, meaning in MEANINGS.items():
             usual = getattr(Options(), name)
             parser.add_argument(f"--{name}", type=type(usual), default=usual, metavar="N", help=f"{meaning} ({usual:g})")
+        parser.add_argument("--burst", action="store_true", help="deliver only when all has been accepted")
+        parser.add_argument("--idle", action="store_true", help="then measure a first message after idleness")
         parser.add_argument("--unsigned", action="store_true", help="without DKIM")
         parser.add_argument(
             "--peer", choices=("postfix",), default="", help="measure Postfix with OpenDKIM in the same run (Debian's, as root)"
@@ -39,19 +43,22 @@ class Command(EkidenCommand):
         parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the course of the run as an SVG")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print all figures as JSON")
 
-    def handle(self, *args: Any, unsigned: bool, peer: str, picture: Path | None, as_json: bool, **options: Any) -> None:
+    def handle(self, *args: Any, picture: Path | None, as_json: bool, **options: Any) -> None:
         given = {name: options[name] for name in MEANINGS}
         if min(given["messages"], given["sessions"], given["domains"]) < 1 or given["domains"] > 200:
             raise CommandError("At least one message, session and domain is needed, and at most 200 domains.")
+        asked = Options(
+            **given, is_signed=not options["unsigned"], is_burst=options["burst"], is_idle=options["idle"], peer=options["peer"]
+        )
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was brought up is brought down
         try:
-            found = run(Options(**given, is_signed=not unsigned, peer=peer), self.stderr.write)
+            found = run(asked, self.stderr.write)
         except BenchError as error:
             raise CommandError(str(error)) from error
         if picture is not None:
             picture.write_text(draw(found, f"{found.messages:,} messages of {given['size']:,} bytes"), encoding="utf-8")
         if as_json:
-            self.write_json(asdict(found) | {"options": given | {"signed": not unsigned}})
+            self.write_json(asdict(found) | {"options": asdict(asked)})
         else:
             self.stdout.write("\n".join(report.lines(found)))
         if found.lost or found.refused:

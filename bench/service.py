@@ -1,0 +1,188 @@
+"""The whole service as `ekiden up` brings it up, in a folder and on ports of its own, and what is done to it in a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+
+from bench import accounts, filling, notes, report
+from bench.load import Plan
+from bench.stage import ROOT, SENDER, BenchError, Options, free_port, hosts_of, on_cores, plan_of, running_sink, submit
+from deliveries import codec
+from relay_portal import embedded
+
+DEEP_HOST = "127.0.2.1"  # of the lane in which mail waits
+PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
+# Two probes of the claim-order index: a million that wait in the deep lane cost nothing here.
+IS_AT_WORK = """
+SELECT EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id < %(deep)s ORDER BY lane_id LIMIT 1)
+    OR EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id > %(deep)s ORDER BY lane_id LIMIT 1)
+"""
+LEASED = "SELECT count(*) FROM deliveries_lane WHERE leased_until >= now() AND id <> %(deep)s"
+HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+class Service:
+    """A running service, and the ways to look at it."""
+
+    def __init__(self, folder: Path, env: dict[str, str], supervisor: int, options: Options) -> None:
+        self._folder = folder
+        self._env = env
+        self._supervisor = supervisor
+        self._options = options
+        self._hosts = hosts_of(options)
+        self._sink_port = free_port(*self._hosts, DEEP_HOST)
+        self._login: dict[str, str] = {}
+        self._deep = -1  # the lane in which mail waits
+
+    def prepare(self) -> None:
+        """What a sender needs: a domain with its key, a credential, routes to the sink."""
+        unsigned = [] if self._options.is_signed else ["--unsigned"]
+        self._login = json.loads(self._ask("-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned))
+
+    def measure(self, *, first: int = 0) -> report.Figures:
+        """One load, its messages numbered from `first`."""
+        options, pids, came = self._options, self._pids(), self._folder / "arrivals.json"
+        with self._sink(came) as sink:
+            time.sleep(2)  # for the listeners to know the credential's domain, the routers their routes
+            if options.is_burst:
+                self._ask("manage.py pause", "all", "--reason", "The burst comes first.")
+            before, spent = self._cpu(pids), resource.getrusage(resource.RUSAGE_CHILDREN)
+            with on_cores(options, of_relay=False):
+                submissions = submit(self._plan(options, first), self._folder / "submissions.json")
+            load_cpu = _seconds(resource.getrusage(resource.RUSAGE_CHILDREN)) - _seconds(spent)
+            released = time.monotonic_ns()
+            if options.is_burst:
+                self._ask("manage.py resume", "all", "--reason", "The burst is over.")
+            recorded = self._until_all_is_recorded()
+            after = self._cpu(pids)
+            memory, largest = accounts.memory_mib(pids), accounts.peaks_mib(pids)
+            sink_cpu = accounts.cpu_seconds({"sink": [sink.pid]})
+        return report.figures(
+            submissions,
+            notes.read_arrivals(came),
+            recorded=recorded,
+            released=released if options.is_burst else 0,
+            cpu={kind: after[kind] - before[kind] for kind in after},
+            memory=memory,
+            largest=largest,
+            bench_cpu={"generator": load_cpu, **sink_cpu},
+        )
+
+    def fill(self) -> None:
+        options = self._options
+        content = b"From: shop@sender.test\r\nTo: user@deep.test\r\nDKIM-Signature: none\r\n\r\n" + b"0123456789\r\n" * (options.size // 12)
+        with self._database() as connection:
+            deep = filling.fill(
+                connection, backlog=options.backlog, waiting=options.waiting, host=DEEP_HOST, port=self._sink_port,
+                data=codec.compress(content, (), size=len(content)), size=len(content),
+            )  # fmt: skip
+        self._deep = deep or -1
+
+    def first_after_idleness(self, number: int) -> float:
+        """Milliseconds from a client's connecting to the arrival of its mail, in a service left as an idle hour leaves it.
+
+        Its lanes are leased by nobody, its connections to receivers are closed, and so are all of PostgreSQL's.
+        """
+        self._wait(lambda connection: connection.execute(LEASED, {"deep": self._deep}).fetchone() == (0,), "lanes are leased", 60)
+        with self._database() as connection:
+            connection.execute(HANG_UP)
+        came = self._folder / "first-arrival.json"
+        with self._sink(came):
+            plan = self._plan(replace(self._options, messages=1, sessions=1, seconds=0, rate=0), number)
+            opened = submit(plan, self._folder / "first.json").opened
+            self._until_all_is_recorded()
+        times = notes.read_arrivals(came).arrivals.get(number)
+        if not times:
+            raise BenchError("The first message after idleness did not arrive.")
+        return (times[0] - opened) / 1e6
+
+    @contextmanager
+    def _sink(self, came: Path) -> Iterator[subprocess.Popen[str]]:
+        with (
+            on_cores(self._options, of_relay=False),
+            running_sink(self._sink_port, [*self._hosts, DEEP_HOST], came, self._folder) as sink,
+        ):
+            yield sink
+
+    def _plan(self, options: Options, first: int) -> Plan:
+        return plan_of(options, port=int(self._env["EKIDEN_SUBMISSION_PORT"]), first=first, **self._login)
+
+    def _ask(self, module: str, *words: str) -> str:
+        done = subprocess.run(  # noqa: S603  (our own program)
+            [sys.executable, *module.split(), *words], env=self._env, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise BenchError(f"{module} {words[0]} failed: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
+    def _pids(self) -> dict[str, list[int]]:
+        """The processes of each kind that Supervisor runs."""
+        found: dict[str, list[int]] = {}
+        for process in json.loads(self._ask("manage.py status", "--json"))["processes"]:
+            found.setdefault(process["name"].partition("-")[0], []).append(process["pid"])
+        return found
+
+    def _cpu(self, pids: dict[str, list[int]]) -> dict[str, float]:
+        """Seconds by kind; Supervisor's own are the price of one log for all."""
+        return accounts.cpu_seconds(pids) | {"supervisor": accounts.own_cpu_seconds(self._supervisor)}
+
+    def _database(self) -> psycopg.Connection[tuple[object, ...]]:
+        folder = embedded.runtime_folder(Path(self._env["EKIDEN_DATA"])) / "postgres"
+        return psycopg.connect(f"host={folder} user=ekiden dbname={embedded.DATABASE}", autocommit=True)
+
+    def _until_all_is_recorded(self) -> int:
+        """All but what waits in the deep lane, which is there to wait; when, in ns."""
+        self._wait(
+            lambda connection: connection.execute(IS_AT_WORK, {"deep": self._deep}).fetchone() == (False,), "deliveries are live",
+            self._options.patience,
+        )  # fmt: skip
+        return time.monotonic_ns()
+
+    def _wait(self, is_so: Callable[[psycopg.Connection[tuple[object, ...]]], bool], words: str, patience: float) -> None:
+        until = time.monotonic() + patience
+        with self._database() as connection:
+            while not is_so(connection):
+                if time.monotonic() > until:
+                    raise BenchError(f"After {patience:.0f} s {words} still.")
+                time.sleep(0.05)
+
+
+def _seconds(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def running_service(folder: Path, options: Options) -> Iterator[Service]:
+    ours = ("EKIDEN_", "DATABASE_URL", "REDIS_URL")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    env |= {f"EKIDEN_{name}_PORT": str(free_port("127.0.0.1")) for name in PORTS}
+    env |= {
+        "EKIDEN_DATA": str(folder / "data"),
+        "EKIDEN_HOSTNAME": "relay.bench.invalid",
+        "EKIDEN_LISTENERS": str(options.listeners),
+        "EKIDEN_WORKERS": str(options.workers),
+    }
+    log = folder / "up.log"
+    with open(log, "wb") as out, on_cores(options, of_relay=True):
+        up = subprocess.Popen([sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=out, stderr=out)
+    try:
+        until = time.monotonic() + 120
+        while b"Ready." not in log.read_bytes():
+            if up.poll() is not None or time.monotonic() > until:
+                raise BenchError(f"The service did not come up: {log.read_text(errors='replace')[-1000:]}")
+            time.sleep(0.1)
+        yield Service(folder, env, up.pid, options)
+    finally:
+        up.terminate()
+        up.wait(90)
