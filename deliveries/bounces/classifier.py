@@ -23,6 +23,8 @@ TELLING = (
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
 _TELLING, _LOOSE = Table(TELLING), Table(LOOSE)
+_LOOSE_NAMES = {rule.name for rule in LOOSE}
+VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
 # Postfix names the check that refused before it says why.
 _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
 
@@ -34,7 +36,7 @@ _CODES = re.compile(
 # Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error 550-'5.7.1 ... Access denied'
 _QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
-_ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(])([245]\.\d{1,3}\.\d{1,4})(?![\d.])")
+_ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,18 @@ class Classified:
     rule: str
 
     @property
-    def is_telling(self) -> bool:
-        """True where words were understood, or a code that is used for one thing only."""
-        return not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None
+    def weight(self) -> int:
+        """How much this says: 3 words, or a code that is used for one thing only; 2 words said of many things; 1 a code; 0 nothing."""
+        if self.rule in VAGUE:
+            return 2
+        if not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None:
+            return 3
+        return 0 if self.class_ is Class.OTHER else 1
+
+    @property
+    def is_loose(self) -> bool:
+        """True for words that also stand in texts about something else."""
+        return self.rule in _LOOSE_NAMES
 
 
 def classify(answer: Answer) -> Classified:

@@ -17,7 +17,7 @@ ENHANCED = {
     "6.0": Class.CONTENT, "6.1": Class.CONTENT, "6.2": Class.CONTENT, "6.3": Class.CONTENT, "6.4": Class.CONTENT, "6.5": Class.CONTENT,
     "6.6": Class.CONTENT, "6.7": Class.CONTENT, "6.8": Class.CONTENT, "6.9": Class.CONTENT, "6.10": Class.CONTENT,
     "7.0": Class.POLICY, "7.1": Class.POLICY, "7.2": Class.POLICY, "7.3": Class.POLICY, "7.4": Class.NETWORK, "7.5": Class.NETWORK,
-    "7.6": Class.NETWORK, "7.7": Class.CONTENT, "7.8": Class.POLICY, "7.9": Class.POLICY, "7.10": Class.NETWORK, "7.11": Class.NETWORK,
+    "7.6": Class.POLICY, "7.7": Class.CONTENT, "7.8": Class.POLICY, "7.9": Class.POLICY, "7.10": Class.NETWORK, "7.11": Class.NETWORK,
     "7.12": Class.POLICY, "7.13": Class.MAILBOX_DISABLED, "7.14": Class.POLICY, "7.15": Class.POLICY, "7.16": Class.POLICY,
     "7.17": Class.UNKNOWN_USER, "7.18": Class.UNKNOWN_DOMAIN, "7.19": Class.RATE_LIMITED, "7.20": Class.AUTHENTICATION,
     "7.21": Class.AUTHENTICATION, "7.22": Class.AUTHENTICATION, "7.23": Class.AUTHENTICATION, "7.24": Class.AUTHENTICATION,
@@ -39,7 +39,7 @@ ENHANCED = {
 }  # fmt: skip
 DETAILS = {
     "1.6": "moved", "1.10": "accepts_no_mail", "3.1": "storage", "4.1": "connection", "4.2": "connection", "4.3": "dns", "4.6": "loop",
-    "4.7": "expired", "4.14": "loop", "5.3": "recipients", "7.4": "tls", "7.5": "tls", "7.6": "tls", "7.10": "tls", "7.11": "tls",
+    "4.7": "expired", "4.14": "loop", "5.3": "recipients", "7.4": "tls", "7.5": "tls", "7.10": "tls", "7.11": "tls",
     "7.25": "name_of_host", "7.30": "tls",
 }  # fmt: skip
 BANNED = range(606, 650)  # 5.7.606 to 5.7.649: "Access denied, banned sending IP"

@@ -126,6 +126,14 @@ YAHOO = (
              "554 delivery error: dd Sorry your message cannot be delivered. This account has been disabled or discontinued [#102].")),
 )  # fmt: skip
 
+# AOL's letters, from before it moved to Yahoo's hosts, as its pages of errors explained them: RTR and RLY the address, DYN the pace,
+# HVU and CON the content.
+AOL = (
+    *phrases(Class.REPUTATION, ("aol-address", r"\b(rtr|rly):[a-z]{2}\b|\brly:[a-z]\d\b", "554- (RTR:BL) Connecting IP: 192.0.2.1")),
+    *phrases(Class.RATE_LIMITED, ("aol-rate", r"\bdyn:t\d\b", "421 4.7.1 : (DYN:T1) throttled")),
+    *phrases(Class.CONTENT, ("aol-content", r"\b(hvu|con):[a-z]\d\b", "554 5.7.1 : (HVU:B1) message rejected"), detail="spam"),
+)  # fmt: skip
+
 # https://mimecastsupport.zendesk.com/hc/en-us/articles/34000709564691
 MIMECAST = (
     *phrases(Class.RATE_LIMITED, ("mimecast-greylist", r"internal resources? .{0,5}temporarily unavailable",
@@ -160,6 +168,8 @@ CABLE = (
     *phrases(Class.RATE_LIMITED, ("comcast-rate", r"\brl0000\d\d\b", "421 4.1.0 Throttled - try again later. #RL000003"),
              ("cox-rate", r"\b(cxcnct|cxmxrt|cxtncnt)\b", "452 cox too many sessions from 192.0.2.1. CXCNCT")),
     *phrases(Class.SENDER_REFUSED, ("cox-sender", r"\b(cxsndr|cxsmtp)\b", "550 sender domain has no DNS record. CXSNDR")),
+    # Cloudmark's "acceptable use policy" of Spectrum and Cox; what stands before is known by the rules above.
+    *phrases(Class.REPUTATION, ("cloudmark-aup", r"\baup#(?!sndr|pol)", "554 ESMTP server not available AUP#I-1010")),
     *phrases(Class.POLICY, ("cox-account", r"\b(cxthrt|cxmj)\b", "550 Email sending limited due to account activity. CXTHRT")),
 )  # fmt: skip
 
@@ -223,5 +233,6 @@ CPANEL = phrases(
 ZOHO = phrases(Class.SENDER_REFUSED, ("zoho-domain", r"rejected by destination domain", "541 5.4.1 Mail rejected by destination domain"))
 
 DIALECTS = (
-    *BARRACUDA, *EXIM, *CPANEL, *ZOHO, *CARRIERS, *MESSAGELABS, *GOOGLE, *MICROSOFT, *YAHOO, *MIMECAST, *ORANGE, *CABLE, *FACEBOOK, *CHINA,
+    *BARRACUDA, *EXIM, *CPANEL, *ZOHO, *CARRIERS, *MESSAGELABS, *GOOGLE, *MICROSOFT, *YAHOO, *AOL, *MIMECAST, *ORANGE, *CABLE, *FACEBOOK,
+    *CHINA,
 )  # fmt: skip

@@ -11,13 +11,14 @@ from deliveries.bounces.wording import host_in, stage_of
 from suppressions.classes import Class
 
 MAX_REPLIES = 12
+MOST = 3
 MAX_SAID = 8000
 
 # Where a reply begins in a text for people.
 _REPLY = re.compile(
     r"(?:^[ \t>*]*|<<< ?|said: ?|failure: ?|failed with: ?|reason: ?|error[: ]+|response was: ?|responded: ?|returned[: ]+'?"
     r"|code: ?smtp; ?|error_code ?: ?|: |\] ?|- |\"|'|\()"
-    r"(?=#?[245]\d\d[ -:]|[245]\.\d\.\d{1,3} )(?P<reply>[^\n]{3,1000})",
+    r"(?=#?[45]\d\d[ -:]|[45]\.\d\.\d{1,3} )(?P<reply>[^\n]{3,1000})",
     re.IGNORECASE | re.MULTILINE,
 )
 _GOES_ON = re.compile(r"<<< \d|\d\d\d[- ](?!.{0,12}<)")
@@ -40,14 +41,14 @@ def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
     found = classify(answer)
     # Somebody said "user unknown", and it is open whether a filter did: the text may have the proof.
     is_open = found.class_ is Class.RECIPIENT_REFUSED and found.rule.startswith("unknown_user/") and answer.enhanced[2:4] != "7."
-    if found.is_telling and not is_open:
+    if found.weight == MOST and not is_open:
         return found, answer
     others = [(classify(other), other) for other in _answers(said, answer)]
+    prose = others[-1][0]
     if is_open:
         return next((each for each in others if each[0].class_ is Class.UNKNOWN_USER), (found, answer))
-    tried = [(found, answer), *others]
-    telling = next((each for each in tried if each[0].is_telling), None)
-    return telling or next((each for each in tried if each[0].class_ is not Class.OTHER), tried[0])
+    # The first of those that say most; loose words count less where they only stand around an answer.
+    return max([(found, answer), *others], key=lambda each: 1.5 if each[0] is prose and prose.is_loose else each[0].weight)
 
 
 def _answers(said: str, like: Answer) -> Iterator[Answer]:
@@ -58,9 +59,8 @@ def _answers(said: str, like: Answer) -> Iterator[Answer]:
     for match in _by_weight(joined):
         following = joined[match.end() : match.end() + 400]
         code, enhanced, text = parse(match["reply"] + "\n" + _continuation(following))
-        if code or enhanced:
-            code_seen = code_seen or code
-            yield replace(like, text=text, code=code, enhanced=enhanced or like.enhanced)
+        code_seen = code_seen or code
+        yield replace(like, text=text, code=code, enhanced=enhanced or like.enhanced)
     yield replace(like, text=_prose(said), code=code_seen, enhanced=parse(said)[1] or like.enhanced)
 
 

@@ -14,8 +14,8 @@ VIRUS = phrases(
 
 FORM = phrases(
     Class.CONTENT,
-    ("standard", r"not (\w+ )?(rfc|compliant|conform)|rfc ?-?(2822|5322|822|2045|2047|compliant)|non-?compliant",
-     "550 5.7.1 This message is not RFC 5322 compliant."),
+    ("standard", r"invalid (data in message|structure)|mime/reject|not (\w+ )?(rfc|compliant|conform)"
+                 r"|rfc ?-?(2822|5322|822|2045|2047|compliant)(?!;)|non-?compliant", "550 5.7.1 This message is not RFC 5322 compliant."),
     ("header", r"\b(duplicate|multiple|missing|invalid|bad|malformed|illegal|incorrect|blank|empty|lacks?|bogus|without|no"
                r"|must (contain|have)) .{0,40}(headers?\b|from:|subject:|date:|\bto:|message-id|mime[- ]|boundary|charset)",
      "550 5.7.1 Messages missing a valid address in From: header, or having no From: header, are not accepted"),
@@ -61,16 +61,19 @@ TOO_LARGE = phrases(
              r"|size of (this|the|your)|length limit", "552 5.3.4 Message size exceeds fixed limit"),
 )  # fmt: skip
 
-# At MAIL there is only the sender to refuse.
+# Before MAIL there is only the host to refuse, at MAIL only the sender.
 DENIED = phrases(
     Class.SENDER_REFUSED,
     ("denied", r"access denied|rejected|refused", "550 5.7.1 <taro@example.test>... Access denied"), stages=(Stage.MAIL,),
+) + phrases(
+    Class.REPUTATION,
+    ("denied", r"access denied|rejected|refused|denied", "554 Access Denied"), stages=(Stage.GREETING, Stage.EHLO),
 )  # fmt: skip
 
 POLICY = phrases(
     Class.POLICY,
     ("authenticate", r"authentication (is )?required|must (be )?(authenticat|log)|requires? (smtp )?(auth|log)|not authenticated"
-                     r"|unauthenticated senders|auth required|please (log|authenticat)|authrequired|authentication fail",
+                     r"|unauthenticated senders|auth required|please (log|authenticat)|authrequired|auth(entication)? fail",
      "550 Unauthenticated senders not allowed", "authentication_required"),
     ("restricted", r"restrict|administrative(ly)? (prohibit|policy|reject|lock)|transport rule|prohibited by|delivery not authori[sz]ed"
                    r"|not authori[sz]ed|notauthorized", "550 5.7.1 Delivery not authorized, message refused"),
@@ -102,10 +105,12 @@ NETWORK = phrases(
 # What a program that took the mail printed: it speaks of users and files of its own machine.
 PROGRAMS = phrases(
     Class.SYSTEM,
-    ("program", r"procmail: |maildrop: |bin/(procmail|maildrop|vacation|deliver)|couldn't create|exit \d+\b|died with (status|signal)"
-                r"|command failed|pipe to \|", "procmail: Couldn't create \"/var/spool/mail/hanako\" id: hanako: No such user"),
-    ("directory", r"\bldap\b", "Unable to contact LDAP server. (#4.4.3)"),
-    ("syntax", r"malformed address: .{0,80}may not follow|loops back to myself",
+    ("program", r"(procmail|maildrop): (?!.{0,40}quota)|bin/(procmail|maildrop|vacation|deliver)|couldn't create|exit \d+\b"
+                r"|died with (status|signal)|command failed|pipe to \|",
+     "procmail: Couldn't create \"/var/spool/mail/hanako\" id: hanako: No such user"),
+    ("directory", r"(contact|connect|error|fail|lookup)\w* .{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)",
+     "Unable to contact LDAP server. (#4.4.3)"),
+    ("syntax", r"malformed address: .{0,80}may not follow|loops back to myself|points? back to",
      "taro <hanako@example.test>: malformed address: <hanako@example.test> may not follow taro"),
     detail="program",
 )  # fmt: skip
@@ -116,13 +121,13 @@ SYSTEM = phrases(
                 r"|(file ?system|partition|device|server|system) (is )?full|out of (memory|disk|resources|space)|system storage"
                 r"|not enough (memory|disk|resource)", "452 4.3.1 Insufficient system storage", "storage"),
     ("configuration", r"(mis-?)?configur(ation|ed)|local (error|problem|config)|mail(er)? (system )?(error|prob)|loops back to myself"
-                      r"|mailer (failed|unknown)|service not (config|available)|does not support"
+                      r"|points? back to|mailer (failed|unknown)|service not (config|available)|does not support"
                       r"|not (supported|implemented|available at this time)|unsupported"
                       r"|cannot (open|create|chdir|append|lock|write|read|stat|exec|execute|update|find file)"
                       r"|can't (open|create|chdir|append|lock|write|read|exec|mkdir)"
                       r"|unable to (open|create|lock|write|read|deliver to|append|chdir|switch|stat|save|contact ldap)",
      "550 5.3.5 Local configuration error", "configuration"),
-    ("command", r"pipe to|command (output|died|fail|line|time|not|rejected|unrecogni|unknown|parameter|error|exit)"
+    ("command", r"pipe to|command (output|died|fail|line|time|not|unrecogni|unknown|parameter|error|exit)"
                 r"|exit(ed)? (code|status|with)|(fail|died|return|exit|terminat)\w* .{0,20}(code|status|signal|value)|procmail|maildrop"
                 r"|vdelivermail|deliver(y)? agent|permission denied|no such file|file (too|not|exist)|core dump|bad interpreter"
                 r"|syntax error|unrecogni[sz]ed command|bad sequence|out of sequence|protocol (error|violation)|need (rcpt|mail)|ldap"

@@ -22,7 +22,8 @@ FULL = phrases(
     ("storage", r"exceeded storage allocation|storage (limit|space|quota|allocation|is full)|out of (storage|space|mailbox space)"
                 r"|(not enough|insufficient|no) (storage|space|room|disk|mailbox)( space| storage)? .{0,20}(for|in|on) .{0,20}(mail"
                 r"|user|recipient|account|box)"
-                r"|no room|space has been used up|exceeded (their|his|its|the) (mail ?box|storage|quota)",
+                r"|no room|space (is )?not enough|space has been used up|exhausted .{0,20}storage|user has exceeded"
+                r"|error writing message|exceeded (their|his|its|the) (mail ?box|storage|quota)",
      "Message rejected. Not enough storage space in user's mailbox"),
     ("mail-data", r"too much mail data|would (exceed|put)|mail ?box size|disk space .{0,20}(user|mailbox)|mailfolder is full",
      "552 Too much mail data hanako@docomo.ne.jp"),
@@ -38,6 +39,9 @@ DISABLED = phrases(
     ("blocked", r"(account|mail ?box|user) (is |has been |was |temporarily )*(blocked|restricted)"
                 r"|not accepting (any )?(e-?mails?|messages|mail) (at this time|right now)",
      "550 We are not accepting any messages right now"),
+    ("now", r"is (now |currently |temporarily |administratively )+(disabled|suspended|locked|inactive)"
+            r"|not (currently )?(being )?accept(ed|ing) (mail |messages )?for this (mailbox|user|recipient|address)",
+     "550 <hanako> is now disabled with MTA service."),
     ("unpaid", r"(unpaid|subscription|contract) .{0,30}(expired|ended|cancell?ed)|not paid", "550 Contract expired"),
 )  # fmt: skip
 
@@ -54,7 +58,7 @@ NOT = (
 TOLD = phrases(
     Class.UNKNOWN_USER,
     ("not-listed", r"^unknown user: |not listed in (public|domino|the|our|this)|recipient name is not recogni|no valid recipient"
-                   r"|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|active directory|user)"
+                   r"|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
                    r"|no (entry|match|record) .{0,30}(directory|address|ldap|user|for)",
      "User hanako (hanako@example.test) not listed in Domino Directory"),
     ("address-not-found", r"address (couldn't be|could not be|was not|wasn't|cannot be|not|is not|isn't|lookup failed|unknown|error"
@@ -76,15 +80,15 @@ UNKNOWN = phrases(
                   r"|accept|monitored|used|a (valid|member))"
                   r"|longer valid|has left|isn't with|not with (us|the company)|abandoned",
      "550 5.1.6 recipient no longer on server: hanako@example.test", "moved"),
-    ("user-unknown", rf"{WHO}('s)?( name| id| address)?:? (<?@?>?|\S{{1,64}})?[ ,:.'()-]*(is |was |are |has |name |address "
+    ("user-unknown", rf"{WHO}('s|s)?( name| id| address)?:? ?([ (<]*@?[ )>]*|\S{{1,64}})?[ ,:.'()-]*(is |was |are |has |name |address "
                      r"|id )*(un(known|recogni|deliverable|reachable|routable|resolv)|invalid|nonexist|non-exist|bad\b|inexist"
                      r"|not (found|exist|valid|known|recogni|local|list|defined|available|here|in\b|on\b|a (valid|known|local)|accept"
                      r"|present|hosted|registered|identified|ok|existing)|do(es)? not exist|doesn't exist|couldn't|could not"
                      r"|cannot|wasn't)",
      "550 5.1.1 <hanako@example.test>: Recipient address rejected: User unknown in virtual mailbox table"),
     ("unknown-user", r"(unknown|no such|invalid|no valid|not a valid|not a known|not valid|bad|nonexistent|non-existent|unrecogni[sz]ed"
-                     r"|undeliverable|no|not an?|illegal|incorrect|unresolvable|wrong|unable to find|cannot find|can't find|not find"
-                     rf"|find no|find) (\w+[ -]){{0,2}}{WHO}\b", "550 5.1.1 No such user here"),
+                     r"|undeliverable|no|not an?|illegal|incorrect|unresolvable|wrong|incorrectly|unable to find|cannot find|can't find"
+                     rf"|not find|find no|find) (\w+[ -]){{0,2}}{WHO}s?\b", "550 5.1.1 No such user here"),
     ("unknown-recipient", r"(unknown|invalid)[ -](recipient|user|mailbox|local|e-?mail|address|account|destination)|userunknown"
                           r"|nosuchuser|recipnotfound|recipientnotfound|unknown_user|unknown: ", "550 unknown-recipient"),
     ("mailbox-unavailable", r"mail ?box (is )?(un|not )(available|known|found|here|local|recogni|valid|exist|reachable|deliverable)"
@@ -92,9 +96,9 @@ UNKNOWN = phrases(
      "550 5.1.1 Requested action not taken: mailbox unavailable"),
     ("no-one-here", r"(no|isn't any|is no|not any)(one|body| one| user| account| person| mailbox| such| recipient| record"
                     r"| match)\w* (by|with|of|for|called|named|here|at|on|in|found|matching)"
-                    r"|by that name|not exist here|nobody|no matches to nameserver|can't accept user|missing home directory"
-                    r"|account unavailable|not be found by|name not recogni|name is not recogni",
-     "550 nobody of that name, not exist here"),
+                    r"|by that name|not exist here|nobody|no matches to nameserver|can't accept user|user path no exist"
+                    r"|incorrectly addressed|handle mail for that user|missing home directory|account unavailable|not be found by"
+                    r"|name not recogni|name is not recogni", "550 nobody of that name, not exist here"),
     ("does-not-exist", rf"<?@>? {NOT} (exist|found|known|valid|recogni|a (valid|known)|be found|listed|available|registered|match)"
                        rf"|{NOT} have an? (\S+ )?(account|mailbox|mail ?box)|account (that )?you tried to reach",
      "550 5.1.1 <hanako@example.test> does not exist"),
@@ -114,7 +118,7 @@ DOMAIN = phrases(
     ("unknown-host", r"(unknown|no such|invalid|unresolvable|non-?existent|bad|illegal|nonexistent|unrouteable|unroutable) (\w+ )?(host"
                      r"|domain|mail domain|destination (host|system|domain)|hostname|system|internet|address family|site)\b"
                      r"|unrout(e)?able (mail domain|address)", "5.1.2 Sorry, no such domain."),
-    ("no-host-named", r"(any|no) host (named|found)|couldn't find (any )?host|nxdomain|name or service not known"
+    ("no-host-named", r"no route found to domain|(any|no) host (named|found)|couldn't find (any )?host|nxdomain|name or service not known"
                       r"|no mail hosts? for domain|nonexistentdomain|no a,? aaaa|no address associated|non-?existent host|no mx or a"
                       r"|no such host is known|cannot find host|can't find host|no dns|no data, requested name"
                       r"|domain (couldn't|could not) be found|all host address lookups failed permanently|cannot resolve (domain|host)"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from deliveries.bounces import feedback, kinds, notification
 from deliveries.bounces.classifier import Answer, Classified, parse, plainly, softened
-from deliveries.bounces.evidence import best
+from deliveries.bounces.evidence import MOST, best
 from deliveries.bounces.freeform import mentions
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.status import Status, stands_in, statuses
@@ -219,10 +219,10 @@ def _by_mention(recipient: str, said: str, text: str, kind: Kind, *, is_alone: b
     around = text if is_alone else said
     answer = Answer("", stage=stage_of(said) or stage_of(around), host=host_in(said) or host_in(around), domain=_domain(recipient))
     fate = _judged(recipient, answer, said, kind)
-    if fate.classified.is_telling:
+    if fate.classified.weight == MOST:
         return fate
     wider = _judged(recipient, answer, text, kind)
-    return wider if wider.classified.is_telling or fate.classified.class_ is Class.OTHER else fate
+    return wider if wider.classified.weight > fate.classified.weight else fate
 
 
 def _domain(address: str) -> str:

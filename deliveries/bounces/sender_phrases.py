@@ -8,7 +8,7 @@ from suppressions.classes import Class
 REFUSED = r"(?:reject|refus|den(?:y|ied)|block|bann?ed|forbid|prohibit|not (?:allowed|accept|permitted|welcome))"
 IP = r"\[?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\]?"
 US = (
-    r"(?:\bip\b|client|your (?:\w+ )?(?:server|host|network|system|machine|mta|isp)|sending (?:server|host|mta|system)"
+    r"(?:\bips?\b|client|your (?:\w+ )?(?:server|host|network|system|machine|mta|isp)|sending (?:server|host|mta|system)"
     r"|(?:remote|connecting|source) (?:host|server))"
 )
 
@@ -75,15 +75,16 @@ ADDRESS = phrases(
      "550 Unfortunately, messages from 192.0.2.1 weren't sent."),
     ("spam-from-here", r"(spam|attack|abuse|unsolicited|complaint|unwanted|harvest|virus)\w*.{0,60}(from|by) (your|this"
                        r"|the sending) (ip|host|server|network|isp|system|site)", "421 Too many spams from your IP (192.0.2.1)"),
-    ("spammer", r"spammer|spam ?(source|sender|site|bot)\b|for (spamming|abuse|spam\b)|open proxy|possible open relay|directory harvest"
-                r"|bot ?net|compromised", "550 Blocked for abuse"),
+    ("spammer", r"spammer|spam ?(source|sender|site|bot)\b|for (spamming|abuse|spam\b)|due to abuse|denyip|\bbad ip\b|open proxy"
+                r"|possible open relay|directory harvest|bot ?net|compromised", "550 Blocked for abuse"),
     ("complaints", r"user complaints|excessive (unknown|invalid|bad|complaints)|too many complaints|high (complaint|bounce) rate"
                    r"|(unusual|suspicious) (traffic|activity)", "451 Excessive unknown recipients"),
     ("connection", r"connections? (was |is |has been |are )?(rejected|denied|blocked|dropped|not accepted)",
      "554 5.7.1 Connection rejected by policy"),
     ("client-host", rf"(client host|client|host) (was |is |has been |are )?{REFUSED}", "554 Host not welcome"),
     ("no-connections", r"(refus|reject|not accept|deny|accepted)\w* (\w+ ){0,3}connections?\b|no (smtp|mail) service (here )?for"
-                       r"|you are (blocked|banned)|go away|not accepted from servers|no access from|not allowed to connect"
+                       r"|you are (blocked|banned)|go away|not accepted from servers|no access (from|for this ip)|access from your"
+                       r"|not allowed to connect"
                        r"|(access|connections?|mail|service) (is |was )?(denied|refused|rejected|blocked|forbidden) (from|for|to) (your"
                        r"|this|\[?\d)"
                        r"|is an open relay|invalid ip", "554 No SMTP service here for you"),
@@ -126,7 +127,7 @@ RATE = phrases(
                  r"|(daily|hourly) .{0,30}(limit|quota)|(limit|quota) .{0,20}(daily|hourly|per hour|per day)",
      "550 Domain example.test has exceeded the max emails per hour (125/100) allowed"),
     ("flood", r"mail flood|flooding", "450 4.7.28 Mail flood detected"),
-    ("busy", r"(server|system|host) (is )?(too )?busy|too busy|load (is )?too high|overload|ports are busy|congestion",
+    ("busy", r"(server|system|host)\S* (is )?(too )?busy|too busy|load (is )?too high|overload|ports are busy|congestion",
      "421 4.3.2 The server is too busy, try again later", "busy"),
 )  # fmt: skip
 
@@ -153,17 +154,17 @@ SENDER = phrases(
     ("refused-before", r"(invalid|unknown|unverified|bad|bogus|illegal|blocked|banned|rejected|denied|unauthori[sz]ed|forged|reject"
                        r"|verify|backscatter)\w* (\w+ ){0,2}(sender|mail from|from address|return path|originator)",
      "553 5.1.7 Invalid sender"),
-    ("domain", r"sender'?s? (\w+ ){0,3}(domain|address)|domain of (the )?sender|from:? domain|provide a valid from\b",
+    ("domain", r"sender'?s? (\w+ ){0,3}(domain|address)|domain of (the )?sender|from:? ?domain|provide a valid from\b",
      "550 The sender's domain has no MX record"),
     ("may-not-send", r"not (allowed|permitted|authori[sz]ed) to (send|post|submit|write)(?! mail directly)|permission to post"
-                     r"|members?[- ]only|not a member|subscribers only|mailing list|address is not verified|batv",
-     "550 5.7.1 You are not allowed to send to this group"),
+                     r"|members?[- ]only|not a member(?! of domain)|no access for this domain|subscribers only|mailing list"
+                     r"|address is not verified|batv", "550 5.7.1 You are not allowed to send to this group"),
     ("not-from-you", r"(do not|don't|not|never) (accept|receive|allow|want|take) (any )?(e?-?mails?|messages?) from (@|your|this"
                      r"|that|you\b)", "550 We do not accept mail from you"),
     ("your-domain", r"your (e-?mail|mail|sender|from)? ?(address|domain|account) .{0,50}(not|block|reject|invalid|unknown|refus|bann)",
      "553 Your address is blocked here"),
-    ("callback", r"badmailfrom|backscatter|call ?-?(back|out)|sender verif|verify failed for|could not (complete )?(sender )?verif",
-     "550 Sender verify failed"),
+    ("callback", r"badmailfrom|backscatter|verify mail ?from|mail ?from (is )?(mis-?match|fail)|call ?-?(back|out)|sender verif"
+                 r"|verify failed for|could not (complete )?(sender )?verif", "550 Sender verify failed"),
     ("null", r"null (sender|reverse|return)|empty (envelope )?(sender|from)|bounces? not", "550 Empty envelope sender here"),
     ("spoofed", r"spoof|impersonat|not owned by|send (mail )?as\b", "550 5.7.1 Spoofed sender"),
 )  # fmt: skip
