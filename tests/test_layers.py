@@ -23,7 +23,7 @@ PURE = [
     "deliveries/locations.py", "deliveries/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
     "deliveries/smtp/transaction.py", "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",
     *(f"deliveries/shaping/{name}.py" for name in ("actions", "answers", "backoff", "meter", "pace", "providers", "rate", "window")),
-    "deliveries/bounces/compose.py", "deliveries/bounces/dsn.py", "deliveries/bounces/report.py", "deliveries/bounces/evidence.py",
+    "deliveries/bounces/compose.py", "deliveries/bounces/report.py", "deliveries/bounces/evidence.py",
     "deliveries/bounces/classifier.py", "deliveries/bounces/rules.py", "deliveries/bounces/codes.py", "deliveries/bounces/dialects.py",
     "deliveries/bounces/sender_phrases.py", "deliveries/bounces/recipient_phrases.py", "deliveries/bounces/message_phrases.py",
     "deliveries/bounces/language_phrases.py", "deliveries/bounces/mime.py", "deliveries/bounces/charsets.py",

@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from deliveries import codec, maillog
-from deliveries.bounces.dsn import Finding, read
+from deliveries.bounces.report import Fate, Kind, Report, read
 from deliveries.db import Database
 from deliveries.ids import new_id
 from deliveries.models import Attempt, Delivery, InboundMail
 from deliveries.states import State
 from deliveries.verdict import owes_report
+from suppressions.classes import Class
 
 logger = logging.getLogger(__name__)
 
@@ -78,26 +79,38 @@ def _finding(mail: InboundMail) -> str:
     if mail.kind != InboundMail.Kind.REPORT or mail.delivery_id is None:
         return _("kept for a person to read")
     try:
-        found = read(codec.decompress(bytes(mail.data), most=LARGEST))
+        report = read(codec.decompress(bytes(mail.data), most=LARGEST))
     except ValueError as error:
         return f"{_('cannot be read')}: {error}"
-    if found is None:
+    if report.kind is Kind.NONE:
         return _("no delivery report")
-    if found.action != "failed":
-        return f"{_('a report of another kind')}: {found.action}"
-    return _bounce(mail.delivery_id, found)
+    if report.kind is not Kind.BOUNCE:
+        return f"{_('a report of another kind')}: {report.kind}"
+    return _bounce(mail.delivery_id, report)
 
 
-def _bounce(delivery_id: UUID, found: Finding) -> str:
+def _bounce(delivery_id: UUID, report: Report) -> str:
     delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).select_related("message", "project").first()
     if delivery is None:
         return _("the delivery it names is no longer stored")
     if delivery.state != State.DELIVERED:
         return f"{_('the delivery is in another state')}: {delivery.state}"
+    fate = _fate_of(delivery.recipient, report)
+    if fate is None:
+        return _("no delivery report")
+    if fate.classified.class_ is Class.DELIVERED:
+        return f"{_('a report of another kind')}: {Kind.DELIVERED}"
     Attempt.objects.create(
-        delivery=delivery, outcome="bounced", stage="report", host=found.reporter, enhanced=found.status, text=found.text
-    )
+        delivery=delivery, outcome="bounced", stage="report", host=report.reporter or fate.host, code=fate.code or None,
+        enhanced=fate.enhanced[:11], text=fate.text,
+    )  # fmt: skip
     delivery.state = State.BOUNCED
     delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
     delivery.save(update_fields=["state", "owes_report"])
-    return _("the delivery has bounced")
+    return f"{_('the delivery has bounced')}: {fate.classified.class_}"
+
+
+def _fate_of(recipient: str, report: Report) -> Fate | None:
+    """The return path names one recipient; the report may call it by the address that it was forwarded to."""
+    same = [fate for fate in report.fates if fate.recipient.lower() == recipient.lower()]
+    return next(iter(same or report.fates), None)

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What the report says of one recipient; `text` is its evidence.
+    """What the report says of one recipient; `text` is its evidence, `action` and `status` are the words of RFC 3464 where it has them.
 
     The words are a stranger's: each is one printable line, cut to size, and fit for a database.
     """
@@ -39,6 +39,7 @@ class Fate:
     text: str = ""
     host: str = ""
     action: str = ""
+    status: str = ""
 
     def __post_init__(self) -> None:
         for name, most in (("recipient", 320), ("enhanced", 12), ("text", 1000), ("host", 255), ("action", 20)):
@@ -155,19 +156,19 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
     code, enhanced, text = parse(status.diagnostic)
     if kind is Kind.DELIVERED:
         classified = plainly(Class.DELIVERED, rule=f"action/{status.action or 'delivered'}")
-        return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action)
+        return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action, status.status)
     given = enhanced or ("" if status.status[2:] == "0.0" else status.status)
     answer = Answer(
         text, code, given, stage_of(status.diagnostic) or stage_of(said), status.host or host_in(said), _domain(status.recipient)
     )
-    return _judged(status.recipient, answer, said, kind, status.action)
+    return replace(_judged(status.recipient, answer, said, kind), action=status.action, status=status.status)
 
 
-def _judged(recipient: str, answer: Answer, said: str, kind: Kind, action: str = "") -> Fate:
+def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
     found, spoke = best(answer, said)
     if kind is Kind.DELAY:  # it may still arrive
         found = softened(found)
-    return Fate(recipient, found, spoke.code or answer.code, spoke.enhanced or answer.enhanced, spoke.text or said, spoke.host, action)
+    return Fate(recipient, found, spoke.code or answer.code, spoke.enhanced or answer.enhanced, spoke.text or said, spoke.host)
 
 
 def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries import codec, queues, reports
-from deliveries.bounces.dsn import read
+from deliveries.bounces.report import read
 from deliveries.models import Attempt, Content, Delivery, Message
 from tests.deliveries import make
 
@@ -67,8 +67,10 @@ def test_a_report_is_one_of_rfc_3464():
 def test_our_own_reader_understands_our_reports():
     failed()
     reports.issue()
-    found = read(the_report())
-    assert (found.action, found.status, found.text) == ("failed", "5.1.1", "550 5.1.1 no such user")
+    report = read(the_report())
+    (fate,) = report.fates
+    assert (report.kind, fate.recipient, fate.action) == ("bounce", "gone@mx.test", "failed")
+    assert (fate.code, fate.enhanced, fate.text) == (550, "5.1.1", "no such user")
 
 
 def test_the_whole_message_comes_back_where_ret_asked_for_it():
@@ -82,7 +84,8 @@ def test_the_whole_message_comes_back_where_ret_asked_for_it():
 def test_an_expired_delivery_says_so():
     failed(state="expired")
     reports.issue()
-    assert read(the_report()).status == "4.4.7"
+    (fate,) = read(the_report()).fates
+    assert fate.status == "4.4.7"
 
 
 def test_a_strangers_text_cannot_add_a_field():

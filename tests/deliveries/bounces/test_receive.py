@@ -8,6 +8,7 @@ from deliveries.db import Database, DatabaseUnavailable
 from deliveries.models import Attempt, InboundMail
 from suppressions.models import Suppression
 from tests.deliveries import make
+from tests.deliveries.bounces.sampled import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -63,7 +64,26 @@ def test_a_failure_report_moves_the_delivery_it_names():
     delivery.refresh_from_db()
     assert (delivery.state, delivery.owes_report) == ("bounced", True)
     attempt = Attempt.objects.get(delivery=delivery)
-    assert (attempt.stage, attempt.enhanced, attempt.text, attempt.host) == ("report", "5.1.1", "550 no such user", "mx.test")
+    assert (attempt.stage, attempt.host) == ("report", "mx.test")
+    assert (attempt.code, attempt.enhanced, attempt.text) == (550, "5.1.1", "no such user")
+
+
+def test_a_report_in_free_form_moves_it_as_well():
+    delivery = delivered()
+    assert arrives((SAMPLES / "qmail.eml").read_bytes(), delivery) == "the delivery has bounced: unknown_user"
+
+
+def test_of_several_recipients_the_one_of_the_delivery_counts():
+    delivery = delivered()
+    data = (SAMPLES / "two-fates.eml").read_bytes().replace(b"jiro@example.test", delivery.recipient.encode())
+    assert arrives(data, delivery) == "a report of another kind: delivered"
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("vacation.eml", "auto_reply"), ("arf.eml", "complaint"), ("exim-warning.eml", "delay")])
+def test_what_is_no_failure_is_named(name, kind):
+    assert arrives((SAMPLES / name).read_bytes(), delivered()) == f"a report of another kind: {kind}"
 
 
 def test_finding_10_a_reports_code_alone_suppresses_nobody():
