@@ -41,7 +41,8 @@ CONTENT = phrases(
     ("attachment", r"(attachment|file ?(type|name|extension)|extension|executable)s?\b.{0,60}(not (allowed|permitted|accepted)|block"
                    r"|bann|reject|forbid|disallow|prohibit|dangerous|unsafe)"
                    r"|security issue", "552 5.7.0 This message was blocked because its content presents a potential security issue"),
-    ("before", r"(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* .{0,30}(attachment|file ?(type|name|ext))",
+    ("before", r"unsafe content"
+               r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* .{0,30}(attachment|file ?(type|name|ext))",
      "554 5.7.1 Banned attachment type"),
     ("content", r"content .{0,30}(reject|refus|den(y|ied)|block|filter|not (allowed|accepted)|restrict|violat|prohibit|check)"
                 r"|(reject|refus|block|due to|because of|banned|offensive|message)\w* .{0,20}content",
@@ -86,12 +87,12 @@ POLICY = phrases(
 
 NETWORK = phrases(
     Class.NETWORK,
-    ("loop", r"too many hops|hops exceeded|\bloop(ing|ed)?\b|hop count|already has my delivered-to|routing loop|too many received"
+    ("loop", r"too many hops|hops exceeded|\bloop(ing|ed)?\b|hop count|already has my delivered-to|routing loop|too many .?received"
              r"|loopdetect", "554 5.4.6 Too many hops 26 (25 max)", "loop"),
     ("tls", r"\b(start)?tls\b|\bssl\b|certificate|encrypt|handshake", "530 5.7.0 Must issue a STARTTLS command first", "tls"),
-    ("dns", r"name (server|service)|\bdns\b|(host|domain|mx|address|name) (name )?look-?up|no such record|malformed or unexpected name"
-            r"|no route|rout(e|ing)[: ].{0,20}(could not|error|fail|loop|unable|not)|(resolve|find|no) (a )?(route|gateway)"
-            r"|mx (list|record)|points? to local host|nameserver",
+    ("dns", r"name (server|service)|\bdns\b|(host|domain|mx|address|name) (name )?look-?up|no such record|no route found to domain"
+            r"|malformed or unexpected name|no route|rout(e|ing)[: ].{0,20}(could not|error|fail|loop|unable|not)"
+            r"|(resolve|find|no) (a )?(route|gateway)|mx (list|record)|points? to local host|nameserver",
      "Name service error for name=example.test type=MX: Malformed or unexpected name server reply", "dns"),
     ("connection", r"connect(ion|ing|ed)?\b.{0,40}(time|refus|reset|lost|drop|fail|clos|abort|error|unable|could|broke|died|terminat"
                    r"|interrupt|unsuccess)"
@@ -106,11 +107,11 @@ NETWORK = phrases(
 PROGRAMS = phrases(
     Class.SYSTEM,
     ("program", r"(procmail|maildrop): (?!.{0,40}quota)|bin/(procmail|maildrop|vacation|deliver)|couldn't create|exit \d+\b"
-                r"|died with (status|signal)|command failed|pipe to \|",
+                r"|died with (status|signal)|command failed|child process of .{0,80} returned|pipe to \|",
      "procmail: Couldn't create \"/var/spool/mail/hanako\" id: hanako: No such user"),
     ("directory", r"(contact|connect|error|fail|lookup)\w* .{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)",
      "Unable to contact LDAP server. (#4.4.3)"),
-    ("syntax", r"malformed address: .{0,80}may not follow|loops back to myself|points? back to",
+    ("syntax", r"malformed address: .{0,80}may not follow|loops back to (myself|me\b)|points? back to",
      "taro <hanako@example.test>: malformed address: <hanako@example.test> may not follow taro"),
     detail="program",
 )  # fmt: skip
@@ -120,9 +121,9 @@ SYSTEM = phrases(
     ("storage", r"insufficient (system )?(storage|resources|disk|memory|space|permission)|disk (is )?(full|error|space)|no space left"
                 r"|(file ?system|partition|device|server|system) (is )?full|out of (memory|disk|resources|space)|system storage"
                 r"|not enough (memory|disk|resource)", "452 4.3.1 Insufficient system storage", "storage"),
-    ("configuration", r"(mis-?)?configur(ation|ed)|local (error|problem|config)|mail(er)? (system )?(error|prob)|loops back to myself"
-                      r"|points? back to|mailer (failed|unknown)|service not (config|available)|does not support"
-                      r"|not (supported|implemented|available at this time)|unsupported"
+    ("configuration", r"(mis-?)?configur(ation|ed)|local (error|problem|config)|mail(er)? (system )?(error|prob)"
+                      r"|loops back to (myself|me\b)|points? back to|mailer (failed|unknown)|service not (config|available)"
+                      r"|does not support|not (supported|implemented|available at this time)|unsupported"
                       r"|cannot (open|create|chdir|append|lock|write|read|stat|exec|execute|update|find file)"
                       r"|can't (open|create|chdir|append|lock|write|read|exec|mkdir)"
                       r"|unable to (open|create|lock|write|read|deliver to|append|chdir|switch|stat|save|contact ldap)",

@@ -57,8 +57,8 @@ NOT = (
 # What a reporter says of its own accord, in words that no server answers with: it needs no proof.
 TOLD = phrases(
     Class.UNKNOWN_USER,
-    ("not-listed", r"^unknown user: |not listed in (public|domino|the|our|this)|recipient name is not recogni|no valid recipient"
-                   r"|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
+    ("not-listed", r"^unknown user: |bad address syntax|not listed in (public|domino|the|our|this)|recipient name is not recogni"
+                   r"|no valid recipient|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
                    r"|no (entry|match|record) .{0,30}(directory|address|ldap|user|for)",
      "User hanako (hanako@example.test) not listed in Domino Directory"),
     ("address-not-found", r"address (couldn't be|could not be|was not|wasn't|cannot be|not|is not|isn't|lookup failed|unknown|error"
@@ -118,7 +118,7 @@ DOMAIN = phrases(
     ("unknown-host", r"(unknown|no such|invalid|unresolvable|non-?existent|bad|illegal|nonexistent|unrouteable|unroutable) (\w+ )?(host"
                      r"|domain|mail domain|destination (host|system|domain)|hostname|system|internet|address family|site)\b"
                      r"|unrout(e)?able (mail domain|address)", "5.1.2 Sorry, no such domain."),
-    ("no-host-named", r"no route found to domain|(any|no) host (named|found)|couldn't find (any )?host|nxdomain|name or service not known"
+    ("no-host-named", r"(any|no) host (named|found)|couldn't find (any )?host|nxdomain|name or service not known"
                       r"|no mail hosts? for domain|nonexistentdomain|no a,? aaaa|no address associated|non-?existent host|no mx or a"
                       r"|no such host is known|cannot find host|can't find host|no dns|no data, requested name"
                       r"|domain (couldn't|could not) be found|all host address lookups failed permanently|cannot resolve (domain|host)"
@@ -149,8 +149,8 @@ DNS_TROUBLE = phrases(
 REFUSES = phrases(
     Class.RECIPIENT_REFUSED,
     ("refused", r"(refused|rejected|denied|blocked|declined|not (wanted|accepted)) (by|due to|because of|on behalf of) (the |this |its "
-                r"|their |your )?(user|recipient|addressee|owner|mailbox owner|customer|receiver)"
-                r"|by recipient", "550 5.7.1 Message rejected by recipient"),
+                r"|their |your )?(user|recipient|addressee|owner|mailbox owner|customer|receiver)",
+     "550 5.7.1 Message rejected by recipient"),
     ("preferences", r"(recipient|user|customer|person)('s|s')? .{0,40}(preference|settings|filter|privacy|whitelist|allow ?list"
                     r"|choice|rules)"
                     r"|email preferences|personal (black|block|filter)", "550 This person's email preferences do not allow it"),

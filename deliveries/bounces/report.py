@@ -167,7 +167,7 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
 def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
     found, spoke = best(answer, said)
     if kind is Kind.DELAY:  # it may still arrive
-        found = softened(found)
+        found = softened(found) if found.weight else plainly(Class.NETWORK, rule="delay", detail="expired")
     return Fate(recipient, found, spoke.code or answer.code, spoke.enhanced or answer.enhanced, spoke.text or said, spoke.host)
 
 

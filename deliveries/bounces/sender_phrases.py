@@ -166,5 +166,5 @@ SENDER = phrases(
     ("callback", r"badmailfrom|backscatter|verify mail ?from|mail ?from (is )?(mis-?match|fail)|call ?-?(back|out)|sender verif"
                  r"|verify failed for|could not (complete )?(sender )?verif", "550 Sender verify failed"),
     ("null", r"null (sender|reverse|return)|empty (envelope )?(sender|from)|bounces? not", "550 Empty envelope sender here"),
-    ("spoofed", r"spoof|impersonat|not owned by|send (mail )?as\b", "550 5.7.1 Spoofed sender"),
+    ("spoofed", r"spoof|impersonat|not owned by (the )?(user|sender|you)|send (mail )?as\b", "550 5.7.1 Spoofed sender"),
 )  # fmt: skip

@@ -28,14 +28,16 @@ _ORIGINAL = re.compile(
 
 _STAGES = (
     (Stage.RCPT,
-     r"in reply to rcpt|after rcpt|>>> ?rcpt|\[rcpt_to\]|not like (?:our )?(?:rcpt|recipient)|rcpt command|smtp command\s{1,4}rcpt"
-     r"|rcpt to response|recipient was rejected|smtp:rcpt"),
-    (Stage.MAIL, r"in reply to mail|after mail|>>> ?mail|\[mail_from\]|not like (?:our )?(?:mail from|sender)|smtp command\s{1,4}mail"
-     r"|sender was rejected"),
-    (Stage.BODY, r"end of data|after data|in reply to data|after i sent the message|not like our (?:data|final)|smtp command\s{1,4}data"
-     r"|\[data\]|after pipelined data"),
+     r"in reply to rcpt|after (?:pipelined )?rcpt|>>> ?rcpt|\[rcpt_to\]|rcpt command|smtp command\s{1,4}rcpt|rcpt to response|smtp:rcpt"
+     r"|not like (?:our )?(?:rcpt|recipient)|recipient was rejected"),
+    (Stage.MAIL,
+     r"in reply to mail|after (?:pipelined )?mail|>>> ?mail|\[mail_from\]|smtp command\s{1,4}mail"
+     r"|not like (?:our )?(?:mail from|sender)|sender was rejected"),
+    (Stage.BODY,
+     r"end of data|after (?:pipelined )?data|in reply to data|\[data\]|smtp command\s{1,4}data|after i sent the message"
+     r"|not like our (?:data|final)"),
     (Stage.GREETING, r"initial connection|refused to talk to me|in reply to connect"),
-    (Stage.EHLO, r"(?:in reply to|after|>>>) ?(?:ehlo|helo)|my name was rejected"),
+    (Stage.EHLO, r"(?:in reply to|after|>>>|performing the) ?(?:ehlo|helo)|my name was rejected"),
 )  # fmt: skip
 _STAGE = tuple((stage, re.compile(pattern, re.IGNORECASE)) for stage, pattern in _STAGES)
 # sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that then wants a recipient has refused it.
