@@ -1,5 +1,7 @@
 """Every pattern of the back-off table, answered by a receiver: what becomes of the delivery, and of its lane."""
 
+from typing import Any
+
 import pytest
 
 from deliveries import rules
@@ -26,7 +28,7 @@ def receivers():
 
 
 def zones_of(patterns):
-    zones = {}
+    zones: dict[str, dict[str, list[Any]]] = {}
     for number, pattern in enumerate(patterns):
         zones[f"d{number}.test"] = {"MX": [(10, host_of(number, pattern))]}
         zones[host_of(number, pattern)] = {"A": ["127.0.0.1"]}

@@ -108,7 +108,7 @@ def test_numbers_of_a_period_read_its_index_range_only(statement):
         cursor.execute("EXPLAIN " + statement, {"since": first_id_of(timezone.now())})
         plan = "\n".join(line for (line,) in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
-    assert f"{Delivery._meta.db_table}_pkey" in plan
+    assert "Index Cond: (id >= " in plan and "Seq Scan" not in plan  # of a nearly empty table it takes any index that can
 
 
 def test_each_lane_that_waits_tells_how_much_since_when_and_why():

@@ -10,7 +10,6 @@ from deliveries import queues
 from deliveries.workers import TableWorker
 from domains.command import CommandError, CommandParser, EkidenCommand
 
-
 # Who hands mail in waits for an answer, and mail that is stored can wait: in a burst that is more than the machine carries,
 # listeners go first (1,490 messages a second are taken on 2 cores instead of 1,260), and the backlog is sent when it is over.
 NICENESS = 10
