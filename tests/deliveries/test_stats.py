@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from deliveries import stats
 from deliveries.ids import first_id_of
-from deliveries.models import Attempt, Delivery
+from deliveries.models import Attempt
 from deliveries.states import ENDED, State
 from tests.deliveries import make
 
