@@ -88,7 +88,8 @@ def classify(answer: Answer) -> Classified:
 def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = "") -> Classified:
     """What a failed try means. Nothing that may still go well is hard."""
     reply = outcome.reply
-    found = classify(Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain))
+    answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
+    found = _by_codes(answer) if reply.local else classify(answer)  # our own codes say just what we mean
     return found if isinstance(outcome, Bounced) else softened(found)
 
 

@@ -101,8 +101,12 @@ def test_what_may_still_go_well_is_not_hard():
 @pytest.mark.parametrize(
     ("reply", "stage", "class_", "is_hard"),
     [
-        (local_reply(556, "5.1.10", "The domain takes no mail (null MX)"), Stage.DNS, Class.NETWORK, True),
-        (local_reply(550, "5.1.2", "There is no such domain"), Stage.DNS, Class.UNKNOWN_DOMAIN, True),
+        (local_reply(556, "5.1.10", "The domain x.test does not accept mail (null MX)"), Stage.DNS, Class.NETWORK, True),
+        (local_reply(550, "5.1.2", "The domain x.test does not exist"), Stage.DNS, Class.UNKNOWN_DOMAIN, True),
+        (local_reply(554, "5.4.6", "The best mail host of x.test is this server: it would loop"), Stage.DNS, Class.NETWORK, False),
+        (local_reply(550, "5.4.4", "x.test has only addresses that are not public"), Stage.DNS, Class.NETWORK, False),
+        (local_reply(451, "4.4.3", "Looking up the mail hosts of x.test failed: timeout"), Stage.DNS, Class.NETWORK, False),
+        (local_reply(554, "5.6.0", "The message cannot be sent as it is"), Stage.MAIL, Class.CONTENT, False),
         (local_reply(451, "4.7.4", "TLS is required, but the host does not offer it"), Stage.EHLO, Class.NETWORK, False),
         (local_reply(552, "5.3.4", "the message is larger than the host takes"), Stage.MAIL, Class.TOO_LARGE, False),
         (local_reply(421, "4.4.2", "timed out while waiting for the greeting"), Stage.GREETING, Class.NETWORK, False),
