@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from deliveries.bounces import codes
 from deliveries.bounces.dialects import DIALECTS, provider_of
 from deliveries.bounces.language_phrases import LANGUAGES
-from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, NETWORK, POLICY, PROGRAMS, SPAM, SYSTEM, TOO_LARGE, VIRUS
+from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, LINKS, NETWORK, POLICY, PROGRAMS, SPAM, SYSTEM, TOO_LARGE, VIRUS
 from deliveries.bounces.recipient_phrases import DISABLED, DNS_TROUBLE, DOMAIN, FULL, NO_MAIL, REFUSES, REJECTED, SYSTEM_FULL, TOLD, UNKNOWN
 from deliveries.bounces.rules import HARD, Rule, Table, normal
 from deliveries.bounces.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
@@ -17,13 +17,14 @@ from suppressions.classes import MEANINGS, Class, Fault
 
 # What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
 TELLING = (
-    *DIALECTS, *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
+    *DIALECTS, *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
     *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *SPAM,
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
 _TELLING, _LOOSE = Table(TELLING), Table(LOOSE)
 _LOOSE_NAMES = {rule.name for rule in LOOSE}
+REASONS = {"mailbox_disabled/au-account"}
 VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
 # Postfix names the check that refused before it says why.
 _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
@@ -63,7 +64,11 @@ class Classified:
 
     @property
     def weight(self) -> int:
-        """How much this says: 3 words, or a code that is used for one thing only; 2 words said of many things; 1 a code; 0 nothing."""
+        """How much this says: 4 the reporter's reason for what its server said; 3 words, or a code that is used for one thing only; 2 words
+        that are said of many things; 1 a code; 0 nothing.
+        """
+        if self.rule in REASONS:
+            return 4
         if self.rule in VAGUE:
             return 2
         if not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None:

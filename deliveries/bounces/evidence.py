@@ -41,7 +41,7 @@ def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
     found = classify(answer)
     # Somebody said "user unknown", and it is open whether a filter did: the text may have the proof.
     is_open = found.class_ is Class.RECIPIENT_REFUSED and found.rule.startswith("unknown_user/") and answer.enhanced[2:4] != "7."
-    if found.weight == MOST and not is_open:
+    if found.weight >= MOST and not is_open:
         return found, answer
     others = [(classify(other), other) for other in _answers(said, answer)]
     prose = others[-1][0]

@@ -27,6 +27,13 @@ FORM = phrases(
     detail="not_compliant",
 )  # fmt: skip
 
+LINKS = phrases(
+    Class.CONTENT,
+    ("link", r"\b(sur|uri)bl\b|\b(urls?|links?)\b.{0,40}(list|block|reject|reputation)|(listed|blocked|bad|malicious) (url|link)s?\b",
+     "550 5.7.1 Blocked: message contains a blacklisted URL"),
+    detail="spam",
+)  # fmt: skip
+
 SPAM = phrases(
     Class.CONTENT,
     ("spam", r"spam|\bjunk\b|unsolicited|\bbulk\b|\bube\b|\buce\b|phish|scam\b|advertis",
@@ -48,7 +55,7 @@ CONTENT = phrases(
                 r"|(reject|refus|block|due to|because of|banned|offensive|message)\w* .{0,20}content",
      "550 5.7.1 Message content rejected, id=12345-01"),
     ("filter", r"(message|mail|body|header|content)[- ]filter|message (was )?scored|contains? .{0,30}(\burl|link|word|phrase)"
-               r"|blocked by .{0,20}(scanner|engine)|message looks|dt:spm", "550 The message contains a link that is on our list"),
+               r"|blocked by .{0,20}(scanner|engine)|message looks|dt:spm", "550 The message contains the word pills"),
 )  # fmt: skip
 
 TOO_LARGE = phrases(

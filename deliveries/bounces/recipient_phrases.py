@@ -96,9 +96,10 @@ UNKNOWN = phrases(
      "550 5.1.1 Requested action not taken: mailbox unavailable"),
     ("no-one-here", r"(no|isn't any|is no|not any)(one|body| one| user| account| person| mailbox| such| recipient| record"
                     r"| match)\w* (by|with|of|for|called|named|here|at|on|in|found|matching)"
-                    r"|by that name|not exist here|nobody|no matches to nameserver|can't accept user|user path no exist"
-                    r"|incorrectly addressed|handle mail for that user|missing home directory|account unavailable|not be found by"
-                    r"|name not recogni|name is not recogni", "550 nobody of that name, not exist here"),
+                    r"|by that name|not exist here|nobody|no matches to nameserver|can't accept user"
+                    r"|is (unknown|not known) (here|at this)|user path no exist|incorrectly addressed|handle mail for that user"
+                    r"|missing home directory|account unavailable|not be found by|name not recogni|name is not recogni",
+     "550 nobody of that name, not exist here"),
     ("does-not-exist", rf"<?@>? {NOT} (exist|found|known|valid|recogni|a (valid|known)|be found|listed|available|registered|match)"
                        rf"|{NOT} have an? (\S+ )?(account|mailbox|mail ?box)|account (that )?you tried to reach",
      "550 5.1.1 <hanako@example.test> does not exist"),

@@ -75,8 +75,8 @@ ADDRESS = phrases(
      "550 Unfortunately, messages from 192.0.2.1 weren't sent."),
     ("spam-from-here", r"(spam|attack|abuse|unsolicited|complaint|unwanted|harvest|virus)\w*.{0,60}(from|by) (your|this"
                        r"|the sending) (ip|host|server|network|isp|system|site)", "421 Too many spams from your IP (192.0.2.1)"),
-    ("spammer", r"spammer|spam ?(source|sender|site|bot)\b|for (spamming|abuse|spam\b)|due to abuse|denyip|\bbad ip\b|open proxy"
-                r"|possible open relay|directory harvest|bot ?net|compromised", "550 Blocked for abuse"),
+    ("spammer", r"spammer|spam ?(source|sender|site|bot)\b|for (spamming|abuse|spam\b)|due to abuse|denyip|intrusion prevention"
+                r"|\bbad ip\b|open proxy|possible open relay|directory harvest|bot ?net|compromised", "550 Blocked for abuse"),
     ("complaints", r"user complaints|excessive (unknown|invalid|bad|complaints)|too many complaints|high (complaint|bounce) rate"
                    r"|(unusual|suspicious) (traffic|activity)", "451 Excessive unknown recipients"),
     ("connection", r"connections? (was |is |has been |are )?(rejected|denied|blocked|dropped|not accepted)",
@@ -97,6 +97,7 @@ ADDRESS = phrases(
 
 SENDING = phrases(
     Class.RATE_LIMITED,
+    ("sender-quota", r"sender.{0,20}\bquota|\bquota.{0,20}sender", "450 4.7.1 Quota exceeded for sender, too many mails in 60 minutes"),
     ("throttled", r"throttl", "454 Throttling failure: Daily message quota exceeded."),
     ("sending-limit", r"(sending|outgoing|send|submission|relay|message) (limit|quota)(?! for)\b|limit on the number of|max defers"
                       r"|messages per (connection|session)", "550 Sending limit exceeded"),
