@@ -220,7 +220,7 @@ def _by_mention(recipient: str, said: str, text: str, kind: Kind, *, is_alone: b
     around = text if is_alone else said
     answer = Answer("", stage=stage_of(said) or stage_of(around), host=host_in(said) or host_in(around), domain=_domain(recipient))
     fate = _judged(recipient, answer, said, kind)
-    if fate.classified.weight >= MOST:
+    if fate.classified.weight >= MOST and not is_alone:
         return fate
     wider = _judged(recipient, answer, text, kind)
     return wider if wider.classified.weight > fate.classified.weight else fate
