@@ -9,7 +9,7 @@ from enum import StrEnum
 from deliveries.bounces import feedback, kinds, notification
 from deliveries.bounces.classifier import Answer, Classified, parse, plainly, softened
 from deliveries.bounces.evidence import MOST, best
-from deliveries.bounces.freeform import mentions
+from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, mentions
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.status import Status, stands_in, statuses
 from deliveries.bounces.wording import addresses, host_in, notice, stage_of
@@ -149,7 +149,7 @@ def _said_of(found: Sequence[Status], text: str) -> list[str]:
     if len(found) == 1:
         return [text]
     sections = {each.recipient.lower(): each.text for each in mentions(text)}
-    return [sections.get(each.recipient.lower()) or sections.get(each.original.lower(), "") for each in found]
+    return [sections.get(each.recipient.lower()) or sections.get(each.final.lower(), "") for each in found]
 
 
 def _fate(status: Status, said: str, kind: Kind) -> Fate:
@@ -159,7 +159,12 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
         return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action, status.status)
     given = enhanced or ("" if status.status[2:] == "0.0" else status.status)
     answer = Answer(
-        text, code, given, stage_of(status.diagnostic) or stage_of(said), status.host or host_in(said), _domain(status.recipient)
+        text,
+        code,
+        given,
+        stage_of(status.diagnostic) or stage_of(said),
+        status.host or host_in(said),
+        _domain(status.final or status.recipient),
     )
     return replace(_judged(status.recipient, answer, said, kind), action=status.action, status=status.status)
 
@@ -198,10 +203,21 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
     """Each recipient, and what is said about it alone."""
     failed = list(dict.fromkeys(address for value in fields.get("x-failed-recipients", []) for address in addresses(value)))
     named = [address.lower() for name in ("from", "to", "sender", "return-path") for address in addresses(header(fields, name))]
-    if found := mentions(text, not_them=frozenset(named) - {address.lower() for address in failed}):
+    found = mentions(text, not_them=frozenset(named) - {address.lower() for address in failed})
+    if failed:
+        yield from _told_of(failed, found, text)
+    elif found:
         yield from ((each.recipient, each.text) for each in found)
     else:
-        yield from ((recipient, text) for recipient in failed or _of_original(parts, rest))
+        yield from ((recipient, text) for recipient in _of_original(parts, rest))
+
+
+def _told_of(failed: Sequence[str], found: Sequence[Mention], text: str) -> Iterator[tuple[str, str]]:
+    """Exim and Google say in the header whom they failed to reach; the text may name what the address was turned into."""
+    said = {each.recipient.lower(): each.text for each in found}
+    others = [each.text for each in found if each.recipient.lower() not in {address.lower() for address in failed}]
+    for address in failed[:MAX_RECIPIENTS]:
+        yield address, said.get(address.lower()) or (others.pop(0) if others else text)
 
 
 def _of_original(parts: Sequence[Part], rest: str) -> list[str]:

@@ -18,7 +18,10 @@ _UTF8 = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One recipient's fields. `action` is in lower case; what the report does not say is empty."""
+    """One recipient's fields. `action` is in lower case; what the report does not say is empty.
+
+    `recipient` is the address that we wrote to, where the report knows it (RFC 3464, section 2.3.1); `final` is what became of it.
+    """
 
     recipient: str
     action: str
@@ -26,7 +29,7 @@ class Status:
     diagnostic: str
     host: str
     reporter: str
-    original: str = ""
+    final: str = ""
 
 
 def statuses(text: str) -> list[Status]:
@@ -63,17 +66,15 @@ def _groups(text: str) -> list[Fields]:
 
 def _status(fields: Fields, reporter: str) -> Status:
     original, final = _recipient(fields, "original-recipient"), _recipient(fields, "final-recipient")
-    if original and "." not in final.rpartition("@")[2]:  # the name of a mailbox on that machine
-        final = original
     code = _STATUS.search(_first(fields, "status"))
     return Status(
-        recipient=final or original or _recipient(fields, "x-actual-recipient"),
+        recipient=(original if "@" in original else "") or final or original or _recipient(fields, "x-actual-recipient"),
         action=(_first(fields, "action") or _first(fields, "ction")).strip().lower().partition(" ")[0][:20],
         status=code[1] if code else "",
         diagnostic=_TYPE.sub("", _first(fields, "diagnostic-code"), count=1)[:4000],
         host=_bare(fields, "remote-mta").partition(" ")[0].rstrip("."),
         reporter=reporter,
-        original=original,
+        final=final,
     )
 
 

@@ -68,6 +68,29 @@ def test_an_address_of_another_kind_is_found_in_the_text():
     assert report.fates[0].recipient == "hanako@example.test"
 
 
+def test_the_address_that_we_wrote_to_counts_and_not_what_it_was_turned_into():
+    report = changed(
+        "postfix-unknown.eml", (b"Final-Recipient: rfc822; hanako@example.test", b"Final-Recipient: rfc822; h.suzuki@other.test")
+    )
+    assert [fate.recipient for fate in report.fates] == ["hanako@example.test"]
+    report = changed("exim.eml", (b"\n  hanako@example.test\n", b"\n  h.suzuki@other.test\n    (generated from hanako@example.test)\n"))
+    assert [(fate.recipient, str(fate.classified.class_)) for fate in report.fates] == [("hanako@example.test", "content")]
+
+
+def test_the_receiver_is_the_one_that_the_mail_was_forwarded_to():
+    report = changed(
+        "docomo-filter.eml",
+        (
+            b"Final-Recipient: rfc822; hanako@docomo.ne.jp",
+            b"Original-Recipient: rfc822; hanako@example.test\nFinal-Recipient: rfc822; h@docomo.ne.jp",
+        ),
+        (b"Remote-MTA: dns; mfsmax.docomo.ne.jp\n", b""),
+    )
+    assert [(fate.recipient, fate.classified.rule) for fate in report.fates] == [
+        ("hanako@example.test", "recipient_refused/docomo-filtered")
+    ]
+
+
 def test_the_report_of_a_mail_to_oneself_is_read():
     assert changed("qmail.eml", (b"To: b-abc@bounces.example.com", b"To: hanako@example.test")).fates[0].recipient == "hanako@example.test"
 
