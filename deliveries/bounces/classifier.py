@@ -36,6 +36,7 @@ _CODES = re.compile(
 )
 # Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error 550-'5.7.1 ... Access denied'
 _QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
+_TWICE = re.compile(r"^([245]\d\d)[ -]{1,2}(?=\1[ -])")  # Google's reports put the code before a reply that has it
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
 _ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE)
 
@@ -100,7 +101,7 @@ def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain
 
 def parse(text: str) -> tuple[int, str, str]:
     """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there is none."""
-    text = _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1))
+    text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
     if (match := _CODES.match(text)) is not None:
         return int(match[1]), match[2] or _later(text), text[match.end() :]
     enhanced = _later(text)

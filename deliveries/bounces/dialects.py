@@ -200,6 +200,14 @@ CHINA = (
     *phrases(Class.RECIPIENT_REFUSED, ("qq-rejected", r"mail is rejected by recipients", "550 Mail is rejected by recipients")),
 )  # fmt: skip
 
+# https://www.godaddy.com/help/fix-rejected-email-with-a-bounce-error-40685, and the IB numbers behind its texts.
+GODADDY = (
+    *phrases(Class.REPUTATION, ("godaddy-address", r"this ip has been temporarily blocked",
+             "554 Connection refused. This IP has been temporarily blocked for attempting to send too many messages. IB110")),
+    *phrases(Class.SENDER_REFUSED, ("godaddy-from", r"(as a|blank) from:? address",
+             "550 IP addresses are not allowed as a From: Address. IB504")),
+)  # fmt: skip
+
 # 542 is Symantec's word for an address that the customer has not registered.
 MESSAGELABS = phrases(
     Class.UNKNOWN_USER, ("messagelabs-unregistered", r"@ rejected", "542 hanako@example.test Rejected"), codes=(542,), says_so_itself=True
@@ -233,6 +241,6 @@ CPANEL = phrases(
 ZOHO = phrases(Class.SENDER_REFUSED, ("zoho-domain", r"rejected by destination domain", "541 5.4.1 Mail rejected by destination domain"))
 
 DIALECTS = (
-    *BARRACUDA, *EXIM, *CPANEL, *ZOHO, *CARRIERS, *MESSAGELABS, *GOOGLE, *MICROSOFT, *YAHOO, *AOL, *MIMECAST, *ORANGE, *CABLE, *FACEBOOK,
-    *CHINA,
+    *BARRACUDA, *EXIM, *CPANEL, *GODADDY, *ZOHO, *CARRIERS, *MESSAGELABS, *GOOGLE, *MICROSOFT, *YAHOO, *AOL, *MIMECAST, *ORANGE, *CABLE,
+    *FACEBOOK, *CHINA,
 )  # fmt: skip

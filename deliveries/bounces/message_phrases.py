@@ -156,8 +156,8 @@ LATE = phrases(
     ("expired", r"expired|(too long|long time) .{0,20}queue|queue .{0,20}too long|has been in the queue|could not be delivered for"
                 r"|(cannot send|not be delivered|not deliver|not delivered|undelivered|delayed|aborted|gave up|giving up|attempts"
                 r"|delivery attempt|retr(y|ies|ied|ying)|within|after).{0,40}\d+(\.\d+)? ?(day|hour|minute|time|attempt|tries|sec)"
-                r"|giving up|multiple retries|max\w* (number of )?(retry|retries|attempts|hops|delivery)|retry time"
-                r"|all hosts have been failing|deferred\b|still being|delivery time|too many (attempts|retries|tries|failed)"
+                r"|giving up|multiple retries|failed \d+ (attempts|times)|max\w* (number of )?(retry|retries|attempts|hops|delivery)"
+                r"|retry time|all hosts have been failing|deferred\b|still being|delivery time|too many (attempts|retries|tries|failed)"
                 r"|keeps? failing|no longer be tried|will be retried|temporary (problem|error)s? .{0,20}deliver",
      "Message could not be delivered for 5 days. Message will be deleted from queue", "expired"),
 )  # fmt: skip

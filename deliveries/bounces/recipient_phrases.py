@@ -57,8 +57,9 @@ NOT = (
 # What a reporter says of its own accord, in words that no server answers with: it needs no proof.
 TOLD = phrases(
     Class.UNKNOWN_USER,
-    ("not-listed", r"^unknown user: |bad address syntax|not listed in (public|domino|the|our|this)|recipient name is not recogni"
-                   r"|no valid recipient|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
+    ("not-listed", r"^unknown user: |final delivery userid|bad address syntax|not listed in (public|domino|the|our|this)"
+                   r"|recipient name is not recogni|no valid recipient"
+                   r"|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
                    r"|no (entry|match|record) .{0,30}(directory|address|ldap|user|for)",
      "User hanako (hanako@example.test) not listed in Domino Directory"),
     ("address-not-found", r"address (couldn't be|could not be|was not|wasn't|cannot be|not|is not|isn't|lookup failed|unknown|error"

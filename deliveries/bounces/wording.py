@@ -29,13 +29,13 @@ _ORIGINAL = re.compile(
 _STAGES = (
     (Stage.RCPT,
      r"in reply to rcpt|after (?:pipelined )?rcpt|>>> ?rcpt|\[rcpt_to\]|rcpt command|smtp command\s{1,4}rcpt|rcpt to response|smtp:rcpt"
-     r"|not like (?:our )?(?:rcpt|recipient)|recipient was rejected"),
+     r"|<<< ?rcpt|\(state 14\)|not like (?:our )?(?:rcpt|recipient)|recipient was rejected"),
     (Stage.MAIL,
      r"in reply to mail|after (?:pipelined )?mail|>>> ?mail|\[mail_from\]|smtp command\s{1,4}mail"
-     r"|not like (?:our )?(?:mail from|sender)|sender was rejected"),
+     r"|not like (?:our )?(?:mail from|sender)|sender was rejected|\(state 13\)"),
     (Stage.BODY,
      r"end of data|after (?:pipelined )?data|in reply to data|\[data\]|smtp command\s{1,4}data|after i sent the message"
-     r"|not like our (?:data|final)"),
+     r"|not like our (?:data|final)|\(state 1[78]\)"),
     (Stage.GREETING, r"initial connection|refused to talk to me|in reply to connect"),
     (Stage.EHLO, r"(?:in reply to|after|>>>|performing the) ?(?:ehlo|helo)|my name was rejected"),
 )  # fmt: skip

@@ -46,6 +46,21 @@ TEXTS = {
         "    550-No Such User Here 550 Sender verify failed (in reply to RCPT TO command)\n", "sender_refused",
     ),
     "a reason without a code": ("<a@b.test>:\nThis address no longer accepts mail.\n", "recipient_refused"),
+    "InterScan, with its arrows the other way": (
+        "Sent <<< RCPT TO:<a@b.test>\nReceived >>> 550 <a@b.test>... user unknown\n", "unknown_user",
+    ),
+    "Gmail, with the state at RCPT": (
+        "Delivery failed permanently:\n\n     a@b.test\n\nThe error that the other server gave:\n550 550 No such user (state 14).\n",
+        "unknown_user",
+    ),
+    "Gmail, with the state after DATA": (
+        "Delivery failed permanently:\n\n     a@b.test\n\nThe error that the other server gave:\n550 550 No such user (state 18).\n",
+        "recipient_refused",
+    ),
+    "a reply in brackets": (
+        "Server <mx.b.test> rejected recipient <a@b.test>\n  (following RCPT command). It said: [550 5.1.1 User unknown]\n", "unknown_user",
+    ),
+    "a program's count": ("Delivery failed 20 attempts: a@b.test\n", "network"),
     "nothing but the failure": ("Delivery to the following recipients failed.\n\n       a@b.test\n", "other"),
     "Japanese": ("以下のアドレスへの送信に失敗しました。\na@b.test\n\n相手先のサーバーに接続できませんでした。\n", "network"),
 }  # fmt: skip
