@@ -44,6 +44,11 @@ _GIVEN_UP = _any(
     r"given up|failed permanently|permanent(ly)? (error|fail)|will be deleted|has been returned|could not be delivered for \d+ days",
     r"no further (delivery )?attempts",
 )
+_FAILED = _any(
+    r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed to|cannot) (be |been )?deliver",
+    r"^(?![>|])[^\n]{0,200}?(送信|配信|お届け)(が)?(でき|に失敗)",
+)
+_ANSWER = _any(r"^(re|aw|antw|sv|fwd?|wg|tr|rv|回复|答复|返信)\s*[:：]")
 _WARNS = _any(r"\bdelay|warning|遅延")
 # RFC 3834, section 5, says Auto-Submitted; these were there before it.
 _MARKS = (
@@ -58,6 +63,16 @@ def comes_from_a_mailer(fields: Fields) -> bool:
 
 def says_undelivered(fields: Fields) -> bool:
     return _UNDELIVERED.search(header(fields, "subject")) is not None
+
+
+def is_an_answer(fields: Fields) -> bool:
+    """A person who answers a report leaves its subject as it is."""
+    return _ANSWER.match(header(fields, "subject")) is not None
+
+
+def states_failure(text: str) -> bool:
+    """In words of its own, not in a quotation."""
+    return _FAILED.search(text[:4000]) is not None
 
 
 def says_absent(fields: Fields) -> bool:

@@ -177,18 +177,26 @@ def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
 
 
 def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:
-    if not _looks_like_a_report(fields):
+    is_from_a_mailer = _is_from_a_mailer(fields)
+    if not is_from_a_mailer and not kinds.says_undelivered(fields):
         return _automatic(fields, text)
     kind = Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
     whom = list(_whom(fields, parts, text, rest))
-    return Report(kind, tuple(_by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom))
+    fates = tuple(_by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom)
+    if is_from_a_mailer or kinds.states_failure(text) or (_understands(fates) and not kinds.is_an_answer(fields)):
+        return Report(kind, fates)
+    return _automatic(fields, text)  # people write about deliveries, too
 
 
-def _looks_like_a_report(fields: Fields) -> bool:
-    if kinds.says_undelivered(fields) or "x-failed-recipients" in fields:
+def _understands(fates: Sequence[Fate]) -> bool:
+    return any(fate.classified.weight and fate.classified.rule != "delay" for fate in fates)
+
+
+def _is_from_a_mailer(fields: Fields) -> bool:
+    if "x-failed-recipients" in fields:
         return True
     is_formal = header(fields, "content-type").lower().startswith("multipart/report")
-    return (is_formal or kinds.comes_from_a_mailer(fields)) and not kinds.says_absent(fields)
+    return (is_formal or kinds.comes_from_a_mailer(fields)) and (not kinds.says_absent(fields) or kinds.says_undelivered(fields))
 
 
 def _automatic(fields: Fields, text: str) -> Report | None:

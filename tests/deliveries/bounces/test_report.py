@@ -110,5 +110,7 @@ def test_an_absence_note_to_a_bounce_address_is_none():
     assert report.kind is Kind.AUTO_REPLY and report.fates[0].classified.class_ is Class.AUTO_REPLY
 
 
-def test_a_letter_is_nothing_that_came_back():
-    assert read(b"From: hanako@example.test\nTo: shop@example.com\nSubject: Hello\n\nUser unknown? No.\n").kind is Kind.NONE
+@pytest.mark.parametrize("subject", [b"Hello", b"Re: Undeliverable: Your order", b"AW: Mail delivery failed", b"My delivery is delayed"])
+def test_a_letter_is_nothing_that_came_back(subject):
+    letter = b"From: hanako@example.test\nTo: shop@example.com\nSubject: " + subject + b"\n\nWrite to jiro@example.test, please.\n"
+    assert read(letter).kind is Kind.NONE
