@@ -53,7 +53,7 @@ CARRIERS = (
 # https://support.google.com/a/answer/3726730. The words of the links (?p=...) say it shortest.
 GOOGLE = (
     *phrases(Class.UNKNOWN_USER,
-             ("google-no-user", r"p=nosuchuser|answer=6596\b|because the address couldn't be found",
+             ("google-no-user", r"p=nosuchuser|answer=6596\b|because the address couldn't be found\. check",
              "550 5.1.1 https://support.google.com/mail/?p=NoSuchUser a1si2 - gsmtp"),
              says_so_itself=True),
     *phrases(Class.MAILBOX_DISABLED, ("google-disabled", r"p=disableduser",

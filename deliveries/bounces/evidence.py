@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deliveries.bounces.classifier import Answer, Classified, classify, parse
-from deliveries.bounces.wording import host_in, stage_of
+from deliveries.bounces.wording import NO_RECIPIENT, host_in, stage_of
 from suppressions.classes import Class
 
 MAX_REPLIES = 12
@@ -67,6 +67,7 @@ def _answers(said: str, like: Answer) -> Iterator[Answer]:
 def _by_weight(text: str) -> list[re.Match[str]]:
     """What the server said, before how the client put it; what ended it, before what was put off."""
     matches = [match for match, _ in zip(_REPLY.finditer(text), range(MAX_REPLIES), strict=False)]
+    matches = [match for match in matches if not NO_RECIPIENT.search(match["reply"])] or matches  # the echo of what was refused before
     return sorted(matches, key=lambda match: (not match.group().startswith("<<<"), match["reply"].lstrip("#")[:1] == "4"))
 
 

@@ -54,26 +54,27 @@ NOT = (
     r"|not|no longer|never)"
 )
 
-# What a reporter says of its own accord, in words that no server answers with: it needs no proof.
+# What a reporter says of its own accord, where no server's reply is told: it needs no proof.
 TOLD = phrases(
     Class.UNKNOWN_USER,
-    ("not-listed", r"^unknown user: |final delivery userid|bad address syntax|not listed in (public|domino|the|our|this)"
-                   r"|recipient name is not recogni|no valid recipient"
-                   r"|not (in|found in) .{0,20}(directory|address book|database|table|list of|ldap|user)"
-                   r"|no (entry|match|record) .{0,30}(directory|address|ldap|user|for)",
+    ("told-not-listed", r"^unknown user: |final delivery userid|bad address syntax|not listed in (public|domino)"
+                        r"|recipient name is not recogni|no valid recipients for this",
      "User hanako (hanako@example.test) not listed in Domino Directory"),
-    ("address-not-found", r"address (couldn't be|could not be|was not|wasn't|cannot be|not|is not|isn't|lookup failed|unknown|error"
-                          r"|is invalid)"
-                          r"|(recipient|address|mailbox|user|e-?mail)('s)? .{0,40}(couldn't|could not|cannot|can't|can not"
-                          r"|unable to) be (found|located|resolved|identified|delivered|verified|reached)",
+    ("told-not-found", r"(recipient|e-?mail|mail) address (couldn't|could not|cannot|can't) be (found|located|resolved)"
+                       r"|e-?mail account does not exist at the organi[sz]ation",
      "The recipient's e-mail address could not be located"),
-    ("check-address", r"(check|verify|confirm) (if |that |the )*(recipient |e-?mail |mail )*(address|spelling)"
-                      r"|email address is (correct|wrong)|misspelled|address is (wrong|incorrect|correct)|marked as invalid|typo",
-     "Please check if address is correct."),
-    says_so_itself=True,
+    ("told-wrong", r"check if address is correct|e-?mail address is (wrong|incorrect)", "Please check if address is correct."),
+    says_so_itself=True, codes=(0,),
 )  # fmt: skip
+
 UNKNOWN = phrases(
     Class.UNKNOWN_USER,
+    ("not-listed", r"not listed in |not (in|found in) .{0,20}(directory|address book|ldap|user (list|table))|marked as invalid"
+                   r"|no (entry|match) .{0,30}(directory|address|ldap|user)",
+     "550 hanako was not found in LDAP server"),
+    ("address-not-found", r"address (not found|lookup failed|unknown|is invalid)|(recipient|address|mailbox|user)('s)? (name |address )*"
+                          r"(couldn't|could not|cannot|can't|can not|unable to) be (found|located|resolved|identified|verified)",
+     "550 The recipient cannot be verified"),
     ("moved", r"has (been )?moved|\bmoved to\b|new (e-?mail )?address (is|of)|address (has )?changed|please (try|use) (<@>|@)"
               r"|not our user|not our customer",
      "551 5.1.6 User has moved to hanako@example.test; please try <hanako@example.test>", "moved"),

@@ -42,7 +42,7 @@ _STAGES = (
 _STAGE = tuple((stage, re.compile(pattern, re.IGNORECASE)) for stage, pattern in _STAGES)
 # sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that then wants a recipient has refused it.
 _PIPELINED = re.compile(r">>> ?data", re.IGNORECASE)
-_NO_RECIPIENT = re.compile(r"need rcpt|no valid recipients|recipients are invalid|rcpt (?:command|first)|no recipients", re.IGNORECASE)
+NO_RECIPIENT = re.compile(r"need rcpt|no valid recipients|recipients are invalid|rcpt (?:command|first)|no recipients", re.IGNORECASE)
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9.-]{2,250}"
 _HOST = re.compile(
@@ -63,7 +63,7 @@ def stage_of(text: str) -> Stage | None:
     """The stage that a text names, as the big mail systems do."""
     text = text[:8000]
     if _PIPELINED.search(text):
-        return Stage.RCPT if _NO_RECIPIENT.search(text) else Stage.BODY
+        return Stage.RCPT if NO_RECIPIENT.search(text) else Stage.BODY
     return next((stage for stage, pattern in _STAGE if pattern.search(text)), None)
 
 

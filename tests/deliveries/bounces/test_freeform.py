@@ -72,6 +72,19 @@ def test_a_text_tells_whom_it_is_about_and_what_happened(text, class_):
     assert [(fate.recipient, str(fate.classified.class_)) for fate in fates] == [("a@b.test", class_)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<a@b.test>\n\n{SENDMAIL}>>> DATA\n<<< 450 4.7.1 Greylisted, come back later\n<<< 554 5.5.1 Error: no valid recipients\n",
+        "a@b.test\nYour message was rejected. Please check the recipient's email address and try again.\n550 5.7.1 Denied [xyz]\n",
+        "The e-mail message to a@b.test could not be delivered because of the weather.\n",
+        "<a@b.test>: host mx.b.test[192.0.2.1] said: 550 The address might be misspelled (in reply to end of DATA command)\n",
+    ],
+)
+def test_words_about_the_address_alone_make_nothing_hard(text):
+    assert [(fate.recipient, fate.classified.is_hard) for fate in read((HEADER + text).encode()).fates] == [("a@b.test", False)]
+
+
 def test_each_recipient_has_its_own_reason():
     text = "<a@b.test>:\nRemote host said: 552 5.2.2 Mailbox full\n\n<c@d.test>:\nRemote host said: 550 5.1.1 User unknown\n"
     assert [str(fate.classified.class_) for fate in read((HEADER + text).encode()).fates] == ["mailbox_full", "unknown_user"]
