@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliveries.models import Order
+from deliveries.selection import LIVE_BY_DEADLINE
 
 Verb = Order.Verb
 
@@ -84,7 +85,7 @@ WITH batch AS MATERIALIZED (
         SELECT FROM deliveries_lane lane
         WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim AND lane.leased_until >= now()) AS is_in_hand
     FROM deliveries_delivery mail
-    WHERE ended_at IS NULL AND {condition}
+    WHERE {LIVE_BY_DEADLINE} AND {condition}
     ORDER BY expires_at, id LIMIT %(most)s
 ), mine AS MATERIALIZED (
     SELECT mail.id, mail.lane_id FROM deliveries_delivery mail JOIN batch ON batch.id = mail.id

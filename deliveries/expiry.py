@@ -13,7 +13,7 @@ BATCH = 1000
 SWEEP = """
 WITH late AS (
     SELECT id FROM deliveries_delivery mail
-    WHERE ended_at IS NULL AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval
+    WHERE state IN ('queued', 'deferred') AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval
         OR NOT EXISTS (SELECT FROM deliveries_lane lane
                        WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim AND lane.leased_until >= now()))
     ORDER BY expires_at LIMIT %(most)s FOR UPDATE OF mail SKIP LOCKED

@@ -97,9 +97,10 @@ WITH RECURSIVE streams AS (
     SELECT id, claim, priority, turn, flow <= %(after)s AS had_its_turn, flow, due_at FROM heads
     ORDER BY priority DESC, turn, had_its_turn, flow LIMIT %(most)s
 ), claimed AS (
-    -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table.
+    -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table. And live by `due_at`:
+    -- by `ended_at` it may plan for an index of the live, which were few when it made its plan, and read them all.
     UPDATE deliveries_delivery delivery SET claim = %(epoch)s
-    WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.ended_at IS NULL AND delivery.claim < %(epoch)s
+    WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.due_at IS NOT NULL AND delivery.claim < %(epoch)s
       AND delivery.lane_id = %(lane)s  -- else a person has moved it away meanwhile
       AND EXISTS (SELECT FROM deliveries_lane lane
                   WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
@@ -126,7 +127,7 @@ CLAIMS = {each: _CLAIM.replace("{each}", str(each)) for each in EACH}
 
 UNCLAIM = """
 UPDATE deliveries_delivery SET claim = 0
-WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
+WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
 """
 
 STRAYS = """
@@ -136,7 +137,7 @@ WHERE lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> AL
 
 MOVE = """
 UPDATE deliveries_delivery SET claim = 0, lane_id = %(to)s
-WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND ended_at IS NULL
+WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
 """
 
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"

@@ -32,7 +32,7 @@ WITH given AS (
         due_at = CASE WHEN given.wait IS NOT NULL THEN now() + make_interval(secs => given.wait) END,
         ended_at = CASE WHEN given.wait IS NULL THEN now() END
     FROM given
-    WHERE delivery.id = given.id AND delivery.ended_at IS NULL
+    WHERE delivery.id = given.id AND delivery.due_at IS NOT NULL  -- it is live; by `ended_at` all the live might be read
       -- The fence: who lost the lease may no longer move the row, except to say that the mail has arrived.
       AND (delivery.claim = given.claim OR given.state = 'delivered')
     RETURNING delivery.id

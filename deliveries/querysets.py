@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
+from deliveries.states import LIVE
+
 if TYPE_CHECKING:
     from deliveries.models import Delivery, Lane, Message, Stop  # noqa: F401  (names for the generic querysets)
 
@@ -19,7 +21,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def live(self) -> DeliveryQuerySet:
-        return self.filter(ended_at__isnull=True)
+        return self.filter(ended_at__isnull=True, state__in=LIVE)  # the same said twice, each for an index of its own
 
     def ended(self) -> DeliveryQuerySet:
         return self.filter(ended_at__isnull=False)
