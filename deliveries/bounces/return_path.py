@@ -20,7 +20,7 @@ class ForgedReturnPath(ValueError):
 def make(delivery: UUID, *, key: bytes, now: datetime) -> str:
     """The local part, 44 characters, all in one case since some senders of bounces change it."""
     payload = delivery.bytes + ((now - _EPOCH) + LIFETIME).days.to_bytes(2, "big")
-    return PREFIX + base64.b32encode(payload + _tag(payload, key)).rstrip(b"=").decode("ascii").lower()
+    return PREFIX + _encoded(payload + _tag(payload, key))
 
 
 def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
@@ -29,6 +29,8 @@ def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
         token = base64.b32decode(_padded(local_part[len(PREFIX) :].upper()))
     except ValueError as error:
         raise ForgedReturnPath("not a token") from error
+    if _encoded(token) != local_part[len(PREFIX) :].lower():  # the last character has bits that decoding ignores
+        raise ForgedReturnPath("not as we write it")
     payload, tag = token[:-_TAG_SIZE], token[-_TAG_SIZE:]
     if len(payload) != 18 or not hmac.compare_digest(tag, _tag(payload, key)):
         raise ForgedReturnPath("the signature does not hold")
@@ -43,6 +45,10 @@ def is_ours(local_part: str) -> bool:
 
 def _tag(payload: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(payload, key=key, digest_size=_TAG_SIZE, person=b"return-path").digest()
+
+
+def _encoded(token: bytes) -> str:
+    return base64.b32encode(token).rstrip(b"=").decode("ascii").lower()
 
 
 def _padded(text: str) -> str:
