@@ -8,6 +8,11 @@ from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
 
+def spare_records() -> None:
+    """Log records of this process name neither process nor thread, which our lines do not show: a system call for each otherwise."""
+    logging.logProcesses = logging.logThreads = False
+
+
 class GroupedHandler(logging.StreamHandler[TextIO]):
     """As its parent, but within `together` the lines wait for the end of the block.
 

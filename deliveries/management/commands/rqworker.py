@@ -6,7 +6,7 @@ from typing import Any
 
 from rq.worker.base import DequeueStrategy
 
-from deliveries import queues
+from deliveries import loglines, queues
 from deliveries.workers import TableWorker
 from domains.command import CommandError, CommandParser, EkidenCommand
 
@@ -27,6 +27,7 @@ class Command(EkidenCommand):
         if unknown:
             raise CommandError(f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and maintenance.")
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
+        loglines.spare_records()
         if queues.DELIVERIES in options["queues"]:
             os.nice(NICENESS)
         worker = TableWorker(options["queues"], connection=queues.connect())

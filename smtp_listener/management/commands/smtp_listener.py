@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deliveries.loglines import spare_records
 from domains.command import CommandError, EkidenCommand
 from smtp_listener.server import run
 from smtp_listener.tls import CertificateError
@@ -11,6 +12,7 @@ class Command(EkidenCommand):
     help = "Run one listener process; several share the ports. Ends on SIGTERM after its sessions have."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        spare_records()
         try:
             run()
         except CertificateError as error:
