@@ -1,20 +1,25 @@
 """The rows of this app: messages and what becomes of them, the lanes they take, and how people steer the flow."""
 
+from deliveries.models.classification import LocalRule
 from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, InboundMail, Message, Submission
+from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 
 __all__ = [
+    "Alert",
     "Attempt",
     "Content",
     "Delivery",
     "Destination",
     "InboundMail",
     "Lane",
+    "LocalRule",
     "Message",
     "Order",
     "Route",
     "ShapingRule",
     "Stop",
     "Submission",
+    "Tally",
 ]

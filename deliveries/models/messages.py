@@ -160,6 +160,9 @@ class Attempt(models.Model):
     code = models.PositiveSmallIntegerField(_("code"), null=True)
     enhanced = models.CharField(_("enhanced code"), max_length=11, blank=True)
     text = models.TextField(_("text"), blank=True)
+    # What the answer means: its class, of `suppressions.classes`, and the rule that said so; empty where nothing failed.
+    category = models.CharField(_("class"), max_length=17, blank=True, default="", db_default="")
+    rule = models.TextField(_("rule"), blank=True, default="", db_default="")
     seconds = models.FloatField(_("seconds"), default=0)
 
     class Meta:
