@@ -315,9 +315,11 @@ class Courier:
         self._woken.set()
 
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None:
+        facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
         self._in_hand.discard(claimed.id)
 
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
+        facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.throttled(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
         self._in_hand.discard(claimed.id)

@@ -59,11 +59,11 @@ class Database:
                 await self._drop()  # a half-read answer must not meet the next caller
                 raise
 
-    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
-        """All rows of one statement."""
+    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False) -> list[Row]:
+        """All rows of one statement; `is_binary` asks for the answer as the server holds it, for many bytes."""
 
         async def work(connection: Connection) -> list[Row]:
-            cursor = await connection.execute(sql, parameters)
+            cursor = await connection.execute(sql, parameters, binary=is_binary)
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(work)

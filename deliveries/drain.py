@@ -23,6 +23,7 @@ from deliveries.db import Database, DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
+from deliveries.doorbell import Doorbell
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.models import Lane
@@ -64,11 +65,12 @@ class Drain:
         self._lanes = Lanes(lanes, uuid.uuid4(), notes)
         self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
+        self._doorbell = Doorbell("deliveries.jobs.learn")
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS))
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         self._depot = Depot(
             lanes=self._lanes,
-            ledger=Ledger(ledger),
+            ledger=Ledger(ledger, learned=self._doorbell.ring),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
@@ -240,6 +242,7 @@ class Drain:
                 await self._renew()
 
     async def _close(self) -> None:
+        await self._doorbell.close()
         await self._bell.close()
         for database in self._databases:
             await database.close()

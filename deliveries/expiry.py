@@ -25,10 +25,29 @@ WITH late AS (
             AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM late, deliveries_message message, domains_project project
     WHERE delivery.id = late.id AND message.id = delivery.message_id AND project.id = delivery.project_id
-    RETURNING delivery.id
+    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.lane_id
+), meant AS (
+    -- What kept it from arriving is what its last answer meant; who was never tried tells nothing about the address.
+    SELECT ended.*, coalesce(last.category, 'other') AS category, coalesce(last.rule, '') AS rule, last.category IS NOT NULL AS was_tried,
+           coalesce(lane.provider, '') AS provider, last.host, last.code, last.enhanced, last.text
+    FROM ended
+    LEFT JOIN deliveries_lane lane ON lane.id = ended.lane_id
+    LEFT JOIN LATERAL (SELECT category, rule, host, code, enhanced, text FROM deliveries_attempt
+                       WHERE delivery_id = ended.id AND category <> '' ORDER BY id DESC LIMIT 1) last ON true
+), attempts AS (
+    INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds, category, rule)
+    SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', 'The time allowed for delivery is over', 0, category, rule FROM meant
+), tallied AS (
+    INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
+    SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider, category, false, count(*)
+    FROM meant GROUP BY project_id, flow, provider, category
+), learned AS (
+    INSERT INTO suppressions_occurrence
+        (project_id, credential_id, address_key, kind, category, is_hard, provider, delivery_id, stage, host, code, enhanced, text, rule)
+    SELECT project_id, flow, recipient_key, 'expiry', category, false, provider, id, 'expiry', host, code, enhanced, left(text, 1000), rule
+    FROM meant WHERE was_tried
 )
-INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
-SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', 'The time allowed for delivery is over', 0 FROM ended
+SELECT count(*) FROM ended
 """
 
 
@@ -43,4 +62,4 @@ def sweep() -> int:
 def _sweep_batch() -> int:
     with connection.cursor() as cursor:
         cursor.execute(SWEEP, {"grace": GRACE, "most": BATCH})
-        return int(cursor.rowcount)
+        return int(cursor.fetchone()[0])

@@ -52,6 +52,13 @@ def receive_reports() -> None:
     receive.handle_all()
 
 
+def learn() -> None:
+    """Make suppressions of what was learned about addresses."""
+    from deliveries import learning
+
+    learning.take_turn(now=timezone.now())
+
+
 def retain() -> None:
     """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
     from deliveries import queues, retention

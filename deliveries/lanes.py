@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from deliveries.db import Database
 from deliveries.models import Lane
+from suppressions.covering import covering
 
 # A dead holder's lanes are free again after this long; the living renew three times within it.
 LEASE_SECONDS = 30.0
@@ -109,8 +110,7 @@ WITH RECURSIVE streams AS (
 SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count,
        claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow, claimed.project_id, claimed.hold,
        %(is_forced)s OR destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
-       (SELECT reason FROM suppressions_suppression s WHERE s.address_key = claimed.recipient_key
-          AND (s.project_id = claimed.project_id OR s.project_id IS NULL) LIMIT 1) AS suppressed,
+       suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
        extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left, (SELECT count(*) FROM streams) AS flows
@@ -119,11 +119,27 @@ JOIN picked ON picked.id = claimed.id
 JOIN deliveries_message message ON message.id = claimed.message_id
 JOIN domains_project project ON project.id = claimed.project_id
 LEFT JOIN deliveries_destination destination ON destination.domain = claimed.domain
+LEFT JOIN LATERAL ({covering}) suppression ON true
 ORDER BY picked.priority DESC, picked.turn, picked.had_its_turn, picked.flow
 """
 
 EACH = (2, 20, 100, 500)  # rows looked at of each flow
-CLAIMS = {each: _CLAIM.replace("{each}", str(each)) for each in EACH}
+_COVERING = covering(
+    key="claimed.recipient_key", domain="claimed.domain", project="claimed.project_id",
+    sender="substring(message.mail_from FROM '[^@]*$')", delivery="claimed.id",
+)  # fmt: skip
+CLAIMS = {each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH}
+
+# A suppressed address whose time of probation has come is tried by one delivery: the first that gets here.
+PROBE = """
+UPDATE suppressions_suppression suppression SET probe_id = delivery.id, probe_until = delivery.expires_at
+FROM (SELECT DISTINCT ON (suppression_id) suppression_id, delivery_id
+      FROM unnest(%(suppressions)s::bigint[], %(deliveries)s::uuid[]) AS given(suppression_id, delivery_id)) asked
+JOIN deliveries_delivery delivery ON delivery.id = asked.delivery_id
+WHERE suppression.id = asked.suppression_id AND suppression.probation_at <= now()
+  AND (suppression.probe_id IS NULL OR suppression.probe_id = delivery.id OR suppression.probe_until <= now())
+RETURNING delivery.id
+"""
 
 UNCLAIM = """
 UPDATE deliveries_delivery SET claim = 0
@@ -212,6 +228,8 @@ class Claimed:
     hold: int
     is_here: bool
     suppressed: str | None
+    suppression: int | None
+    may_try: bool | None  # the suppressed address, for which the time of probation has come
     mail_from: str
     size: int
     eight_bit: bool
@@ -278,7 +296,15 @@ class Lanes:
         rows = await self._database.fetch(CLAIMS[next((each for each in EACH if each >= wanted), EACH[-1])], given)
         if rows:
             self._flows[lane.id] = rows[0][-1]
-        return [Claimed(*row[:-1]) for row in rows]
+        return await self._on_probation([Claimed(*row[:-1]) for row in rows])
+
+    async def _on_probation(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Those that are to try a suppressed address are suppressed no more."""
+        if not (trying := [each for each in claimed if each.may_try]):
+            return claimed
+        given = {"suppressions": [each.suppression for each in trying], "deliveries": [each.id for each in trying]}
+        chosen = {id_ for (id_,) in await self._database.fetch(PROBE, given)}
+        return [replace(each, suppressed=None) if each.id in chosen else each for each in claimed]
 
     async def unclaim(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give back what was claimed and not tried."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +21,17 @@ logger = logging.getLogger(__name__)
 ROOM = 1000
 GROUP = 500
 
+# What ends is added to the tallies by rows of this statement's own, since a row that several workers count in would make them wait for
+# one another; a refusal that ends a delivery says something about the address, which `suppressions.recording` hears of.
 RECORD = """
 WITH given AS (
     SELECT * FROM unnest(%(id)s::uuid[], %(claim)s::bigint[], %(state)s::text[], %(wait)s::float8[],
-                         %(is_in_doubt)s::bool[], %(owes_report)s::bool[], %(is_try)s::bool[])
-        AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try)
+                         %(is_in_doubt)s::bool[], %(owes_report)s::bool[], %(is_try)s::bool[], %(at)s::timestamptz[],
+                         %(outcome)s::text[], %(stage)s::text[], %(host)s::text[], %(address)s::text[], %(source)s::text[],
+                         %(tls)s::text[], %(code)s::smallint[], %(enhanced)s::text[], %(text)s::text[], %(seconds)s::float8[],
+                         %(category)s::text[], %(rule)s::text[], %(is_hard)s::bool[], %(provider)s::text[])
+        AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try, at, outcome, stage, host, address, source, tls, code,
+                 enhanced, text, seconds, category, rule, is_hard, provider)
 ), moved AS (
     UPDATE deliveries_delivery delivery
     SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt, owes_report = given.owes_report,
@@ -35,20 +42,31 @@ WITH given AS (
     WHERE delivery.id = given.id AND delivery.due_at IS NOT NULL  -- it is live; by `ended_at` all the live might be read
       -- The fence: who lost the lease may no longer move the row, except to say that the mail has arrived.
       AND (delivery.claim = given.claim OR given.state = 'delivered')
-    RETURNING delivery.id
+    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key
 ), attempts AS (
     INSERT INTO deliveries_attempt
-        (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds)
-    SELECT * FROM unnest(%(id)s::uuid[], %(at)s::timestamptz[], %(outcome)s::text[], %(stage)s::text[],
-                         %(host)s::text[], %(address)s::text[], %(source)s::text[], %(tls)s::text[],
-                         %(code)s::smallint[], %(enhanced)s::text[], %(text)s::text[], %(seconds)s::float8[])
+        (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds, category, rule)
+    SELECT id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds, category, rule FROM given
+), ended AS (
+    SELECT moved.project_id, moved.flow, moved.recipient_key, given.*
+    FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL
+), tallied AS (
+    INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
+    SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider,
+           CASE WHEN state IN ('delivered', 'suppressed') THEN state ELSE coalesce(nullif(category, ''), 'other') END, is_hard, count(*)
+    FROM ended GROUP BY project_id, flow, provider, 5, is_hard
+), learned AS (
+    INSERT INTO suppressions_occurrence
+        (project_id, credential_id, address_key, kind, category, is_hard, provider, delivery_id, stage, host, code, enhanced, text, rule)
+    SELECT project_id, flow, recipient_key, 'reply', category, is_hard, provider, id, stage, host, code, enhanced, left(text, 1000), rule
+    FROM ended WHERE state = 'bounced' AND category <> ''
 )
 SELECT id FROM moved
 """
 WRITTEN = "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND at = ANY(%(at)s)"
 COLUMNS = (
     "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome", "stage", "host", "address",
-    "source", "tls", "code", "enhanced", "text", "seconds",
+    "source", "tls", "code", "enhanced", "text", "seconds", "category", "rule", "is_hard", "provider",
 )  # fmt: skip
 
 
@@ -57,7 +75,8 @@ class Entry:
     """What happened to one delivery, and what becomes of it.
 
     `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is false for what uses
-    up no try (an interruption by our own fault, an answer about the pace only).
+    up no try (an interruption by our own fault, an answer about the pace only). `category`, `rule` and `is_hard` say what the answer
+    means; `provider` is the shaping rule that the receiver falls under.
     """
 
     id: UUID
@@ -78,6 +97,10 @@ class Entry:
     code: int | None = None
     enhanced: str = ""
     text: str = ""
+    category: str = ""
+    rule: str = ""
+    is_hard: bool = False
+    provider: str = ""
     seconds: float = 0.0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -85,8 +108,10 @@ class Entry:
 class Ledger:
     """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, learned: Callable[[], None] = lambda: None) -> None:
+        """`learned` is called on the loop after something about an address was written."""
         self._database = database
+        self._learned = learned
         self._waiting: list[Entry] = []
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -180,6 +205,8 @@ class Ledger:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
         # delivery is in one courier's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
+        if any(entry.state is State.BOUNCED for entry in group):
+            self._learned()
         with loglines.together():
             for entry in group:
                 if entry.id not in moved:

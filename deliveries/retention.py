@@ -41,6 +41,8 @@ FORGET = (
     # A delivery's own attempts say what the report said; a letter to postmaster has been read by then, or never will be.
     """DELETE FROM deliveries_inboundmail WHERE id IN (
         SELECT id FROM deliveries_inboundmail WHERE id < %(before)s AND handled_at IS NOT NULL ORDER BY id LIMIT %(most)s)""",
+    """DELETE FROM suppressions_occurrence WHERE id IN (
+        SELECT id FROM suppressions_occurrence WHERE at < %(time)s AND handled_at IS NOT NULL ORDER BY at LIMIT %(most)s)""",
 )
 NOTHING_YET = UUID(int=0)
 INBOUND_DAYS = 90
@@ -82,7 +84,7 @@ def _batches(now: datetime, places: Places) -> Iterator[None]:
         yield from _remove(project.pk, "content", places, before=first_id_of(now - timedelta(days=project.content_days)))
         yield from _remove(project.pk, "log", places, before=first_id_of(now - timedelta(days=project.log_days)))
     for statement in FORGET:
-        yield from _forget(statement, before=first_id_of(now - timedelta(days=INBOUND_DAYS)))
+        yield from _forget(statement, before=now - timedelta(days=INBOUND_DAYS))
 
 
 def _remove(project: int, what: str, places: Places, *, before: UUID) -> Iterator[None]:
@@ -117,10 +119,10 @@ def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
         return [id_ for (id_,) in cursor.fetchall()]
 
 
-def _forget(statement: str, *, before: UUID) -> Iterator[None]:
+def _forget(statement: str, *, before: datetime) -> Iterator[None]:
     removed = BATCH
     while removed == BATCH:
         with connection.cursor() as cursor:
-            cursor.execute(statement, {"before": before, "most": BATCH})
+            cursor.execute(statement, {"before": first_id_of(before), "time": before, "most": BATCH})
             removed = cursor.rowcount
         yield

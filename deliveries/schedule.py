@@ -22,6 +22,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.carry_out_orders, 5),
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
+    (jobs.learn, 5),
     (jobs.retain, 600),
     (domain_jobs.verify_domains, 3600),
 )

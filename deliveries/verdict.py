@@ -1,6 +1,9 @@
 """What becomes of a delivery after an outcome: its state, its next try, whether the sender is told."""
 
+from collections.abc import Mapping
+
 from deliveries import retry
+from deliveries.bounces.classifier import classify_outcome
 from deliveries.lanes import Claimed
 from deliveries.ledger import Entry
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Stage
@@ -17,14 +20,20 @@ def settle(claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **f
         case Delivered(reply):
             return entry(claimed, epoch, State.DELIVERED, "delivered", Stage.BODY, reply, **facts)
         case Bounced(reply, stage, _):
-            owes = _owes(claimed)
-            return entry(claimed, epoch, State.BOUNCED, "bounced", stage, reply, owes_report=owes, **facts)
+            meant = understood(claimed, outcome, facts)
+            return entry(claimed, epoch, State.BOUNCED, "bounced", stage, reply, owes_report=_owes(claimed), **meant, **facts)
         case InDoubt(reply, stage):
             return in_doubt(claimed, reply, stage, epoch=epoch, spread=spread, **facts)
         case Deferred(reply, stage, _):
             wait = retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
-            is_in_doubt = claimed.is_in_doubt
-            return entry(claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=is_in_doubt, **facts)
+            facts |= understood(claimed, outcome, facts)
+            return entry(claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=claimed.is_in_doubt, **facts)
+
+
+def understood(claimed: Claimed, outcome: Deferred | Bounced | InDoubt, facts: Mapping[str, object]) -> dict[str, object]:
+    """What the answer means, as the entry holds it."""
+    found = classify_outcome(outcome, host=str(facts.get("host", "")), domain=claimed.domain)
+    return {"category": found.class_.value, "rule": found.rule, "is_hard": found.is_hard}
 
 
 def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object) -> Entry:
@@ -34,6 +43,7 @@ def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread
     """
     if claimed.in_doubt_policy == "delivered":
         return entry(claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts)
+    facts |= understood(claimed, InDoubt(reply, stage), facts)
     if claimed.is_in_doubt:
         owes = _owes(claimed)
         return entry(claimed, epoch, State.BOUNCED, "in_doubt", stage, reply, is_in_doubt=True, owes_report=owes, **facts)
@@ -46,6 +56,7 @@ def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread
 def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object) -> Entry:
     """The receiver wants less of us for now, whatever the code it says so with: no try of this delivery is used up."""
     wait = retry.throttled(is_urgent=claimed.priority >= URGENT, spread=spread)
+    facts |= understood(claimed, Deferred(outcome.reply, outcome.stage, outcome.scope), facts)
     return entry(
         claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
         is_try=False, **facts,

@@ -31,6 +31,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.carry_out_orders,
         jobs.report_failures,
         jobs.receive_reports,
+        jobs.learn,
         jobs.retain,
         domain_jobs.make_keys,
         domain_jobs.verify_domain,

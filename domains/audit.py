@@ -41,10 +41,18 @@ ACTIONS: dict[str, Promise | str] = {
     "reset": _("Reset to shipped"),
     "order": _("Gave an order"),
     "stop_order": _("Stopped an order"),
+    "lift": _("Lifted"),
 }
 
 
-def note(
+def note(actor: str, action: str, row: Model, **more: Any) -> AuditEntry:
+    """Write it down, in the transaction of the act itself; `more` is that of `entry`."""
+    made = entry(actor, action, row, **more)
+    made.save(force_insert=True)
+    return made
+
+
+def entry(
     actor: str,
     action: str,
     row: Model,
@@ -54,10 +62,10 @@ def note(
     project: Project | None = None,
     client_address: str | None = None,
 ) -> AuditEntry:
-    """Write it down, in the transaction of the act itself. `project`: whose support staff may read it, where the row does not say."""
+    """Not yet written down: many go in at once. `project`: whose support staff may read it, where the row does not say."""
     with translation.override("en"):  # one language, whoever reads it later
         name = str(row)
-    return AuditEntry.objects.create(
+    return AuditEntry(
         actor=actor,
         client_address=client_address,
         action=action,

@@ -16,13 +16,14 @@ ACCOUNT = """
 SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
        credential.priority, credential.highest_priority, credential.max_size, credential.max_recipients,
        credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime, project.idempotency_window,
-       project.hides_client_address,
+       project.hides_client_address, coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
                    SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id)))
 FROM domains_credential credential
 JOIN domains_project project ON project.id = credential.project_id
+LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
 LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
                    WHERE credential_id = credential.id LIMIT 1) chosen ON true
 WHERE credential.revoked_at IS NULL
@@ -60,6 +61,8 @@ class Account:
     lifetime: int
     idempotency_window: int
     hides_client_address: bool
+    drops_suppressed: bool
+    adds_unsubscribe: bool
     domains: list[str]
 
     def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:

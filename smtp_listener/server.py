@@ -30,6 +30,7 @@ from smtp_listener.limits import Counters, Guard, Quotas, place
 from smtp_listener.replies import Reply
 from smtp_listener.session import Session
 from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
+from suppressions.index import Index
 from suppressions.lookup import Lookup
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 BACKLOG = 1024
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 WRITE_USES_EVERY = 30.0
+INDEX_PATIENCE = 300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
 LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so, and for commits under way to be answered
 
 
@@ -84,7 +86,9 @@ class Listener:
         self.returned_at_once = ByteBudget(RETURNED_AT_ONCE)
         self.accounts = Accounts(Database("ekiden accounts"))
         self._suppression_database = Database("ekiden suppressions")
-        self.suppressions = Lookup(self._suppression_database)
+        self._index_database = Database("ekiden index", patience=INDEX_PATIENCE)
+        self.index = Index(self._index_database)
+        self.suppressions = Lookup(self._suppression_database, self.index)
         self._counters = Counters(settings.REDIS_URL)
         self.quotas = Quotas(self._counters)
         self.authentication = Authentication(self.accounts, Guard(self._counters))
@@ -125,6 +129,7 @@ class Listener:
         for port in ports():
             self._servers.append(await self._listen(port))
         self._tasks.append(asyncio.create_task(self._write_uses()))
+        self._tasks.append(asyncio.create_task(self.index.run()))
 
     async def _listen(self, port: Port) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -171,6 +176,7 @@ class Listener:
         await self.intake.close()
         await self.accounts.close()
         await self._suppression_database.close()
+        await self._index_database.close()
         await self.inbound.close()
         await self._counters.close()
 

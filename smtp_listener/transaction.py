@@ -22,6 +22,7 @@ from smtp_listener.policy import Refused
 from smtp_listener.reception import MAX_LINE, Reception
 from smtp_listener.replies import Reply
 from smtp_listener.spool import Spool
+from suppressions.lookup import Question
 
 if TYPE_CHECKING:
     from smtp_listener.session import Session
@@ -140,11 +141,17 @@ class SubmissionTransaction(Transaction):
         address = _path(given.path, is_sender=False, smtputf8=self.smtputf8)
         if address is None or address.is_relay_trick:
             raise Refused(replies.RELAY_DENIED)
-        reason = await self.session.listener.suppressions.reason(self.account.project_id, address.key)
-        if reason is not None:
-            raise Refused(replies.SUPPRESSED(reason=reason))
+        if not self.account.drops_suppressed:  # else the delivery ends as suppressed when its turn comes
+            await self._check_suppression(address)
         self._repeats += address.key in self._recipients
         self._recipients.setdefault(address.key, _recipient(address, given.parameters))
+
+    async def _check_suppression(self, address: Address) -> None:
+        sender = self.mail_from.domain if self.mail_from else ""
+        question = Question(self.account.project_id, address.key, address.domain, sender)
+        reason = await self.session.listener.suppressions.reason(question)
+        if reason is not None:
+            raise Refused(replies.SUPPRESSED(reason=reason))
 
     async def store(self, data: bytes) -> Reply:
         """A client that hangs up now has its message stored all the same; handed in again, it is known."""

@@ -1,38 +1,46 @@
-"""The question asked at RCPT: must this project not write to this address? Many at once are one query."""
+"""The question asked at RCPT: must this project not write to this address? Many at once are one query, and most are none."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import NamedTuple
 
-SQL = """
-SELECT asked.project_id, asked.key, suppression.reason
-FROM unnest(%(projects)s::bigint[], %(keys)s::text[]) AS asked(project_id, key)
-JOIN suppressions_suppression suppression ON suppression.address_key = asked.key
-WHERE suppression.project_id = asked.project_id OR suppression.project_id IS NULL
-"""
+from suppressions.covering import covering
+from suppressions.index import Fetches, Index
 
-Question = tuple[int, str]
+_COVERING = covering(key="asked.key", domain="asked.domain", project="asked.project_id", sender="asked.sender")
+SQL = f"""
+SELECT asked.project_id, asked.key, asked.domain, asked.sender, suppression.reason
+FROM unnest(%(projects)s::bigint[], %(keys)s::text[], %(domains)s::text[], %(senders)s::text[])
+    AS asked(project_id, key, domain, sender)
+CROSS JOIN LATERAL ({_COVERING}) suppression
+WHERE NOT suppression.may_try
+"""  # noqa: S608  (put together from constants)
 
 
-class Fetches(Protocol):
-    """A database connection, as the asker has it."""
+class Question(NamedTuple):
+    """`key` and `domain` of the recipient; `sender` is the domain of the reverse-path, or empty."""
 
-    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]: ...
+    project_id: int
+    key: str
+    domain: str
+    sender: str
 
 
 class Lookup:
-    """Answers always come from PostgreSQL; what is asked while a query runs goes into the next one."""
+    """A "yes" always comes from PostgreSQL; what is asked while a query runs goes into the next one. A "no" comes from the index."""
 
-    def __init__(self, database: Fetches) -> None:
+    def __init__(self, database: Fetches, index: Index | None = None) -> None:
         self._database = database
+        self._index = index
         self._waiting: dict[Question, asyncio.Future[str | None]] = {}
         self._asking: asyncio.Task[None] | None = None
 
-    async def reason(self, project_id: int, key: str) -> str | None:
+    async def reason(self, question: Question) -> str | None:
         """Why the address is suppressed; None where it is not. Raises what the connection raises."""
-        question = (project_id, key)
+        if self._index is not None and self._index.excludes(question.key, question.domain):
+            return None
         if question not in self._waiting:
             self._waiting[question] = asyncio.get_running_loop().create_future()
         answer = self._waiting[question]
@@ -53,8 +61,9 @@ class Lookup:
                     answer.set_result(found.get(question))
 
     async def _query(self, asked: Sequence[Question]) -> dict[Question, str]:
-        given = {"projects": [project for project, _ in asked], "keys": [key for _, key in asked]}
-        return {(project, key): reason for project, key, reason in await self._database.fetch(SQL, given)}
+        columns = zip(*asked, strict=True)
+        given = dict(zip(("projects", "keys", "domains", "senders"), map(list, columns), strict=True))
+        return {Question(*row[:4]): row[4] for row in await self._database.fetch(SQL, given)}
 
 
 def _fail(asked: dict[Question, asyncio.Future[str | None]], error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def on_probation(self) -> SuppressionQuerySet:
+        """A delivery is trying the address, or has."""
+        return self.filter(probe_id__isnull=False).order_by("probe_until")
+
+    def over(self, *, now: datetime) -> SuppressionQuerySet:
+        return self.filter(until__isnull=False, until__lte=now)
+
     def covering(self, project_id: int, address_key: str) -> SuppressionQuerySet:
-        """The rows that forbid this project to write to this address."""
-        return self.filter(Q(project_id=project_id) | Q(project__isnull=True), address_key=address_key)
+        """The rows that forbid this project to write to this address, whatever the sending domain."""
+        keys = [address_key, f"@{address_key.rpartition('@')[2]}"]
+        return self.filter(Q(project_id=project_id) | Q(project__isnull=True), address_key__in=keys)

@@ -8,83 +8,164 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('deliveries', '0006_deadline_by_state'),
-        ('domains', '0002_audit_log_and_highest_priority'),
+        ("deliveries", "0006_deadline_by_state"),
+        ("domains", "0002_audit_log_and_highest_priority"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='attempt',
-            name='category',
-            field=models.CharField(blank=True, db_default='', default='', max_length=17, verbose_name='class'),
+            model_name="attempt",
+            name="category",
+            field=models.CharField(blank=True, db_default="", default="", max_length=17, verbose_name="class"),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='rule',
-            field=models.TextField(blank=True, db_default='', default='', verbose_name='rule'),
+            model_name="attempt",
+            name="rule",
+            field=models.TextField(blank=True, db_default="", default="", verbose_name="rule"),
         ),
         migrations.CreateModel(
-            name='LocalRule',
+            name="LocalRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]{0,62}$', 'Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.')], verbose_name='name')),
-                ('category', models.CharField(choices=[('unknown_user', 'Unknown recipient'), ('unknown_domain', 'Unknown domain'), ('mailbox_full', 'Mailbox full'), ('mailbox_disabled', 'Mailbox disabled'), ('recipient_refused', 'Refused by the recipient'), ('sender_refused', 'Sender refused'), ('reputation', 'Bad reputation'), ('authentication', 'Authentication failed'), ('policy', "Against the receiver's rules"), ('content', 'Content refused'), ('virus', 'Virus found'), ('too_large', 'Message too large'), ('rate_limited', 'Too much at once'), ('relay_denied', 'Relaying denied'), ('network', 'Not reachable'), ('system', 'Trouble at the receiver'), ('complaint', 'Complaint'), ('auto_reply', 'Automatic reply'), ('delivered', 'Delivered'), ('other', 'Not understood')], max_length=17, verbose_name='class')),
-                ('is_hard', models.BooleanField(default=False, verbose_name='hard')),
-                ('detail', models.CharField(blank=True, default='', max_length=40, verbose_name='detail')),
-                ('pattern', models.TextField(help_text='A regular expression, searched in the answer in lower case on one line.', verbose_name='pattern')),
-                ('providers', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None, verbose_name='providers')),
-                ('stages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=11), blank=True, default=list, size=None, verbose_name='stages')),
-                ('codes', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name='codes')),
-                ('example', models.TextField(help_text='An answer that it is for.', verbose_name='example')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
-                ('created_by', models.TextField(blank=True, default='', verbose_name='made by')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='changed')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9][a-z0-9-]{0,62}$",
+                                "Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.",
+                            )
+                        ],
+                        verbose_name="name",
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("unknown_user", "Unknown recipient"),
+                            ("unknown_domain", "Unknown domain"),
+                            ("mailbox_full", "Mailbox full"),
+                            ("mailbox_disabled", "Mailbox disabled"),
+                            ("recipient_refused", "Refused by the recipient"),
+                            ("sender_refused", "Sender refused"),
+                            ("reputation", "Bad reputation"),
+                            ("authentication", "Authentication failed"),
+                            ("policy", "Against the receiver's rules"),
+                            ("content", "Content refused"),
+                            ("virus", "Virus found"),
+                            ("too_large", "Message too large"),
+                            ("rate_limited", "Too much at once"),
+                            ("relay_denied", "Relaying denied"),
+                            ("network", "Not reachable"),
+                            ("system", "Trouble at the receiver"),
+                            ("complaint", "Complaint"),
+                            ("auto_reply", "Automatic reply"),
+                            ("delivered", "Delivered"),
+                            ("other", "Not understood"),
+                        ],
+                        max_length=17,
+                        verbose_name="class",
+                    ),
+                ),
+                ("is_hard", models.BooleanField(default=False, verbose_name="hard")),
+                ("detail", models.CharField(blank=True, default="", max_length=40, verbose_name="detail")),
+                (
+                    "pattern",
+                    models.TextField(
+                        help_text="A regular expression, searched in the answer in lower case on one line.", verbose_name="pattern"
+                    ),
+                ),
+                (
+                    "providers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None, verbose_name="providers"
+                    ),
+                ),
+                (
+                    "stages",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=11), blank=True, default=list, size=None, verbose_name="stages"
+                    ),
+                ),
+                (
+                    "codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name="codes"
+                    ),
+                ),
+                ("example", models.TextField(help_text="An answer that it is for.", verbose_name="example")),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
+                ("created_by", models.TextField(blank=True, default="", verbose_name="made by")),
+                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="changed")),
             ],
             options={
-                'verbose_name': 'local rule',
-                'verbose_name_plural': 'local rules',
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('pattern', ''), _negated=True), name='local_rule_has_a_pattern')],
+                "verbose_name": "local rule",
+                "verbose_name_plural": "local rules",
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pattern", ""), _negated=True), name="local_rule_has_a_pattern")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='since')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('rate', models.FloatField(help_text='Per cent, when it was opened.', verbose_name='rate')),
-                ('bounced', models.PositiveIntegerField(verbose_name='hard bounces')),
-                ('total', models.PositiveIntegerField(verbose_name='deliveries')),
-                ('hours', models.PositiveSmallIntegerField(verbose_name='within hours')),
-                ('has_paused', models.BooleanField(default=False, verbose_name='the credential was paused')),
-                ('credential', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='domains.credential', verbose_name='credential')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="since")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                ("rate", models.FloatField(help_text="Per cent, when it was opened.", verbose_name="rate")),
+                ("bounced", models.PositiveIntegerField(verbose_name="hard bounces")),
+                ("total", models.PositiveIntegerField(verbose_name="deliveries")),
+                ("hours", models.PositiveSmallIntegerField(verbose_name="within hours")),
+                ("has_paused", models.BooleanField(default=False, verbose_name="the credential was paused")),
+                (
+                    "credential",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alerts",
+                        to="domains.credential",
+                        verbose_name="credential",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'alert',
-                'verbose_name_plural': 'alerts',
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('credential',), name='alert_open_once')],
+                "verbose_name": "alert",
+                "verbose_name_plural": "alerts",
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(condition=models.Q(("ended_at__isnull", True)), fields=("credential",), name="alert_open_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Tally',
+            name="Tally",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('hour', models.DateTimeField(verbose_name='hour')),
-                ('credential_id', models.BigIntegerField(verbose_name='credential')),
-                ('provider', models.TextField(verbose_name='provider')),
-                ('category', models.CharField(max_length=17, verbose_name='class')),
-                ('is_hard', models.BooleanField(verbose_name='hard')),
-                ('amount', models.IntegerField(verbose_name='amount')),
-                ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='domains.project', verbose_name='project')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("hour", models.DateTimeField(verbose_name="hour")),
+                ("credential_id", models.BigIntegerField(verbose_name="credential")),
+                ("provider", models.TextField(verbose_name="provider")),
+                ("category", models.CharField(max_length=17, verbose_name="class")),
+                ("is_hard", models.BooleanField(verbose_name="hard")),
+                ("amount", models.IntegerField(verbose_name="amount")),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="domains.project",
+                        verbose_name="project",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tally',
-                'verbose_name_plural': 'tallies',
-                'indexes': [models.Index(fields=['hour', 'project'], name='tally_by_hour')],
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
+                "indexes": [models.Index(fields=["hour", "project"], name="tally_by_hour")],
             },
         ),
     ]

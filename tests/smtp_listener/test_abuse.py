@@ -86,6 +86,7 @@ def test_an_app_may_write_to_many_suppressed_addresses(listener, login, domain):
     for number in range(50):
         address = f"gone{number}@mx.test"
         Suppression.objects.create(project=domain.project, address_key=address, reason="bounce")
+    listener.run(listener.listener.index.turn())
     with listener.connect(login=login) as client:
         refused = client.sendmail("shop@shop.test", [*(f"gone{number}@mx.test" for number in range(50)), "you@mx.test"], MAIL)
     assert {code for code, _ in refused.values()} == {550}

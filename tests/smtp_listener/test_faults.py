@@ -12,6 +12,7 @@ from deliveries.db import Database, DatabaseUnavailable
 from deliveries.models import Content, Delivery, Message
 from domains.credentials import issue
 from smtp_listener.channel import Patience
+from suppressions.index import TRUSTED
 from tests.smtp_listener.test_session import MAIL
 
 
@@ -54,6 +55,8 @@ def test_finding_1_without_postgresql_the_answer_is_451_at_every_step(listener, 
         replace(listener, shared.intake, Stopped("test"))
         assert hand_in(app).startswith("451 4.3.0")
         replace(listener, shared.suppressions, Stopped("test"))
+        replace(listener, shared.index, Stopped("test"))
+        listener.run(asyncio.sleep(TRUSTED))  # until then it is known that the address is not suppressed
         app.say(b"MAIL FROM:<shop@shop.test>")
         assert app.say(b"RCPT TO:<you@mx.test>").startswith("451 4.3.0")
         replace(listener, shared.accounts, Stopped("test"))

@@ -1,0 +1,31 @@
+"""Lets addresses get mail again: with a reason, on record, and what was learned before counts no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import connection, transaction
+
+from domains import audit
+from domains.models import AuditEntry
+from suppressions.models import Suppression
+
+# What an installation's suppression was made of is void for every project.
+VOID = """
+UPDATE suppressions_occurrence SET is_void = true
+FROM unnest(%(keys)s::text[], %(projects)s::bigint[]) AS lifted(key, project_id)
+WHERE address_key = lifted.key AND NOT is_void AND (suppressions_occurrence.project_id = lifted.project_id OR lifted.project_id IS NULL)
+"""
+
+
+@transaction.atomic
+def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str | None = None) -> int:
+    """Returns how many there were; who may lift which is the caller's to have decided."""
+    rows = list(Suppression.objects.select_for_update().filter(pk__in=ids).select_related("project").order_by("pk"))
+    AuditEntry.objects.bulk_create(
+        audit.entry(actor, "lift", row, reason=reason, details={"values": audit.facts(row)}, client_address=client_address) for row in rows
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(VOID, {"keys": [row.address_key for row in rows], "projects": [row.project_id for row in rows]})
+    Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)

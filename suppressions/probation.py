@@ -1,0 +1,68 @@
+"""Suppressed addresses that one delivery tried again: success lifts the suppression, failure renews it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from suppressions import policy
+from suppressions.classes import Class
+from suppressions.lifting import lift
+from suppressions.models import Suppression
+from suppressions.policy import Event, Group, Rules
+from suppressions.recording import policies
+
+logger = logging.getLogger("ekiden.mail")
+
+BATCH = 1000
+ACTOR = "probation"
+
+
+class Fate(StrEnum):
+    """What became of a delivery on probation. `NONE`: it ended without trying (cancelled, or no longer stored)."""
+
+    LIVE = "live"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    NONE = "none"
+
+
+Fates = Callable[[Collection[UUID]], dict[UUID, Fate]]
+
+
+def settle(fates: Fates, *, now: datetime) -> int:
+    """Look at each that is on probation; returns how many were lifted. Bounces have gone through `recording` before."""
+    trying = list(Suppression.objects.on_probation()[:BATCH])
+    known = fates([row.probe_id for row in trying if row.probe_id]) if trying else {}
+    by_fate = {fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate] for fate in Fate}
+    _renew(by_fate[Fate.FAILED], now=now)
+    Suppression.objects.filter(pk__in=[row.pk for row in by_fate[Fate.NONE]]).update(probe_id=None, probe_until=None)
+    arrived = by_fate[Fate.DELIVERED]
+    for row in arrived:
+        logger.info("event=unsuppressed project=%s to=<%s> delivery=%s reason=probation", row.project_id, row.address_key, row.probe_id)
+    return lift([row.pk for row in arrived], reason="A message on probation was delivered", actor=ACTOR) if arrived else 0
+
+
+def _renew(rows: Collection[Suppression], *, now: datetime) -> None:
+    rules = policies({row.project_id for row in rows if row.project_id})
+    for row in rows:
+        row.probation_at = next_probation(row, rules.get(row.project_id or 0, policy.STANDARD), now=now)
+        row.probe_id = row.probe_until = None
+        row.count += 1
+        row.last_seen_at = now
+        row.save(update_fields=["probation_at", "probe_id", "probe_until", "count", "last_seen_at"])
+
+
+def next_probation(row: Suppression, rules: Rules, *, now: datetime) -> datetime | None:
+    """By what the suppression says; one of a person's making that had a probation is taken for a soft one."""
+    event = Event(now, Class(row.category) if row.category else Class.OTHER, row.is_hard)
+    return policy.probation(policy.group_of(event) or Group.UNKNOWN, rules, since=now)
+
+
+def end_outdated(*, now: datetime) -> int:
+    """Remove those whose time is over; they forbid nothing any more."""
+    ended, _ = Suppression.objects.over(now=now).delete()
+    return ended

@@ -1,0 +1,200 @@
+"""Makes suppressions: from what was learned, by the project's policy, and on the word of people and recipients."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from suppressions.classes import MEANINGS, Class
+from suppressions.models import Occurrence, Policy, Suppression
+from suppressions.policy import STANDARD, Event, Group, Rules, Verdict, decide
+
+logger = logging.getLogger("ekiden.mail")
+
+BATCH = 500
+LOOKED_BACK = timedelta(days=90)
+REASON_MOST = 300
+
+# An address in a project: what policies decide about.
+Key = tuple[int, str]
+# When the last delivery to each of these addresses ended well, for those that had one.
+Deliveries = Callable[[Collection[Key]], dict[Key, datetime]]
+
+# What a person, a complaint or an unsubscription has said is not overruled by a bounce; that one is only counted.
+_STAYS = "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN ('automatic', 'imported')"
+SUPPRESS = f"""
+INSERT INTO suppressions_suppression AS held
+    (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, count,
+     until, probation_at, created_by, created_at)
+SELECT project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, seen,
+       until, probation_at, created_by, now()
+FROM unnest(%(project_id)s::bigint[], %(sender_domain)s::text[], %(address_key)s::text[], %(source)s::text[], %(category)s::text[],
+            %(is_hard)s::bool[], %(reason)s::text[], %(evidence)s::jsonb[], %(first_seen_at)s::timestamptz[],
+            %(last_seen_at)s::timestamptz[], %(seen)s::int[], %(until)s::timestamptz[], %(probation_at)s::timestamptz[],
+            %(created_by)s::text[])
+    AS given(project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, seen,
+             until, probation_at, created_by)
+ORDER BY address_key, project_id, sender_domain
+ON CONFLICT (address_key, project_id, sender_domain) DO UPDATE SET
+    last_seen_at = greatest(held.last_seen_at, EXCLUDED.last_seen_at),
+    first_seen_at = least(held.first_seen_at, EXCLUDED.first_seen_at),
+    count = held.count + 1,
+    probe_id = NULL, probe_until = NULL,
+    (source, category, is_hard, reason, evidence, until, probation_at, created_by) = (
+        SELECT held.source, held.category, held.is_hard, held.reason, held.evidence, held.until, held.probation_at, held.created_by
+        WHERE {_STAYS}
+        UNION ALL
+        SELECT EXCLUDED.source, EXCLUDED.category, EXCLUDED.is_hard, EXCLUDED.reason, EXCLUDED.evidence, EXCLUDED.until,
+               EXCLUDED.probation_at, EXCLUDED.created_by
+        WHERE NOT ({_STAYS}))
+RETURNING id, xmax = 0
+"""  # noqa: S608  (put together from constants)
+
+UNHANDLED = """
+SELECT id FROM suppressions_occurrence WHERE handled_at IS NULL ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One address to be suppressed; a project of None is the whole installation."""
+
+    project_id: int | None
+    address_key: str
+    source: Suppression.Source
+    reason: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    sender_domain: str = ""
+    category: str = ""
+    is_hard: bool = False
+    evidence: dict[str, Any] = field(default_factory=dict)
+    seen: int = 1
+    until: datetime | None = None
+    probation_at: datetime | None = None
+    created_by: str = ""
+
+
+def suppress(given: Sequence[Given]) -> tuple[int, int]:
+    """Make or renew them, each address once; returns how many were made and how many were known."""
+    if not given:
+        return 0, 0
+    with connection.cursor() as cursor:
+        cursor.execute(SUPPRESS, _columns(given))
+        made = [is_new for _, is_new in cursor.fetchall()]
+    return sum(made), len(made) - sum(made)
+
+
+def _columns(given: Sequence[Given]) -> dict[str, list[Any]]:
+    names = [name for name in Given.__slots__ if name != "evidence"]
+    return {name: [getattr(each, name) for each in given] for name in names} | {"evidence": [json.dumps(each.evidence) for each in given]}
+
+
+def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
+    """Look at what was learned since the last turn; returns how many addresses were suppressed or seen again."""
+    total = 0
+    while True:
+        handled, suppressed = _take_batch(deliveries, now=now)
+        total += suppressed
+        if handled < BATCH:
+            return total
+
+
+@transaction.atomic
+def _take_batch(deliveries: Deliveries, *, now: datetime) -> tuple[int, int]:
+    """Another process that does the same leaves out what is locked here."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNHANDLED, {"most": BATCH})
+        ids = [id_ for (id_,) in cursor.fetchall()]
+    fresh = list(Occurrence.objects.filter(pk__in=ids, is_void=False))
+    given = judge(fresh, deliveries, now=now)
+    suppress(given)
+    Occurrence.objects.filter(pk__in=ids).update(handled_at=now)
+    for each in given:
+        logger.info(
+            "event=suppressed project=%s to=<%s> source=%s class=%s reason=%r",
+            each.project_id, each.address_key, each.source, each.category or "-", each.reason,
+        )  # fmt: skip
+    return len(ids), len(given)
+
+
+def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:
+    """What the policies make of the addresses of these occurrences, and of all that is known about them."""
+    keys = {(each.project_id, each.address_key) for each in fresh}
+    rules = policies({project for project, _ in keys})
+    delivered = deliveries(keys)
+    found = []
+    for key, known in _histories(keys, now=now).items():
+        events = {occurrence.pk: event_of(occurrence) for occurrence in known}
+        verdict = decide(events.values(), rules[key[0]], now=now, delivered_at=delivered.get(key))
+        if verdict is not None:
+            decisive = next(occurrence for occurrence in known if events[occurrence.pk] is verdict.decisive)
+            found.append(_given(decisive, verdict))
+    return found
+
+
+def policies(projects: Collection[int]) -> dict[int, Rules]:
+    """Of each of these projects; those without a row have the standard."""
+    own = {row.project_id: row.rules for row in Policy.objects.filter(project__in=projects)}
+    return {project: own.get(project, STANDARD) for project in projects}
+
+
+def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurrence]]:
+    """All that counts about these addresses, in order of time."""
+    known: dict[Key, list[Occurrence]] = defaultdict(list)
+    about = Occurrence.objects.filter(
+        address_key__in={key for _, key in keys}, project__in={project for project, _ in keys}, at__gt=now - LOOKED_BACK, is_void=False
+    )
+    for occurrence in about.order_by("at"):
+        if (key := (occurrence.project_id, occurrence.address_key)) in keys:
+            known[key].append(occurrence)
+    return known
+
+
+def event_of(occurrence: Occurrence) -> Event:
+    is_unsubscription = occurrence.kind == Occurrence.Kind.UNSUBSCRIBE
+    return Event(occurrence.at, Class(occurrence.category or Class.OTHER), occurrence.is_hard, is_unsubscription)
+
+
+SOURCES = {Group.COMPLAINT: Suppression.Source.COMPLAINT, Group.UNSUBSCRIBE: Suppression.Source.UNSUBSCRIBE}
+
+
+def _given(decisive: Occurrence, verdict: Verdict) -> Given:
+    return Given(
+        project_id=decisive.project_id,
+        address_key=decisive.address_key,
+        source=SOURCES.get(verdict.group, Suppression.Source.AUTOMATIC),
+        reason=_reason(decisive),
+        first_seen_at=verdict.first_at,
+        last_seen_at=decisive.at,
+        category=decisive.category,
+        is_hard=decisive.is_hard,
+        evidence=evidence_of(decisive),
+        seen=verdict.count,
+        until=verdict.until,
+        probation_at=verdict.probation_at,
+    )
+
+
+def evidence_of(occurrence: Occurrence) -> dict[str, Any]:
+    """What was said, as the suppression keeps it when the occurrence is gone."""
+    names = ("kind", "stage", "host", "code", "enhanced", "text", "rule", "provider")
+    said = {name: getattr(occurrence, name) for name in names if getattr(occurrence, name)}
+    ids = {"delivery": occurrence.delivery_id, "inbound": occurrence.inbound_id}
+    return said | {name: str(id_) for name, id_ in ids.items() if id_}
+
+
+def _reason(occurrence: Occurrence) -> str:
+    """In English and on one line: apps read it in the reply to RCPT."""
+    if occurrence.kind == Occurrence.Kind.UNSUBSCRIBE:
+        return "Unsubscribed by the recipient"
+    said = " ".join(filter(None, (str(occurrence.code or ""), occurrence.enhanced, occurrence.text)))
+    title = MEANINGS[Class(occurrence.category)].title
+    return " ".join(f"{title}: {said}".split())[:REASON_MOST] if said else title
