@@ -9,7 +9,7 @@ def covering(*, key: str, domain: str, project: str, sender: str, delivery: str 
     """
     return f"""
     SELECT s.reason, s.id, s.probation_at IS NOT NULL AND s.probation_at <= now()
-               AND (s.probe_id IS NULL OR s.probe_id = {delivery} OR s.probe_until <= now()) AS may_try
+               AND (s.probe_id IS NULL OR s.probe_id IS NOT DISTINCT FROM {delivery} OR s.probe_until <= now()) AS may_try
     FROM suppressions_suppression s
     WHERE s.address_key IN ({key}, '@' || {domain}) AND (s.project_id = {project} OR s.project_id IS NULL)
       AND (s.until IS NULL OR s.until > now()) AND (s.sender_domain = '' OR s.sender_domain = {sender})

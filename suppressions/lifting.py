@@ -21,7 +21,7 @@ WHERE address_key = lifted.key AND NOT is_void AND (suppressions_occurrence.proj
 @transaction.atomic
 def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str | None = None) -> int:
     """Returns how many there were; who may lift which is the caller's to have decided."""
-    rows = list(Suppression.objects.select_for_update().filter(pk__in=ids).select_related("project").order_by("pk"))
+    rows = list(Suppression.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("project").order_by("pk"))
     AuditEntry.objects.bulk_create(
         audit.entry(actor, "lift", row, reason=reason, details={"values": audit.facts(row)}, client_address=client_address) for row in rows
     )

@@ -10,7 +10,7 @@ import pytest
 from deliveries.models import Delivery, Message
 from smtp_listener.channel import Patience
 from smtp_listener.session import MAX_ERRORS, MAX_IDLE_COMMANDS
-from suppressions.models import Suppression
+from suppressions.models import Policy, Suppression
 from tests.smtp_listener.conftest import insecure
 from tests.smtp_listener.test_session import MAIL
 
@@ -231,3 +231,12 @@ def test_garbage_in_place_of_a_handshake_ends_the_session(listener):
         client.sendall(b"EHLO x.test\r\n")
         assert b"220" not in client.recv(100)
     listener.wait_until_empty()
+
+
+def test_a_project_may_have_suppressed_mail_accepted_and_dropped(listener, login, domain):
+    Suppression.objects.create(project=domain.project, address_key="gone@mx.test", reason="bounce")
+    Policy.objects.create(project=domain.project, on_suppressed="drop")
+    listener.run(listener.listener.index.turn())
+    with listener.connect(login=login) as client:
+        assert client.sendmail("shop@shop.test", ["gone@mx.test"], MAIL) == {}
+    assert Delivery.objects.get().recipient == "gone@mx.test"

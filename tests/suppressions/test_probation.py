@@ -1,0 +1,67 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from domains.models import AuditEntry
+from suppressions import probation
+from suppressions.models import Suppression
+from suppressions.probation import Fate
+from tests.deliveries import make
+
+pytestmark = pytest.mark.django_db
+
+
+def trying(**given):
+    """A suppression whose address a delivery is trying."""
+    now = timezone.now()
+    defaults = {"address_key": "gone@mx.test", "category": "unknown_user", "is_hard": True, "reason": "550 no", "probation_at": now}
+    probe = make.delivery()
+    return Suppression.objects.create(
+        **{"project": make.project(), "probe_id": probe.pk, "probe_until": now + timedelta(days=1)} | defaults | given
+    )
+
+
+def settle(row, fate):
+    return probation.settle(lambda ids: {row.probe_id: fate} if fate else {}, now=timezone.now())
+
+
+def test_a_delivery_lifts_the_suppression_on_record():
+    assert settle(trying(), Fate.DELIVERED) == 1
+    assert not Suppression.objects.exists()
+    assert AuditEntry.objects.get().actor == "probation"
+
+
+def test_a_failure_renews_it_for_as_long_as_the_policy_says():
+    row = trying()
+    assert settle(row, Fate.FAILED) == 0
+    row.refresh_from_db()
+    assert (row.probe_id, row.count) == (None, 2)
+    assert row.probation_at > timezone.now() + timedelta(days=179)
+
+
+def test_a_persons_own_is_renewed_as_a_soft_one():
+    row = trying(source="person", category="", is_hard=False, project=None)
+    settle(row, Fate.FAILED)
+    row.refresh_from_db()
+    assert timedelta(days=29) < row.probation_at - timezone.now() < timedelta(days=31)
+
+
+def test_while_it_is_under_way_nothing_changes():
+    row = trying()
+    settle(row, Fate.LIVE)
+    assert Suppression.objects.get().probe_id == row.probe_id
+
+
+@pytest.mark.parametrize("fate", [Fate.NONE, None])
+def test_one_that_never_tried_leaves_the_place_to_the_next(fate):
+    settle(trying(), fate)
+    row = Suppression.objects.get()
+    assert (row.probe_id, row.probation_at <= timezone.now()) == (None, True)
+
+
+def test_what_is_over_is_removed():
+    Suppression.objects.create(address_key="gone@mx.test", reason="asked", until=timezone.now() - timedelta(seconds=1))
+    kept = Suppression.objects.create(address_key="kept@mx.test", reason="asked", until=timezone.now() + timedelta(days=1))
+    assert probation.end_outdated(now=timezone.now()) == 1
+    assert Suppression.objects.get() == kept
