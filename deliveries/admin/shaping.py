@@ -53,7 +53,7 @@ class RulePages(Pages):
     ordering = ("title",)
     search_fields = ("title", "name")
     search_help_text = _("Receiver")
-    readonly_fields = ("origin_text", "changed_at")
+    readonly_fields = ("origin_text", "changed_at", "recipients")
     fieldsets = (
         (None, {"fields": ("title", "origin_text", "changed_at")}),
         (
@@ -63,7 +63,10 @@ class RulePages(Pages):
                 "description": _("The MX host's name decides, then the recipient's domain. Several are separated by commas."),
             },
         ),
-        (_("Limits of one lane"), {"fields": LIMITS, "description": _("Empty: as in the rule for all others, or no limit.")}),
+        (
+            _("Limits of one lane"),
+            {"fields": (*LIMITS, "recipients"), "description": _("Empty: as in the rule for all others, or no limit.")},
+        ),
         (_("Patience"), {"fields": (*TIMES, "resets_are_throttling")}),
         (_("Security"), {"fields": ("tls",)}),
     )
@@ -100,6 +103,10 @@ class RulePages(Pages):
             return gettext("all that no other rule names")
         shown = [f"*.{suffix}" for suffix in row.mx_suffixes] or row.domains
         return ", ".join(shown[:3]) + (" …" if len(shown) > 3 else "")
+
+    @display(description=_("recipients per transaction"))
+    def recipients(self, row: ShapingRule) -> str:
+        return gettext("1, at every receiver: each delivery has a return path of its own, by which its late bounces are told apart.")
 
     @display(description=_("messages"))
     def pace(self, row: ShapingRule) -> str:
