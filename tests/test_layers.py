@@ -28,7 +28,8 @@ PURE = [
     "deliveries/bounces/sender_phrases.py", "deliveries/bounces/recipient_phrases.py", "deliveries/bounces/message_phrases.py",
     "deliveries/bounces/language_phrases.py", "deliveries/bounces/mime.py", "deliveries/bounces/charsets.py",
     "deliveries/bounces/status.py", "deliveries/bounces/freeform.py", "deliveries/bounces/wording.py", "deliveries/bounces/kinds.py",
-    "deliveries/bounces/feedback.py", "deliveries/bounces/notification.py", "suppressions/classes.py",
+    "deliveries/bounces/feedback.py", "deliveries/bounces/notification.py", "suppressions/classes.py", "suppressions/policy.py",
+    "suppressions/covering.py",
     "smtp_listener/replies.py", "smtp_listener/policy.py",
 ]  # fmt: skip
 
