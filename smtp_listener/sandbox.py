@@ -20,6 +20,7 @@ from deliveries.bounces.compose import Failure, compose
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.headers import split
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel, open_with_fallback
+from smtp_listener import sandbox_complaint
 from smtp_listener.reach import own_address
 from smtp_listener.sandbox_rules import BOUNCED_AFTER, GREYLISTED_FOR, SLOW, Play, Rule, rule_for
 from smtp_listener.server import bound
@@ -89,8 +90,9 @@ class SandboxHandler:
         await self._keep(session, envelope)
         if any(rule.play is Play.DROP for rule in rules) and server.transport is not None:
             server.transport.abort()  # type: ignore[attr-defined]  # aiosmtpd names the base class of what it holds
-        if any(rule.play is Play.LATE_BOUNCE for rule in rules):
-            self._report_later(envelope)
+        for rule in rules:
+            if rule.play in (Play.LATE_BOUNCE, Play.COMPLAINT):
+                self._report_later(envelope, rule.play)
         return "250 2.0.0 OK taken by the sandbox"
 
     async def _keep(self, session: Session, envelope: Envelope) -> None:
@@ -110,25 +112,33 @@ class SandboxHandler:
         except DatabaseUnavailable as error:
             logger.warning("a sandbox message was not kept: %s", error)
 
-    def _report_later(self, envelope: Envelope) -> None:
+    def _report_later(self, envelope: Envelope, play: Play) -> None:
         if not envelope.mail_from or not isinstance(envelope.content, bytes):
             return
-        report = asyncio.create_task(self._report(envelope.mail_from, envelope.rcpt_tos[0], envelope.content))
+        report = asyncio.create_task(self._report(play, envelope.mail_from, envelope.rcpt_tos[0], envelope.content))
         self._reports.add(report)
         report.add_done_callback(self._reports.discard)
 
-    async def _report(self, return_path: str, recipient: str, content: bytes) -> None:
+    async def _report(self, play: Play, return_path: str, recipient: str, content: bytes) -> None:
         await asyncio.sleep(BOUNCED_AFTER)
-        now = datetime.now(UTC)
-        failure = Failure(
-            delivery=NO_ID, message=NO_ID, sender=return_path, recipient=recipient, orcpt="", envid="", accepted_at=now,
-            ended_at=now, has_expired=False, host=HOSTNAME, code=550, enhanced="5.1.1", text="User unknown, found out later",
-            content=split(content)[0], is_whole=False,
-        )  # fmt: skip
-        await send_report(return_path, compose(failure, hostname=HOSTNAME, now=now))
+        if play is Play.COMPLAINT:
+            report = sandbox_complaint.compose(return_path, recipient, content, hostname=HOSTNAME, now=datetime.now(UTC))
+            await send_report(f"abuse@{settings.EKIDEN_HOSTNAME}", report, mail_from=f"feedback@{HOSTNAME}")
+        else:
+            await send_report(return_path, _late_bounce(return_path, recipient, content))
 
 
-async def send_report(return_path: str, report: bytes) -> None:
+def _late_bounce(return_path: str, recipient: str, content: bytes) -> bytes:
+    now = datetime.now(UTC)
+    failure = Failure(
+        delivery=NO_ID, message=NO_ID, sender=return_path, recipient=recipient, orcpt="", envid="", accepted_at=now,
+        ended_at=now, has_expired=False, host=HOSTNAME, code=550, enhanced="5.1.1", text="User unknown, found out later",
+        content=split(content)[0], is_whole=False,
+    )  # fmt: skip
+    return compose(failure, hostname=HOSTNAME, now=now)
+
+
+async def send_report(to: str, report: bytes, *, mail_from: str = "") -> None:
     """To our own port for returning mail, as a stranger's server would send it."""
     endpoint = Endpoint(settings.EKIDEN_HOSTNAME, own_address(), settings.EKIDEN_MX_PORT)
     try:
@@ -136,8 +146,8 @@ async def send_report(return_path: str, report: bytes) -> None:
     except ConnectionFailed as error:
         logger.warning("the sandbox could not send its report: %s", error)
         return
-    outcome = await connection.send(Mail("", return_path, report, eight_bit=not report.isascii()))
-    logger.info("event=sandbox-report to=<%s> outcome=%s", return_path, type(outcome).__name__.lower())
+    outcome = await connection.send(Mail(mail_from, to, report, eight_bit=not report.isascii()))
+    logger.info("event=sandbox-report to=<%s> outcome=%s", to, type(outcome).__name__.lower())
     await connection.close()
 
 

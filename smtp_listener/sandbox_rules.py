@@ -12,6 +12,7 @@ class Play(StrEnum):
     SLOWLY = "slowly"
     DROP = "drop"  # the message is taken and the connection closed without an answer
     LATE_BOUNCE = "late_bounce"  # taken, and returned with a report
+    COMPLAINT = "complaint"  # taken, and complained of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Rule:
 
 GREYLISTED_FOR = 20.0  # seconds after the first try
 SLOW = 3.0  # seconds before each answer
-BOUNCED_AFTER = 3.0  # seconds between the 250 and the report
+BOUNCED_AFTER = 3.0  # seconds between the 250 and the report or complaint
 
 RULES = {
     rule.name: rule
@@ -54,7 +55,14 @@ RULES = {
         Rule("content", "The message itself is refused: bounced.", stage="DATA", reply="550 5.7.1 Message content rejected"),
         Rule("slow", f"Each answer takes {SLOW:.0f} seconds; delivered.", play=Play.SLOWLY),
         Rule("drop", "The answer after the message is lost: in doubt.", stage="DATA", play=Play.DROP),
+        Rule(
+            "new-owner",
+            "Unknown at the first try, taken later: as when an address is given to somebody else.",
+            reply="550 5.1.1 User unknown",
+            play=Play.FIRST_TRY,
+        ),
         Rule("late-bounce", "Taken, and returned with a report a little later.", stage="DATA", play=Play.LATE_BOUNCE),
+        Rule("complaint", "Taken, and complained of by a feedback report a little later.", stage="DATA", play=Play.COMPLAINT),
     )
 }
 

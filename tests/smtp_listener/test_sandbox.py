@@ -2,12 +2,14 @@
 
 import asyncio
 import smtplib
+from datetime import UTC, datetime
 
 import pytest
 
+from deliveries.bounces.report import Kind, read
 from deliveries.db import Database
 from deliveries.models import InboundMail
-from smtp_listener import sandbox, sandbox_rules
+from smtp_listener import sandbox, sandbox_complaint, sandbox_rules
 from smtp_listener.models import SandboxMessage
 from smtp_listener.sandbox_rules import RULES, rule_for
 from tests.ports import free_port
@@ -66,7 +68,7 @@ def test_a_local_part_plays_its_receiver(play, rule):
     assert not SandboxMessage.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["greylist", "rate-limit"])
+@pytest.mark.parametrize("name", ["greylist", "rate-limit", "new-owner"])
 def test_a_later_try_is_taken(play, name):
     first, second = play(f"{name}@mx.test", f"{name}@mx.test", wait=0.4)
     assert first == RULES[name].reply
@@ -76,6 +78,15 @@ def test_a_later_try_is_taken(play, name):
 def test_a_dropped_connection_has_taken_the_mail(play):
     assert play("drop@mx.test") == ["dropped"]
     assert SandboxMessage.objects.count() == 1
+
+
+def test_a_complaint_is_a_feedback_report_that_names_the_delivery():
+    given = sandbox_complaint.compose(
+        "b-x@relay.test", "complaint@mx.test", MAIL.encode(), hostname="sandbox.invalid", now=datetime.now(UTC)
+    )
+    found = read(given)
+    assert (found.kind, [fate.recipient for fate in found.fates]) == (Kind.COMPLAINT, ["complaint@mx.test"])
+    assert b"Original-Mail-From: <b-x@relay.test>" in given
 
 
 def test_slow_answers_come(play):
@@ -97,8 +108,6 @@ def test_the_rules_have_texts_for_people():
 
 
 def test_a_late_bounce_really_comes_back(listener, play, limits):
-    from datetime import UTC, datetime
-
     from deliveries.bounces import return_path
     from deliveries.bounces.keys import return_path_key
     from tests.deliveries import make
@@ -115,8 +124,6 @@ def test_a_late_bounce_really_comes_back(listener, play, limits):
 
 
 def failure(sender):
-    from datetime import UTC, datetime
-
     from deliveries.bounces.compose import Failure
     from smtp_listener.sandbox import NO_ID
 
