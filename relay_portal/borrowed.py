@@ -35,4 +35,6 @@ SANDBOX = (
     _("Each answer takes 3 seconds; delivered."),
     _("The answer after the message is lost: in doubt."),
     _("Taken, and returned with a report a little later."),
+    _("Unknown at the first try, taken later: as when an address is given to somebody else."),
+    _("Taken, and complained of by a feedback report a little later."),
 )

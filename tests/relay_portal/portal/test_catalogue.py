@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import relay_portal
+from smtp_listener.sandbox_rules import RULES
 
 FOLDER = Path(relay_portal.__file__).parent / "locale" / "ja" / "LC_MESSAGES"
 TEXT = re.compile(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTILINE)
@@ -30,6 +31,10 @@ ENTRIES = list(entries())
 def test_it_holds_what_people_see():
     msgids = {msgid for msgid, _, _ in ENTRIES}
     assert {"Deferred", "It is being delivered now.", "Reset filters", "Passkey", "suppressions", "SPF lets our hosts send."} <= msgids
+
+
+def test_it_holds_what_the_sandbox_says_about_its_plays():
+    assert {rule.meaning for rule in RULES.values()} <= {english for english, *_ in ENTRIES}
 
 
 @pytest.mark.parametrize(("english", "japanese", "is_fuzzy"), ENTRIES)
