@@ -44,8 +44,8 @@ class MessageFacts(TypedDict("MessageFacts", {"from": str})):  # a keyword canno
     accepted_at: str
 
 
-class AttemptFacts(TypedDict):
-    """One event; what it does not have is null."""
+class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as above
+    """One event; what it does not have is null. `class` and `rule` say what the answer means, and by which rule."""
 
     at: str
     stage: str
@@ -55,6 +55,7 @@ class AttemptFacts(TypedDict):
     code: int | None
     enhanced: str | None
     text: str
+    rule: str | None
 
 
 class DeliveryFacts(TypedDict):
@@ -147,6 +148,8 @@ def _attempt_facts(attempt: Attempt) -> AttemptFacts:
         "code": attempt.code,
         "enhanced": attempt.enhanced or None,
         "text": attempt.text,
+        "class": attempt.category or None,
+        "rule": attempt.rule or None,
     }
 
 

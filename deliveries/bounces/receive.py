@@ -23,6 +23,12 @@ logger = logging.getLogger(__name__)
 
 LARGEST = 52_428_800
 
+# What was found, in the first words of the row's finding: English, and translated where it is shown.
+UNREADABLE = _("cannot be read")
+OTHER_KIND = _("a report of another kind")
+OTHER_STATE = _("the delivery is in another state")
+BOUNCED = _("the delivery has bounced")
+
 STORE = """
 INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address, data, finding)
 VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(mail_from)s, %(client)s, %(data)b, '')
@@ -81,11 +87,11 @@ def _finding(mail: InboundMail) -> str:
     try:
         report = read(codec.decompress(bytes(mail.data), most=LARGEST))
     except ValueError as error:
-        return f"{_('cannot be read')}: {error}"
+        return f"{UNREADABLE}: {error}"
     if report.kind is Kind.NONE:
         return _("no delivery report")
     if report.kind is not Kind.BOUNCE:
-        return f"{_('a report of another kind')}: {report.kind}"
+        return f"{OTHER_KIND}: {report.kind}"
     return _bounce(mail.delivery_id, report)
 
 
@@ -94,12 +100,12 @@ def _bounce(delivery_id: UUID, report: Report) -> str:
     if delivery is None:
         return _("the delivery it names is no longer stored")
     if delivery.state != State.DELIVERED:
-        return f"{_('the delivery is in another state')}: {delivery.state}"
+        return f"{OTHER_STATE}: {delivery.state}"
     fate = _fate_of(delivery.recipient, report)
     if fate is None:
         return _("no delivery report")
     if fate.classified.class_ is Class.DELIVERED:
-        return f"{_('a report of another kind')}: {Kind.DELIVERED}"
+        return f"{OTHER_KIND}: {Kind.DELIVERED}"
     Attempt.objects.create(
         delivery=delivery, outcome="bounced", stage="report", host=report.reporter or fate.host, code=fate.code or None,
         enhanced=fate.enhanced[:11], text=fate.text,
@@ -107,7 +113,7 @@ def _bounce(delivery_id: UUID, report: Report) -> str:
     delivery.state = State.BOUNCED
     delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
     delivery.save(update_fields=["state", "owes_report"])
-    return f"{_('the delivery has bounced')}: {fate.classified.class_}"
+    return f"{BOUNCED}: {fate.classified.class_}"
 
 
 def _fate_of(recipient: str, report: Report) -> Fate | None:

@@ -14,6 +14,7 @@ from deliveries.models.lanes import Lane
 from deliveries.querysets import DeliveryQuerySet, MessageQuerySet
 from deliveries.states import LIVE, State
 from domains.models import Credential, Project
+from suppressions.classes import MEANINGS, Class, Meaning
 
 
 class Message(models.Model):
@@ -172,6 +173,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.code or ''} {self.text}"
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What the answer means to people; None where nothing failed."""
+        return MEANINGS[Class(self.category)] if self.category else None
 
 
 class InboundMail(models.Model):

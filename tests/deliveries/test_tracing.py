@@ -1,8 +1,10 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management.color import no_style
 from django.utils import timezone
 
+from deliveries.management.commands.trace import lines
 from deliveries.models import Attempt, Lane, Stop
 from deliveries.states import State
 from deliveries.tracing import trace
@@ -30,7 +32,7 @@ def test_the_shape_is_what_programs_rely_on():
     [delivery] = found["deliveries"]
     assert delivery.keys() == {"recipient", "state", "due_at", "waiting", "attempts"}
     [event] = delivery["attempts"]
-    assert event.keys() == {"at", "stage", "host", "source", "tls", "code", "enhanced", "text"}
+    assert event.keys() == {"at", "stage", "host", "source", "tls", "code", "enhanced", "text", "class", "rule"}
     assert (event["stage"], event["host"], event["code"], event["enhanced"]) == ("rcpt", "mx.test", 451, "4.7.1")
 
 
@@ -150,3 +152,16 @@ def test_the_limit_that_holds_a_line_back_is_named():
     lane.pace = {"limit": "learned"}
     lane.save()
     assert "is found to take 20 messages a second" in waiting(make.delivery(lane=lane))
+
+
+def test_what_an_answer_means_is_told_with_it_and_what_to_do_at_the_end():
+    delivery = make.delivery(state=State.BOUNCED, due_at=None, ended_at=timezone.now())
+    attempt(delivery, category="rate_limited", rule="rate_limited/greylist")
+    attempt(delivery, category="unknown_user", rule="unknown_user/no-such")
+    [found] = trace(str(delivery.message_id))
+    assert [(each["class"], each["rule"]) for each in found["deliveries"][0]["attempts"]] == [
+        ("rate_limited", "rate_limited/greylist"), ("unknown_user", "unknown_user/no-such"),
+    ]  # fmt: skip
+    told = [line.strip() for line in lines(found, no_style()) if line.strip().startswith("=")]
+    assert told[0] == "= Too much at once."
+    assert told[1].startswith("= Unknown recipient. Check the spelling")

@@ -11,6 +11,7 @@ from deliveries.states import LIVE, State
 from deliveries.tracing import AttemptFacts, DeliveryFacts, Trace, trace
 from deliveries.waiting import short
 from domains.command import CommandError, CommandParser, EkidenCommand
+from suppressions.classes import MEANINGS, Class, Meaning
 
 MARKS = {State.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
 
@@ -51,8 +52,15 @@ def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
     for attempt in delivery["attempts"]:
         yield f"    {_clock(attempt['at'])}  {attempt['stage']:<11} {_where(attempt)}"
         yield f"        {_answer(attempt)}"
+        if meaning := _meaning(attempt):
+            yield f"        = {meaning.title}. {meaning.advice if attempt is delivery['attempts'][-1] else ''}".rstrip()
     if delivery["waiting"]:
         yield f"    {delivery['waiting']}"
+
+
+def _meaning(attempt: AttemptFacts) -> Meaning | None:
+    class_ = attempt["class"]
+    return MEANINGS[Class(class_)] if class_ else None
 
 
 def _where(attempt: AttemptFacts) -> str:
