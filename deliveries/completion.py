@@ -4,11 +4,12 @@ import re
 from datetime import datetime
 from email.utils import format_datetime
 
+from deliveries.bounces import feedback_id
 from deliveries.headers import Headers
 from deliveries.submission import Arrival, Submission
 
 # Bcc must not be seen by the others (RFC 5322, section 3.6.3); the rest steers us and is nobody else's business.
-REMOVED = frozenset({b"bcc", b"resent-bcc", b"x-idempotency-key"})
+REMOVED = frozenset({b"bcc", b"resent-bcc", b"x-idempotency-key", feedback_id.NAME})
 CONTROL_PREFIX = b"x-ekiden-"
 
 # Octets of a Message-ID that the record keeps: it is indexed, and PostgreSQL's index takes 2700 in all.
@@ -17,8 +18,8 @@ MAX_KEPT_ID = 512
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 
 
-def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime) -> tuple[Headers, str]:
-    """The header section to be signed and sent, and its Message-ID."""
+def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime, feedback: bytes = b"") -> tuple[Headers, str]:
+    """The header section to be signed and sent, and its Message-ID. `feedback` is the field by which complaints find the message."""
     given = submission.headers
     message_id = given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace").replace("\0", "")
     headers = without_control(given)
@@ -30,7 +31,8 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
         added.append(f"Date: {format_datetime(now)}\r\n".encode())
     arrival = submission.arrival
     trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
-    return headers.before(trace).after(*added), message_id
+    on_top = [trace, feedback] if feedback else [trace]
+    return headers.before(*on_top).after(*added), message_id
 
 
 def without_control(headers: Headers) -> Headers:

@@ -16,6 +16,8 @@ from django.conf import settings
 
 from deliveries import codec, loglines, maillog
 from deliveries.bell import Bell
+from deliveries.bounces import feedback_id
+from deliveries.bounces.keys import feedback_key
 from deliveries.budget import ByteBudget
 from deliveries.completion import complete
 from deliveries.db import Database, DatabaseUnavailable
@@ -205,7 +207,8 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     id_ = new_id()
     now = datetime.now(UTC)
     body_hash = dkim.body_hash(submission.body.chunks())
-    headers, message_id = complete(submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now)
+    feedback = feedback_id.field(id_, key=feedback_key())
+    headers, message_id = complete(submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now, feedback=feedback)
     if signers:
         fields = [(field.name, field.raw) for field in headers]
         headers = headers.before(dkim.sign(fields, body_hash, signers=signers, now=int(time.time())))

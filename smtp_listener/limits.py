@@ -21,6 +21,8 @@ WINDOW = 900  # seconds for which a wrong try counts
 PER_ADDRESS, PER_NETWORK, PER_USER, GLOBAL = 10, 50, 20, 2000
 SESSION_KEEP = 330  # seconds after its last command for which a session counts, should its listener have died
 RETRY_VALKEY = 5.0
+TALLY_KEEP = 7_776_000  # 90 days
+FORGED_RETURN_PATHS = "ekiden:count:forged-return-paths"
 
 
 class Counters:
@@ -180,3 +182,14 @@ def _guard_keys(address: Address, username: str) -> tuple[str, str, str, str]:
 def _key(kind: str, value: str) -> str:
     """A fixed prefix and a hash: no stranger's text stands in a key."""
     return f"ekiden:auth:{kind}:{hashlib.blake2b(value.encode(), digest_size=16).hexdigest()}"
+
+
+class Tally:
+    """How often something has happened of late, for the metrics."""
+
+    def __init__(self, counters: Counters, key: str) -> None:
+        self._counters = counters
+        self._key = key
+
+    async def count(self) -> None:
+        await self._counters.add(self._key, TALLY_KEEP)

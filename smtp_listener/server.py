@@ -26,7 +26,7 @@ from smtp_listener.accounts import Accounts
 from smtp_listener.authentication import Authentication
 from smtp_listener.channel import Channel, Patience
 from smtp_listener.commands import PathCommand
-from smtp_listener.limits import Counters, Guard, Quotas, place
+from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally, place
 from smtp_listener.replies import Reply
 from smtp_listener.session import Session
 from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
@@ -91,6 +91,7 @@ class Listener:
         self.suppressions = Lookup(self._suppression_database, self.index)
         self._counters = Counters(settings.REDIS_URL)
         self.quotas = Quotas(self._counters)
+        self.forged_return_paths = Tally(self._counters, FORGED_RETURN_PATHS)
         self.authentication = Authentication(self.accounts, Guard(self._counters))
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -129,7 +130,7 @@ class Listener:
         for port in ports():
             self._servers.append(await self._listen(port))
         self._tasks.append(asyncio.create_task(self._write_uses()))
-        self._tasks.append(asyncio.create_task(self.index.run()))
+        self._indexing = asyncio.create_task(self.index.run())
 
     async def _listen(self, port: Port) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -168,9 +169,11 @@ class Listener:
                 await asyncio.wait_for(self._is_empty.wait(), seconds)
 
     async def _close(self) -> None:
-        for task in self._tasks:
+        self.index.stop()
+        await asyncio.wait({self._indexing}, timeout=LAST_WORDS)
+        for task in (*self._tasks, self._indexing):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._indexing, return_exceptions=True)
         with suppress(DatabaseUnavailable):
             await self.accounts.write_uses()
         await self.intake.close()

@@ -31,6 +31,8 @@ MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8"})
 SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH", "MT-PRIORITY"}
 SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 MAX_TARGETS = 10  # recipients of one mail at port 25; a report has one
+# Who is written to by name: RFC 2142, and the addresses for feedback loops that providers are told.
+MAILBOXES = {"postmaster": "postmaster", "abuse": "abuse", "feedback": "feedback", "fbl": "feedback"}
 
 
 class Transaction(ABC):
@@ -207,7 +209,7 @@ class SubmissionTransaction(Transaction):
 
 
 class InboundTransaction(Transaction):
-    """A report at one of our return paths, or a letter to postmaster or abuse."""
+    """A report at one of our return paths, or a letter to one of our mailboxes."""
 
     def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
         super().__init__(session, mail_from, parameters)
@@ -227,7 +229,12 @@ class InboundTransaction(Transaction):
         check_names(given.parameters, frozenset())
         if len(self._targets) >= MAX_TARGETS:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
-        self._targets.append(self._target(given.path))
+        try:
+            self._targets.append(self._target(given.path))
+        except return_path.ForgedReturnPath as error:
+            maillog.forged_return_path(client=str(self.session.client), recipient=given.path[:64])
+            await self.session.listener.forged_return_paths.count()
+            raise Refused(replies.NO_SUCH_RETURN_PATH) from error
 
     def _target(self, path: str) -> tuple[str, UUID | None]:
         if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
@@ -235,18 +242,11 @@ class InboundTransaction(Transaction):
         local_part, _, domain = path.rpartition("@")
         if domain.lower().rstrip(".") != self.session.listener.hostname:
             raise Refused(replies.RELAY_DENIED)
-        if local_part.lower() in ("postmaster", "abuse"):
-            return local_part.lower(), None
+        if kind := MAILBOXES.get(local_part.lower()):
+            return kind, None
         if not return_path.is_ours(local_part):
             raise Refused(replies.RELAY_DENIED)
-        return "report", self._delivery(local_part)
-
-    def _delivery(self, local_part: str) -> UUID:
-        try:
-            return return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
-        except return_path.ForgedReturnPath as error:
-            maillog.forged_return_path(client=str(self.session.client), recipient=local_part[:64])
-            raise Refused(replies.NO_SUCH_RETURN_PATH) from error
+        return "report", return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
 
     async def store(self, data: bytes) -> Reply:
         assert self.spool is not None

@@ -9,6 +9,7 @@ import sys
 import time
 from array import array
 from bisect import bisect_left
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ class Index:
         self._fresh: set[int] = set()
         self._horizon = ""
         self._as_of = -TRUSTED
+        self._stopping = asyncio.Event()
 
     def excludes(self, key: str, domain: str) -> bool:
         """Whether neither the address nor its whole domain is suppressed, for certain."""
@@ -60,10 +62,15 @@ class Index:
         return (at < len(self._sorted) and self._sorted[at] == mark) or mark in self._fresh
 
     async def run(self) -> None:
-        """Keep up, for ever."""
-        while True:
+        """Keep up until `stop`."""
+        while not self._stopping.is_set():
             await self.turn()
-            await asyncio.sleep(EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), EVERY)
+
+    def stop(self) -> None:
+        """Let the look under way come to its end: a connection that is cut off while it opens would stay open."""
+        self._stopping.set()
 
     async def turn(self) -> None:
         """One look. After a failure all is read anew: who knows which database answers next."""

@@ -1,4 +1,4 @@
-"""The key that signs return paths: derived from the installation's secret, used for nothing else."""
+"""The keys that sign what comes back to us: derived from the installation's secret, each used for one thing only."""
 
 import hashlib
 
@@ -6,4 +6,12 @@ from django.conf import settings
 
 
 def return_path_key() -> bytes:
-    return hashlib.blake2b(settings.SECRET_KEY.encode(), digest_size=32, person=b"vrp key").digest()
+    return _key(b"vrp key")
+
+
+def feedback_key() -> bytes:
+    return _key(b"feedback key")
+
+
+def _key(use: bytes) -> bytes:
+    return hashlib.blake2b(settings.SECRET_KEY.encode(), digest_size=32, person=use).digest()

@@ -1,4 +1,4 @@
-"""Takes what comes to port 25, and lets failure reports at a return path move the delivery they name."""
+"""Takes what comes to port 25, reads it later, and has done what it calls for. Nothing here is ever answered."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
 from deliveries import codec, maillog
-from deliveries.bounces.report import Fate, Kind, Report, read
+from deliveries.bounces import consequences, matching, original
+from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
+from deliveries.bounces.report import Kind, read
 from deliveries.db import Database
 from deliveries.ids import new_id
-from deliveries.models import Attempt, Delivery, InboundMail
-from deliveries.states import State
-from deliveries.verdict import owes_report
-from suppressions.classes import Class
+from deliveries.models import InboundMail
 
 logger = logging.getLogger(__name__)
 
 LARGEST = 52_428_800
-
-# What was found, in the first words of the row's finding: English, and translated where it is shown.
-UNREADABLE = _("cannot be read")
-OTHER_KIND = _("a report of another kind")
-OTHER_STATE = _("the delivery is in another state")
-BOUNCED = _("the delivery has bounced")
 
 STORE = """
 INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address, data, finding)
@@ -72,7 +64,7 @@ def _next_unhandled() -> UUID | None:
 
 @transaction.atomic
 def handle(mail_id: UUID) -> None:
-    """Read one; a second call finds it handled and does nothing. Reports are never answered."""
+    """Read one; a second call finds it handled and does nothing."""
     mail = InboundMail.objects.select_for_update().filter(pk=mail_id, handled_at__isnull=True).first()
     if mail is None:
         return
@@ -82,41 +74,19 @@ def handle(mail_id: UUID) -> None:
 
 
 def _finding(mail: InboundMail) -> str:
-    if mail.kind != InboundMail.Kind.REPORT or mail.delivery_id is None:
-        return _("kept for a person to read")
+    """What is done about it, in the words that are kept with it."""
     try:
-        report = read(codec.decompress(bytes(mail.data), most=LARGEST))
+        data = codec.decompress(bytes(mail.data), most=LARGEST)
     except ValueError as error:
         return f"{UNREADABLE}: {error}"
-    if report.kind is Kind.NONE:
-        return _("no delivery report")
-    if report.kind is not Kind.BOUNCE:
-        return f"{OTHER_KIND}: {report.kind}"
-    return _bounce(mail.delivery_id, report)
-
-
-def _bounce(delivery_id: UUID, report: Report) -> str:
-    delivery = Delivery.objects.select_for_update().filter(pk=delivery_id).select_related("message", "project").first()
-    if delivery is None:
-        return _("the delivery it names is no longer stored")
-    if delivery.state != State.DELIVERED:
-        return f"{OTHER_STATE}: {delivery.state}"
-    fate = _fate_of(delivery.recipient, report)
-    if fate is None:
-        return _("no delivery report")
-    if fate.classified.class_ is Class.DELIVERED:
-        return f"{OTHER_KIND}: {Kind.DELIVERED}"
-    Attempt.objects.create(
-        delivery=delivery, outcome="bounced", stage="report", host=report.reporter or fate.host, code=fate.code or None,
-        enhanced=fate.enhanced[:11], text=fate.text,
-    )  # fmt: skip
-    delivery.state = State.BOUNCED
-    delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
-    delivery.save(update_fields=["state", "owes_report"])
-    return f"{BOUNCED}: {fate.classified.class_}"
-
-
-def _fate_of(recipient: str, report: Report) -> Fate | None:
-    """The return path names one recipient; the report may call it by the address that it was forwarded to."""
-    same = [fate for fate in report.fates if fate.recipient.lower() == recipient.lower()]
-    return next(iter(same or report.fates), None)
+    report = read(data)
+    try:
+        if report.kind is Kind.COMPLAINT:
+            return consequences.complaint(mail, report, matching.complained_of(mail, report, original.read(data)))
+        if report.kind is Kind.BOUNCE:
+            return consequences.bounce(mail, report, matching.returned(mail, report, original.read(data)))
+    except matching.Unmatched as error:
+        return error.finding
+    if mail.kind != InboundMail.Kind.REPORT:
+        return FOR_A_PERSON
+    return NO_REPORT if report.kind is Kind.NONE else f"{OTHER_KIND}: {report.kind}"

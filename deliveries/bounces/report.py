@@ -48,9 +48,12 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """`complaint` is its feedback type (RFC 5965, section 7.3), for many providers name no recipient who could have it in his fate."""
+
     kind: Kind
     fates: tuple[Fate, ...] = ()
     reporter: str = ""
+    complaint: str = ""
 
 
 def one_line(text: str, most: int) -> str:
@@ -99,7 +102,7 @@ def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | Non
     if found is None:
         return None
     classified = plainly(Class.COMPLAINT, rule="complaint", detail=found.type)
-    return Report(Kind.COMPLAINT, tuple(Fate(recipient, classified) for recipient in found.recipients))
+    return Report(Kind.COMPLAINT, tuple(Fate(recipient, classified) for recipient in found.recipients), complaint=found.type)
 
 
 def _notification(parts: Sequence[Part]) -> Report | None:

@@ -181,12 +181,13 @@ class Attempt(models.Model):
 
 
 class InboundMail(models.Model):
-    """Mail that came to port 25: a report at a return path of ours, or a letter to postmaster or abuse."""
+    """Mail that came to port 25: a report at a return path of ours, or a letter to postmaster, abuse or feedback."""
 
     class Kind(models.TextChoices):
         REPORT = "report", _("At a return path")
         POSTMASTER = "postmaster", _("To postmaster")
         ABUSE = "abuse", _("To abuse")
+        FEEDBACK = "feedback", _("To feedback")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     received_at = models.DateTimeField(_("received"), db_default=Now())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from hmac import compare_digest
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from redis.exceptions import RedisError
 
-from deliveries import stats
+from deliveries import queues, stats
 from deliveries.models import Stop
+from smtp_listener.limits import FORGED_RETURN_PATHS
 
 # Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +24,7 @@ ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 HELP = {
     "ekiden_deliveries_today": "Recipients accepted since midnight, by the state they are in now.",
+    "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
     "ekiden_lane_oldest_waiting_seconds": "For how long the oldest of them has been waiting.",
@@ -54,6 +59,7 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     for state, amount in stats.counts(since=midnight).items():
         yield "ekiden_deliveries_today", {"state": state}, amount
+    yield from _forged()
     yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
     for lane in stats.waiting_lanes(now=now):
         labels = {"lane": str(lane["id"]), "site": lane["site"]}
@@ -65,6 +71,13 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
             yield "ekiden_lane_window", labels, lane["window"]
         if lane["per_second"] is not None:
             yield "ekiden_lane_messages_per_second", labels, lane["per_second"]
+
+
+def _forged() -> Iterator[tuple[str, dict[str, str], float]]:
+    """Valkey may be out of reach, or have forgotten: the other figures are told all the same."""
+    with suppress(RedisError, OSError, ValueError), queues.connect(patience=2) as valkey:
+        found: Any = valkey.get(FORGED_RETURN_PATHS)  # bytes; their type depends on the connection
+        yield "ekiden_forged_return_paths", {}, int(found or 0)
 
 
 def _braces(labels: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from deliveries.ids import first_id_of
 from deliveries.models import Stop
+from smtp_listener.limits import FORGED_RETURN_PATHS
 from tests.deliveries import make
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +62,15 @@ def test_without_the_token_nothing_is_told(client, settings, shown):
 def test_without_a_token_in_the_settings_there_is_no_such_page(client, settings):
     settings.EKIDEN_METRICS_TOKEN = ""
     assert client.get(URL, headers={"Authorization": "Bearer "}).status_code == 404
+
+
+def test_forged_return_paths_are_counted(metrics, valkey):
+    valkey.set(FORGED_RETURN_PATHS, 3)
+    assert metrics()["ekiden_forged_return_paths"] == "3"
+
+
+def test_without_valkey_the_other_figures_are_told(metrics, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    told = metrics()
+    assert "ekiden_forged_return_paths" not in told
+    assert told["ekiden_delivery_stopped"] == "0"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
 from deliveries.models import Delivery, InboundMail, Message
+from smtp_listener.limits import FORGED_RETURN_PATHS
 from tests.deliveries import make
 from tests.smtp_listener.test_session import MAIL, stored
 
@@ -57,14 +58,14 @@ def test_b1_with_auth_only_own_senders_and_the_null_one_are_taken(listener, logi
             assert refused(app, sender, "you@mx.test").startswith("550 5.7.1")
 
 
-@pytest.mark.parametrize("recipient", ["postmaster", "Postmaster@Relay.Test", "abuse@relay.test."])
+@pytest.mark.parametrize("recipient", ["postmaster", "Postmaster@Relay.Test", "abuse@relay.test.", "feedback@relay.test", "FBL@relay.test"])
 def test_postmaster_and_abuse_are_heard(listener, recipient):
     with listener.raw("mx") as client:
         client.say(b"EHLO x.test")
         client.begin(recipient, mail_from="a@b.test")
         client.say(b"DATA")
         assert client.say(b"Subject: hello\r\n\r\nhello\r\n.").startswith("250 2.0.0 OK received as ")
-    assert InboundMail.objects.get().kind == recipient.lower().partition("@")[0]
+    assert InboundMail.objects.get().kind == recipient.lower().partition("@")[0].replace("fbl", "feedback")
     assert Message.objects.count() == 0
 
 
@@ -82,7 +83,7 @@ def test_a_return_path_of_ours_is_taken_in_any_case(listener):
     assert InboundMail.objects.get().delivery_id == delivery.pk
 
 
-def test_b7_forged_and_old_return_paths_are_counted_and_change_nothing(listener, caplog):
+def test_b7_forged_and_old_return_paths_are_counted_and_change_nothing(listener, caplog, valkey):
     delivery = make.delivery(state="delivered", ended_at=timezone.now(), due_at=None)
     good = path_of(delivery.pk)
     forged = [
@@ -96,6 +97,7 @@ def test_b7_forged_and_old_return_paths_are_counted_and_change_nothing(listener,
         for local_part in forged:
             assert refused(client, "", f"{local_part}@relay.test").startswith("550 5.1.1")
     assert caplog.text.count("event=forged-return-path") == len(forged)
+    assert int(valkey.get(FORGED_RETURN_PATHS)) == len(forged)
     assert InboundMail.objects.count() == 0
     delivery.refresh_from_db()
     assert delivery.state == "delivered"

@@ -1,0 +1,108 @@
+"""What a report does to the delivery it is about: its state, an attempt for the record, the tallies, and what is learned from it."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from deliveries import queues
+from deliveries.bounces import findings
+from deliveries.bounces.classifier import plainly
+from deliveries.bounces.matching import Match, key_of
+from deliveries.bounces.report import Fate, Kind, Report
+from deliveries.models import Attempt, Delivery, InboundMail, Tally
+from deliveries.states import State
+from deliveries.verdict import owes_report
+from suppressions.classes import Class
+from suppressions.models import Occurrence
+
+logger = logging.getLogger(__name__)
+
+# RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other; auth-failure is about a forged sender.
+BY_USERS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "unsubscribe", "complaint", "miscategorized"})
+
+
+def bounce(mail: InboundMail, report: Report, match: Match) -> str:
+    """Move what was delivered to bounced; the report stays as its evidence. Returns the finding."""
+    found = [_bounce(mail, report, delivery, is_proven=match.is_proven) for delivery in match.deliveries]
+    moved = [class_ for class_, _ in found if class_]
+    if not moved:
+        return found[0][1]
+    transaction.on_commit(_call_learning)
+    return f"{findings.BOUNCED}: {', '.join(dict.fromkeys(moved))}"
+
+
+def _bounce(mail: InboundMail, report: Report, delivery: Delivery, *, is_proven: bool) -> tuple[str, str]:
+    """The class, or why nothing was done."""
+    if delivery.state != State.DELIVERED:
+        return "", f"{findings.OTHER_STATE}: {delivery.state}"
+    fate = _fate_of(delivery, report)
+    if fate is None:
+        return "", findings.NO_REPORT
+    if fate.classified.class_ is Class.DELIVERED:
+        return "", f"{findings.OTHER_KIND}: {Kind.DELIVERED}"
+    _note(delivery, fate, outcome="bounced", host=report.reporter or fate.host)
+    delivery.state = State.BOUNCED
+    delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
+    delivery.save(update_fields=["state", "owes_report"])
+    _tally(delivery, "delivered", is_hard=False, by=-1)
+    _tally(delivery, fate.classified.class_, is_hard=fate.classified.is_hard, by=1)
+    if is_proven:  # who only knows a Message-ID may end up with a report to read, not with an address suppressed
+        _learn(mail, delivery, fate, Occurrence.Kind.REPORT)
+    return fate.classified.class_, ""
+
+
+def complaint(mail: InboundMail, report: Report, match: Match) -> str:
+    """The recipient wants no more of it, whatever else is said. Returns the finding."""
+    kind = report.complaint
+    if kind not in BY_USERS:
+        return f"{findings.NOT_OF_USER}: {kind}"
+    fresh = [delivery for delivery in match.deliveries if not delivery.attempts.filter(outcome="complained").exists()]
+    for delivery in fresh:
+        fate = _fate_of(delivery, report) or Fate(delivery.recipient, plainly(Class.COMPLAINT, rule="complaint", detail=kind))
+        said = Fate(delivery.recipient, fate.classified, text=f"Feedback report: {kind}", host=report.reporter)
+        _note(delivery, said, outcome="complained", host=report.reporter)
+        _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
+        _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
+    transaction.on_commit(_call_learning)
+    return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
+
+
+def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
+    """The return path names one recipient; the report may call it by the address that it was forwarded to."""
+    same = [fate for fate in report.fates if key_of(fate.recipient) == delivery.recipient_key]
+    return next(iter(same or report.fates), None)
+
+
+def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
+    Attempt.objects.create(
+        delivery=delivery, outcome=outcome, stage="report", host=host, code=fate.code or None, enhanced=fate.enhanced[:11],
+        text=fate.text, category=fate.classified.class_, rule=fate.classified.rule,
+    )  # fmt: skip
+
+
+def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:
+    """In the hour in which it was learned: what has been counted before stays."""
+    Tally.objects.create(
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0), project_id=delivery.project_id, credential_id=delivery.flow,
+        provider=delivery.lane.provider, category=category, is_hard=is_hard, amount=by,
+    )  # fmt: skip
+
+
+def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.Kind) -> None:
+    Occurrence.objects.create(
+        project_id=delivery.project_id, credential_id=delivery.flow, address_key=delivery.recipient_key, kind=kind,
+        category=fate.classified.class_, is_hard=fate.classified.is_hard, provider=delivery.lane.provider, delivery_id=delivery.pk,
+        inbound_id=mail.pk, stage="report", host=fate.host, code=fate.code or None, enhanced=fate.enhanced[:11], text=fate.text,
+        rule=fate.classified.rule,
+    )  # fmt: skip
+
+
+def _call_learning() -> None:
+    try:
+        queues.enqueue("deliveries.jobs.learn", only_once=True)
+    except (RedisError, OSError) as error:
+        logger.warning("the job that learns could not be called; it comes by itself: %s", error)

@@ -1,0 +1,17 @@
+"""What can be found about a mail that came to port 25: kept in English, with more behind a colon, translated where it is shown."""
+
+from django.utils.translation import gettext_noop as _
+
+UNREADABLE = _("cannot be read")
+NO_REPORT = _("no delivery report")
+OTHER_KIND = _("a report of another kind")
+FOR_A_PERSON = _("kept for a person to read")
+NO_DELIVERY = _("the delivery it names is no longer stored")
+UNMATCHED = _("a report about no delivery that is known, kept for a person to read")
+SEVERAL = _("a report that fits several deliveries, kept for a person to read")
+OTHER_STATE = _("the delivery is in another state")
+BOUNCED = _("the delivery has bounced")
+NO_PROOF = _("a complaint without a proof that we sent the message, kept for a person to read")
+NOT_OF_USER = _("a feedback report that is no user's complaint")
+COMPLAINED = _("the recipient has complained")
+COMPLAINED_BEFORE = _("the recipient has complained before")

@@ -1,0 +1,60 @@
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliveries.bounces import feedback_id, original
+from deliveries.bounces.original import MOST, Original
+from deliveries.bounces.tokens import ForgedToken
+
+KEY, MESSAGE = b"k" * 32, UUID(int=7)
+FIELDS = b"Return-Path: <b-x@relay.test>\r\nMessage-ID: <1@shop.test>\r\n" + feedback_id.field(MESSAGE, key=KEY)
+TOKEN = FIELDS.rpartition(b": ")[2].strip().decode()
+EXPECTED = Original(("b-x@relay.test",), (TOKEN,), ("<1@shop.test>",))
+
+
+def in_parts(kind):
+    return b"Content-Type: multipart/report; boundary=x\r\n\r\n--x\r\n\r\nsorry\r\n--x\r\nContent-Type: %b\r\n\r\n%b\r\n--x--\r\n" % (
+        kind,
+        FIELDS,
+    )
+
+
+@pytest.mark.parametrize("kind", [b"message/rfc822", b"text/rfc822-headers", b"message/global"])
+def test_the_returned_header_is_found_in_its_part(kind):
+    assert original.read(in_parts(kind)) == EXPECTED
+
+
+def test_it_is_found_below_the_notice_of_a_report_in_free_form():
+    data = (
+        b"From: MAILER-DAEMON@mx.test\r\n\r\nHi. This is the qmail-send program.\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n"
+        + FIELDS
+    )
+    assert original.read(data) == EXPECTED
+
+
+def test_our_field_is_read_back():
+    assert feedback_id.parse(TOKEN.upper(), key=KEY) == MESSAGE
+
+
+@pytest.mark.parametrize("value", ["", "x", TOKEN[:-1], "b" + TOKEN[1:], TOKEN + "a", "\u00e9" * 39])
+def test_a_forged_field_is_refused(value):
+    with pytest.raises(ForgedToken):
+        feedback_id.parse(value, key=KEY)
+
+
+def test_a_field_of_another_installation_is_refused():
+    with pytest.raises(ForgedToken):
+        feedback_id.parse(TOKEN, key=b"other" * 6)
+
+
+def test_many_of_each_are_cut():
+    fields = b"".join(b"Return-Path: <b-%d@relay.test>\r\n" % number for number in range(100))
+    assert len(original.read(in_parts(b"message/rfc822").replace(FIELDS, fields)).return_paths) == MOST
+
+
+@given(st.binary(max_size=2000))
+def test_it_takes_anything(data):
+    original.read(data)
+    original.read(in_parts(b"message/rfc822").replace(b"Message-ID", data))
