@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
+from deliveries.ids import first_id_of
 from deliveries.models import Delivery
 from deliveries.states import LIVE, State
-from suppressions import probation, recording
+from suppressions import dry_run, probation, recording
 from suppressions.probation import Fate
 from suppressions.recording import Key
 
@@ -21,6 +24,11 @@ CROSS JOIN LATERAL (
     SELECT ended_at FROM deliveries_delivery
     WHERE recipient_key = asked.key AND project_id = asked.project_id AND state = 'delivered'
     ORDER BY id DESC LIMIT 1) last
+"""
+ARRIVALS = """
+SELECT recipient_key, ended_at FROM deliveries_delivery
+WHERE recipient_key = ANY(%(keys)s) AND project_id = %(project)s AND state = 'delivered' AND id >= %(since)s
+ORDER BY ended_at
 """
 
 
@@ -50,3 +58,14 @@ def _fate(state: str) -> Fate:
     if state == State.DELIVERED:
         return Fate.DELIVERED
     return Fate.FAILED if state in (State.BOUNCED, State.EXPIRED) else Fate.NONE
+
+
+def arrivals(project: int, keys: Collection[str]) -> dict[str, list[datetime]]:
+    """When mail of the project reached each of these addresses, as far back as a dry run looks."""
+    since = first_id_of(timezone.now() - dry_run.LOOKED_BACK)
+    found: dict[str, list[datetime]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(ARRIVALS, {"keys": list(keys), "project": project, "since": since})
+        for key, at in cursor.fetchall():
+            found[key].append(at)
+    return found

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import HashIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -230,7 +231,10 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit log")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object")]
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object"),
+            HashIndex(fields=["object_name"], name="audit_by_name"),  # what is gone is known by its name only, which may be long
+        ]
 
     def __str__(self) -> str:
         return f"{self.action}: {self.object_name}"

@@ -30,6 +30,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Messages"), "mail", "deliveries.message"),
             Entry(_("Deliveries"), "send", "deliveries.delivery"),
             Entry(_("Suppressions"), "block", "suppressions.suppression"),
+            Entry(_("Suppression policies"), "rule", "suppressions.policy"),
             Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
             Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from domains import audit
@@ -29,3 +31,12 @@ def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str |
         cursor.execute(VOID, {"keys": [row.address_key for row in rows], "projects": [row.project_id for row in rows]})
     Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
+
+
+def needs_confirmation(row: Suppression, *, now: datetime) -> bool:
+    """Whether the address was dead so long ago that it may have a new owner by now.
+
+    NTT docomo, KDDI and SoftBank let a given-up address be chosen again after months; mail meant for the old owner would reach a
+    stranger.
+    """
+    return row.is_hard and row.last_seen_at < now - timedelta(days=settings.EKIDEN_OLD_SUPPRESSION_DAYS)

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Project
+from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.models.suppressions import CATEGORY_LENGTH
 
 
@@ -56,3 +57,7 @@ class Occurrence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address_key}: {self.category}"
+
+    @property
+    def meaning(self) -> Meaning | None:
+        return MEANINGS[Class(self.category)] if self.category else None

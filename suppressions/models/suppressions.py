@@ -1,11 +1,13 @@
 """Whom we must not write to, and why."""
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Reverse
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Project
+from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.fields import CurrentTransaction, TransactionIdField
 from suppressions.querysets import SuppressionQuerySet
 
@@ -80,8 +82,15 @@ class Suppression(models.Model):
             models.Index(fields=["made_in"], name="suppression_by_transaction"),
             models.Index(fields=["project", "-id"], name="suppression_newest"),
             models.Index(fields=["probe_id"], condition=Q(probe_id__isnull=False), name="suppression_on_probation"),
+            models.Index(OpClass("address_key", "varchar_pattern_ops"), name="suppression_by_beginning"),
+            models.Index(OpClass(Reverse("address_key"), "text_pattern_ops"), name="suppression_by_domain"),
             models.Index(fields=["until"], condition=Q(until__isnull=False), name="suppression_by_end"),
         ]
 
     def __str__(self) -> str:
         return self.address_key
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What the class means to people; None for a person's own reason."""
+        return MEANINGS[Class(self.category)] if self.category else None

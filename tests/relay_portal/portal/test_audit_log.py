@@ -6,7 +6,7 @@ from django.urls import reverse
 from domains import audit
 from domains.models import AuditEntry, Credential, Domain
 from relay_portal.models import User
-from suppressions.models import Suppression
+from suppressions.models import Policy
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
 
@@ -39,11 +39,11 @@ def test_saving_without_a_change_writes_nothing(operator):
 
 def test_what_is_added_and_deleted_is_written_down(operator):
     operator.post("/suppressions/suppression/add/", {"address_key": "gone@mx.test", "reason": "asked"})
-    operator.post(f"/suppressions/suppression/{Suppression.objects.get().pk}/delete/", {"post": "yes"})
-    assert list(AuditEntry.objects.values_list("action", "object_name", "details__values__reason")) == [
-        ("delete", "gone@mx.test", "asked"),
-        ("add", "gone@mx.test", "asked"),
-    ]
+    policy = Policy.objects.create(project=make.project(), temporary=7)
+    operator.post(f"/suppressions/policy/{policy.pk}/delete/", {"post": "yes"})
+    deleted, added = AuditEntry.objects.order_by("-id")
+    assert (added.action, added.object_name, added.details["values"]["reason"]) == ("add", "gone@mx.test", "asked")
+    assert (deleted.action, deleted.project, deleted.details["values"]["temporary"]) == ("delete", policy.project, 7)
 
 
 def test_a_verb_is_written_down(operator):

@@ -104,7 +104,7 @@ def test_support_staff_reaches_no_row_of_another_project(method):
         assert listed.status_code == 403 or str(row.pk) not in [str(each.pk) for each in listed.context["cl"].result_list], row
 
 
-SCOPED = {"Project", "Domain", "SigningKey", "Credential", "Message", "Delivery", "Suppression", "SandboxMessage", "AuditEntry"}
+SCOPED = {"Project", "Domain", "SigningKey", "Credential", "Message", "Delivery", "Suppression", "Policy", "SandboxMessage", "AuditEntry"}
 
 
 def test_support_staff_sees_its_own_rows_and_changes_none():

@@ -1,0 +1,235 @@
+"""The portal's pages about suppressions: the list and its search, why one blocks, adding, and lifting one or many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from domains import audit
+from domains.addresses import BadAddress
+from domains.models import AuditEntry
+from domains.pages import Pages, client_address, projects_of, reason_of
+from suppressions import recording
+from suppressions.classes import MEANINGS
+from suppressions.keys import key_of, known_key
+from suppressions.lifting import lift, needs_confirmation
+from suppressions.models import Occurrence, Suppression
+from suppressions.querysets import SuppressionQuerySet
+from suppressions.recording import Given
+
+HISTORY_MOST = 20
+SHOWN_MOST = 20
+LIFTED_MOST = 10_000  # at one time
+
+
+class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    class Meta:
+        widgets = {"reason": UnfoldAdminTextInputWidget, "address_key": UnfoldAdminTextInputWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
+        super().__init__(*args, **kwargs)
+        if "address_key" in self.fields:  # on the page that only shows one there is no field
+            self.fields["address_key"].help_text = _("One address, however it is written; or @domain for all addresses of a domain.")
+
+    def clean_address_key(self) -> str:
+        try:
+            return key_of(self.cleaned_data["address_key"])
+        except BadAddress as error:
+            raise ValidationError(_("This is neither a mail address nor @domain.")) from error
+
+    def clean_until(self) -> Any:
+        if (until := self.cleaned_data["until"]) is not None and until <= timezone.now():
+            raise ValidationError(_("That time is over."))
+        return until
+
+    def clean_sender_domain(self) -> str:
+        return str(self.cleaned_data["sender_domain"]).strip().lower().rstrip(".")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        project, domain = given.get("project"), given.get("sender_domain")
+        if domain and (project is None or not project.domains.filter(name=domain).exists()):
+            self.add_error("sender_domain", _("This is no domain of that project."))
+        return given
+
+
+class ClassFilter(admin.SimpleListFilter):
+    title = _("class")
+    parameter_name = "class"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(class_.value, gettext(meaning.title)) for class_, meaning in MEANINGS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> QuerySet[Suppression]:
+        return queryset.filter(category=self.value()) if self.value() else queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    title = _("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Suppression.Source.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> QuerySet[Suppression]:
+        return queryset.filter(source=self.value()) if self.value() in Suppression.Source.values else queryset
+
+
+@admin.register(Suppression)
+class SuppressionPages(Pages):
+    """Support staff see and lift those of their projects; what blocks for the whole installation they are told of."""
+
+    project_path = "project"
+    may_add = True
+    form = SuppressionForm
+    fields = ("address_key", "project", "sender_domain", "reason", "until")
+    list_display = ("address_key", "scope", "what", "made_by", "count", "last_seen_at", "ends")
+    list_select_related = ("project",)
+    list_filter = (ClassFilter, SourceFilter)
+    list_before_template = "suppressions/above_list.html"
+    list_disable_select_all = True  # a link of its own leads to all that match
+    search_fields = ("address_key",)
+    search_help_text = _("An address, @domain, or how one begins")
+    change_form_template = "suppressions/suppression.html"
+    actions = ("lift_chosen",)
+
+    # --- the list ---
+    @display(description=_("project"))
+    def scope(self, row: Suppression) -> Any:
+        where = row.project or _("the whole installation")
+        return f"{where} · {row.sender_domain}" if row.sender_domain else where
+
+    @display(description=_("class"))
+    def what(self, row: Suppression) -> str:
+        return gettext(row.meaning.title) if row.meaning else row.reason[:60]
+
+    @display(description=_("source"), label={"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"})
+    def made_by(self, row: Suppression) -> tuple[str, Any]:
+        return row.source, row.get_source_display()
+
+    @display(description=_("until"))
+    def ends(self, row: Suppression) -> Any:
+        return row.until or row.probation_at
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
+    ) -> tuple[QuerySet[Suppression], bool]:
+        assert isinstance(queryset, SuppressionQuerySet)
+        return (queryset.matching(search_term) if search_term else queryset), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        query = request.GET.get("q", "")
+        given = {"elsewhere": self._of_all(request, query), "matching": request.GET.urlencode() if query else ""}
+        return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
+        """What support staff cannot lift, and has to tell a customer all the same."""
+        if request.user.is_superuser or known_key(query) is None:
+            return []
+        return list(Suppression.objects.matching(query).filter(project__isnull=True)[:SHOWN_MOST])
+
+    # --- one ---
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj else self.fields
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = self._about(request, row) if row is not None else {}
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
+
+    def _about(self, request: HttpRequest, row: Suppression) -> dict[str, Any]:
+        projects = None if request.user.is_superuser else projects_of(request)
+        learned = Occurrence.objects.filter(address_key=row.address_key)
+        lifted = AuditEntry.objects.filter(object_name=row.address_key, object_type=row._meta.label_lower, action="lift").order_by("-id")
+        if projects is not None:
+            learned, lifted = learned.filter(project__in=projects), lifted.filter(project__in=projects)
+        elif row.project_id:
+            learned = learned.filter(project=row.project_id)
+        return {
+            "occurrences": learned.order_by("-at")[:HISTORY_MOST],
+            "liftings": lifted[:HISTORY_MOST],
+            "is_old": needs_confirmation(row, now=timezone.now()),
+            "lift_url": f"{self._lift_url()}?ids={row.pk}",
+        }
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        now = timezone.now()
+        given = Given(
+            obj.project_id, obj.address_key, Suppression.Source.PERSON, audit.one_line(obj.reason), now, now,
+            sender_domain=obj.sender_domain, until=obj.until, created_by=request.user.get_username(),
+        )  # fmt: skip
+        recording.suppress([given])
+        obj.pk = Suppression.objects.get(address_key=obj.address_key, project=obj.project_id, sender_domain=obj.sender_domain).pk
+        obj.refresh_from_db()
+
+    # --- lifting ---
+    def get_urls(self) -> list[URLPattern]:
+        return [path("lift/", self.admin_site.admin_view(self.lift_view), name=self._name("lift")), *super().get_urls()]
+
+    @admin.action(description=_("Lift"))
+    def lift_chosen(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> HttpResponse:
+        return redirect(f"{self._lift_url()}?ids={','.join(str(row.pk) for row in queryset)}")
+
+    def _lift_url(self) -> str:
+        return reverse(f"admin:{self._name('lift')}")
+
+    def lift_view(self, request: HttpRequest) -> HttpResponse:
+        """First a look at what is meant, then the reason; what may have a new owner by now asks a second time."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.POST if request.method == "POST" else request.GET
+        rows = list(self._meant(request, asked)[: LIFTED_MOST + 1])
+        old = [row for row in rows if needs_confirmation(row, now=timezone.now())]
+        wrong = self._wrong_with(request, rows, old) if request.method == "POST" else ""
+        if request.method == "POST" and not wrong:
+            return self._lift(request, rows)
+        context = {
+            **self.admin_site.each_context(request), "title": _("Lift suppressions"), "opts": self.opts, "rows": rows[:SHOWN_MOST],
+            "amount": min(len(rows), LIFTED_MOST), "is_cut": len(rows) > LIFTED_MOST, "old": old[:SHOWN_MOST], "old_amount": len(old),
+            "wrong": wrong, "asked": {name: asked.get(name, "") for name in ("ids", "q", "class", "source")}, "reason": reason_of(request),
+            "back": reverse(f"admin:{self._name('changelist')}"),
+        }  # fmt: skip
+        return TemplateResponse(request, "suppressions/lift.html", context)
+
+    def _meant(self, request: HttpRequest, asked: Any) -> QuerySet[Suppression]:
+        """Of what this person may see: these ids, or what the list showed."""
+        rows = self.get_queryset(request).select_related("project")
+        assert isinstance(rows, SuppressionQuerySet)
+        ids = [int(each) for each in asked.get("ids", "").split(",") if each.isdigit() and len(each) < 19]
+        if ids:
+            return rows.filter(pk__in=ids)
+        if not asked.get("q"):
+            return rows.none()
+        found: QuerySet[Suppression] = rows.matching(asked["q"])
+        for name, field in (("class", "category"), ("source", "source")):
+            if asked.get(name):
+                found = found.filter(**{field: asked[name]})
+        return found
+
+    def _wrong_with(self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]) -> str:
+        if not rows:
+            return gettext("There is nothing to lift any more.")
+        if not reason_of(request):
+            return gettext("Say why: it goes into the audit log.")
+        if old and request.POST.get("is_sure") != "on":
+            return gettext("Confirm that the old ones are meant, too.")
+        return ""
+
+    def _lift(self, request: HttpRequest, rows: list[Suppression]) -> HttpResponse:
+        ids = [row.pk for row in rows[:LIFTED_MOST]]
+        amount = lift(ids, reason=reason_of(request), actor=request.user.get_username(), client_address=client_address(request))
+        messages.success(request, ngettext("%d address gets mail again.", "%d addresses get mail again.", amount) % amount)
+        return redirect(f"admin:{self._name('changelist')}")
