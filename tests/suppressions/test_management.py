@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import pytest
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from domains.models import Project
 from suppressions.models import Suppression
@@ -19,8 +22,8 @@ def test_a_projects_suppression_is_its_own():
     ekiden("suppression", "add", "you@mx.test", "--project", "shop")
     assert Suppression.objects.get().project == shop
     with pytest.raises(CommandError, match="whole installation"):
-        ekiden("suppression", "remove", "you@mx.test")
-    ekiden("suppression", "remove", "you@mx.test", "--project", "shop")
+        ekiden("suppression", "lift", "you@mx.test", "--reason", "asked")
+    ekiden("suppression", "lift", "you@mx.test", "--project", "shop", "--reason", "asked")
     assert not Suppression.objects.exists()
 
 
@@ -41,3 +44,30 @@ def test_the_list_tells_whom_and_why():
 def test_what_is_no_address_is_refused():
     with pytest.raises(CommandError):
         ekiden("suppression", "add", "nonsense")
+
+
+def test_a_whole_domain_until_a_day():
+    ekiden("suppression", "add", "@MX.test", "--until", "2099-01-31")
+    row = Suppression.objects.get()
+    assert (row.address_key, row.until.year) == ("@mx.test", 2099)
+
+
+@pytest.mark.parametrize("day", ["2001-01-01", "soon"])
+def test_a_day_that_is_over_or_none_is_refused(day):
+    with pytest.raises(CommandError):
+        ekiden("suppression", "add", "you@mx.test", "--until", day)
+
+
+def test_the_list_finds_by_domain():
+    ekiden("suppression", "add", "you@mx.test")
+    ekiden("suppression", "add", "you@elsewhere.test")
+    assert [facts["address"] for facts in ekiden_json("suppression", "list", "--find", "@mx.test")] == ["you@mx.test"]
+
+
+def test_an_old_dead_address_is_lifted_only_for_certain():
+    last = timezone.now() - timedelta(days=400)
+    Suppression.objects.create(address_key="you@mx.test", reason="550 no", is_hard=True, last_seen_at=last)
+    with pytest.raises(CommandError, match="new owner"):
+        ekiden("suppression", "lift", "you@mx.test", "--reason", "asked")
+    ekiden("suppression", "lift", "you@mx.test", "--reason", "asked", "--yes")
+    assert not Suppression.objects.exists()
