@@ -59,6 +59,14 @@ def learn() -> None:
     learning.take_turn(now=timezone.now())
 
 
+def add_up() -> None:
+    """Merge the tallies, and warn of credentials whose mail bounces too often."""
+    from deliveries import alerts, tallies
+
+    tallies.merge(now=timezone.now())
+    alerts.check(now=timezone.now())
+
+
 def retain() -> None:
     """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
     from deliveries import queues, retention

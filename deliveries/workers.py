@@ -32,6 +32,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.report_failures,
         jobs.receive_reports,
         jobs.learn,
+        jobs.add_up,
         jobs.retain,
         domain_jobs.make_keys,
         domain_jobs.verify_domain,

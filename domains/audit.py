@@ -42,6 +42,7 @@ ACTIONS: dict[str, Promise | str] = {
     "order": _("Gave an order"),
     "stop_order": _("Stopped an order"),
     "lift": _("Lifted"),
+    "alert": _("Warned"),
 }
 
 

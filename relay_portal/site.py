@@ -28,9 +28,14 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
+        from relay_portal.views import error_rates
         from relay_portal.views.queues import queues
 
-        return [path("queues/", self.admin_view(queues), name="queues"), *super().get_urls()]
+        return [
+            path("queues/", self.admin_view(queues), name="queues"),
+            path("error-rates/", self.admin_view(error_rates.page), name="error_rates"),
+            *super().get_urls(),
+        ]
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from relay_portal.views.account import note

@@ -34,7 +34,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         Of very many the first thousand: each way has an index, and none is sorted by age.
         """
-        text = text.strip().strip("<>")
+        text = text.replace("\0", "").strip().strip("<>")
         key = known_key(text)
         if key is not None and not key.startswith("@"):
             return self.filter(address_key__in=_with_domain(key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries import stats, stops
-from deliveries.models import Delivery, Lane
+from deliveries import error_rates, stats, stops
+from deliveries.models import Alert, Delivery, Lane
 from deliveries.states import LIVE, State
 from deliveries.tracing import site_name, why_waiting
 
 MINUTES = 60
+DAY = timedelta(days=1)
 FAILURES = 8
 # The colours of the bars, from the foot up; the two live states share one.
 KINDS = ("delivered", "live", "failed")
@@ -40,6 +41,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "first": minutes[0]["at"],
         "oldest": _oldest(now=now),
         "paused": [_paused(lane, amount) for lane, amount in stats.paused_lanes(now=now)],
+        "alerts": list(Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")),
+        "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
         "stopped": stops.everything(),
         "is_stopped": stops.emergency() is not None,
         "failures": [{**failure, "label": State(failure["state"]).label} for failure in stats.recent_failures(FAILURES)],

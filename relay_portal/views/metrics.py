@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
-from deliveries import queues, stats
-from deliveries.models import Stop
+from deliveries import alerts, error_rates, queues, stats
+from deliveries.models import Alert, Stop
 from smtp_listener.limits import FORGED_RETURN_PATHS
 
 # Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -24,6 +24,9 @@ ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 HELP = {
     "ekiden_deliveries_today": "Recipients accepted since midnight, by the state they are in now.",
+    "ekiden_ended_24h": "Deliveries that ended within 24 hours, by class (delivered, suppressed, or why not).",
+    "ekiden_hard_bounce_percent": "Of a credential's deliveries within the hours of its project's alert; those with mail only.",
+    "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
     "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
@@ -60,6 +63,7 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     for state, amount in stats.counts(since=midnight).items():
         yield "ekiden_deliveries_today", {"state": state}, amount
     yield from _forged()
+    yield from _errors(now)
     yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
     for lane in stats.waiting_lanes(now=now):
         labels = {"lane": str(lane["id"]), "site": lane["site"]}
@@ -71,6 +75,15 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
             yield "ekiden_lane_window", labels, lane["window"]
         if lane["per_second"] is not None:
             yield "ekiden_lane_messages_per_second", labels, lane["per_second"]
+
+
+def _errors(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
+    for category, amount in error_rates.categories(since=now - timedelta(hours=24)).items():
+        yield "ekiden_ended_24h", {"class": category}, amount
+    for standing in alerts.standings(now=now):
+        yield "ekiden_hard_bounce_percent", {"credential": str(standing.credential_id)}, round(standing.rate, 2)
+    for alert in Alert.objects.filter(ended_at__isnull=True):
+        yield "ekiden_alert_open", {"credential": str(alert.credential_id)}, 1
 
 
 def _forged() -> Iterator[tuple[str, dict[str, str], float]]:

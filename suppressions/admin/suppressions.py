@@ -74,7 +74,7 @@ class ClassFilter(admin.SimpleListFilter):
         return [(class_.value, gettext(meaning.title)) for class_, meaning in MEANINGS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> QuerySet[Suppression]:
-        return queryset.filter(category=self.value()) if self.value() else queryset
+        return queryset.filter(category=self.value()) if self.value() in MEANINGS else queryset
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -214,10 +214,9 @@ class SuppressionPages(Pages):
         if not asked.get("q"):
             return rows.none()
         found: QuerySet[Suppression] = rows.matching(asked["q"])
-        for name, field in (("class", "category"), ("source", "source")):
-            if asked.get(name):
-                found = found.filter(**{field: asked[name]})
-        return found
+        if asked.get("class") in MEANINGS:
+            found = found.filter(category=asked["class"])
+        return found.filter(source=asked["source"]) if asked.get("source") in Suppression.Source.values else found
 
     def _wrong_with(self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]) -> str:
         if not rows:

@@ -27,10 +27,8 @@ def test_the_returned_header_is_found_in_its_part(kind):
 
 
 def test_it_is_found_below_the_notice_of_a_report_in_free_form():
-    data = (
-        b"From: MAILER-DAEMON@mx.test\r\n\r\nHi. This is the qmail-send program.\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n"
-        + FIELDS
-    )
+    notice = b"Hi. This is the qmail-send program.\r\n\r\n--- Below this line is a copy of the message.\r\n\r\n"
+    data = b"From: MAILER-DAEMON@mx.test\r\n\r\n" + notice + FIELDS
     assert original.read(data) == EXPECTED
 
 

@@ -172,6 +172,13 @@ def test_what_was_lifted_before_is_told_the_next_time(operator, project):
     assert "the first time" in operator.get(page_of(suppress(project=project))).text
 
 
+@pytest.mark.parametrize("asked", [{"q": "\0"}, {"q": "%"}, {"class": "\0"}, {"source": "\0", "q": "gone@mx.test"}])
+def test_nonsense_in_the_url_is_answered(operator, asked):
+    suppress()
+    assert operator.get(LIST, asked).status_code == 200
+    assert operator.get(LIFT, asked).status_code == 200
+
+
 @pytest.mark.parametrize("asked", [{"ids": "x"}, {"ids": "9" * 30}, {}, {"q": ""}])
 def test_a_question_about_nothing_is_answered(operator, asked):
     suppress()
