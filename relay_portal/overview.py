@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "classify": "what a refusal, a bounce report or a complaint means",
         "route": "lead recipient domains to a fixed host",
         "suppression": "whom not to write to",
+        "stats": "how much of the mail fails, and whose",
         "conservation": "prove that nothing was lost",
     },
     "Steer it": {
