@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,12 @@ AT_ONCE = 20  # sessions that ask while a query runs
 
 
 def main(amount: int) -> None:
-    data = Path(tempfile.mkdtemp(prefix="ekiden-lookups-", dir="/var/tmp"))
+    with_database(lambda: _measure(amount))
+
+
+def with_database(work: Callable[[], object]) -> None:
+    """Django over an empty database of a PostgreSQL that is gone afterwards."""
+    data = Path(tempfile.mkdtemp(prefix="ekiden-bench-", dir="/var/tmp"))
     data.chmod(0o711)
     postgres = EmbeddedPostgres(data, durable=False)
     postgres.prepare()
@@ -37,7 +43,13 @@ def main(amount: int) -> None:
     try:
         postgres.make_database("ekiden")
         os.environ |= {"DATABASE_URL": postgres.url, "EKIDEN_DATA": str(data), "DJANGO_SETTINGS_MODULE": "relay_portal.settings"}
-        _measure(amount)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+        work()
     finally:
         postgres.stop()
         for folder in (state_folder(data), runtime_folder(data), data):
@@ -45,13 +57,8 @@ def main(amount: int) -> None:
 
 
 def _measure(amount: int) -> None:
-    import django
+    from django.db import connection  # Django has to be set up before
 
-    django.setup()
-    from django.core.management import call_command
-    from django.db import connection
-
-    call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(FILL, [amount])
         cursor.execute("VACUUM ANALYZE suppressions_suppression")

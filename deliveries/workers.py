@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 from deliveries import jobs
 from deliveries.queues import StoredJob
 from domains import jobs as domain_jobs
+from suppressions.exchange import importing
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.learn,
         jobs.add_up,
         jobs.retain,
+        importing.run,
         domain_jobs.make_keys,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,

@@ -42,6 +42,8 @@ ACTIONS: dict[str, Promise | str] = {
     "order": _("Gave an order"),
     "stop_order": _("Stopped an order"),
     "lift": _("Lifted"),
+    "import": _("Imported"),
+    "export": _("Exported"),
     "alert": _("Warned"),
 }
 

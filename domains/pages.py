@@ -63,6 +63,7 @@ class Verb:
     question: Promise | str = ""  # asked before, where it cannot be undone
     applies: Callable[[Any], bool] = lambda row: True
     asks_reason: bool = False  # see `reason_of`
+    for_staff: bool = False  # also for support staff, with rows of its projects
 
 
 class Pages(ModelAdmin):  # type: ignore[misc]  # as above
@@ -129,12 +130,12 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         """One of the verbs, for one row."""
-        if not request.user.is_superuser:
+        asked = next((each for each in self.verbs if each.method == verb), None)
+        if not request.user.is_superuser and not (asked and asked.for_staff):
             raise PermissionDenied
         row = self.get_object(request, object_id)
-        if row is None or verb not in {each.method for each in self.verbs_for(row)}:
+        if row is None or asked is None or asked not in self.verbs_for(row):
             raise Http404
-        [asked] = [each for each in self.verbs if each.method == verb]
         if asked.asks_reason and not reason_of(request):
             messages.error(request, gettext("Say why: it goes into the audit log."))
             return self.to_page_of(row)
@@ -162,7 +163,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         row = context.get("original")
-        asked = self.verbs_for(row) if row is not None and request.user.is_superuser else []
+        known = self.verbs_for(row) if row is not None else []
+        asked = [verb for verb in known if request.user.is_superuser or verb.for_staff]
         do = f"admin:{self._name('do')}"
         context["show_history"] = row is not None and self.has_history
         context["notice"] = self.notice(row) if row is not None else ""

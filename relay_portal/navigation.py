@@ -31,6 +31,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Deliveries"), "send", "deliveries.delivery"),
             Entry(_("Suppressions"), "block", "suppressions.suppression"),
             Entry(_("Suppression policies"), "rule", "suppressions.policy"),
+            Entry(_("Imports"), "upload_file", "suppressions.import"),
             Entry(_("Error rates"), "trending_down", page="error_rates"),
             Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
             Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),

@@ -29,6 +29,20 @@ Deliveries = Callable[[Collection[Key]], dict[Key, datetime]]
 
 # What a person, a complaint or an unsubscription has said is not overruled by a bounce; that one is only counted.
 _STAYS = "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN ('automatic', 'imported')"
+ON_CONFLICT = f"""
+ON CONFLICT (address_key, project_id, sender_domain) DO UPDATE SET
+    last_seen_at = greatest(held.last_seen_at, EXCLUDED.last_seen_at),
+    first_seen_at = least(held.first_seen_at, EXCLUDED.first_seen_at),
+    count = held.count + CASE WHEN {_STAYS} AND held.probe_id IS NOT NULL THEN 0 ELSE 1 END,  -- `probation` counts that one
+    (source, category, is_hard, reason, evidence, until, probation_at, created_by, probe_id, probe_until) = (
+        SELECT held.source, held.category, held.is_hard, held.reason, held.evidence, held.until, held.probation_at, held.created_by,
+               held.probe_id, held.probe_until
+        WHERE {_STAYS}
+        UNION ALL
+        SELECT EXCLUDED.source, EXCLUDED.category, EXCLUDED.is_hard, EXCLUDED.reason, EXCLUDED.evidence, EXCLUDED.until,
+               EXCLUDED.probation_at, EXCLUDED.created_by, NULL, NULL
+        WHERE NOT ({_STAYS}))
+"""
 SUPPRESS = f"""
 INSERT INTO suppressions_suppression AS held
     (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, count,
@@ -42,19 +56,7 @@ FROM unnest(%(project_id)s::bigint[], %(sender_domain)s::text[], %(address_key)s
     AS given(project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, seen,
              until, probation_at, created_by)
 ORDER BY address_key, project_id, sender_domain
-ON CONFLICT (address_key, project_id, sender_domain) DO UPDATE SET
-    last_seen_at = greatest(held.last_seen_at, EXCLUDED.last_seen_at),
-    first_seen_at = least(held.first_seen_at, EXCLUDED.first_seen_at),
-    count = held.count + CASE WHEN {_STAYS} AND held.probe_id IS NOT NULL THEN 0 ELSE 1 END,  -- `probation` counts that one
-    (source, category, is_hard, reason, evidence, until, probation_at, created_by, probe_id, probe_until) = (
-        SELECT held.source, held.category, held.is_hard, held.reason, held.evidence, held.until, held.probation_at, held.created_by,
-               held.probe_id, held.probe_until
-        WHERE {_STAYS}
-        UNION ALL
-        SELECT EXCLUDED.source, EXCLUDED.category, EXCLUDED.is_hard, EXCLUDED.reason, EXCLUDED.evidence, EXCLUDED.until,
-               EXCLUDED.probation_at, EXCLUDED.created_by, NULL, NULL
-        WHERE NOT ({_STAYS}))
-RETURNING id, xmax = 0
+{ON_CONFLICT}RETURNING id, xmax = 0
 """  # noqa: S608  (put together from constants)
 
 UNHANDLED = """

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -24,6 +24,7 @@ from domains.models import AuditEntry
 from domains.pages import Pages, client_address, projects_of, reason_of
 from suppressions import recording
 from suppressions.classes import MEANINGS
+from suppressions.exchange.exporting import rows
 from suppressions.keys import key_of, known_key
 from suppressions.lifting import lift, needs_confirmation
 from suppressions.models import Occurrence, Suppression
@@ -177,7 +178,19 @@ class SuppressionPages(Pages):
 
     # --- lifting ---
     def get_urls(self) -> list[URLPattern]:
-        return [path("lift/", self.admin_site.admin_view(self.lift_view), name=self._name("lift")), *super().get_urls()]
+        lift_url = path("lift/", self.admin_site.admin_view(self.lift_view), name=self._name("lift"))
+        return [lift_url, path("export/", self.admin_site.admin_view(self.export), name=self._name("export")), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """All that this person may see, or what matches the search, as CSV."""
+        chosen = self.get_queryset(request)
+        assert isinstance(chosen, SuppressionQuerySet)
+        query = request.GET.get("q", "")
+        who, where = request.user.get_username(), client_address(request)
+        audit.note(who, "export", Suppression(address_key=query or "*"), client_address=where)
+        lines = rows(chosen.matching(query) if query else chosen)
+        headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"', "Cache-Control": "no-store"}
+        return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
     @admin.action(description=_("Lift"))
     def lift_chosen(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> HttpResponse:
@@ -191,14 +204,14 @@ class SuppressionPages(Pages):
         if not self.has_view_permission(request):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
-        rows = list(self._meant(request, asked)[: LIFTED_MOST + 1])
-        old = [row for row in rows if needs_confirmation(row, now=timezone.now())]
-        wrong = self._wrong_with(request, rows, old) if request.method == "POST" else ""
+        meant = list(self._meant(request, asked)[: LIFTED_MOST + 1])
+        old = [row for row in meant if needs_confirmation(row, now=timezone.now())]
+        wrong = self._wrong_with(request, meant, old) if request.method == "POST" else ""
         if request.method == "POST" and not wrong:
-            return self._lift(request, rows)
+            return self._lift(request, meant)
         context = {
-            **self.admin_site.each_context(request), "title": _("Lift suppressions"), "opts": self.opts, "rows": rows[:SHOWN_MOST],
-            "amount": min(len(rows), LIFTED_MOST), "is_cut": len(rows) > LIFTED_MOST, "old": old[:SHOWN_MOST], "old_amount": len(old),
+            **self.admin_site.each_context(request), "title": _("Lift suppressions"), "opts": self.opts, "rows": meant[:SHOWN_MOST],
+            "amount": min(len(meant), LIFTED_MOST), "is_cut": len(meant) > LIFTED_MOST, "old": old[:SHOWN_MOST], "old_amount": len(old),
             "wrong": wrong, "asked": {name: asked.get(name, "") for name in ("ids", "q", "class", "source")}, "reason": reason_of(request),
             "back": reverse(f"admin:{self._name('changelist')}"),
         }  # fmt: skip
@@ -206,14 +219,14 @@ class SuppressionPages(Pages):
 
     def _meant(self, request: HttpRequest, asked: Any) -> QuerySet[Suppression]:
         """Of what this person may see: these ids, or what the list showed."""
-        rows = self.get_queryset(request).select_related("project")
-        assert isinstance(rows, SuppressionQuerySet)
+        mine = self.get_queryset(request).select_related("project")
+        assert isinstance(mine, SuppressionQuerySet)
         ids = [int(each) for each in asked.get("ids", "").split(",") if each.isdigit() and len(each) < 19]
         if ids:
-            return rows.filter(pk__in=ids)
+            return mine.filter(pk__in=ids)
         if not asked.get("q"):
-            return rows.none()
-        found: QuerySet[Suppression] = rows.matching(asked["q"])
+            return mine.none()
+        found: QuerySet[Suppression] = mine.matching(asked["q"])
         if asked.get("class") in MEANINGS:
             found = found.filter(category=asked["class"])
         return found.filter(source=asked["source"]) if asked.get("source") in Suppression.Source.values else found

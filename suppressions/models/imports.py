@@ -27,6 +27,7 @@ class Import(models.Model):
     updated = models.PositiveIntegerField(_("known before"), default=0)
     refused = models.PositiveIntegerField(_("refused"), default=0)
     errors = models.JSONField(_("errors"), default=list)
+    data = models.BinaryField(_("packed file"), default=b"", editable=False)  # until it is taken in
     created_by = models.TextField(_("made by"))
     created_at = models.DateTimeField(_("given"), db_default=Now())
     ended_at = models.DateTimeField(_("ended"), null=True)

@@ -221,7 +221,7 @@ def test_without_postgresql_nobody_is_told_that_it_was_taken(credential):
 
 
 class Unreachable(Database):
-    async def fetch(self, *args):
+    async def fetch(self, *args, **given):
         raise DatabaseUnavailable("connection refused")
 
 
@@ -272,7 +272,7 @@ class SlowAtFirst(Database):
 
     was_slow = False
 
-    async def fetch(self, *args):
+    async def fetch(self, *args, **given):
         if not self.was_slow:
             self.was_slow = True
             await asyncio.sleep(1)

@@ -88,7 +88,7 @@ class FailsTwice(Database):
 
     failures = 0
 
-    async def fetch(self, *args):
+    async def fetch(self, *args, **given):
         if self.failures < 2:
             self.failures += 1
             await self.run(lambda connection: connection.close())
@@ -148,7 +148,7 @@ class LosesTheAnswer(Database):
         super().__init__("test")
         self.meanwhile = meanwhile
 
-    async def fetch(self, sql, parameters=None):
+    async def fetch(self, sql, parameters=None, **given):
         rows = await super().fetch(sql, parameters)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is None:

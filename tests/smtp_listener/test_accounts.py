@@ -120,7 +120,7 @@ def test_the_last_use_is_written_down(project):
 
 def test_without_postgresql_nobody_is_told_to_be_unknown():
     class Unreachable(Database):
-        async def fetch(self, *args):
+        async def fetch(self, *args, **given):
             raise DatabaseUnavailable("connection refused")
 
     with pytest.raises(DatabaseUnavailable):

@@ -2,15 +2,18 @@
 
 from datetime import date, datetime
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from django.utils import timezone
 
 from domains import audit, names
 from domains.command import ActionCommand, AddAction, CommandError
+from domains.models import Project
 from suppressions import lifting
+from suppressions.exchange import exporting, importing
 from suppressions.keys import key_of
-from suppressions.models import Suppression
+from suppressions.models import Import, Suppression
 
 SHOWN = 50
 
@@ -28,9 +31,14 @@ class Command(ActionCommand):
         lifted = add("lift", self.lift, "Let an address get mail again.")
         lifted.add_argument("--reason", required=True, help="goes into the audit log")
         lifted.add_argument("--yes", action="store_true", dest="is_sure", help="also where the address may have a new owner by now")
+        importing_ = add("import", self.import_file, "Take in a CSV file: ours, or one of SES, SendGrid, Postmark, Mailgun or Postal.")
+        importing_.add_argument("file", metavar="FILE", type=Path)
+        importing_.add_argument("--preview", action="store_true", help="only say what would be done")
+        exporting_ = add("export", self.export, "Write the suppressions as CSV to standard output.")
+        exporting_.add_argument("--find", metavar="TEXT", default="", help="only this address, @domain, or what begins so (1,000 at most)")
         for parser in (adding, lifted):
             parser.add_argument("address", metavar="ADDRESS")
-        for parser in (adding, listing, lifted):
+        for parser in (adding, listing, lifted, importing_, exporting_):
             parser.add_argument("--project", help="only of this project, not of the whole installation")
 
     def add(self, *, address: str, reason: str, project: str | None, until: datetime | None) -> None:
@@ -67,6 +75,47 @@ class Command(ActionCommand):
             raise CommandError(f"{address} has been dead for long and may have a new owner by now. If you have asked, say so: --yes")
         lifting.lift([row.pk for row in found], reason=audit.one_line(reason), actor=audit.command_line())
         self.stdout.write(f"{address} may get mail again.")
+
+    def import_file(self, *, file: Path, project: str | None, preview: bool) -> None:
+        owner = names.project(project) if project else None
+        try:
+            with file.open("rb") as opened:
+                if preview:
+                    return self._preview(importing.preview(opened, project=owner.pk if owner else None, now=timezone.now()))
+                return self._import(file, opened, owner)
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{file}: {error.strerror if isinstance(error, OSError) else error}") from error
+
+    def _preview(self, found: importing.Preview) -> None:
+        progress = found.progress
+        self.stdout.write(f"This is: {found.format}. " + ("" if found.is_whole else f"Of the first {progress.lines:,} lines: ") +
+                          f"{progress.added:,} new, {progress.updated:,} known, {progress.refused:,} refused.")  # fmt: skip
+        header = ("LINE", "ADDRESS", "CLASS", "SOURCE", "SINCE", "REASON")
+        rows = [
+            (str(each.line), each.key, each.category or "-", each.source, f"{each.first_seen_at:%Y-%m-%d}", each.reason[:60])
+            for each in found.examples
+        ]
+        self.write_table([header, *rows], empty="No line can be taken.")
+        self._write_errors(progress)
+
+    def _import(self, file: Path, opened: IO[bytes], owner: Project | None) -> None:
+        row = Import.objects.create(name=file.name, project=owner, state=Import.State.RUNNING, created_by=audit.command_line())
+        try:
+            done = importing.take_for(row, opened, say=lambda progress: self.stdout.write(f"{progress.lines:,} lines …"))
+        finally:
+            audit.note_command("import", row, details=audit.facts(row))
+        self.stdout.write(f"{done.lines:,} lines: {done.added:,} new, {done.updated:,} known, {done.refused:,} refused.")
+        self._write_errors(done)
+
+    def _write_errors(self, progress: importing.Progress) -> None:
+        for bad in progress.errors[:SHOWN]:
+            self.stderr.write(f"line {bad.line}: {bad.why}: {bad.text!r}")
+
+    def export(self, *, project: str | None, find: str) -> None:
+        chosen = Suppression.objects.matching(find) if find else Suppression.objects.all()
+        chosen = chosen.filter(project=names.project(project)) if project else chosen
+        for line in exporting.rows(chosen):
+            self.stdout.write(line, ending="")
 
 
 def day(text: str) -> datetime:

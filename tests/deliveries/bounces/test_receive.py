@@ -38,7 +38,7 @@ def arrives(data, delivery=None, kind="report"):
 
 
 class Unreachable(Database):
-    async def fetch(self, *args):
+    async def fetch(self, *args, **given):
         raise DatabaseUnavailable("connection refused")
 
 

@@ -11,7 +11,7 @@ from domains.keys import make_key
 from domains.models import Domain
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
-from suppressions.models import Policy, Suppression
+from suppressions.models import Import, Policy, Suppression
 from tests.deliveries import make
 
 TRICKY = "<script>alert(1)</script>"
@@ -30,6 +30,7 @@ def of(project):
         project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
         Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),
         Policy.objects.create(project=project),
+        Import.objects.create(project=project, name=TRICKY, created_by="otto", state="done"),
         SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test", data=make.CONTENT),
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),

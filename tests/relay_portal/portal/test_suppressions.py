@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from deliveries.queues import MAINTENANCE, queue
 from domains.models import AuditEntry
-from suppressions.models import Occurrence, Policy, Suppression
+from suppressions.exchange import importing
+from suppressions.models import Import, Occurrence, Policy, Suppression
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
 
@@ -246,3 +249,58 @@ def test_a_dry_run_knows_what_arrived_in_between(operator, project):
 def test_a_dry_run_of_nonsense_says_what_is_wrong(operator, project):
     row = Policy.objects.create(project=project)
     assert operator.post(f"{POLICY}{row.pk}/dry-run/", VALUES | {"within_days": 0}).context["errors"]
+
+
+# --- files ---
+IMPORT = "/suppressions/import/"
+
+
+def upload(client, content=b"email\r\na@mx.test\r\nnobody\r\n", **given):
+    return client.post(f"{IMPORT}add/", {"file": SimpleUploadedFile("list.csv", content)} | given, follow=True)
+
+
+def test_a_file_is_looked_at_before_it_is_taken_in(operator, valkey):
+    text = upload(operator).text
+    assert "1 new, 0 known before, 1 refused" in text
+    assert "nobody" in text
+    assert not Suppression.objects.exists()
+    row = Import.objects.get()
+    operator.post(f"{IMPORT}{row.pk}/do/start/")
+    [job] = queue(MAINTENANCE).get_jobs()
+    assert (job.func_name, list(job.args)) == ("suppressions.exchange.importing.run", [row.pk])
+    importing.run(row.pk)
+    assert Suppression.objects.get().created_by == "otto"
+    assert "2 lines: 1 new" in operator.get(f"{IMPORT}{row.pk}/change/").text
+
+
+def test_a_file_that_is_no_list_is_refused_at_once(operator):
+    assert "no column of addresses" in upload(operator, b"\x89PNG\r\n\x1a\n").text
+    assert not Import.objects.exists()
+
+
+def test_a_file_may_be_thrown_away(operator):
+    upload(operator)
+    row = Import.objects.get()
+    operator.post(f"{IMPORT}{row.pk}/do/drop/")
+    row.refresh_from_db()
+    assert (row.state, bytes(row.data)) == ("failed", b"")
+
+
+def test_support_staff_imports_into_its_project_and_nowhere_else(staff, project, valkey):
+    assert upload(staff, project=make.project().pk).context["errors"]
+    assert upload(staff).context["errors"]
+    upload(staff, project=project.pk)
+    row = Import.objects.get()
+    assert row.project == project
+    staff.post(f"{IMPORT}{row.pk}/do/start/")
+    assert len(queue(MAINTENANCE)) == 1
+
+
+def test_the_list_is_exported_as_far_as_one_may_see_it(operator, staff, project):
+    suppress(project=project)
+    suppress("=evil@mx.test")
+    whole = b"".join(operator.get(f"{LIST}export/").streaming_content).decode()
+    assert "gone@mx.test" in whole and "'=evil@mx.test" in whole
+    mine = b"".join(staff.get(f"{LIST}export/").streaming_content).decode()
+    assert "gone@mx.test" in mine and "evil" not in mine
+    assert set(AuditEntry.objects.values_list("action", "actor")) == {("export", "otto"), ("export", "sue")}

@@ -1,0 +1,109 @@
+"""The portal's pages about files of suppressions: upload, a look at it, taking it in, and how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from domains.models import Project
+from domains.pages import Pages, Verb, projects_of
+from suppressions.exchange import importing
+from suppressions.models import Import
+
+JOB = "suppressions.exchange.importing.run"
+ENQUEUE = "deliveries.queues.enqueue"  # of an app that comes after this one
+
+
+class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    file = forms.FileField(
+        label=_("file"), widget=UnfoldAdminFileFieldWidget,
+        help_text=_("CSV of Amazon SES, SendGrid, Postmark, Mailgun, Postal or our own export, or one column of addresses."),
+    )  # fmt: skip
+
+    def clean_file(self) -> Any:
+        """A look at the beginning, so that what is no list is said at once."""
+        file = self.cleaned_data["file"]
+        try:
+            importing.preview(file.file, project=None, now=timezone.now())
+            file.file.seek(0)
+            importing.keep(self.instance, file.file)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return file
+
+
+@admin.register(Import)
+class ImportPages(Pages):
+    """Support staff import into their projects."""
+
+    project_path = "project"
+    may_add = True
+    form = ImportForm
+    has_history = False
+    list_display = ("name", "scope", "state_label", "lines", "added", "updated", "refused", "created_by", "created_at")
+    list_select_related = ("project",)
+    change_form_template = "suppressions/import.html"
+    verbs = (
+        Verb("start", _("Import"), "upload", applies=lambda row: row.state == Import.State.WAITING, for_staff=True),
+        Verb("drop", _("Throw it away"), "delete", applies=lambda row: row.state == Import.State.WAITING, for_staff=True),
+    )  # fmt: skip
+
+    @display(description=_("project"))
+    def scope(self, row: Import) -> Any:
+        return row.project or _("the whole installation")
+
+    @display(description=_("state"), label={"failed": "danger", "done": "success", "running": "info"})
+    def state_label(self, row: Import) -> tuple[str, str]:
+        return row.state, row.get_state_display()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser) or bool(projects_of(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj else ("project", "file")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
+        return super().get_queryset(request).defer("data")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "project" and not request.user.is_superuser:
+            kwargs |= {"queryset": Project.objects.filter(pk__in=projects_of(request)), "required": True}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Import, form: Any, change: bool) -> None:
+        obj.name = form.cleaned_data["file"].name[:200]
+        obj.created_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Import, post_url_continue: Any = None) -> HttpResponse:
+        return self.to_page_of(obj)  # where the look at it is
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given: dict[str, Any] = {}
+        if row is not None and row.state == Import.State.WAITING and row.data:
+            try:
+                given["found"] = importing.preview(importing.opened(row), project=row.project_id, now=timezone.now())
+            except ValueError as error:
+                given["wrong"] = str(error)
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    def start(self, request: HttpRequest, row: Import) -> str:
+        import_string(ENQUEUE)(JOB, row.pk)
+        return gettext("The file is being taken in.")
+
+    def drop(self, request: HttpRequest, row: Import) -> str:
+        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(state=Import.State.FAILED, data=b"", ended_at=timezone.now())
+        row.refresh_from_db()
+        return gettext("Nothing of it was taken in.")

@@ -1,0 +1,209 @@
+"""Takes a file in: entries go by COPY into a table of the session, and from there in batches into the list."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, Any
+
+from django.db import connection
+from django.utils import timezone
+
+from suppressions.exchange.reading import BadLine, Entry, File
+from suppressions.models import Import, Suppression
+from suppressions.recording import ON_CONFLICT
+
+BATCH = 20_000
+ERRORS_KEPT = 1000
+PREVIEWED = 10_000
+EXAMPLES = 20
+LARGEST = 268_435_456  # bytes of a file
+
+STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged (
+    address_key text, source text, category text, is_hard bool, reason text, first_seen_at timestamptz, last_seen_at timestamptz,
+    seen int, until timestamptz, sender_domain text
+)
+"""
+COPY = "COPY staged FROM STDIN"
+# The last row about an address counts, as if the rows had come one after the other. Each batch is a transaction.
+TAKE = f"""
+WITH gone AS (DELETE FROM staged RETURNING *), latest AS (
+    SELECT DISTINCT ON (address_key, scope) * FROM (
+        SELECT *, CASE WHEN %(project)s::bigint IS NULL THEN '' ELSE sender_domain END AS scope FROM gone) scoped
+    ORDER BY address_key, scope, last_seen_at DESC
+), taken AS (
+    INSERT INTO suppressions_suppression AS held
+        (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, count,
+         until, probation_at, created_by, created_at)
+    SELECT %(project)s, scope, address_key, source, category, is_hard, reason, %(evidence)s::jsonb, first_seen_at, last_seen_at, seen,
+           until, NULL, %(by)s, now()
+    FROM latest
+    {ON_CONFLICT}
+    RETURNING xmax = 0 AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM taken
+"""  # noqa: S608  (put together from constants)
+
+Say = Callable[["Progress"], object]
+
+
+@dataclass(slots=True)
+class Progress:
+    """So far: lines read, addresses that are new, known before, lines that cannot be taken; the first of those."""
+
+    lines: int = 0
+    added: int = 0
+    updated: int = 0
+    refused: int = 0
+    format: str = ""
+    errors: list[BadLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Preview:
+    """Of the first lines: the format, some entries as they would be taken, and how many are what."""
+
+    format: str
+    progress: Progress
+    examples: list[Entry]
+    is_whole: bool
+
+
+def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview:
+    """Nothing is changed. Raises `ValueError` for what is no list of addresses."""
+    progress, entries = Progress(), []
+    with File(opened, now=now) as file:
+        found = file.entries()
+        for each in found:
+            progress.lines += 1
+            if isinstance(each, BadLine):
+                _refuse(progress, each)
+            else:
+                entries.append(each)
+            if progress.lines >= PREVIEWED:
+                break
+        is_whole = next(found, None) is None
+    keys = {each.key for each in entries}
+    known = Suppression.objects.filter(address_key__in=keys, project=project, sender_domain="").count()
+    progress.added, progress.updated = len(keys) - known, known
+    return Preview(file.format.name, progress, entries[:EXAMPLES], is_whole)
+
+
+def take(opened: IO[bytes], *, project: int | None, by: str, now: datetime, say: Say = lambda progress: None) -> Progress:
+    """All of it; `say` hears of each batch. Raises `ValueError` as `preview`; a second time the same is harmless."""
+    with File(opened, now=now) as file:
+        return _take(file, project=project, by=by, say=say)
+
+
+def _take(file: File, *, project: int | None, by: str, say: Say) -> Progress:
+    progress = Progress(format=file.format.name)
+    evidence = json.dumps({"kind": "import", "format": file.format.name})
+    with connection.cursor() as cursor:
+        cursor.execute(STAGE)
+        cursor.execute("TRUNCATE staged")
+        for batch in _batches(file.entries()):
+            entries = [each for each in batch if isinstance(each, Entry)]
+            for each in batch:
+                if isinstance(each, BadLine):
+                    _refuse(progress, each)
+            with cursor.copy(COPY) as copy:
+                copy.write("".join(map(_row, entries)))
+            cursor.execute(TAKE, {"project": project, "evidence": evidence, "by": by})
+            added, updated = cursor.fetchone()
+            progress.lines += len(batch)
+            progress.added += added
+            progress.updated += updated
+            say(progress)
+    return progress
+
+
+def _batches(found: Iterator[Entry | BadLine]) -> Iterator[list[Entry | BadLine]]:
+    batch: list[Entry | BadLine] = []
+    for each in found:
+        batch.append(each)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _refuse(progress: Progress, bad: BadLine) -> None:
+    progress.refused += 1
+    if len(progress.errors) < ERRORS_KEPT:
+        progress.errors.append(bad)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _row(entry: Entry) -> str:
+    """A line of COPY's text format; only what people wrote can hold what must be escaped."""
+    return (
+        f"{entry.key.translate(_ESCAPES)}\t{entry.source}\t{entry.category}\t{'t' if entry.is_hard else 'f'}\t"
+        f"{entry.reason.translate(_ESCAPES)}\t{entry.first_seen_at.isoformat()}\t{entry.last_seen_at.isoformat()}\t{entry.count}\t"
+        f"{entry.until.isoformat() if entry.until else chr(92) + 'N'}\t"
+        f"{entry.sender_domain.translate(_ESCAPES)}\n"
+    )
+
+
+# --- as a job ---
+def keep(row: Import, opened: IO[bytes]) -> None:
+    """The file goes with the row, since the worker may be another machine. Raises `ValueError` for one that is too large."""
+    packer, size, packed = zlib.compressobj(1), 0, []
+    while piece := opened.read(1_048_576):
+        size += len(piece)
+        if size > LARGEST:
+            raise ValueError(f"The file is larger than {LARGEST // 1_048_576} MiB; split it")
+        packed.append(packer.compress(piece))
+    row.data = b"".join([*packed, packer.flush()])
+
+
+def opened(row: Import) -> IO[bytes]:
+    return io.BytesIO(zlib.decompress(bytes(row.data)))
+
+
+def run(import_id: int) -> None:
+    """Take in a file that waits; a second call finds it taken."""
+    if Import.objects.filter(pk=import_id, state=Import.State.WAITING).update(state=Import.State.RUNNING):
+        row = Import.objects.get(pk=import_id)
+        with suppress(ValueError):  # it is in the row
+            take_for(row, opened(row))
+
+
+def take_for(row: Import, file: IO[bytes], *, say: Say = lambda progress: None) -> Progress:
+    """`take`, with how far it is in its row. Raises `ValueError` as it does."""
+
+    def note(progress: Progress) -> None:
+        _note(row, progress)
+        say(progress)
+
+    row.state = Import.State.FAILED
+    try:
+        done = take(file, project=row.project_id, by=row.created_by, now=timezone.now(), say=note)
+        _note(row, done)
+        row.state = Import.State.DONE
+    except ValueError as error:
+        row.errors = [_error(BadLine(0, "", str(error)))]
+        raise
+    finally:
+        row.ended_at, row.data = timezone.now(), b""
+        row.save(update_fields=["state", "errors", "ended_at", "data"])
+    return done
+
+
+def _note(row: Import, progress: Progress) -> None:
+    row.format = progress.format
+    row.lines, row.added, row.updated, row.refused = progress.lines, progress.added, progress.updated, progress.refused
+    row.errors = [_error(bad) for bad in progress.errors]
+    row.save(update_fields=["format", "lines", "added", "updated", "refused", "errors"])
+
+
+def _error(bad: BadLine) -> dict[str, Any]:
+    return {"line": bad.line, "text": bad.text, "why": bad.why}
