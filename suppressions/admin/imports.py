@@ -68,7 +68,7 @@ class ImportPages(Pages):
         return row.state, row.get_state_display()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_superuser) or bool(projects_of(request))
+        return bool(request.user.is_superuser) or (request.user.is_authenticated and bool(projects_of(request)))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj else ("project", "file")
