@@ -18,8 +18,13 @@ MAX_KEPT_ID = 512
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 
 
-def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime, feedback: bytes = b"") -> tuple[Headers, str]:
-    """The header section to be signed and sent, and its Message-ID. `feedback` is the field by which complaints find the message."""
+def complete(
+    submission: Submission, *, queue_id: str, hostname: str, now: datetime, feedback: bytes = b"", unsubscribe: bytes = b""
+) -> tuple[Headers, str]:
+    """The header section to be signed and sent, and its Message-ID.
+
+    `feedback` is the field by which complaints find the message, `unsubscribe` the fields that offer an end of it.
+    """
     given = submission.headers
     message_id = given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace").replace("\0", "")
     headers = without_control(given)
@@ -31,6 +36,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
         added.append(f"Date: {format_datetime(now)}\r\n".encode())
     arrival = submission.arrival
     trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
+    added += unsubscribe.splitlines(keepends=True)
     on_top = [trace, feedback] if feedback else [trace]
     return headers.before(*on_top).after(*added), message_id
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries import codec, loglines, maillog
+from deliveries import codec, loglines, maillog, unsubscribing
 from deliveries.bell import Bell
 from deliveries.bounces import feedback_id
 from deliveries.bounces.keys import feedback_key
@@ -208,7 +208,10 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     now = datetime.now(UTC)
     body_hash = dkim.body_hash(submission.body.chunks())
     feedback = feedback_id.field(id_, key=feedback_key())
-    headers, message_id = complete(submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now, feedback=feedback)
+    headers, message_id = complete(
+        submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now, feedback=feedback,
+        unsubscribe=unsubscribing.fields(submission),
+    )  # fmt: skip
     if signers:
         fields = [(field.name, field.raw) for field in headers]
         headers = headers.before(dkim.sign(fields, body_hash, signers=signers, now=int(time.time())))

@@ -17,6 +17,7 @@ class Sender:
     lifetime: int = 432_000
     idempotency_window: int = 86_400
     hides_client_address: bool = False
+    adds_unsubscribe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from relay_portal.models import User
 NextHandler = Callable[[HttpRequest], HttpResponse]
 
 # By name, so that a new page is guarded until somebody writes it down here.
-OPEN = frozenset({"two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language", "health", "metrics"})
+OPEN = frozenset({
+    "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language", "health", "metrics", "unsubscribe",
+})  # fmt: skip
 # What an account that never had a second factor may see, to get one.
 ENROLMENT = frozenset({"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"})
 

@@ -142,6 +142,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
+EKIDEN_PUBLIC_URL = setting("EKIDEN_PUBLIC_URL", url_of("https"), "")
 # A hard suppression whose last bounce is older is lifted only after a second question.
 EKIDEN_OLD_SUPPRESSION_DAYS = setting("EKIDEN_OLD_SUPPRESSION_DAYS", int, 180)
 EKIDEN_METRICS_TOKEN = setting("EKIDEN_METRICS_TOKEN", str, "")

@@ -9,6 +9,7 @@ from two_factor.views import QRGeneratorView
 from relay_portal.views import account
 from relay_portal.views.health import health
 from relay_portal.views.metrics import metrics
+from relay_portal.views.unsubscribe import unsubscribe
 
 # two_factor's own names, since its views look each other up; left out are its switch to do without a second factor, and phones.
 account_pages = [
@@ -25,6 +26,7 @@ account_pages = [
 urlpatterns = [
     path("health/", health, name="health"),
     path("metrics/", metrics, name="metrics"),
+    path("u/<str:token>/", unsubscribe, name="unsubscribe"),
     path("language/", set_language, name="set_language"),
     path("account/", include((account_pages, "two_factor"))),
     path("", admin.site.urls),

@@ -80,6 +80,7 @@ class Account:
             lifetime=self.lifetime,
             idempotency_window=self.idempotency_window,
             hides_client_address=self.hides_client_address,
+            adds_unsubscribe=self.adds_unsubscribe,
         )
 
 

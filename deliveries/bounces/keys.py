@@ -13,5 +13,9 @@ def feedback_key() -> bytes:
     return _key(b"feedback key")
 
 
+def unsubscribe_key() -> bytes:
+    return _key(b"unsubscribe key")
+
+
 def _key(use: bytes) -> bytes:
     return hashlib.blake2b(settings.SECRET_KEY.encode(), digest_size=32, person=use).digest()

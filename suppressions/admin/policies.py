@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -64,6 +65,11 @@ class PolicyPages(Pages):
     @display(description=_("preset"))
     def preset_name(self, row: Policy) -> str:
         return str(row.get_preset_display())
+
+    def notice(self, row: Policy) -> str:
+        if row.adds_unsubscribe and not settings.EKIDEN_PUBLIC_URL:
+            return gettext("One-click unsubscribe is wanted, but EKIDEN_PUBLIC_URL is not set: no message gets it.")
+        return ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("project",) if obj else ()
