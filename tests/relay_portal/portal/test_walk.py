@@ -18,6 +18,7 @@ ARGUMENTS = {
     "app_label": "domains",
     "content_type_id": "1",
     "url": "x",
+    "token": "x",
 }
 
 
