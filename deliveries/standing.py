@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
+from deliveries.bounces import local
 from deliveries.db import Database
 from deliveries.lanes import Claimed, LeasedLane
 from deliveries.models import Delivery, ShapingRule
@@ -18,10 +19,12 @@ ORDERS = """
 SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)), '[]')
         FROM deliveries_stop)::text,
        (SELECT coalesce(array_agg(id), '{}') FROM deliveries_lane WHERE closed_at IS NOT NULL AND holder = %(holder)s),
-       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule)
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule),
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule WHERE is_active)
 """
 
 COLUMNS = [field.name for field in fields(Rule)]
+LOCAL = f"SELECT {', '.join(local.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608  (put together from constants)
 RULES = f"SELECT {', '.join(COLUMNS)} FROM deliveries_shapingrule WHERE is_edited OR NOT is_shipped"  # noqa: S608  (put together from constants)
 
 
@@ -51,15 +54,19 @@ class StandingOrders:
         self._default = providers.DEFAULT
         self.stops = Stops()
         self.version = ""  # of the rules
+        self._local_version = ""
 
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
-        [(stops, closed, version)] = await self._database.fetch(ORDERS, {"holder": self._holder})
+        [(stops, closed, version, local_version)] = await self._database.fetch(ORDERS, {"holder": self._holder})
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
         if version != self.version:
             self._take([_rule(row) for row in await self._database.fetch(RULES)])
             self.version = version
+        if local_version != self._local_version:
+            local.take(await self._database.fetch(LOCAL))
+            self._local_version = local_version
         return set(closed)
 
     def rule(self, lane: LeasedLane, domain: str) -> Rule:

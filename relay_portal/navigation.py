@@ -33,6 +33,8 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Suppression policies"), "rule", "suppressions.policy"),
             Entry(_("Imports"), "upload_file", "suppressions.import"),
             Entry(_("Error rates"), "trending_down", page="error_rates"),
+            Entry(_("What does it mean?"), "quiz", page="classification"),
+            Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),
             Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
             Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),

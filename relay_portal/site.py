@@ -28,11 +28,12 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.views import error_rates
+        from relay_portal.views import classification, error_rates
         from relay_portal.views.queues import queues
 
         return [
             path("queues/", self.admin_view(queues), name="queues"),
+            path("classification/", self.admin_view(classification.page), name="classification"),
             path("error-rates/", self.admin_view(error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]

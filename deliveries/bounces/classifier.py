@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 
 from deliveries.bounces import codes
 from deliveries.bounces.dialects import DIALECTS, provider_of
 from deliveries.bounces.language_phrases import LANGUAGES
+from deliveries.bounces.local_rules import LocalRules
 from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, LINKS, NETWORK, POLICY, PROGRAMS, SPAM, SYSTEM, TOO_LARGE, VIRUS
 from deliveries.bounces.recipient_phrases import DISABLED, DNS_TROUBLE, DOMAIN, FULL, NO_MAIL, REFUSES, REJECTED, SYSTEM_FULL, TOLD, UNKNOWN
 from deliveries.bounces.rules import HARD, Rule, Table, normal
@@ -23,6 +26,8 @@ TELLING = (
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
 _TELLING, _LOOSE = Table(TELLING), Table(LOOSE)
+# Rules that people have added, for this process: they speak before the shipped ones. None until somebody has read them.
+_added: LocalRules | None = None
 _LOOSE_NAMES = {rule.name for rule in LOOSE}
 REASONS = {"mailbox_disabled/au-account"}
 VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
@@ -85,10 +90,27 @@ class Classified:
 def classify(answer: Answer) -> Classified:
     text = _CHECK.sub("", normal(answer.text))
     provider = provider_of(answer.host, answer.domain)
+    if _added and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code)) is not None:
+        return Classified(spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name)
     found = _TELLING.find(text, provider=provider, stage=answer.stage, code=answer.code)
     if found is None and codes.by_telling(answer.enhanced) is None:
         found = _LOOSE.find(text, provider=provider, stage=answer.stage, code=answer.code)
     return _by_rule(found, answer) if found else _by_codes(answer)
+
+
+def add(rules: LocalRules | None) -> None:
+    """From now on these speak first, in place of those that were added before."""
+    global _added
+    _added = rules
+
+
+@cache
+def version() -> str:
+    """Of the shipped tables: it changes with any rule."""
+    said = "\n".join(
+        repr((rule.name, rule.class_, rule.pattern.pattern, rule.is_hard, sorted(rule.stages), sorted(rule.codes))) for rule in PHRASES
+    )
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = "") -> Classified:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries import codec, maillog
-from deliveries.bounces import consequences, matching, original
+from deliveries.bounces import consequences, local, matching, original
 from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
 from deliveries.bounces.report import Kind, read
 from deliveries.db import Database
@@ -53,6 +53,7 @@ async def _compressed(data: bytes) -> bytes:
 
 def handle_all() -> None:
     """Read every report that nobody has read yet."""
+    local.load()
     while (mail := _next_unhandled()) is not None:
         handle(mail)
 

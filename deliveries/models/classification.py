@@ -17,7 +17,10 @@ class LocalRule(models.Model):
     category = models.CharField(_("class"), max_length=17, choices=[(class_.value, meaning.title) for class_, meaning in MEANINGS.items()])
     is_hard = models.BooleanField(_("hard"), default=False)
     detail = models.CharField(_("detail"), max_length=40, blank=True, default="")
-    pattern = models.TextField(_("pattern"), help_text=_("A regular expression, searched in the answer in lower case on one line."))
+    pattern = models.TextField(
+        _("pattern"),
+        help_text=_("Words that the answer holds, in any case: user * unknown | no such mailbox. * is anything between them, | is or."),
+    )
     providers = ArrayField(models.CharField(max_length=40), verbose_name=_("providers"), default=list, blank=True)
     stages = ArrayField(models.CharField(max_length=11), verbose_name=_("stages"), default=list, blank=True)
     codes = ArrayField(models.PositiveSmallIntegerField(), verbose_name=_("codes"), default=list, blank=True)

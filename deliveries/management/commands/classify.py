@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from deliveries.bounces.classifier import Answer, Classified, classify, parse
+from deliveries.bounces.classifier import PHRASES, Answer, Classified, classify, parse, version
 from deliveries.bounces.mime import mails
 from deliveries.bounces.report import Fate, Kind, read
 from deliveries.outcomes import SCOPES, Stage
@@ -28,8 +28,16 @@ class Command(EkidenCommand):
         parser.add_argument("--stage", choices=STAGES, help="what the reply answered")
         parser.add_argument("--host", metavar="MX", default="", help="the host that gave the reply")
         parser.add_argument("--json", action="store_true", dest="as_json", help="one object for each file, on a line of its own")
+        parser.add_argument("--local", action="store_true", help="let the rules speak that were added in the portal (needs the database)")
+        parser.add_argument("--tables", action="store_true", help="say the version of the shipped rules, and end")
 
     def handle(self, *args: Any, files: list[str], reply: str | None, stage: str | None, host: str, as_json: bool, **options: Any) -> None:
+        if options["tables"]:
+            return self.stdout.write(f"{len(PHRASES)} rules, version {version()}")
+        if options["local"]:
+            from deliveries.bounces import local  # Django's connection, which the command does without otherwise
+
+            local.load()
         if (reply is None) == (not files):
             raise CommandError("Give either files or --reply TEXT.")
         if reply is not None:

@@ -1,0 +1,101 @@
+"""The portal's pages about rules that people add to the shipped ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from deliveries.bounces import local
+from deliveries.bounces.classifier import parse
+from deliveries.bounces.dialects import KNOWN, provider_of
+from deliveries.bounces.local_rules import LocalRules
+from deliveries.bounces.rules import normal
+from deliveries.models import LocalRule
+from deliveries.outcomes import SCOPES
+from domains.pages import Pages
+
+HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_denied", "other"})
+
+
+class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    class Meta:
+        widgets = dict.fromkeys(("pattern", "example", "providers", "stages", "codes"), UnfoldAdminTextInputWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
+        super().__init__(*args, **kwargs)
+        if "stages" in self.fields:  # on the page that only shows one there is no field
+            self.fields["stages"].help_text = _("Of %s; empty: any.") % ", ".join(SCOPES)
+            self.fields["providers"].help_text = _("Names of receivers, such as google or docomo; empty: any.")
+
+    def clean_stages(self) -> list[str]:
+        return self._among("stages", {stage.value for stage in SCOPES})
+
+    def clean_providers(self) -> list[str]:
+        return self._among("providers", {rule.name for rule in KNOWN})
+
+    def _among(self, name: str, known: set[str]) -> list[str]:
+        given = [text.strip().lower() for text in self.cleaned_data[name] or []]
+        if unknown := sorted(set(given) - known):
+            raise ValidationError(gettext("Not known: %s") % ", ".join(unknown))
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        """The example is the test: without it nobody would notice a rule that never speaks."""
+        given = super().clean() or self.cleaned_data
+        given["changed_at"] = timezone.now()
+        if given.get("is_hard") and given.get("category") not in HARD:
+            self.add_error("is_hard", _("That class says nothing about whether the address is dead."))
+        if self.errors:
+            return given
+        try:
+            rules = LocalRules([local.rule_of([given.get(name, getattr(self.instance, name)) for name in local.COLUMNS])])
+        except ValueError as error:
+            self.add_error("pattern", str(error))
+            return given
+        if not self._fits(rules, given):
+            self.add_error("example", _("The rule does not speak about its own example."))
+        return given
+
+    def _fits(self, rules: LocalRules, given: dict[str, Any]) -> bool:
+        code, _enhanced, text = parse(given["example"])
+        stages, codes = given["stages"] or [None], given["codes"] or [code]
+        providers = given["providers"] or [provider_of("", "")]
+        return any(
+            rules.find(normal(text), provider=provider, stage=stage, code=each)
+            for provider in providers
+            for stage in stages
+            for each in codes
+        )
+
+
+@admin.register(LocalRule)
+class LocalRulePages(Pages):
+    """For operators: a wrong rule silences customers. Workers follow within a second."""
+
+    may_add = may_change = may_delete = True
+    form = LocalRuleForm
+    list_display = ("name", "what", "is_hard", "pattern", "is_active", "created_by", "changed_at")
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "pattern", "example", "is_active")}),
+        (_("Means"), {"fields": ("category", "is_hard", "detail")}),
+        (_("Only for"), {"fields": ("providers", "stages", "codes")}),
+    )
+
+    @display(description=_("class"))
+    def what(self, row: LocalRule) -> str:
+        return str(row.get_category_display())
+
+    def save_model(self, request: HttpRequest, obj: LocalRule, form: Any, change: bool) -> None:
+        obj.changed_at = timezone.now()
+        obj.created_by = obj.created_by or request.user.get_username()
+        super().save_model(request, obj, form, change)
