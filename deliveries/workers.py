@@ -17,7 +17,7 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from deliveries import jobs
+from deliveries import jobs, reclassify
 from deliveries.queues import StoredJob
 from domains import jobs as domain_jobs
 from suppressions.exchange import importing
@@ -36,6 +36,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.add_up,
         jobs.retain,
         importing.run,
+        reclassify.count,
+        reclassify.apply,
         domain_jobs.make_keys,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,

@@ -45,6 +45,7 @@ ACTIONS: dict[str, Promise | str] = {
     "import": _("Imported"),
     "export": _("Exported"),
     "alert": _("Warned"),
+    "apply": _("Carried out"),
 }
 
 

@@ -35,6 +35,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Error rates"), "trending_down", page="error_rates"),
             Entry(_("What does it mean?"), "quiz", page="classification"),
             Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),
+            Entry(_("Second looks"), "restart_alt", "deliveries.reclassification"),
             Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
             Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),

@@ -21,14 +21,15 @@ WHERE address_key = lifted.key AND NOT is_void AND (suppressions_occurrence.proj
 
 
 @transaction.atomic
-def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str | None = None) -> int:
-    """Returns how many there were; who may lift which is the caller's to have decided."""
+def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str | None = None, voids: bool = True) -> int:
+    """Returns how many there were; who may lift which is the caller's to have decided. `voids`: what was learned counts no more."""
     rows = list(Suppression.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("project").order_by("pk"))
     AuditEntry.objects.bulk_create(
         audit.entry(actor, "lift", row, reason=reason, details={"values": audit.facts(row)}, client_address=client_address) for row in rows
     )
-    with connection.cursor() as cursor:
-        cursor.execute(VOID, {"keys": [row.address_key for row in rows], "projects": [row.project_id for row in rows]})
+    if voids:
+        with connection.cursor() as cursor:
+            cursor.execute(VOID, {"keys": [row.address_key for row in rows], "projects": [row.project_id for row in rows]})
     Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
 

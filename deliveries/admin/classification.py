@@ -7,21 +7,24 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from deliveries import queues
 from deliveries.bounces import local
 from deliveries.bounces.classifier import parse
 from deliveries.bounces.dialects import KNOWN, provider_of
 from deliveries.bounces.local_rules import LocalRules
 from deliveries.bounces.rules import normal
-from deliveries.models import LocalRule
+from deliveries.models import LocalRule, Reclassification
 from deliveries.outcomes import SCOPES
-from domains.pages import Pages
+from domains.pages import Pages, Verb
+from suppressions.classes import MEANINGS, Class
 
 HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_denied", "other"})
 
@@ -99,3 +102,48 @@ class LocalRulePages(Pages):
         obj.changed_at = timezone.now()
         obj.created_by = obj.created_by or request.user.get_username()
         super().save_model(request, obj, form, change)
+
+
+@admin.register(Reclassification)
+class ReclassificationPages(Pages):
+    """A second look at the last 30 days: begun, counted, seen by a person, and only then carried out."""
+
+    may_add = True
+    list_display = ("id", "state_label", "seen", "changed", "lifted", "created_by", "created_at")
+    change_form_template = "deliveries/reclassification.html"
+    verbs = (
+        Verb(
+            "apply", _("Carry it out"), "done_all", _("Classes are written anew, and the policies judge these addresses again."),
+            lambda look: look.state == Reclassification.State.COUNTED and look.changed > 0,
+        ),
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ()  # there is nothing to fill in
+
+    @display(description=_("state"), label={"failed": "danger", "done": "success", "counted": "warning"})
+    def state_label(self, row: Reclassification) -> tuple[str, str]:
+        return row.state, row.get_state_display()
+
+    def save_model(self, request: HttpRequest, obj: Reclassification, form: Any, change: bool) -> None:
+        obj.created_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+        transaction.on_commit(lambda: queues.enqueue("deliveries.reclassify.count", obj.pk))
+
+    def response_add(self, request: HttpRequest, obj: Reclassification, post_url_continue: Any = None) -> HttpResponse:
+        return self.to_page_of(obj)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = {"rows": [_named(*each) for each in row.table]} if row is not None else {}
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+
+    def apply(self, request: HttpRequest, row: Reclassification) -> str:
+        Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(state=Reclassification.State.APPLYING)
+        row.refresh_from_db()
+        transaction.on_commit(lambda: queues.enqueue("deliveries.reclassify.apply", row.pk))
+        return gettext("It is being carried out.")
+
+
+def _named(before: str, after: str, was_hard: bool, is_hard: bool, amount: int) -> tuple[str, str, bool, bool, int]:
+    return gettext(MEANINGS[Class(before)].title), gettext(MEANINGS[Class(after)].title), was_hard, is_hard, amount

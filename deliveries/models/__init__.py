@@ -3,6 +3,7 @@
 from deliveries.models.classification import LocalRule
 from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, InboundMail, Message, Submission
+from deliveries.models.reclassification import Reclassification
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 
@@ -17,6 +18,7 @@ __all__ = [
     "LocalRule",
     "Message",
     "Order",
+    "Reclassification",
     "Route",
     "ShapingRule",
     "Stop",

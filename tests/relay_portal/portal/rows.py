@@ -5,7 +5,7 @@ from django.utils import timezone
 from deliveries import codec
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
-from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Route, ShapingRule, Stop
+from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Route, ShapingRule, Stop
 from domains import audit
 from domains.keys import make_key
 from domains.models import Domain
@@ -30,6 +30,7 @@ def of(project):
         project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
         Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),
         Policy.objects.create(project=project),
+        Reclassification.objects.create(created_by="otto", state="done", table=[["other", "policy", False, False, 3]]),
         LocalRule.objects.create(name=project.name, category="policy", pattern=TRICKY, example=TRICKY),
         Import.objects.create(project=project, name=TRICKY, created_by="otto", state="done"),
         SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test", data=make.CONTENT),

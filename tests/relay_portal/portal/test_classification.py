@@ -4,7 +4,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from deliveries.bounces import classifier
-from deliveries.models import LocalRule
+from deliveries.models import LocalRule, Reclassification
+from deliveries.queues import MAINTENANCE, queue
 from domains.models import AuditEntry
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
@@ -96,3 +97,24 @@ def test_a_change_is_on_record_and_a_rule_can_be_switched_off(operator):
     operator.post(f"{RULES}{row.pk}/change/", {name: value for name, value in RULE.items() if name != "is_active"})
     assert AuditEntry.objects.get(action="change").details["changed"]["is_active"] == [True, False]
     assert "local/moved" not in operator.post(PAGE, {"reply": "550 5.7.1 Ihr Kunde ist verzogen"}).text
+
+
+# --- a second look ---
+LOOKS = "/deliveries/reclassification/"
+
+
+def test_a_second_look_is_counted_seen_and_carried_out(operator, valkey, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        operator.post(f"{LOOKS}add/", {"_save": ""})
+    made = Reclassification.objects.get()
+    assert [job.func_name for job in queue(MAINTENANCE).get_jobs()] == ["deliveries.reclassify.count"]
+    made.state, made.changed, made.table = "counted", 2, [["other", "unknown_user", False, True, 2]]
+    made.save()
+    text = operator.get(f"{LOOKS}{made.pk}/change/").text
+    assert "Not understood" in text and "Unknown recipient" in text
+    with django_capture_on_commit_callbacks(execute=True):
+        operator.post(f"{LOOKS}{made.pk}/do/apply/")
+    made.refresh_from_db()
+    assert made.state == "applying"
+    assert queue(MAINTENANCE).get_jobs()[-1].func_name == "deliveries.reclassify.apply"
+    assert AuditEntry.objects.filter(action="apply").exists()
