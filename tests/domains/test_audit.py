@@ -35,10 +35,10 @@ def test_every_command_that_changes_who_may_send_is_written_down():
     ekiden("credential", "set", "app", "--project", "shop", "--priority", "bulk")
     ekiden("credential", "revoke", "app", "--project", "shop")
     ekiden("suppression", "add", "gone@mx.test", "--reason", "asked")
-    ekiden("suppression", "remove", "gone@mx.test")
+    ekiden("suppression", "lift", "gone@mx.test", "--reason", "asked")
     assert [(action, name) for _, action, name in entries()] == [
         ("add", "shop"), ("add", "shop.test"), ("add", "shop/app"), ("change", "shop/app"), ("revoke", "shop/app"),
-        ("add", "gone@mx.test"), ("delete", "gone@mx.test"),
+        ("add", "gone@mx.test"), ("lift", "gone@mx.test"),
     ]  # fmt: skip
     assert set(AuditEntry.objects.exclude(object_type="suppressions.suppression").values_list("project__name", flat=True)) == {"shop"}
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from smtp_listener.accounts import KEEP
+from suppressions.index import TRUSTED
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys.rig import SENDER, Rig, wait_until
@@ -24,9 +25,9 @@ def world():
 
 @contextmanager
 def stopped(rig):
-    """A time without PostgreSQL, longer than the listener remembers who its clients are."""
+    """A time without PostgreSQL, longer than the listener remembers who its clients are and who is suppressed."""
     rig.postgres_process.stop()
-    time.sleep(KEEP + 0.1)
+    time.sleep(max(KEEP, TRUSTED) + 0.1)
     yield
     rig.postgres_process.start_until(rig.postgres.is_ready)
 
