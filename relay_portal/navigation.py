@@ -29,6 +29,13 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Overview"), "monitoring", page="index"),
             Entry(_("Messages"), "mail", "deliveries.message"),
             Entry(_("Deliveries"), "send", "deliveries.delivery"),
+            Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
+            Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
+        ),
+    ),
+    (
+        _("Bounces and complaints"),
+        (
             Entry(_("Suppressions"), "block", "suppressions.suppression"),
             Entry(_("Suppression policies"), "rule", "suppressions.policy"),
             Entry(_("Imports"), "upload_file", "suppressions.import"),
@@ -36,8 +43,6 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("What does it mean?"), "quiz", page="classification"),
             Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),
             Entry(_("Second looks"), "restart_alt", "deliveries.reclassification"),
-            Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
-            Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),
     ),
     (

@@ -19,7 +19,7 @@ from deliveries.bounces.mime import mails
 from deliveries.bounces.report import Kind, read
 from deliveries.models import LocalRule
 from deliveries.outcomes import SCOPES, Stage
-from suppressions.classes import MEANINGS, Class, Meaning
+from suppressions.classes import MEANINGS, Class, Fault, Meaning
 from suppressions.policy import STANDARD, Event, decide, group_of
 
 LARGEST = 52_428_800  # bytes of a file; what a report says stands in its first megabyte
@@ -31,8 +31,17 @@ KINDS = {
 }  # fmt: skip
 
 
+WHOSE = {
+    Fault.RECIPIENT: gettext_lazy("the recipient's"), Fault.SENDER: gettext_lazy("the sender's: the app, its content or its domain"),
+    Fault.US: gettext_lazy("ours: this relay's address, name or pace"),
+    Fault.NETWORK: gettext_lazy("the network's or the receiving host's"), Fault.NOBODY: gettext_lazy("nobody's"),
+}  # fmt: skip
+
+
 class AskForm(forms.Form):
-    reply = forms.CharField(label=gettext_lazy("a server's reply"), max_length=10_000, required=False, widget=forms.Textarea)
+    reply = forms.CharField(
+        label=gettext_lazy("a server's reply"), max_length=10_000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
     stage = forms.ChoiceField(
         label=gettext_lazy("after"), required=False, choices=[("", "–"), *((each.value, each.value) for each in SCOPES)]
     )
@@ -68,6 +77,10 @@ class Finding:
     def meaning(self) -> Meaning:
         return MEANINGS[self.found.class_]
 
+    @property
+    def whose(self) -> str:
+        return str(WHOSE[self.found.fault])
+
 
 def page(request: HttpRequest) -> HttpResponse:
     """For everybody who has a customer on the phone; nothing of it is kept."""
@@ -80,7 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
         local.load()
         if form.cleaned_data["file"]:
             kind, findings = _of_mail(form.cleaned_data["file"].read(LARGEST))
-            context |= {"kind": KINDS[kind], "findings": findings}
+            context |= {"kind": KINDS[kind], "is_mail": True, "findings": findings}
         else:
             context |= {"kind": _("a reply"), "findings": [_of_reply(form.cleaned_data)]}
     return TemplateResponse(request, "portal/classification.html", context)

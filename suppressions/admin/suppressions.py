@@ -121,7 +121,7 @@ class SuppressionPages(Pages):
     def made_by(self, row: Suppression) -> tuple[str, Any]:
         return row.source, row.get_source_display()
 
-    @display(description=_("until"))
+    @display(description=_("ends or is tried again"))
     def ends(self, row: Suppression) -> Any:
         return row.until or row.probation_at
 
