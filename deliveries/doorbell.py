@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-
-from redis.exceptions import RedisError
 
 from deliveries import queues
-
-logger = logging.getLogger(__name__)
 
 
 class Doorbell:
@@ -29,10 +24,7 @@ class Doorbell:
     async def _call(self) -> None:
         while self._is_wanted:
             self._is_wanted = False
-            try:
-                await asyncio.to_thread(queues.enqueue, self._job, only_once=True)
-            except (RedisError, OSError) as error:
-                logger.warning("the job %s could not be called; it comes by itself: %s", self._job, error)
+            await asyncio.to_thread(queues.call, self._job)
 
     async def close(self) -> None:
         if self._calling is not None:

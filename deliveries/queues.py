@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+
+logger = logging.getLogger(__name__)
 
 DELIVERIES, MAINTENANCE = "deliveries", "maintenance"
 DAY = 86_400
@@ -59,6 +63,14 @@ def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
     if only_once and function in map(_name, waiting.get_jobs()):
         return
     waiting.enqueue(function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY)
+
+
+def call(function: str) -> None:
+    """Ring for a job that comes by itself as well: without Valkey it is only later."""
+    try:
+        enqueue(function, only_once=True)
+    except (RedisError, OSError) as error:
+        logger.warning("the job %s could not be called; it comes by itself: %s", function, error)
 
 
 def _name(job: Job) -> str:

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from deliveries import queues
 from deliveries.bounces import tokens
@@ -14,7 +13,7 @@ from deliveries.bounces.keys import unsubscribe_key
 from deliveries.submission import Submission
 from suppressions.models import Occurrence, Suppression
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("ekiden.mail")
 
 _USE = b"unsubscribe"
 _PROJECT = 8  # octets
@@ -64,9 +63,6 @@ def unsubscribe(wish: Wish, *, client: str | None) -> bool:
         project_id=wish.project_id, address_key=wish.address_key, kind=Occurrence.Kind.UNSUBSCRIBE, category="", is_hard=False,
         host=client or "", text="One-click unsubscription (RFC 8058)",
     )  # fmt: skip
-    logging.getLogger("ekiden.mail").info("event=unsubscribed project=%s to=<%s> client=%s", wish.project_id, wish.address_key, client)
-    try:
-        queues.enqueue("deliveries.jobs.learn", only_once=True)
-    except (RedisError, OSError) as error:
-        logger.warning("the job that learns could not be called; it comes by itself: %s", error)
+    logger.info("event=unsubscribed project=%s to=<%s> client=%s", wish.project_id, wish.address_key, client)
+    queues.call("deliveries.jobs.learn")
     return True

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from deliveries import queues
 from deliveries.bounces import findings
@@ -19,8 +18,6 @@ from deliveries.verdict import owes_report
 from suppressions.classes import Class
 from suppressions.models import Occurrence
 
-logger = logging.getLogger(__name__)
-
 # RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other; auth-failure is about a forged sender.
 BY_USERS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "unsubscribe", "complaint", "miscategorized"})
 
@@ -31,7 +28,7 @@ def bounce(mail: InboundMail, report: Report, match: Match) -> str:
     moved = [class_ for class_, _ in found if class_]
     if not moved:
         return found[0][1]
-    transaction.on_commit(_call_learning)
+    transaction.on_commit(partial(queues.call, "deliveries.jobs.learn"))
     return f"{findings.BOUNCED}: {', '.join(dict.fromkeys(moved))}"
 
 
@@ -67,7 +64,7 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
         _note(delivery, said, outcome="complained", host=report.reporter)
         _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
         _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
-    transaction.on_commit(_call_learning)
+    transaction.on_commit(partial(queues.call, "deliveries.jobs.learn"))
     return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
 
 
@@ -99,10 +96,3 @@ def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.K
         inbound_id=mail.pk, stage="report", host=fate.host, code=fate.code or None, enhanced=fate.enhanced[:11], text=fate.text,
         rule=fate.classified.rule,
     )  # fmt: skip
-
-
-def _call_learning() -> None:
-    try:
-        queues.enqueue("deliveries.jobs.learn", only_once=True)
-    except (RedisError, OSError) as error:
-        logger.warning("the job that learns could not be called; it comes by itself: %s", error)
