@@ -35,8 +35,15 @@ Fates = Callable[[Collection[UUID]], dict[UUID, Fate]]
 
 def settle(fates: Fates, *, now: datetime) -> int:
     """Look at each that is on probation; returns how many were lifted. Bounces have gone through `recording` before."""
-    trying = list(Suppression.objects.on_probation()[:BATCH])
-    known = fates([row.probe_id for row in trying if row.probe_id]) if trying else {}
+    lifted, last = 0, 0
+    while trying := list(Suppression.objects.on_probation().filter(pk__gt=last)[:BATCH]):
+        lifted += _settle_batch(trying, fates, now=now)
+        last = trying[-1].pk
+    return lifted
+
+
+def _settle_batch(trying: list[Suppression], fates: Fates, *, now: datetime) -> int:
+    known = fates([row.probe_id for row in trying if row.probe_id])
     by_fate = {fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate] for fate in Fate}
     _renew(by_fate[Fate.FAILED], now=now)
     Suppression.objects.filter(pk__in=[row.pk for row in by_fate[Fate.NONE]]).update(probe_id=None, probe_until=None)

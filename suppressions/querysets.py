@@ -20,7 +20,7 @@ FOUND_MOST = 1000
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def on_probation(self) -> SuppressionQuerySet:
         """A delivery is trying the address, or has."""
-        return self.filter(probe_id__isnull=False).order_by("probe_until")
+        return self.filter(probe_id__isnull=False).order_by("pk")
 
     def over(self, *, now: datetime) -> SuppressionQuerySet:
         return self.filter(until__isnull=False, until__lte=now)

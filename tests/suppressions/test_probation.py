@@ -53,6 +53,15 @@ def test_while_it_is_under_way_nothing_changes():
     assert Suppression.objects.get().probe_id == row.probe_id
 
 
+def test_many_that_are_under_way_hold_up_none_that_has_arrived(monkeypatch):
+    monkeypatch.setattr(probation, "BATCH", 2)
+    rows = [trying(address_key=f"gone{number}@mx.test") for number in range(5)]
+    arrived = rows[-1].probe_id
+    fates = {row.probe_id: Fate.LIVE for row in rows} | {arrived: Fate.DELIVERED}
+    assert probation.settle(lambda ids: {id_: fates[id_] for id_ in ids}, now=timezone.now()) == 1
+    assert Suppression.objects.count() == 4
+
+
 @pytest.mark.parametrize("fate", [Fate.NONE, None])
 def test_one_that_never_tried_leaves_the_place_to_the_next(fate):
     settle(trying(), fate)
