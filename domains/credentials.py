@@ -62,9 +62,16 @@ def matches(secret: str, stored: bytes | memoryview) -> bool:
     return compare_digest(hash_secret(secret), bytes(stored))
 
 
+def new_secret() -> str:
+    """Not with a hyphen at its beginning: command lines would take it for an option (swaks does)."""
+    while (secret := secrets.token_urlsafe(SECRET_BYTES)).startswith("-"):
+        pass
+    return secret
+
+
 def _prove(credential: Credential) -> str:
     """Give it a user name and a new secret."""
-    secret = secrets.token_urlsafe(SECRET_BYTES)
+    secret = new_secret()
     # The names are cut so that the whole keeps within 128 characters; the random end makes it unique and hard to guess.
     credential.username = f"{credential.project.name[:56]}-{credential.name[:56]}-{secrets.token_hex(4)}"
     credential.secret_hash = hash_secret(secret)

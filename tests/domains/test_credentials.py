@@ -1,7 +1,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from domains.credentials import hash_secret, issue, matches
+from domains.credentials import hash_secret, issue, matches, new_secret
 from domains.models import Credential, Project
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +80,9 @@ def test_a_name_is_given_once_in_a_project(shop):
     issue(shop, "app")
     with pytest.raises(ValidationError):
         issue(shop, "app")
+
+
+def test_a_secret_is_no_option_of_a_command_line():
+    made = {new_secret() for _ in range(500)}
+    assert len(made) == 500
+    assert not any(secret.startswith("-") for secret in made)
