@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from deliveries import stops
 from deliveries.models import Alert, Stop
 from domains import audit
+from domains.isolation import Kind, isolated
 from domains.models import Credential
 
 logger = logging.getLogger("ekiden.mail")
@@ -73,13 +74,14 @@ def check(*, now: datetime) -> tuple[int, int]:
     opened = ended = 0
     for standing in standings(now=now):
         alert = open_ones.get(standing.credential_id)
-        if alert is None and standing.is_bad:
-            opened += _open(standing)
-        elif alert is not None and standing.is_good_again:
-            alert.ended_at = now
-            alert.save(update_fields=["ended_at"])
-            logger.info("event=alert-ended credential=%s rate=%.1f", standing.credential_id, standing.rate)
-            ended += 1
+        with isolated(Kind.ALERT, standing.credential_id, lasting=False):
+            if alert is None and standing.is_bad:
+                opened += _open(standing)
+            elif alert is not None and standing.is_good_again:
+                alert.ended_at = now
+                alert.save(update_fields=["ended_at"])
+                logger.info("event=alert-ended credential=%s rate=%.1f", standing.credential_id, standing.rate)
+                ended += 1
     return opened, ended
 
 

@@ -70,6 +70,13 @@ changed AS (
 }
 
 
+# Those that `statement` would take, in its order.
+MEMBERS = f"""
+SELECT expires_at::text, id::text FROM deliveries_delivery mail
+WHERE {LIVE_BY_DEADLINE} AND {{condition}} ORDER BY expires_at, id LIMIT %(most)s
+"""
+
+
 def statement(verb: str, condition: str) -> str:
     """Takes the condition's parameters and `most`, `why`, `to`; returns one row.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.db import connection
+
+from domains.isolation import Kind, passed_over, together_or_alone
 
 # What a courier has in hand is left to it for as long as one transaction may take (30 minutes): the mail may be arriving.
 # A claim whose lease is over belongs to nobody (the worker is dead, and its lane may be paused for long); the lease's epoch
@@ -10,13 +15,16 @@ from django.db import connection
 GRACE = "35 minutes"
 BATCH = 1000
 
-SWEEP = """
+LATE = """
+SELECT id FROM deliveries_delivery mail
+WHERE state IN ('queued', 'deferred') AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval
+    OR NOT EXISTS (SELECT FROM deliveries_lane lane
+                   WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim AND lane.leased_until >= now()))
+"""
+FIND = f"{LATE} AND {passed_over(Kind.EXPIRY, id='mail.id')} ORDER BY expires_at LIMIT %(most)s"
+SWEEP = f"""
 WITH late AS (
-    SELECT id FROM deliveries_delivery mail
-    WHERE state IN ('queued', 'deferred') AND expires_at <= now() AND (claim = 0 OR expires_at <= now() - %(grace)s::interval
-        OR NOT EXISTS (SELECT FROM deliveries_lane lane
-                       WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim AND lane.leased_until >= now()))
-    ORDER BY expires_at LIMIT %(most)s FOR UPDATE OF mail SKIP LOCKED
+    {LATE} AND id = ANY(%(ids)s) ORDER BY expires_at FOR UPDATE OF mail SKIP LOCKED
 ), ended AS (
     UPDATE deliveries_delivery delivery
     SET state = 'expired', ended_at = now(), due_at = NULL, claim = 0,
@@ -48,18 +56,27 @@ WITH late AS (
     FROM meant WHERE was_tried
 )
 SELECT count(*) FROM ended
-"""
+"""  # noqa: S608  (put together from constants)
 
 
 def sweep() -> int:
     """End what is past its deadline; returns how many deliveries that were."""
     total = 0
-    while ended := _sweep_batch():
+    while late := _late():
+        ended = sum(together_or_alone(Kind.EXPIRY, late, _end))
         total += ended
+        if not ended:  # others have locked them
+            break
     return total
 
 
-def _sweep_batch() -> int:
+def _late() -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"grace": GRACE, "most": BATCH})
+        cursor.execute(FIND, {"grace": GRACE, "most": BATCH})
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _end(ids: Sequence[UUID]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(SWEEP, {"grace": GRACE, "ids": list(ids)})
         return int(cursor.fetchone()[0])

@@ -7,6 +7,8 @@ import signal
 
 from django.utils import timezone
 
+from domains.isolation import step
+
 logger = logging.getLogger(__name__)
 
 ORDERS_TURN = 20.0  # seconds
@@ -32,7 +34,8 @@ def carry_out_orders() -> None:
     """Go on with what people have ordered, in turns, so that the other jobs get theirs."""
     from deliveries import orders, stops
 
-    stops.let_go(seconds=ORDERS_TURN)
+    with step("deliveries.stops"):
+        stops.let_go(seconds=ORDERS_TURN)
     if not orders.carry_out_all(seconds=ORDERS_TURN):
         stops.call_worker()
 
@@ -63,7 +66,8 @@ def add_up() -> None:
     """Merge the tallies, and warn of credentials whose mail bounces too often."""
     from deliveries import alerts, tallies
 
-    tallies.merge(now=timezone.now())
+    with step("deliveries.tallies"):
+        tallies.merge(now=timezone.now())
     alerts.check(now=timezone.now())
 
 

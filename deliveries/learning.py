@@ -13,6 +13,7 @@ from django.utils import timezone
 from deliveries.ids import first_id_of
 from deliveries.models import Delivery
 from deliveries.states import LIVE, State
+from domains.isolation import step
 from suppressions import dry_run, probation, recording
 from suppressions.probation import Fate
 from suppressions.recording import Key
@@ -34,9 +35,13 @@ ORDER BY ended_at
 
 def take_turn(*, now: datetime) -> int:
     """Returns how many addresses were suppressed, or seen to be dead again."""
-    suppressed = recording.take_turn(last_delivered, now=now)
-    probation.settle(fates, now=now)
-    probation.end_outdated(now=now)
+    suppressed = 0
+    with step("suppressions.recording"):
+        suppressed = recording.take_turn(last_delivered, now=now)
+    with step("suppressions.probation"):
+        probation.settle(fates, now=now)
+    with step("suppressions.over"):
+        probation.end_outdated(now=now)
     return suppressed
 
 

@@ -18,6 +18,7 @@ from deliveries import batches, stops
 from deliveries.bell import ring_now
 from deliveries.models import Lane, Order
 from deliveries.selection import Selection, count
+from domains.isolation import Kind, failed, guarded, is_free, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +86,11 @@ def forced_lane(host: str, port: int, tls: str) -> Lane:
 def carry_out_all(*, seconds: float) -> bool:
     """All orders that are unfinished, the oldest first; false where time was too short for them."""
     until = time.monotonic() + seconds
-    for pk in Order.objects.filter(finished_at__isnull=True).order_by("id").values_list("pk", flat=True):
+    for pk in Order.objects.filter(is_free(Kind.ORDER), finished_at__isnull=True).order_by("id").values_list("pk", flat=True):
         if time.monotonic() >= until:
             return False
-        try:
+        with guarded(Kind.ORDER, pk):
             carry_out(pk, until=until, on_progress=_log_end)
-        except Exception:  # one that cannot be carried out must not hold up the others
-            logger.exception("order=%d failed", pk)
     return time.monotonic() < until
 
 
@@ -162,12 +161,44 @@ class _Looked:
 
 
 def _batch(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
+    """One statement for all; where that fails, one for each, and what fails alone is put aside and not ordered again."""
+    try:
+        with transaction.atomic():
+            looked = _act(order, condition, values)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        logger.warning("order=%d a batch failed; each delivery is tried alone", order.pk, exc_info=error)
+        looked = _one_by_one(order, condition, values)
+    order.done += looked.done
+    return looked
+
+
+def _act(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
     given = values | {"most": BATCH, "to": order.parameters.get("lane", Lane.ROUTING), "why": order.reason}
     with connection.cursor() as cursor:
         cursor.execute(batches.statement(order.verb, condition), given)
-        looked = _Looked(*cursor.fetchone())
-    order.done += looked.done
-    return looked
+        return _Looked(*cursor.fetchone())
+
+
+def _one_by_one(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
+    with connection.cursor() as cursor:
+        cursor.execute(batches.MEMBERS.format(condition=condition), values | {"most": BATCH})
+        members = cursor.fetchall()
+    done, in_hand, lanes = 0, [], set()
+    for _, id_ in members:
+        try:
+            with transaction.atomic():
+                looked = _act(order, "mail.id = %(id)s::uuid", {"id": id_})
+        except Exception as error:
+            if is_outage(error):
+                raise
+            failed(Kind.ORDER, f"{order.pk} {id_}", error, most=1)
+            continue
+        done += looked.done
+        in_hand += looked.in_hand
+        lanes |= set(looked.lanes)
+    return _Looked(len(members), done, in_hand, list(members[-1]) if members else None, list(lanes))
 
 
 def _is_patience_over(position: Position) -> bool:

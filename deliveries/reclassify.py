@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from deliveries import codec, learning
@@ -19,6 +19,7 @@ from deliveries.bounces.receive import LARGEST
 from deliveries.bounces.report import read
 from deliveries.models import Attempt, InboundMail, Reclassification
 from deliveries.outcomes import SCOPES, Stage
+from domains.isolation import Kind, failed, guarded, is_outage, together_or_alone
 from suppressions import recording
 from suppressions.lifting import lift
 from suppressions.models import Occurrence, Suppression
@@ -48,8 +49,12 @@ class Change:
 def count(look_id: int) -> None:
     """What would be another; nothing is changed but the look's own row."""
     look = _begin(look_id, State.COUNTING)
-    if look is None:
-        return
+    if look is not None:
+        with _ending_badly(look):
+            _count(look)
+
+
+def _count(look: Reclassification) -> None:
     table: Counter[tuple[str, str, bool, bool]] = Counter()
     for seen, change in enumerate(_changes(look.created_at), 1):
         if change is not None and change.is_one:
@@ -65,19 +70,35 @@ def count(look_id: int) -> None:
 def apply(look_id: int) -> None:
     """Carry it out, batch by batch, each a transaction: a second call goes on where the first came to, since what is done is no change."""
     look = _begin(look_id, State.APPLYING)
-    if look is None:
-        return
+    if look is not None:
+        with _ending_badly(look):
+            _apply_all(look)
+
+
+def _apply_all(look: Reclassification) -> None:
     batch: list[Change] = []
     for change in _changes(look.created_at):
         if change is not None and change.is_one:
             batch.append(change)
         if len(batch) >= BATCH:
-            _apply(look, batch)
+            _apply_batch(look, batch)
             batch = []
-    _apply(look, batch)
+    _apply_batch(look, batch)
     learning.take_turn(now=timezone.now())
     look.state, look.ended_at = State.DONE, timezone.now()
     look.save(update_fields=["state", "ended_at"])
+
+
+@contextmanager
+def _ending_badly(look: Reclassification) -> Iterator[None]:
+    """A look that fails as a whole says so, and can be made anew."""
+    with guarded(Kind.SECOND_LOOK, f"look {look.pk}", most=1):
+        try:
+            yield
+        except Exception as error:
+            if not is_outage(error):
+                Reclassification.objects.filter(pk=look.pk).update(state=State.FAILED, ended_at=timezone.now())
+            raise
 
 
 def _begin(look_id: int, state: str) -> Reclassification | None:
@@ -100,7 +121,13 @@ def _changes(until: datetime) -> Iterator[Change | None]:
     """One for each occurrence of the 30 days before; None for what says nothing that could be read again."""
     chosen = Occurrence.objects.filter(at__gt=until - DAYS, at__lte=until, kind__in=("reply", "report", "expiry")).order_by("id")
     for occurrence in chosen.iterator(BATCH):
-        found = _again(occurrence)
+        found = None
+        try:
+            found = _again(occurrence)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            failed(Kind.SECOND_LOOK, occurrence.pk, error, most=1)
         yield Change(occurrence, found) if found is not None else None
 
 
@@ -128,7 +155,12 @@ def _of_report(occurrence: Occurrence) -> Classified | None:
     return same[0].classified if same else None
 
 
-@transaction.atomic
+def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
+    """Changes of one address may depend on one another, so one that fails alone is left as it was."""
+    by_occurrence = {change.occurrence.pk: change for change in changes}
+    together_or_alone(Kind.SECOND_LOOK, list(by_occurrence), lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]))
+
+
 def _apply(look: Reclassification, changes: list[Change]) -> None:
     for change in changes:
         _rewrite(change)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DataError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries import codec, queues
@@ -16,8 +15,7 @@ from deliveries.ids import new_id
 from deliveries.models import Attempt, Content, Delivery, Message
 from deliveries.states import State
 from domains.addresses import Address, BadAddress, parse_path
-
-logger = logging.getLogger(__name__)
+from domains.isolation import Kind, is_free, isolated
 
 BATCH = 50
 LARGEST_RETURN = 1_048_576  # a larger message comes back as its header section, even where RET=FULL asked for all
@@ -34,16 +32,17 @@ def issue() -> int:
 
 @transaction.atomic
 def _issue_batch() -> int:
-    """The report's rows and the end of the debt are one transaction: no report is lost, none is sent twice."""
-    owed = list(Delivery.objects.owing_reports().order_by("id").select_for_update(skip_locked=True).select_related("message")[:BATCH])
-    for delivery in owed:
-        try:
-            with transaction.atomic():
-                _send(delivery)
-        except (ValueError, DataError):  # the others must not wait for one that cannot be written
-            logger.exception("delivery=%s its report cannot be written", delivery.pk)
-    Delivery.objects.filter(pk__in=[delivery.pk for delivery in owed]).update(owes_report=False)
-    return len(owed)
+    """The report's rows and the end of the debt are one transaction: no report is lost, none is sent twice.
+
+    One that cannot be written stays owed, and is passed over.
+    """
+    owed = Delivery.objects.owing_reports().filter(is_free(Kind.REPORT)).order_by("id")
+    mine = list(owed.select_for_update(skip_locked=True, of=("self",)).select_related("message")[:BATCH])
+    for delivery in mine:
+        with isolated(Kind.REPORT, delivery.pk):
+            _send(delivery)
+            Delivery.objects.filter(pk=delivery.pk).update(owes_report=False)
+    return len(mine)
 
 
 def _send(delivery: Delivery) -> None:

@@ -46,6 +46,9 @@ ACTIONS: dict[str, Promise | str] = {
     "export": _("Exported"),
     "alert": _("Warned"),
     "apply": _("Carried out"),
+    "try_again": _("Tried again"),
+    "drop": _("Gave up"),
+    "set_aside": _("Put aside"),
 }
 
 

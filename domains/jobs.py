@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
+from domains.isolation import Kind, is_free, isolated
 from domains.models import Domain
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def make_keys(domain_id: int) -> None:
     """Give the domain its first signing key; nothing where it has one, or is gone."""
     from domains.keys import make_key  # cryptography is only needed here
 
-    with transaction.atomic():
+    with isolated(Kind.KEY, domain_id, most=1):
         domain = Domain.objects.select_for_update().filter(pk=domain_id).first()  # two rings at once must not make two keys
         if domain is not None and not domain.keys.active().exists():
             make_key(domain)
@@ -38,7 +38,7 @@ def verify_domains() -> None:
     from domains import verification
 
     now = timezone.now()
-    due = list(Domain.objects.due_for_check(before=now - AGAIN).values_list("pk", flat=True))
+    due = list(Domain.objects.due_for_check(before=now - AGAIN).filter(is_free(Kind.DOMAIN)).values_list("pk", flat=True))
     for start in range(0, len(due), GROUP):
         verification.check(list(Domain.objects.filter(pk__in=due[start : start + GROUP])), now=now)
     logger.info("event=domains_checked domains=%d", len(due))

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from domains.querysets import CredentialQuerySet, DomainQuerySet, SigningKeyQuerySet
+from domains.querysets import CredentialQuerySet, DomainQuerySet, SetAsideQuerySet, SigningKeyQuerySet
 
 name_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9-]{0,62}$", _("Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.")
@@ -238,3 +238,48 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.object_name}"
+
+
+class SetAside(models.Model):
+    """An item of a queue that made its loop fail: how often, and with which traceback; after the third time it is put aside."""
+
+    class Kind(models.TextChoices):
+        """What the item is; `key` is its id."""
+
+        INBOUND = "inbound", _("Inbound mail")
+        OCCURRENCE = "occurrence", _("What was learned of an address")
+        REPORT = "report", _("Failure report that is owed")
+        ORDER = "order", _("Order")
+        IMPORT = "import", _("Import")
+        SECOND_LOOK = "second_look", _("Second look")
+        DELIVERY = "delivery", _("Delivery")
+        EXPIRY = "expiry", _("Deadline of a delivery")
+        PROBATION = "probation", _("Probation")
+        DOMAIN = "domain", _("Check of a domain")
+        KEY = "key", _("Signing key to be made")
+        ROUTING = "routing", _("Routing of a domain")
+        LANE = "lane", _("Lane")
+        ALERT = "alert", _("Alert of a credential")
+        STEP = "step", _("Step of a job")
+
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    key = models.TextField(_("item"))
+    failures = models.PositiveSmallIntegerField(_("failures"), default=1)
+    first_failed_at = models.DateTimeField(_("first failure"), db_default=Now())
+    last_failed_at = models.DateTimeField(_("last failure"), db_default=Now())
+    # The loop passes the item over until then; without end once it is put aside.
+    retry_at = models.DateTimeField(_("tried again"), db_default=Now())
+    traceback = models.TextField(_("traceback"), blank=True)
+    set_aside_at = models.DateTimeField(_("put aside"), null=True)
+
+    objects = SetAsideQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("item put aside")
+        verbose_name_plural = _("items put aside")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="set_aside_once")]
+        indexes = [models.Index(fields=["set_aside_at"], condition=Q(set_aside_at__isnull=False), name="set_aside_open")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.key}"

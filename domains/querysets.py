@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 if TYPE_CHECKING:
-    from domains.models import Credential, Domain, SigningKey  # noqa: F401  (names for the generic querysets)
+    from domains.models import Credential, Domain, SetAside, SigningKey  # noqa: F401  (names for the generic querysets)
 
 
 class DomainQuerySet(models.QuerySet["Domain"]):
@@ -28,6 +28,12 @@ class DomainQuerySet(models.QuerySet["Domain"]):
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def active(self) -> SigningKeyQuerySet:
         return self.filter(is_active=True)
+
+
+class SetAsideQuerySet(models.QuerySet["SetAside"]):
+    def troubles(self) -> SetAsideQuerySet:
+        """What a person should look at: put aside, or failing again and again where nothing is ever put aside."""
+        return self.filter(Q(set_aside_at__isnull=False) | Q(failures__gte=3))
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from domains import dns, records
+from domains.isolation import Kind, isolated
 from domains.models import Domain
 from domains.records import Purpose, Record
 
@@ -54,13 +55,17 @@ def our_spf() -> str:
 def check(domains: Collection[Domain], *, now: datetime) -> None:
     """Look at the records of these domains, all at once, keep what was found, and verify those that prove themselves."""
     wanted = [required_records(domain) for domain in domains]
-    for domain, findings in zip(domains, asyncio.run(_look_up(wanted)), strict=True):
-        _keep(domain, findings, now=now)
+    for domain, found in zip(domains, asyncio.run(_look_up(wanted)), strict=True):
+        with isolated(Kind.DOMAIN, domain.pk):
+            if isinstance(found, BaseException):
+                raise found
+            _keep(domain, found, now=now)
 
 
-async def _look_up(wanted: list[list[Record]]) -> list[list[Finding]]:
+async def _look_up(wanted: list[list[Record]]) -> list[list[Finding] | BaseException]:
     resolver = dns.Resolver(dns.nameservers(settings.EKIDEN_DNS))
-    return await asyncio.gather(*(asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted))
+    looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
+    return await asyncio.gather(*looks, return_exceptions=True)
 
 
 async def _finding(resolver: dns.Resolver, record: Record) -> Finding:

@@ -63,6 +63,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Pauses"), "pause_circle", "deliveries.stop"),
             Entry(_("Orders"), "checklist", "deliveries.order"),
             Entry(_("Queues"), "stacks", page="queues"),
+            Entry(_("Put aside"), "warning", "domains.setaside"),
         ),
     ),
     (_("People"), (Entry(_("Users"), "group", "relay_portal.user"), Entry(_("Audit log"), "history_edu", "domains.auditentry"))),

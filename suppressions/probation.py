@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
+from domains.isolation import Kind, is_free, together_or_alone
 from suppressions import policy
 from suppressions.classes import Class
 from suppressions.lifting import lift
@@ -36,13 +38,15 @@ Fates = Callable[[Collection[UUID]], dict[UUID, Fate]]
 def settle(fates: Fates, *, now: datetime) -> int:
     """Look at each that is on probation; returns how many were lifted. Bounces have gone through `recording` before."""
     lifted, last = 0, 0
-    while trying := list(Suppression.objects.on_probation().filter(pk__gt=last)[:BATCH]):
-        lifted += _settle_batch(trying, fates, now=now)
-        last = trying[-1].pk
+    due = Suppression.objects.on_probation().filter(is_free(Kind.PROBATION)).values_list("pk", flat=True)
+    while trying := list(due.filter(pk__gt=last)[:BATCH]):
+        lifted += sum(together_or_alone(Kind.PROBATION, trying, partial(_settle, fates=fates, now=now)))
+        last = trying[-1]
     return lifted
 
 
-def _settle_batch(trying: list[Suppression], fates: Fates, *, now: datetime) -> int:
+def _settle(ids: Sequence[int], *, fates: Fates, now: datetime) -> int:
+    trying = list(Suppression.objects.on_probation().filter(pk__in=ids))
     known = fates([row.probe_id for row in trying if row.probe_id])
     by_fate = {fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate] for fate in Fate}
     _renew(by_fate[Fate.FAILED], now=now)

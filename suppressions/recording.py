@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
+from domains.isolation import Kind, passed_over, together_or_alone
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence, Policy, Suppression
 from suppressions.policy import STANDARD, Event, Group, Rules, Verdict, decide
@@ -59,9 +61,10 @@ ORDER BY address_key, project_id, sender_domain
 {ON_CONFLICT}RETURNING id, xmax = 0
 """  # noqa: S608  (put together from constants)
 
-UNHANDLED = """
-SELECT id FROM suppressions_occurrence WHERE handled_at IS NULL ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
-"""
+UNHANDLED = f"""
+SELECT id FROM suppressions_occurrence
+WHERE handled_at IS NULL AND {passed_over(Kind.OCCURRENCE, id="suppressions_occurrence.id")} ORDER BY id LIMIT %(most)s
+"""  # noqa: S608  (put together from constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +106,29 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
     """Look at what was learned since the last turn; returns how many addresses were suppressed or seen again."""
     total = 0
     while True:
-        handled, suppressed = _take_batch(deliveries, now=now)
-        total += suppressed
-        if handled < BATCH:
+        with connection.cursor() as cursor:
+            cursor.execute(UNHANDLED, {"most": BATCH})
+            ids = [id_ for (id_,) in cursor.fetchall()]
+        if not ids:
+            return total
+        total += sum(together_or_alone(Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, now=now)))
+        if len(ids) < BATCH:
             return total
 
 
-@transaction.atomic
-def _take_batch(deliveries: Deliveries, *, now: datetime) -> tuple[int, int]:
+def _take(ids: Sequence[int], *, deliveries: Deliveries, now: datetime) -> int:
     """Another process that does the same leaves out what is locked here."""
-    with connection.cursor() as cursor:
-        cursor.execute(UNHANDLED, {"most": BATCH})
-        ids = [id_ for (id_,) in cursor.fetchall()]
-    fresh = list(Occurrence.objects.filter(pk__in=ids, is_void=False))
-    given = judge(fresh, deliveries, now=now)
+    mine = Occurrence.objects.select_for_update(skip_locked=True).filter(pk__in=ids, handled_at__isnull=True)
+    locked = list(mine.order_by("pk"))
+    given = judge([each for each in locked if not each.is_void], deliveries, now=now)
     suppress(given)
-    Occurrence.objects.filter(pk__in=ids).update(handled_at=now)
+    Occurrence.objects.filter(pk__in=[each.pk for each in locked]).update(handled_at=now)
     for each in given:
         logger.info(
             "event=suppressed project=%s to=<%s> source=%s class=%s reason=%r",
             each.project_id, each.address_key, each.source, each.category or "-", each.reason,
         )  # fmt: skip
-    return len(ids), len(given)
+    return len(given)
 
 
 def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+from domains.texts import storable
+
 _CODECS = {
     "utf8": "utf-8", "unicode11utf8": "utf-8", "utf7": "utf-7", "unicode11utf7": "utf-7", "utf16": "utf-16", "utf16le": "utf-16-le",
     "utf16be": "utf-16-be", "latin1": "cp1252", "iso88591": "cp1252", "koi8r": "koi8-r", "koi8u": "koi8-u", "macintosh": "mac-roman",
@@ -23,11 +25,14 @@ _ENCODED_WORDS = re.compile(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?\s]{0,400})\?=(?:
 
 
 def decode(data: bytes, charset: str = "") -> str:
-    """Never raises: what does not fit becomes U+FFFD, and a charset that is unknown, missing or a lie is guessed."""
+    """Never raises: what does not fit becomes U+FFFD, and a charset that is unknown, missing or a lie is guessed.
+
+    The one place where what came back becomes text, so none of it holds what the database refuses, however it was encoded.
+    """
     codec = _CODECS.get(_NOT_NAME.sub("", charset.lower()))
     if codec is None or (codec in ("cp1252", "utf-8") and b"\x1b$" in data):
         codec = _guess(data)
-    return data.decode(codec, "replace")
+    return storable(data.decode(codec, "replace"))
 
 
 def decode_words(value: str) -> str:

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_noop as _
 
 UNREADABLE = _("cannot be read")
+GIVEN_UP = _("given up by a person, after it could not be handled")
 NO_REPORT = _("no delivery report")
 OTHER_KIND = _("a report of another kind")
 FOR_A_PERSON = _("kept for a person to read")

@@ -6,16 +6,18 @@ import asyncio
 import logging
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from deliveries import codec, maillog
 from deliveries.bounces import consequences, local, matching, original
+from deliveries.bounces import report as reports
 from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
-from deliveries.bounces.report import Kind, read
+from deliveries.bounces.report import read
 from deliveries.db import Database
 from deliveries.ids import new_id
 from deliveries.models import InboundMail
+from domains.isolation import Kind, isolated, passed_over
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,12 @@ STORE = """
 INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address, data, finding)
 VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(mail_from)s, %(client)s, %(data)b, '')
 """
+
+
+NEXT = f"""
+SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
+ORDER BY id LIMIT 1
+"""  # noqa: S608  (put together from constants)
 
 
 async def receive(
@@ -52,15 +60,18 @@ async def _compressed(data: bytes) -> bytes:
 
 
 def handle_all() -> None:
-    """Read every report that nobody has read yet."""
+    """Read every report that nobody has read yet; one that cannot be read is passed over."""
     local.load()
     while (mail := _next_unhandled()) is not None:
-        handle(mail)
+        with isolated(Kind.INBOUND, mail, may_kill=True):
+            handle(mail)
 
 
 def _next_unhandled() -> UUID | None:
-    unread = InboundMail.objects.filter(handled_at__isnull=True).order_by("id")
-    return unread.values_list("pk", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 @transaction.atomic
@@ -82,12 +93,12 @@ def _finding(mail: InboundMail) -> str:
         return f"{UNREADABLE}: {error}"
     report = read(data)
     try:
-        if report.kind is Kind.COMPLAINT:
+        if report.kind is reports.Kind.COMPLAINT:
             return consequences.complaint(mail, report, matching.complained_of(mail, report, original.read(data)))
-        if report.kind is Kind.BOUNCE:
+        if report.kind is reports.Kind.BOUNCE:
             return consequences.bounce(mail, report, matching.returned(mail, report, original.read(data)))
     except matching.Unmatched as error:
         return error.finding
     if mail.kind != InboundMail.Kind.REPORT:
         return FOR_A_PERSON
-    return NO_REPORT if report.kind is Kind.NONE else f"{OTHER_KIND}: {report.kind}"
+    return NO_REPORT if report.kind is reports.Kind.NONE else f"{OTHER_KIND}: {report.kind}"

@@ -42,7 +42,7 @@ class Fate:
     status: str = ""
 
     def __post_init__(self) -> None:
-        for name, most in (("recipient", 320), ("enhanced", 12), ("text", 1000), ("host", 255), ("action", 20)):
+        for name, most in (("recipient", 320), ("enhanced", 12), ("text", 1000), ("host", 255), ("action", 20), ("status", 20)):
             object.__setattr__(self, name, one_line(getattr(self, name), most))
 
 

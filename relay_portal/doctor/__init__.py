@@ -17,6 +17,7 @@ WITH_A_DATABASE = (
     mail.domains,
     mail.waiting,
     mail.paused,
+    mail.set_aside,
     mail.sandbox_route,
 )
 REAL_SENDING = (machine.variables, mail.private_networks, services.dns, mail.domains)

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from deliveries import stats, stops
 from domains.keyring import KeyRing, KeyRingError
-from domains.models import Domain, SigningKey
+from domains.models import Domain, SetAside, SigningKey
 from relay_portal import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 
@@ -64,6 +64,16 @@ def paused() -> Iterator[Finding]:
         yield Finding("pauses", Level.WARNING, text, "To go on: ./ekiden resume --help")
     if not standing:
         yield good("pauses", "nothing is paused")
+
+
+def set_aside() -> Iterator[Finding]:
+    """What its loop could not handle, so that it waits for a person."""
+    found = SetAside.objects.troubles()
+    for row in found.order_by("-last_failed_at")[:5]:
+        text = f"{row} failed {row.failures} times, last at {row.last_failed_at:%Y-%m-%d %H:%M} UTC."
+        yield Finding("put aside", Level.BAD, text, "Its traceback, and what may be done: the portal, Put aside.")
+    if not found.exists():
+        yield good("put aside", "nothing is put aside")
 
 
 def private_networks() -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from deliveries import error_rates, stats, stops
 from deliveries.models import Alert, Delivery, Lane
 from deliveries.states import LIVE, State
 from deliveries.tracing import site_name, why_waiting
+from domains.models import SetAside
 
 MINUTES = 60
 DAY = timedelta(days=1)
@@ -42,6 +43,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "oldest": _oldest(now=now),
         "paused": [_paused(lane, amount) for lane, amount in stats.paused_lanes(now=now)],
         "alerts": list(Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")),
+        "set_aside": SetAside.objects.troubles().count(),
         "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
         "stopped": stops.everything(),
         "is_stopped": stops.emergency() is not None,

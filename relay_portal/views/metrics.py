@@ -9,6 +9,7 @@ from hmac import compare_digest
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError
 
 from deliveries import alerts, error_rates, queues, stats
 from deliveries.models import Alert, Stop
+from domains.models import SetAside
 from smtp_listener.limits import FORGED_RETURN_PATHS
 
 # Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -27,6 +29,7 @@ HELP = {
     "ekiden_ended_24h": "Deliveries that ended within 24 hours, by class (delivered, suppressed, or why not).",
     "ekiden_hard_bounce_percent": "Of a credential's deliveries within the hours of its project's alert; those with mail only.",
     "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
+    "ekiden_set_aside": "Items that made their loop fail three times, by kind: each waits for a person.",
     "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
@@ -64,6 +67,8 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "ekiden_deliveries_today", {"state": state}, amount
     yield from _forged()
     yield from _errors(now)
+    for kind, amount in SetAside.objects.troubles().order_by().values_list("kind").annotate(amount=Count("pk")):
+        yield "ekiden_set_aside", {"kind": kind}, amount
     yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
     for lane in stats.waiting_lanes(now=now):
         labels = {"lane": str(lane["id"]), "site": lane["site"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,12 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from domains.isolation import Kind, guarded, is_outage
 from suppressions.exchange.reading import BadLine, Entry, File
 from suppressions.models import Import, Suppression
 from suppressions.recording import ON_CONFLICT
+
+logger = logging.getLogger(__name__)
 
 BATCH = 20_000
 ERRORS_KEPT = 1000
@@ -112,15 +116,33 @@ def _take(file: File, *, project: int | None, by: str, say: Say) -> Progress:
             for each in batch:
                 if isinstance(each, BadLine):
                     _refuse(progress, each)
-            with cursor.copy(COPY) as copy:
-                copy.write("".join(map(_row, entries)))
-            cursor.execute(TAKE, {"project": project, "evidence": evidence, "by": by})
-            added, updated = cursor.fetchone()
+            _take_entries(entries, progress, {"project": project, "evidence": evidence, "by": by})
             progress.lines += len(batch)
-            progress.added += added
-            progress.updated += updated
             say(progress)
     return progress
+
+
+def _take_entries(entries: list[Entry], progress: Progress, given: dict[str, Any]) -> None:
+    """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is alone."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            with cursor.copy(COPY) as copy:
+                copy.write("".join(map(_row, entries)))
+            cursor.execute(TAKE, given)
+            added, updated = cursor.fetchone()
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(entries) == 1:
+            logger.warning("an entry of an import was refused", exc_info=error)
+            return _refuse(progress, BadLine(0, entries[0].key, "The database refuses it."))
+        middle = len(entries) // 2
+        for half in (entries[:middle], entries[middle:]):
+            _take_entries(half, progress, given)
+        return None
+    progress.added += added
+    progress.updated += updated
+    return None
 
 
 def _batches(found: Iterator[Entry | BadLine]) -> Iterator[list[Entry | BadLine]]:
@@ -173,7 +195,7 @@ def run(import_id: int) -> None:
     """Take in a file that waits; a second call finds it taken."""
     if Import.objects.filter(pk=import_id, state=Import.State.WAITING).update(state=Import.State.RUNNING):
         row = Import.objects.get(pk=import_id)
-        with suppress(ValueError):  # it is in the row
+        with guarded(Kind.IMPORT, import_id, most=1), suppress(ValueError):  # it is in the row
             take_for(row, opened(row))
 
 
@@ -191,6 +213,9 @@ def take_for(row: Import, file: IO[bytes], *, say: Say = lambda progress: None) 
         row.state = Import.State.DONE
     except ValueError as error:
         row.errors = [_error(BadLine(0, "", str(error)))]
+        raise
+    except Exception:
+        row.errors = [_error(BadLine(0, "", "A fault of the service; see its log."))]
         raise
     finally:
         row.ended_at, row.data = timezone.now(), b""

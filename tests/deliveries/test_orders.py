@@ -241,4 +241,4 @@ def test_an_order_that_cannot_be_carried_out_does_not_hold_up_the_next(caplog):
     good = orders.give(Order.Verb.CANCEL, Selection(), reason="why", by="otto", begins=False)
     jobs.carry_out_orders()
     assert Order.objects.get(pk=good.pk).done == 1 and Order.objects.get(pk=bad.pk).finished_at is None
-    assert f"order={bad.pk} failed" in caplog.text
+    assert f"kind=order key={bad.pk} failures=1" in caplog.text

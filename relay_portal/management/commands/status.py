@@ -6,6 +6,7 @@ from deliveries import stops
 from deliveries.models import Stop
 from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
+from domains.models import SetAside
 from relay_portal import readiness, sandbox
 
 
@@ -14,7 +15,10 @@ class Command(EkidenCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--json", action="store_true", dest="as_json", help='{"ready": …, "parts": {…}, "processes": […], "paused": […]}'
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N}',
         )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
@@ -22,7 +26,15 @@ class Command(EkidenCommand):
         ready = all(parts.values()) and all(process["state"] == "running" for process in processes)
         if as_json:
             paused = [f"{each.kind.lower()} {each.name}" for each in stops.everything()] if parts["PostgreSQL"] else []
-            self.write_json({"ready": ready, "parts": parts, "processes": processes, "paused": paused})
+            self.write_json(
+                {
+                    "ready": ready,
+                    "parts": parts,
+                    "processes": processes,
+                    "paused": paused,
+                    "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
+                }
+            )
         else:
             self._print(parts, processes)
         if not ready:
@@ -40,8 +52,14 @@ class Command(EkidenCommand):
             self.stdout.write(f"\n{readiness.where()}")
             if sandbox.route():
                 self.stdout.write("SANDBOX: no mail leaves for the internet (./ekiden live).")
+            if amount := _set_aside():
+                self.stdout.write(self.style.ERROR(f"PUT ASIDE: {amount} items could not be handled. See the portal, Put aside."))
             for each in stops.everything():
                 self.stdout.write(self.style.WARNING(_paused(each)))
+
+
+def _set_aside() -> int:
+    return SetAside.objects.troubles().count()
 
 
 def _paused(each: stops.Standing) -> str:

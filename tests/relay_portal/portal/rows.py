@@ -8,7 +8,7 @@ from deliveries.bounces.keys import return_path_key
 from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Route, ShapingRule, Stop
 from domains import audit
 from domains.keys import make_key
-from domains.models import Domain
+from domains.models import Domain, SetAside
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Import, Policy, Suppression
@@ -41,6 +41,7 @@ def of(project):
         ShapingRule.objects.create(name=project.name, title=TRICKY, domains=[f"{project.name}.test"]),
         Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY, created_by="otto"),
         Order.objects.create(verb="hold", selection={"project": project.pk}, reason=TRICKY, created_by="otto"),
+        SetAside.objects.create(kind="inbound", key=project.name, traceback=TRICKY, set_aside_at=timezone.now()),
         audit.note("otto", "change", project, reason=TRICKY, details={"changed": {"name": ["a", TRICKY]}}),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}
