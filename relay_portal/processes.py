@@ -78,11 +78,7 @@ def _manage(*words: str) -> tuple[str, ...]:
 
 
 def _gunicorn() -> tuple[str, ...]:
-    host = f"[{settings.EKIDEN_BIND}]" if ":" in settings.EKIDEN_BIND else settings.EKIDEN_BIND
-    return (
-        sys.executable, "-m", "gunicorn", "relay_portal.wsgi", "--bind", f"{host}:{settings.EKIDEN_PORTAL_PORT}",
-        "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "warning", "--chdir", str(settings.BASE_DIR),
-    )  # fmt: skip
+    return sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "relay_portal" / "gunicorn.py")
 
 
 def socket_path() -> Path:

@@ -246,7 +246,7 @@ def test_a_unit_runs_what_there_is(unit):
     started = re.search(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)[1]
     manage = re.search(r"manage\.py (.+)$", started)
     if manage is None:
-        assert "gunicorn relay_portal.wsgi" in started
+        assert "gunicorn --config /opt/ekiden/relay_portal/gunicorn.py" in started
     else:
         command, *arguments = manage[1].split()
         parser_of(command).parse_args(arguments)

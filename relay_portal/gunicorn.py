@@ -1,0 +1,24 @@
+"""The settings of gunicorn, for `up` and for the unit alike (`gunicorn --config relay_portal/gunicorn.py`).
+
+The unit binds to the loopback address on its command line, which goes before what is here: a proxy stands before it.
+"""
+
+import sys
+from pathlib import Path
+
+_root = str(Path(__file__).resolve().parent.parent)
+if _root not in sys.path:  # gunicorn reads this file before it looks at `chdir`
+    sys.path.insert(0, _root)
+
+from relay_portal.environment import address, port, setting  # noqa: E402
+
+_host = setting("EKIDEN_BIND", address, "127.0.0.1")
+
+wsgi_app = "relay_portal.wsgi"
+chdir = _root
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{setting('EKIDEN_PORTAL_PORT', port, 8000)}"
+workers = 2
+threads = 4
+worker_class = "gthread"
+control_socket_disable = True
+loglevel = "warning"
