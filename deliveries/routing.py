@@ -9,6 +9,7 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 
@@ -126,7 +127,15 @@ class Router:
         return self._routes
 
 
-def best_route(routes: list[_Route], domain: str) -> _Route | None:
+class _HasPattern(Protocol):
+    @property
+    def pattern(self) -> str: ...
+
+
+Way = TypeVar("Way", bound=_HasPattern)
+
+
+def best_route(routes: list[Way], domain: str) -> Way | None:
     """The most exact match: the name itself, then the longest `*.suffix`, then `*`."""
     matching = [route for route in routes if matches(route.pattern, domain)]
     return max(matching, key=lambda route: (not route.pattern.startswith("*"), len(route.pattern)), default=None)

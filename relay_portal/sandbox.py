@@ -6,7 +6,7 @@ from django.conf import settings
 
 from deliveries import cancellation, routes
 from deliveries.models import Lane, Route
-from deliveries.routing import site_key
+from deliveries.routing import best_route, site_key
 from smtp_listener.reach import own_address
 
 WHY = "The installation left the sandbox"
@@ -22,12 +22,20 @@ def enter() -> Route:
 
 
 def leave(standing: Route) -> int:
-    """Mail goes to the internet from now on; returns how many deliveries were cancelled.
+    """Let mail go to the internet from now on; return how many deliveries were cancelled.
 
-    What was accepted for the sandbox is not let out into the world. Until the routers have forgotten the route some more may go
-    its way, which ends like the rest.
+    What was accepted for the sandbox is not let out into the world. Mail in a lane that many routes share (waiting to be routed, or
+    parked by a pause) is the sandbox's where the sandbox's route is the one that its domain would take. Until the routers have
+    forgotten the route some more may go its way, which ends like the rest.
     """
     lane = list(Lane.objects.filter(site=site_key(standing.host, standing.port, standing.tls)).values_list("pk", flat=True))
-    cancelled = cancellation.cancel_lanes([*lane, Lane.ROUTING], why=WHY)
+    cancelled = cancellation.cancel_lanes(lane, why=WHY) + _cancel_shared(standing)
     routes.remove(standing)
     return cancelled + cancellation.cancel_lanes(lane, why=WHY)
+
+
+def _cancel_shared(standing: Route) -> int:
+    every = list(Route.objects.all())
+    shared = (Lane.ROUTING, Lane.PARKED)
+    taken = [domain for domain in cancellation.domains_waiting(shared) if best_route(every, domain) == standing]
+    return cancellation.cancel_lanes(shared, why=WHY, domains=taken)

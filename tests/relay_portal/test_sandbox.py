@@ -30,6 +30,23 @@ def test_mail_that_waits_for_the_sandbox_never_gets_out():
     assert not Route.objects.exists()
 
 
+def test_mail_of_other_routes_that_waits_to_be_routed_stays():
+    sandbox.enter()
+    Route.objects.create(pattern="partner.test", host="127.0.0.1", port=32599)
+    make.delivery("acknowledged@partner.test")
+    make.delivery("paused@partner.test", lane=Lane.objects.get(pk=Lane.PARKED))
+    make.delivery("test@elsewhere.test")
+    ekiden("live", "--yes")
+    assert states() == {"acknowledged@partner.test": "queued", "paused@partner.test": "queued", "test@elsewhere.test": "cancelled"}
+
+
+def test_parked_mail_for_the_sandbox_does_not_get_out_when_its_pause_ends():
+    sandbox.enter()
+    make.delivery("test@elsewhere.test", lane=Lane.objects.get(pk=Lane.PARKED))
+    ekiden("live", "--yes")
+    assert states() == {"test@elsewhere.test": "cancelled"}
+
+
 def test_going_live_says_what_real_sending_needs(settings):
     settings.EKIDEN_HOSTNAME = "box.localdomain"
     sandbox.enter()
