@@ -144,7 +144,7 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "relay_portal" / "locale"]
 EKIDEN_PUBLIC_URL = setting("EKIDEN_PUBLIC_URL", url_of("https"), "")
 # A hard suppression whose last bounce is older is lifted only after a second question.
-EKIDEN_OLD_SUPPRESSION_DAYS = setting("EKIDEN_OLD_SUPPRESSION_DAYS", int, 180)
+EKIDEN_OLD_SUPPRESSION_DAYS = setting("EKIDEN_OLD_SUPPRESSION_DAYS", at_least(0), 180)
 EKIDEN_METRICS_TOKEN = setting("EKIDEN_METRICS_TOKEN", str, "")
 TIME_ZONE = setting("EKIDEN_TIME_ZONE", time_zone, "UTC")
 USE_TZ = True

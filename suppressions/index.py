@@ -21,16 +21,23 @@ TRUSTED = 1.8
 # As many new ones are merged by reading all anew: a set takes ten times the memory.
 MOST_FRESH = 50_000
 
-# Both are one statement, and so of one snapshot: what it does not see yet was made by a transaction not older than its xmin.
+# Both are one statement, and so of one snapshot, which is kept: what it does not see was made by a transaction that had not begun
+# (at or above its xmax) or was under way (one of its xip). Its xmin alone would be no mark to read on from: one transaction that
+# stays open holds it back, and all rows made meanwhile would be read at each look.
 LOAD = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text, (
+SELECT pg_current_snapshot()::text, (
     SELECT coalesce(string_agg(print, ''::bytea ORDER BY print), ''::bytea)
     FROM (SELECT substr(sha256(convert_to(address_key, 'UTF8')), 1, 8) AS print FROM suppressions_suppression) prints)
 """
 NEWER = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text, (
+SELECT pg_current_snapshot()::text, (
     SELECT coalesce(string_agg(substr(sha256(convert_to(address_key, 'UTF8')), 1, 8), ''::bytea), ''::bytea)
-    FROM suppressions_suppression WHERE made_in >= %(horizon)s::xid8)
+    FROM (
+        SELECT address_key FROM suppressions_suppression WHERE made_in >= pg_snapshot_xmax(%(seen)s::pg_snapshot)
+        UNION ALL
+        SELECT address_key FROM suppressions_suppression
+        WHERE made_in = ANY(ARRAY(SELECT pg_snapshot_xip(%(seen)s::pg_snapshot)))
+    ) newer)
 """
 
 
@@ -47,7 +54,7 @@ class Index:
         self._database = database
         self._sorted: array[int] = array("Q")
         self._fresh: set[int] = set()
-        self._horizon = ""
+        self._seen = ""
         self._as_of = -TRUSTED
         self._stopping = asyncio.Event()
 
@@ -75,25 +82,25 @@ class Index:
     async def turn(self) -> None:
         """One look. After a failure all is read anew: who knows which database answers next."""
         try:
-            await (self._look() if self._horizon else self._load())
+            await (self._look() if self._seen else self._load())
         except Exception as error:  # an index that is not kept up is not used, and nothing depends on it but speed
             logger.warning("the index of suppressions is not kept up; PostgreSQL is asked for each recipient: %s", error)
-            self._horizon = ""
+            self._seen = ""
 
     async def _look(self) -> None:
         started = time.monotonic()
-        [(horizon, new)] = await self._database.fetch(NEWER, {"horizon": self._horizon}, is_binary=True)
+        [(seen, new)] = await self._database.fetch(NEWER, {"seen": self._seen}, is_binary=True)
         if len(self._fresh) + len(new) // 8 > MOST_FRESH:
             await self._load()
         else:
             self._fresh.update(_numbers(new))
-            self._horizon, self._as_of = horizon, started
+            self._seen, self._as_of = seen, started
 
     async def _load(self) -> None:
         started = time.monotonic()
-        [(horizon, prints)] = await self._database.fetch(LOAD, is_binary=True)
+        [(seen, prints)] = await self._database.fetch(LOAD, is_binary=True)
         self._sorted, self._fresh = _numbers(prints), set()
-        self._horizon, self._as_of = horizon, started
+        self._seen, self._as_of = seen, started
 
 
 def fingerprint(key: str) -> int:

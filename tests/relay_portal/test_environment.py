@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -66,3 +69,9 @@ def test_a_database_that_cannot_be_meant_names_its_variable():
 def test_a_machine_without_a_domain_gets_a_name_that_leads_nowhere(monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "Box")
     assert environment.own_host_name() == "box.localdomain"
+
+
+def test_no_number_among_the_settings_goes_unchecked():
+    """A bare `int` takes negative days; `at_least` says what is wrong."""
+    text = (Path(environment.__file__).parent / "settings.py").read_text()
+    assert re.findall(r"setting\([^,]+, (?:int|float)\b", text) == []

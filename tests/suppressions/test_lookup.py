@@ -153,6 +153,41 @@ def test_a_transaction_that_is_under_way_at_a_look_is_found_by_a_later_one():
     with_index(scene)
 
 
+def test_an_old_open_transaction_does_not_make_each_look_read_all_that_came_since():
+    begun, may_end, looks = threading.Event(), threading.Event(), []
+
+    def stay_open():
+        with transaction.atomic():
+            suppress("oldest@mx.test")
+            begun.set()
+            may_end.wait(10)
+
+    async def scene(index):
+        await index.turn()
+        fetch = index._database.fetch
+
+        async def noted(sql, *args, **given):
+            [(seen, prints)] = await fetch(sql, *args, **given)
+            looks.append(len(prints) // 8)
+            return [(seen, prints)]
+
+        index._database.fetch = noted
+        open_one = asyncio.create_task(in_thread(stay_open))
+        await asyncio.to_thread(begun.wait, 10)
+        for number in range(20):
+            await in_thread(lambda number=number: suppress(f"quick{number}@mx.test"))
+        for _ in range(3):
+            await index.turn()
+        may_end.set()
+        await open_one
+        await index.turn()
+        assert not excludes(index, "oldest@mx.test")
+        assert not excludes(index, "quick19@mx.test")
+
+    with_index(scene)
+    assert looks == [20, 0, 0, 1]
+
+
 def test_a_copy_that_is_not_kept_up_is_not_believed(monkeypatch):
     monkeypatch.setattr(index_module, "TRUSTED", 0.05)
 
