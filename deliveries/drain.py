@@ -30,6 +30,7 @@ from deliveries.models import Lane
 from deliveries.routing import Router
 from deliveries.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.standing import StandingOrders
+from domains import systemd
 from domains.dns import Resolver, nameservers
 
 logger = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Drain:
 
     async def turn(self) -> None:
         """Start couriers for the lanes that called, look for others now and then, renew leases."""
+        systemd.alive()
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL / 2):
                 await self._changed.wait()
@@ -237,6 +239,7 @@ class Drain:
 
     async def _keep_renewing(self) -> None:
         while True:
+            systemd.alive()
             await asyncio.sleep(LEASE_SECONDS / 3)
             with suppress(DatabaseUnavailable):
                 await self._renew()
@@ -253,7 +256,8 @@ def _allow_sockets() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + 200
     if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+        with suppress(ValueError, OSError):  # a confined service may be refused it, and then has what its unit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def run_drain(seconds: float = RUN) -> bool:
@@ -268,6 +272,7 @@ def run_drain(seconds: float = RUN) -> bool:
         def stop() -> None:
             nonlocal stopped
             stopped = True
+            systemd.stopping("Finishing the messages in hand")
             drain.stop()
 
         for number in before:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
+from domains import systemd
+
 
 def spare_records() -> None:
     """Log records of this process name neither process nor thread, which our lines do not show: a system call for each otherwise."""
@@ -20,6 +22,15 @@ class GroupedHandler(logging.StreamHandler[TextIO]):
     """
 
     _held: list[str] | None = None  # blocks hold no `await`, and only one thread of a process opens them
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        self._is_journal = systemd.is_journal(self.stream)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format as the parent does; where the journal reads, with the priority before each line."""
+        text = super().format(record)
+        return systemd.prefixed(text, systemd.priority(record.levelno)) if self._is_journal else text
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._held is None:

@@ -12,6 +12,7 @@ from rq.cron import CronJob, CronScheduler
 
 from deliveries import jobs, queues
 from domains import jobs as domain_jobs
+from domains import systemd
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +41,22 @@ class Ring(CronJob):
         self._ring()
 
 
+class Scheduler(CronScheduler):
+    """RQ's scheduler, which tells systemd how it is."""
+
+    def register_birth(self) -> None:
+        super().register_birth()
+        systemd.ready("Ringing for the chores")
+
+    def heartbeat(self) -> None:
+        """Once in each round of its loop."""
+        systemd.alive()
+        super().heartbeat()
+
+
 def scheduler() -> CronScheduler:
     """RQ's scheduler with our table; `start()` runs it until a signal comes."""
-    built = CronScheduler(connection=queues.connect(), logging_level=logging.WARNING)
+    built = Scheduler(connection=queues.connect(), logging_level=logging.WARNING)
     built.get_jobs().append(Ring(queues.enqueue_drain, queue_name=queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY))
     for function, seconds in TABLE:
         name = f"{function.__module__}.{function.__name__}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -20,9 +21,12 @@ from rq.serializers import JSONSerializer
 from deliveries import jobs, reclassify
 from deliveries.queues import StoredJob
 from domains import jobs as domain_jobs
+from domains import systemd
 from suppressions.exchange import importing
 
 logger = logging.getLogger(__name__)
+
+GRACE = 60.0  # seconds that a job may take to end after RQ has interrupted it
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f"{function.__module__}.{function.__name__}": function
@@ -99,6 +103,9 @@ class TableWorker(SimpleWorker):
     job_class = TableJob
     queue_class = TableQueue
     beat_every = 5.0  # seconds
+    max_connection_wait_time = 15.0  # seconds between two tries to reach Valkey again
+    dequeue_timeout = 15  # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of life
+    _is_ready = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
         kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
@@ -115,22 +122,35 @@ class TableWorker(SimpleWorker):
         """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""
         close_old_connections()
         try:
-            with self._beating():
+            systemd.alive()
+            with self._beating(time.monotonic() + (job.timeout or 0) + GRACE if (job.timeout or 0) > 0 else 0.0):
                 super().execute_job(job, queue)
         finally:
             close_old_connections()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """With all that others know of this worker: Valkey may have been wiped, and RQ says it at the start only."""
+        if current_thread() is main_thread():  # between two jobs
+            systemd.alive()
         (self.connection if pipeline is None else pipeline).hset(self.key, mapping=self.serialize())
         worker_registration.register(self, pipeline)
         super().heartbeat(timeout, pipeline)
 
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:  # RQ's own: a job and its queue, or None
+        if not self._is_ready:
+            self._is_ready = True
+            systemd.ready(f"Working on {', '.join(self.queue_names())}")
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+
+    def handle_warm_shutdown_request(self) -> None:
+        systemd.stopping("Finishing what is under way")
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ leaves it so
+
     @contextmanager
-    def _beating(self) -> Iterator[None]:
+    def _beating(self, allowed_until: float) -> Iterator[None]:
         """RQ's worker is silent while a job runs, and a drain runs for minutes."""
         over = Event()
-        thread = Thread(target=self._beat_until, args=(over,), daemon=True)
+        thread = Thread(target=self._beat_until, args=(over, allowed_until), daemon=True)
         thread.start()
         try:
             yield
@@ -138,7 +158,13 @@ class TableWorker(SimpleWorker):
             over.set()
             thread.join()
 
-    def _beat_until(self, over: Event) -> None:
+    def _beat_until(self, over: Event, allowed_until: float) -> None:
+        """Beat. A chore is one call that may take its time, so it counts as alive until RQ's time-out for it is over.
+
+        A drain has no time-out and speaks for itself.
+        """
         while not over.wait(self.beat_every):
+            if time.monotonic() < allowed_until:
+                systemd.alive()
             with suppress(RedisError):  # the worker itself will meet it, and wait
                 self.heartbeat()

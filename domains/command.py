@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from psycopg.errors import UndefinedTable
 from redis.exceptions import RedisError
 
+from domains import systemd
 from domains.addresses import BadAddress
 from domains.keyring import KeyRingError
 
@@ -52,6 +53,7 @@ class EkidenCommand(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         self._called_from_command_line = True
+        systemd.report_crashes()
         options = vars(self.create_parser(*argv[:2]).parse_args(argv[2:]))
         try:
             self.execute(**options)
@@ -137,5 +139,5 @@ def _first_line(error: Exception) -> str:
 
 
 def fail(message: str, *, status: int = 2) -> NoReturn:
-    sys.stderr.write(f"ekiden: {message}\n")
+    systemd.say_error(f"ekiden: {message}")
     sys.exit(status)

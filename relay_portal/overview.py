@@ -11,6 +11,8 @@ from typing import NoReturn
 from django.core.management import ManagementUtility, get_commands
 from django.core.management.base import BaseCommand
 
+from domains import systemd
+
 GROUPS: dict[str, dict[str, str]] = {
     "Run it": {
         "up": "bring everything up in the foreground; Ctrl-C stops it",
@@ -91,5 +93,5 @@ class CommandLine(ManagementUtility):
 
 
 def fail(message: str) -> NoReturn:
-    sys.stderr.write(f"ekiden: {message}\n")
+    systemd.say_error(f"ekiden: {message}")
     sys.exit(2)

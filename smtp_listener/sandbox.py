@@ -20,6 +20,7 @@ from deliveries.bounces.compose import Failure, compose
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.headers import split
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel, open_with_fallback
+from domains import systemd
 from smtp_listener import sandbox_complaint
 from smtp_listener.reach import own_address
 from smtp_listener.sandbox_rules import BOUNCED_AFTER, GREYLISTED_FOR, SLOW, Play, Rule, rule_for
@@ -184,7 +185,9 @@ async def serve() -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await stopping.wait()
+    systemd.ready(f"Listening at {own_address()}:{settings.EKIDEN_SANDBOX_PORT}")
+    await systemd.alive_until(stopping)
+    systemd.stopping("Closing")
     server.close()
     with suppress(DatabaseUnavailable):
         await database.close()

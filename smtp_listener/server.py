@@ -21,6 +21,7 @@ from deliveries.bounces.keys import return_path_key
 from deliveries.budget import ByteBudget
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.intake import Intake
+from domains import systemd
 from smtp_listener import replies, tls
 from smtp_listener.accounts import Accounts
 from smtp_listener.authentication import Authentication
@@ -209,7 +210,9 @@ async def serve() -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await stopping.wait()
+    systemd.ready(f"Listening: {names}")
+    await systemd.alive_until(stopping)
+    systemd.stopping("Letting sessions finish")
     logger.info("event=draining sessions=%d", len(listener.sessions))
     await listener.stop(settings.EKIDEN_DRAIN_SECONDS)
 

@@ -2,17 +2,26 @@
 
 import logging
 import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from redis.exceptions import RedisError
 from rq.worker.base import DequeueStrategy
 
 from deliveries import loglines, queues
 from deliveries.workers import TableWorker
+from domains import systemd
 from domains.command import CommandError, CommandParser, EkidenCommand
 
 # Who hands mail in waits for an answer, and mail that is stored can wait: in a burst that is more than the machine carries,
 # listeners go first (1,490 messages a second are taken on 2 cores instead of 1,260), and the backlog is sent when it is over.
+# A unit of systemd sets it by itself (`Nice=`), and confines the process so that it may not.
 NICENESS = 10
+AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
+PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 
 class Command(EkidenCommand):
@@ -29,6 +38,39 @@ class Command(EkidenCommand):
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
         loglines.spare_records()
         if queues.DELIVERIES in options["queues"]:
-            os.nice(NICENESS)
-        worker = TableWorker(options["queues"], connection=queues.connect())
-        worker.work(burst=options["burst"], logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
+            step_back()
+        while True:
+            try:
+                return work(options["queues"], burst=options["burst"])
+            except RedisError as error:
+                if options["burst"]:
+                    raise
+                systemd.say_error(f"ekiden: Valkey is out of reach: {error}; trying again")
+                systemd.waiting("Waiting for Valkey", seconds=PATIENCE)
+                time.sleep(AGAIN)
+
+
+def step_back() -> None:
+    """Let other processes go first, as far as whoever started this one has not seen to it."""
+    wanted = NICENESS - os.getpriority(os.PRIO_PROCESS, 0)
+    if wanted > 0:
+        with suppress(PermissionError):
+            os.nice(wanted)
+
+
+def work(names: list[str], *, burst: bool) -> None:
+    """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach at its start or end."""
+    with signals_kept():
+        worker = TableWorker(names, connection=queues.connect())
+        worker.work(burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Put back the handlers that RQ replaces: between two workers a signal ends the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -6,9 +6,11 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from deliveries.schedule import scheduler
+from domains import systemd
 from domains.command import EkidenCommand
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
+PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 
 class Command(EkidenCommand):
@@ -20,5 +22,6 @@ class Command(EkidenCommand):
                 scheduler().start()  # type: ignore[no-untyped-call]  # RQ leaves it so
                 return
             except RedisError as error:
-                self.stderr.write(f"Valkey is out of reach: {error}; trying again")
+                systemd.say_error(f"ekiden: Valkey is out of reach: {error}; trying again")
+                systemd.waiting("Waiting for Valkey", seconds=PATIENCE)
                 time.sleep(AGAIN)
