@@ -22,3 +22,4 @@ threads = 4
 worker_class = "gthread"
 control_socket_disable = True
 loglevel = "warning"
+logger_class = "relay_portal.weblog.Logger"

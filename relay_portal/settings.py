@@ -66,11 +66,15 @@ EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
 
 # --- the log ----------------------------------------------------------------------------------------------------------
 EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
+EKIDEN_LOG_FORMAT = setting("EKIDEN_LOG_FORMAT", one_of("text", "json"), "text")
+LOGGING_CONFIG = "domains.logformat.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {message}", "style": "{"}},
-    "handlers": {"stdout": {"class": "deliveries.loglines.GroupedHandler", "formatter": "line", "stream": "ext://sys.stdout"}},
+    "formatters": {"text": {"()": "domains.logformat.LineFormatter"}, "json": {"()": "domains.logformat.JSONFormatter"}},
+    "handlers": {
+        "stdout": {"class": "deliveries.loglines.GroupedHandler", "formatter": EKIDEN_LOG_FORMAT, "stream": "ext://sys.stdout"},
+    },
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
         name: {"level": EKIDEN_LOG_LEVEL.upper()}

@@ -181,7 +181,7 @@ async def serve() -> None:
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     database = Database("ekiden sandbox")
     server = await start(database)
-    logger.info("event=listening ports='sandbox %s:%d'", own_address(), settings.EKIDEN_SANDBOX_PORT)
+    logger.info("event=listening ports=%r", f"sandbox {own_address()}:{settings.EKIDEN_SANDBOX_PORT}")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

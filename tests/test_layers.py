@@ -19,6 +19,7 @@ OWNERS = {  # outside thing: who alone may import it
 PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
 PURE = [
     "domains/addresses.py", "domains/mailboxes.py", "domains/records.py", "domains/dkim.py", "domains/texts.py",
+    "domains/logformat.py",
     "deliveries/outcomes.py", "deliveries/priorities.py", "deliveries/retry.py", "deliveries/headers.py", "deliveries/completion.py",
     "deliveries/locations.py", "deliveries/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
     "deliveries/smtp/transaction.py", "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",

@@ -23,6 +23,6 @@ def health(request: HttpRequest) -> HttpResponse:
         with queues.connect(patience=PATIENCE) as valkey:
             valkey.ping()
     except (DatabaseError, RedisError) as error:
-        logger.warning("event=unhealthy error='%s'", error)
+        logger.warning("event=unhealthy error=%s", error)
         return HttpResponse("unavailable\n", status=503, content_type="text/plain")
     return HttpResponse("ok\n", content_type="text/plain")
