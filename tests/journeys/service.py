@@ -1,0 +1,76 @@
+"""`./ekiden up` as one process of a test, with a data folder and ports of its own, and the commands beside it."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay_portal.embedded import runtime_folder
+from tests.journeys.rig import ROOT, wait_until
+from tests.ports import free_port
+
+PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
+
+
+class Up:
+    """A running `./ekiden up` and the commands beside it, all under one account."""
+
+    def __init__(self, data, log, user, program, **more):
+        self.data, self.log, self.user, self.program = data, log, user, str(program)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
+        self.env = (
+            kept | more | {"EKIDEN_DATA": str(data), "HOME": "/nonexistent"} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
+        )
+        self.process = None
+
+    def begin(self):
+        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen([self.program, "up"], env=self.env, stdout=out, stderr=out, **who)
+
+    def start(self):
+        self.begin()
+        wait_until(lambda: "Ready." in self.said() or self.process.poll() is not None, "the service says Ready", 120)
+        assert self.process.poll() is None, self.said()
+
+    def said(self):
+        return self.log.read_text()
+
+    def run(self, *words, **given):
+        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        return subprocess.run([self.program, *words], env=self.env, capture_output=True, text=True, check=False, **who, **given)
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def pid(self, name):
+        return next((each["pid"] for each in self.json("status")["processes"] if each["name"] == name), None)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@contextmanager
+def up(user=None, *, checkout=None, python="", **settings):
+    folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
+    data = folder / "data"
+    data.mkdir()
+    folder.chmod(0o755)
+    root = checkout(folder / "checkout") if checkout else ROOT
+    if user:
+        subprocess.run(["chown", "-R", user, str(data), *([str(root)] if checkout else [])], check=True)
+    running = Up(data, folder / "log", user, root / "ekiden", EKIDEN_PYTHON=python, **settings)
+    try:
+        running.start()
+        yield running
+    finally:
+        sockets = runtime_folder(data)
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+        for place in (folder, sockets):
+            subprocess.run(["rm", "-rf", str(place)], check=True)
