@@ -31,7 +31,7 @@ WITH given AS (
     INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, epoch, failures, pause_reason)
     SELECT DISTINCT ON (site) site, %(source)s, hosts, tls, is_routed, 0, 0, '' FROM given ORDER BY site
     ON CONFLICT (site, source) DO UPDATE
-        SET hosts = EXCLUDED.hosts, tls = EXCLUDED.tls, is_routed = EXCLUDED.is_routed
+        SET hosts = EXCLUDED.hosts, tls = EXCLUDED.tls, is_routed = EXCLUDED.is_routed, idle_since = NULL
     RETURNING id, site
 ), found AS (
     SELECT given.domain, lane.id, given.keep FROM given JOIN lane USING (site)

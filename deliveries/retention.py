@@ -1,7 +1,8 @@
-"""What is kept no longer: contents, then the log of a message, in small batches that nobody waits for."""
+"""Removes what is kept no longer, of all packages, in small batches that nobody waits for."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,12 @@ from django.db import connection, transaction
 
 from deliveries import queues
 from deliveries.ids import first_id_of
+from deliveries.models import Lane
+from domains import retention as kept
+from domains.isolation import step
 from domains.models import Project
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500
 
@@ -35,17 +41,22 @@ STATEMENTS = {
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
     ),
 }
-FORGET = (
-    """DELETE FROM deliveries_submission WHERE key IN (
-        SELECT key FROM deliveries_submission WHERE expires_at < now() LIMIT %(most)s)""",
-    # A delivery's own attempts say what the report said; a letter to postmaster has been read by then, or never will be.
-    """DELETE FROM deliveries_inboundmail WHERE id IN (
-        SELECT id FROM deliveries_inboundmail WHERE id < %(before)s AND handled_at IS NOT NULL ORDER BY id LIMIT %(most)s)""",
-    """DELETE FROM suppressions_occurrence WHERE id IN (
-        SELECT id FROM suppressions_occurrence WHERE at < %(time)s AND handled_at IS NOT NULL ORDER BY at LIMIT %(most)s)""",
-)
+# Of each lane to which no domain leads any more; see `deliveries.retained`.
+IDLE = f"""
+UPDATE deliveries_lane SET idle_since = now() WHERE id = ANY(ARRAY(
+    SELECT id FROM deliveries_lane
+    WHERE id > {Lane.ROUTING} AND idle_since IS NULL AND holder IS NULL
+      AND NOT EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
+    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED))
+"""  # noqa: S608  (put together from constants)
+# A domain may have been led there while that was noted.
+IN_USE = """
+UPDATE deliveries_lane SET idle_since = NULL WHERE id = ANY(ARRAY(
+    SELECT id FROM deliveries_lane
+    WHERE idle_since IS NOT NULL AND EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
+    ORDER BY idle_since LIMIT %(most)s FOR UPDATE SKIP LOCKED))
+"""
 NOTHING_YET = UUID(int=0)
-INBOUND_DAYS = 90
 TURN = 10.0  # seconds
 PLACES = "ekiden:retention"
 PLACES_LAST = 86_400  # seconds
@@ -76,15 +87,35 @@ def retain(*, now: datetime, seconds: float = TURN, places: Places | None = None
     `places`, and moves them on.
     """
     until = time.monotonic() + seconds
-    return not any(time.monotonic() >= until for _ in _batches(now, {} if places is None else places))
+    left = _all(now, {} if places is None else places)
+    is_first = True  # each gets a batch in every turn, however much the others have to do
+    while left:
+        for name in list(left):
+            if not is_first and time.monotonic() >= until:
+                return False
+            if not _step(name, left[name]):
+                del left[name]
+        is_first = False
+    return True
 
 
-def _batches(now: datetime, places: Places) -> Iterator[None]:
+def _all(now: datetime, places: Places) -> dict[str, Iterator[None]]:
+    found = {name: _in_batches(name, statement, {}) for name, statement in (("idle lanes", IDLE), ("lanes in use", IN_USE))}
+    for table in kept.tables():
+        if table.delete:
+            before = now - timedelta(days=table.days)
+            found[table.name] = _in_batches(table.name, table.delete, {"before": before, "before_id": first_id_of(before)})
     for project in Project.objects.all():
-        yield from _remove(project.pk, "content", places, before=first_id_of(now - timedelta(days=project.content_days)))
-        yield from _remove(project.pk, "log", places, before=first_id_of(now - timedelta(days=project.log_days)))
-    for statement in FORGET:
-        yield from _forget(statement, before=now - timedelta(days=INBOUND_DAYS))
+        for what, days in (("content", project.content_days), ("log", project.log_days)):
+            found[f"{project.pk} {what}"] = _remove(project.pk, what, places, before=first_id_of(now - timedelta(days=days)))
+    return found
+
+
+def _step(name: str, batches: Iterator[None]) -> bool:
+    """Remove one batch; false where nothing is left, or where that failed: it comes again with the next turn."""
+    with step(f"deliveries.retention {name}"):
+        return next(batches, False) is None
+    return False
 
 
 def _remove(project: int, what: str, places: Places, *, before: UUID) -> Iterator[None]:
@@ -119,10 +150,13 @@ def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
         return [id_ for (id_,) in cursor.fetchall()]
 
 
-def _forget(statement: str, *, before: datetime) -> Iterator[None]:
+def _in_batches(name: str, statement: str, values: dict[str, Any]) -> Iterator[None]:
     removed = BATCH
     while removed == BATCH:
         with connection.cursor() as cursor:
-            cursor.execute(statement, {"before": first_id_of(before), "time": before, "most": BATCH})
+            cursor.execute(statement, values | {"most": BATCH})
             removed = cursor.rowcount
+            undone = sum(bool(row[0]) for row in cursor.fetchall()) if cursor.description else 0
+        if undone:
+            logger.warning("event=forgotten-unhandled table=%s rows=%d", name, undone)
         yield

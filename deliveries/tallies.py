@@ -1,4 +1,4 @@
-"""Keeps the tallies small: the differences of an hour become one row for each key, and old hours are forgotten."""
+"""Keeps the tallies small: the differences of an hour become one row for each key. `retained` forgets old hours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-KEPT_DAYS = 400
 MERGED_BACK = timedelta(days=2)  # late bounces are counted in the hour in which they come, so older hours stay as they are
-BATCH = 10_000
 
 CROWDED = """
 SELECT hour FROM deliveries_tally WHERE hour >= %(since)s
@@ -25,8 +23,6 @@ SELECT %(hour)s, project_id, credential_id, provider, category, is_hard, sum(amo
 FROM gone GROUP BY project_id, credential_id, provider, category, is_hard HAVING sum(amount) <> 0
 """
 
-FORGET = "DELETE FROM deliveries_tally WHERE id IN (SELECT id FROM deliveries_tally WHERE hour < %(before)s ORDER BY hour LIMIT %(most)s)"
-
 
 def merge(*, now: datetime) -> int:
     """Returns how many hours had something to merge."""
@@ -35,5 +31,4 @@ def merge(*, now: datetime) -> int:
         hours = [hour for (hour,) in cursor.fetchall()]
         for hour in hours:
             cursor.execute(MERGE, {"hour": hour})
-        cursor.execute(FORGET, {"before": now - timedelta(days=KEPT_DAYS), "most": BATCH})
     return len(hours)

@@ -279,7 +279,10 @@ class SetAside(models.Model):
         verbose_name_plural = _("items put aside")
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="set_aside_once")]
-        indexes = [models.Index(fields=["set_aside_at"], condition=Q(set_aside_at__isnull=False), name="set_aside_open")]
+        indexes = [
+            models.Index(fields=["set_aside_at"], condition=Q(set_aside_at__isnull=False), name="set_aside_open"),
+            models.Index(fields=["last_failed_at"], name="set_aside_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.key}"

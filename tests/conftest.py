@@ -1,4 +1,17 @@
+from fnmatch import fnmatchcase
+
 import pytest
+
+
+def without_an_end(client):
+    """The keys that no package has written down, or that stay although they should not."""
+    from domains.retention import key_patterns
+
+    for key in client.scan_iter(count=1000):
+        name = key.decode("utf-8", "replace")
+        owner = next((each for each in key_patterns() if fnmatchcase(name, each.pattern)), None)
+        if owner is None or (owner.expires and client.ttl(key) == -1):
+            yield name
 
 
 @pytest.fixture
@@ -21,3 +34,6 @@ def mail_db(transactional_db, valkey):
 
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     Lane.objects.get_or_create(id=Lane.PARKED, defaults={"site": "(held)"})
+    yield
+    # Write a new key down in the `retained` module of its package.
+    assert list(without_an_end(valkey)) == []

@@ -69,6 +69,8 @@ class Lane(models.Model):
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_by = models.TextField(_("closed by"), blank=True, default="", db_default="")
     close_reason = models.TextField(_("why closed"), blank=True, default="", db_default="")
+    # Since when no domain leads here; `retention` notes it, and who leads one here again takes it back.
+    idle_since = models.DateTimeField(null=True, editable=False)
 
     objects = LaneQuerySet.as_manager()
 
@@ -76,6 +78,7 @@ class Lane(models.Model):
         verbose_name = _("lane")
         verbose_name_plural = _("lanes")
         constraints = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
+        indexes = [models.Index(fields=["idle_since"], condition=Q(idle_since__isnull=False), name="lane_idle")]
 
     def __str__(self) -> str:
         return self.site
@@ -91,6 +94,7 @@ class Destination(models.Model):
     class Meta:
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
+        indexes = [models.Index(fields=["expires_at"], name="destination_by_time")]
 
     def __str__(self) -> str:
         return self.domain

@@ -33,6 +33,7 @@ class Reclassification(models.Model):
         verbose_name = _("second look")
         verbose_name_plural = _("second looks")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["created_at"], name="second_look_by_time")]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"

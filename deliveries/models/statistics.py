@@ -50,6 +50,7 @@ class Alert(models.Model):
         verbose_name_plural = _("alerts")
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["credential"], condition=Q(ended_at__isnull=True), name="alert_open_once")]
+        indexes = [models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="alert_by_end")]
 
     def __str__(self) -> str:
         return f"{self.credential}: {self.rate:.1f} %"

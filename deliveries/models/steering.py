@@ -115,7 +115,10 @@ class Order(models.Model):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["id"], condition=Q(finished_at__isnull=True), name="order_unfinished")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(finished_at__isnull=True), name="order_unfinished"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="order_by_end"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_verb_display()} #{self.pk}"

@@ -36,6 +36,7 @@ class Import(models.Model):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
         ordering = ["-id"]
+        indexes = [models.Index(fields=["created_at"], name="import_by_time")]
 
     def __str__(self) -> str:
         return self.name

@@ -77,13 +77,6 @@ def test_writers_lose_nothing_while_it_is_merged(credential):
     assert list(Tally.objects.values_list("amount", flat=True)) == [300]
 
 
-def test_old_hours_are_forgotten(credential):
-    tally(credential, 1, hours=401 * 24)
-    tally(credential, 1, hours=399 * 24)
-    tallies.merge(now=now())
-    assert Tally.objects.count() == 1
-
-
 # --- rates ---
 def test_a_rate_compares_what_failed_with_what_ended(credential):
     tally(credential, 90)

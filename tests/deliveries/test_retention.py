@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,7 +6,9 @@ from django.utils import timezone
 
 from deliveries import queues, retention
 from deliveries.ids import first_id_of
-from deliveries.models import Attempt, Content, Delivery, InboundMail, Message, Submission
+from deliveries.models import Attempt, Content, Delivery, InboundMail, Lane, Message, Submission
+from domains import retention as kept
+from suppressions import retained as suppressions_retained
 from tests.deliveries import make
 
 pytestmark = pytest.mark.django_db
@@ -80,13 +83,79 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on(project):
     assert not Message.objects.exists()
 
 
-def test_a_report_that_was_read_is_forgotten_after_its_time_and_no_other():
-    read, fresh, unread = (first_id_of(NOW - timedelta(days=days)) for days in (91, 89, 92))
-    for id_ in (read, fresh):
-        InboundMail.objects.create(id=id_, kind="report", data=b"", handled_at=NOW)
-    InboundMail.objects.create(id=unread, kind="report", data=b"")
+@pytest.mark.parametrize("handled_at", [NOW, None])
+def test_mail_that_nobody_could_handle_is_forgotten_too_and_the_log_says_so(handled_at, caplog):
+    old, fresh = (first_id_of(NOW - timedelta(days=days)) for days in (91, 89))
+    for id_ in (old, fresh):
+        InboundMail.objects.create(id=id_, kind="report", data=b"", handled_at=handled_at)
     retention.retain(now=NOW)
-    assert set(InboundMail.objects.values_list("id", flat=True)) == {fresh, unread}
+    assert [mail.pk for mail in InboundMail.objects.all()] == [fresh]
+    assert ("event=forgotten-unhandled table=deliveries_inboundmail rows=1" in caplog.text) is (handled_at is None)
+
+
+def idle_lane(days, **given):
+    return make.lane(f"mx-{days}-{len(given)}.test", idle_since=NOW - timedelta(days=days), **given)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"closed_at": NOW},
+        {"paused_until": timezone.now() + timedelta(hours=1)},
+        {"is_forced": True},
+        {"holder": first_id_of(NOW), "leased_until": NOW},
+        {"rate": 2.0},
+    ],
+    ids=lambda reason: next(iter(reason)),
+)
+def test_an_idle_lane_that_is_of_use_stays(reason, project):
+    kept, gone = idle_lane(91, **reason), idle_lane(91)
+    retention.retain(now=NOW)
+    assert set(Lane.objects.filter(pk__in=[kept.pk, gone.pk])) == {kept}
+
+
+def test_an_idle_lane_with_live_mail_stays(project):
+    lane = idle_lane(500)
+    make.delivery(of=make.message(of=project), lane=lane)
+    retention.retain(now=NOW)
+    assert Lane.objects.filter(pk=lane.pk).exists()
+
+
+def test_a_lane_stays_as_long_as_a_log_may_name_it(project):
+    lane = idle_lane(91)
+    make.project(log_days=120)
+    retention.retain(now=NOW)
+    assert Lane.objects.filter(pk=lane.pk).exists()
+
+
+def test_a_learned_rate_ends_as_well(project):
+    lane = idle_lane(401, rate=2.0)
+    retention.retain(now=NOW)
+    assert not Lane.objects.filter(pk=lane.pk).exists()
+
+
+def test_a_lane_is_idle_from_when_no_domain_leads_there_until_one_does_again(project):
+    lane = make.lane("mx.test")
+    retention.retain(now=NOW)
+    assert Lane.objects.get(pk=lane.pk).idle_since is not None
+    make.leads_to(lane, "you.test")
+    retention.retain(now=NOW)
+    assert Lane.objects.get(pk=lane.pk).idle_since is None
+
+
+def test_the_lanes_of_routing_and_of_parked_mail_are_never_idle(project):
+    retention.retain(now=NOW)
+    assert set(Lane.objects.filter(pk__in=[Lane.PARKED, Lane.ROUTING]).values_list("idle_since", flat=True)) == {None}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_cannot_be_emptied_holds_up_no_other(project, monkeypatch, caplog):
+    broken = replace(next(table for table in kept.tables() if table.delete), name="broken", delete="DELETE FROM nowhere")
+    monkeypatch.setattr(suppressions_retained, "TABLES", (broken, *suppressions_retained.TABLES))
+    sent = old(project, days=91)
+    retention.retain(now=NOW)
+    assert "key=deliveries.retention broken" in caplog.text
+    assert not Message.objects.filter(pk=sent.pk).exists()
 
 
 def test_what_another_project_keeps_for_longer_holds_no_turn_up(project, monkeypatch):

@@ -65,7 +65,7 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(client, settings)
 
 
 def test_forged_return_paths_are_counted(metrics, valkey):
-    valkey.set(FORGED_RETURN_PATHS, 3)
+    valkey.set(FORGED_RETURN_PATHS, 3, ex=60)
     assert metrics()["ekiden_forged_return_paths"] == "3"
 
 

@@ -141,7 +141,7 @@ async def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
 
 
 async def test_b8_all_together_have_a_budget(valkey):
-    valkey.set("ekiden:auth:all", 2000)
+    valkey.set("ekiden:auth:all", 2000, ex=60)
     async with processes() as (one, _):
         assert await is_locked(Guard(one))
         assert not await is_locked(Guard(one), is_at_home=True)

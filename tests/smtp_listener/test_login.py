@@ -98,7 +98,7 @@ def test_finding_6_a_failed_auth_gets_its_reply_and_another_try(guest, login):
 
 
 def test_b8_a_locked_out_address_is_told_so_and_hung_up_on(guest, login, valkey):
-    valkey.set(_guard_keys(ip_address("127.0.0.1"), "x")[0], 10)
+    valkey.set(_guard_keys(ip_address("127.0.0.1"), "x")[0], 10, ex=60)
     assert guest.say(b"AUTH PLAIN " + plain(*login)).startswith("421 4.7.0")
     assert guest.is_closed()
 

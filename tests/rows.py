@@ -1,0 +1,70 @@
+"""One row of each table that retention empties, as old as a test wants it."""
+
+from axes.models import AccessAttempt, AccessAttemptExpiration, AccessFailureLog, AccessLog
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.utils.crypto import get_random_string
+
+from deliveries.ids import first_id_of
+from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Submission, Tally
+from domains.models import SetAside
+from relay_portal.models import User
+from suppressions.models import Import, Occurrence
+from tests.deliveries import make
+
+
+def with_time(row, **times):
+    """The row with times that its model sets by itself."""
+    type(row).objects.filter(pk=row.pk).update(**times)
+    return row
+
+
+def attempt(at):
+    row = AccessAttempt.objects.create(username=get_random_string(8), ip_address="192.0.2.1", failures_since_start=1)
+    AccessAttemptExpiration.objects.create(access_attempt=row, expires_at=at)
+    return with_time(row, attempt_time=at)
+
+
+def admin_log(at):
+    user = User.objects.get_or_create(username="somebody")[0]
+    kind = ContentType.objects.get_for_model(User)
+    return with_time(LogEntry.objects.create(user=user, content_type=kind, object_repr="x", action_flag=ADDITION), action_time=at)
+
+
+def occurrence(at):
+    given = {"address_key": "you@mx.test", "kind": "reply", "category": "no-such-user", "is_hard": True}
+    return Occurrence.objects.create(at=at, handled_at=at, project=make.project(), **given)
+
+
+def tally(at):
+    return Tally.objects.create(
+        hour=at, project=make.project(), credential_id=1, provider="", category="delivered", is_hard=False, amount=1
+    )
+
+
+def destination(at):
+    name = f"{get_random_string(8).lower()}.test"
+    return Destination.objects.create(domain=name, lane=make.lane(name), expires_at=at)
+
+
+ROWS = {
+    "domains_setaside": lambda at: SetAside.objects.create(kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at),
+    "suppressions_occurrence": occurrence,
+    "suppressions_import": lambda at: Import.objects.create(name="list.csv", created_by="ops", created_at=at, ended_at=at),
+    "deliveries_submission": lambda at: Submission.objects.create(
+        key=get_random_string(8).encode(), message_id=first_id_of(at), expires_at=at
+    ),
+    "deliveries_inboundmail": lambda at: InboundMail.objects.create(id=first_id_of(at), kind="report", data=b"", handled_at=at),
+    "deliveries_destination": destination,
+    "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
+    "deliveries_order": lambda at: Order.objects.create(verb="retry", reason="x", created_by="ops", finished_at=at),
+    "deliveries_reclassification": lambda at: Reclassification.objects.create(created_by="ops", created_at=at),
+    "deliveries_alert": lambda at: Alert.objects.create(credential=make.credential(), rate=9, bounced=9, total=100, hours=24, ended_at=at),
+    "deliveries_tally": tally,
+    "django_session": lambda at: Session.objects.create(session_key=get_random_string(32), session_data="x", expire_date=at),
+    "axes_accessattempt": attempt,
+    "axes_accesslog": lambda at: with_time(AccessLog.objects.create(username="x"), attempt_time=at),
+    "axes_accessfailurelog": lambda at: with_time(AccessFailureLog.objects.create(username="x"), attempt_time=at),
+    "django_admin_log": admin_log,
+}
