@@ -18,12 +18,10 @@ MAX_KEPT_ID = 512
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 
 
-def complete(
-    submission: Submission, *, queue_id: str, hostname: str, now: datetime, feedback: bytes = b"", unsubscribe: bytes = b""
-) -> tuple[Headers, str]:
+def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime, unsubscribe: bytes = b"") -> tuple[Headers, str]:
     """The header section to be signed and sent, and its Message-ID.
 
-    `feedback` is the field by which complaints find the message, `unsubscribe` the fields that offer an end of it.
+    `unsubscribe` are the fields that offer an end of it.
     """
     given = submission.headers
     message_id = given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace").replace("\0", "")
@@ -37,8 +35,7 @@ def complete(
     arrival = submission.arrival
     trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
     added += unsubscribe.splitlines(keepends=True)
-    on_top = [trace, feedback] if feedback else [trace]
-    return headers.before(*on_top).after(*added), message_id
+    return headers.before(trace).after(*added), message_id
 
 
 def without_control(headers: Headers) -> Headers:

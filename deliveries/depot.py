@@ -25,6 +25,7 @@ class Depot:
     sockets: Sockets
     memory: ByteBudget
     return_path_key: bytes
+    feedback_key: bytes
     wake_routing: Callable[[], None]
     is_crowded: Callable[[], bool]  # whether lanes wait for a courier's place
 

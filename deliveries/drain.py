@@ -16,7 +16,7 @@ import uvloop
 from django.conf import settings
 
 from deliveries.bell import Bell, Ring
-from deliveries.bounces.keys import return_path_key
+from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.budget import ByteBudget
 from deliveries.courier import Courier
 from deliveries.db import Database, DatabaseUnavailable
@@ -77,6 +77,7 @@ class Drain:
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
             memory=ByteBudget(CONTENT_AT_ONCE),
             return_path_key=return_path_key(),
+            feedback_key=feedback_key(),
             wake_routing=lambda: self._heard_of(Lane.ROUTING),
             is_crowded=lambda: self._is_crowded,
         )

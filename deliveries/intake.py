@@ -16,8 +16,6 @@ from django.conf import settings
 
 from deliveries import codec, loglines, maillog, unsubscribing
 from deliveries.bell import Bell
-from deliveries.bounces import feedback_id
-from deliveries.bounces.keys import feedback_key
 from deliveries.budget import ByteBudget
 from deliveries.completion import complete
 from deliveries.db import Database, DatabaseUnavailable
@@ -207,9 +205,8 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     id_ = new_id()
     now = datetime.now(UTC)
     body_hash = dkim.body_hash(submission.body.chunks())
-    feedback = feedback_id.field(id_, key=feedback_key())
     headers, message_id = complete(
-        submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now, feedback=feedback,
+        submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now,
         unsubscribe=unsubscribing.fields(submission),
     )  # fmt: skip
     if signers:

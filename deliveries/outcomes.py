@@ -24,6 +24,7 @@ class Stage(StrEnum):
     INTERRUPTED = "interrupted"
     REPORT = "report"
     OPERATOR = "operator"
+    CLAIM = "claim"  # what somebody says of a delivery and has not proven
 
 
 class Scope(StrEnum):

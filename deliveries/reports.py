@@ -13,6 +13,7 @@ from deliveries.bounces.compose import Failure, compose
 from deliveries.headers import split
 from deliveries.ids import new_id
 from deliveries.models import Attempt, Content, Delivery, Message
+from deliveries.outcomes import Stage
 from deliveries.states import State
 from domains.addresses import Address, BadAddress, parse_path
 from domains.isolation import Kind, is_free, isolated
@@ -82,7 +83,7 @@ def _queue(message: Message, sender: Address, failed: Delivery) -> None:
 
 def _failure(delivery: Delivery) -> Failure:
     message = delivery.message
-    last = Attempt.objects.filter(delivery=delivery).exclude(stage="expiry").order_by("-id").first()
+    last = Attempt.objects.filter(delivery=delivery).exclude(stage__in=(Stage.EXPIRY, Stage.CLAIM)).order_by("-id").first()
     content, is_whole = _returned_content(message)
     return Failure(
         delivery=delivery.pk,

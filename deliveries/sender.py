@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from deliveries import codec
-from deliveries.bounces import return_path
+from deliveries.bounces import feedback_id, return_path
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.lanes import Claimed, LeasedLane
@@ -191,7 +191,9 @@ class Sender:
 
     def _mail(self, claimed: Claimed, content: bytes) -> Mail:
         reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
-        return Mail(reverse_path, claimed.recipient, content, claimed.smtputf8, claimed.eight_bit, Priority(claimed.priority))
+        on_top = feedback_id.field(claimed.id, key=self._depot.feedback_key, now=self._depot.now())
+        given = (claimed.smtputf8, claimed.eight_bit, Priority(claimed.priority), on_top)
+        return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
     def _reverse_path(self, delivery: UUID) -> str:
         local_part = return_path.make(delivery, key=self._depot.return_path_key, now=self._depot.now())

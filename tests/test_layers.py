@@ -10,6 +10,7 @@ ORDER = ["domains", "suppressions", "deliveries", "smtp_listener", "relay_portal
 OWNERS = {  # outside thing: who alone may import it
     "dns": {"domains/dns.py", "domains/dns_exchange.py"},
     "aiosmtpd": {"smtp_listener"},
+    "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {
         "deliveries/queues.py", "deliveries/workers.py", "deliveries/schedule.py", "deliveries/management/commands/rqworker.py",
         "relay_portal",

@@ -1,4 +1,7 @@
-"""What a report does to the delivery it is about: its state, an attempt for the record, the tallies, and what is learned from it."""
+"""What a report does to the delivery it is about: its state, an attempt for the record, the tallies, and what is learned from it.
+
+What is not proven does none of that: it is kept beside the delivery as a claim, for people to read.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from deliveries.bounces.classifier import plainly
 from deliveries.bounces.matching import Match, key_of
 from deliveries.bounces.report import Fate, Kind, Report
 from deliveries.models import Attempt, Delivery, InboundMail, Tally
+from deliveries.outcomes import Stage
 from deliveries.states import State
 from deliveries.verdict import owes_report
 from suppressions.classes import Class
@@ -21,10 +25,15 @@ from suppressions.models import Occurrence
 # RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other; auth-failure is about a forged sender.
 BY_USERS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "unsubscribe", "complaint", "miscategorized"})
 
+REPORT, CLAIM = Stage.REPORT.value, Stage.CLAIM.value
+CLAIMS_MOST = 5  # kept with one delivery; anybody can write more
+
 
 def bounce(mail: InboundMail, report: Report, match: Match) -> str:
     """Move what was delivered to bounced; the report stays as its evidence. Returns the finding."""
-    found = [_bounce(mail, report, delivery, is_proven=match.is_proven) for delivery in match.deliveries]
+    if not match.is_proven:
+        return _claims(report, match, "bounce")
+    found = [_bounce(mail, report, delivery) for delivery in match.deliveries]
     moved = [class_ for class_, _ in found if class_]
     if not moved:
         return found[0][1]
@@ -32,7 +41,7 @@ def bounce(mail: InboundMail, report: Report, match: Match) -> str:
     return f"{findings.BOUNCED}: {', '.join(dict.fromkeys(moved))}"
 
 
-def _bounce(mail: InboundMail, report: Report, delivery: Delivery, *, is_proven: bool) -> tuple[str, str]:
+def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str, str]:
     """The class, or why nothing was done."""
     if delivery.state != State.DELIVERED:
         return "", f"{findings.OTHER_STATE}: {delivery.state}"
@@ -47,16 +56,17 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery, *, is_proven:
     delivery.save(update_fields=["state", "owes_report"])
     _tally(delivery, "delivered", is_hard=False, by=-1)
     _tally(delivery, fate.classified.class_, is_hard=fate.classified.is_hard, by=1)
-    if is_proven:  # who only knows a Message-ID may end up with a report to read, not with an address suppressed
-        _learn(mail, delivery, fate, Occurrence.Kind.REPORT)
+    _learn(mail, delivery, fate, Occurrence.Kind.REPORT)
     return fate.classified.class_, ""
 
 
 def complaint(mail: InboundMail, report: Report, match: Match) -> str:
-    """The recipient wants no more of it, whatever else is said. Returns the finding."""
+    """The recipient wants no more of it, whatever else is said; one complaint of a mail is enough. Returns the finding."""
     kind = report.complaint
     if kind not in BY_USERS:
         return f"{findings.NOT_OF_USER}: {kind}"
+    if not match.is_proven:
+        return _claims(report, match, f"complaint ({kind})")
     fresh = [delivery for delivery in match.deliveries if not delivery.attempts.filter(outcome="complained").exists()]
     for delivery in fresh:
         fate = _fate_of(delivery, report) or Fate(delivery.recipient, plainly(Class.COMPLAINT, rule="complaint", detail=kind))
@@ -68,6 +78,20 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
     return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
 
 
+def _claims(report: Report, match: Match, what: str) -> str:
+    """Keep with each delivery what somebody says of it. It has no class: no figure and no rule looks at it."""
+    for delivery in match.deliveries:
+        if delivery.is_live or delivery.attempts.filter(stage=CLAIM).count() >= CLAIMS_MOST:
+            continue
+        fate = _fate_of(delivery, report)
+        said = " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text))) if fate is not None else ""
+        Attempt.objects.create(
+            delivery=delivery, outcome="claimed", stage=CLAIM, host=report.reporter or (fate.host if fate is not None else ""),
+            text=f"Not proven: somebody claims a {what}" + (f": {said}" if said else ""),
+        )  # fmt: skip
+    return f"{findings.CLAIMED}: {what}"
+
+
 def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
     """The return path names one recipient; the report may call it by the address that it was forwarded to."""
     same = [fate for fate in report.fates if key_of(fate.recipient) == delivery.recipient_key]
@@ -76,7 +100,7 @@ def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
 
 def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
     Attempt.objects.create(
-        delivery=delivery, outcome=outcome, stage="report", host=host, code=fate.code or None, enhanced=fate.enhanced[:11],
+        delivery=delivery, outcome=outcome, stage=REPORT, host=host, code=fate.code or None, enhanced=fate.enhanced[:11],
         text=fate.text, category=fate.classified.class_, rule=fate.classified.rule,
     )  # fmt: skip
 
@@ -93,6 +117,6 @@ def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.K
     Occurrence.objects.create(
         project_id=delivery.project_id, credential_id=delivery.flow, address_key=delivery.recipient_key, kind=kind,
         category=fate.classified.class_, is_hard=fate.classified.is_hard, provider=delivery.lane.provider, delivery_id=delivery.pk,
-        inbound_id=mail.pk, stage="report", host=fate.host, code=fate.code or None, enhanced=fate.enhanced[:11], text=fate.text,
+        inbound_id=mail.pk, stage=REPORT, host=fate.host, code=fate.code or None, enhanced=fate.enhanced[:11], text=fate.text,
         rule=fate.classified.rule,
     )  # fmt: skip

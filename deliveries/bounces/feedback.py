@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from deliveries.bounces import kinds
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.wording import ADDRESS, addresses
 
@@ -25,21 +26,25 @@ _ABUSE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z0-9-]{1,30}")
-# What a mail program sends to the address of List-Unsubscribe (RFC 2369).
-_UNSUBSCRIBE = re.compile(r"^\s*(?:un-?subscribe|opt-?out|配信停止|購読解除)", re.IGNORECASE)
 
 
 def read(fields: Fields, parts: Sequence[Part], text: str) -> Complaint | None:
+    """None where it is no complaint.
+
+    A subject that begins with "unsubscribe" is none: answers keep the subject that the app wrote, and no address of ours is offered to
+    be unsubscribed at. What a program answers is read as a complaint only where it has the form of one.
+    """
     report = next((part for part in parts if part.type == "message/feedback-report"), None)
     if report is not None:
         said = read_fields(report.text)
         return Complaint(_type(said), _named(said) or _original(parts))
+    if kinds.is_answer_of_program(fields):
+        return None
     if "feedback-type" in (inline := read_fields(text[:4000])) and "user-agent" in inline:
         return Complaint(_type(inline), _named(inline) or _original(parts))
-    subject = header(fields, "subject")
-    if _ABUSE.search(subject) and any(part.type == "message/rfc822" for part in parts):
+    if _ABUSE.search(header(fields, "subject")) and any(part.type == "message/rfc822" for part in parts):
         return Complaint("abuse", _original(parts))
-    return Complaint("unsubscribe", tuple(addresses(header(fields, "from"))[:1])) if _UNSUBSCRIBE.search(subject) else None
+    return None
 
 
 def _type(said: Fields) -> str:

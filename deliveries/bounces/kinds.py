@@ -83,7 +83,18 @@ def is_automatic(fields: Fields) -> bool:
     """Sent by a program; reports say so too, so this is asked after them."""
     submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
     precedence = header(fields, "precedence").lower().replace("-", "_")
-    return submitted not in ("", "no") or precedence == "auto_reply" or any(mark in fields for mark in _MARKS) or says_absent(fields)
+    return submitted not in ("", "no") or precedence == "auto_reply" or _is_marked(fields) or says_absent(fields)
+
+
+def is_answer_of_program(fields: Fields) -> bool:
+    """An absence note and its like: what it says beyond that was written by others (RFC 3834)."""
+    submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
+    precedence = header(fields, "precedence").lower().replace("-", "_")
+    return submitted == "auto-replied" or precedence == "auto_reply" or _is_marked(fields) or says_absent(fields)
+
+
+def _is_marked(fields: Fields) -> bool:
+    return any(mark in fields for mark in _MARKS)
 
 
 def is_challenge(fields: Fields, text: str) -> bool:

@@ -1,8 +1,13 @@
-"""Finds the delivery that a report is about: by the return path it came to, by our own tokens in it, or by Message-ID and recipient."""
+"""Finds the deliveries that a report is about, and says whether it proves to be about them.
+
+Only what nobody has who did not get the mail proves: the delivery's own return path or token, as long as it lasts, and for a complaint
+the DKIM signature of a provider that is known to send feedback. All else finds, and proves nothing: Message-ID and recipient stand in
+every copy, and so did the token that older versions gave to all recipients alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -12,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from deliveries.bounces import feedback_id, findings, return_path
+from deliveries.bounces.feedback_id import Token
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.bounces.original import Original
 from deliveries.bounces.report import Report
@@ -25,7 +31,7 @@ MOST = 50  # recipients of one report that are looked for
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The deliveries, locked. `is_proven`: the report holds a token of ours, which nobody has who did not get the message."""
+    """The deliveries, locked. Without `is_proven` it is only a claim that the report is about them."""
 
     deliveries: list[Delivery]
     is_proven: bool
@@ -39,50 +45,44 @@ class Unmatched(Exception):
         self.finding = finding
 
 
-def returned(mail: InboundMail, report: Report, about: Original) -> Match:
-    """The deliveries that a bounce is about; raises `Unmatched`."""
-    return _by_token(mail, report, about) or _by_message_id(report, about)
+def find(mail: InboundMail, report: Report, about: Original, *, vouched: Callable[[], bool] = lambda: False) -> Match:
+    """The deliveries that a report is about; raises `Unmatched`. `vouched`: who sent it is known, and would not make it up."""
+    known = list(_tokens(about))
+    proven = mail.delivery_id or next((token.delivery for token in known if token.is_current), None)
+    if proven is not None:
+        return Match([_one(proven)], is_proven=True)
+    ended = next((token.delivery for token in known if token.delivery is not None), None)
+    if ended is not None:
+        return Match([_one(ended)], is_proven=vouched())
+    message = next((token.message for token in known if token.message is not None), None)
+    found = _of_message(message, report) if message is not None else _by_message_id(report, about)
+    return Match(found, is_proven=vouched())
 
 
-def complained_of(mail: InboundMail, report: Report, about: Original) -> Match:
-    """As `returned`, by tokens alone: anybody can write a complaint, and it silences a customer."""
-    if (found := _by_token(mail, report, about)) is None:
-        raise Unmatched(findings.NO_PROOF)
-    return found
-
-
-def _by_token(mail: InboundMail, report: Report, about: Original) -> Match | None:
-    named = mail.delivery_id or _proven_delivery(about.return_paths)
-    if named is not None:
-        if (found := _locked().filter(pk=named).first()) is None:
-            raise Unmatched(findings.NO_DELIVERY)
-        return Match([found], is_proven=True)
-    message = _proven_message(about.feedback_ids)
-    return Match(_of_message(message, report), is_proven=True) if message else None
-
-
-def _proven_delivery(paths: Iterable[str]) -> UUID | None:
+def _tokens(about: Original) -> Iterator[Token]:
+    """All of ours that the report shows, return paths first."""
     now = timezone.now()
-    for path in paths:
+    for path in about.return_paths:
         local_part, _, domain = path.rpartition("@")
         if domain.lower() == settings.EKIDEN_HOSTNAME and return_path.is_ours(local_part):
             try:
-                return return_path.parse(local_part, key=return_path_key(), now=now)
+                yield Token(return_path.parse(local_part, key=return_path_key(), now=now), is_current=True)
             except return_path.ForgedReturnPath:
                 continue
-    return None
-
-
-def _proven_message(tokens: Iterable[str]) -> UUID | None:
-    for token in tokens:
+    for value in about.feedback_ids:
         try:
-            return feedback_id.parse(token, key=feedback_key())
+            yield feedback_id.parse(value, key=feedback_key(), now=now)
         except ForgedToken:
             continue
-    return None
 
 
-def _by_message_id(report: Report, about: Original) -> Match:
+def _one(delivery: UUID) -> Delivery:
+    if (found := _locked().filter(pk=delivery).first()) is None:
+        raise Unmatched(findings.NO_DELIVERY)
+    return found
+
+
+def _by_message_id(report: Report, about: Original) -> list[Delivery]:
     """Of what was delivered, and as long as its project keeps its log. Message-IDs are the apps' own: two may have the same."""
     keys = _keys(report)
     asked = _locked().filter(message__message_id__in=about.message_ids, recipient_key__in=keys, state=State.DELIVERED)
@@ -91,7 +91,7 @@ def _by_message_id(report: Report, about: Original) -> Match:
         raise Unmatched(findings.UNMATCHED)
     if len({delivery.message_id for delivery in found}) > 1:
         raise Unmatched(findings.SEVERAL)
-    return Match(found, is_proven=False)
+    return found
 
 
 def _is_kept(delivery: Delivery) -> bool:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deliveries import codec, maillog
-from deliveries.bounces import consequences, local, matching, original
+from deliveries.bounces import consequences, local, matching, original, vouching
 from deliveries.bounces import report as reports
 from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
 from deliveries.bounces.report import read
@@ -94,9 +94,10 @@ def _finding(mail: InboundMail) -> str:
     report = read(data)
     try:
         if report.kind is reports.Kind.COMPLAINT:
-            return consequences.complaint(mail, report, matching.complained_of(mail, report, original.read(data)))
+            found = matching.find(mail, report, original.read(data), vouched=lambda: vouching.is_vouched_for(data))
+            return consequences.complaint(mail, report, found)
         if report.kind is reports.Kind.BOUNCE:
-            return consequences.bounce(mail, report, matching.returned(mail, report, original.read(data)))
+            return consequences.bounce(mail, report, matching.find(mail, report, original.read(data)))
     except matching.Unmatched as error:
         return error.finding
     if mail.kind != InboundMail.Kind.REPORT:

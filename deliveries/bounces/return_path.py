@@ -8,6 +8,8 @@ from deliveries.bounces import tokens
 PREFIX = "b-"
 LIFETIME = timedelta(days=30)  # late bounces come within days; a token that leaks is worthless after a month
 
+SIZE = 18  # octets of a payload
+
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _USE = b"return-path"
 
@@ -18,19 +20,28 @@ class ForgedReturnPath(ValueError):
 
 def make(delivery: UUID, *, key: bytes, now: datetime) -> str:
     """The local part, 44 characters, all in one case since some senders of bounces change it."""
-    payload = delivery.bytes + ((now - _EPOCH) + LIFETIME).days.to_bytes(2, "big")
-    return PREFIX + tokens.make(payload, key=key, use=_USE)
+    return PREFIX + tokens.make(payload(delivery, now=now), key=key, use=_USE)
 
 
 def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
     """The delivery whose return path this is; raises `ForgedReturnPath`."""
     try:
-        payload = tokens.parse(local_part[len(PREFIX) :], size=18, key=key, use=_USE)
+        delivery, has_ended = read(tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE), now=now)
     except tokens.ForgedToken as error:
         raise ForgedReturnPath(str(error)) from error
-    if int.from_bytes(payload[16:], "big") < (now - _EPOCH).days:
+    if has_ended:
         raise ForgedReturnPath("the token has expired")
-    return UUID(bytes=payload[:16])
+    return delivery
+
+
+def payload(delivery: UUID, *, now: datetime) -> bytes:
+    """The delivery and the day on which its token ends."""
+    return delivery.bytes + ((now - _EPOCH) + LIFETIME).days.to_bytes(2, "big")
+
+
+def read(payload: bytes, *, now: datetime) -> tuple[UUID, bool]:
+    """The delivery, and whether the token has ended."""
+    return UUID(bytes=payload[:16]), int.from_bytes(payload[16:], "big") < (now - _EPOCH).days
 
 
 def is_ours(local_part: str) -> bool:

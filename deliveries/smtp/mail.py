@@ -16,6 +16,9 @@ class UnsafeMail(ValueError):
 class Mail:
     """One message for one recipient; both addresses as they go on the wire, the reverse-path may be empty.
 
+    `on_top` are whole header fields for this recipient alone, before the content that all recipients share: two pieces, so that
+    the content is not copied once more for each.
+
     Lines end in CRLF and in nothing else: two MTAs that disagree about a bare CR or LF are what SMTP smuggling needs
     (CVE-2023-51764). Intake has seen to it; this looks again, since nothing after it does (10 KB: 3 us).
     """
@@ -26,6 +29,12 @@ class Mail:
     smtputf8: bool = False
     eight_bit: bool = False
     priority: Priority = Priority.NORMAL
+    on_top: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes as they will be sent."""
+        return len(self.on_top) + len(self.content)
 
     def __post_init__(self) -> None:
         ends = self.content.count(b"\r\n")

@@ -27,7 +27,7 @@ def transact(session: Session, mail: Mail, *, is_fresh: bool = True) -> Talk:
         return judge(obstacle, Stage.MAIL)
     if not session.capabilities.chunking:
         return (yield from _by_data(session, mail))
-    is_small = len(mail.content) <= ONE_TRIP
+    is_small = mail.size <= ONE_TRIP
     if session.capabilities.pipelining and is_fresh and is_small and not session.reset_due:
         return (yield from _in_one_trip(session, mail))
     return (yield from _by_chunk(session, mail))
@@ -35,7 +35,7 @@ def transact(session: Session, mail: Mail, *, is_fresh: bool = True) -> Talk:
 
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
     """Why this host cannot get this mail as it is; it is never converted, which would break its signature."""
-    if offers.size and len(mail.content) > offers.size:
+    if offers.size and mail.size > offers.size:
         return TOO_LARGE
     if mail.smtputf8 and not offers.smtputf8:
         return NOT_UTF8
@@ -43,10 +43,10 @@ def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
     return NOT_8BIT if mail.eight_bit and not offers.eightbitmime else None
 
 
-def dot_stuffed(content: bytes) -> bytes:
-    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2)."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
-    return b"." + stuffed if content.startswith(b".") else stuffed
+def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
+    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2). `on_top` are header fields, which begin with no dot."""
+    first = b"." if content.startswith(b".") else b""
+    return b"".join((on_top, first, content.replace(b"\r\n.", b"\r\n.."), b".\r\n"))
 
 
 def _by_data(session: Session, mail: Mail) -> Talk:
@@ -63,7 +63,7 @@ def _by_data(session: Session, mail: Mail) -> Talk:
     if refusal := _refusal(session, go_ahead, Stage.DATA, wanted=3):
         session.reset_due = True
         return refusal
-    return (yield from _content(session, dot_stuffed(mail.content)))
+    return (yield from _content(session, dot_stuffed(mail.content, mail.on_top)))
 
 
 def _unwind_data(session: Session, refusal: Outcome) -> Talk:
@@ -98,7 +98,7 @@ def _in_one_trip(session: Session, mail: Mail) -> Talk:
 
 
 def _last_chunk(mail: Mail) -> bytes:
-    return b"BDAT %d LAST\r\n%b" % (len(mail.content), mail.content)
+    return b"BDAT %d LAST\r\n%b%b" % (mail.size, mail.on_top, mail.content)
 
 
 def _envelope(session: Session, mail: Mail, tail: bytes = b"") -> Generator[Step, Answer, Outcome | None]:
@@ -132,7 +132,7 @@ def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
 
 def _mail(offers: Capabilities, mail: Mail) -> bytes:
     """DSN parameters are left out: the reverse-path is ours, and so are the reports."""
-    size = b" SIZE=%d" % len(mail.content) if offers.size is not None else b""
+    size = b" SIZE=%d" % mail.size if offers.size is not None else b""
     body = b" BODY=8BITMIME" if mail.eight_bit else b""
     utf8 = b" SMTPUTF8" if mail.smtputf8 else b""
     is_told = offers.mt_priority and mail.priority is not Priority.NORMAL  # which is what no parameter means (RFC 6710)

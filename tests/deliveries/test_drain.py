@@ -30,7 +30,9 @@ def test_a_message_reaches_the_mx_that_dns_names(settings):
     delivery = make.delivery()
     mx = play(settings)
     [message] = mx.messages
-    assert message.content == make.CONTENT
+    field, _, content = message.content.partition(b"\r\n")
+    assert field.startswith(b"X-Feedback-Token: ")
+    assert content == make.CONTENT
     assert (message.recipients[0], states()) == ("you@mx.test", {"you@mx.test": "delivered"})
     delivery.refresh_from_db()
     assert delivery.lane.site == "in.mx.test"

@@ -65,7 +65,7 @@ def memory_mib() -> float:
 
 def _refuses(text: str) -> None:
     """Nobody guesses a token of ours."""
-    for read in (lambda: feedback_id.parse(text, key=KEY), lambda: return_path.parse(text, key=KEY, now=NOW)):
+    for read in (lambda: feedback_id.parse(text, key=KEY, now=NOW), lambda: return_path.parse(text, key=KEY, now=NOW)):
         try:
             read()
         except (tokens.ForgedToken, return_path.ForgedReturnPath):

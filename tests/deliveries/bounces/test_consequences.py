@@ -6,8 +6,8 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from deliveries import learning
-from deliveries.bounces import feedback_id, receive, return_path
+from deliveries import learning, reports
+from deliveries.bounces import feedback_id, receive, return_path, tokens
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.models import Attempt, Delivery, InboundMail, Message, Tally
 from deliveries.queues import MAINTENANCE, queue
@@ -40,8 +40,17 @@ def returned(delivery, *, to=None, fields=None):
 
 
 def complained(delivery, *, kind=b"abuse", named=b"", fields=None):
-    about = fields if fields is not None else feedback_id.field(delivery.message_id, key=feedback_key())
+    about = fields if fields is not None else token(delivery)
     return COMPLAINT % (kind, named, b"Subject: hello\r\n" + about)
+
+
+def token(delivery, *, now=None):
+    return feedback_id.field(delivery.pk, key=feedback_key(), now=now or timezone.now())
+
+
+def shared(delivery):
+    """As older versions gave it to all recipients of a message."""
+    return b"X-Feedback-Token: %s\r\n" % tokens.make(delivery.message_id.bytes, key=feedback_key(), use=b"feedback-id").encode()
 
 
 def verp(delivery, *, now=None):
@@ -80,21 +89,105 @@ def test_a_late_bounce_by_the_return_path_teaches_and_suppresses():
     assert Suppression.objects.get().evidence["inbound"] == str(known.inbound_id)
 
 
-@pytest.mark.parametrize("kind", ["postmaster", "abuse", "feedback"])
-def test_a_bounce_to_our_postmaster_is_matched_by_message_id_and_recipient(kind):
-    delivery = delivered()
-    assert arrives(returned(delivery), kind=kind) == "the delivery has bounced: unknown_user"
-    assert state(delivery) == "bounced"
-
-
-def test_b6_a_bounce_that_only_knows_a_message_id_suppresses_nobody():
-    arrives(returned(delivered()), kind="postmaster")
+def nothing_moved(*deliveries):
+    """No state, tally, lesson or report."""
+    rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+    assert {(row.state, row.owes_report) for row in rows} == {("delivered", False)}
+    assert not Tally.objects.exists()
     assert not Occurrence.objects.exists()
+    learning.take_turn(now=timezone.now())
+    assert not Suppression.objects.exists()
+    return True
+
+
+@pytest.mark.parametrize("kind", ["postmaster", "abuse", "feedback"])
+def test_b6_a_bounce_that_only_knows_a_message_id_is_a_claim(kind):
+    delivery = delivered()
+    assert arrives(returned(delivery), kind=kind) == "a claim without a proof, kept with the delivery for a person to read: bounce"
+    assert nothing_moved(delivery)
+    [claim] = Attempt.objects.filter(delivery=delivery)
+    assert (claim.stage, claim.outcome, claim.category, claim.code) == ("claim", "claimed", "", None)
+    assert claim.text == "Not proven: somebody claims a bounce: 550 5.1.1 no such user"
+
+
+@pytest.mark.parametrize("what", ["shared", "expired token", "expired path", "forged"])
+def test_what_is_shared_old_or_forged_proves_no_more_than_a_message_id(what):
+    message = make.message(recipient_count=2)
+    mine, other = delivered(of=message), delivered("other@mx.test", of=message)
+    long_ago = timezone.now() - timedelta(days=40)
+    fields = {
+        "shared": shared(mine), "expired token": token(mine, now=long_ago),
+        "expired path": verp(mine, now=long_ago).replace(b"Original-Mail-From", b"Return-Path"), "forged": shared(mine)[:-4] + b"\r\n",
+    }[what]  # fmt: skip
+    fields += b"Message-ID: %s\r\n" % message.message_id.encode()
+    arrives(returned(mine, fields=fields), kind="postmaster")
+    InboundMail.objects.all().delete()
+    arrives(complained(mine, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=fields), kind="abuse")
+    assert nothing_moved(mine, other)
+    assert Attempt.objects.filter(delivery=mine, stage="claim").count() == 2
+
+
+def test_the_token_of_one_recipient_says_nothing_of_another():
+    message = make.message(recipient_count=2)
+    mallory, victim = delivered("mallory@mx.test", of=message), delivered("victim@mx.test", of=message)
+    arrives(returned(victim, fields=token(mallory)), kind="postmaster")
+    InboundMail.objects.all().delete()
+    arrives(complained(victim, named=b"Original-Rcpt-To: <victim@mx.test>\r\n", fields=token(mallory)), kind="abuse")
+    assert (state(mallory), state(victim)) == ("bounced", "delivered")
+    assert set(Occurrence.objects.values_list("address_key", flat=True)) == {"mallory@mx.test"}
+    assert not Attempt.objects.filter(delivery=victim).exists()
+
+
+def test_the_return_path_of_one_recipient_says_nothing_of_another():
+    message = make.message(recipient_count=2)
+    mallory, victim = delivered("mallory@mx.test", of=message), delivered("victim@mx.test", of=message)
+    arrives(returned(victim), mallory)
+    assert (state(mallory), state(victim)) == ("bounced", "delivered")
+
+
+def test_forty_forged_bounces_move_nothing():
+    message = make.message(recipient_count=40)
+    staff = [delivered(f"s{number}@mx.test", of=message) for number in range(40)]
+    forged = returned(staff[0]).replace(
+        b"Final-Recipient: rfc822; s0@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n",
+        b"",
+    )
+    groups = b"".join(b"Final-Recipient: rfc822; s%d@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n" % n for n in range(40))
+    forged = forged.replace(b"Final-Recipient: rfc822; s0@mx.test", groups + b"Final-Recipient: rfc822; s0@mx.test")
+    arrives(forged, kind="postmaster")
+    assert Attempt.objects.filter(stage="claim").count() == 40
+    assert nothing_moved(*staff)
+
+
+def test_claims_of_one_delivery_are_bounded():
+    delivery = delivered()
+    for _ in range(9):
+        arrives(returned(delivery), kind="postmaster")
+        InboundMail.objects.all().delete()
+    assert Attempt.objects.filter(delivery=delivery).count() == 5
+
+
+def test_one_token_has_one_bounce_and_one_complaint_in_it():
+    delivery = delivered()
+    for _ in range(4):
+        arrives(returned(delivery, fields=token(delivery)), kind="postmaster")
+        InboundMail.objects.all().delete()
+        arrives(complained(delivery), kind="abuse")
+        InboundMail.objects.all().delete()
+    assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["bounced", "complained"]
+    assert tallies() == {"delivered": -1, "unknown_user": 1, "complaint": 1}
+
+
+def test_a_claim_is_not_what_a_later_report_to_the_sender_says():
+    delivery = delivered()
+    Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", text="the truth")
+    Attempt.objects.create(delivery=delivery, outcome="claimed", stage="claim", text="a lie")
+    assert reports._failure(Delivery.objects.select_related("message").get()).text == "the truth"
 
 
 def test_a_bounce_that_returns_our_signed_field_counts_fully():
     delivery = delivered()
-    arrives(returned(delivery, fields=feedback_id.field(delivery.message_id, key=feedback_key())), kind="postmaster")
+    arrives(returned(delivery, fields=token(delivery)), kind="postmaster")
     assert state(delivery) == "bounced"
     assert Occurrence.objects.get().is_hard
 
@@ -110,7 +203,7 @@ def test_the_return_path_in_the_returned_header_names_the_delivery():
 def test_of_several_recipients_of_a_message_only_the_named_one_bounces():
     message = make.message(recipient_count=2)
     mine, other = delivered(of=message), delivered("other@mx.test", of=message)
-    arrives(returned(mine), kind="postmaster")
+    arrives(returned(mine, fields=token(mine)), kind="postmaster")
     assert (state(mine), state(other)) == ("bounced", "delivered")
 
 
@@ -159,18 +252,37 @@ def test_a_complaint_by_the_return_path_names_one_of_many_recipients():
     assert Occurrence.objects.get().address_key == "you@mx.test"
 
 
-def test_a_complaint_that_names_its_recipient_finds_him_among_many():
-    message = make.message(recipient_count=2)
-    mine, other = delivered(of=message), delivered("other@mx.test", of=message)
-    arrives(complained(mine, named=b"Original-Rcpt-To: <OTHER@mx.test>\r\n"), kind="feedback")
-    assert Occurrence.objects.get().delivery_id == other.pk
-
-
-def test_a_complaint_that_hides_one_of_many_recipients_is_left_to_a_person():
+def test_a_complaint_with_a_shared_token_that_hides_one_of_many_recipients_is_left_to_a_person():
     message = make.message(recipient_count=2)
     mine, _ = delivered(of=message), delivered("other@mx.test", of=message)
-    assert "several" in arrives(complained(mine), kind="feedback")
+    assert "several" in arrives(complained(mine, fields=shared(mine)), kind="feedback")
     assert not Occurrence.objects.exists()
+
+
+HOLIDAY = b"From: you@mx.test\r\nSubject: %s\r\n%sContent-Type: text/plain; charset=utf-8\r\n\r\nI am away.\r\n"
+SUBJECTS = [
+    "Unsubscribe confirmation", "unsubscribe", "Opt-out", "配信停止のお知らせ", "購読解除", "Out of office: Unsubscribe",
+    "Complaint about message from 192.0.2.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("mark", [b"", b"Auto-Submitted: auto-replied\r\n", b"Precedence: auto_reply\r\n", b"X-Autoreply: yes\r\n"])
+@pytest.mark.parametrize("kind", ["report", "abuse"])
+def test_b8_what_an_answer_says_in_the_apps_own_words_is_no_complaint(subject, mark, kind):
+    delivery = delivered()
+    arrives(HOLIDAY % (subject.encode(), mark), delivery if kind == "report" else None, kind=kind)
+    assert nothing_moved(delivery)
+
+
+def test_b8_an_absence_note_that_encloses_a_complaint_of_the_apps_own_is_none():
+    delivery = delivered()
+    note = complained(delivery).replace(b"Content-Type: multipart/report", b"Auto-Submitted: auto-replied\r\nContent-Type: multipart/mixed")
+    note = note.replace(b"message/feedback-report", b"text/plain").replace(
+        b"\r\n\r\nspam\r\n", b"\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x\r\n"
+    )
+    arrives(note, delivery)
+    assert nothing_moved(delivery)
 
 
 @pytest.mark.parametrize("kind", [b"not-spam", b"auth-failure", b"virus"])
@@ -184,15 +296,16 @@ def test_b7_a_forged_complaint_is_kept_and_does_nothing():
     delivery = delivered()
     forged = b"X-Feedback-Token: " + b"a" * 39 + b"\r\nMessage-ID: %s\r\n" % delivery.message.message_id.encode()
     data = complained(delivery, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=forged)
-    assert arrives(data, kind="abuse").startswith("a complaint without a proof")
-    assert not Occurrence.objects.exists()
-    assert not Attempt.objects.exists()
+    assert arrives(data, kind="abuse").startswith("a claim without a proof")
+    assert nothing_moved(delivery)
+    assert Attempt.objects.get().text == "Not proven: somebody claims a complaint (abuse)"
 
 
 def test_b7_an_expired_return_path_in_a_complaint_proves_nothing():
     delivery = delivered()
     old = verp(delivery, now=timezone.now() - timedelta(days=40))
-    assert arrives(complained(delivery, named=old, fields=b""), kind="abuse").startswith("a complaint without a proof")
+    assert arrives(complained(delivery, named=old, fields=b""), kind="abuse").startswith("a report about no delivery")
+    assert nothing_moved(delivery)
 
 
 def test_who_complains_twice_of_one_mail_is_counted_once():
