@@ -7,10 +7,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import logout
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -51,10 +51,27 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
         *LoginView.form_list[1:],
     )
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Store no session for whoever has shown no right password: the wizard begins one at each visit, also a scanner's."""
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        if isinstance(response, TemplateResponse):
+            response.add_post_render_callback(self._forget_stranger)  # the template looks at the wizard, which counts as a change
+        else:
+            self._forget_stranger(response)
+        return response
+
+    def _forget_stranger(self, response: HttpResponse) -> None:
+        if self.request.session.session_key is None and not self.storage.authenticated_user:
+            self.request.session.modified = False
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Send back who asks for a device's challenge before a password was right, which two_factor takes for a user's."""
+        if "challenge_device" in self.request.POST and not self.storage.authenticated_user:
+            return redirect("two_factor:login")
+        return super().post(*args, **kwargs)  # type: ignore[no-any-return]  # as above
+
     def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().done(form_list, **kwargs)
-        # Nobody else throws away what has expired, and log-ins are rare.
-        Session.objects.filter(expire_date__lt=timezone.now()).delete()
         return response if getattr(self.get_user(), "otp_device", None) else redirect("two_factor:setup")
 
 

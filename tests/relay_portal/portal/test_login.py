@@ -67,6 +67,20 @@ def test_a_code_works_once(client):
         assert give_token(browser, token).status_code == expected
 
 
+def test_a_stranger_leaves_no_session_behind(client):
+    person()
+    for path in ("/", LOGIN, SETUP, "/account/webauthn/get_credential/", "/nowhere", "/health/"):
+        client.get(path)
+    client.post("/i18n/setlang/", {"language": "ja"})
+    give_password(client, password="wrong")
+    give_password(client, name="nobody")
+    give_token(client, "123456")
+    client.post(LOGIN, {"challenge_device": "x", "log_in-current_step": "token"})
+    assert (Session.objects.count(), settings.SESSION_COOKIE_NAME in client.cookies) == (0, False)
+    give_password(client)
+    assert Session.objects.count() == 1
+
+
 def test_the_session_key_changes_at_the_second_factor(client):
     user = person()
     give_password(client)
