@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from domains.fingerprints import fingerprint
+
 
 class KeyRingError(ValueError):
     """The key ring cannot be used; the text tells the operator why, and never holds a key."""
@@ -21,14 +23,17 @@ class KeyRing:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._keys = _read(path)
-        self._fernet = MultiFernet(self._keys)
+        self._reload()
 
     def __repr__(self) -> str:
         return f"<KeyRing {self.path}, {len(self)} keys>"
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._lines)
+
+    def fingerprints(self) -> list[str]:
+        """What tells each key from others, newest first."""
+        return [fingerprint(line) for line in self._lines]
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True) -> KeyRing:
@@ -72,14 +77,13 @@ class KeyRing:
         self._reload()
 
     def _reload(self) -> None:
-        self._keys = _read(self.path)
-        self._fernet = MultiFernet(self._keys)
+        self._lines = _lines(self.path)
+        self._fernet = _fernet(self.path, self._lines)
 
 
-def _read(path: Path) -> list[Fernet]:
-    lines = _lines(path)
+def _fernet(path: Path, lines: list[bytes]) -> MultiFernet:
     try:
-        return [Fernet(line) for line in lines]
+        return MultiFernet([Fernet(line) for line in lines])
     except ValueError:  # chained, its text could show a part of a key
         raise KeyRingError(f"The key ring {path} is damaged; restore it from your backup") from None
 

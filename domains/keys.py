@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 
-from django.conf import settings
 from django.utils import timezone
 
-from domains import dkim
+from domains import dkim, own_keys
 from domains.keyring import KeyRing
 from domains.models import Domain, SigningKey
 
@@ -30,5 +29,9 @@ def new_selector() -> str:
 
 
 def _ring() -> KeyRing:
-    # Where keys exist already, a ring that is not there is a lost one: a new one would hide the loss until mail goes unsigned.
-    return KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=not SigningKey.objects.exists())
+    """The installation's ring, made where it has none yet. Raises `KeyMismatch` where this machine's is another or is lost."""
+    ring = own_keys.check_ring()
+    if ring is None:
+        ring = KeyRing.open(own_keys.ring_place(), create=not SigningKey.objects.exists())
+        own_keys.note_ring(ring)
+    return ring

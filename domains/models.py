@@ -286,3 +286,22 @@ class SetAside(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.key}"
+
+
+class KeyFingerprint(models.Model):
+    """What tells the installation's keys from others, and from which no key can be found; the keys are files of each machine."""
+
+    class Kind(models.TextChoices):
+        SECRET = "secret-key", _("secret key")
+        RING = "ring", _("key ring")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, primary_key=True)
+    fingerprints = ArrayField(models.CharField(max_length=32), verbose_name=_("fingerprints, newest first"))
+    noted_at = models.DateTimeField(_("noted"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("fingerprint of a key")
+        verbose_name_plural = _("fingerprints of keys")
+
+    def __str__(self) -> str:
+        return self.kind

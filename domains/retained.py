@@ -12,6 +12,7 @@ TABLES = (
     Table("domains_credential", "until removed", PEOPLE, "a revoked one still names the app that sent"),
     Table("domains_credential_domains", "with its credential", PEOPLE, "the credential's From domains"),
     Table("domains_auditentry", "for ever", "nothing", "who did what must be known years later; people act seldom"),
+    Table("domains_keyfingerprint", "for ever", "nothing", "one row for each kind of key; no machine works without"),
     Table(
         "domains_setaside", f"{ASIDE_DAYS} days after the last failure", BY_RETENTION, "what is still there is then tried again",
         days=ASIDE_DAYS, delete=oldest("domains_setaside", "last_failed_at < %(before)s", order="last_failed_at"),

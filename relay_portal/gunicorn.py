@@ -3,6 +3,7 @@
 The unit binds to the loopback address on its command line, which goes before what is here: a proxy stands before it.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,3 +24,14 @@ worker_class = "gthread"
 control_socket_disable = True
 loglevel = "warning"
 logger_class = "relay_portal.weblog.Logger"
+
+
+def on_starting(_server: object) -> None:
+    """End before any worker is started, where this machine may not work for the installation."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    import django
+
+    django.setup()
+    from domains import starting
+
+    starting.admit_or_end()

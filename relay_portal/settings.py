@@ -83,7 +83,10 @@ LOGGING = {
 }
 
 # --- Django -----------------------------------------------------------------------------------------------------------
-SECRET_KEY = setting("EKIDEN_SECRET_KEY", str, "") or secret_key.load_or_make(EKIDEN_DATA / "keys" / "secret-key")
+_given_key = setting("EKIDEN_SECRET_KEY", str, "")
+HAS_SECRET_KEY_FROM_ENVIRONMENT = bool(_given_key)
+# Empty where there is none yet: only `setup` makes one, and only for an empty database (relay_portal.first_keys).
+SECRET_KEY = _given_key or secret_key.load(EKIDEN_DATA / "keys" / "secret-key")
 DEBUG = False
 ALLOWED_HOSTS = setting("EKIDEN_ALLOWED_HOSTS", words, [EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"])
 ROOT_URLCONF = "relay_portal.urls"

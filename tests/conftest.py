@@ -31,9 +31,12 @@ def valkey():
 def mail_db(transactional_db, valkey):
     """A database that other connections see too, with the rows that migrations made."""
     from deliveries.models import Lane
+    from domains import own_keys
+    from domains.fingerprints import fingerprint
 
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     Lane.objects.get_or_create(id=Lane.PARKED, defaults={"site": "(held)"})
+    own_keys.note(own_keys.SECRET, [fingerprint(own_keys.secret_key())])  # as `setup` does
     yield
     # Write a new key down in the `retained` module of its package.
     assert list(without_an_end(valkey)) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+SECRET_KEY = "of the tests: " + 48 * "x"  # as all machines of an installation are given it
 _started = []
 
 
@@ -20,6 +21,7 @@ def pytest_load_initial_conftests(early_config, parser, args):
     data = Path(tempfile.mkdtemp(prefix="ekiden-tests-"))
     data.chmod(0o755)
     os.environ["EKIDEN_DATA"] = str(data)
+    os.environ["EKIDEN_SECRET_KEY"] = SECRET_KEY
     from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey
 
     postgres, valkey = EmbeddedPostgres(data, durable=False), EmbeddedValkey(data)

@@ -13,6 +13,7 @@ WITH_A_DATABASE = (
     services.clock,
     services.migrations,
     services.workers,
+    mail.own_keys_fit,
     mail.keys,
     mail.domains,
     mail.waiting,

@@ -8,10 +8,21 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from deliveries import stats, stops
+from domains import own_keys
 from domains.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SetAside, SigningKey
 from relay_portal import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
+
+
+def own_keys_fit() -> Iterator[Finding]:
+    """Whether the keys of this machine are the installation's: else what comes back is thrown away as forged."""
+    try:
+        own_keys.check()
+    except KeyRingError as error:
+        yield Finding("keys", Level.BAD, str(error), "Until then no process of this machine starts.")
+        return
+    yield good("keys", "those of the installation")
 
 
 def keys() -> Iterator[Finding]:

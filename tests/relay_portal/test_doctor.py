@@ -114,6 +114,12 @@ def test_a_lost_key_ring_is_bad(settings, tmp_path):
     assert only(mail.keys).level is Level.BAD
 
 
+def test_keys_of_another_installation_are_bad(settings):
+    assert only(mail.own_keys_fit).level is Level.GOOD
+    settings.SECRET_KEY = "another"
+    assert "is not that of the installation" in only(mail.own_keys_fit).text
+
+
 def test_a_queue_without_a_worker_is_bad():
     assert [level for level, _ in found(services.workers)] == [Level.BAD, Level.BAD]
 

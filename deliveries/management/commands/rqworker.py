@@ -13,7 +13,7 @@ from rq.worker.base import DequeueStrategy
 
 from deliveries import loglines, queues
 from deliveries.workers import TableWorker
-from domains import systemd
+from domains import starting, systemd
 from domains.command import CommandError, CommandParser, EkidenCommand
 
 # Who hands mail in waits for an answer, and mail that is stored can wait: in a burst that is more than the machine carries,
@@ -37,6 +37,7 @@ class Command(EkidenCommand):
             raise CommandError(f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and maintenance.")
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
         loglines.spare_records()
+        starting.admit()
         if queues.DELIVERIES in options["queues"]:
             step_back()
         while True:

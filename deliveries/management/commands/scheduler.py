@@ -6,7 +6,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from deliveries.schedule import scheduler
-from domains import systemd
+from domains import starting, systemd
 from domains.command import EkidenCommand
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
@@ -17,6 +17,7 @@ class Command(EkidenCommand):
     help = "Run the scheduler: it rings for drains, the sweep of deadlines, reports, retention and domain checks."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        starting.admit()
         while True:
             try:
                 scheduler().start()  # type: ignore[no-untyped-call]  # RQ leaves it so

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_otp import devices_for_user
 
-from domains import audit
+from domains import audit, own_keys
 from domains.command import ActionCommand, AddAction, CommandError
 from relay_portal.models import User
 
@@ -43,6 +43,7 @@ class Command(ActionCommand):
 
     @transaction.atomic
     def reset(self, *, name: str) -> None:
+        own_keys.check_secret()  # under another key nobody's session could be told from his, and ended
         user = User.objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is no user {name}. See: ./ekiden operator list")

@@ -13,10 +13,12 @@ from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
 from deliveries import rules
+from domains import own_keys
 from domains.command import CommandError, CommandParser, EkidenCommand
-from relay_portal import first_run, processes, readiness, sandbox
+from relay_portal import first_keys, first_run, processes, readiness, sandbox
 from relay_portal.embedded import EmbeddedPostgres
 
+EVERYWHERE = "Copy the folder keys to all machines of the installation, and restart everything."
 ENDS = {signal.SIGTERM, signal.SIGINT}
 PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its log first
 
@@ -26,10 +28,13 @@ class Command(EkidenCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--start", action="store_true", help="then start the services (as `up` does)")
+        parser.add_argument("--new-secret-key", action="store_true", help="change the secret key, because it leaked or is lost")
+        parser.add_argument("--new-key-ring", action="store_true", help="make a key ring, and signing keys, in place of a lost one")
 
-    def handle(self, *args: Any, start: bool, **options: Any) -> None:
+    def handle(self, *args: Any, start: bool, new_secret_key: bool, new_key_ring: bool, **options: Any) -> None:
         self._wait_for_servers()
         self._migrate()
+        self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
         rules.sync()
         signal.signal(signal.SIGTERM, end)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until what was made is sure to be shown
@@ -61,6 +66,17 @@ class Command(EkidenCommand):
             self.stdout.write(f"Migrating the database ({len(plan)} steps)")
             self.stdout.flush()
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+
+    def _settle_keys(self, *, new_secret_key: bool, new_key_ring: bool) -> None:
+        if new_secret_key:
+            first_keys.renew_secret()
+            self.stdout.write(f"The secret key in {own_keys.secret_place()} is new. {EVERYWHERE}")
+        if new_key_ring:
+            domains = first_keys.renew_ring()
+            self.stdout.write(f"The key ring {own_keys.ring_place()} is new. {EVERYWHERE}")
+            for domain in domains:
+                self.stdout.write(f"{domain} has a new signing key; publish its record: ./ekiden domain show {domain}")
+        first_keys.settle()
 
     def _start(self) -> None:
         services = [process.name for process in processes.table() if process.is_service]

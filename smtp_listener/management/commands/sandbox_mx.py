@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from domains import starting
 from domains.command import CommandError, EkidenCommand
 from smtp_listener.sandbox import run
 
@@ -10,6 +11,7 @@ class Command(EkidenCommand):
     help = "Run the sandbox MX: it takes the mail of the sandbox route and plays receivers' answers."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        starting.admit()
         try:
             run()
         except OSError as error:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from deliveries.loglines import spare_records
+from domains import starting
 from domains.command import CommandError, EkidenCommand
 from smtp_listener.server import run
 from smtp_listener.tls import CertificateError
@@ -13,6 +14,7 @@ class Command(EkidenCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         spare_records()
+        starting.admit()
         try:
             run()
         except CertificateError as error:
