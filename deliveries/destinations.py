@@ -16,7 +16,7 @@ UNROUTED = """
 SELECT DISTINCT domain FROM (
     SELECT domain FROM deliveries_delivery
     WHERE lane_id = %(routing)s AND ended_at IS NULL AND due_at <= now() AND expires_at > now()
-      AND domain <> ALL(%(besides)s)
+      AND domain <> ALL(%(besides)s) AND (%(among)s::text[] IS NULL OR domain = ANY(%(among)s::text[]))
     LIMIT 5000) due
 LIMIT %(most)s
 """
@@ -65,9 +65,10 @@ class Destinations:
         self._waiting: list[_Assignment] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def unrouted(self, *, besides: Collection[str], most: int) -> list[str]:
-        """Domains of due deliveries that wait to be routed."""
-        rows = await self._database.fetch(UNROUTED, {"besides": list(besides), "most": most, "routing": Lane.ROUTING})
+    async def unrouted(self, *, besides: Collection[str], most: int, among: Collection[str] | None = None) -> list[str]:
+        """Return domains of due deliveries that wait to be routed: none of `besides`, and only those of `among` where it is given."""
+        given = {"besides": list(besides), "among": None if among is None else list(among), "most": most, "routing": Lane.ROUTING}
+        rows = await self._database.fetch(UNROUTED, given)
         return [domain for (domain,) in rows]
 
     async def assign(self, domain: str, site: Site) -> None:

@@ -12,23 +12,27 @@ from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.lanes import Claimed, LeasedLane
+from deliveries.lookups import AGAIN, FIRST, PROMPT, LookupFailures, Places
 from deliveries.outcomes import Bounced, Deferred
 from deliveries.routing import Site
+from domains.dns import NoServerAnswers
 
 logger = logging.getLogger(__name__)
 
-LOOKUPS = 200  # domains resolved at one time
 LINGER = 10.0
 
 
 class Dispatcher:
     """Runs like a courier; a domain that is slow to resolve holds up nobody else's."""
 
-    def __init__(self, lane: LeasedLane, depot: Depot, destinations: Destinations) -> None:
+    def __init__(self, lane: LeasedLane, depot: Depot, destinations: Destinations, failures: LookupFailures) -> None:
         self.lane = lane
         self._depot = depot
         self._destinations = destinations
-        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._failures = failures
+        self._places = Places(failures)
+        self._put_off: set[str] = set()  # until one of our name servers answers again
+        self._return: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._woken.set()
         self._is_stopping = False
@@ -60,55 +64,88 @@ class Dispatcher:
             while not self._is_stopping and await self._turn():
                 pass
         finally:
-            for lookup in self._lookups.values():
-                lookup.cancel()
-            await asyncio.gather(*self._lookups.values(), return_exceptions=True)
+            tasks = self._places.tasks + ([self._return] if self._return else [])
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _turn(self) -> bool:
         self._woken.clear()
-        for domain in await self._domains(LOOKUPS - len(self._lookups)):
+        for domain in await self._domains():
             lookup = asyncio.create_task(self._route(domain))
-            self._lookups[domain] = lookup
+            self._places.take(domain, lookup)
             lookup.add_done_callback(partial(self._routed, domain))
+            self._step_aside_later(domain)
         try:
             async with asyncio.timeout(LINGER):
                 await self._woken.wait()
         except TimeoutError:
-            return bool(self._lookups)
+            return bool(len(self._places) or self._put_off)
         return True
 
-    async def _domains(self, room: int) -> list[str]:
-        # One look finds many, and costs the same for a few.
-        if room <= 0 or not (self._has_news or (self._may_have_more and room >= LOOKUPS // 4)):
+    def _step_aside_later(self, domain: str) -> None:
+        asyncio.get_running_loop().call_later(PROMPT, self._step_aside, domain)
+
+    def _step_aside(self, domain: str) -> None:
+        if self._places.step_aside(domain):
+            self._woken.set()
+        else:
+            self._step_aside_later(domain)
+
+    async def _domains(self) -> list[str]:
+        """Return what is to be looked up now. One look at the queue finds many, and costs the same for a few."""
+        has_room = self._may_have_more and (self._places.room >= FIRST // 4 or self._places.room_again >= AGAIN // 4)
+        if not (self._has_news or has_room):
             return []
         self._has_news = False
         try:
             if self._may_have_strays:  # what is claimed here is settled at once: none is in hand
                 await self._depot.lanes.free_strays(self.lane, besides=())
                 self._may_have_strays = False
-            found = await self._destinations.unrouted(besides=list(self._lookups), most=room)
-            self._may_have_more = len(found) == room
-            return found
+            return await self._find()
         except DatabaseUnavailable as error:
             logger.warning("the domains to be routed could not be read: %s", error)
             asyncio.get_running_loop().call_later(1, partial(self.wake, is_urgent=False))
             return []
 
+    async def _find(self) -> list[str]:
+        failed = self._failures.domains()
+        busy = [*self._places.domains, *self._put_off]
+        room, again = self._places.room, self._places.room_again
+        found = await self._destinations.unrouted(besides=[*busy, *failed], most=room) if room > 0 else []
+        self._may_have_more = room <= 0 or len(found) == room
+        if failed and again > 0:
+            late = await self._destinations.unrouted(besides=busy, among=failed, most=again)
+            self._may_have_more = self._may_have_more or len(late) == again
+            found += late
+        return found
+
     def _routed(self, domain: str, _: asyncio.Task[None]) -> None:
-        self._lookups.pop(domain, None)
+        self._places.leave(domain)
         self._woken.set()
 
     async def _route(self, domain: str) -> None:
         try:
             found = await self._depot.router.site(domain)
+            self._failures.note(domain, has_failed=isinstance(found, Deferred))
             if isinstance(found, Site):
                 await self._destinations.assign(domain, found)
             else:
                 await self._settle_all(domain, found)
+        except NoServerAnswers:
+            self._put_off.add(domain)
+            if self._return is None or self._return.done():
+                self._return = asyncio.create_task(self._wait_for_dns())
         except DatabaseUnavailable as error:
             logger.warning("domain=%s could not be routed: %s", domain, error)
             self._may_have_strays = True
             await asyncio.sleep(1)
+
+    async def _wait_for_dns(self) -> None:
+        """The mail stays as it is, without a try, and is looked at when a name server answers."""
+        await self._depot.router.answers()
+        self._put_off.clear()
+        self.wake(is_urgent=False)
 
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
         """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up now."""

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Set
 from contextlib import suppress
+from functools import lru_cache
 from typing import Protocol
 
 import uvloop
@@ -26,12 +27,13 @@ from deliveries.dispatcher import Dispatcher
 from deliveries.doorbell import Doorbell
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.ledger import Ledger
+from deliveries.lookups import AT_ONCE, LookupFailures
 from deliveries.models import Lane
 from deliveries.routing import Router
 from deliveries.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.standing import StandingOrders
 from domains import systemd
-from domains.dns import Resolver, nameservers
+from domains.dns import Kept, Resolver, nameservers
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,9 @@ class Drain:
         self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
         self._doorbell = Doorbell("deliveries.jobs.learn")
-        self._resolver = Resolver(nameservers(settings.EKIDEN_DNS))
+        answers, failures = _known_of_dns(tuple(settings.EKIDEN_DNS))
+        self._failures = failures
+        self._resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         self._depot = Depot(
             lanes=self._lanes,
@@ -193,7 +197,7 @@ class Drain:
 
     def _courier(self, lane: LeasedLane) -> _Runs:
         if lane.id == Lane.ROUTING:
-            return Dispatcher(lane, self._depot, self._destinations)
+            return Dispatcher(lane, self._depot, self._destinations, self._failures)
         return Courier(lane, self._depot)
 
     async def _carry(self, courier: _Runs) -> None:
@@ -252,10 +256,16 @@ class Drain:
             await database.close()
 
 
+@lru_cache(maxsize=1)
+def _known_of_dns(servers: tuple[str, ...]) -> tuple[Kept, LookupFailures]:
+    """What one drain learned of DNS, the next one of this process goes on with: it is all there is while no server answers."""
+    return Kept(), LookupFailures()
+
+
 def _allow_sockets() -> None:
     """As many files as our own limit of connections asks for, as far as the system lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + 200
+    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
     if soft < wanted:
         with suppress(ValueError, OSError):  # a confined service may be refused it, and then has what its unit says
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

@@ -13,14 +13,15 @@ from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.routing import Forbidden, Router
 from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel, open_with_fallback
 from deliveries.smtp.replies import local_reply
-from domains.dns import NoSuchName, TemporaryFailure
+from domains.dns import NoServerAnswers, NoSuchName, TemporaryFailure
 
 
 class NoRoad(Exception):
-    """No host of the site took a connection; tells the last try."""
+    """No host of the site took a connection; tells the last try. `is_ours`: not one could be looked up, by no fault of the site."""
 
-    def __init__(self, outcome: Deferred | Bounced, host: str = "", address: str = "") -> None:
+    def __init__(self, outcome: Deferred | Bounced, host: str = "", address: str = "", *, is_ours: bool = False) -> None:
         super().__init__(str(outcome.reply))
+        self.is_ours = is_ours
         self.outcome = outcome
         self.host = host
         self.address = address
@@ -34,7 +35,9 @@ async def open_road(lane: LeasedLane, router: Router, *, tls: str, timeouts: Tim
         try:
             addresses = await router.addresses(host, is_routed=lane.is_routed)
         except (NoSuchName, TemporaryFailure) as error:
-            failure = NoRoad(_unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3"), host)
+            is_ours = isinstance(error, NoServerAnswers) and (failure.is_ours or not failure.host)
+            reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
+            failure = NoRoad(reply, host, is_ours=is_ours)
             continue
         except Forbidden as error:
             # Final, but only if no other host of the site failed for a reason that may pass.

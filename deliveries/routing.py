@@ -17,7 +17,7 @@ from deliveries.db import Database
 from deliveries.locations import Address, is_allowed, is_public
 from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply
-from domains.dns import NoSuchName, Resolver, TemporaryFailure
+from domains.dns import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
 
 ROUTES = "SELECT pattern, host, port, tls FROM deliveries_route"
 ROUTES_KEEP = 1.0  # seconds: how long a removed route may still be taken
@@ -74,7 +74,7 @@ class Router:
         self._exceptions = tuple(ip_network(network) for network in settings.EKIDEN_PRIVATE_NETWORKS)
 
     async def site(self, domain: str) -> Site | Bounced | Deferred:
-        """The domain's site, or the outcome of all its deliveries."""
+        """Return the domain's site, or the outcome of all its deliveries; raise `NoServerAnswers`, which is no domain's fault."""
         route = best_route(await self._current_routes(), domain)
         if route is not None:
             return route.site
@@ -82,8 +82,14 @@ class Router:
             return await self._mx_site(domain)
         except NoSuchName:
             return _bounced("5.1.2", f"The domain {domain} does not exist")
+        except NoServerAnswers:
+            raise
         except TemporaryFailure as error:
             return _deferred(f"Looking up the mail hosts of {domain} failed: {error}")
+
+    async def answers(self) -> None:
+        """Wait until one of our name servers answers again."""
+        await self._resolver.answers()
 
     async def _mx_site(self, domain: str) -> Site | Bounced:
         answer = await self._resolver.mx(domain)

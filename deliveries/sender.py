@@ -111,7 +111,13 @@ class Sender:
         timeouts = timeouts_of(rule)
         if self._depot.sockets.is_crowded:
             timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
-        return await open_road(self._office.lane, self._depot.router, tls=rule.tls or "", timeouts=timeouts)
+        while True:
+            try:
+                return await open_road(self._office.lane, self._depot.router, tls=rule.tls or "", timeouts=timeouts)
+            except NoRoad as error:
+                if not error.is_ours:
+                    raise
+                await self._depot.router.answers()  # the receiver has done nothing: no try is used up, and no lane paused
 
     async def _send_all(self, connection: Connection, host: str, first: Load) -> None:
         load: Load | None = first

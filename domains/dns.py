@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Generic, TypeVar, cast
 
@@ -21,18 +21,19 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
 from domains.addresses import BadAddress, canonical_domain
-from domains.dns_exchange import Reply, ServerFailure, ask
+from domains.dns_exchange import Reply, ServerFailure
+from domains.dns_servers import TOTAL_TIMEOUT, TRY_TIMEOUT, CutOff, Nameserver, NameServers
 
 MAX_ENTRIES = 20_000
 MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five
 MAX_RECORDS = 100  # TXT records and addresses of one name; the rest can only be an attack on memory
 MIN_TTL, MAX_TTL, MAX_NEGATIVE_TTL = 5, 86_400, 3_600
 FAILURE_TTL = 5  # RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message
-TRY_TIMEOUT, TOTAL_TIMEOUT = 5.0, 15.0
-ROUNDS = 2
+# RFC 8767: an answer whose time is over is better than none. Sections 5 and 6: kept for 1 to 3 days, given after 1.8 s without a
+# fresh one, and for 30 s before the name is asked for again.
+STALE_MOST, STALE_AFTER, STALE_TTL = 86_400.0, 1.8, 30.0
 
 IpAddress = IPv4Address | IPv6Address
-Nameserver = tuple[str, int]
 Record = TypeVar("Record")
 
 _LOCALHOST: tuple[IpAddress, ...] = (IPv6Address("::1"), IPv4Address("127.0.0.1"))  # RFC 6761, section 6.3
@@ -46,6 +47,10 @@ class TemporaryFailure(Exception):
     """No usable answer now: time-out, SERVFAIL, REFUSED, nonsense. Never a reason to give up a mail."""
 
 
+class NoServerAnswers(TemporaryFailure):
+    """Not one of our name servers says a word about anything: the trouble is ours, and no domain's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Record]):
     """Records of one name; none where it exists without such records (NODATA).
@@ -56,6 +61,7 @@ class Answer(Generic[Record]):
     records: tuple[Record, ...]
     expires_at: float
     authenticated: bool = False
+    stale_until: float = 0.0  # for how long it serves where no fresh one can be had
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -83,6 +89,7 @@ class _Failed:
 
 _Entry = Answer[dns.rdata.Rdata] | _Failed
 _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
+Kept = OrderedDict[_Key, _Entry]
 
 
 class Resolver:
@@ -100,14 +107,23 @@ class Resolver:
         try_timeout: float = TRY_TIMEOUT,
         total_timeout: float = TOTAL_TIMEOUT,
         trusts_ad: bool | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        self.nameservers = list(nameservers or system_nameservers())
+        """`kept` are the answers of resolvers before this one, which it goes on with."""
+        self._servers = NameServers(nameservers or system_nameservers(), try_timeout=try_timeout, total_timeout=total_timeout)
         self.now = clock
-        self._try_timeout = try_timeout
-        self._total_timeout = total_timeout
-        self._trusts_ad = all(_is_local(ip) for ip, _ in self.nameservers) if trusts_ad is None else trusts_ad
-        self._kept: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._trusts_ad = all(_is_local(ip) for ip, _ in self._servers.addresses) if trusts_ad is None else trusts_ad
+        self._kept: Kept = OrderedDict() if kept is None else kept
         self._under_way: dict[_Key, asyncio.Task[_Entry]] = {}
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether no name server of ours answers anything just now."""
+        return self._servers.is_cut_off
+
+    async def answers(self) -> None:
+        """Wait until a name server answers again."""
+        await self._servers.answer()
 
     async def mx(self, name: str) -> Answer[Mx]:
         """The mail hosts of a domain, best first. Raises `NoSuchName` and `TemporaryFailure`."""
@@ -136,7 +152,7 @@ class Resolver:
         failures = [outcome for outcome in (six, four) if isinstance(outcome, _Failed)]
         # Half an answer with an address is enough: many zones break on AAAA alone. Half an answer without one proves nothing.
         if not rdatas and failures:
-            failed = next((failure for failure in failures if failure.kind is TemporaryFailure), failures[0])
+            failed = next((failure for failure in failures if issubclass(failure.kind, TemporaryFailure)), failures[0])
             raise failed.kind(failed.text)
         expires_at = min(outcome.expires_at for outcome in (six, four))
         records = tuple(ip_address(rdata.address) for rdata in rdatas)
@@ -157,16 +173,28 @@ class Resolver:
         if entry is not None and entry.expires_at > self.now():
             self._kept.move_to_end(key)
             return entry
+        stale = entry if isinstance(entry, Answer) and entry.stale_until > self.now() else None
+        if self.is_cut_off:
+            return stale or self._cut_off()
         if key not in self._under_way:
-            self._under_way[key] = asyncio.ensure_future(self._fetch(key))
+            self._under_way[key] = asyncio.ensure_future(self._fetch(key, stale))
+        fetching = self._under_way[key]
+        if stale is not None:
+            await asyncio.wait({fetching}, timeout=STALE_AFTER)
+            if not fetching.done():
+                return stale
         # Shielded: one impatient caller must not fail the others who wait for the same answer.
-        return await asyncio.shield(self._under_way[key])
+        return await asyncio.shield(fetching)
 
-    async def _fetch(self, key: _Key) -> _Entry:
+    async def _fetch(self, key: _Key, stale: Answer[dns.rdata.Rdata] | None) -> _Entry:
         try:
-            entry = self._entry(await self._ask_all(*key))
+            entry = self._entry(await self._servers.ask(*key))
+        except CutOff:
+            return stale or self._cut_off()
         except ServerFailure as failure:
             entry = _Failed(TemporaryFailure, str(failure), self.now() + FAILURE_TTL)
+            if stale is not None:
+                entry = replace(stale, expires_at=self.now() + STALE_TTL)
         finally:
             del self._under_way[key]
         self._kept[key] = entry
@@ -180,30 +208,11 @@ class Resolver:
         ttl = min(max(reply.ttl, MIN_TTL), MAX_NEGATIVE_TTL if is_negative else MAX_TTL)
         if reply.is_nxdomain:
             return _Failed(NoSuchName, "The name does not exist in DNS", self.now() + ttl)
-        return Answer(reply.records, self.now() + ttl, reply.authenticated and self._trusts_ad)
+        until = self.now() + ttl
+        return Answer(reply.records, until, reply.authenticated and self._trusts_ad, until + STALE_MOST)
 
-    async def _ask_all(self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Reply:
-        """The first usable reply of any server; raises the last `ServerFailure`."""
-        failure = ServerFailure("No name server is known")
-        deadline = asyncio.get_running_loop().time() + self._total_timeout
-        for server in self.nameservers * ROUNDS:
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
-                break
-            try:
-                reply = await ask(server, qname, rdtype, timeout=min(self._try_timeout, left))
-            except ServerFailure as error:
-                failure = error
-            else:
-                self._prefer(server)
-                return reply
-        raise failure
-
-    def _prefer(self, server: Nameserver) -> None:
-        """Ask this server first from now on, so that a dead one costs its time-out once and not for each question."""
-        if self.nameservers[0] != server:
-            self.nameservers.remove(server)
-            self.nameservers.insert(0, server)
+    def _cut_off(self) -> _Failed:
+        return _Failed(NoServerAnswers, self._servers.complaint, self.now())
 
 
 def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,7 +21,11 @@ _KNOWS_NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP})
 
 
 class ServerFailure(Exception):
-    """This server gave no usable reply; the text tells why."""
+    """This server gave no usable reply; the text tells why. `is_silence`: it said nothing at all, so that it may be out of order."""
+
+    def __init__(self, text: str, *, is_silence: bool = False) -> None:
+        super().__init__(text)
+        self.is_silence = is_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,18 @@ async def ask(server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdataty
             if message.rcode() in _KNOWS_NO_EDNS:  # RFC 6891, section 7
                 message = await _exchange(server, _question(qname, rdtype, with_edns=False))
     except TimeoutError as error:
-        raise ServerFailure("The name server did not answer in time") from error
+        raise ServerFailure("The name server did not answer in time", is_silence=True) from error
     except (OSError, EOFError) as error:
-        raise ServerFailure("The name server is out of reach") from error
+        raise ServerFailure(_out_of_reach(error), is_silence=True) from error
     except Exception as error:  # whatever hostile bytes make the parser raise: no answer, and no reason to give up a mail
         raise ServerFailure("The name server sent a malformed answer") from error
     return _judge(message)
+
+
+def _out_of_reach(error: OSError | EOFError) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "No more files can be opened here, so no name server can be asked (raise LimitNOFILE)"
+    return "The name server is out of reach"
 
 
 def _question(qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool) -> dns.message.QueryMessage:

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ORDER = ["domains", "suppressions", "deliveries", "smtp_listener", "relay_portal"]
 OWNERS = {  # outside thing: who alone may import it
-    "dns": {"domains/dns.py", "domains/dns_exchange.py"},
+    "dns": {"domains/dns.py", "domains/dns_exchange.py", "domains/dns_servers.py"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {

@@ -70,6 +70,7 @@ class FakeDns:
         self.ttl = ttl
         self.negative_ttl = negative_ttl
         self.authenticated = authenticated
+        self.is_silent = False  # about everything
         self.queries: Counter[tuple[str, str]] = Counter()
         self.tcp_queries: Counter[tuple[str, str]] = Counter()
         self.address: tuple[str, int] = ("127.0.0.1", 0)
@@ -113,6 +114,8 @@ class FakeDns:
         name, kind = _asked(query)
         (self.tcp_queries if over_tcp else self.queries)[name, kind] += 1
         behaviour = self.behaviours.get((name, kind)) or self.behaviours.get(name)
+        if self.is_silent:
+            return []
         if over_tcp and behaviour is Behaviour.TRUNCATED_ALWAYS:
             return []
         if over_tcp and behaviour is Behaviour.TRUNCATED:
