@@ -11,6 +11,7 @@ from deliveries.db import Database
 from deliveries.submission import Sender
 
 KEEP = 1.0  # seconds: how long a revoked credential may still be used
+UNKNOWN_A_SECOND = 50  # unknown user names that are looked up one by one; a new credential works at once where no flood is
 
 ACCOUNT = """
 SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
@@ -29,6 +30,7 @@ LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
 WHERE credential.revoked_at IS NULL
 """
 BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
+NAMES = "SELECT username FROM domains_credential WHERE revoked_at IS NULL AND kind = 'password'"
 BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credential.networks) > 0"
 
 USED = """
@@ -93,6 +95,9 @@ class Accounts:
         self._networks: tuple[float, list[Account]] = (0.0, [])
         self._used: dict[int, IPv4Address | IPv6Address] = {}
         self._noted: dict[int, float] = {}
+        self._second, self._unknown = 0.0, 0
+        self._names: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._reading_names = asyncio.Lock()
 
     async def named(self, username: str) -> Account | None:
         """The credential of this user name, if it may be used."""
@@ -100,9 +105,27 @@ class Accounts:
         if kept is None or kept[0] < time.monotonic():
             if len(self._kept) > 10_000:  # names come from strangers
                 self._kept.clear()
+            if self._is_busy() and username not in await self._all_names():
+                return None
             rows = await self._database.fetch(BY_NAME, {"username": username})
+            self._unknown += not rows
             kept = self._kept[username] = (time.monotonic() + KEEP, Account(*rows[0]) if rows else None)
         return kept[1]
+
+    def _is_busy(self) -> bool:
+        """Whether so many unknown names were asked for within this second that PostgreSQL shall hear of no more of them."""
+        if self._second < time.monotonic():
+            self._second, self._unknown = time.monotonic() + 1.0, 0
+        return self._unknown >= UNKNOWN_A_SECOND
+
+    async def _all_names(self) -> frozenset[str]:
+        """Read once a second at most, however many names strangers invent."""
+        async with self._reading_names:
+            until, names = self._names
+            if until < time.monotonic():
+                names = frozenset(row[0] for row in await self._database.fetch(NAMES))
+                self._names = (time.monotonic() + KEEP, names)
+        return names
 
     async def trusted(self, address: IPv4Address | IPv6Address) -> Account | None:
         """The credential whose trusted network the address belongs to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from deliveries.db import DatabaseUnavailable
@@ -52,23 +53,22 @@ def _decode(text: str) -> str:
 
 
 class Authentication:
-    """Judges proofs; every wrong one gets the same answer, after a time that grows."""
+    """Judges proofs: a right one is taken whatever strangers have tried; each wrong one gets the same answer, after a growing time."""
 
     def __init__(self, accounts: Accounts, guard: Guard) -> None:
         self._accounts = accounts
         self._guard = guard
 
-    async def judge(self, proof: Proof, address: Address) -> Account | Reply:
+    async def judge(self, proof: Proof, address: Address, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Account | Reply:
+        """The account, or the refusal; `rest` lets the client of a wrong proof wait so many seconds."""
         try:
             account = await self._accounts.named(proof.username)
         except DatabaseUnavailable:
             return replies.AUTH_UNAVAILABLE
-        is_at_home = account is not None and bool(account.networks) and account.is_at_home(address)
-        if await self._guard.is_locked(address, proof.username, is_at_home=is_at_home):
-            return replies.AUTH_LOCKED
         # An unknown name is compared too, so that it takes the same time.
         is_right = matches(proof.secret, account.secret_hash if account and account.secret_hash else b"")
         if account is not None and is_right and account.is_open_to(address):
             return account
-        await asyncio.sleep(await self._guard.failed(address, proof.username))
-        return replies.AUTH_FAILED
+        delay, is_last = self._guard.failed(address, proof.username)
+        await rest(delay)
+        return replies.AUTH_LOCKED if is_last else replies.AUTH_FAILED

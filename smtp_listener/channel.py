@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -32,8 +33,12 @@ class Patience:
     idle: float = 300.0  # for a whole command line
     block: float = 180.0  # for each piece of a message
     message: float = 1800.0  # for a whole one: 25 MB at 14 KB a second
-    handshake: float = 60.0
+    handshake: float = 30.0
     last_words: float = 5.0  # to take our last reply
+    # A guest's, from the moment it came: RFC 5321 gives a client minutes, but who says nothing takes the place of others.
+    first_command: float = 30.0
+    log_in: float = 60.0  # at the ports of apps
+    visit: float = 900.0  # at the MX port, where nobody logs in: after so long no further message is begun
 
 
 class Channel(SMTP):
@@ -67,6 +72,9 @@ class Channel(SMTP):
         self._late = replies.TIMED_OUT
         self._watchdog: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self.began = loop.time()
+        self.until = self.began + patience.first_command  # when the next command must be complete, whatever its own time
+        self._resting: asyncio.Event | None = None
 
     # --- the transport's side ---------------------------------------------------------------------------------------------
     def connection_made(self, transport: Any) -> None:
@@ -93,9 +101,7 @@ class Channel(SMTP):
         return not self.tls  # TLS cannot be closed on one side only
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._is_gone = True
-        self._more.set()
-        self._writable.set()
+        self._wake()
         self._forget_time()
 
     def pause_writing(self) -> None:
@@ -129,7 +135,7 @@ class Channel(SMTP):
 
     async def line(self, limit: int) -> bytes | None:
         """The next line without its CRLF; None for one that is too long, which is read to its end."""
-        until = self.loop.time() + self.patience.idle
+        until = min(self.loop.time() + self.patience.idle, self.until)
         searched = size = 0
         while (end := self.buffer.find(b"\r\n", max(searched - 1, 0))) < 0:
             searched = len(self.buffer)
@@ -228,18 +234,31 @@ class Channel(SMTP):
             self._watchdog.cancel()
             self._watchdog = None
 
-    def interrupt(self, reply: Reply) -> None:
-        """End a session that waits; `reply` is heard by a client that listens."""
+    def interrupt(self, reply: Reply, *, seconds: float | None = None) -> None:
+        """End a session that waits; `reply` is heard by a client that listens, within `seconds`."""
         if self._is_gone:
             return
         if self._is_shaking_hands or not self._writable.is_set():
             self.transport.abort()
         else:
             self.transport.write(bytes(reply))
-            self._close()
+            self._close(self.patience.last_words if seconds is None else seconds)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Nobody is there any more: whoever waits for the client need not."""
         self._is_gone = True
         self._more.set()
         self._writable.set()
+        if self._resting is not None:
+            self._resting.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Let the client wait; no longer than it is there."""
+        self._resting = asyncio.Event()
+        if not self._is_gone:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._resting.wait(), seconds)
 
     async def finish(self) -> None:
         """Say the last words and close."""
@@ -247,10 +266,10 @@ class Channel(SMTP):
         await self.flush()
         if not self._is_gone:
             self._is_gone = True
-            self._close()
+            self._close(self.patience.last_words)
 
-    def _close(self) -> None:
+    def _close(self, seconds: float) -> None:
         """A peer that takes nothing more cannot hold the socket."""
         self._forget_time()
-        self._watchdog = self.loop.call_later(self.patience.last_words, self.transport.abort)
+        self._watchdog = self.loop.call_later(seconds, self.transport.abort)
         self.transport.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -17,8 +16,10 @@ logger = logging.getLogger(__name__)
 Address = IPv4Address | IPv6Address
 
 WINDOW = 900  # seconds for which a wrong try counts
-# Wrong tries within the window until there is no more trying. Many customers may share a /24, so it has room for some.
-PER_ADDRESS, PER_NETWORK, PER_USER, GLOBAL = 10, 50, 20, 2000
+PER_PAIR = 10  # wrong tries of one user name from one place within the window; each further one ends its session
+LONGEST_DELAY = 8.0  # seconds that the answer to a wrong try waits
+MOST_PAIRS = 20_000  # (place, name) that are remembered: both come from strangers
+MOST_KEYS = 100_000
 SESSION_KEEP = 330  # seconds after its last command for which a session counts, should its listener have died
 RETRY_VALKEY = 5.0
 TALLY_KEEP = 7_776_000  # 90 days
@@ -89,10 +90,10 @@ class Counters:
             return None
 
     def _add_locally(self, key: str, seconds: int, amount: int) -> int:
-        if len(self._local) > 100_000:  # keys come from strangers
-            self._local = {key: kept for key, kept in self._local.items() if kept[0] > time.monotonic()}
         count = self._get_locally(key)
         until = self._local[key][0] if count else time.monotonic() + seconds
+        if len(self._local) >= MOST_KEYS and key not in self._local:  # keys come from strangers
+            del self._local[next(iter(self._local))]
         self._local[key] = (until, count + amount)
         return count + amount
 
@@ -102,24 +103,27 @@ class Counters:
 
 
 class Guard:
-    """Wrong tries at AUTH, by address, network, user name, and all together."""
+    """Wrong tries at AUTH, of one user name from one place: each answer waits longer, and after some the session ends.
 
-    def __init__(self, counters: Counters, *, first_delay: float = 0.5) -> None:
-        self._counters = counters
+    No count refuses a right secret, and none is of a name or of all together: strangers would fill it, and apps would pay. It is a
+    process's own, so that what strangers invent reaches neither Valkey nor PostgreSQL; secrets hold 190 random bits.
+    """
+
+    def __init__(self, *, first_delay: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
         self._first_delay = first_delay
+        self._clock = clock
+        self._tries: dict[tuple[str, str], tuple[float, int]] = {}  # until when, how many; the oldest first
 
-    async def is_locked(self, address: Address, username: str, *, is_at_home: bool) -> bool:
-        """A client at its credential's own network is not locked out by what strangers try under its name."""
-        counts = await self._counters.get(*_guard_keys(address, username))
-        per_address, per_network, per_user, everyone = counts
-        if is_at_home:
-            return per_address >= PER_ADDRESS
-        return per_address >= PER_ADDRESS or per_network >= PER_NETWORK or per_user >= PER_USER or everyone >= GLOBAL
-
-    async def failed(self, address: Address, username: str) -> float:
-        """Count a wrong try; how many seconds its answer shall wait."""
-        counts = [await self._counters.add(key, WINDOW) for key in _guard_keys(address, username)]
-        return min(self._first_delay * 2.0 ** min(counts[0] - 1, 10), 8.0)
+    def failed(self, address: Address, username: str) -> tuple[float, bool]:
+        """Count a wrong try; how many seconds its answer waits, and whether the session ends with it."""
+        pair = place(address), username
+        until, count = self._tries.pop(pair, (0.0, 0))
+        if until <= self._clock():
+            until, count = self._clock() + WINDOW, 0
+        if len(self._tries) >= MOST_PAIRS:
+            del self._tries[next(iter(self._tries))]
+        self._tries[pair] = until, count + 1
+        return min(self._first_delay * 2.0 ** min(count, 10), LONGEST_DELAY), count >= PER_PAIR
 
 
 class Quotas:
@@ -167,21 +171,6 @@ def _day(credential: int) -> str:
 def place(address: Address) -> str:
     """Where a client is, as limits see it: who has one IPv6 address has a whole /64."""
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
-
-
-def _guard_keys(address: Address, username: str) -> tuple[str, str, str, str]:
-    wide = ip_network((address, 24 if address.version == 4 else 48), strict=False)
-    return (
-        _key("address", place(address)),
-        _key("network", str(wide)),
-        _key("user", username),
-        "ekiden:auth:all",
-    )
-
-
-def _key(kind: str, value: str) -> str:
-    """A fixed prefix and a hash: no stranger's text stands in a key."""
-    return f"ekiden:auth:{kind}:{hashlib.blake2b(value.encode(), digest_size=16).hexdigest()}"
 
 
 class Tally:

@@ -17,6 +17,11 @@ class Reply:
         return f"{self.code} {enhanced}{self.text}\r\n".encode("ascii", "replace")
 
     @property
+    def is_our_fault(self) -> bool:
+        """Whether the client could have done nothing about it (RFC 3463: X.3 is the mail system's status)."""
+        return self.enhanced in ("4.3.0", "4.3.1") or self.code == 454
+
+    @property
     def is_refusal(self) -> bool:
         return self.code >= 400
 
@@ -46,6 +51,7 @@ HELP = Reply(214, "2.0.0", "Commands: EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSE
 # The session
 TOO_MANY_SESSIONS = Reply(421, "4.7.0", "Too many sessions here, try again later", closes=True)
 TOO_MANY_FROM_ADDRESS = Reply(421, "4.7.0", "Too many sessions from your address, try again later", closes=True)
+GAVE_WAY = Reply(421, "4.7.0", "You were idle, and others need the room; try again later", closes=True)
 SHUTTING_DOWN = Reply(421, "4.3.2", "Shutting down, try again", closes=True)
 TIMED_OUT = Reply(421, "4.4.2", "Idle for too long", closes=True)
 DATA_TIMED_OUT = Reply(421, "4.4.2", "The message took too long", closes=True)

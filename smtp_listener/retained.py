@@ -1,13 +1,12 @@
 """How long the rows and keys of this package are kept."""
 
 from domains.retention import Keys, Table
-from smtp_listener.limits import SESSION_KEEP, TALLY_KEEP, WINDOW
+from smtp_listener.limits import SESSION_KEEP, TALLY_KEEP
 
 TABLES = (Table("smtp_listener_sandboxmessage", "the last 500", "the sandbox, as it takes more", "a look at what an app sends"),)
 KEYS = (
     Keys("ekiden:minute:*", "2 minutes", "its time to live", "a credential's messages of one minute"),
     Keys("ekiden:day:*", "25 hours", "its time to live", "a credential's messages of one day"),
     Keys("ekiden:sessions:*", f"{SESSION_KEEP} seconds", "its time to live", "a credential's open sessions"),
-    Keys("ekiden:auth:*", f"{WINDOW // 60} minutes", "its time to live", "wrong log-ins"),
     Keys("ekiden:count:*", f"{TALLY_KEEP // 86_400} days", "its time to live", "figures for `/metrics/`"),
 )

@@ -7,10 +7,11 @@ import logging
 import signal
 import socket
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from deliveries.budget import ByteBudget
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.intake import Intake
 from domains import systemd
-from smtp_listener import replies, tls
+from smtp_listener import replies, rooms, tls
 from smtp_listener.accounts import Accounts
 from smtp_listener.authentication import Authentication
 from smtp_listener.channel import Channel, Patience
 from smtp_listener.commands import PathCommand
-from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally, place
+from smtp_listener.content import Clock
+from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
 from smtp_listener.replies import Reply
+from smtp_listener.rooms import Room
 from smtp_listener.session import Session
 from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
 from suppressions.index import Index
@@ -40,6 +43,8 @@ BACKLOG = 1024
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 WRITE_USES_EVERY = 30.0
 INDEX_PATIENCE = 300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
+# At the MX port: seconds for a command or a piece of a message, and from when on how many bytes a second a message must bring.
+MX_IDLE, MX_GRACE, MX_RATE = 60.0, 60.0, 4096
 LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so, and for commits under way to be answered
 
 
@@ -53,6 +58,30 @@ class Port:
     is_implicit_tls: bool
     begin: Callable[[Session, PathCommand], Awaitable[Transaction]] = field(repr=False)
 
+    @property
+    def most(self) -> int:
+        """Sessions at once; each port has a number of its own."""
+        return int(settings.EKIDEN_MAX_SESSIONS if self.is_submission else settings.EKIDEN_MAX_MX_SESSIONS)
+
+    def patience(self, patience: Patience) -> Patience:
+        """The internet's mail hosts are quick, or come again."""
+        if self.is_submission:
+            return patience
+        return replace(patience, idle=min(patience.idle, MX_IDLE), block=min(patience.block, MX_IDLE))
+
+    def clock(self, channel: Channel) -> Clock:
+        """For the content of a message that begins now."""
+        if self.is_submission:
+            return Clock(channel.loop.time(), channel.patience.message)
+        return Clock(channel.loop.time(), channel.patience.message, grace=MX_GRACE, rate=MX_RATE)
+
+    def until(self, session: Session) -> float:
+        """When a client that has spoken must have logged in; at the MX port, when it has been here long enough."""
+        if session.account is not None:
+            return inf
+        patience = session.channel.patience
+        return session.channel.began + (patience.log_in if self.is_submission else patience.visit)
+
 
 def ports() -> list[Port]:
     """A port number of 0 switches that port off."""
@@ -62,6 +91,14 @@ def ports() -> list[Port]:
         Port("mx", settings.EKIDEN_MX_PORT, False, False, InboundTransaction.begin),
     ]
     return [port for port in every if port.number]
+
+
+def _at_most(port: Port, share: int) -> int:
+    return min(port.most, share)
+
+
+def _most_of_place() -> int:
+    return int(settings.EKIDEN_MAX_SESSIONS_PER_ADDRESS)
 
 
 class Listener:
@@ -79,7 +116,7 @@ class Listener:
         )
         self.patience = Patience()
         self.sessions: set[Session] = set()
-        self._places: Counter[str] = Counter()
+        self._rooms = self._make_rooms()
         self._is_empty = asyncio.Event()
         self.is_draining = False
         self.intake = Intake.create()
@@ -93,11 +130,16 @@ class Listener:
         self._counters = Counters(settings.REDIS_URL)
         self.quotas = Quotas(self._counters)
         self.forged_return_paths = Tally(self._counters, FORGED_RETURN_PATHS)
-        self.authentication = Authentication(self.accounts, Guard(self._counters))
+        self.authentication = Authentication(self.accounts, Guard())
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._name = uuid.uuid4().hex[:12]
         self._session_count = 0
+
+    def _make_rooms(self) -> dict[str, Room]:
+        """One for each port; settings are looked at anew for each session."""
+        share = rooms.share({port.name: port.most for port in ports()}, rooms.descriptors())
+        return {port.name: Room(partial(_at_most, port, share[port.name]), _most_of_place) for port in ports()}
 
     def next_session_id(self) -> str:
         self._session_count += 1
@@ -107,21 +149,19 @@ class Listener:
         """Take it in until `release`; or why there is no room for it."""
         if self.is_draining:
             return replies.SHUTTING_DOWN
-        if len(self.sessions) >= settings.EKIDEN_MAX_SESSIONS:
-            return replies.TOO_MANY_SESSIONS
-        if self._places[place(session.client)] >= settings.EKIDEN_MAX_SESSIONS_PER_ADDRESS:
-            return replies.TOO_MANY_FROM_ADDRESS
-        self.sessions.add(session)
-        self._is_empty.clear()
-        self._places[place(session.client)] += 1
-        return None
+        refusal = self._rooms[session.port.name].admit(session)
+        if refusal is None:
+            self.sessions.add(session)
+            self._is_empty.clear()
+        return refusal
+
+    def make_known(self, session: Session) -> None:
+        self._rooms[session.port.name].make_known(session)
 
     def release(self, session: Session) -> None:
-        where = place(session.client)
+        """The session is over; one that gave way has left its room already."""
+        self._rooms[session.port.name].release(session)
         self.sessions.discard(session)
-        self._places[where] -= 1
-        if not self._places[where]:
-            del self._places[where]
         if not self.sessions:
             self._is_empty.set()
 
@@ -140,7 +180,7 @@ class Listener:
             return Session(self, port, channel).run()
 
         listening = bound(settings.EKIDEN_BIND, port.number)
-        return await loop.create_server(lambda: Channel(loop, self.patience, serve), sock=listening, backlog=BACKLOG)
+        return await loop.create_server(lambda: Channel(loop, port.patience(self.patience), serve), sock=listening, backlog=BACKLOG)
 
     async def _write_uses(self) -> None:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from deliveries import maillog
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Since the last message that was taken. An app may send to many suppressed addresses, and be told so for each.
 MAX_ERRORS = 20
 MAX_REFUSED_RECIPIENTS = 1000
+SHORT_WORDS = 0.5  # seconds that a session which gives way has to be told so
 MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
 
 
@@ -43,7 +45,7 @@ class Session:
         self.transaction: Transaction | None = None
         self.username = ""
         self.is_receiving = False
-        self._is_storing = False
+        self._is_storing = self._has_spoken = False
         self._errors = self._refused_recipients = self._idle_commands = 0
 
     @property
@@ -84,6 +86,9 @@ class Session:
         await self._greet()
         while True:
             line = await self.channel.line(commands.MAX_LINE)
+            if not self._has_spoken:
+                self._has_spoken = True
+                self.channel.until = self.port.until(self)
             reply = await self._answer(line) if line is not None else self._refuse(replies.LINE_TOO_LONG, "")
             self.channel.say(reply)
             if reply is not None and reply.closes:
@@ -95,6 +100,8 @@ class Session:
         if self.port.is_submission:
             with suppress(DatabaseUnavailable):  # then it is asked for its credential like anybody else
                 self.account = await self.listener.accounts.trusted(self.client)
+        if self.account is not None:
+            self.make_known()
         if self.channel.buffer:
             raise Ended(replies.EARLY_TALKER)
         self.channel.say_raw(f"220 {self.listener.hostname} ESMTP")
@@ -130,7 +137,9 @@ class Session:
 
     def _refuse(self, reply: Reply, verb: str) -> Reply:
         maillog.refused(client=str(self.client), code=reply.code, text=reply.text, command=verb or "?")
-        if verb == "RCPT" and self.account is not None:
+        if reply.is_our_fault:
+            pass  # a client that keeps trying while we are ill does what it should
+        elif verb == "RCPT" and self.account is not None:
             self._refused_recipients += 1
         else:
             self._errors += 1
@@ -160,6 +169,12 @@ class Session:
         """The listener's patience is over; only a commit under way is waited for, and answered."""
         if not self._is_storing:
             self.channel.interrupt(replies.SHUTTING_DOWN)
+
+    def give_way(self) -> bool:
+        """Leave for somebody else; not where what it handed in is being stored."""
+        if not self._is_storing:
+            self.channel.interrupt(replies.GAVE_WAY, seconds=SHORT_WORDS)
+        return not self._is_storing
 
     def give_up(self) -> None:
         """Its commit takes too long. Whether it will have come about nobody knows: handed in again, the message is known if so."""
@@ -191,6 +206,11 @@ class Session:
     @property
     def is_logged_in(self) -> bool:
         return self.account is not None and self.account.kind == "password"
+
+    def make_known(self) -> None:
+        """It has shown who it is: it gives way to nobody, and has an app's time."""
+        self.channel.until = inf
+        self.listener.make_known(self)
 
     async def enter(self, account: Account) -> None:
         """Count this session among the credential's; anew with each message, since an old count is forgotten."""

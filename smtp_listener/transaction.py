@@ -43,6 +43,7 @@ class Transaction(ABC):
         self.mail_from = mail_from
         self.smtputf8 = "SMTPUTF8" in parameters
         self.spool: Spool | None = None
+        self.clock = session.port.clock(session.channel)  # set again when the content begins
         self.reception: Reception | None = None
 
     @property

@@ -80,12 +80,13 @@ async def auth(session: Session, command: Command) -> Reply:
     shown = await login.ask(session.channel, command.argument)
     if isinstance(shown, Reply):
         return shown
-    judged = await session.listener.authentication.judge(shown, session.client)
+    judged = await session.listener.authentication.judge(shown, session.client, session.channel.rest)
     if isinstance(judged, Reply):
         return judged
     await session.leave()  # a trusted network's credential, perhaps
     await session.enter(judged)
     session.account, session.username = judged, shown.username
+    session.make_known()
     session.note_use(judged)
     return replies.AUTHENTICATED
 
@@ -121,13 +122,14 @@ async def data(session: Session, command: Command) -> Reply:
     reception = _receive(session, session.transaction)
     session.channel.say(replies.GO_AHEAD)
     session.is_receiving = True
-    await read_lines(session.channel, reception)
+    await read_lines(session.channel, reception, session.transaction.clock)
     session.is_receiving = False
     return await session.finish(session.transaction, reception)
 
 
 def _receive(session: Session, transaction: Transaction) -> Reception:
     transaction.spool = Spool(session.listener.spool_folder)
+    transaction.clock = session.port.clock(session.channel)
     return Reception(transaction.spool.append, max_size=session.max_size, is_repairing=session.listener.is_repairing)
 
 
@@ -142,7 +144,8 @@ async def bdat(session: Session, command: Command) -> Reply:
     if size + (reception.size if reception else 0) > hopeless(session.max_size):
         raise Ended(replies.TOO_LARGE_BY_FAR(most=session.max_size))
     session.is_receiving = True
-    await read_chunk(session.channel, size, reception.take_chunk if reception else discard)
+    clock = transaction.clock if transaction is not None else session.port.clock(session.channel)
+    await read_chunk(session.channel, size, reception.take_chunk if reception else discard, clock)
     session.is_receiving = False
     if transaction is None or reception is None:
         return replies.NO_RECIPIENTS

@@ -7,7 +7,7 @@ import ssl
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import psycopg
@@ -21,6 +21,7 @@ RECIPIENT = "someone@example.com"  # the sandbox takes all mail; its table of ad
 HOST, HOSTNAME = "127.0.0.1", "relay.test"
 
 
+@cache
 def careless() -> ssl.SSLContext:
     """A client's TLS that believes the self-signed certificate."""
     context = ssl.create_default_context()

@@ -1,6 +1,5 @@
 """Counters that all processes share, and what they hold when Valkey is gone (hardening B8, F3)."""
 
-import asyncio
 import socket
 import time
 from contextlib import asynccontextmanager
@@ -9,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 from django.conf import settings
 
-from smtp_listener.limits import PER_ADDRESS, PER_NETWORK, PER_USER, Counters, Guard, Quotas, place
+from smtp_listener.limits import MOST_KEYS, MOST_PAIRS, PER_PAIR, WINDOW, Counters, Guard, Quotas, place
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -92,65 +91,35 @@ async def test_a_wiped_day_begins_with_what_postgresql_knows():
         assert await Quotas(two).taken(1) == [0, 43]
 
 
-async def fail(guard, times, *, address=HOME, username="app"):
-    return [await guard.failed(address, username) for _ in range(times)]
+def fail(guard, times, *, address=HOME, username="app"):
+    return [guard.failed(address, username) for _ in range(times)]
 
 
-async def is_locked(guard, *, address=HOME, username="app", is_at_home=False):
-    return await guard.is_locked(address, username, is_at_home=is_at_home)
+def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
+    assert [delay for delay, _ in fail(Guard(first_delay=0.5), 7)] == [0.5, 1, 2, 4, 8, 8, 8]
 
 
-async def test_b8_one_address_that_sprays_names_is_locked_out_in_every_process():
-    async with processes() as (one, two):
-        for number in range(PER_ADDRESS):
-            assert not await is_locked(Guard(two), username="another")
-            await Guard(one).failed(HOME, f"name-{number}")
-        assert await is_locked(Guard(two), username="another")
-        assert not await is_locked(Guard(two), address=ip_address("192.0.2.8"), username="another")
+def test_b8_after_some_wrong_tries_of_one_name_from_one_place_each_ends_its_session():
+    guard = Guard()
+    assert [is_last for _, is_last in fail(guard, PER_PAIR + 2)] == [False] * PER_PAIR + [True, True]
+    assert fail(guard, 1, username="another") == fail(guard, 1, address=ip_address("192.0.2.8")) == [(0.5, False)]
 
 
-async def test_b8_a_network_that_sprays_is_locked_out_and_its_neighbour_is_not():
-    async with processes() as (one, two):
-        for number in range(PER_NETWORK):
-            await Guard(one).failed(ip_address(f"127.0.1.{number}"), f"name-{number}")
-        assert await is_locked(Guard(two), address=ip_address("127.0.1.200"))
-        assert not await is_locked(Guard(two), address=ip_address("127.0.2.1"))
+def test_a_try_is_forgotten_after_its_window():
+    now = [0.0]
+    guard = Guard(clock=lambda: now[0])
+    fail(guard, PER_PAIR)
+    now[0] = WINDOW + 1.0
+    assert fail(guard, 1) == [(0.5, False)]
 
 
-async def test_b8_one_name_tried_from_everywhere_is_locked_but_at_home():
-    async with processes() as (one, two):
-        for number in range(PER_USER):
-            await Guard(one).failed(ip_address(f"127.{number}.0.1"), "app")
-        assert await is_locked(Guard(two))
-        assert not await is_locked(Guard(two), is_at_home=True)
-        assert not await is_locked(Guard(two), username="another")
-
-
-async def test_b8_at_home_too_an_addresss_own_wrong_tries_lock_it_out():
-    async with processes() as (one, two):
-        await fail(Guard(one), PER_ADDRESS - 1)
-        assert not await is_locked(Guard(two), is_at_home=True)
-        await fail(Guard(one), 1)
-        assert await is_locked(Guard(two), is_at_home=True)
-
-
-async def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
-    async with processes() as (one, _):
-        delays = await fail(Guard(one, first_delay=0.5), 7)
-    assert delays == [0.5, 1, 2, 4, 8, 8, 8]
-
-
-async def test_b8_all_together_have_a_budget(valkey):
-    valkey.set("ekiden:auth:all", 2000, ex=60)
-    async with processes() as (one, _):
-        assert await is_locked(Guard(one))
-        assert not await is_locked(Guard(one), is_at_home=True)
-
-
-async def test_no_text_of_a_stranger_stands_in_a_key(valkey):
-    async with processes() as (one, _):
-        await Guard(one).failed(HOME, "x\r\nFLUSHALL")
-    assert all(b"FLUSHALL" not in key and key.startswith(b"ekiden:auth:") for key in valkey.scan_iter())
+def test_invented_names_are_forgotten_oldest_first():
+    guard = Guard()
+    fail(guard, PER_PAIR)
+    for number in range(MOST_PAIRS):
+        guard.failed(HOME, f"name-{number}")
+    assert len(guard._tries) == MOST_PAIRS
+    assert fail(guard, 1) == [(0.5, False)]
 
 
 def test_a_whole_64_of_ipv6_is_one_place():
@@ -161,7 +130,7 @@ def test_a_whole_64_of_ipv6_is_one_place():
 async def test_strangers_names_do_not_fill_the_memory():
     async with processes(NOWHERE) as (one, _):
         one._down_until = time.monotonic() + 60
-        one._local = {str(number): (0.0, 1) for number in range(100_001)}
+        one._local = {str(number): (time.monotonic() + 60, 1) for number in range(MOST_KEYS)}
         await one.add("k", 60)
-        assert len(one._local) == 1
-        await asyncio.sleep(0)
+        assert len(one._local) == MOST_KEYS
+        assert await one.get("0", "k") == [0, 1]

@@ -3,7 +3,6 @@
 import base64
 import smtplib
 import time
-from ipaddress import ip_address
 
 import pytest
 from django.utils import timezone
@@ -12,7 +11,8 @@ from deliveries.models import Message
 from domains.credentials import issue
 from domains.models import Credential, Domain
 from smtp_listener.accounts import KEEP
-from smtp_listener.limits import _guard_keys
+from smtp_listener.authentication import Authentication
+from smtp_listener.limits import PER_PAIR, Guard
 from tests.smtp_listener.conftest import plain
 from tests.smtp_listener.test_faults import hand_in
 from tests.smtp_listener.test_session import MAIL
@@ -97,10 +97,23 @@ def test_finding_6_a_failed_auth_gets_its_reply_and_another_try(guest, login):
     assert guest.say(b"AUTH PLAIN " + plain(*login)).startswith("235")
 
 
-def test_b8_a_locked_out_address_is_told_so_and_hung_up_on(guest, login, valkey):
-    valkey.set(_guard_keys(ip_address("127.0.0.1"), "x")[0], 10, ex=60)
-    assert guest.say(b"AUTH PLAIN " + plain(*login)).startswith("421 4.7.0")
+def test_b8_who_guesses_on_is_told_so_and_hung_up_on(guest, listener, login):
+    listener.listener.authentication = Authentication(listener.listener.accounts, Guard(first_delay=0))
+    guesses = [guest.say(b"AUTH PLAIN " + plain(login[0], "wrong")) for _ in range(PER_PAIR + 1)]
+    assert [guess[:9] for guess in guesses] == ["535 5.7.8"] * PER_PAIR + ["421 4.7.0"]
     assert guest.is_closed()
+    with listener.raw_app(login) as app:
+        app.begin()
+
+
+def test_a_guest_that_is_sent_away_waits_no_longer(guest, listener, login):
+    guest.send(b"AUTH PLAIN " + plain(login[0], "wrong") + b"\r\n")
+    [session] = listener.listener.sessions
+    while session.channel._resting is None:
+        time.sleep(0.01)
+    listener.loop.call_soon_threadsafe(session.give_way)
+    assert guest.reply().startswith("421 4.7.0 You were idle")
+    listener.wait_until_empty()
 
 
 def test_a_revoked_credential_ends_its_open_session(listener, login):
