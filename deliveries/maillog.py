@@ -46,3 +46,7 @@ def inbound(message: UUID, *, kind: str, delivery: UUID | None, client: str | No
 
 def forged_return_path(*, client: str, recipient: str) -> None:
     logger.warning("client=%s event=forged-return-path to=<%s>", client, recipient)
+
+
+def left_out(*, client: str, lines: int) -> None:
+    logger.warning("client=%s event=lines-left-out lines=%d", client, lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smtp_listener import replies
 from smtp_listener.channel import Channel, Ended
-from smtp_listener.reception import Reception, hopeless
+from smtp_listener.reception import Reception
 
 
 @dataclass(slots=True)
@@ -29,13 +29,13 @@ class Clock:
         return min(end, self.began + self.grace + self.size / self.rate) if self.rate else end
 
 
-async def read_lines(channel: Channel, reception: Reception, clock: Clock) -> None:
+async def read_lines(channel: Channel, reception: Reception, clock: Clock, *, most: int) -> None:
     """After DATA, until the end mark; a message far too large, or too slow, ends the session."""
     searched, is_complete = 0, False
     while not is_complete:
         if channel.buffer:
             searched, is_complete = reception.lines(channel.buffer, searched)
-        if reception.size > hopeless(reception.max_size):
+        if reception.size > most:
             raise Ended(replies.TOO_LARGE_BY_FAR(most=reception.max_size))
         if not is_complete:
             clock.size = reception.size + len(channel.buffer)

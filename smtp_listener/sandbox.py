@@ -30,7 +30,10 @@ from smtp_listener.tls import certificate
 logger = logging.getLogger(__name__)
 
 KEPT = 500
-PRUNE_EVERY = 50
+KEPT_BYTES = 268_435_456
+PRUNE_EVERY = 50  # messages, or
+PRUNE_EVERY_BYTES = 33_554_432
+MOST_BYTES = 33_554_432  # of one message for all its recipients, each of whom has a row
 HOSTNAME = "sandbox.invalid"
 NO_ID = UUID(int=0)
 
@@ -39,8 +42,11 @@ INSERT INTO smtp_listener_sandboxmessage (received_at, mail_from, recipient, tls
 SELECT now(), %(mail_from)s, recipient, %(tls)s, %(data)b FROM unnest(%(recipients)s::text[]) AS recipient
 """
 PRUNE = """
-DELETE FROM smtp_listener_sandboxmessage
-WHERE id <= (SELECT id FROM smtp_listener_sandboxmessage ORDER BY id DESC OFFSET %(kept)s LIMIT 1)
+DELETE FROM smtp_listener_sandboxmessage WHERE id NOT IN (
+    SELECT id FROM (
+        SELECT id, sum(octet_length(data)) OVER (ORDER BY id DESC) AS bytes
+        FROM smtp_listener_sandboxmessage ORDER BY id DESC LIMIT %(kept)s
+    ) AS newest WHERE bytes <= %(bytes)s)
 """
 
 
@@ -59,7 +65,7 @@ class SandboxHandler:
         self._database = database
         self._first_tries: dict[tuple[str, str], float] = {}
         self._reports: set[asyncio.Task[None]] = set()
-        self._count = 0
+        self._count = self._bytes = 0
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         rule = rule_for(address)
@@ -103,13 +109,15 @@ class SandboxHandler:
             "mail_from": envelope.mail_from or "",
             "recipients": envelope.rcpt_tos,
             "tls": tls.version() if tls else "",
-            "data": envelope.content,
+            "data": (envelope.content or b"")[: MOST_BYTES // max(len(envelope.rcpt_tos), 1)],
         }
         try:
             await self._database.fetch(INSERT, given)
             self._count += 1
-            if self._count % PRUNE_EVERY == 0:
-                await self._database.fetch(PRUNE, {"kept": KEPT})
+            self._bytes += len(given["data"]) * len(envelope.rcpt_tos)
+            if self._count >= PRUNE_EVERY or self._bytes >= PRUNE_EVERY_BYTES:
+                self._count = self._bytes = 0
+                await self._database.fetch(PRUNE, {"kept": KEPT, "bytes": KEPT_BYTES})
         except DatabaseUnavailable as error:
             logger.warning("a sandbox message was not kept: %s", error)
 

@@ -29,11 +29,15 @@ from smtp_listener.authentication import Authentication
 from smtp_listener.channel import Channel, Patience
 from smtp_listener.commands import PathCommand
 from smtp_listener.content import Clock
+from smtp_listener.disk import Disk
+from smtp_listener.inbound import InboundTransaction
+from smtp_listener.inbound_quotas import InboundQuotas
 from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
 from smtp_listener.replies import Reply
 from smtp_listener.rooms import Room
 from smtp_listener.session import Session
-from smtp_listener.transaction import InboundTransaction, SubmissionTransaction, Transaction
+from smtp_listener.sparing import Sparing
+from smtp_listener.transaction import SubmissionTransaction, Transaction
 from suppressions.index import Index
 from suppressions.lookup import Lookup
 
@@ -42,6 +46,7 @@ logger = logging.getLogger(__name__)
 BACKLOG = 1024
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 WRITE_USES_EVERY = 30.0
+GUEST_LINES, APP_LINES = 20, 1000  # refusals of one place in a minute that are written into the log
 INDEX_PATIENCE = 300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
 # At the MX port: seconds for a command or a piece of a message, and from when on how many bytes a second a message must bring.
 MX_IDLE, MX_GRACE, MX_RATE = 60.0, 60.0, 4096
@@ -129,6 +134,9 @@ class Listener:
         self.suppressions = Lookup(self._suppression_database, self.index)
         self._counters = Counters(settings.REDIS_URL)
         self.quotas = Quotas(self._counters)
+        self.inbound_quotas = InboundQuotas(self._counters, self.inbound)
+        self.disk = Disk(settings.EKIDEN_DATA, settings.EKIDEN_LOW_DISK)
+        self.guest_lines, self.app_lines = Sparing(GUEST_LINES), Sparing(APP_LINES)
         self.forged_return_paths = Tally(self._counters, FORGED_RETURN_PATHS)
         self.authentication = Authentication(self.accounts, Guard())
         self._servers: list[asyncio.Server] = []
@@ -186,6 +194,8 @@ class Listener:
         while True:
             await asyncio.sleep(WRITE_USES_EVERY)
             self.certificate.refresh()
+            for lines in (self.guest_lines, self.app_lines):
+                lines.sweep()
             with suppress(DatabaseUnavailable):
                 await self.accounts.write_uses()
 

@@ -136,7 +136,8 @@ class Session:
         return reply if reply is None or not reply.is_refusal else self._refuse(reply, verb)
 
     def _refuse(self, reply: Reply, verb: str) -> Reply:
-        maillog.refused(client=str(self.client), code=reply.code, text=reply.text, command=verb or "?")
+        if self.may_log():
+            maillog.refused(client=str(self.client), code=reply.code, text=reply.text, command=verb or "?")
         if reply.is_our_fault:
             pass  # a client that keeps trying while we are ill does what it should
         elif verb == "RCPT" and self.account is not None:
@@ -147,6 +148,11 @@ class Session:
             self.channel.say(reply)
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
+
+    def may_log(self) -> bool:
+        """Whether one more line about this client is written; of an app many are."""
+        lines = self.listener.app_lines if self.account is not None else self.listener.guest_lines
+        return lines.allows(self.client)
 
     def count_idle(self) -> None:
         self._idle_commands += 1

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from deliveries import maillog
-from deliveries.bounces import receive, return_path
 from deliveries.ids import first_id_of
 from deliveries.intake import IntakeUnavailable
 from deliveries.priorities import Priority, of_mt_priority
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
 MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8"})
 SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH", "MT-PRIORITY"}
 SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
-MAX_TARGETS = 10  # recipients of one mail at port 25; a report has one
-# Who is written to by name: RFC 2142, and the addresses for feedback loops that providers are told.
-MAILBOXES = {"postmaster": "postmaster", "abuse": "abuse", "feedback": "feedback", "fbl": "feedback"}
 
 
 class Transaction(ABC):
@@ -49,6 +43,16 @@ class Transaction(ABC):
     @property
     @abstractmethod
     def has_recipients(self) -> bool: ...
+
+    @property
+    def max_size(self) -> int:
+        """For this message, in bytes."""
+        return self.session.max_size
+
+    def keep(self, spool: Spool) -> Callable[[bytes], None]:
+        """Begin to keep content in this spool; what takes each piece of it."""
+        self.spool = spool
+        return spool.append
 
     @abstractmethod
     async def add_recipient(self, given: PathCommand) -> None:
@@ -92,8 +96,10 @@ class SubmissionTransaction(Transaction):
     async def begin(cls, session: Session, given: PathCommand) -> SubmissionTransaction:
         """Raises `Refused`."""
         account = await session.current_account()
+        if not session.listener.disk.has_room(is_for_apps=True):
+            raise Refused(replies.STORAGE_FULL)
         check_mail_parameters(given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size)
-        mail_from = _path(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
+        mail_from = path_of(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
         policy.check_sender(mail_from, account.domains)
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
@@ -141,7 +147,7 @@ class SubmissionTransaction(Transaction):
         most = self.account.max_recipients or self.session.listener.max_recipients
         if len(self._recipients) >= most or self._repeats >= most:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
-        address = _path(given.path, is_sender=False, smtputf8=self.smtputf8)
+        address = path_of(given.path, is_sender=False, smtputf8=self.smtputf8)
         if address is None or address.is_relay_trick:
             raise Refused(replies.RELAY_DENIED)
         if not self.account.drops_suppressed:  # else the delivery ends as suppressed when its turn comes
@@ -209,67 +215,6 @@ class SubmissionTransaction(Transaction):
         )
 
 
-class InboundTransaction(Transaction):
-    """A report at one of our return paths, or a letter to one of our mailboxes."""
-
-    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
-        super().__init__(session, mail_from, parameters)
-        self._targets: list[tuple[str, UUID | None]] = []
-
-    @classmethod
-    async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
-        check_mail_parameters(given.parameters, MAIL_PARAMETERS, max_size=session.max_size)
-        smtputf8 = "SMTPUTF8" in given.parameters
-        return cls(session, _path(given.path, is_sender=True, smtputf8=smtputf8), given.parameters)
-
-    @property
-    def has_recipients(self) -> bool:
-        return bool(self._targets)
-
-    async def add_recipient(self, given: PathCommand) -> None:
-        check_names(given.parameters, frozenset())
-        if len(self._targets) >= MAX_TARGETS:
-            raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
-        try:
-            self._targets.append(self._target(given.path))
-        except return_path.ForgedReturnPath as error:
-            maillog.forged_return_path(client=str(self.session.client), recipient=given.path[:64])
-            await self.session.listener.forged_return_paths.count()
-            raise Refused(replies.NO_SUCH_RETURN_PATH) from error
-
-    def _target(self, path: str) -> tuple[str, UUID | None]:
-        if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
-            return "postmaster", None
-        local_part, _, domain = path.rpartition("@")
-        if domain.lower().rstrip(".") != self.session.listener.hostname:
-            raise Refused(replies.RELAY_DENIED)
-        if kind := MAILBOXES.get(local_part.lower()):
-            return kind, None
-        if not return_path.is_ours(local_part):
-            raise Refused(replies.RELAY_DENIED)
-        return "report", return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
-
-    async def store(self, data: bytes) -> Reply:
-        assert self.spool is not None
-        policy.check_returned(data, self.session.listener.hostname)
-        async with self.session.listener.returned_at_once.share(self.spool.size):
-            if not self.spool.is_in_memory:
-                data = await asyncio.to_thread(b"".join, self.spool.body(0).chunks())
-            return replies.RECEIVED(queue_id=await self._store_all(data))
-
-    async def _store_all(self, data: bytes) -> UUID:
-        for kind, delivery in dict.fromkeys(self._targets):
-            stored = await receive.receive(
-                self.session.listener.inbound,
-                kind=kind,
-                delivery_id=delivery,
-                mail_from=self.mail_from.wire if self.mail_from else "",
-                client_address=str(self.session.client),
-                data=data,
-            )
-        return stored
-
-
 def check_names(parameters: dict[str, str], known: frozenset[str]) -> None:
     if unknown := parameters.keys() - known:
         raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
@@ -303,7 +248,7 @@ def judge(reception: Reception) -> Reply | None:
             return None
 
 
-def _path(path: str, *, is_sender: bool, smtputf8: bool) -> Address | None:
+def path_of(path: str, *, is_sender: bool, smtputf8: bool) -> Address | None:
     """None for the null reverse-path."""
     if is_sender and not path:
         return None

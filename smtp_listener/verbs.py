@@ -122,15 +122,15 @@ async def data(session: Session, command: Command) -> Reply:
     reception = _receive(session, session.transaction)
     session.channel.say(replies.GO_AHEAD)
     session.is_receiving = True
-    await read_lines(session.channel, reception, session.transaction.clock)
+    await read_lines(session.channel, reception, session.transaction.clock, most=hopeless(session.max_size))
     session.is_receiving = False
     return await session.finish(session.transaction, reception)
 
 
 def _receive(session: Session, transaction: Transaction) -> Reception:
-    transaction.spool = Spool(session.listener.spool_folder)
+    keep = transaction.keep(Spool(session.listener.spool_folder))
     transaction.clock = session.port.clock(session.channel)
-    return Reception(transaction.spool.append, max_size=session.max_size, is_repairing=session.listener.is_repairing)
+    return Reception(keep, max_size=transaction.max_size, is_repairing=session.listener.is_repairing)
 
 
 async def bdat(session: Session, command: Command) -> Reply:

@@ -36,7 +36,7 @@ ORDER BY id LIMIT 1
 
 
 async def receive(
-    database: Database, *, kind: str, delivery_id: UUID | None, mail_from: str, client_address: str | None, data: bytes
+    database: Database, *, kind: str, delivery_id: UUID | None, mail_from: str, client_address: str | None, compressed: bytes
 ) -> UUID:
     """Store one mail of port 25; committed when this returns, read later by `handle_all`."""
     id_ = new_id()
@@ -46,14 +46,15 @@ async def receive(
         "delivery": delivery_id,
         "mail_from": mail_from,
         "client": client_address,
-        "data": await _compressed(data),
+        "data": compressed,
     }
     await database.fetch(STORE, given)
     maillog.inbound(id_, kind=kind, delivery=delivery_id, client=client_address)
     return id_
 
 
-async def _compressed(data: bytes) -> bytes:
+async def compressed(data: bytes) -> bytes:
+    """As `receive` stores it."""
     if len(data) <= codec.LARGE:
         return codec.compress(data, (), size=len(data))
     return await asyncio.to_thread(codec.compress, data, (), size=len(data))

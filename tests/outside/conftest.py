@@ -14,6 +14,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/outside/" in str(item.path):
             item.add_marker("outside")
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(600))  # a loaded machine is slow to start a whole service
 
 
 @pytest.fixture(scope="module")

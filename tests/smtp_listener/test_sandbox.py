@@ -100,6 +100,14 @@ def test_only_the_last_messages_are_kept(play, monkeypatch):
     assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == ["you2@mx.test", "you3@mx.test"]
 
 
+def test_the_kept_messages_are_limited_in_bytes(play, monkeypatch):
+    monkeypatch.setattr(sandbox, "PRUNE_EVERY_BYTES", 1)
+    play("you1@mx.test")
+    monkeypatch.setattr(sandbox, "KEPT_BYTES", len(SandboxMessage.objects.get().data) * 5 // 2)
+    play(*[f"you{number}@mx.test" for number in range(2, 5)])
+    assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == ["you3@mx.test", "you4@mx.test"]
+
+
 def test_the_rules_have_texts_for_people():
     assert all(rule.meaning.endswith(".") for rule in RULES.values())
     assert rule_for('"unknown-user"@mx.test') is RULES["unknown-user"]

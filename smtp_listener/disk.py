@@ -1,0 +1,39 @@
+"""Whether the data folder has room: strangers' mail stops before apps' does, and both before PostgreSQL is hit."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0  # seconds
+APPS_PART = 4  # apps are taken in until this part of the mark is left
+
+
+class Disk:
+    """The free bytes under a folder, looked at once a second."""
+
+    def __init__(self, folder: Path, mark: int) -> None:
+        self._folder = folder
+        self._mark = mark
+        self._looked = 0.0
+        self._free = 0
+        self._is_low = False
+
+    def has_room(self, *, is_for_apps: bool) -> bool:
+        return self._look() >= (self._mark // APPS_PART if is_for_apps else self._mark)
+
+    def _look(self) -> int:
+        if self._looked + LOOK_EVERY <= time.monotonic():
+            self._looked = time.monotonic()
+            try:
+                self._free = shutil.disk_usage(self._folder).free
+            except OSError:
+                self._free = self._mark  # a folder that cannot be looked at is told by who writes there
+            if self._is_low != (self._free < self._mark):
+                self._is_low = not self._is_low
+                logger.warning("event=%s free=%d mark=%d", "low-disk" if self._is_low else "disk-has-room", self._free, self._mark)
+        return self._free
