@@ -73,7 +73,9 @@ def add_up() -> None:
 
 def retain() -> None:
     """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
-    from deliveries import queues, retention
+    from deliveries import growth, queues, retention
 
+    with step("deliveries.growth"):
+        growth.note(now=timezone.now())
     if not retention.take_turn(now=timezone.now()):
         queues.enqueue("deliveries.jobs.retain", only_once=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay_portal.doctor import machine, mail, services
+from relay_portal.doctor import growth, machine, mail, services
 from relay_portal.doctor.finding import Finding, Level
 
 MACHINE = (machine.variables, mail.private_networks, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
@@ -20,6 +20,9 @@ WITH_A_DATABASE = (
     mail.paused,
     mail.set_aside,
     mail.sandbox_route,
+    growth.database,
+    growth.valkey,
+    growth.folders,
 )
 REAL_SENDING = (machine.variables, mail.private_networks, services.dns, mail.domains)
 

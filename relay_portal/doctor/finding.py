@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Level(StrEnum):
@@ -20,6 +21,7 @@ class Finding:
     level: Level
     text: str
     advice: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)  # of what is counted, for programs
 
 
 def good(name: str, text: str) -> Finding:
