@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, ProgrammingError, connections
@@ -78,13 +80,13 @@ class EkidenCommand(BaseCommand):
         except KeyRingError as error:
             raise CommandError(str(error)) from error
         except (OperationalError, InterfaceError) as error:
-            raise CommandError(f"PostgreSQL is out of reach: {_first_line(error)} ({START})") from error
+            raise CommandError(_out_of_reach("PostgreSQL", "DATABASE_URL", error)) from error
         except ProgrammingError as error:
             if not isinstance(error.__cause__, UndefinedTable):
                 raise
             raise CommandError(f"The database is not set up yet ({START})") from error
         except RedisError as error:
-            raise CommandError(f"Valkey is out of reach: {_first_line(error)} ({START})") from error
+            raise CommandError(_out_of_reach("Valkey", "REDIS_URL", error)) from error
 
     def write_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
@@ -132,6 +134,16 @@ def _explained(error: ValidationError) -> list[str]:
         for field, messages in error.message_dict.items()
         for message in messages
     ]
+
+
+def _out_of_reach(name: str, variable: str, error: Exception) -> str:
+    """Say what was asked, and where: without a URL a command looks for the server that `up` runs on the data folder."""
+    if os.environ.get(variable):
+        return f"{name} is out of reach: {_first_line(error)} ({START})"
+    data = settings.EKIDEN_DATA
+    if not os.path.exists(data) or "No such file" in str(error):
+        return f"No service runs with its data in {data} (start one: ./ekiden up; one with another folder: set EKIDEN_DATA to it)"
+    return f"{name} is out of reach: {_first_line(error)} (its data: {data}; {START})"
 
 
 def _first_line(error: Exception) -> str:

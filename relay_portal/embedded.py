@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import pwd
 import shutil
 import signal
-import stat
 import subprocess
 import time
-from importlib.util import find_spec
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-ACCOUNT, GROUP = "nobody", "nogroup"  # as root the servers run under it: PostgreSQL refuses to run as root
+from relay_portal import places, server_account, server_programs
+from relay_portal.places import make_folder, runtime_folder, state_folder
+from relay_portal.server_account import AccountError, account
+
+__all__ = [
+    "DATABASE", "EmbeddedError", "EmbeddedPostgres", "EmbeddedValkey", "account", "make_folder", "postgres_url", "runtime_folder",
+    "state_folder", "valkey_url",
+]  # fmt: skip
+
 DATABASE = "ekiden"
-STATE_OF_ROOT = Path("/var/lib")
 
 
 class EmbeddedError(RuntimeError):
     """A server cannot be made ready or started; the text says why."""
-
-
-def runtime_folder(data: Path) -> Path:
-    """A short folder for the sockets of this data: a socket's path holds at most 107 bytes, which a TMPDIR may use up."""
-    owner = data.stat().st_uid if os.path.exists(data) else os.getuid()  # root's commands find the servers of another user's data
-    return Path("/tmp") / f"ekiden-{owner}-{_name_of(data)}"  # noqa: S108  (`make_folder` refuses what is not ours)
-
-
-def state_folder(data: Path) -> Path:
-    """Where the servers keep their files: in `data`, unless the account they run under could not get there (a 0700 home of root)."""
-    if os.getuid() != 0 or is_open_to_all(data.absolute().parent):
-        return data
-    return STATE_OF_ROOT / f"ekiden-{_name_of(data)}"
 
 
 def postgres_url(data: Path) -> str:
@@ -44,7 +33,7 @@ def postgres_url(data: Path) -> str:
 
 def valkey_url(data: Path) -> str:
     """Where the embedded Valkey of this data listens."""
-    return f"unix://{runtime_folder(data) / 'valkey' / 'valkey.sock'}?db=0"
+    return f"unix://{quote(str(runtime_folder(data) / 'valkey' / 'valkey.sock'), safe='/')}?db=0"
 
 
 class _Server:
@@ -61,32 +50,26 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Its folders and, where the account could not read the wheel, a copy of its programs. Raises `EmbeddedError`."""
+        """Make its folders and, where the account could not read the wheel, a copy of its programs. Raises `EmbeddedError`."""
         try:
+            server_account.make()
+            owner, group = server_account.identity()
             make_folder(self._data, 0o711)
             make_folder(self.state.parent, 0o711)
-            make_folder(runtime_folder(self._data), 0o711)
+            if places.settle(self._data) != self.sockets.parent:
+                raise EmbeddedError(f"The sockets of {self._data} have moved meanwhile: start again")
+            server_account.take_over(self.state)
             for folder in (self.state, self.sockets):
-                make_folder(folder, 0o700, account=account())
+                make_folder(folder, 0o700, owner=owner, group=group)
+            server_programs.copy(self.package, self.state.parent)
         except OSError as error:
-            raise EmbeddedError(f"{self.name} has no folder: {error}") from error
-        if self.programs != self._wheel and not self.programs.exists():
-            shutil.copytree(self._wheel, self.programs, symlinks=True)
+            raise EmbeddedError(f"{self.name} cannot be made ready: {error}") from error
+        except AccountError as error:
+            raise EmbeddedError(str(error)) from error
 
-    @property
-    def _wheel(self) -> Path:
-        spec = find_spec(self.package)
-        assert spec is not None  # the wheels are locked in requirements.txt
-        assert spec.origin is not None
-        return Path(spec.origin).parent
-
-    @property
+    @cached_property
     def programs(self) -> Path:
-        if os.getuid() != 0 or is_open_to_all(self._wheel):
-            return self._wheel
-        from importlib.metadata import version
-
-        return self.state.parent / f"{self.package}-{version(self.package)}"
+        return server_programs.find(self.package, self.state.parent)
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -98,7 +81,7 @@ class _Server:
         """Start it as a child and wait until it answers; raises `EmbeddedError` with its last words."""
         log = self.state.parent / f"{self.name}.log"
         with open(log, "ab") as out:
-            self._process = subprocess.Popen(self.command(), stdout=out, stderr=out, cwd="/", **_who())  # noqa: S603
+            self._process = subprocess.Popen(self.command(), stdout=out, stderr=out, cwd="/", **server_account.for_subprocess())  # noqa: S603
         until = time.monotonic() + timeout
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -141,7 +124,8 @@ class EmbeddedPostgres(_Server):
 
     def command(self) -> list[str]:
         settings = {
-            "listen_addresses": "", "unix_socket_directories": str(self.sockets), "max_connections": "200",
+            "listen_addresses": "", "unix_socket_directories": str(self.sockets), "unix_socket_permissions": "0700",
+            "max_connections": "200",
             "shared_buffers": "256MB", "max_wal_size": "4GB", "jit": "off",
         }  # fmt: skip
         if not self._durable:
@@ -155,7 +139,7 @@ class EmbeddedPostgres(_Server):
     def make_database(self, name: str = DATABASE) -> None:
         import psycopg
 
-        with psycopg.connect(f"host={self.sockets} user=ekiden dbname=postgres", autocommit=True) as connection:
+        with psycopg.connect(host=str(self.sockets), user="ekiden", dbname="postgres", autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(f'CREATE DATABASE "{name}"')
 
@@ -166,7 +150,11 @@ class EmbeddedPostgres(_Server):
         return subprocess.run([self._program(program), *arguments], check=False, cwd="/").returncode  # noqa: S603  (our own program)
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([self._program(program), *arguments], check=False, capture_output=True, text=True, cwd="/", **_who())  # noqa: S603
+        who = server_account.for_subprocess()
+        try:
+            done = subprocess.run([self._program(program), *arguments], check=False, capture_output=True, text=True, cwd="/", **who)  # noqa: S603
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EmbeddedError(f"{program} cannot be run as {account()}: {error}. Run ./ekiden up as an ordinary account.") from error
         if done.returncode:
             raise EmbeddedError(f"{program} failed: {done.stderr.strip()[-500:]}")
 
@@ -195,34 +183,3 @@ class EmbeddedValkey(_Server):
                 return bool(client.ping())
         except RedisError:
             return False
-
-
-def account() -> str | None:
-    """The account that the servers run under; None for our own."""
-    return ACCOUNT if os.getuid() == 0 else None
-
-
-def _who() -> Any:
-    """For `subprocess`, whose overloads do not take a dictionary."""
-    return {"user": account(), "group": GROUP, "extra_groups": []} if account() else {}
-
-
-def make_folder(folder: Path, mode: int, *, account: str | None = None) -> None:
-    """With this mode and owner. In /tmp another user may have been there first: what is not ours is refused."""
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    owner = pwd.getpwnam(account).pw_uid if account else os.getuid()
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (owner, os.getuid()):
-        raise OSError(f"{folder} belongs to somebody else")
-    folder.chmod(mode)
-    if status.st_uid != owner:
-        shutil.chown(folder, account, GROUP)
-
-
-def is_open_to_all(folder: Path) -> bool:
-    """Whether any account can get there: each folder on the way has the x bit for others. One that is not there yet will have it."""
-    return all(not each.exists() or each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents))
-
-
-def _name_of(data: Path) -> str:
-    return hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]

@@ -14,7 +14,7 @@ from deliveries.models import Route
 from domains.credentials import issue
 from domains.keys import make_key
 from domains.models import Domain, Project
-from relay_portal import sandbox
+from relay_portal import sandbox, terminal
 from relay_portal.models import User
 
 OPERATOR = "operator"
@@ -61,5 +61,17 @@ This installation is new. What follows is shown once:
 Send a first message, in another terminal:
 
   cd {shlex.quote(str(settings.BASE_DIR))}
-  ./ekiden send hello@{DOMAIN} you@example.com
+  {terminal.line(f"send hello@{DOMAIN} you@example.com")}
+"""
+
+
+def welcome_without_secrets() -> str:
+    """The same for a log: it says how to get what it does not show."""
+    return f"""
+This installation is new. Its secrets are shown on terminals only, and this is none. Make new ones, and send a first message:
+
+  cd {shlex.quote(str(settings.BASE_DIR))}
+  {terminal.line(f"operator reset {OPERATOR}")}
+  {terminal.line(f"credential create --project {PROJECT} --name my-app")}
+  {terminal.line(f"send hello@{DOMAIN} you@example.com")}
 """

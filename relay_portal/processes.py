@@ -101,6 +101,15 @@ def supervisor() -> Iterator[Any]:
         transport.close()
 
 
+def show_once(secret: str, otherwise: str) -> None:
+    """Have `up` show the secret text on its terminal, the other where it has none; neither comes into a log. Raises OSError, Fault."""
+    transport = SupervisorTransport(None, None, f"unix://{socket_path()}")
+    try:
+        ServerProxy("http://127.0.0.1", transport=transport).ekiden.show_once(secret, otherwise)
+    finally:
+        transport.close()
+
+
 def log_folder() -> Path:
     return Path(settings.EKIDEN_DATA / "log")
 

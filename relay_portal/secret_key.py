@@ -1,5 +1,6 @@
 """The installation's secret key: made once, kept in a file that only its owner reads."""
 
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -56,4 +57,6 @@ class _draft:
 
 def _trouble(path: Path, error: OSError | UnicodeDecodeError) -> ImproperlyConfigured:
     why = error.strerror if isinstance(error, OSError) else "it holds no key"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return ImproperlyConfigured(f"{path}: {why} (set EKIDEN_DATA to a folder that can be written)")
     return ImproperlyConfigured(f"{path}: {why} (run as the account that owns EKIDEN_DATA)")

@@ -25,8 +25,9 @@ WIDTH = 12
 class Foreground:
     """Turns Supervisor's events into lines."""
 
-    def __init__(self, write: Callable[[str], object], *, is_coloured: bool) -> None:
+    def __init__(self, write: Callable[[str], object], *, is_coloured: bool, is_terminal: bool = False) -> None:
         self._write = write
+        self._is_terminal = is_terminal
         self._is_coloured = is_coloured
         self._open: dict[str, bytes] = {}
         self._colours: dict[str, int] = {}
@@ -51,6 +52,11 @@ class Foreground:
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         shown = f"{name:<{WIDTH}} |"
         self._write(f"\x1b[{colour}m{shown}\x1b[0m {text}\n" if self._is_coloured else f"{shown} {text}\n")
+
+    def show_once(self, secret: str, otherwise: str) -> bool:
+        """For RPC: write the secret where a person sees it now, the other text where it would stay in a file."""
+        self._write(secret if self._is_terminal else otherwise)
+        return True
 
     def changed(self, event: Any) -> None:
         """A process is in another state: what people should know of it."""
@@ -83,6 +89,13 @@ def tell_again(process: Any) -> None:
         process.config.options.kill(process.pid, process.config.stopsignal)
 
 
+class Voice:
+    """What RPC clients may call as `ekiden.…`. Also while Supervisor stops: unlike its own methods, this one is never refused."""
+
+    def __init__(self, foreground: Foreground) -> None:
+        self.show_once = foreground.show_once
+
+
 _foreground: Foreground | None = None
 
 
@@ -105,7 +118,7 @@ def attach(supervisor: Any) -> object:
     events.subscribe(events.ProcessLogEvent, foreground.heard)
     events.subscribe(events.ProcessStateEvent, changed)
     events.subscribe(events.SupervisorStoppingEvent, foreground.stopping)
-    return object()
+    return Voice(foreground)
 
 
 def write(text: str) -> None:
@@ -118,7 +131,8 @@ def write(text: str) -> None:
 
 def main(configuration: str) -> int:
     global _foreground
-    _foreground = Foreground(write, is_coloured=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    is_terminal = sys.stdout.isatty()
+    _foreground = Foreground(write, is_coloured=is_terminal and "NO_COLOR" not in os.environ, is_terminal=is_terminal)
     options = ServerOptions()
     options.realize(["--configuration", configuration, "--nodaemon", "--silent"])
     options.first, options.test = True, False

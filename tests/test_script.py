@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("sh", "dirname", "readlink", "cmp", "mkdir", "ln", "rm", "cp", "grep", "sleep", "cat", "touch")
+TOOLS = ("sh", "id", "dirname", "readlink", "cmp", "mkdir", "ln", "rm", "cp", "grep", "sleep", "cat", "touch")
 PYTHON = """#!/bin/sh
 # Stands for a Python: says its version, makes environments, counts what it is asked to install.
 case "$1 $2" in
-    "-c import"*) exit {too_old} ;;
+    "-c import sys"*) exit {too_old} ;;
+    "-c "*) exit 0 ;;
     "--version "*) echo Python 3.12.1 ;;
     "-m venv") {venv} ;;
     "-m pip") echo "pip" >>"{log}" ;;

@@ -1,10 +1,13 @@
+import shlex
+
 import pytest
 
 from deliveries.models import Route
 from domains.credentials import matches
 from domains.models import Credential, Domain, Project
-from relay_portal import first_run
+from relay_portal import first_run, terminal
 from relay_portal.models import User
+from tests.commands import ekiden
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -20,13 +23,24 @@ def test_a_new_installation_can_be_tried_at_once():
     assert Route.objects.get().is_sandbox
 
 
-def test_the_welcome_shows_every_secret_and_a_command_to_paste():
+def test_the_welcome_shows_every_secret_and_a_command_to_paste(monkeypatch):
+    for name in terminal.NAMES:
+        monkeypatch.delenv(name, raising=False)
     made = first_run.make()
     text = first_run.welcome(made)
     assert made.password in text
     assert made.secret in text
     [command] = [line for line in text.splitlines() if "./ekiden send" in line]
     assert command == f"  ./ekiden send hello@{first_run.DOMAIN} you@example.com"
+
+
+def test_where_it_would_be_kept_no_secret_is_written_but_the_way_to_new_ones():
+    text = first_run.welcome_without_secrets()
+    words = [shlex.split(line)[shlex.split(line).index("./ekiden") + 1 :] for line in text.splitlines() if "./ekiden" in line]
+    assert [name for name, *_ in words] == ["operator", "credential", "send"]
+    first_run.make()
+    for name, *arguments in words[:2]:
+        assert "shown" in ekiden(name, *arguments)
 
 
 def test_a_second_run_makes_nothing():

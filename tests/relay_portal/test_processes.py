@@ -1,7 +1,5 @@
 """The table of processes as Supervisor reads it."""
 
-import os
-
 import pytest
 from supervisor.options import ServerOptions
 
@@ -49,7 +47,7 @@ def test_without_urls_the_embedded_servers_come_first(read, settings):
     programs = read()
     assert {"postgres", "valkey"} <= programs.keys()
     assert programs["postgres"].priority < programs["ekiden"].priority
-    assert programs["postgres"].command.split(" -I ")[1].split()[2:4] == ["2", "nobody" if os.getuid() == 0 else "-"]
+    assert programs["postgres"].command.split(" -I ")[1].split()[2:4] == ["2", embedded.account() or "-"]
     assert "50% full; really" in programs["postgres"].stdout_logfile
 
 

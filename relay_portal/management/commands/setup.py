@@ -15,12 +15,12 @@ from supervisor.xmlrpc import Faults
 from deliveries import rules
 from domains import own_keys
 from domains.command import CommandError, CommandParser, EkidenCommand
-from relay_portal import first_keys, first_run, processes, readiness, sandbox
+from relay_portal import first_keys, first_run, processes, public_certificate, reachability, readiness, sandbox, terminal
 from relay_portal.embedded import EmbeddedPostgres
 
 EVERYWHERE = "Copy the folder keys to all machines of the installation, and restart everything."
 ENDS = {signal.SIGTERM, signal.SIGINT}
-PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its log first
+PATIENCE = reachability.PATIENCE
 
 
 class Command(EkidenCommand):
@@ -47,17 +47,33 @@ class Command(EkidenCommand):
                 missing = self._missing()
         finally:  # whatever else goes wrong, the secrets are shown this once or never
             if made is not None:
-                self.stdout.write(first_run.welcome(made))
+                self._show(made, by_up=start)
         if start:
             self._say_where(missing)
+
+    def _show(self, made: first_run.Made, *, by_up: bool) -> None:
+        """On a terminal; a log would keep the secrets for everybody who reads it later."""
+        secret, otherwise = first_run.welcome(made), first_run.welcome_without_secrets()
+        if not by_up:
+            return self.stdout.write(secret if self.stdout.isatty() else otherwise)
+        self.stdout.flush()  # what was said so far comes first
+        try:
+            processes.show_once(secret, otherwise)
+        except (OSError, Fault):  # `up` itself was killed
+            self.stdout.write(otherwise)
+        return None
 
     def _wait_for_servers(self) -> None:
         for server in processes.embedded_servers():
             wait_for(server.is_ready, f"{server.name} does not answer; see its log, {processes.log_folder() / server.name}.log")
             if isinstance(server, EmbeddedPostgres):
                 server.make_database()
-        wait_for(readiness.has_database, f"PostgreSQL does not answer at {without_password(settings.DATABASE_URL)}")
-        wait_for(readiness.has_valkey, f"Valkey does not answer at {without_password(settings.REDIS_URL)}")
+        reachability.wait_for_database(self._say)
+        reachability.wait_for_valkey(self._say)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)
@@ -103,8 +119,16 @@ class Command(EkidenCommand):
     def _say_where(self, missing: list[str]) -> None:
         state = f"Not ready: still waiting for {', '.join(missing)} (see above, and {processes.log_folder()})." if missing else "Ready."
         self.stdout.write(f"\n{state} {readiness.where()}")
+        if not settings.EKIDEN_TLS_CERT:
+            where = public_certificate.path()
+            self.stdout.write(f"Apps must trust its own certificate: {where} (how: docs/sending.md, “A fresh installation”)")
         if sandbox.route():
-            self.stdout.write("SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send for real: ./ekiden live\n")
+            self.stdout.write("SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send for real: ./ekiden live")
+        if terminal.has_settings():
+            besides = ", ".join(terminal.secrets_needed())
+            self.stdout.write(
+                f"Commands in another terminal need these settings: {terminal.line('status')}{besides and f' (and {besides})'}"
+            )
 
 
 def end(*_: object) -> NoReturn:
@@ -119,8 +143,3 @@ def wait_for(is_so: Callable[[], object], complaint: str) -> None:
         if time.monotonic() > until:
             raise CommandError(complaint)
         time.sleep(0.1)
-
-
-def without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else url

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from deliveries import stops
 from deliveries.models import Stop
 from deliveries.waiting import short
@@ -47,7 +49,7 @@ class Command(EkidenCommand):
             self.stdout.write("")
         header = ("PROCESS", "STATE", "PID", "SINCE")
         rows = [(each["name"], each["state"], str(each["pid"] or "-"), f"{each['seconds']} s") for each in processes]
-        self.write_table([header, *rows], empty="No `ekiden up` runs for these data." if not processes else "")
+        self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
         if parts["PostgreSQL"]:
             self.stdout.write(f"\n{readiness.where()}")
             if sandbox.route():

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 from django.conf import settings
 
 from domains.command import CommandError, EkidenCommand
-from relay_portal import embedded, processes
-from relay_portal.doctor import machine
-from relay_portal.doctor.finding import Level
-from relay_portal.embedded import EmbeddedError, make_folder
+from relay_portal import embedded, places, ports, processes, public_certificate, server_account
+from relay_portal.embedded import EmbeddedError
+from relay_portal.places import make_folder
+from relay_portal.server_account import AccountError
 from smtp_listener import tls
 from smtp_listener.tls import CertificateError
 
@@ -24,35 +24,61 @@ class Command(EkidenCommand):
         self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}")
         try:
             make_folder(settings.EKIDEN_DATA, 0o711)
-            make_folder(processes.log_folder(), 0o700)
-            make_folder(embedded.runtime_folder(settings.EKIDEN_DATA), 0o711)
-            take_place()
+            protect_logs(processes.log_folder())
+            settle_sockets(take_place())
             refuse_taken_ports()
             tls.certificate(settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=settings.EKIDEN_HOSTNAME)
-            for server in processes.embedded_servers():
-                self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
-                server.prepare()
-        except (EmbeddedError, CertificateError, OSError) as error:
+            if not settings.EKIDEN_TLS_CERT:
+                public_certificate.publish()
+            self._prepare_servers()
+        except (EmbeddedError, AccountError, CertificateError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.flush()
         become_supervisor(write_configuration())
 
+    def _prepare_servers(self) -> None:
+        servers = processes.embedded_servers()
+        if servers and server_account.make():
+            self.stdout.write(f"Made the system account {server_account.NAME}: PostgreSQL and Valkey run under it, not as root")
+        for server in servers:
+            self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
+            server.prepare()
 
-def take_place() -> None:
+
+def protect_logs(folder: Path) -> None:
+    """For our account alone, those of earlier versions too."""
+    make_folder(folder, 0o700)
+    for log in folder.iterdir():
+        log.chmod(0o600)
+
+
+def take_place() -> int:
     """There is one `up` for the data: the lock is Supervisor's as long as it lives, since its descriptor outlives the exec."""
-    descriptor = os.open(embedded.runtime_folder(settings.EKIDEN_DATA) / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(settings.EKIDEN_DATA / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(descriptor, True)
+    is_up = places.is_older_version_up(settings.EKIDEN_DATA)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).") from error
+    except BlockingIOError:
+        is_up = True
+    if is_up:
+        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).")
+    return descriptor
+
+
+def settle_sockets(lock: int) -> None:
+    """Make their folder. Where that is not the one which the settings were computed with, begin again with it."""
+    expected = places.runtime_folder(settings.EKIDEN_DATA)
+    places.forget_older_version(settings.EKIDEN_DATA)
+    if places.settle(settings.EKIDEN_DATA) != expected:
+        os.close(lock)
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606  (our own command line)
 
 
 def refuse_taken_ports() -> None:
     """Now, in one line: a listener that dies over and over would say it less clearly."""
-    for finding in machine.ports():
-        if finding.level is Level.BAD:
-            raise CommandError(f"{finding.text} {finding.advice}")
+    if complaint := ports.complaint():
+        raise CommandError(complaint)
 
 
 def write_configuration() -> Path:
@@ -64,4 +90,6 @@ def write_configuration() -> Path:
 def become_supervisor(configuration: Path) -> NoReturn:
     """In place of this process, so that signals for `ekiden up` are Supervisor's, and Django's memory is given back."""
     os.chdir(settings.BASE_DIR)
-    os.execv(sys.executable, [sys.executable, "-m", "relay_portal.supervision", str(configuration)])  # noqa: S606  (our own program)
+    os.umask(0o077)  # Supervisor opens the logs
+    # UTF-8 in any locale: the configuration may hold a path that the locale has no letters for.
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "relay_portal.supervision", str(configuration)])  # noqa: S606  (our own program)
