@@ -6,7 +6,9 @@ import pwd
 import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
+import termios
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from relay_portal.embedded import runtime_folder
@@ -19,8 +21,9 @@ PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 class Up:
     """A running `./ekiden up` and the commands beside it, all under one account."""
 
-    def __init__(self, data, log, user, program, **more):
-        self.data, self.log, self.user, self.program = data, log, user, str(program)
+    def __init__(self, data, log, user, program, *, terminal=False, **more):
+        """`terminal`: `up` writes to one, which shows secrets; what it shows is in `log` all the same."""
+        self.data, self.log, self.user, self.program, self.terminal = data, log, user, str(program), terminal
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
         self.env = (
             kept | more | {"EKIDEN_DATA": str(data), "HOME": "/nonexistent"} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
@@ -29,8 +32,29 @@ class Up:
 
     def begin(self):
         who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
-        with open(self.log, "ab") as out:
+        with self._terminal() if self.terminal else open(self.log, "ab") as out:
             self.process = subprocess.Popen([self.program, "up"], env=self.env, stdout=out, stderr=out, **who)
+
+    @contextmanager
+    def _terminal(self):
+        ours, theirs = os.openpty()
+        attributes = termios.tcgetattr(theirs)
+        attributes[1] &= ~termios.OPOST  # lines end as they were written
+        termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+        self.env["NO_COLOR"] = "1"
+        self.log.touch()
+        threading.Thread(target=self._copy, args=[ours], daemon=True).start()
+        try:
+            yield theirs
+        finally:
+            os.close(theirs)
+
+    def _copy(self, terminal):
+        with suppress(OSError):  # all who had it have ended
+            while data := os.read(terminal, 65_536):
+                with open(self.log, "ab") as log:
+                    log.write(data)
+        os.close(terminal)
 
     def start(self):
         self.begin()
@@ -56,7 +80,7 @@ class Up:
 
 
 @contextmanager
-def up(user=None, *, checkout=None, python="", **settings):
+def up(user=None, *, checkout=None, python="", terminal=False, **settings):
     folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
     data = folder / "data"
     data.mkdir()
@@ -64,7 +88,7 @@ def up(user=None, *, checkout=None, python="", **settings):
     root = checkout(folder / "checkout") if checkout else ROOT
     if user:
         subprocess.run(["chown", "-R", user, str(data), *([str(root)] if checkout else [])], check=True)
-    running = Up(data, folder / "log", user, root / "ekiden", EKIDEN_PYTHON=python, **settings)
+    running = Up(data, folder / "log", user, root / "ekiden", terminal=terminal, EKIDEN_PYTHON=python, **settings)
     try:
         running.start()
         yield running

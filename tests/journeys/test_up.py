@@ -6,7 +6,9 @@ import re
 import shlex
 import shutil
 import signal
+import smtplib
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -21,17 +23,27 @@ from tests.journeys.service import Up, up
 
 @pytest.fixture(scope="module")
 def service():
-    with up() as running:
+    with up(terminal=True) as running:
         yield running
 
 
+def printed_line(said):
+    [line] = re.findall(r"^  (.*\./ekiden send .*)$", said, re.MULTILINE)
+    return line
+
+
 def printed_command(said):
-    [line] = re.findall(r"^  (\./ekiden send .*)$", said, re.MULTILINE)
-    return shlex.split(line)[1:]
+    words = shlex.split(printed_line(said))
+    return words[words.index("./ekiden") + 1 :]
+
+
+def in_another_terminal(line, folder=ROOT):
+    """As a person pastes it, in a shell that knows nothing of the settings."""
+    return subprocess.run(line, shell=True, cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
 
 
 def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
-    sent = service.run(*printed_command(service.said()))
+    sent = in_another_terminal(printed_line(service.said()))
     assert sent.returncode == 0, sent.stderr
     assert "✓ you@example.com  Delivered" in sent.stdout
     [traced] = [service.json("trace", "you@example.com")]
@@ -45,6 +57,40 @@ def test_the_shown_credential_is_an_apps(service):
     [username] = re.findall(r"SMTP user name +(\S+)", service.said())
     [secret] = re.findall(r"SMTP secret +(\S+)", service.said())
     assert service.run("send", "--login", f"{username}:{secret}", "anything@demo.test", "app@example.com").returncode == 0
+
+
+def test_what_is_shown_once_is_in_no_file(service):
+    [password], [secret] = (re.findall(rf"{name} +(\S+)", service.said()) for name in ("Password", "SMTP secret"))
+    files = [path for path in [*service.data.rglob("*"), *runtime_folder(service.data).rglob("*")] if path.is_file()]
+    assert files and [path for path in files if password.encode() in path.read_bytes() or secret.encode() in path.read_bytes()] == []
+
+
+def test_the_logs_are_for_the_services_account_alone(service):
+    logs = [*(service.data / "log").iterdir()]
+    assert len(logs) > 8 and [path for path in logs if path.stat().st_mode & 0o077] == []
+
+
+def test_every_command_that_is_told_works_in_another_terminal(service):
+    [status] = re.findall(r"need these settings: (.*)", service.said())
+    assert in_another_terminal(status).returncode == 0
+
+
+def test_the_certificate_that_apps_are_to_trust_is_named(service):
+    [path] = re.findall(r"Apps must trust its own certificate: (\S+)", service.said())
+    assert "PRIVATE" not in Path(path).read_text() and Path(path).stat().st_mode & 0o444 == 0o444
+    context = ssl.create_default_context(cafile=path)
+    with smtplib.SMTP_SSL("localhost", int(service.env["EKIDEN_SUBMISSIONS_PORT"]), context=context) as client:
+        assert client.noop()[0] == 250
+
+
+def test_a_command_without_the_settings_says_where_it_looked_and_makes_nothing(service, tmp_path):
+    nowhere = str(tmp_path / "not here")
+    for words in (["send", "a@demo.test", "b@example.com"], ["trace", "a@demo.test"], ["status"], ["doctor"], ["project", "list"]):
+        service.env["EKIDEN_DATA"], before = nowhere, service.env["EKIDEN_DATA"]
+        answer = service.run(*words)
+        service.env["EKIDEN_DATA"] = before
+        assert nowhere in answer.stdout + answer.stderr, words
+        assert answer.returncode != 0 and not os.path.exists(nowhere), words
 
 
 def test_status_tells_programs_that_all_is_up(service):
@@ -119,16 +165,26 @@ def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):
 
 def test_secrets_that_were_made_are_shown_however_early_the_end_comes(tmp_path):
     folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
-    early = Up(folder / "data", tmp_path / "log", None, ROOT / "ekiden")
+    early = Up(folder / "data", tmp_path / "log", None, ROOT / "ekiden", terminal=True)
     try:
         early.begin()
-        wait_until(lambda: "Starting sandbox" in early.said(), "the secrets are made, and not yet shown")
+        wait_until(lambda: "Starting sandbox" in early.said(), "the secrets are made, and not yet shown", 120)
         assert early.stop(signal.SIGINT) == 0
         assert "Traceback" not in early.said()
         assert re.search(r"^  Password +\S+", early.said(), re.MULTILINE) and printed_command(early.said())
     finally:
         for place in (folder, runtime_folder(early.data)):
             shutil.rmtree(place)
+
+
+def test_a_file_gets_no_secret_but_the_way_to_new_ones():
+    with up() as quiet:
+        assert "Password" not in quiet.said() and "SMTP secret" not in quiet.said()
+        lines = re.findall(r"^  (EKIDEN_DATA=.*\./ekiden .*)$", quiet.said(), re.MULTILINE)
+        assert len(lines) == 3
+        for line in lines:
+            answer = in_another_terminal(line)
+            assert answer.returncode == 0, answer.stderr
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path):
@@ -207,7 +263,7 @@ def test_from_a_x_ordinary_user_has_it_up_in_two_minutes():
     python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
     assert python, "Debian's python3 and python3-venv are needed: a Python in root's home is nobody else's"
     begun = time.monotonic()
-    with up("daemon", checkout=bare_checkout, python=python) as service:
+    with up("daemon", checkout=bare_checkout, python=python, terminal=True) as service:
         assert service.run(*printed_command(service.said())).returncode == 0
         seconds = time.monotonic() - begun
         print(f"from a bare checkout to a delivered message: {seconds:.1f} s")
