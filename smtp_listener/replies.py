@@ -119,8 +119,8 @@ TOO_MANY_CREDENTIAL_SESSIONS = Reply(421, "4.7.0", "Over the limit of {most} ses
 # The message
 STORAGE_FULL = Reply(452, "4.3.1", "Insufficient storage here, try again later")
 INBOUND_FULL = Reply(452, "4.3.1", "No room for more mail of this kind today, try again later")
-TOO_LARGE = Reply(552, "5.3.4", "The message is larger than {most} bytes")
-TOO_LARGE_BY_FAR = Reply(552, "5.3.4", "The message is larger than {most} bytes", closes=True)
+TOO_LARGE = Reply(552, "5.3.4", "The message is larger than {most} bytes, and encoding makes attachments a third larger")
+TOO_LARGE_BY_FAR = Reply(552, "5.3.4", TOO_LARGE.text, closes=True)
 BARE_NEWLINE = Reply(550, "5.6.0", "The message has a bare CR or LF; lines must end in CRLF (RFC 5321, section 2.3.8)")
 NUL_BYTE = Reply(550, "5.6.0", "The message has a NUL byte")
 LONG_LINE = Reply(550, "5.6.0", "The message has a line longer than {most} bytes")
