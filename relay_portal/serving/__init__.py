@@ -1,0 +1,1 @@
+"""How the portal reads requests and writes answers, so that no slow client holds a thread."""
