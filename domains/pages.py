@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import BinaryField, Field, JSONField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -25,7 +25,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as EndlessPaginator
 from unfold.views import ChangeList
 
-from domains import audit
+from domains import audit, rights
 
 HISTORY_MOST = 200
 
@@ -44,10 +44,27 @@ class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]  # Unfold publi
 
 
 class InOrder(ChangeList):  # type: ignore[misc]  # as above
-    """A list in its one order, for which there is an index; `?o=` sorts by nothing else."""
+    """A list in its one order, for which there is an index; `?o=` sorts by nothing else. It leaves large columns in the database."""
+
+    def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(*args, **kwargs)
+        own = (column.name for column in large_columns(self.model) if column.name not in self.model_admin.list_reads)
+        return found.defer(*own, *self._large_of_others())
+
+    def _large_of_others(self) -> Iterator[str]:
+        for way in self.list_select_related if isinstance(self.list_select_related, (tuple, list)) else ():
+            model: Any = self.model
+            for name in way.split("__"):
+                model = model._meta.get_field(name).related_model
+            yield from (f"{way}__{column.name}" for column in large_columns(model))
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return list(self.model_admin.ordering)
+
+
+def large_columns(model: type[Model]) -> list[Field[Any, Any]]:
+    """Return the columns that may hold more than a line."""
+    return [field for field in model._meta.concrete_fields if isinstance(field, (BinaryField, JSONField)) or field.name == "traceback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +80,20 @@ class Verb:
     question: Promise | str = ""  # asked before, where it cannot be undone
     applies: Callable[[Any], bool] = lambda row: True
     asks_reason: bool = False  # see `reason_of`
-    for_staff: bool = False  # also for support staff, with rows of its projects
 
 
 class Pages(ModelAdmin):  # type: ignore[misc]  # as above
-    """Operators see all rows and may do what the pages allow; support staff see the rows of their projects, read-only."""
+    """Operators see all rows, support staff the rows of their projects. Who may do what is said in `domains.rights` alone."""
 
-    # The look-up from a row to its project; None: for operators only.
+    # The look-up from a row to its project; None: no row belongs to one.
     project_path: ClassVar[str | None] = None
-    may_add: ClassVar[bool] = False
-    may_change: ClassVar[bool] = False
-    may_delete: ClassVar[bool] = False
     # What a list may be asked for by its URL, beside its filters: any other column would be read from end to end,
     # and `?secret_hash__startswith=` would give it away letter by letter.
     lookups: ClassVar[frozenset[str]] = frozenset()
     verbs: ClassVar[Sequence[Verb]] = ()
     has_history: ClassVar[bool] = True  # whether people do things to the row itself, which the audit log then tells
+
+    list_reads: ClassVar[frozenset[str]] = frozenset()  # columns that could be large, are small in truth, and are shown in the list
 
     actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too
@@ -101,20 +116,23 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def of_projects(self, rows: QuerySet[Any], projects: list[int]) -> QuerySet[Any]:
         return rows.filter(**{f"{self.project_path}__in": projects}) if self.project_path else rows.none()
 
+    def may(self, request: HttpRequest, verb: str) -> bool:
+        return rights.may(request.user, verb, self.opts.label_lower)
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_superuser) or self.project_path is not None
+        return self.may(request, rights.SEE)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.may_add and bool(request.user.is_superuser)
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.may(request, rights.ADD)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may_change and bool(request.user.is_superuser)
+        return self.may(request, rights.CHANGE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may_delete and bool(request.user.is_superuser)
+        return self.may(request, rights.DELETE)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(each, "parameter_name", None) for each in self.list_filter}
@@ -131,10 +149,10 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         """One of the verbs, for one row."""
         asked = next((each for each in self.verbs if each.method == verb), None)
-        if not request.user.is_superuser and not (asked and asked.for_staff):
+        if not self.may(request, verb) and not request.user.is_superuser:  # who may do anything hears 404 of what there is not
             raise PermissionDenied
         row = self.get_object(request, object_id)
-        if row is None or asked is None or asked not in self.verbs_for(row):
+        if row is None or asked is None or asked not in self.verbs_for(row) or not self.may(request, verb):
             raise Http404
         if asked.asks_reason and not reason_of(request):
             messages.error(request, gettext("Say why: it goes into the audit log."))
@@ -164,7 +182,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         row = context.get("original")
         known = self.verbs_for(row) if row is not None else []
-        asked = [verb for verb in known if request.user.is_superuser or verb.for_staff]
+        asked = [verb for verb in known if self.may(request, verb.method)]
         do = f"admin:{self._name('do')}"
         context["show_history"] = row is not None and self.has_history
         context["notice"] = self.notice(row) if row is not None else ""

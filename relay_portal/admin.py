@@ -17,9 +17,8 @@ from relay_portal.models import User
 
 @admin.register(User)
 class UserPages(Pages):
-    """Operators (superusers) may do everything; support staff sees its projects. First passwords are made, not chosen."""
+    """Operators are Django's superusers. First passwords are made, not chosen."""
 
-    may_add = may_change = True
     fields = ("username", "email", "is_superuser", "projects", "is_active", "enrolled_at", "last_login")
     add_fieldsets = ((None, {"fields": ("username", "email", "is_superuser", "projects")}),)
     readonly_fields = ("enrolled_at", "last_login")
@@ -43,7 +42,10 @@ class UserPages(Pages):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "is_superuser" and field is not None:
             field.label = _("Operator")
-            field.help_text = _("May see and change everything. Others are support staff: they see their projects, and change nothing.")
+            field.help_text = _(
+                "May see and change everything. Others are support staff: they see their projects, lift suppressions of these,"
+                " and change nothing else."
+            )
         return field  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from domains import rights
 
 Text = str | Promise
 
@@ -93,7 +94,4 @@ def _link(entry: Entry) -> str:
 
 
 def _may_see(request: HttpRequest, entry: Entry) -> bool:
-    if entry.page:
-        return bool(request.user.is_superuser)
-    pages = {model._meta.label_lower: pages for model, pages in admin.site._registry.items()}
-    return pages[entry.model].has_view_permission(request)
+    return rights.may(request.user, rights.SEE, entry.model or entry.page)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path
@@ -11,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from two_factor.admin import AdminSiteOTPRequiredMixin
 from unfold.sites import UnfoldAdminSite
 
+from domains import rights
 from domains.pages import Pages
 
 FOUND = 302
@@ -32,11 +35,21 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         from relay_portal.views.queues import queues
 
         return [
-            path("queues/", self.admin_view(queues), name="queues"),
-            path("classification/", self.admin_view(classification.page), name="classification"),
-            path("error-rates/", self.admin_view(error_rates.page), name="error_rates"),
+            path("queues/", self._page("queues", queues), name="queues"),
+            path("classification/", self._page("classification", classification.page), name="classification"),
+            path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]
+
+    def _page(self, name: str, view: Callable[[HttpRequest], HttpResponse]) -> Any:
+        """Return the view for those who may see the page of this name."""
+
+        def page(request: HttpRequest) -> HttpResponse:
+            if not rights.may(request.user, rights.SEE, name):
+                raise PermissionDenied
+            return view(request)
+
+        return self.admin_view(page)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from relay_portal.views.account import note
@@ -50,4 +63,4 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         from relay_portal.views.dashboard import dashboard
 
         # Its numbers are of all projects; support staff begins where it works.
-        return dashboard(request) if request.user.is_superuser else redirect("admin:deliveries_message_changelist")
+        return dashboard(request) if rights.may(request.user, rights.SEE, "index") else redirect("admin:deliveries_message_changelist")

@@ -84,7 +84,6 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
 class LocalRulePages(Pages):
     """For operators: a wrong rule silences customers. Workers follow within a second."""
 
-    may_add = may_change = may_delete = True
     form = LocalRuleForm
     list_display = ("name", "what", "is_hard", "pattern", "is_active", "created_by", "changed_at")
     ordering = ("name",)
@@ -108,7 +107,6 @@ class LocalRulePages(Pages):
 class ReclassificationPages(Pages):
     """A second look at the last 30 days: begun, counted, seen by a person, and only then carried out."""
 
-    may_add = True
     list_display = ("id", "state_label", "seen", "changed", "lifted", "created_by", "created_at")
     change_form_template = "deliveries/reclassification.html"
     verbs = (

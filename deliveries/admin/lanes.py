@@ -48,6 +48,7 @@ class PausedFilter(admin.SimpleListFilter):
 class LanePages(Pages):
     list_display = ("name", "source", "condition", "waiting", "last_success_at")
     list_filter = (PausedFilter,)
+    list_reads = frozenset({"hosts"})
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (

@@ -23,6 +23,7 @@ from deliveries.models import Delivery, Message, Order
 from deliveries.querysets import DeliveryQuerySet
 from deliveries.states import ENDED, LIVE, State
 from deliveries.tracing import why_waiting
+from domains import rights
 from domains.addresses import BadAddress, parse_path
 from domains.pages import Pages
 
@@ -86,7 +87,7 @@ class MessagePages(Pages):
         rows = list(found[:SHOWN_MOST])
         now = timezone.now()
         shown = [{"row": row, "waiting": why_waiting(row, now=now)} for row in rows]
-        may_act = request.user.is_superuser and any(row.is_live for row in rows)
+        may_act = rights.may(request.user, rights.ADD, "deliveries.order") and any(row.is_live for row in rows)
         given = {
             "deliveries": shown,
             "shown_most": SHOWN_MOST,
@@ -164,10 +165,10 @@ class DeliveryPages(Pages):
     search_help_text = _("Recipient or delivery id")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        return super().get_actions(request) if request.user.is_superuser else {}
+        return super().get_actions(request) if rights.may(request.user, rights.ADD, "deliveries.order") else {}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        matching = _selection_of(request) if request.user.is_superuser else ""
+        matching = _selection_of(request) if rights.may(request.user, rights.ADD, "deliveries.order") else ""
         return super().changelist_view(request, {"matching": matching, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:

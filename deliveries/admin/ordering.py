@@ -123,7 +123,7 @@ class OrderForm(forms.Form):
 
 @admin.register(Order)
 class OrderPages(Pages):
-    may_add = True
+    list_reads = frozenset({"selection"})
     list_display = ("name", "which", "progress", "created_by", "created_at")
     change_form_template = "deliveries/order.html"
     verbs = (

@@ -117,7 +117,6 @@ class StopForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
 class StopPages(Pages):
     """Everything that people have paused; lanes are closed on their own pages."""
 
-    may_add = True
     form = StopForm
     fields = ("scope", "project", "credential", "domain", "reason")
     list_display = ("name", "kind", "created_at", "created_by", "reason")
@@ -145,7 +144,7 @@ class StopPages(Pages):
     @transaction.atomic
     def stop_everything(self, request: HttpRequest) -> HttpResponse:
         """The emergency stop."""
-        if not request.user.is_superuser:
+        if not self.has_add_permission(request):
             raise PermissionDenied
         if not reason_of(request):
             messages.error(request, gettext("Say why: it goes into the audit log."))

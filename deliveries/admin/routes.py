@@ -37,7 +37,6 @@ class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the s
 @admin.register(Route)
 class RoutePages(Pages):
     form = RouteForm
-    may_add = may_delete = True
     list_display = ("pattern", "host", "port", "tls", "is_sandbox")
     fields = ("pattern", "host", "port", "tls")
     ordering = ("pattern",)

@@ -47,7 +47,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
 class RulePages(Pages):
     """Each change is in the row's history; a shipped rule can go back to what is shipped."""
 
-    may_add = may_change = may_delete = True
     form = RuleForm
     list_display = ("title", "names", "connections", "messages_per_connection", "pace", "origin")
     ordering = ("title",)

@@ -41,7 +41,6 @@ LIMITS = ("priority", "highest_priority", "max_size", "max_recipients", "per_min
 @admin.register(Credential)
 class CredentialPages(Pages):
     project_path = "project"
-    may_add = may_change = True
     form = CredentialForm
     add_fieldsets = (
         (None, {"fields": ("project", "name", "kind", "networks", "domains")}),

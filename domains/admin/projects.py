@@ -12,7 +12,6 @@ from domains.pages import Pages
 @admin.register(Project)
 class ProjectPages(Pages):
     project_path = "pk"
-    may_add = may_change = True
     list_display = ("name", "created_at", "content_days", "log_days")
     ordering = ("name",)
     fieldsets = (

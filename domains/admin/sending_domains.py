@@ -56,7 +56,6 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 @admin.register(Domain)
 class DomainPages(Pages):
     project_path = "project"
-    may_add = may_delete = True
     form = DomainForm
     add_fieldsets = ((None, {"fields": ("project", "name", "with_ed25519", "assume")}),)
     fields = ("name", "project", "condition", "verified_at", "checked_at")
@@ -133,7 +132,6 @@ class SigningKeyPages(Pages):
     """Of the private half nothing is shown, not even that it is there."""
 
     project_path = "domain__project"
-    may_add = may_delete = True
     add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
     fields = ("record", "algorithm", "is_active", "created_at", "public_record")
     readonly_fields = ("record", "created_at", "public_record")

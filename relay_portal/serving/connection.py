@@ -13,7 +13,9 @@ from relay_portal.serving.exchange import Exchange
 from relay_portal.serving.framing import END_OF_HEAD, BadFraming, ChunkedBody, SizedBody
 
 LONGEST_HEAD = 32_768  # bytes
-LARGEST_BODY = 33_554_432  # bytes; a list of suppressions is the largest that people send
+LARGEST_BODY = 1_048_576  # bytes
+# Where people send files: a list of suppressions, a mail that came back.
+LARGEST_BY_PATH = {"/suppressions/import/add/": 269_484_032, "/classification/": 34_603_008}
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS, LINGER_SECONDS = 10, 30, 30, 2
 LEAST_RATE = 16_384  # bytes a second, after the seconds above
 
@@ -94,7 +96,8 @@ class Connection:
     def _begin_body(self, request: Any, now: float) -> None:
         fields = {name: value for name, value in request.headers if name in {"CONTENT-LENGTH", "TRANSFER-ENCODING", "EXPECT"}}
         size = int(fields.get("CONTENT-LENGTH", "0"))  # gunicorn has refused what is no number
-        if size > LARGEST_BODY:
+        self._largest = LARGEST_BY_PATH.get(request.path, LARGEST_BODY)
+        if size > self._largest:
             raise Refused(TOO_LARGE)
         self._body = ChunkedBody() if "TRANSFER-ENCODING" in fields else SizedBody(size)
         self.path, self._body_began = request.path, now
@@ -109,7 +112,7 @@ class Connection:
         self.exchange.request.write(data[:taken])
         self.rest = data[taken:]
         self.body_size += taken
-        if self.body_size > LARGEST_BODY:
+        if self.body_size > self._largest:
             raise Refused(TOO_LARGE)
         self.deadline = self._body_began + BODY_SECONDS + self.body_size / LEAST_RATE
 

@@ -27,7 +27,7 @@ APART = ("/health/", "/metrics/")
 QUEUE = 100  # whole requests that wait for a thread; one more is told to come back
 QUEUE_APART = 20
 PER_PLACE = 200  # connections of one address or /64; a proxy on this host may have all
-LARGE_BODIES = 134_217_728  # bytes in temporary files, of all requests that are arriving
+LARGE_BODIES = 536_870_912  # bytes in temporary files, of all requests that are arriving
 ACCEPTS = 64  # in one go
 
 

@@ -52,6 +52,6 @@ def health(request: HttpRequest) -> HttpResponse:
     try:
         _look.take()
     except (DatabaseError, RedisError, OSError) as error:
-        logger.warning("event=unhealthy error=%s", error or "no answer")
+        logger.warning("event=unhealthy error=%s", str(error) or "no answer")
         return HttpResponse("unavailable\n", status=503, content_type="text/plain")
     return HttpResponse("ok\n", content_type="text/plain")

@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from domains.models import Project
-from domains.pages import Pages, Verb, projects_of
+from domains.pages import Pages, Verb
 from suppressions.exchange import importing
 from suppressions.models import Import
 
@@ -45,18 +44,17 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
 @admin.register(Import)
 class ImportPages(Pages):
-    """Support staff import into their projects."""
+    """Operators import: a file may suppress whole domains. Support staff see the imports into their projects."""
 
     project_path = "project"
-    may_add = True
     form = ImportForm
     has_history = False
     list_display = ("name", "scope", "state_label", "lines", "added", "updated", "refused", "created_by", "created_at")
     list_select_related = ("project",)
     change_form_template = "suppressions/import.html"
     verbs = (
-        Verb("start", _("Import"), "upload", applies=lambda row: row.state == Import.State.WAITING, for_staff=True),
-        Verb("drop", _("Throw it away"), "delete", applies=lambda row: row.state == Import.State.WAITING, for_staff=True),
+        Verb("start", _("Import"), "upload", applies=lambda row: row.state == Import.State.WAITING, asks_reason=True),
+        Verb("drop", _("Throw it away"), "delete", applies=lambda row: row.state == Import.State.WAITING),
     )  # fmt: skip
 
     @display(description=_("project"))
@@ -67,19 +65,11 @@ class ImportPages(Pages):
     def state_label(self, row: Import) -> tuple[str, str]:
         return row.state, row.get_state_display()
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_superuser) or (request.user.is_authenticated and bool(projects_of(request)))
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj else ("project", "file")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
         return super().get_queryset(request).defer("data")
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "project" and not request.user.is_superuser:
-            kwargs |= {"queryset": Project.objects.filter(pk__in=projects_of(request)), "required": True}
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Import, form: Any, change: bool) -> None:
         obj.name = form.cleaned_data["file"].name[:200]

@@ -46,7 +46,6 @@ class PolicyPages(Pages):
     """A project without one has the standard."""
 
     project_path = "project"
-    may_add = may_change = may_delete = True
     form = PolicyForm
     list_display = ("project", "preset_name", "on_suppressed", "permanent", "temporary", "unknown", "changed_at")
     list_select_related = ("project",)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from domains import audit
+from domains import audit, rights
 from domains.addresses import BadAddress
 from domains.models import AuditEntry
 from domains.pages import Pages, client_address, projects_of, reason_of
@@ -94,7 +94,6 @@ class SuppressionPages(Pages):
     """Support staff see and lift those of their projects; what blocks for the whole installation they are told of."""
 
     project_path = "project"
-    may_add = True
     form = SuppressionForm
     fields = ("address_key", "project", "sender_domain", "reason", "until")
     list_display = ("address_key", "scope", "what", "made_by", "count", "last_seen_at", "ends")
@@ -183,6 +182,8 @@ class SuppressionPages(Pages):
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         """All that this person may see, or what matches the search, as CSV."""
+        if not self.may(request, rights.EXPORT):
+            raise PermissionDenied
         chosen = self.get_queryset(request)
         assert isinstance(chosen, SuppressionQuerySet)
         query = request.GET.get("q", "")
@@ -201,7 +202,7 @@ class SuppressionPages(Pages):
 
     def lift_view(self, request: HttpRequest) -> HttpResponse:
         """First a look at what is meant, then the reason; what may have a new owner by now asks a second time."""
-        if not self.has_view_permission(request):
+        if not self.may(request, rights.LIFT):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
         meant = list(self._meant(request, asked)[: LIFTED_MOST + 1])

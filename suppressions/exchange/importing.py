@@ -77,6 +77,7 @@ class Preview:
     progress: Progress
     examples: list[Entry]
     is_whole: bool
+    domains: list[str] = field(default_factory=list)  # `@domain`: everybody there
 
 
 def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview:
@@ -96,7 +97,7 @@ def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview
     keys = {each.key for each in entries}
     known = Suppression.objects.filter(address_key__in=keys, project=project, sender_domain="").count()
     progress.added, progress.updated = len(keys) - known, known
-    return Preview(file.format.name, progress, entries[:EXAMPLES], is_whole)
+    return Preview(file.format.name, progress, entries[:EXAMPLES], is_whole, sorted(key for key in keys if key.startswith("@")))
 
 
 def take(opened: IO[bytes], *, project: int | None, by: str, now: datetime, say: Say = lambda progress: None) -> Progress:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from statistics import median
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ HEAD = b"GET /health/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 BODY = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc"
 CHUNKS = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
 WHOLE = b"GET /account/login/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SMALL = b"GET /static/relay_portal/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LARGE = b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n"
 # What each kind says at first, and what it adds once a second.
 KINDS = {
@@ -32,8 +34,8 @@ KINDS = {
     "one byte of a head a second": (HEAD, b"a"),
     "one byte of a body a second": (BODY, b"a"),
     "nothing at all": (b"", b""),
-    "idle keep-alive": (WHOLE, b""),
-    "readers that do not read": (LARGE * 20, b""),
+    "idle keep-alive": (SMALL, b""),
+    "readers that do not read": (LARGE * 4, b""),
 }
 
 
@@ -52,8 +54,8 @@ def slow_clients(port, first):
         yield clients
 
 
-def ask(port, path, seconds=1):
-    """The status of an answer that came within a second; TimeoutError else."""
+def ask(port, path, seconds=5):
+    """The status of an answer. Where one client holds up another, none comes before the 10 s of the shortest time-out."""
     asking = http.client.HTTPConnection(HOST, port, timeout=seconds)
     try:
         asking.request("GET", path, headers={"Host": "localhost"})
@@ -65,15 +67,21 @@ def ask(port, path, seconds=1):
 
 
 def attack(port, kind):
+    """Ask again and again while the slow ones hang on, and judge by what is usual: the machine has others to serve."""
     first, more = KINDS[kind]
+    took = []
     with slow_clients(port, first) as clients:
+        time.sleep(2 if first in {SMALL, LARGE * 4} else 0)  # what they asked for in whole requests is answered first
         for _ in range(ROUNDS):
             for client in clients if more else ():
                 with suppress(OSError):
                     client.send(more)
+            began = time.monotonic()
             assert ask(port, "/health/") == 200
+            took.append(time.monotonic() - began)
             assert ask(port, "/u/no-token/") in {404, 429}  # the second to who guesses
             time.sleep(0.25)
+    assert median(took) < 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,7 +147,7 @@ def example(language, service, port):
     """The example of docs/operations.md in that language, at this port and without TLS."""
     text = re.search(rf"```{language}\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)[1]
     text = re.sub(r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"listen 443 ssl", f"listen {HOST}:{port}", text).replace("portal.example.com {", f"http://{HOST}:{port} {{")
+    text = re.sub(r"listen 443 ssl", f"listen {HOST}:{port}", text).replace("portal.example.com {", f"http://localhost:{port} {{")
     return text.replace("127.0.0.1:8000", f"{HOST}:{service.portal}").replace("portal.example.com", "localhost")
 
 

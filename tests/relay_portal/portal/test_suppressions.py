@@ -266,6 +266,9 @@ def test_a_file_is_looked_at_before_it_is_taken_in(operator, valkey):
     assert not Suppression.objects.exists()
     row = Import.objects.get()
     operator.post(f"{IMPORT}{row.pk}/do/start/")
+    assert not queue(MAINTENANCE).get_jobs(), "without a reason nothing happens"
+    operator.post(f"{IMPORT}{row.pk}/do/start/", {"reason": "we move in"})
+    assert AuditEntry.objects.get(action="start").reason == "we move in"
     [job] = queue(MAINTENANCE).get_jobs()
     assert (job.func_name, list(job.args)) == ("suppressions.exchange.importing.run", [row.pk])
     importing.run(row.pk)
@@ -286,14 +289,18 @@ def test_a_file_may_be_thrown_away(operator):
     assert (row.state, bytes(row.data)) == ("failed", b"")
 
 
-def test_support_staff_imports_into_its_project_and_nowhere_else(staff, project, valkey):
-    assert upload(staff, project=make.project().pk).context["errors"]
-    assert upload(staff).context["errors"]
-    upload(staff, project=project.pk)
+def test_lines_that_suppress_whole_domains_are_shouted_at(operator):
+    assert "1 line suppresses a whole domain" in upload(operator, b"email\r\n@mx.test\r\na@mx.test\r\n").text
+    assert "whole domain" not in upload(operator).text
+
+
+def test_support_staff_imports_nothing(staff, operator, project, valkey):
+    assert upload(staff, project=project.pk).status_code == 403
+    upload(operator, project=project.pk)
     row = Import.objects.get()
-    assert row.project == project
-    staff.post(f"{IMPORT}{row.pk}/do/start/")
-    assert len(queue(MAINTENANCE)) == 1
+    assert staff.get(f"{IMPORT}{row.pk}/change/").status_code == 200
+    assert staff.post(f"{IMPORT}{row.pk}/do/start/", {"reason": "why not"}).status_code == 403
+    assert not queue(MAINTENANCE).get_jobs()
 
 
 def test_the_list_is_exported_as_far_as_one_may_see_it(operator, staff, project):
