@@ -5,13 +5,20 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from domains.fingerprints import fingerprint
+
+NONCE = 12  # bytes
 
 
 class KeyRingError(ValueError):
@@ -64,6 +71,27 @@ class KeyRing:
         """The same under the newest key; when all is, `forget_old` may follow. Raises `KeyRingError`."""
         return self.encrypt(self.decrypt(token))
 
+    def seal(self, data: bytes, *, purpose: bytes) -> bytes:
+        """Encrypt what must stay short: 28 bytes more than the data, where `encrypt` adds 57 and rounds up."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._ciphers[0].encrypt(nonce, data, purpose)
+
+    def unseal(self, sealed: bytes, *, purpose: bytes) -> bytes:
+        """Return what any key of the ring sealed for this purpose; raises `KeyRingError`."""
+        opened = self._unsealed(sealed, purpose)
+        if opened is None:
+            self._reload()  # as in `decrypt`
+            opened = self._unsealed(sealed, purpose)
+        if opened is None:
+            raise KeyRingError(f"No key in {self.path} decrypts this: it was encrypted under another key ring")
+        return opened
+
+    def _unsealed(self, sealed: bytes, purpose: bytes) -> bytes | None:
+        for cipher in self._ciphers:
+            with suppress(InvalidTag, ValueError):
+                return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], purpose)
+        return None
+
     def rotate(self) -> None:
         """Put a new key first; the older ones still decrypt. Other processes learn of it when they meet its work."""
         with _locked(self.path):
@@ -79,6 +107,12 @@ class KeyRing:
     def _reload(self) -> None:
         self._lines = _lines(self.path)
         self._fernet = _fernet(self.path, self._lines)
+        self._ciphers = _ciphers(self._lines)
+
+
+def _ciphers(lines: list[bytes]) -> list[AESGCM]:
+    """Return keys for `seal`, derived from those of the ring, since one key serves one algorithm."""
+    return [AESGCM(HKDF(hashes.SHA256(), 32, None, b"ekiden: sealed").derive(urlsafe_b64decode(line))) for line in lines]
 
 
 def _fernet(path: Path, lines: list[bytes]) -> MultiFernet:

@@ -54,9 +54,10 @@ class InOrder(ChangeList):  # type: ignore[misc]  # as above
     def _large_of_others(self) -> Iterator[str]:
         for way in self.list_select_related if isinstance(self.list_select_related, (tuple, list)) else ():
             model: Any = self.model
-            for name in way.split("__"):
+            names = way.split("__")
+            for number, name in enumerate(names, start=1):
                 model = model._meta.get_field(name).related_model
-            yield from (f"{way}__{column.name}" for column in large_columns(model))
+                yield from ("__".join([*names[:number], column.name]) for column in large_columns(model))
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return list(self.model_admin.ordering)

@@ -10,6 +10,11 @@ class RelayPortalConfig(AppConfig):
     name = "relay_portal"
     verbose_name = _("People")
 
+    def ready(self) -> None:
+        from relay_portal import second_factors
+
+        second_factors.protect()
+
 
 class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with our site in place of the default one."""

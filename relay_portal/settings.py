@@ -197,6 +197,7 @@ AXES_VERBOSE = False
 SESSION_IDLE = timedelta(hours=1)
 SESSION_LONGEST = timedelta(hours=12)
 SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
+SESSION_ENGINE = "relay_portal.sessions"
 SESSION_COOKIE_NAME = "ekiden_session"  # services on other ports of this host share its cookies
 CSRF_COOKIE_NAME = "ekiden_csrf"
 LANGUAGE_COOKIE_NAME = "ekiden_language"

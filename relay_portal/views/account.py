@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django_otp import devices_for_user
 from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticToken
 from two_factor.forms import MethodForm
 from two_factor.plugins.registry import registry
 from two_factor.views import BackupTokensView, LoginView, ProfileView, SetupView
@@ -127,10 +128,14 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_
     template_name = "account/recovery_codes.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
-        super().form_valid(form)
+        codes = [StaticToken.random_token() for _ in range(self.number_of_tokens)]
+        with transaction.atomic():
+            kept = self.get_device().token_set
+            kept.all().delete()
+            for code in codes:
+                kept.create(token=code)  # as a hash: `relay_portal.second_factors`
         note(self.request, "make_recovery_codes")
-        codes = self.get_device().token_set.values_list("token", flat=True)
-        return self.render_to_response(self.get_context_data(form=form, codes=list(codes)))  # type: ignore[no-any-return]  # as above
+        return self.render_to_response(self.get_context_data(form=form, codes=codes))  # type: ignore[no-any-return]  # as above
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         given = {"title": _("Recovery codes"), "left": self.get_device().token_set.count()}

@@ -3,7 +3,8 @@
 import re
 
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+# Full-width signs too: spreadsheets of East Asian locales read them as the ASCII ones.
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r]")
 
 
 def safe(text: str) -> str:

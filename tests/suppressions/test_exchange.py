@@ -192,7 +192,7 @@ def test_a_preview_changes_nothing_and_tells_what_would_be():
 
 
 # --- out, and in again ---
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "''=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "''=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"])
 def test_a_cell_is_no_formula_and_comes_back_as_it_was(text):
     assert safe(text)[0] == "'"
     assert plain(safe(text)) == text
