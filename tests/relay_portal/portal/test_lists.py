@@ -28,6 +28,7 @@ def test_a_list_leaves_large_columns_in_the_database(model, operator, monkeypatc
     rows.of(make.project())
     kept = admin.site._registry[model].list_reads
     large = {f'"{each._meta.db_table}"."{field.column}"' for each in MODELS for field in large_columns(each)}
+    large -= {'"deliveries_lane"."hosts"'}  # a few names, by which closed lanes are called above the list of pauses
     large -= {f'"{model._meta.db_table}"."{name}"' for name in kept}
     monkeypatch.setattr(Model, "refresh_from_db", lambda row, *args, **kwargs: pytest.fail(f"{row._meta.label} is read again: {kwargs}"))
     with CaptureQueriesContext(
