@@ -238,7 +238,7 @@ def reason_of(request: HttpRequest) -> str:
 
 def client_address(request: HttpRequest) -> str | None:
     """Where the request came from, as the log-in's lock sees it."""
-    return import_string(settings.AXES_CLIENT_IP_CALLABLE)(request) or None
+    return import_string(settings.CLIENT_ADDRESS)(request) or None
 
 
 def shown_once(pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str) -> HttpResponse:

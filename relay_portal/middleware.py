@@ -11,7 +11,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 
+from relay_portal.hashers import PasswordsBusy
 from relay_portal.models import User
 
 NextHandler = Callable[[HttpRequest], HttpResponse]
@@ -43,6 +45,21 @@ class Guard:
         if not user.may_enrol:
             return _to_login(request)
         return self._next(request) if page in ENROLMENT else redirect("two_factor:setup")
+
+
+class TryLater:
+    """Answers 503 while enough passwords are looked at."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._next(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, PasswordsBusy):
+            return None
+        return HttpResponse(_("Busy. Please try again in a few seconds."), status=503, headers={"Retry-After": "5"})
 
 
 class SecureCookies:

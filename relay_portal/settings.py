@@ -84,7 +84,9 @@ LOGGING = {
     "loggers": {
         name: {"level": EKIDEN_LOG_LEVEL.upper()}
         for name in ("ekiden", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
-    },
+    }
+    | {"django.security.DisallowedHost": {"filters": ["wrong_host"]}},
+    "filters": {"wrong_host": {"()": "relay_portal.weblog.WrongHost"}},
 }
 
 # --- Django -----------------------------------------------------------------------------------------------------------
@@ -125,6 +127,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "relay_portal.middleware.SecureCookies",
+    "relay_portal.middleware.TryLater",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -173,7 +176,7 @@ LOGIN_URL = "two_factor:login"
 LOGIN_REDIRECT_URL = "admin:index"
 LOGOUT_REDIRECT_URL = "two_factor:login"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]  # for people; an app's secret is random and needs no slow hash
+PASSWORD_HASHERS = ["relay_portal.hashers.Argon2"]  # for people; an app's secret is random and needs no slow hash
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -182,12 +185,13 @@ AUTH_PASSWORD_VALIDATORS = [
 TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
 TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
 
-# The tenth wrong password from one address within 15 minutes locks that address out. Success does not give tries back: who has
-# one account could otherwise guess at the others for ever.
+# Limits and what counts: relay_portal.lockout. Success does not give tries back: who has one account could otherwise guess at the
+# others for ever.
+AXES_HANDLER = "relay_portal.lockout.Handler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = ["ip_address"]
-AXES_CLIENT_IP_CALLABLE = "relay_portal.lockout.client_address"
+AXES_CLIENT_IP_CALLABLE = "relay_portal.lockout.place"
+CLIENT_ADDRESS = "relay_portal.lockout.client_address"
 AXES_LOCKOUT_CALLABLE = "relay_portal.lockout.locked_out"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False

@@ -52,11 +52,13 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         return self.admin_view(page)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from relay_portal import known_devices
         from relay_portal.views.account import note
 
         answer: HttpResponse = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == FOUND:  # a form with mistakes is shown again
             note(request, "change_password")
+            known_devices.remember(answer, request.user)  # it was known by the old one
         return answer
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -1,5 +1,6 @@
 """The log of gunicorn, in the same format as every other line (its setting `logger_class`)."""
 
+import logging
 import os
 
 from gunicorn.config import Config
@@ -16,3 +17,12 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
         formatter = logformat.FORMATS.get(os.environ.get("EKIDEN_LOG_FORMAT", ""), logformat.LineFormatter)()
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(formatter)
+
+
+class WrongHost(logging.Filter):
+    """Makes one line of what Django tells with a traceback: strangers ask for any name, as often as they like."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = "event=wrong-host text=%s", (record.getMessage(),)
+        record.exc_info = record.exc_text = None
+        return True

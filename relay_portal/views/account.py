@@ -25,6 +25,7 @@ from unfold.forms import AuthenticationForm
 
 from domains import audit
 from domains.pages import client_address
+from relay_portal import known_devices
 from relay_portal.models import User
 
 NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
@@ -73,7 +74,11 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
 
     def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().done(form_list, **kwargs)
-        return response if getattr(self.get_user(), "otp_device", None) else redirect("two_factor:setup")
+        user = self.get_user()
+        if not getattr(user, "otp_device", None):
+            return redirect("two_factor:setup")
+        known_devices.remember(response, user)
+        return response
 
 
 class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no types
@@ -104,11 +109,13 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
         if not claimed and not user.is_verified():
             logout(self.request)
             return redirect("two_factor:login")
-        response = super().done(form_list, **kwargs)
+        response: HttpResponse = super().done(form_list, **kwargs)
         self.request.session.cycle_key()
         note(self.request, "set_up_factor")
         messages.success(self.request, _("The second factor is set up."))
-        return response if not claimed else redirect("two_factor:backup_tokens")
+        answer = redirect("two_factor:backup_tokens") if claimed else response
+        known_devices.remember(answer, user)
+        return answer
 
     def get_success_url(self) -> str:
         return "two_factor:profile"

@@ -165,7 +165,7 @@ def test_a_new_password_ends_the_sessions_and_the_second_factors(operator):
     assert session.get("/").headers["Location"].startswith(LOGIN)
 
 
-def test_a_wrong_password_locks_the_address_out_at_the_tenth_try(client):
+def test_a_wrong_password_locks_the_name_out_at_the_tenth_try_from_one_address(client):
     person()
     for _ in range(9):
         assert give_password(client, password="wrong").status_code == 200
