@@ -58,6 +58,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         answer: HttpResponse = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == FOUND:  # a form with mistakes is shown again
             note(request, "change_password")
+            assert request.user.is_authenticated
             known_devices.remember(answer, request.user)  # it was known by the old one
         return answer
 
