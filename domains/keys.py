@@ -18,7 +18,7 @@ def make_key(domain: Domain, algorithm: dkim.Algorithm = "rsa") -> SigningKey:
         domain=domain,
         selector=new_selector(),
         algorithm=algorithm,
-        private_key=_ring().encrypt(dkim.private_bytes(private_key)),
+        private_key=ring().encrypt(dkim.private_bytes(private_key)),
         public_record=dkim.txt_value(private_key),
     )
 
@@ -28,10 +28,10 @@ def new_selector() -> str:
     return f"ek{timezone.now():%Y%m}{secrets.token_hex(3)}"
 
 
-def _ring() -> KeyRing:
+def ring() -> KeyRing:
     """The installation's ring, made where it has none yet. Raises `KeyMismatch` where this machine's is another or is lost."""
-    ring = own_keys.check_ring()
-    if ring is None:
-        ring = KeyRing.open(own_keys.ring_place(), create=not SigningKey.objects.exists())
-        own_keys.note_ring(ring)
-    return ring
+    found = own_keys.check_ring()
+    if found is None:
+        found = KeyRing.open(own_keys.ring_place(), create=not SigningKey.objects.exists())
+        own_keys.note_ring(found)
+    return found

@@ -86,12 +86,6 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes publishes no t
         request.axes_locked_out = self._is_over(request, name)
         logger.warning("event=login-failed client=%s user=%s locked=%s", client, name, "yes" if request.axes_locked_out else "no")
 
-    def user_logged_in(self, sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-        """Keep no list of log-ins; a success gives no tries back."""
-
-    def user_logged_out(self, sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-        """Keep no list of log-outs."""
-
     @transaction.atomic
     def _count(self, request: Any, name: str) -> None:
         whose = {"username": name, "ip_address": request.axes_ip_address, "user_agent": known_devices.of(request, name)}

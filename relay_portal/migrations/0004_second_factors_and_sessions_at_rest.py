@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         ("otp_totp", "0003_add_timestamps"),
         ("otp_static", "0003_add_timestamps"),
         ("sessions", "0001_initial"),
-        ("domains", "__first__"),
+        ("domains", "0006_key_fingerprints"),
     ]
     operations = [migrations.RunPython(protect, migrations.RunPython.noop)]

@@ -24,6 +24,7 @@ HEAD = b"GET /health/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 BODY = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc"
 CHUNKS = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
 WHOLE = b"GET /account/login/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WITH_A_SESSION = WHOLE.replace(b"/account/login/", b"/").replace(b"\r\n\r\n", b"\r\nCookie: ekiden_session=%b\r\n\r\n" % (b"a" * 32))
 SMALL = b"GET /static/relay_portal/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LARGE = b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n"
 # What each kind says at first, and what it adds once a second.
@@ -135,9 +136,11 @@ def test_health_and_metrics_are_answered_while_all_threads_wait_for_the_database
         holding = stack.enter_context(psycopg.connect(service.database_url))
         holding.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
         for _ in range(60):
-            stack.enter_context(service.connect(service.portal)).sendall(WHOLE)
+            stack.enter_context(service.connect(service.portal)).sendall(WITH_A_SESSION)
+        late = stack.enter_context(service.connect(service.portal, timeout=2))
+        late.sendall(WITH_A_SESSION)
         with pytest.raises(TimeoutError):
-            ask(service.portal, "/account/login/")
+            late.recv(1)
         assert [ask(service.portal, "/health/") for _ in range(5)] == [200] * 5
         assert [ask(service.portal, "/metrics/") for _ in range(5)] == [401] * 5
 

@@ -10,6 +10,7 @@ from django_otp import devices_for_user
 from domains import audit, own_keys
 from domains.command import ActionCommand, AddAction, CommandError
 from relay_portal.models import User
+from relay_portal.sessions import SessionStore
 
 
 class Command(ActionCommand):
@@ -57,8 +58,9 @@ class Command(ActionCommand):
 
 def _end_sessions(user: User) -> None:
     """All running ones; a stolen session must not outlive the reset."""
+    store = SessionStore()
     for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if session.get_decoded().get("_auth_user_id") == str(user.pk):
+        if store.decode(session.session_data).get("_auth_user_id") == str(user.pk):
             session.delete()
 
 
