@@ -99,7 +99,8 @@ def say_error(text: str) -> None:
 
 def report_crashes() -> None:
     """Let what ends the process or a thread reach the journal as an error."""
-    faulthandler.enable()  # a process that the watchdog ends says where it was
+    with suppress(OSError, ValueError):  # standard error may be no file
+        faulthandler.enable()  # a process that the watchdog ends says where it was
     if is_journal(sys.stderr):
         sys.excepthook = _report
         threading.excepthook = _report_thread

@@ -1,4 +1,3 @@
-import time
 import unicodedata
 
 import pytest
@@ -6,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domains.addresses import Address, BadAddress, canonical_domain, parse_path
+from tests.cost import assert_in_proportion
 
 
 def parse(text, **options):
@@ -198,10 +198,11 @@ def test_a_canonical_domain_stays_as_it_is(text):
 
 @pytest.mark.parametrize("piece", ["a", ".", '"', "\\", '\\"', "a.", "a-", "@", "é", "\u0301", "xn--", "<", " "])
 def test_a_megabyte_is_judged_at_once(piece):
-    start = time.process_time()
-    for text in (piece * 500_000, f'"{piece * 500_000}"@a.test', "a@" + piece * 500_000, "a@é" + piece * 120 + ".test"):
+    def judge(size):
+        for text in (piece * size, f'"{piece * size}"@a.test', "a@" + piece * size, "a@é" + piece * 120 + ".test"):
+            with pytest.raises(BadAddress):
+                parse(text)
         with pytest.raises(BadAddress):
-            parse(text)
-    with pytest.raises(BadAddress):
-        canonical_domain(piece * 500_000)
-    assert time.process_time() - start < 1
+            canonical_domain(piece * size)
+
+    assert_in_proportion(judge, 500_000)

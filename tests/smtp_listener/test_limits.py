@@ -62,7 +62,7 @@ async def test_a_dead_valkey_is_not_asked_for_each_message():
             started = time.monotonic()
             for _ in range(100):
                 await one.add("k", 60)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 50  # asked each time it would take 100
 
 
 async def test_sessions_are_counted_across_processes_and_leave():

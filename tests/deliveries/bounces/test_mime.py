@@ -105,4 +105,4 @@ def test_what_is_huge_takes_bounded_time_and_memory(data):
     seconds, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert report.kind in Kind
-    assert seconds < 10 and peak < 50_000_000 and len(report.fates) <= MAX_PARTS
+    assert seconds < 60 and peak < 50_000_000 and len(report.fates) <= MAX_PARTS

@@ -1,8 +1,6 @@
 """The table of what receivers answer when it was too much: each pattern is played with a reply it was made for."""
 
 import re
-import time
-import timeit
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from deliveries.outcomes import Stage
 from deliveries.shaping import backoff, providers
 from deliveries.shaping.backoff import PATTERNS, Block, Leave, Pause, SlowDown, find
 from deliveries.smtp.replies import Reply, ReplyParser
+from tests.cost import assert_in_proportion
 
 
 def reply(text):
@@ -110,9 +109,7 @@ def test_what_is_searched_is_lowered_and_so_are_the_patterns():
 def test_hostile_text_costs_little(pattern):
     """64 KB, though no more than `LOOKED_AT` of it is ever searched."""
     for filling in ("too many ", "rate limit ", "a", "4.7.0 ", "messages from ", "user ", pattern.example.lower()[4:30]):
-        began = time.process_time()
-        pattern.text.search(filling * (65_536 // len(filling)))
-        assert time.process_time() - began < 0.05
+        assert_in_proportion(lambda size, filling=filling: pattern.text.search(filling * (size // len(filling))), 65_536)
 
 
 def test_a_very_long_reply_is_looked_at_in_part_only():
@@ -153,11 +150,6 @@ def test_a_carrier_that_refuses_the_session_has_enough_whatever_it_says(carrier)
 
 def test_every_action_is_of_use():
     assert {type(pattern.action) for pattern in PATTERNS} == {SlowDown, Pause, Block, Leave}
-
-
-def test_a_look_costs_less_than_50_microseconds():
-    said = reply("450 4.2.0 something that no pattern knows, of a usual length for a reply of this kind")
-    assert min(timeit.repeat(lambda: find(said, Stage.RCPT, "google"), number=100, repeat=10)) / 100 < 50e-6
 
 
 def test_the_page_about_receivers_names_each_answer_under_its_action():

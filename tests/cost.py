@@ -1,0 +1,22 @@
+"""How the cost of some work grows with its input, compared within one run: no machine is so busy that it changes the answer."""
+
+import time
+
+MARGIN = 4  # how much more than in proportion it may grow; what is quadratic exceeds it from a few times the size on
+LEAST = 0.001  # seconds: what takes less is all noise
+
+
+def seconds(work, repeat=3):
+    """CPU seconds of the quickest of some runs."""
+    took = []
+    for _ in range(repeat):
+        begin = time.process_time()
+        work()
+        took.append(time.process_time() - begin)
+    return min(took)
+
+
+def assert_in_proportion(work, size, *, factor=10):
+    """`work(size)` costs about `factor` times what `work(size // factor)` does, and not its square."""
+    small, large = seconds(lambda: work(size // factor)), seconds(lambda: work(size), repeat=1)
+    assert large < max(small, LEAST) * factor * MARGIN, f"{factor} times the input takes {large / max(small, LEAST):.0f} times as long"
