@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connection
 
+from domains import in_force
+
 Result = TypeVar("Result")
 Row = tuple[Any, ...]  # what a statement returns is known to its caller only
 Connection = psycopg.AsyncConnection[Row]
@@ -76,10 +78,8 @@ class Database:
         if self._connection is not None and has_ended(self._connection):
             await self._drop()
         if self._connection is None:
-            given = parameters()
-            if not self._is_durable:
-                given["options"] = f"{given.get('options', '')} -c synchronous_commit=off"
-            self._connection = await psycopg.AsyncConnection.connect(**given, application_name=self._name, autocommit=True)
+            self._connection = await psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True)
+            await self._connection.execute(in_force.PROMISES, {"synchronous_commit": "on" if self._is_durable else "off"})
         return self._connection
 
     async def _drop(self) -> None:
@@ -103,7 +103,7 @@ def has_ended(connection: Connection) -> bool:
 
 
 def parameters() -> dict[str, Any]:
-    """How Django reaches the database, in libpq's words (a test database's name included), with its `synchronous_commit`."""
+    """How Django reaches the database, in libpq's words (a test database's name included)."""
     given = connection.settings_dict
     known = {
         "dbname": given["NAME"],

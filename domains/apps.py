@@ -1,9 +1,15 @@
 """The app of who may send."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
+
+from domains.in_force import promise
 
 
 class DomainsConfig(AppConfig):
     name = "domains"
     verbose_name = _("Domains and credentials")
+
+    def ready(self) -> None:
+        connection_created.connect(promise, dispatch_uid="promise")

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from domains import systemd
 from domains.addresses import BadAddress
+from domains.in_force import UnsafeDatabase
 from domains.keyring import KeyRingError
 
 __all__ = ["ActionCommand", "AddAction", "CommandError", "CommandParser", "EkidenCommand"]
@@ -77,7 +78,7 @@ class EkidenCommand(BaseCommand):
             raise CommandError(" ".join(_explained(error))) from error
         except BadAddress as error:
             raise CommandError(error.text) from error
-        except KeyRingError as error:
+        except (KeyRingError, UnsafeDatabase) as error:
             raise CommandError(str(error)) from error
         except (OperationalError, InterfaceError) as error:
             raise CommandError(_out_of_reach("PostgreSQL", "DATABASE_URL", error)) from error

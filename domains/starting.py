@@ -8,7 +8,8 @@ import time
 
 from django.db import InterfaceError, OperationalError, connection
 
-from domains import own_keys, systemd
+from domains import in_force, own_keys, systemd
+from domains.in_force import UnsafeDatabase
 from domains.keyring import KeyRingError
 
 AGAIN = 1.0  # seconds until PostgreSQL is asked again
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 def admit() -> None:
     """Return once this process may begin; waits while PostgreSQL is out of reach, since nobody else can say so.
 
-    Raises `KeyMismatch` and `KeyRingError` where its keys are not the installation's.
+    Raises `UnsafeDatabase` where PostgreSQL breaks a promise, `KeyMismatch` and `KeyRingError` where its keys are not the installation's.
     """
     said = ""
     while True:
@@ -40,7 +41,7 @@ def admit_or_end() -> None:
     """As `admit`, for a process that is no command of ours; leaves no connection open that a fork would share."""
     try:
         admit()
-    except KeyRingError as error:
+    except (KeyRingError, UnsafeDatabase) as error:
         systemd.say_error(f"ekiden: {error}")
         sys.exit(2)
     finally:
@@ -49,4 +50,5 @@ def admit_or_end() -> None:
 
 def examine() -> None:
     """Look once; raises as `admit`, and Django's `OperationalError` where PostgreSQL is out of reach."""
+    in_force.demand()
     own_keys.check()

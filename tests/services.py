@@ -22,6 +22,7 @@ def pytest_load_initial_conftests(early_config, parser, args):
     data.chmod(0o755)
     os.environ["EKIDEN_DATA"] = str(data)
     os.environ["EKIDEN_SECRET_KEY"] = SECRET_KEY
+    os.environ["EKIDEN_MAY_LOSE_MAIL"] = "yes"
     from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey
 
     postgres, valkey = EmbeddedPostgres(data, durable=False), EmbeddedValkey(data)

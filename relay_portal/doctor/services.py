@@ -13,31 +13,24 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from deliveries import queues
+from domains import in_force
 from domains.dns import NoSuchName, Resolver, TemporaryFailure, nameservers, run
 from relay_portal import readiness, sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 
-NEEDED_POSTGRES = 150_000  # 15: UNIQUE NULLS NOT DISTINCT
-
 
 def postgres() -> Iterator[Finding]:
+    """What is in force on a connection of ours, which settings of the server do not tell."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('full_page_writes')"
-            )
-            version, fsync, pages = cursor.fetchone()
+        facts = in_force.ask()
     except Error as error:
         advice = "Is the service up (./ekiden up), or DATABASE_URL wrong?"
         yield Finding("PostgreSQL", Level.BAD, f"It is out of reach: {str(error).splitlines()[0]}", advice)
         return
-    if version < NEEDED_POSTGRES:
-        yield Finding("PostgreSQL", Level.BAD, f"Its version is {version // 10_000}.", "15 or newer is needed.")
-    elif (fsync, pages) != ("on", "on"):
-        advice = "Switch fsync and full_page_writes on: without them a crash loses mail that was answered 250."
-        yield Finding("PostgreSQL", Level.BAD, "It does not write safely.", advice)
-    else:
-        yield good("PostgreSQL", f"version {version // 10_000}")
+    found = [Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice) for trouble in in_force.troubles(facts)]
+    if facts.is_read_only:
+        found.append(Finding("PostgreSQL", Level.BAD, "It is read-only.", "Let DATABASE_URL lead to the server that takes writes."))
+    yield from found or [good("PostgreSQL", f"version {facts.version // 10_000}; what is committed is on disk")]
 
 
 def valkey() -> Iterator[Finding]:

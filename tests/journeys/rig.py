@@ -117,7 +117,7 @@ class Rig:
         self.data.mkdir()
         self.postgres, self.valkey = EmbeddedPostgres(self.data), EmbeddedValkey(self.data)
         self.submission, self.submissions, self.mx = free_port(), free_port(), free_port()
-        self.env = {name: value for name, value in os.environ.items() if name != "EKIDEN_SECRET_KEY"} | {
+        self.env = {name: value for name, value in os.environ.items() if name not in ("EKIDEN_SECRET_KEY", "EKIDEN_MAY_LOSE_MAIL")} | {
             "EKIDEN_DATA": str(self.data), "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url,
             "DJANGO_SETTINGS_MODULE": "relay_portal.settings", "EKIDEN_HOSTNAME": HOSTNAME, "EKIDEN_BIND": "127.0.0.1",
             "EKIDEN_SUBMISSION_PORT": str(self.submission), "EKIDEN_SUBMISSIONS_PORT": str(self.submissions),

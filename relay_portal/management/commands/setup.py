@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
 from deliveries import rules
-from domains import own_keys
+from domains import in_force, own_keys
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import first_keys, first_run, processes, public_certificate, reachability, readiness, sandbox, terminal
 from relay_portal.embedded import EmbeddedPostgres
@@ -33,6 +33,7 @@ class Command(EkidenCommand):
 
     def handle(self, *args: Any, start: bool, new_secret_key: bool, new_key_ring: bool, **options: Any) -> None:
         self._wait_for_servers()
+        in_force.demand()
         self._migrate()
         self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
         rules.sync()
