@@ -38,6 +38,7 @@ class InboundTransaction(Transaction):
         super().__init__(session, mail_from, parameters)
         self._declared = commands.size(parameters["SIZE"]) if "SIZE" in parameters else 0
         self._targets: list[tuple[str, UUID | None]] = []
+        self._repeats = 0
 
     @classmethod
     async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
@@ -66,7 +67,11 @@ class InboundTransaction(Transaction):
                 maillog.forged_return_path(client=str(self.session.client), recipient=given.path[:64])
             await self.session.listener.forged_return_paths.count()
             raise Refused(replies.NO_SUCH_RETURN_PATH) from error
-        if target not in self._targets:
+        if target in self._targets:
+            self._repeats += 1
+            if self._repeats >= MAX_TARGETS:
+                raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
+        else:
             await self._check(target)
             self._targets.append(target)
 

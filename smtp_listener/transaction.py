@@ -15,6 +15,7 @@ from domains.addresses import Address, BadAddress, parse_path
 from smtp_listener import commands, policy, replies
 from smtp_listener.accounts import Account
 from smtp_listener.commands import PathCommand
+from smtp_listener.content import Clock
 from smtp_listener.policy import Refused
 from smtp_listener.reception import MAX_LINE, Reception
 from smtp_listener.replies import Reply
@@ -37,7 +38,7 @@ class Transaction(ABC):
         self.mail_from = mail_from
         self.smtputf8 = "SMTPUTF8" in parameters
         self.spool: Spool | None = None
-        self.clock = session.port.clock(session.channel)  # set again when the content begins
+        self.clock: Clock  # of the content, once it begins
         self.reception: Reception | None = None
 
     @property
