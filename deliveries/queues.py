@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -71,6 +74,17 @@ def call(function: str) -> None:
         enqueue(function, only_once=True)
     except (RedisError, OSError) as error:
         logger.warning("the job %s could not be called; it comes by itself: %s", function, error)
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Put back the handlers that RQ's worker and scheduler replace: between two of them a signal ends the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _name(job: Job) -> str:

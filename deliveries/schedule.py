@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.cron import CronJob, CronScheduler
+from rq.exceptions import StopRequested
 
 from deliveries import jobs, queues
 from domains import jobs as domain_jobs
@@ -44,6 +46,13 @@ class Ring(CronJob):
 class Scheduler(CronScheduler):
     """RQ's scheduler, which tells systemd how it is."""
 
+    is_told_to_stop = False
+
+    def _request_stop(self, signum: int, frame: Any) -> NoReturn:
+        self.is_told_to_stop = True
+        systemd.stopping("Stopping")
+        raise StopRequested
+
     def register_birth(self) -> None:
         super().register_birth()
         systemd.ready("Ringing for the chores")
@@ -54,7 +63,7 @@ class Scheduler(CronScheduler):
         super().heartbeat()
 
 
-def scheduler() -> CronScheduler:
+def scheduler() -> Scheduler:
     """RQ's scheduler with our table; `start()` runs it until a signal comes."""
     built = Scheduler(connection=queues.connect(), logging_level=logging.WARNING)
     built.get_jobs().append(Ring(queues.enqueue_drain, queue_name=queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY))
@@ -64,6 +73,19 @@ def scheduler() -> CronScheduler:
     for job in built.get_jobs():
         job.set_enqueue_time(datetime.now(UTC))
     return built
+
+
+def run() -> None:
+    """Run until told to stop; raises `RedisError` where Valkey is out of reach before that."""
+    with queues.signals_kept():
+        built = scheduler()
+        try:
+            built.start()  # type: ignore[no-untyped-call]  # RQ leaves it so
+        except StopRequested:  # before its loop had begun
+            return
+        except RedisError:
+            if not built.is_told_to_stop:  # then only its farewell was not heard
+                raise
 
 
 def _ringer(name: str) -> Callable[[], None]:

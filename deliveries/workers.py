@@ -105,6 +105,7 @@ class TableWorker(SimpleWorker):
     beat_every = 5.0  # seconds
     max_connection_wait_time = 15.0  # seconds between two tries to reach Valkey again
     dequeue_timeout = 15  # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of life
+    is_told_to_stop = False
     _is_ready = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
@@ -143,6 +144,7 @@ class TableWorker(SimpleWorker):
         return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
 
     def handle_warm_shutdown_request(self) -> None:
+        self.is_told_to_stop = True
         systemd.stopping("Finishing what is under way")
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ leaves it so
 

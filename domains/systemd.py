@@ -91,6 +91,17 @@ def prefixed(text: str, number: int) -> str:
     return mark + (text.replace("\n", f"\n{mark}") if "\n" in text else text)
 
 
+class JournalFormatter(logging.Formatter):
+    """Format as another one does, with the priority before each line."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        return prefixed(self._inner.format(record), priority(record.levelno))
+
+
 def say_error(text: str) -> None:
     """Write to standard error, as an error where the journal reads it."""
     sys.stderr.write((prefixed(text, ERROR) if is_journal(sys.stderr) else text) + "\n")

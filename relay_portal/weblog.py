@@ -6,7 +6,7 @@ import os
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-from domains import logformat
+from domains import logformat, systemd
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
@@ -16,7 +16,7 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         formatter = logformat.FORMATS.get(os.environ.get("EKIDEN_LOG_FORMAT", ""), logformat.LineFormatter)()
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
-            handler.setFormatter(formatter)
+            handler.setFormatter(systemd.JournalFormatter(formatter) if systemd.is_journal(handler.stream) else formatter)
 
 
 class WrongHost(logging.Filter):

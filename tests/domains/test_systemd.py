@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -118,6 +119,23 @@ def test_another_stream_than_the_journals_is_left_plain(tmp_path, monkeypatch):
         GroupedHandler(stream).emit(logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), None))
         stream.seek(0)
         assert stream.read() == "failed\n"
+
+
+def test_the_portals_own_lines_have_their_priority(tmp_path, monkeypatch):
+    from gunicorn.config import Config
+
+    from relay_portal.weblog import Logger
+
+    with (tmp_path / "journal").open("w+") as stream:
+        monkeypatch.setenv("JOURNAL_STREAM", journal(stream))
+        monkeypatch.setattr(sys, "stderr", stream)
+        log = Logger(Config())
+        try:
+            log.error("Worker failed to boot.")
+        finally:
+            log.error_log.handlers.clear()
+        stream.seek(0)
+        assert re.fullmatch(r"<3>\S+ \S+ ERROR .*Worker failed to boot\.\n", stream.read())
 
 
 CRASH = """

@@ -2,10 +2,8 @@
 
 import logging
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -60,18 +58,11 @@ def step_back() -> None:
 
 
 def work(names: list[str], *, burst: bool) -> None:
-    """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach at its start or end."""
-    with signals_kept():
+    """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach before that."""
+    with queues.signals_kept():
         worker = TableWorker(names, connection=queues.connect())
-        worker.work(burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
-
-
-@contextmanager
-def signals_kept() -> Iterator[None]:
-    """Put back the handlers that RQ replaces: between two workers a signal ends the process."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            worker.work(burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
+        except RedisError:
+            if not worker.is_told_to_stop:  # then only its farewell was not heard
+                raise

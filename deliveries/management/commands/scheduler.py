@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from deliveries.schedule import scheduler
+from deliveries import schedule
 from domains import starting, systemd
 from domains.command import EkidenCommand
 
@@ -20,8 +20,7 @@ class Command(EkidenCommand):
         starting.admit()
         while True:
             try:
-                scheduler().start()  # type: ignore[no-untyped-call]  # RQ leaves it so
-                return
+                return schedule.run()
             except RedisError as error:
                 systemd.say_error(f"ekiden: Valkey is out of reach: {error}; trying again")
                 systemd.waiting("Waiting for Valkey", seconds=PATIENCE)
