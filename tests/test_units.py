@@ -93,14 +93,20 @@ def test_a_unit_forbids_what_the_code_is_searched_for(unit):
     assert only(unit, "SystemCallErrorNumber") == "EPERM"
 
 
+def foresees(node):
+    """Whether an `OSError` of what stands within it is caught."""
+    if isinstance(node, ast.With):
+        caught = [ast.unparse(item.context_expr) for item in node.items if "suppress(" in ast.unparse(item.context_expr)]
+    elif isinstance(node, ast.Try):
+        caught = [ast.unparse(handler.type) for handler in node.handlers if handler.type]
+    else:
+        return False
+    return any(re.search(r"\b(OSError|PermissionError)\b", one) for one in caught)
+
+
 def refused_calls(tree):
-    """Calls that a unit refuses, but for those within `with suppress(…)`: there a refusal is foreseen."""
-    foreseen = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.With) and any("suppress(" in ast.unparse(item.context_expr) for item in node.items)
-        for inner in ast.walk(node)
-    }
+    """Calls that a unit refuses, but for those where a refusal is foreseen."""
+    foreseen = {id(inner) for node in ast.walk(tree) if foresees(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FORBIDDEN and id(node) not in foreseen:
             yield f"{node.lineno}: {ast.unparse(node)}"
@@ -118,4 +124,6 @@ def test_no_process_needs_what_its_unit_forbids(path):
 
 def test_a_call_that_a_unit_refuses_is_found():
     assert list(refused_calls(ast.parse("import os\nos.nice(10)"))) == ["2: os.nice(10)"]
+    assert list(refused_calls(ast.parse("with suppress(KeyError):\n    os.nice(10)"))) == ["2: os.nice(10)"]
     assert list(refused_calls(ast.parse("with suppress(OSError):\n    os.nice(10)"))) == []
+    assert list(refused_calls(ast.parse("try:\n    os.nice(10)\nexcept (ValueError, OSError):\n    pass"))) == []
