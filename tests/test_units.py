@@ -19,7 +19,14 @@ FORBIDDEN = {
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "initgroups", "chroot", "sethostname",
     "clock_settime",
 }  # fmt: skip
-ONLY_WITHOUT_SYSTEMD = {"embedded.py", "server_account.py", "tether.py", "processes.py", "supervision.py"}  # `up` and its servers
+ONLY_WITHOUT_SYSTEMD = {
+    "embedded.py",
+    "server_account.py",
+    "places.py",
+    "tether.py",
+    "processes.py",
+    "supervision.py",
+}  # `up` and its servers
 
 
 def settings(unit):

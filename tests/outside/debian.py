@@ -162,12 +162,14 @@ def wheels(lock: Path) -> Path:
         # pip reads the conditions for the Python that runs it, and that is another one: they go, and some packages come for nothing.
         named = part / lock.name
         named.write_text(re.sub(r"^(\S+==\S+) ;.*?( \\)?$", r"\1\2", lock.read_text(), flags=re.MULTILINE))
-        words = ["download", "-qq", "--no-deps", "--require-hashes", "--only-binary=:all:", "--python-version", PYTHON]
+        words = ["download", "-qq", "--no-deps", "--require-hashes", "--python-version", PYTHON]
         made = subprocess.run(
             [sys.executable, "-m", "pip", *words, "-r", str(named), "-d", str(part)], capture_output=True, text=True, check=False
         )
         if made.returncode:
             raise CannotBoot(f"pip cannot fetch the packages of {lock.name}: {made.stderr[-500:]}")
+        builders = ["download", "-qq", "-d", str(part), "setuptools", "wheel"]  # for packages that come as their source
+        subprocess.run([sys.executable, "-m", "pip", *builders], capture_output=True, check=False)
 
     return kept(f"wheels-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}", make)
 
