@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from django.conf import settings
 
-from relay_portal import embedded, readiness
+from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
 
 GIB = 2**30
@@ -104,8 +104,25 @@ def ports() -> Iterator[Finding]:
         elif not is_up and (trouble := _cannot_bind(number)):
             text = f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble.strerror or trouble}."
             yield Finding("ports", Level.BAD, text, _advice(trouble, name))
+        elif is_up:
+            yield from _listening(name, number)
         else:
-            yield good("ports", f"{settings.EKIDEN_BIND}:{number} ({name.lower()})")
+            yield good("ports", f"{settings.EKIDEN_BIND}:{number} ({name.lower()}) is free")
+
+
+def _listening(name: str, number: int) -> Iterator[Finding]:
+    """Where it listens in truth: a unit may bind elsewhere than the settings say."""
+    try:
+        found = listening.addresses(number)
+    except OSError:  # confined: the kernel's tables are hidden
+        yield good("ports", f"somebody listens on {number} ({name.lower()})")
+        return
+    where = ", ".join(f"[{each}]:{number}" if each.version == 6 else f"{each}:{number}" for each in found)
+    if name == "PORTAL" and not all(each.is_loopback for each in found):
+        advice = "It speaks plain HTTP. Let it listen on 127.0.0.1, behind a proxy with TLS, or let the firewall close the port."
+        yield Finding("ports", Level.WARNING, f"{where} (portal): the portal is open to the network.", advice)
+    else:
+        yield good("ports", f"{where} ({name.lower()})")
 
 
 def _advice(trouble: OSError, name: str) -> str:

@@ -1,0 +1,56 @@
+"""The doctor tells where somebody listens, whatever settings say."""
+
+import socket
+
+import pytest
+
+from relay_portal import listening, readiness
+from relay_portal.doctor import machine
+from relay_portal.doctor.finding import Level
+
+
+@pytest.fixture
+def bound():
+    made = []
+
+    def at(address):
+        taken = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        made.append(taken)
+        taken.bind((address, 0))
+        taken.listen()
+        return taken.getsockname()[1]
+
+    yield at
+    for each in made:
+        each.close()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "0.0.0.0", "::1", "::"])
+def test_the_kernel_tells_each_address(bound, address):
+    assert [str(each) for each in listening.addresses(bound(address))] == [address]
+
+
+def test_a_connection_is_no_listener(bound):
+    port = bound("127.0.0.1")
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        assert listening.addresses(client.getsockname()[1]) == []
+
+
+@pytest.mark.parametrize(("address", "level"), [("127.0.0.1", Level.GOOD), ("0.0.0.0", Level.WARNING), ("::", Level.WARNING)])
+def test_an_open_portal_is_told_though_settings_say_otherwise(bound, address, level, settings, monkeypatch):
+    monkeypatch.setattr(readiness, "greets", lambda _: True)
+    settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_PORTAL_PORT = bound("127.0.0.1"), bound(address)
+    for name in ("SUBMISSIONS", "MX", "SANDBOX"):
+        setattr(settings, f"EKIDEN_{name}_PORT", 0)
+    settings.EKIDEN_BIND = "127.0.0.1"
+    [portal] = [finding for finding in machine.ports() if "(portal)" in finding.text]
+    assert portal.level is level and str(address) in portal.text
+    assert ("open to the network" in portal.text) is (level is Level.WARNING)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1"])
+def test_a_portal_that_listens_elsewhere_than_the_settings_say_is_told_as_it_is(bound, address, settings, monkeypatch):
+    monkeypatch.setattr(readiness, "greets", lambda _: True)
+    monkeypatch.setattr(readiness, "is_open", lambda _: True)
+    settings.EKIDEN_BIND, settings.EKIDEN_PORTAL_PORT = "0.0.0.0", bound(address)
+    assert f"127.0.0.1:{settings.EKIDEN_PORTAL_PORT} (portal)" in [finding.text for finding in machine.ports()]
