@@ -78,6 +78,6 @@ def test_a_subject_is_one_line():
 
 def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    answer = run("trace", "x", EKIDEN_DATA=str(tmp_path / "file"))
+    answer = run("trace", "x", EKIDEN_DATA=str(tmp_path / "file"), DATABASE_URL="")
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
     assert "EKIDEN_DATA" in answer.stderr
