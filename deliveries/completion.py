@@ -7,6 +7,7 @@ from email.utils import format_datetime
 from deliveries.bounces import feedback_id
 from deliveries.headers import Headers
 from deliveries.submission import Arrival, Submission
+from domains.texts import storable
 
 # Bcc must not be seen by the others (RFC 5322, section 3.6.3); the rest steers us and is nobody else's business.
 REMOVED = frozenset({b"bcc", b"resent-bcc", b"x-idempotency-key", feedback_id.NAME})
@@ -24,7 +25,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
     `unsubscribe` are the fields that offer an end of it.
     """
     given = submission.headers
-    message_id = given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace").replace("\0", "")
+    message_id = storable(given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace"))
     headers = without_control(given)
     added = []
     if not message_id:
@@ -34,7 +35,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
         added.append(f"Date: {format_datetime(now)}\r\n".encode())
     arrival = submission.arrival
     trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
-    added += unsubscribe.splitlines(keepends=True)
+    added += [line + b"\r\n" for line in unsubscribe.split(b"\r\n")[:-1]]
     return headers.before(trace).after(*added), message_id
 
 

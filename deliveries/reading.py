@@ -8,6 +8,8 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
+from domains.texts import clean, clean_lines
+
 logger = logging.getLogger(__name__)
 
 SHOWN_MOST = 262_144  # bytes; what is longer is cut, for the parser and for the browser
@@ -27,12 +29,12 @@ class Reading:
 
 def read(data: bytes) -> Reading:
     kept = data[:SHOWN_MOST]
-    source = kept.decode("utf-8", "replace")
+    source = clean_lines(kept.decode("utf-8", "replace"))
     try:
         message = message_from_bytes(kept, policy=default)
         assert isinstance(message, EmailMessage)
-        headers = [(name, str(value)) for name, value in message.items()[:HEADERS_MOST]]
-        subject, text = str(message["Subject"] or ""), _text(message)
+        headers = [(clean(name), clean(str(value))) for name, value in message.items()[:HEADERS_MOST]]
+        subject, text = clean(str(message["Subject"] or "")), clean_lines(_text(message))
     except Exception as error:  # the library raises all kinds on a broken header or charset; the source is shown still
         logger.info("event=unreadable error=%s", type(error).__name__)
         headers, subject, text = [], "", ""

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from deliveries import waiting
 from deliveries.models import Attempt, Delivery, Lane, Message, Stop
 from domains.addresses import BadAddress, parse_path
+from domains.texts import storable
 
 NEWEST = 20
 STOPPED = {
@@ -82,7 +83,7 @@ def trace(query: str) -> list[Trace]:
     now = timezone.now()
     return [
         Trace(message=_message_facts(message), deliveries=[_delivery_facts(delivery, now=now) for delivery in deliveries])
-        for message, deliveries in _found(query.replace("\0", "").strip())
+        for message, deliveries in _found(storable(query).strip())
     ]
 
 

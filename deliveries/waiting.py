@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from domains import texts
+
 # A drain looks at least every five seconds, and a dead worker's lease ends after thirty.
 NOBODY_CAME = timedelta(seconds=60)
 TEXT_MAX = 160
@@ -156,5 +158,5 @@ def span(seconds: float) -> str:
 
 def short(text: str) -> str:
     """One line of it; a peer's text may be long, and hostile."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    line = texts.one_line(text, TEXT_MAX + 1)
     return line if len(line) <= TEXT_MAX else line[: TEXT_MAX - 1] + "…"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import idna
 
+from domains import texts
+
 # RFC 5321, section 4.5.3.1; the path counts its angle brackets. A domain of 255 octets in DNS is 253 characters of text.
 MAX_LOCAL = 64
 MAX_DOMAIN = 253
@@ -24,9 +26,9 @@ _NEEDS_ESCAPE = re.compile(r'(["\\])')
 # The underscore is no host name character (RFC 1123), but DNS carries it and mail hosts with one exist; Postfix takes it too.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})++")
-# What no reader, log or terminal shows faithfully: controls (NEL among them), separators (U+2028 among them), lone surrogates,
-# private use. Unassigned ones too: their case folding may change with a later Unicode, and with it the key.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Cf", "Zl", "Zp", "Zs"})
+# Beside control characters, what has no form that two readers agree about: private use, other blanks. Unassigned ones too: their
+# case folding may change with a later Unicode, and with it the key.
+_UNPRINTABLE = frozenset({"Cn", "Co", "Cf", "Zs"})
 _JOINERS = frozenset("\u200c\u200d")  # category Cf, but part of ordinary words in Persian and the Indic scripts
 
 
@@ -135,9 +137,9 @@ def _local(written: str) -> str:
 
 def is_printable(text: str) -> bool:
     """Whether no character of it is a control, a line or paragraph separator or otherwise invisible; the ASCII space passes."""
-    if text.isascii():
-        return text.isprintable()
-    return all(char == " " or char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE for char in text)
+    if texts.has_control(text):
+        return False
+    return text.isascii() or all(char == " " or char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE for char in text)
 
 
 def _domain(text: str) -> str:

@@ -12,6 +12,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from domains import texts
 from domains.models import AuditEntry, Project
 
 # Beside what is stored as bytes (hashes, encrypted keys): never written down, whoever changes it.
@@ -105,7 +106,7 @@ def action_label(action: str) -> Promise | str:
 
 def one_line(text: str) -> str:
     """A reason as it is kept: printable, on one line, of a bearable length."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:REASON_MOST]
+    return texts.one_line(text, REASON_MOST)
 
 
 def of(row: Model) -> QuerySet[AuditEntry]:

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from psycopg.errors import UndefinedTable
 from redis.exceptions import RedisError
 
-from domains import systemd
+from domains import systemd, texts
 from domains.addresses import BadAddress
 from domains.in_force import UnsafeDatabase
 from domains.keyring import KeyRingError
@@ -90,12 +90,13 @@ class EkidenCommand(BaseCommand):
             raise CommandError(_out_of_reach("Valkey", "REDIS_URL", error)) from error
 
     def write_json(self, value: Any) -> None:
-        self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
+        self.stdout.write(texts.clean(json.dumps(value, ensure_ascii=False, default=str)))  # its escapes are JSON's
 
     def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
         """Columns as wide as their widest cell, the first row being the header; `empty` where there is no other."""
         if len(rows) < 2:
             return self.stdout.write(empty)
+        rows = [tuple(map(texts.clean, row)) for row in rows]  # strangers wrote some of it
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -140,15 +141,15 @@ def _explained(error: ValidationError) -> list[str]:
 def _out_of_reach(name: str, variable: str, error: Exception) -> str:
     """Say what was asked, and where: without a URL a command looks for the server that `up` runs on the data folder."""
     if os.environ.get(variable):
-        return f"{name} is out of reach: {_first_line(error)} ({START})"
+        return f"{name} is out of reach: {first_line(error)} ({START})"
     data = settings.EKIDEN_DATA
     if not os.path.exists(data) or "No such file" in str(error):
         return f"No service runs with its data in {data} (start one: ./ekiden up; one with another folder: set EKIDEN_DATA to it)"
-    return f"{name} is out of reach: {_first_line(error)} (its data: {data}; {START})"
+    return f"{name} is out of reach: {first_line(error)} (its data: {data}; {START})"
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no answer")
+def first_line(error: Exception) -> str:
+    return next(iter(texts.lines(str(error).strip())), "no answer")
 
 
 def fail(message: str, *, status: int = 2) -> NoReturn:

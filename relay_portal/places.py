@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from domains import texts
+
 SOCKET_BYTES = 107  # of a socket's path: sun_path of unix(7) without its final NUL
 LONGEST_NAME = "postgres/.s.PGSQL.5432"
 SEPARATORS = frozenset(",\"'\\%;")  # they end a path, or change it, in PostgreSQL's lists or in Supervisor's configuration
@@ -80,7 +82,7 @@ def is_open_to_all(folder: Path) -> bool:
 def _recorded(data: Path) -> Path | None:
     """The folder in use. A record of other data (a copy of the whole folder) counts as none, and so does a folder that is not ours."""
     try:
-        name, folder = (data / RECORD).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        name, folder = texts.lines((data / RECORD).read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError):
         return None
     return Path(folder) if name == _name_of(data) and _is_folder_of(Path(folder), _owner_of(data)) else None
@@ -131,7 +133,7 @@ def _proposals(data: Path) -> Iterator[Path]:
 
 
 def _has_room(folder: Path) -> bool:
-    return len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES and str(folder).isprintable() and not SEPARATORS & set(str(folder))
+    return len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES and not texts.has_control(str(folder)) and not SEPARATORS & set(str(folder))
 
 
 def _of_an_older_version(data: Path) -> Path | None:

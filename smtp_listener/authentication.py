@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from deliveries.db import DatabaseUnavailable
+from domains import texts
 from domains.credentials import matches
 from smtp_listener import replies
 from smtp_listener.accounts import Account, Accounts
@@ -39,7 +40,7 @@ def decode_login(username: str, secret: str) -> Proof | Reply:
 
 
 def _proof(username: str, secret: str) -> Proof | Reply:
-    if not 0 < len(username) <= MAX_NAME or not 0 < len(secret) <= MAX_SECRET or not username.isprintable():
+    if not 0 < len(username) <= MAX_NAME or not 0 < len(secret) <= MAX_SECRET or texts.has_control(username):
         return replies.AUTH_BAD_BASE64
     return Proof(username, secret)
 

@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
+from domains import texts
+
 MAX_LINE = 2048  # RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take 500)
 MAX_AUTH_LINE = 12_288  # RFC 4954, section 4
 
-_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _PATH = re.compile(r"<((?:[^<>\"]|\"(?:[^\"\\]|\\.)*\")*)>(?: +(.*))?")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
@@ -40,15 +41,16 @@ class PathCommand:
 
 def parse(line: bytes) -> Command:
     """One line without its CRLF."""
-    if _CONTROLS.search(line):
-        raise BadCommand("line")
-    verb, _, argument = line.partition(b" ")
-    if not verb.isalpha():
-        raise BadCommand("verb")
     try:
-        return Command(verb.decode("ascii").upper(), argument.strip(b" ").decode("utf-8"))
+        text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadCommand("line") from error
+    if texts.has_control(text):
+        raise BadCommand("line")
+    verb, _, argument = text.partition(" ")
+    if not (verb.isascii() and verb.isalpha()):
+        raise BadCommand("verb")
+    return Command(verb.upper(), argument.strip(" "))
 
 
 def parse_path(argument: str, keyword: str) -> PathCommand:
@@ -63,7 +65,9 @@ def parse_path(argument: str, keyword: str) -> PathCommand:
 
 def _parameters(text: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
-    for word in text.split():
+    for word in text.split(" "):
+        if not word:
+            continue
         match = _PARAMETER.fullmatch(word)
         if match is None:
             raise BadCommand("parameter", _safe(word))
@@ -119,7 +123,7 @@ def _decode_xtext(text: str, name: str) -> str:
     if not _XTEXT.fullmatch(text):
         raise BadCommand("value", name)
     decoded = re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), text)
-    if not decoded.isprintable() or not decoded.isascii():
+    if not decoded.isascii() or texts.has_control(decoded):
         raise BadCommand("value", name)
     return decoded
 
@@ -130,4 +134,4 @@ def is_host_name(text: str) -> bool:
 
 
 def _safe(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:40]
+    return texts.clean(text)[:40]

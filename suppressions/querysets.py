@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Reverse
 
+from domains.texts import storable
 from suppressions.keys import known_key
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
         Of very many the first thousand: each way has an index, and none is sorted by age.
         """
-        text = text.replace("\0", "").strip().strip("<>")
+        text = storable(text).strip().strip("<>")
         key = known_key(text)
         if key is not None and not key.startswith("@"):
             return self.filter(address_key__in=_with_domain(key))

@@ -6,6 +6,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
 
+from domains import texts
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -55,7 +57,7 @@ def _text(failure: Failure, hostname: str) -> bytes:
 
 
 def _wording(failure: Failure, hostname: str) -> str:
-    answer = failure.text or "-"
+    answer = texts.clean(failure.text) or "-"
     if failure.code:
         answer = " ".join(filter(None, (str(failure.code), failure.enhanced, failure.text)))
     host = failure.host or "-"
@@ -100,7 +102,7 @@ def _fields(fields: list[tuple[str, str]]) -> str:
 
 def _one_line(value: str) -> str:
     """ASCII and printable: a stranger's text must not begin a field of its own."""
-    return "".join(char if " " <= char <= "~" else "?" for char in value)[:900]
+    return texts.clean(value).encode("ascii", "replace").decode("ascii")[:900]
 
 
 def _original(failure: Failure) -> bytes:

@@ -13,6 +13,7 @@ from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, mentions
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.status import Status, stands_in, statuses
 from deliveries.bounces.wording import addresses, host_in, notice, stage_of
+from domains.texts import one_line
 from suppressions.classes import Class
 
 
@@ -54,12 +55,6 @@ class Report:
     fates: tuple[Fate, ...] = ()
     reporter: str = ""
     complaint: str = ""
-
-
-def one_line(text: str, most: int) -> str:
-    """No control, no line separator, nothing that turns the direction of writing, no lone surrogate."""
-    text = " ".join(text[: most * 4].split())
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)[:most]
 
 
 ACTIONS = {

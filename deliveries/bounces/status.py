@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deliveries.bounces.mime import Fields, read_fields
 from deliveries.bounces.wording import ADDRESS
+from domains.texts import has_control
 
 MAX_RECIPIENTS = 100
 
@@ -82,7 +83,7 @@ def _recipient(fields: Fields, name: str) -> str:
     value = _UTF8.sub(lambda match: chr(min(int(match[1], 16), 0x10FFFF)), _bare(fields, name))
     if (match := ADDRESS.search(value)) is not None:
         return match.group()
-    return value.strip("<> ")[:320] if value.isprintable() else ""
+    return value.strip("<> ")[:320] if not has_control(value) else ""
 
 
 def _bare(fields: Fields, name: str) -> str:

@@ -1,11 +1,9 @@
 """The one thing a client transaction carries: an envelope with one recipient, with content fit for the wire."""
 
-import re
 from dataclasses import dataclass
 
 from deliveries.priorities import Priority
-
-_UNSAFE = re.compile("[\x00-\x1f\x7f]")  # a CR or LF in an address would be a second command
+from domains import texts
 
 
 class UnsafeMail(ValueError):
@@ -41,5 +39,6 @@ class Mail:
         if not self.content.endswith(b"\r\n") or not self.content.count(b"\r") == self.content.count(b"\n") == ends:
             raise UnsafeMail("a line of the content does not end in CRLF")
         for address in (self.reverse_path, self.recipient):
-            if _UNSAFE.search(address) or not (self.smtputf8 or address.isascii()):
+            # A CR or LF in an address would be a second command.
+            if texts.has_control(address) or not (self.smtputf8 or address.isascii()):
                 raise UnsafeMail("an address holds characters that cannot be sent")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from domains import texts
+
 MAX_LINE = 4096  # octets kept of one line: eight times what RFC 5321 4.5.3.1.5 allows
 MAX_REPLY = 65_536  # octets kept of one reply
 MAX_LINES = 200  # lines kept of one reply
@@ -14,13 +16,6 @@ ENDLESS_REPLY = 16 * 1024 * 1024  # nor is a reply: its lines are dropped, but r
 # A 1yz, a 6yz and above, and anything but three digits is no SMTP reply (RFC 5321 4.2.1). The separator may be missing.
 _LINE = re.compile(rb"([2-5][0-9]{2})(?![0-9])([ -]?)(.*)", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: window titles, links
-    r"|\x1b[ -/]*[0-~]?"
-)
-# Beside C0 and C1: line separators, which break logs, and bidirectional controls, which make them lie.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class ProtocolError(Exception):
@@ -130,10 +125,7 @@ def _without(enhanced: str | None, line: str) -> str:
 
 
 def _clean(line: bytes) -> str:
-    text = _decode(line)
-    if not text.isprintable():
-        text = _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\t", " ")))
-    return text.strip()
+    return texts.clean(_decode(line).replace("\t", " ").strip())
 
 
 def _decode(line: bytes) -> str:

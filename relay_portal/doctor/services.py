@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from deliveries import queues
 from domains import in_force
+from domains.command import first_line
 from domains.dns import NoSuchName, Resolver, TemporaryFailure, nameservers, run
 from relay_portal import readiness, sandbox
 from relay_portal.doctor.finding import Finding, Level, good
@@ -25,7 +26,7 @@ def postgres() -> Iterator[Finding]:
         facts = in_force.ask()
     except Error as error:
         advice = "Is the service up (./ekiden up), or DATABASE_URL wrong?"
-        yield Finding("PostgreSQL", Level.BAD, f"It is out of reach: {str(error).splitlines()[0]}", advice)
+        yield Finding("PostgreSQL", Level.BAD, f"It is out of reach: {first_line(error)}", advice)
         return
     found = [Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice) for trouble in in_force.troubles(facts)]
     if facts.is_read_only:

@@ -20,6 +20,7 @@ from deliveries.error_rates import Figures, Scope
 from deliveries.models import Alert
 from domains.models import Credential, Project
 from domains.pages import projects_of
+from domains.texts import storable
 from suppressions.classes import MEANINGS, Class
 
 SPANS: dict[str, tuple[int, Promise | str]] = {
@@ -31,7 +32,7 @@ SHOWN_MOST = 50
 
 def page(request: HttpRequest) -> HttpResponse:
     """Operators see all, support staff its projects."""
-    asked = {name: request.GET.get(name, "").replace("\0", "") for name in ("hours", "project", "credential", "provider", "class")}
+    asked = {name: storable(request.GET.get(name, "")) for name in ("hours", "project", "credential", "provider", "class")}
     asked["hours"] = asked["hours"] if asked["hours"] in SPANS else "24"
     scope = _scope(request, asked)
     points = error_rates.series(scope)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
+from domains import texts
 from domains.addresses import BadAddress
 from suppressions.classes import Class
 from suppressions.exchange.cells import plain
@@ -61,7 +62,7 @@ class File:
         self._text = io.TextIOWrapper(opened, encoding=self.charset, errors="replace", newline="")
         try:
             self.delimiter = delimiter_of(start.decode(self.charset, "replace"))
-            self._rows = csv.reader(_without_nul(self._text), delimiter=self.delimiter)
+            self._rows = csv.reader(map(texts.storable, self._text), delimiter=self.delimiter)
             first = next((row for row in self._rows if row), [])
             self.format, self._columns, has_header = recognise(first)
         except csv.Error as error:
@@ -108,7 +109,7 @@ class File:
         reason = f"{kind.reason}: {text}" if text else kind.reason
         at = self._moment(self._cell(row, wanted.at)) or self._now
         key = key_of(self._cell(row, wanted.address))
-        return Entry(self._rows.line_num, key, kind.source, kind.category, kind.is_hard, _one_line(reason), at, at)
+        return Entry(self._rows.line_num, key, kind.source, kind.category, kind.is_hard, _reason(reason), at, at)
 
     def _ours(self, row: list[str]) -> Entry:
         def cell(name: str) -> str:
@@ -124,7 +125,7 @@ class File:
         count = int(cell("count")) if cell("count").isdigit() else 1
         return Entry(
             self._rows.line_num, key_of(cell("address")), source, category, cell("hard") == "yes",
-            _one_line(cell("reason")) or "Imported", first, last, min(max(count, 1), 2_000_000_000), moment(cell("until")),
+            _reason(cell("reason")) or "Imported", first, last, min(max(count, 1), 2_000_000_000), moment(cell("until")),
             cell("sendingdomain"),
         )  # fmt: skip
 
@@ -151,17 +152,12 @@ def charset_of(start: bytes) -> str:
 
 
 def delimiter_of(text: str) -> str:
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = next((line for line in texts.lines(text) if line.strip()), "")
     return max(",;\t|", key=line.count)
 
 
-def _without_nul(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line.replace("\0", "") if "\0" in line else line
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:REASON_MOST]
+def _reason(text: str) -> str:
+    return texts.one_line(text, REASON_MOST)
 
 
 __all__ = ["BadLine", "Entry", "File", "Format"]

@@ -27,9 +27,19 @@ def test_a_hostile_charset_leaves_the_source(charset):
 
 def test_what_is_too_long_is_cut():
     reading = read(b"X: y\r\n" * 300 + b"\r\n" + b"a" * SHOWN_MOST)
-    assert reading.is_cut and len(reading.source) == SHOWN_MOST and len(reading.headers) == HEADERS_MOST
+    assert reading.is_cut and len(reading.source) == SHOWN_MOST - 301 and len(reading.headers) == HEADERS_MOST
 
 
 def test_deep_nesting_is_survived():
     data = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (level, level) for level in range(2000))
     assert read(data).source
+
+
+def test_what_is_shown_holds_no_control_but_line_ends():
+    reading = read(
+        "Subject: =?utf-8?b?YeKAqGI=?=\r\nX: a\x0bb\u202e\r\nContent-Type: text/plain; charset=utf-8\r\n\r\na\x1b[2J\u2028b\r\nc".encode()
+    )
+    assert reading.subject == r"a\u2028b"
+    assert dict(reading.headers)["X"] == r"a\u000bb\u202e"
+    assert reading.text == "a\\u001b[2J\\u2028b\nc"
+    assert reading.source.splitlines()[-1] == "c"

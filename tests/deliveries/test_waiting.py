@@ -78,7 +78,7 @@ def test_a_span_is_told_in_its_own_unit(seconds, said):
 
 
 def test_a_peers_text_is_one_short_printable_line():
-    assert short("no\r\n\x1b[31mred\x9b2J") == "no [31mred 2J"
+    assert short("no\r\n\x1b[31mred\x9b2J") == r"no \u001b[31mred\u009b2J"
     assert len(short("x" * 5000)) == 160
 
 

@@ -1,6 +1,5 @@
 """Say what a refusal, a bounce report or a complaint means."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from deliveries.bounces.mime import mails
 from deliveries.bounces.report import Fate, Kind, read
 from deliveries.outcomes import SCOPES, Stage
 from domains.command import CommandError, CommandParser, EkidenCommand
+from domains.texts import clean
 from suppressions.classes import MEANINGS, Class
 
 LARGEST = 67_108_864  # octets read of one file
 STAGES = [str(stage) for stage in SCOPES]
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
 class Command(EkidenCommand):
@@ -110,7 +109,7 @@ def _meaning(found: Classified) -> Iterator[str]:
 
 def _printable(text: str) -> str:
     """Strangers wrote it: no escape sequence may reach the terminal."""
-    return _UNPRINTABLE.sub(" ", text).strip()
+    return clean(text.strip())
 
 
 KINDS = {

@@ -11,6 +11,7 @@ from deliveries.states import State
 from deliveries.tracing import DeliveryFacts, Trace
 from deliveries.waiting import short
 from domains.command import CommandError, CommandParser, EkidenCommand
+from domains.texts import has_control
 from relay_portal import sending
 from relay_portal.sending import Letter, NotSent
 
@@ -50,7 +51,7 @@ class Command(EkidenCommand):
 
 
 def one_line(text: str) -> str:
-    if len(text.splitlines()) > 1:
+    if has_control(text):
         raise ArgumentTypeError("a subject is one line")
     return text
 

@@ -67,9 +67,9 @@ def test_text_of_any_charset_is_readable():
     assert parse_one("550 Empfänger unbekannt\r\n".encode("latin-1")).text == "Empfänger unbekannt"
 
 
-def test_control_characters_and_terminal_escapes_are_stripped():
+def test_control_characters_and_terminal_escapes_are_shown():
     hostile = b"550 a\tb\x1b[31mred\x1b[0m\x00\r\x07\x1b]0;title\x07c\xe2\x80\xaed\xe2\x80\xa8e\xc2\x9b2Jf\r\n"
-    assert parse_one(hostile).text == "a bredcdef"
+    assert parse_one(hostile).text == r"a b\u001b[31mred\u001b[0m\u0000\r\u0007\u001b]0;title\u0007c\u202ed\u2028e\u009b2Jf"
 
 
 def test_a_long_text_is_capped():
