@@ -6,6 +6,8 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
+from domains import texts
+
 TABLES = {"tcp": socket.AF_INET, "tcp6": socket.AF_INET6}
 LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h
 
@@ -16,7 +18,7 @@ def addresses(port: int, *, proc: Path = Path("/proc/net")) -> list[IPv4Address 
         _address(local.partition(":")[0], family)
         for name, family in TABLES.items()
         if (proc / name).exists() or family == socket.AF_INET
-        for _, local, _, state, *_ in map(str.split, (proc / name).read_text().splitlines()[1:])
+        for _, local, _, state, *_ in map(str.split, texts.lines((proc / name).read_text())[1:])
         if state == LISTEN and int(local.partition(":")[2], 16) == port
     }
     return sorted(found, key=lambda each: (each.version, int(each)))

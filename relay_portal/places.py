@@ -133,7 +133,9 @@ def _proposals(data: Path) -> Iterator[Path]:
 
 
 def _has_room(folder: Path) -> bool:
-    return len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES and not texts.has_control(str(folder)) and not SEPARATORS & set(str(folder))
+    return (
+        len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES and not texts.has_control(str(folder)) and not SEPARATORS & set(str(folder))
+    )
 
 
 def _of_an_older_version(data: Path) -> Path | None:
