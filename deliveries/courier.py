@@ -20,6 +20,7 @@ from deliveries.outcomes import Bounced, Deferred, Outcome
 from deliveries.sender import SMALL, Sender
 from deliveries.shaping.pace import Pace
 from deliveries.verdict import URGENT
+from domains.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -167,12 +168,19 @@ class Courier:
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
             await self.depot.lanes.park(self.lane, parked)
             claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
-        open_ones = [delivery for delivery in claimed if self._is_open(delivery)]
+        open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self.depot.lanes.reroute(self.lane, moved)
             self.depot.wake_routing()
         return [delivery for delivery in open_ones if delivery.is_here]
+
+    async def _is_sound(self, claimed: Claimed) -> bool:
+        try:
+            return self._is_open(claimed)
+        except Exception as error:  # one delivery that we cannot understand must not hold up its lane
+            await self.failed(claimed, error)
+            return False
 
     def _is_open(self, claimed: Claimed) -> bool:
         if claimed.suppressed is not None:
@@ -192,7 +200,10 @@ class Courier:
         now = time.monotonic()
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:
-            self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left))
+            try:
+                self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left))
+            except Exception as error:  # as above
+                await self.failed(each, error)
         self._last_flow = claimed[-1].flow
         if not self._domain:
             self._domain = claimed[0].domain
@@ -318,6 +329,21 @@ class Courier:
         facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
         self._in_hand.discard(claimed.id)
+
+    async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None:
+        """Our own code failed at this delivery: it is tried again later, and held for a person after the third time."""
+        entry = verdict.faulty(claimed, epoch=self.lane.epoch, spread=random.random(), may_have_arrived=may_have_arrived)
+        self.depot.ledger.record(entry)
+        self._in_hand.discard(claimed.id)
+        if is_of_lane:
+            await self.depot.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
+        elif await self.depot.faults.note(Kind.DELIVERY, claimed.id, error):
+            await self.depot.ledger.flush()  # the entry's fence is the claim, which holding takes away
+            await self.depot.faults.hold(claimed.id)
+
+    def has_in_hand(self, claimed: Claimed) -> bool:
+        """False once its outcome is recorded."""
+        return claimed.id in self._in_hand
 
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name

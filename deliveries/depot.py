@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deliveries.budget import ByteBudget
+from deliveries.faults import Faults
 from deliveries.lanes import Lanes
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
@@ -24,6 +25,7 @@ class Depot:
     orders: StandingOrders
     sockets: Sockets
     memory: ByteBudget
+    faults: Faults
     return_path_key: bytes
     feedback_key: bytes
     wake_routing: Callable[[], None]

@@ -13,13 +13,16 @@ from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.lanes import Claimed, LeasedLane
 from deliveries.lookups import AGAIN, FIRST, PROMPT, LookupFailures, Places
-from deliveries.outcomes import Bounced, Deferred
+from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.routing import Site
+from deliveries.smtp.replies import local_reply
 from domains.dns import NoServerAnswers
+from domains.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
 LINGER = 10.0
+FAULT = local_reply(451, "4.3.0", "A fault of the service while the domain's mail hosts were looked up")
 
 
 class Dispatcher:
@@ -140,6 +143,16 @@ class Dispatcher:
             logger.warning("domain=%s could not be routed: %s", domain, error)
             self._may_have_strays = True
             await asyncio.sleep(1)
+        except Exception as error:  # whatever is the matter with this domain, its mail waits like that of one that DNS fails
+            await self._depot.faults.note(Kind.ROUTING, domain, error, lasting=False)
+            await self._defer_all(domain)
+
+    async def _defer_all(self, domain: str) -> None:
+        try:
+            await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
+        except Exception:
+            logger.exception("domain=%s its mail could not be put off", domain)
+            await asyncio.sleep(LINGER)  # it is found again as soon as this ends
 
     async def _wait_for_dns(self) -> None:
         """The mail stays as it is, without a try, and is looked at when a name server answers."""

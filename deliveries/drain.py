@@ -25,6 +25,7 @@ from deliveries.depot import Depot
 from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
 from deliveries.doorbell import Doorbell
+from deliveries.faults import Faults
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.ledger import Ledger
 from deliveries.lookups import AT_ONCE, LookupFailures
@@ -34,12 +35,14 @@ from deliveries.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.standing import StandingOrders
 from domains import systemd
 from domains.dns import Kept, Resolver, nameservers
+from domains.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds: how late work is found whose bell was lost
 RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
 HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
+FAULT_WAIT = 5.0  # seconds for which a lane rests that met a fault of ours
 LANES = 4000  # leased at one time
 CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 
@@ -75,11 +78,12 @@ class Drain:
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         self._depot = Depot(
             lanes=self._lanes,
-            ledger=Ledger(ledger, learned=self._doorbell.ring),
+            ledger=Ledger(ledger, learned=self._doorbell.ring, faults=Faults(ledger)),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
             memory=ByteBudget(CONTENT_AT_ONCE),
+            faults=Faults(routing),
             return_path_key=return_path_key(),
             feedback_key=feedback_key(),
             wake_routing=lambda: self._heard_of(Lane.ROUTING),
@@ -182,7 +186,11 @@ class Drain:
         if room <= 0:
             return
         for lane in await self._lanes.lease(lanes, room):
-            courier = self._courier(lane)
+            try:
+                courier = self._courier(lane)
+            except Exception as error:  # what its row holds must not end the others
+                await self._rest(lane, error)
+                continue
             self._couriers[lane.id] = courier
             task = asyncio.create_task(self._carry(courier))
             self._tasks.add(task)
@@ -203,11 +211,17 @@ class Drain:
     async def _carry(self, courier: _Runs) -> None:
         try:
             await courier.run()
-        except Exception:  # one lane's fault must not end the others
-            logger.exception("lane=%s its courier failed", courier.lane.id)
+        except Exception as error:  # one lane's fault must not end the others
+            await self._rest(courier.lane, error)
         finally:
             self._couriers.pop(courier.lane.id, None)
             await self._give_back(courier)
+
+    async def _rest(self, lane: LeasedLane, error: Exception) -> None:
+        """After a fault of ours: else the lane would be taken and lost again many times a second."""
+        await self._depot.faults.note(Kind.LANE, lane.id, error, lasting=False)
+        with suppress(DatabaseUnavailable):
+            await self._lanes.pause(lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log")
 
     async def _give_back(self, courier: _Runs) -> None:
         """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from deliveries import loglines, maillog
 from deliveries.db import Database, DatabaseUnavailable
+from deliveries.faults import Faults
 from deliveries.states import State
+from domains.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -108,10 +110,11 @@ class Entry:
 class Ledger:
     """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
 
-    def __init__(self, database: Database, *, learned: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, *, learned: Callable[[], None] = lambda: None, faults: Faults | None = None) -> None:
         """`learned` is called on the loop after something about an address was written."""
         self._database = database
         self._learned = learned
+        self._faults = faults
         self._waiting: list[Entry] = []
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -193,8 +196,13 @@ class Ledger:
             await self._write([entry])
         except DatabaseUnavailable:
             raise
-        except Exception:  # a fault of ours; its claim ends with the lease
-            logger.exception("the outcome of delivery %s cannot be written at all", entry.id)
+        except Exception as error:  # a fault of ours; its claim ends with the lease
+            logger.error("the outcome of delivery %s cannot be written at all", entry.id)
+            await self._put_aside(entry, error)
+
+    async def _put_aside(self, entry: Entry, error: Exception) -> None:
+        if self._faults is not None and await self._faults.note(Kind.DELIVERY, entry.id, error):
+            await self._faults.hold(entry.id)
 
     async def _unwritten(self, group: list[Entry]) -> list[Entry]:
         """A delivery may be in hand again under the same claim: an entry that was committed must not move it twice."""

@@ -58,6 +58,8 @@ class Office(Protocol):
     def put_back(self, load: Load) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
+    async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None: ...
+    def has_in_hand(self, claimed: Claimed) -> bool: ...
     def connected(self, by: int) -> None: ...
 
 
@@ -79,8 +81,10 @@ class Sender:
             connection, host = await self._open(slot)
         except NoRoad as error:
             return await self._no_road(first, error, seconds=time.monotonic() - started)
+        except Exception as error:  # a fault of ours, which the next delivery of the lane would meet as well
+            return await self._office.failed(first.claimed, error, is_of_lane=True)
         except BaseException:
-            self._office.put_back(first)  # cancelled, or a fault of ours: not this delivery's
+            self._office.put_back(first)  # cancelled: not tried
             raise
         self._office.connected(+1)
         try:
@@ -123,11 +127,21 @@ class Sender:
         load: Load | None = first
         sent = 0
         while load is not None:  # a connection that is lost by now is `_send`'s to see: the load must not be
-            await self._send(connection, host, load, is_first=sent == 0)
+            await self._send_isolated(connection, host, load, is_first=sent == 0)
             sent += 1
             most = self._office.pace.rule.messages_per_connection
             has_more = connection.usable and (not most or sent < most)
             load = await self._office.next_load() if has_more else None
+
+    async def _send_isolated(self, connection: Connection, host: str, load: Load, *, is_first: bool) -> None:
+        """A fault of ours at one delivery is noted with it, and ends the connection, of whose state nobody knows any more."""
+        try:
+            await self._send(connection, host, load, is_first=is_first)
+        except Exception as error:
+            connection.abort()
+            if not self._office.has_in_hand(load.claimed):  # its outcome is recorded
+                raise
+            await self._office.failed(load.claimed, error, may_have_arrived=True)
 
     async def _send(self, connection: Connection, host: str, load: Load, *, is_first: bool) -> None:
         started = time.monotonic()

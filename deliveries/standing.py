@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,8 @@ from deliveries.lanes import Claimed, LeasedLane
 from deliveries.models import Delivery, ShapingRule
 from deliveries.shaping import providers
 from deliveries.shaping.providers import Rule
+
+logger = logging.getLogger(__name__)
 
 ORDERS = """
 SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)), '[]')
@@ -62,11 +66,13 @@ class StandingOrders:
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
         if version != self.version:
-            self._take([_rule(row) for row in await self._database.fetch(RULES)])
-            self.version = version
+            rows, self.version = await self._database.fetch(RULES), version
+            with _keeping("shaping rules"):
+                self._take([_rule(row) for row in rows])
         if local_version != self._local_version:
-            local.take(await self._database.fetch(LOCAL))
-            self._local_version = local_version
+            found, self._local_version = await self._database.fetch(LOCAL), local_version
+            with _keeping("local rules"):
+                local.take(found)
         return set(closed)
 
     def rule(self, lane: LeasedLane, domain: str) -> Rule:
@@ -82,6 +88,15 @@ class StandingOrders:
         default = by_name.pop(ShapingRule.DEFAULT, providers.DEFAULT)
         self._default = providers.effective(default, providers.DEFAULT)
         self._rules = tuple(by_name.values())
+
+
+@contextmanager
+def _keeping(what: str) -> Iterator[None]:
+    """A row that cannot be understood must not stop delivery: what was in force before stays."""
+    try:
+        yield
+    except Exception:
+        logger.exception("the %s in the database cannot be used; those of before stay in force", what)
 
 
 def stops_of(rows: Sequence[Sequence[Any]]) -> Stops:

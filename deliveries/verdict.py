@@ -68,6 +68,14 @@ def suppressed(claimed: Claimed, *, epoch: int) -> Entry:
     return entry(claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False)
 
 
+def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> Entry:
+    """Our own code failed at this delivery. What the answer means is not asked: that may be what failed."""
+    reply = Reply(451, "4.3.0", "A fault of the service; it is tried again", local=True)
+    wait = retry.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
+    is_in_doubt = claimed.is_in_doubt or may_have_arrived
+    return entry(claimed, epoch, State.DEFERRED, "deferred", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=is_in_doubt)
+
+
 def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
     """A former holder died with this delivery in its hands; it may or may not have been sent."""
     reply = Reply(451, "4.3.0", "The worker ended during this delivery; it may have been sent and is tried again", local=True)

@@ -138,13 +138,17 @@ def failed(kind: Kind, key: object, error: BaseException, *, lasting: bool = Tru
 
 
 def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
-    """Log the failure, and that the item is put aside."""
+    """Log the failure, and write into the audit log that the item is put aside."""
+    log(kind, key, error, failures=failures, is_aside=is_aside)
+    row = SetAside.objects.filter(kind=kind, key=str(key)).first() if is_aside else None
+    if row is not None:
+        audit.note(ACTOR, "set_aside", row, reason=audit.one_line(str(error)))
+
+
+def log(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
     logger.error("event=item-failed kind=%s key=%s failures=%d", kind.value, key, failures, exc_info=error)
     if is_aside:
         logger.error("event=set-aside kind=%s key=%s failures=%d", kind.value, key, failures)
-        row = SetAside.objects.filter(kind=kind, key=str(key)).first()
-        if row is not None:
-            audit.note(ACTOR, "set_aside", row, reason=audit.one_line(str(error)))
 
 
 def values(kind: Kind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES) -> dict[str, Any]:
