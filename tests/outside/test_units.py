@@ -6,6 +6,7 @@ The tests go one after the other over the same machine, as an administrator's da
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -42,9 +43,12 @@ class Machine:
         self.system = system
         self.secrets = ""
 
-    def type(self, text: str, *, seconds: float = 300) -> str:
-        """What the administrator sees who types this in; no command may fail."""
-        seen = self.system.run(SHOW_FAILURES + text, account=ADMINISTRATOR, seconds=seconds, check=False)
+    def type(self, text: str, *, seconds: float = 300, at_a_terminal: bool = False) -> str:
+        """What the administrator sees who types this in; no command may fail. Secrets are shown at a terminal only."""
+        typed = SHOW_FAILURES + text
+        if at_a_terminal:
+            typed = f"script --quiet --command {shlex.quote(f'bash -lc {shlex.quote(typed)}')} /dev/null"
+        seen = self.system.run(typed, account=ADMINISTRATOR, seconds=seconds, check=False)
         assert "FAILED" not in seen, seen
         return seen
 
@@ -126,7 +130,7 @@ def install(machine: Machine) -> None:
         elif text.startswith("ekiden()"):
             machine.system.run(f"cat >>~/.profile <<'END'\n{text}END\n", account=ADMINISTRATOR)
         elif "ekiden setup" in text:
-            machine.secrets = machine.type(text)
+            machine.secrets = machine.type(text, at_a_terminal=True)
         else:
             machine.type(text)
 
