@@ -12,6 +12,12 @@ from domains.command import CommandError, EkidenCommand
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 
+# The tests from outside start whole services and crowds of clients: a file at a time on each core, after the rest.
+STAGES = (
+    ("-n", "auto", "--cov", "--cov-report=term:skip-covered", "-m", "not outside"),
+    ("-n", "2", "--dist", "loadfile", "-m", "outside"),
+)
+
 
 class Command(EkidenCommand):
     help = "Lint, types, and the whole test suite, with the services it needs. Arguments go to pytest, which then runs alone."
@@ -26,7 +32,7 @@ class Command(EkidenCommand):
         if arguments:
             return self._step("pytest", *arguments)
         failed = [" ".join(step) for step in LINT if self._step(*step)]
-        failed += ["pytest"] if self._step("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered") else []
+        failed += [" ".join(stage) for stage in STAGES if self._step("pytest", *stage)]
         if failed:
             self.stderr.write(f"\nFailed: {', '.join(failed)}")
         return 1 if failed else 0
