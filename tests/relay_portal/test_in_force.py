@@ -9,6 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -49,7 +50,7 @@ def pgbouncer(mode, more=""):
             CONFIGURATION.format(host=given["host"], name=given["dbname"], port=port, mode=mode, folder=folder, more=more)
         )
         (folder / "users").write_text('"ekiden" ""\n')
-        who = {}
+        who: dict[str, Any] = {}
         if os.getuid() == 0:  # it refuses to run as root
             who = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
             for path in (folder, folder / "ini", folder / "users"):
