@@ -5,9 +5,10 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,34 @@ def test_as_an_ordinary_account_with_umask_077_without_a_home(ground, venv):
         newcomer.walk()
 
 
+def test_where_the_path_is_too_long_for_a_socket_and_tmpdir_is_none(ground, venv):
+    with start(ground / ("long-" * 30), venv, user="daemon", TMPDIR="/nowhere/at/all") as newcomer:
+        newcomer.walk()
+
+
+def test_from_a_clone_that_cannot_be_written_with_a_tmp_that_runs_nothing(ground, venv):
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t tmpfs -o noexec tmpfs /tmp && exec "$@"'
+    place = ground / "readonly"
+    data = ground / "data"
+    before = ["unshare", "--mount", "sh", "-c", script, str(place)]
+    with start(place, venv, before=before, EKIDEN_DATA=str(data)) as newcomer:
+        refused = Start(place, before=before).run("up")
+        assert refused.returncode == 2 and "Read-only file system" in refused.stderr and "EKIDEN_DATA" in refused.stderr
+        newcomer.walk()
+
+
+def test_beside_what_has_the_ports_it_names_them_all_and_starts_on_others(ground, venv):
+    with start(ground / "beside", venv) as newcomer, ExitStack() as taken:
+        for name in PORTS:
+            taken.enter_context(socket.create_server(("127.0.0.1", int(newcomer.env[f"EKIDEN_{name}_PORT"]))))
+        answer = newcomer.run("up")
+        assert answer.returncode == 2 and answer.stderr.count("\n") == 1 and "1024" not in answer.stderr
+        for name in PORTS:
+            assert f"127.0.0.1:{newcomer.env[f'EKIDEN_{name}_PORT']} (EKIDEN_{name}_PORT)" in answer.stderr
+        newcomer.env |= {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
+        newcomer.walk()
+
+
 def test_a_venv_that_this_account_cannot_run_is_named(ground):
     with start(ground / "foreign", None, user="daemon") as newcomer:
         hidden = ground / "hidden"
@@ -135,3 +164,20 @@ def test_a_venv_that_this_account_cannot_run_is_named(ground):
         answer = newcomer.run("status")
         assert answer.returncode == 2 and ".venv/bin/python -> " in answer.stderr and "this account cannot run it" in answer.stderr
         assert "may not be written" not in answer.stderr
+
+
+def test_another_account_that_knows_the_names_cannot_keep_it_from_starting(ground, venv):
+    """Whatever can be foretold of the folders in /tmp is taken before the first start."""
+    with start(ground / "squatted", venv, user="daemon") as newcomer:
+        program = "import hashlib, os, sys; print(hashlib.sha256(os.fsencode(os.path.realpath(sys.argv[1]))).hexdigest()[:12])"
+        data = str(newcomer.place / ".ekiden")
+        name = subprocess.run([str(venv / "bin/python"), "-c", program, data], capture_output=True, text=True, check=True).stdout.strip()
+        squatted = [Path(f"/tmp/ekiden-{pwd.getpwnam('daemon').pw_uid}-{name}"), Path(f"/tmp/ekiden-{name}")]
+        for folder in squatted:
+            folder.mkdir(mode=0o700)
+            shutil.chown(folder, "nobody")
+        try:
+            newcomer.walk()
+        finally:
+            for folder in squatted:
+                folder.rmdir()

@@ -23,7 +23,7 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}")
         try:
-            make_folder(settings.EKIDEN_DATA, 0o711)
+            make_data_folder(settings.EKIDEN_DATA)
             protect_logs(processes.log_folder())
             settle_sockets(take_place())
             refuse_taken_ports()
@@ -43,6 +43,15 @@ class Command(EkidenCommand):
         for server in servers:
             self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
             server.prepare()
+
+
+def make_data_folder(folder: Path) -> None:
+    """Raises `CommandError`: it is the first thing that fails in a clone that cannot be written."""
+    try:
+        make_folder(folder, 0o711)
+    except OSError as error:
+        why = f"{folder}: {error.strerror}" if error.strerror else str(error)
+        raise CommandError(f"{why}. Set EKIDEN_DATA to a folder that this account can write.") from error
 
 
 def protect_logs(folder: Path) -> None:
