@@ -1,7 +1,6 @@
 """What is in force decides: a real PgBouncer in each mode, a role that switches durability off, a server without fsync."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -51,10 +50,11 @@ def pgbouncer(mode, more=""):
         )
         (folder / "users").write_text('"ekiden" ""\n')
         who: dict[str, Any] = {}
-        if os.getuid() == 0:  # it refuses to run as root
-            who = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+        if os.getuid() == 0:  # it refuses to run as root, and only the server's own account reaches the socket
+            owner = Path(given["host"]).stat()
+            who = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
             for path in (folder, folder / "ini", folder / "users"):
-                shutil.chown(path, "nobody")
+                shutil.chown(path, owner.st_uid)
         running = subprocess.Popen([program, "-q", str(folder / "ini")], **who)
         url = f"postgres://ekiden@127.0.0.1:{port}/ekiden"
         try:
