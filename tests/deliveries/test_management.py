@@ -26,7 +26,7 @@ def test_a_trace_for_people_tells_the_answer_and_why_it_waits():
     Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=451, text="Later\x1b[2J")
     printed = ekiden("trace", str(delivery.message_id))
     assert "… you@mx.test" in printed
-    assert "451 Later [2J" in printed
+    assert r"451 Later\u001b[2J" in printed
     assert "are being looked up" in printed
     assert "\x1b" not in printed
 

@@ -91,7 +91,7 @@ def test_nothing_is_paused_without_a_reason(browser):
 
 def test_a_reason_is_kept_on_one_line(browser):
     do(browser, make.project(), "pause", reason=" they\r\nasked\0 \x1b[2J")
-    assert Stop.objects.get().reason == "they asked [2J" == AuditEntry.objects.get().reason
+    assert Stop.objects.get().reason == r"they asked\u0000 \u001b[2J" == AuditEntry.objects.get().reason
 
 
 def test_a_recipient_domain_is_paused_and_resumed_on_the_pauses_page(browser):
