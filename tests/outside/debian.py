@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -204,10 +204,15 @@ def wait_until_up(machine: Debian, log: Path) -> None:
 
 
 def end(container: subprocess.Popen[bytes]) -> None:
-    """Power off, and then in any case."""
+    """Power off, and then in any case: a machine outlives the nspawn that was killed."""
+    children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
+    first = children.read_text().split() if container.poll() is None else []
     container.send_signal(signal.SIGTERM)
     try:
         container.wait(timeout=30)
     except subprocess.TimeoutExpired:
+        for child in first:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
         container.kill()
         container.wait()
