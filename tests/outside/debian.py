@@ -43,7 +43,12 @@ PROBE = """
 umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$1" && rmdir "/sys/fs/cgroup/$1"
 """
 SWEEP = """
-umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && find "/sys/fs/cgroup/$1" -depth -type d -exec rmdir {} ';'
+umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
+for second in 1 2 3 4 5; do  # the dead need a moment
+    find "/sys/fs/cgroup/$1" -depth -type d -exec rmdir {} ';'
+    [ -d "/sys/fs/cgroup/$1" ] || break
+    sleep 1
+done
 """
 
 
