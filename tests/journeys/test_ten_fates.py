@@ -34,7 +34,7 @@ FATES = {
 
 @pytest.fixture(scope="module")
 def service():
-    with up() as running:
+    with up(terminal=True) as running:
         yield running
 
 
