@@ -203,6 +203,7 @@ SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
 SESSION_ENGINE = "relay_portal.sessions"
 SESSION_COOKIE_NAME = "ekiden_session"  # services on other ports of this host share its cookies
 CSRF_COOKIE_NAME = "ekiden_csrf"
+CSRF_FAILURE_VIEW = "relay_portal.views.errors.form_refused"
 LANGUAGE_COOKIE_NAME = "ekiden_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 2_592_000  # told over https only

@@ -32,6 +32,7 @@ urlpatterns = [
     path("", admin.site.urls),
 ]
 
+handler400 = "relay_portal.views.errors.bad_request"
 handler403 = "relay_portal.views.errors.forbidden"
 handler404 = "relay_portal.views.errors.not_found"
 handler500 = "relay_portal.views.errors.failed"
