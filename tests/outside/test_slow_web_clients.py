@@ -13,7 +13,8 @@ from statistics import median
 import psycopg
 import pytest
 
-from tests.journeys.rig import ROOT, wait_until
+from tests.journeys.rig import wait_until
+from tests.outside.proxies import block, caddy, nginx
 from tests.outside.service import HOST
 from tests.ports import free_port
 
@@ -148,24 +149,9 @@ def test_health_and_metrics_are_answered_while_all_threads_wait_for_the_database
 # --- through the proxies of the docs ---------------------------------------------------------------------------------------------
 def example(language, service, port):
     """The example of docs/operations.md in that language, at this port and without TLS."""
-    text = re.search(rf"```{language}\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)[1]
-    text = re.sub(r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", block(language), flags=re.MULTILINE)
     text = re.sub(r"listen 443 ssl", f"listen {HOST}:{port}", text).replace("portal.example.com {", f"http://localhost:{port} {{")
     return text.replace("127.0.0.1:8000", f"{HOST}:{service.portal}").replace("portal.example.com", "localhost")
-
-
-def nginx(text, folder):
-    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (folder / "conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{ worker_connections 1024; }}\n"
-        f"http {{ access_log off; {temporary}\n{text}\n}}"
-    )
-    return ["nginx", "-c", str(folder / "conf"), "-p", str(folder), "-e", str(folder / "error.log")]
-
-
-def caddy(text, folder):
-    (folder / "Caddyfile").write_text("{\n  admin off\n  auto_https off\n}\n" + text.replace("{\n", "{\n    bind 127.0.0.1\n", 1))
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
