@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from domains.texts import storable
-from relay_portal import known_devices
+from relay_portal import arrival, known_devices
 
 logger = logging.getLogger(__name__)
 
@@ -32,19 +32,14 @@ LONGEST_NAME = 255
 
 
 def client_address(request: HttpRequest) -> str:
-    """The peer's address; where that is a proxy on this host, the address which that proxy itself wrote down, last in its list.
-
-    What stands before it came with the request and may be a lie.
-    """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    said = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    return said if _is_loopback(peer) and _is_address(said) else peer
+    """The peer's address; where that is a proxy on this host, the one for which it says that it asks."""
+    return arrival.forwarded(request) or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def place(request: HttpRequest) -> str:
     """Return the address by which a client is counted: of IPv6 the first of its /64, since who has one address has them all."""
     text = client_address(request)
-    if not _is_address(text):
+    if not arrival.is_address(text):
         return text
     address = ip_address(text)
     address = getattr(address, "ipv4_mapped", None) or address
@@ -89,13 +84,18 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes publishes no t
     @transaction.atomic
     def _count(self, request: Any, name: str) -> None:
         whose = {"username": name, "ip_address": request.axes_ip_address, "user_agent": known_devices.of(request, name)}
-        first = {"failures_since_start": 1, "attempt_time": request.axes_attempt_time, "get_data": "", "post_data": "", "http_accept": ""}
-        kept, is_new = AccessAttempt.objects.select_for_update().get_or_create(**whose, defaults={**first, "path_info": ""})
+        last = {"attempt_time": request.axes_attempt_time, "path_info": arrival.words(request)}
+        first = {"failures_since_start": 1, "get_data": "", "post_data": "", "http_accept": ""}
+        kept, is_new = AccessAttempt.objects.select_for_update().get_or_create(**whose, defaults=first | last)
         if is_new:
             return
         is_old = kept.attempt_time < get_cool_off_threshold(request)
         failures = 1 if is_old else F("failures_since_start") + 1
-        AccessAttempt.objects.filter(pk=kept.pk).update(failures_since_start=failures, attempt_time=request.axes_attempt_time)
+        AccessAttempt.objects.filter(pk=kept.pk).update(failures_since_start=failures, **last)
+
+    def user_logged_in(self, sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+        request.axes_path_info = arrival.words(request)
+        super().user_logged_in(sender, request, user, **kwargs)
 
 
 def _name(credentials: Any) -> str:
@@ -104,15 +104,3 @@ def _name(credentials: Any) -> str:
 
 def _failures(attempts: QuerySet[Any]) -> int:
     return attempts.aggregate(all=Sum("failures_since_start"))["all"] or 0
-
-
-def _is_loopback(text: str) -> bool:
-    return _is_address(text) and ip_address(text).is_loopback
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

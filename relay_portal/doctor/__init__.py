@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay_portal.doctor import growth, machine, mail, services
+from relay_portal.doctor import growth, log_ins, machine, mail, services
 from relay_portal.doctor.finding import Finding, Level
 
 MACHINE = (machine.variables, mail.private_networks, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
@@ -13,6 +13,7 @@ WITH_A_DATABASE = (
     services.clock,
     services.migrations,
     services.workers,
+    log_ins.proxy,
     mail.own_keys_fit,
     mail.keys,
     mail.domains,

@@ -92,6 +92,14 @@ def test_people_log_in_on_a_port_that_is_not_443(service, person, tmp_path):
         status, _ = Browser(port).log_in("nobody", "wrong", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"})
     assert status == 200
     service.wait_for(lambda: f"event=login-failed client={CLIENT} user=nobody" in service.log(), "the client's own address is in the log")
+    assert "by TLS, and the client's address is known" in service.running.run("doctor").stdout
+
+
+def test_the_doctor_notices_a_proxy_that_hides_addresses(service, tmp_path):
+    with before(service, tmp_path, lambda text: re.sub(r".*X-Forwarded-For.*\n", "", text)) as port:
+        assert Browser(port).log_in("nobody", "wrong")[0] == 200
+    said = service.running.run("doctor").stdout
+    assert f"hides the address: all count as {HOST}." in said and "plain HTTP" not in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""How people reach the portal: whether the proxy before it says for whom it asks, and by TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from axes.models import AccessAttempt, AccessLog
+
+from relay_portal.arrival import HIDDEN, PLAIN, THROUGH
+from relay_portal.doctor.finding import Finding, Level, good
+
+PROXY = "See “Reverse proxy” in docs/operations.md."
+
+
+def proxy() -> Iterator[Finding]:
+    """Judge by the last log-in, or try of one, that did not come from this machine itself."""
+    came = [rows.filter(path_info__startswith=THROUGH) for rows in (AccessLog.objects, AccessAttempt.objects)]
+    newest = filter(None, (rows.order_by("-attempt_time").first() for rows in came))
+    found = max(newest, key=lambda row: row.attempt_time, default=None)
+    if found is None:
+        return
+    how, when = found.path_info.split(), f"The last log-in or try ({found.attempt_time:%Y-%m-%d %H:%M} UTC)"
+    if HIDDEN in how:
+        advice = f"Wrong passwords of one lock out all: let a proxy on this machine pass X-Forwarded-For. {PROXY}"
+        yield Finding(
+            "log-in", Level.WARNING, f"{when} came through a proxy that hides the address: all count as {found.ip_address}.", advice
+        )
+    if PLAIN in how:
+        advice = f"Let the proxy take TLS alone, and pass X-Forwarded-Proto. {PROXY}"
+        yield Finding("log-in", Level.WARNING, f"{when} came by plain HTTP, with a password that others may read.", advice)
+    if not {HIDDEN, PLAIN} & set(how):
+        yield good("log-in", "by TLS, and the client's address is known")
