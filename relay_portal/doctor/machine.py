@@ -17,6 +17,7 @@ from django.conf import settings
 
 from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
+from relay_portal.doctor.services import sandbox_is_off
 
 GIB = 2**30
 LEAST_DISK = 2 * GIB
@@ -100,6 +101,9 @@ def ports() -> Iterator[Finding]:
         if not number:
             yield good("ports", f"EKIDEN_{name}_PORT is switched off")
         elif is_up and not readiness.is_open(number):
+            if name == "SANDBOX" and sandbox_is_off():
+                yield good("ports", f"nobody listens on {number} (sandbox), where no mail goes any more")
+                continue
             yield Finding("ports", Level.BAD, f"Nobody listens on {number} (EKIDEN_{name}_PORT).", "See the log of `ekiden up`.")
         elif not is_up and (trouble := _cannot_bind(number)):
             text = f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble.strerror or trouble}."

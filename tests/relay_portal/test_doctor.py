@@ -1,6 +1,7 @@
 """Each trouble is found and comes with what to do."""
 
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -69,6 +70,25 @@ def test_a_port_that_another_program_holds_is_bad(settings):
         settings.EKIDEN_PORTAL_PORT = other.getsockname()[1]
         [bad] = [finding for finding in machine.ports() if finding.level is Level.BAD]
     assert "EKIDEN_PORTAL_PORT" in bad.text
+
+
+def greet_once(listener):
+    with listener.accept()[0] as peer:
+        peer.sendall(b"220 x\r\n")
+
+
+@pytest.mark.parametrize(("is_live", "level"), [(True, Level.GOOD), (False, Level.BAD)])
+def test_the_sandbox_may_be_gone_once_no_mail_goes_there(settings, is_live, level):
+    with socket.socket() as listener, socket.socket() as closed:
+        for taken in (listener, closed):
+            taken.bind(("127.0.0.1", 0))
+        listener.listen()
+        threading.Thread(target=greet_once, args=[listener], daemon=True).start()
+        settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_SANDBOX_PORT = listener.getsockname()[1], closed.getsockname()[1]
+        if not is_live:
+            sandbox.enter()
+        [finding] = [finding for finding in machine.ports() if str(settings.EKIDEN_SANDBOX_PORT) in finding.text]
+    assert finding.level is level
 
 
 def test_an_address_that_is_not_ours_is_told_from_a_port_that_is_taken(settings):
