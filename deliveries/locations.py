@@ -5,8 +5,17 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Python's own table lacks them: dummy and protocol addresses (RFC 6890), and what was site-local until RFC 3879.
-SPECIAL = (ip_network("192.0.0.0/24"), ip_network("fec0::/10"))
+# Python's own table lacks these rows of IANA's two special-purpose address registries (RFC 6890), and site-local addresses.
+SPECIAL = tuple(
+    ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments and dummy addresses
+        "192.88.99.0/24",  # 6to4 relays, ended by RFC 7526
+        "3fff::/20",  # documentation, RFC 9637
+        "5f00::/16",  # segment routing, RFC 9602
+        "fec0::/10",  # site-local until RFC 3879
+    )
+)
 NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
