@@ -16,6 +16,10 @@ CONTROL_PREFIX = b"x-ekiden-"
 # Octets of a Message-ID that the record keeps: it is indexed, and PostgreSQL's index takes 2700 in all.
 MAX_KEPT_ID = 512
 
+RESULTS = b"authentication-results"
+_AUTHSERV_ID = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^\s;()"]++)')
+_COMMENT_TOKEN = re.compile(r"\\.|[()]|\s++|[^\\()\s]++|\\")
+_QUOTED_PAIR = re.compile(r"\\(.)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 
 
@@ -26,7 +30,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
     """
     given = submission.headers
     message_id = storable(given.value(b"message-id")[:MAX_KEPT_ID].decode("utf-8", "replace"))
-    headers = without_control(given)
+    headers = without_claimed_results(without_control(given), hostname)
     added = []
     if not message_id:
         message_id = f"<{queue_id}@{hostname}>"
@@ -42,6 +46,31 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
 def without_control(headers: Headers) -> Headers:
     names = {field.name for field in headers if field.name.startswith(CONTROL_PREFIX)}
     return headers.without(REMOVED | names)
+
+
+def without_claimed_results(headers: Headers, hostname: str) -> Headers:
+    """Drop the authentication results that somebody else wrote in our name (RFC 8601, section 5)."""
+    claimed = [field for field in headers.all(RESULTS) if authserv_id(field.value) == hostname.lower()]
+    return Headers(field for field in headers if field not in claimed) if claimed else headers
+
+
+def authserv_id(value: bytes) -> str:
+    """Return who claims the results, in lower case and without a final dot; empty where nobody can be read.
+
+    Comments may stand before the name, and it may be quoted (RFC 8601, section 2.2).
+    """
+    text = value.decode("utf-8", "replace")
+    start = depth = 0
+    for token in _COMMENT_TOKEN.finditer(text):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth < 0 or (not depth and token[0] != ")" and not token[0].isspace()):
+            start = token.start()
+            break
+    else:
+        return ""
+    match = _AUTHSERV_ID.match(text, start)
+    name = (match[1] or match[2]).lower() if match else ""
+    return _QUOTED_PAIR.sub(r"\1", name).removesuffix(".")
 
 
 def received(arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, is_hidden: bool) -> bytes:

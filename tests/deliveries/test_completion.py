@@ -60,3 +60,45 @@ def test_a_clients_name_cannot_break_the_trace_field(helo):
 def test_a_project_may_hide_its_clients_address():
     headers, _ = completed(b"From: a@shop.test\r\n", hides_client_address=True)
     assert b"192.0.2.7" not in bytes(headers) and b"app.test" not in bytes(headers)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" relay.test; dkim=pass header.d=bank.test",
+        b"RELAY.Test;none",
+        b"\r\n\trelay.test\r\n\t1; dkim=pass",
+        b" (a (nested;) comment) relay.test (another); spf=pass",
+        b" (a\r\n comment)\r\n relay.test. ; spf=pass",
+        rb" (a \) \( comment) relay.test; spf=pass",
+        b' "relay.test" 1; spf=pass',
+        b' "relay\\.test"; spf=pass',
+        b" relay.test(x); spf=pass",
+        b" relay.test",
+    ],
+)
+def test_results_in_our_name_are_removed(value):
+    claimed = b"Authentication-RESULTS:" + value + b"\r\n"
+    headers, _ = completed(b"From: a@shop.test\r\n" + claimed + b"Subject: x\r\n")
+    assert [field.name for field in headers] == [b"received", b"from", b"subject", b"message-id", b"date"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" other.test; dkim=pass header.d=relay.test",
+        b" mx.relay.test; dkim=pass",
+        b" relay.test.other.test; dkim=pass",
+        b" (relay.test) other.test; dkim=pass",
+        b" (relay.test; dkim=pass",
+        rb" (\) relay.test; dkim=pass",
+        b" ; relay.test",
+        b"",
+        b" \xff; dkim=pass",
+    ],
+)
+def test_results_in_other_names_stay(value):
+    field = b"Authentication-Results:" + value + b"\r\n"
+    assert field in bytes(completed(b"From: a@shop.test\r\n" + field)[0])
+    both = field + b"Authentication-Results: relay.test; x=y\r\n" + field
+    assert bytes(completed(b"From: a@shop.test\r\n" + both)[0]).count(field) == 2
