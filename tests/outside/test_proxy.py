@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import shutil
 import subprocess
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -18,8 +17,6 @@ NAME = "portal.example.com"
 SETTINGS = {"EKIDEN_ALLOWED_HOSTS": f"{NAME},localhost"}
 LOGIN = "/account/login/"
 CLIENT = "127.0.0.9"
-
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
 
 @contextmanager
