@@ -69,6 +69,7 @@ def enrol_app(page):
     page.fill("[name=generator-token]", f"{totp(base64.b32decode(secret)):06d}")
     page.click("button:has-text('Set up')")
     page.click("text=Make recovery codes")
+    page.wait_for_selector(".portal-codes li")
     assert page.locator(".portal-codes li").count() == 10
 
 
