@@ -78,15 +78,29 @@ class Database:
         if self._connection is not None and has_ended(self._connection):
             await self._drop()
         if self._connection is None:
-            self._connection = await psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True)
+            self._connection = await self._connect()
             await self._connection.execute(in_force.PROMISES, {"synchronous_commit": "on" if self._is_durable else "off"})
         return self._connection
+
+    async def _connect(self) -> Connection:
+        """Connect; a caller that goes away meanwhile leaves no connection behind."""
+        opening = asyncio.ensure_future(psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_hang_up)
+            raise
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             # Only the socket: a polite goodbye would wait for the very server that does not answer.
             connection.pgconn.finish()
+
+
+def _hang_up(opening: asyncio.Future[Connection]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().pgconn.finish()
 
 
 def has_ended(connection: Connection) -> bool:
