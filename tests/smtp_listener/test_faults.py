@@ -63,6 +63,7 @@ def test_finding_1_without_postgresql_the_answer_is_451_at_every_step(listener, 
         shared.accounts._kept.clear()
         app.say(b"RSET")
         assert app.say(b"MAIL FROM:<shop@shop.test>").startswith("451 4.3.0")
+        replace(listener, shared.inbound_quotas, Stopped("test"))
         shared.inbound = Stopped("test")
         stranger.say(b"EHLO x.test")
         stranger.begin("postmaster", mail_from="")
