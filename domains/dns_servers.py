@@ -83,7 +83,7 @@ class NameServers:
         if not is_answered and not self.is_cut_off:
             servers = ", ".join(f"{ip} port {port}" for ip, port in self.addresses)
             self.complaint = f"None of our name servers answers ({servers}): {failure}"
-            logger.error("event=dns-outage text=%r", self.complaint)
+            logger.error("event=dns-outage text=%s", self.complaint)
             self._watching = asyncio.ensure_future(self._watch())
         return is_answered
 
@@ -101,4 +101,4 @@ class NameServers:
     async def _watch(self) -> None:
         while not await self._probe():  # noqa: ASYNC110  (nobody tells us; we ask)
             await asyncio.sleep(PROBE_EVERY)
-        logger.warning("event=dns-answers text='A name server answers again'")
+        logger.warning("event=dns-answers text=%s", "A name server answers again")
