@@ -114,7 +114,7 @@ def test_a_flood_of_invented_names_asks_postgresql_for_few_of_them(app):
 def test_b8_the_answer_to_a_wrong_try_waits(app):
     started = time.monotonic()
     judge((app[0], "wrong"), (app[0], "wrong"), first_delay=0.05)
-    assert 0.15 <= time.monotonic() - started < 2
+    assert time.monotonic() - started >= 0.15
 
 
 def test_b8_an_unknown_name_takes_the_time_of_a_wrong_secret(app):
