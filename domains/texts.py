@@ -18,6 +18,7 @@ Text becomes harmless by escapes that can be seen, never by removal: removal joi
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 REPLACEMENT = "\ufffd"
@@ -31,6 +32,53 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 _CONTROL_BUT_LAYOUT = re.compile(f"(?![\t\n])[{CONTROLS}]")
 _LINE_END = re.compile("\r\n|\n|\r")
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+# What breaks a line or steers a reader in a header field. It holds no direction marks: Arabic and Hebrew subjects have some.
+_FIELD_CONTROL = re.compile("(?!\t)[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# The same of a sender's name, which shall not turn the text around it either. LRM, RLM and ALM turn nothing but themselves.
+_NAME_CONTROL = re.compile("(?!\t)[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_LOW_CONTROL = re.compile(rb"(?!\t)[\x00-\x1f\x7f]")
+_JIS_ESCAPE = re.compile(rb"\x1b(?:\([BIJ]|\$[@AB]|\$\([CDOPQ]|&@(?=\x1b\$B))")  # RFC 1468, 1554; JIS X 0213
+# All bytes but controls and those that begin a C1 control (C2) or a line separator (E2) in UTF-8.
+_HARMLESS = bytes(set(range(256)) - set(range(32)) - {0x7F, 0xC2, 0xE2} | set(b"\t\r\n"))
+_NAMES = dict(
+    enumerate(
+        [
+            "NUL",
+            "SOH",
+            "STX",
+            "ETX",
+            "EOT",
+            "ENQ",
+            "ACK",
+            "BEL",
+            "BS",
+            "TAB",
+            "LF",
+            "VT",
+            "FF",
+            "CR",
+            "SO",
+            "SI",
+            "DLE",
+            "DC1",
+            "DC2",
+            "DC3",
+            "DC4",
+            "NAK",
+            "SYN",
+            "ETB",
+            "CAN",
+            "EM",
+            "SUB",
+            "ESC",
+            "FS",
+            "GS",
+            "RS",
+            "US",
+        ]
+    )
+) | {0x7F: "DEL", 0x85: "NEL", 0x9B: "CSI", 0x2028: "line separator", 0x2029: "paragraph separator"}
 
 # A field's value that needs no quotes: neither a blank nor what would begin, end or escape a quoted one.
 _BARE = re.compile(rf'[^\s"\\{CONTROLS}]+')
@@ -73,6 +121,42 @@ def one_line(text: str, most: int) -> str:
 def storable(text: str) -> str:
     """Return the text as PostgreSQL takes it: U+FFFD stands for NUL and for lone surrogates."""
     return _NOT_STORABLE.sub(REPLACEMENT, text)
+
+
+def may_hold_control(section: bytes) -> bool:
+    """Say, at once, whether a look at each field of the header section is needed."""
+    return bool(section.translate(None, _HARMLESS))
+
+
+def field_control(value: bytes) -> str:
+    """Return the name of the first control character in the unfolded value of a header field; empty where there is none.
+
+    A value in UTF-8 is judged by its text. The second bytes of Shift_JIS and EUC-JP are no C1 controls, so any other value is
+    judged by its bytes below 128. ESC passes in the sequences of ISO-2022-JP, which has no byte above 127.
+    """
+    try:
+        text = (_JIS_ESCAPE.sub(b"", value) if value.isascii() else value).decode("utf-8")
+    except UnicodeDecodeError:
+        found = _LOW_CONTROL.search(value)
+        return shown(found[0].decode("ascii")) if found else ""
+    return _first(_FIELD_CONTROL, text)
+
+
+def name_control(text: str) -> str:
+    """Return the name of the first character that a sender's name must not have once it is decoded; empty where there is none."""
+    return _first(_NAME_CONTROL, text)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return shown(found[0]) if found else ""
+
+
+def shown(char: str) -> str:
+    """Return the character's number, and its name where people have one for it."""
+    code = f"U+{ord(char):04X}"
+    name = _NAMES.get(ord(char)) or unicodedata.name(char, "").lower()
+    return f"{name} ({code})" if name else code
 
 
 def quoted(text: str) -> str:

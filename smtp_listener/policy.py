@@ -10,6 +10,7 @@ from deliveries.headers import BadHeaders, Headers, parse, split
 from deliveries.priorities import BY_NAME, Priority
 from domains.addresses import Address, BadAddress
 from domains.mailboxes import mailboxes
+from domains.texts import field_control, may_hold_control
 from smtp_listener import replies
 from smtp_listener.replies import Reply
 
@@ -50,6 +51,8 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
         headers = parse(section)
     except BadHeaders as error:
         raise Refused(replies.BAD_HEADERS(why=str(error))) from error
+    if may_hold_control(section):
+        check_controls(headers)
     check_loop(headers, hostname)
     authors = _mailboxes(headers, b"from", "From", domains)
     if not authors:
@@ -59,6 +62,14 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
     if not smtputf8 and any(address.needs_smtputf8 for address in authors):
         raise Refused(replies.EIGHT_BIT_HEADERS)
     return Checked(headers, body_start, authors[0].wire, authors[0].domain, check_priority(headers))
+
+
+def check_controls(headers: Headers) -> None:
+    """Readers that end a line at VT, FF, NEL or U+2028 would find fields that nobody checked."""
+    for field in headers:
+        if found := field_control(field.value):
+            name = field.raw.partition(b":")[0].decode("ascii")[:60]
+            raise Refused(replies.CONTROL_IN_HEADER(name=name, character=found))
 
 
 def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str]) -> list[Address]:

@@ -125,5 +125,6 @@ BARE_NEWLINE = Reply(550, "5.6.0", "The message has a bare CR or LF; lines must 
 NUL_BYTE = Reply(550, "5.6.0", "The message has a NUL byte")
 LONG_LINE = Reply(550, "5.6.0", "The message has a line longer than {most} bytes")
 BAD_HEADERS = Reply(550, "5.6.0", "{why}")
+CONTROL_IN_HEADER = Reply(550, "5.6.0", "The {name} field has a control character: {character}")
 BAD_PRIORITY = Reply(550, "5.6.0", "X-Ekiden-Priority may stand once, and be urgent, normal or bulk")
 EIGHT_BIT_HEADERS = Reply(550, "5.6.7", "The header holds UTF-8: declare SMTPUTF8 in MAIL")

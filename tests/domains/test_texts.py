@@ -109,3 +109,49 @@ def fields(line):
         assert rest[end : end + 1] in ("", " ")
         line = rest[end + 1 :]
     return found
+
+
+@pytest.mark.parametrize("charset", ["shift_jis", "cp932", "euc_jp", "iso2022_jp", "iso2022_jp_2004", "utf-8", "gb18030", "big5", "euc_kr"])
+@pytest.mark.parametrize("text", ["ご注文の確認", "表示ソ能\tポ", "㈱" * 3, "ﾂﾃ半角", "plain", "Order"])
+def test_a_field_in_a_charset_of_mail_has_no_control(charset, text):
+    value = text.encode(charset, "ignore")
+    assert texts.field_control(value) == ""
+    for low in b"\x00\x01\x08\x0a\x0b\x0c\x0d\x0e\x1a\x1c\x7f":
+        assert f"U+{low:04X}" in texts.field_control(value + bytes([low]))
+        assert texts.may_hold_control(value + bytes([low])) or low in b"\r\n"
+
+
+def test_every_two_bytes_of_japanese_charsets_pass():
+    for charset in ("cp932", "euc_jp"):
+        for code in range(0x3041, 0x9FA0):
+            value = chr(code).encode(charset, "ignore")
+            assert texts.field_control(value) == "", hex(code)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b"a\x0bFrom: b", "VT (U+000B)"),
+        (b"a\x0cb", "FF (U+000C)"),
+        (b"a\x1b[31m", "ESC (U+001B)"),
+        ("日\x1b$B".encode(), "ESC (U+001B)"),
+        (b"\x93\xfa\x1b$B", "ESC (U+001B)"),
+        (b"a\x1b", "ESC (U+001B)"),
+        ("a\x85b".encode(), "NEL (U+0085)"),
+        ("a\x9b31m".encode(), "CSI (U+009B)"),
+        ("a\x90".encode(), "U+0090"),
+        ("日\u2028b".encode(), "line separator (U+2028)"),
+        ("日\u2029b".encode(), "paragraph separator (U+2029)"),
+        ("مرحبا\u200f\u202e".encode(), ""),
+        (b"\x1b$BF|K\\\x1b(B \x1b(I1\x1b(B", ""),
+    ],
+)
+def test_a_control_in_a_field_is_named(value, found):
+    assert texts.field_control(value) == found
+    assert not found or texts.may_hold_control(value)
+
+
+@given(st.binary(max_size=40))
+def test_the_quick_look_overlooks_nothing(value):
+    value = value.replace(b"\r", b"").replace(b"\n", b"")
+    assert texts.may_hold_control(value) or not texts.field_control(value)

@@ -104,3 +104,17 @@ def test_the_null_reverse_path_is_anybodys_and_others_are_not():
     policy.check_sender(None, DOMAINS)
     with pytest.raises(Refused, match=r"other\.test"):
         policy.check_sender(parse_path("a@other.test", smtputf8=False), DOMAINS)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (b"X-A: a\x0bFrom: boss@other.test", "The X-A field has a control character: VT (U+000B)"),
+        (b"Subject: a\r\n \x0cb", "The Subject field has a control character: FF (U+000C)"),
+        ("Subject: a\x85From: b".encode(), "The Subject field has a control character: NEL (U+0085)"),
+        ("List-Id: \u2028a".encode(), "The List-Id field has a control character: line separator (U+2028)"),
+    ],
+)
+def test_a_control_character_in_any_field_is_refused_by_name(field, text):
+    reply = refusal(b"From: shop@shop.test\r\n" + field + b"\r\n")
+    assert (reply.code, reply.enhanced, reply.text) == (550, "5.6.0", text)

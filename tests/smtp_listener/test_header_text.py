@@ -1,0 +1,31 @@
+"""What header fields of submitted mail may hold: every charset of Japanese mail, and no control character."""
+
+import pytest
+
+from deliveries import codec
+from deliveries.models import Content, Message
+
+SUBJECTS = ["ご注文の確認", "表示ソ能ポ　構十", "ﾂｲ半角ｶﾅ", "①㈱"]
+
+
+def submit(listener, login, subject):
+    with listener.raw_app(login) as app:
+        app.begin()
+        assert app.say(b"DATA").startswith("354")
+        return app.say(b"From: shop@shop.test\r\nSubject: " + subject + b"\r\n\r\nbody\r\n.")
+
+
+@pytest.mark.parametrize("charset", ["shift_jis", "cp932", "euc_jp", "iso2022_jp", "utf-8"])
+@pytest.mark.parametrize("text", SUBJECTS)
+def test_a_japanese_subject_is_stored_byte_for_byte(listener, login, charset, text):
+    subject = text.encode(charset, "ignore") + b"\r\n\t" + text.encode(charset, "ignore")
+    assert submit(listener, login, subject).startswith("250")
+    [row] = Content.objects.all()
+    assert b"\r\nSubject: " + subject + b"\r\n" in codec.decompress(bytes(row.data), most=1_000_000)
+
+
+@pytest.mark.parametrize("control", [b"\x0b", b"\x0c", b"\x1b[2J", b"\x08", b"\x1c", b"\x7f", b"\xc2\x85", b"\xc2\x9b", b"\xe2\x80\xa8"])
+def test_a_control_character_is_refused_and_the_session_goes_on(listener, login, control):
+    assert submit(listener, login, b"a" + control + b"From: b@other.test").startswith("550 5.6.0 The Subject field has a control char")
+    assert Message.objects.count() == 0
+    assert submit(listener, login, b"one").startswith("250")
