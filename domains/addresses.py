@@ -106,6 +106,21 @@ def canonical_domain(text: str) -> str:
         raise BadAddress(501, "5.1.3", str(error)) from error
 
 
+def check_written(domain: str, *, smtputf8: bool) -> None:
+    """Refuse a domain of a header field that receivers may read as another one than we do; raises `BadAddress`.
+
+    A header field goes out as it came, and no receiver must map it. Without SMTPUTF8 only A-labels are a domain there; with it,
+    full-width letters and ideographic dots are left to each reader (RFC 5891 and RFC 6532 have none of them).
+    """
+    if domain.isascii():
+        return
+    shown = domain.encode("ascii", "backslashreplace").decode("ascii")
+    if not smtputf8:
+        raise BadAddress(550, "5.6.7", f"The domain {shown} is not ASCII: write it as A-labels (xn--), or declare SMTPUTF8")
+    if "\u3002" in domain or unicodedata.normalize("NFKC", domain) != unicodedata.normalize("NFC", domain):
+        raise BadAddress(550, "5.6.7", f"The domain {shown} has an ideographic dot or a letter in a compatibility form")
+
+
 def _parse(text: str, *, allow_literal: bool) -> Address:
     if len(text) > MAX_PATH or _octets(text) > MAX_PATH - 2:
         raise ValueError("The address is too long (RFC 5321, section 4.5.3.1)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from domains.addresses import Address, BadAddress, is_printable, parse_path
+from domains.addresses import Address, BadAddress, check_written, is_printable, parse_path
 
 MAX_LENGTH = 16_384
 
@@ -28,10 +28,11 @@ _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*+\?([BbQq])\?([^?\s]*+)\?=")
 
 
-def mailboxes(value: str | bytes) -> list[Address]:
+def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
     """The addresses of an address list (RFC 5322, section 3.4), at least one. Raises `BadAddress` (550 5.6.0) when in doubt.
 
     `value` is the field's value, folded or not. The display names are checked for what they could smuggle, and then forgotten.
+    Without `smtputf8` a domain must be in A-labels.
     """
     text = _FOLD.sub("", value if isinstance(value, str) else _decode(value)).rstrip("\r\n")
     if len(text) > MAX_LENGTH:
@@ -39,7 +40,7 @@ def mailboxes(value: str | bytes) -> list[Address]:
     if not is_printable(text.replace("\t", " ").replace("\u3000", " ")):  # names are written with the ideographic space
         raise _bad("The address list has a control character")
     _check_encoded_words(text)
-    return [_mailbox(tokens) for tokens in _split(text)]
+    return [_mailbox(tokens, smtputf8=smtputf8) for tokens in _split(text)]
 
 
 def _decode(value: bytes) -> str:
@@ -81,7 +82,7 @@ def _split(text: str) -> list[list[tuple[str, str]]]:
     return elements
 
 
-def _mailbox(tokens: list[tuple[str, str]]) -> Address:
+def _mailbox(tokens: list[tuple[str, str]], *, smtputf8: bool) -> Address:
     """Either a bare address alone, or any display name and then one address in angle brackets."""
     kinds = [kind for kind, _ in tokens]
     if kinds != ["address"] and kinds != ["word"] * (len(kinds) - 1) + ["angle"]:
@@ -90,7 +91,9 @@ def _mailbox(tokens: list[tuple[str, str]]) -> Address:
     if "=?" in text:  # an encoded word is not allowed here (RFC 2047, section 5), but some readers decode it
         raise _bad("An address contains an encoded word")
     try:
-        return parse_path(text, smtputf8=True, is_sender=True)
+        address = parse_path(text, smtputf8=True, is_sender=True)
+        check_written(text.rpartition("@")[2], smtputf8=smtputf8)
+        return address
     except BadAddress as error:
         raise _bad(error.text) from error
 

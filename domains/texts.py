@@ -41,44 +41,8 @@ _LOW_CONTROL = re.compile(rb"(?!\t)[\x00-\x1f\x7f]")
 _JIS_ESCAPE = re.compile(rb"\x1b(?:\([BIJ]|\$[@AB]|\$\([CDOPQ]|&@(?=\x1b\$B))")  # RFC 1468, 1554; JIS X 0213
 # All bytes but controls and those that begin a C1 control (C2) or a line separator (E2) in UTF-8.
 _HARMLESS = bytes(set(range(256)) - set(range(32)) - {0x7F, 0xC2, 0xE2} | set(b"\t\r\n"))
-_NAMES = dict(
-    enumerate(
-        [
-            "NUL",
-            "SOH",
-            "STX",
-            "ETX",
-            "EOT",
-            "ENQ",
-            "ACK",
-            "BEL",
-            "BS",
-            "TAB",
-            "LF",
-            "VT",
-            "FF",
-            "CR",
-            "SO",
-            "SI",
-            "DLE",
-            "DC1",
-            "DC2",
-            "DC3",
-            "DC4",
-            "NAK",
-            "SYN",
-            "ETB",
-            "CAN",
-            "EM",
-            "SUB",
-            "ESC",
-            "FS",
-            "GS",
-            "RS",
-            "US",
-        ]
-    )
-) | {0x7F: "DEL", 0x85: "NEL", 0x9B: "CSI", 0x2028: "line separator", 0x2029: "paragraph separator"}
+_C0 = "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+_NAMES = dict(enumerate(_C0.split(" "))) | {0x7F: "DEL", 0x85: "NEL", 0x9B: "CSI"}
 
 # A field's value that needs no quotes: neither a blank nor what would begin, end or escape a quoted one.
 _BARE = re.compile(rf'[^\s"\\{CONTROLS}]+')

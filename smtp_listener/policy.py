@@ -54,11 +54,11 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
     if may_hold_control(section):
         check_controls(headers)
     check_loop(headers, hostname)
-    authors = _mailboxes(headers, b"from", "From", domains)
+    authors = _mailboxes(headers, b"from", "From", domains, smtputf8=smtputf8)
     if not authors:
         raise Refused(replies.FROM_MISSING)
     for name, shown in OTHER_SENDERS.items():
-        _mailboxes(headers, name, shown, domains)
+        _mailboxes(headers, name, shown, domains, smtputf8=smtputf8)
     if not smtputf8 and any(address.needs_smtputf8 for address in authors):
         raise Refused(replies.EIGHT_BIT_HEADERS)
     return Checked(headers, body_start, authors[0].wire, authors[0].domain, check_priority(headers))
@@ -72,13 +72,13 @@ def check_controls(headers: Headers) -> None:
             raise Refused(replies.CONTROL_IN_HEADER(name=name, character=found))
 
 
-def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str]) -> list[Address]:
+def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
     """Empty where there is no such field; two of them could be read differently here and there (RFC 5322, section 3.6)."""
     fields = headers.all(name)
     if len(fields) > 1 and not name.startswith(b"resent-"):
         raise Refused(replies.FROM_TWICE(name=shown))
     try:
-        found = [address for field in fields for address in mailboxes(field.value)]
+        found = [address for field in fields for address in mailboxes(field.value, smtputf8=smtputf8)]
     except BadAddress as error:
         raise Refused(replies.FROM_UNREADABLE(name=shown, why=error.text)) from error
     for address in found:

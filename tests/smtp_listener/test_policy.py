@@ -26,7 +26,7 @@ def refusal(header, **given):
         b'From: "Shop, Inc." <shop@SHOP.TEST.>\r\nReply-To: anybody@other.test\r\n',
         b"From: a@shop.test,\r\n b@shop.test\r\nSender: a@shop.test\r\n",
         b"From: =?utf-8?B?44GC?= <a..b@shop.test>\r\n",
-        "From: 店 <shop@日本.test>\r\n".encode(),
+        "From: 店 <shop@xn--wgv71a.test>\r\n".encode(),
         b"Resent-From: a@shop.test\r\nResent-From: b@shop.test\r\nFrom: shop@shop.test\r\n",
     ],
 )
@@ -118,3 +118,23 @@ def test_the_null_reverse_path_is_anybodys_and_others_are_not():
 def test_a_control_character_in_any_field_is_refused_by_name(field, text):
     reply = refusal(b"From: shop@shop.test\r\n" + field + b"\r\n")
     assert (reply.code, reply.enhanced, reply.text) == (550, "5.6.0", text)
+
+
+@pytest.mark.parametrize("field", ["From", "Sender", "Resent-From", "Resent-Sender"])
+@pytest.mark.parametrize("smtputf8", [False, True])
+@pytest.mark.parametrize(
+    "address", ["x@shop。test", "x@ｓhop.test", "x@shop．test", "x@shop｡test", "x@日本。test", "x@日本．test", "店 <x@日本.ｔest>"]
+)
+def test_a_domain_that_receivers_must_map_is_refused(field, smtputf8, address):
+    header = f"{field}: {address}\r\n" + ("" if field == "From" else "From: a@shop.test\r\n")
+    reply = refusal(header.encode(), smtputf8=smtputf8)
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+    written = address.rpartition("@")[2].strip(">").encode("ascii", "backslashreplace").decode()
+    assert reply.text.startswith(f"The {field} field cannot be read: The domain {written} ")
+
+
+def test_a_unicode_domain_in_from_needs_smtputf8():
+    header = "From: 店 <shop@日本.test>\r\n".encode()
+    assert "is not ASCII: write it as A-labels" in refusal(header).text
+    assert check(header, smtputf8=True).from_domain == "xn--wgv71a.test"
+    assert "may not send as" in refusal("From: shop@日木.test\r\n".encode(), smtputf8=True).text
