@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 
 from domains.addresses import Address, BadAddress, check_written, is_printable, parse_path
+from domains.texts import field_control, name_control
 
 MAX_LENGTH = 16_384
 
@@ -25,7 +27,9 @@ _TOKEN = re.compile(
     rf"|(?P<comma>,)"
 )
 _FOLD = re.compile(r"\r\n(?=[ \t])")
-_ENCODED_WORD = re.compile(r"=\?[^?\s]*+\?([BbQq])\?([^?\s]*+)\?=")
+_ENCODED_WORD = re.compile(r"=\?([^?\s]*+)\?([BbQq])\?([^?\s]*+)\?=")
+_WINDOWS = frozenset({"ascii", "iso8859-1"})
+_PYTHON_ONLY = frozenset({"unicode-escape", "raw-unicode-escape"})  # no charsets of mail, and they warn
 
 
 def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
@@ -51,11 +55,43 @@ def _decode(value: bytes) -> str:
 
 
 def _check_encoded_words(text: str) -> None:
-    """RFC 2047, section 5: an encoded word cannot stand for a line end, yet some readers would make one of it."""
+    """Refuse encoded words that hide what would be refused in the open: line ends, terminal controls, turned text.
+
+    Readers join adjacent words of one charset before they decode them, or after (RFC 2047, section 6.2), so both are looked at.
+    """
+    if "=?" not in text:
+        return
+    joined: dict[str, bytes] = {}
     for match in _ENCODED_WORD.finditer(text):
-        encoding, payload = match.groups()
-        if any(control in _decode_word(encoding, payload) for control in (b"\r", b"\n", b"\0")):
-            raise _bad("An encoded word hides a control character")
+        charset = match[1].partition("*")[0].lower()  # what follows "*" is a language (RFC 2231, section 5)
+        data = _decode_word(match[2], match[3])
+        _check_name(data, charset)
+        joined[charset] = joined.get(charset, b"") + data
+    for charset, data in joined.items():
+        _check_name(data, charset)
+
+
+def _check_name(data: bytes, charset: str) -> None:
+    name = _text_of(data, charset)
+    found = field_control(data) if name is None else name_control(name)
+    if found:
+        raise _bad(f"An encoded word hides a control character: {found}")
+
+
+def _text_of(data: bytes, charset: str) -> str | None:
+    """Return the text that a reader makes of it; None where its bytes below 128 are all that can be judged.
+
+    Many apps say ISO-8859-1 for Windows-1252, and readers take it as that (WHATWG Encoding): 0x92 is an apostrophe, no control.
+    ISO-2022-JP often holds half-width letters, which Python's codec does not know; it can write no control above 127.
+    """
+    if charset.startswith("iso-2022-jp"):
+        return None
+    try:
+        if codecs.lookup(charset).name in _WINDOWS:
+            charset = "cp1252"
+        return None if codecs.lookup(charset).name in _PYTHON_ONLY else data.decode(charset, "replace")
+    except (LookupError, ValueError):  # ValueError: the charset's codec takes no such input at all
+        return None
 
 
 def _decode_word(encoding: str, payload: str) -> bytes:
