@@ -1,5 +1,6 @@
 """How the cost of some work grows with its input, compared within one run: no machine is so busy that it changes the answer."""
 
+import gc
 import time
 
 MARGIN = 4  # how much more than in proportion it may grow; what is quadratic exceeds it from a few times the size on
@@ -9,10 +10,14 @@ LEAST = 0.002  # seconds: what takes less is all noise
 def seconds(work, repeat=3):
     """CPU seconds of the quickest of some runs."""
     took = []
-    for _ in range(repeat):
-        begin = time.process_time()
-        work()
-        took.append(time.process_time() - begin)
+    gc.disable()  # a collection walks all that the test run holds
+    try:
+        for _ in range(repeat):
+            begin = time.process_time()
+            work()
+            took.append(time.process_time() - begin)
+    finally:
+        gc.enable()
     return min(took)
 
 

@@ -5,6 +5,7 @@ import select
 import socket
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import cast
 
 from deliveries.smtp.replies import ProtocolError, Reply, ReplyParser
@@ -91,7 +92,7 @@ class Wire(asyncio.BufferedProtocol):
     def abort(self, trouble: str) -> None:
         self.trouble = self.trouble or trouble
         self._stop_timer()
-        self.transport.abort()
+        abort(self.transport)
 
     async def reply(self, seconds: float) -> Reply | None:
         """The next reply, None where none will come (see `trouble`); TimeoutError `seconds` after the call, however
@@ -116,7 +117,7 @@ class Wire(asyncio.BufferedProtocol):
             async with asyncio.timeout(seconds):
                 await self._has_left.wait()
         except TimeoutError:
-            self.transport.abort()
+            abort(self.transport)
 
     # --- waiting ---
     async def _change(self) -> None:
@@ -174,3 +175,9 @@ def _bind(sock: socket.socket, source: str) -> None:
     if sys.platform == "linux":
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((source, 0))
+
+
+def abort(transport: asyncio.WriteTransport) -> None:
+    """Close at once. asyncio's TLS transport forgets its protocol when it is closed twice (Python 3.11), and then raises here."""
+    with suppress(AttributeError):
+        transport.abort()
