@@ -98,7 +98,7 @@ def test_accepting_a_message_calls_few_functions_of_ours(submit, listener):  # n
     listener.run(calls.start())
     submit(200, 50)
     listener.run(calls.stop())
-    assert 100 < calls.count / 50 <= 440, calls.count / 50  # 401
+    assert 100 < calls.count / 50 <= 480, calls.count / 50  # 443, of which 20 write the log line so that nobody forges it
 
 
 def test_messages_that_gather_are_committed_together(round_trips):
