@@ -150,7 +150,8 @@ class Dispatcher:
     async def _defer_all(self, domain: str) -> None:
         try:
             await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
-        except Exception:
+        except Exception:  # the fault may be in what settles it: the look-ups of other domains go on
+            self._may_have_strays = True
             logger.exception("domain=%s its mail could not be put off", domain)
             await asyncio.sleep(LINGER)  # it is found again as soon as this ends
 

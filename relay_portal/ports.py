@@ -40,10 +40,11 @@ def _sentences(found: dict[int, list[str]]) -> Iterator[str]:
     for number, names in found.items():
         variables = [f"EKIDEN_{name}_PORT" for name in names]
         places = [f"{settings.EKIDEN_BIND}:{getattr(settings, variable)} ({variable})" for variable in variables]
-        yield f"{', '.join(places)} cannot be used: {os.strerror(number)}. {_advice(number, ', '.join(variables))}"
+        yield f"{', '.join(places)} cannot be used: {os.strerror(number)}. {advice(number, ', '.join(variables))}"
 
 
-def _advice(number: int, variables: str) -> str:
+def advice(number: int, variables: str) -> str:
+    """Return what to do about a port that this error number (`errno`) keeps from us."""
     match number:
         case errno.EADDRNOTAVAIL:
             return "Set EKIDEN_BIND to an address of this machine."

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import os
 import resource
 import shutil
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from django.conf import settings
 from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
+from relay_portal.ports import advice, cannot_bind
 
 GIB = 2**30
 LEAST_DISK = 2 * GIB
@@ -105,9 +104,9 @@ def ports() -> Iterator[Finding]:
                 yield good("ports", f"nobody listens on {number} (sandbox), where no mail goes any more")
                 continue
             yield Finding("ports", Level.BAD, f"Nobody listens on {number} (EKIDEN_{name}_PORT).", "See the log of `ekiden up`.")
-        elif not is_up and (trouble := _cannot_bind(number)):
+        elif not is_up and (trouble := cannot_bind(number)):
             text = f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble.strerror or trouble}."
-            yield Finding("ports", Level.BAD, text, _advice(trouble, name))
+            yield Finding("ports", Level.BAD, text, advice(trouble.errno or 0, f"EKIDEN_{name}_PORT"))
         elif is_up:
             yield from _listening(name, number)
         else:
@@ -127,20 +126,3 @@ def _listening(name: str, number: int) -> Iterator[Finding]:
         yield Finding("ports", Level.WARNING, f"{where} (portal): the portal is open to the network.", advice)
     else:
         yield good("ports", f"{where} ({name.lower()})")
-
-
-def _advice(trouble: OSError, name: str) -> str:
-    if trouble.errno == errno.EADDRNOTAVAIL:
-        return "Set EKIDEN_BIND to an address of this machine."
-    return f"Set EKIDEN_{name}_PORT, or end what is using it; below 1024 a service needs CAP_NET_BIND_SERVICE."
-
-
-def _cannot_bind(number: int) -> OSError | None:
-    family = socket.AF_INET6 if ":" in settings.EKIDEN_BIND else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((settings.EKIDEN_BIND, number))
-        except OSError as error:
-            return error
-    return None
