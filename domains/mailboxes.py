@@ -5,9 +5,10 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
+import unicodedata
 
 from domains.addresses import Address, BadAddress, check_written, is_printable, parse_path
-from domains.texts import field_control, name_control
+from domains.texts import field_control, name_control, without_controls
 
 MAX_LENGTH = 16_384
 
@@ -28,7 +29,12 @@ _TOKEN = re.compile(
 )
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]*+)\?([BbQq])\?([^?\s]*+)\?=")
-_WINDOWS = frozenset({"ascii", "iso8859-1"})
+_BETWEEN_WORDS = re.compile(r"(?<=\?=)[ \t]+(?==\?)")
+_WINDOWS_CONTROLS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # the bytes that Windows-1252 leaves free: readers take them as C1
+# Around an "@" in a name; each is tried at one place only, and the local part's length is bounded, so time is linear.
+_LOCAL = re.compile(r"[^\s@<>()\[\]\",:;]{1,64}\Z")
+_LABEL = r"(?:[\w-]|[^\x00-\u02ff\s\u2000-\u206f\u3000-\u303f])++"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})++")
 _PYTHON_ONLY = frozenset({"unicode-escape", "raw-unicode-escape"})  # no charsets of mail, and they warn
 
 
@@ -45,6 +51,33 @@ def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
         raise _bad("The address list has a control character")
     _check_encoded_words(text)
     return [_mailbox(tokens, smtputf8=smtputf8) for tokens in _split(text)]
+
+
+def addresses_in_names(value: bytes) -> list[tuple[str, str]]:
+    """Each address that a display name or a comment shows a reader, with its domain as it is read; both lower case.
+
+    `value` has passed `mailboxes`. The names are read as mail programs show them: encoded words decoded, the space between two
+    of them dropped (RFC 2047, section 6.2), full-width letters made plain, what nobody sees removed.
+    """
+    found: list[tuple[str, str]] = []
+    for element in _split(_FOLD.sub("", _decode(value)).rstrip("\r\n")):
+        name = " ".join(token for kind, token in element if kind in ("word", "comment")).replace("\\", "")
+        shown = _ENCODED_WORD.sub(_shown_word, _BETWEEN_WORDS.sub("", name))
+        plain = without_controls(unicodedata.normalize("NFKC", shown)).lower().replace("\u3002", ".")
+        for sign in re.finditer("@", plain):
+            local = _LOCAL.search(plain, max(sign.start() - 64, 0), sign.start())
+            domain = _DOMAIN.match(plain, sign.end())
+            if local and domain and any(map(str.isalpha, domain[0].rpartition(".")[2])):  # "2@1.99" is a price
+                found.append((f"{local[0]}@{domain[0]}", domain[0]))
+    return found
+
+
+def _shown_word(match: re.Match[str]) -> str:
+    data, charset = _decode_word(match[2], match[3]), match[1].partition("*")[0].lower()
+    if charset.startswith("iso-2022-jp"):
+        return data.decode("iso-2022-jp-ext", "replace")
+    text = _text_of(data, charset)
+    return data.decode("latin-1") if text is None else text
 
 
 def _decode(value: bytes) -> str:
@@ -81,15 +114,19 @@ def _check_name(data: bytes, charset: str) -> None:
 def _text_of(data: bytes, charset: str) -> str | None:
     """Return the text that a reader makes of it; None where its bytes below 128 are all that can be judged.
 
-    Many apps say ISO-8859-1 for Windows-1252, and readers take it as that (WHATWG Encoding): 0x92 is an apostrophe, no control.
+    Some readers take ISO-8859-1 for Windows-1252 (WHATWG Encoding), others by the letter, to whom 0x9B begins a terminal's
+    command; so only what says Windows-1252 is read as that. ASCII with bytes above 127 is read as ISO-8859-1.
     ISO-2022-JP often holds half-width letters, which Python's codec does not know; it can write no control above 127.
     """
     if charset.startswith("iso-2022-jp"):
         return None
     try:
-        if codecs.lookup(charset).name in _WINDOWS:
-            charset = "cp1252"
-        return None if codecs.lookup(charset).name in _PYTHON_ONLY else data.decode(charset, "replace")
+        codec = codecs.lookup(charset).name
+        if codec in _PYTHON_ONLY:
+            return None
+        if codec == "cp1252" and (free := _WINDOWS_CONTROLS.search(data)):
+            return chr(free[0][0])
+        return data.decode("latin-1" if codec == "ascii" else codec, "replace")
     except (LookupError, ValueError):  # ValueError: the charset's codec takes no such input at all
         return None
 
@@ -97,13 +134,13 @@ def _text_of(data: bytes, charset: str) -> str | None:
 def _decode_word(encoding: str, payload: str) -> bytes:
     data = payload.encode("utf-8")
     try:
-        return binascii.a2b_qp(data) if encoding in "Qq" else binascii.a2b_base64(data)
+        return binascii.a2b_qp(data.replace(b"_", b" ")) if encoding in "Qq" else binascii.a2b_base64(data)
     except binascii.Error as error:
         raise _bad("An encoded word is malformed (RFC 2047)") from error
 
 
 def _split(text: str) -> list[list[tuple[str, str]]]:
-    """The significant tokens, as (kind, text), of each comma-separated element."""
+    """The tokens but white space, as (kind, text), of each comma-separated element."""
     elements: list[list[tuple[str, str]]] = [[]]
     position = 0
     while position < len(text):
@@ -113,13 +150,14 @@ def _split(text: str) -> list[list[tuple[str, str]]]:
         position = match.end()
         if match["comma"]:
             elements.append([])
-        elif kind := next((name for name in ("address", "angle", "word") if match[name]), None):
+        elif kind := next((name for name in ("address", "angle", "word", "comment") if match[name]), None):
             elements[-1].append((kind, match["inside"] or match[0]))
     return elements
 
 
 def _mailbox(tokens: list[tuple[str, str]], *, smtputf8: bool) -> Address:
     """Either a bare address alone, or any display name and then one address in angle brackets."""
+    tokens = [token for token in tokens if token[0] != "comment"]
     kinds = [kind for kind, _ in tokens]
     if kinds != ["address"] and kinds != ["word"] * (len(kinds) - 1) + ["angle"]:
         raise _bad("The address list is malformed or ambiguous (RFC 5322, section 3.4)")

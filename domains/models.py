@@ -30,6 +30,12 @@ class Project(models.Model):
     hides_client_address = models.BooleanField(
         _("hide the client's address"), default=False, help_text=_("Leave the app's address out of the Received line.")
     )
+    takes_foreign_names = models.BooleanField(
+        _("take names that show other addresses"),
+        default=True,
+        db_default=True,
+        help_text=_("Else a display name in From or Sender with an address of none of the verified domains is refused."),
+    )
     sends_reports = models.BooleanField(
         _("report failures to the sender"), default=True, help_text=_("An RFC 3464 report for each final failure.")
     )

@@ -72,6 +72,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub(_escaped, text) if has_control(text) else text
 
 
+def without_controls(text: str) -> str:
+    """Return what a reader sees of the text: for comparisons only, since it joins what stood apart."""
+    return _CONTROL.sub("", text)
+
+
 def clean_lines(text: str) -> str:
     """Return the text for people as `clean` does, but leave its lines (each ends in LF then) and its tabs."""
     return _CONTROL_BUT_LAYOUT.sub(_escaped, _LINE_END.sub("\n", text))

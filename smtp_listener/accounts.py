@@ -17,7 +17,8 @@ ACCOUNT = """
 SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
        credential.priority, credential.highest_priority, credential.max_size, credential.max_recipients,
        credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime, project.idempotency_window,
-       project.hides_client_address, coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
+       project.hides_client_address, project.takes_foreign_names,
+       coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
@@ -63,6 +64,7 @@ class Account:
     lifetime: int
     idempotency_window: int
     hides_client_address: bool
+    takes_foreign_names: bool
     drops_suppressed: bool
     adds_unsubscribe: bool
     domains: list[str]

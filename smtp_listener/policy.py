@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from deliveries.headers import BadHeaders, Headers, parse, split
 from deliveries.priorities import BY_NAME, Priority
-from domains.addresses import Address, BadAddress
-from domains.mailboxes import mailboxes
+from domains.addresses import Address, BadAddress, canonical_domain
+from domains.mailboxes import addresses_in_names, mailboxes
 from domains.texts import field_control, may_hold_control
 from smtp_listener import replies
 from smtp_listener.replies import Reply
@@ -17,6 +17,7 @@ from smtp_listener.replies import Reply
 MAX_RECEIVED = 30
 MAX_OWN_RECEIVED = 3  # a customer may forward to another of ours; three times is a loop
 OTHER_SENDERS = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
+SENDERS = {b"from": "From"} | OTHER_SENDERS
 
 
 class Refused(Exception):
@@ -70,6 +71,26 @@ def check_controls(headers: Headers) -> None:
         if found := field_control(field.value):
             name = field.raw.partition(b":")[0].decode("ascii")[:60]
             raise Refused(replies.CONTROL_IN_HEADER(name=name, character=found))
+
+
+def check_names(headers: Headers, domains: Collection[str]) -> None:
+    """Many mail programs show the name alone; one that holds another's address would be taken for the sender.
+
+    An address of a verified domain, or of a part of one, is the project's own.
+    """
+    for name, shown in SENDERS.items():
+        for field in headers.all(name):
+            for address, domain in addresses_in_names(field.value):
+                if not _is_own(domain, domains):
+                    raise Refused(replies.FOREIGN_NAME(name=shown, address=address))
+
+
+def _is_own(domain: str, domains: Collection[str]) -> bool:
+    try:
+        domain = canonical_domain(domain)
+    except BadAddress:
+        return False
+    return any(domain == own or domain.endswith(f".{own}") for own in domains)
 
 
 def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str], *, smtputf8: bool) -> list[Address]:

@@ -105,6 +105,12 @@ SENDER_NOT_ALLOWED = Reply(550, "5.7.1", "This credential may not send as {domai
 FROM_MISSING = Reply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = Reply(550, "5.7.1", "The message has more than one {name} field")
 FROM_UNREADABLE = Reply(550, "5.7.1", "The {name} field cannot be read: {why}")
+FOREIGN_NAME = Reply(
+    550,
+    "5.7.1",
+    "The name in the {name} field shows {address}, of no verified domain of this project: leave it out, "
+    "or allow names that show other addresses for the project",
+)
 LOOP = Reply(554, "5.4.6", "Routing loop: the message has passed {most} hosts, or has been here before")
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
 NO_SUCH_RETURN_PATH = Reply(550, "5.1.1", "No such return path")

@@ -168,6 +168,8 @@ class SubmissionTransaction(Transaction):
         assert self.spool is not None
         hostname = self.session.listener.hostname
         checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+        if not self.account.takes_foreign_names:
+            policy.check_names(checked.headers, self.account.domains)
         asked = self._asked(checked.priority)
         priority = min(asked, Priority(self.account.highest_priority))
         await self._take()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.addresses import BadAddress
-from domains.mailboxes import mailboxes
+from domains.mailboxes import addresses_in_names, mailboxes
 from tests.cost import assert_in_proportion
 
 
@@ -202,6 +202,59 @@ def test_iso_2022_jp_beyond_its_standard_is_taken(data):
     assert read(f"{word('ISO-2022-JP', data)} <a@a.test>") == ["a@a.test"]
 
 
-@pytest.mark.parametrize("charset", ["iso-8859-1", "us-ascii", "windows-1252"])
-def test_windows_1252_under_another_name_is_taken(charset):
-    assert read(f"{word(charset, b'Joe' + bytes([0x92]) + b's Shop' + bytes([0x85]), 'Q')} <a@a.test>") == ["a@a.test"]
+def test_windows_1252_is_taken_under_its_own_name():
+    assert read(f"{word('windows-1252', b'Joe' + bytes([0x92]) + b's Shop' + bytes([0x85]), 'Q')} <a@a.test>") == ["a@a.test"]
+
+
+@pytest.mark.parametrize("encoding", ["B", "Q"])
+@pytest.mark.parametrize("charset", ["iso-8859-1", "latin1", "us-ascii", "ISO-8859-1*fr"])
+@pytest.mark.parametrize("code", range(0x7F, 0xA0))
+def test_no_control_above_127_hides_in_latin_1(charset, encoding, code):
+    with pytest.raises(BadAddress, match=rf"U\+00{code:02X}"):
+        mailboxes(f"{word(charset, bytes([0x43, 0xE9, code]), encoding)} <a@a.test>")
+
+
+@pytest.mark.parametrize("code", [0x7F, 0x81, 0x8D, 0x8F, 0x90, 0x9D])
+def test_the_bytes_that_windows_1252_leaves_free_are_controls(code):
+    with pytest.raises(BadAddress, match=rf"U\+00{code:02X}"):
+        mailboxes(f"{word('cp1252', bytes([code]))} <a@a.test>")
+
+
+def named(value):
+    mailboxes(value)  # it is asked of what has passed
+    return addresses_in_names(value.encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"boss@bank.test"', '"Boss (boss@bank.test) via Shop"', "=?utf-8?q?boss=40bank.test?=", '"=?utf-8?q?boss=40bank.test?="',
+        "=?utf-8?q?boss=40?= =?us-ascii?q?bank.test?=", "=?utf-8?q?boss?=\r\n =?utf-8?q?=40bank.test?=", '"BOSS@Bank.Test."',
+        word("utf-8", "boss＠bank．test".encode()), word("utf-8", "boss\u200b@ba\u2060nk.test".encode()), '"boss＠bank。test"',
+        word("iso-2022-jp", "boss＠ｂank.test".encode("iso-2022-jp")), word("x-none", b"boss@bank.test"), r'"boss\@bank\.test"',
+        "=?utf-8?q?Mail_boss=40bank.test_via_Shop?=", "Boss (=?utf-8?q?boss=40bank.test?=)", '"<boss@bank.test>"', '"Mail=boss@bank.test,"',
+    ],
+)  # fmt: skip
+def test_an_address_in_a_name_is_found_however_it_is_written(name):
+    [(address, domain)] = named(f"{name} <a@a.test>")
+    assert (address.rpartition("=")[2], domain) == ("boss@bank.test", "bank.test")
+
+
+@pytest.mark.parametrize(
+    "name", ["Shop", '"Meet @ noon"', '"Sold 2@1.99"', '"@shop.test"', '"Shop @home"', '"a@b"', "(Cron)", '"店 @ 日本"']
+)
+def test_a_name_with_no_address_has_none(name):
+    assert named(f"{name} <a@a.test>") == []
+
+
+def test_addresses_in_the_names_of_all_mailboxes_are_found():
+    assert [domain for _, domain in named('"a@a.test" <b@b.test>, "c@日本.test" <d@d.test>')] == ["a.test", "日本.test"]
+
+
+@pytest.mark.parametrize("piece", ["a", "a@", "@", "a.", "a@a.", "店", "=?a?q?=40?= "])
+def test_the_addresses_in_a_long_name_are_found_in_linear_time(piece):
+    def judge(size):
+        value = ('"' + piece * (size // len(piece)) + '" <a@a.test>').encode()
+        addresses_in_names(value)
+
+    assert_in_proportion(judge, 100_000)

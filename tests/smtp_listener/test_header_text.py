@@ -4,6 +4,7 @@ import pytest
 
 from deliveries import codec
 from deliveries.models import Content, Message
+from domains.models import Project
 
 SUBJECTS = ["ご注文の確認", "表示ソ能ポ　構十", "ﾂｲ半角ｶﾅ", "①㈱"]
 
@@ -29,3 +30,14 @@ def test_a_control_character_is_refused_and_the_session_goes_on(listener, login,
     assert submit(listener, login, b"a" + control + b"From: b@other.test").startswith("550 5.6.0 The Subject field has a control char")
     assert Message.objects.count() == 0
     assert submit(listener, login, b"one").startswith("250")
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_the_project_decides_on_names_that_show_other_addresses(listener, login, takes):
+    Project.objects.update(takes_foreign_names=takes)
+    with listener.raw_app(login) as app:
+        app.begin()
+        assert app.say(b"DATA").startswith("354")
+        reply = app.say(b'From: "boss@bank.test" <shop@shop.test>\r\n\r\nbody\r\n.')
+    assert reply.startswith("250" if takes else "550 5.7.1 The name in the From field shows boss@bank.test")
+    assert Message.objects.count() == takes

@@ -94,6 +94,42 @@ def test_b5_the_third_pass_through_this_host_is_a_loop(times, is_loop):
     assert (refusal(header).code == 554) if is_loop else check(header)
 
 
+OWN_NAMES = [
+    b'From: "app@shop.test" <app@shop.test>', b'From: "other@shop.test" <app@shop.test>', b"From: Shop <app@shop.test>",
+    b'From: "a@mail.shop.test" <app@shop.test>', 'From: "a@日本.test" <app@shop.test>'.encode(),
+    b'Reply-To: "b@bank.test" <a@shop.test>\r\nFrom: app@shop.test',
+]  # fmt: skip
+FOREIGN_NAMES = [
+    ("From", b'From: "boss@bank.test" <app@shop.test>'),
+    ("From", b"From: =?utf-8?q?Boss_=3Cboss=40bank.test=3E?= <app@shop.test>"),
+    ("From", b'From: "boss@bank.test via Shop" <app@shop.test>'),
+    ("From", b'From: Shop <app@shop.test>, "boss@bank.test" <b@shop.test>'),
+    ("Sender", b'From: app@shop.test\r\nSender: "boss@bank.test" <app@shop.test>'),
+    ("Resent-From", b'From: app@shop.test\r\nResent-From: "boss@bank.test" <app@shop.test>'),
+    ("Resent-Sender", b'From: app@shop.test\r\nResent-Sender: "boss@bank.test" <app@shop.test>'),
+]
+
+
+@pytest.mark.parametrize("header", OWN_NAMES)
+def test_a_name_may_show_an_address_of_the_projects_own_domains(header):
+    policy.check_names(check(header + b"\r\n").headers, DOMAINS)
+
+
+@pytest.mark.parametrize(("field", "header"), FOREIGN_NAMES)
+def test_a_name_that_shows_anothers_address_is_refused_by_name(field, header):
+    headers = check(header + b"\r\n").headers
+    with pytest.raises(Refused) as caught:
+        policy.check_names(headers, DOMAINS)
+    reply = caught.value.reply
+    assert (reply.code, reply.enhanced) == (550, "5.7.1")
+    assert reply.text.startswith(f"The name in the {field} field shows boss@bank.test, of no verified domain")
+
+
+def test_a_domain_that_ends_alike_is_anothers():
+    with pytest.raises(Refused, match="a@myshop"):
+        policy.check_names(check(b'From: "a@myshop.test" <app@shop.test>\r\n').headers, DOMAINS)
+
+
 def test_b5_mail_of_port_25_loops_too():
     with pytest.raises(Refused, match="loop"):
         policy.check_returned(b"Received: by relay.test with SMTP; now\r\n" * 3 + b"\r\n", "relay.test")

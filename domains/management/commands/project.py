@@ -81,6 +81,7 @@ def _add_settings(parser: CommandParser) -> None:
     parser.add_argument("--in-doubt", choices=Project.InDoubt.values, help="when the reply after the final dot was lost")
     parser.add_argument("--sends-reports", type=yes_or_no, metavar="yes|no", help="report failures to the sender")
     parser.add_argument("--hides-client-address", type=yes_or_no, metavar="yes|no", help="leave it out of the Received line")
+    parser.add_argument("--takes-foreign-names", type=yes_or_no, metavar="yes|no", help="names in From that show other addresses")
     parser.add_argument("--idempotency-window", type=int, metavar="SECONDS", help="the same message again within it is one message")
     parser.add_argument("--content-days", type=int, metavar="DAYS", help="how long contents are kept")
     parser.add_argument("--log-days", type=int, metavar="DAYS", help="how long the log is kept")
@@ -101,6 +102,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "in_doubt": project.in_doubt,
         "sends_reports": project.sends_reports,
         "hides_client_address": project.hides_client_address,
+        "takes_foreign_names": project.takes_foreign_names,
         "idempotency_window": project.idempotency_window,
         "content_days": project.content_days,
         "log_days": project.log_days,
