@@ -20,7 +20,7 @@ RESULTS = b"authentication-results"
 _AUTHSERV_ID = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^\s;()"]++)')
 _COMMENT_TOKEN = re.compile(r"\\.|[()]|\s++|[^\\()\s]++|\\")
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
 
 
 def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime, unsubscribe: bytes = b"") -> tuple[Headers, str]:
@@ -82,7 +82,7 @@ def received(arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, i
 
 
 def _origin(arrival: Arrival) -> str:
-    name = _UNSAFE.sub("", arrival.helo)[:255] or "unknown"
+    name = _UNSAFE.sub("-", arrival.helo)[:255].strip("-") or "unknown"
     return f"{name} ([{_address_literal(arrival.client_address)}])" if arrival.client_address else name
 
 

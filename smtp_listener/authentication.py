@@ -25,32 +25,40 @@ class Proof:
 
     username: str
     secret: str
+    identity: str = ""  # for whom it wants to act (authzid); empty for itself
 
 
 def decode_plain(line: str) -> Proof | Reply:
-    """`authzid NUL authcid NUL password`; an authzid other than the authcid would act for somebody else."""
+    """`authzid NUL authcid NUL password`."""
     parts = _decode(line).split("\0")
-    if len(parts) != 3 or parts[0] not in ("", parts[1]):
+    if len(parts) != 3:
         return replies.AUTH_BAD_BASE64
-    return _proof(parts[1], parts[2])
+    identity, username, secret = parts
+    return _proof(username, secret, identity if identity != username else "")
 
 
 def decode_login(username: str, secret: str) -> Proof | Reply:
     return _proof(_decode(username), _decode(secret))
 
 
-def _proof(username: str, secret: str) -> Proof | Reply:
+def _proof(username: str, secret: str, identity: str = "") -> Proof | Reply:
     if not 0 < len(username) <= MAX_NAME or not 0 < len(secret) <= MAX_SECRET or texts.has_control(username):
         return replies.AUTH_BAD_BASE64
-    return Proof(username, secret)
+    return Proof(username, secret, identity)
 
 
 def _decode(text: str) -> str:
-    """Empty for what is no base64 of UTF-8."""
+    """Empty for what is no base64 of UTF-8; blanks around it mean nothing."""
     try:
-        return base64.b64decode(text, validate=True).decode("utf-8")
+        return base64.b64decode(text.strip(" \t"), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         return ""
+
+
+def may_act_for(account: Account, proof: Proof) -> bool:
+    """Say whether the identity that the client asks for is its own: none, its user name at some host, or an address that it may send as."""
+    local, _, domain = proof.identity.rpartition("@")
+    return not proof.identity or local == proof.username or (bool(local) and domain.lower() in account.domains)
 
 
 class Authentication:
@@ -69,7 +77,7 @@ class Authentication:
         # An unknown name is compared too, so that it takes the same time.
         is_right = matches(proof.secret, account.secret_hash if account and account.secret_hash else b"")
         if account is not None and is_right and account.is_open_to(address):
-            return account
+            return account if may_act_for(account, proof) else replies.AUTH_OTHER(identity=proof.identity)
         delay, is_last = self._guard.failed(address, proof.username)
         await rest(delay)
         return replies.AUTH_LOCKED if is_last else replies.AUTH_FAILED

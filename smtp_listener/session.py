@@ -251,7 +251,7 @@ def _explain(error: BadCommand) -> Reply:
         case "line":
             return replies.BAD_LINE
         case "syntax":
-            return replies.BAD_SYNTAX(syntax="MAIL FROM:<address> or RCPT TO:<address>, then parameters")
+            return replies.BAD_SYNTAX(syntax="MAIL FROM:<address> or RCPT TO:<address>, then a blank and parameters")
         case "parameter":
             return replies.BAD_PARAMETER(name=error.name)
         case "value":

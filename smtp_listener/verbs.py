@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 # After these the client must wait for our reply before it says more (RFC 2920, section 3.1).
 SYNCHRONISING = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA"})
+NAMELESS = "unknown"  # in the trace field, of a client that gives no name
 
 
 # --- greeting, TLS, AUTH ----------------------------------------------------------------------------------------------------
 async def ehlo(session: Session, command: Command) -> Reply | None:
-    if not commands.is_host_name(command.argument):
-        return replies.BAD_GREETING
     session.count_idle()
-    session.greeted_by(command.argument, is_extended=True)
+    session.greeted_by(command.argument or NAMELESS, is_extended=True)
     *offers, last = [session.listener.hostname, *_offers(session)]
     for offer in offers:
         session.channel.say_raw(f"250-{offer}")
@@ -46,10 +45,8 @@ def _offers(session: Session) -> list[str]:
 
 
 async def hello(session: Session, command: Command) -> Reply:
-    if not commands.is_host_name(command.argument):
-        return replies.BAD_GREETING
     session.count_idle()
-    session.greeted_by(command.argument, is_extended=False)
+    session.greeted_by(command.argument or NAMELESS, is_extended=False)
     return Reply(250, "", session.listener.hostname)
 
 
@@ -196,7 +193,7 @@ VERBS: dict[str, Callable[[Session, Command], Awaitable[Reply | None]]] = {
 
 def _bdat(argument: str) -> tuple[int, bool]:
     """`BDAT size [LAST]` (RFC 3030, section 2)."""
-    size, _, last = argument.partition(" ")
-    if not size.isascii() or not size.isdigit() or len(size) > 20 or last.upper() not in ("", "LAST"):
+    size, _, last = argument.replace("\t", " ").partition(" ")
+    if not size.isascii() or not size.isdigit() or len(size) > 20 or last.strip().upper() not in ("", "LAST"):
         raise Ended(replies.BAD_CHUNK)  # what follows cannot be told from commands
     return int(size), bool(last)

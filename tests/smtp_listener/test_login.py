@@ -63,6 +63,7 @@ def test_a_cancelled_exchange_is_501_and_the_session_goes_on(guest, said):
     ("said", "code"),
     [
         ([b"AUTH PLAIN !!!"], "501"),
+        ([b"AUTH PLAIN " + b64(b"app\0secret")], "501"),
         ([b"AUTH PLAIN ="], "501"),
         ([b"AUTH PLAIN", b"\xff\xfe"], "501"),
         ([b"AUTH LOGIN", b"!!!", b"!!!"], "501"),
