@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from deliveries.budget import ByteBudget
 from deliveries.faults import Faults
+from deliveries.holders import HolderFile
 from deliveries.lanes import Lanes
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
@@ -17,9 +18,11 @@ from deliveries.standing import StandingOrders
 
 @dataclass(frozen=True, slots=True)
 class Depot:
-    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded for large messages."""
+    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded for large messages,
+    `own_file` says what may have been sent."""
 
     lanes: Lanes
+    own_file: HolderFile
     ledger: Ledger
     router: Router
     orders: StandingOrders

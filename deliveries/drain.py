@@ -16,6 +16,7 @@ from typing import Protocol
 import uvloop
 from django.conf import settings
 
+from deliveries import holders
 from deliveries.bell import Bell, Ring
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.budget import ByteBudget
@@ -26,13 +27,15 @@ from deliveries.destinations import Destinations
 from deliveries.dispatcher import Dispatcher
 from deliveries.doorbell import Doorbell
 from deliveries.faults import Faults
+from deliveries.holders import HolderFile
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
-from deliveries.ledger import Ledger
+from deliveries.ledger import ROOM, Ledger
 from deliveries.lookups import AT_ONCE, LookupFailures
 from deliveries.models import Lane
 from deliveries.routing import Router
 from deliveries.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.standing import StandingOrders
+from deliveries.succession import Succession
 from domains import systemd
 from domains.dns import Kept, Resolver, nameservers
 from domains.isolation import Kind
@@ -69,6 +72,9 @@ class Drain:
         notes = Database("ekiden drain notes", is_durable=False)
         self._databases.append(notes)
         self._lanes = Lanes(lanes, uuid.uuid4(), notes)
+        self._succession = Succession(holders.folder())
+        marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
+        self._own_file = HolderFile(holders.folder(), self._lanes.holder, marks=marks)
         self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
         self._doorbell = Doorbell("deliveries.jobs.learn")
@@ -78,7 +84,8 @@ class Drain:
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         self._depot = Depot(
             lanes=self._lanes,
-            ledger=Ledger(ledger, learned=self._doorbell.ring, faults=Faults(ledger)),
+            own_file=self._own_file,
+            ledger=Ledger(ledger, learned=self._doorbell.ring, committed=self._own_file.unmark, faults=Faults(ledger)),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
@@ -96,6 +103,7 @@ class Drain:
         self._changed = asyncio.Event()
         self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
         self._is_stopping = False
+        self._owes = False  # whether a lane could not be given back
         self._looked = self._renewed = 0.0
 
     async def run(self, seconds: float = RUN) -> None:
@@ -161,6 +169,7 @@ class Drain:
 
     async def _look(self) -> None:
         await self._heed_orders()
+        await self._succession.look()
         free, ours = await self._lanes.due()
         for lane in ours & self._couriers.keys():
             self._couriers[lane].wake(is_urgent=True)
@@ -226,8 +235,10 @@ class Drain:
     async def _give_back(self, courier: _Runs) -> None:
         """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
         await self._depot.ledger.flush()
-        with suppress(DatabaseUnavailable):  # the lease ends by itself
+        try:
             await self._lanes.release(courier.lane, courier.learned())
+        except DatabaseUnavailable:  # the lease ends by itself
+            self._owes = True
 
     async def _renew(self) -> None:
         held = set(self._couriers)
@@ -266,8 +277,10 @@ class Drain:
     async def _close(self) -> None:
         await self._doorbell.close()
         await self._bell.close()
+        await self._succession.close()
         for database in self._databases:
             await database.close()
+        self._own_file.close(owes=self._owes)
 
 
 @lru_cache(maxsize=1)

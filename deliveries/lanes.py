@@ -13,7 +13,7 @@ from deliveries.db import Database
 from deliveries.models import Lane
 from suppressions.covering import covering
 
-# A dead holder's lanes are free again after this long; the living renew three times within it.
+# The lanes of a holder that nobody here can prove dead are free again after this long; the living renew three times within it.
 LEASE_SECONDS = 30.0
 
 # Each (lane, priority, flow) with live deliveries, found by one probe of the claim-order index for each, however many

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -110,10 +110,18 @@ class Entry:
 class Ledger:
     """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
 
-    def __init__(self, database: Database, *, learned: Callable[[], None] = lambda: None, faults: Faults | None = None) -> None:
-        """`learned` is called on the loop after something about an address was written."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        learned: Callable[[], None] = lambda: None,
+        committed: Callable[[Iterable[UUID]], None] = lambda ids: None,
+        faults: Faults | None = None,
+    ) -> None:
+        """On the loop, `learned` is called after something about an address was written, `committed` with the deliveries of each group."""
         self._database = database
         self._learned = learned
+        self._committed = committed
         self._faults = faults
         self._waiting: list[Entry] = []
         self._changed = asyncio.Event()
@@ -152,6 +160,7 @@ class Ledger:
             await asyncio.sleep(0.5)
             return
         del self._waiting[: len(group)]
+        self._committed([entry.id for entry in group])
         if len(self._waiting) < ROOM:
             self._room.set()
         if not self._waiting:

@@ -158,6 +158,7 @@ class Sender:
             await lessons.heed(advice, outcome.reply)
         elif _is_stale(outcome, connection) and not is_first and load.tries == 0:
             load.tries = 1
+            self._depot.own_file.unmark([load.claimed.id])
             self._office.put_back(load)  # the peer closed an idle connection: nothing was tried
         else:
             self._office.settle(load.claimed, outcome, **facts)
@@ -202,7 +203,9 @@ class Sender:
                 if data is None:
                     return _unsendable("the content of the message is no longer stored")
                 content = await _decompress(data, claimed.size)
-                return await connection.send(self._mail(claimed, content))
+                mail = self._mail(claimed, content)
+                self._depot.own_file.mark(claimed.id)
+                return await connection.send(mail)
         except (UnsafeMail, ValueError) as error:
             logger.error("message=%s cannot be sent: %s", claimed.message_id, error)
             return _unsendable("the stored message is damaged")
