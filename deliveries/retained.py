@@ -3,7 +3,10 @@
 from deliveries.models import Lane
 from domains.retention import BY_RETENTION, Keys, Table, oldest
 
-INBOUND_DAYS = 90
+INBOUND_DAYS = 90  # of what came to a return path, or has proven something
+LETTER_DAYS = 30
+UNPROVEN_DAYS = 7
+STOCK_DAYS = 5  # what a full day holds, so many times, is the most of either that is kept at all
 DESTINATION_DAYS = 90
 LANE_DAYS = 90
 PACE_DAYS = 400
@@ -25,6 +28,26 @@ idle_since < %(before)s - make_interval(days => (SELECT greatest(0, max(log_days
 AND (rate IS NULL OR idle_since < %(before)s - interval '{PACE_DAYS - LANE_DAYS} days')
 """  # noqa: S608  (as above)
 
+# Mail that proves nothing is anybody's: nothing refers to it but a person who reads it. Letters wait for that for a month.
+LETTERS = oldest(
+    "deliveries_inboundmail",
+    "delivery_id IS NULL AND kind IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id", returning="handled_at IS NULL",
+)  # fmt: skip
+UNPROVEN = oldest(
+    "deliveries_inboundmail",
+    "delivery_id IS NULL AND kind NOT IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id", returning="handled_at IS NULL",
+)  # fmt: skip
+# The newest of those that are too much for the room; 1024 bytes stand for the row and its indexes, as in the quotas of a day.
+OVER_STOCK = """
+SELECT id FROM (SELECT id, sum(octet_length(data) + 1024) OVER (ORDER BY id DESC) AS newer FROM deliveries_inboundmail
+                WHERE (delivery_id IS NULL) = %(is_unproven)s) AS stock
+WHERE newer > %(room)s ORDER BY id DESC LIMIT 1
+"""
+DOWN_TO_STOCK = oldest(
+    "deliveries_inboundmail",
+    "(delivery_id IS NULL) = %(is_unproven)s AND id <= %(newest)s", order="id", returning="handled_at IS NULL",
+)  # fmt: skip
+
 TABLES = (
     Table("deliveries_message", "`--log-days` of its project", BY_RETENTION, "never before all its deliveries have ended"),
     Table("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was written is of use for days, and large"),
@@ -36,7 +59,10 @@ TABLES = (
     ),
     # A delivery's own attempts say what the report said; a letter to postmaster has been read by then, or never will be.
     Table(
-        "deliveries_inboundmail", f"{INBOUND_DAYS} days", BY_RETENTION, "also what could not be handled: the log names it then",
+        "deliveries_inboundmail",
+        f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse, else {UNPROVEN_DAYS};"
+        f" {STOCK_DAYS} full days of bytes at most",
+        BY_RETENTION, "also what could not be handled: the log names it then",
         days=INBOUND_DAYS,
         delete=oldest("deliveries_inboundmail", "id < %(before_id)s", order="id", returning="handled_at IS NULL"),
     ),

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from deliveries import queues
 from deliveries.ids import first_id_of
 from deliveries.models import Lane
+from deliveries.retained import DOWN_TO_STOCK, LETTER_DAYS, LETTERS, OVER_STOCK, STOCK_DAYS, UNPROVEN, UNPROVEN_DAYS
 from domains import retention as kept
 from domains.isolation import step
 from domains.models import Project
@@ -105,6 +107,10 @@ def _all(now: datetime, places: Places) -> dict[str, Iterator[None]]:
         if table.delete:
             before = now - timedelta(days=table.days)
             found[table.name] = _in_batches(table.name, table.delete, {"before": before, "before_id": first_id_of(before)})
+    for name, days, statement in (("letters", LETTER_DAYS, LETTERS), ("unproven mail", UNPROVEN_DAYS, UNPROVEN)):
+        found[name] = _in_batches(name, statement, {"before_id": first_id_of(now - timedelta(days=days))})
+    for name, a_day in _rooms().items():
+        found[f"{name} stock"] = _down_to(STOCK_DAYS * a_day, is_unproven=name == "unproven")
     for project in Project.objects.all():
         for what, days in (("content", project.content_days), ("log", project.log_days)):
             found[f"{project.pk} {what}"] = _remove(project.pk, what, places, before=first_id_of(now - timedelta(days=days)))
@@ -148,6 +154,24 @@ def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH})
         return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _rooms() -> dict[str, int]:
+    """The bytes of inbound mail that a day may bring."""
+    return {"unproven": settings.EKIDEN_INBOUND_BYTES_PER_DAY, "proven": settings.EKIDEN_REPORT_BYTES_PER_DAY}
+
+
+def _down_to(room: int, *, is_unproven: bool) -> Iterator[None]:
+    """Remove the oldest inbound mail above so many bytes, however young it is; the rows are not looked at while the table is small."""
+    given = {"is_unproven": is_unproven, "room": room}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size('deliveries_inboundmail')")
+        if cursor.fetchone()[0] <= room:
+            return
+        cursor.execute(OVER_STOCK, given)
+        newest = cursor.fetchone()
+    if newest is not None:
+        yield from _in_batches("deliveries_inboundmail stock", DOWN_TO_STOCK, given | {"newest": newest[0]})
 
 
 def _in_batches(name: str, statement: str, values: dict[str, Any]) -> Iterator[None]:

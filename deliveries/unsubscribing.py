@@ -56,8 +56,13 @@ def read(token: str) -> Wish:
 
 
 def unsubscribe(wish: Wish, *, client: str | None) -> bool:
-    """Learn of it; false where it is known already. Repeats are harmless: mail programs ask more than once."""
+    """Learn of it; false where it is known already. Repeats are harmless: mail programs ask more than once.
+
+    One that nobody has handled yet is known as well: who has the link could write rows without end while nobody looks at them.
+    """
     if Suppression.objects.filter(project=wish.project_id, address_key=wish.address_key, source="unsubscribe").exists():
+        return False
+    if Occurrence.objects.filter(project=wish.project_id, address_key=wish.address_key, kind="unsubscribe", is_void=False).exists():
         return False
     Occurrence.objects.create(
         project_id=wish.project_id, address_key=wish.address_key, kind=Occurrence.Kind.UNSUBSCRIBE, category="", is_hard=False,

@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.utils.crypto import get_random_string
 
-from deliveries.ids import first_id_of
+from deliveries.ids import first_id_of, new_id
 from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Submission, Tally
 from domains.models import SetAside
 from relay_portal.models import User
@@ -55,7 +55,9 @@ ROWS = {
     "deliveries_submission": lambda at: Submission.objects.create(
         key=get_random_string(8).encode(), message_id=first_id_of(at), expires_at=at
     ),
-    "deliveries_inboundmail": lambda at: InboundMail.objects.create(id=first_id_of(at), kind="report", data=b"", handled_at=at),
+    "deliveries_inboundmail": lambda at: InboundMail.objects.create(
+        id=first_id_of(at), kind="report", delivery_id=new_id(), data=b"", handled_at=at
+    ),
     "deliveries_destination": destination,
     "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
     "deliveries_order": lambda at: Order.objects.create(verb="retry", reason="x", created_by="ops", finished_at=at),

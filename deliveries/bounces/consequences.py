@@ -114,6 +114,7 @@ def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None
 
 
 def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.Kind) -> None:
+    mail.delivery_id = mail.delivery_id or delivery.pk  # it has proven something: it is kept as long as what it proved
     Occurrence.objects.create(
         project_id=delivery.project_id, credential_id=delivery.flow, address_key=delivery.recipient_key, kind=kind,
         category=fate.classified.class_, is_hard=fate.classified.is_hard, provider=delivery.lane.provider, delivery_id=delivery.pk,

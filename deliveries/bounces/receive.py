@@ -83,7 +83,7 @@ def handle(mail_id: UUID) -> None:
         return
     mail.finding = _finding(mail)[:500]
     mail.handled_at = timezone.now()
-    mail.save(update_fields=["finding", "handled_at"])
+    mail.save(update_fields=["finding", "handled_at", "delivery_id"])
 
 
 def _finding(mail: InboundMail) -> str:

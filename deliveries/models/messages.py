@@ -203,7 +203,10 @@ class InboundMail(models.Model):
         verbose_name = _("inbound mail")
         verbose_name_plural = _("inbound mail")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled"),
+            models.Index(fields=["id"], condition=Q(delivery_id__isnull=True), name="inbound_mail_unproven"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

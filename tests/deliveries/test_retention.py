@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -5,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries import queues, retention
-from deliveries.ids import first_id_of
+from deliveries.ids import first_id_of, new_id
 from deliveries.models import Attempt, Content, Delivery, InboundMail, Lane, Message, Submission
 from domains import retention as kept
 from suppressions import retained as suppressions_retained
@@ -87,10 +88,37 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on(project):
 def test_mail_that_nobody_could_handle_is_forgotten_too_and_the_log_says_so(handled_at, caplog):
     old, fresh = (first_id_of(NOW - timedelta(days=days)) for days in (91, 89))
     for id_ in (old, fresh):
-        InboundMail.objects.create(id=id_, kind="report", data=b"", handled_at=handled_at)
+        InboundMail.objects.create(id=id_, kind="report", delivery_id=new_id(), data=b"", handled_at=handled_at)
     retention.retain(now=NOW)
     assert [mail.pk for mail in InboundMail.objects.all()] == [fresh]
     assert ("event=forgotten-unhandled table=deliveries_inboundmail rows=1" in caplog.text) is (handled_at is None)
+
+
+def inbound(days, kind="feedback", *, is_proven=False, size=0):
+    given = {"delivery_id": new_id() if is_proven else None, "handled_at": NOW, "data": os.urandom(size)}
+    return InboundMail.objects.create(id=first_id_of(NOW - timedelta(days=days)), kind=kind, **given).pk
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_proven", "days"),
+    [("feedback", False, 7), ("postmaster", False, 30), ("abuse", False, 30), ("feedback", True, 90), ("report", True, 90)],
+)
+def test_inbound_mail_is_kept_by_what_it_is(kind, is_proven, days):
+    _, young = (inbound(age, kind, is_proven=is_proven) for age in (days + 0.01, days - 0.01))
+    retention.retain(now=NOW)
+    assert [mail.pk for mail in InboundMail.objects.all()] == [young]
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+def test_of_too_much_inbound_mail_the_oldest_goes(settings, is_proven):
+    settings.EKIDEN_INBOUND_BYTES_PER_DAY = settings.EKIDEN_REPORT_BYTES_PER_DAY = 1_000_000
+    settings.EKIDEN_REPORT_BYTES_PER_DAY += not is_proven  # of the other kind there is little, and it stays
+    other = inbound(6.9, "report", is_proven=not is_proven)
+    mails = [inbound(6 - day, "postmaster", is_proven=is_proven, size=998_976) for day in range(6)]
+    retention.retain(now=NOW)
+    assert {mail.pk for mail in InboundMail.objects.all()} == {other, *mails[1:]}
+    retention.retain(now=NOW)
+    assert InboundMail.objects.count() == 6
 
 
 def idle_lane(days, **given):

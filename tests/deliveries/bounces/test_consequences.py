@@ -178,6 +178,21 @@ def test_one_token_has_one_bounce_and_one_complaint_in_it():
     assert tallies() == {"delivered": -1, "unknown_user": 1, "complaint": 1}
 
 
+@pytest.mark.parametrize("make_report", [lambda to: returned(to, fields=token(to)), complained])
+def test_a_letter_that_proves_something_is_kept_as_a_report(make_report):
+    mail = delivered()
+    arrives(make_report(mail), kind="feedback")
+    assert InboundMail.objects.get().delivery_id == mail.pk
+
+
+def test_a_letter_that_proves_nothing_new_is_kept_as_a_letter():
+    mail = delivered()
+    arrives(complained(mail), kind="feedback")
+    InboundMail.objects.all().delete()
+    arrives(complained(mail), kind="feedback")
+    assert InboundMail.objects.get().delivery_id is None
+
+
 def test_a_claim_is_not_what_a_later_report_to_the_sender_says():
     delivery = delivered()
     Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", text="the truth")

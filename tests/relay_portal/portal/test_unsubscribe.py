@@ -89,6 +89,18 @@ def test_a_second_click_is_harmless(client, link):
     assert Occurrence.objects.count() == 1
 
 
+def test_a_hundred_clicks_before_anybody_looks_are_one(client, link):
+    assert {client.post(link, ONE_CLICK).status_code for _ in range(100)} == {200}
+    assert Occurrence.objects.count() == 1
+
+
+def test_a_click_after_a_lift_counts_again(client, link):
+    client.post(link, ONE_CLICK)
+    Occurrence.objects.update(is_void=True)
+    client.post(link, ONE_CLICK)
+    assert Occurrence.objects.count() == 2
+
+
 def test_a_link_of_a_project_that_is_gone_is_none(client, project, link):
     project.delete()
     assert client.post(link, ONE_CLICK).status_code == 404
