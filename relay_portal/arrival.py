@@ -10,17 +10,21 @@ from ipaddress import ip_address
 from django.http import HttpRequest
 
 HERE, THROUGH, HIDDEN, PLAIN = "here", "through", "hidden", "plain"
+UNTOLD = "untold"  # from another host, without a word of a proxy: a person, or one that says nothing
+MARKS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA")  # that proxies leave
 
 
 def words(request: HttpRequest) -> str:
     """Return `here` for a request of this machine itself (a tunnel, a first look), else `through` and what is wrong with it."""
     peer, host = str(request.META.get("REMOTE_ADDR", "")), str(request.META.get("HTTP_HOST", ""))
-    has_proxy = "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_X_FORWARDED_PROTO" in request.META
+    has_proxy = any(mark in request.META for mark in MARKS)
     if is_loopback(peer) and _is_local(host) and not has_proxy:
         return HERE
     told = [THROUGH]
     if forwarded(request) is None and (is_loopback(peer) or has_proxy):
         told.append(HIDDEN)
+    elif not is_loopback(peer):
+        told.append(UNTOLD)
     if not request.is_secure():
         told.append(PLAIN)
     return " ".join(told)

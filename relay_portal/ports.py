@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from relay_portal import listening
+
 NAMES = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 
 
@@ -40,7 +42,18 @@ def _sentences(found: dict[int, list[str]]) -> Iterator[str]:
     for number, names in found.items():
         variables = [f"EKIDEN_{name}_PORT" for name in names]
         places = [f"{settings.EKIDEN_BIND}:{getattr(settings, variable)} ({variable})" for variable in variables]
-        yield f"{', '.join(places)} cannot be used: {os.strerror(number)}. {advice(number, ', '.join(variables))}"
+        taken = [getattr(settings, variable) for variable in variables] if number == errno.EADDRINUSE else []
+        who = "".join(f" {text}" for text in map(held_by, taken) if text)
+        yield f"{', '.join(places)} cannot be used: {os.strerror(number)}.{who} {advice(number, ', '.join(variables))}"
+
+
+def held_by(number: int) -> str:
+    """Return a sentence that names the processes which hold the port; empty where nobody tells."""
+    try:
+        found = listening.holders(number, settings.EKIDEN_BIND)
+    except (OSError, ValueError):  # the kernel's tables are hidden, or EKIDEN_BIND is a name
+        return ""
+    return f"{number} is held by {', '.join(map(str, found))}." if found else ""
 
 
 def advice(number: int, variables: str) -> str:

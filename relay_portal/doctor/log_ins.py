@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from axes.models import AccessAttempt, AccessLog
 
-from relay_portal.arrival import HIDDEN, PLAIN, THROUGH
+from relay_portal.arrival import HIDDEN, PLAIN, THROUGH, UNTOLD
 from relay_portal.doctor.finding import Finding, Level, good
 
 PROXY = "See “Reverse proxy” in docs/operations.md."
@@ -25,7 +25,15 @@ def proxy() -> Iterator[Finding]:
         yield Finding(
             "log-in", Level.WARNING, f"{when} came through a proxy that hides the address: all count as {found.ip_address}.", advice
         )
-    if PLAIN in how:
+    if PLAIN in how and UNTOLD in how:
+        people = AccessLog.objects.filter(ip_address=found.ip_address).values("username").distinct().count()
+        text = (
+            f"{when} came from {found.ip_address} by plain HTTP, with a password that others may read."
+            " The request does not say whether a person is there, or a proxy that hides people."
+        ) + (f" {people} people have logged in from it." if people > 1 else "")
+        advice = f"Let nothing but a proxy on this machine reach the portal; one on another host is never believed. {PROXY}"
+        yield Finding("log-in", Level.WARNING, text, advice)
+    elif PLAIN in how:
         advice = f"Let the proxy take TLS alone, and pass X-Forwarded-Proto. {PROXY}"
         yield Finding("log-in", Level.WARNING, f"{when} came by plain HTTP, with a password that others may read.", advice)
     if not {HIDDEN, PLAIN} & set(how):

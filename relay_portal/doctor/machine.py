@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import resource
 import shutil
@@ -16,7 +17,7 @@ from django.conf import settings
 from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
-from relay_portal.ports import advice, cannot_bind
+from relay_portal.ports import advice, cannot_bind, held_by
 
 GIB = 2**30
 LEAST_DISK = 2 * GIB
@@ -106,6 +107,7 @@ def ports() -> Iterator[Finding]:
             yield Finding("ports", Level.BAD, f"Nobody listens on {number} (EKIDEN_{name}_PORT).", "See the log of `ekiden up`.")
         elif not is_up and (trouble := cannot_bind(number)):
             text = f"{settings.EKIDEN_BIND}:{number} (EKIDEN_{name}_PORT) cannot be used: {trouble.strerror or trouble}."
+            text += f" {held_by(number)}".rstrip() if trouble.errno == errno.EADDRINUSE else ""
             yield Finding("ports", Level.BAD, text, advice(trouble.errno or 0, f"EKIDEN_{name}_PORT"))
         elif is_up:
             yield from _listening(name, number)
@@ -121,8 +123,9 @@ def _listening(name: str, number: int) -> Iterator[Finding]:
         yield good("ports", f"somebody listens on {number} ({name.lower()})")
         return
     where = ", ".join(f"[{each}]:{number}" if each.version == 6 else f"{each}:{number}" for each in found)
+    who = ", ".join(dict.fromkeys(str(holder) for address in found for holder in listening.holders(number, str(address))))
     if name == "PORTAL" and not all(each.is_loopback for each in found):
         advice = "It speaks plain HTTP. Let it listen on 127.0.0.1, behind a proxy with TLS, or let the firewall close the port."
-        yield Finding("ports", Level.WARNING, f"{where} (portal): the portal is open to the network.", advice)
+        yield Finding("ports", Level.WARNING, f"{where} (portal): the portal is open to the network, by {who}.", advice)
     else:
-        yield good("ports", f"{where} ({name.lower()})")
+        yield good("ports", f"{where} ({name.lower()}): {who}")

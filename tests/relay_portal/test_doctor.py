@@ -1,8 +1,11 @@
 """Each trouble is found and comes with what to do."""
 
+import os
+import pwd
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +74,10 @@ def test_a_port_that_another_program_holds_is_bad(settings):
         settings.EKIDEN_PORTAL_PORT = other.getsockname()[1]
         [bad] = [finding for finding in machine.ports() if finding.level is Level.BAD]
     assert "EKIDEN_PORTAL_PORT" in bad.text
+    assert (
+        f"is held by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user {pwd.getpwuid(os.getuid()).pw_name})."
+        in bad.text
+    )
 
 
 def greet_once(listener):

@@ -1,6 +1,10 @@
 """The doctor tells where somebody listens, whatever settings say."""
 
+import os
+import pwd
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -53,4 +57,49 @@ def test_a_portal_that_listens_elsewhere_than_the_settings_say_is_told_as_it_is(
     monkeypatch.setattr(readiness, "greets", lambda _: True)
     monkeypatch.setattr(readiness, "is_open", lambda _: True)
     settings.EKIDEN_BIND, settings.EKIDEN_PORTAL_PORT = "0.0.0.0", bound(address)
-    assert f"127.0.0.1:{settings.EKIDEN_PORTAL_PORT} (portal)" in [finding.text for finding in machine.ports()]
+    assert f"127.0.0.1:{settings.EKIDEN_PORTAL_PORT} (portal): {me()}" in [finding.text for finding in machine.ports()]
+
+
+def me():
+    return f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user {pwd.getpwuid(os.getuid()).pw_name})"
+
+
+def test_who_holds_a_port_of_an_address_is_named(bound):
+    everywhere, here = bound("0.0.0.0"), bound("127.0.0.1")
+    for port, at in ((everywhere, "127.0.0.1"), (here, "127.0.0.1"), (here, "0.0.0.0")):
+        assert [str(holder) for holder in listening.holders(port, at)] == [me()]
+    assert listening.holders(here, "127.9.9.9") == []
+
+
+def test_a_connection_that_holds_a_port_is_named_too(bound):
+    with socket.create_connection(("127.0.0.1", bound("127.0.0.1"))) as client:
+        assert me() in map(str, listening.holders(client.getsockname()[1], "127.0.0.1"))  # others may have the same to elsewhere
+
+
+@pytest.fixture
+def proc(tmp_path):
+    """Another /proc, which knows what listens when it is asked to look, and no process."""
+    (tmp_path / "net").mkdir()
+
+    def look():
+        (tmp_path / "net" / "tcp").write_bytes(Path("/proc/net/tcp").read_bytes())
+        return tmp_path
+
+    return look
+
+
+def test_of_a_process_that_may_not_be_looked_into_the_user_is_known(bound, proc):
+    port = bound("127.0.0.1")
+    [holder] = listening.holders(port, "127.0.0.1", proc=proc())
+    assert str(holder) == f"a process of the user {pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def test_the_name_of_a_process_is_a_strangers_text(bound, proc):
+    port, folder = bound("127.0.0.1"), proc() / "7" / "fd"
+    folder.mkdir(parents=True)
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            (folder / each.name).symlink_to(os.readlink(each))
+    (folder.parent / "comm").write_text("evil\x1b[2J\n")
+    [holder] = listening.holders(port, "127.0.0.1", proc=folder.parents[1])
+    assert (holder.pid, holder.name) == (7, r"evil\u001b[2J")

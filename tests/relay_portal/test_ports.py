@@ -25,6 +25,7 @@ def test_every_taken_port_is_in_one_line(settings):
     complaint = ports.complaint()
     for each in taken:
         assert f"127.0.0.1:{each.getsockname()[1]} (EKIDEN_" in complaint
+        assert f"{each.getsockname()[1]} is held by " in complaint
         each.close()
     assert complaint.count("cannot be used: Address already in use.") == 1
     assert complaint.count("or end what is using it") == 1 and "1024" not in complaint and "\n" not in complaint

@@ -25,25 +25,34 @@ def hosts(settings):
 
 
 def told():
-    return [word for finding in log_ins.proxy() for word in ("hides", "plain HTTP", "is known") if word in finding.text]
+    return [word for finding in log_ins.proxy() for word in ("hides the address", "plain HTTP", "is known") if word in finding.text]
 
 
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
         (NAMED | TLS, ["is known"]),
-        (TLS, ["hides"]),
+        (TLS, ["hides the address"]),
         (NAMED, ["plain HTTP"]),
-        ({}, ["hides", "plain HTTP"]),
-        ({"HTTP_X_FORWARDED_FOR": "unknown"} | TLS, ["hides"]),
+        ({}, ["hides the address", "plain HTTP"]),
+        ({"HTTP_X_FORWARDED_FOR": "unknown"} | TLS, ["hides the address"]),
         ({"REMOTE_ADDR": "192.0.2.7"}, ["plain HTTP"]),
-        ({"REMOTE_ADDR": "10.0.0.7"} | NAMED, ["hides", "plain HTTP"]),
+        ({"REMOTE_ADDR": "10.0.0.7"} | NAMED, ["hides the address", "plain HTTP"]),
+        ({"REMOTE_ADDR": "10.0.0.7", "HTTP_VIA": "1.1 edge"}, ["hides the address", "plain HTTP"]),
     ],
-    ids=["as documented", "no address", "no TLS", "neither", "no true address", "an open portal", "a proxy elsewhere"],
+    ids=["as documented", "no address", "no TLS", "neither", "no true address", "an open portal", "a proxy elsewhere", "another's mark"],
 )
 def test_a_try_tells_how_it_came(how, expected):
     guess(**how)
     assert told() == expected
+
+
+def test_of_another_host_that_says_nothing_is_told_what_is_known():
+    for name in ("otto", "anna"):
+        AccessLog.objects.create(username=name, ip_address="10.0.0.7", path_info="through untold plain")
+    [finding] = log_ins.proxy()
+    assert "came from 10.0.0.7 by plain HTTP" in finding.text and "a proxy that hides people" in finding.text
+    assert "2 people have logged in from it." in finding.text and "one on another host is never believed" in finding.advice
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "localhost"])
@@ -60,7 +69,7 @@ def test_a_full_log_in_tells_it_too():
     give_password(client, **TLS)
     assert give_token(client, code(user.totpdevice_set.get())).status_code == 302
     assert (AccessLog.objects.count(), AccessAttempt.objects.count()) == (1, 0)
-    assert told() == ["hides", "plain HTTP"]
+    assert told() == ["hides the address", "plain HTTP"]
 
 
 def test_the_last_try_counts_and_the_first_look_is_silent():
@@ -72,4 +81,4 @@ def test_the_last_try_counts_and_the_first_look_is_silent():
     guess("localhost")
     assert told() == ["is known"]
     guess(**TLS)
-    assert told() == ["hides"]
+    assert told() == ["hides the address"]
