@@ -57,7 +57,7 @@ WITH free AS (
 UPDATE deliveries_lane lane
 SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s), epoch = epoch + 1
 FROM free WHERE lane.id = free.id
-RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace
+RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace, experience
 """
 
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL was away for long.
@@ -159,7 +159,7 @@ WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
 
 _LEARNED = """
-    "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb,
+    "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb, experience = %(experience)s::jsonb,
     failures = CASE WHEN %(is_success)s THEN 0 ELSE failures END,
     last_success_at = CASE WHEN %(is_success)s THEN now() ELSE last_success_at END,
     paused_until = CASE WHEN %(is_success)s THEN NULL ELSE paused_until END,
@@ -194,6 +194,7 @@ class LeasedLane:
     epoch: int
     failures: int
     pace: dict[str, Any]
+    experience: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ class Learned:
     rate: float | None
     provider: str
     pace: dict[str, Any]
+    experience: dict[str, Any]
     is_success: bool
 
 
@@ -339,4 +341,4 @@ class Lanes:
 
 
 def _columns(learned: Learned) -> dict[str, Any]:
-    return asdict(learned) | {"pace": json.dumps(learned.pace)}
+    return asdict(learned) | {"pace": json.dumps(learned.pace), "experience": json.dumps(learned.experience)}

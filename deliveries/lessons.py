@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 
 from deliveries import maillog, retry
 from deliveries.db import DatabaseUnavailable
+from deliveries.experience import Experience
 from deliveries.lanes import Lanes, Learned, LeasedLane
 from deliveries.outcomes import Bounced, Deferred, Outcome
 from deliveries.shaping import backoff
@@ -28,6 +29,7 @@ class Lessons:
         self._lane = lane
         self._lanes = lanes
         self._pace = pace
+        self.experience = Experience(lane.experience)
         self._failures = lane.failures
         self._noted_at = time.monotonic()
         self._is_success = False  # since then
@@ -83,6 +85,11 @@ class Lessons:
         most = retry.THROTTLED_LANE_MOST if self._pace.rule.resets_are_throttling and reply.local else retry.LANE_MOST
         await self._pause(retry.lane_pause(self._failures, most=most, spread=random.random()), reply)
 
+    async def note_news(self) -> None:
+        """What a host was found to do is kept at once: people ask for it, and the next holder should not have to find it."""
+        if self.experience.is_news:
+            await self._write(self._lanes.note(self._lane, self.learned()))
+
     def lost(self, *, busy: int) -> None:
         """A session broke off in the middle of its work."""
         self._pace.window.trouble(busy=busy)
@@ -97,6 +104,7 @@ class Lessons:
             rate=allowed[0] if allowed else None,
             provider=self._pace.rule.name,
             pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
+            experience=self.experience.snapshot(now=time.time()),
             is_success=is_success and not self.is_over,
         )
 

@@ -1,13 +1,14 @@
-"""The way to a site: its hosts in order, their addresses, and the first connection that opens."""
+"""The way to a site: its hosts in order, their addresses, and the connections that open."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import groupby
 
 from django.conf import settings
 
+from deliveries.experience import Experience
 from deliveries.lanes import LeasedLane
 from deliveries.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.routing import Forbidden, Router
@@ -27,31 +28,53 @@ class NoRoad(Exception):
         self.address = address
 
 
-async def open_road(lane: LeasedLane, router: Router, *, tls: str, timeouts: Timeouts) -> tuple[Connection, str]:
-    """A connection ready for mail and the name of its host; raises `NoRoad`. `tls` is what the receiver's rule says, "" for nothing."""
-    level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
-    failure = NoRoad(_unreachable("The site has no mail host with an address"))
-    for host, port in in_order(lane.hosts):
-        try:
-            addresses = await router.addresses(host, is_routed=lane.is_routed)
-        except (NoSuchName, TemporaryFailure) as error:
-            is_ours = isinstance(error, NoServerAnswers) and (failure.is_ours or not failure.host)
-            reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
-            failure = NoRoad(reply, host, is_ours=is_ours)
-            continue
-        except Forbidden as error:
-            # Final, but only if no other host of the site failed for a reason that may pass.
-            failure = failure if failure.host else NoRoad(_forbidden(str(error)))
-            continue
-        for address in addresses:
+class Road:
+    """One attempt's way: each address of the site's hosts is connected to once, in order. `tls` is the rule's level, "" for none."""
+
+    def __init__(self, lane: LeasedLane, router: Router, experience: Experience, *, tls: str, timeouts: Timeouts) -> None:
+        self._lane = lane
+        self._router = router
+        self._experience = experience
+        self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
+        self._timeouts = timeouts
+        self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
+        self._endpoints = self._in_order()
+
+    async def next(self) -> Connection:
+        """Return a connection ready for mail to the first of the hosts left that gives one; raise `NoRoad`."""
+        async for endpoint in self._endpoints:
             try:
-                endpoint = Endpoint(host, str(address), port)
-                return await open_with_fallback(
-                    endpoint, source=lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=level, timeouts=timeouts
-                ), host
+                return await self._open(endpoint)
             except ConnectionFailed as error:
-                failure = NoRoad(error.outcome, host, str(address))
-    raise failure
+                self._failure = NoRoad(error.outcome, endpoint.host, endpoint.address)
+        raise self._failure
+
+    async def again(self, endpoint: Endpoint, *, without: frozenset[str]) -> Connection:
+        """Return another connection to the same address, on which these extensions are not used; raise `ConnectionFailed`."""
+        return await self._open(endpoint, without)
+
+    async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
+        return await open_with_fallback(
+            endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=self._level,
+            timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
+        )  # fmt: skip
+
+    async def _in_order(self) -> AsyncIterator[Endpoint]:
+        """What has no address is noted as the failure, and passed over."""
+        for host, port in in_order(self._lane.hosts):
+            try:
+                addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)
+            except (NoSuchName, TemporaryFailure) as error:
+                is_ours = isinstance(error, NoServerAnswers) and (self._failure.is_ours or not self._failure.host)
+                reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
+                self._failure = NoRoad(reply, host, is_ours=is_ours)
+                continue
+            except Forbidden as error:
+                # Final, but only if no other host of the site failed for a reason that may pass.
+                self._failure = self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                continue
+            for address in addresses:
+                yield Endpoint(host, str(address), port)
 
 
 def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,14 +21,15 @@ from deliveries.lessons import Lessons
 from deliveries.loads import Load
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
 from deliveries.priorities import Priority
-from deliveries.roads import NoRoad, open_road
+from deliveries.roads import NoRoad, Road
 from deliveries.shaping.backoff import SlowDown
 from deliveries.shaping.pace import Pace
 from deliveries.shaping.providers import Rule
-from deliveries.smtp.connection import Connection, Timeouts, UnsafeMail
+from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321
+from deliveries.smtp.transaction import is_same
 from deliveries.sockets import Slot
 
 logger = logging.getLogger(__name__)
@@ -69,16 +71,19 @@ class Sender:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._depot = office.depot
+        self._slot: Slot
+        self._road: Road
+        self._connection: Connection
 
     async def run(self) -> None:
         if (load := await self._office.next_load()) is not None:
-            async with self._depot.sockets.slot(is_urgent=load.is_urgent) as slot:
-                await self._carry(load, slot)
+            async with self._depot.sockets.slot(is_urgent=load.is_urgent) as self._slot:
+                await self._carry(load)
 
-    async def _carry(self, first: Load, slot: Slot) -> None:
+    async def _carry(self, first: Load) -> None:
         started = time.monotonic()
         try:
-            connection, host = await self._open(slot)
+            self._connection = await self._open(self._first_host())
         except NoRoad as error:
             return await self._no_road(first, error, seconds=time.monotonic() - started)
         except Exception as error:  # a fault of ours, which the next delivery of the lane would meet as well
@@ -88,68 +93,75 @@ class Sender:
             raise
         self._office.connected(+1)
         try:
-            await self._send_all(connection, host, first)
+            await self._send_all(first)
         finally:
             self._office.connected(-1)
-            await connection.close()
+            await self._connection.close()
 
-    async def _open(self, slot: Slot) -> tuple[Connection, str]:
-        opening = asyncio.ensure_future(self._road())
+    async def _open(self, connecting: Coroutine[Any, Any, Connection]) -> Connection:
+        """Others go on while a host keeps silent."""
+        opening = asyncio.ensure_future(connecting)
         self._office.openings.add(opening)
         try:
             done, _ = await asyncio.wait({opening}, timeout=SILENCE)
             if not done:
-                slot.step_aside()
-            road = await opening
+                self._slot.step_aside()
+            connection = await opening
         except asyncio.CancelledError:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
             raise
         finally:
             self._office.openings.discard(opening)
-        await slot.step_in()
-        return road
+        await self._slot.step_in()
+        return connection
 
-    async def _road(self) -> tuple[Connection, str]:
-        rule = self._office.pace.rule
-        timeouts = timeouts_of(rule)
-        if self._depot.sockets.is_crowded:
-            timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
+    async def _first_host(self) -> Connection:
         while True:
+            self._road = self._new_road()
             try:
-                return await open_road(self._office.lane, self._depot.router, tls=rule.tls or "", timeouts=timeouts)
+                return await self._road.next()
             except NoRoad as error:
                 if not error.is_ours:
                     raise
                 await self._depot.router.answers()  # the receiver has done nothing: no try is used up, and no lane paused
 
-    async def _send_all(self, connection: Connection, host: str, first: Load) -> None:
+    def _new_road(self) -> Road:
+        rule = self._office.pace.rule
+        timeouts = timeouts_of(rule)
+        if self._depot.sockets.is_crowded:
+            timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
+        experience = self._office.lessons.experience
+        return Road(self._office.lane, self._depot.router, experience, tls=rule.tls or "", timeouts=timeouts)
+
+    async def _send_all(self, first: Load) -> None:
         load: Load | None = first
         sent = 0
         while load is not None:  # a connection that is lost by now is `_send`'s to see: the load must not be
-            await self._send_isolated(connection, host, load, is_first=sent == 0)
+            await self._send_isolated(load, is_first=sent == 0)
             sent += 1
             most = self._office.pace.rule.messages_per_connection
-            has_more = connection.usable and (not most or sent < most)
+            has_more = self._connection.usable and (not most or sent < most)
             load = await self._office.next_load() if has_more else None
 
-    async def _send_isolated(self, connection: Connection, host: str, load: Load, *, is_first: bool) -> None:
+    async def _send_isolated(self, load: Load, *, is_first: bool) -> None:
         """A fault of ours at one delivery is noted with it, and ends the connection, of whose state nobody knows any more."""
         try:
-            await self._send(connection, host, load, is_first=is_first)
+            await self._send(load, is_first=is_first)
         except Exception as error:
-            connection.abort()
+            self._connection.abort()
             if not self._office.has_in_hand(load.claimed):  # its outcome is recorded
                 raise
             await self._office.failed(load.claimed, error, may_have_arrived=True)
 
-    async def _send(self, connection: Connection, host: str, load: Load, *, is_first: bool) -> None:
+    async def _send(self, load: Load, *, is_first: bool) -> None:
         started = time.monotonic()
-        had_ended = not connection.usable
-        outcome = await self._outcome(connection, load)
+        had_ended = not self._connection.usable
+        outcome = await self._offer(load)
+        connection = self._connection
         facts = {
-            "host": host, "address": connection.endpoint.address, "source": connection.local_address, "tls": connection.tls,
-            "seconds": time.monotonic() - started,
+            "host": connection.endpoint.host, "address": connection.endpoint.address, "source": connection.local_address,
+            "tls": connection.tls, "seconds": time.monotonic() - started,
         }  # fmt: skip
         lessons = self._office.lessons
         if (advice := lessons.advice(outcome, is_farewell=had_ended)) is not None:
@@ -163,7 +175,29 @@ class Sender:
         else:
             self._office.settle(load.claimed, outcome, **facts)
             await self._learn(outcome, is_first=is_first)
+        await lessons.note_news()
         await self._depot.ledger.has_room()
+
+    async def _offer(self, load: Load) -> Outcome:
+        """Offer the mail to this host: again at once, over another connection, without what it may have broken off for."""
+        outcome = await self._outcome(self._connection, load)
+        without: frozenset[str] = frozenset()
+        while not isinstance(outcome, Delivered) and (blamed := self._connection.way_back - without):
+            without |= blamed
+            try:
+                await self._change(self._road.again(self._connection.endpoint, without=without))
+            except ConnectionFailed:
+                break
+            again = await self._outcome(self._connection, load)
+            if not is_same(again, outcome):
+                self._office.lessons.experience.peer(self._connection.endpoint.host).breaks(blamed, outcome.reply, now=time.time())
+            outcome = again
+        return outcome
+
+    async def _change(self, connecting: Coroutine[Any, Any, Connection]) -> None:
+        """Go on over another connection, in place of this one."""
+        await self._connection.close()
+        self._connection = await self._open(connecting)
 
     async def _learn(self, outcome: Outcome, *, is_first: bool) -> None:
         lessons, busy = self._office.lessons, self._office.busy

@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries import stops
+from deliveries import remembered, stops
 from deliveries.admin.pauses import FLUSH, flush, since
 from deliveries.models import Delivery, Lane
 from deliveries.selection import Selection
@@ -53,7 +53,7 @@ class LanePages(Pages):
     search_help_text = _("Recipient domain")
     fields = (
         "site", "source", "host_names", "tls", "is_routed", "is_forced", "at_work", "pause_reason", "failures", "provider", "window",
-        "rate", "waiting", "last_success_at", "leased_until", "domains",
+        "rate", "remembered", "waiting", "last_success_at", "leased_until", "domains",
     )  # fmt: skip
     readonly_fields = fields
     verbs = (
@@ -96,6 +96,10 @@ class LanePages(Pages):
     @display(description=_("hosts"))
     def host_names(self, row: Lane) -> str:
         return ", ".join(f"{host}:{port} ({preference})" for preference, host, port in row.hosts) or "–"
+
+    @display(description=_("remembered for a while"))
+    def remembered(self, row: Lane) -> SafeString | str:
+        return format_html_join("", "<div>{}</div>", ([line] for line in remembered.lines(row, now=timezone.now()))) or "–"
 
     @display(description=_("condition"))
     def at_work(self, row: Lane) -> Any:

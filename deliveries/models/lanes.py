@@ -64,6 +64,7 @@ class Lane(models.Model):
     window = models.PositiveSmallIntegerField(_("connections allowed now"), null=True, blank=True)
     rate = models.FloatField(_("messages a second allowed now"), null=True, blank=True, help_text=_("Empty: as many as it takes."))
     pace = models.JSONField(_("pace"), default=dict, db_default={}, editable=False)
+    experience = models.JSONField(_("experience"), default=dict, db_default={}, editable=False)
 
     # Closed until a person opens it: by a person, or by an answer that only a person can deal with.
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)

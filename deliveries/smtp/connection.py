@@ -3,14 +3,16 @@
 import asyncio
 import errno
 import ssl
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from deliveries.outcomes import Deferred, Outcome, Scope, Stage, judge
-from deliveries.smtp.dialogue import Answer, Read, Send, Session, StartTls, Step, TlsLevel, greet
+from deliveries.smtp.dialogue import Answer, Glance, Read, Send, Session, StartTls, Step, TlsLevel, greet
 from deliveries.smtp.mail import Mail, UnsafeMail
+from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 from deliveries.smtp.timeouts import DOING, RFC_5321, Timeouts
 from deliveries.smtp.tls import context_for, describe, server_name
@@ -84,6 +86,11 @@ class Connection:
         self.local_address = local[0]
 
     @property
+    def way_back(self) -> frozenset[str]:
+        """What to leave out on another connection to this host, for the mail that was just refused or broken off."""
+        return self._session.way_back
+
+    @property
     def usable(self) -> bool:
         """False once the peer has gone, said something unasked (a 421 before it hangs up), or got out of step."""
         return self._session.in_step and self._wire.is_quiet and not self._wire.trouble
@@ -94,7 +101,8 @@ class Connection:
             return self._farewell()
         # Some hosts hang up behind a reply, without a word. Where that is here already, not all is sent at once.
         is_fresh = self._now() - self._wire.heard_at < FRESH and not self._wire.has_unread
-        return await self._within(self._timeouts.transaction, transact(self._session, mail, is_fresh=is_fresh))
+        dialogue = transact(self._session, mail, is_fresh=is_fresh, now=time.time())
+        return await self._within(self._timeouts.transaction, dialogue)
 
     async def close(self) -> None:
         """QUIT, wait shortly for its reply, and hang up.
@@ -123,12 +131,12 @@ class Connection:
         return Deferred(reply, Stage.MAIL, Scope.SESSION)
 
     # --- carrying a dialogue ---
-    async def open(self, ehlo_name: str, tls: TlsLevel) -> Session | Outcome:
+    async def open(self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]) -> Session | Outcome:
         """Used by `open_connection` only: the dialogue up to the first MAIL."""
         self._ends_at = self._now() + self._timeouts.opening
         if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
             return judge(failure, Stage.STARTTLS)
-        opened = await self._within(self._timeouts.opening, greet(ehlo_name, tls), tls)
+        opened = await self._within(self._timeouts.opening, greet(ehlo_name, tls, peer, without), tls)
         if isinstance(opened, Session):
             self._session = opened
         return opened
@@ -162,6 +170,8 @@ class Connection:
                 return None
             case StartTls():
                 return await self._start_tls(tls)
+            case Glance():
+                return await self._glance()
 
     async def _reply(self, stage: Stage) -> Reply:
         seconds = min(getattr(self._timeouts, stage), self._ends_at - self._now())
@@ -169,6 +179,12 @@ class Connection:
             return await self._wire.reply(seconds) or self._lost(DOING[stage])
         except TimeoutError:
             return self._timed_out(DOING[stage])
+
+    async def _glance(self) -> Reply | None:
+        try:
+            return await self._wire.reply(self._timeouts.chunk) or self._lost(DOING[Stage.DATA])
+        except TimeoutError:
+            return None
 
     async def _stream(self, data: bytes) -> Reply | None:
         """Block by block, with an ear to the peer: one that has refused may have stopped to read (RFC 5321 4.5.3.2.5)."""
@@ -235,15 +251,19 @@ async def open_connection(
     tls: TlsLevel,
     timeouts: Timeouts = RFC_5321,
     trust: str | None = None,
+    peer: Peer | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Connection:
     """A session ready for mail, or ConnectionFailed.
 
-    `source` is our address to connect from, `trust` a file of certificate authorities beside the system's.
+    `source` is our address to connect from, `trust` a file of certificate authorities beside the system's. `peer` is what we know of
+    the host; its offers `without` are not believed.
     """
+    peer = Peer() if peer is None else peer
     wire = await _connect(endpoint, source, timeouts.connect)
     connection = Connection(wire, endpoint, timeouts, trust)
     try:
-        opened = await connection.open(ehlo_name, tls)
+        opened = await connection.open(ehlo_name, tls, peer, without)
     except BaseException:
         connection.abort()
         raise
@@ -261,15 +281,27 @@ async def open_with_fallback(
     tls: TlsLevel,
     timeouts: Timeouts = RFC_5321,
     trust: str | None = None,
+    peer: Peer | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Connection:
-    """As `open_connection`; where opportunistic TLS breaks, once more on a new connection in plain text."""
-    attempt = partial(open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts, trust=trust)
+    """As `open_connection`, without what the host is known to break; where opportunistic TLS breaks, once more in plain text."""
+    peer = Peer() if peer is None else peer
+    without = without | peer.lacks(time.time())
+    attempt = partial(
+        open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts, trust=trust, peer=peer,
+        without=without - {"STARTTLS"},
+    )  # fmt: skip
+    if tls is TlsLevel.OPPORTUNISTIC and "STARTTLS" in without:
+        return await attempt(tls=TlsLevel.NONE)
     try:
         return await attempt(tls=tls)
     except ConnectionFailed as failure:
         if not failure.is_tls_broken or tls is not TlsLevel.OPPORTUNISTIC:
             raise
-    return await attempt(tls=TlsLevel.NONE)
+        reply = failure.reply
+    connection = await attempt(tls=TlsLevel.NONE)
+    peer.breaks(["STARTTLS"], reply, now=time.time())
+    return connection
 
 
 async def _connect(endpoint: Endpoint, source: str | None, seconds: float) -> Wire:

@@ -1,10 +1,14 @@
 """What an SMTP client says, as generators that yield steps and are sent the server's replies (sans-IO)."""
 
+from __future__ import annotations
+
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from deliveries.outcomes import Outcome, Stage, judge
+from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 
 
@@ -40,7 +44,12 @@ class StartTls:
     """The answer is None once the connection is encrypted, or a local reply, saying why it is not."""
 
 
-Step = Send | Read | StartTls
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The answer is a reply that comes at once, a local one where the peer hangs up at once, and None where it waits for more."""
+
+
+Step = Send | Read | StartTls | Glance
 Answer = Reply | None
 
 READS = {stage: Read(stage) for stage in Stage}
@@ -61,29 +70,41 @@ class Capabilities:
     mt_priority: bool = False
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
 
+    def without(self, keywords: frozenset[str]) -> Capabilities:
+        """Return the same as if these had not been offered."""
+        given: dict[str, Any] = {FIELDS[keyword]: None if keyword == "SIZE" else False for keyword in keywords}
+        return replace(self, **given)
+
+
+FIELDS = {
+    "PIPELINING": "pipelining", "CHUNKING": "chunking", "STARTTLS": "starttls", "SMTPUTF8": "smtputf8", "8BITMIME": "eightbitmime",
+    "DSN": "dsn", "ENHANCEDSTATUSCODES": "enhancedstatuscodes", "MT-PRIORITY": "mt_priority", "SIZE": "size",
+}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Session:
-    """What we know of the peer after its greeting, and where the dialogue stands."""
+    """What we know of the peer after its greeting, and where the dialogue stands.
+
+    `said` are the extensions of which the last transaction made use, `way_back` those without which the same message should
+    be offered again, over another connection: the host may have broken off because of them.
+    """
 
     capabilities: Capabilities
+    peer: Peer = field(default_factory=Peer)
+    said: set[str] = field(default_factory=set)
+    way_back: frozenset[str] = frozenset()
+    has_delivered: bool = False
     reset_due: bool = False  # a refused transaction is still open: RSET goes before the next MAIL
     in_step: bool = True  # False: the next reply might not answer our next command, so there is no next command
 
 
-def capabilities_of(reply: Reply) -> Capabilities:
-    offers = dict(_offer(line) for line in reply.lines[1:])
-    return Capabilities(
-        pipelining="PIPELINING" in offers,
-        chunking="CHUNKING" in offers,
-        starttls="STARTTLS" in offers,
-        smtputf8="SMTPUTF8" in offers,
-        eightbitmime="8BITMIME" in offers,
-        dsn="DSN" in offers,
-        enhancedstatuscodes="ENHANCEDSTATUSCODES" in offers,
-        mt_priority="MT-PRIORITY" in offers,
-        size=_size(offers["SIZE"]) if "SIZE" in offers else None,
-    )
+def capabilities_of(reply: Reply, without: frozenset[str] = frozenset()) -> Capabilities:
+    """Return what the host offers, but for the keywords `without`."""
+    offers = {keyword: parameter for keyword, parameter in map(_offer, reply.lines[1:]) if keyword not in without}
+    given: dict[str, Any] = {name: keyword in offers for keyword, name in FIELDS.items()}
+    given["size"] = _size(offers["SIZE"]) if "SIZE" in offers else None
+    return Capabilities(**given)
 
 
 def _offer(line: str) -> tuple[str, str]:
@@ -96,29 +117,35 @@ def _size(parameter: str) -> int:
     return int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 20 else 0
 
 
-def greet(name: str, tls: TlsLevel) -> Generator[Step, Answer, Session | Outcome]:
-    """From the connection to a session ready for MAIL, by which name we say hello; an outcome where there is none."""
+def greet(
+    name: str, tls: TlsLevel, peer: Peer | None = None, without: frozenset[str] = frozenset()
+) -> Generator[Step, Answer, Session | Outcome]:
+    """From the connection to a session ready for MAIL, by which name we say hello; an outcome where there is none.
+
+    The host's offers `without` are not believed.
+    """
+    peer = Peer() if peer is None else peer
     reply = yield from read(Stage.GREETING)
     if reply.kind != 2:
         return judge(reply, Stage.GREETING)
-    hello = yield from _hello(name)
+    hello = yield from _hello(name, peer, without)
     if not isinstance(hello, Session) or tls in (TlsLevel.NONE, TlsLevel.IMPLICIT):
         return hello
     if hello.capabilities.starttls:
-        return (yield from _encrypt(hello, name, tls))
+        return (yield from _encrypt(hello, name, tls, without))
     return judge(NOT_OFFERED, Stage.STARTTLS) if tls.is_demand else hello
 
 
-def _hello(name: str) -> Generator[Step, Answer, Session | Outcome]:
+def _hello(name: str, peer: Peer, without: frozenset[str]) -> Generator[Step, Answer, Session | Outcome]:
     yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
     reply = yield from read(Stage.EHLO)
     if reply.kind == 5 and not reply.local:  # a server of before 1993, or a firewall that plays one (RFC 5321 3.2)
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
-    return Session(capabilities_of(reply)) if reply.kind == 2 else judge(reply, Stage.EHLO)
+    return Session(capabilities_of(reply, without), peer) if reply.kind == 2 else judge(reply, Stage.EHLO)
 
 
-def _encrypt(plain: Session, name: str, tls: TlsLevel) -> Generator[Step, Answer, Session | Outcome]:
+def _encrypt(plain: Session, name: str, tls: TlsLevel, without: frozenset[str]) -> Generator[Step, Answer, Session | Outcome]:
     """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC 3207 4.2)."""
     yield Send(b"STARTTLS\r\n")
     reply = yield from read(Stage.STARTTLS)
@@ -128,7 +155,7 @@ def _encrypt(plain: Session, name: str, tls: TlsLevel) -> Generator[Step, Answer
     failure = yield StartTls()
     if failure is not None:
         return judge(failure, Stage.STARTTLS)
-    return (yield from _hello(name))
+    return (yield from _hello(name, plain.peer, without))
 
 
 def read(stage: Stage) -> Generator[Step, Answer, Reply]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Generator
 
-from deliveries.outcomes import Deferred, Delivered, Outcome, Scope, Stage, judge
+from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage, judge
 from deliveries.priorities import Priority
-from deliveries.smtp.dialogue import Answer, Capabilities, Send, Session, Step, read
+from deliveries.smtp.dialogue import Answer, Capabilities, Glance, Send, Session, Step, read
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.peer import suspects
 from deliveries.smtp.replies import Reply, local_reply
 
 ONE_TRIP = 65_536  # content up to this size rides with its envelope: at worst this much is sent for a refused recipient
+
+CHUNKING, PIPELINING = "CHUNKING", "PIPELINING"
 
 TOO_LARGE = local_reply(552, "5.3.4", "the message is larger than the host takes")
 NOT_8BIT = local_reply(554, "5.6.3", "the message has 8-bit content, which the host does not take")
@@ -17,17 +20,53 @@ NOT_UTF8 = local_reply(553, "5.6.7", "the message needs internationalized addres
 Talk = Generator[Step, Answer, Outcome]
 
 
-def transact(session: Session, mail: Mail, *, is_fresh: bool = True) -> Talk:
-    """Offer `mail` once. `is_fresh`: the peer was heard a moment ago.
+def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float = 0.0) -> Talk:
+    """Offer `mail`, once more without each extension that the peer refused in place of it. `is_fresh`: it was heard a moment ago.
 
-    Only then does small content ride with its envelope. On a connection that idled, the peer may have just hung up;
-    with everything sent at once that would leave every such mail in doubt, one round trip more leaves it deferred.
+    Where the session has ended with that, `session.way_back` says what to leave out in another one. `now` is the time of day.
     """
+    session.way_back = frozenset()
+    outcome = yield from _offer(session, mail, is_fresh=is_fresh)
+    while not isinstance(outcome, Delivered) and (blamed := suspects(session.said, outcome, session.peer.proven)):
+        if CHUNKING in blamed:  # whether the host takes what follows for the chunk or for commands (RFC 3030, section 2), nobody knows
+            session.in_step = False
+        if not session.in_step:
+            session.way_back = blamed
+            break
+        session.capabilities = session.capabilities.without(blamed)
+        again = yield from _offer(session, mail, is_fresh=is_fresh)
+        if not is_same(again, outcome):
+            session.peer.breaks(blamed, outcome.reply, now=now)
+        outcome = again
+    if isinstance(outcome, Delivered):
+        session.has_delivered = True
+        session.peer.proven |= session.said
+    elif isinstance(outcome, InDoubt) and CHUNKING in session.said - session.peer.proven:
+        session.peer.breaks([CHUNKING], outcome.reply, now=now)  # the second try, if there is one, goes by DATA
+    return outcome
+
+
+def is_same(again: Outcome, outcome: Deferred | Bounced | InDoubt) -> bool:
+    """Whether leaving something out has changed nothing."""
+    return not isinstance(again, Delivered) and (again.stage, again.reply.code) == (outcome.stage, outcome.reply.code)
+
+
+def _offer(session: Session, mail: Mail, *, is_fresh: bool) -> Talk:
+    """Offer `mail` once.
+
+    Only where the peer was heard a moment ago does small content ride with its envelope. On a connection that idled, the peer
+    may have just hung up; with everything sent at once that would leave every such mail in doubt, one round trip more leaves it
+    deferred. A peer that has taken no chunk yet gets its first message by DATA, and is asked at the second.
+    """
+    session.said.clear()
     if obstacle := obstacle_for(mail, session.capabilities):
         return judge(obstacle, Stage.MAIL)
-    if not session.capabilities.chunking:
+    peer = session.peer
+    if not session.capabilities.chunking or (CHUNKING not in peer.proven and (peer.is_probed or not session.has_delivered)):
         return (yield from _by_data(session, mail))
     is_small = mail.size <= ONE_TRIP
+    if CHUNKING not in peer.proven:
+        return (yield from _by_first_chunk(session, mail))
     if session.capabilities.pipelining and is_fresh and is_small and not session.reset_due:
         return (yield from _in_one_trip(session, mail))
     return (yield from _by_chunk(session, mail))
@@ -81,12 +120,37 @@ def _by_chunk(session: Session, mail: Mail) -> Talk:
     refusal = yield from _envelope(session, mail)
     if refusal:
         return refusal
+    session.said.add(CHUNKING)
     return (yield from _content(session, _last_chunk(mail)))
+
+
+def _by_first_chunk(session: Session, mail: Mail) -> Talk:
+    """The line of BDAT goes alone, and the content a moment later.
+
+    A host that offers chunks and does not know them says so, or hangs up, at the line. So nothing is in doubt then, and no
+    content is taken for commands.
+    """
+    refusal = yield from _envelope(session, mail)
+    if refusal:
+        return refusal
+    if PIPELINING in session.said:  # what follows is no fault of it
+        session.said.discard(PIPELINING)
+        session.peer.proven.add(PIPELINING)
+    session.said.add(CHUNKING)
+    session.peer.is_probed = True
+    try:
+        yield Send(b"BDAT %d LAST\r\n" % mail.size)
+        if early := (yield Glance()):
+            return _unwanted(session, early, Stage.DATA)
+        return (yield from _content(session, mail.on_top + mail.content))
+    finally:
+        session.peer.is_probed = False
 
 
 def _in_one_trip(session: Session, mail: Mail) -> Talk:
     """MAIL, RCPT and the content in one write. A peer that refuses RCPT reads the chunk all the same (RFC 3030 2)."""
     refusal = yield from _envelope(session, mail, _last_chunk(mail))
+    session.said.add(CHUNKING)
     if refusal is None:
         return (yield from _end(session))
     if refusal.reply.local:  # nothing was refused and all was sent: the peer may have read to the end before it went
@@ -106,6 +170,7 @@ def _envelope(session: Session, mail: Mail, tail: bytes = b"") -> Generator[Step
     commands = _commands(session, mail)
     pipelining = session.capabilities.pipelining
     if pipelining:
+        session.said.add(PIPELINING)
         yield Send(b"".join([line for _, line in commands]) + tail)
     refusal: Outcome | None = None
     for stage, line in commands:
@@ -121,7 +186,7 @@ def _envelope(session: Session, mail: Mail, tail: bytes = b"") -> Generator[Step
 
 def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
     commands = [
-        (Stage.MAIL, _mail(session.capabilities, mail)),
+        (Stage.MAIL, _mail(session, mail)),
         (Stage.RCPT, b"RCPT TO:<%b>\r\n" % mail.recipient.encode()),
     ]
     if session.reset_due:
@@ -130,14 +195,22 @@ def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
     return commands
 
 
-def _mail(offers: Capabilities, mail: Mail) -> bytes:
+def _mail(session: Session, mail: Mail) -> bytes:
     """DSN parameters are left out: the reverse-path is ours, and so are the reports."""
-    size = b" SIZE=%d" % mail.size if offers.size is not None else b""
-    body = b" BODY=8BITMIME" if mail.eight_bit else b""
-    utf8 = b" SMTPUTF8" if mail.smtputf8 else b""
-    is_told = offers.mt_priority and mail.priority is not Priority.NORMAL  # which is what no parameter means (RFC 6710)
-    priority = b" MT-PRIORITY=%d" % mail.priority.mt_priority if is_told else b""
-    return b"MAIL FROM:<%b>%b%b%b%b\r\n" % (mail.reverse_path.encode(), size, body, utf8, priority)
+    offers, line = session.capabilities, b"MAIL FROM:<%b>" % mail.reverse_path.encode()
+    if offers.size is not None:
+        session.said.add("SIZE")
+        line += b" SIZE=%d" % mail.size
+    if mail.eight_bit:
+        session.said.add("8BITMIME")
+        line += b" BODY=8BITMIME"
+    if mail.smtputf8:
+        session.said.add("SMTPUTF8")
+        line += b" SMTPUTF8"
+    if offers.mt_priority and mail.priority is not Priority.NORMAL:  # which is what no parameter means (RFC 6710)
+        session.said.add("MT-PRIORITY")
+        line += b" MT-PRIORITY=%d" % mail.priority.mt_priority
+    return line + b"\r\n"
 
 
 def _content(session: Session, data: bytes) -> Talk:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from deliveries.experience import Experience
 from deliveries.lanes import LeasedLane
 from deliveries.outcomes import Bounced, Deferred
-from deliveries.roads import NoRoad, in_order, open_road
+from deliveries.roads import NoRoad, Road, in_order
 from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.test_routing import ask
 from tests.fakes.dns import Behaviour
@@ -22,11 +23,11 @@ def test_hosts_go_by_preference_and_at_random_within_one():
 def outcome(*names, zones):
     """Of a site with these hosts, tried in this order."""
     hosts = [(number, name, 25) for number, name in enumerate(names)]
-    lane = LeasedLane(1, "site", "", hosts, "opportunistic", is_routed=False, is_forced=False, epoch=1, failures=0, pace={})
+    lane = LeasedLane(1, "site", "", hosts, "opportunistic", is_routed=False, is_forced=False, epoch=1, failures=0, pace={}, experience={})
 
     async def travel(router, _):
         with pytest.raises(NoRoad) as told:
-            await open_road(lane, router, tls="", timeouts=RFC_5321)
+            await Road(lane, router, Experience({}), tls="", timeouts=RFC_5321).next()
         return told.value.outcome
 
     return ask(zones, travel, {"lame.mx.test": Behaviour.SERVFAIL})

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from deliveries import stats
+from deliveries import remembered, stats
 from deliveries.models import Lane
 from deliveries.selection import Selection, count
 from deliveries.things import find_lane
@@ -58,6 +58,7 @@ def _facts(lane: Lane) -> dict[str, Any]:
         "rule": lane.provider or None,
         "connections_allowed": lane.window,
         "pace": pace(lane.rate) if lane.rate else None,
+        "remembered": remembered.lines(lane, now=timezone.now()) or None,
         "failures": lane.failures,
         "paused_until": lane.paused_until and lane.paused_until.isoformat(),
         "pause_reason": lane.pause_reason or None,

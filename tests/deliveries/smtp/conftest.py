@@ -5,6 +5,7 @@ import pytest
 import uvloop
 
 from deliveries.smtp.connection import Endpoint, Timeouts, TlsLevel, open_with_fallback
+from deliveries.smtp.peer import Peer
 
 # Short where a test waits for the end of it; long where it must not come.
 QUICK = Timeouts(greeting=5, ehlo=5, handshake=2, mail=5, rcpt=5, data=5, block=5, body=5, quit=0.5)
@@ -28,6 +29,7 @@ def session_with():
             tls=tls,
             timeouts=timeouts,
             trust=trust,
+            peer=Peer({"CHUNKING", "PIPELINING"}),  # one that has carried messages before
         )
         try:
             yield connection

@@ -4,6 +4,7 @@ from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, St
 from deliveries.priorities import Priority
 from deliveries.smtp.dialogue import Capabilities, Session
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.peer import Peer
 from deliveries.smtp.transaction import ONE_TRIP, dot_stuffed, transact
 from tests.deliveries.smtp.play import LOST, play, reply
 
@@ -27,7 +28,8 @@ def pipelining():
 
 
 def chunking():
-    return session(pipelining=True, chunking=True)
+    """A peer that has taken chunks before."""
+    return Session(Capabilities(pipelining=True, chunking=True), Peer({"CHUNKING", "PIPELINING"}))
 
 
 def run(peer, *answers, it=None, **how):
@@ -66,7 +68,7 @@ def test_large_content_waits_for_the_envelope():
 
 
 def test_chunking_without_pipelining_goes_step_by_step():
-    _, said = run(session(chunking=True), OK, OK, OK)
+    _, said = run(Session(Capabilities(chunking=True), Peer({"CHUNKING"})), OK, OK, OK)
     assert said == [MAIL_LINE, RCPT_LINE, BDAT]
 
 
