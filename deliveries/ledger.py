@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -127,14 +128,14 @@ class Ledger:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._recorded = self._done = 0  # entries, since the beginning
+        self._flushes: deque[tuple[int, asyncio.Future[None]]] = deque()  # who waits until so many are committed
         self._is_unsure = False  # whether the last group, whose answer was lost, was committed
 
     def record(self, entry: Entry) -> None:
         """Take one entry; it is committed soon, and never lost while the process lives."""
         self._waiting.append(entry)
-        self._idle.clear()
+        self._recorded += 1
         self._changed.set()
         if len(self._waiting) >= ROOM:
             self._room.clear()
@@ -144,8 +145,11 @@ class Ledger:
         await self._room.wait()
 
     async def flush(self) -> None:
-        """Wait until all entries are committed."""
-        await self._idle.wait()
+        """Wait until all entries that were recorded before this call are committed, however many follow."""
+        if self._waiting:
+            done = asyncio.get_running_loop().create_future()
+            self._flushes.append((self._recorded, done))
+            await done
 
     async def run(self) -> None:
         """Commit what waits, for ever."""
@@ -159,13 +163,20 @@ class Ledger:
         if group and not await self._commit(group):
             await asyncio.sleep(0.5)
             return
-        del self._waiting[: len(group)]
         self._committed([entry.id for entry in group])
+        self._done_with(len(group))
+
+    def _done_with(self, amount: int) -> None:
+        del self._waiting[:amount]
+        self._done += amount
         if len(self._waiting) < ROOM:
             self._room.set()
         if not self._waiting:
             self._changed.clear()
-            self._idle.set()
+        while self._flushes and self._flushes[0][0] <= self._done:
+            _, done = self._flushes.popleft()
+            if not done.cancelled():
+                done.set_result(None)
 
     async def _commit(self, group: list[Entry]) -> bool:
         try:

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -163,3 +164,39 @@ def test_an_entry_committed_before_its_answer_was_lost_is_written_once():
     write(entry(delivery, State.DEFERRED, wait=0.0), database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"))
     delivery.refresh_from_db()
     assert (delivery.claim, delivery.attempt_count, Attempt.objects.count()) == (3, 1, 1)
+
+
+class NeverIdle(Database):
+    """While each group is written, the next entry comes."""
+
+    ledger: Ledger
+
+    async def fetch(self, *words, **given):
+        self.ledger.record(entry(make_up()))
+        return await super().fetch(*words, **given)
+
+
+def make_up():
+    """A delivery that nobody has: its entry is written all the same."""
+    return Delivery(message_id=uuid4(), recipient="you@mx.test", claim=1)
+
+
+def test_a_flush_waits_for_what_was_recorded_before_it_and_for_no_more():
+    async def main():
+        database = NeverIdle("test")
+        ledger = database.ledger = Ledger(database)
+        ledger.record(entry(make_up()))
+        ledger.record(entry(make_up()))
+        flushes = [asyncio.create_task(ledger.flush()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await ledger.turn()
+        done, _ = await asyncio.wait(flushes, timeout=5)
+        assert len(done) == 2
+        late = asyncio.create_task(ledger.flush())
+        await asyncio.sleep(0)
+        assert not late.done()
+        await ledger.turn()
+        await asyncio.wait_for(late, 5)
+        await database.close()
+
+    asyncio.run(main())
