@@ -10,13 +10,13 @@ import time
 import uuid
 from collections.abc import Set
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import uvloop
 from django.conf import settings
 
-from deliveries import holders
+from deliveries import holders, unwritten
 from deliveries.bell import Bell, Ring
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.budget import ByteBudget
@@ -29,7 +29,7 @@ from deliveries.doorbell import Doorbell
 from deliveries.faults import Faults
 from deliveries.holders import HolderFile
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
-from deliveries.ledger import ROOM, Ledger
+from deliveries.ledger import LAST_TRY, ROOM, Ledger
 from deliveries.lookups import AT_ONCE, LookupFailures
 from deliveries.models import Lane
 from deliveries.routing import Router
@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds: how late work is found whose bell was lost
 RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
+END = 40.0  # seconds from the order to end until what is still under way is broken off (supervisors kill after 60, systemd after 90)
 HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
 FAULT_WAIT = 5.0  # seconds for which a lane rests that met a fault of ours
 LANES = 4000  # leased at one time
@@ -72,12 +73,12 @@ class Drain:
         notes = Database("ekiden drain notes", is_durable=False)
         self._databases.append(notes)
         self._lanes = Lanes(lanes, uuid.uuid4(), notes)
-        self._succession = Succession(holders.folder())
         marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
         self._own_file = HolderFile(holders.folder(), self._lanes.holder, marks=marks)
         self._orders = StandingOrders(lanes, self._lanes.holder)
         self._bell = Bell()
         self._doorbell = Doorbell("deliveries.jobs.learn")
+        self._succession = Succession(self._doorbell.ring)
         answers, failures = _known_of_dns(tuple(settings.EKIDEN_DNS))
         self._failures = failures
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
@@ -85,7 +86,13 @@ class Drain:
         self._depot = Depot(
             lanes=self._lanes,
             own_file=self._own_file,
-            ledger=Ledger(ledger, learned=self._doorbell.ring, committed=self._own_file.unmark, faults=Faults(ledger)),
+            ledger=Ledger(
+                ledger,
+                learned=self._doorbell.ring,
+                committed=self._own_file.unmark,
+                faults=Faults(ledger),
+                save=partial(unwritten.save, unwritten.folder()),
+            ),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
@@ -103,6 +110,7 @@ class Drain:
         self._changed = asyncio.Event()
         self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
         self._is_stopping = False
+        self._ends_at = 0.0  # on the loop's clock, once it is to end
         self._owes = False  # whether a lane could not be given back
         self._looked = self._renewed = 0.0
 
@@ -134,8 +142,11 @@ class Drain:
         return not held_up
 
     def stop(self) -> None:
-        """Let what is being sent be sent, and end."""
-        self._is_stopping = True
+        """Let what is being sent be sent, and end; within `END`, whatever is away."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._ends_at = asyncio.get_running_loop().time() + END
+            self._depot.ledger.end_by(self._ends_at)
         self._changed.set()
 
     async def turn(self) -> None:
@@ -224,7 +235,7 @@ class Drain:
             await self._rest(courier.lane, error)
         finally:
             self._couriers.pop(courier.lane.id, None)
-            await self._give_back(courier)
+        await self._give_back(courier)
 
     async def _rest(self, lane: LeasedLane, error: Exception) -> None:
         """After a fault of ours: else the lane would be taken and lost again many times a second."""
@@ -235,6 +246,9 @@ class Drain:
     async def _give_back(self, courier: _Runs) -> None:
         """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
         await self._depot.ledger.flush()
+        if self._depot.ledger.has_left_behind:  # who comes next writes it down before he takes the lanes
+            self._owes = True
+            return
         try:
             await self._lanes.release(courier.lane, courier.learned())
         except DatabaseUnavailable:  # the lease ends by itself
@@ -259,12 +273,20 @@ class Drain:
         self._changed.set()
 
     async def _finish(self) -> None:
+        self.stop()
         for courier in self._couriers.values():
             courier.stop()
             courier.hang_up()
         renewals = asyncio.create_task(self._keep_renewing())
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=max(0.0, self._ends_at - asyncio.get_running_loop().time()) + LAST_TRY + 1)
+        if late := set(self._tasks):
+            self._owes = True
+            logger.warning("%d lanes are left as they are, since this worker's time is over", len(late))
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=HAND_BACK)
+        await self._depot.ledger.flush()
         renewals.cancel()
 
     async def _keep_renewing(self) -> None:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # each further mail sent is one that could go out twice if this process died now.
 ROOM = 1000
 GROUP = 500
+LAST_TRY = 2.0  # seconds for a commit when the process is about to end
 
 # What ends is added to the tallies by rows of this statement's own, since a row that several workers count in would make them wait for
 # one another; a refusal that ends a delivery says something about the address, which `suppressions.recording` hears of.
@@ -118,12 +119,20 @@ class Ledger:
         learned: Callable[[], None] = lambda: None,
         committed: Callable[[Iterable[UUID]], None] = lambda ids: None,
         faults: Faults | None = None,
+        save: Callable[[list[Entry]], object] | None = None,
     ) -> None:
-        """On the loop, `learned` is called after something about an address was written, `committed` with the deliveries of each group."""
+        """On the loop, `learned` is called after something about an address was written, `committed` with the deliveries of each group.
+
+        `save` keeps entries elsewhere when this process ends before PostgreSQL takes them; it raises `OSError`.
+        """
         self._database = database
         self._learned = learned
         self._committed = committed
         self._faults = faults
+        self._save = save
+        self.has_left_behind = False  # whether there are outcomes that this ledger did not commit
+        self._ends_at: float | None = None  # on the loop's clock
+        self._limit: asyncio.Timeout | None = None  # of the commit under way
         self._waiting: list[Entry] = []
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -151,6 +160,12 @@ class Ledger:
             self._flushes.append((self._recorded, done))
             await done
 
+    def end_by(self, moment: float) -> None:
+        """The process ends: from this moment of the loop's clock on, what PostgreSQL does not take at once is saved elsewhere."""
+        self._ends_at = moment
+        if self._limit is not None and self._limit.when() is None:
+            self._limit.reschedule(moment)
+
     async def run(self) -> None:
         """Commit what waits, for ever."""
         while True:
@@ -160,8 +175,11 @@ class Ledger:
     async def turn(self) -> None:
         """Commit one group."""
         group = self._waiting[:GROUP]
-        if group and not await self._commit(group):
-            await asyncio.sleep(0.5)
+        if group and not await self._commit_in_time(group):
+            if self._save is not None and self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
+                self._leave_behind(self._save)
+            else:
+                await asyncio.sleep(0.5)
             return
         self._committed([entry.id for entry in group])
         self._done_with(len(group))
@@ -177,6 +195,33 @@ class Ledger:
             _, done = self._flushes.popleft()
             if not done.cancelled():
                 done.set_result(None)
+
+    def _leave_behind(self, save: Callable[[list[Entry]], object]) -> None:
+        """The next worker of this machine writes them down. Where even that fails, their marks say that they may have been sent."""
+        left, self.has_left_behind = list(self._waiting), True
+        try:
+            logger.warning("%d outcomes are left behind for the next worker: %s", len(left), save(left))
+        except OSError as error:
+            logger.error("%d outcomes could not be left behind, and count as in doubt: %s", len(left), error)
+        self._done_with(len(left))
+
+    async def _commit_in_time(self, group: list[Entry]) -> bool:
+        last_try = asyncio.get_running_loop().time() + LAST_TRY
+        try:
+            async with asyncio.timeout_at(None if self._ends_at is None else max(self._ends_at, last_try)) as self._limit:
+                return await self._commit(group)
+        except TimeoutError:
+            self._is_unsure = True
+            return False
+        finally:
+            self._limit = None
+
+    async def apply(self, left: list[Entry]) -> None:
+        """Write what another ledger left behind; it may have been committed already. Raises `DatabaseUnavailable`."""
+        for start in range(0, len(left), GROUP):
+            self._is_unsure = True
+            if not await self._commit(left[start : start + GROUP]):
+                raise DatabaseUnavailable("outcomes left behind")
 
     async def _commit(self, group: list[Entry]) -> bool:
         try:

@@ -1,14 +1,16 @@
-"""Takes over from the drains of this machine that have died: their lanes at once, and what they had not offered to anybody."""
+"""Takes over from the drains of this machine that have ended: the outcomes they left, their lanes, and what they had not offered."""
 
 from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
+from collections.abc import Callable
 
-from deliveries import holders
+from deliveries import holders, unwritten
 from deliveries.db import Database, DatabaseUnavailable
+from deliveries.faults import Faults
 from deliveries.holders import Dead
+from deliveries.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -33,21 +35,36 @@ SELECT (SELECT count(*) FROM released), (SELECT count(*) FROM freed)
 
 
 class Succession:
-    """Looks for the dead among the holders' files of one folder."""
+    """Looks for the dead among the holders' files, and for the outcomes that they left."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, learned: Callable[[], None]) -> None:
+        """`learned` as of `Ledger`."""
         self._database = Database("ekiden drain succession", patience=PATIENCE)
+        self._ledger = Ledger(self._database, learned=learned, faults=Faults(self._database))
         self._not_before: dict[str, float] = {}
 
     async def look(self) -> None:
-        """Raises `DatabaseUnavailable`; what was found dead is then looked at again."""
-        for path in holders.files(self._folder):
-            if time.monotonic() < self._not_before.get(path.name, 0.0):
-                continue
-            with holders.proof(path) as dead:
-                if dead is not None:
-                    await self._take_over(dead)
+        """Raises `DatabaseUnavailable`; what was found is then looked at again."""
+        try:
+            await self._apply()
+            for path in holders.files(holders.folder()):
+                if time.monotonic() >= self._not_before.get(path.name, 0.0):
+                    with holders.proof(path) as dead:
+                        await self._succeed(dead)
+        except unwritten.Busy:  # another drain is about it, and the lanes have to wait for its end
+            logger.info("another drain applies outcomes that were left behind")
+
+    async def _succeed(self, dead: Dead | None) -> None:
+        if dead is not None:
+            await self._apply()  # now it is certain that all it left is there, and after the next claim most of it would be refused
+            await self._take_over(dead)
+
+    async def _apply(self) -> None:
+        waiting, _ = unwritten.files(unwritten.folder())
+        for path in waiting:
+            with unwritten.taken(path) as entries:
+                await self._ledger.apply(entries)
+                logger.warning("%d outcomes that a worker had left behind are written: %s", len(entries), path)
 
     async def _take_over(self, dead: Dead) -> None:
         started = time.monotonic()

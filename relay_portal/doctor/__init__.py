@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from relay_portal.doctor import growth, log_ins, machine, mail, services
 from relay_portal.doctor.finding import Finding, Level
 
-MACHINE = (machine.variables, mail.private_networks, machine.data, machine.files, machine.disk, machine.certificate, machine.ports)
+MACHINE = (
+    machine.variables, mail.private_networks, machine.data, machine.outcomes, machine.files, machine.disk, machine.certificate,
+    machine.ports,
+)  # fmt: skip
 SERVICES = (services.valkey, services.dns)
 WITH_A_DATABASE = (
     services.clock,

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from django.conf import settings
 
+from deliveries import unwritten
 from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
@@ -52,6 +53,17 @@ def data() -> Iterator[Finding]:
         yield Finding("data", Level.BAD, f"Others may read {keys}, which holds the keys.", f"chmod 700 {keys}")
         return
     yield good("data", f"{data}; back up {keys} apart from the database")
+
+
+def outcomes() -> Iterator[Finding]:
+    """What workers left behind at their end; a worker that runs has written it down within a second."""
+    waiting, broken = unwritten.files(unwritten.folder())
+    if waiting:
+        text = f"{len(waiting)} files in {unwritten.folder()} hold outcomes of deliveries that are not in the database yet."
+        yield Finding("outcomes", Level.WARNING, text, "Start a delivery worker on this machine with the same EKIDEN_DATA.")
+    for path in broken:
+        advice = "What it held counts as in doubt and is tried again. Look at it, keep it for a report, then remove it."
+        yield Finding("outcomes", Level.WARNING, f"{path} could not be read.", advice)
 
 
 def files() -> Iterator[Finding]:

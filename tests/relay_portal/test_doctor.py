@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deliveries import stops
+from deliveries import stops, unwritten
 from domains.models import Domain
 from relay_portal import doctor, ports, sandbox
 from relay_portal.doctor import machine, mail, services
@@ -201,3 +201,14 @@ def test_the_command_ends_with_status_1_where_something_is_bad():
     with pytest.raises(SystemExit) as ended:
         ekiden_json("doctor")
     assert ended.value.code == 1
+
+
+def test_outcomes_that_were_left_behind_are_told(settings, tmp_path):
+    settings.EKIDEN_DATA = tmp_path
+    assert list(machine.outcomes()) == []
+    waiting = unwritten.save(unwritten.folder(), [])
+    waiting.with_suffix(".broken").touch()
+    found = list(machine.outcomes())
+    assert [finding.level for finding in found] == [Level.WARNING, Level.WARNING]
+    assert "1 files" in found[0].text
+    assert str(waiting.with_suffix(".broken")) in found[1].text

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from deliveries import stops
+from deliveries import stops, unwritten
 from relay_portal import readiness
 
 
@@ -31,3 +31,14 @@ def test_a_valkey_that_is_frozen_is_down_within_seconds(settings, tmp_path):
         silent.listen()
         settings.REDIS_URL = f"unix://{tmp_path}/valkey.sock"
         assert not readiness.has_valkey()
+
+
+@pytest.mark.django_db
+def test_status_tells_what_workers_left_behind(settings, capsys, tmp_path):
+    settings.EKIDEN_DATA = tmp_path
+    unwritten.save(unwritten.folder(), [])
+    for words in ([], ["--json"]):
+        with pytest.raises(SystemExit):
+            call_command("status", *words)
+    said = capsys.readouterr().out
+    assert f"LEFT BEHIND: 1 files of outcomes wait in {tmp_path}/outcomes" in said and '"outcome_files": 1' in said

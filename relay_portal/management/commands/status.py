@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from deliveries import stops
+from deliveries import stops, unwritten
 from deliveries.models import Stop
 from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
@@ -20,7 +20,7 @@ class Command(EkidenCommand):
             "--json",
             action="store_true",
             dest="as_json",
-            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N}',
+            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, "outcome_files": N}',
         )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
@@ -35,6 +35,7 @@ class Command(EkidenCommand):
                     "processes": processes,
                     "paused": paused,
                     "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
+                    "outcome_files": _outcome_files(),
                 }
             )
         else:
@@ -50,6 +51,9 @@ class Command(EkidenCommand):
         header = ("PROCESS", "STATE", "PID", "SINCE")
         rows = [(each["name"], each["state"], str(each["pid"] or "-"), f"{each['seconds']} s") for each in processes]
         self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
+        if amount := _outcome_files():
+            text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten.folder()}. See: ./ekiden doctor"
+            self.stdout.write(self.style.WARNING(text))
         if parts["PostgreSQL"]:
             self.stdout.write(f"\n{readiness.where()}")
             if sandbox.route():
@@ -62,6 +66,11 @@ class Command(EkidenCommand):
 
 def _set_aside() -> int:
     return SetAside.objects.troubles().count()
+
+
+def _outcome_files() -> int:
+    """Those of this machine: waiting for a worker, or broken."""
+    return sum(map(len, unwritten.files(unwritten.folder())))
 
 
 def _paused(each: stops.Standing) -> str:
