@@ -6,6 +6,7 @@ import binascii
 import codecs
 import re
 import unicodedata
+from collections.abc import Callable
 
 from domains.addresses import Address, BadAddress, check_written, is_printable, parse_path
 from domains.texts import field_control, name_control, without_controls
@@ -38,6 +39,15 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})++")
 _PYTHON_ONLY = frozenset({"unicode-escape", "raw-unicode-escape"})  # no charsets of mail, and they warn
 
 
+def decode_word(encoding: str, payload: str) -> bytes:
+    """The bytes of an encoded word of this encoding, "B" or "Q" (RFC 2047); raises `BadAddress`."""
+    data = payload.encode("utf-8")
+    try:
+        return binascii.a2b_qp(data.replace(b"_", b" ")) if encoding in "Qq" else binascii.a2b_base64(data)
+    except binascii.Error as error:
+        raise _bad("An encoded word is malformed (RFC 2047)") from error
+
+
 def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
     """The addresses of an address list (RFC 5322, section 3.4), at least one. Raises `BadAddress` (550 5.6.0) when in doubt.
 
@@ -49,7 +59,7 @@ def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
         raise _bad("The address list is too long")
     if not is_printable(text.replace("\t", " ").replace("\u3000", " ")):  # names are written with the ideographic space
         raise _bad("The address list has a control character")
-    _check_encoded_words(text)
+    check_encoded_words(text)
     return [_mailbox(tokens, smtputf8=smtputf8) for tokens in _split(text)]
 
 
@@ -73,7 +83,7 @@ def addresses_in_names(value: bytes) -> list[tuple[str, str]]:
 
 
 def _shown_word(match: re.Match[str]) -> str:
-    data, charset = _decode_word(match[2], match[3]), match[1].partition("*")[0].lower()
+    data, charset = decode_word(match[2], match[3]), match[1].partition("*")[0].lower()
     if charset.startswith("iso-2022-jp"):
         return data.decode("iso-2022-jp-ext", "replace")
     text = _text_of(data, charset)
@@ -87,7 +97,7 @@ def _decode(value: bytes) -> str:
         raise _bad("The address list is neither ASCII nor UTF-8") from error
 
 
-def _check_encoded_words(text: str) -> None:
+def check_encoded_words(text: str, decode: Callable[[str, str], bytes] = decode_word) -> None:
     """Refuse encoded words that hide what would be refused in the open: line ends, terminal controls, turned text.
 
     Readers join adjacent words of one charset before they decode them, or after (RFC 2047, section 6.2), so both are looked at.
@@ -97,7 +107,7 @@ def _check_encoded_words(text: str) -> None:
     joined: dict[str, bytes] = {}
     for match in _ENCODED_WORD.finditer(text):
         charset = match[1].partition("*")[0].lower()  # what follows "*" is a language (RFC 2231, section 5)
-        data = _decode_word(match[2], match[3])
+        data = decode(match[2], match[3])
         _check_name(data, charset)
         joined[charset] = joined.get(charset, b"") + data
     for charset, data in joined.items():
@@ -129,14 +139,6 @@ def _text_of(data: bytes, charset: str) -> str | None:
         return data.decode("latin-1" if codec == "ascii" else codec, "replace")
     except (LookupError, ValueError):  # ValueError: the charset's codec takes no such input at all
         return None
-
-
-def _decode_word(encoding: str, payload: str) -> bytes:
-    data = payload.encode("utf-8")
-    try:
-        return binascii.a2b_qp(data.replace(b"_", b" ")) if encoding in "Qq" else binascii.a2b_base64(data)
-    except binascii.Error as error:
-        raise _bad("An encoded word is malformed (RFC 2047)") from error
 
 
 def _split(text: str) -> list[list[tuple[str, str]]]:

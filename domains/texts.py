@@ -111,6 +111,11 @@ def field_control(value: bytes) -> str:
     return _first(_FIELD_CONTROL, text)
 
 
+def first_control(text: str) -> str:
+    """Return the name of the first control character; empty where there is none."""
+    return _first(_CONTROL, text)
+
+
 def name_control(text: str) -> str:
     """Return the name of the first character that a sender's name must not have once it is decoded; empty where there is none."""
     return _first(_NAME_CONTROL, text)

@@ -10,6 +10,7 @@ from deliveries.headers import BadHeaders, Headers, parse, split
 from deliveries.priorities import BY_NAME, Priority
 from domains.addresses import Address, BadAddress, canonical_domain
 from domains.mailboxes import addresses_in_names, mailboxes
+from domains.readings import authors
 from domains.texts import field_control, may_hold_control
 from smtp_listener import replies
 from smtp_listener.replies import Reply
@@ -55,14 +56,14 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
     if may_hold_control(section):
         check_controls(headers)
     check_loop(headers, hostname)
-    authors = _mailboxes(headers, b"from", "From", domains, smtputf8=smtputf8)
-    if not authors:
+    writers = _mailboxes(headers, b"from", "From", domains, smtputf8=smtputf8)
+    if not writers:
         raise Refused(replies.FROM_MISSING)
     for name, shown in OTHER_SENDERS.items():
         _mailboxes(headers, name, shown, domains, smtputf8=smtputf8)
-    if not smtputf8 and any(address.needs_smtputf8 for address in authors):
+    if not smtputf8 and any(address.needs_smtputf8 for address in writers):
         raise Refused(replies.EIGHT_BIT_HEADERS)
-    return Checked(headers, body_start, authors[0].wire, authors[0].domain, check_priority(headers))
+    return Checked(headers, body_start, writers[0].wire, writers[0].domain, check_priority(headers))
 
 
 def check_controls(headers: Headers) -> None:
@@ -80,9 +81,10 @@ def check_names(headers: Headers, domains: Collection[str]) -> None:
     """
     for name, shown in SENDERS.items():
         for field in headers.all(name):
-            for address, domain in addresses_in_names(field.value):
-                if not _is_own(domain, domains):
-                    raise Refused(replies.FOREIGN_NAME(name=shown, address=address))
+            with suppress(BadAddress):  # it breaks the grammar: then every address in it is the account's
+                for address, domain in addresses_in_names(field.value):
+                    if not _is_own(domain, domains):
+                        raise Refused(replies.FOREIGN_NAME(name=shown, address=address))
 
 
 def _is_own(domain: str, domains: Collection[str]) -> bool:
@@ -99,12 +101,20 @@ def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[st
     if len(fields) > 1 and not name.startswith(b"resent-"):
         raise Refused(replies.FROM_TWICE(name=shown))
     try:
-        found = [address for field in fields for address in mailboxes(field.value, smtputf8=smtputf8)]
+        found = [address for field in fields for address in _authors(field.value, domains, smtputf8=smtputf8)]
     except BadAddress as error:
         raise Refused(replies.FROM_UNREADABLE(name=shown, why=error.text)) from error
     for address in found:
         check_sender(address, domains)
     return found
+
+
+def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
+    """By the grammar; what breaks it is taken where all that readers can make of it is the account's own. Raises `BadAddress`."""
+    try:
+        return mailboxes(value, smtputf8=smtputf8)
+    except BadAddress:
+        return authors(value, domains, smtputf8=smtputf8)
 
 
 def check_priority(headers: Headers) -> Priority | None:
