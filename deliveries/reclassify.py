@@ -158,19 +158,20 @@ def _of_report(occurrence: Occurrence) -> Classified | None:
 def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
     """Changes of one address may depend on one another, so one that fails alone is left as it was."""
     by_occurrence = {change.occurrence.pk: change for change in changes}
-    together_or_alone(Kind.SECOND_LOOK, list(by_occurrence), lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]))
+    together_or_alone(Kind.SECOND_LOOK, list(by_occurrence), lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]), most=1)
 
 
 def _apply(look: Reclassification, changes: list[Change]) -> None:
     for change in changes:
         _rewrite(change)
     softer = [change.occurrence for change in changes if change.row[2] and not change.found.is_hard]
-    look.lifted += _lift_unfounded(softer)
+    lifted = _lift_unfounded(softer)
     # What is hard now, or counts otherwise, is judged by the policies as if it had just come; who is suppressed already stays so.
     keys = [change.occurrence.address_key for change in changes]
     known = set(Suppression.objects.filter(address_key__in=keys).values_list("project_id", "address_key"))
     anew = [each.occurrence.pk for each in changes if (each.occurrence.project_id, each.occurrence.address_key) not in known]
-    look.renewed += Occurrence.objects.filter(pk__in=anew).update(handled_at=None)
+    renewed = Occurrence.objects.filter(pk__in=anew).update(handled_at=None)
+    look.lifted, look.renewed = look.lifted + lifted, look.renewed + renewed  # not before all of it went: what fails is counted alone
     look.save(update_fields=["lifted", "renewed"])
 
 

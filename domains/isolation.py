@@ -96,8 +96,11 @@ def isolated(kind: Kind, key: object, *, lasting: bool = True, may_kill: bool = 
         tell(kind, key, error, failures=failures, is_aside=is_aside)
 
 
-def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id]], Result]) -> list[Result]:
-    """Do `work` for all in one transaction; where that fails, for each in one of its own. Returns what each call returned."""
+def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id]], Result], *, most: int = MOST_FAILURES) -> list[Result]:
+    """Do `work` for all in one transaction; where that fails, for each in one of its own. Returns what each call returned.
+
+    Give 1 for `most` where nobody comes back to what has failed: it is put aside at once.
+    """
     try:
         with transaction.atomic():
             done = work(ids)
@@ -109,7 +112,7 @@ def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id
         logger.warning("event=item-failed kind=%s items=%d; each is tried alone", kind.value, len(ids), exc_info=error)
     results = []
     for id_ in ids:
-        with isolated(kind, id_):
+        with isolated(kind, id_, most=most):
             results.append(work([id_]))
     return results
 

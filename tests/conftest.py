@@ -2,6 +2,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from tests.poison import poison  # noqa: F401  (a fixture)
+
 
 def without_an_end(client):
     """The keys that no package has written down, or that stay although they should not."""

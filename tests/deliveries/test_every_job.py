@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from deliveries import codec, orders
-from deliveries.ids import first_id_of
+from deliveries.ids import first_id_of, new_id
 from deliveries.models import Alert, Delivery, InboundMail, Message, Order
 from deliveries.selection import Selection
 from deliveries.workers import FUNCTIONS
@@ -26,31 +25,6 @@ ABOUT_ONE = {
     "deliveries.reclassify.apply": Kind.SECOND_LOOK,
 }
 OUTSIDE_RQ = {"deliveries.jobs.drain": "tests/deliveries/test_faults.py"}  # a loop of its own, with its own tests
-
-REFUSE = """
-CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'poison: this row cannot be written'; END $$;
-CREATE TRIGGER poison BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW
-    WHEN (OLD.{column}::text = '{key}') EXECUTE FUNCTION refuse_poison();
-"""
-FORGET = "DROP TRIGGER poison ON {table}; DROP FUNCTION refuse_poison();"
-
-
-@pytest.fixture
-def poison():
-    """PostgreSQL refuses to write this row from now on."""
-    made = []
-
-    def spoil(row, column="id"):
-        table = row._meta.db_table
-        with connection.cursor() as cursor:
-            cursor.execute(REFUSE.format(table=table, column=column, key=row.pk))
-        made.append(table)
-
-    yield spoil
-    with connection.cursor() as cursor:
-        for table in made:
-            cursor.execute(FORGET.format(table=table))
 
 
 def late(to):
@@ -158,7 +132,7 @@ def test_an_alert_that_cannot_be_written_keeps_no_other_from_ending(poison):
 def test_a_table_that_cannot_be_emptied_keeps_no_other_from_it(poison):
     long_ago = timezone.now() - timedelta(days=1000)
     old_letter, old_word = letter(1), occurrence("gone@mx.test")
-    InboundMail.objects.filter(pk=old_letter.pk).update(id=first_id_of(long_ago), handled_at=long_ago)
+    InboundMail.objects.filter(pk=old_letter.pk).update(id=first_id_of(long_ago), handled_at=long_ago, delivery_id=new_id())
     Occurrence.objects.filter(pk=old_word.pk).update(at=long_ago, handled_at=long_ago)
     poison(InboundMail.objects.get())
     FUNCTIONS["deliveries.jobs.retain"]()

@@ -13,6 +13,8 @@ from deliveries.ids import first_id_of
 from deliveries.models import Attempt, Content, Delivery, Lane, Order, Stop
 from deliveries.selection import Selection
 from deliveries.states import State
+from domains.isolation import Kind
+from domains.models import SetAside
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -209,6 +211,20 @@ def test_an_order_that_was_cut_off_goes_on_where_it_was_and_repeats_nothing():
     order.refresh_from_db()
     assert (order.seen, order.done, order.finished_at is not None) == (5, 5, True)
     assert Attempt.objects.count() == 5
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("verb", [Order.Verb.CANCEL, Order.Verb.HOLD])
+def test_of_a_poisoned_delivery_the_order_does_all_but_that(verb, place, poison):
+    bad = five_of_one_second()[place]
+    poison(bad)
+    order = give(verb)
+    assert (order.seen, order.done, order.finished_at is not None) == (5, 4, True)
+    assert now(bad).is_live and not now(bad).hold
+    aside = SetAside.objects.get()
+    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (Kind.ORDER, f"{order.pk} {bad.pk}", True)
+    assert "this row cannot be written" in aside.traceback
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -8,7 +8,8 @@ from django.utils import timezone
 from deliveries import codec, learning, reclassify
 from deliveries.bounces import classifier
 from deliveries.models import Attempt, InboundMail, LocalRule, Reclassification
-from domains.models import AuditEntry
+from domains.isolation import Kind
+from domains.models import AuditEntry, SetAside
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.bounces.test_receive import REPORT
@@ -32,9 +33,9 @@ def refused(project=None, *, days=1, category="other", is_hard=False, text=ODD, 
     """A delivery that was refused some days ago, as it was understood then."""
     delivery = make.delivery(of=make.message(project or make.project()), state="bounced", due_at=None, ended_at=timezone.now())
     Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", code=550, text=text, category=category, rule="old")
-    defaults = {"kind": "reply", "rule": "old", "stage": "rcpt", "code": 550, "handled_at": timezone.now()}
+    defaults = {"address_key": "you@mx.test", "kind": "reply", "rule": "old", "stage": "rcpt", "code": 550, "handled_at": timezone.now()}
     return Occurrence.objects.create(
-        project=delivery.project, address_key="you@mx.test", category=category, is_hard=is_hard, text=text, delivery_id=delivery.pk,
+        project=delivery.project, category=category, is_hard=is_hard, text=text, delivery_id=delivery.pk,
         at=timezone.now() - timedelta(days=days), **defaults | given,
     )  # fmt: skip
 
@@ -123,6 +124,22 @@ def test_a_report_that_is_kept_no_longer_is_left_as_it_is():
     refused(kind="report")
     local_rule()
     assert (look().seen, look().changed) == (1, 0)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_of_a_poisoned_answer_the_look_does_all_but_that(place, poison):
+    project = make.project()
+    known = [refused(project, address_key=f"{number}@mx.test") for number in range(3)]
+    local_rule()
+    made = look()
+    poison(known[place])
+    carry_out(made)
+    for each in known:
+        each.refresh_from_db()
+    assert [each.category for each in known] == ["other" if number == place else "unknown_user" for number in range(3)]
+    assert (made.state, made.renewed, Suppression.objects.count()) == ("done", 2, 2)
+    aside = SetAside.objects.get()
+    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (Kind.SECOND_LOOK, str(known[place].pk), True)
 
 
 def test_a_second_ring_does_nothing():

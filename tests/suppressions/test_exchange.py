@@ -266,6 +266,19 @@ def test_a_job_that_fails_says_so():
     assert (row.state, row.errors[0]["line"]) == ("failed", 0)
 
 
+@pytest.mark.parametrize("place", range(7))
+def test_of_a_poisoned_entry_the_import_takes_all_but_that(place, poison):
+    keys = [f"{number}@x.test" for number in range(7)]
+    Suppression.objects.create(address_key=keys[place], source="automatic", category="other", reason="before")
+    poison(Suppression.objects.get())
+    row = waiting("EmailAddress,SuppressionReason,Origin,CreatedAt\r\n" + "".join(f"{key},HardBounce,Recipient,\r\n" for key in keys))
+    importing.run(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.lines, row.added, row.updated, row.refused) == ("done", 7, 6, 0, 1)
+    assert (row.errors[0]["text"], row.errors[0]["why"]) == (keys[place], "The database refuses it.")
+    assert Suppression.objects.get(address_key=keys[place]).reason == "before"
+
+
 def test_a_file_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(importing, "LARGEST", 10)
     with pytest.raises(ValueError, match="larger"):
