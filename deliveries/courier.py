@@ -50,7 +50,7 @@ class Courier:
         self._may_have_more = self._may_have_urgent = True
         self._last_flow = -1
         self._in_hand: set[UUID] = set()  # loaded and not settled or given back
-        self._may_have_strays = False  # whether PostgreSQL may know of claims that we do not
+        self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
 
     def wake(self, *, is_urgent: bool) -> None:
         """There is new work in the lane."""
@@ -141,7 +141,7 @@ class Courier:
     async def _refill(self, page: int, *, least: int = 0) -> None:
         await self.depot.ledger.has_room()
         try:
-            if self._may_have_strays:
+            if self.may_have_strays:
                 await self._free_strays()
             claimed = await self.depot.lanes.claim(self.lane, page, least=least, after=self._last_flow)
             if least:
@@ -151,7 +151,7 @@ class Courier:
             await self._load(await self._sift(claimed))
         except DatabaseUnavailable as error:
             logger.warning("lane=%s could not claim: %s", self.lane.id, error)
-            self._may_have_strays = True
+            self.may_have_strays = True
             await asyncio.sleep(1)
             self.wake(is_urgent=True)
 
@@ -160,7 +160,7 @@ class Courier:
         in_hand = list(self._in_hand)
         await self.depot.ledger.flush()
         await self.depot.lanes.free_strays(self.lane, besides=in_hand)
-        self._may_have_strays = False
+        self.may_have_strays = False
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """What is to be sent from this lane; the rest is settled, put aside or handed on at once."""
@@ -218,7 +218,8 @@ class Courier:
             try:
                 await self.depot.lanes.unclaim(self.lane, [load.claimed.id for load in loads])
             except DatabaseUnavailable as error:
-                logger.warning("lane=%s could not give back its claims: %s", self.lane.id, error)
+                logger.warning("lane=%s could not give back its claims yet: %s", self.lane.id, error)
+                self.may_have_strays = True  # the next claim, or whoever gives the lane back, sees to them
 
     # --- senders ---
     def _start_senders(self) -> None:

@@ -40,7 +40,7 @@ class Dispatcher:
         self._woken.set()
         self._is_stopping = False
         self._has_news = self._may_have_more = True
-        self._may_have_strays = False  # whether PostgreSQL may know of claims that we do not
+        self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
 
     def wake(self, *, is_urgent: bool) -> None:
         """There are deliveries to be routed."""
@@ -70,6 +70,7 @@ class Dispatcher:
             tasks = self._places.tasks + ([self._return] if self._return else [])
             for task in tasks:
                 task.cancel()
+                self.may_have_strays = True  # it may have been about to claim
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _turn(self) -> bool:
@@ -102,9 +103,9 @@ class Dispatcher:
             return []
         self._has_news = False
         try:
-            if self._may_have_strays:  # what is claimed here is settled at once: none is in hand
+            if self.may_have_strays:  # what is claimed here is settled at once: none is in hand
                 await self._depot.lanes.free_strays(self.lane, besides=())
-                self._may_have_strays = False
+                self.may_have_strays = False
             return await self._find()
         except DatabaseUnavailable as error:
             logger.warning("the domains to be routed could not be read: %s", error)
@@ -141,7 +142,7 @@ class Dispatcher:
                 self._return = asyncio.create_task(self._wait_for_dns())
         except DatabaseUnavailable as error:
             logger.warning("domain=%s could not be routed: %s", domain, error)
-            self._may_have_strays = True
+            self.may_have_strays = True
             await asyncio.sleep(1)
         except Exception as error:  # whatever is the matter with this domain, its mail waits like that of one that DNS fails
             await self._depot.faults.note(Kind.ROUTING, domain, error, lasting=False)
@@ -151,7 +152,7 @@ class Dispatcher:
         try:
             await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
         except Exception:  # the fault may be in what settles it: the look-ups of other domains go on
-            self._may_have_strays = True
+            self.may_have_strays = True
             logger.exception("domain=%s its mail could not be put off", domain)
             await asyncio.sleep(LINGER)  # it is found again as soon as this ends
 

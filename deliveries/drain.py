@@ -55,6 +55,7 @@ class _Runs(Protocol):
     """A courier or the dispatcher."""
 
     lane: LeasedLane
+    may_have_strays: bool  # whether PostgreSQL may know of claims of the lane that nobody has in hand
 
     def wake(self, *, is_urgent: bool) -> None: ...
     def nudge(self) -> None: ...
@@ -244,15 +245,22 @@ class Drain:
             await self._lanes.pause(lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log")
 
     async def _give_back(self, courier: _Runs) -> None:
-        """Only when all its outcomes are written: the next holder would take an unwritten one for interrupted."""
-        await self._depot.ledger.flush()
-        if self._depot.ledger.has_left_behind:  # who comes next writes it down before he takes the lanes
-            self._owes = True
-            return
-        try:
-            await self._lanes.release(courier.lane, courier.learned())
-        except DatabaseUnavailable:  # the lease ends by itself
-            self._owes = True
+        """Only when all its outcomes are written, and its claims free: the next holder would take the rest for interrupted.
+
+        Tried until PostgreSQL is back; what the process's end breaks off, the next drain of this machine sees to.
+        """
+        while True:
+            await self._depot.ledger.flush()
+            if self._depot.ledger.has_left_behind:  # who comes next writes it down before he takes the lanes
+                self._owes = True
+                return None
+            try:
+                if courier.may_have_strays:
+                    await self._lanes.free_strays(courier.lane, besides=self._own_file.marked)
+                return await self._lanes.release(courier.lane, courier.learned())
+            except DatabaseUnavailable as error:
+                logger.warning("lane=%s could not be given back yet: %s", courier.lane.id, error)
+                await asyncio.sleep(1)
 
     async def _renew(self) -> None:
         held = set(self._couriers)

@@ -27,6 +27,7 @@ FORMAT = b"ekiden holder 1 "
 OLD = 3600.0  # seconds
 SAME_START = 2.0  # seconds by which two looks at the machine's start may differ
 NO_DELIVERY = bytes(MARK)
+NOWHERE = -1  # no place in a file: `pwrite` refuses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +67,33 @@ class HolderFile:
         os.pwrite(self._descriptor, FORMAT + f"{_machine_started():.3f}".encode(), 0)
         new.rename(self._path)
 
+    @property
+    def marked(self) -> list[UUID]:
+        """What may have been sent, and whose outcome is not committed."""
+        return list(self._places)
+
     def mark(self, delivery: UUID) -> None:
         """Before its transaction begins: from now on it may be sent."""
-        if self._descriptor < 0 or delivery in self._places:
+        if delivery in self._places:
             return
-        try:
-            self._places[delivery] = place = self._free.pop()
-            os.pwrite(self._descriptor, delivery.bytes, place)
-        except (OSError, IndexError) as error:
-            logger.warning("%s takes no more marks: %s", self._path, error)
-            self._forget()
+        self._places[delivery] = place = self._free.pop() if self._free else NOWHERE
+        if self._descriptor >= 0:
+            try:
+                os.pwrite(self._descriptor, delivery.bytes, place)
+            except OSError as error:
+                logger.warning("%s takes no more marks: %s", self._path, error)
+                self._forget()
 
     def unmark(self, deliveries: Iterable[UUID]) -> None:
         """Their outcomes are committed, or nothing was sent of them after all."""
         for delivery in deliveries:
-            place = self._places.pop(delivery, None)
-            if place is None or self._descriptor < 0:
+            place = self._places.pop(delivery, NOWHERE)
+            if place == NOWHERE:
                 continue
-            with suppress(OSError):  # it only says "may"
-                os.pwrite(self._descriptor, NO_DELIVERY, place)
             self._free.append(place)
+            if self._descriptor >= 0:
+                with suppress(OSError):  # it only says "may"
+                    os.pwrite(self._descriptor, NO_DELIVERY, place)
 
     def close(self, *, owes: bool = False) -> None:
         """The end of this drain. Where it `owes` what it could not give back, the file stays as after a kill, for who comes next."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.chaos import load
 from tests.chaos.load import Load
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx, Wait
@@ -201,6 +202,24 @@ def test_a_worker_that_is_asked_to_end_loses_and_repeats_nothing(scene):
         worker = busy_worker(scene)
         worker.stop()
         worker.start()
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_that_is_asked_to_end_while_all_is_away_ends_and_loses_nothing(scene, monkeypatch):
+    """What it had done is read by those that go on, so that nothing is repeated and nothing is in doubt."""
+    monkeypatch.setattr(load, "PATIENCE", 240.0)  # seconds: the apps go on trying
+    scene.may_repeat = False
+    with scene.disturbed():
+        worker = busy_worker(scene)
+        servers = (scene.rig.valkey_process, scene.rig.valkey), (scene.rig.postgres_process, scene.rig.postgres)
+        for process, _ in servers:
+            process.kill()
+        worker.ask_to_stop()
+        worker.wait(120)
+        for process, server in servers:
+            process.start_until(server.is_ready)
+        worker.start()
+    assert scene.in_doubt() == set()
 
 
 def test_a_worker_that_sleeps_past_its_lease_loses_nothing(scene):

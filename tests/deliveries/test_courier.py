@@ -161,3 +161,35 @@ def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypat
     play(settings, zones=zones, seconds=5)
     assert Attempt.objects.count() == 2
     assert not Delivery.objects.filter(is_in_doubt=True).exists()
+
+
+@pytest.mark.parametrize(
+    "lost", [{lanes_module.UNCLAIM}, {lanes_module.UNCLAIM, lanes_module.RELEASE, lanes_module.LEAVE}], ids=["claims", "all"]
+)
+@pytest.mark.parametrize("is_told_to_end", [True, False], ids=["at the end", "in a pause"])
+def test_a_give_back_that_postgresql_did_not_take_is_made_again(settings, monkeypatch, lost, is_told_to_end):
+    """Else mail whose connection never spoke would read as possibly sent."""
+    fetch, refused = Database.fetch, []
+
+    async def is_away_for_a_moment(self, sql, parameters=None):
+        if sql in lost and len(refused) < 3:
+            refused.append(sql)
+            raise DatabaseUnavailable("away")
+        return await fetch(self, sql, parameters)
+
+    monkeypatch.setattr(Database, "fetch", is_away_for_a_moment)
+    of = make.message()
+    for number in range(5):
+        make.delivery(to=f"u{number}@mx.test", of=of)
+    answer = [Wait(600)] if is_told_to_end else "421 4.3.2 too busy"
+
+    def is_done():
+        if is_told_to_end:
+            return Delivery.objects.filter(claim__gt=0).count() == 5
+        return Lane.objects.filter(failures__gt=0, holder=None).exists()
+
+    play(settings, lambda mx: mx.on("GREETING", answer), until=is_done, seconds=30)
+    assert refused
+    assert not Lane.objects.filter(holder__isnull=False).exists()
+    assert not Delivery.objects.exclude(claim=0).exists()
+    assert not Attempt.objects.filter(outcome="in_doubt").exists()
