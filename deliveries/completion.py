@@ -69,7 +69,7 @@ def authserv_id(value: bytes) -> str:
     else:
         return ""
     match = _AUTHSERV_ID.match(text, start)
-    name = (match[1] or match[2]).lower() if match else ""
+    name = (match[2] if match[1] is None else match[1]).lower() if match else ""
     return _QUOTED_PAIR.sub(r"\1", name).removesuffix(".")
 
 

@@ -20,9 +20,16 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
 
 
 class WrongHost(logging.Filter):
-    """Makes one line of what Django tells with a traceback: strangers ask for any name, as often as they like."""
+    """Makes one line of what Django tells with a traceback: strangers ask for any name, as often as they like.
+
+    Logging is set up twice in a worker of gunicorn, by the arbiter that it was forked from and by itself, so this is asked twice.
+    """
+
+    TEMPLATE = "event=wrong-host text=%s"
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = "event=wrong-host text=%s", (record.getMessage(),)
+        if record.msg == self.TEMPLATE:
+            return True
+        record.msg, record.args = self.TEMPLATE, (record.getMessage(),)
         record.exc_info = record.exc_text = None
         return True

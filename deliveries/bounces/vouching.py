@@ -56,8 +56,8 @@ def _names_recipient(parts: Sequence[Part]) -> bool:
 
 def _signer(data: bytes, number: int) -> str:
     """The domain of this signature, where it holds for all of the mail."""
-    signed = dkim.DKIM(data, minkey=KEY_LEAST, logger=logging.getLogger("dkimpy"))
     try:
+        signed = dkim.DKIM(data, minkey=KEY_LEAST, logger=logging.getLogger("dkimpy"))
         if not signed.verify(idx=number, dnsfunc=_key_record):
             return ""
     except Exception as error:  # a stranger's signature, and what its checking makes of it

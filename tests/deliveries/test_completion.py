@@ -93,6 +93,7 @@ def test_results_in_our_name_are_removed(value):
         b" (relay.test; dkim=pass",
         rb" (\) relay.test; dkim=pass",
         b" ; relay.test",
+        b' ""; relay.test',
         b"",
         b" \xff; dkim=pass",
     ],

@@ -1,118 +1,155 @@
-"""Feeds the parsers of returned mail with what a coverage-guided fuzzer thinks of: `.venv/bin/python -m tests.fuzz --seconds 1800`.
+"""Feeds what strangers reach with what a coverage-guided fuzzer thinks of: `.venv/bin/python -m tests.fuzz --seconds 3600`.
 
-Ends with status 0 where nothing raised, took too long, or grew; else the input lies in the folder that it names.
+Ends with status 0 where nothing raised, took too long, grew or broke what must hold; else the input lies in the folder that it names.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["deliveries.bounces"]):
-    from deliveries.bounces import feedback_id, original, report, return_path, tokens
-    from deliveries.bounces.classifier import Answer, classify, parse
-    from deliveries.bounces.local_rules import LocalRule, LocalRules
+from tests.fuzz.targets import TARGETS, Ready, Target
 
-from datetime import UTC, datetime
-
-from suppressions.classes import Class
-from tests.deliveries.bounces.test_hostile_reports import SEEDS, is_harmless
-
-KEY, NOW = b"k" * 32, datetime(2026, 11, 25, tzinfo=UTC)
-LARGEST = 65_536  # octets of an input; larger ones are tests of their own (tests/fuzz/test_large.py)
-# Seconds of CPU for an input of that size, with coverage counted, on a slow machine. A pattern that backtracks takes far longer.
+# Seconds of CPU for an input, with coverage counted, on a slow machine. A pattern that backtracks takes far longer.
 SLOWEST = 5.0
-MEMORY_MOST = 400  # MiB; it begins with 65
-CORPUS = Path(os.environ.get("EKIDEN_CORPUS", Path(__file__).resolve().parents[2].parent / "shared" / "corpus"))
-RULES = LocalRules([LocalRule("fuzz", Class.POLICY, "user * unknown * here|no such mailbox")])
-
-
-runs = count(1)
-
-
-def one(data: bytes) -> None:
-    """All that strangers' bytes go through, by what must hold for any."""
-    if next(runs) % 500 == 0:
-        assert memory_mib() < MEMORY_MOST, "it grows"
-    started = time.process_time()
-    assert is_harmless(report.read(data))
-    about = original.read(data)
-    assert max(map(len, (about.return_paths, about.feedback_ids, about.message_ids))) <= original.MOST
-    text = data.decode("utf-8", "replace")
-    code, enhanced, rest = parse(text)
-    found = classify(Answer(rest, code, enhanced))
-    assert found.class_ in Class
-    RULES.find(text.lower(), provider="", stage=None, code=code)
-    for forged in (text[:200], f"b-{text[:200]}"):
-        _refuses(forged)
-    assert time.process_time() - started < SLOWEST, "too slow"
-
-
-def memory_mib() -> float:
-    """Now. The peak that libFuzzer prints is also that of the process that started it (getrusage(2))."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1_048_576
-
-
-def _refuses(text: str) -> None:
-    """Nobody guesses a token of ours."""
-    for read in (lambda: feedback_id.parse(text, key=KEY, now=NOW), lambda: return_path.parse(text, key=KEY, now=NOW)):
-        try:
-            read()
-        except (tokens.ForgedToken, return_path.ForgedReturnPath):
-            continue
-        raise AssertionError("a forged token was taken")
+SECRET_KEY = "of the fuzzer: " + 48 * "x"
+_DONE = re.compile(r"Done (\d+) runs in (\d+) second")
+_PEAK = re.compile(r"stat::peak_rss_mb:\s+(\d+)")
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
-    asked.add_argument("--seconds", type=int, default=60)
+    asked.add_argument("--target", action="append", choices=TARGETS, help="one of them, may be repeated; else all, one after the other")
+    asked.add_argument("--seconds", type=int, default=60, help="of all targets together")
     asked.add_argument("--seed", type=int, default=0, help="0: another one each time")
     asked.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked.add_argument("inputs", nargs="*", help="only these files, one after the other, as they were found")
+    asked.add_argument("inputs", nargs="*", help="only these files, one after the other, as they were found; --target says for what")
     given = asked.parse_args()
-    if given.inputs:
-        for name in given.inputs:
-            one(Path(name).read_bytes())
-    elif given.folder:
-        fuzz(given.folder, seconds=given.seconds, seed=given.seed)
+    names = given.target or list(TARGETS)
+    if given.folder:
+        fuzz(TARGETS[names[0]], given.folder, seconds=given.seconds, seed=given.seed, inputs=given.inputs)
     else:
-        sys.exit(_in_folder(given))
+        sys.exit(_run(names, given))
 
 
-def _in_folder(given: argparse.Namespace) -> int:
+# --- the process that starts one for each target ---------------------------------------------------------------------------------
+def _run(names: Sequence[str], given: argparse.Namespace) -> int:
     """The fuzzer leaves without a word to Python: who cleans up is its parent."""
+    if given.inputs and len(names) > 1:
+        sys.exit("Say with --target what reads these files")
     folder = Path(tempfile.mkdtemp(prefix="ekiden-fuzz-"))
-    seeds = [*SEEDS, *(path.read_bytes() for path in sorted(CORPUS.glob("bounces/**/*.eml"))[::20])]
-    (folder / "seeds").mkdir()
-    for number, data in enumerate(seeds):
-        (folder / "seeds" / f"{number}").write_bytes(data[:LARGEST])
-    sys.stdout.write(f"{len(seeds)} seeds{'' if CORPUS.exists() else ' (without the shared corpus, which is not here)'}\n")
-    sys.stdout.flush()
-    again = [sys.executable, "-m", "tests.fuzz", "--seconds", str(given.seconds), "--seed", str(given.seed), "--folder", str(folder)]
-    status = subprocess.run(again, check=False).returncode
+    folder.chmod(0o755)  # PostgreSQL's own account goes through it
+    with _installation(folder, needs_servers=any(TARGETS[name].needs_servers for name in names)):
+        status = max(_run_one(name, folder, given, seconds=max(given.seconds // len(names), 1)) for name in names)
     if status == 0:
         shutil.rmtree(folder)
     return status
 
 
-def fuzz(folder: Path, *, seconds: int, seed: int) -> None:
+def _run_one(name: str, folder: Path, given: argparse.Namespace, *, seconds: int) -> int:
+    own = folder / name
+    own.mkdir()
+    again = ["--target", name, "--seconds", str(seconds), "--seed", str(given.seed), "--folder", str(own), *given.inputs]
+    log = own / "log"
+    with log.open("wb") as written:
+        status = subprocess.run([sys.executable, "-m", "tests.fuzz", *again], check=False, stdout=written, stderr=written).returncode
+    said = log.read_text("utf-8", "replace")
+    done, peak = _DONE.search(said), _PEAK.search(said)
+    if status or (not given.inputs and done is None):
+        sys.stderr.write(f"{said[-6000:]}\n")
+        sys.stdout.write(f"{name}: found something, see {own}\n")
+        return status or 1
+    if done is not None:
+        sys.stdout.write(f"{name}: {done[1]} inputs in {done[2]} s, at most {peak[1] if peak else '?'} MiB\n")
+        sys.stdout.flush()
+    return 0
+
+
+@contextmanager
+def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
+    """What Django's settings need; where no database is given, and one is needed, an own one with all tables."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
+    os.environ["EKIDEN_DATA"] = str(folder)
+    os.environ.setdefault("EKIDEN_SECRET_KEY", SECRET_KEY)
+    os.environ.update(EKIDEN_HOSTNAME="relay.test", EKIDEN_MAY_LOSE_MAIL="yes", EKIDEN_LOW_DISK="0")
+    if not needs_servers or "DATABASE_URL" in os.environ:
+        yield
+        return
+    from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey, runtime_folder
+
+    postgres, valkey = EmbeddedPostgres(folder, durable=False), EmbeddedValkey(folder)
+    try:
+        for server in (postgres, valkey):
+            server.prepare()
+            server.start()
+        postgres.make_database("ekiden")
+        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url, valkey.url
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(migrate, check=True, cwd=Path(__file__).resolve().parents[2])
+        yield
+    finally:
+        for server in (valkey, postgres):
+            server.stop()
+        shutil.rmtree(runtime_folder(folder), ignore_errors=True)
+
+
+# --- the process of one target ---------------------------------------------------------------------------------------------------
+def fuzz(target: Target, folder: Path, *, seconds: int, seed: int, inputs: Sequence[str]) -> None:
     """What it finds lies in the folder."""
+    ready = target.load()
+    one = watched(ready, target)
+    if inputs:
+        for name in inputs:
+            one(Path(name).read_bytes())
+        return
+    begin, words = folder / "seeds", folder / "words"
+    begin.mkdir()
+    for number, data in enumerate(ready.seeds):
+        (begin / f"{number}").write_bytes(data[: target.largest])
+    words.write_text("".join(f'"{_escaped(word)}"\n' for word in ready.words))
     options = [
-        f"-max_total_time={seconds}", f"-max_len={LARGEST}", "-timeout=30", f"-artifact_prefix={folder}/found-", "-print_final_stats=1",
-        *([f"-seed={seed}"] if seed else []),
+        f"-max_total_time={seconds}", f"-max_len={target.largest}", "-timeout=60", "-rss_limit_mb=0", "-print_final_stats=1",
+        f"-artifact_prefix={folder}/found-", *([f"-dict={words}"] if ready.words else []), *([f"-seed={seed}"] if seed else []),
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options, str(folder / "seeds")], one)
+    atheris.Setup([sys.argv[0], *options, str(begin)], one)
     atheris.Fuzz()
+
+
+def _escaped(word: bytes) -> str:
+    """As a dictionary of libFuzzer has it."""
+    return "".join(f"\\x{octet:02x}" for octet in word)
+
+
+def watched(ready: Ready, target: Target) -> Callable[[bytes], None]:
+    """What takes one input, and ends where it is slow or grows."""
+    runs = count(1)
+
+    def one(data: bytes) -> None:
+        if next(runs) % 500 == 0:
+            assert memory_mib() < target.memory, "it grows"
+        started = time.process_time()
+        ready.one(data)
+        assert time.process_time() - started < SLOWEST, "too slow"
+
+    return one
+
+
+def memory_mib() -> float:
+    """Now. The peak that libFuzzer prints is also that of the process that started it (getrusage(2))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1_048_576
 
 
 if __name__ == "__main__":

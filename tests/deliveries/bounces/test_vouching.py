@@ -66,6 +66,7 @@ FORGED = {
     "with another key": lambda delivery: signed(report(delivery), key=OTHER),
     "the body changed": lambda delivery: signed(report(delivery)).replace(b"Feedback-Type: abuse", b"Feedback-Type: fraud"),
     "the header changed": lambda delivery: signed(report(delivery)).replace(b"To: feedback@", b"To: fbl@"),
+    "a line that is no field": lambda delivery: b"$ no field\r\n" + signed(report(delivery)),
     "for somebody else": lambda delivery: signed(report(delivery, to="fbl@evil.test")),
     "two senders": lambda delivery: b"From: feedback@arf.mail.yahoo.com\r\n" + signed(report(delivery)),
     "to not signed": lambda delivery: signed(report(delivery), names={b"from", b"mime-version", b"content-type"}),

@@ -1,0 +1,245 @@
+"""HTTP in memory: the worker that gathers requests, gunicorn's parser, and all of the portal that is open without a log-in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from gunicorn.config import Config
+
+from deliveries import unsubscribing
+from deliveries.unsubscribing import Wish
+from domains.models import Project
+from relay_portal import gunicorn as ours
+from relay_portal.models import User
+from relay_portal.serving.worker import APART, WholeRequests
+from relay_portal.wsgi import application
+from suppressions.models import Occurrence
+from tests.fuzz.checks import Log
+from tests.fuzz.targets import Ready
+
+TURN = b"\xff"  # in an input: the client sends what follows later
+PASSWORD = "a long enough password 42"
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+_FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[\t -~\x80-\xff]*")
+MOST_TURNS = 1000
+
+
+class _Poller:
+    """As selectors are: who is registered twice, or is not there, is a KeyError."""
+
+    def __init__(self) -> None:
+        self.watched: dict[Any, tuple[int, Callable[[Any], None]]] = {}
+
+    def register(self, sock: Any, events: int, data: Callable[[Any], None]) -> None:
+        if sock in self.watched:
+            raise KeyError(sock)
+        self.watched[sock] = events, data
+
+    def modify(self, sock: Any, events: int, data: Callable[[Any], None]) -> None:
+        self.unregister(sock)
+        self.register(sock, events, data)
+
+    def unregister(self, sock: Any) -> None:
+        del self.watched[sock]
+
+
+class _Threads:
+    """Does at once what is submitted."""
+
+    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*given))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class _Later:
+    """What threads hand back to the loop, which takes it in its next turn."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def defer(self, call: Callable[..., Any], *given: Any) -> None:
+        self.calls.append((call, given))
+
+    def take_turn(self) -> None:
+        calls, self.calls = self.calls, []
+        for call, given in calls:
+            call(*given)
+
+
+class _Socket:
+    """Gives the pieces one by one, takes what it is sent by the kilobyte."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = [piece for piece in pieces if piece]
+        self.sent = bytearray()
+        self.is_closed = False
+
+    def recv(self, size: int) -> bytes:
+        if not self.pieces:
+            return b""
+        piece = self.pieces.pop(0)
+        if len(piece) > size:
+            self.pieces.insert(0, piece[size:])
+        return piece[:size]
+
+    def send(self, data: bytes) -> int:
+        self.sent += data[:16_384]
+        return min(len(data), 16_384)
+
+    def shutdown(self, how: int) -> None: ...
+
+    def setblocking(self, flag: bool) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class _Web:
+    def __init__(self) -> None:
+        cfg = Config()
+        for name in ("threads", "worker_connections", "keepalive", "sendfile", "logger_class"):
+            cfg.set(name, getattr(ours, name))
+        self.worker = WholeRequests(0, 0, [], None, 30, cfg, cfg.logger_class(cfg))
+        self.worker.poller, self.worker.method_queue, self.worker.tpool = _Poller(), _Later(), _Threads()
+        self.worker.lanes = dict.fromkeys(APART, _Threads())
+        self.worker.connections, self.worker.at_work, self.worker.places = OrderedDict(), Counter(), Counter()
+        self.worker.last_look = 0.0
+        self.worker.alive = True
+        self.worker.wsgi = self._application
+        self.answers: list[tuple[dict[str, Any], str, list[tuple[str, str]]]] = []
+
+    def _application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        def noted(status: str, headers: list[tuple[str, str]], *given: Any) -> Any:
+            self.answers.append((environ, status, headers))
+            return start_response(status, headers, *given)
+
+        return application(environ, noted)
+
+    def serve(self, data: bytes) -> bytes:
+        """All that one client is sent who says this and then nothing more."""
+        worker, sock = self.worker, _Socket(data.split(TURN))
+        self.answers = []
+        worker._admit(sock, ("203.0.114.7", 40_000), ("192.0.2.1", 8000))
+        for _ in range(MOST_TURNS):
+            worker.method_queue.take_turn()
+            if sock in worker.poller.watched:
+                _, go_on = worker.poller.watched[sock]
+                go_on(sock)
+            if sock.is_closed and not worker.method_queue.calls:
+                break
+        else:
+            raise AssertionError("the connection does not end")
+        assert (worker.nr_conns, len(worker.connections), len(worker.poller.watched)) == (0, 0, 0), "something of it is left"
+        assert not +worker.at_work and not +worker.places
+        return bytes(sock.sent)
+
+
+def ready() -> Ready:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.EKIDEN_PUBLIC_URL = "https://mail.test"
+    settings.ALLOWED_HOSTS = ["localhost", "mail.test"]
+    project = Project.objects.create(name="fuzz")
+    user = User.objects.create_user("otto", password=PASSWORD, is_staff=True, is_superuser=True)
+    TOTPDevice.objects.create(user=user, name="default")
+    link = unsubscribing.url_of(Wish(project.pk, "you@mx.test")).removeprefix("https://mail.test")
+    half_way = Client(headers={"Host": "localhost"})
+    half_way.post("/account/login/", {"auth-username": "otto", "auth-password": PASSWORD, "log_in-current_step": "auth"})
+    session = half_way.cookies[settings.SESSION_COOKIE_NAME].value
+    kept = Session.objects.get()
+    web = _Web()
+    # Django tells of a wrong host as an error, of a bad request with its traceback; both are answered 400, which is looked at.
+    log = Log("django.security.DisallowedHost", "django.request").install()
+    token = link.split("/")[2].encode()
+
+    def one(data: bytes) -> None:
+        sent = web.serve(data)
+        _check(web, sent)
+        assert not _is_inside(web)
+        if Occurrence.objects.exists():
+            assert token in data.lower() and b"POST" in data, "unsubscribed without the link, or by a look at it"
+            Occurrence.objects.all().delete()
+        if any(environ["REQUEST_METHOD"] == "POST" for environ, _, _ in web.answers):
+            AccessAttempt.objects.all().delete()  # else the address is locked out
+            AccessFailureLog.objects.all().delete()
+            Session.objects.exclude(pk=kept.pk).delete()
+            kept.save()
+        log.check()
+
+    return Ready(one, seeds(link.encode(), session.encode()), WORDS)
+
+
+def _check(web: _Web, sent: bytes) -> None:
+    for environ, status, headers in web.answers:
+        code = int(status.split()[0])
+        assert code < 500 or code == 503, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r} is answered {status}"
+        for name, value in headers:
+            assert not re.search(r"[\r\n\0]", name + value), "a header field of a stranger's"
+    if not sent:
+        return
+    head = sent.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert re.fullmatch(rb"HTTP/1\.[01] (?:[1-4][0-9][0-9]|501|503|505) [ -~]*", head[0]), head[0]
+    assert all(_FIELD.fullmatch(line) for line in head[1:]), f"no header: {head}"
+
+
+def _is_inside(web: _Web) -> bool:
+    """Whether a page was given that demands a second factor."""
+    closed = ("/deliveries/", "/domains/", "/suppressions/", "/relay_portal/")
+    return any(environ["PATH_INFO"].startswith(closed) and status.startswith("200") for environ, status, _ in web.answers)
+
+
+def seeds(link: bytes, session: bytes) -> list[bytes]:
+    host = b" HTTP/1.1\r\nHost: localhost\r\n"
+    csrf = b"c" * 32
+    cookies = b"Cookie: ekiden_csrf=%s; ekiden_session=%s; ekiden_language=ja\r\n" % (csrf, session)
+    form = b"Content-Type: application/x-www-form-urlencoded\r\n"
+
+    def post(path: bytes, body: bytes, more: bytes = form + cookies) -> bytes:
+        return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, host, more, len(body), body)
+
+    given = b"csrfmiddlewaretoken=%s&log_in-current_step=" % csrf
+    multipart = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+    chunks = b"1a\r\n" + ONE_CLICK + b"\r\n0\r\nA: b\r\n\r\n"
+    get = b"GET /%s" + host + b"\r\n"
+    return [
+        get % link[1:], post(link, ONE_CLICK), post(link, multipart, b"Content-Type: multipart/form-data; boundary=x\r\n"),
+        b"HEAD " + link + host + b"\r\n",
+        b"POST " + link + host + form + b"Transfer-Encoding: chunked\r\n\r\n" + TURN + chunks + get % b"health/",
+        get % b"u/aaaa/" + get % b"u/%E3%81/", get % b"health/" * 3, get % b"metrics/", get % b"account/login/?next=//evil.test/",
+        get % b"static/admin/css/base.css", get % b"", post(b"/account/login/", given + b"auth&auth-username=otto&auth-password=wrong"),
+        post(b"/account/login/?next=/domains/", given + b"auth&auth-username=otto&auth-password=" + PASSWORD.replace(" ", "+").encode()),
+        post(b"/account/login/", given + b"token&token-otp_token=123456"),
+        post(b"/account/login/", given + b"backup&backup-otp_token=abc"),
+        post(b"/language/", b"csrfmiddlewaretoken=%s&language=ja&next=/%%0d%%0aX:y" % csrf),
+        post(b"/account/logout/", b"csrfmiddlewaretoken=" + csrf),
+        b"GET /account/security/passkey/get_credential/" + host + cookies + b"\r\n",
+        get % b"domains/credential/?secret_hash__startswith=a",
+        b"GET http://h/ HTTP/1.0\r\nX-Forwarded-For: 1.2.3.4, ::1%25\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST /u/x/" + host + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" + TURN + b"a=b", b"OPTIONS *" + host + b"\r\n",
+        b"\r\n\r\n", get % b"%00%0a%80/",
+        b"GET /health/" + host + b"Accept-Language: ja;q=\xff, *\r\nAccept-Encoding: gzip;q=x\r\nCookie: ekiden_session=\x80\r\n\r\n",
+    ]  # fmt: skip
+
+
+WORDS = [
+    TURN, b"\r\n", b"GET ", b"POST ", b"HEAD ", b" HTTP/1.1\r\n", b"Host: localhost\r\n", b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Expect: 100-continue\r\n",
+    b"X-Forwarded-For: ", b"X-Forwarded-Proto: https\r\n", b"Content-Type: multipart/form-data; boundary=x\r\n", b"Upgrade: h2c\r\n",
+    b"Referer: ", b"Origin: null\r\n", b"Cookie: ", b"%00", b"%0d%0a", b"/u/", b"/health/", b"/metrics/", b"/account/login/",
+    b"/language/", b"/static/", b"?next=", b"csrfmiddlewaretoken=", b"Range: bytes=0-1\r\n", b"If-Modified-Since: ",
+    b"Accept-Language: ja\r\n", b"auth-username=", b"token-otp_token=", b"0\r\n\r\n", b"ffffffff\r\n",
+]  # fmt: skip
