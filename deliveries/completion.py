@@ -1,16 +1,20 @@
 """What we add to a message's header and what we take out of it; all else leaves as it came."""
 
+import base64
 import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
 
 from deliveries.bounces import feedback_id
 from deliveries.headers import Headers
 from deliveries.submission import Arrival, Submission
+from domains import dkim
 from domains.texts import storable
 
-# Bcc must not be seen by the others (RFC 5322, section 3.6.3); the rest steers us and is nobody else's business.
-REMOVED = frozenset({b"bcc", b"resent-bcc", b"x-idempotency-key", feedback_id.NAME})
+# Bcc must not be seen by the others (RFC 5322, section 3.6.3), and Return-Path is written by the last host alone (RFC 5321,
+# section 4.4); the rest steers us and is nobody else's business.
+REMOVED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"x-idempotency-key", feedback_id.NAME})
 CONTROL_PREFIX = b"x-ekiden-"
 
 # Octets of a Message-ID that the record keeps: it is indexed, and PostgreSQL's index takes 2700 in all.
@@ -52,6 +56,32 @@ def without_claimed_results(headers: Headers, hostname: str) -> Headers:
     """Drop the authentication results that somebody else wrote in our name (RFC 8601, section 5)."""
     claimed = [field for field in headers.all(RESULTS) if authserv_id(field.value) == hostname.lower()]
     return Headers(field for field in headers if field not in claimed) if claimed else headers
+
+
+def without_dead_signatures(headers: Headers, domain: str, body: Callable[[], Iterable[bytes]], body_hash: bytes) -> Headers:
+    """Drop the app's DKIM signatures of this domain that do not fit the body: one that is false says nothing good of the other.
+
+    `body_hash` is of the simple form. Other signatures stay, dead or not (RFC 6376, section 4.2).
+    """
+    signatures = [field for field in headers.all(b"dkim-signature") if _tags(field.value).get(b"d", b"").lower() == domain.encode()]
+    if not signatures:
+        return headers
+    hashes = {b"simple": base64.b64encode(body_hash), b"relaxed": base64.b64encode(dkim.body_hash(body(), relaxed=True))}
+    dead = [field for field in signatures if not _fits(_tags(field.value), hashes)]
+    return Headers(field for field in headers if field not in dead)
+
+
+def _tags(value: bytes) -> dict[bytes, bytes]:
+    """The tags of a signature, without white space (RFC 6376, section 3.2)."""
+    pairs = (tag.partition(b"=") for tag in b"".join(value.split()).split(b";"))
+    return {name: text for name, _, text in pairs}
+
+
+def _fits(tags: dict[bytes, bytes], hashes: dict[bytes, bytes]) -> bool:
+    if b"l" in tags:  # of a part of the body
+        return True
+    form = tags.get(b"c", b"").partition(b"/")[2] or b"simple"
+    return tags.get(b"bh") == hashes.get(form)
 
 
 def authserv_id(value: bytes) -> str:

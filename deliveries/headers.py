@@ -9,6 +9,7 @@ from dataclasses import dataclass
 # RFC 5322, section 3.6.8: printable ASCII without the colon. White space before the colon is obsolete syntax
 # (section 4.5) that receivers read differently, so it is refused rather than guessed at.
 FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
+MAILBOX_LINES = re.compile(rb"\A(?:>?From (?!\s*:)[^\r\n]*\r\n)+")
 MAX_SIZE = 262_144
 MAX_FIELDS = 1000
 
@@ -85,8 +86,15 @@ def parse(section: bytes) -> Headers:
 
 
 def split(data: bytes) -> tuple[bytes, int]:
-    """The header section of a message, and where its body begins."""
+    """The header section of a message, and where its body begins.
+
+    The first lines of a mailbox file, `From shop@shop.example Thu Nov 26 …` with or without `>`, are no part of it: cron scripts,
+    formail and git send them, and every mail host drops them.
+    """
     if data.startswith(b"\r\n"):
         return b"", 2
     end = data.find(b"\r\n\r\n")
-    return (data, len(data)) if end < 0 else (data[: end + 2], end + 4)
+    section, start = (data, len(data)) if end < 0 else (data[: end + 2], end + 4)
+    if section.startswith((b"From ", b">From ")):
+        section = MAILBOX_LINES.sub(b"", section)
+    return section, start

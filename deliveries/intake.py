@@ -17,9 +17,10 @@ from django.conf import settings
 from deliveries import codec, loglines, maillog, unsubscribing
 from deliveries.bell import Bell
 from deliveries.budget import ByteBudget
-from deliveries.completion import complete
+from deliveries.completion import complete, without_dead_signatures
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.ids import new_id
+from deliveries.long_lines import without_long_lines
 from deliveries.signing import SigningKeys
 from deliveries.submission import Receipt, Submission
 from domains import dkim
@@ -115,7 +116,7 @@ class Intake:
         self._committer = asyncio.get_running_loop().create_task(self._run())
 
     async def accept(self, submission: Submission) -> Receipt:
-        """Committed when this returns; raises `IntakeUnavailable` where it is not known to be.
+        """Committed when this returns; raises `IntakeUnavailable` where it is not known to be, `NotText` where it cannot leave.
 
         The caller shields it from cancellation: a commit under way goes on whether or not the client waits.
         """
@@ -205,18 +206,22 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     id_ = new_id()
     now = datetime.now(UTC)
     body_hash = dkim.body_hash(submission.body.chunks())
+    given_id = submission.headers.value(b"message-id")
+    key = idempotency_key(submission, given_id, body_hash) if submission.idempotency_key or given_id else None
+    if submission.has_long_lines:
+        submission = without_long_lines(submission)
+        body_hash = dkim.body_hash(submission.body.chunks())
     headers, message_id = complete(
         submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now,
         unsubscribe=unsubscribing.fields(submission),
     )  # fmt: skip
+    headers = without_dead_signatures(headers, submission.from_domain, submission.body.chunks, body_hash)
     if signers:
         fields = [(field.name, field.raw) for field in headers]
         headers = headers.before(dkim.sign(fields, body_hash, signers=signers, now=int(time.time())))
     head = bytes(headers) + b"\r\n"
     size = len(head) + submission.body.size
     data = codec.compress(head, submission.body.chunks(), size=size)
-    given_id = submission.headers.value(b"message-id")
-    key = idempotency_key(submission, given_id, body_hash) if submission.idempotency_key or given_id else None
     return Entry(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]  # set on the loop
 
 

@@ -80,7 +80,8 @@ class Submission:
     """A message that passed every check of the edge.
 
     `header_from` is the From field for display, `from_domain` the A-label of its first mailbox: it chooses the signing
-    keys. `eight_bit` tells whether any byte is above 127. `idempotency_key` is the client's own, if it gave one.
+    keys. `eight_bit` tells whether any byte is above 127, `has_long_lines` whether a line may be over 998 octets.
+    `idempotency_key` is the client's own, if it gave one.
     """
 
     sender: Sender
@@ -91,6 +92,7 @@ class Submission:
     header_from: str
     from_domain: str
     eight_bit: bool
+    has_long_lines: bool = False
     priority: Priority = Priority.NORMAL
     idempotency_key: str = field(default="", repr=False)
 

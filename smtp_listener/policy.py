@@ -6,6 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from deliveries.form import in_order
 from deliveries.headers import BadHeaders, Headers, parse, split
 from deliveries.priorities import BY_NAME, Priority
 from domains.addresses import Address, BadAddress, canonical_domain
@@ -50,7 +51,7 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
     """The header section; every mailbox that says who sends must be of a domain of the account."""
     section, body_start = split(data)
     try:
-        headers = parse(section)
+        headers = in_order(parse(section))
     except BadHeaders as error:
         raise Refused(replies.BAD_HEADERS(why=str(error))) from error
     if may_hold_control(section):

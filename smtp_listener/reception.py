@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 END = b"\r\n.\r\n"
+TEXT_LINE = 998  # without its CRLF (RFC 5322, section 2.1.1): what is longer cannot leave as it is
 MAX_LINE = 65_536  # RFC 5321 lets a server stop at 1,000; longer ones come from real apps, and most hosts take them
 TROUBLES = ("disk", "line", "bare", "nul")  # of several the first is told, so that it is the same however the bytes were split
 _BARE = re.compile(rb"\r\n|\r|\n")
@@ -23,7 +24,18 @@ class Reception:
     Content with trouble is read to its end and thrown away.
     """
 
-    __slots__ = ("_held", "_is_at_line_start", "_is_repairing", "_max_line", "_open", "_store", "_troubles", "max_size", "size")
+    __slots__ = (
+        "_held",
+        "_is_at_line_start",
+        "_is_repairing",
+        "_max_line",
+        "_open",
+        "_store",
+        "_troubles",
+        "has_long_lines",
+        "max_size",
+        "size",
+    )
 
     def __init__(self, store: Callable[[bytes], None], *, max_size: int, is_repairing: bool, max_line: int = MAX_LINE) -> None:
         self._store = store
@@ -35,6 +47,7 @@ class Reception:
         self._open = 0  # bytes of a line whose LF has not come
         self._troubles: set[str] = set()
         self.size = 0
+        self.has_long_lines = False
 
     @property
     def is_too_large(self) -> bool:
@@ -108,6 +121,11 @@ class Reception:
 
     def _measure_lines(self, data: bytes) -> None:
         """A line may come in pieces; its CR is not counted."""
+        limit = TEXT_LINE + 2 - self._open  # the line that is open must have ended here; by leaps, so most lines are never looked at
+        while limit <= len(data) and not self.has_long_lines:
+            end = data.rfind(b"\n", max(limit - TEXT_LINE - 2, 0), max(limit, 0))
+            self.has_long_lines = end < 0
+            limit = end + 1 + TEXT_LINE + 2
         if self._open + len(data) > self._max_line:
             first, *others = data.split(b"\n")
             longest = max(self._open + len(first), *map(len, others), 0)

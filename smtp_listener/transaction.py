@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deliveries.ids import first_id_of
 from deliveries.intake import IntakeUnavailable
+from deliveries.long_lines import NotText
 from deliveries.priorities import Priority, of_mt_priority
 from deliveries.submission import Arrival, Body, Envelope, MemoryBody, Recipient, Submission
 from domains.addresses import Address, BadAddress, parse_path
@@ -40,6 +41,7 @@ class Transaction(ABC):
         self.spool: Spool | None = None
         self.clock: Clock  # of the content, once it begins
         self.reception: Reception | None = None
+        self.has_long_lines = False
 
     @property
     @abstractmethod
@@ -74,6 +76,7 @@ class Transaction(ABC):
             data = self.spool.whole()
         except OSError:
             return replies.STORAGE_FULL
+        self.has_long_lines = reception.has_long_lines
         return await self.store(data)
 
     def close(self) -> None:
@@ -179,6 +182,8 @@ class SubmissionTransaction(Transaction):
             is_new = not receipt.is_repeat
         except IntakeUnavailable:
             return replies.OUR_FAULT
+        except NotText as error:
+            return replies.NOT_TEXT(why=error)
         finally:
             if not is_new:
                 await self._give_back()
@@ -213,6 +218,7 @@ class SubmissionTransaction(Transaction):
             header_from=checked.header_from,
             from_domain=checked.from_domain,
             eight_bit=not spool.is_ascii,
+            has_long_lines=self.has_long_lines,
             priority=priority,
             idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "backslashreplace"),
         )

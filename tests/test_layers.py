@@ -22,6 +22,7 @@ PURE = [
     "domains/addresses.py", "domains/mailboxes.py", "domains/readings.py", "domains/records.py", "domains/dkim.py", "domains/texts.py",
     "domains/fingerprints.py", "domains/logformat.py",
     "deliveries/outcomes.py", "deliveries/priorities.py", "deliveries/retry.py", "deliveries/headers.py", "deliveries/completion.py",
+    "deliveries/form.py", "deliveries/long_lines.py",
     "deliveries/locations.py", "deliveries/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
     "deliveries/smtp/transaction.py", "deliveries/smtp/peer.py", "deliveries/experience.py",
     "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",
