@@ -33,6 +33,12 @@ SIGNED = frozenset({
     b"auto-submitted", b"feedback-id", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"list-subscribe",
     b"list-post", b"list-help", b"list-owner", b"list-archive",
 })  # fmt: skip
+# Named in h= once more than they stand there, so that none can be put above the message (RFC 6376, sections 5.4.2 and 8.15): a
+# replayed message with another Subject, To or body structure would verify. Not Sender and List-*: mailing lists add those.
+OVERSIGNED = (
+    b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to", b"references", b"mime-version",
+    b"content-type", b"content-transfer-encoding",
+)  # fmt: skip
 WIDTH = 76  # of a folded line, below the 78 of RFC 5322, section 2.1.1
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 _SPACES = re.compile(rb"[ \t]+")
@@ -130,12 +136,12 @@ def sign(
 
 @lru_cache(maxsize=512)
 def _names(chosen: tuple[bytes, ...]) -> bytes:
-    """The value of h=, folded; From once more than there are, so that none can be added (RFC 6376, section 5.4.2 and 8.15).
+    """The value of h=, folded.
 
     Kept, because one app's messages all have the same fields.
     """
     lines, line = [], b"h="
-    for name in (*chosen, b"from"):
+    for name in (*chosen, *OVERSIGNED):
         if len(line) + len(name) > WIDTH - 8:
             lines.append(line)
             line = b""

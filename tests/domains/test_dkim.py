@@ -129,6 +129,22 @@ def test_the_ed25519_signature_breaks_with_the_message_too():
     assert not ed25519_is_valid(message.replace(b"Hello", b"Hullo"))
 
 
+@pytest.mark.parametrize("name", dkim.OVERSIGNED)
+@pytest.mark.parametrize("shape", ["no body", "mime"])
+def test_nothing_that_a_reader_sees_can_be_put_above_or_below(name, shape):
+    mime = b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nReply-To: a@a.test\r\n"
+    message = signed(mime + SHAPES["repeated fields"] if shape == "mime" else SHAPES["no body"])
+    head, _, body = message.partition(b"\r\n\r\n")
+    assert is_valid(message)
+    assert not is_valid(name + b": other\r\n" + message)
+    assert not is_valid(head + b"\r\n" + name + b": other\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("name", [b"Sender", b"List-Id", b"List-Unsubscribe", b"Received", b"X-Other"])
+def test_what_mailing_lists_and_hops_add_does_no_harm(name):
+    assert is_valid(name + b": other\r\n" + signed(SHAPES["dots"]))
+
+
 def test_the_field_is_folded_ascii_and_names_from_twice():
     field = signed(SHAPES["many fields"], signers=(RSA_SIGNER, ED25519_SIGNER)).partition(b"From:")[0]
     assert field.isascii()
