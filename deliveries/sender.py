@@ -182,8 +182,8 @@ class Sender:
         """Offer the mail to this host: again at once, over another connection, without what it may have broken off for."""
         outcome = await self._outcome(self._connection, load)
         without: frozenset[str] = frozenset()
-        while not isinstance(outcome, Delivered) and (blamed := self._connection.way_back - without):
-            without |= blamed
+        while not isinstance(outcome, Delivered) and (blamed := self._connection.way_back) and blamed not in without:
+            without |= {blamed}
             try:
                 await self._change(self._road.again(self._connection.endpoint, without=without))
             except ConnectionFailed:

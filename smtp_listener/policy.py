@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ MAX_RECEIVED = 30
 MAX_OWN_RECEIVED = 3  # a customer may forward to another of ours; three times is a loop
 OTHER_SENDERS = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
 SENDERS = {b"from": "From"} | OTHER_SENDERS
+
+ADDRESS_FIELDS = frozenset({*SENDERS, b"reply-to", b"to", b"cc", b"resent-to", b"resent-cc"})
+# Names in quotes and comments; a quoted local part is followed by its "@" and stays. Possessive, so that time is linear.
+_NO_ADDRESS = re.compile(rb'"(?:[^"\\]|\\.)*+"(?!@)|\((?:[^()\\]|\\.)*+\)')
+_ANGLE = re.compile(rb"<([^<>]*+)>")
 
 
 class Refused(Exception):
@@ -116,6 +122,23 @@ def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[
         return mailboxes(value, smtputf8=smtputf8)
     except BadAddress:
         return authors(value, domains, smtputf8=smtputf8)
+
+
+def needs_smtputf8(headers: Headers) -> bool:
+    """Whether an address in a header field can only be read by hosts with SMTPUTF8.
+
+    A name or a subject in UTF-8 is no such address, although RFC 6532 says it of any field: clients write those to every host.
+    """
+    return any(field.name in ADDRESS_FIELDS and not field.raw.isascii() and _holds_utf8_address(field.value) for field in headers)
+
+
+def _holds_utf8_address(value: bytes) -> bool:
+    for mailbox in _NO_ADDRESS.sub(b"", value).replace(b";", b",").split(b","):
+        angle = _ANGLE.search(mailbox)
+        address = angle[1] if angle else mailbox
+        if b"@" in address and not address.isascii():
+            return True
+    return False
 
 
 def check_priority(headers: Headers) -> Priority | None:

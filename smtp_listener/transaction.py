@@ -201,11 +201,11 @@ class SubmissionTransaction(Transaction):
         body: Body = MemoryBody(data[checked.body_start :]) if spool.is_in_memory else spool.body(checked.body_start)
         recipients = tuple(self._recipients.values())
         mail_from = self.mail_from.wire if self.mail_from else ""
-        needs_utf8 = self.smtputf8 and not (mail_from.isascii() and all(to.wire.isascii() for to in recipients))
+        needs_utf8 = not (mail_from.isascii() and all(to.wire.isascii() for to in recipients))
         envelope = Envelope(
             mail_from,
             recipients,
-            smtputf8=needs_utf8 or (self.smtputf8 and not bytes(checked.headers).isascii()),
+            smtputf8=self.smtputf8 and (needs_utf8 or policy.needs_smtputf8(checked.headers)),
             envid=self.envid,
             ret=self.ret,
         )

@@ -86,7 +86,7 @@ class Connection:
         self.local_address = local[0]
 
     @property
-    def way_back(self) -> frozenset[str]:
+    def way_back(self) -> str | None:
         """What to leave out on another connection to this host, for the mail that was just refused or broken off."""
         return self._session.way_back
 
@@ -300,7 +300,7 @@ async def open_with_fallback(
             raise
         reply = failure.reply
     connection = await attempt(tls=TlsLevel.NONE)
-    peer.breaks(["STARTTLS"], reply, now=time.time())
+    peer.breaks("STARTTLS", reply, now=time.time())
     return connection
 
 

@@ -69,11 +69,12 @@ class Capabilities:
     enhancedstatuscodes: bool = False
     mt_priority: bool = False
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
+    broken: frozenset[str] = frozenset()  # keywords that it offers and that we do without, since it refuses their use
 
     def without(self, keywords: frozenset[str]) -> Capabilities:
         """Return the same as if these had not been offered."""
         given: dict[str, Any] = {FIELDS[keyword]: None if keyword == "SIZE" else False for keyword in keywords}
-        return replace(self, **given)
+        return replace(self, **given, broken=self.broken | keywords)
 
 
 FIELDS = {
@@ -86,14 +87,14 @@ FIELDS = {
 class Session:
     """What we know of the peer after its greeting, and where the dialogue stands.
 
-    `said` are the extensions of which the last transaction made use, `way_back` those without which the same message should
-    be offered again, over another connection: the host may have broken off because of them.
+    `said` are the extensions of which the last transaction made use, `way_back` the one without which the same message should
+    be offered again, over another connection: the host may have broken off because of it.
     """
 
     capabilities: Capabilities
     peer: Peer = field(default_factory=Peer)
     said: set[str] = field(default_factory=set)
-    way_back: frozenset[str] = frozenset()
+    way_back: str | None = None
     has_delivered: bool = False
     reset_due: bool = False  # a refused transaction is still open: RSET goes before the next MAIL
     in_step: bool = True  # False: the next reply might not answer our next command, so there is no next command
@@ -101,10 +102,13 @@ class Session:
 
 def capabilities_of(reply: Reply, without: frozenset[str] = frozenset()) -> Capabilities:
     """Return what the host offers, but for the keywords `without`."""
-    offers = {keyword: parameter for keyword, parameter in map(_offer, reply.lines[1:]) if keyword not in without}
+    offers = dict(_offer(line) for line in reply.lines[1:])
+    broken = without & offers.keys()
+    for keyword in broken:
+        del offers[keyword]
     given: dict[str, Any] = {name: keyword in offers for keyword, name in FIELDS.items()}
     given["size"] = _size(offers["SIZE"]) if "SIZE" in offers else None
-    return Capabilities(**given)
+    return Capabilities(**given, broken=broken)
 
 
 def _offer(line: str) -> tuple[str, str]:

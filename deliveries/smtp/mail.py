@@ -34,6 +34,10 @@ class Mail:
         """Bytes as they will be sent."""
         return len(self.on_top) + len(self.content)
 
+    @property
+    def has_ascii_envelope(self) -> bool:
+        return self.reverse_path.isascii() and self.recipient.isascii()
+
     def __post_init__(self) -> None:
         ends = self.content.count(b"\r\n")
         if not self.content.endswith(b"\r\n") or not self.content.count(b"\r") == self.content.count(b"\n") == ends:

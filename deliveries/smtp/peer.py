@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from deliveries.outcomes import Bounced, Deferred, Outcome, Stage
@@ -47,7 +47,7 @@ ENVELOPE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA})
 EXTENSIONS = (
     # The line of the first chunk goes alone, as `DATA` does: until the content has followed it, nothing is in doubt.
     Extension("CHUNKING", frozenset({Stage.DATA, Stage.BODY}), COMMAND, lost_at=frozenset({Stage.DATA}), is_always_suspect=True),
-    Extension("PIPELINING", ENVELOPE, COMMAND, words="pipelin|synchroni", lost_at=ENVELOPE),
+    Extension("PIPELINING", frozenset({Stage.RCPT, Stage.DATA}), COMMAND, words="pipelin|synchroni", lost_at=ENVELOPE),
     Extension("SIZE", frozenset({Stage.MAIL}), PARAMETER),
     Extension("8BITMIME", frozenset({Stage.MAIL}), PARAMETER),
     Extension("SMTPUTF8", frozenset({Stage.MAIL}), PARAMETER),
@@ -82,18 +82,16 @@ class Peer:
         """Return the extensions that it goes without at the time of day `now`."""
         return frozenset(keyword for keyword, broken in self.broken.items() if broken.until > now)
 
-    def breaks(self, keywords: Iterable[str], reply: Reply, *, now: float) -> None:
-        """Go without these for a while: the message went on as soon as they were left out."""
-        for keyword in keywords:
-            self.broken[keyword] = Broken(now + KEEP[keyword], str(reply))
-            self.proven.discard(keyword)
-            self.is_news = True
+    def breaks(self, keyword: str, reply: Reply, *, now: float) -> None:
+        """Go without it for a while: the message went on as soon as it was left out."""
+        self.broken[keyword] = Broken(now + KEEP[keyword], str(reply))
+        self.proven.discard(keyword)
+        self.is_news = True
 
 
-def suspects(said: Iterable[str], outcome: Outcome, proven: Iterable[str]) -> frozenset[str]:
-    """Return those of the extensions `said` that may be what the host refused, instead of the message."""
-    return frozenset(
-        each.keyword
-        for each in EXTENSIONS
-        if each.keyword in said and (each.is_always_suspect or each.keyword not in proven) and each.may_have_broken(outcome)
-    )
+def suspect(said: Collection[str], outcome: Outcome, proven: Collection[str]) -> str | None:
+    """Return the first of the extensions `said` that may be what the host refused, instead of the message."""
+    for each in EXTENSIONS:
+        if each.keyword in said and (each.is_always_suspect or each.keyword not in proven) and each.may_have_broken(outcome):
+            return each.keyword
+    return None

@@ -6,7 +6,7 @@ from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, 
 from deliveries.priorities import Priority
 from deliveries.smtp.dialogue import Answer, Capabilities, Glance, Send, Session, Step, read
 from deliveries.smtp.mail import Mail
-from deliveries.smtp.peer import suspects
+from deliveries.smtp.peer import suspect
 from deliveries.smtp.replies import Reply, local_reply
 
 ONE_TRIP = 65_536  # content up to this size rides with its envelope: at worst this much is sent for a refused recipient
@@ -21,28 +21,32 @@ Talk = Generator[Step, Answer, Outcome]
 
 
 def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float = 0.0) -> Talk:
-    """Offer `mail`, once more without each extension that the peer refused in place of it. `is_fresh`: it was heard a moment ago.
+    """Offer `mail`, and again without each extension that the peer may have refused in its place, until that changes the answer.
 
-    Where the session has ended with that, `session.way_back` says what to leave out in another one. `now` is the time of day.
+    `is_fresh`: it was heard a moment ago. Where the session has ended with that, `session.way_back` says what to leave out in
+    another one. `now` is the time of day.
     """
-    session.way_back = frozenset()
+    session.way_back = None
+    offers = session.capabilities
     outcome = yield from _offer(session, mail, is_fresh=is_fresh)
-    while not isinstance(outcome, Delivered) and (blamed := suspects(session.said, outcome, session.peer.proven)):
-        if CHUNKING in blamed:  # whether the host takes what follows for the chunk or for commands (RFC 3030, section 2), nobody knows
+    while not isinstance(outcome, Delivered) and (blamed := suspect(session.said, outcome, session.peer.proven)):
+        if blamed == CHUNKING:  # whether the host takes what follows for the chunk or for commands (RFC 3030, section 2), nobody knows
             session.in_step = False
         if not session.in_step:
             session.way_back = blamed
             break
-        session.capabilities = session.capabilities.without(blamed)
+        session.capabilities = session.capabilities.without(frozenset({blamed}))
         again = yield from _offer(session, mail, is_fresh=is_fresh)
         if not is_same(again, outcome):
             session.peer.breaks(blamed, outcome.reply, now=now)
+            session.capabilities = offers = offers.without(frozenset({blamed}))
         outcome = again
+    session.capabilities = offers
     if isinstance(outcome, Delivered):
         session.has_delivered = True
         session.peer.proven |= session.said
     elif isinstance(outcome, InDoubt) and CHUNKING in session.said - session.peer.proven:
-        session.peer.breaks([CHUNKING], outcome.reply, now=now)  # the second try, if there is one, goes by DATA
+        session.peer.breaks(CHUNKING, outcome.reply, now=now)  # the second try, if there is one, goes by DATA
     return outcome
 
 
@@ -76,10 +80,11 @@ def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
     """Why this host cannot get this mail as it is; it is never converted, which would break its signature."""
     if offers.size and mail.size > offers.size:
         return TOO_LARGE
-    if mail.smtputf8 and not offers.smtputf8:
+    # A host that offers one of these and refuses its parameter gets the same bytes without the parameter.
+    if mail.smtputf8 and not offers.smtputf8 and not ("SMTPUTF8" in offers.broken and mail.has_ascii_envelope):
         return NOT_UTF8
     # SMTPUTF8 alone lets headers be UTF-8, and with it 8BITMIME must be offered (RFC 6531 3.1)
-    return NOT_8BIT if mail.eight_bit and not offers.eightbitmime else None
+    return NOT_8BIT if mail.eight_bit and not (offers.eightbitmime or "8BITMIME" in offers.broken) else None
 
 
 def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
@@ -201,10 +206,10 @@ def _mail(session: Session, mail: Mail) -> bytes:
     if offers.size is not None:
         session.said.add("SIZE")
         line += b" SIZE=%d" % mail.size
-    if mail.eight_bit:
+    if mail.eight_bit and offers.eightbitmime:
         session.said.add("8BITMIME")
         line += b" BODY=8BITMIME"
-    if mail.smtputf8:
+    if mail.smtputf8 and offers.smtputf8:
         session.said.add("SMTPUTF8")
         line += b" SMTPUTF8"
     if offers.mt_priority and mail.priority is not Priority.NORMAL:  # which is what no parameter means (RFC 6710)

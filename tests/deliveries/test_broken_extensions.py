@@ -1,7 +1,7 @@
 """Hosts that offer an extension and break it: the message arrives without it, once and at once, and the lane keeps that for a while."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from django.utils import timezone
@@ -26,6 +26,7 @@ class Host:
     messages: int = 1
     priority: int = 1
     tls: bool = False
+    message: dict[str, bool] = field(default_factory=dict)
 
 
 def refuses(parameter, answer):
@@ -45,6 +46,8 @@ HOSTS = {
     "SIZE= is unknown": Host("SIZE", {"MAIL": refuses("SIZE=", "555 5.5.4 Unsupported option: SIZE")}),
     "SIZE= is a syntax error": Host("SIZE", {"MAIL": refuses("SIZE=", "501 5.5.4 Syntax: MAIL FROM:<address>")}, ("SIZE 1000000",)),
     "MT-PRIORITY= is unknown": Host("MT-PRIORITY", {"MAIL": refuses("MT-P", "504 5.5.4 What?")}, ("MT-PRIORITY",), priority=2),
+    "BODY= is unknown": Host("8BITMIME", {"MAIL": refuses("BODY=", "555 5.5.4 BODY?")}, message={"eight_bit": True}),
+    "SMTPUTF8 is unknown": Host("SMTPUTF8", {"MAIL": refuses("SMTPUTF8", "501 5.5.4 No.")}, message={"smtputf8": True}),
     "TLS ends the session": Host("STARTTLS", {"HANDSHAKE": (Drop(),)}, tls=True),
     "DSN's parameters are unknown": Host("", {"MAIL": refuses("RET=", "501 no"), "RCPT": refuses("NOTIFY=", "501 no")}, ("DSN",)),
 }
@@ -54,7 +57,7 @@ HOSTS = {
 def test_a_refused_extension_is_not_a_refused_message(settings, tmp_path, name):
     host = HOSTS[name]
     make.rule(connections=1)
-    of = make.message()
+    of = make.message(**host.message)
     for number in range(host.messages):
         make.delivery(f"u{number}@mx.test", of, priority=host.priority)
 

@@ -168,6 +168,24 @@ def test_a_domain_that_receivers_must_map_is_refused(field, smtputf8, address):
     assert reply.text.startswith(f"The {field} field cannot be read: The domain {written} ")
 
 
+@pytest.mark.parametrize(
+    ("field", "needs"),
+    [
+        ("Subject: ご注文", False),
+        ("To: 山田 <you@mx.test>", False),
+        ('To: "山田@東京" <you@mx.test>, (東京) me@mx.test', False),
+        ("To: Team: a@mx.test, 山田 <b@mx.test>;", False),
+        ("X-Note: 山@mx.test", False),
+        ("To: 山田@mx.test", True),
+        ("Cc: a@mx.test, Anna <you@東京.test>", True),
+        ('Reply-To: "山 田"@mx.test', True),
+    ],
+)
+def test_only_an_address_needs_smtputf8_of_the_next_host(field, needs):
+    checked = check(f"From: shop@shop.test\r\n{field}\r\n".encode(), smtputf8=True)
+    assert policy.needs_smtputf8(checked.headers) is needs
+
+
 def test_a_unicode_domain_in_from_needs_smtputf8():
     header = "From: 店 <shop@日本.test>\r\n".encode()
     assert "is not ASCII: write it as A-labels" in refusal(header).text

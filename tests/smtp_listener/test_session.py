@@ -120,6 +120,15 @@ def test_legacy_and_international_addresses_are_taken_and_sent_in_one_form(clien
     assert (delivery.recipient, delivery.recipient_key, delivery.message.smtputf8) == (sent, key, not sent.isascii())
 
 
+@pytest.mark.parametrize(("to", "asked"), [("you@mx.test", False), ("あ@mx.test", True)])
+def test_smtputf8_by_habit_is_not_asked_of_the_next_host(client, to, asked):
+    """As Go's net/smtp says it whenever it is offered."""
+    client.mail("shop@shop.test", ["BODY=8BITMIME", "SMTPUTF8"])
+    client.rcpt("you@mx.test")
+    client.data(f"From: shop@shop.test\r\nTo: {to}\r\nSubject: ご注文\r\n\r\nhello\r\n".encode())
+    assert Delivery.objects.select_related("message").get().message.smtputf8 is asked
+
+
 @pytest.mark.parametrize("address", ["you", "you@", "@mx.test", "y u@mx.test", "you@mx", "you@[127.0.0.1]", "you@-.test", "あ@mx.test"])
 def test_a_malformed_address_is_refused(client, address):
     client.mail("shop@shop.test")
