@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 LARGE_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 GROUP = 100
 
-# One statement is one transaction: submissions seen before drop out, the rest is written, all or nothing. `lane` is
+# One statement is one transaction: submissions seen before drop out, the rest is written, all or nothing. One of which nothing was
+# or will be delivered counts as not seen: its app has corrected what was wrong. (Of one that was committed this moment no delivery
+# is visible here; `bool_and` is null then, and it counts.) `lane` is
 # where the recipient's domain led last; a domain not seen, or too long ago, goes to the routing lane.
 COMMIT = """
 WITH given AS (
@@ -45,7 +47,9 @@ WITH given AS (
     INSERT INTO deliveries_submission AS seen (key, message_id, expires_at)
     SELECT key, id, now() + make_interval(secs => time_window) FROM given WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT (key) DO UPDATE SET message_id = EXCLUDED.message_id, expires_at = EXCLUDED.expires_at
-        WHERE seen.expires_at <= now()
+        WHERE seen.expires_at <= now() OR (
+            SELECT bool_and(state IN ('bounced', 'expired', 'suppressed', 'cancelled')) FROM deliveries_delivery
+            WHERE message_id = seen.message_id)
     RETURNING message_id
 ), fresh AS (
     SELECT * FROM given WHERE key IS NULL OR id IN (SELECT message_id FROM taken)
@@ -226,15 +230,17 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
 
 
 def idempotency_key(submission: Submission, message_id: bytes, body_hash: bytes) -> bytes:
-    """What makes two submissions the same: the client's own key; else Message-ID, recipients and body.
+    """What makes two submissions the same: the client's own key; else Message-ID, recipients, body and all fields that we sign.
 
-    The body belongs to it: an app that reuses one Message-ID for different mails must not lose them silently.
+    An app that reuses one Message-ID for different mails must not lose them silently, and a reader tells mails apart by Subject and
+    Date too. A client that repeats a message after a lost reply repeats its fields byte for byte.
     """
     what = blake(str(submission.sender.credential_id or -submission.sender.project_id).encode())
     if submission.idempotency_key:
         what.update(b"\0key\0" + submission.idempotency_key.encode())
         return what.digest()
-    what.update(b"\0id\0" + message_id + b"\0" + body_hash)
+    fields = [field.raw for field in submission.headers.fields if field.name in dkim.SIGNED]
+    what.update(b"\0id\0" + message_id + b"\0" + body_hash + b"".join(fields))
     for key in sorted(recipient.key for recipient in submission.envelope.recipients):
         what.update(b"\0" + key.encode())
     return what.digest()

@@ -182,6 +182,43 @@ def test_another_recipient_body_or_message_id_is_another_message(credential, cha
     assert Message.objects.count() == 2
 
 
+OTHER_FIELDS = [
+    (b"Subject: hi", b"Subject: your code is 222"), (b"Subject: hi", b"Subject: hi\r\nDate: Thu, 26 Nov 2026 09:00:00 +0900"),
+    (b"Subject: hi", b"Subject: hi\r\nContent-Type: text/html"), (b"Subject: hi", b"Subject: hi\r\nList-Unsubscribe: <https://shop.test/2>"),
+    (b"To: you", b"To: her"), (b"Subject: hi", b"Subject: hi\r\nIn-Reply-To: <2@shop.test>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "other"), OTHER_FIELDS)
+def test_one_message_id_for_what_readers_tell_apart_is_two_messages(credential, field, other):
+    accept(submission(credential), submission(credential, headers=HEADERS.replace(field, other)))
+    assert Message.objects.count() == 2
+
+
+def test_what_no_reader_sees_makes_no_other_message(credential):
+    accept(submission(credential), submission(credential, headers=b"Received: from a by b\r\nX-Try: 2\r\n" + HEADERS))
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "is_repeat"),
+    [
+        (["bounced"], False), (["expired", "cancelled"], False), (["suppressed"], False), (["delivered"], True), (["deferred"], True),
+        (["bounced", "delivered"], True), (["bounced", "queued"], True),
+    ],
+)  # fmt: skip
+def test_of_which_nothing_was_delivered_the_same_again_is_a_new_message(credential, states, is_repeat):
+    given = {"recipients": [f"{number}@mx.test" for number in range(len(states))]}
+    [first] = accept(submission(credential, **given))
+    for delivery, state in zip(Delivery.objects.order_by("recipient"), states, strict=True):
+        ended = None if state in ("queued", "deferred") else timezone.now()
+        Delivery.objects.filter(pk=delivery.pk).update(state=state, ended_at=ended, **({"due_at": None} if ended else {}))
+    [again] = accept(submission(credential, **given))
+    assert again.is_repeat == is_repeat and (again.queue_id == first.queue_id) == is_repeat
+    [third] = accept(submission(credential, **given))
+    assert third.is_repeat and third.queue_id == again.queue_id
+
+
 def test_another_credential_is_another_message(credential):
     accept(submission(credential), submission(make.credential(credential.project)))
     assert Message.objects.count() == 2
