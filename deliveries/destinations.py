@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from deliveries.db import Database
 from deliveries.models import Lane
@@ -45,6 +46,10 @@ WITH given AS (
 )
 SELECT DISTINCT id FROM found
 """
+UNKNOWN_BEFORE = """
+SELECT DISTINCT delivery_id FROM deliveries_attempt
+WHERE delivery_id = ANY(%(ids)s) AND stage = 'dns' AND enhanced = '4.1.2' AND at <= now() - interval '1 hour'
+"""
 GROUP = 500
 
 
@@ -70,6 +75,10 @@ class Destinations:
         given = {"besides": list(besides), "among": None if among is None else list(among), "most": most, "routing": Lane.ROUTING}
         rows = await self._database.fetch(UNROUTED, given)
         return [domain for (domain,) in rows]
+
+    async def unknown_before(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return those whose domain was unknown an hour ago or earlier, when it was looked up for them."""
+        return {id_ for (id_,) in await self._database.fetch(UNKNOWN_BEFORE, {"ids": list(ids)})}
 
     async def assign(self, domain: str, site: Site) -> None:
         """Lead the domain, and all of its deliveries that wait to be routed, to the site's lane.

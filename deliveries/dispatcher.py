@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from functools import partial
+from uuid import UUID
 
 from deliveries import verdict
 from deliveries.db import DatabaseUnavailable
@@ -22,6 +24,7 @@ from domains.isolation import Kind
 logger = logging.getLogger(__name__)
 
 LINGER = 10.0
+UNKNOWN = "5.1.2"
 FAULT = local_reply(451, "4.3.0", "A fault of the service while the domain's mail hosts were looked up")
 
 
@@ -165,10 +168,20 @@ class Dispatcher:
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
         """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up now."""
         while claimed := await self._depot.lanes.claim(self.lane, 500, domain=domain):
+            known = await self._unknown_before(claimed, outcome)
             for delivery in claimed:
-                self._settle(delivery, outcome)
+                self._settle(delivery, outcome if known is None or delivery.id in known else _once_more(domain))
             await self._depot.ledger.has_room()
         await self._depot.ledger.flush()  # else the next turn would find the same domain again
+
+    async def _unknown_before(self, claimed: Sequence[Claimed], outcome: Bounced | Deferred) -> set[UUID] | None:
+        """Which of them were told an hour ago that their domain does not exist; None where that is not what this outcome says.
+
+        A resolver that fails, a registry's slip or a domain that was paid for too late looks like a typing mistake, for an hour.
+        """
+        if isinstance(outcome, Deferred) or outcome.reply.enhanced != UNKNOWN:
+            return None
+        return await self._destinations.unknown_before([delivery.id for delivery in claimed])
 
     def _settle(self, claimed: Claimed, outcome: Bounced | Deferred) -> None:
         if claimed.suppressed is not None:
@@ -176,3 +189,10 @@ class Dispatcher:
         else:
             entry = verdict.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random())
         self._depot.ledger.record(entry)
+
+
+def _once_more(domain: str) -> Deferred:
+    reply = local_reply(
+        450, "4.1.2", f"DNS says that the domain {domain} does not exist or takes no mail; asked again until an hour is over"
+    )
+    return Deferred(reply, Stage.DNS, Scope.SITE)

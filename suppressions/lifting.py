@@ -14,9 +14,10 @@ from suppressions.models import Suppression
 
 # What an installation's suppression was made of is void for every project.
 VOID = """
-UPDATE suppressions_occurrence SET is_void = true
+UPDATE suppressions_occurrence SET is_void = true, is_held = false
 FROM unnest(%(keys)s::text[], %(projects)s::bigint[]) AS lifted(key, project_id)
-WHERE address_key = lifted.key AND NOT is_void AND (suppressions_occurrence.project_id = lifted.project_id OR lifted.project_id IS NULL)
+WHERE address_key = lifted.key AND (NOT is_void OR is_held)
+  AND (suppressions_occurrence.project_id = lifted.project_id OR lifted.project_id IS NULL)
 """
 
 

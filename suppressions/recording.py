@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 from domains.isolation import Kind, passed_over, together_or_alone
+from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence, Policy, Suppression
 from suppressions.policy import STANDARD, Event, Group, Rules, Verdict, decide
@@ -111,16 +112,19 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
             ids = [id_ for (id_,) in cursor.fetchall()]
         if not ids:
             return total
-        total += sum(together_or_alone(Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, now=now)))
+        braked = brakes.look(now=now)
+        total += sum(together_or_alone(Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, braked=braked, now=now)))
         if len(ids) < BATCH:
             return total
 
 
-def _take(ids: Sequence[int], *, deliveries: Deliveries, now: datetime) -> int:
+def _take(ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str], now: datetime) -> int:
     """Another process that does the same leaves out what is locked here."""
     mine = Occurrence.objects.select_for_update(skip_locked=True).filter(pk__in=ids, handled_at__isnull=True)
     locked = list(mine.order_by("pk"))
-    given = judge([each for each in locked if not each.is_void], deliveries, now=now)
+    held = [each.pk for each in locked if brakes.is_under(each, braked)]
+    brakes.hold(held, now=now)
+    given = judge([each for each in locked if not each.is_void and each.pk not in held], deliveries, now=now)
     suppress(given)
     Occurrence.objects.filter(pk__in=[each.pk for each in locked]).update(handled_at=now)
     for each in given:

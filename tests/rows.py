@@ -10,7 +10,7 @@ from deliveries.ids import first_id_of, new_id
 from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Submission, Tally
 from domains.models import SetAside
 from relay_portal.models import User
-from suppressions.models import Import, Occurrence
+from suppressions.models import Brake, Import, Occurrence
 from tests.deliveries import make
 
 
@@ -51,6 +51,7 @@ def destination(at):
 ROWS = {
     "domains_setaside": lambda at: SetAside.objects.create(kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at),
     "suppressions_occurrence": occurrence,
+    "suppressions_brake": lambda at: Brake.objects.create(category="unknown_user", domains=30, usual=1, ended_at=at),
     "suppressions_import": lambda at: Import.objects.create(name="list.csv", created_by="ops", created_at=at, ended_at=at),
     "deliveries_submission": lambda at: Submission.objects.create(
         key=get_random_string(8).encode(), message_id=first_id_of(at), expires_at=at

@@ -23,6 +23,7 @@ WITH_A_DATABASE = (
     mail.waiting,
     mail.paused,
     mail.set_aside,
+    mail.learning,
     mail.sandbox_route,
     growth.database,
     growth.valkey,

@@ -13,6 +13,7 @@ from domains.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SetAside, SigningKey
 from relay_portal import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
+from suppressions.models import Brake
 
 
 def own_keys_fit() -> Iterator[Finding]:
@@ -75,6 +76,18 @@ def paused() -> Iterator[Finding]:
         yield Finding("pauses", Level.WARNING, text, "To go on: ./ekiden resume --help")
     if not standing:
         yield good("pauses", "nothing is paused")
+
+
+def learning() -> Iterator[Finding]:
+    """Where too many domains turned dead at once to be believed."""
+    standing = list(Brake.objects.filter(ended_at__isnull=True))
+    for brake in standing:
+        since = f"{brake.began_at:%Y-%m-%d %H:%M} UTC"
+        text = f"Learning of {brake.category} has been stopped since {since}: {brake.domains} domains turned dead at once."
+        advice = f"Look at the resolver and at some of the answers; then ./ekiden suppression believe {brake.category}, or forget"
+        yield Finding("learning", Level.BAD, text, advice)
+    if not standing:
+        yield good("learning", "nothing is held")
 
 
 def set_aside() -> Iterator[Finding]:

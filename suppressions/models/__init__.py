@@ -1,8 +1,9 @@
 """The rows of this app: whom we must not write to, what was learned about addresses, and what a project makes of it."""
 
+from suppressions.models.brakes import Brake
 from suppressions.models.imports import Import
 from suppressions.models.occurrences import Occurrence
 from suppressions.models.policies import Policy
 from suppressions.models.suppressions import Suppression
 
-__all__ = ["Import", "Occurrence", "Policy", "Suppression"]
+__all__ = ["Brake", "Import", "Occurrence", "Policy", "Suppression"]

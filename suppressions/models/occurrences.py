@@ -43,6 +43,8 @@ class Occurrence(models.Model):
     handled_at = models.DateTimeField(_("handled"), null=True)
     # Lifted by a person or disproved by a delivery on probation: what was before counts no more.
     is_void = models.BooleanField(_("counts no more"), default=False, db_default=False)
+    # Learned under a brake: it counts (again) if a person believes it.
+    is_held = models.BooleanField(_("held"), default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("occurrence")
@@ -53,6 +55,7 @@ class Occurrence(models.Model):
             models.Index(fields=["project", "at"], name="occurrence_by_project"),
             models.Index(fields=["at"], name="occurrence_by_time"),
             models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="occurrence_unhandled"),
+            models.Index(fields=["category"], condition=Q(is_held=True), name="occurrence_held"),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from deliveries import drain as drain_module
 from deliveries.models import Attempt, Delivery, Destination, Lane, Route
-from suppressions.models import Suppression
+from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, play, scene
 from tests.fakes.dns import Behaviour
@@ -181,12 +181,38 @@ def test_a_domain_without_mx_takes_mail_at_its_address(settings):
 
 @pytest.mark.parametrize(
     ("zones", "enhanced"),
-    [({"mx.test": {"MX": [(0, "")]}}, "5.1.10"), ({"other.test": {}}, "5.1.2"), ({"mx.test": {"TXT": ["x"]}}, "5.1.2")],
+    [({"mx.test": {"MX": [(0, "")]}}, "5.1.10")],
 )
 def test_a_domain_that_takes_no_mail_bounces_at_once(settings, zones, enhanced):
     make.delivery()
     play(settings, zones=zones)
     assert (Attempt.objects.get().stage, Attempt.objects.get().enhanced, states()) == ("dns", enhanced, {"you@mx.test": "bounced"})
+
+
+@pytest.mark.parametrize("zones", [{"other.test": {}}, {"mx.test": {"TXT": ["x"]}}])
+def test_an_unknown_domain_is_asked_for_again_before_its_mail_is_given_up(settings, zones):
+    """One answer of a resolver that fails for a minute is no proof about thousands of addresses."""
+    delivery = make.delivery()
+    play(settings, zones=zones, until=tried())
+    first = Attempt.objects.get()
+    assert (first.stage, first.enhanced, first.category, states()) == ("dns", "4.1.2", "unknown_domain", {"you@mx.test": "deferred"})
+    Delivery.objects.update(due_at=timezone.now())
+    play(settings, zones=zones, until=lambda: Attempt.objects.count() == 2)
+    assert states() == {"you@mx.test": "deferred"} and not Occurrence.objects.exists()
+    Attempt.objects.update(at=timezone.now() - timedelta(hours=1, seconds=1))
+    Delivery.objects.update(due_at=timezone.now())
+    play(settings, zones=zones)
+    assert (Attempt.objects.order_by("id").last().enhanced, states()) == ("5.1.2", {"you@mx.test": "bounced"})
+    assert Occurrence.objects.get().delivery_id == delivery.pk
+
+
+def test_a_domain_that_is_there_again_gets_its_mail(settings):
+    make.delivery()
+    play(settings, zones={"other.test": {}}, until=tried())
+    Attempt.objects.update(at=timezone.now() - timedelta(hours=2))
+    Delivery.objects.update(due_at=timezone.now())
+    play(settings)
+    assert states() == {"you@mx.test": "delivered"}
 
 
 def test_a_failing_name_server_is_never_a_bounce(settings):

@@ -10,6 +10,7 @@ from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
 from domains.models import SetAside
 from relay_portal import readiness, sandbox
+from suppressions.models import Brake
 
 
 class Command(EkidenCommand):
@@ -60,6 +61,8 @@ class Command(EkidenCommand):
                 self.stdout.write("SANDBOX: no mail leaves for the internet (./ekiden live).")
             if amount := _set_aside():
                 self.stdout.write(self.style.ERROR(f"PUT ASIDE: {amount} items could not be handled. See the portal, Put aside."))
+            for brake in Brake.objects.filter(ended_at__isnull=True):
+                self.stdout.write(self.style.ERROR(f"LEARNING STOPPED: too many domains turned {brake} at once. See: ./ekiden doctor"))
             for each in stops.everything():
                 self.stdout.write(self.style.WARNING(_paused(each)))
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 from domains import audit, names
 from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Project
-from suppressions import lifting
+from suppressions import brakes, lifting
 from suppressions.exchange import exporting, importing
 from suppressions.keys import key_of
-from suppressions.models import Import, Suppression
+from suppressions.models import Brake, Import, Suppression
 
 SHOWN = 50
 
@@ -31,6 +31,13 @@ class Command(ActionCommand):
         lifted = add("lift", self.lift, "Let an address get mail again.")
         lifted.add_argument("--reason", required=True, help="goes into the audit log")
         lifted.add_argument("--yes", action="store_true", dest="is_sure", help="also where the address may have a new owner by now")
+        for name, act, text in (
+            ("believe", self.believe, "Let what is held of a class count, and learning go on."),
+            ("forget", self.forget, "Forget what is held of a class, and let learning go on."),
+        ):
+            deciding = add(name, act, text)
+            deciding.add_argument("category", metavar="CLASS")
+            deciding.add_argument("--reason", required=True, help="goes into the audit log")
         importing_ = add("import", self.import_file, "Take in a CSV file: ours, or one of SES, SendGrid, Postmark, Mailgun or Postal.")
         importing_.add_argument("file", metavar="FILE", type=Path)
         importing_.add_argument("--preview", action="store_true", help="only say what would be done")
@@ -75,6 +82,22 @@ class Command(ActionCommand):
             raise CommandError(f"{address} has been dead for long and may have a new owner by now. If you have asked, say so: --yes")
         lifting.lift([row.pk for row in found], reason=audit.one_line(reason), actor=audit.command_line())
         self.stdout.write(f"{address} may get mail again.")
+
+    def believe(self, *, category: str, reason: str) -> None:
+        self._release(category, reason, is_believed=True)
+
+    def forget(self, *, category: str, reason: str) -> None:
+        self._release(category, reason, is_believed=False)
+
+    def _release(self, category: str, reason: str, *, is_believed: bool) -> None:
+        standing = Brake.objects.filter(ended_at__isnull=True)
+        brake = standing.filter(category=category).first()
+        if brake is None:
+            there = ", ".join(standing.values_list("category", flat=True)) or "none"
+            raise CommandError(f"Learning of {category} has not been stopped. Stopped: {there}.")
+        by, reason = audit.command_line(), audit.one_line(reason)
+        amount = brakes.release(brake, is_believed=is_believed, by=by, reason=reason, now=timezone.now())
+        self.stdout.write(f"{amount} occurrences of {category} {'count now' if is_believed else 'are forgotten'}; learning goes on.")
 
     def import_file(self, *, file: Path, project: str | None, preview: bool) -> None:
         owner = names.project(project) if project else None
