@@ -5,12 +5,27 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0  # seconds
 APPS_PART = 4  # apps are taken in until this part of the mark is left
+
+
+@dataclass(frozen=True, slots=True)
+class LowDisk:
+    """A folder with less room than a listener needs to take mail; in bytes."""
+
+    node: str
+    folder: str
+    free: int
+    mark: int
+
+    @property
+    def refuses_apps(self) -> bool:
+        return self.free < self.mark // APPS_PART
 
 
 class Disk:
@@ -25,6 +40,11 @@ class Disk:
 
     def has_room(self, *, is_for_apps: bool) -> bool:
         return self._look() >= (self._mark // APPS_PART if is_for_apps else self._mark)
+
+    def low(self, node: str) -> LowDisk | None:
+        """Return what is wrong; None where there is room."""
+        free = self._look()
+        return LowDisk(node, str(self._folder), free, self._mark) if free < self._mark else None
 
     def _look(self) -> int:
         if self._looked + LOOK_EVERY <= time.monotonic():

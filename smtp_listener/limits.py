@@ -69,6 +69,17 @@ class Counters:
             self._present.pop(key, None)
         await self._shared(lambda: self._valkey.zrem(key, member))
 
+    async def note(self, key: str, field: str, value: str, seconds: int) -> None:
+        """Write one field of a hash that is kept for so many seconds after the last word."""
+
+        async def work() -> None:
+            async with self._valkey.pipeline() as pipe:
+                pipe.hset(key, field, value)
+                pipe.expire(key, seconds)
+                await pipe.execute()
+
+        await self._shared(work)
+
     async def close(self) -> None:
         await self._valkey.aclose()
 

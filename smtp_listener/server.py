@@ -23,7 +23,7 @@ from deliveries.budget import ByteBudget
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.intake import Intake
 from domains import systemd
-from smtp_listener import replies, rooms, tls
+from smtp_listener import low_disks, replies, rooms, tls
 from smtp_listener.accounts import Accounts
 from smtp_listener.authentication import Authentication
 from smtp_listener.channel import Channel, Patience
@@ -192,6 +192,7 @@ class Listener:
 
     async def _write_uses(self) -> None:
         while True:
+            await low_disks.tell(self._counters, self.disk)
             await asyncio.sleep(WRITE_USES_EVERY)
             self.certificate.refresh()
             for lines in (self.guest_lines, self.app_lines):

@@ -19,8 +19,11 @@ from relay_portal import embedded, listening, readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
 from relay_portal.ports import advice, cannot_bind, held_by
+from smtp_listener import low_disks
+from smtp_listener.disk import LowDisk
 
 GIB = 2**30
+MIB = 2**20
 LEAST_DISK = 2 * GIB
 SOON = timedelta(days=14)
 LEAST_FILES = 4096
@@ -85,6 +88,21 @@ def disk() -> Iterator[Finding]:
             yield Finding("disk", Level.BAD, text, advice)
         else:
             yield good("disk", text)
+
+
+def low_disk() -> Iterator[Finding]:
+    for each in low_disks.find():
+        advice = "Make room there, shorten a project's --content-days and --log-days, or lower EKIDEN_LOW_DISK."
+        yield Finding("disk", Level.BAD if each.refuses_apps else Level.WARNING, low_disk_text(each), advice)
+
+
+def low_disk_text(low: LowDisk) -> str:
+    """Return in a sentence who is refused, where, and for how little room."""
+    whose = "all mail" if low.refuses_apps else "mail at the MX port, not yet that of apps,"
+    return (
+        f"{low.folder} on {low.node} has {low.free / MIB:.1f} MiB free of the {low.mark / MIB:.1f} MiB that EKIDEN_LOW_DISK wants:"
+        f" the listener answers {whose} with 452 4.3.1."
+    )
 
 
 def certificate() -> Iterator[Finding]:

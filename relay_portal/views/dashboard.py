@@ -18,6 +18,7 @@ from deliveries.models import Alert, Delivery, Lane
 from deliveries.states import LIVE, State
 from deliveries.tracing import site_name, why_waiting
 from domains.models import SetAside
+from smtp_listener import low_disks
 from suppressions.models import Brake
 
 MINUTES = 60
@@ -45,6 +46,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "paused": [_paused(lane, amount) for lane, amount in stats.paused_lanes(now=now)],
         "brakes": list(Brake.objects.filter(ended_at__isnull=True)),
         "alerts": list(Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")),
+        "low_disks": low_disks.find(),
         "set_aside": SetAside.objects.troubles().count(),
         "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
         "stopped": stops.everything(),

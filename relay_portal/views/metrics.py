@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from deliveries import alerts, error_rates, queues, stats
 from deliveries.models import Alert, Stop
 from domains.models import SetAside
+from smtp_listener import low_disks
 from smtp_listener.limits import FORGED_RETURN_PATHS
 
 # Text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -30,6 +31,7 @@ HELP = {
     "ekiden_hard_bounce_percent": "Of a credential's deliveries within the hours of its project's alert; those with mail only.",
     "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
     "ekiden_set_aside": "Items that made their loop fail three times, by kind: each waits for a person.",
+    "ekiden_low_disk_free_bytes": "Free bytes of a folder with too little room for a listener to take mail; absent where there is enough.",
     "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
@@ -69,6 +71,9 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     yield from _errors(now)
     for kind, amount in SetAside.objects.troubles().order_by().values_list("kind").annotate(amount=Count("pk")):
         yield "ekiden_set_aside", {"kind": kind}, amount
+    for low in low_disks.find():
+        labels = {"node": low.node, "folder": low.folder, "refuses": "apps" if low.refuses_apps else "strangers"}
+        yield "ekiden_low_disk_free_bytes", labels, low.free
     yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
     for lane in stats.waiting_lanes(now=now):
         labels = {"lane": str(lane["id"]), "site": lane["site"]}

@@ -1,5 +1,6 @@
 """Say whether everything is up."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
 from domains.models import SetAside
 from relay_portal import readiness, sandbox
+from relay_portal.doctor.machine import low_disk_text
+from smtp_listener import low_disks
 from suppressions.models import Brake
 
 
@@ -21,12 +24,17 @@ class Command(EkidenCommand):
             "--json",
             action="store_true",
             dest="as_json",
-            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, "outcome_files": N}',
+            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, "outcome_files": N, "low_disks": […]}',
         )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
         parts, processes = readiness.parts(), readiness.supervised()
-        ready = all(parts.values()) and all(process["state"] == "running" for process in processes)
+        low = low_disks.find()
+        ready = (
+            not any(each.refuses_apps for each in low)
+            and all(parts.values())
+            and all(process["state"] == "running" for process in processes)
+        )
         if as_json:
             paused = [f"{each.kind.lower()} {each.name}" for each in stops.everything()] if parts["PostgreSQL"] else []
             self.write_json(
@@ -37,10 +45,13 @@ class Command(EkidenCommand):
                     "paused": paused,
                     "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
                     "outcome_files": _outcome_files(),
+                    "low_disks": [asdict(each) | {"refuses_apps": each.refuses_apps} for each in low],
                 }
             )
         else:
             self._print(parts, processes)
+            for each in low:
+                self.stdout.write(self.style.ERROR(f"DISK FULL: {low_disk_text(each)}"))
         if not ready:
             raise SystemExit(1)
 
