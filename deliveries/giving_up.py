@@ -8,10 +8,11 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries import orders, queues
+from deliveries import orders
 from deliveries.bell import ring_now
 from deliveries.bounces.findings import GIVEN_UP
 from deliveries.models import Delivery, InboundMail, Lane, Order
+from domains import jobs as domain_jobs
 from domains.isolation import Kind
 from domains.models import SetAside
 from suppressions.models import Occurrence, Suppression
@@ -39,7 +40,8 @@ def _release(key: str) -> None:
 
 
 def _make_key(key: str) -> None:
-    transaction.on_commit(partial(queues.enqueue, "domains.jobs.make_keys", int(key)))
+    """At once: nothing would come back to it if a call for a worker were lost."""
+    transaction.on_commit(partial(domain_jobs.make_keys, int(key)))
 
 
 def _owe_nothing(key: str) -> None:

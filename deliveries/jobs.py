@@ -40,6 +40,17 @@ def carry_out_orders() -> None:
         stops.call_worker()
 
 
+def carry_on() -> None:
+    """Go on with imports and second looks whose job was lost with Valkey or with its worker."""
+    from deliveries import reclassify
+    from suppressions.exchange import importing
+
+    with step("suppressions.exchange.importing"):
+        importing.carry_on()
+    with step("deliveries.reclassify"):
+        reclassify.carry_on()
+
+
 def report_failures() -> None:
     """Send the reports that are owed."""
     from deliveries import reports

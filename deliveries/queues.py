@@ -68,10 +68,10 @@ def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
     waiting.enqueue(function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY)
 
 
-def call(function: str) -> None:
+def call(function: str, *ids: int | str) -> None:
     """Ring for a job that comes by itself as well: without Valkey it is only later."""
     try:
-        enqueue(function, only_once=True)
+        enqueue(function, *ids, only_once=not ids)
     except (RedisError, OSError) as error:
         logger.warning("the job %s could not be called; it comes by itself: %s", function, error)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries import codec, learning
@@ -19,7 +20,8 @@ from deliveries.bounces.receive import LARGEST
 from deliveries.bounces.report import read
 from deliveries.models import Attempt, InboundMail, Reclassification
 from deliveries.outcomes import SCOPES, Stage
-from domains.isolation import Kind, failed, guarded, is_outage, together_or_alone
+from domains.isolation import Kind, begin_again, failed, guarded, is_outage, may_begin, together_or_alone
+from domains.job_leases import Lease, LeaseLost, left
 from suppressions import recording
 from suppressions.lifting import lift
 from suppressions.models import Occurrence, Suppression
@@ -48,67 +50,93 @@ class Change:
 
 def count(look_id: int) -> None:
     """What would be another; nothing is changed but the look's own row."""
-    look = _begin(look_id, State.COUNTING)
-    if look is not None:
-        with _ending_badly(look):
-            _count(look)
+    _carry(look_id, State.COUNTING, _count)
 
 
-def _count(look: Reclassification) -> None:
+def _count(look: Reclassification, lease: Lease) -> None:
+    """From the beginning, whoever was at it before."""
     table: Counter[tuple[str, str, bool, bool]] = Counter()
+    look.version, look.seen = classifier.version(), 0
+    look.save(update_fields=["version"])
     for seen, change in enumerate(_changes(look.created_at), 1):
         if change is not None and change.is_one:
             table[change.row] += 1
         if seen % BATCH == 0:
+            lease.renew()
             _note(look, seen, table)
         look.seen = seen
-    _note(look, look.seen, table)
-    look.state = State.COUNTED
-    look.save(update_fields=["state"])
+    with transaction.atomic():
+        lease.renew()
+        _note(look, look.seen, table)
+        look.state, look.leased_until = State.COUNTED, None
+        look.save(update_fields=["state", "leased_until"])
 
 
 def apply(look_id: int) -> None:
     """Carry it out, batch by batch, each a transaction: a second call goes on where the first came to, since what is done is no change."""
-    look = _begin(look_id, State.APPLYING)
-    if look is not None:
-        with _ending_badly(look):
-            _apply_all(look)
+    _carry(look_id, State.APPLYING, _apply_all)
 
 
-def _apply_all(look: Reclassification) -> None:
+def _apply_all(look: Reclassification, lease: Lease) -> None:
     batch: list[Change] = []
-    for change in _changes(look.created_at):
+    for seen, change in enumerate(_changes(look.created_at), 1):
         if change is not None and change.is_one:
             batch.append(change)
+        if seen % BATCH == 0:
+            lease.renew()
         if len(batch) >= BATCH:
             _apply_batch(look, batch)
             batch = []
+    lease.renew()
     _apply_batch(look, batch)
     learning.take_turn(now=timezone.now())
-    look.state, look.ended_at = State.DONE, timezone.now()
-    look.save(update_fields=["state", "ended_at"])
+    with transaction.atomic():
+        lease.renew()
+        look.state, look.ended_at, look.leased_until = State.DONE, timezone.now(), None
+        look.save(update_fields=["state", "ended_at", "leased_until"])
+
+
+def carry_on() -> None:
+    """Go on with what no job is at: its ring was lost, or its worker died."""
+    for state, work in ((State.COUNTING, count), (State.APPLYING, apply)):
+        for look_id in left(Reclassification.objects.filter(state=state)):
+            if may_begin(Kind.SECOND_LOOK, _key(look_id)):
+                work(look_id)
+
+
+def _carry(look_id: int, state: str, work: Callable[[Reclassification, Lease], None]) -> None:
+    """With the rules of today in force; a second ring finds the look gone on, or another at it."""
+    lease = Lease.take(Reclassification.objects.filter(pk=look_id, state=state))
+    if lease is None:
+        return
+    local.load()
+    look = Reclassification.objects.get(pk=look_id)
+    if lease.follows_a_death and begin_again(Kind.SECOND_LOOK, _key(look_id)):
+        _fail(look_id)
+        return
+    with _ending_badly(look), suppress(LeaseLost):
+        work(look, lease)
+
+
+def _key(look_id: int) -> str:
+    """Its item in `SetAside`, where numbers are those of occurrences."""
+    return f"look {look_id}"
+
+
+def _fail(look_id: int) -> None:
+    Reclassification.objects.filter(pk=look_id).update(state=State.FAILED, ended_at=timezone.now(), leased_until=None)
 
 
 @contextmanager
 def _ending_badly(look: Reclassification) -> Iterator[None]:
-    """A look that fails as a whole says so, and can be made anew."""
-    with guarded(Kind.SECOND_LOOK, f"look {look.pk}", most=1):
+    """A look that fails as a whole says so, and can be made anew; in an outage it stays as it is, and is gone on with."""
+    with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
         try:
             yield
         except Exception as error:
             if not is_outage(error):
-                Reclassification.objects.filter(pk=look.pk).update(state=State.FAILED, ended_at=timezone.now())
+                _fail(look.pk)
             raise
-
-
-def _begin(look_id: int, state: str) -> Reclassification | None:
-    """The look, with the rules of today in force; a job's second ring finds it gone on."""
-    local.load()
-    look = Reclassification.objects.filter(pk=look_id, state=state).first()
-    if look is not None and not look.version:
-        look.version = classifier.version()
-        look.save(update_fields=["version"])
-    return look
 
 
 def _note(look: Reclassification, seen: int, table: Counter[tuple[str, str, bool, bool]]) -> None:

@@ -23,6 +23,7 @@ DRAIN_EVERY = 5
 TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.sweep, 15),
     (jobs.carry_out_orders, 5),
+    (jobs.carry_on, 15),
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
     (jobs.learn, 5),

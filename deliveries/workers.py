@@ -34,6 +34,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.drain,
         jobs.sweep,
         jobs.carry_out_orders,
+        jobs.carry_on,
         jobs.report_failures,
         jobs.receive_reports,
         jobs.learn,
@@ -42,7 +43,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         importing.run,
         reclassify.count,
         reclassify.apply,
-        domain_jobs.make_keys,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,
     )

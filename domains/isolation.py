@@ -140,6 +140,27 @@ def failed(kind: Kind, key: object, error: BaseException, *, lasting: bool = Tru
     tell(kind, key, error, failures=failures, is_aside=is_aside)
 
 
+def begin_again(kind: Kind, key: object) -> bool:
+    """Write down that the worker ended during this item, before it is begun again; true where that was once too often.
+
+    What the item then does ends the note: `guarded` and `isolated` when it is done, `progressed` when it has come further.
+    """
+    _, is_aside = _write(NOTE, values(kind, key, "The worker ended during this item."))
+    if is_aside:
+        tell(kind, key, RuntimeError("the worker ended during this item again and again"), failures=MOST_FAILURES, is_aside=True)
+    return is_aside
+
+
+def progressed(kind: Kind, key: object) -> None:
+    """It does not end the worker at this place."""
+    SetAside.objects.filter(kind=kind, key=str(key)).delete()
+
+
+def may_begin(kind: Kind, key: object) -> bool:
+    """False while it waits after a failure, or is put aside."""
+    return not SetAside.objects.filter(Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=str(key)).exists()
+
+
 def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
     """Log the failure, and write into the audit log that the item is put aside."""
     log(kind, key, error, failures=failures, is_aside=is_aside)

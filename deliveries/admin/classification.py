@@ -126,7 +126,7 @@ class ReclassificationPages(Pages):
     def save_model(self, request: HttpRequest, obj: Reclassification, form: Any, change: bool) -> None:
         obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
-        transaction.on_commit(lambda: queues.enqueue("deliveries.reclassify.count", obj.pk))
+        transaction.on_commit(lambda: queues.call("deliveries.reclassify.count", obj.pk))
 
     def response_add(self, request: HttpRequest, obj: Reclassification, post_url_continue: Any = None) -> HttpResponse:
         return self.to_page_of(obj)
@@ -139,7 +139,7 @@ class ReclassificationPages(Pages):
     def apply(self, request: HttpRequest, row: Reclassification) -> str:
         Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(state=Reclassification.State.APPLYING)
         row.refresh_from_db()
-        transaction.on_commit(lambda: queues.enqueue("deliveries.reclassify.apply", row.pk))
+        transaction.on_commit(lambda: queues.call("deliveries.reclassify.apply", row.pk))
         return gettext("It is being carried out.")
 
 

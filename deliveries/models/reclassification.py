@@ -28,6 +28,7 @@ class Reclassification(models.Model):
     created_by = models.TextField(_("made by"))
     created_at = models.DateTimeField(_("given"), db_default=Now())
     ended_at = models.DateTimeField(_("ended"), null=True)
+    leased_until = models.DateTimeField(null=True, editable=False)  # by the job that is at it
 
     class Meta:
         verbose_name = _("second look")

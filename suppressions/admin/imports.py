@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -21,7 +22,7 @@ from suppressions.exchange import importing
 from suppressions.models import Import
 
 JOB = "suppressions.exchange.importing.run"
-ENQUEUE = "deliveries.queues.enqueue"  # of an app that comes after this one
+CALL = "deliveries.queues.call"  # of an app that comes after this one
 
 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
@@ -90,7 +91,10 @@ class ImportPages(Pages):
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def start(self, request: HttpRequest, row: Import) -> str:
-        import_string(ENQUEUE)(JOB, row.pk)
+        """Whoever calls it: should the call be lost, the row says that it is wanted."""
+        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(state=Import.State.RUNNING)
+        row.refresh_from_db()
+        transaction.on_commit(lambda: import_string(CALL)(JOB, row.pk))
         return gettext("The file is being taken in.")
 
     def drop(self, request: HttpRequest, row: Import) -> str:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import IO, Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from domains.isolation import Kind, guarded, is_outage
+from domains.isolation import Kind, begin_again, guarded, is_outage, may_begin, progressed
+from domains.job_leases import Lease, LeaseLost, left
+from domains.models import Project
 from suppressions.exchange.reading import BadLine, Entry, File
 from suppressions.models import Import, Suppression
 from suppressions.recording import ON_CONFLICT
@@ -100,26 +103,32 @@ def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview
     return Preview(file.format.name, progress, entries[:EXAMPLES], is_whole, sorted(key for key in keys if key.startswith("@")))
 
 
-def take(opened: IO[bytes], *, project: int | None, by: str, now: datetime, say: Say = lambda progress: None) -> Progress:
-    """All of it; `say` hears of each batch. Raises `ValueError` as `preview`; a second time the same is harmless."""
+def take(
+    opened: IO[bytes], *, project: int | None, by: str, now: datetime, say: Say = lambda progress: None, before: Progress | None = None
+) -> Progress:
+    """All of it; `say` hears of each batch in its transaction. Raises `ValueError` as `preview`; a second time the same is harmless.
+
+    `before`: how far another came with the same file, whose lines are passed over.
+    """
     with File(opened, now=now) as file:
-        return _take(file, project=project, by=by, say=say)
+        return _take(file, before or Progress(), project=project, by=by, say=say)
 
 
-def _take(file: File, *, project: int | None, by: str, say: Say) -> Progress:
-    progress = Progress(format=file.format.name)
+def _take(file: File, progress: Progress, *, project: int | None, by: str, say: Say) -> Progress:
+    progress.format = file.format.name
     evidence = json.dumps({"kind": "import", "format": file.format.name})
     with connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE staged")
-        for batch in _batches(file.entries()):
+        for batch in _batches(islice(file.entries(), progress.lines, None)):
             entries = [each for each in batch if isinstance(each, Entry)]
-            for each in batch:
-                if isinstance(each, BadLine):
-                    _refuse(progress, each)
-            _take_entries(entries, progress, {"project": project, "evidence": evidence, "by": by})
-            progress.lines += len(batch)
-            say(progress)
+            with transaction.atomic():
+                for each in batch:
+                    if isinstance(each, BadLine):
+                        _refuse(progress, each)
+                _take_entries(entries, progress, {"project": project, "evidence": evidence, "by": by})
+                progress.lines += len(batch)
+                say(progress)
     return progress
 
 
@@ -193,35 +202,79 @@ def opened(row: Import) -> IO[bytes]:
 
 
 def run(import_id: int) -> None:
-    """Take in a file that waits; a second call finds it taken."""
-    if Import.objects.filter(pk=import_id, state=Import.State.WAITING).update(state=Import.State.RUNNING):
-        row = Import.objects.get(pk=import_id)
-        with guarded(Kind.IMPORT, import_id, most=1), suppress(ValueError):  # it is in the row
-            take_for(row, opened(row))
+    """Take in a file that was asked for, or go on with one whose worker has died; where another is at it, nothing."""
+    lease = Lease.take(Import.objects.filter(pk=import_id, state__in=(Import.State.WAITING, Import.State.RUNNING)))
+    if lease is None:
+        return
+    row = Import.objects.get(pk=import_id)
+    if not row.data:
+        _end(row, Import.State.FAILED, "The command that read this file ended before it was through; give it again.")
+        return
+    if lease.follows_a_death and begin_again(Kind.IMPORT, import_id):
+        _end(row, Import.State.FAILED, "The worker ended at this place again and again; see the log.")
+        return
+    Import.objects.filter(pk=import_id).update(state=Import.State.RUNNING)
+    with guarded(Kind.IMPORT, import_id, most=1), suppress(ValueError, LeaseLost):  # a wrong file is in the row
+        take_for(row, opened(row), lease=lease)
 
 
-def take_for(row: Import, file: IO[bytes], *, say: Say = lambda progress: None) -> Progress:
-    """`take`, with how far it is in its row. Raises `ValueError` as it does."""
+def carry_on() -> None:
+    """Go on with what no job is at: its ring was lost, or its worker died."""
+    for import_id in left(Import.objects.filter(state=Import.State.RUNNING)):
+        if may_begin(Kind.IMPORT, import_id):
+            run(import_id)
+
+
+def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease]:
+    """A row for a file that this process reads itself."""
+    row = Import.objects.create(name=name, project=project, state=Import.State.RUNNING, created_by=by)
+    lease = Lease.take(Import.objects.filter(pk=row.pk))
+    assert lease is not None, "nobody else knows of it"
+    return row, lease
+
+
+def take_for(row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda progress: None) -> Progress:
+    """`take`, with how far it is in its row. Raises `ValueError` as it does, and `LeaseLost`.
+
+    In an outage the row stays as it is, and is gone on with.
+    """
 
     def note(progress: Progress) -> None:
+        lease.renew()
         _note(row, progress)
+        if lease.follows_a_death:
+            progressed(Kind.IMPORT, row.pk)
         say(progress)
 
-    row.state = Import.State.FAILED
     try:
-        done = take(file, project=row.project_id, by=row.created_by, now=timezone.now(), say=note)
-        _note(row, done)
-        row.state = Import.State.DONE
+        done = take(file, project=row.project_id, by=row.created_by, now=timezone.now(), say=note, before=_progress(row))
+        with transaction.atomic():
+            lease.renew()
+            _note(row, done)
+            _end(row, Import.State.DONE)
+    except LeaseLost:
+        logger.warning("import=%d another goes on with it", row.pk)
+        raise
     except ValueError as error:
-        row.errors = [_error(BadLine(0, "", str(error)))]
+        _end(row, Import.State.FAILED, str(error))
         raise
-    except Exception:
-        row.errors = [_error(BadLine(0, "", "A fault of the service; see its log."))]
+    except Exception as error:
+        if not is_outage(error):
+            _end(row, Import.State.FAILED, "A fault of the service; see its log.")
         raise
-    finally:
-        row.ended_at, row.data = timezone.now(), b""
-        row.save(update_fields=["state", "errors", "ended_at", "data"])
     return done
+
+
+def _end(row: Import, state: str, why: str = "") -> None:
+    row.state, row.ended_at, row.data, row.leased_until = state, timezone.now(), b"", None
+    if why:
+        row.errors = [_error(BadLine(0, "", why))]
+    row.save(update_fields=["state", "errors", "ended_at", "data", "leased_until"])
+
+
+def _progress(row: Import) -> Progress:
+    errors = [BadLine(each["line"], each["text"], each["why"]) for each in row.errors]
+    return Progress(row.lines, row.added, row.updated, row.refused, row.format, errors)
 
 
 def _note(row: Import, progress: Progress) -> None:

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from domains import audit, names
 from domains.command import ActionCommand, AddAction, CommandError
+from domains.job_leases import LeaseLost
 from domains.models import Project
 from suppressions import brakes, lifting
 from suppressions.exchange import exporting, importing
 from suppressions.keys import key_of
-from suppressions.models import Brake, Import, Suppression
+from suppressions.models import Brake, Suppression
 
 SHOWN = 50
 
@@ -106,6 +107,8 @@ class Command(ActionCommand):
                 if preview:
                     return self._preview(importing.preview(opened, project=owner.pk if owner else None, now=timezone.now()))
                 return self._import(file, opened, owner)
+        except LeaseLost as error:
+            raise CommandError("This command was stopped for so long that its import was given up; give it again") from error
         except (OSError, ValueError) as error:
             raise CommandError(f"{file}: {error.strerror if isinstance(error, OSError) else error}") from error
 
@@ -122,9 +125,9 @@ class Command(ActionCommand):
         self._write_errors(progress)
 
     def _import(self, file: Path, opened: IO[bytes], owner: Project | None) -> None:
-        row = Import.objects.create(name=file.name, project=owner, state=Import.State.RUNNING, created_by=audit.command_line())
+        row, lease = importing.begin(name=file.name, project=owner, by=audit.command_line())
         try:
-            done = importing.take_for(row, opened, say=lambda progress: self.stdout.write(f"{progress.lines:,} lines …"))
+            done = importing.take_for(row, opened, lease=lease, say=lambda progress: self.stdout.write(f"{progress.lines:,} lines …"))
         finally:
             audit.note_command("import", row, details=audit.facts(row))
         self.stdout.write(f"{done.lines:,} lines: {done.added:,} new, {done.updated:,} known, {done.refused:,} refused.")
