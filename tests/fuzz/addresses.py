@@ -23,6 +23,7 @@ VALUES = [
     "a@SHOP.test.", "=?utf-8?Q?a=0D=0AFrom:_x=40bank.test?= <a@shop.test>", "\u202ea@shop.test", "\u00df@stra\u00dfe.test",
 ]  # fmt: skip
 SECTIONS = [
+    "From: {}\r\nSubject: a\u2028From: b@bank.test\r\n", "X: a\x0bFrom: b@bank.test\r\nFrom: {}\r\n", "From: {0}\r\nFrom: {0}\r\n",
     "From: {}\r\nTo: you@mx.test\r\nSubject: hello\r\n",
     "Sender: shop@shop.test\r\nFrom: {}\r\n\tx\r\nDate: now\r\nMessage-ID: <a@b>\r\n",
     "Resent-From: {}\r\nFrom: a@shop.test\r\nX-Ekiden-Priority: urgent\r\nBcc: c@d.test\r\n",

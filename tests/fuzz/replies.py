@@ -117,7 +117,7 @@ async def _session(loop: VirtualLoop, host: Host, level: TlsLevel) -> None:
     try:
         connection = await open_connection(Endpoint("mx.test", "192.0.2.7"), source=None, ehlo_name="relay.test", tls=level)
     except ConnectionFailed as failure:
-        _fit_for_the_record(failure.reply)
+        _fit_for_the_record(failure.reply, failure.stage)
         return
     try:
         for mail in MAILS:
@@ -131,24 +131,23 @@ async def _session(loop: VirtualLoop, host: Host, level: TlsLevel) -> None:
 
 
 def _check(outcome: Outcome, host: Host, before: int) -> None:
-    _fit_for_the_record(outcome.reply)
-    stage = getattr(outcome, "stage", Stage.BODY)
-    found = classify(Answer(outcome.reply.text, outcome.reply.code, outcome.reply.enhanced or "", stage, "mx.test", "mx.test"))
-    assert not texts.has_control(found.rule)
-    backoff.find(outcome.reply, stage, "")
-    maillog.attempted(
-        ID, ID, outcome="deferred", recipient="you@mx.test", stage=stage, host="mx.test", code=outcome.reply.code, text=outcome.reply.text
-    )
+    _fit_for_the_record(outcome.reply, getattr(outcome, "stage", Stage.BODY))
+    host.hears(b"")
     if isinstance(outcome, Delivered):
         answered = [reply for asked, reply in host.answers() if asked == b"content"]
         assert len(answered) == before + 1, "delivered without a reply to its content"
         assert answered[-1].kind == 2, f"delivered by {answered[-1]}"
 
 
-def _fit_for_the_record(reply: Reply) -> None:
+def _fit_for_the_record(reply: Reply, stage: Stage) -> None:
+    """Whatever it says, it has a class, a meaning for our pace, and a line of the log."""
     assert 200 <= reply.code <= 599
     assert len(reply.text) <= MAX_TEXT and not texts.has_control(reply.text)
     assert reply.enhanced is None or reply.local or reply.enhanced[0] == str(reply.code)[0]
+    found = classify(Answer(reply.text, reply.code, reply.enhanced or "", stage, "mx.test", "mx.test"))
+    assert not texts.has_control(found.rule)
+    backoff.find(reply, stage, "")
+    maillog.attempted(ID, ID, outcome="deferred", recipient="you@mx.test", stage=stage, host="mx.test", code=reply.code, text=reply.text)
 
 
 def _parses_alike(data: bytes) -> None:
