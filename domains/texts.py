@@ -37,7 +37,8 @@ _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _FIELD_CONTROL = re.compile("(?!\t)[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # The same of a sender's name, which shall not turn the text around it either. LRM, RLM and ALM turn nothing but themselves.
 _NAME_CONTROL = re.compile("(?!\t)[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_LOW_CONTROL = re.compile(rb"(?!\t)[\x00-\x1f\x7f]")
+# In what is no UTF-8 as a whole, the line ends that a lenient reader would still find: one wrong byte must not hide them.
+_LOW_CONTROL = re.compile(rb"(?!\t)[\x00-\x1f\x7f]|\xc2\x85|\xe2\x80[\xa8\xa9]")
 _JIS_ESCAPE = re.compile(rb"\x1b(?:\([BIJ]|\$[@AB]|\$\([CDOPQ]|&@(?=\x1b\$B))")  # RFC 1468, 1554; JIS X 0213
 # All bytes but controls and those that begin a C1 control (C2) or a line separator (E2) in UTF-8.
 _HARMLESS = bytes(set(range(256)) - set(range(32)) - {0x7F, 0xC2, 0xE2} | set(b"\t\r\n"))
@@ -101,13 +102,14 @@ def field_control(value: bytes) -> str:
     """Return the name of the first control character in the unfolded value of a header field; empty where there is none.
 
     A value in UTF-8 is judged by its text. The second bytes of Shift_JIS and EUC-JP are no C1 controls, so any other value is
-    judged by its bytes below 128. ESC passes in the sequences of ISO-2022-JP, which has no byte above 127.
+    judged by its bytes below 128, and by the line ends of UTF-8 in it. ESC passes in the sequences of ISO-2022-JP, which has no
+    byte above 127.
     """
     try:
         text = (_JIS_ESCAPE.sub(b"", value) if value.isascii() else value).decode("utf-8")
     except UnicodeDecodeError:
         found = _LOW_CONTROL.search(value)
-        return shown(found[0].decode("ascii")) if found else ""
+        return shown(found[0].decode()) if found else ""
     return _first(_FIELD_CONTROL, text)
 
 

@@ -25,6 +25,8 @@ def ready() -> Ready:
             assert row["kind"] in KINDS and (row["kind"] == "report") == (row["delivery"] == DELIVERY)
             codec.decompress(row["data"], most=1_000_000)
 
+    sessions.converse(seeds(path)[0])
+    assert [row["delivery"] for row in sessions.stored] == [DELIVERY], "the first seed gets nowhere"
     forged = return_path.make(DELIVERY, key=b"f" * 32, now=datetime.now(UTC)).encode()
     return Ready(one, [*seeds(path), *seeds(forged)[:1]], WORDS)
 

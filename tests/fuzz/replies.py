@@ -182,8 +182,8 @@ def seeds() -> list[bytes]:
         b"\0" + greeting + plain + b"250 ok\r\n" + TURN + no + b"250 reset\r\n" + TURN + by_turns,
         b"\0" + greeting + full + b"250 ok\r\n550 no\r\n503 no\r\n" + TURN + b"250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
         b"\0" + greeting + piped + b"250 ok\r\n550 no\r\n354 go\r\n" + TURN + b"554 no recipients\r\n" + TURN + in_two,
-        b"\0554 go away event=delivered\r\n", b"\0" + greeting + b"500 what\r\n" + TURN + plain + by_turns,
-        b"\0421 4.7.0 \xe2\x80\xa8later\r\n",
+        b"\0" + b"554 go away event=delivered\r\n", b"\0" + greeting + b"500 what\r\n" + TURN + plain + by_turns,
+        b"\0" + b"421 4.7.0 \xe2\x80\xa8later\r\n",
         b"\0" + greeting + plain + b"250 ok\r\n" + TURN + b"421 4.7.0 too many messages, slow down\r\n", b"\t" + greeting + tls,
     ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from math import inf
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from deliveries.intake import COMMIT, Intake
 from domains import dkim
 from domains.credentials import hash_secret
 from smtp_listener import server
-from smtp_listener.accounts import BY_NAME, NAMES, Accounts
+from smtp_listener.accounts import BY_NAME, NAMES, Account, Accounts
 from smtp_listener.authentication import Authentication, Proof
 from smtp_listener.channel import Channel
 from smtp_listener.inbound_quotas import InboundQuotas
@@ -145,6 +146,8 @@ class Sessions:
             if transport.is_closing():
                 break
             channel.data_received(turn)
+            await asyncio.sleep(0)  # until it has seen that it need not wait any more
+            await asyncio.sleep(0)
         await self.loop.until(lambda: channel.is_waiting or task.done())
         if not transport.is_closing():
             channel.eof_received()
@@ -180,5 +183,9 @@ def check_replies(said: bytes) -> None:
 
 
 _KEYS = _Keys()
-_ACCOUNT = (7, 3, "password", hash_secret(SECRET), [], 1, 2, None, None, None, None, None, 432_000, 0, False, False, True, [DOMAIN])
+_GIVEN = {
+    "credential_id": 7, "project_id": 3, "kind": "password", "secret_hash": hash_secret(SECRET), "networks": [], "priority": 1,
+    "highest_priority": 2, "lifetime": 432_000, "idempotency_window": 0, "adds_unsubscribe": True, "domains": [DOMAIN],
+}  # fmt: skip
+_ACCOUNT = [_GIVEN.get(field.name) for field in fields(Account)]  # None and nothing are no limit, and no
 DELIVERY = UUID(int=7 << 64)

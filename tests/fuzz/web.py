@@ -178,6 +178,8 @@ def ready() -> Ready:
             kept.save()
         log.check()
 
+    one(seeds(link.encode(), session.encode())[0])
+    assert [status for _, status, _ in web.answers] == ["200 OK"], "the first seed gets nowhere"
     return Ready(one, seeds(link.encode(), session.encode()), WORDS)
 
 
