@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from deliveries.states import IS_REPORT
 from domains.isolation import Kind, passed_over, together_or_alone
 
 # What a courier has in hand is left to it for as long as one transaction may take (30 minutes): the mail may be arriving.
@@ -33,7 +34,7 @@ WITH late AS (
             AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM late, deliveries_message message, domains_project project
     WHERE delivery.id = late.id AND message.id = delivery.message_id AND project.id = delivery.project_id
-    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.lane_id
+    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.lane_id, delivery.notify
 ), meant AS (
     -- What kept it from arriving is what its last answer meant; who was never tried tells nothing about the address.
     SELECT ended.*, coalesce(last.category, 'other') AS category, coalesce(last.rule, '') AS rule, last.category IS NOT NULL AS was_tried,
@@ -48,12 +49,12 @@ WITH late AS (
 ), tallied AS (
     INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
     SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider, category, false, count(*)
-    FROM meant GROUP BY project_id, flow, provider, category
+    FROM meant WHERE NOT {IS_REPORT} GROUP BY project_id, flow, provider, category
 ), learned AS (
     INSERT INTO suppressions_occurrence
         (project_id, credential_id, address_key, kind, category, is_hard, provider, delivery_id, stage, host, code, enhanced, text, rule)
     SELECT project_id, flow, recipient_key, 'expiry', category, false, provider, id, 'expiry', host, code, enhanced, left(text, 1000), rule
-    FROM meant WHERE was_tried
+    FROM meant WHERE was_tried AND NOT {IS_REPORT}
 )
 SELECT count(*) FROM ended
 """  # noqa: S608  (put together from constants)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from deliveries.db import Database
 from deliveries.models import Lane
+from deliveries.states import IS_REPORT
 from suppressions.covering import covering
 
 # The lanes of a holder that nobody here can prove dead are free again after this long; the living renew three times within it.
@@ -127,6 +128,7 @@ EACH = (2, 20, 100, 500)  # rows looked at of each flow
 _COVERING = covering(
     key="claimed.recipient_key", domain="claimed.domain", project="claimed.project_id",
     sender="substring(message.mail_from FROM '[^@]*$')", delivery="claimed.id",
+    obeys=f"NOT {IS_REPORT.replace('flow', 'claimed.flow').replace('notify', 'claimed.notify')}",
 )  # fmt: skip
 CLAIMS = {each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH}
 

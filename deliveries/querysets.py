@@ -26,6 +26,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def ended(self) -> DeliveryQuerySet:
         return self.filter(ended_at__isnull=False)
 
+    def besides_reports(self) -> DeliveryQuerySet:
+        """Customers' mail, without our own reports (`states.IS_REPORT`)."""
+        return self.exclude(flow=0, notify="NEVER")
+
     def to_address(self, key: str) -> DeliveryQuerySet:
         return self.filter(recipient_key=key)
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from deliveries import codec, queues
 from deliveries.bounces.compose import Failure, compose
-from deliveries.headers import split
+from deliveries.headers import parse, split
 from deliveries.ids import new_id
 from deliveries.models import Attempt, Content, Delivery, Message
 from deliveries.outcomes import Stage
 from deliveries.states import State
+from domains import dkim
 from domains.addresses import Address, BadAddress, parse_path
 from domains.isolation import Kind, is_free, isolated
+from domains.keyring import KeyRing
+from domains.models import SigningKey
+from suppressions.classes import MEANINGS, Class
+
+logger = logging.getLogger(__name__)
 
 BATCH = 50
 LARGEST_RETURN = 1_048_576  # a larger message comes back as its header section, even where RET=FULL asked for all
@@ -52,7 +61,7 @@ def _send(delivery: Delivery) -> None:
     except BadAddress:  # taken under an older grammar: there is nobody to tell
         return
     now = timezone.now()
-    data = compose(_failure(delivery), hostname=settings.EKIDEN_HOSTNAME, now=now)
+    data = _signed(compose(_failure(delivery), hostname=settings.EKIDEN_HOSTNAME, now=now))
     message = Message.objects.create(
         project_id=delivery.project_id,
         origin=Message.Origin.REPORT,
@@ -65,6 +74,32 @@ def _send(delivery: Delivery) -> None:
     )
     Content.objects.create(message=message, data=codec.compress(data, (), size=len(data)))
     _queue(message, sender, delivery)
+
+
+def _signed(data: bytes) -> bytes:
+    """With the active keys of the host name, where it was added as a domain: its From is of the host name, so that they are aligned."""
+    keys = SigningKey.objects.active().filter(domain__name=settings.EKIDEN_HOSTNAME.lower(), domain__verified_at__isnull=False)
+    if not (found := list(keys.select_related("domain"))):
+        return data
+    try:
+        ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
+        signers = [dkim.Signer(key.domain.name, key.selector, dkim.load_private_key(ring.decrypt(key.private_key))) for key in found]
+    except ValueError as error:  # a key that cannot be read is no reason to tell nobody
+        logger.error("a report leaves unsigned: %s", error)
+        return data
+    section, start = split(data)
+    fields = [(field.name, field.raw) for field in parse(section)]
+    return dkim.sign(fields, dkim.body_hash(data[start:]), signers=signers, now=int(time.time())) + data
+
+
+def _advice(category: str) -> tuple[str, str]:
+    """What the last answer means and what to do, in English and in Japanese."""
+    meaning = MEANINGS[Class(category)] if category else None
+    said = []
+    for language in ("en", "ja"):
+        with translation.override(language):
+            said.append("\n".join(map(gettext, (meaning.explanation, meaning.advice))) if meaning else "")
+    return said[0], said[1]
 
 
 def _queue(message: Message, sender: Address, failed: Delivery) -> None:
@@ -101,6 +136,7 @@ def _failure(delivery: Delivery) -> Failure:
         text=last.text if last else "",
         content=content,
         is_whole=is_whole,
+        advice=_advice(last.category if last else ""),
     )
 
 

@@ -16,5 +16,9 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+# A report of ours, by its delivery alone: no credential sent it, and nobody is told of its failure. It is no customer's mail: no
+# figure counts it, and what becomes of it says nothing about the project's recipients.
+IS_REPORT = "(flow = 0 AND notify = 'NEVER')"
+
 LIVE = (State.QUEUED, State.DEFERRED)
 ENDED = tuple(state for state in State if state not in LIVE)

@@ -59,7 +59,7 @@ def uuid_of(text: str) -> UUID | None:
 
 @admin.register(Message)
 class MessagePages(Pages):
-    """Found by what is indexed: queue id, Message-ID, a recipient's canonical key."""
+    """Found by what is indexed: queue id, Message-ID, a recipient's canonical key. The list holds customers' mail, none of our reports."""
 
     project_path = "project"
     list_display = ("accepted", "sender", "states", "project", "size")
@@ -74,7 +74,7 @@ class MessagePages(Pages):
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Message], search_term: str) -> tuple[QuerySet[Message], bool]:
         if not search_term:
-            return queryset, False
+            return queryset.exclude(origin=Message.Origin.REPORT), False
         if (id_ := uuid_of(search_term)) is not None:
             return queryset.filter(pk=id_), False
         found = list(Message.objects.with_message_id(search_term).order_by("-id").values_list("pk", flat=True)[:FOUND_MOST])
@@ -178,8 +178,8 @@ class DeliveryPages(Pages):
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         assert isinstance(queryset, DeliveryQuerySet)
-        if not search_term:
-            return queryset, False
+        if not search_term:  # of a lane all are shown: they wait there too
+            return (queryset if "lane" in request.GET else queryset.besides_reports()), False
         if (id_ := uuid_of(search_term)) is not None:
             return queryset.filter(pk=id_), False
         key = key_of(search_term)

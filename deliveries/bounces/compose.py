@@ -28,6 +28,7 @@ class Failure:
     text: str
     content: bytes  # the header section, or the whole message where RET=FULL asked for it
     is_whole: bool
+    advice: tuple[str, str] = ("", "")  # what the answer means and what to do, in English and in Japanese
 
 
 def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
@@ -61,15 +62,16 @@ def _wording(failure: Failure, hostname: str) -> str:
     if failure.code:
         answer = " ".join(filter(None, (str(failure.code), failure.enhanced, failure.text)))
     host = failure.host or "-"
+    english, japanese = (f"\n{advice}\n" if advice else "" for advice in failure.advice)
     return (
         f"This is the mail system at {hostname}.\n\n"
         f"Your message could not be delivered to <{failure.recipient}>.\n"
         f"{'It was tried until its time was over.' if failure.has_expired else 'It will not be tried again.'}\n\n"
-        f"  Host:   {host}\n  Answer: {answer}\n  Queue id: {failure.message}\n\n"
+        f"  Host:   {host}\n  Answer: {answer}\n  Queue id: {failure.message}\n{english}\n"
         f"{hostname} のメールシステムからお知らせします。\n\n"
         f"<{failure.recipient}> 宛てのメールをお届けできませんでした。\n"
         f"{'配送期限を過ぎました。' if failure.has_expired else '再送は行いません。'}\n"
-        f"相手側サーバー: {host}\n応答: {answer}\n"
+        f"相手側サーバー: {host}\n応答: {answer}\nキュー ID: {failure.message}\n{japanese}"
     )
 
 

@@ -106,7 +106,9 @@ def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
 
 
 def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:
-    """In the hour in which it was learned: what has been counted before stays."""
+    """In the hour in which it was learned: what has been counted before stays. A report of ours is no customer's mail."""
+    if delivery.is_report:
+        return
     Tally.objects.create(
         hour=timezone.now().replace(minute=0, second=0, microsecond=0), project_id=delivery.project_id, credential_id=delivery.flow,
         provider=delivery.lane.provider, category=category, is_hard=is_hard, amount=by,
@@ -115,6 +117,8 @@ def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None
 
 def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.Kind) -> None:
     mail.delivery_id = mail.delivery_id or delivery.pk  # it has proven something: it is kept as long as what it proved
+    if delivery.is_report:
+        return
     Occurrence.objects.create(
         project_id=delivery.project_id, credential_id=delivery.flow, address_key=delivery.recipient_key, kind=kind,
         category=fate.classified.class_, is_hard=fate.classified.is_hard, provider=delivery.lane.provider, delivery_id=delivery.pk,

@@ -145,6 +145,11 @@ class Delivery(models.Model):
     def is_live(self) -> bool:
         return self.ended_at is None
 
+    @property
+    def is_report(self) -> bool:
+        """Whether it is one of ours (`states.IS_REPORT`)."""
+        return not self.flow and self.notify == "NEVER"
+
 
 class Attempt(models.Model):
     """One try at a delivery, or another event that changed it: when, where, and what was answered."""

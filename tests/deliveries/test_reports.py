@@ -1,12 +1,19 @@
 from datetime import timedelta
 from email import message_from_bytes, policy
 
+import dkim as oracle
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
-from deliveries import codec, queues, reports
+from deliveries import codec, expiry, queues, reports, stats
 from deliveries.bounces.report import read
-from deliveries.models import Attempt, Content, Delivery, Message
+from deliveries.models import Attempt, Content, Delivery, Message, Tally
+from domains import dkim
+from domains.keyring import KeyRing
+from domains.models import Domain, SigningKey
+from suppressions.classes import MEANINGS, Class
+from suppressions.models import Occurrence
 from tests.deliveries import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
@@ -117,3 +124,60 @@ def test_every_line_of_a_report_ends_in_crlf():
     data = the_report()
     assert data.count(b"\n") == data.count(b"\r\n") == data.count(b"\r")
     assert data.endswith(b"\r\n")
+
+
+# --- our own reports are no customer's mail -----------------------------------------------------------------------------------
+def a_report(to="noreply@mx.test", **given):
+    failed(of=make.message(mail_from=to))
+    reports.issue()
+    report = Delivery.objects.get(message__origin="report")
+    Delivery.objects.filter(pk=report.pk).update(**given)
+    return report
+
+
+def test_a_report_whose_time_is_over_says_nothing_about_the_sender():
+    report = a_report(expires_at=timezone.now() - timedelta(minutes=1))
+    Attempt.objects.create(delivery=report, outcome="deferred", stage="rcpt", category="unknown_domain")
+    assert expiry.sweep() == 1
+    assert not Occurrence.objects.exists() and not Tally.objects.exists()
+
+
+def test_reports_stand_in_no_list_of_failures():
+    report = a_report(state="bounced", ended_at=timezone.now(), due_at=None)
+    Attempt.objects.create(delivery=report, outcome="bounced", stage="rcpt", code=550, text="no such user")
+    assert [each["recipient"] for each in stats.recent_failures()] == ["gone@mx.test"]
+    assert list(Delivery.objects.besides_reports()) == [Delivery.objects.get(recipient="gone@mx.test")]
+
+
+def test_a_report_says_in_both_languages_what_to_do():
+    delivery = failed()
+    Attempt.objects.filter(delivery=delivery).update(category="unknown_user")
+    reports.issue()
+    text = message_from_bytes(the_report(), policy=policy.default).get_body().get_content()
+    meaning = MEANINGS[Class.UNKNOWN_USER]
+    with translation.override("ja"):
+        japanese = gettext(meaning.advice)
+    assert meaning.advice in text and japanese in text and japanese != meaning.advice
+
+
+def test_a_report_is_signed_with_the_key_of_the_host_name(settings):
+    settings.EKIDEN_HOSTNAME = "relay.test"
+    key = dkim.generate("ed25519")
+    domain = Domain.objects.create(project=make.project(), name="relay.test", token="x", verified_at=timezone.now())
+    encrypted = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring").encrypt(dkim.private_bytes(key))
+    SigningKey.objects.create(domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True)
+    failed()
+    reports.issue()
+    report = the_report()
+    assert b"From: Mail Delivery System <postmaster@relay.test>" in report and b"d=relay.test;" in report
+    assert oracle.verify(report, dnsfunc=lambda *_, **__: dkim.txt_value(key).encode())
+    (fate,) = read(report).fates
+    assert fate.recipient == "gone@mx.test"
+
+
+def test_a_key_that_cannot_be_read_stops_no_report(settings):
+    settings.EKIDEN_HOSTNAME = "relay.test"
+    domain = Domain.objects.create(project=make.project(), name="relay.test", token="x", verified_at=timezone.now())
+    SigningKey.objects.create(domain=domain, selector="s1", algorithm="ed25519", private_key=b"broken", is_active=True)
+    failed()
+    assert reports.issue() == 1 and b"DKIM-Signature" not in the_report()
