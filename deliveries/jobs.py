@@ -75,11 +75,14 @@ def learn() -> None:
 
 def add_up() -> None:
     """Merge the tallies, and warn of credentials whose mail bounces too often."""
-    from deliveries import alerts, tallies
+    from deliveries import alerts, queues, tallies
 
+    is_merged = True
     with step("deliveries.tallies"):
-        tallies.merge(now=timezone.now())
+        is_merged = tallies.merge(now=timezone.now())
     alerts.check(now=timezone.now())
+    if not is_merged:
+        queues.enqueue("deliveries.jobs.add_up", only_once=True)
 
 
 def retain() -> None:

@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+HOUR = timedelta(hours=1)
 MERGED_BACK = timedelta(days=2)  # late bounces are counted in the hour in which they come, so older hours stay as they are
+TURN = 10.0  # seconds: other chores wait for the same worker
+BATCH = 100_000  # rows that one statement merges
 
 CROWDED = """
-SELECT hour FROM deliveries_tally WHERE hour >= %(since)s
-GROUP BY hour HAVING count(*) > count(DISTINCT (project_id, credential_id, provider, category, is_hard))
+SELECT EXISTS (SELECT FROM deliveries_tally WHERE hour = %(hour)s
+               GROUP BY project_id, credential_id, provider, category, is_hard HAVING count(*) > 1)
 """
+NEWEST = "SELECT max(id) FROM deliveries_tally WHERE hour = %(hour)s"
 
 # One statement: at every moment the sums are what they were. Rows that others add meanwhile are left for the next time.
 MERGE = """
 WITH gone AS (
-    DELETE FROM deliveries_tally WHERE hour = %(hour)s RETURNING project_id, credential_id, provider, category, is_hard, amount
+    DELETE FROM deliveries_tally
+    WHERE id = ANY(ARRAY(SELECT id FROM deliveries_tally WHERE hour = %(hour)s AND id <= %(newest)s LIMIT %(most)s))
+    RETURNING project_id, credential_id, provider, category, is_hard, amount
+), merged AS (
+    INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
+    SELECT %(hour)s, project_id, credential_id, provider, category, is_hard, sum(amount)
+    FROM gone GROUP BY project_id, credential_id, provider, category, is_hard HAVING sum(amount) <> 0
 )
-INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
-SELECT %(hour)s, project_id, credential_id, provider, category, is_hard, sum(amount)
-FROM gone GROUP BY project_id, credential_id, provider, category, is_hard HAVING sum(amount) <> 0
+SELECT count(*) FROM gone
 """
 
 
-def merge(*, now: datetime) -> int:
-    """Returns how many hours had something to merge."""
+def merge(*, now: datetime, seconds: float = TURN) -> bool:
+    """Merge the hours that have several rows of one key; false where the time was not enough, and there is more to do.
+
+    Hour by hour, the newest first, since alerts look at that: after a day in which nobody merged, a look at all would take a turn.
+    """
+    until = time.monotonic() + seconds
+    newest = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return all(_merge_hour(newest - HOUR * back, until=until) for back in range(MERGED_BACK // HOUR + 1))
+
+
+def _merge_hour(hour: datetime, *, until: float) -> bool:
+    """What the batches of a first pass leave, a second merges."""
     with connection.cursor() as cursor:
-        cursor.execute(CROWDED, {"since": now - MERGED_BACK})
-        hours = [hour for (hour,) in cursor.fetchall()]
-        for hour in hours:
-            cursor.execute(MERGE, {"hour": hour})
-    return len(hours)
+        cursor.execute(CROWDED, {"hour": hour})
+        if not cursor.fetchone()[0]:
+            return True
+    batches = _pass(hour, until=until)
+    return batches is not None and (batches < 2 or _pass(hour, until=until) is not None)
+
+
+def _pass(hour: datetime, *, until: float) -> int | None:
+    """Merge each row that is there now with those of its batch; return how many batches that took, None where time ran out."""
+    batches, is_full = 0, True
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST, {"hour": hour})
+        (newest,) = cursor.fetchone()
+        while is_full:
+            if batches and time.monotonic() >= until:
+                return None
+            cursor.execute(MERGE, {"hour": hour, "newest": newest, "most": BATCH})
+            is_full = cursor.fetchone()[0] == BATCH
+            batches += 1
+    return batches

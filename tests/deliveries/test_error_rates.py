@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from deliveries import alerts, error_rates, tallies
+from deliveries import alerts, error_rates, jobs, tallies
 from deliveries.error_rates import Figures, Scope
 from deliveries.models import Alert, Stop, Tally
 from domains.models import AuditEntry
@@ -50,9 +50,47 @@ def test_differences_become_one_row_and_the_sums_stay(credential):
     for amount in (3, 4, -1):
         tally(credential, amount)
     tally(credential, 2, "unknown_user")
-    assert tallies.merge(now=now()) == 1
+    assert tallies.merge(now=now())
     assert sorted(Tally.objects.values_list("category", "amount")) == [("delivered", 6), ("unknown_user", 2)]
-    assert tallies.merge(now=now()) == 0
+
+
+@pytest.mark.parametrize("hours", [0, 1, 47])
+def test_what_is_one_row_already_is_not_written_again(credential, hours):
+    for category in ("delivered", "other"):
+        tally(credential, 1, category, hours=hours)
+    before = set(Tally.objects.values_list("pk", flat=True))
+    assert tallies.merge(now=now())
+    assert set(Tally.objects.values_list("pk", flat=True)) == before
+
+
+@pytest.mark.parametrize("rows", [4, 5, 6, 11])
+def test_many_rows_are_merged_batch_by_batch(credential, monkeypatch, rows):
+    monkeypatch.setattr(tallies, "BATCH", 5)
+    for _ in range(rows):
+        tally(credential, 1)
+    assert tallies.merge(now=now())
+    assert list(Tally.objects.values_list("amount", flat=True)) == [rows]
+
+
+def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on(credential, monkeypatch, valkey):
+    monkeypatch.setattr(tallies, "BATCH", 2)
+    for hours in (0, 3):
+        for _ in range(8):
+            tally(credential, 1, hours=hours)
+    assert not tallies.merge(now=now(), seconds=0)
+    assert sum(Tally.objects.values_list("amount", flat=True)) == 16
+    assert Tally.objects.count() == 15
+    turns = 1
+    while not tallies.merge(now=now(), seconds=0):
+        turns += 1
+        assert turns < 50
+    assert sorted(Tally.objects.values_list("amount", flat=True)) == [8, 8]
+
+
+def test_a_turn_that_was_too_short_rings_for_the_next(monkeypatch, valkey):
+    monkeypatch.setattr(tallies, "merge", lambda now: False)
+    jobs.add_up()
+    assert valkey.llen("rq:queue:maintenance") == 1
 
 
 def test_what_comes_to_nothing_goes(credential):
