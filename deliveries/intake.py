@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from deliveries.ids import new_id
 from deliveries.long_lines import without_long_lines
 from deliveries.signing import SigningKeys
 from deliveries.submission import Receipt, Submission
+from deliveries.unsure import Unsure
 from domains import dkim
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ class Intake:
         self._changed = asyncio.Event()
         self._memory = ByteBudget(LARGE_AT_ONCE)
         self._committer: asyncio.Task[None] | None = None
+        self._unsure = Unsure(database, bell)
 
     @classmethod
     def create(cls) -> Intake:
@@ -154,6 +157,7 @@ class Intake:
         try:
             await self._commit(group)
         except (DatabaseUnavailable, asyncio.CancelledError) as error:
+            self._note_unsure(group)
             _fail(group, error)
             if isinstance(error, asyncio.CancelledError):  # `close` waits no longer
                 raise
@@ -171,7 +175,15 @@ class Intake:
                 await self._commit([entry])
             except Exception as own_error:  # as in `turn`: whatever it is, this entry's session must hear of it
                 logger.error("message=%s cannot be stored: %s", entry.id, own_error)
+                if isinstance(own_error, DatabaseUnavailable):
+                    self._note_unsure([entry])
                 _fail([entry], own_error)
+
+    def _note_unsure(self, group: list[Entry]) -> None:
+        """They may be committed, and only the answer be lost."""
+        for entry in group:
+            if not entry.taken.done():
+                self._unsure.add(entry.id, _line(entry))
 
     async def _commit(self, group: list[Entry]) -> None:
         first = {entry.key or entry.id: entry for entry in reversed(group)}
@@ -200,6 +212,7 @@ class Intake:
             self._committer.cancel()
             await asyncio.gather(self._committer, return_exceptions=True)
         _fail(self._waiting, DatabaseUnavailable("this process is ending"))
+        await self._unsure.close()
         await self._bell.close()
         await self._database.close()
         await self._keys.close()
@@ -315,12 +328,16 @@ def _fail(group: list[Entry], error: BaseException) -> None:
 
 
 def _log(entry: Entry, receipt: Receipt) -> None:
-    sender = entry.submission.sender
     if receipt.is_repeat:
-        maillog.repeated(receipt.queue_id, credential=sender.credential_id)
+        maillog.repeated(receipt.queue_id, credential=entry.submission.sender.credential_id)
         return
-    maillog.accepted(
-        receipt.queue_id, project=sender.project_id, credential=sender.credential_id, size=entry.size,
-        mail_from=entry.submission.envelope.mail_from, recipients=len(entry.submission.envelope.recipients),
-        priority=entry.submission.priority.name.lower(),
+    _line(entry)()
+
+
+def _line(entry: Entry) -> Callable[[], None]:
+    """What the log says of it when it is taken, without the entry and its content."""
+    sender, envelope = entry.submission.sender, entry.submission.envelope
+    return partial(
+        maillog.accepted, str(entry.id), project=sender.project_id, credential=sender.credential_id, size=entry.size,
+        mail_from=envelope.mail_from, recipients=len(envelope.recipients), priority=entry.submission.priority.name.lower(),
     )  # fmt: skip

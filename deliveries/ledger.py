@@ -72,6 +72,7 @@ COLUMNS = (
     "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome", "stage", "host", "address",
     "source", "tls", "code", "enhanced", "text", "seconds", "category", "rule", "is_hard", "provider",
 )  # fmt: skip
+FLOATS = ("wait", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ class Ledger:
         self._room.set()
         self._recorded = self._done = 0  # entries, since the beginning
         self._flushes: deque[tuple[int, asyncio.Future[None]]] = deque()  # who waits until so many are committed
+        self._told: set[tuple[UUID, datetime]] = set()  # of the group under way, committed and logged
         self._is_unsure = False  # whether the last group, whose answer was lost, was committed
 
     def record(self, entry: Entry) -> None:
@@ -186,6 +188,7 @@ class Ledger:
 
     def _done_with(self, amount: int) -> None:
         del self._waiting[:amount]
+        self._told.clear()
         self._done += amount
         if len(self._waiting) < ROOM:
             self._room.set()
@@ -222,6 +225,7 @@ class Ledger:
             self._is_unsure = True
             if not await self._commit(left[start : start + GROUP]):
                 raise DatabaseUnavailable("outcomes left behind")
+            self._told.clear()
 
     async def _commit(self, group: list[Entry]) -> bool:
         try:
@@ -270,20 +274,31 @@ class Ledger:
             await self._faults.hold(entry.id)
 
     async def _unwritten(self, group: list[Entry]) -> list[Entry]:
-        """A delivery may be in hand again under the same claim: an entry that was committed must not move it twice."""
+        """A delivery may be in hand again under the same claim: an entry that was committed must not move it twice.
+
+        Only the answer was lost with it, so that what follows a commit is still to be done.
+        """
         written = set(await self._database.fetch(WRITTEN, columns(group)))
+        self._tell([entry for entry in group if (entry.id, entry.at) in written - self._told])
         return [entry for entry in group if (entry.id, entry.at) not in written]
 
     async def _write(self, group: list[Entry]) -> None:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
         # delivery is in one courier's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
-        if any(entry.state is State.BOUNCED for entry in group):
+        if lost := [entry.id for entry in group if entry.id not in moved]:
+            with loglines.together():
+                for id_ in lost:
+                    logger.warning("delivery=%s had moved on; its attempt was written, its state kept", id_)
+        self._tell(group)
+
+    def _tell(self, committed: list[Entry]) -> None:
+        """What follows a commit."""
+        self._told.update([(entry.id, entry.at) for entry in committed])
+        if any(entry.state is State.BOUNCED for entry in committed):
             self._learned()
         with loglines.together():
-            for entry in group:
-                if entry.id not in moved:
-                    logger.warning("delivery=%s had moved on; its attempt was written, its state kept", entry.id)
+            for entry in committed:
                 maillog.attempted(
                     entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient, stage=entry.stage,
                     host=entry.host, code=entry.code, text=entry.text,
@@ -291,5 +306,8 @@ class Ledger:
 
 
 def columns(group: list[Entry]) -> dict[str, list[Any]]:
-    """The entries by column, as the statement takes them."""
-    return {name: [getattr(entry, name) for entry in group] for name in COLUMNS}
+    """The entries by column, as the statement takes them; an int among floats would be no array for the driver."""
+    found: dict[str, list[Any]] = {name: [getattr(entry, name) for entry in group] for name in COLUMNS}
+    for name in FLOATS:
+        found[name] = [value if value is None else float(value) for value in found[name]]
+    return found

@@ -117,10 +117,10 @@ class Channel(SMTP):
     async def wait(self, seconds: float, late: Reply = replies.TIMED_OUT) -> None:
         """For more bytes, and so long; what we have to say is said before."""
         self._watch(seconds, late)
+        self._more.clear()  # what is here was looked at; what comes while we speak was not
         await self.flush()
         if self._is_gone or self._is_at_end:
             raise Ended
-        self._more.clear()
         if self._is_paused:
             self._is_paused = False
             self.transport.resume_reading()

@@ -46,6 +46,11 @@ class Counters:
         shared = await self._shared(lambda: self._valkey.mget(keys))
         return local if shared is None else [int(number or 0) for number in shared]
 
+    async def forget(self, key: str) -> None:
+        """As if it had never been counted."""
+        self._local.pop(key, None)
+        await self._shared(lambda: self._valkey.delete(key))
+
     async def enter(self, key: str, member: str) -> int:
         """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are there."""
         now = time.time()
@@ -151,11 +156,19 @@ class Quotas:
         return await self._counters.add(_minute(credential), 120)
 
     async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
-        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for Valkey may be wiped."""
+        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for Valkey may be wiped.
+
+        Where that cannot be asked, nothing is counted, and the next message finds the counter as fresh as this one did.
+        """
         count = await self._counters.add(_day(credential), 90_000)
-        if count == 1:
-            count = await self._counters.add(_day(credential), 90_000, await count_today())
-        return count
+        if count > 1:
+            return count
+        try:
+            known = await count_today()
+        except BaseException:
+            await self._counters.forget(_day(credential))
+            raise
+        return await self._counters.add(_day(credential), 90_000, known)
 
     async def give_back_minute(self, credential: int) -> None:
         """A message that was counted and not taken; where the minute has ended meanwhile, the next one has room for one more."""

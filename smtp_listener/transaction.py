@@ -122,14 +122,19 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
 
     async def _take(self) -> None:
-        """Count this message; other sessions may have used up what MAIL found left."""
+        """Count this message; other sessions may have used up what MAIL found left. Where it raises, nothing is counted."""
         account, quotas = self.account, self.session.listener.quotas
         if account.per_minute is not None and await quotas.take_minute(account.credential_id) > account.per_minute:
             await quotas.give_back_minute(account.credential_id)
             raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
-        if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
-            await self._give_back()
-            raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
+        try:
+            if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
+                await quotas.give_back_day(account.credential_id)
+                raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
+        except BaseException:
+            if account.per_minute is not None:
+                await quotas.give_back_minute(account.credential_id)
+            raise
 
     async def _give_back(self) -> None:
         account, quotas = self.account, self.session.listener.quotas

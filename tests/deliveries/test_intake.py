@@ -332,3 +332,36 @@ def test_a_message_that_cannot_be_written_fails_alone(poison):
     bad, good = accept(submission(credential, header_from=poison, headers=b"From: x@shop.test\r\n"), submission(credential))
     assert isinstance(bad, IntakeUnavailable)
     assert Message.objects.get().pk.hex == good.queue_id.replace("-", "")
+
+
+class LosesItsAnswer(Database):
+    """The commit is done, and its answer never comes; then PostgreSQL is away for one question more."""
+
+    troubles = 2
+
+    async def fetch(self, sql, parameters=None, **given):
+        rows = await super().fetch(sql, parameters)
+        if self.troubles:
+            self.troubles -= 1
+            raise DatabaseUnavailable("gone before its answer")
+        return rows
+
+
+def test_a_message_whose_commit_was_not_answered_is_logged_and_rung_for_when_it_is_known(credential, caplog, monkeypatch):
+    monkeypatch.setattr("deliveries.unsure.AGAIN", 0.01)
+    caplog.set_level("INFO", "ekiden.mail")
+    rung = []
+
+    async def main():
+        async with running(LosesItsAnswer("test")) as intake:
+            monkeypatch.setattr(intake._bell, "ring", lambda lanes, urgent: rung.append(list(lanes)))
+            with pytest.raises(IntakeUnavailable):
+                await intake.accept(submission(credential))
+            async with asyncio.timeout(30):
+                while not rung:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    message = Message.objects.get()
+    assert [str(message.pk) in record.getMessage() for record in caplog.records if "event=accepted" in record.getMessage()] == [True]
+    assert rung == [[Lane.ROUTING]]

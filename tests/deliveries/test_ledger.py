@@ -200,3 +200,29 @@ def test_a_flush_waits_for_what_was_recorded_before_it_and_for_no_more():
         await database.close()
 
     asyncio.run(main())
+
+
+def test_what_was_committed_before_its_answer_was_lost_is_logged_and_learned_from_once(caplog):
+    caplog.set_level("INFO", "ekiden.mail")
+    given, calls = entry(make.delivery(claim=3), State.BOUNCED), []
+
+    async def main():
+        database = LosesTheAnswer("SELECT 1")
+        ledger = Ledger(database, learned=lambda: calls.append(1))
+        ledger.record(given)
+        for _ in range(2):
+            await ledger.turn()
+        await ledger.flush()
+        await database.close()
+
+    asyncio.run(main())
+    told = [record for record in caplog.records if record.name == "ekiden.mail"]
+    assert (["event=bounced" in record.getMessage() for record in told], calls) == ([True], [1])
+
+
+def test_a_wait_in_whole_seconds_goes_with_the_others_in_one_statement(caplog):
+    deliveries = [make.delivery(to=f"u{number}@mx.test", claim=3) for number in range(2)]
+    waits = (3600, 61.5)  # IN_DOUBT_WAIT is an int
+    write(*(entry(each, State.DEFERRED, wait=wait) for each, wait in zip(deliveries, waits, strict=True)))
+    assert "was refused" not in caplog.text
+    assert Attempt.objects.count() == 2

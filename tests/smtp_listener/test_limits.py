@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 from django.conf import settings
 
+from deliveries.db import DatabaseUnavailable
 from smtp_listener.limits import MOST_KEYS, MOST_PAIRS, PER_PAIR, WINDOW, Counters, Guard, Quotas, place
 
 pytestmark = pytest.mark.usefixtures("valkey")
@@ -90,6 +91,32 @@ async def test_a_wiped_day_begins_with_what_postgresql_knows():
         await Quotas(two).give_back_day(1)
         assert await Quotas(one).take_day(1, none_today) == 43
         assert await Quotas(two).taken(1) == [0, 43]
+
+
+async def out_of_reach():
+    raise DatabaseUnavailable("away")
+
+
+@pytest.mark.parametrize("given_back", [0, 1])
+async def test_a_day_that_could_not_be_counted_is_counted_with_the_next_message(given_back):
+    async def known():
+        return 41
+
+    async with processes() as (one, two):
+        with pytest.raises(DatabaseUnavailable):
+            await Quotas(one).take_day(1, out_of_reach)
+        assert await Quotas(one).taken(1) == [0, 0]
+        for _ in range(given_back):  # by a session that had counted meanwhile
+            await Quotas(two).give_back_day(1)
+        assert await Quotas(two).take_day(1, known) == 42 - given_back
+        assert await Quotas(one).take_day(1, none_today) == 43 - given_back
+
+
+async def test_without_valkey_a_day_that_could_not_be_counted_is_counted_with_the_next_message():
+    async with processes(NOWHERE) as (one, _):
+        with pytest.raises(DatabaseUnavailable):
+            await Quotas(one).take_day(1, out_of_reach)
+        assert await Quotas(one).take_day(1, none_today) == 1
 
 
 def fail(guard, times, *, address=HOME, username="app"):

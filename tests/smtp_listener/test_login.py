@@ -7,10 +7,11 @@ import time
 import pytest
 from django.utils import timezone
 
+from deliveries.db import DatabaseUnavailable
 from deliveries.models import Message
 from domains.credentials import issue
 from domains.models import Credential, Domain
-from smtp_listener.accounts import KEEP
+from smtp_listener.accounts import KEEP, Accounts
 from smtp_listener.authentication import Authentication
 from smtp_listener.limits import PER_PAIR, Guard
 from tests.smtp_listener.conftest import plain
@@ -193,6 +194,19 @@ def test_only_a_message_that_is_taken_counts(listener, domain, limit):
         assert replies[0] == replies[1] and replies[0].startswith("250")
         assert hand_in(app, MAIL.replace(b"<1@", b"<2@")).startswith("250")
         assert app.say(b"MAIL FROM:<shop@shop.test>").startswith("450")
+
+
+def test_a_message_whose_day_cannot_be_counted_uses_up_no_minute(listener, domain, monkeypatch):
+    counted = Accounts.messages_since
+
+    async def out_of_reach(*_):
+        raise DatabaseUnavailable("away")
+
+    with listener.raw_app(limited(domain, per_minute=1, per_day=5)) as app:
+        monkeypatch.setattr(Accounts, "messages_since", out_of_reach)
+        assert hand_in(app).startswith("451")
+        monkeypatch.setattr(Accounts, "messages_since", counted)
+        assert hand_in(app).startswith("250")
 
 
 def hand_in_refused(app):
