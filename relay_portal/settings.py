@@ -77,15 +77,19 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"text": {"()": "domains.logformat.LineFormatter"}, "json": {"()": "domains.logformat.JSONFormatter"}},
     "handlers": {
-        "stdout": {"class": "deliveries.loglines.GroupedHandler", "formatter": EKIDEN_LOG_FORMAT, "stream": "ext://sys.stdout"},
+        "stdout": {
+            "class": "deliveries.loglines.GroupedHandler",
+            "formatter": EKIDEN_LOG_FORMAT,
+            "filters": ["refusals"],
+            "stream": "ext://sys.stdout",
+        },
     },
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
         name: {"level": EKIDEN_LOG_LEVEL.upper()}
         for name in ("ekiden", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
-    }
-    | {"django.security.DisallowedHost": {"filters": ["wrong_host"]}},
-    "filters": {"wrong_host": {"()": "relay_portal.weblog.WrongHost"}},
+    },
+    "filters": {"refusals": {"()": "relay_portal.weblog.Refusals"}},
 }
 
 # --- Django -----------------------------------------------------------------------------------------------------------

@@ -19,17 +19,12 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
             handler.setFormatter(systemd.JournalFormatter(formatter) if systemd.is_journal(handler.stream) else formatter)
 
 
-class WrongHost(logging.Filter):
-    """Makes one line of what Django tells with a traceback: strangers ask for any name, as often as they like.
-
-    Logging is set up twice in a worker of gunicorn, by the arbiter that it was forked from and by itself, so this is asked twice.
-    """
-
-    TEMPLATE = "event=wrong-host text=%s"
+class Refusals(logging.Filter):
+    """Makes one line of what Django tells with a traceback of a request that it refuses: strangers write them, as often as they like."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.msg == self.TEMPLATE:
-            return True
-        record.msg, record.args = self.TEMPLATE, (record.getMessage(),)
-        record.exc_info = record.exc_text = None
+        if record.exc_info and 400 <= getattr(record, "status_code", 0) < 500:
+            event = "wrong-host" if record.name == "django.security.DisallowedHost" else "bad-request"
+            record.msg, record.args = f"event={event} text=%s", (record.getMessage(),)
+            record.exc_info = record.exc_text = None
         return True

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -34,6 +35,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     asked.add_argument("--target", action="append", choices=TARGETS, help="one of them, may be repeated; else all, one after the other")
     asked.add_argument("--seconds", type=int, default=60, help="of all targets together")
+    asked.add_argument("--jobs", type=int, default=1, help="targets at the same time; each still has its share of the seconds")
     asked.add_argument("--seed", type=int, default=0, help="0: another one each time")
     asked.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     asked.add_argument("inputs", nargs="*", help="only these files, one after the other, as they were found; --target says for what")
@@ -53,7 +55,9 @@ def _run(names: Sequence[str], given: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="ekiden-fuzz-"))
     folder.chmod(0o755)  # PostgreSQL's own account goes through it
     with _installation(folder, needs_servers=any(TARGETS[name].needs_servers for name in names)):
-        status = max(_run_one(name, folder, given, seconds=max(given.seconds // len(names), 1)) for name in names)
+        seconds = max(given.seconds // len(names), 1)
+        with ThreadPoolExecutor(given.jobs) as jobs:
+            status = max(jobs.map(lambda name: _run_one(name, folder, given, seconds=seconds), names))
     if status == 0:
         shutil.rmtree(folder)
     return status

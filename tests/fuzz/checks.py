@@ -10,14 +10,14 @@ from domains import texts
 from domains.logformat import JSONFormatter, LineFormatter, message_of, words
 
 # What a search such as `grep ' event=delivered'` takes for a field.
-_FIELD = re.compile(r"(?:^|\s)([A-Za-z_][\w.-]*)=")
+_FIELD = re.compile(r"(?:^|\s)([A-Za-z_][A-Za-z0-9_.-]*)=")
 
 
 class Log(logging.Handler):
-    """Stands in place of all handlers."""
+    """Stands in place of all handlers, behind the same filters."""
 
     def __init__(self, *harmless: str) -> None:
-        """`harmless` are loggers whose warnings of strangers' requests are no trouble of ours."""
+        """`harmless` are loggers whose errors are no trouble of ours."""
         super().__init__()
         self._harmless = harmless
         self._line, self._object = LineFormatter(), JSONFormatter()
@@ -25,6 +25,7 @@ class Log(logging.Handler):
 
     def install(self) -> Log:
         root = logging.getLogger()
+        self.filters = [each for handler in root.handlers for each in handler.filters]
         root.handlers[:] = [self]
         root.setLevel(logging.INFO)
         for name in list(logging.root.manager.loggerDict):
@@ -42,7 +43,8 @@ class Log(logging.Handler):
         for record in records:
             if record.name not in self._harmless:
                 assert not record.exc_info, f"an edge caught it: {self._line.format(record)}"
-                assert record.levelno < logging.ERROR, f"an error: {message_of(record)}"
+                is_refusal = 400 <= getattr(record, "status_code", 0) < 500
+                assert record.levelno < logging.ERROR or is_refusal, f"an error: {message_of(record)}"
             check_line(record)
             assert not texts.has_control(self._object.format(record)), "the JSON line has a control character"
             json.loads(self._object.format(record))

@@ -160,17 +160,17 @@ def ready() -> Ready:
     session = half_way.cookies[settings.SESSION_COOKIE_NAME].value
     kept = Session.objects.get()
     web = _Web()
-    # Django tells of a wrong host as an error, of a bad request with its traceback; both are answered 400, which is looked at.
-    log = Log("django.security.DisallowedHost", "django.request").install()
+    log = Log().install()
     token = link.split("/")[2].encode()
 
     def one(data: bytes) -> None:
         sent = web.serve(data)
         _check(web, sent)
         assert not _is_inside(web)
-        if Occurrence.objects.exists():
+        learned = Occurrence.objects.filter(project=project)
+        if learned.exists():
             assert token in data.lower() and b"POST" in data, "unsubscribed without the link, or by a look at it"
-            Occurrence.objects.all().delete()
+            learned.delete()
         if any(environ["REQUEST_METHOD"] == "POST" for environ, _, _ in web.answers):
             AccessAttempt.objects.all().delete()  # else the address is locked out
             AccessFailureLog.objects.all().delete()
