@@ -1,6 +1,7 @@
 """The mail log: one function per event, fixed keys, the message id first; never contents, secrets or whole headers."""
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 logger = logging.getLogger("ekiden.mail")
@@ -36,8 +37,13 @@ def lane_closed(lane: int, *, site: str, reason: str) -> None:
     logger.error("lane=%s event=lane-closed site=%s reason=%r", lane, site, reason)
 
 
-def refused(*, client: str, code: int, text: str, command: str) -> None:
-    logger.info("client=%s event=refused command=%s code=%d text=%r", client, command, code, text)
+def refused(
+    *, client: str, code: int, text: str, command: str, mail_from: str = "", recipients: Sequence[str] = (), credential: int | None = None
+) -> None:
+    logger.info(
+        "client=%s event=refused command=%s code=%d credential=%s from=<%s> to=<%s> recipients=%d text=%r",
+        client, command, code, credential or "-", mail_from, recipients[0] if recipients else "", len(recipients), text,
+    )  # fmt: skip
 
 
 def inbound(message: UUID, *, kind: str, delivery: UUID | None, client: str | None) -> None:

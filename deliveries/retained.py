@@ -11,6 +11,7 @@ DESTINATION_DAYS = 90
 LANE_DAYS = 90
 PACE_DAYS = 400
 ALERT_DAYS = 400
+REFUSAL_DAYS = 30
 ORDER_DAYS = 90
 LOOK_DAYS = 90
 TALLY_DAYS = 400
@@ -76,6 +77,10 @@ TABLES = (
         BY_RETENTION, "never while closed, paused, leased, forced by an order, or with live mail",
         days=LANE_DAYS,
         delete=oldest("deliveries_lane", f"{IDLE_LONG} AND {UNUSED_LANE}", order="idle_since"),
+    ),
+    Table(
+        "deliveries_refusal", f"{REFUSAL_DAYS} days", BY_RETENTION, "who misses a mail asks within a month",
+        days=REFUSAL_DAYS, delete=oldest("deliveries_refusal", "at < %(before)s", order="at"),
     ),
     Table("deliveries_route", "until removed", "people", "a person's word"),
     Table("deliveries_shapingrule", "until removed", "people", "the shipped ones and a person's word"),

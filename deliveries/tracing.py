@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries import waiting
-from deliveries.models import Attempt, Delivery, Lane, Message, Stop
+from deliveries.models import Attempt, Delivery, Lane, Message, Refusal, Stop
 from domains.addresses import BadAddress, parse_path
 from domains.texts import storable
 
@@ -67,6 +67,18 @@ class DeliveryFacts(TypedDict):
     due_at: str | None
     waiting: str | None
     attempts: list[AttemptFacts]
+
+
+class RefusalFacts(TypedDict("RefusalFacts", {"from": str})):  # as above
+    """One recipient that an app was refused; of a message that was refused as a whole each has its own."""
+
+    at: str
+    credential: int
+    recipient: str
+    command: str
+    code: int
+    enhanced: str
+    text: str
 
 
 class Trace(TypedDict):
@@ -181,6 +193,22 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         ahead=_ahead(delivery) if delivery.due_at <= now else None,
     )
     return waiting.sentence(situation, now=now)
+
+
+def refusals(query: str) -> list[RefusalFacts]:
+    """What apps were refused for this recipient lately, newest first."""
+    query = storable(query).strip()
+    try:
+        key = parse_path(query.strip("<>"), smtputf8=True).key
+    except BadAddress:
+        key = query.lower()
+    return [
+        {
+            "at": _iso(row.at), "credential": row.credential_id, "from": row.mail_from, "recipient": row.recipient, "command": row.command,
+            "code": row.code, "enhanced": row.enhanced, "text": row.text,
+        }
+        for row in Refusal.objects.filter(recipient_key=key).exclude(recipient_key="").order_by("-id")[:NEWEST]
+    ]  # fmt: skip
 
 
 def _halt(delivery: Delivery) -> waiting.Halt | None:

@@ -25,6 +25,7 @@ RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
     "deliveries.message": _rights("see", "see"),
     "deliveries.delivery": _rights("see", "see"),
+    "deliveries.refusal": _rights("see", "see"),
     "deliveries.inboundmail": _rights("see"),
     "smtp_listener.sandboxmessage": _rights("see", "see"),
     "suppressions.suppression": _rights("see add export lift", "see export lift"),

@@ -30,6 +30,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Overview"), "monitoring", page="index"),
             Entry(_("Messages"), "mail", "deliveries.message"),
             Entry(_("Deliveries"), "send", "deliveries.delivery"),
+            Entry(_("Refused"), "do_not_disturb_on", "deliveries.refusal"),
             Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
             Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),

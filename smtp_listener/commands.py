@@ -84,6 +84,13 @@ def parse_path(argument: str, keyword: str) -> PathCommand:
     return PathCommand(path, _parameters(match[3] or ""))
 
 
+def path_in(argument: str) -> str:
+    """The address of a MAIL or RCPT command for people, however malformed the command is."""
+    written = argument.partition(":")[2].strip(_BLANKS)
+    match = _PATH.match(written)
+    return texts.clean(written if match is None else match[2] if match[1] is None else match[1].strip(_BLANKS))[:320]
+
+
 def _parameters(text: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for word in text.replace("\t", " ").split(" "):

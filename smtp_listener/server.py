@@ -33,6 +33,7 @@ from smtp_listener.disk import Disk
 from smtp_listener.inbound import InboundTransaction
 from smtp_listener.inbound_quotas import InboundQuotas
 from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
+from smtp_listener.refusals import Refusals
 from smtp_listener.replies import Reply
 from smtp_listener.rooms import Room
 from smtp_listener.session import Session
@@ -128,6 +129,7 @@ class Listener:
         self.inbound = Database("ekiden inbound")
         self.returned_at_once = ByteBudget(RETURNED_AT_ONCE)
         self.accounts = Accounts(Database("ekiden accounts"))
+        self.refusals = Refusals(Database("ekiden refusals", is_durable=False))
         self._suppression_database = Database("ekiden suppressions")
         self._index_database = Database("ekiden index", patience=INDEX_PATIENCE)
         self.index = Index(self._index_database)
@@ -178,7 +180,7 @@ class Listener:
         await self.intake.start()
         for port in ports():
             self._servers.append(await self._listen(port))
-        self._tasks.append(asyncio.create_task(self._write_uses()))
+        self._tasks += [asyncio.create_task(self._write_uses()), asyncio.create_task(self.refusals.run())]
         self._indexing = asyncio.create_task(self.index.run())
 
     async def _listen(self, port: Port) -> asyncio.Server:
@@ -228,6 +230,7 @@ class Listener:
         await asyncio.gather(*self._tasks, self._indexing, return_exceptions=True)
         with suppress(DatabaseUnavailable):
             await self.accounts.write_uses()
+        await self.refusals.close()
         await self.intake.close()
         await self.accounts.close()
         await self._suppression_database.close()

@@ -12,7 +12,7 @@ from deliveries.db import DatabaseUnavailable
 from smtp_listener import commands, replies, verbs
 from smtp_listener.accounts import Account
 from smtp_listener.channel import Channel, Ended
-from smtp_listener.commands import BadCommand
+from smtp_listener.commands import BadCommand, Command
 from smtp_listener.policy import Refused
 from smtp_listener.reception import Reception
 from smtp_listener.replies import Reply
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_ERRORS = 20
 MAX_REFUSED_RECIPIENTS = 1000
 SHORT_WORDS = 0.5  # seconds that a session which gives way has to be told so
+LEAVE_A_TRACE = frozenset({"MAIL", "RCPT", "DATA", "BDAT"})
 MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
 
 
@@ -46,6 +47,7 @@ class Session:
         self.username = ""
         self.is_receiving = False
         self._is_storing = self._has_spoken = False
+        self._failed: Transaction | None = None  # the one whose content was refused by this command
         self._errors = self._refused_recipients = self._idle_commands = 0
 
     @property
@@ -108,7 +110,7 @@ class Session:
 
     async def _answer(self, line: bytes) -> Reply | None:
         """The reply to one command; a fault of ours is answered, and the session goes on."""
-        verb = ""
+        verb, command = "", None
         try:
             command = commands.parse(line)
             act = verbs.VERBS.get(command.verb)
@@ -133,11 +135,10 @@ class Session:
                 raise Ended(replies.OUR_LAST_FAULT) from None
             self.drop_transaction()
             reply = replies.OUR_FAULT
-        return reply if reply is None or not reply.is_refusal else self._refuse(reply, verb)
+        return reply if reply is None or not reply.is_refusal else self._refuse(reply, verb, command)
 
-    def _refuse(self, reply: Reply, verb: str) -> Reply:
-        if self.may_log():
-            maillog.refused(client=str(self.client), code=reply.code, text=reply.text, command=verb or "?")
+    def _refuse(self, reply: Reply, verb: str, command: Command | None = None) -> Reply:
+        self._leave_a_trace(reply, verb, command.argument if command is not None else "")
         if reply.is_our_fault:
             pass  # a client that keeps trying while we are ill does what it should
         elif verb == "RCPT" and self.account is not None:
@@ -148,6 +149,24 @@ class Session:
             self.channel.say(reply)
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
+
+    def _leave_a_trace(self, reply: Reply, verb: str, argument: str) -> None:
+        """In the log, and for an app in a row: many clients call a message sent though a recipient was refused."""
+        transaction, self._failed = self._failed or self.transaction, None
+        mail_from = transaction.mail_from.wire if transaction is not None and transaction.mail_from is not None else ""
+        recipients = transaction.recipients if transaction is not None else []
+        if verb == "MAIL":
+            mail_from, recipients = commands.path_in(argument), []
+        elif verb == "RCPT":
+            recipients = [commands.path_in(argument)]
+        credential = self.account.credential_id if self.account is not None else None
+        if self.account is not None and verb in LEAVE_A_TRACE and not reply.is_our_fault:
+            self.listener.refusals.note(self.account, reply, command=verb, mail_from=mail_from, recipients=recipients)
+        if self.may_log():
+            maillog.refused(
+                client=str(self.client), code=reply.code, text=reply.text, command=verb or "?", mail_from=mail_from, recipients=recipients,
+                credential=credential,
+            )  # fmt: skip
 
     def may_log(self) -> bool:
         """Whether one more line about this client is written; of an app many are."""
@@ -201,10 +220,15 @@ class Session:
         self._is_storing = True
         try:
             reply = await transaction.finish(reception)
+        except BaseException:
+            self._failed = transaction
+            raise
         finally:
             self._is_storing = False
             self.drop_transaction()
-        if not reply.is_refusal:
+        if reply.is_refusal:
+            self._failed = transaction
+        else:
             self._errors = self._refused_recipients = self._idle_commands = 0
         return reply
 

@@ -48,6 +48,11 @@ class Transaction(ABC):
     def has_recipients(self) -> bool: ...
 
     @property
+    def recipients(self) -> list[str]:
+        """Those that were taken, as they will be written to."""
+        return []
+
+    @property
     def max_size(self) -> int:
         """For this message, in bytes."""
         return self.session.max_size
@@ -150,6 +155,10 @@ class SubmissionTransaction(Transaction):
     @property
     def has_recipients(self) -> bool:
         return bool(self._recipients)
+
+    @property
+    def recipients(self) -> list[str]:
+        return [recipient.wire for recipient in self._recipients.values()]
 
     async def add_recipient(self, given: PathCommand) -> None:
         check_names(given.parameters, SUBMISSION_RCPT_PARAMETERS)

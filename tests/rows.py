@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.utils.crypto import get_random_string
 
 from deliveries.ids import first_id_of, new_id
-from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Submission, Tally
+from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Refusal, Submission, Tally
 from domains.models import SetAside
 from relay_portal.models import User
 from suppressions.models import Brake, Import, Occurrence
@@ -65,6 +65,9 @@ ROWS = {
     "deliveries_reclassification": lambda at: Reclassification.objects.create(created_by="ops", created_at=at),
     "deliveries_alert": lambda at: Alert.objects.create(credential=make.credential(), rate=9, bounced=9, total=100, hours=24, ended_at=at),
     "deliveries_tally": tally,
+    "deliveries_refusal": lambda at: Refusal.objects.create(
+        at=at, project=make.project(), credential_id=1, recipient_key="you@mx.test", command="RCPT", code=550, text="x"
+    ),
     "django_session": lambda at: Session.objects.create(session_key=get_random_string(32), session_data="x", expire_date=at),
     "axes_accessattempt": attempt,
     "axes_accesslog": lambda at: with_time(AccessLog.objects.create(username="x"), attempt_time=at),

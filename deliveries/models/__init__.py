@@ -4,6 +4,7 @@ from deliveries.models.classification import LocalRule
 from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, InboundMail, Message, Submission
 from deliveries.models.reclassification import Reclassification
+from deliveries.models.refusals import Refusal
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 
@@ -19,6 +20,7 @@ __all__ = [
     "Message",
     "Order",
     "Reclassification",
+    "Refusal",
     "Route",
     "ShapingRule",
     "Stop",

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from deliveries.states import LIVE, State
-from deliveries.tracing import AttemptFacts, DeliveryFacts, Trace, trace
+from deliveries.tracing import AttemptFacts, DeliveryFacts, RefusalFacts, Trace, refusals, trace
 from deliveries.waiting import short
 from domains.command import CommandError, CommandParser, EkidenCommand
 from suppressions.classes import MEANINGS, Class, Meaning
@@ -21,15 +21,17 @@ class Command(EkidenCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("query", metavar="QUERY", help="a queue id, a Message-ID, or a recipient's address (newest 20 messages)")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="one object; a list of them where several messages match")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="one object; a list of them where several match")
 
     def handle(self, *args: Any, query: str, as_json: bool, **options: Any) -> None:
-        found = trace(query)
-        if not found:
+        found, refused = trace(query), refusals(query)
+        if not (found or refused):
             raise CommandError(f"No message: {short(query)} is no queue id, Message-ID or recipient of any message that is kept.")
         if as_json:
-            return self.write_json(found[0] if len(found) == 1 else found)
-        return self.stdout.write("\n\n".join("\n".join(lines(each, self.style)) for each in found))
+            everything = [*found, *({"refused": each} for each in refused)]
+            return self.write_json(everything[0] if len(everything) == 1 else everything)
+        parts = ["\n".join(lines(each, self.style)) for each in found]
+        return self.stdout.write("\n\n".join([*parts, *(["\n".join(refused_lines(refused, self.style))] if refused else [])]))
 
 
 def lines(found: Trace, style: Style) -> Iterator[str]:
@@ -43,6 +45,14 @@ def lines(found: Trace, style: Style) -> Iterator[str]:
     for delivery in found["deliveries"]:
         yield ""
         yield from _delivery_lines(delivery, style)
+
+
+def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
+    """What the app was told instead of a queue id; many clients show it to nobody."""
+    yield style.MIGRATE_HEADING("Refused when apps handed it in")
+    for each in refused:
+        yield f"{style.ERROR('✗')} {short(each['recipient'])}  from {short(each['from']) or '<>'}  credential {each['credential']}"
+        yield f"    {_clock(each['at'])}  {each['command']:<11} {short(' '.join((str(each['code']), each['enhanced'], each['text'])))}"
 
 
 def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:

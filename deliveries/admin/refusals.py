@@ -1,0 +1,40 @@
+"""The portal's page about what apps were refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from deliveries.admin.mail import key_of
+from deliveries.models import Refusal
+from domains.pages import Pages
+
+
+@admin.register(Refusal)
+class RefusalPages(Pages):
+    """Found by recipient."""
+
+    project_path = "project"
+    list_display = ("when", "recipient", "mail_from", "project", "credential_id", "answer")
+    list_select_related = ("project",)
+    search_fields = ("pk",)
+    search_help_text = _("Recipient")
+    has_history = False
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Refusal], search_term: str) -> tuple[QuerySet[Refusal], bool]:
+        if not search_term:
+            return queryset, False
+        return queryset.filter(recipient_key=key_of(search_term) or search_term.strip().lower()), False
+
+    @display(description=_("at"))
+    def when(self, row: Refusal) -> Any:
+        return row.at
+
+    @display(description=_("answer"))
+    def answer(self, row: Refusal) -> str:
+        return str(row)
