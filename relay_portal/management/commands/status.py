@@ -61,7 +61,7 @@ class Command(EkidenCommand):
         if processes:
             self.stdout.write("")
         header = ("PROCESS", "STATE", "PID", "SINCE")
-        rows = [(each["name"], each["state"], str(each["pid"] or "-"), f"{each['seconds']} s") for each in processes]
+        rows = [(each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"])) for each in processes]
         self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
         if amount := _outcome_files():
             text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten.folder()}. See: ./ekiden doctor"
@@ -76,6 +76,14 @@ class Command(EkidenCommand):
                 self.stdout.write(self.style.ERROR(f"LEARNING STOPPED: too many domains turned {brake} at once. See: ./ekiden doctor"))
             for each in stops.everything():
                 self.stdout.write(self.style.WARNING(_paused(each)))
+
+
+def span(seconds: int) -> str:
+    """`40 s`, `13 min`, `5 h`, `12 days`."""
+    for name, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{seconds} s"
 
 
 def _set_aside() -> int:
