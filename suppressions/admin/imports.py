@@ -43,6 +43,11 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         return file
 
 
+def _may_start(row: Import) -> bool:
+    """One at which we failed has kept its file, and is gone on with behind the last batch."""
+    return row.state == Import.State.WAITING or (row.state == Import.State.FAILED and bool(row.data))
+
+
 @admin.register(Import)
 class ImportPages(Pages):
     """Operators import: a file may suppress whole domains. Support staff see the imports into their projects."""
@@ -54,7 +59,7 @@ class ImportPages(Pages):
     list_select_related = ("project",)
     change_form_template = "suppressions/import.html"
     verbs = (
-        Verb("start", _("Import"), "upload", applies=lambda row: row.state == Import.State.WAITING, asks_reason=True),
+        Verb("start", _("Import"), "upload", applies=_may_start, asks_reason=True),
         Verb("drop", _("Throw it away"), "delete", applies=lambda row: row.state == Import.State.WAITING),
     )  # fmt: skip
 
@@ -92,7 +97,7 @@ class ImportPages(Pages):
 
     def start(self, request: HttpRequest, row: Import) -> str:
         """Whoever calls it: should the call be lost, the row says that it is wanted."""
-        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(state=Import.State.RUNNING)
+        importing.resume(row)
         row.refresh_from_db()
         transaction.on_commit(lambda: import_string(CALL)(JOB, row.pk))
         return gettext("The file is being taken in.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 
 from suppressions.classes import Class
 
@@ -33,9 +35,54 @@ LISTED = Kind(IMPORTED, "", False, "Imported")
 
 # Words in the column that says why, without case and punctuation.
 WORDS = {
-    "bounce": BOUNCE, "bounced": BOUNCE, "hardbounce": BOUNCE, "hardfail": BOUNCE, "permanent": BOUNCE, "invalid": BOUNCE,
-    "complaint": SPAM, "spamcomplaint": SPAM, "spam": SPAM, "spamreport": SPAM, "complained": SPAM,
-    "unsubscribe": LEFT, "unsubscribed": LEFT, "manualsuppression": BY_HAND, "manual": BY_HAND,
+    **dict.fromkeys((
+        "bounce", "bounced", "hardbounce", "hardbounced", "hard", "hardfail", "permanent", "permanentfail", "invalid", "invalidemail",
+        "bouncerule", "cleaned", "undeliverable", "unknownuser", "userunknown",
+    ), BOUNCE),
+    **dict.fromkeys((
+        "softbounce", "softbounced", "soft", "softfail", "temporary", "temporaryfail", "transient", "blocked", "deferred",
+    ), SOFT),
+    **dict.fromkeys((
+        "complaint", "complained", "spam", "spamcomplaint", "spamreport", "spamreported", "abuse", "flaggedasspam", "markedasspam",
+    ), SPAM),
+    **dict.fromkeys((
+        "unsubscribe", "unsubscribed", "unsub", "optout", "optedout", "listunsubscribe", "unsubscribelink", "unsubscribedviaemail",
+        "unsubscribedviamarketing", "globalunsubscribe", "groupunsubscribe",
+    ), LEFT),
+    **dict.fromkeys((
+        "manual", "manualsuppression", "manuallyadded", "custom", "rule", "compliance", "blocklisted", "blacklisted", "blocklist",
+        "blockedbyadmin", "adminblocked", "disabled",
+    ), BY_HAND),
+}  # fmt: skip
+# Who is described so gets mail: the line is of a list of subscribers.
+LIVING = frozenset(
+    [
+        "enabled",
+        "subscribed",
+        "active",
+        "confirmed",
+        "unconfirmed",
+        "pending",
+        "optin",
+        "optedin",
+        "valid",
+        "delivered",
+        "sent",
+        "opened",
+        "clicked",
+    ]
+)
+# Columns about people beside a bare column of addresses: an export of contacts, of whom none is dead.
+PEOPLE = frozenset({
+    "name", "firstname", "lastname", "fullname", "phone", "phonenumber", "optintime", "memberrating", "contactid", "attributes", "city",
+    "country", "company", "birthday", "subscribed",
+})  # fmt: skip
+# What columns are called in Japan.
+JAPANESE = {
+    "メールアドレス": "email", "eメール": "email", "eメールアドレス": "email", "メール": "email",
+    "アドレス": "address", "宛先": "recipient",
+    "理由": "reason", "種別": "reason", "エラー内容": "reason", "状態": "status", "ステータス": "status", "日時": "date", "日付": "date",
+    "登録日": "date", "氏名": "name", "名前": "name", "お名前": "name", "電話番号": "phone",
 }  # fmt: skip
 
 
@@ -51,9 +98,11 @@ class Format:
     text: str = ""
     code: str = ""
     at: str = ""
+    needs_word: bool = False  # a line whose word is unknown says nothing, and is refused
+    is_living: bool = False  # a list of people who get mail
 
 
-def _format(name: str, columns: str, address: str, kind: Kind, **more: str) -> Format:
+def _format(name: str, columns: str, address: str, kind: Kind, **more: Any) -> Format:
     return Format(name, frozenset(columns.split()), address, kind, **more)
 
 
@@ -76,6 +125,16 @@ FORMATS: tuple[Format, ...] = (
     # ListSuppressedDestinations of the SES v2 API, and what its console downloads
     _format("Amazon SES", "emailaddress reason lastupdatetime", "emailaddress", BOUNCE, word="reason", at="lastupdatetime"),
     _format("Amazon SES", "emailaddress suppressionreason dateadded", "emailaddress", BOUNCE, word="suppressionreason", at="dateadded"),
+    # Exports of the rejection list, the suppression list, blocked contacts, and of a list's members in each state
+    _format("Mandrill", "email reason detail createdat", "email", BOUNCE, word="reason", text="detail", at="createdat"),
+    _format("SparkPost", "recipient source description", "recipient", BOUNCE, word="source", text="description", at="created"),
+    _format("Mailjet", "email status date", "email", LISTED, word="status", at="date", needs_word=True),
+    _format("Brevo", "email blockedreason", "email", BY_HAND, word="blockedreason", at="date"),
+    _format("Mailchimp, cleaned", "emailaddress optintime cleantime", "emailaddress", BOUNCE, at="cleantime"),
+    _format("Mailchimp, unsubscribed", "emailaddress optintime unsubtime", "emailaddress", LEFT, at="unsubtime"),
+    _format("Mailchimp, subscribed", "emailaddress optintime", "emailaddress", LISTED, is_living=True),
+    _format("listmonk", "uuid email status", "email", LISTED, word="status", at="updatedat", needs_word=True),
+    _format("a list with states", "email status", "email", LISTED, word="status", needs_word=True),
     _format("a list with reasons", "email reason", "email", LISTED, word="reason", text="reason"),
     _format("a list with reasons", "address reason", "address", LISTED, word="reason", text="reason"),
     _format("a list of addresses", "email", "email", LISTED),
@@ -96,9 +155,10 @@ def word(text: str) -> str:
 
 def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
     """The format of a file by its first row, where its columns are, and whether that row is a header. Raises `ValueError`."""
-    columns = {word(cell): number for number, cell in reversed(list(enumerate(first)))}
+    columns = {column(cell): number for number, cell in reversed(list(enumerate(first)))}
     for each in sorted(FORMATS, key=lambda each: -len(each.needs)):
         if each.needs <= columns.keys():
+            _check_is_of_the_dead(each, columns.keys() & PEOPLE)
             return each, columns, True
     if first and "@" in first[0]:
         plain = SES_PLAIN if len(first) > 1 and word(first[1]) in WORDS else PLAIN
@@ -106,10 +166,33 @@ def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
     raise ValueError("There is no column of addresses: its header must be email, address or recipient")
 
 
+def _check_is_of_the_dead(format_: Format, about_people: Set[str]) -> None:
+    says_why = format_.word or format_.text or format_.code or (format_.kind is LEFT and "unsubtime" in format_.needs)
+    if format_.is_living or (about_people and not says_why and format_.at != "cleantime"):
+        shown = ", ".join(sorted(about_people or format_.needs))
+        raise ValueError(
+            f"This is a list of people who get mail (columns {shown}), not of suppressed ones. To suppress them all, keep the column "
+            "of addresses alone"
+        )
+
+
+def column(cell: str) -> str:
+    """What a column is called here."""
+    plain = unicodedata.normalize("NFKC", cell).strip().lower()
+    return JAPANESE.get(plain) or word(plain)
+
+
 def kind_of(format_: Format, said: str, code: str) -> Kind:
-    """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a dead address."""
+    """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a dead address.
+
+    Raises `ValueError` for the word of a person who gets mail.
+    """
     if said and (known := WORDS.get(word(said))) is not None:
         return known
+    if said and word(said) in LIVING:
+        raise ValueError(f"The line says “{said[:50]}”: this person gets mail")
+    if format_.needs_word:
+        raise ValueError(f"The line does not say why: “{said[:50]}” is no word for it")
     if format_.kind is BOUNCE and code and not code.startswith(("5.1.", "5.0.", "55")):
         return SOFT
     return format_.kind

@@ -16,6 +16,7 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from domains import texts
 from domains.isolation import Kind, begin_again, guarded, is_outage, may_begin, progressed
 from domains.job_leases import Lease, LeaseLost, left
 from domains.models import Project
@@ -25,6 +26,7 @@ from suppressions.recording import ON_CONFLICT
 
 logger = logging.getLogger(__name__)
 
+FAULT = "A fault of the service"
 BATCH = 20_000
 ERRORS_KEPT = 1000
 PREVIEWED = 10_000
@@ -260,7 +262,7 @@ def take_for(row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda pr
         raise
     except Exception as error:
         if not is_outage(error):
-            _end(row, Import.State.FAILED, "A fault of the service; see its log.")
+            _stop(row, error)
         raise
     return done
 
@@ -270,6 +272,22 @@ def _end(row: Import, state: str, why: str = "") -> None:
     if why:
         row.errors = [_error(BadLine(0, "", why))]
     row.save(update_fields=["state", "errors", "ended_at", "data", "leased_until"])
+
+
+def _stop(row: Import, error: Exception) -> None:
+    """By a fault of ours: the file stays, so that a person can have it gone on with behind the last batch."""
+    row.refresh_from_db(fields=["lines", "added", "updated", "refused", "errors", "data"])  # what was not committed has not been
+    said = texts.one_line(str(error), 200) or "no reason was given"
+    row.state, row.ended_at, row.leased_until = Import.State.FAILED, timezone.now(), None
+    row.errors = [*row.errors, _error(BadLine(0, "", f"{FAULT} after {row.lines:,} lines: {said}"))]
+    row.save(update_fields=["state", "errors", "ended_at", "leased_until"])
+
+
+def resume(row: Import) -> bool:
+    """Let a file that waits, or one at which we failed, be taken in; false where it is neither."""
+    wanted = Import.objects.filter(pk=row.pk).exclude(data=b"")
+    wanted = wanted.filter(state__in=(Import.State.WAITING, Import.State.FAILED))
+    return bool(wanted.update(state=Import.State.RUNNING, ended_at=None, leased_until=None))
 
 
 def _progress(row: Import) -> Progress:

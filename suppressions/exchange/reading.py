@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ CELL_MOST = 100_000
 SHOWN = 200  # characters of a bad line
 REASON_MOST = 500
 OURS = FORMATS[0]
+_SEP = re.compile('\ufeff?"?sep=([,;\t|])"?(?=[\r\n])', re.IGNORECASE)
+_NAMED = re.compile(r"[^<>]*<([^<>]*)>")
 
 csv.field_size_limit(CELL_MOST)
 
@@ -61,8 +64,12 @@ class File:
         self.charset = charset_of(start)
         self._text = io.TextIOWrapper(opened, encoding=self.charset, errors="replace", newline="")
         try:
-            self.delimiter = delimiter_of(start.decode(self.charset, "replace"))
+            decoded = start.decode(self.charset, "replace")
+            named = _SEP.match(decoded)  # the first line of files that Excel wrote for another country
+            self.delimiter = named[1] if named else delimiter_of(decoded)
             self._rows = csv.reader(map(texts.storable, self._text), delimiter=self.delimiter)
+            if named:
+                next(self._rows)
             first = next((row for row in self._rows if row), [])
             self.format, self._columns, has_header = recognise(first)
         except csv.Error as error:
@@ -108,7 +115,7 @@ class File:
         text = self._cell(row, wanted.text)
         reason = f"{kind.reason}: {text}" if text else kind.reason
         at = self._moment(self._cell(row, wanted.at)) or self._now
-        key = key_of(self._cell(row, wanted.address))
+        key = key_of(_address_in(self._cell(row, wanted.address)))
         return Entry(self._rows.line_num, key, kind.source, kind.category, kind.is_hard, _reason(reason), at, at)
 
     def _ours(self, row: list[str]) -> Entry:
@@ -136,6 +143,12 @@ class File:
     def _moment(self, text: str) -> datetime | None:
         at = moment(text)
         return min(at, self._now) if at else None
+
+
+def _address_in(cell: str) -> str:
+    """`Anna <a@b.test>` and `mailto:a@b.test` are what address books write."""
+    found = _NAMED.fullmatch(cell.strip())
+    return (found[1] if found else cell.strip()).removeprefix("mailto:")
 
 
 def charset_of(start: bytes) -> str:

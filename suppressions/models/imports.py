@@ -20,7 +20,7 @@ class Import(models.Model):
         Project, on_delete=models.CASCADE, null=True, blank=True, verbose_name=_("project"), help_text=_("Empty: the whole installation.")
     )
     name = models.TextField(_("file"))
-    format = models.CharField(_("format"), max_length=30, blank=True, default="")
+    format = models.TextField(_("format"), blank=True, default="")
     state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WAITING)
     lines = models.PositiveIntegerField(_("lines"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from domains import audit, names
 from domains.command import ActionCommand, AddAction, CommandError
+from domains.isolation import is_outage
 from domains.job_leases import LeaseLost
 from domains.models import Project
 from suppressions import brakes, lifting
@@ -111,6 +112,11 @@ class Command(ActionCommand):
             raise CommandError("This command was stopped for so long that its import was given up; give it again") from error
         except (OSError, ValueError) as error:
             raise CommandError(f"{file}: {error.strerror if isinstance(error, OSError) else error}") from error
+        except Exception as error:
+            if is_outage(error):
+                raise
+            text = "what was taken in is known; give the file again once this is mended, and the rest is taken in"
+            raise CommandError(f"{file}: {importing.FAULT}: {audit.one_line(str(error))} ({text})") from error
 
     def _preview(self, found: importing.Preview) -> None:
         progress = found.progress
