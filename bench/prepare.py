@@ -1,4 +1,4 @@
-"""Makes what the load needs, in the database of the service that is measured; prints the credential as JSON.
+"""Makes what the load needs, in the database of the service that is measured; prints two credentials as JSON: `load` and `urgent`.
 
 Run as `python -m bench.prepare DOMAIN HOSTS PORT`: each of `d1.test`, `d2.test`, … leads to one of the hosts, and so is a lane.
 """
@@ -12,24 +12,27 @@ import sys
 import django
 
 
-def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) -> dict[str, str]:
+def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) -> dict[str, dict[str, str]]:
     from django.utils import timezone
 
     from deliveries.models import Route
     from domains.credentials import issue
     from domains.keys import make_key
-    from domains.models import Domain, Project
+    from domains.models import Credential, Domain, Project
 
     project = Project.objects.create(name="bench")
     domain = Domain.objects.create(project=project, name=sender_domain, token="bench")  # noqa: S106  (no secret)
     domain.verify(now=timezone.now(), assumed=True)
     if is_signed:
         make_key(domain)
-    credential, secret = issue(project, "load")
+    logins = {}
+    for name, priority in (("load", Credential.Priority.BULK), ("urgent", Credential.Priority.URGENT)):
+        credential, secret = issue(project, name, priority=priority, highest_priority=priority)
+        logins[name] = {"username": credential.username or "", "password": secret}
     Route.objects.filter(is_sandbox=True).delete()
     routes = [Route(pattern=f"d{number}.test", host=host, port=port, tls="none") for number, host in enumerate(hosts, start=1)]
     Route.objects.bulk_create(routes)
-    return {"username": credential.username or "", "password": secret}
+    return logins
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import peer, report
+from bench.flood import Flood
 from bench.service import running_service
 from bench.stage import ENDLESS, Options
 from relay_portal import embedded
@@ -42,6 +43,16 @@ def _ours(folder: Path, options: Options, say: Callable[[str], object]) -> repor
             say("Waiting until nothing is held open")
             found = replace(found, first=service.first_after_idleness(2 * ENDLESS))
     return found
+
+
+def flood(options: Options, say: Callable[[str], object]) -> Flood:
+    """Raises `BenchError`."""
+    with _folder() as folder:
+        say("Bringing the service up")
+        with running_service(folder, options) as service:
+            service.prepare()
+            say(f"Urgent mail, alone and then beside a flood over {options.sessions} sessions")
+            return service.flood()
 
 
 @contextmanager

@@ -16,8 +16,23 @@ from pathlib import Path
 import psycopg
 
 from bench import accounts, filling, notes, report
+from bench.flood import ALONE, FLOOD_SECONDS, URGENT_RATE, URGENT_SESSIONS, Flood, flood_of, watching
 from bench.load import Plan
-from bench.stage import ROOT, SENDER, BenchError, Options, free_port, hosts_of, on_cores, plan_of, running_sink, submit
+from bench.stage import (
+    ENDLESS,
+    ROOT,
+    SENDER,
+    BenchError,
+    Options,
+    free_port,
+    hosts_of,
+    on_cores,
+    plan_of,
+    result_of,
+    running_sink,
+    submit,
+    submitting,
+)
 from deliveries import codec
 from relay_portal import embedded
 
@@ -42,13 +57,13 @@ class Service:
         self._options = options
         self._hosts = hosts_of(options)
         self._sink_port = free_port(*self._hosts, DEEP_HOST)
-        self._login: dict[str, str] = {}
+        self._logins: dict[str, dict[str, str]] = {}
         self._deep = -1  # the lane in which mail waits
 
     def prepare(self) -> None:
         """What a sender needs: a domain with its key, a credential, routes to the sink."""
         unsigned = [] if self._options.is_signed else ["--unsigned"]
-        self._login = json.loads(self._ask("-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned))
+        self._logins = json.loads(self._ask("-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned))
 
     def measure(self, *, first: int = 0) -> report.Figures:
         """One load, its messages numbered from `first`."""
@@ -78,6 +93,25 @@ class Service:
             largest=largest,
             bench_cpu={"generator": load_cpu, **sink_cpu},
         )
+
+    def flood(self) -> Flood:
+        """Urgent mail at `URGENT_RATE`, alone for `ALONE` seconds, then beside the load; their sessions are kept open, too."""
+        options, came = self._options, self._folder / "flood-arrivals.json"
+        seconds = options.seconds or FLOOD_SECONDS
+        urgent = replace(options, sessions=URGENT_SESSIONS, rate=URGENT_RATE, seconds=ALONE + seconds)
+        urgent_file, bulk_file = self._folder / "urgent.json", self._folder / "bulk.json"
+        with self._sink(came):
+            time.sleep(2)
+            with on_cores(options, of_relay=False), watching(self._valkey()) as states:
+                few = submitting(self._plan(urgent, ENDLESS, login="urgent"), urgent_file)
+                time.sleep(ALONE)
+                many = submitting(self._plan(replace(options, seconds=seconds, rate=0), 0), bulk_file)
+                bulk, codes = result_of(many, bulk_file), result_of(few, urgent_file)
+            self._until_all_is_recorded()
+        return flood_of(codes, bulk, notes.read_arrivals(came), states)
+
+    def _valkey(self) -> str:
+        return embedded.valkey_url(Path(self._env["EKIDEN_DATA"]))
 
     def fill(self) -> None:
         options = self._options
@@ -115,8 +149,8 @@ class Service:
         ):
             yield sink
 
-    def _plan(self, options: Options, first: int) -> Plan:
-        return plan_of(options, port=int(self._env["EKIDEN_SUBMISSION_PORT"]), first=first, **self._login)
+    def _plan(self, options: Options, first: int, *, login: str = "load") -> Plan:
+        return plan_of(options, port=int(self._env["EKIDEN_SUBMISSION_PORT"]), first=first, **self._logins[login])
 
     def _ask(self, module: str, *words: str) -> str:
         done = subprocess.run(  # noqa: S603  (our own program)

@@ -74,10 +74,20 @@ def running_sink(port: int, hosts: list[str], file: Path, folder: Path) -> Itera
 
 def submit(plan: Plan, file: Path) -> notes.Submissions:
     """Let the generator carry the plan out."""
+    return result_of(submitting(plan, file), file)
+
+
+def submitting(plan: Plan, file: Path) -> subprocess.Popen[str]:
+    """A generator that carries the plan out meanwhile."""
     command = [sys.executable, "-m", "bench.load", json.dumps(asdict(plan)), str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  (our own program)
-    if done.returncode:
-        raise BenchError(f"The generator failed: {done.stderr.strip()[-500:]}")
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603  (our own program)
+
+
+def result_of(generator: subprocess.Popen[str], file: Path) -> notes.Submissions:
+    """What it noted, when it has ended."""
+    _, errors = generator.communicate()
+    if generator.returncode:
+        raise BenchError(f"The generator failed: {errors.strip()[-500:]}")
     noted = notes.read_submissions(file)
     if not noted.accepted:
         raise BenchError(f"Nothing was accepted: {'; '.join(sorted(set(noted.refusals))[:3])}")

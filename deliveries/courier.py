@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from deliveries import verdict
+from deliveries.carrying import Place
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.lanes import Claimed, Learned, LeasedLane
@@ -19,6 +20,7 @@ from deliveries.loads import Load, Loads
 from deliveries.outcomes import Bounced, Deferred, Outcome
 from deliveries.sender import SMALL, Sender
 from deliveries.shaping.pace import Pace
+from deliveries.turnstile import Ticket
 from deliveries.verdict import URGENT
 from domains.isolation import Kind
 
@@ -48,6 +50,8 @@ class Courier:
         self._loaded = asyncio.Condition()
         self._is_stopping = False
         self._may_have_more = self._may_have_urgent = True
+        self._ticket = Ticket()  # for its next statement
+        self._is_hurried = False  # whether the next claim is for urgent mail that has just come
         self._last_flow = -1
         self._in_hand: set[UUID] = set()  # loaded and not settled or given back
         self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
@@ -57,6 +61,11 @@ class Courier:
         self._may_have_more = True
         self._may_have_urgent = self._may_have_urgent or is_urgent
         self._woken.set()
+
+    def hurry(self) -> None:
+        """Urgent mail has come just now: what this lane waits for goes before what others wait for, and so does its next claim."""
+        self._is_hurried = True
+        self._ticket.hurry()
 
     def nudge(self) -> None:
         """Look whether orders have changed, or others need the place."""
@@ -143,7 +152,10 @@ class Courier:
         try:
             if self.may_have_strays:
                 await self._free_strays()
-            claimed = await self.depot.lanes.claim(self.lane, page, least=least, after=self._last_flow)
+            if self._is_hurried:
+                self._is_hurried = False
+                self._ticket.hurry()
+            claimed = await self.depot.lanes.claim(self.lane, page, least=least, after=self._last_flow, ticket=self._ticket)
             if least:
                 self._may_have_urgent = self._may_have_urgent or len(claimed) == page
             else:  # of many flows each gives no more than two at a time
@@ -196,12 +208,14 @@ class Courier:
         if not claimed:
             return
         small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
-        contents = await self.depot.lanes.contents(small) if small else {}
+        if any(delivery.priority >= URGENT for delivery in claimed):
+            self._ticket.hurry()
+        contents = await self.depot.lanes.contents(small, ticket=self._ticket) if small else {}
         now = time.monotonic()
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:
             try:
-                self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left))
+                self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left, now - each.seconds_due))
             except Exception as error:  # as above
                 await self.failed(each, error)
         self._last_flow = claimed[-1].flow
@@ -270,17 +284,32 @@ class Courier:
         self._connected += by
         self._woken.set()
 
-    async def next_load(self) -> Load | None:
-        """The next load, when its turn has come; None after `KEEP_OPEN` without one, or where no more are to be sent."""
+    async def next_load(self, place: Place) -> Load | None:
+        """The next load, when its turn has come; None after `KEEP_OPEN` without one, or where no more are to be sent.
+
+        Where it is not urgent, `place` is held from then on.
+        """
+        place.leave()
         until = time.monotonic() + KEEP_OPEN
         while self._may_send():
             now = time.monotonic()
             wait = self._wait_for_load(now)
             if wait == 0.0:
-                return self._take(now)
+                first = self._loads.first()
+                if (first is not None and first.is_urgent) or place.take():
+                    return self._take(now)
+                await self._room()
+                continue
             if now >= until or not await self._news(min(wait, until - now)):
                 break
         return None
+
+    async def _room(self) -> None:
+        self._idle += 1
+        try:
+            await self.depot.carrying.room()
+        finally:
+            self._idle -= 1
 
     def _may_send(self) -> bool:
         if self._is_stopping or self.lessons.is_over or not self.depot.lanes.holds(self.lane):
@@ -302,6 +331,8 @@ class Courier:
             self._woken.set()  # the next turn gives it back
             return None
         self.pace.take(now)
+        if not load.is_urgent:
+            self.depot.progress.taken(now - load.due)
         left = len(self._loads)
         may_start_more = left and not self._idle and len(self._senders) < self.pace.room(is_urgent=False)
         if may_start_more or (self._may_have_more and left <= self.pace.page(now) // 2):

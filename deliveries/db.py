@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connection
 
+from deliveries.turnstile import Ticket, Turnstile
 from domains import in_force
 
 Result = TypeVar("Result")
@@ -40,39 +41,46 @@ class Database:
         self._name = name
         self._is_durable = is_durable
         self._patience = patience
-        self._lock = asyncio.Lock()
+        self._turnstile = Turnstile()
         self._connection: Connection | None = None
 
-    async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def run(self, work: Callable[[Connection], Awaitable[Result]], ticket: Ticket | None = None) -> Result:
         """The result of `work(connection)`; raises `DatabaseUnavailable` where the server is the trouble.
 
         Errors of the statement itself (bad data, a violated constraint) are raised as psycopg's own.
         """
-        async with self._lock:
-            try:
-                async with asyncio.timeout(self._patience):
-                    return await work(await self._open())
-            except STATEMENTS_OWN:
-                raise
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
-                await self._drop()
-                raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
-            except asyncio.CancelledError:
-                await self._drop()  # a half-read answer must not meet the next caller
-                raise
+        await self._turnstile.take(ticket)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await work(await self._open())
+        except STATEMENTS_OWN:
+            raise
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
+            await self._drop()
+            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+        except asyncio.CancelledError:
+            await self._drop()  # a half-read answer must not meet the next caller
+            raise
+        finally:
+            self._turnstile.give_back()
 
-    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False) -> list[Row]:
+    async def fetch(
+        self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False, ticket: Ticket | None = None
+    ) -> list[Row]:
         """All rows of one statement; `is_binary` asks for the answer as the server holds it, for many bytes."""
 
         async def work(connection: Connection) -> list[Row]:
             cursor = await connection.execute(sql, parameters, binary=is_binary)
             return await cursor.fetchall() if cursor.description else []
 
-        return await self.run(work)
+        return await self.run(work, ticket)
 
     async def close(self) -> None:
-        async with self._lock:
+        await self._turnstile.take()
+        try:
             await self._drop()
+        finally:
+            self._turnstile.give_back()
 
     async def _open(self) -> Connection:
         if self._connection is not None and has_ended(self._connection):

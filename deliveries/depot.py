@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deliveries.budget import ByteBudget
+from deliveries.carrying import Carrying
 from deliveries.faults import Faults
 from deliveries.holders import HolderFile
+from deliveries.inflow import Progress
 from deliveries.lanes import Lanes
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
@@ -29,6 +31,8 @@ class Depot:
     sockets: Sockets
     memory: ByteBudget
     faults: Faults
+    progress: Progress
+    carrying: Carrying
     return_path_key: bytes
     feedback_key: bytes
     wake_routing: Callable[[], None]

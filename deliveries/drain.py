@@ -20,6 +20,7 @@ from deliveries import holders, unwritten
 from deliveries.bell import Bell, Ring
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.budget import ByteBudget
+from deliveries.carrying import Carrying
 from deliveries.courier import Courier
 from deliveries.db import Database, DatabaseUnavailable
 from deliveries.depot import Depot
@@ -28,6 +29,7 @@ from deliveries.dispatcher import Dispatcher
 from deliveries.doorbell import Doorbell
 from deliveries.faults import Faults
 from deliveries.holders import HolderFile
+from deliveries.inflow import Board, Progress
 from deliveries.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.ledger import LAST_TRY, ROOM, Ledger
 from deliveries.lookups import AT_ONCE, LookupFailures
@@ -58,6 +60,7 @@ class _Runs(Protocol):
     may_have_strays: bool  # whether PostgreSQL may know of claims of the lane that nobody has in hand
 
     def wake(self, *, is_urgent: bool) -> None: ...
+    def hurry(self) -> None: ...
     def nudge(self) -> None: ...
     def stop(self) -> None: ...
     def hang_up(self) -> None: ...
@@ -69,11 +72,11 @@ class Drain:
     """Leases, renews and gives back; the couriers do the rest."""
 
     def __init__(self) -> None:
-        self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "ledger", "routing")]
-        lanes, ledger, routing = self._databases
+        self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")]
+        lanes, contents, ledger, routing = self._databases
         notes = Database("ekiden drain notes", is_durable=False)
         self._databases.append(notes)
-        self._lanes = Lanes(lanes, uuid.uuid4(), notes)
+        self._lanes = Lanes(lanes, uuid.uuid4(), notes, contents)
         marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
         self._own_file = HolderFile(holders.folder(), self._lanes.holder, marks=marks)
         self._orders = StandingOrders(lanes, self._lanes.holder)
@@ -84,16 +87,21 @@ class Drain:
         self._failures = failures
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
+        written = Ledger(
+            ledger,
+            learned=self._doorbell.ring,
+            committed=self._own_file.unmark,
+            faults=Faults(ledger),
+            save=partial(unwritten.save, unwritten.folder()),
+        )
+        self._board = Board(f"worker-{self._lanes.holder}")
+        progress = Progress(self._board, has_room=lambda: not written.is_full)
         self._depot = Depot(
             lanes=self._lanes,
             own_file=self._own_file,
-            ledger=Ledger(
-                ledger,
-                learned=self._doorbell.ring,
-                committed=self._own_file.unmark,
-                faults=Faults(ledger),
-                save=partial(unwritten.save, unwritten.folder()),
-            ),
+            ledger=written,
+            progress=progress,
+            carrying=Carrying(),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
@@ -118,6 +126,7 @@ class Drain:
     async def run(self, seconds: float = RUN) -> None:
         """Deliver for so long, or until stopped; every lane is given back at the end."""
         helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._depot.ledger.run())]
+        helpers += [asyncio.create_task(self._depot.progress.run()), asyncio.create_task(self._depot.carrying.run())]
         try:
             while not self._is_stopping:
                 await self._deliver(seconds)
@@ -177,6 +186,8 @@ class Drain:
         heard, self._heard = self._heard, Ring()
         for lane in heard.lanes & self._couriers.keys():
             self._couriers[lane].wake(is_urgent=lane in heard.urgent)
+            if lane in heard.urgent:
+                self._couriers[lane].hurry()
         await self._start(heard.lanes - self._couriers.keys())
 
     async def _look(self) -> None:
@@ -306,6 +317,7 @@ class Drain:
 
     async def _close(self) -> None:
         await self._doorbell.close()
+        await self._board.close()
         await self._bell.close()
         await self._succession.close()
         for database in self._databases:

@@ -12,6 +12,7 @@ from uuid import UUID
 from deliveries.db import Database
 from deliveries.models import Lane
 from deliveries.states import IS_REPORT
+from deliveries.turnstile import Ticket
 from suppressions.covering import covering
 
 # The lanes of a holder that nobody here can prove dead are free again after this long; the living renew three times within it.
@@ -114,7 +115,8 @@ SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claime
        suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
-       extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left, (SELECT count(*) FROM streams) AS flows
+       extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left,
+       extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due, (SELECT count(*) FROM streams) AS flows
 FROM claimed
 JOIN picked ON picked.id = claimed.id
 JOIN deliveries_message message ON message.id = claimed.message_id
@@ -242,15 +244,17 @@ class Claimed:
     in_doubt_policy: str
     sends_reports: bool
     seconds_left: float
+    seconds_due: float = 0.0
 
 
 class Lanes:
     """The lanes as one holder sees them."""
 
-    def __init__(self, database: Database, holder: UUID, notes: Database | None = None) -> None:
+    def __init__(self, database: Database, holder: UUID, notes: Database | None = None, contents: Database | None = None) -> None:
         """`notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its disk."""
         self._database = database
         self._notes = notes or database
+        self._contents = contents or database
         self.holder = holder
         self._until: dict[int, float] = {}  # of each lease, on our own clock
         self._flows: dict[int, int] = {}  # how many each lane had last
@@ -288,16 +292,18 @@ class Lanes:
         else:
             await self._notes.fetch(LEAVE, given | _columns(learned))
 
-    async def claim(self, lane: LeasedLane, most: int, *, domain: str | None = None, least: int = 0, after: int = -1) -> list[Claimed]:
+    async def claim(
+        self, lane: LeasedLane, most: int, *, domain: str | None = None, least: int = 0, after: int = -1, ticket: Ticket | None = None
+    ) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave.
 
-        `least` is the lowest priority wanted, `after` the flow whose turn was the last.
+        `least` is the lowest priority wanted, `after` the flow whose turn was the last; `ticket` may be hurried while it waits.
         """
         given: dict[str, Any] = {"lane": lane.id, "epoch": lane.epoch, "is_forced": lane.is_forced}
         given |= {"most": most, "domain": domain, "least": least, "after": after}
         # Of many flows a few rows of each: ten times what is taken, all together.
         wanted = min(most, most * 10 // self._flows.get(lane.id, 1))
-        rows = await self._database.fetch(CLAIMS[next((each for each in EACH if each >= wanted), EACH[-1])], given)
+        rows = await self._database.fetch(CLAIMS[next((each for each in EACH if each >= wanted), EACH[-1])], given, ticket=ticket)
         if rows:
             self._flows[lane.id] = rows[0][-1]
         return await self._on_probation([Claimed(*row[:-1]) for row in rows])
@@ -326,9 +332,9 @@ class Lanes:
         """Put these aside until a person lets them go."""
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
-    async def contents(self, messages: Collection[UUID]) -> dict[UUID, bytes]:
+    async def contents(self, messages: Collection[UUID], *, ticket: Ticket | None = None) -> dict[UUID, bytes]:
         """The compressed contents of these messages, as far as they are there."""
-        return dict(await self._database.fetch(CONTENT, {"ids": list(messages)}))
+        return dict(await self._contents.fetch(CONTENT, {"ids": list(messages)}, ticket=ticket))
 
     async def note(self, lane: LeasedLane, learned: Learned) -> None:
         await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})

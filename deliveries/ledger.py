@@ -151,6 +151,11 @@ class Ledger:
         if len(self._waiting) >= ROOM:
             self._room.clear()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether PostgreSQL does not keep up."""
+        return not self._room.is_set()
+
     async def has_room(self) -> None:
         """Wait while too many entries wait for PostgreSQL."""
         await self._room.wait()

@@ -19,6 +19,7 @@ class Load:
     claimed: Claimed
     data: bytes | None
     until: float  # its deadline, on the monotonic clock
+    due: float = 0.0  # since when it has been due, on the same clock
     tries: int = 0
 
     @property

@@ -105,6 +105,7 @@ TABLES = (
 )  # fmt: skip
 
 KEYS = (
+    Keys("ekiden:inflow*", "some seconds", "its time to live", "how far delivery is behind, and what is let in"),
     Keys("ekiden:retention", "a day", "its time to live", "where the removal of old messages has come to"),
     Keys("ekiden:growth", "30 days", "its time to live", "the sizes of the last days, for `doctor`"),
     Keys("rq:job:*", "until done; a day where it failed", "RQ", "what a job is about stands in PostgreSQL", expires=False),

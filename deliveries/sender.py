@@ -14,6 +14,7 @@ from django.conf import settings
 
 from deliveries import codec
 from deliveries.bounces import feedback_id, return_path
+from deliveries.carrying import Place
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.lanes import Claimed, LeasedLane
@@ -56,7 +57,7 @@ class Office(Protocol):
     def is_alone(self) -> bool:
         """Whether no other sender has a connection."""
 
-    async def next_load(self) -> Load | None: ...
+    async def next_load(self, place: Place) -> Load | None: ...
     def put_back(self, load: Load) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
@@ -71,14 +72,18 @@ class Sender:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._depot = office.depot
+        self._place = office.depot.carrying.place()
         self._slot: Slot
         self._road: Road
         self._connection: Connection
 
     async def run(self) -> None:
-        if (load := await self._office.next_load()) is not None:
-            async with self._depot.sockets.slot(is_urgent=load.is_urgent) as self._slot:
-                await self._carry(load)
+        try:
+            if (load := await self._office.next_load(self._place)) is not None:
+                async with self._depot.sockets.slot(is_urgent=load.is_urgent) as self._slot:
+                    await self._carry(load)
+        finally:
+            self._place.leave()
 
     async def _carry(self, first: Load) -> None:
         started = time.monotonic()
@@ -142,7 +147,7 @@ class Sender:
             sent += 1
             most = self._office.pace.rule.messages_per_connection
             has_more = self._connection.usable and (not most or sent < most)
-            load = await self._office.next_load() if has_more else None
+            load = await self._office.next_load(self._place) if has_more else None
 
     async def _send_isolated(self, load: Load, *, is_first: bool) -> None:
         """A fault of ours at one delivery is noted with it, and ends the connection, of whose state nobody knows any more."""

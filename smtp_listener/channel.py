@@ -113,6 +113,11 @@ class Channel(SMTP):
     def __del__(self) -> None:
         """aiosmtpd's looks for attributes that its __init__ makes."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there any more to hear an answer."""
+        return self._is_gone
+
     # --- reading and writing ----------------------------------------------------------------------------------------------
     async def wait(self, seconds: float, late: Reply = replies.TIMED_OUT) -> None:
         """For more bytes, and so long; what we have to say is said before."""

@@ -102,9 +102,6 @@ REVOKED = Reply(421, "4.7.0", "The credential is no longer valid", closes=True)
 
 # Who may send what
 SENDER_NOT_ALLOWED = Reply(550, "5.7.1", "This credential may not send as {domain}: it is no verified domain of its project")
-SENDER_NOT_VERIFIED = Reply(
-    550, "5.7.1", "This credential may not send as {domain} yet: the domain's records have not been found in DNS, see ./ekiden domain check"
-)
 FROM_MISSING = Reply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = Reply(550, "5.7.1", "The message has more than one {name} field")
 FROM_UNREADABLE = Reply(550, "5.7.1", "The {name} field cannot be read: {why}")
@@ -126,6 +123,7 @@ TOO_MANY_PER_DAY = Reply(450, "4.7.1", "Over the limit of {most} messages per da
 TOO_MANY_CREDENTIAL_SESSIONS = Reply(421, "4.7.0", "Over the limit of {most} sessions of this credential", closes=True)
 
 # The message
+BUSY = Reply(451, "4.3.2", "More mail is waiting than leaves here in time, try again in a minute")
 STORAGE_FULL = Reply(452, "4.3.1", "Insufficient storage here, try again later")
 INBOUND_FULL = Reply(452, "4.3.1", "No room for more mail of this kind today, try again later")
 TOO_LARGE = Reply(552, "5.3.4", "The message is larger than {most} bytes, and encoding makes attachments a third larger")

@@ -20,7 +20,9 @@ from django.conf import settings
 
 from deliveries.bounces.keys import return_path_key
 from deliveries.budget import ByteBudget
+from deliveries.carrying import Carrying
 from deliveries.db import Database, DatabaseUnavailable
+from deliveries.inflow import Board
 from deliveries.intake import Intake
 from domains import systemd
 from smtp_listener import low_disks, replies, rooms, tls
@@ -39,6 +41,7 @@ from smtp_listener.rooms import Room
 from smtp_listener.session import Session
 from smtp_listener.sparing import Sparing
 from smtp_listener.transaction import SubmissionTransaction, Transaction
+from smtp_listener.turns import Turns
 from suppressions.index import Index
 from suppressions.lookup import Lookup
 
@@ -135,6 +138,8 @@ class Listener:
         self.index = Index(self._index_database)
         self.suppressions = Lookup(self._suppression_database, self.index)
         self._counters = Counters(settings.REDIS_URL)
+        self.carrying = Carrying()
+        self.turns = Turns(Board(f"listener-{uuid.uuid4()}"))
         self.quotas = Quotas(self._counters)
         self.inbound_quotas = InboundQuotas(self._counters, self.inbound)
         self.disk = Disk(settings.EKIDEN_DATA, settings.EKIDEN_LOW_DISK)
@@ -178,9 +183,11 @@ class Listener:
     async def start(self) -> None:
         """Listen on all ports; raises `OSError` where one is taken."""
         await self.intake.start()
+        self.turns.start()
         for port in ports():
             self._servers.append(await self._listen(port))
-        self._tasks += [asyncio.create_task(self._write_uses()), asyncio.create_task(self.refusals.run())]
+        helpers = (self._write_uses(), self.refusals.run(), self.carrying.run())
+        self._tasks += [asyncio.create_task(helper) for helper in helpers]
         self._indexing = asyncio.create_task(self.index.run())
 
     async def _listen(self, port: Port) -> asyncio.Server:
@@ -205,6 +212,7 @@ class Listener:
     async def stop(self, patience: float) -> None:
         """Stop accepting, let sessions finish for so many seconds, cut the rest off."""
         self.is_draining = True
+        self.turns.open()
         for server in self._servers:
             server.close()
         for session in list(self.sessions):
@@ -231,6 +239,7 @@ class Listener:
         with suppress(DatabaseUnavailable):
             await self.accounts.write_uses()
         await self.refusals.close()
+        await self.turns.close()
         await self.intake.close()
         await self.accounts.close()
         await self._suppression_database.close()

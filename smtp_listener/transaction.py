@@ -15,6 +15,7 @@ from deliveries.submission import Arrival, Body, Envelope, MemoryBody, Recipient
 from domains.addresses import Address, BadAddress, parse_path
 from smtp_listener import commands, policy, replies
 from smtp_listener.accounts import Account
+from smtp_listener.channel import Ended
 from smtp_listener.commands import PathCommand
 from smtp_listener.content import Clock
 from smtp_listener.policy import Refused
@@ -98,6 +99,7 @@ class SubmissionTransaction(Transaction):
         self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
         self.envid = commands.envid(parameters["ENVID"]) if "ENVID" in parameters else ""
         self.asked = of_mt_priority(commands.mt_priority(parameters["MT-PRIORITY"])) if "MT-PRIORITY" in parameters else None
+        self._place = session.listener.carrying.place()
         self._recipients: dict[str, Recipient] = {}
         self._repeats = 0
 
@@ -107,15 +109,16 @@ class SubmissionTransaction(Transaction):
         account = await session.current_account()
         if not session.listener.disk.has_room(is_for_apps=True):
             raise Refused(replies.STORAGE_FULL)
+        if session.listener.turns.is_full and account.highest_priority < Priority.URGENT:
+            raise Refused(replies.BUSY)
         check_mail_parameters(given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size)
         mail_from = path_of(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
-        try:
-            policy.check_sender(mail_from, account.domains)
-        except policy.NotAllowed as error:
-            raise error.told(account.unverified) from error
+        policy.check_sender(mail_from, account.domains)
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
         await transaction._check_quotas()
+        if not transaction.may_be_urgent:
+            await transaction._place.wait()
         return transaction
 
     async def _check_quotas(self) -> None:
@@ -187,14 +190,12 @@ class SubmissionTransaction(Transaction):
         """A client that hangs up now has its message stored all the same; handed in again, it is known."""
         assert self.spool is not None
         hostname = self.session.listener.hostname
-        try:
-            checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
-        except policy.NotAllowed as error:
-            raise error.told(self.account.unverified) from error
+        checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
         if not self.account.takes_foreign_names:
             policy.check_names(checked.headers, self.account.domains)
         asked = self._asked(checked.priority)
         priority = min(asked, Priority(self.account.highest_priority))
+        await self._wait_for_turn(priority)
         await self._take()
         is_new = False
         try:
@@ -210,6 +211,23 @@ class SubmissionTransaction(Transaction):
         if priority < asked:
             return replies.QUEUED_LOWER(priority=priority.mt_priority, queue_id=receipt.queue_id)
         return replies.QUEUED(queue_id=receipt.queue_id)
+
+    @property
+    def may_be_urgent(self) -> bool:
+        """The header may say so, which has not come yet."""
+        return self.account.highest_priority >= Priority.URGENT and self.asked in (None, Priority.URGENT)
+
+    def close(self) -> None:
+        self._place.leave()
+        super().close()
+
+    async def _wait_for_turn(self, priority: Priority) -> None:
+        """A client that is gone meanwhile has not heard that its message was taken, so it is not."""
+        await self.session.listener.turns.wait(priority, self.account.credential_id, self.session.id)
+        if priority < Priority.URGENT:
+            await self._place.wait()
+        if self.session.channel.is_gone:
+            raise Ended
 
     def _asked(self, by_header: Priority | None) -> Priority:
         """The envelope's word, then the header's, then the credential's."""

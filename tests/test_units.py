@@ -88,12 +88,6 @@ def test_the_set_up_may_wait_for_its_servers_again_and_again():
     assert int(only(unit, "StartLimitBurst")) * PATIENCE > int(only(unit, "StartLimitIntervalSec"))
 
 
-def test_delivery_workers_leave_the_machine_to_the_listeners():
-    from deliveries.management.commands.rqworker import NICENESS
-
-    assert int(only(ROOT / "deploy/ekiden-worker@.service", "Nice")) == NICENESS
-
-
 @pytest.mark.parametrize("unit", UNITS, ids=by_name)
 def test_a_unit_forbids_what_the_code_is_searched_for(unit):
     assert settings(unit)["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries import error_rates, stats, stops
+from deliveries import error_rates, inflow, stats, stops
 from deliveries.models import Alert, Delivery, Lane
 from deliveries.states import LIVE, State
 from deliveries.tracing import site_name, why_waiting
@@ -47,6 +47,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "brakes": list(Brake.objects.filter(ended_at__isnull=True)),
         "alerts": list(Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")),
         "low_disks": low_disks.find(),
+        "in_flow": inflow.find(),
         "set_aside": SetAside.objects.troubles().count(),
         "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
         "stopped": stops.everything(),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
-from deliveries import alerts, error_rates, queues, stats
+from deliveries import alerts, error_rates, inflow, queues, stats
 from deliveries.models import Alert, Stop
 from domains.models import SetAside
 from smtp_listener import low_disks
@@ -32,6 +32,9 @@ HELP = {
     "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
     "ekiden_set_aside": "Items that made their loop fail three times, by kind: each waits for a person.",
     "ekiden_low_disk_free_bytes": "Free bytes of a folder with too little room for a listener to take mail; absent where there is enough.",
+    "ekiden_inflow_seconds_behind": "How far delivery is behind what is accepted, where this machine is what it waits for.",
+    "ekiden_inflow_messages_per_second": "Messages that are let in, of those that are not urgent; absent where all are.",
+    "ekiden_inflow_waiting": "Messages whose apps wait for their turn.",
     "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
@@ -71,6 +74,11 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     yield from _errors(now)
     for kind, amount in SetAside.objects.troubles().order_by().values_list("kind").annotate(amount=Count("pk")):
         yield "ekiden_set_aside", {"kind": kind}, amount
+    flow = inflow.find()
+    yield "ekiden_inflow_seconds_behind", {}, flow.seconds_behind
+    if flow.limit is not None:
+        yield "ekiden_inflow_messages_per_second", {}, flow.limit
+    yield "ekiden_inflow_waiting", {}, flow.waiting
     for low in low_disks.find():
         labels = {"node": low.node, "folder": low.folder, "refuses": "apps" if low.refuses_apps else "strangers"}
         yield "ekiden_low_disk_free_bytes", labels, low.free

@@ -150,8 +150,8 @@ def test_nothing_more_is_sent_when_the_lease_may_be_over(settings, monkeypatch):
 def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypatch, lost, zones):
     fetch, times = Database.fetch, iter([True])
 
-    async def loses_its_first_answer(self, sql, parameters=None):
-        rows = await fetch(self, sql, parameters)
+    async def loses_its_first_answer(self, sql, parameters=None, **given):
+        rows = await fetch(self, sql, parameters, **given)
         if sql == lost and next(times, False):
             raise DatabaseUnavailable("gone before its answer")
         return rows
@@ -171,7 +171,7 @@ def test_a_give_back_that_postgresql_did_not_take_is_made_again(settings, monkey
     """Else mail whose connection never spoke would read as possibly sent."""
     fetch, refused = Database.fetch, []
 
-    async def is_away_for_a_moment(self, sql, parameters=None):
+    async def is_away_for_a_moment(self, sql, parameters=None, **given):
         if sql in lost and len(refused) < 3:
             refused.append(sql)
             raise DatabaseUnavailable("away")

@@ -113,7 +113,7 @@ def test_a_lane_waits_for_the_outcomes_of_its_dead_holder(settings):
 class Away(Database):
     """PostgreSQL cannot be reached."""
 
-    async def run(self, work):
+    async def run(self, work, ticket=None):
         raise DatabaseUnavailable("it is away")
 
 
@@ -145,7 +145,7 @@ def test_a_ledger_that_ends_without_postgresql_leaves_its_outcomes_behind(monkey
 class Silent(Database):
     """PostgreSQL took the statement and says nothing more."""
 
-    async def run(self, work):
+    async def run(self, work, ticket=None):
         await asyncio.sleep(600)
 
 

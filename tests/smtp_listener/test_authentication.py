@@ -94,9 +94,9 @@ def test_a_flood_of_invented_names_asks_postgresql_for_few_of_them(app):
     class Counting(Database):
         asked = 0
 
-        async def fetch(self, sql, parameters=None, *, is_binary=False):
+        async def fetch(self, sql, parameters=None, **given):
             self.asked += 1
-            return await super().fetch(sql, parameters, is_binary=is_binary)
+            return await super().fetch(sql, parameters, **given)
 
     async def main():
         accounts = Accounts(database := Counting("test"))

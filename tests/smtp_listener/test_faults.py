@@ -19,7 +19,7 @@ from tests.smtp_listener.test_session import MAIL
 class Stopped(Database):
     """A PostgreSQL that is out of reach."""
 
-    async def run(self, work):
+    async def run(self, work, ticket=None):
         raise DatabaseUnavailable("connection refused")
 
 
@@ -30,8 +30,8 @@ class Slow(Database):
         super().__init__(name)
         self.begun = asyncio.Event()
 
-    async def run(self, work):
-        result = await super().run(work)
+    async def run(self, work, ticket=None):
+        result = await super().run(work, ticket)
         self.begun.set()
         await asyncio.sleep(0.3)
         return result

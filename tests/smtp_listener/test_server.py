@@ -160,7 +160,7 @@ class Stuck(Database):
         super().__init__(name)
         self.begun = asyncio.Event()
 
-    async def run(self, work):
+    async def run(self, work, ticket=None):
         self.begun.set()
         await asyncio.Event().wait()
 

@@ -1,9 +1,7 @@
 """Run a worker on the given queues."""
 
 import logging
-import os
 import time
-from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -14,10 +12,6 @@ from deliveries.workers import TableWorker
 from domains import starting, systemd
 from domains.command import CommandError, CommandParser, EkidenCommand
 
-# Who hands mail in waits for an answer, and mail that is stored can wait: in a burst that is more than the machine carries,
-# listeners go first (1,490 messages a second are taken on 2 cores instead of 1,260), and the backlog is sent when it is over.
-# A unit of systemd sets it by itself (`Nice=`), and confines the process so that it may not.
-NICENESS = 10
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
@@ -36,8 +30,6 @@ class Command(EkidenCommand):
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
         loglines.spare_records()
         starting.admit()
-        if queues.DELIVERIES in options["queues"]:
-            step_back()
         while True:
             try:
                 return work(options["queues"], burst=options["burst"])
@@ -47,14 +39,6 @@ class Command(EkidenCommand):
                 systemd.say_error(f"ekiden: Valkey is out of reach: {error}; trying again")
                 systemd.waiting("Waiting for Valkey", seconds=PATIENCE)
                 time.sleep(AGAIN)
-
-
-def step_back() -> None:
-    """Let other processes go first, as far as whoever started this one has not seen to it."""
-    wanted = NICENESS - os.getpriority(os.PRIO_PROCESS, 0)
-    if wanted > 0:
-        with suppress(PermissionError):
-            os.nice(wanted)
 
 
 def work(names: list[str], *, burst: bool) -> None:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import flood, report
 from bench.picture import draw
+from bench.run import flood as flooded
 from bench.run import run
 from bench.stage import BenchError, Options
 from domains.command import CommandError, CommandParser, EkidenCommand
@@ -37,6 +38,7 @@ class Command(EkidenCommand):
         parser.add_argument("--burst", action="store_true", help="deliver only when all has been accepted")
         parser.add_argument("--idle", action="store_true", help="then measure a first message after idleness")
         parser.add_argument("--unsigned", action="store_true", help="without DKIM")
+        parser.add_argument("--flood", action="store_true", help="measure urgent mail beside a flood of bulk mail, and nothing else")
         parser.add_argument(
             "--peer", choices=("postfix",), default="", help="measure Postfix with OpenDKIM in the same run (Debian's, as root)"
         )
@@ -52,6 +54,9 @@ class Command(EkidenCommand):
         )
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was brought up is brought down
         try:
+            if options["flood"]:
+                self._flood(asked, as_json=as_json)
+                return
             found = run(asked, self.stderr.write)
         except BenchError as error:
             raise CommandError(str(error)) from error
@@ -62,4 +67,13 @@ class Command(EkidenCommand):
         else:
             self.stdout.write("\n".join(report.lines(found)))
         if found.lost or found.refused:
+            raise SystemExit(1)
+
+    def _flood(self, asked: Options, *, as_json: bool) -> None:
+        found = flooded(asked, self.stderr.write)
+        if as_json:
+            self.write_json(asdict(found) | {"options": asdict(asked)})
+        else:
+            self.stdout.write("\n".join(flood.lines(found)))
+        if found.urgent_lost or found.bulk_lost:
             raise SystemExit(1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from deliveries import stops, unwritten
+from deliveries import inflow, stops, unwritten
 from deliveries.models import Stop
 from deliveries.waiting import short
 from domains.command import CommandParser, EkidenCommand
@@ -24,12 +24,13 @@ class Command(EkidenCommand):
             "--json",
             action="store_true",
             dest="as_json",
-            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, "outcome_files": N, "low_disks": […]}',
+            help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, '
+            '"outcome_files": N, "low_disks": […], "in_flow": {…}}',
         )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
         parts, processes = readiness.parts(), readiness.supervised()
-        low = low_disks.find()
+        low, flow = low_disks.find(), inflow.find()
         ready = (
             not any(each.refuses_apps for each in low)
             and all(parts.values())
@@ -45,6 +46,7 @@ class Command(EkidenCommand):
                     "paused": paused,
                     "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
                     "outcome_files": _outcome_files(),
+                    "in_flow": {"state": flow.state, **asdict(flow)},
                     "low_disks": [asdict(each) | {"refuses_apps": each.refuses_apps} for each in low],
                 }
             )
@@ -52,6 +54,8 @@ class Command(EkidenCommand):
             self._print(parts, processes)
             for each in low:
                 self.stdout.write(self.style.ERROR(f"DISK FULL: {low_disk_text(each)}"))
+            if flow.limit is not None:
+                self.stdout.write(self.style.WARNING(_slowed(flow)))
         if not ready:
             raise SystemExit(1)
 
@@ -61,7 +65,7 @@ class Command(EkidenCommand):
         if processes:
             self.stdout.write("")
         header = ("PROCESS", "STATE", "PID", "SINCE")
-        rows = [(each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"])) for each in processes]
+        rows = [(each["name"], each["state"], str(each["pid"] or "-"), f"{each['seconds']} s") for each in processes]
         self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
         if amount := _outcome_files():
             text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten.folder()}. See: ./ekiden doctor"
@@ -78,12 +82,11 @@ class Command(EkidenCommand):
                 self.stdout.write(self.style.WARNING(_paused(each)))
 
 
-def span(seconds: int) -> str:
-    """`40 s`, `13 min`, `5 h`, `12 days`."""
-    for name, size in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {name}"
-    return f"{seconds} s"
+def _slowed(flow: inflow.Word) -> str:
+    return (
+        f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, so apps wait for their turn; urgent mail "
+        f"does not ({flow.limit:.0f} messages a second are let in, {flow.waiting} wait)."
+    )
 
 
 def _set_aside() -> int:

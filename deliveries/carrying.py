@@ -1,0 +1,90 @@
+"""How many mails that are not urgent a worker has on the way at one time: as many as let its event loop turn quickly.
+
+Where receivers are what takes time, thousands are; where our own core is, more on the way make none of them faster, and each step of an
+urgent mail waits for a step of all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+LEAST = 4
+TURN = 0.003  # seconds of CPU that one turn of the loop may take
+LOOK_EVERY = 0.05  # seconds
+GROW, SHRINK = 1.3, 0.8
+
+
+class Carrying:
+    """Of one event loop. The limit follows what a turn of the loop costs in CPU time, which other programs do not change."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.most = float(LEAST)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def place(self) -> Place:
+        return Place(self)
+
+    @property
+    def has_room(self) -> bool:
+        return self.busy < self.most
+
+    async def room(self) -> None:
+        """Wait for it, behind those that wait already; somebody else may take it first."""
+        called = asyncio.get_running_loop().create_future()
+        self._waiting.append(called)
+        await called
+
+    def call(self) -> None:
+        """There is room: those that have waited longest may look."""
+        room = int(self.most) - self.busy
+        while room > 0 and self._waiting:
+            called = self._waiting.popleft()
+            if not called.done():
+                called.set_result(None)
+                room -= 1
+
+    async def run(self) -> None:
+        """Follow what a turn costs."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            begin = time.thread_time()
+            await asyncio.sleep(0)
+            self.heed(time.thread_time() - begin)
+
+    def heed(self, seconds: float) -> None:
+        """A turn of the loop took so much CPU time."""
+        if seconds > TURN:
+            self.most = max(min(self.most, float(self.busy)) * SHRINK, float(LEAST))
+        elif self.busy >= int(self.most):
+            self.most *= GROW
+        self.call()
+
+
+class Place:
+    """One sender's: held while it carries a mail that is not urgent."""
+
+    def __init__(self, carrying: Carrying) -> None:
+        self._carrying = carrying
+        self._is_held = False
+
+    def take(self) -> bool:
+        """Whether there was room."""
+        if not self._is_held and self._carrying.has_room:
+            self._carrying.busy += 1
+            self._is_held = True
+        return self._is_held
+
+    async def wait(self) -> None:
+        """Hold it, as soon as there is room."""
+        while not self.take():
+            await self._carrying.room()
+
+    def leave(self) -> None:
+        """A second time does nothing."""
+        if self._is_held:
+            self._is_held = False
+            self._carrying.busy -= 1
+            self._carrying.call()
