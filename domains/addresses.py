@@ -106,6 +106,15 @@ def canonical_domain(text: str) -> str:
         raise BadAddress(501, "5.1.3", str(error)) from error
 
 
+def readable_domain(name: str) -> str:
+    """Return a canonical domain for people: `xn--wgv71a.jp (日本.jp)`; as it is where it has no other form, or one that hides something."""
+    try:
+        shown = idna.decode(name)
+    except (idna.IDNAError, UnicodeError):
+        return name
+    return f"{name} ({shown})" if shown != name and is_printable(shown) else name
+
+
 def check_written(domain: str, *, smtputf8: bool) -> None:
     """Refuse a domain of a header field that receivers may read as another one than we do; raises `BadAddress`.
 

@@ -3,6 +3,7 @@ from django.core.management.base import CommandError
 
 from deliveries import routes
 from deliveries.models import Attempt, Route
+from suppressions.models import Suppression
 from tests.commands import ekiden, ekiden_json
 from tests.deliveries import make
 
@@ -68,3 +69,17 @@ def test_a_route_leads_to_a_host_and_port(target):
 def test_an_unknown_route_is_a_mistake():
     with pytest.raises(CommandError, match=r"No such route: mx\.test"):
         ekiden("route", "remove", "mx.test")
+
+
+def test_of_an_address_without_messages_its_suppression_is_told():
+    for key, project, reason in (
+        ("you@mx.test", make.project(), "550 no such user"),
+        ("@mx.test", None, "a\nb"),
+        ("me@mx.test", None, "x"),
+    ):
+        Suppression.objects.create(address_key=key, project=project, source="automatic", category="other", reason=reason)
+    with pytest.raises(CommandError) as caught:
+        ekiden("trace", "You@MX.test")
+    text = str(caught.value)
+    assert "you@mx.test is suppressed for the project" in text and "UTC: 550 no such user." in text
+    assert "@mx.test is suppressed for all" in text and "me@mx.test" not in text and "\n" not in text

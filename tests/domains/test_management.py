@@ -1,6 +1,7 @@
 import pytest
 from django.core.management.base import CommandError
 
+from domains.addresses import readable_domain
 from domains.credentials import matches
 from domains.models import Credential, Domain, Project
 from domains.verification import required_records
@@ -68,6 +69,17 @@ def test_a_domain_comes_with_its_key_and_the_records_to_publish(shop):
 def test_a_domain_may_have_both_kinds_of_key(shop):
     ekiden("domain", "add", "shop.test", "--project", "shop", "--ed25519")
     assert {key.algorithm for key in Domain.objects.get().keys.all()} == {"rsa", "ed25519"}
+
+
+def test_a_unicode_domain_is_shown_as_people_write_it_too(shop):
+    ekiden("domain", "add", "日本.test", "--project", "shop", "--assume-verified")
+    assert "xn--wgv71a.test (日本.test)" in ekiden("domain", "list")
+    assert "xn--wgv71a.test (日本.test) is taken as verified" in ekiden("domain", "show", "日本.test")
+
+
+@pytest.mark.parametrize("name", ["shop.test", "xn--a.test", "a_b.test", "xn--.test"])
+def test_a_domain_without_another_form_is_shown_as_it_is(name):
+    assert readable_domain(name) == name
 
 
 def test_an_operators_word_verifies_a_domain(shop):

@@ -12,6 +12,8 @@ from deliveries.tracing import AttemptFacts, DeliveryFacts, RefusalFacts, Trace,
 from deliveries.waiting import short
 from domains.command import CommandError, CommandParser, EkidenCommand
 from suppressions.classes import MEANINGS, Class, Meaning
+from suppressions.keys import known_key
+from suppressions.models import Suppression
 
 MARKS = {State.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
 
@@ -26,12 +28,22 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, query: str, as_json: bool, **options: Any) -> None:
         found, refused = trace(query), refusals(query)
         if not (found or refused):
-            raise CommandError(f"No message: {short(query)} is no queue id, Message-ID or recipient of any message that is kept.")
+            text = f"No message: {short(query)} is no queue id, Message-ID or recipient of any message that is kept."
+            raise CommandError(" ".join([text, *_suppressed(query)]))
         if as_json:
             everything = [*found, *({"refused": each} for each in refused)]
             return self.write_json(everything[0] if len(everything) == 1 else everything)
         parts = ["\n".join(lines(each, self.style)) for each in found]
         return self.stdout.write("\n\n".join([*parts, *(["\n".join(refused_lines(refused, self.style))] if refused else [])]))
+
+
+def _suppressed(query: str) -> Iterator[str]:
+    """Why nobody writes to this address, where that is so."""
+    key = known_key(query)
+    keys = [key, f"@{key.rpartition('@')[2]}"] if key else []
+    for row in Suppression.objects.filter(address_key__in=keys).select_related("project").order_by("id")[:5]:
+        whose = f"for the project {row.project}" if row.project else "for all"
+        yield f"{row.address_key} is suppressed {whose} since {row.created_at:%Y-%m-%d %H:%M} UTC: {short(row.reason)}."
 
 
 def lines(found: Trace, style: Style) -> Iterator[str]:

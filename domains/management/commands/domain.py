@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from domains import audit, names
 from domains.adding import AlreadyVerified, add_domain
-from domains.addresses import canonical_domain
+from domains.addresses import canonical_domain, readable_domain
 from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Domain
 from domains.verification import check, findings
@@ -47,7 +47,7 @@ class Command(ActionCommand):
         chosen = domains.filter(project=names.project(project)) if project else domains
         if as_json:
             return self.write_json([_facts(domain) for domain in chosen])
-        rows = [(domain.name, domain.project.name, _state(domain)) for domain in chosen]
+        rows = [(readable_domain(domain.name), domain.project.name, _state(domain)) for domain in chosen]
         header = ("DOMAIN", "PROJECT", "STATE")
         return self.write_table([header, *rows], empty="There is no domain. Add one: ./ekiden domain add DOMAIN --project P")
 
@@ -66,7 +66,7 @@ class Command(ActionCommand):
     def _show(self, domain: Domain, *, as_json: bool) -> None:
         if as_json:
             return self.write_json(_facts(domain))
-        self.stdout.write(f"{domain.name} is {_state(domain)}.")
+        self.stdout.write(f"{readable_domain(domain.name)} is {_state(domain)}.")
         if not domain.is_verified:
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
         for finding in findings(domain):
