@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import notes
 from bench.load import Plan
+from relay_portal.environment import listeners_by_cores, workers_by_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "sender.test"
@@ -34,8 +35,8 @@ class Options:
     seconds: float = 0.0
     backlog: int = 0
     waiting: int = 0
-    listeners: int = 2
-    workers: int = 1
+    listeners: int = listeners_by_cores()
+    workers: int = workers_by_cores()
     cores: int = 0
     is_signed: bool = True
     is_burst: bool = False

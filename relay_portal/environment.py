@@ -31,6 +31,16 @@ def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
     return value
 
 
+def listeners_by_cores() -> int:
+    """A listener's work is done by one core; at most 8, since more of them make commits smaller and PostgreSQL dearer."""
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
+def workers_by_cores() -> int:
+    """A delivery worker keeps up with about four listeners."""
+    return max(1, len(os.sched_getaffinity(0)) // 4)
+
+
 def url_of(*schemes: str) -> Callable[[str], str]:
     def cast(text: str) -> str:
         if urlsplit(text).scheme not in schemes:

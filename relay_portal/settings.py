@@ -14,6 +14,7 @@ from relay_portal.environment import (
     at_least,
     database,
     host_name,
+    listeners_by_cores,
     networks,
     one_of,
     own_host_name,
@@ -23,6 +24,7 @@ from relay_portal.environment import (
     time_zone,
     url_of,
     words,
+    workers_by_cores,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -45,8 +47,8 @@ EKIDEN_SUBMISSIONS_PORT = setting("EKIDEN_SUBMISSIONS_PORT", port, 2465)
 EKIDEN_MX_PORT = setting("EKIDEN_MX_PORT", port, 2525)
 EKIDEN_PORTAL_PORT = setting("EKIDEN_PORTAL_PORT", port, 8000)
 EKIDEN_SANDBOX_PORT = setting("EKIDEN_SANDBOX_PORT", port, 2526)
-EKIDEN_LISTENERS = setting("EKIDEN_LISTENERS", at_least(1), 1)
-EKIDEN_WORKERS = setting("EKIDEN_WORKERS", at_least(1), 1)
+EKIDEN_LISTENERS = setting("EKIDEN_LISTENERS", at_least(1), listeners_by_cores())
+EKIDEN_WORKERS = setting("EKIDEN_WORKERS", at_least(1), workers_by_cores())
 EKIDEN_DNS: list[str] = setting("EKIDEN_DNS", resolvers, [])
 EKIDEN_TLS_CERT = setting("EKIDEN_TLS_CERT", str, "")
 EKIDEN_TLS_KEY = setting("EKIDEN_TLS_KEY", str, "")
