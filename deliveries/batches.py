@@ -8,16 +8,22 @@ from deliveries.selection import LIVE_BY_DEADLINE
 Verb = Order.Verb
 
 MOVED = "RETURNING delivery.id, delivery.lane_id"
-ENDED = "RETURNING delivery.id, 0 AS lane_id"
+ENDED = "RETURNING delivery.id, 0 AS lane_id, delivery.message_id, delivery.recipient"
 # A claim whose lease is over is a dead worker's: such a mail may have been sent.
 IN_DOUBT = "is_in_doubt = delivery.is_in_doubt OR delivery.claim <> 0, claim = 0"
 
 
-def _told(outcome: str, enhanced: str, words: str) -> str:
+# The verbs that end deliveries: the outcome, the enhanced status code, and the words before the order's reason.
+# 5.0.0: RFC 3463 has no code for a person's decision, and X.0.0 is its code for errors of which only the class is known.
+ENDINGS = {Verb.CANCEL: ("cancelled", "", "Cancelled: "), Verb.BOUNCE: ("bounced", "5.0.0", "Returned by an operator: ")}
+
+
+def _told(verb: Verb) -> str:
+    outcome, enhanced, words = ENDINGS[verb]
     return f"""
 told AS (
     INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
-    SELECT id, now(), '{outcome}', 'operator', '', '', '', '', '{enhanced}', '{words}: ' || %(why)s, 0 FROM changed
+    SELECT id, now(), '{outcome}', 'operator', '', '', '', '', '{enhanced}', '{words}' || %(why)s, 0 FROM changed
 )"""
 
 
@@ -37,8 +43,7 @@ changed AS (
     UPDATE deliveries_delivery delivery
     SET state = 'cancelled', ended_at = now(), due_at = NULL, owes_report = false, {IN_DOUBT}
     FROM mine WHERE delivery.id = mine.id {ENDED}
-), {_told("cancelled", "", "Cancelled")}""",
-    # 5.0.0: RFC 3463 has no code for a person's decision, and X.0.0 is its code for errors of which only the class is known.
+), {_told(Verb.CANCEL)}""",
     Verb.BOUNCE: f"""
 changed AS (
     UPDATE deliveries_delivery delivery
@@ -47,7 +52,7 @@ changed AS (
             AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM mine, deliveries_message message, domains_project project
     WHERE delivery.id = mine.id AND message.id = delivery.message_id AND project.id = delivery.project_id {ENDED}
-), {_told("bounced", "5.0.0", "Returned by an operator")}""",
+), {_told(Verb.BOUNCE)}""",
     # What is put aside stays there: it is let go by its own verb alone.
     Verb.REROUTE: f"""
 changed AS (
@@ -81,11 +86,12 @@ def statement(verb: str, condition: str) -> str:
     """Takes the condition's parameters and `most`, `why`, `to`; returns one row.
 
     Of the batch: how many there were, how many were done, the ids of those that must be looked at again, [deadline, id] of the
-    last, and the lanes to be rung for.
+    last, the lanes to be rung for, and as JSON [message, id, recipient] of those that have ended.
 
     What a courier has in hand is left to it: a mail that arrives after it was reported as bounced would make a liar of us. SKIP
     LOCKED, since an order and a claim then never wait for each other, so that neither can be in the other's way.
     """
+    ended = "json_agg(json_build_array(message_id, id, recipient))::text" if verb in ENDINGS else "NULL"
     return f"""
 WITH batch AS MATERIALIZED (
     SELECT id, expires_at, claim, claim <> 0 AND EXISTS (
@@ -102,5 +108,6 @@ WITH batch AS MATERIALIZED (
 SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM changed),
        (SELECT coalesce(array_agg(id::text), '{{}}') FROM batch WHERE id NOT IN (SELECT id FROM mine)),
        (SELECT ARRAY[expires_at::text, id::text] FROM batch ORDER BY expires_at DESC, id DESC LIMIT 1),
-       (SELECT coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE lane_id <> 0), '{{}}') FROM changed)
+       (SELECT coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE lane_id <> 0), '{{}}') FROM changed),
+       (SELECT {ended} FROM changed)
 """

@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from deliveries import maillog
+
 BATCH = 1000
 
 # Also what a courier has in hand: its outcome will find the row ended and only be written down. No report is owed: nothing failed.
@@ -17,10 +19,12 @@ WITH waiting AS (
 ), ended AS (
     UPDATE deliveries_delivery delivery SET state = 'cancelled', ended_at = now(), due_at = NULL, claim = 0, owes_report = false
     FROM waiting WHERE delivery.id = waiting.id
-    RETURNING delivery.id
+    RETURNING delivery.id, delivery.message_id, delivery.recipient
+), told AS (
+    INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
+    SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
 )
-INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
-SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
+SELECT message_id, id, recipient FROM ended
 """
 
 
@@ -47,4 +51,6 @@ def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: 
     given = {"lanes": list(lanes), "domains": None if domains is None else list(domains), "why": why, "most": BATCH}
     with connection.cursor() as cursor:
         cursor.execute(CANCEL, given)
-        return int(cursor.rowcount)
+        ended = cursor.fetchall()
+    maillog.ended_later(ended, outcome="cancelled", stage="operator", text=why)
+    return len(ended)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from deliveries import maillog
 from deliveries.states import IS_REPORT
 from domains.isolation import Kind, passed_over, together_or_alone
 
@@ -15,6 +16,7 @@ from domains.isolation import Kind, passed_over, together_or_alone
 # keeps a late writer from moving the row.
 GRACE = "35 minutes"
 BATCH = 1000
+TEXT = "The time allowed for delivery is over"
 
 LATE = """
 SELECT id FROM deliveries_delivery mail
@@ -34,7 +36,8 @@ WITH late AS (
             AND (delivery.notify = '' OR delivery.notify LIKE '%%FAILURE%%')
     FROM late, deliveries_message message, domains_project project
     WHERE delivery.id = late.id AND message.id = delivery.message_id AND project.id = delivery.project_id
-    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.lane_id, delivery.notify
+    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.lane_id, delivery.notify,
+        delivery.message_id, delivery.recipient
 ), meant AS (
     -- What kept it from arriving is what its last answer meant; who was never tried tells nothing about the address.
     SELECT ended.*, coalesce(last.category, 'other') AS category, coalesce(last.rule, '') AS rule, last.category IS NOT NULL AS was_tried,
@@ -45,7 +48,7 @@ WITH late AS (
                        WHERE delivery_id = ended.id AND category <> '' ORDER BY id DESC LIMIT 1) last ON true
 ), attempts AS (
     INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds, category, rule)
-    SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', 'The time allowed for delivery is over', 0, category, rule FROM meant
+    SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', %(text)s, 0, category, rule FROM meant
 ), tallied AS (
     INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
     SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider, category, false, count(*)
@@ -56,7 +59,7 @@ WITH late AS (
     SELECT project_id, flow, recipient_key, 'expiry', category, false, provider, id, 'expiry', host, code, enhanced, left(text, 1000), rule
     FROM meant WHERE was_tried AND NOT {IS_REPORT}
 )
-SELECT count(*) FROM ended
+SELECT message_id, id, recipient FROM ended
 """  # noqa: S608  (put together from constants)
 
 
@@ -79,5 +82,7 @@ def _late() -> list[UUID]:
 
 def _end(ids: Sequence[UUID]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"grace": GRACE, "ids": list(ids)})
-        return int(cursor.fetchone()[0])
+        cursor.execute(SWEEP, {"grace": GRACE, "ids": list(ids), "text": TEXT})
+        ended = cursor.fetchall()
+    maillog.ended_later(ended, outcome="expired", stage="expiry", text=TEXT)
+    return len(ended)

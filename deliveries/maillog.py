@@ -1,10 +1,16 @@
 """The mail log: one function per event, fixed keys, the message id first; never contents, secrets or whole headers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
+from django.db import transaction
+
+from deliveries.loglines import together
+
 logger = logging.getLogger("ekiden.mail")
+_is_at_a_terminal = False
 
 
 def accepted(message: str, *, project: int, credential: int | None, mail_from: str, recipients: int, size: int, priority: str) -> None:
@@ -23,6 +29,35 @@ def attempted(message: UUID, delivery: UUID, *, outcome: str, recipient: str, st
         "message=%s delivery=%s event=%s to=<%s> stage=%s host=%s code=%s text=%r",
         message, delivery, outcome, recipient, stage, host or "-", code or "-", text,
     )  # fmt: skip
+
+
+def ended_later(rows: Iterable[tuple[UUID, UUID, str]], *, outcome: str, stage: str, text: str) -> None:
+    """Log endings that no attempt of a worker made, when the transaction under way is committed: (message, delivery, recipient) of each."""
+    ended = list(rows)
+    if ended and not _is_at_a_terminal:
+        transaction.on_commit(lambda: _ended(ended, outcome, stage, text))
+
+
+def _ended(ended: list[tuple[UUID, UUID, str]], outcome: str, stage: str, text: str) -> None:
+    with together():
+        for message, delivery, recipient in ended:
+            attempted(message, delivery, outcome=outcome, recipient=recipient, stage=stage, host="", code=None, text=text)
+
+
+@contextmanager
+def at_a_terminal() -> Iterator[None]:
+    """A person's command ends deliveries: its output is nobody's log, and a line for each would bury what it has to say."""
+    global _is_at_a_terminal
+    _is_at_a_terminal = True
+    try:
+        yield
+    finally:
+        _is_at_a_terminal = False
+
+
+def reported(message: UUID, *, delivery: UUID, of: UUID, recipient: str) -> None:
+    """`message` is a report about this delivery of `of`."""
+    logger.info("message=%s event=reported about=%s delivery=%s to=<%s>", message, of, delivery, recipient)
 
 
 def lane_paused(lane: int, *, site: str, seconds: float, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 from django.db import transaction
 
-from deliveries import orders
+from deliveries import maillog, orders
 from deliveries.models import Order
 from deliveries.selection import Selection
 from domains import audit
@@ -40,7 +40,9 @@ def carry_out(
         order = orders.give(verb, selection, reason=reason, by=audit.command_line(), parameters=parameters, begins=False)
         audit.note_command("order", order, reason=reason, details=orders.facts(order))
     try:
-        orders.carry_out(order.pk, on_progress=_Line(progress).show if progress is not None and sys.stdout.isatty() else lambda order: None)
+        show = _Line(progress).show if progress is not None and sys.stdout.isatty() else lambda order: None
+        with maillog.at_a_terminal():
+            orders.carry_out(order.pk, on_progress=show)
     except KeyboardInterrupt:
         orders.stop(order)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deliveries import batches, stops
+from deliveries import batches, maillog, stops
 from deliveries.bell import ring_now
 from deliveries.models import Lane, Order
 from deliveries.selection import Selection, count
@@ -178,7 +179,11 @@ def _act(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
     given = values | {"most": BATCH, "to": order.parameters.get("lane", Lane.ROUTING), "why": order.reason}
     with connection.cursor() as cursor:
         cursor.execute(batches.statement(order.verb, condition), given)
-        return _Looked(*cursor.fetchone())
+        *looked, ended = cursor.fetchone()
+    if ended:
+        outcome, _code, words = batches.ENDINGS[Order.Verb(order.verb)]
+        maillog.ended_later(json.loads(ended), outcome=outcome, stage="operator", text=words + order.reason)
+    return _Looked(*looked)
 
 
 def _one_by_one(order: Order, condition: str, values: dict[str, Any]) -> _Looked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from deliveries import codec, queues
+from deliveries import codec, maillog, queues
 from deliveries.bounces.compose import Failure, compose
 from deliveries.headers import parse, split
 from deliveries.ids import new_id
@@ -74,6 +75,8 @@ def _send(delivery: Delivery) -> None:
     )
     Content.objects.create(message=message, data=codec.compress(data, (), size=len(data)))
     _queue(message, sender, delivery)
+    told = partial(maillog.reported, message.pk, delivery=delivery.pk, of=delivery.message_id, recipient=sender.wire)
+    transaction.on_commit(told)
 
 
 def _signed(data: bytes) -> bytes:

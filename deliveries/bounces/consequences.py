@@ -10,7 +10,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries import queues
+from deliveries import maillog, queues
 from deliveries.bounces import findings
 from deliveries.bounces.classifier import plainly
 from deliveries.bounces.matching import Match, key_of
@@ -103,6 +103,8 @@ def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
         delivery=delivery, outcome=outcome, stage=REPORT, host=host, code=fate.code or None, enhanced=fate.enhanced[:11],
         text=fate.text, category=fate.classified.class_, rule=fate.classified.rule,
     )  # fmt: skip
+    about = [(delivery.message_id, delivery.pk, delivery.recipient)]
+    maillog.ended_later(about, outcome=outcome, stage=REPORT, text=fate.text)
 
 
 def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:

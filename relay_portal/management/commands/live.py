@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from deliveries import maillog
 from domains import audit
 from domains.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import doctor, sandbox
@@ -34,7 +35,8 @@ class Command(EkidenCommand):
         if not yes and not is_agreed():
             raise CommandError("Nothing was changed.")
         audit.note_command("live", route)
-        cancelled = sandbox.leave(route)
+        with maillog.at_a_terminal():
+            cancelled = sandbox.leave(route)
         waiting = f" {cancelled} deliveries that waited for the sandbox were cancelled." if cancelled else ""
         self.stdout.write(f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden sandbox")
 
