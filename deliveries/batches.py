@@ -82,6 +82,16 @@ WHERE {LIVE_BY_DEADLINE} AND {{condition}} ORDER BY expires_at, id LIMIT %(most)
 """
 
 
+# Parked, in a closed lane, or covered by a stop that no courier has met yet.
+STOPPED = f"""
+SELECT count(*) FROM deliveries_delivery mail JOIN deliveries_lane lane ON lane.id = mail.lane_id
+WHERE {LIVE_BY_DEADLINE} AND {{condition}} AND (mail.lane_id = 0 OR lane.closed_at IS NOT NULL OR EXISTS (
+    SELECT FROM deliveries_stop stop
+    WHERE stop.scope = 'all' OR mail.hold <> 2
+        AND (stop.project_id = mail.project_id OR stop.credential_id = mail.flow OR stop.domain = mail.domain)))
+"""
+
+
 def statement(verb: str, condition: str) -> str:
     """Takes the condition's parameters and `most`, `why`, `to`; returns one row.
 

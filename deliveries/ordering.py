@@ -27,6 +27,7 @@ class Told:
     done: int
     in_hand: int
     is_finished: bool
+    stopped: int = 0  # of those to be tried: held back by a person, a pause or a closed lane
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -47,12 +48,15 @@ def carry_out(
         orders.stop(order)
         raise
     order.refresh_from_db()
-    return Told(order.pk, order.expected, order.done, orders.in_hand(order), order.finished_at is not None)
+    stopped = orders.stopped(selection) if verb is Order.Verb.RETRY else 0
+    return Told(order.pk, order.expected, order.done, orders.in_hand(order), order.finished_at is not None, stopped)
 
 
 def sentence(told: Told) -> str:
     """`Done to 12 of 12 deliveries.`"""
     text = f"Done to {told.done:,} of {told.selected:,} deliveries."
+    if told.stopped:
+        text += f" {told.stopped:,} of them wait all the same: they are held, paused, or in a closed lane (./ekiden pause list)."
     if told.in_hand:
         text += f" {told.in_hand:,} are being sent at this moment; the maintenance worker looks at them again (./ekiden queue orders)."
     return text

@@ -72,6 +72,14 @@ def in_hand(order: Order) -> int:
     return len(Position.of(order).in_hand) if order.finished_at is None else 0
 
 
+def stopped(selection: Selection) -> int:
+    """How many of what is selected wait for a person to let them go, however often they are tried."""
+    condition, values = selection.condition()
+    with connection.cursor() as cursor:
+        cursor.execute(batches.STOPPED.format(condition=condition), values)
+        return int(cursor.fetchone()[0])
+
+
 def facts(order: Order) -> dict[str, Any]:
     """What the audit log keeps of it."""
     return {"verb": order.verb, "selection": order.selection, "parameters": order.parameters, "selected": order.expected}

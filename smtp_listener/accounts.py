@@ -22,7 +22,9 @@ SELECT credential.id, credential.project_id, credential.kind, credential.secret_
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
-                   SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id)))
+                   SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id))),
+       ARRAY(SELECT domain.name FROM domains_domain domain
+             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL)
 FROM domains_credential credential
 JOIN domains_project project ON project.id = credential.project_id
 LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
@@ -68,6 +70,7 @@ class Account:
     drops_suppressed: bool
     adds_unsubscribe: bool
     domains: list[str]
+    unverified: list[str]  # domains of the project, for the refusal alone
 
     def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:
         return not self.networks or self.is_at_home(address)

@@ -47,10 +47,22 @@ class Checked:
     priority: Priority | None
 
 
+class NotAllowed(Refused):
+    """The account may not send as this domain."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(replies.SENDER_NOT_ALLOWED(domain=domain))
+        self.domain = domain
+
+    def told(self, unverified: Collection[str]) -> Refused:
+        """As it is told to who knows the project's domains that wait for their records."""
+        return Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain)) if self.domain in unverified else self
+
+
 def check_sender(address: Address | None, domains: Collection[str]) -> None:
     """The reverse-path: the null one, or of a domain of the account."""
     if address is not None and address.domain not in domains:
-        raise Refused(replies.SENDER_NOT_ALLOWED(domain=address.domain))
+        raise NotAllowed(address.domain)
 
 
 def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, hostname: str) -> Checked:

@@ -102,6 +102,9 @@ REVOKED = Reply(421, "4.7.0", "The credential is no longer valid", closes=True)
 
 # Who may send what
 SENDER_NOT_ALLOWED = Reply(550, "5.7.1", "This credential may not send as {domain}: it is no verified domain of its project")
+SENDER_NOT_VERIFIED = Reply(
+    550, "5.7.1", "This credential may not send as {domain} yet: the domain's records have not been found in DNS, see ./ekiden domain check"
+)
 FROM_MISSING = Reply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = Reply(550, "5.7.1", "The message has more than one {name} field")
 FROM_UNREADABLE = Reply(550, "5.7.1", "The {name} field cannot be read: {why}")

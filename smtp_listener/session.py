@@ -48,6 +48,7 @@ class Session:
         self.is_receiving = False
         self._is_storing = self._has_spoken = False
         self._failed: Transaction | None = None  # the one whose content was refused by this command
+        self._has_refused_mail = False
         self._errors = self._refused_recipients = self._idle_commands = 0
 
     @property
@@ -135,7 +136,10 @@ class Session:
                 raise Ended(replies.OUR_LAST_FAULT) from None
             self.drop_transaction()
             reply = replies.OUR_FAULT
-        return reply if reply is None or not reply.is_refusal else self._refuse(reply, verb, command)
+        if reply is not None and reply.is_refusal:
+            return self._refuse(reply, verb, command)
+        self._has_refused_mail = False
+        return reply
 
     def _refuse(self, reply: Reply, verb: str, command: Command | None = None) -> Reply:
         self._leave_a_trace(reply, verb, command.argument if command is not None else "")
@@ -162,7 +166,10 @@ class Session:
         credential = self.account.credential_id if self.account is not None else None
         if self.account is not None and verb in LEAVE_A_TRACE and not reply.is_our_fault:
             self.listener.refusals.note(self.account, reply, command=verb, mail_from=mail_from, recipients=recipients)
-        if self.may_log():
+        # What a pipelining client has sent after a refused MAIL is refused as well: one line in the log, not three.
+        is_known = self._has_refused_mail and reply in (replies.NO_MAIL, replies.NO_RECIPIENTS)
+        self._has_refused_mail = verb == "MAIL" or is_known
+        if not is_known and self.may_log():
             maillog.refused(
                 client=str(self.client), code=reply.code, text=reply.text, command=verb or "?", mail_from=mail_from, recipients=recipients,
                 credential=credential,

@@ -113,7 +113,10 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.BUSY)
         check_mail_parameters(given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size)
         mail_from = path_of(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
-        policy.check_sender(mail_from, account.domains)
+        try:
+            policy.check_sender(mail_from, account.domains)
+        except policy.NotAllowed as error:
+            raise error.told(account.unverified) from error
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
         await transaction._check_quotas()
@@ -190,7 +193,10 @@ class SubmissionTransaction(Transaction):
         """A client that hangs up now has its message stored all the same; handed in again, it is known."""
         assert self.spool is not None
         hostname = self.session.listener.hostname
-        checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+        try:
+            checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+        except policy.NotAllowed as error:
+            raise error.told(self.account.unverified) from error
         if not self.account.takes_foreign_names:
             policy.check_names(checked.headers, self.account.domains)
         asked = self._asked(checked.priority)

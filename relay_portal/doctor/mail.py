@@ -42,7 +42,7 @@ def keys() -> Iterator[Finding]:
 
 
 def domains() -> Iterator[Finding]:
-    unverified = list(Domain.objects.unverified().values_list("name", flat=True)[:5])
+    unverified = list(Domain.objects.unverified().values_list("name", flat=True).distinct()[:5])
     assumed = list(Domain.objects.verified().filter(is_assumed=True).values_list("name", flat=True)[:5])
     if unverified:
         advice = f"Publish their records: ./ekiden domain show {unverified[0]}"

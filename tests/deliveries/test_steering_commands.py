@@ -137,6 +137,16 @@ def test_what_waits_of_a_thing_is_tried_now(credential, choice):
     assert (other.due_at <= timezone.now()) == (choice == ["--all"])
 
 
+@pytest.mark.parametrize("stop", [["all"], ["project", "shop"], ["domain", "mx.test"], ["lane", "mx.test"]], ids=str)
+def test_a_try_says_how_many_wait_all_the_same(credential, stop):
+    make.delivery(of=make.message(credential.project), flow=credential.pk, lane=make.lane(), due_at=later())
+    make.delivery("me@other.test", lane=make.lane("other.test"), due_at=later())
+    assert "all the same" not in ekiden("queue", "retry", "--all", *WHY)
+    ekiden("pause", *stop, *WHY)
+    assert f"{2 if stop == ['all'] else 1} of them wait all the same" in ekiden("queue", "retry", "--all", *WHY)
+    assert "all the same" not in ekiden("queue", "hold", "--all", *WHY)
+
+
 def test_an_empty_lane_forgets_its_pause_too():
     lane = make.lane(paused_until=later())
     ekiden("queue", "retry", "--lane", str(lane.pk), *WHY)

@@ -8,6 +8,7 @@ from django.db import connection
 
 from deliveries import stops, unwritten
 from relay_portal import readiness
+from relay_portal.management.commands.status import span
 
 
 @pytest.mark.django_db
@@ -42,3 +43,10 @@ def test_status_tells_what_workers_left_behind(settings, capsys, tmp_path):
             call_command("status", *words)
     said = capsys.readouterr().out
     assert f"LEFT BEHIND: 1 files of outcomes wait in {tmp_path}/outcomes" in said and '"outcome_files": 1' in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (792, "13 min"), (7200, "2 h"), (172_799, "47 h"), (1_000_000, "11 days")]
+)
+def test_a_span_is_said_in_the_unit_that_people_read(seconds, said):
+    assert span(seconds) == said

@@ -4,7 +4,7 @@ import pytest
 
 from deliveries import codec
 from deliveries.models import Content, Message
-from domains.models import Project
+from domains.models import Domain, Project
 
 SUBJECTS = ["ご注文の確認", "表示ソ能ポ　構十", "ﾂｲ半角ｶﾅ", "①㈱"]
 
@@ -41,3 +41,25 @@ def test_the_project_decides_on_names_that_show_other_addresses(listener, login,
         reply = app.say(b'From: "boss@bank.test" <shop@shop.test>\r\n\r\nbody\r\n.')
     assert reply.startswith("250" if takes else "550 5.7.1 The name in the From field shows boss@bank.test")
     assert Message.objects.count() == takes
+
+
+def test_an_unverified_domain_is_told_from_an_unknown_one(listener, login, domain):
+    Domain.objects.create(project=domain.project, name="new.test", token="y")
+    with listener.raw_app(login) as app:
+        assert "may not send as new.test yet" in app.say(b"MAIL FROM:<a@new.test>")
+        assert "it is no verified domain" in app.say(b"MAIL FROM:<a@other.test>")
+        app.begin()
+        assert app.say(b"DATA").startswith("354")
+        assert "may not send as new.test yet" in app.say(b"From: a@new.test\r\n\r\nbody\r\n.")
+
+
+def test_what_a_pipelining_client_sends_after_a_refused_mail_is_one_line_in_the_log(listener, login, caplog):
+    caplog.set_level("INFO")
+    with listener.raw_app(login) as app:
+        for _ in range(2):
+            app.send(b"MAIL FROM:<a@other.test>\r\nRCPT TO:<you@mx.test>\r\nRCPT TO:<me@mx.test>\r\nDATA\r\n")
+            assert [app.reply()[:3] for _ in range(4)] == ["550", "503", "503", "503"]
+        assert caplog.text.count("event=refused") == 2
+        assert app.say(b"NOOP").startswith("250")
+        assert app.say(b"RCPT TO:<you@mx.test>").startswith("503")
+    assert caplog.text.count("event=refused") == 3

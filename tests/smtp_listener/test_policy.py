@@ -141,6 +141,14 @@ def test_the_null_reverse_path_is_anybodys_and_others_are_not():
         policy.check_sender(parse_path("a@other.test", smtputf8=False), DOMAINS)
 
 
+def test_a_domain_that_waits_for_its_records_is_told_as_that():
+    for domain, words in (("new.test", "may not send as new.test yet: the domain's records"), ("other.test", "it is no verified domain")):
+        with pytest.raises(policy.NotAllowed) as caught:
+            check(f"From: a@{domain}\r\n".encode())
+        reply = caught.value.told(["new.test"]).reply
+        assert (reply.code, reply.enhanced) == (550, "5.7.1") and words in reply.text
+
+
 @pytest.mark.parametrize(
     ("field", "text"),
     [

@@ -65,7 +65,7 @@ class Command(EkidenCommand):
         if processes:
             self.stdout.write("")
         header = ("PROCESS", "STATE", "PID", "SINCE")
-        rows = [(each["name"], each["state"], str(each["pid"] or "-"), f"{each['seconds']} s") for each in processes]
+        rows = [(each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"])) for each in processes]
         self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
         if amount := _outcome_files():
             text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten.folder()}. See: ./ekiden doctor"
@@ -87,6 +87,14 @@ def _slowed(flow: inflow.Word) -> str:
         f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, so apps wait for their turn; urgent mail "
         f"does not ({flow.limit:.0f} messages a second are let in, {flow.waiting} wait)."
     )
+
+
+def span(seconds: int) -> str:
+    """`40 s`, `13 min`, `5 h`, `12 days`."""
+    for name, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{seconds} s"
 
 
 def _set_aside() -> int:
