@@ -377,6 +377,10 @@ class Courier:
         """False once its outcome is recorded."""
         return claimed.id in self._in_hand
 
+    def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
+        """One host has answered, and another one was asked."""
+        self.depot.ledger.record(verdict.passed(claimed, outcome, provider=self.pace.rule.name, **facts))
+
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.throttled(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))

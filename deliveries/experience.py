@@ -7,9 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliveries.smtp.peer import Broken, Peer
+from deliveries.smtp.replies import Reply
 
 MOST_HOSTS = 100  # in the lane's row; a site's names are as many as a stranger likes
+UNWELL = "unwell"  # a remark's kind beside the keywords of extensions
 TEXT = 200  # characters of what a host said
+
+
+FIRST, LONGEST = 300.0, 3600.0  # seconds for which an unwell host is asked after the others; doubled each time that it still is
+TAKING = 10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
+
+
+@dataclass(frozen=True, slots=True)
+class Unwell:
+    """One address of a host that refused a message for now, or could not be reached, while another host was well."""
+
+    host: str
+    until: float
+    times: int
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,10 @@ class Experience:
         for host, known in _hosts(learned):
             broken = {str(keyword): Broken(float(until), str(said)) for keyword, (until, said) in known.get("broken", {}).items()}
             self._peers[host] = Peer(set(known.get("proven", ())), broken)
+        self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
+        self._took: dict[str, float] = {}  # when each address last took a message
+        self._refused: dict[str, str] = {}  # at each address, the recipient that was refused for now and taken by another host
+        self._has_unwell_news = False
 
     def peer(self, host: str) -> Peer:
         """What is known of the host, which its connections share and add to."""
@@ -38,14 +58,42 @@ class Experience:
     @property
     def is_news(self) -> bool:
         """Whether something was found that the row should hold at once."""
-        return any(peer.is_news for peer in self._peers.values())
+        return self._has_unwell_news or any(peer.is_news for peer in self._peers.values())
+
+    def is_unwell(self, address: str, *, now: float) -> bool:
+        """Whether the other hosts should be asked first."""
+        known = self._unwell.get(address)
+        return known is not None and known.until > now
+
+    def unwell(self, host: str, address: str, reply: Reply, *, now: float, recipient: str = "") -> None:
+        """Another host was well where this one refused or was not reached. What it said of one `recipient` proves nothing yet."""
+        if now - self._took.get(address, 0.0) < TAKING:
+            return
+        if recipient and self._refused.setdefault(address, recipient) == recipient:
+            return
+        known = self._unwell.get(address)
+        times = known.times + 1 if known else 1
+        until = now + min(FIRST * 2.0 ** min(times - 1, 10), LONGEST)
+        self._unwell[address] = Unwell(host, until, times, str(reply))
+        self._has_unwell_news = True
+
+    def took(self, address: str, *, now: float) -> None:
+        """It is well."""
+        self._took[address] = now
+        self._refused.pop(address, None)
+        if self._unwell.pop(address, None):
+            self._has_unwell_news = True
 
     def snapshot(self, *, now: float) -> dict[str, Any]:
         """Return what the next holder shall know, as JSON; what has ended is left out."""
         hosts = {host: kept for host, peer in self._peers.items() if (kept := _kept(peer, now))}
+        # For as long again, so that a host that is still unwell then is left alone for longer.
+        unwell = {address: _facts(each) for address, each in self._unwell.items() if each.until + LONGEST > now}
         for peer in self._peers.values():
             peer.is_news = False
-        return {"hosts": dict(list(hosts.items())[-MOST_HOSTS:])} if hosts else {}
+        self._has_unwell_news = False
+        kept = {"hosts": _latest(hosts), "unwell": _latest(unwell)}
+        return {name: value for name, value in kept.items() if value}
 
 
 def remarks(learned: dict[str, Any], *, now: float) -> Iterator[Remark]:
@@ -54,10 +102,25 @@ def remarks(learned: dict[str, Any], *, now: float) -> Iterator[Remark]:
         for keyword, (until, said) in known.get("broken", {}).items():
             if until > now:
                 yield Remark(host, keyword, until, said)
+    for address, (host, until, _, said) in _unwell(learned):
+        if until > now:
+            yield Remark(f"{host} [{address}]", UNWELL, until, said)
 
 
 def _hosts(learned: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from learned.get("hosts", {}).items()
+
+
+def _unwell(learned: dict[str, Any]) -> Iterator[tuple[str, tuple[str, float, int, str]]]:
+    yield from learned.get("unwell", {}).items()
+
+
+def _facts(unwell: Unwell) -> list[Any]:
+    return [unwell.host, round(unwell.until), unwell.times, unwell.said[:TEXT]]
+
+
+def _latest(items: dict[str, Any]) -> dict[str, Any]:
+    return dict(list(items.items())[-MOST_HOSTS:])
 
 
 def _kept(peer: Peer, now: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # each further mail sent is one that could go out twice if this process died now.
 ROOM = 1000
 GROUP = 500
+PASSED = -1  # as an entry's claim, which is no delivery's
 LAST_TRY = 2.0  # seconds for a commit when the process is about to end
 
 # What ends is added to the tallies by rows of this statement's own, since a row that several workers count in would make them wait for
@@ -109,6 +110,11 @@ class Entry:
     seconds: float = 0.0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def moves(self) -> bool:
+        """False for an answer after which the next host was asked in the same attempt: it is written down, and the delivery stays."""
+        return self.claim != PASSED
+
 
 class Ledger:
     """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
@@ -188,7 +194,7 @@ class Ledger:
             else:
                 await asyncio.sleep(0.5)
             return
-        self._committed([entry.id for entry in group])
+        self._committed([entry.id for entry in group if entry.moves])
         self._done_with(len(group))
 
     def _done_with(self, amount: int) -> None:
@@ -291,7 +297,7 @@ class Ledger:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
         # delivery is in one courier's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
-        if lost := [entry.id for entry in group if entry.id not in moved]:
+        if lost := [entry.id for entry in group if entry.moves and entry.id not in moved]:
             with loglines.together():
                 for id_ in lost:
                     logger.warning("delivery=%s had moved on; its attempt was written, its state kept", id_)

@@ -16,6 +16,7 @@ from deliveries.shaping import backoff
 from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.replies import Reply
+from deliveries.smtp.transaction import NO_MEANING
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,27 @@ class Lessons:
             return SlowDown()
         return None
 
-    async def delivered(self, *, busy: int) -> None:
-        """`busy` connections were in use, this one included."""
+    def is_about_host(self, outcome: Outcome) -> bool:
+        """Whether another host of the site should be asked at once (RFC 5321, section 5.1).
+
+        That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one message or our name and pace with the
+        receiver, whose other hosts would say the same.
+        """
+        if not isinstance(outcome, Deferred):
+            return False
+        reply = outcome.reply
+        if reply.local:
+            return reply.code == 421 or reply.enhanced == NO_MEANING
+        if (reply.enhanced or "")[:4] in ("4.1.", "4.2."):
+            return False
+        pattern = backoff.find(reply, outcome.stage, self._pace.rule.name)
+        if pattern is None or reply.code == 421:
+            return pattern is None or not isinstance(pattern.action, Pause | Block)
+        return isinstance(pattern.action, SlowDown) and not pattern.provider
+
+    async def delivered(self, *, busy: int, address: str) -> None:
+        """`address` took a message while `busy` connections were in use, this one included."""
+        self.experience.took(address, now=time.time())
         now = time.monotonic()
         self._pace.accepted(now, busy=busy)
         self.is_to_note = True

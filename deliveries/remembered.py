@@ -12,7 +12,9 @@ from deliveries import experience
 from deliveries.models import Lane
 
 # By kind; the keyword of an extension is a kind of its own.
-TEXTS: dict[str, Promise] = {}
+TEXTS: dict[str, Promise] = {
+    experience.UNWELL: _("%(host)s: asked after the other hosts until %(until)s, because it answered: %(said)s"),
+}
 WITHOUT = _("%(host)s: without %(kind)s until %(until)s, because it answered: %(said)s")
 
 

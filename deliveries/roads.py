@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import groupby
+from typing import cast
 
 from django.conf import settings
 
@@ -29,25 +31,48 @@ class NoRoad(Exception):
 
 
 class Road:
-    """One attempt's way: each address of the site's hosts is connected to once, in order. `tls` is the rule's level, "" for none."""
+    """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321, section 5.1).
 
-    def __init__(self, lane: LeasedLane, router: Router, experience: Experience, *, tls: str, timeouts: Timeouts) -> None:
+    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an address that was asked already.
+    """
+
+    def __init__(
+        self, lane: LeasedLane, router: Router, experience: Experience, *, tls: str, timeouts: Timeouts, besides: str = ""
+    ) -> None:
         self._lane = lane
         self._router = router
         self._experience = experience
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
         self._timeouts = timeouts
         self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
-        self._endpoints = self._in_order()
+        self._besides = besides
+        self._unreached: list[NoRoad] = []
+        self._endpoints = self._unwell_last()
+        self._peeked: Endpoint | None = None
+
+    async def has_more(self) -> bool:
+        """Whether there is an address that has not been asked."""
+        self._peeked = self._peeked or await anext(self._endpoints, None)
+        return self._peeked is not None
 
     async def next(self) -> Connection:
         """Return a connection ready for mail to the first of the hosts left that gives one; raise `NoRoad`."""
-        async for endpoint in self._endpoints:
+        while await self.has_more():
+            endpoint, self._peeked = cast("Endpoint", self._peeked), None
             try:
-                return await self._open(endpoint)
+                connection = await self._open(endpoint)
             except ConnectionFailed as error:
                 self._failure = NoRoad(error.outcome, endpoint.host, endpoint.address)
+                self._unreached.append(self._failure)
+            else:
+                self._note_unreached()
+                return connection
         raise self._failure
+
+    def _note_unreached(self) -> None:
+        for each in self._unreached:
+            self._experience.unwell(each.host, each.address, each.outcome.reply, now=time.time())
+        self._unreached.clear()
 
     async def again(self, endpoint: Endpoint, *, without: frozenset[str]) -> Connection:
         """Return another connection to the same address, on which these extensions are not used; raise `ConnectionFailed`."""
@@ -58,6 +83,18 @@ class Road:
             endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=self._level,
             timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
         )  # fmt: skip
+
+    async def _unwell_last(self) -> AsyncIterator[Endpoint]:
+        last: list[Endpoint] = []
+        async for endpoint in self._in_order():
+            if endpoint.address == self._besides:
+                continue
+            if self._experience.is_unwell(endpoint.address, now=time.time()):
+                last.append(endpoint)
+            else:
+                yield endpoint
+        for endpoint in last:
+            yield endpoint
 
     async def _in_order(self) -> AsyncIterator[Endpoint]:
         """What has no address is noted as the failure, and passed over."""

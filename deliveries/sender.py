@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 SMALL = 262_144  # content above this is loaded one at a time, within the memory budget
 SILENCE = 3.0  # seconds for which a host may keep silent before others go on without waiting for it
+MOST_HOSTS = 6  # addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a limit
 CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are silent
 
 
@@ -60,10 +61,19 @@ class Office(Protocol):
     async def next_load(self, place: Place) -> Load | None: ...
     def put_back(self, load: Load) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
+    def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
     async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None: ...
     def has_in_hand(self, claimed: Claimed) -> bool: ...
     def connected(self, by: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one host said to a mail, and the attempt's facts (host, address, source, tls, seconds)."""
+
+    outcome: Outcome
+    facts: dict[str, Any]
 
 
 class Sender:
@@ -76,6 +86,7 @@ class Sender:
         self._slot: Slot
         self._road: Road
         self._connection: Connection
+        self._on_road: Load | None = None  # the mail whose hosts in order the road leads along
 
     async def run(self) -> None:
         try:
@@ -88,6 +99,7 @@ class Sender:
     async def _carry(self, first: Load) -> None:
         started = time.monotonic()
         try:
+            self._on_road = first
             self._connection = await self._open(self._first_host())
         except NoRoad as error:
             return await self._no_road(first, error, seconds=time.monotonic() - started)
@@ -131,13 +143,13 @@ class Sender:
                     raise
                 await self._depot.router.answers()  # the receiver has done nothing: no try is used up, and no lane paused
 
-    def _new_road(self) -> Road:
+    def _new_road(self, besides: str = "") -> Road:
         rule = self._office.pace.rule
         timeouts = timeouts_of(rule)
         if self._depot.sockets.is_crowded:
             timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
         experience = self._office.lessons.experience
-        return Road(self._office.lane, self._depot.router, experience, tls=rule.tls or "", timeouts=timeouts)
+        return Road(self._office.lane, self._depot.router, experience, tls=rule.tls or "", timeouts=timeouts, besides=besides)
 
     async def _send_all(self, first: Load) -> None:
         load: Load | None = first
@@ -160,28 +172,70 @@ class Sender:
             await self._office.failed(load.claimed, error, may_have_arrived=True)
 
     async def _send(self, load: Load, *, is_first: bool) -> None:
-        started = time.monotonic()
         had_ended = not self._connection.usable
-        outcome = await self._offer(load)
-        connection = self._connection
-        facts = {
-            "host": connection.endpoint.host, "address": connection.endpoint.address, "source": connection.local_address,
-            "tls": connection.tls, "seconds": time.monotonic() - started,
-        }  # fmt: skip
-        lessons = self._office.lessons
-        if (advice := lessons.advice(outcome, is_farewell=had_ended)) is not None:
+        passed: list[Answer] = []
+        answer = await self._ask(load)
+        is_stale = _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
+        if not is_stale:
+            while self._may_go_on(load, answer.outcome, len(passed)) and await self._next_host(load):
+                passed.append(answer)
+                answer = await self._ask(load)
+        outcome, lessons = answer.outcome, self._office.lessons
+        for each in passed:
+            assert isinstance(each.outcome, Deferred | Bounced)
+            self._office.passed(load.claimed, each.outcome, **each.facts)
+        if (advice := lessons.advice(outcome, is_farewell=had_ended and not passed)) is not None:
             assert isinstance(outcome, Deferred | Bounced)
-            self._office.throttled(load.claimed, outcome, **facts)
+            self._office.throttled(load.claimed, outcome, **answer.facts)
             await lessons.heed(advice, outcome.reply)
-        elif _is_stale(outcome, connection) and not is_first and load.tries == 0:
+        elif is_stale:
             load.tries = 1
             self._depot.own_file.unmark([load.claimed.id])
             self._office.put_back(load)  # the peer closed an idle connection: nothing was tried
         else:
-            self._office.settle(load.claimed, outcome, **facts)
-            await self._learn(outcome, is_first=is_first)
+            self._office.settle(load.claimed, outcome, **answer.facts)
+            await self._learn(outcome, is_first=is_first or bool(passed))
+        if passed and isinstance(outcome, Delivered):
+            self._note_unwell(load, passed)
         await lessons.note_news()
         await self._depot.ledger.has_room()
+
+    async def _ask(self, load: Load) -> Answer:
+        """What the host that we are connected to says to the mail."""
+        started = time.monotonic()
+        outcome = await self._offer(load)
+        connection = self._connection
+        facts: dict[str, Any] = {
+            "host": connection.endpoint.host, "address": connection.endpoint.address, "source": connection.local_address,
+            "tls": connection.tls, "seconds": time.monotonic() - started,
+        }  # fmt: skip
+        return Answer(outcome, facts)
+
+    def _may_go_on(self, load: Load, outcome: Outcome, hosts: int) -> bool:
+        if isinstance(outcome, Delivered) or hosts + 1 >= MOST_HOSTS or load.is_late:
+            return False
+        return self._depot.lanes.holds(self._office.lane) and self._office.lessons.is_about_host(outcome)
+
+    async def _next_host(self, load: Load) -> bool:
+        """Go on to the next host that takes a connection; false where there is none, and then we have none either."""
+        if load is not self._on_road:
+            self._road = self._new_road(besides=self._connection.endpoint.address)
+        self._on_road = load
+        if not await self._road.has_more():
+            return False
+        try:
+            await self._change(self._road.next())
+        except NoRoad:
+            return False
+        return True
+
+    def _note_unwell(self, load: Load, passed: list[Answer]) -> None:
+        """Another host took what these refused for now."""
+        for each in passed:
+            is_of_recipient = isinstance(each.outcome, Deferred) and each.outcome.stage is Stage.RCPT
+            recipient = load.claimed.recipient if is_of_recipient else ""
+            given = each.facts["host"], each.facts["address"], each.outcome.reply
+            self._office.lessons.experience.unwell(*given, now=time.time(), recipient=recipient)
 
     async def _offer(self, load: Load) -> Outcome:
         """Offer the mail to this host: again at once, over another connection, without what it may have broken off for."""
@@ -208,7 +262,7 @@ class Sender:
         lessons, busy = self._office.lessons, self._office.busy
         match outcome:
             case Delivered():
-                await lessons.delivered(busy=busy)
+                await lessons.delivered(busy=busy, address=self._connection.endpoint.address)
             case Deferred(reply, _, Scope.SESSION) if is_first:
                 await lessons.refused(reply, busy=busy, is_alone=self._office.is_alone)
             case Deferred(_, _, Scope.SESSION) | InDoubt():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from deliveries import retry
 from deliveries.bounces.classifier import classify_outcome
 from deliveries.lanes import Claimed
-from deliveries.ledger import Entry
+from deliveries.ledger import PASSED, Entry
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Stage
 from deliveries.smtp.replies import Reply
 from deliveries.states import State
@@ -61,6 +61,11 @@ def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spre
         claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
         is_try=False, **facts,
     )  # fmt: skip
+
+
+def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Entry:
+    """One host's answer after which the next one was asked: written down beside the outcome, which moves the delivery."""
+    return entry(claimed, PASSED, State.DEFERRED, "passed", outcome.stage, outcome.reply, wait=0.0, is_try=False, **facts)
 
 
 def suppressed(claimed: Claimed, *, epoch: int) -> Entry:

@@ -125,6 +125,7 @@ class Connection:
 
     def _farewell(self) -> Outcome:
         """What to record for a mail that was never offered, since the session had ended before it."""
+        self._session.way_back = None
         replies = self._wire.replies
         lost = local_reply(421, "4.4.2", "connection lost between two messages")
         reply = replies[0] if replies and replies[0].kind in (4, 5) else lost

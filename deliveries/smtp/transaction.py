@@ -11,6 +11,7 @@ from deliveries.smtp.replies import Reply, local_reply
 
 ONE_TRIP = 65_536  # content up to this size rides with its envelope: at worst this much is sent for a refused recipient
 
+NO_MEANING = "4.5.0"  # the enhanced code of our own words for a reply that answers nothing
 CHUNKING, PIPELINING = "CHUNKING", "PIPELINING"
 
 TOO_LARGE = local_reply(552, "5.3.4", "the message is larger than the host takes")
@@ -45,6 +46,8 @@ def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float 
     if isinstance(outcome, Delivered):
         session.has_delivered = True
         session.peer.proven |= session.said
+    elif session.in_step:  # it has answered each command of a group, the next loss is no fault of it
+        session.peer.proven |= session.said & {PIPELINING}
     elif isinstance(outcome, InDoubt) and CHUNKING in session.said - session.peer.proven:
         session.peer.breaks(CHUNKING, outcome.reply, now=now)  # the second try, if there is one, goes by DATA
     return outcome
@@ -240,7 +243,7 @@ def _refusal(session: Session, reply: Reply, stage: Stage, *, wanted: int) -> Ou
 def _unwanted(session: Session, reply: Reply, stage: Stage) -> Outcome:
     """What such a reply means. After one about the session, or of a kind that answers nothing, nothing more is said."""
     if reply.kind not in (4, 5):
-        reply = local_reply(451, "4.5.0", f"the host answered {reply.code} at {stage.upper()}, which has no meaning there")
+        reply = local_reply(451, NO_MEANING, f"the host answered {reply.code} at {stage.upper()}, which has no meaning there")
     outcome = judge(reply, stage)
     if reply.local or (isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION):
         session.in_step = False
