@@ -14,6 +14,7 @@ from deliveries.inflow import Progress
 from deliveries.lanes import Lanes
 from deliveries.ledger import Ledger
 from deliveries.routing import Router
+from deliveries.signing import SigningKeys
 from deliveries.sockets import Sockets
 from deliveries.standing import StandingOrders
 
@@ -33,6 +34,7 @@ class Depot:
     faults: Faults
     progress: Progress
     carrying: Carrying
+    keys: SigningKeys
     return_path_key: bytes
     feedback_key: bytes
     wake_routing: Callable[[], None]

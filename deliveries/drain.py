@@ -35,6 +35,7 @@ from deliveries.ledger import LAST_TRY, ROOM, Ledger
 from deliveries.lookups import AT_ONCE, LookupFailures
 from deliveries.models import Lane
 from deliveries.routing import Router
+from deliveries.signing import SigningKeys
 from deliveries.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.standing import StandingOrders
 from deliveries.succession import Succession
@@ -107,6 +108,7 @@ class Drain:
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
             memory=ByteBudget(CONTENT_AT_ONCE),
             faults=Faults(routing),
+            keys=SigningKeys(routing),
             return_path_key=return_path_key(),
             feedback_key=feedback_key(),
             wake_routing=lambda: self._heard_of(Lane.ROUTING),

@@ -16,7 +16,7 @@ from deliveries.shaping import backoff
 from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.replies import Reply
-from deliveries.smtp.transaction import NO_MEANING
+from deliveries.smtp.transaction import NO_MEANING, OBSTACLES
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class Lessons:
         That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one message or our name and pace with the
         receiver, whose other hosts would say the same.
         """
+        if isinstance(outcome, Bounced) and outcome.reply in OBSTACLES:
+            return True  # another host may offer what the message needs
         if not isinstance(outcome, Deferred):
             return False
         reply = outcome.reply

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries import codec
+from deliveries import codec, reencoding
 from deliveries.bounces import feedback_id, return_path
 from deliveries.carrying import Place
 from deliveries.db import DatabaseUnavailable
@@ -30,7 +30,7 @@ from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, U
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321
-from deliveries.smtp.transaction import is_same
+from deliveries.smtp.transaction import NOT_8BIT, is_same
 from deliveries.sockets import Slot
 
 logger = logging.getLogger(__name__)
@@ -180,6 +180,10 @@ class Sender:
             while self._may_go_on(load, answer.outcome, len(passed)) and await self._next_host(load):
                 passed.append(answer)
                 answer = await self._ask(load)
+            if _wants_seven_bit(load, [*passed, answer]) and await self._same_hosts_again(load, is_only=not passed):
+                load.is_reencoded = True
+                passed += [answer] if passed else []
+                answer = await self._ask(load)
         outcome, lessons = answer.outcome, self._office.lessons
         for each in passed:
             assert isinstance(each.outcome, Deferred | Bounced)
@@ -229,9 +233,22 @@ class Sender:
             return False
         return True
 
+    async def _same_hosts_again(self, load: Load, *, is_only: bool) -> bool:
+        """Be connected to the best host that gives a connection, to offer it the message in another form."""
+        if is_only and self._connection.usable:
+            return True
+        self._road, self._on_road = self._new_road(), load
+        try:
+            await self._change(self._road.next())
+        except NoRoad:
+            return False
+        return True
+
     def _note_unwell(self, load: Load, passed: list[Answer]) -> None:
         """Another host took what these refused for now."""
         for each in passed:
+            if isinstance(each.outcome, Bounced):  # it offers less than the message needs
+                continue
             is_of_recipient = isinstance(each.outcome, Deferred) and each.outcome.stage is Stage.RCPT
             recipient = load.claimed.recipient if is_of_recipient else ""
             given = each.facts["host"], each.facts["address"], each.outcome.reply
@@ -296,7 +313,9 @@ class Sender:
                 if data is None:
                     return _unsendable("the content of the message is no longer stored")
                 content = await _decompress(data, claimed.size)
-                mail = self._mail(claimed, content)
+                if load.is_reencoded:
+                    content = await self._reencoded(claimed, content)
+                mail = self._mail(claimed, content, is_last_resort=load.is_reencoded)
                 self._depot.own_file.mark(claimed.id)
                 return await connection.send(mail)
         except (UnsafeMail, ValueError) as error:
@@ -305,10 +324,23 @@ class Sender:
         except DatabaseUnavailable:
             return Deferred(local_reply(451, "4.3.0", "The content could not be read"), Stage.MAIL, Scope.MESSAGE)
 
-    def _mail(self, claimed: Claimed, content: bytes) -> Mail:
+    async def _reencoded(self, claimed: Claimed, content: bytes) -> bytes:
+        """In ASCII and with new signatures; unsigned where the keys cannot be had, since a false signature is worse than none."""
+        again = await asyncio.to_thread(reencoding.seven_bit, content)
+        if again == content:
+            return content
+        try:
+            signers = await self._depot.keys.signers(claimed.project_id, reencoding.signing_domain(content))
+        except (ValueError, OSError) as error:
+            logger.warning("message=%s goes unsigned, since it was re-encoded: %s", claimed.message_id, error)
+            signers = ()
+        return await asyncio.to_thread(reencoding.signed_anew, again, signers, now=int(time.time()))
+
+    def _mail(self, claimed: Claimed, content: bytes, *, is_last_resort: bool) -> Mail:
         reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
         on_top = feedback_id.field(claimed.id, key=self._depot.feedback_key, now=self._depot.now())
-        given = (claimed.smtputf8, claimed.eight_bit, Priority(claimed.priority), on_top)
+        eight_bit = claimed.eight_bit and not (is_last_resort and content.isascii())
+        given = (claimed.smtputf8, eight_bit, Priority(claimed.priority), on_top, is_last_resort)
         return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
     def _reverse_path(self, delivery: UUID) -> str:
@@ -329,6 +361,12 @@ async def _decompress(data: bytes, size: int) -> bytes:
     if size <= SMALL:
         return codec.decompress(data, most=size)
     return await asyncio.to_thread(codec.decompress, data, most=size)
+
+
+def _wants_seven_bit(load: Load, answers: list[Answer]) -> bool:
+    """Whether a host would have taken the message in ASCII, and none took it."""
+    is_refused = isinstance(answers[-1].outcome, Deferred | Bounced)
+    return is_refused and not load.is_reencoded and any(each.outcome.reply is NOT_8BIT for each in answers)
 
 
 def _is_stale(outcome: Outcome, connection: Connection) -> bool:

@@ -24,7 +24,7 @@ PURE = [
     "deliveries/outcomes.py", "deliveries/priorities.py", "deliveries/retry.py", "deliveries/headers.py", "deliveries/completion.py",
     "deliveries/form.py", "deliveries/long_lines.py",
     "deliveries/locations.py", "deliveries/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
-    "deliveries/smtp/transaction.py", "deliveries/smtp/peer.py", "deliveries/experience.py",
+    "deliveries/smtp/transaction.py", "deliveries/smtp/peer.py", "deliveries/experience.py", "deliveries/reencoding.py",
     "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",
     *(f"deliveries/shaping/{name}.py" for name in ("actions", "answers", "backoff", "meter", "pace", "providers", "rate", "window")),
     "deliveries/bounces/compose.py", "deliveries/bounces/tokens.py", "deliveries/bounces/feedback_id.py",

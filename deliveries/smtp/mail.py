@@ -17,6 +17,8 @@ class Mail:
     `on_top` are whole header fields for this recipient alone, before the content that all recipients share: two pieces, so that
     the content is not copied once more for each.
 
+    `is_last_resort`: its 8-bit content goes to a host without 8BITMIME as well, since nothing more can be done about it.
+
     Lines end in CRLF and in nothing else: two MTAs that disagree about a bare CR or LF are what SMTP smuggling needs
     (CVE-2023-51764). Intake has seen to it; this looks again, since nothing after it does (10 KB: 3 us).
     """
@@ -28,6 +30,7 @@ class Mail:
     eight_bit: bool = False
     priority: Priority = Priority.NORMAL
     on_top: bytes = b""
+    is_last_resort: bool = False
 
     @property
     def size(self) -> int:
