@@ -87,7 +87,7 @@ def _in_hand(situation: Situation) -> str:
 def _later(situation: Situation, *, now: datetime) -> str:
     given = {"when": moment(situation.due_at, now=now), "answer": short(situation.answer).rstrip(".")}
     if situation.is_in_doubt:
-        return _("The reply to the whole message was lost, so it may have arrived; it is sent once more at %(when)s.") % given
+        return _("It may have arrived, and is sent once more at %(when)s, after: %(answer)s.") % given
     if situation.answer:
         return _("It is tried again at %(when)s, after: %(answer)s.") % given
     return _("It is due at %(when)s.") % given

@@ -41,12 +41,20 @@ class Class(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """For support staff: what happened, and what to do. English, which is translated where it is shown."""
+    """For support staff: what happened, and what to do. English, which is translated where it is shown.
+
+    `advice` holds while the message is tried again; `final` where that has ended, if it is another one then.
+    """
 
     title: str
     explanation: str
     advice: str
     fault: Fault
+    final: str = ""
+
+    @property
+    def final_advice(self) -> str:
+        return self.final or self.advice
 
 
 def _(text: str) -> str:
@@ -132,6 +140,7 @@ MEANINGS = {
         _("The receiver wants fewer messages, connections or recipients in this time. Greylisting belongs here as well."),
         _("Nothing to do: the relay slows down and tries again. If it lasts, spread the sending over more time."),
         Fault.US,
+        _("Refused for good: the relay does not try again. Read which limit the answer names, and send the message anew below it."),
     ),
     Class.RELAY_DENIED: Meaning(
         _("Relaying denied"),
@@ -144,12 +153,14 @@ MEANINGS = {
         _("The receiving server could not be reached in time, or the connection, TLS or DNS failed on the way."),
         _("Wait: it usually passes. If it lasts, the recipient's administrator has to look at the server and its DNS."),
         Fault.NETWORK,
+        _("The relay does not try again. Check the part after the @; the recipient's administrator has to look at the server and its DNS."),
     ),
     Class.SYSTEM: Meaning(
         _("Trouble at the receiver"),
         _("The receiving system has a fault of its own, such as a full disk or a wrong configuration."),
-        _("Wait and send again later; if it lasts, tell the recipient's administrator what was answered."),
+        _("Wait: the relay tries again. If it lasts, tell the recipient's administrator what was answered."),
         Fault.NETWORK,
+        _("The relay does not try again. Tell the recipient's administrator what was answered, and send it anew when that is repaired."),
     ),
     Class.COMPLAINT: Meaning(
         _("Complaint"),

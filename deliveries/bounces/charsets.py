@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
+from domains.charsets import guess
 from domains.texts import storable
 
 _CODECS = {
@@ -31,7 +32,7 @@ def decode(data: bytes, charset: str = "") -> str:
     """
     codec = _CODECS.get(_NOT_NAME.sub("", charset.lower()))
     if codec is None or (codec in ("cp1252", "utf-8") and b"\x1b$" in data):
-        codec = _guess(data)
+        codec = guess(data)
     return storable(data.decode(codec, "replace"))
 
 
@@ -47,13 +48,3 @@ def _word(match: re.Match[str]) -> str:
     except ValueError:
         return text
     return decode(data, charset.partition("*")[0])
-
-
-def _guess(data: bytes) -> str:
-    if b"\x1b$" in data:
-        return "iso2022_jp_ext"
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"

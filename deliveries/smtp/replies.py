@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from domains import texts
+from domains.charsets import guess
 
 MAX_LINE = 4096  # octets kept of one line: eight times what RFC 5321 4.5.3.1.5 allows
 MAX_REPLY = 65_536  # octets kept of one reply
@@ -51,11 +52,12 @@ def local_reply(code: int, enhanced: str, text: str) -> Reply:
 class ReplyParser:
     """Takes bytes in pieces of any size; holds at most `MAX_REPLY` octets of them and one line's beginning."""
 
-    __slots__ = ("_kept", "_lines", "_open", "_open_seen", "_seen")
+    __slots__ = ("_is_banner", "_kept", "_lines", "_open", "_open_seen", "_seen")
 
     def __init__(self) -> None:
         self._open = b""  # the line that has not ended yet
         self._open_seen = 0
+        self._is_banner = True  # until the first reply, which is the greeting
         self._start()
 
     def _start(self) -> None:
@@ -87,7 +89,10 @@ class ReplyParser:
     def _take(self, line: bytes) -> Reply | None:
         match = _LINE.match(line[:MAX_LINE].rstrip(b"\r"))
         if match is None:
-            raise ProtocolError("the peer's reply is not SMTP")
+            if not (self._is_banner and self._lines):
+                raise ProtocolError("the peer's reply is not SMTP")
+            self._keep(line, b"")  # a banner with a line without a code: nothing is under way that it could be the answer to
+            return None
         code, separator, text = match.groups()
         self._keep(line, text)
         if separator == b"-":
@@ -95,6 +100,7 @@ class ReplyParser:
         # Where the codes of the lines differ, the last one counts, as in other MTAs.
         reply = _understand(int(code), [_clean(kept) for kept in self._lines])
         self._start()
+        self._is_banner = False
         return reply
 
     def _keep(self, line: bytes, text: bytes) -> None:
@@ -107,7 +113,7 @@ class ReplyParser:
 
 
 def _understand(code: int, lines: list[str]) -> Reply:
-    enhanced = _enhanced(code, lines[0]) if lines else None
+    enhanced = next((found for line in lines if (found := _enhanced(code, line))), None)
     text = " ".join(filter(None, (_without(enhanced, line) for line in lines))) if enhanced else " ".join(lines)
     return Reply(code, enhanced, text[:MAX_TEXT].strip(), lines=tuple(lines) if code // 100 == 2 and lines[1:] else ())
 
@@ -129,7 +135,7 @@ def _clean(line: bytes) -> str:
 
 
 def _decode(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
+    if line.isascii() and b"\x1b$" not in line:
+        return line.decode("ascii")
+    codec = guess(line)
+    return line.decode("latin-1" if codec == "cp1252" else codec, "replace")

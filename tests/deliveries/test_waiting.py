@@ -26,7 +26,7 @@ LATER = NOW + timedelta(hours=1)
         ({"due_at": SOON, "answer": "451 4.7.1 Later."}, "It is tried again at 12:05:00 UTC (in 5 min), after: 451 4.7.1 Later."),
         (
             {"due_at": LATER, "is_in_doubt": True, "answer": "gone"},
-            "The reply to the whole message was lost, so it may have arrived; it is sent once more at 13:00:00 UTC (in 60 min).",
+            "It may have arrived, and is sent once more at 13:00:00 UTC (in 60 min), after: gone.",
         ),
         (
             {"paused_until": SOON, "pause_reason": "421 Too many connections."},

@@ -75,7 +75,8 @@ def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
         yield f"    {_clock(attempt['at'])}  {attempt['stage']:<11} {_where(attempt)}"
         yield f"        {_answer(attempt)}"
         if meaning := _meaning(attempt):
-            yield f"        = {meaning.title}. {meaning.advice if attempt is delivery['attempts'][-1] else ''}".rstrip()
+            advice = meaning.advice if state in LIVE else meaning.final_advice
+            yield f"        = {meaning.title}. {advice if attempt is delivery['attempts'][-1] else ''}".rstrip()
     if delivery["waiting"]:
         yield f"    {delivery['waiting']}"
 

@@ -67,6 +67,31 @@ def test_text_of_any_charset_is_readable():
     assert parse_one("550 Empfänger unbekannt\r\n".encode("latin-1")).text == "Empfänger unbekannt"
 
 
+@pytest.mark.parametrize("charset", ["shift_jis", "euc_jp", "iso2022_jp"])
+@pytest.mark.parametrize("text", ["宛先のメールボックスはありません", "メールを受け取れません (user unknown)", "宛先不明"])
+def test_replies_in_the_charsets_of_japan_are_readable(charset, text):
+    assert parse_one(b"550 5.1.1 " + text.encode(charset) + b"\r\n") == Reply(550, "5.1.1", text)
+
+
+def test_text_of_the_west_is_not_taken_for_japanese():
+    for text in ("Adresse inconnue, refusée à la réception", "Größe überschritten", "Usuario desconocido: señor Muñoz, ¡adiós!"):
+        assert parse_one(b"550 " + text.encode("latin-1") + b"\r\n").text == text
+
+
+def test_a_line_without_a_code_inside_the_banner_is_passed_over():
+    (greeting,) = parse(b"220-mx.test ESMTP\r\n*** authorised use only ***\r\n\r\n220 ready\r\n")
+    assert greeting.code == 220 and "ready" in greeting.text
+
+
+def test_a_line_without_a_code_after_the_banner_is_a_protocol_error():
+    with pytest.raises(ProtocolError):
+        parse(b"220 mx.test\r\n250-mx.test\r\nPIPELINING\r\n250 SIZE\r\n")
+
+
+def test_the_enhanced_code_may_stand_in_any_line():
+    assert parse_one(b"550-We are sorry:\r\n550 5.1.1 no such user\r\n") == Reply(550, "5.1.1", "We are sorry: no such user")
+
+
 def test_control_characters_and_terminal_escapes_are_shown():
     hostile = b"550 a\tb\x1b[31mred\x1b[0m\x00\r\x07\x1b]0;title\x07c\xe2\x80\xaed\xe2\x80\xa8e\xc2\x9b2Jf\r\n"
     assert parse_one(hostile).text == r"a b\u001b[31mred\u001b[0m\u0000\r\u0007\u001b]0;title\u0007c\u202ed\u2028e\u009b2Jf"
