@@ -377,6 +377,12 @@ class Courier:
         """False once its outcome is recorded."""
         return claimed.id in self._in_hand
 
+    def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None:
+        """It is looked at again in hours, and the sender told."""
+        facts["provider"] = self.pace.rule.name
+        self.depot.ledger.record(verdict.put_off(claimed, outcome, epoch=self.lane.epoch, wait=wait, spread=random.random(), **facts))
+        self._in_hand.discard(claimed.id)
+
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         """One host has answered, and another one was asked."""
         self.depot.ledger.record(verdict.passed(claimed, outcome, provider=self.pace.rule.name, **facts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from deliveries.smtp.peer import Broken, Peer
@@ -11,10 +12,12 @@ from deliveries.smtp.replies import Reply
 
 MOST_HOSTS = 100  # in the lane's row; a site's names are as many as a stranger likes
 UNWELL = "unwell"  # a remark's kind beside the keywords of extensions
+_IS_NEWS = attrgetter("is_news")
 TEXT = 200  # characters of what a host said
 
 
 FIRST, LONGEST = 300.0, 3600.0  # seconds for which an unwell host is asked after the others; doubled each time that it still is
+FORGET_AFTER = 86_400.0  # seconds without a look
 TAKING = 10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
 
 
@@ -50,6 +53,7 @@ class Experience:
         self._took: dict[str, float] = {}  # when each address last took a message
         self._refused: dict[str, str] = {}  # at each address, the recipient that was refused for now and taken by another host
         self._has_unwell_news = False
+        self._addressless: list[float] = [float(at) for at in learned.get("addressless", ())]  # since when, and the last look
 
     def peer(self, host: str) -> Peer:
         """What is known of the host, which its connections share and add to."""
@@ -58,7 +62,19 @@ class Experience:
     @property
     def is_news(self) -> bool:
         """Whether something was found that the row should hold at once."""
-        return self._has_unwell_news or any(peer.is_news for peer in self._peers.values())
+        return self._has_unwell_news or any(map(_IS_NEWS, self._peers.values()))
+
+    def addressless(self, *, now: float) -> float:
+        """No host of the site has an address: return for how many seconds that has been found, by looks that are not too far apart."""
+        if not self._addressless or now - self._addressless[1] > FORGET_AFTER:
+            self._addressless = [now, now]
+        self._addressless[1] = now
+        self._has_unwell_news = True
+        return now - self._addressless[0]
+
+    def has_address(self) -> None:
+        if self._addressless:
+            self._addressless, self._has_unwell_news = [], True
 
     def is_unwell(self, address: str, *, now: float) -> bool:
         """Whether the other hosts should be asked first."""
@@ -92,7 +108,7 @@ class Experience:
         for peer in self._peers.values():
             peer.is_news = False
         self._has_unwell_news = False
-        kept = {"hosts": _latest(hosts), "unwell": _latest(unwell)}
+        kept = {"hosts": _latest(hosts), "unwell": _latest(unwell), "addressless": [round(at) for at in self._addressless]}
         return {name: value for name, value in kept.items() if value}
 
 

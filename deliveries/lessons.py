@@ -109,8 +109,7 @@ class Lessons:
 
     async def note_news(self) -> None:
         """What a host was found to do is kept at once: people ask for it, and the next holder should not have to find it."""
-        if self.experience.is_news:
-            await self._write(self._lanes.note(self._lane, self.learned()))
+        await self._write(self._lanes.note(self._lane, self.learned()))
 
     def lost(self, *, busy: int) -> None:
         """A session broke off in the middle of its work."""

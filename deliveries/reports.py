@@ -1,4 +1,4 @@
-"""Sends the reports that failed deliveries owe their senders: each exactly once, with the null reverse-path."""
+"""Sends the reports that failed and delayed deliveries owe their senders: each exactly once, with the null reverse-path."""
 
 from __future__ import annotations
 
@@ -62,12 +62,13 @@ def _send(delivery: Delivery) -> None:
     except BadAddress:  # taken under an older grammar: there is nobody to tell
         return
     now = timezone.now()
-    data = _signed(compose(_failure(delivery), hostname=settings.EKIDEN_HOSTNAME, now=now))
+    failure = _failure(delivery)
+    data = _signed(compose(failure, hostname=settings.EKIDEN_HOSTNAME, now=now))
     message = Message.objects.create(
         project_id=delivery.project_id,
         origin=Message.Origin.REPORT,
         header_from=f"postmaster@{settings.EKIDEN_HOSTNAME}",
-        message_id=f"<{delivery.pk}.report@{settings.EKIDEN_HOSTNAME}>",
+        message_id=f"<{delivery.pk}.{failure.kind}@{settings.EKIDEN_HOSTNAME}>",
         size=len(data),
         recipient_count=1,
         eight_bit=not data.isascii(),
@@ -95,13 +96,14 @@ def _signed(data: bytes) -> bytes:
     return dkim.sign(fields, dkim.body_hash(data[start:]), signers=signers, now=int(time.time())) + data
 
 
-def _advice(category: str) -> tuple[str, str]:
+def _advice(category: str, *, is_final: bool) -> tuple[str, str]:
     """What the last answer means and what to do, in English and in Japanese."""
     meaning = MEANINGS[Class(category)] if category else None
+    advice = (meaning.final_advice if is_final else meaning.advice) if meaning else ""
     said = []
     for language in ("en", "ja"):
         with translation.override(language):
-            said.append("\n".join(map(gettext, (meaning.explanation, meaning.advice))) if meaning else "")
+            said.append("\n".join(map(gettext, (meaning.explanation, advice))) if meaning else "")
     return said[0], said[1]
 
 
@@ -133,13 +135,14 @@ def _failure(delivery: Delivery) -> Failure:
         accepted_at=message.accepted_at,
         ended_at=delivery.ended_at or timezone.now(),
         has_expired=delivery.state == State.EXPIRED,
+        retried_until=delivery.expires_at if delivery.is_live else None,
         host=last.host if last else "",
         code=last.code if last else None,
         enhanced=last.enhanced if last else "",
         text=last.text if last else "",
         content=content,
         is_whole=is_whole,
-        advice=_advice(last.category if last else ""),
+        advice=_advice(last.category if last else "", is_final=not delivery.is_live),
     )
 
 

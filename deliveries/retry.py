@@ -21,6 +21,9 @@ def wait(attempts: int, *, schedule: Sequence[int] = (), spread: float) -> float
     return steps[min(attempts, len(steps)) - 1] * (1 + 0.1 * spread)
 
 
+# No mail host has an address: the second look, which may be final, is hours later, since zones are mended and come back.
+SECOND_LOOK = 2 * HOUR
+
 # Seconds for which a site is left alone at most: one that seems dead, and one that only wants less.
 LANE_MOST, THROTTLED_LANE_MOST = 900.0, 120.0
 

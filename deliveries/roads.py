@@ -20,11 +20,17 @@ from domains.dns import NoServerAnswers, NoSuchName, TemporaryFailure
 
 
 class NoRoad(Exception):
-    """No host of the site took a connection; tells the last try. `is_ours`: not one could be looked up, by no fault of the site."""
+    """No host of the site took a connection; tells the last try.
 
-    def __init__(self, outcome: Deferred | Bounced, host: str = "", address: str = "", *, is_ours: bool = False) -> None:
+    `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that none has an address.
+    """
+
+    def __init__(
+        self, outcome: Deferred | Bounced, host: str = "", address: str = "", *, is_ours: bool = False, is_addressless: bool = False
+    ) -> None:
         super().__init__(str(outcome.reply))
         self.is_ours = is_ours
+        self.is_addressless = is_addressless
         self.outcome = outcome
         self.host = host
         self.address = address
@@ -45,6 +51,7 @@ class Road:
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
         self._timeouts = timeouts
         self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
+        self._is_addressless = True  # as long as DNS has named no address, and has not failed either
         self._besides = besides
         self._unreached: list[NoRoad] = []
         self._endpoints = self._unwell_last()
@@ -67,6 +74,9 @@ class Road:
             else:
                 self._note_unreached()
                 return connection
+        if self._is_addressless:
+            names = ", ".join(name for _, name, _ in sorted(self._lane.hosts)[:3])
+            raise NoRoad(_unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True)
         raise self._failure
 
     def _note_unreached(self) -> None:
@@ -102,6 +112,7 @@ class Road:
             try:
                 addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)
             except (NoSuchName, TemporaryFailure) as error:
+                self._is_addressless = self._is_addressless and isinstance(error, NoSuchName)
                 is_ours = isinstance(error, NoServerAnswers) and (self._failure.is_ours or not self._failure.host)
                 reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
                 self._failure = NoRoad(reply, host, is_ours=is_ours)
@@ -109,7 +120,11 @@ class Road:
             except Forbidden as error:
                 # Final, but only if no other host of the site failed for a reason that may pass.
                 self._failure = self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                self._is_addressless = False
                 continue
+            if addresses:
+                self._is_addressless = False
+                self._experience.has_address()
             for address in addresses:
                 yield Endpoint(host, str(address), port)
 

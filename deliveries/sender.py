@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries import codec, reencoding
+from deliveries import codec, reencoding, retry
 from deliveries.bounces import feedback_id, return_path
 from deliveries.carrying import Place
 from deliveries.db import DatabaseUnavailable
@@ -62,6 +62,7 @@ class Office(Protocol):
     def put_back(self, load: Load) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
+    def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None: ...
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
     async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None: ...
     def has_in_hand(self, claimed: Claimed) -> bool: ...
@@ -175,15 +176,10 @@ class Sender:
         had_ended = not self._connection.usable
         passed: list[Answer] = []
         answer = await self._ask(load)
-        is_stale = _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
-        if not is_stale:
-            while self._may_go_on(load, answer.outcome, len(passed)) and await self._next_host(load):
-                passed.append(answer)
-                answer = await self._ask(load)
-            if _wants_seven_bit(load, [*passed, answer]) and await self._same_hosts_again(load, is_only=not passed):
-                load.is_reencoded = True
-                passed += [answer] if passed else []
-                answer = await self._ask(load)
+        is_stale = False
+        if not isinstance(answer.outcome, Delivered):
+            is_stale = _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
+            answer = answer if is_stale else await self._ask_others(load, answer, passed)
         outcome, lessons = answer.outcome, self._office.lessons
         for each in passed:
             assert isinstance(each.outcome, Deferred | Bounced)
@@ -201,8 +197,23 @@ class Sender:
             await self._learn(outcome, is_first=is_first or bool(passed))
         if passed and isinstance(outcome, Delivered):
             self._note_unwell(load, passed)
-        await lessons.note_news()
+        if lessons.experience.is_news:
+            await lessons.note_news()
         await self._depot.ledger.has_room()
+
+    async def _ask_others(self, load: Load, answer: Answer, passed: list[Answer]) -> Answer:
+        """Ask the next hosts, and where none takes the message as it is, the best one for its other form; the last answer.
+
+        Those before it go to `passed`.
+        """
+        while self._may_go_on(load, answer.outcome, len(passed)) and await self._next_host(load):
+            passed.append(answer)
+            answer = await self._ask(load)
+        if _wants_seven_bit(load, [*passed, answer]) and await self._same_hosts_again(load, is_only=not passed):
+            load.is_reencoded = True
+            passed += [answer] if passed else []
+            answer = await self._ask(load)
+        return answer
 
     async def _ask(self, load: Load) -> Answer:
         """What the host that we are connected to says to the mail."""
@@ -290,6 +301,8 @@ class Sender:
     async def _no_road(self, load: Load, error: NoRoad, *, seconds: float) -> None:
         """No host of the site took the connection. One delivery tells so in its attempts; the others have not tried."""
         office, outcome = self._office, error.outcome
+        if error.is_addressless:
+            return await self._addressless(load, error, seconds=seconds)
         facts = {"host": error.host, "address": error.address, "seconds": seconds}
         if isinstance(outcome, Bounced):
             return office.settle(load.claimed, outcome, **facts)
@@ -304,6 +317,18 @@ class Sender:
         if advice is not None and not isinstance(advice, SlowDown):
             return await office.lessons.heed(advice, outcome.reply)
         return await office.lessons.refused(outcome.reply, busy=busy, is_alone=is_alone)
+
+    async def _addressless(self, load: Load, error: NoRoad, *, seconds: float) -> None:
+        """The second look, hours later, is final: a domain with a typing mistake often has such hosts."""
+        lessons, outcome = self._office.lessons, error.outcome
+        waited = lessons.experience.addressless(now=time.time())
+        if waited >= retry.SECOND_LOOK:
+            outcome = Bounced(local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, Scope.RECIPIENT)
+            self._office.settle(load.claimed, outcome, seconds=seconds)
+        else:
+            assert isinstance(outcome, Deferred)
+            self._office.put_off(load.claimed, outcome, wait=retry.SECOND_LOOK - waited, seconds=seconds)
+        await lessons.note_news()
 
     async def _outcome(self, connection: Connection, load: Load) -> Outcome:
         claimed = load.claimed

@@ -63,6 +63,17 @@ def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spre
     )  # fmt: skip
 
 
+def put_off(claimed: Claimed, outcome: Deferred, *, epoch: int, wait: float, spread: float, **facts: object) -> Entry:
+    """Look again after `wait` seconds, and tell the sender meanwhile (RFC 3464: delayed)."""
+    wait *= 1 + 0.1 * spread
+    facts |= understood(claimed, outcome, facts)
+    owes = owes_delay(claimed.mail_from, claimed.notify, claimed.sends_reports)
+    return entry(
+        claimed, epoch, State.DEFERRED, "deferred", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
+        owes_report=owes, **facts,
+    )  # fmt: skip
+
+
 def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Entry:
     """One host's answer after which the next one was asked: written down beside the outcome, which moves the delivery."""
     return entry(claimed, PASSED, State.DEFERRED, "passed", outcome.stage, outcome.reply, wait=0.0, is_try=False, **facts)
@@ -90,6 +101,11 @@ def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
 def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:
     """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or against NOTIFY."""
     return bool(mail_from) and sends_reports and (not notify or "FAILURE" in notify)
+
+
+def owes_delay(mail_from: str, notify: str, sends_reports: bool) -> bool:
+    """Whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section 4.1)."""
+    return bool(mail_from) and sends_reports and (not notify or "DELAY" in notify)
 
 
 def _owes(claimed: Claimed) -> bool:

@@ -1,4 +1,4 @@
-"""The report to a sender whose mail could not be delivered (RFC 3461, RFC 3462, RFC 3464)."""
+"""The report to a sender whose mail could not be delivered, or not yet (RFC 3461, RFC 3462, RFC 3464)."""
 
 import base64
 from dataclasses import dataclass
@@ -29,6 +29,12 @@ class Failure:
     content: bytes  # the header section, or the whole message where RET=FULL asked for it
     is_whole: bool
     advice: tuple[str, str] = ("", "")  # what the answer means and what to do, in English and in Japanese
+    retried_until: datetime | None = None  # it has not failed yet, and is tried until then
+
+    @property
+    def kind(self) -> str:
+        """What tells its Message-ID from that of another report on the same delivery."""
+        return "delay" if self.retried_until else "report"
 
 
 def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
@@ -40,9 +46,9 @@ def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
     head = [
         ("From", f"Mail Delivery System <postmaster@{hostname}>"),
         ("To", f"<{failure.sender}>"),
-        ("Subject", "Undelivered Mail Returned to Sender"),
+        ("Subject", "Delayed Mail (still being retried)" if failure.retried_until else "Undelivered Mail Returned to Sender"),
         ("Date", format_datetime(now)),
-        ("Message-ID", f"<{failure.delivery}.report@{hostname}>"),
+        ("Message-ID", f"<{failure.delivery}.{failure.kind}@{hostname}>"),
         ("Auto-Submitted", "auto-replied"),  # RFC 3834: nothing shall answer this
         ("MIME-Version", "1.0"),
         ("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"'),
@@ -63,6 +69,18 @@ def _wording(failure: Failure, hostname: str) -> str:
         answer = " ".join(filter(None, (str(failure.code), failure.enhanced, failure.text)))
     host = failure.host or "-"
     english, japanese = (f"\n{advice}\n" if advice else "" for advice in failure.advice)
+    if failure.retried_until:
+        until = format_datetime(failure.retried_until)
+        return (
+            f"This is the mail system at {hostname}.\n\n"
+            f"Your message to <{failure.recipient}> has not been delivered yet. Nothing needs to be done:\n"
+            f"it is tried again, until {until} at most. If the address has a typing mistake, send it to the right one.\n\n"
+            f"  Host:   {host}\n  Answer: {answer}\n  Queue id: {failure.message}\n\n"
+            f"{hostname} のメールシステムからお知らせします。\n\n"
+            f"<{failure.recipient}> 宛てのメールはまだ届いていません。\n"
+            f"最長で {until} まで再送します。宛先に誤りがあれば、正しい宛先に送り直してください。\n"
+            f"相手側サーバー: {host}\n応答: {answer}\n"
+        )
     return (
         f"This is the mail system at {hostname}.\n\n"
         f"Your message could not be delivered to <{failure.recipient}>.\n"
@@ -78,7 +96,8 @@ def _wording(failure: Failure, hostname: str) -> str:
 def _status(failure: Failure, hostname: str) -> bytes:
     """message/delivery-status (RFC 3464, section 2)."""
     # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own is X.0.0.
-    status = "4.4.7" if failure.has_expired else "5" + (failure.enhanced or "5.0.0")[1:]
+    kind = "4" if failure.retried_until else "5"
+    status = "4.4.7" if failure.has_expired else kind + (failure.enhanced or "5.0.0")[1:]
     about_message = [
         ("Reporting-MTA", f"dns; {hostname}"),
         ("Original-Envelope-Id", failure.envid),
@@ -88,11 +107,12 @@ def _status(failure: Failure, hostname: str) -> bytes:
     about_recipient = [
         ("Original-Recipient", failure.orcpt),
         ("Final-Recipient", f"rfc822; {failure.recipient}"),
-        ("Action", "failed"),
+        ("Action", "delayed" if failure.retried_until else "failed"),
         ("Status", status),
         ("Remote-MTA", f"dns; {failure.host}" if failure.host else ""),
         ("Diagnostic-Code", f"smtp; {failure.code} {failure.enhanced} {failure.text}" if failure.code else ""),
         ("Last-Attempt-Date", format_datetime(failure.ended_at)),
+        ("Will-Retry-Until", format_datetime(failure.retried_until) if failure.retried_until else ""),
     ]
     groups = _fields(about_message) + "\r\n" + _fields(about_recipient)
     return b"Content-Type: message/delivery-status\r\n\r\n" + groups.encode()

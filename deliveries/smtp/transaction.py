@@ -61,7 +61,7 @@ def is_same(again: Outcome, outcome: Deferred | Bounced | InDoubt) -> bool:
 
 
 def _offer(session: Session, mail: Mail, *, is_fresh: bool) -> Talk:
-    """Offer `mail` once.
+    """Return the dialogue that offers `mail` once.
 
     Only where the peer was heard a moment ago does small content ride with its envelope. On a connection that idled, the peer
     may have just hung up; with everything sent at once that would leave every such mail in doubt, one round trip more leaves it
@@ -69,16 +69,22 @@ def _offer(session: Session, mail: Mail, *, is_fresh: bool) -> Talk:
     """
     session.said.clear()
     if obstacle := obstacle_for(mail, session.capabilities):
-        return judge(obstacle, Stage.MAIL)
+        return _unsaid(obstacle)
     peer = session.peer
     if not session.capabilities.chunking or (CHUNKING not in peer.proven and (peer.is_probed or not session.has_delivered)):
-        return (yield from _by_data(session, mail))
+        return _by_data(session, mail)
     is_small = mail.size <= ONE_TRIP
     if CHUNKING not in peer.proven:
-        return (yield from _by_first_chunk(session, mail))
+        return _by_first_chunk(session, mail)
     if session.capabilities.pipelining and is_fresh and is_small and not session.reset_due:
-        return (yield from _in_one_trip(session, mail))
-    return (yield from _by_chunk(session, mail))
+        return _in_one_trip(session, mail)
+    return _by_chunk(session, mail)
+
+
+def _unsaid(obstacle: Reply) -> Talk:
+    """What this host does not take is refused here."""
+    return judge(obstacle, Stage.MAIL)
+    yield  # makes it a dialogue like the others
 
 
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
