@@ -157,6 +157,9 @@ def charset_of(start: bytes) -> str:
         return "utf-8-sig"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    # Without a mark, UTF-16 shows in the zero beside each letter of the header.
+    if b"\0" in start[:2]:
+        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:

@@ -103,7 +103,7 @@ def test_a_time_to_come_is_now():
     assert entries("email,created\r\na@x.test,2099-01-01T00:00:00Z\r\n")[0].last_seen_at == NOW
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp932"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_charset_and_delimiter_are_found_out(encoding, delimiter):
     data = delimiter.join(["address", "reason"]) + "\r\n" + delimiter.join(["a@x.test", "宛先なし"]) + "\r\n"
