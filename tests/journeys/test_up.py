@@ -23,7 +23,7 @@ from tests.journeys.service import Up, up
 
 @pytest.fixture(scope="module")
 def service():
-    with up(terminal=True) as running:
+    with up(terminal=True, EKIDEN_LISTENERS="1", EKIDEN_WORKERS="1") as running:
         yield running
 
 

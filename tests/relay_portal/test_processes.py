@@ -31,7 +31,7 @@ def test_each_process_of_the_table_is_a_program(read, settings):
 
 
 def test_listeners_stop_first_and_have_time_to_drain(read, settings):
-    settings.EKIDEN_DRAIN_SECONDS = 90
+    settings.EKIDEN_DRAIN_SECONDS, settings.EKIDEN_LISTENERS = 90, 1
     programs = read()
     assert max(programs.values(), key=lambda program: program.priority).name == "listener"
     assert programs["listener"].stopwaitsecs > 90 + LAST_WORDS
