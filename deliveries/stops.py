@@ -122,7 +122,7 @@ def everything() -> list[Standing]:
         Standing(each, str(each), str(each.get_scope_display()), each.created_at, each.created_by, each.reason)
         for each in Stop.objects.select_related("project", "credential__project").defer("credential__secret_hash")
     ]
-    for lane in Lane.objects.filter(closed_at__isnull=False).defer("pace"):
+    for lane in Lane.objects.filter(closed_at__isnull=False).defer("pace", "experience"):
         assert lane.closed_at is not None
         standing.append(Standing(lane, site_name(lane), gettext("Lane"), lane.closed_at, lane.closed_by, lane.close_reason))
     return sorted(standing, key=lambda each: each.at, reverse=True)

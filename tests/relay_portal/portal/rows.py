@@ -5,7 +5,7 @@ from django.utils import timezone
 from deliveries import codec
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
-from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Route, ShapingRule, Stop
+from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Refusal, Route, ShapingRule, Stop
 from domains import audit
 from domains.keys import make_key
 from domains.models import Domain, SetAside
@@ -37,6 +37,9 @@ def of(project):
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
+        Refusal.objects.create(
+            project=project, credential_id=credential.pk, recipient=TRICKY, recipient_key="x", command="RCPT", code=550, text=TRICKY
+        ),
         User.objects.create_user(f"of-{project.name}", is_staff=True),
         ShapingRule.objects.create(name=project.name, title=TRICKY, domains=[f"{project.name}.test"]),
         Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY, created_by="otto"),

@@ -19,7 +19,11 @@ def entry():
 
 def settings_of(project, **changed):
     fields = ("name", "in_doubt", "idempotency_window", "retry_schedule", "lifetime", "content_days", "log_days")
-    given = {field: getattr(project, field) for field in fields} | {"retry_schedule": "", "sends_reports": "on"}
+    given = {field: getattr(project, field) for field in fields} | {
+        "retry_schedule": "",
+        "sends_reports": "on",
+        "takes_foreign_names": "on",
+    }
     return given | changed
 
 
