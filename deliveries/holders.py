@@ -53,7 +53,7 @@ class HolderFile:
         self._descriptor = -1
         try:
             path.mkdir(mode=0o700, exist_ok=True)
-            _sweep(path)
+            sweep(path)
             self._open(HEADER + MARK * marks)
         except OSError as error:
             logger.warning("%s cannot be written, so the lanes of a killed worker wait for the end of their lease: %s", self._path, error)
@@ -115,8 +115,8 @@ class HolderFile:
         self.close(owes=True)
 
 
-def _sweep(path: Path) -> None:
-    """Remove what processes left that were killed while they made their file, which takes no time."""
+def sweep(path: Path) -> None:
+    """Remove from a folder what processes left that were killed while they made a file, which takes no time."""
     for each in path.glob("*.new"):
         with suppress(OSError):
             if time.time() - each.stat().st_mtime > OLD:

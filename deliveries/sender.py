@@ -173,6 +173,8 @@ class Sender:
             await self._office.failed(load.claimed, error, may_have_arrived=True)
 
     async def _send(self, load: Load, *, is_first: bool) -> None:
+        if not self._depot.lanes.holds(self._office.lane):  # it ran out while the connection was opened, or this process was stopped
+            return self._office.put_back(load)
         had_ended = not self._connection.usable
         passed: list[Answer] = []
         answer = await self._ask(load)
@@ -199,7 +201,7 @@ class Sender:
             self._note_unwell(load, passed)
         if lessons.experience.is_news:
             await lessons.note_news()
-        await self._depot.ledger.has_room()
+        return await self._depot.ledger.has_room()
 
     async def _ask_others(self, load: Load, answer: Answer, passed: list[Answer]) -> Answer:
         """Ask the next hosts, and where none takes the message as it is, the best one for its other form; the last answer.

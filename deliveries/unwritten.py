@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
+from deliveries.holders import sweep
 from deliveries.ledger import Entry
 from deliveries.states import State
 
@@ -41,6 +42,7 @@ def folder() -> Path:
 def save(path: Path, entries: Sequence[Entry]) -> Path:
     """One more file in this folder, on disk when it returns. Raises `OSError`."""
     path.mkdir(mode=0o700, exist_ok=True)
+    sweep(path)
     target = path / f"{uuid4()}{SUFFIX}"
     new = target.with_suffix(".new")
     whole = {"format": FORMAT, "saved_at": datetime.now(UTC), "outcomes": [asdict(entry) for entry in entries]}

@@ -145,6 +145,24 @@ def test_nothing_more_is_sent_when_the_lease_may_be_over(settings, monkeypatch):
     assert Delivery.objects.filter(state="queued", claim=0).count() == 1
 
 
+def test_what_waited_for_a_connection_is_not_sent_when_the_lease_may_be_over(settings, monkeypatch):
+    """As after a stop of the process: another may have the lane by now."""
+    monkeypatch.setattr(lanes_module, "LEASE_SECONDS", 0.5)
+    make.delivery()
+    there = []
+
+    def script(mx):
+        there.append(mx)
+        mx.on("GREETING", [Wait(1.5), "220 mx.test"])
+
+    def has_hung_up():
+        return there[0].sessions and not there[0].sessions[0].is_open
+
+    mx = play(settings, script, until=has_hung_up, seconds=30)
+    assert (mx.messages, Attempt.objects.count()) == ([], 0)
+    assert Delivery.objects.filter(state="queued", claim=0).count() == 1
+
+
 @pytest.mark.parametrize("lost", [lanes_module.CLAIMS[20], lanes_module.CONTENT])
 @pytest.mark.parametrize("zones", [None, {"mx.test": {"MX": [(0, "")]}}], ids=["sent", "refused by DNS"])
 def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypatch, lost, zones):

@@ -189,3 +189,30 @@ def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(
     assert Delivery.objects.filter(state="delivered").count() == 3
     assert not Attempt.objects.filter(outcome="in_doubt").exists()
     assert os.listdir(unwritten.folder()) == []
+
+
+def test_a_worker_that_is_told_to_end_waits_for_no_receiver_that_never_answers(settings, monkeypatch):
+    """What that one may have taken is in doubt, as after a kill; what was not offered is not."""
+    monkeypatch.setattr(drain_module, "END", 1.0)
+    make.rule(connections=1)
+    of = make.message()
+    for number in range(3):
+        make.delivery(to=f"u{number}@mx.test", of=of)
+
+    async def main():
+        async with scene(settings) as (mx, _):
+            mx.on("BODY", [Wait(600), "250 2.0.0 taken"], "250 2.0.0 taken")
+            running = asyncio.create_task((drain := Drain()).run(600))
+            async with asyncio.timeout(30):
+                while not mx.messages or await asyncio.to_thread(in_thread, Delivery.objects.filter(claim=0).exists):
+                    await asyncio.sleep(0.02)
+            drain.stop()
+            await asyncio.wait_for(running, 60)
+            left = len(holders.files(holders.folder()))
+            await drain_until(lambda: not Delivery.objects.live().exists(), 30)
+            return left
+
+    assert asyncio.run(main()) == 1
+    assert Attempt.objects.filter(outcome="in_doubt", stage="interrupted").count() == 1
+    assert Delivery.objects.filter(state="delivered").count() == 3
+    assert (holders.files(holders.folder()), waiting()) == ([], [])
