@@ -20,6 +20,7 @@ from deliveries.loads import Load, Loads
 from deliveries.outcomes import Bounced, Deferred, Outcome
 from deliveries.sender import SMALL, Sender
 from deliveries.shaping.pace import Pace
+from deliveries.turns import NOBODY, Turns
 from deliveries.turnstile import Ticket
 from deliveries.verdict import URGENT
 from domains.isolation import Kind
@@ -27,6 +28,7 @@ from domains.isolation import Kind
 logger = logging.getLogger(__name__)
 
 LINGER = 10.0  # seconds for which an idle lane is kept, so that the next mail finds it leased
+DEMAND = 1.5  # seconds in which all connections are busy and mail waits, after which one more is tried; more than `turns.SLOW`
 KEEP_OPEN = 4.0  # seconds for which an idle connection is kept; many receivers close theirs after five
 
 
@@ -38,6 +40,8 @@ class Courier:
         self.depot = depot
         self.pace = Pace(depot.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time())
         self.lessons = Lessons(lane, depot.lanes, self.pace)
+        self.turns = Turns(self.lessons.experience, is_shared=lane.is_shared)
+        self._full_since = time.monotonic()
         self._orders_read = (depot.orders.version, depot.orders.stops)
         self._domain = ""  # one of those that led here
         self._loads = Loads()
@@ -102,9 +106,14 @@ class Courier:
         """Refill, start senders, and wait for a reason to look again; False when the lane has been idle long enough."""
         self._woken.clear()
         await self._heed_orders()
-        await self._give_back([load for load in self._loads if load.is_late])
+        self.turns.is_shared = self.turns.is_shared or self.depot.lanes.is_shared(self.lane)
+        troubled = self.turns.troubled()
+        await self._give_back([load for load in self._loads if load.is_late or load.claimed.domain in troubled])
         await self._refill_where_due()
+        self._open_window()
         self._start_senders()
+        if self._idle and self.turns.is_shared:
+            await self._call_senders()  # whose turn it is may have changed
         patience = self._patience()
         if patience is None:
             await self._woken.wait()
@@ -121,9 +130,40 @@ class Courier:
         if not self._loads:
             return 0.0 if self.depot.is_crowded() and not self._senders else LINGER
         if self._senders:
-            return None
+            return DEMAND if self._is_full() else None
         now = time.monotonic()
         return max(self._wait_for_turn(now), self.pace.connect_wait(now), 0.01)
+
+    def _open_window(self) -> None:
+        """One connection more for each while in which all were busy and mail waited."""
+        now = time.monotonic()
+        if not self._is_full():
+            self._full_since = now
+        elif now - self._full_since >= DEMAND:
+            self._full_since = now
+            self.pace.window.waited()
+
+    def _is_full(self) -> bool:
+        """Whether mail waits for a connection, of which the host may take more than were found so far."""
+        window, troubled = self.pace.window, self.turns.troubled()
+        if window.size >= window.most or self._loads.of(troubled) == len(self._loads):
+            return False
+        return self.busy >= self.pace.room(is_urgent=False) or bool(self._held() - troubled)
+
+    def _held(self) -> frozenset[str]:
+        return self.turns.held(now=time.monotonic(), room=self.pace.room(is_urgent=False))
+
+    def _left_out(self, now: float) -> frozenset[str]:
+        """The domains that do not get the next connection."""
+        held = self.turns.held(now=now, room=self.pace.room(is_urgent=False))
+        others_first = held | self.turns.slow(now=now)
+        return held if self._loads.first(others_first) is None else others_first
+
+    def _ready(self) -> int:
+        """Loads whose domain may have a connection."""
+        if not self.turns.is_shared:
+            return len(self._loads)
+        return len(self._loads) - self._loads.of(self._held())
 
     # --- loads ---
     async def _heed_orders(self) -> None:
@@ -139,7 +179,7 @@ class Courier:
 
     async def _refill_where_due(self) -> None:
         page = self.pace.page(time.monotonic())
-        if self._may_have_more and len(self._loads) <= page // 2:
+        if self._may_have_more and self._ready() <= page // 2:
             self._may_have_more = self._may_have_urgent = False
             await self._refill(page)
         elif self._may_have_urgent and not self._loads.urgent:
@@ -155,7 +195,10 @@ class Courier:
             if self._is_hurried:
                 self._is_hurried = False
                 self._ticket.hurry()
-            claimed = await self.depot.lanes.claim(self.lane, page, least=least, after=self._last_flow, ticket=self._ticket)
+            claimed = await self.depot.lanes.claim(
+                self.lane, page, least=least, after=self._last_flow, ticket=self._ticket,
+                besides=self._held(), is_shared=self.turns.is_shared,
+            )  # fmt: skip
             if least:
                 self._may_have_urgent = self._may_have_urgent or len(claimed) == page
             else:  # of many flows each gives no more than two at a time
@@ -218,6 +261,7 @@ class Courier:
                 self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left, now - each.seconds_due))
             except Exception as error:  # as above
                 await self.failed(each, error)
+        self.turns.is_shared = self.turns.is_shared or len({each.domain for each in claimed}) > 1
         self._last_flow = claimed[-1].flow
         if not self._domain:
             self._domain = claimed[0].domain
@@ -250,7 +294,7 @@ class Courier:
 
     def _wanted(self, now: float) -> int:
         """How many more senders are of use. A host that has not spoken to us yet is asked by one alone, then by twice as many."""
-        total, urgent = len(self._loads), self._loads.urgent
+        total, urgent = self._ready(), self._loads.urgent
         ready = urgent + min(total - urgent, max(0, self.pace.room(is_urgent=False) - self.busy)) - self._idle
         if ready > 0 and self._wait_for_turn(now):
             ready = 0 if self._idle else 1
@@ -293,11 +337,12 @@ class Courier:
         until = time.monotonic() + KEEP_OPEN
         while self._may_send():
             now = time.monotonic()
-            wait = self._wait_for_load(now)
+            held = self._left_out(now) if self.turns.is_shared else NOBODY
+            wait = self._wait_for_load(now, held)
             if wait == 0.0:
-                first = self._loads.first()
+                first = self._loads.first(held)
                 if (first is not None and first.is_urgent) or place.take():
-                    return self._take(now)
+                    return self._take(now, held)
                 await self._room()
                 continue
             if now >= until or not await self._news(min(wait, until - now)):
@@ -317,15 +362,15 @@ class Courier:
             return False
         return len(self._senders) <= self.pace.room(is_urgent=bool(self._loads.urgent))
 
-    def _wait_for_load(self, now: float) -> float:
-        """Seconds until this sender may take the first load."""
-        first = self._loads.first()
+    def _wait_for_load(self, now: float, held: frozenset[str]) -> float:
+        """Seconds until this sender may take the first load of a domain that is not `held`."""
+        first = self._loads.first(held)
         if first is None or (not first.is_urgent and self.busy > self.pace.room(is_urgent=False)):
             return KEEP_OPEN
         return self.pace.wait(now, is_urgent=first.is_urgent)
 
-    def _take(self, now: float) -> Load | None:
-        load = self._loads.pop()
+    def _take(self, now: float, held: frozenset[str]) -> Load | None:
+        load = self._loads.pop(held)
         if load.is_late:
             self._loads.put_back(load)
             self._woken.set()  # the next turn gives it back
@@ -333,6 +378,8 @@ class Courier:
         self.pace.take(now)
         if not load.is_urgent:
             self.depot.progress.taken(now - load.due)
+        if self.turns.is_shared:
+            self.turns.begin(load.claimed.id, load.claimed.domain, now=now)
         left = len(self._loads)
         may_start_more = left and not self._idle and len(self._senders) < self.pace.room(is_urgent=False)
         if may_start_more or (self._may_have_more and left <= self.pace.page(now) // 2):
@@ -354,19 +401,26 @@ class Courier:
         return True
 
     def put_back(self, load: Load) -> None:
+        self.turns.end(load.claimed.id)
         self._loads.put_back(load)
         self._woken.set()
+
+    def _over(self, claimed: Claimed) -> None:
+        self._in_hand.discard(claimed.id)
+        if self.turns.is_shared:
+            self.turns.end(claimed.id)
+            self._woken.set()
 
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
-        self._in_hand.discard(claimed.id)
+        self._over(claimed)
 
     async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None:
         """Our own code failed at this delivery: it is tried again later, and held for a person after the third time."""
         entry = verdict.faulty(claimed, epoch=self.lane.epoch, spread=random.random(), may_have_arrived=may_have_arrived)
         self.depot.ledger.record(entry)
-        self._in_hand.discard(claimed.id)
+        self._over(claimed)
         if is_of_lane:
             await self.depot.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
         elif await self.depot.faults.note(Kind.DELIVERY, claimed.id, error):
@@ -381,7 +435,7 @@ class Courier:
         """It is looked at again in hours, and the sender told."""
         facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.put_off(claimed, outcome, epoch=self.lane.epoch, wait=wait, spread=random.random(), **facts))
-        self._in_hand.discard(claimed.id)
+        self._over(claimed)
 
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         """One host has answered, and another one was asked."""
@@ -390,4 +444,4 @@ class Courier:
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
         self.depot.ledger.record(verdict.throttled(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
-        self._in_hand.discard(claimed.id)
+        self._over(claimed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -11,7 +11,7 @@ from deliveries.smtp.peer import Broken, Peer
 from deliveries.smtp.replies import Reply
 
 MOST_HOSTS = 100  # in the lane's row; a site's names are as many as a stranger likes
-UNWELL = "unwell"  # a remark's kind beside the keywords of extensions
+UNWELL, DOMAIN = "unwell", "domain"  # a remark's kind beside the keywords of extensions
 _IS_NEWS = attrgetter("is_news")
 TEXT = 200  # characters of what a host said
 
@@ -32,8 +32,17 @@ class Unwell:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A recipient domain at which the host broke off, `times` in a row."""
+
+    until: float
+    times: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that is kept, for people. `until` is the time of day in seconds."""
+    """One thing that is kept, for people; `host` may be a recipient domain. `until` is the time of day in seconds."""
 
     host: str
     kind: str
@@ -52,7 +61,9 @@ class Experience:
         self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
         self._took: dict[str, float] = {}  # when each address last took a message
         self._refused: dict[str, str] = {}  # at each address, the recipient that was refused for now and taken by another host
-        self._has_unwell_news = False
+        self._has_news = False
+        self._domains = {domain: Trouble(*facts) for domain, facts in _domains(learned)}
+        self._in_trouble: set[str] = set()  # domains, since a message was last taken for any
         self._addressless: list[float] = [float(at) for at in learned.get("addressless", ())]  # since when, and the last look
 
     def peer(self, host: str) -> Peer:
@@ -62,19 +73,41 @@ class Experience:
     @property
     def is_news(self) -> bool:
         """Whether something was found that the row should hold at once."""
-        return self._has_unwell_news or any(map(_IS_NEWS, self._peers.values()))
+        return self._has_news or any(map(_IS_NEWS, self._peers.values()))
+
+    def trouble(self, domain: str, reply: Reply, *, now: float, wait: Callable[[int], float]) -> bool:
+        """The host broke off at a recipient of this domain. Return whether it did so for another domain too: then it is the site's.
+
+        `wait` gives the seconds for which the domain's mail waits, by the number of such troubles in a row.
+        """
+        known = self._domains.get(domain)
+        times = known.times + 1 if known else 1
+        self._domains[domain] = Trouble(now + wait(times), times, str(reply))
+        self._in_trouble.add(domain)
+        self._has_news = True
+        return len(self._in_trouble) > 1
+
+    def troubled(self, *, now: float) -> frozenset[str]:
+        """Return the domains whose mail waits."""
+        return frozenset(domain for domain, trouble in self._domains.items() if trouble.until > now) if self._domains else frozenset()
+
+    def delivered_to(self, domain: str) -> None:
+        self._in_trouble.clear()
+        if domain in self._domains:
+            del self._domains[domain]
+            self._has_news = True
 
     def addressless(self, *, now: float) -> float:
         """No host of the site has an address: return for how many seconds that has been found, by looks that are not too far apart."""
         if not self._addressless or now - self._addressless[1] > FORGET_AFTER:
             self._addressless = [now, now]
         self._addressless[1] = now
-        self._has_unwell_news = True
+        self._has_news = True
         return now - self._addressless[0]
 
     def has_address(self) -> None:
         if self._addressless:
-            self._addressless, self._has_unwell_news = [], True
+            self._addressless, self._has_news = [], True
 
     def is_unwell(self, address: str, *, now: float) -> bool:
         """Whether the other hosts should be asked first."""
@@ -91,24 +124,34 @@ class Experience:
         times = known.times + 1 if known else 1
         until = now + min(FIRST * 2.0 ** min(times - 1, 10), LONGEST)
         self._unwell[address] = Unwell(host, until, times, str(reply))
-        self._has_unwell_news = True
+        self._has_news = True
 
     def took(self, address: str, *, now: float) -> None:
         """It is well."""
         self._took[address] = now
         self._refused.pop(address, None)
         if self._unwell.pop(address, None):
-            self._has_unwell_news = True
+            self._has_news = True
 
     def snapshot(self, *, now: float) -> dict[str, Any]:
         """Return what the next holder shall know, as JSON; what has ended is left out."""
         hosts = {host: kept for host, peer in self._peers.items() if (kept := _kept(peer, now))}
         # For as long again, so that a host that is still unwell then is left alone for longer.
         unwell = {address: _facts(each) for address, each in self._unwell.items() if each.until + LONGEST > now}
+        domains = {
+            domain: [round(each.until), each.times, each.said[:TEXT]]
+            for domain, each in self._domains.items()
+            if each.until + LONGEST > now
+        }
         for peer in self._peers.values():
             peer.is_news = False
-        self._has_unwell_news = False
-        kept = {"hosts": _latest(hosts), "unwell": _latest(unwell), "addressless": [round(at) for at in self._addressless]}
+        self._has_news = False
+        kept = {
+            "hosts": _latest(hosts),
+            "unwell": _latest(unwell),
+            "domains": _latest(domains),
+            "addressless": [round(at) for at in self._addressless],
+        }
         return {name: value for name, value in kept.items() if value}
 
 
@@ -121,6 +164,9 @@ def remarks(learned: dict[str, Any], *, now: float) -> Iterator[Remark]:
     for address, (host, until, _, said) in _unwell(learned):
         if until > now:
             yield Remark(f"{host} [{address}]", UNWELL, until, said)
+    for domain, (until, _, said) in _domains(learned):
+        if until > now:
+            yield Remark(domain, DOMAIN, until, said)
 
 
 def _hosts(learned: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -129,6 +175,10 @@ def _hosts(learned: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _unwell(learned: dict[str, Any]) -> Iterator[tuple[str, tuple[str, float, int, str]]]:
     yield from learned.get("unwell", {}).items()
+
+
+def _domains(learned: dict[str, Any]) -> Iterator[tuple[str, tuple[float, int, str]]]:
+    yield from learned.get("domains", {}).items()
 
 
 def _facts(unwell: Unwell) -> list[Any]:

@@ -59,24 +59,27 @@ WITH free AS (
 UPDATE deliveries_lane lane
 SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s), epoch = epoch + 1
 FROM free WHERE lane.id = free.id
-RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace, experience
+RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace, experience,
+          (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = lane.id LIMIT 2) led_here)
 """
 
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL was away for long.
 RENEW = """
 UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
 WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
-RETURNING id
+RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id LIMIT 2) led_here)
 """
 
 # The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by another of ours.
 _HELD = "holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s"
 RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE {_HELD}"  # noqa: S608  (put together from constants)
 
-# Priority first, then turns between the flows, beginning behind the one that came last before, then age. A row whose claim is of
+# Priority first, then turns between the flows, beginning behind the one that came last before, within a flow turns between the
+# recipient domains, then age. Domains in `besides` wait. A row whose claim is of
 # an older epoch was in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost
 # the lease and does not know it yet (a worker that was stopped for a while) gets nothing. Of each flow a few rows are looked at, by a
 # limit that stands in the statement: with one that PostgreSQL learns later it plans for a tenth of the line, and reads and sorts it.
+# For the same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
 _CLAIM = """
 WITH RECURSIVE streams AS (
     (SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = %(lane)s
@@ -88,16 +91,19 @@ WITH RECURSIVE streams AS (
         ORDER BY priority, flow LIMIT 1) next
 ), heads AS (
     SELECT head.id, head.claim, head.due_at, streams.priority, streams.flow,
-           row_number() OVER (PARTITION BY streams.priority, streams.flow ORDER BY head.due_at) AS turn
+           row_number() OVER (PARTITION BY streams.priority, streams.flow, head.domain ORDER BY head.due_at) AS among_domain
     FROM streams CROSS JOIN LATERAL (
-        SELECT id, claim, due_at FROM deliveries_delivery
+        SELECT id, claim, due_at, domain FROM deliveries_delivery
         WHERE ended_at IS NULL AND lane_id = %(lane)s AND priority = streams.priority AND flow = streams.flow
           AND due_at <= now() AND expires_at > now() AND claim < %(epoch)s
           AND (%(domain)s::text IS NULL OR domain = %(domain)s)
+          AND CASE WHEN domain <> ALL(%(besides)s::text[]) THEN 1 END IS NOT NULL
         ORDER BY due_at LIMIT {each}) head
     WHERE streams.priority >= %(least)s
+), turns AS (
+    SELECT *, row_number() OVER (PARTITION BY priority, flow ORDER BY among_domain, due_at) AS turn FROM heads
 ), picked AS (
-    SELECT id, claim, priority, turn, flow <= %(after)s AS had_its_turn, flow, due_at FROM heads
+    SELECT id, claim, priority, turn, flow <= %(after)s AS had_its_turn, flow, due_at FROM turns
     ORDER BY priority DESC, turn, had_its_turn, flow LIMIT %(most)s
 ), claimed AS (
     -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table. And live by `due_at`:
@@ -109,7 +115,7 @@ WITH RECURSIVE streams AS (
                   WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
     RETURNING delivery.*
 )
-SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count,
+SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count, claimed.throttle_count,
        claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow, claimed.project_id, claimed.hold,
        %(is_forced)s OR destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
        suppression.reason, suppression.id, suppression.may_try,
@@ -126,6 +132,7 @@ LEFT JOIN LATERAL ({covering}) suppression ON true
 ORDER BY picked.priority DESC, picked.turn, picked.had_its_turn, picked.flow
 """
 
+DEEPER = 5  # times as many rows are looked at in a lane that several domains share
 EACH = (2, 20, 100, 500)  # rows looked at of each flow
 _COVERING = covering(
     key="claimed.recipient_key", domain="claimed.domain", project="claimed.project_id",
@@ -199,6 +206,7 @@ class LeasedLane:
     failures: int
     pace: dict[str, Any]
     experience: dict[str, Any]
+    is_shared: bool = False  # by several recipient domains
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +234,7 @@ class Claimed:
     domain: str
     notify: str
     attempts: int
+    throttles: int
     is_in_doubt: bool
     was_claimed: bool
     priority: int
@@ -257,6 +266,7 @@ class Lanes:
         self._contents = contents or database
         self.holder = holder
         self._until: dict[int, float] = {}  # of each lease, on our own clock
+        self._shared: set[int] = set()
         self._flows: dict[int, int] = {}  # how many each lane had last
 
     def holds(self, lane: LeasedLane) -> bool:
@@ -274,18 +284,25 @@ class Lanes:
         until = time.monotonic() + LEASE_SECONDS
         leased = [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
         self._until |= {lane.id: until for lane in leased}
+        self._shared.update(lane.id for lane in leased if lane.is_shared)
         return leased
 
     async def renew(self, lanes: Collection[int]) -> set[int]:
         """Those of the lanes that are still ours."""
         given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
         until = time.monotonic() + LEASE_SECONDS
-        renewed = {lane for (lane,) in await self._database.fetch(RENEW, given)}
-        self._until = dict.fromkeys(renewed, until)
-        return renewed
+        rows = await self._database.fetch(RENEW, given)
+        self._until = {lane: until for lane, _ in rows}
+        self._shared.update(lane for lane, is_shared in rows if is_shared)
+        return set(self._until)
+
+    def is_shared(self, lane: LeasedLane) -> bool:
+        """Whether several recipient domains lead there, as it was found when the lease was last taken or renewed."""
+        return lane.id in self._shared
 
     async def release(self, lane: LeasedLane, learned: Learned | None = None) -> None:
         self._flows.pop(lane.id, None)
+        self._shared.discard(lane.id)
         given = {"lane": lane.id, "epoch": lane.epoch, "holder": self.holder}
         if learned is None:
             await self._notes.fetch(RELEASE, given)
@@ -293,16 +310,26 @@ class Lanes:
             await self._notes.fetch(LEAVE, given | _columns(learned))
 
     async def claim(
-        self, lane: LeasedLane, most: int, *, domain: str | None = None, least: int = 0, after: int = -1, ticket: Ticket | None = None
+        self,
+        lane: LeasedLane,
+        most: int,
+        *,
+        domain: str | None = None,
+        least: int = 0,
+        after: int = -1,
+        besides: Collection[str] = (),
+        is_shared: bool = False,
+        ticket: Ticket | None = None,
     ) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave.
 
-        `least` is the lowest priority wanted, `after` the flow whose turn was the last; `ticket` may be hurried while it waits.
+        `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains `besides` are passed over. Where
+        the lane `is_shared` by several domains, they are looked for. `ticket` may be hurried while it waits.
         """
-        given: dict[str, Any] = {"lane": lane.id, "epoch": lane.epoch, "is_forced": lane.is_forced}
+        given: dict[str, Any] = {"lane": lane.id, "epoch": lane.epoch, "is_forced": lane.is_forced, "besides": list(besides)}
         given |= {"most": most, "domain": domain, "least": least, "after": after}
-        # Of many flows a few rows of each: ten times what is taken, all together.
-        wanted = min(most, most * 10 // self._flows.get(lane.id, 1))
+        # Of many flows a few rows of each: ten times what is taken, all together. Of several domains more, to find them.
+        wanted = min(most * (DEEPER if is_shared else 1), most * 10 // self._flows.get(lane.id, 1))
         rows = await self._database.fetch(CLAIMS[next((each for each in EACH if each >= wanted), EACH[-1])], given, ticket=ticket)
         if rows:
             self._flows[lane.id] = rows[0][-1]

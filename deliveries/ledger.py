@@ -41,6 +41,7 @@ WITH given AS (
     UPDATE deliveries_delivery delivery
     SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt, owes_report = given.owes_report,
         attempt_count = least(delivery.attempt_count + given.is_try::int, 32767),
+        throttle_count = CASE WHEN given.outcome = 'throttled' THEN least(delivery.throttle_count + 1, 32767) ELSE 0 END,
         due_at = CASE WHEN given.wait IS NOT NULL THEN now() + make_interval(secs => given.wait) END,
         ended_at = CASE WHEN given.wait IS NULL THEN now() END
     FROM given

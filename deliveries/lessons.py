@@ -6,12 +6,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
+from typing import TypeGuard
 
 from deliveries import maillog, retry
 from deliveries.db import DatabaseUnavailable
 from deliveries.experience import Experience
 from deliveries.lanes import Lanes, Learned, LeasedLane
-from deliveries.outcomes import Bounced, Deferred, Outcome
+from deliveries.outcomes import Bounced, Deferred, Outcome, Scope, Stage
 from deliveries.shaping import backoff
 from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
 from deliveries.shaping.pace import Pace
@@ -37,16 +38,19 @@ class Lessons:
         self.is_to_note = False
         self.is_over = False
 
-    def advice(self, outcome: Outcome, *, is_farewell: bool) -> Action | None:
+    def advice(self, outcome: Outcome, *, is_farewell: bool, is_shared: bool) -> Action | None:
         """What the answer says about our pace; None where it is about something else.
 
-        `is_farewell`: it was said between two mails, when the host had heard nothing for a while.
+        `is_farewell`: it was said between two mails, when the host had heard nothing for a while. `is_shared`: by several recipient
+        domains, one of which it may be about.
         """
         if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
             return None
         pattern = backoff.find(outcome.reply, outcome.stage, self._pace.rule.name)
         if pattern is not None:
             return None if isinstance(pattern.action, Leave) else pattern.action
+        if is_shared and is_about_domain(outcome):
+            return None
         # A host that takes mail and then breaks off, for no reason that we know of: most probably it has enough for now.
         if outcome.reply.code == 421 and not is_farewell and self._pace.rate.is_flowing(time.monotonic()):
             return SlowDown()
@@ -111,6 +115,11 @@ class Lessons:
         """What a host was found to do is kept at once: people ask for it, and the next holder should not have to find it."""
         await self._write(self._lanes.note(self._lane, self.learned()))
 
+    def trouble(self, domain: str, reply: Reply) -> bool:
+        """The host broke off at a recipient of this domain, whose mail waits now. Return whether it is the site's: with two domains."""
+        self.is_to_note = True
+        return self.experience.trouble(domain, reply, now=time.time(), wait=_wait)
+
     def lost(self, *, busy: int) -> None:
         """A session broke off in the middle of its work."""
         self._pace.window.trouble(busy=busy)
@@ -149,3 +158,12 @@ class Lessons:
             await writing
         except DatabaseUnavailable as error:
             logger.warning("lane=%s could not be updated: %s", self._lane.id, error)
+
+
+def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
+    """Whether it may be the recipient's domain at which the host broke off, rather than the host that has enough."""
+    return isinstance(outcome, Deferred) and outcome.stage is Stage.RCPT and outcome.scope is Scope.SESSION
+
+
+def _wait(times: int) -> float:
+    return retry.lane_pause(times, spread=random.random())

@@ -14,6 +14,7 @@ from deliveries.models import Lane
 # By kind; the keyword of an extension is a kind of its own.
 TEXTS: dict[str, Promise] = {
     experience.UNWELL: _("%(host)s: asked after the other hosts until %(until)s, because it answered: %(said)s"),
+    experience.DOMAIN: _("%(host)s: the mail of this recipient domain waits until %(until)s, because a host answered: %(said)s"),
 }
 WITHOUT = _("%(host)s: without %(kind)s until %(until)s, because it answered: %(said)s")
 

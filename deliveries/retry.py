@@ -29,6 +29,7 @@ LANE_MOST, THROTTLED_LANE_MOST = 900.0, 120.0
 
 # A delivery that met "too fast" is not at fault: it goes again as soon as the pace is right.
 THROTTLED_WAIT = {True: 2.0, False: 5.0}
+THROTTLED_MOST = 300.0
 
 
 def lane_pause(failures: int, *, most: float = LANE_MOST, spread: float) -> float:
@@ -36,6 +37,6 @@ def lane_pause(failures: int, *, most: float = LANE_MOST, spread: float) -> floa
     return min(15.0 * 2.0 ** min(failures - 1, 10), most) * (1 + 0.1 * spread)
 
 
-def throttled(*, is_urgent: bool, spread: float) -> float:
-    """Seconds until a delivery is due again that was refused for the pace only."""
-    return THROTTLED_WAIT[is_urgent] * (1 + 0.1 * spread)
+def throttled(times: int, *, is_urgent: bool, spread: float) -> float:
+    """Seconds until a delivery is due again that was refused for the pace only, this many times in a row before: doubled each time."""
+    return min(THROTTLED_WAIT[is_urgent] * 2.0 ** min(times, 10), THROTTLED_MOST) * (1 + 0.1 * spread)

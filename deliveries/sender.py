@@ -18,7 +18,7 @@ from deliveries.carrying import Place
 from deliveries.db import DatabaseUnavailable
 from deliveries.depot import Depot
 from deliveries.lanes import Claimed, LeasedLane
-from deliveries.lessons import Lessons
+from deliveries.lessons import Lessons, is_about_domain
 from deliveries.loads import Load
 from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
 from deliveries.priorities import Priority
@@ -32,6 +32,7 @@ from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321
 from deliveries.smtp.transaction import NOT_8BIT, is_same
 from deliveries.sockets import Slot
+from deliveries.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Office(Protocol):
     depot: Depot
     pace: Pace
     lessons: Lessons
+    turns: Turns
     openings: set[asyncio.Future[Any]]
 
     @property
@@ -186,7 +188,7 @@ class Sender:
         for each in passed:
             assert isinstance(each.outcome, Deferred | Bounced)
             self._office.passed(load.claimed, each.outcome, **each.facts)
-        if (advice := lessons.advice(outcome, is_farewell=had_ended and not passed)) is not None:
+        if (advice := lessons.advice(outcome, is_farewell=had_ended and not passed, is_shared=self._office.turns.is_shared)) is not None:
             assert isinstance(outcome, Deferred | Bounced)
             self._office.throttled(load.claimed, outcome, **answer.facts)
             await lessons.heed(advice, outcome.reply)
@@ -196,7 +198,7 @@ class Sender:
             self._office.put_back(load)  # the peer closed an idle connection: nothing was tried
         else:
             self._office.settle(load.claimed, outcome, **answer.facts)
-            await self._learn(outcome, is_first=is_first or bool(passed))
+            await self._learn(load.claimed.domain, outcome, is_first=is_first or bool(passed))
         if passed and isinstance(outcome, Delivered):
             self._note_unwell(load, passed)
         if lessons.experience.is_news:
@@ -288,8 +290,13 @@ class Sender:
         await self._connection.close()
         self._connection = await self._open(connecting)
 
-    async def _learn(self, outcome: Outcome, *, is_first: bool) -> None:
+    async def _learn(self, domain: str, outcome: Outcome, *, is_first: bool) -> None:
         lessons, busy = self._office.lessons, self._office.busy
+        if self._office.turns.is_shared:
+            if isinstance(outcome, Delivered):
+                lessons.experience.delivered_to(domain)
+            elif is_about_domain(outcome) and not lessons.trouble(domain, outcome.reply):
+                return  # its neighbours may be well, and so the host
         match outcome:
             case Delivered():
                 await lessons.delivered(busy=busy, address=self._connection.endpoint.address)
@@ -308,7 +315,7 @@ class Sender:
         facts = {"host": error.host, "address": error.address, "seconds": seconds}
         if isinstance(outcome, Bounced):
             return office.settle(load.claimed, outcome, **facts)
-        advice = office.lessons.advice(outcome, is_farewell=False)
+        advice = office.lessons.advice(outcome, is_farewell=False, is_shared=False)
         is_alone, busy = office.is_alone, office.busy
         if not is_alone:
             office.put_back(load)  # for the others, who are fewer with each refusal

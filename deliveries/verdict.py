@@ -55,7 +55,7 @@ def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread
 
 def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object) -> Entry:
     """The receiver wants less of us for now, whatever the code it says so with: no try of this delivery is used up."""
-    wait = retry.throttled(is_urgent=claimed.priority >= URGENT, spread=spread)
+    wait = retry.throttled(claimed.throttles, is_urgent=claimed.priority >= URGENT, spread=spread)
     facts |= understood(claimed, Deferred(outcome.reply, outcome.stage, outcome.scope), facts)
     return entry(
         claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,

@@ -16,6 +16,7 @@ class Window:
     most: int
     caution: int = 1
     _good: int = 0
+    _waited: int = 0
 
     def good(self, *, is_full: bool) -> None:
         """A delivery was taken; with connections to spare (not `is_full`) that says nothing about more of them."""
@@ -27,11 +28,18 @@ class Window:
             self.caution = max(1, self.caution // 2)
             self._good = 0
 
+    def waited(self) -> None:
+        """For a second all connections were in use and mail waited: a host that takes its time may take more of them at once."""
+        self._waited += 1
+        if self.size < self.most and self._waited >= self.caution:
+            self.size += 1
+            self._waited = 0
+
     def trouble(self, *, busy: int) -> None:
         """A session was refused or lost while so many were in use, this one included."""
         self.size = max(1, min(self.size, busy) - 1)
         self.caution = min(self.caution * 2, MOST_CAUTION)
-        self._good = 0
+        self._good = self._waited = 0
 
     def limit(self, most: int) -> None:
         """The rule has changed."""
