@@ -10,8 +10,8 @@ import asyncio
 import time
 from collections import deque
 
-LEAST = 4
-TURN = 0.003  # seconds of CPU that one turn of the loop may take
+LEAST = 16
+TURN = 0.008  # seconds of CPU that one turn of the loop may take
 LOOK_EVERY = 0.05  # seconds
 GROW, SHRINK = 1.3, 0.8
 

@@ -122,17 +122,18 @@ class Intake:
     async def start(self) -> None:
         self._committer = asyncio.get_running_loop().create_task(self._run())
 
-    async def accept(self, submission: Submission) -> Receipt:
+    async def accept(self, submission: Submission, *, prepared: Callable[[], None] = lambda: None) -> Receipt:
         """Committed when this returns; raises `IntakeUnavailable` where it is not known to be, `NotText` where it cannot leave.
 
-        The caller shields it from cancellation: a commit under way goes on whether or not the client waits.
+        `prepared` is called when all that is left is to wait for PostgreSQL. The caller shields it from cancellation: a commit under way
+        goes on whether or not the client waits.
         """
         if submission.body.size <= codec.LARGE:
-            return await self._accept(submission)
+            return await self._accept(submission, prepared)
         async with self._memory.share(submission.body.size):
-            return await self._accept(submission)
+            return await self._accept(submission, prepared)
 
-    async def _accept(self, submission: Submission) -> Receipt:
+    async def _accept(self, submission: Submission, prepared: Callable[[], None]) -> Receipt:
         try:
             signers = await self._keys.signers(submission.sender.project_id, submission.from_domain)
         except (DatabaseUnavailable, ValueError) as error:
@@ -142,6 +143,7 @@ class Intake:
         entry.taken = asyncio.get_running_loop().create_future()
         self._waiting.append(entry)
         self._changed.set()
+        prepared()
         return await entry.taken
 
     async def _run(self) -> None:

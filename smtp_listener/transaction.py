@@ -205,7 +205,8 @@ class SubmissionTransaction(Transaction):
         await self._take()
         is_new = False
         try:
-            receipt = await self.session.listener.intake.accept(self._submission(checked, priority, self.spool, data))
+            submission = self._submission(checked, priority, self.spool, data)
+            receipt = await self.session.listener.intake.accept(submission, prepared=self._place.leave)
             is_new = not receipt.is_repeat
         except IntakeUnavailable:
             return replies.OUR_FAULT

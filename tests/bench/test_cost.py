@@ -102,7 +102,9 @@ def test_accepting_a_message_calls_few_functions_of_ours(submit, listener):  # n
     listener.run(calls.start())
     submit(200, 50)
     listener.run(calls.stop())
-    assert 100 < calls.count / 50 <= 480, calls.count / 50  # 443, of which 20 write the log line so that nobody forges it
+    assert 100 < calls.count / 50 <= 560, (
+        calls.count / 50
+    )  # 481 to 514: 20 write the log line so that nobody forges it, some 35 see to the form of From and header
 
 
 def test_messages_that_gather_are_committed_together(round_trips):
