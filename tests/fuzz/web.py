@@ -192,7 +192,7 @@ def _check(web: _Web, sent: bytes) -> None:
     if not sent:
         return
     head = sent.partition(b"\r\n\r\n")[0].split(b"\r\n")
-    assert re.fullmatch(rb"HTTP/1\.[01] (?:[1-4][0-9][0-9]|501|503|505) [ -~]*", head[0]), head[0]
+    assert re.fullmatch(rb"HTTP/1\.[0-9] (?:[1-4][0-9][0-9]|501|503|505) [ -~]*", head[0]), head[0]
     assert all(_FIELD.fullmatch(line) for line in head[1:]), f"no header: {head}"
 
 
