@@ -57,13 +57,14 @@ def _run(names: Sequence[str], given: argparse.Namespace) -> int:
     with _installation(folder, needs_servers=any(TARGETS[name].needs_servers for name in names)):
         seconds = max(given.seconds // len(names), 1)
         with ThreadPoolExecutor(given.jobs) as jobs:
-            status = max(jobs.map(lambda name: _run_one(name, folder, given, seconds=seconds), names))
-    if status == 0:
+            is_well = all(list(jobs.map(lambda name: _is_well(name, folder, given, seconds=seconds), names)))
+    if is_well:
         shutil.rmtree(folder)
-    return status
+    return 0 if is_well else 1
 
 
-def _run_one(name: str, folder: Path, given: argparse.Namespace, *, seconds: int) -> int:
+def _is_well(name: str, folder: Path, given: argparse.Namespace, *, seconds: int) -> bool:
+    """Run one target to its end, and tell how it went."""
     own = folder / name
     own.mkdir()
     again = ["--target", name, "--seconds", str(seconds), "--seed", str(given.seed), "--folder", str(own), *given.inputs]
@@ -71,15 +72,20 @@ def _run_one(name: str, folder: Path, given: argparse.Namespace, *, seconds: int
     with log.open("wb") as written:
         status = subprocess.run([sys.executable, "-m", "tests.fuzz", *again], check=False, stdout=written, stderr=written).returncode
     said = log.read_text("utf-8", "replace")
-    done, peak = _DONE.search(said), _PEAK.search(said)
-    if status or (not given.inputs and done is None):
+    result = summary(status, said, is_replay=bool(given.inputs))
+    if result is None:
         sys.stderr.write(f"{said[-6000:]}\n")
-        sys.stdout.write(f"{name}: found something, see {own}\n")
-        return status or 1
-    if done is not None:
-        sys.stdout.write(f"{name}: {done[1]} inputs in {done[2]} s, at most {peak[1] if peak else '?'} MiB\n")
-        sys.stdout.flush()
-    return 0
+    sys.stdout.write(f"{name}: {f'found something, see {own}' if result is None else result}\n")
+    sys.stdout.flush()
+    return result is not None
+
+
+def summary(status: int, said: str, *, is_replay: bool) -> str | None:
+    """Return what was done, in words; None where it did not end well, by an exit, by a signal (a negative status), or too early."""
+    done, peak = _DONE.search(said), _PEAK.search(said)
+    if status or (done is None and not is_replay):
+        return None
+    return f"{done[1]} inputs in {done[2]} s, at most {peak[1] if peak else '?'} MiB" if done is not None else "played"
 
 
 @contextmanager

@@ -41,6 +41,13 @@ def test_an_input_that_was_found_can_be_played_again(tmp_path):
     assert fuzz("--target", "returned", str(found)).returncode == 0
 
 
+@pytest.mark.parametrize(("status", "said"), [(1, "Done 5 runs in 2 second"), (-9, "Done 5 runs in 2 second"), (0, "it stopped")])
+def test_no_end_but_a_good_one_counts(status, said):
+    from tests.fuzz.__main__ import summary
+
+    assert summary(status, said, is_replay=False) is None
+
+
 def test_what_is_found_is_named(tmp_path):
     done = fuzz("--target", "returned", str(tmp_path / "is not there"))
     assert done.returncode == 1 and "returned: found something, see" in done.stdout
