@@ -118,6 +118,7 @@ SCOPED = {
     "Import",
     "SandboxMessage",
     "AuditEntry",
+    "Refusal",
 }
 
 
