@@ -101,7 +101,7 @@ def statement(verb: str, condition: str) -> str:
     What a courier has in hand is left to it: a mail that arrives after it was reported as bounced would make a liar of us. SKIP
     LOCKED, since an order and a claim then never wait for each other, so that neither can be in the other's way.
     """
-    ended = "json_agg(json_build_array(message_id, id, recipient))::text" if verb in ENDINGS else "NULL"
+    ended = "(SELECT json_agg(json_build_array(message_id, id, recipient))::text FROM changed)" if verb in ENDINGS else "NULL"
     return f"""
 WITH batch AS MATERIALIZED (
     SELECT id, expires_at, claim, claim <> 0 AND EXISTS (
@@ -119,5 +119,5 @@ SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM changed),
        (SELECT coalesce(array_agg(id::text), '{{}}') FROM batch WHERE id NOT IN (SELECT id FROM mine)),
        (SELECT ARRAY[expires_at::text, id::text] FROM batch ORDER BY expires_at DESC, id DESC LIMIT 1),
        (SELECT coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE lane_id <> 0), '{{}}') FROM changed),
-       (SELECT {ended} FROM changed)
+       {ended}
 """

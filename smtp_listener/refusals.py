@@ -42,6 +42,7 @@ class Refusals:
         self._writing = asyncio.Lock()
         self._noted: Counter[int] = Counter()
         self._noted_until = 0.0
+        self._task: asyncio.Task[None] | None = None
 
     def note(self, account: Account, reply: Reply, *, command: str, mail_from: str, recipients: Iterable[str]) -> None:
         """Remember it; `recipients` as the client wrote them, none where it had named none yet."""
@@ -57,8 +58,11 @@ class Refusals:
                 _key(recipient), command, reply.code, reply.enhanced, storable(reply.text)[:500],
             ))  # fmt: skip
 
-    async def run(self) -> None:
-        """Write what has gathered, for ever."""
+    def start(self) -> None:
+        """Write what gathers, until `close`; on the running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
             await self.write()
@@ -81,6 +85,10 @@ class Refusals:
             logger.exception("%d refusals could not be written down", len(rows))
 
     async def close(self) -> None:
+        """Nothing is cut off while it is being written: that would leave a connection behind."""
+        async with self._writing:
+            if self._task is not None:
+                self._task.cancel()
         await self.write()
         await self._database.close()
 

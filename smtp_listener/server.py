@@ -186,8 +186,8 @@ class Listener:
         self.turns.start()
         for port in ports():
             self._servers.append(await self._listen(port))
-        helpers = (self._write_uses(), self.refusals.run(), self.carrying.run())
-        self._tasks += [asyncio.create_task(helper) for helper in helpers]
+        self.refusals.start()
+        self._tasks += [asyncio.create_task(self._write_uses()), asyncio.create_task(self.carrying.run())]
         self._indexing = asyncio.create_task(self.index.run())
 
     async def _listen(self, port: Port) -> asyncio.Server:

@@ -228,6 +228,6 @@ def test_a_worker_that_sleeps_past_its_lease_loses_nothing(scene):
         worker = busy_worker(scene)
         worker.signal(signal.SIGSTOP)
         scene.count_in_flight()
-        wait_until(scene.in_doubt, "its lanes are taken over", 45)
+        wait_until(scene.in_doubt, "its lanes are taken over", 90)
         time.sleep(2)
         worker.signal(signal.SIGCONT)

@@ -41,6 +41,8 @@ def replace(listener, owner, database):
     """Give it another database; its own connection is closed."""
     listener.run(owner._database.close())
     owner._database = database
+    if unsure := getattr(owner, "_unsure", None):
+        unsure._database = database  # else the old one would be opened again, and closed by nobody
 
 
 def hand_in(app, mail=MAIL):
