@@ -167,7 +167,9 @@ class Progress:
         self._ages.append(seconds_due)
 
     async def run(self) -> None:
-        while True:
+        """Until it is cancelled, which may end in an error of Valkey's client that the board passes over."""
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():
             looked = time.monotonic()
             await asyncio.sleep(EVERY)
             await self._board.say(self.word(time.monotonic() - looked))

@@ -76,7 +76,7 @@ class Turns:
 
     # --- what is let in ---
     async def _follow(self) -> None:
-        while True:
+        while not self._is_open:  # a cancellation may end in an error of Valkey's client, which the board passes over
             await asyncio.sleep(EVERY)
             if time.monotonic() - self._asked > IDLE and not self._waiting:
                 self._limit = None

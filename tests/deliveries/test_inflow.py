@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -56,6 +57,22 @@ def test_running_counts_as_strain():
     while strain._seconds() - strain._ran < 0.05:
         sum(range(1000))
     assert strain.look() > PRESSED
+
+
+def test_a_cancellation_that_ends_as_an_error_of_valkeys_ends_it_all_the_same():
+    class Deaf:
+        async def say(self, word):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    async def main():
+        progress = Progress(Deaf(), has_room=lambda: True)
+        running = asyncio.create_task(progress.run())
+        await asyncio.sleep(2 * inflow.EVERY)
+        running.cancel()
+        await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), 30)
+
+    asyncio.run(main())
 
 
 @pytest.fixture
