@@ -169,7 +169,8 @@ def ready() -> Ready:
         assert not _is_inside(web)
         learned = Occurrence.objects.filter(project=project)
         if learned.exists():
-            assert token in data.lower() and b"POST" in data, "unsubscribed without the link, or by a look at it"
+            said = data.replace(TURN, b"")  # pauses between two pieces
+            assert token in said.lower() and b"POST" in said, "unsubscribed without the link, or by a look at it"
             learned.delete()
         if any(environ["REQUEST_METHOD"] == "POST" for environ, _, _ in web.answers):
             AccessAttempt.objects.all().delete()  # else the address is locked out
