@@ -153,5 +153,7 @@ def test_a_refused_recipient_leaves_a_trace_whatever_the_client_says(client, rig
 def test_where_all_are_refused_the_client_says_so_and_trace_too(rig):
     with rig.client() as client, pytest.raises(smtplib.SMTPRecipientsRefused):
         client.sendmail(f"shop@{SENDER}", ["a%b@recorder.test"], LETTER)
-    wait_until(lambda: rig.query("SELECT 1 FROM deliveries_refusal WHERE recipient = 'a%b@recorder.test'"), "the refusal is written down")
+    wait_until(
+        lambda: rig.query("SELECT 1 FROM deliveries_refusal WHERE recipient = %s", "a%b@recorder.test"), "the refusal is written down"
+    )
     assert "550 5.7.1 Relaying denied" in rig.manage("trace", "a%b@recorder.test")
