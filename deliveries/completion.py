@@ -21,7 +21,7 @@ CONTROL_PREFIX = b"x-ekiden-"
 MAX_KEPT_ID = 512
 
 RESULTS = b"authentication-results"
-_AUTHSERV_ID = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^\s;()"]++)')
+_AUTHSERV_ID = re.compile(r'"((?>(?:[^"\\]|\\.)*))"|([^\s;()"]++)')
 _COMMENT_TOKEN = re.compile(r"\\.|[()]|\s++|[^\\()\s]++|\\")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")

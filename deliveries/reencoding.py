@@ -31,8 +31,8 @@ _SIGNING_DOMAIN = re.compile(rb"(?:^|;)d=([^;]*+)")
 _NON_ASCII = re.compile("[\u0080-\U0010ffff]")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # Of an address list: a name in quotes, a comment, an address in angle brackets, what parts mailboxes, or a run of words.
-_PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|<[^<>]*+>|[,;:]|[^"(<,;:]++|.', re.DOTALL)
-_PARAMETER = re.compile(r';(\s*)([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*+"|[^\s;"]++)')
+_PIECE = re.compile(r'"(?>(?:[^"\\]|\\.)*)"|\((?>(?:[^()\\]|\\.)*)\)|<[^<>]*+>|[,;:]|[^"(<,;:]++|.', re.DOTALL)
+_PARAMETER = re.compile(r';(\s*)([A-Za-z0-9_-]+)\s*=\s*("(?>(?:[^"\\]|\\.)*)"|[^\s;"]++)')
 
 
 def seven_bit(content: bytes) -> bytes:

@@ -17,15 +17,15 @@ MAX_DOMAIN = 253
 MAX_PATH = 256
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
-_DOT_ATOM = re.compile(rf"[{_ATEXT}]++(?:\.[{_ATEXT}]++)*+")
+_DOT_ATOM = re.compile(rf"[{_ATEXT}]++(?>(?:\.[{_ATEXT}]++)*)")
 # Dots anywhere: ".a", "a." and "a..b" were handed out by Japanese carriers before RFC 2821 and are still in use.
 _BARE_LOCAL = re.compile(rf"[{_ATEXT}.]++")
-_QUOTED_LOCAL = re.compile(r'"((?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*+)"')
+_QUOTED_LOCAL = re.compile(r'"((?>(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*))"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _NEEDS_ESCAPE = re.compile(r'(["\\])')
 # The underscore is no host name character (RFC 1123), but DNS carries it and mail hosts with one exist; Postfix takes it too.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})++")
+_DOMAIN = re.compile(rf"{_LABEL}(?>(?:\.{_LABEL})+)")
 # Beside control characters, what has no form that two readers agree about: private use, other blanks. Unassigned ones too: their
 # case folding may change with a later Unicode, and with it the key.
 _UNPRINTABLE = frozenset({"Cn", "Co", "Cf", "Zs"})

@@ -43,7 +43,7 @@ WIDTH = 76  # of a folded line, below the 78 of RFC 5322, section 2.1.1
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 _SPACES = re.compile(rb"[ \t]+")
 _WIDE_SPACE = re.compile(rb"[ \t]{2,}|\t")  # skips the single spaces, which are nearly all
-_BLANK_END = re.compile(rb"(?:\n\r)*+")
+_BLANK_END = re.compile(rb"(?>(?:\n\r)*)")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 

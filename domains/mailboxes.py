@@ -13,7 +13,7 @@ from domains.texts import field_control, name_control, without_controls
 
 MAX_LENGTH = 16_384
 
-# One token a turn, first alternative that fits. All repetition is possessive, so no input is read twice: time is linear.
+# One token a turn, first alternative that fits. All repetition is possessive or atomic, so no input is read twice: time is linear.
 # Narrower than RFC 5322 where its readers are known to disagree:
 # - comments do not nest and hold no address or escape;
 # - a quoted string holds angle brackets or escapes, but not both;
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     rf"|(?P<comment>\([^()\\<>@]*+\))"
     rf"|(?P<address>{_ADDRESS})"
     rf"|(?P<angle><[ \t]*+(?P<inside>{_ADDRESS})[ \t]*+>)"
-    rf'|(?P<word>[{_ATEXT}.]++|"[^"\\]*+"|"(?:[^"\\<>@]|\\[ -~])*+")'
+    rf'|(?P<word>[{_ATEXT}.]++|"[^"\\]*+"|"(?>(?:[^"\\<>@]|\\[ -~])*)")'
     rf"|(?P<comma>,)"
 )
 _FOLD = re.compile(r"\r\n(?=[ \t])")
@@ -34,8 +34,8 @@ _BETWEEN_WORDS = re.compile(r"(?<=\?=)[ \t]+(?==\?)")
 _WINDOWS_CONTROLS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # the bytes that Windows-1252 leaves free: readers take them as C1
 # Around an "@" in a name; each is tried at one place only, and the local part's length is bounded, so time is linear.
 _LOCAL = re.compile(r"[^\s@<>()\[\]\",:;]{1,64}\Z")
-_LABEL = r"(?:[\w-]|[^\x00-\u02ff\s\u2000-\u206f\u3000-\u303f])++"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})++")
+_LABEL = r"(?>(?:[\w-]|[^\x00-\u02ff\s\u2000-\u206f\u3000-\u303f])+)"
+_DOMAIN = re.compile(rf"{_LABEL}(?>(?:\.{_LABEL})+)")
 _PYTHON_ONLY = frozenset({"unicode-escape", "raw-unicode-escape"})  # no charsets of mail, and they warn
 
 

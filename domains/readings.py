@@ -21,7 +21,7 @@ MAX_SIGNS = 100  # of "@" in one field: each is looked up as a domain in each vi
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]*+)\?([BbQq])\?([^?\s]*+)\?=(?:[ \t]+(?==\?))?")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+("?)')
+_QUOTED = re.compile(r'"(?>(?:[^"\\]|\\.?)*)("?)')
 _ANGLE = re.compile(r"<([^<>]*+)>")
 _LOCAL = re.compile(r"[^\s<>()\[\]\",;:@\\']{1,64}\Z")
 _AROUND_DOT = re.compile(r"(?<!\s)\s*+([.@])\s*+")

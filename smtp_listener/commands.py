@@ -14,8 +14,8 @@ _GREETING = re.compile(rb"(EHLO|HELO)(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL
 _ENDS = re.compile(rb"[\0\r\n]")
 # In angle brackets, or without them up to the first blank outside quotes. Printers and scripts leave them out, and put blanks inside:
 # one address is all that such a line can mean.
-_QUOTED = r"\"(?:[^\"\\]|\\.)*+\""
-_PATH = re.compile(rf"(?:<((?:[^<>\"]|{_QUOTED})*+)>|((?:[^<>\" \t]|{_QUOTED})++))(?:[ \t]+(.*))?")
+_QUOTED = r"\"(?>(?:[^\"\\]|\\.)*)\""
+_PATH = re.compile(rf"(?:<((?>(?:[^<>\"]|{_QUOTED})*))>|((?>(?:[^<>\" \t]|{_QUOTED})+)))(?:[ \t]+(.*))?")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")

@@ -24,7 +24,7 @@ SENDERS = {b"from": "From"} | OTHER_SENDERS
 
 ADDRESS_FIELDS = frozenset({*SENDERS, b"reply-to", b"to", b"cc", b"resent-to", b"resent-cc"})
 # Names in quotes and comments; a quoted local part is followed by its "@" and stays. Possessive, so that time is linear.
-_NO_ADDRESS = re.compile(rb'"(?:[^"\\]|\\.)*+"(?!@)|\((?:[^()\\]|\\.)*+\)')
+_NO_ADDRESS = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"(?!@)|\((?>(?:[^()\\]|\\.)*)\)')
 _ANGLE = re.compile(rb"<([^<>]*+)>")
 
 

@@ -229,7 +229,7 @@ def named(value):
     "name",
     [
         '"boss@bank.test"', '"Boss (boss@bank.test) via Shop"', "=?utf-8?q?boss=40bank.test?=", '"=?utf-8?q?boss=40bank.test?="',
-        "=?utf-8?q?boss=40?= =?us-ascii?q?bank.test?=", "=?utf-8?q?boss?=\r\n =?utf-8?q?=40bank.test?=", '"BOSS@Bank.Test"',
+        "=?utf-8?q?boss=40?= =?us-ascii?q?bank.test?=", "=?utf-8?q?boss?=\r\n =?utf-8?q?=40bank.test?=", '"BOSS@Bank.Test."',
         word("utf-8", "boss＠bank．test".encode()), word("utf-8", "boss\u200b@ba\u2060nk.test".encode()), '"boss＠bank。test"',
         word("iso-2022-jp", "boss＠ｂank.test".encode("iso-2022-jp")), word("x-none", b"boss@bank.test"), r'"boss\@bank\.test"',
         "=?utf-8?q?Mail_boss=40bank.test_via_Shop?=", "Boss (=?utf-8?q?boss=40bank.test?=)", '"<boss@bank.test>"', '"Mail=boss@bank.test,"',
