@@ -16,6 +16,15 @@ def without_an_end(client):
             yield name
 
 
+@pytest.fixture(autouse=True)
+def language_of_its_own():
+    """A request leaves its language active in the thread that carried it out; the next test begins with the default again."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture
 def valkey():
     """A client of this worker's own, empty Valkey database."""
