@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from deliveries.db import Database
+import psycopg
+
+from deliveries.db import Database, Row
+from deliveries.grouping import Grouping
 from deliveries.models import Lane
 from deliveries.states import IS_REPORT
 from deliveries.turnstile import Ticket
@@ -74,71 +77,84 @@ RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHER
 _HELD = "holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s"
 RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE {_HELD}"  # noqa: S608  (put together from constants)
 
-# Priority first, then turns between the flows, beginning behind the one that came last before, within a flow turns between the
+# For several lanes at once, each in its own right. Within a lane priority first, then turns between the flows, beginning behind the one
+# that came last before, within a flow turns between the
 # recipient domains, then age. Domains in `besides` wait. A row whose claim is of
 # an older epoch was in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost
 # the lease and does not know it yet (a worker that was stopped for a while) gets nothing. Of each flow a few rows are looked at, by a
 # limit that stands in the statement: with one that PostgreSQL learns later it plans for a tenth of the line, and reads and sorts it.
 # For the same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
 _CLAIM = """
-WITH RECURSIVE streams AS (
-    (SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = %(lane)s
-     ORDER BY priority, flow LIMIT 1)
+WITH RECURSIVE asked AS MATERIALIZED (
+    SELECT given.*, string_to_array(besides_them, ' ') AS besides
+    FROM unnest(%(lane)s::bigint[], %(epoch)s::bigint[], %(is_forced)s::bool[], %(most)s::int[], %(least)s::int[], %(after)s::bigint[],
+                %(domain)s::text[], %(besides)s::text[])
+        AS given(lane, epoch, is_forced, most, least, after, domain, besides_them)
+    JOIN deliveries_lane lane ON lane.id = given.lane AND lane.epoch = given.epoch AND lane.leased_until >= now()
+), streams AS (
+    SELECT asked.lane, first.* FROM asked CROSS JOIN LATERAL (
+        SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = asked.lane
+        ORDER BY priority, flow LIMIT 1) first
     UNION ALL
-    SELECT next.* FROM streams CROSS JOIN LATERAL (
+    SELECT streams.lane, next.* FROM streams CROSS JOIN LATERAL (
         SELECT priority, flow FROM deliveries_delivery
-        WHERE ended_at IS NULL AND lane_id = %(lane)s AND (priority, flow) > (streams.priority, streams.flow)
+        WHERE ended_at IS NULL AND lane_id = streams.lane AND (priority, flow) > (streams.priority, streams.flow)
         ORDER BY priority, flow LIMIT 1) next
 ), heads AS (
-    SELECT head.id, head.claim, head.due_at, streams.priority, streams.flow,
-           row_number() OVER (PARTITION BY streams.priority, streams.flow, head.domain ORDER BY head.due_at) AS among_domain
-    FROM streams CROSS JOIN LATERAL (
+    SELECT head.id, head.claim, head.due_at, asked.lane, asked.most, asked.after, streams.priority, streams.flow,
+           row_number() OVER (PARTITION BY asked.lane, streams.priority, streams.flow, head.domain ORDER BY head.due_at) AS among_domain
+    FROM asked JOIN streams ON streams.lane = asked.lane AND streams.priority >= asked.least CROSS JOIN LATERAL (
         SELECT id, claim, due_at, domain FROM deliveries_delivery
-        WHERE ended_at IS NULL AND lane_id = %(lane)s AND priority = streams.priority AND flow = streams.flow
-          AND due_at <= now() AND expires_at > now() AND claim < %(epoch)s
-          AND (%(domain)s::text IS NULL OR domain = %(domain)s)
-          AND CASE WHEN domain <> ALL(%(besides)s::text[]) THEN 1 END IS NOT NULL
+        WHERE ended_at IS NULL AND lane_id = asked.lane AND priority = streams.priority AND flow = streams.flow
+          AND due_at <= now() AND expires_at > now() AND claim < asked.epoch
+          AND (asked.domain IS NULL OR domain = asked.domain)
+          AND CASE WHEN domain <> ALL(asked.besides) THEN 1 END IS NOT NULL
         ORDER BY due_at LIMIT {each}) head
-    WHERE streams.priority >= %(least)s
 ), turns AS (
-    SELECT *, row_number() OVER (PARTITION BY priority, flow ORDER BY among_domain, due_at) AS turn FROM heads
+    SELECT *, row_number() OVER (PARTITION BY lane, priority, flow ORDER BY among_domain, due_at) AS turn FROM heads
+), ordered AS (
+    SELECT id, claim, lane, most,
+           row_number() OVER (PARTITION BY lane ORDER BY priority DESC, turn, flow <= after, flow) AS place FROM turns
 ), picked AS (
-    SELECT id, claim, priority, turn, flow <= %(after)s AS had_its_turn, flow, due_at FROM turns
-    ORDER BY priority DESC, turn, had_its_turn, flow LIMIT %(most)s
+    SELECT id, claim, place FROM ordered WHERE place <= most
 ), claimed AS (
     -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table. And live by `due_at`:
     -- by `ended_at` it may plan for an index of the live, which were few when it made its plan, and read them all.
-    UPDATE deliveries_delivery delivery SET claim = %(epoch)s
-    WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.due_at IS NOT NULL AND delivery.claim < %(epoch)s
-      AND delivery.lane_id = %(lane)s  -- else a person has moved it away meanwhile
-      AND EXISTS (SELECT FROM deliveries_lane lane
-                  WHERE lane.id = %(lane)s AND lane.epoch = %(epoch)s AND lane.leased_until >= now())
+    -- What a person has moved away meanwhile is in no lane that was asked for, or is that lane's now.
+    UPDATE deliveries_delivery delivery SET claim = (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
+    WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.due_at IS NOT NULL
+      AND delivery.claim < (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
     RETURNING delivery.*
 )
-SELECT claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count, claimed.throttle_count,
+SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claimed.lane_id) AS flows,
+       claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count, claimed.throttle_count,
        claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow, claimed.project_id, claimed.hold,
-       %(is_forced)s OR destination.lane_id IS NOT DISTINCT FROM %(lane)s AND destination.expires_at > now() AS is_here,
+       asked.is_forced OR destination.lane_id IS NOT DISTINCT FROM claimed.lane_id AND destination.expires_at > now() AS is_here,
        suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
        extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left,
-       extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due, (SELECT count(*) FROM streams) AS flows
+       extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due
 FROM claimed
 JOIN picked ON picked.id = claimed.id
+JOIN asked ON asked.lane = claimed.lane_id
 JOIN deliveries_message message ON message.id = claimed.message_id
 JOIN domains_project project ON project.id = claimed.project_id
 LEFT JOIN deliveries_destination destination ON destination.domain = claimed.domain
 LEFT JOIN LATERAL ({covering}) suppression ON true
-ORDER BY picked.priority DESC, picked.turn, picked.had_its_turn, picked.flow
+ORDER BY picked.place
 """
 
 DEEPER = 5  # times as many rows are looked at in a lane that several domains share
 EACH = (2, 20, 100, 500)  # rows looked at of each flow
+AT_ONCE = 10  # lanes that one statement claims for
+EVERY = 0.025  # seconds between two statements, where nothing is urgent and few lanes ask
 _COVERING = covering(
     key="claimed.recipient_key", domain="claimed.domain", project="claimed.project_id",
     sender="substring(message.mail_from FROM '[^@]*$')", delivery="claimed.id",
     obeys=f"NOT {IS_REPORT.replace('flow', 'claimed.flow').replace('notify', 'claimed.notify')}",
 )  # fmt: skip
+GIVEN = ("lane", "epoch", "is_forced", "most", "least", "after", "domain", "besides")
 CLAIMS = {each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH}
 
 # A suppressed address whose time of probation has come is tried by one delivery: the first that gets here.
@@ -256,6 +272,21 @@ class Claimed:
     seconds_due: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one lane's agent asks a claim for; `each` is how many rows of each flow are looked at."""
+
+    lane: int
+    epoch: int
+    is_forced: bool
+    most: int
+    least: int
+    after: int
+    domain: str | None
+    besides: str  # with blanks between
+    each: int
+
+
 class Lanes:
     """The lanes as one holder sees them."""
 
@@ -268,6 +299,8 @@ class Lanes:
         self._until: dict[int, float] = {}  # of each lease, on our own clock
         self._shared: set[int] = set()
         self._flows: dict[int, int] = {}  # how many each lane had last
+        self._claims: Grouping[Asked, list[Row]] = Grouping(self._claim, most=AT_ONCE, every=EVERY)
+        self._small: Grouping[Collection[UUID], dict[UUID, bytes]] = Grouping(self._read, most=AT_ONCE)
 
     def holds(self, lane: LeasedLane) -> bool:
         """Whether the lease runs for certain: PostgreSQL may be out of reach, or this process have been stopped for a while."""
@@ -326,14 +359,30 @@ class Lanes:
         `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains `besides` are passed over. Where
         the lane `is_shared` by several domains, they are looked for. `ticket` may be hurried while it waits.
         """
-        given: dict[str, Any] = {"lane": lane.id, "epoch": lane.epoch, "is_forced": lane.is_forced, "besides": list(besides)}
-        given |= {"most": most, "domain": domain, "least": least, "after": after}
         # Of many flows a few rows of each: ten times what is taken, all together. Of several domains more, to find them.
         wanted = min(most * (DEEPER if is_shared else 1), most * 10 // self._flows.get(lane.id, 1))
-        rows = await self._database.fetch(CLAIMS[next((each for each in EACH if each >= wanted), EACH[-1])], given, ticket=ticket)
+        each = next((each for each in EACH if each >= wanted), EACH[-1])
+        asked = Asked(lane.id, lane.epoch, lane.is_forced, most, least, after, domain, " ".join(besides), each)
+        # Claims for the domains of one lane are no group: a lane stands in a statement once.
+        rows = await self._claims.ask(asked, ticket) if domain is None else (await self._claim([asked], False))[0]
         if rows:
-            self._flows[lane.id] = rows[0][-1]
-        return await self._on_probation([Claimed(*row[:-1]) for row in rows])
+            self._flows[lane.id] = rows[0][1]
+        return await self._on_probation([Claimed(*row[2:]) for row in rows])
+
+    async def _claim(self, group: list[Asked], is_urgent: bool) -> list[list[Row]]:
+        """The rows of each that asked. Where a statement is refused, each asks alone: one lane's fault is not the others'."""
+        given = {name: [getattr(asked, name) for asked in group] for name in GIVEN}
+        ticket = Ticket(is_hurried=is_urgent)
+        try:
+            rows = await self._database.fetch(CLAIMS[max(asked.each for asked in group)], given, ticket=ticket)
+        except psycopg.Error:
+            if len(group) == 1:
+                raise
+            return [rows for asked in group for rows in await self._claim([asked], is_urgent)]
+        found: dict[int, list[Row]] = {asked.lane: [] for asked in group}
+        for row in rows:
+            found[row[0]].append(row)
+        return [found[asked.lane] for asked in group]
 
     async def _on_probation(self, claimed: list[Claimed]) -> list[Claimed]:
         """Those that are to try a suppressed address are suppressed no more."""
@@ -360,8 +409,19 @@ class Lanes:
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
     async def contents(self, messages: Collection[UUID], *, ticket: Ticket | None = None) -> dict[UUID, bytes]:
-        """The compressed contents of these messages, as far as they are there."""
-        return dict(await self._contents.fetch(CONTENT, {"ids": list(messages)}, ticket=ticket))
+        """The compressed contents of these small messages, as far as they are there; maybe of others too."""
+        return await self._small.ask(messages, ticket)
+
+    async def large(self, message: UUID) -> bytes | None:
+        """The compressed content of one message of any size."""
+        return (await self._fetch([message])).get(message)
+
+    async def _read(self, group: list[Collection[UUID]], is_urgent: bool) -> list[dict[UUID, bytes]]:
+        found = await self._fetch({message for messages in group for message in messages}, Ticket(is_hurried=is_urgent))
+        return [found] * len(group)
+
+    async def _fetch(self, messages: Collection[UUID], ticket: Ticket | None = None) -> dict[UUID, bytes]:
+        return dict(await self._contents.fetch(CONTENT, {"ids": list(messages)}, is_binary=True, ticket=ticket))
 
     async def note(self, lane: LeasedLane, learned: Learned) -> None:
         await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 # each further mail sent is one that could go out twice if this process died now.
 ROOM = 1000
 GROUP = 500
+EVERY = 0.03  # seconds from the beginning of one commit to the next, unless somebody waits or a group is full
 PASSED = -1  # as an entry's claim, which is no delivery's
 LAST_TRY = 2.0  # seconds for a commit when the process is about to end
 
@@ -143,6 +145,7 @@ class Ledger:
         self._limit: asyncio.Timeout | None = None  # of the commit under way
         self._waiting: list[Entry] = []
         self._changed = asyncio.Event()
+        self._is_wanted = asyncio.Event()  # somebody waits for a commit, or a group is full
         self._room = asyncio.Event()
         self._room.set()
         self._recorded = self._done = 0  # entries, since the beginning
@@ -155,6 +158,8 @@ class Ledger:
         self._waiting.append(entry)
         self._recorded += 1
         self._changed.set()
+        if len(self._waiting) >= GROUP:
+            self._is_wanted.set()
         if len(self._waiting) >= ROOM:
             self._room.clear()
 
@@ -172,11 +177,13 @@ class Ledger:
         if self._waiting:
             done = asyncio.get_running_loop().create_future()
             self._flushes.append((self._recorded, done))
+            self._is_wanted.set()
             await done
 
     def end_by(self, moment: float) -> None:
         """The process ends: from this moment of the loop's clock on, what PostgreSQL does not take at once is saved elsewhere."""
         self._ends_at = moment
+        self._is_wanted.set()
         if self._limit is not None and self._limit.when() is None:
             self._limit.reschedule(moment)
 
@@ -184,7 +191,18 @@ class Ledger:
         """Commit what waits, for ever."""
         while True:
             await self._changed.wait()
+            begun = asyncio.get_running_loop().time()
             await self.turn()
+            await self._gather(begun + EVERY)
+
+    async def _gather(self, until: float) -> None:
+        """Let outcomes come together, unless somebody waits for them or they are a whole group."""
+        if self._flushes or len(self._waiting) >= GROUP or self._ends_at is not None:
+            return
+        self._is_wanted.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._is_wanted.wait()
 
     async def turn(self) -> None:
         """Commit one group."""

@@ -343,7 +343,7 @@ class Sender:
         claimed = load.claimed
         try:
             async with self._depot.memory.share(claimed.size if load.data is None else 0):
-                data = load.data or (await self._depot.lanes.contents([claimed.message_id])).get(claimed.message_id)
+                data = load.data or await self._depot.lanes.large(claimed.message_id)
                 if data is None:
                     return _unsendable("the content of the message is no longer stored")
                 content = await _decompress(data, claimed.size)

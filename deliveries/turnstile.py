@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Any, Protocol
+
+
+class Line(Protocol):
+    """Where somebody waits, and may be put first."""
+
+    def put_first(self, place: asyncio.Future[Any]) -> None: ...
 
 
 class Ticket:
     """Of somebody who waits at a turnstile now and then. Hurried, it is served before those that are not; served, it is calm again."""
 
-    def __init__(self) -> None:
-        self.is_hurried = False
-        self._turnstile: Turnstile | None = None
-        self._place: asyncio.Future[None] | None = None
+    def __init__(self, *, is_hurried: bool = False) -> None:
+        self.is_hurried = is_hurried
+        self._turnstile: Line | None = None
+        self._place: asyncio.Future[Any] | None = None
 
     def hurry(self) -> None:
         """Now, or the next time that it waits."""
@@ -20,7 +27,7 @@ class Ticket:
             self._turnstile.put_first(self._place)
         self.is_hurried = True
 
-    def waits(self, turnstile: Turnstile, place: asyncio.Future[None]) -> None:
+    def waits(self, turnstile: Line, place: asyncio.Future[Any]) -> None:
         self._turnstile, self._place = turnstile, place
 
     def is_served(self) -> None:
@@ -53,7 +60,7 @@ class Turnstile:
                 self.give_back()
             raise
 
-    def put_first(self, place: asyncio.Future[None]) -> None:
+    def put_first(self, place: asyncio.Future[Any]) -> None:
         """Its former place is passed over when its turn comes there."""
         self._hurried.append(place)
 
