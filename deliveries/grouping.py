@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from deliveries.db import DatabaseUnavailable
 from deliveries.turnstile import Ticket
 
 Request = TypeVar("Request")
@@ -96,11 +97,19 @@ class Grouping(Generic[Request, Answer]):
     async def _answer(self, group: dict[asyncio.Future[Answer], Request], is_urgent: bool) -> None:
         try:
             answers = await self._work(list(group.values()), is_urgent)
-        except Exception as error:  # each that asked hears of it
+        except DatabaseUnavailable as error:  # each that asked hears of it
             for place in group:
                 if not place.done():
                     place.set_exception(error)
-            return
-        for place, answer in zip(group, answers, strict=True):
-            if not place.done():
-                place.set_result(answer)
+        except Exception as error:  # one request's fault is not the others'
+            if len(group) > 1:
+                for place, request in group.items():
+                    await self._answer({place: request}, is_urgent)
+            else:
+                [place] = group
+                if not place.done():
+                    place.set_exception(error)
+        else:
+            for place, answer in zip(group, answers, strict=True):
+                if not place.done():
+                    place.set_result(answer)

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import psycopg
-
 from deliveries.db import Database, Row
 from deliveries.grouping import Grouping
 from deliveries.models import Lane
@@ -370,15 +368,10 @@ class Lanes:
         return await self._on_probation([Claimed(*row[2:]) for row in rows])
 
     async def _claim(self, group: list[Asked], is_urgent: bool) -> list[list[Row]]:
-        """The rows of each that asked. Where a statement is refused, each asks alone: one lane's fault is not the others'."""
+        """Claim for each that asked; return their rows."""
         given = {name: [getattr(asked, name) for asked in group] for name in GIVEN}
         ticket = Ticket(is_hurried=is_urgent)
-        try:
-            rows = await self._database.fetch(CLAIMS[max(asked.each for asked in group)], given, ticket=ticket)
-        except psycopg.Error:
-            if len(group) == 1:
-                raise
-            return [rows for asked in group for rows in await self._claim([asked], is_urgent)]
+        rows = await self._database.fetch(CLAIMS[max(asked.each for asked in group)], given, ticket=ticket)
         found: dict[int, list[Row]] = {asked.lane: [] for asked in group}
         for row in rows:
             found[row[0]].append(row)

@@ -350,3 +350,45 @@ def test_what_is_moved_away_while_it_is_being_claimed_is_not_claimed(lane):
     assert run(scene) == []
     delivery.refresh_from_db()
     assert (delivery.lane_id, delivery.claim) == (Lane.PARKED, 0)
+
+
+def test_several_lanes_claim_in_one_statement(monkeypatch):
+    """Each gets its own, of its own, and no more than it asked for; who has lost its lane gets nothing."""
+    lanes_of_ours = [make.lane(f"mx{number}.test") for number in range(4)]
+    sent = {lane.id: [make.delivery(lane=lane, domain=lane.site).id for _ in range(3)] for lane in lanes_of_ours}
+    for lane in lanes_of_ours:
+        make.leads_to(lane, lane.site)
+    asked, fetch = [], Database.fetch
+
+    async def counted(self, sql, *args, **given):
+        asked.append(sql)
+        return await fetch(self, sql, *args, **given)
+
+    async def scene(lanes):
+        leased = await lanes.lease([lane.id for lane in lanes_of_ours], 4)
+        lost = leased[3]
+        other = Database("test")
+        await other.fetch("UPDATE deliveries_lane SET epoch = epoch + 1 WHERE id = %(id)s", {"id": lost.id})
+        await other.close()
+        monkeypatch.setattr(Database, "fetch", counted)
+        return leased, await asyncio.gather(*(lanes.claim(lane, 2) for lane in leased))
+
+    leased, claimed = run(scene)
+    assert len([sql for sql in asked if sql in CLAIMS.values()]) == 1
+    for lane, found in zip(leased[:3], claimed[:3], strict=True):
+        assert len(found) == 2 and {each.id for each in found} < set(sent[lane.id])
+    assert claimed[3] == []
+
+
+def test_a_lane_whose_claim_is_refused_does_not_hold_up_the_others(lane):
+    make.delivery(lane=lane)
+    other = make.lane("other.test")
+
+    async def scene(lanes):
+        leased = {each.id: each for each in await lanes.lease([lane.id, other.id], 2)}
+        return await asyncio.gather(
+            lanes.claim(leased[lane.id], 1), lanes.claim(leased[other.id], 1, besides=["\0"]), return_exceptions=True
+        )
+
+    claimed, refused = run(scene)
+    assert len(claimed) == 1 and isinstance(refused, psycopg.Error)

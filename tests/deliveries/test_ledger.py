@@ -226,3 +226,37 @@ def test_a_wait_in_whole_seconds_goes_with_the_others_in_one_statement(caplog):
     write(*(entry(each, State.DEFERRED, wait=wait) for each, wait in zip(deliveries, waits, strict=True)))
     assert "was refused" not in caplog.text
     assert Attempt.objects.count() == 2
+
+
+class Committed:
+    """Stands where PostgreSQL does, and notes how many outcomes came in each group."""
+
+    def __init__(self):
+        self.groups = []
+
+    async def fetch(self, sql, given):
+        self.groups.append(len(given["id"]))
+        return [(id_,) for id_ in given["id"]]
+
+
+def test_outcomes_that_come_one_after_another_are_committed_together(monkeypatch):
+    monkeypatch.setattr("deliveries.ledger.EVERY", 60.0)
+    first, second, third = (entry(make.delivery()) for _ in range(3))
+    database = Committed()
+
+    async def main():
+        ledger = Ledger(database)
+        run = asyncio.create_task(ledger.run())
+        ledger.record(first)  # one alone waits for nobody
+        while not database.groups:
+            await asyncio.sleep(0)
+        for one in (second, third):
+            ledger.record(one)
+            await asyncio.sleep(0.02)
+        assert database.groups == [1]
+        async with asyncio.timeout(5):
+            await ledger.flush()  # somebody waits for them now
+        run.cancel()
+
+    asyncio.run(main())
+    assert database.groups == [1, 2]
