@@ -13,11 +13,15 @@ from suppressions.classes import Class
 MAX_TEXT = 2000  # characters of an answer that are looked at; servers send far less
 
 
+GENERAL = frozenset({"general"})
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`pattern` is searched in the text as `normal` leaves it. Empty `providers`, `stages` and `codes` stand for any.
 
     `is_hard`: the address, or its domain, is dead. `says_so_itself`: a "no such user" that needs no proof by stage or code.
+    `seen`: the systems whose words these are (as `corpus.Sample.system` names them), or "general".
     """
 
     name: str
@@ -30,6 +34,7 @@ class Rule:
     providers: frozenset[str] = frozenset()
     stages: frozenset[Stage] = frozenset()
     codes: frozenset[int] = frozenset()
+    seen: frozenset[str] = GENERAL
 
     def fits(self, text: str, *, provider: str, stage: Stage | None, code: int) -> bool:
         is_here = (
@@ -55,10 +60,11 @@ def rule(
     of: tuple[str, ...] = (),
     stages: tuple[Stage, ...] = (),
     codes: tuple[int, ...] = (),
+    seen: tuple[str, ...] = (),
 ) -> Rule:
     return Rule(
         name, class_, re.compile(pattern), example, detail, class_ in HARD if is_hard is None else is_hard, says_so_itself,
-        frozenset(of), frozenset(stages), frozenset(codes),
+        frozenset(of), frozenset(stages), frozenset(codes), frozenset(seen) or GENERAL,
     )  # fmt: skip
 
 
@@ -116,6 +122,16 @@ _OPENING = re.compile(r"\((?:\?(:|=|!|<=|<!))?")
 def literals(pattern: str) -> _Keys:
     """Texts of which each match of `pattern` holds at least one: for each branch its longest, or those of a group in it."""
     return _alternation(pattern, 0)[0]
+
+
+def alternatives(pattern: str) -> tuple[str, ...]:
+    """Return the branches of a pattern at its top level: each is a phrase of its own."""
+    found, at = [], 0
+    while at <= len(pattern):
+        _, end = _branch(pattern, at)
+        found.append(pattern[at:end])
+        at = end + 1
+    return tuple(found)
 
 
 def _alternation(pattern: str, at: int) -> tuple[_Keys, int]:

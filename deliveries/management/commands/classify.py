@@ -28,11 +28,16 @@ class Command(EkidenCommand):
         parser.add_argument("--host", metavar="MX", default="", help="the host that gave the reply")
         parser.add_argument("--json", action="store_true", dest="as_json", help="one object for each file, on a line of its own")
         parser.add_argument("--local", action="store_true", help="let the rules speak that were added in the portal (needs the database)")
+        parser.add_argument("--measure", metavar="FOLDER", action="append", help="say how well a corpus with expected results is understood")
+        parser.add_argument("--part", metavar="N/OF", default="1/1", help="with --measure: only this part of the corpus, as 1/2")
+        parser.add_argument("--show", metavar="N", type=int, default=0, help="with --measure: the first N wrong answers of each way")
         parser.add_argument("--tables", action="store_true", help="say the version of the shipped rules, and end")
 
     def handle(self, *args: Any, files: list[str], reply: str | None, stage: str | None, host: str, as_json: bool, **options: Any) -> None:
         if options["tables"]:
             return self.stdout.write(f"{len(PHRASES)} rules, version {version()}")
+        if options["measure"]:
+            return self._measure(options)
         if options["local"]:
             from deliveries.bounces import local  # Django's connection, which the command does without otherwise
 
@@ -48,6 +53,12 @@ class Command(EkidenCommand):
             else:
                 self.stdout.write("\n".join(_lines(name, kind, fates)))
         return None
+
+    def _measure(self, options: dict[str, Any]) -> None:
+        from deliveries.bounces import measured  # the tables are compiled again for each system: only where it is asked for
+
+        for line in measured.lines([Path(name) for name in options["measure"]], part=options["part"], show=options["show"]):
+            self.stdout.write(line)
 
     def _say_reply(self, answer: Answer, *, as_json: bool) -> None:
         found = classify(answer)
