@@ -17,13 +17,14 @@ from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, LINK
 from deliveries.bounces.recipient_phrases import DISABLED, DNS_TROUBLE, DOMAIN, FULL, NO_MAIL, REFUSES, REJECTED, SYSTEM_FULL, TOLD, UNKNOWN
 from deliveries.bounces.rules import HARD, Rule, Table, normal
 from deliveries.bounces.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
+from deliveries.bounces.stems import STEMS
 from deliveries.outcomes import Bounced, Deferred, InDoubt, Stage
 from suppressions.classes import MEANINGS, Class, Fault
 
 # What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
 TELLING = (
     *DIALECTS, *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
-    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *SPAM,
+    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from deliveries.bounces.mime import Fields, header
 
@@ -13,26 +14,48 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 _MAILER = _any(
     r"mailer-?daemon|post ?master|mail(er)? delivery|delivery (sub)?system|mail ?delivery|mail ?system|mail administrator",
-    r"undeliver|bounce|symantec_antivirus|\bndr@|<>",
+    r"undeliver|bounce|symantec_antivirus|\bndr@|<>|post[_. -]master|mailer@|mdaemon@|mta@|mailagent|mail[-_ ]?(robot|gateway)",
+    r"system administrator|microsoft exchange|administrador del sistema|administrateur syst|amministratore di sistema|systemadministrator",
+    r"системный администратор|почтов\S* (систем|служб)|邮件系统|郵件系統|系统管理员|系統管理員|시스템 관리자|メール(配信|配送)?システム",
 )
 _UNDELIVERED = _any(
     r"undeliver|non-?deliver|not delivered|could not be delivered|unable to deliver|returned (to sender|mail)|failure noti|delayed",
     r"delivery (status|report|has failed|fail|notif|problem|error|warning|delay|not)|bounced?\b|automatically rejected",
     r"(mail|message|e-?mail|delivery) (\w+ )?(delivery|fail|could not|not deliver|status|error|rejected|returned|warning|undeliver)",
-    r"postmaster notify|nameserver error report|considered unsolicited|errors from",
-    r"unzustellbar|non remis|no entregad|impossibile|недоставлен|не доставлено|退信|投递失败",
-    r"(配信|送信)(エラー|不能|失敗|でき)|エラー(メール|通知)|届け(る|でき)|不達|メールの配信",
+    r"postmaster notify|nameserver error report|considered unsolicited|errors from|user unknown",
+    r"(un|nicht )zustellbar|nicht (zugestellt|übermittelt)|zustell\w* .{0,30}(fehl|gescheitert|verzöger|nicht)|unzustell",
+    r"non (remis|distribu|délivr|délivra)|(échec|problème|erreur) .{0,24}(remise|envoi|distribution|livraison)|remise .{0,12}(échou|retard)",
+    r"no (se )?(pudo |ha podido |puede )?entreg|(error|fallo|falla) .{0,16}(entrega|envío|envio)|correo (devuelto|rechazado)|devuelto",
+    r"impossibile|non (è stato )?recapit|mancat[ao] (recapito|consegna)|consegna .{0,16}(fallit|non)|errore .{0,12}(consegna|recapito)",
+    r"não (foi )?(entregue|enviad)|(falha|erro) .{0,16}(entrega|envio)|não entreg|devolvid",
+    r"недостав|не (был[оаи]? )?доставлен|не удалось (доставить|отправить)|(ошибка|сбой|отчет|отчёт) .{0,16}(доставк|отправк)|возвращ[её]н",
+    r"退信|退回|投递失败|投遞失敗|(无法|無法|未能)(送达|送達|投递|投遞|传递|傳遞|发送)|未(送达|送達|传递|傳遞)|邮件(被|已)退",
+    r"반송|(배달|전송|전달|발송)(에|이|되지)? ?(실패|못|않|할 수 없|불가|오류)|배달되지|전달되지",
+    r"(配信|送信|配送)(エラー|不能|失敗|でき|不可|に失敗)|エラー(メール|通知)|届け(る|でき)|不達|メールの配信|戻りました|返送",
+    r"onbestelbaar|niet bezorgd|kan inte leverera|ej levererat|kunne ikke leveres|nie dostarczon|niedostarcz|nedoruč|teslim edilemedi",
 )
 _ABSENT = _any(
     r"^(re: ?)?(auto(matic|mated)?[- :]?(re|response|answer|antwort|acknowledg)|ooo\b|away\b|vacation|absen[ct]|i am (away|out))",
     r"^(re: ?)?on (vacation|leave|holiday)|out of (the )?office|auto[- ]?reply",
     r"abwesen|automatische antwort|réponse automatique|respuesta automática|risposta automatica|resposta automática",
-    r"fuera de (la )?oficina|afwezig|автоответ|自動(返信|応答|配信)|不在|休暇|自动回复|自動回覆",
+    r"fuera de (la )?oficina|afwezig|автоответ|自動(返信|応答|配信)|不在|休暇|自动(回复|答复)|自動(回覆|答覆)",
+    r"abwesenheit|nicht im büro|im urlaub|urlaubs(meldung|vertretung)|(message|notification) d'absence|absence du bureau|en congés?\b",
+    r"respuesta automática|ausencia|vacaciones|ausente|ausência|férias|fora do escritório|fuori (sede|ufficio)|in ferie|assenza",
+    r"вне офиса|в отпуске|отсутству|автоматический ответ|부재 ?중|자동 ?(응답|회신)|휴가|外出|休假|不在办公室|出張|frånvaro|poissa",
 )
 _CHALLENGE = _any(
     r"(confirm|verify|approve|validate) (that )?(your|you|this|the|delivery)[^\n]{0,60}(message|e-?mail|mail|sender|sent|human|person)",
     r"challenge[- /]response|spamarrest|boxtrapper|sender verification|requires confirmation|awaiting (your )?(approval|confirmation)",
-    r"click[^\n]{0,60}to (release|deliver|confirm|verify)",
+    r"click[^\n]{0,60}to (release|deliver|confirm|verify)|(reply|respond) to this (message|e-?mail)[^\n]{0,40}(confirm|deliver|release)",
+    r"(held|quarantined|waiting)[^\n]{0,60}until you (confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id verif",
+    r"bestätigen sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente|mensaje|message)|送信者(の)?確認",
+)
+# Answers to what a message asked for (RFC 8098, RFC 5546): they speak of a person, not of a delivery.
+_RECEIPT = _any(
+    r"^(read|not read|lu|gelesen|ungelesen|nicht gelesen|leído|letto|lida?|прочитано|已读|已讀|読み取り|開封(済み|確認)?|읽음)\s*[:：]",
+    r"^(accepted|declined|tentative(ly accepted)?|zugesagt|abgesagt|mit vorbehalt|accepté|refusé|provisoire|aceptad[oa]|rechazad[oa]"
+    r"|承諾|辞退|仮承諾|仮の予定|принято|отклонено)\s*[:：]",
+    r"^(return receipt|read receipt|lesebestätigung|accusé de (lecture|réception)|confirmación de lectura|開封通知|開封確認)",
 )
 _DELAYED = _any(
     r"warning message only|this is a warning|warning only|advisory-only|only a notification about a delay|temporary failure report",
@@ -46,7 +69,13 @@ _GIVEN_UP = _any(
 )
 _FAILED = _any(
     r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed to|cannot) (be |been )?deliver",
-    r"^(?![>|])[^\n]{0,200}?(送信|配信|お届け)(が)?(でき|に失敗)",
+    r"^(?![>|])[^\n]{0,200}?(送信|配信|配送|お届け)(が)?(でき|に失敗)",
+    r"^(?![>|])[^\n]{0,200}?(konnte|konnten|wurde) (nicht|leider nicht) (zugestellt|übermittelt|gesendet|ausgeliefert)",
+    r"^(?![>|])[^\n]{0,200}?(n'a|n'ont|ne) (pas )?(pu|peut)( pas)? être (remis|distribu|délivr|envoy|livr)",
+    r"^(?![>|])[^\n]{0,200}?no (se )?(pudo|ha podido|pudieron|fue posible|se puede) (ser )?(entreg|envia)",
+    r"^(?![>|])[^\n]{0,200}?(não (pôde|pode|foi)( ser)? (entregue|enviad)|non (è stato possibile|può essere) (recapit|consegn))",
+    r"^(?![>|])[^\n]{0,200}?(не (может|могло|был[оа]?|удалось) (быть )?(доставлен|доставить))|(无法|無法|未能)(投递|投遞|送达|送達|发送|傳遞)",
+    r"^(?![>|])[^\n]{0,200}?((배달|전송|전달|발송)(되지 못|되지 않|할 수 없|에 실패)|delivery (has |to [^\n]{0,100} )?failed)",
 )
 _ANSWER = _any(r"^(re|aw|antw|sv|fwd?|wg|tr|rv|回复|答复|返信)\s*[:：]")
 _WARNS = _any(r"\bdelay|warning|遅延")
@@ -54,6 +83,18 @@ _WARNS = _any(r"\bdelay|warning|遅延")
 _MARKS = (
     "x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply", "x-autoreply-from", "x-mail-autoreply", "x-vacation",
 )  # fmt: skip
+
+
+def is_receipt(fields: Fields, types: Collection[str]) -> bool:
+    """Whether it is a read receipt (RFC 8098) or the answer to an invitation (RFC 5546): no delivery has failed."""
+    if says_undelivered(fields):  # Dovecot and Sieve refuse in the form of a receipt (RFC 5429)
+        return False
+    given = header(fields, "content-type").lower()
+    if "message/disposition-notification" in types or "disposition-notification" in given:
+        return True
+    if "text/calendar" in types and ("method=reply" in given or _RECEIPT.match(header(fields, "subject")) is not None):
+        return True
+    return _RECEIPT.match(header(fields, "subject")) is not None
 
 
 def comes_from_a_mailer(fields: Fields) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from deliveries.bounces import feedback, kinds, notification
+from deliveries.bounces import feedback, kinds, likeness, notification
 from deliveries.bounces.classifier import Answer, Classified, parse, plainly, softened
 from deliveries.bounces.evidence import MOST, best
 from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, mentions
-from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
+from deliveries.bounces.charsets import decode
+from deliveries.bounces.mime import LOOKED_AT, Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.status import Status, stands_in, statuses
 from deliveries.bounces.wording import addresses, host_in, notice, stage_of
 from domains.texts import one_line
@@ -71,6 +72,8 @@ def read(data: bytes) -> Report:
 
 
 def _read(data: bytes, depth: int) -> Report:
+    if data[:64].lstrip()[:1] == b"{" and (told := notification.read(decode(data[:LOOKED_AT]))) is not None:
+        return _of_notice(told)  # the body of an HTTP call, kept as it came
     fields, parts = take_apart(data)
     text, rest = notice("\n\n".join(_texts(parts)))
     report = _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
@@ -104,9 +107,16 @@ def _notification(parts: Sequence[Part]) -> Report | None:
     """What a sending service tells in JSON."""
     for part in parts:
         if part.type in ("text/plain", "application/json") and (told := notification.read(part.text)) is not None:
-            kind = Kind(told.kind)
-            return Report(kind, tuple(_fate(each, each.diagnostic, kind) for each in told.statuses))
+            return _of_notice(told)
     return None
+
+
+def _of_notice(told: notification.Told) -> Report:
+    kind = Kind(told.kind)
+    if kind is Kind.COMPLAINT:
+        classified = plainly(Class.COMPLAINT, rule="complaint", detail="abuse")
+        return Report(kind, tuple(Fate(each.recipient, classified) for each in told.statuses), complaint="abuse")
+    return Report(kind, tuple(_fate(each, each.diagnostic, kind) for each in told.statuses))
 
 
 def _by_status(fields: Fields, parts: Sequence[Part], text: str) -> Report | None:
@@ -176,8 +186,12 @@ def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
 
 def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:
     is_from_a_mailer = _is_from_a_mailer(fields)
+    if kinds.is_receipt(fields, {part.type for part in parts}):
+        return Report(Kind.AUTO_REPLY, tuple(_answered(fields, "receipt")))
     if not is_from_a_mailer and not kinds.says_undelivered(fields):
-        return _automatic(fields, text)
+        if not likeness.is_report(fields, parts, text, rest):
+            return _automatic(fields, text)
+        is_from_a_mailer = True
     kind = Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
     whom = list(_whom(fields, parts, text, rest))
     fates = tuple(_by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom)
@@ -201,8 +215,13 @@ def _automatic(fields: Fields, text: str) -> Report | None:
     is_challenge = kinds.is_challenge(fields, text)
     if not is_challenge and not kinds.is_automatic(fields):
         return None
-    classified = plainly(Class.AUTO_REPLY, rule="auto_reply", detail="challenge" if is_challenge else "")
-    return Report(Kind.AUTO_REPLY, tuple(Fate(sender, classified) for sender in addresses(header(fields, "from"))[:1]))
+    return Report(Kind.AUTO_REPLY, tuple(_answered(fields, "challenge" if is_challenge else "")))
+
+
+def _answered(fields: Fields, detail: str) -> Iterator[Fate]:
+    """Who answered."""
+    for sender in addresses(header(fields, "from"))[:1]:
+        yield Fate(sender, plainly(Class.AUTO_REPLY, rule="auto_reply", detail=detail))
 
 
 def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterator[tuple[str, str]]:
