@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 
-from deliveries.bounces import codes
+from deliveries.bounces import caution, codes
+from deliveries.bounces.caution import Sign
 from deliveries.bounces.dialects import DIALECTS, provider_of
 from deliveries.bounces.language_phrases import LANGUAGES
 from deliveries.bounces.local_rules import LocalRules
 from deliveries.bounces.message_phrases import CONTENT, DENIED, FORM, LATE, LINKS, NETWORK, POLICY, PROGRAMS, SPAM, SYSTEM, TOO_LARGE, VIRUS
+from deliveries.bounces.provider_codes import PROVIDER_CODES
+from deliveries.bounces.reasons import REASONS
 from deliveries.bounces.recipient_phrases import DISABLED, DNS_TROUBLE, DOMAIN, FULL, NO_MAIL, REFUSES, REJECTED, SYSTEM_FULL, TOLD, UNKNOWN
 from deliveries.bounces.rules import HARD, Rule, Table, normal
 from deliveries.bounces.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
@@ -23,7 +26,8 @@ from suppressions.classes import MEANINGS, Class, Fault
 
 # What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
 TELLING = (
-    *DIALECTS, *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
+    *PROVIDER_CODES, *DIALECTS, *REASONS,
+    *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
     *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
@@ -32,7 +36,7 @@ _tables = (Table(TELLING), Table(LOOSE))
 # Rules that people have added, for this process: they speak before the shipped ones. None until somebody has read them.
 _added: LocalRules | None = None
 _LOOSE_NAMES = {rule.name for rule in LOOSE}
-REASONS = {"mailbox_disabled/au-account"}
+REPORTERS_REASONS = {"mailbox_disabled/au-account"}
 VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
 # Postfix names the check that refused before it says why.
 _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
@@ -63,20 +67,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """`is_hard`: more mail to this address is pointless. `detail` says more than the class, or is empty. `rule` is who spoke."""
+    """`is_hard`: more mail to this address is pointless. `detail` says more than the class, or is empty. `rule` is who spoke.
+
+    `signs`: what was weighed where the words say that the address is dead.
+    """
 
     class_: Class
     is_hard: bool
     fault: Fault
     detail: str
     rule: str
+    signs: tuple[Sign, ...] = ()
 
     @property
     def weight(self) -> int:
         """How much this says: 4 the reporter's reason for what its server said; 3 words, or a code that is used for one thing only; 2 words
         that are said of many things; 1 a code; 0 nothing.
         """
-        if self.rule in REASONS:
+        if self.rule in REPORTERS_REASONS:
             return 4
         if self.rule in VAGUE:
             return 2
@@ -97,9 +105,10 @@ def classify(answer: Answer) -> Classified:
         return Classified(spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name)
     telling, loose = _tables
     found = telling.find(text, provider=provider, stage=answer.stage, code=answer.code)
-    if found is None and codes.by_telling(answer.enhanced) is None:
-        found = loose.find(text, provider=provider, stage=answer.stage, code=answer.code)
-    return _by_rule(found, answer) if found else _by_codes(answer)
+    is_vague = found is not None and found.name in caution.VAGUE and caution.OTHER_REASON.search(text) is not None
+    if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
+        found = loose.find(text, provider=provider, stage=answer.stage, code=answer.code) or found
+    return _by_rule(found, answer, text) if found else _by_codes(answer, text)
 
 
 def add(rules: LocalRules | None) -> None:
@@ -132,7 +141,7 @@ def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain
     """What a failed try means. Nothing that may still go well is hard."""
     reply = outcome.reply
     answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
-    found = _by_codes(answer) if reply.local else classify(answer)  # our own codes say just what we mean
+    found = _by_codes(answer, "") if reply.local else classify(answer)  # our own codes say just what we mean
     return found if isinstance(outcome, Bounced) else softened(found)
 
 
@@ -164,29 +173,24 @@ def _later(text: str) -> str:
 ABOUT_US = {Stage.GREETING: Class.REPUTATION, Stage.EHLO: Class.REPUTATION, Stage.MAIL: Class.SENDER_REFUSED}
 
 
-def _by_rule(rule: Rule, answer: Answer) -> Classified:
-    class_, is_hard = rule.class_, rule.is_hard
+def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
+    class_, is_hard, detail = rule.class_, rule.is_hard, rule.detail
+    against: tuple[Sign, ...] = ()
     if class_ in HARD and answer.stage in ABOUT_US:
         class_, is_hard = ABOUT_US[answer.stage], False
-    elif class_ is Class.UNKNOWN_DOMAIN and answer.stage in (Stage.DATA, Stage.BODY):
-        is_hard = False  # it may be the domain of any address in the message
-    elif class_ is Class.UNKNOWN_USER and not rule.says_so_itself and not _is_proven(answer):
-        class_, is_hard = Class.RECIPIENT_REFUSED, False
-    return Classified(class_, is_hard, MEANINGS[class_].fault, rule.detail, rule.name)
+    elif class_ in HARD and is_hard:
+        against = _signs(class_, rule.name, answer, text, is_certain=rule.says_so_itself)
+        is_hard = caution.is_dead(against)
+        if class_ is Class.UNKNOWN_USER and not is_hard:
+            class_ = Class.RECIPIENT_REFUSED
+    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, rule.name, against)
 
 
-def _is_proven(answer: Answer) -> bool:
-    """Filters like to say "user unknown" as well, so it is believed only with X.1.y or at RCPT.
-
-    X.7.y is about security: who says so speaks of a rule, whatever the words are.
-    """
-    subject = answer.enhanced[2:4]
-    if subject in ("1.", "7."):
-        return subject == "1."
-    return answer.stage is Stage.RCPT
+def _signs(class_: Class, name: str, answer: Answer, text: str, *, is_certain: bool) -> tuple[Sign, ...]:
+    return caution.signs(class_, text, rule=name, is_certain=is_certain, code=answer.code, enhanced=answer.enhanced, stage=answer.stage)
 
 
-def _by_codes(answer: Answer) -> Classified:
+def _by_codes(answer: Answer, text: str) -> Classified:
     class_ = codes.by_enhanced(answer.enhanced)
     name = f"code/{answer.enhanced}"
     if class_ is None:
@@ -196,6 +200,9 @@ def _by_codes(answer: Answer) -> Classified:
     if class_ in HARD and answer.stage in ABOUT_US:
         class_ = ABOUT_US[answer.stage]
     detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
-    if class_ is Class.NETWORK and answer.code in codes.NO_MAIL:
-        detail = "accepts_no_mail"
-    return Classified(class_, class_ in HARD or detail == "accepts_no_mail", MEANINGS[class_].fault, detail, name)
+    if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):  # 521 comes with X.3.2 (RFC 7504, section 3)
+        class_, detail = Class.NETWORK, "accepts_no_mail"
+    is_hard = (class_ in HARD and caution.DOUBT.search(text) is None) or detail == "accepts_no_mail"
+    if class_ is Class.UNKNOWN_USER and not is_hard:
+        class_ = Class.SYSTEM
+    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 # Families of files that one system, or one company's systems, wrote: they share their words.
 SYSTEMS = {
-    "gmail": "google", "googlegroups": "google", "googleworkspace": "google", "gsuite": "google", "office365": "microsoft",
-    "outlook": "microsoft", "hotmail": "microsoft", "exchange2003": "microsoft", "exchange2007": "microsoft", "amazonses": "amazon",
-    "receivingses": "amazon", "amazonworkmail": "amazon", "yahooinc": "yahoo", "aol": "yahoo", "v5sendmail": "sendmail",
+    "gmail": "google", "googlegroups": "google", "googleworkspace": "google", "gsuite": "google",
+    "office365": "microsoft",
+    "outlook": "microsoft", "hotmail": "microsoft", "exchange2003": "microsoft",
+    "exchange2007": "microsoft", "amazonses": "amazon",
+    "receivingses": "amazon", "amazonworkmail": "amazon", "yahooinc": "yahoo", "aol": "yahoo",
+    "v5sendmail": "sendmail",
     "ezweb": "kddi", "einsundeins": "gmx", "domino": "notes", "smtp32": "imailserver",
 }  # fmt: skip
 _FAMILY = re.compile(r"^(?:lhost-|rhost-)?(.+?)[-_]\d+\.\w+$")

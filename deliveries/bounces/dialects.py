@@ -145,6 +145,8 @@ MIMECAST = (
 
 # https://www.postmastery.com/orange-postmaster-smtp-error-codes-ofr/; La Poste (LPN) uses the same numbers.
 ORANGE = (
+    *phrases(Class.SYSTEM, ("orange-later", r"\b(ofr|lpn)\w{0,5}_505\b",
+             "421 4.2.0 Service refuse. Veuillez essayer plus tard. Service refused, please try later. OFR005_505 [505]")),
     *phrases(Class.RATE_LIMITED, ("orange-rate", r"\b(ofr|lpn)\w{0,5}_(104|109)\b",
              "421 Too many connections, slow down. OFR005_104 [104]")),
     *phrases(Class.REPUTATION, ("orange-blocked", r"\b(ofr|lpn)\w{0,5}_(10\d|20\d|30\d|99\d)\b",
@@ -190,12 +192,10 @@ FACEBOOK = (
 # https://smtp.codes/qq; http://help.163.com/09/1224/17/5RAJ4LMH00753VB8.html (HL is the address, MI the sender, RP the recipients, DT
 # the content)
 CHINA = (
-    *phrases(Class.REPUTATION, ("netease-address", r"\bhl:(rep|mep|ihu|itc|ipb|ic[cf])\b|\b(dt:rbl|wm:bl[iu])\b",
-             "421 HL:REP 163 smtp14,192.0.2.1"),
+    *phrases(Class.REPUTATION, ("netease-address", r"\b(dt:rbl|wm:bl[iu])\b",
+             "450 DT:RBL 163 smtp14,192.0.2.1"),
              ("qq-suspected", r"suspected (spam|bounce)|connection denied",
              "550 Suspected spam ip https://service.mail.qq.com/detail/122/66")),
-    *phrases(Class.RATE_LIMITED, ("netease-rate", r"\bhl:if[cq]\b|\b(mi|rp):(dmc|sfq|stc|drc|qrc|trc|rcl|cel|ccl)\b",
-             "450 MI:DMC 163 smtp1,192.0.2.1")),
     *phrases(Class.CONTENT, ("netease-content", r"\bdt:spm\b", "554 DT:SPM 163 smtp7"), detail="spam"),
     *phrases(Class.RECIPIENT_REFUSED, ("qq-rejected", r"mail is rejected by recipients", "550 Mail is rejected by recipients")),
 )  # fmt: skip
@@ -203,9 +203,9 @@ CHINA = (
 # https://www.godaddy.com/help/fix-rejected-email-with-a-bounce-error-40685, and the IB numbers behind its texts.
 GODADDY = (
     *phrases(Class.REPUTATION, ("godaddy-address", r"this ip has been temporarily blocked",
-             "554 Connection refused. This IP has been temporarily blocked for attempting to send too many messages. IB110")),
+             "554 Connection refused. This IP has been temporarily blocked for attempting to send too many messages.")),
     *phrases(Class.SENDER_REFUSED, ("godaddy-from", r"(as a|blank) from:? address",
-             "550 IP addresses are not allowed as a From: Address. IB504")),
+             "550 IP addresses are not allowed as a From: Address.")),
 )  # fmt: skip
 
 # 542 is Symantec's word for an address that the customer has not registered.

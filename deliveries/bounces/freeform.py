@@ -39,9 +39,11 @@ _MANNERS = tuple(
 _VAGUE = _MANNERS[5:]
 _NOT_THEM = re.compile(
     r"^\s*(from|sender|reply-to|return-path|message-?id|contact|x-|date|subject|mail from|>>> ?mail)\b"
-    r"|message-id:|original sender|envelope-from|please contact|mail from:",
+    r"|message-id:|original sender|envelope-from|please contact|mail from:|accept(ing|s|ed)? (any )?(e?-?mails?|messages?) from",
     re.IGNORECASE,
 )
+_BARE = re.compile(r"^[ \t]+([A-Za-z0-9][A-Za-z0-9._+-]{1,63})[ \t]*$")
+_ANNOUNCED = re.compile(r"recipients?|addressees?|following|undeliver|could not be delivered", re.IGNORECASE)
 _NO_PEOPLE = re.compile(r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE)
 
 
@@ -52,6 +54,21 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
         if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
             return _sections(found if manner is not _MANNERS[0] else _backwards(found), lines)
     return []
+
+
+def bare_names(text: str, domain: str) -> list[Mention]:
+    """Recipients whose domain, the reporter's own, is left out: names on lines of their own below "the following recipients:"."""
+    if not domain:
+        return []
+    lines = text.split("\n")[:MAX_LINES]
+    found: list[Mention] = []
+    is_list = False
+    for line in lines:
+        if is_list and (match := _BARE.match(line)) is not None:
+            found.append(Mention(f"{match[1]}@{domain.lower()}", text))
+        elif line.strip():
+            is_list = _ANNOUNCED.search(line) is not None or (is_list and line.rstrip().endswith(":"))
+    return found[:MAX_RECIPIENTS]
 
 
 def _by(manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]) -> list[tuple[int, str]]:

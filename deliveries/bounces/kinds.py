@@ -15,7 +15,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
 _MAILER = _any(
     r"mailer-?daemon|post ?master|mail(er)? delivery|delivery (sub)?system|mail ?delivery|mail ?system|mail administrator",
     r"undeliver|bounce|symantec_antivirus|\bndr@|<>|post[_. -]master|mailer@|mdaemon@|mta@|mailagent|mail[-_ ]?(robot|gateway)",
-    r"system administrator|microsoft exchange|administrador del sistema|administrateur syst|amministratore di sistema|systemadministrator",
+    r"system administrator|microsoft exchange|administrador del sistema|administrateur syst|amministratore di sistema"
+    r"|systemadministrator",
     r"системный администратор|почтов\S* (систем|служб)|邮件系统|郵件系統|系统管理员|系統管理員|시스템 관리자|メール(配信|配送)?システム",
 )
 _UNDELIVERED = _any(
@@ -24,11 +25,13 @@ _UNDELIVERED = _any(
     r"(mail|message|e-?mail|delivery) (\w+ )?(delivery|fail|could not|not deliver|status|error|rejected|returned|warning|undeliver)",
     r"postmaster notify|nameserver error report|considered unsolicited|errors from|user unknown",
     r"(un|nicht )zustellbar|nicht (zugestellt|übermittelt)|zustell\w* .{0,30}(fehl|gescheitert|verzöger|nicht)|unzustell",
-    r"non (remis|distribu|délivr|délivra)|(échec|problème|erreur) .{0,24}(remise|envoi|distribution|livraison)|remise .{0,12}(échou|retard)",
+    r"non (remis|distribu|délivr|délivra)|(échec|problème|erreur) .{0,24}(remise|envoi|distribution|livraison)|remise .{0,12}(échou"
+    r"|retard)",
     r"no (se )?(pudo |ha podido |puede )?entreg|(error|fallo|falla) .{0,16}(entrega|envío|envio)|correo (devuelto|rechazado)|devuelto",
     r"impossibile|non (è stato )?recapit|mancat[ao] (recapito|consegna)|consegna .{0,16}(fallit|non)|errore .{0,12}(consegna|recapito)",
     r"não (foi )?(entregue|enviad)|(falha|erro) .{0,16}(entrega|envio)|não entreg|devolvid",
-    r"недостав|не (был[оаи]? )?доставлен|не удалось (доставить|отправить)|(ошибка|сбой|отчет|отчёт) .{0,16}(доставк|отправк)|возвращ[её]н",
+    r"недостав|не (был[оаи]? )?доставлен|не удалось (доставить|отправить)|(ошибка|сбой|отчет|отчёт) .{0,16}(доставк|отправк)"
+    r"|возвращ[её]н",
     r"退信|退回|投递失败|投遞失敗|(无法|無法|未能)(送达|送達|投递|投遞|传递|傳遞|发送)|未(送达|送達|传递|傳遞)|邮件(被|已)退",
     r"반송|(배달|전송|전달|발송)(에|이|되지)? ?(실패|못|않|할 수 없|불가|오류)|배달되지|전달되지",
     r"(配信|送信|配送)(エラー|不能|失敗|でき|不可|に失敗)|エラー(メール|通知)|届け(る|でき)|不達|メールの配信|戻りました|返送",
@@ -47,8 +50,10 @@ _CHALLENGE = _any(
     r"(confirm|verify|approve|validate) (that )?(your|you|this|the|delivery)[^\n]{0,60}(message|e-?mail|mail|sender|sent|human|person)",
     r"challenge[- /]response|spamarrest|boxtrapper|sender verification|requires confirmation|awaiting (your )?(approval|confirmation)",
     r"click[^\n]{0,60}to (release|deliver|confirm|verify)|(reply|respond) to this (message|e-?mail)[^\n]{0,40}(confirm|deliver|release)",
-    r"(held|quarantined|waiting)[^\n]{0,60}until you (confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id verif",
-    r"bestätigen sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente|mensaje|message)|送信者(の)?確認",
+    r"(held|quarantined|waiting)[^\n]{0,60}until you (confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id "
+    r"verif",
+    r"bestätigen sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente|mensaje|message)|送信者(の)?確"
+    r"認",
 )
 # Answers to what a message asked for (RFC 8098, RFC 5546): they speak of a person, not of a delivery.
 _RECEIPT = _any(
@@ -67,6 +72,7 @@ _GIVEN_UP = _any(
     r"given up|failed permanently|permanent(ly)? (error|fail)|will be deleted|has been returned|could not be delivered for \d+ days",
     r"no further (delivery )?attempts",
 )
+_NOBODY = _any(r"user unknown|unknown user|no such user")  # MDaemon's "Warning: … - User unknown!" is no warning
 _FAILED = _any(
     r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed to|cannot) (be |been )?deliver",
     r"^(?![>|])[^\n]{0,200}?(送信|配信|配送|お届け)(が)?(でき|に失敗)",
@@ -74,7 +80,8 @@ _FAILED = _any(
     r"^(?![>|])[^\n]{0,200}?(n'a|n'ont|ne) (pas )?(pu|peut)( pas)? être (remis|distribu|délivr|envoy|livr)",
     r"^(?![>|])[^\n]{0,200}?no (se )?(pudo|ha podido|pudieron|fue posible|se puede) (ser )?(entreg|envia)",
     r"^(?![>|])[^\n]{0,200}?(não (pôde|pode|foi)( ser)? (entregue|enviad)|non (è stato possibile|può essere) (recapit|consegn))",
-    r"^(?![>|])[^\n]{0,200}?(не (может|могло|был[оа]?|удалось) (быть )?(доставлен|доставить))|(无法|無法|未能)(投递|投遞|送达|送達|发送|傳遞)",
+    r"^(?![>|])[^\n]{0,200}?(не (может|могло|был[оа]?|удалось) (быть )?(доставлен|доставить))|(无法|無法|未能)(投递|投遞|送达|送達|发送"
+    r"|傳遞)",
     r"^(?![>|])[^\n]{0,200}?((배달|전송|전달|발송)(되지 못|되지 않|할 수 없|에 실패)|delivery (has |to [^\n]{0,100} )?failed)",
 )
 _ANSWER = _any(r"^(re|aw|antw|sv|fwd?|wg|tr|rv|回复|答复|返信)\s*[:：]")
@@ -145,6 +152,6 @@ def is_challenge(fields: Fields, text: str) -> bool:
 
 def is_delay(fields: Fields, text: str) -> bool:
     """A report that only warns: the mail system goes on trying."""
-    if _GIVEN_UP.search(text):
+    if _GIVEN_UP.search(text) or _NOBODY.search(header(fields, "subject")):
         return False
     return _WARNS.search(header(fields, "subject")) is not None or _DELAYED.search(text) is not None

@@ -16,18 +16,22 @@ LOOKED_AT = 8000  # characters
 
 # A reply with its code at the beginning of a line, or after the words that programs put before one.
 _REPLY = re.compile(
-    r"^[ \t]*(?:<<< ?|(?:smtp )?(?:error|reason|response|reply|diagnostic|status)[^\n:]{0,40}: ?)?[45]\d\d[ -](?:#?[45]\.\d{1,3}\.\d{1,3}\b|-? ?[A-Za-z<])",
+    r"^[ \t]*(?:<<< ?|(?:smtp )?(?:error|reason|response|reply|diagnostic|status)[^\n:]{0,40}: "
+    r"?)?[45]\d\d[ -](?:#?[45]\.\d{1,3}\.\d{1,3}\b|-? ?[A-Za-z<])",
     re.IGNORECASE | re.MULTILINE,
 )
 _COMMANDS = re.compile(r"^[ \t]*(?:>>> ?)?(?:rcpt to|mail from) ?:", re.IGNORECASE | re.MULTILINE)
 _PROGRAM = re.compile(
-    r"error message below|message details:|technical details|transcript of|diagnostic (?:code|information)|original mail as follows"
-    r"|failed recipient|delivery attempts?|remote (?:server|host|mta)|returned mail|automatically generated|do not reply",
+    r"error message below|message details:|technical details|transcript of|diagnostic (?:code"
+    r"|information)|original mail as follows"
+    r"|failed recipient|delivery attempts?|remote (?:server|host|mta)|returned mail|automatically "
+    r"generated|do not reply",
     re.IGNORECASE,
 )
 # List servers write to the one who posted, in the list's name: https://www.fml.org, ezmlm, Mailman, Majordomo.
 _LIST = re.compile(
-    r"loop alert|duplicated message-id|not member|non-?member submission|not a member|article from|posting .{0,20}(reject|refus)"
+    r"loop alert|duplicated message-id|not member|non-?member submission|not a member|article from"
+    r"|posting .{0,20}(reject|refus)"
     r"|bounce .{0,60}:|message.{0,20}(rejected|held)|request to mailing list .{0,60}rejected",
     re.IGNORECASE,
 )
@@ -61,7 +65,17 @@ def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
 
 def _is_header(rest: str) -> bool:
     """Whether the original's own header follows, and not a sentence that a person wrote above a quotation."""
-    return len(re.findall(r"^(?:received|message-id|return-path|mime-version|content-type|x-mailer):", rest[:LOOKED_AT], re.I | re.M)) >= 2
+    return (
+        len(
+            re.findall(
+                r"^(?:received|message-id|return-path|mime-version|content-type"
+                r"|x-mailer):",
+                rest[:LOOKED_AT],
+                re.IGNORECASE | re.MULTILINE,
+            )
+        )
+        >= 2
+    )
 
 
 def _has_null_path(fields: Fields) -> bool:

@@ -19,7 +19,7 @@ def lines(folders: Sequence[Path], *, part: str, show: int) -> Iterator[str]:
     number, parts = _part(part)
     chosen = [sample for sample in every if sample.is_in(number, parts)]
     full, fresh = measure(chosen), ablated(chosen, [sample for sample in every if not sample.is_in(number, parts)])
-    yield f"{'system':18} {'files':>5}   {'all rules':38}   without what was heard of this system alone"
+    yield f"{'system':18} {'files':>5}   {'all rules':38}   without what only this system says"
     yield f"{'':24}   {_heads()}   {_heads()}"
     for system in sorted(full, key=lambda name: (-_size(full[name]), name)):
         yield _row(system, full[system], fresh[system])

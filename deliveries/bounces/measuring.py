@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-import re
 
 from deliveries.bounces.classifier import LOOSE, TELLING, speaking
 from deliveries.bounces.corpus import Sample
@@ -37,7 +37,13 @@ class Score:
     @property
     def figures(self) -> tuple[float | None, ...]:
         n = self.counts
-        pairs = (("kind", "files"), ("class", "rows"), ("hard_right", "hard_said"), ("hard_right", "hard_wanted"), ("people_right", "people"))
+        pairs = (
+            ("kind", "files"),
+            ("class", "rows"),
+            ("hard_right", "hard_said"),
+            ("hard_right", "hard_wanted"),
+            ("people_right", "people"),
+        )
         return tuple(n[right] / n[all_] if n[all_] else None for right, all_ in pairs)
 
     def add(self, sample: Sample, report: Report) -> None:
@@ -104,7 +110,7 @@ def ablated(samples: Iterable[Sample], learned: Iterable[Sample] = ()) -> dict[s
 
     @cache
     def tables(system: str) -> tuple[Table, Table]:
-        return Table(_without(TELLING, system, heard)), Table(_without(LOOSE, system, heard))
+        return Table(list(_without(TELLING, system, heard))), Table(list(_without(LOOSE, system, heard)))
 
     def read_without(system: str, data: bytes) -> Report:
         with speaking(*tables(system)):
@@ -165,7 +171,7 @@ def _without(rules: Iterable[Rule], system: str, heard: Heard) -> Iterator[Rule]
     for rule in rules:
         if f"/{system}-" in rule.name or system in rule.seen:
             continue
-        kept = [branch.pattern for number, branch in enumerate(_branches(rule)) if heard.get((rule.name, number)) != {system}]
+        kept = [branch.pattern for number, branch in enumerate(_branches(rule)) if heard.get((rule.name, number)) != frozenset({system})]
         if kept:
             yield replace(rule, pattern=re.compile("|".join(kept))) if len(kept) < len(_branches(rule)) else rule
 

@@ -37,7 +37,7 @@ LINKS = phrases(
 SPAM = phrases(
     Class.CONTENT,
     ("spam", r"spam|\bjunk\b|unsolicited|\bbulk\b|\bube\b|\buce\b|phish|scam\b|advertis",
-     "554 5.7.1 The message was rejected because it looks like spam"),
+     "554 5.7.1 The message was rejected: spam"),
     ("suspicious", r"suspicious|objectionable|inappropriate|profan|unacceptable content|uribl|surbl|listed url|fingerprint|bayes"
                    r"|heuristic", "550 5.7.1 Suspicious content"),
     detail="spam",
@@ -85,11 +85,11 @@ POLICY = phrases(
      "550 Unauthenticated senders not allowed", "authentication_required"),
     ("restricted", r"restrict|administrative(ly)? (prohibit|policy|reject|lock)|transport rule|prohibited by|delivery not authori[sz]ed"
                    r"|not authori[sz]ed|notauthorized", "550 5.7.1 Delivery not authorized, message refused"),
-    ("policy", r"polic(y|ies)|compliance|security (reason|polic)|violat", "554 5.7.9 Message not accepted for policy reasons"),
+    ("policy", r"polic(y|ies)|compliance|security (reason|polic)|violat", "554 5.7.9 Message not accepted: it violates our policies"),
     ("not-allowed", r"(network|host|domain|mail|message|command|connection|transaction) (is )?(not|un)( )?(allowed|permitted|acceptable"
                     r"|accepted)\b"
                     r"|header error|closed (to|for)|access denied|permission denied|prohibited|forbidden|disallowed|not permitted"
-                    r"|not allowed", "554 Host network not allowed"),
+                    r"|not allowed", "554 This command is not allowed"),
 )  # fmt: skip
 
 NETWORK = phrases(

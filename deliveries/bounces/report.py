@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deliveries.bounces import feedback, kinds, likeness, notification
+from deliveries.bounces.charsets import decode
 from deliveries.bounces.classifier import Answer, Classified, parse, plainly, softened
 from deliveries.bounces.evidence import MOST, best
-from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, mentions
-from deliveries.bounces.charsets import decode
+from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, bare_names, mentions
 from deliveries.bounces.mime import LOOKED_AT, Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.status import Status, stands_in, statuses
 from deliveries.bounces.wording import addresses, host_in, notice, stage_of
@@ -77,15 +77,35 @@ def _read(data: bytes, depth: int) -> Report:
     fields, parts = take_apart(data)
     text, rest = notice("\n\n".join(_texts(parts)))
     report = _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
-    return report or _by_text(fields, parts, text, rest) or _inner(parts, depth) or Report(Kind.NONE)
+    report = report or _by_text(fields, parts, text, rest)
+    if report is None or (report.kind is Kind.BOUNCE and not any(fate.classified.weight for fate in report.fates)):
+        return _inner(parts, depth, report) or report or Report(Kind.NONE)
+    return report
 
 
-def _inner(parts: Sequence[Part], depth: int) -> Report | None:
-    """A report that somebody passed on."""
+def _inner(parts: Sequence[Part], depth: int, outer: Report | None) -> Report | None:
+    """Return a report that somebody passed on; inside one that gives no reason, only what gives one for the same recipients."""
     for part in parts if depth < MAX_NESTING else ():
-        if part.type == "message/rfc822" and (inner := _read(part.body, depth + 1)).kind not in (Kind.NONE, Kind.AUTO_REPLY):
+        if part.type != "message/rfc822":
+            continue
+        inner = _read(part.body, depth + 1)
+        if outer is None and inner.kind not in (Kind.NONE, Kind.AUTO_REPLY):
             return inner
+        if outer is not None:
+            return _with_reasons(outer, part, inner)
     return None
+
+
+def _with_reasons(outer: Report, part: Part, inner: Report) -> Report | None:
+    """A gateway's report that says no more than "could not": the original may hold the transcript of the host behind it."""
+    known = {fate.recipient.lower(): fate for fate in inner.fates if fate.classified.weight}
+    fates = []
+    for fate in outer.fates:
+        found = known.get(fate.recipient.lower())
+        if found is None and "<<<" in (said := notice("\n\n".join(_texts(take_apart(part.body)[1])))[0]) and fate.recipient in said:
+            found = _judged(fate.recipient, Answer("", stage=stage_of(said), host=host_in(said)), said, Kind.BOUNCE)
+        fates.append(found or fate)
+    return replace(outer, fates=tuple(fates)) if fates != list(outer.fates) else None
 
 
 def _texts(parts: Sequence[Part]) -> list[str]:
@@ -233,6 +253,8 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
         yield from _told_of(failed, found, text)
     elif found:
         yield from ((each.recipient, each.text) for each in found)
+    elif bare := bare_names(text, _domain(next(iter(addresses(header(fields, "from"))), ""))):
+        yield from ((each.recipient, each.text) for each in bare)
     else:
         yield from ((recipient, text) for recipient in _of_original(parts, rest))
 

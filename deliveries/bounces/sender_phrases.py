@@ -50,7 +50,7 @@ NAMES = phrases(
 
 LISTS = phrases(
     Class.REPUTATION,
-    ("poor", r"reputation", "554 Your access to this mail system has been rejected due to the sending MTA's poor reputation."),
+    ("poor", r"reputation", "554 Rejected due to the sending MTA's poor reputation."),
     ("domain-listed", r"\bdbl\b|rhsbl|query/domain|domain .{0,30}(block|black|deny) ?-?list",
      "554 5.7.1 rejected due to having a domain present in the Spamhaus DBL"),
     ("list", r"(block|black|deny|reject|bad|real-?time)[- ]?list|\b(dns|dn|s|x|p|r)bls?\b",

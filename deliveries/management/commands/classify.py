@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from deliveries.bounces.caution import ENOUGH
 from deliveries.bounces.classifier import PHRASES, Answer, Classified, classify, parse, version
 from deliveries.bounces.mime import mails
 from deliveries.bounces.report import Fate, Kind, read
@@ -28,9 +29,12 @@ class Command(EkidenCommand):
         parser.add_argument("--host", metavar="MX", default="", help="the host that gave the reply")
         parser.add_argument("--json", action="store_true", dest="as_json", help="one object for each file, on a line of its own")
         parser.add_argument("--local", action="store_true", help="let the rules speak that were added in the portal (needs the database)")
-        parser.add_argument("--measure", metavar="FOLDER", action="append", help="say how well a corpus with expected results is understood")
+        parser.add_argument(
+            "--measure", metavar="FOLDER", action="append", help="say how well a corpus with expected results is understood"
+        )
         parser.add_argument("--part", metavar="N/OF", default="1/1", help="with --measure: only this part of the corpus, as 1/2")
-        parser.add_argument("--show", metavar="N", type=int, default=0, help="with --measure: the first N wrong answers of each way")
+        parser.add_argument("--show", metavar="N", type=int, default=0, help="with --measure: the first N wrong answers")
+        parser.add_argument("--why", action="store_true", help="name the signs that were weighed, and what spoke against")
         parser.add_argument("--tables", action="store_true", help="say the version of the shipped rules, and end")
 
     def handle(self, *args: Any, files: list[str], reply: str | None, stage: str | None, host: str, as_json: bool, **options: Any) -> None:
@@ -45,13 +49,13 @@ class Command(EkidenCommand):
         if (reply is None) == (not files):
             raise CommandError("Give either files or --reply TEXT.")
         if reply is not None:
-            return self._say_reply(_answer(reply, stage, host), as_json=as_json)
+            return self._say_reply(_answer(reply, stage, host), as_json=as_json, why=options["why"])
         for name in files:
             kind, fates = _read(name)
             if as_json:
                 self.write_json(_facts(name, kind, fates))
             else:
-                self.stdout.write("\n".join(_lines(name, kind, fates)))
+                self.stdout.write("\n".join(_lines(name, kind, fates, why=options["why"])))
         return None
 
     def _measure(self, options: dict[str, Any]) -> None:
@@ -60,13 +64,13 @@ class Command(EkidenCommand):
         for line in measured.lines([Path(name) for name in options["measure"]], part=options["part"], show=options["show"]):
             self.stdout.write(line)
 
-    def _say_reply(self, answer: Answer, *, as_json: bool) -> None:
+    def _say_reply(self, answer: Answer, *, as_json: bool, why: bool) -> None:
         found = classify(answer)
         if as_json:
             return self.write_json(
                 {"class": found.class_, "hard": found.is_hard, "fault": found.fault, "detail": found.detail, "rule": found.rule}
             )
-        return self.stdout.write("\n".join(_meaning(found)))
+        return self.stdout.write("\n".join([*_meaning(found), *(_reasons(found) if why else ())]))
 
 
 def _answer(reply: str, stage: str | None, host: str) -> Answer:
@@ -98,7 +102,7 @@ def _of(fate: Fate) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lines(name: str, kind: Kind, fates: list[Fate]) -> Iterator[str]:
+def _lines(name: str, kind: Kind, fates: list[Fate], *, why: bool) -> Iterator[str]:
     yield f"{_printable(name)}: {KINDS[kind]}"
     for fate in fates:
         yield f"  {_printable(fate.recipient) or '(no address)'}"
@@ -106,6 +110,8 @@ def _lines(name: str, kind: Kind, fates: list[Fate]) -> Iterator[str]:
             said = " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text)))
             yield f"    said     {_printable(said)[:300]}"
         yield from (f"    {line}" for line in _meaning(fate.classified))
+        if why:
+            yield from (f"    {line}" for line in _reasons(fate.classified))
 
 
 def _meaning(found: Classified) -> Iterator[str]:
@@ -116,6 +122,17 @@ def _meaning(found: Classified) -> Iterator[str]:
     yield f"do       {gettext(meaning.advice)}"
     yield f"fault    {found.fault}"
     yield f"rule     {found.rule}"
+
+
+def _reasons(found: Classified) -> Iterator[str]:
+    """Each sign with its weight: an address is dead at a sum of 2 (`caution.ENOUGH`)."""
+    weight = ("nothing", "a code", "words said of many things", "words or a code of one meaning", "the reporter's own reason")
+    yield f"rests on {weight[found.weight]}"
+    for sign in found.signs:
+        yield f"{'for' if sign.weight > 0 else 'against':8} {sign.weight:+d} {sign.says}"
+    if found.signs:
+        total = sum(sign.weight for sign in found.signs)
+        yield f"sum      {total:+d}: {'dead' if total >= ENOUGH else 'not dead'} (dead from {ENOUGH:+d})"
 
 
 def _printable(text: str) -> str:
