@@ -10,7 +10,7 @@ def main() -> None:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 
-    from relay_portal import overview
+    from relay_portal.console import overview
 
     if overview.is_wanted(sys.argv[1:]):
         sys.stdout.write(overview.text())

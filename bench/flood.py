@@ -12,7 +12,7 @@ import redis
 
 from bench.notes import Arrivals, Submissions
 from bench.report import SECOND, percentiles
-from deliveries import inflow
+from deliveries.capacity import inflow
 
 URGENT_RATE, URGENT_SESSIONS = 10.0, 4
 ALONE, FLOOD_SECONDS = 6.0, 40.0

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay_portal.embedded import EmbeddedPostgres, runtime_folder, state_folder
+from relay_portal.servers.embedded import EmbeddedPostgres, runtime_folder, state_folder
 from suppressions.index import Index
 from suppressions.lookup import Lookup, Question
 
 if TYPE_CHECKING:
-    from deliveries.db import Database
+    from deliveries.backends.database import Database
 
 FILL = """
 INSERT INTO suppressions_suppression (source, address_key, reason)
@@ -66,7 +66,7 @@ def _measure(amount: int) -> None:
 
 
 async def _ask(amount: int) -> None:
-    from deliveries.db import Database  # Django has to be set up before
+    from deliveries.backends.database import Database  # Django has to be set up before
 
     database = Database("lookups", patience=300)
     index, before = Index(database), _memory()

@@ -16,9 +16,9 @@ def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) ->
     from django.utils import timezone
 
     from deliveries.models import Route
-    from domains.credentials import issue
-    from domains.keys import make_key
     from domains.models import Credential, Domain, Project
+    from domains.senders.credentials import issue
+    from domains.senders.keys import make_key
 
     project = Project.objects.create(name="bench")
     domain = Domain.objects.create(project=project, name=sender_domain, token="bench")  # noqa: S106  (no secret)

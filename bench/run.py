@@ -13,7 +13,7 @@ from bench import peer, report
 from bench.flood import Flood
 from bench.service import running_service
 from bench.stage import ENDLESS, Options
-from relay_portal import embedded
+from relay_portal.servers import embedded
 
 
 def run(options: Options, say: Callable[[str], object]) -> report.Figures:

@@ -33,8 +33,8 @@ from bench.stage import (
     submit,
     submitting,
 )
-from deliveries import codec
-from relay_portal import embedded
+from deliveries.message import compression
+from relay_portal.servers import embedded
 
 DEEP_HOST = "127.0.2.1"  # of the lane in which mail waits
 PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
@@ -119,7 +119,7 @@ class Service:
         with self._database() as connection:
             deep = filling.fill(
                 connection, backlog=options.backlog, waiting=options.waiting, host=DEEP_HOST, port=self._sink_port,
-                data=codec.compress(content, (), size=len(content)), size=len(content),
+                data=compression.compress(content, (), size=len(content)), size=len(content),
             )  # fmt: skip
         self._deep = deep or -1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import notes
 from bench.load import Plan
-from relay_portal.environment import listeners_by_cores, workers_by_cores
+from relay_portal.setup.environment import listeners_by_cores, workers_by_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "sender.test"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
-from deliveries.states import LIVE
+from deliveries.models.states import LIVE
 
 if TYPE_CHECKING:
     from deliveries.models import Delivery, Lane, Message, Stop  # noqa: F401  (names for the generic querysets)

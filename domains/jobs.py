@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from domains.isolation import Kind, is_free, isolated
 from domains.models import Domain
+from domains.operations.isolation import Kind, is_free, isolated
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ AGAIN = timedelta(days=1)  # a verified domain's records are looked at this ofte
 
 def make_keys(domain_id: int) -> None:
     """Give the domain its first signing key; nothing where it has one, or is gone."""
-    from domains.keys import make_key  # cryptography is only needed here
+    from domains.senders.keys import make_key  # cryptography is only needed here
 
     with isolated(Kind.KEY, domain_id, most=1):
         domain = Domain.objects.select_for_update().filter(pk=domain_id).first()  # two rings at once must not make two keys
@@ -28,14 +28,14 @@ def make_keys(domain_id: int) -> None:
 
 def verify_domain(domain_id: int) -> None:
     """Look at the domain's records now."""
-    from domains import verification  # dnspython is only needed here
+    from domains.senders import verification  # dnspython is only needed here
 
     verification.check(list(Domain.objects.filter(pk=domain_id)), now=timezone.now())
 
 
 def verify_domains() -> None:
     """Look at the records of all domains that are unverified or were last looked at long ago, these first."""
-    from domains import verification
+    from domains.senders import verification
 
     now = timezone.now()
     due = list(Domain.objects.due_for_check(before=now - AGAIN).filter(is_free(Kind.DOMAIN)).values_list("pk", flat=True))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.pages import Pages, Verb, shown_once
+from domains.operations.pages import Pages, Verb, shown_once
 from relay_portal.models import User
 
 

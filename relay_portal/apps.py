@@ -11,7 +11,7 @@ class RelayPortalConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from relay_portal import second_factors
+        from relay_portal.access import second_factors
 
         second_factors.protect()
 
@@ -20,4 +20,4 @@ class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with our site in place of the default one."""
 
     default = False
-    default_site = "relay_portal.site.PortalSite"
+    default_site = "relay_portal.pages.site.PortalSite"

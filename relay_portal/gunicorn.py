@@ -11,7 +11,7 @@ _root = str(Path(__file__).resolve().parent.parent)
 if _root not in sys.path:  # gunicorn reads this file before it looks at `chdir`
     sys.path.insert(0, _root)
 
-from relay_portal.environment import address, port, setting  # noqa: E402
+from relay_portal.setup.environment import address, port, setting  # noqa: E402
 
 _host = setting("EKIDEN_BIND", address, "127.0.0.1")
 
@@ -27,7 +27,7 @@ graceful_timeout = 20
 sendfile = False  # answers pass through the worker's loop
 control_socket_disable = True
 loglevel = "warning"
-logger_class = "relay_portal.weblog.Logger"
+logger_class = "relay_portal.serving.weblog.Logger"
 
 
 def on_starting(_server: object) -> None:
@@ -36,6 +36,6 @@ def on_starting(_server: object) -> None:
     import django
 
     django.setup()
-    from domains import starting
+    from domains.operations import starting
 
     starting.admit_or_end()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from relay_portal import secret_key
-from relay_portal.embedded import postgres_url, valkey_url
-from relay_portal.environment import (
+from relay_portal.servers.embedded import postgres_url, valkey_url
+from relay_portal.setup import secret_key
+from relay_portal.setup.environment import (
     POSTGRES,
     VALKEY,
     address,
@@ -34,7 +34,7 @@ EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
 DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DATA))
 REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
 DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
-# Seconds; without it a host that does not answer holds a command for minutes. `domains.in_force` sets the rest on the connection.
+# Seconds; without it a host that does not answer holds a command for minutes. `foundation.process.postgres_session` sets the rest on the connection.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
 EKIDEN_MAY_LOSE_MAIL = setting("EKIDEN_MAY_LOSE_MAIL", one_of("no", "yes"), "no")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -73,14 +73,17 @@ EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
 # --- the log ----------------------------------------------------------------------------------------------------------
 EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
 EKIDEN_LOG_FORMAT = setting("EKIDEN_LOG_FORMAT", one_of("text", "json"), "text")
-LOGGING_CONFIG = "domains.logformat.configure"
+LOGGING_CONFIG = "foundation.process.logformat.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"text": {"()": "domains.logformat.LineFormatter"}, "json": {"()": "domains.logformat.JSONFormatter"}},
+    "formatters": {
+        "text": {"()": "foundation.process.logformat.LineFormatter"},
+        "json": {"()": "foundation.process.logformat.JSONFormatter"},
+    },
     "handlers": {
         "stdout": {
-            "class": "deliveries.loglines.GroupedHandler",
+            "class": "deliveries.backends.loglines.GroupedHandler",
             "formatter": EKIDEN_LOG_FORMAT,
             "filters": ["refusals"],
             "stream": "ext://sys.stdout",
@@ -91,13 +94,13 @@ LOGGING = {
         name: {"level": EKIDEN_LOG_LEVEL.upper()}
         for name in ("ekiden", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     },
-    "filters": {"refusals": {"()": "relay_portal.weblog.Refusals"}},
+    "filters": {"refusals": {"()": "relay_portal.serving.weblog.Refusals"}},
 }
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 _given_key = setting("EKIDEN_SECRET_KEY", str, "")
 HAS_SECRET_KEY_FROM_ENVIRONMENT = bool(_given_key)
-# Empty where there is none yet: only `setup` makes one, and only for an empty database (relay_portal.first_keys).
+# Empty where there is none yet: only `setup` makes one, and only for an empty database (relay_portal.setup.first_keys).
 SECRET_KEY = _given_key or secret_key.load(EKIDEN_DATA / "keys" / "secret-key")
 DEBUG = False
 ALLOWED_HOSTS = setting("EKIDEN_ALLOWED_HOSTS", words, [EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"])
@@ -131,8 +134,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "relay_portal.middleware.SecureCookies",
-    "relay_portal.middleware.TryLater",
+    "relay_portal.access.middleware.SecureCookies",
+    "relay_portal.access.middleware.TryLater",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -141,7 +144,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "relay_portal.middleware.Guard",
+    "relay_portal.access.middleware.Guard",
     "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
@@ -154,7 +157,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "relay_portal.context.sandbox",
+                "relay_portal.pages.context.sandbox",
             ]
         },
     }
@@ -181,7 +184,7 @@ LOGIN_URL = "two_factor:login"
 LOGIN_REDIRECT_URL = "admin:index"
 LOGOUT_REDIRECT_URL = "two_factor:login"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = ["relay_portal.hashers.Argon2"]  # for people; an app's secret is random and needs no slow hash
+PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]  # for people; an app's secret is random and needs no slow hash
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -190,26 +193,26 @@ AUTH_PASSWORD_VALIDATORS = [
 TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
 TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
 
-# Limits and what counts: relay_portal.lockout. Success does not give tries back: who has one account could otherwise guess at the
+# Limits and what counts: relay_portal.access.lockout. Success does not give tries back: who has one account could otherwise guess at the
 # others for ever.
-AXES_HANDLER = "relay_portal.lockout.Handler"
+AXES_HANDLER = "relay_portal.access.lockout.Handler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_CLIENT_IP_CALLABLE = "relay_portal.lockout.place"
-CLIENT_ADDRESS = "relay_portal.lockout.client_address"
-AXES_LOCKOUT_CALLABLE = "relay_portal.lockout.locked_out"
+AXES_CLIENT_IP_CALLABLE = "relay_portal.access.lockout.place"
+CLIENT_ADDRESS = "relay_portal.access.lockout.client_address"
+AXES_LOCKOUT_CALLABLE = "relay_portal.access.lockout.locked_out"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-# A session ends an hour after its last use and twelve after its log-in, whichever comes first (relay_portal.middleware).
+# A session ends an hour after its last use and twelve after its log-in, whichever comes first (relay_portal.access.middleware).
 SESSION_IDLE = timedelta(hours=1)
 SESSION_LONGEST = timedelta(hours=12)
 SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
-SESSION_ENGINE = "relay_portal.sessions"
+SESSION_ENGINE = "relay_portal.access.sessions"
 SESSION_COOKIE_NAME = "ekiden_session"  # services on other ports of this host share its cookies
 CSRF_COOKIE_NAME = "ekiden_csrf"
-CSRF_FAILURE_VIEW = "relay_portal.views.errors.form_refused"
+CSRF_FAILURE_VIEW = "relay_portal.pages.errors.form_refused"
 LANGUAGE_COOKIE_NAME = "ekiden_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 2_592_000  # told over https only
@@ -259,6 +262,6 @@ UNFOLD = {
             "950": "oklch(28.2% .091 267.935)",
         }
     },
-    "ACCOUNT": {"navigation": "relay_portal.navigation.account"},
-    "SIDEBAR": {"show_search": False, "navigation": "relay_portal.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "relay_portal.pages.navigation.account"},
+    "SIDEBAR": {"show_search": False, "navigation": "relay_portal.pages.navigation.sidebar"},
 }

@@ -1,4 +1,4 @@
-"""Where each page of the portal is. What is not in `relay_portal.middleware.OPEN` demands a second factor."""
+"""Where each page of the portal is. What is not in `relay_portal.access.middleware.OPEN` demands a second factor."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -6,10 +6,10 @@ from django.views.i18n import set_language
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
-from relay_portal.views import account
-from relay_portal.views.health import health
-from relay_portal.views.metrics import metrics
-from relay_portal.views.unsubscribe import unsubscribe
+from relay_portal.access import account
+from relay_portal.pages.health import health
+from relay_portal.pages.metrics import metrics
+from relay_portal.pages.unsubscribe import unsubscribe
 
 # two_factor's own names, since its views look each other up; left out are its switch to do without a second factor, and phones.
 account_pages = [
@@ -32,7 +32,7 @@ urlpatterns = [
     path("", admin.site.urls),
 ]
 
-handler400 = "relay_portal.views.errors.bad_request"
-handler403 = "relay_portal.views.errors.forbidden"
-handler404 = "relay_portal.views.errors.not_found"
-handler500 = "relay_portal.views.errors.failed"
+handler400 = "relay_portal.pages.errors.bad_request"
+handler403 = "relay_portal.pages.errors.forbidden"
+handler404 = "relay_portal.pages.errors.not_found"
+handler500 = "relay_portal.pages.errors.failed"

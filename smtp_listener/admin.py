@@ -15,11 +15,11 @@ from unfold.decorators import display
 
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
+from deliveries.message.readable import read
 from deliveries.models import Delivery
-from deliveries.reading import read
-from domains.pages import Pages
+from domains.operations.pages import Pages
 from smtp_listener.models import SandboxMessage
-from smtp_listener.sandbox_rules import RULES
+from smtp_listener.sandbox.answers import RULES
 
 BEGINNING = 16_384  # bytes of a message, in which its subject stands
 

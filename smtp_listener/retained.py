@@ -1,7 +1,7 @@
 """How long the rows and keys of this package are kept."""
 
-from domains.retention import Keys, Table
-from smtp_listener.limits import SESSION_KEEP, TALLY_KEEP
+from foundation.upkeep.retention import Keys, Table
+from smtp_listener.admission.limits import SESSION_KEEP, TALLY_KEEP
 
 TABLES = (
     Table(

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from domains import audit
+from domains.operations import audit
 from suppressions.models import Brake, Occurrence, Suppression
 
 logger = logging.getLogger("ekiden.mail")

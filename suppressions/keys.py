@@ -1,6 +1,6 @@
 """What people write for an address, a whole domain, or a beginning of either, as the list of suppressions knows it."""
 
-from domains.addresses import BadAddress, canonical_domain, parse_path
+from foundation.text.addresses import BadAddress, canonical_domain, parse_path
 
 
 def key_of(text: str) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from domains import audit
 from domains.models import AuditEntry
+from domains.operations import audit
 from suppressions.models import Suppression
 
 # What an installation's suppression was made of is void for every project.

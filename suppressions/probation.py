@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from uuid import UUID
 
-from domains.isolation import Kind, is_free, together_or_alone
+from domains.operations.isolation import Kind, is_free, together_or_alone
 from suppressions import policy
 from suppressions.classes import Class
 from suppressions.lifting import lift

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Reverse
 
-from domains.texts import storable
+from foundation.text.texts import storable
 from suppressions.keys import known_key
 
 if TYPE_CHECKING:

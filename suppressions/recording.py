@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from domains.isolation import Kind, passed_over, together_or_alone
+from domains.operations.isolation import Kind, passed_over, together_or_alone
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence, Policy, Suppression

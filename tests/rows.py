@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.utils.crypto import get_random_string
 
-from deliveries.ids import first_id_of, new_id
+from deliveries.message.ids import first_id_of, new_id
 from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Refusal, Submission, Tally
 from domains.models import SetAside
 from relay_portal.models import User

@@ -23,7 +23,7 @@ def pytest_load_initial_conftests(early_config, parser, args):
     os.environ["EKIDEN_DATA"] = str(data)
     os.environ["EKIDEN_SECRET_KEY"] = SECRET_KEY
     os.environ["EKIDEN_MAY_LOSE_MAIL"] = "yes"
-    from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey
+    from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 
     postgres, valkey = EmbeddedPostgres(data, durable=False), EmbeddedValkey(data)
     for server in (postgres, valkey):
@@ -38,7 +38,7 @@ def pytest_unconfigure(config):
     while _started:
         _started.pop().stop()
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        from relay_portal.embedded import runtime_folder
+        from relay_portal.servers.embedded import runtime_folder
 
         data = Path(os.environ["EKIDEN_DATA"])
         for folder in (runtime_folder(data), data):

@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
-from deliveries.outcomes import Stage
-from deliveries.states import State
-from deliveries.tracing import AttemptFacts, DeliveryFacts, MessageFacts
-from domains.command import CommandError
-from relay_portal import overview
-from smtp_listener import replies
-from smtp_listener.replies import Reply
-from smtp_listener.sandbox_rules import RULES
+from deliveries.insight.tracing import AttemptFacts, DeliveryFacts, MessageFacts
+from deliveries.models.states import State
+from deliveries.smtp.outcomes import Stage
+from foundation.command import CommandError
+from relay_portal.console import overview
+from smtp_listener.protocol import replies
+from smtp_listener.protocol.replies import Reply
+from smtp_listener.sandbox.answers import RULES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 UNITS = sorted(ROOT.glob("deploy/*.service"))
 COMMANDS = [name for commands in overview.GROUPS.values() for name in commands]
 REGISTRIES = re.compile(r"\b(pypi|pythonhosted|npmjs|docker|ghcr|quay|crates|rubygems|anaconda)\.(org|com|io)\b")
-PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 NOT_IN_SETTINGS = {"EKIDEN_PYTHON"}  # read by the script `ekiden`
 
 
@@ -253,7 +253,7 @@ def test_a_unit_runs_what_there_is(unit):
 
 
 def test_the_units_are_the_processes_that_up_runs():
-    from relay_portal import processes
+    from relay_portal.process import processes
 
     services = {process.name for process in processes.table() if process.is_service}
     assert {unit.name.removeprefix("ekiden-").partition(".")[0].rstrip("@") for unit in UNITS} == services | {"setup"}

@@ -1,4 +1,4 @@
-"""`domains/texts.py` alone says what a control character and a line are."""
+"""`foundation/text/texts.py` alone says what a control character and a line are."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 TEXTS = ROOT / "domains" / "texts.py"
 MODULES = [
     path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if path != TEXTS and "migrations" not in path.parts
@@ -30,7 +30,9 @@ def ideas(tree):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_has_an_idea_of_its_own(path):
-    assert not list(ideas(ast.parse(path.read_text(encoding="utf-8")))), "use domains/texts.py: is_control, clean, lines, storable, quoted"
+    assert not list(ideas(ast.parse(path.read_text(encoding="utf-8")))), (
+        "use foundation/text/texts.py: is_control, clean, lines, storable, quoted"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BEHIND_A_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{\d*,?\d*\})\+")
 FILES = [
     path
-    for package in ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+    for package in ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     for path in sorted((ROOT / package).rglob("*.py"))
 ]
 

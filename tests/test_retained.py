@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from deliveries import retention
-from deliveries.bell import CHANNEL
-from domains import retention as kept
+from deliveries.jobs import retention
+from deliveries.queue.wakeups import CHANNEL
+from foundation.upkeep import retention as kept
 from tests.conftest import without_an_end
 from tests.rows import ROWS
 from tests.test_layers import ROOT, modules

@@ -8,14 +8,15 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from deliveries import jobs, schedule
+from deliveries import jobs
+from deliveries.backends.job_queues import DELIVERIES
+from deliveries.jobs import schedule
+from deliveries.jobs.worker import FUNCTIONS
 from deliveries.models import Reclassification
-from deliveries.queues import DELIVERIES
-from deliveries.workers import FUNCTIONS
-from domains import isolation
-from domains.isolation import Kind
-from domains.job_leases import Lease, LeaseLost
 from domains.models import SetAside
+from domains.operations import isolation
+from domains.operations.isolation import Kind
+from foundation.upkeep.job_leases import Lease, LeaseLost
 from suppressions.exchange import importing
 from suppressions.models import Import, Suppression
 
@@ -49,8 +50,8 @@ OPEN = {
 # Jobs that only do at once what one of the schedule does later.
 SHORTCUTS = {
     "suppressions.exchange.importing.run": CARRY_ON,
-    "deliveries.reclassify.count": CARRY_ON,
-    "deliveries.reclassify.apply": CARRY_ON,
+    "deliveries.bounces.reclassify.count": CARRY_ON,
+    "deliveries.bounces.reclassify.apply": CARRY_ON,
     "domains.jobs.verify_domain": "domains.jobs.verify_domains",
 }
 SCHEDULED = {f"{function.__module__}.{function.__name__}" for function, _ in schedule.TABLE} | {DRAIN}

@@ -21,9 +21,9 @@ FORBIDDEN = {
 }  # fmt: skip
 ONLY_WITHOUT_SYSTEMD = {
     "embedded.py",
-    "server_account.py",
+    "system_account.py",
     "places.py",
-    "tether.py",
+    "parent_guard.py",
     "processes.py",
     "supervision.py",
 }  # `up` and its servers
@@ -114,7 +114,7 @@ def refused_calls(tree):
 
 
 def served():
-    packages = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+    packages = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     return [path for name in packages for path in (ROOT / name).rglob("*.py") if path.name not in ONLY_WITHOUT_SYSTEMD]
 
 

@@ -15,15 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from deliveries import queues
-from deliveries.bounces import local
-from deliveries.bounces.classifier import parse
-from deliveries.bounces.dialects import KNOWN, provider_of
-from deliveries.bounces.local_rules import LocalRules
-from deliveries.bounces.rules import normal
+from deliveries.backends import job_queues
+from deliveries.classification import loaded_rules
+from deliveries.classification.classifier import parse
+from deliveries.classification.dialects import KNOWN, provider_of
+from deliveries.classification.local_rules import LocalRules
+from deliveries.classification.rules import normal
 from deliveries.models import LocalRule, Reclassification
-from deliveries.outcomes import SCOPES
-from domains.pages import Pages, Verb
+from deliveries.smtp.outcomes import SCOPES
+from domains.operations.pages import Pages, Verb
 from suppressions.classes import MEANINGS, Class
 
 HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_denied", "other"})
@@ -60,7 +60,7 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         if self.errors:
             return given
         try:
-            rules = LocalRules([local.rule_of([given.get(name, getattr(self.instance, name)) for name in local.COLUMNS])])
+            rules = LocalRules([loaded_rules.rule_of([given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS])])
         except ValueError as error:
             self.add_error("pattern", str(error))
             return given
@@ -126,7 +126,7 @@ class ReclassificationPages(Pages):
     def save_model(self, request: HttpRequest, obj: Reclassification, form: Any, change: bool) -> None:
         obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
-        transaction.on_commit(lambda: queues.call("deliveries.reclassify.count", obj.pk))
+        transaction.on_commit(lambda: job_queues.call("deliveries.bounces.reclassify.count", obj.pk))
 
     def response_add(self, request: HttpRequest, obj: Reclassification, post_url_continue: Any = None) -> HttpResponse:
         return self.to_page_of(obj)
@@ -139,7 +139,7 @@ class ReclassificationPages(Pages):
     def apply(self, request: HttpRequest, row: Reclassification) -> str:
         Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(state=Reclassification.State.APPLYING)
         row.refresh_from_db()
-        transaction.on_commit(lambda: queues.call("deliveries.reclassify.apply", row.pk))
+        transaction.on_commit(lambda: job_queues.call("deliveries.bounces.reclassify.apply", row.pk))
         return gettext("It is being carried out.")
 
 

@@ -11,11 +11,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries import codec
 from deliveries.bounces.receive import LARGEST
+from deliveries.message import compression
+from deliveries.message.readable import read
 from deliveries.models import Delivery, InboundMail
-from deliveries.reading import read
-from domains.pages import Pages
+from domains.operations.pages import Pages
 
 
 @admin.register(InboundMail)
@@ -54,7 +54,7 @@ def finding_text(row: InboundMail) -> str:
 
 def _read_inbound(row: InboundMail) -> Any:
     try:
-        return read(codec.decompress(bytes(row.data), most=LARGEST))
+        return read(compression.decompress(bytes(row.data), most=LARGEST))
     except ValueError:
         return None
 

@@ -16,12 +16,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries import remembered, stops
 from deliveries.admin.pauses import FLUSH, flush, since
+from deliveries.insight import host_notes
+from deliveries.insight.tracing import site_name
 from deliveries.models import Delivery, Lane
-from deliveries.selection import Selection
-from deliveries.tracing import site_name
-from domains.pages import Pages, Verb, reason_of
+from deliveries.steering import pauses
+from deliveries.steering.selection import Selection
+from domains.operations.pages import Pages, Verb, reason_of
 
 COUNTED_MOST = 10_000
 PAUSE = _("Nothing leaves by this lane until you resume; its mail waits. What still waits at its deadline expires.")
@@ -66,15 +67,15 @@ class LanePages(Pages):
         return since(row.closed_at, row.closed_by, row.close_reason) if row.closed_at else ""
 
     def pause(self, request: HttpRequest, row: Lane) -> str:
-        stops.close(row, reason=reason_of(request), by=request.user.get_username())
+        pauses.close(row, reason=reason_of(request), by=request.user.get_username())
         return gettext("Paused: nothing leaves by this lane, and its mail waits.")
 
     def resume(self, request: HttpRequest, row: Lane) -> str:
-        stops.reopen(row)
+        pauses.reopen(row)
         return gettext("Resumed: its mail goes on.")
 
     def flush(self, request: HttpRequest, row: Lane) -> str:
-        stops.wake(row)
+        pauses.wake(row)
         return flush(request, Selection(lane=row.pk))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Lane], search_term: str) -> tuple[QuerySet[Lane], bool]:
@@ -99,7 +100,7 @@ class LanePages(Pages):
 
     @display(description=_("remembered for a while"))
     def remembered(self, row: Lane) -> SafeString | str:
-        return format_html_join("", "<div>{}</div>", ([line] for line in remembered.lines(row, now=timezone.now()))) or "–"
+        return format_html_join("", "<div>{}</div>", ([line] for line in host_notes.lines(row, now=timezone.now()))) or "–"
 
     @display(description=_("condition"))
     def at_work(self, row: Lane) -> Any:

@@ -18,14 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin import ordering
-from deliveries.ids import first_id_of
+from deliveries.insight.tracing import why_waiting
+from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Message, Order
+from deliveries.models.states import ENDED, LIVE, State
 from deliveries.querysets import DeliveryQuerySet
-from deliveries.states import ENDED, LIVE, State
-from deliveries.tracing import why_waiting
-from domains import rights
-from domains.addresses import BadAddress, parse_path
-from domains.pages import Pages
+from domains.operations.pages import Pages
+from foundation import rights
+from foundation.text.addresses import BadAddress, parse_path
 
 FOUND_MOST = 200
 SHOWN_MOST = 200  # deliveries on a message's page

@@ -20,15 +20,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries import orders, routes
+from deliveries.insight.tracing import why_waiting
 from deliveries.models import Lane, Order, Route
-from deliveries.selection import Selection, preview
-from deliveries.states import LIVE
-from deliveries.tracing import why_waiting
-from domains import audit
-from domains.addresses import BadAddress, canonical_domain, parse_path
+from deliveries.models.states import LIVE
+from deliveries.routing import routes
+from deliveries.steering import orders
+from deliveries.steering.selection import Selection, preview
 from domains.models import Credential, Project
-from domains.pages import Pages, Verb
+from domains.operations import audit
+from domains.operations.pages import Pages, Verb
+from foundation.text.addresses import BadAddress, canonical_domain, parse_path
 
 MEANINGS: dict[str, Promise | str] = {
     Order.Verb.RETRY: _("They are due at once, and their lanes forget the pauses that they have learned."),

@@ -18,14 +18,14 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from deliveries import orders, stops
 from deliveries.models import Lane, Order, Stop
-from deliveries.selection import Selection
-from domains.addresses import BadAddress, canonical_domain
+from deliveries.steering import orders, pauses
+from deliveries.steering.selection import Selection
 from domains.admin.credentials import CredentialPages
 from domains.admin.projects import ProjectPages
 from domains.models import Credential, Project
-from domains.pages import Pages, Verb, reason_of
+from domains.operations.pages import Pages, Verb, reason_of
+from foundation.text.addresses import BadAddress, canonical_domain
 
 PAUSE = _("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")
 FLUSH = Verb("flush", _("Try now"), "bolt", asks_reason=True)
@@ -35,24 +35,24 @@ class Pausing(Pages):
     """Of rows whose mail can be paused by a `Stop`."""
 
     pausing = (
-        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda row: stops.of(row) is None, asks_reason=True),
-        Verb("resume", _("Resume"), "play_circle", applies=lambda row: stops.of(row) is not None, asks_reason=True),
+        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda row: pauses.of(row) is None, asks_reason=True),
+        Verb("resume", _("Resume"), "play_circle", applies=lambda row: pauses.of(row) is not None, asks_reason=True),
         FLUSH,
     )
 
     def notice(self, row: Any) -> str:
-        standing = stops.of(row)
+        standing = pauses.of(row)
         return since(standing.created_at, standing.created_by, standing.reason) if standing else ""
 
     def pause(self, request: HttpRequest, row: Project | Credential) -> str:
         owner = {"project": row} if isinstance(row, Project) else {"credential": row}
         scope = Stop.Scope.PROJECT if isinstance(row, Project) else Stop.Scope.CREDENTIAL
-        stops.stop(scope, reason=reason_of(request), by=request.user.get_username(), **owner)
+        pauses.stop(scope, reason=reason_of(request), by=request.user.get_username(), **owner)
         return gettext("Paused: its mail is accepted, and waits.")
 
     def resume(self, request: HttpRequest, row: Project | Credential) -> str:
-        if (standing := stops.of(row)) is not None:
-            stops.resume(standing)
+        if (standing := pauses.of(row)) is not None:
+            pauses.resume(standing)
         return gettext("Resumed: its mail goes on.")
 
     def flush(self, request: HttpRequest, row: Project | Credential) -> str:
@@ -125,7 +125,7 @@ class StopPages(Pages):
     verbs = (Verb("resume", _("Resume"), "play_circle", asks_reason=True),)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        closed = [each for each in stops.everything() if isinstance(each.row, Lane)]
+        closed = [each for each in pauses.everything() if isinstance(each.row, Lane)]
         return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -150,8 +150,8 @@ class StopPages(Pages):
             messages.error(request, gettext("Say why: it goes into the audit log."))
             return redirect("admin:index")
         try:
-            made = stops.stop(Stop.Scope.ALL, reason=reason_of(request), by=request.user.get_username())
-        except stops.AlreadyStopped:
+            made = pauses.stop(Stop.Scope.ALL, reason=reason_of(request), by=request.user.get_username())
+        except pauses.AlreadyStopped:
             messages.warning(request, gettext("All delivery is stopped already."))
             return redirect("admin:index")
         self.note(request, "pause", made)
@@ -160,16 +160,16 @@ class StopPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Stop, form: Any, change: bool) -> None:
         given = {name: form.cleaned_data[name] for name in ("scope", "project", "credential", "domain", "reason")}
-        made = stops.stop(**given, by=request.user.get_username())
+        made = pauses.stop(**given, by=request.user.get_username())
         obj.pk = made.pk
         obj.refresh_from_db()
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        self.note(request, "pause", stops.thing(obj))
+        self.note(request, "pause", pauses.thing(obj))
 
     def resume(self, request: HttpRequest, row: Stop) -> HttpResponse:
-        self.note(request, "resume", stops.thing(row))
-        stops.resume(row)
+        self.note(request, "resume", pauses.thing(row))
+        pauses.resume(row)
         messages.success(request, gettext("Resumed: its mail goes on."))
         return redirect(f"admin:{self._name('changelist')}")
 

@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from deliveries.admin.mail import key_of
 from deliveries.models import Refusal
-from domains.pages import Pages
+from domains.operations.pages import Pages
 
 
 @admin.register(Refusal)

@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from deliveries import routes
 from deliveries.models import Route
-from domains.pages import Pages
+from deliveries.routing import routes
+from domains.operations.pages import Pages
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only

@@ -13,9 +13,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries import giving_up
+from deliveries.jobs import giving_up
 from domains.models import SetAside
-from domains.pages import Pages, Verb
+from domains.operations.pages import Pages, Verb
 
 
 @admin.register(SetAside)

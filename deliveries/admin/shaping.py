@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from deliveries import rules
 from deliveries.models import ShapingRule
-from domains.pages import Pages, Verb
+from deliveries.shaping import rules
+from domains.operations.pages import Pages, Verb
 
 PERIODS = {"per_second": _("%d a second"), "per_minute": _("%d a minute"), "per_hour": _("%d an hour")}
 LIMITS = ("connections", "connections_per_minute", "messages_per_connection", "per_second", "per_minute", "per_hour")

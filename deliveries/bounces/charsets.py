@@ -5,8 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
-from domains.charsets import guess
-from domains.texts import storable
+from foundation.text.charsets import guess
+from foundation.text.texts import storable
 
 _CODECS = {
     "utf8": "utf-8", "unicode11utf8": "utf-8", "utf7": "utf-7", "unicode11utf7": "utf-7", "utf16": "utf-16", "utf16le": "utf-16-le",

@@ -10,15 +10,15 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries import maillog, queues
+from deliveries.backends import job_queues, maillog
 from deliveries.bounces import findings
-from deliveries.bounces.classifier import plainly
 from deliveries.bounces.matching import Match, key_of
-from deliveries.bounces.report import Fate, Kind, Report
+from deliveries.bounces.parser import Fate, Kind, Report
+from deliveries.classification.classifier import plainly
 from deliveries.models import Attempt, Delivery, InboundMail, Tally
-from deliveries.outcomes import Stage
-from deliveries.states import State
-from deliveries.verdict import owes_report
+from deliveries.models.states import State
+from deliveries.sending.disposition import owes_report
+from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 from suppressions.models import Occurrence
 
@@ -37,7 +37,7 @@ def bounce(mail: InboundMail, report: Report, match: Match) -> str:
     moved = [class_ for class_, _ in found if class_]
     if not moved:
         return found[0][1]
-    transaction.on_commit(partial(queues.call, "deliveries.jobs.learn"))
+    transaction.on_commit(partial(job_queues.call, "deliveries.jobs.learn"))
     return f"{findings.BOUNCED}: {', '.join(dict.fromkeys(moved))}"
 
 
@@ -74,7 +74,7 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
         _note(delivery, said, outcome="complained", host=report.reporter)
         _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
         _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
-    transaction.on_commit(partial(queues.call, "deliveries.jobs.learn"))
+    transaction.on_commit(partial(job_queues.call, "deliveries.jobs.learn"))
     return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deliveries.bounces.classifier import Answer, Classified, classify, parse
 from deliveries.bounces.wording import NO_RECIPIENT, host_in, stage_of
+from deliveries.classification.classifier import Answer, Classified, classify, parse
 from suppressions.classes import Class
 
 MAX_REPLIES = 12

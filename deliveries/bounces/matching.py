@@ -20,11 +20,11 @@ from deliveries.bounces import feedback_id, findings, return_path
 from deliveries.bounces.feedback_id import Token
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.bounces.original import Original
-from deliveries.bounces.report import Report
+from deliveries.bounces.parser import Report
 from deliveries.bounces.tokens import ForgedToken
 from deliveries.models import Delivery, InboundMail
-from deliveries.states import State
-from domains.addresses import BadAddress, parse_path
+from deliveries.models.states import State
+from foundation.text.addresses import BadAddress, parse_path
 
 MOST = 50  # recipients of one report that are looked for
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from deliveries.bounces.classifier import LOOSE, TELLING, speaking
 from deliveries.bounces.corpus import Sample
-from deliveries.bounces.report import Kind, Report, read
-from deliveries.bounces.rules import Rule, Table, alternatives
-from deliveries.outcomes import Stage
+from deliveries.bounces.parser import Kind, Report, read
+from deliveries.classification.classifier import LOOSE, TELLING, speaking
+from deliveries.classification.rules import Rule, Table, alternatives
+from deliveries.smtp.outcomes import Stage
 
 LARGEST = 67_108_864  # octets of a file
 FIGURES = ("recognised", "class", "hard precision", "hard recall", "recipients")

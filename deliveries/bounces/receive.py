@@ -9,15 +9,17 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deliveries import codec, maillog
-from deliveries.bounces import consequences, local, matching, original, vouching
-from deliveries.bounces import report as reports
+from deliveries.backends import maillog
+from deliveries.backends.database import Database
+from deliveries.bounces import consequences, matching, original, vouching
+from deliveries.bounces import parser as reports
 from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
-from deliveries.bounces.report import read
-from deliveries.db import Database
-from deliveries.ids import new_id
+from deliveries.bounces.parser import read
+from deliveries.classification import loaded_rules
+from deliveries.message import compression
+from deliveries.message.ids import new_id
 from deliveries.models import InboundMail
-from domains.isolation import Kind, isolated, passed_over
+from domains.operations.isolation import Kind, isolated, passed_over
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +57,14 @@ async def receive(
 
 async def compressed(data: bytes) -> bytes:
     """As `receive` stores it."""
-    if len(data) <= codec.LARGE:
-        return codec.compress(data, (), size=len(data))
-    return await asyncio.to_thread(codec.compress, data, (), size=len(data))
+    if len(data) <= compression.LARGE:
+        return compression.compress(data, (), size=len(data))
+    return await asyncio.to_thread(compression.compress, data, (), size=len(data))
 
 
 def handle_all() -> None:
     """Read every report that nobody has read yet; one that cannot be read is passed over."""
-    local.load()
+    loaded_rules.load()
     while (mail := _next_unhandled()) is not None:
         with isolated(Kind.INBOUND, mail, may_kill=True):
             handle(mail)
@@ -89,7 +91,7 @@ def handle(mail_id: UUID) -> None:
 def _finding(mail: InboundMail) -> str:
     """What is done about it, in the words that are kept with it."""
     try:
-        data = codec.decompress(bytes(mail.data), most=LARGEST)
+        data = compression.decompress(bytes(mail.data), most=LARGEST)
     except ValueError as error:
         return f"{UNREADABLE}: {error}"
     report = read(data)

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.wording import addresses
-from domains.dns import NoSuchName, Resolver, TemporaryFailure, nameservers
+from foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers
 
 logger = logging.getLogger(__name__)
 

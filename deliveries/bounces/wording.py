@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deliveries.outcomes import Stage
+from deliveries.smtp.outcomes import Stage
 
 MAX_TEXT = 65_536  # characters of a report's text that are looked at
 MAX_LINES = 1500

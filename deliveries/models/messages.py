@@ -9,10 +9,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from deliveries.ids import new_id
+from deliveries.message.ids import new_id
 from deliveries.models.lanes import Lane
+from deliveries.models.states import LIVE, State
 from deliveries.querysets import DeliveryQuerySet, MessageQuerySet
-from deliveries.states import LIVE, State
 from domains.models import Credential, Project
 from suppressions.classes import MEANINGS, Class, Meaning
 
@@ -132,7 +132,7 @@ class Delivery(models.Model):
             # of them gone when PostgreSQL makes its plan.
             models.Index(fields=["expires_at"], condition=Q(state__in=LIVE), name="delivery_by_deadline"),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
-            # What stops have put aside, by what a stop may be about; see `deliveries.stops`.
+            # What stops have put aside, by what a stop may be about; see `deliveries.steering.pauses`.
             models.Index(
                 fields=["domain", "project", "flow"],
                 condition=Q(ended_at__isnull=True, lane=Lane.PARKED) & ~Q(hold=1),

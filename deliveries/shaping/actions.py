@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deliveries.outcomes import Stage
 from deliveries.shaping.rate import KEPT
+from deliveries.smtp.outcomes import Stage
 from deliveries.smtp.replies import Reply
 
 MINUTE, HOUR = 60, 3600

@@ -11,8 +11,8 @@ senders.yahooinc.com, postmastery.com and service.mail.qq.com what is known here
 
 from __future__ import annotations
 
-from deliveries.outcomes import Stage
 from deliveries.shaping.actions import HOUR, MINUTE, TEMPORARY, Block, Leave, Pattern, Pause, SlowDown, pattern
+from deliveries.smtp.outcomes import Stage
 
 SLOWER, HALF = SlowDown(), SlowDown(0.5)
 OPENING = (Stage.GREETING, Stage.EHLO)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from deliveries.outcomes import Stage
 from deliveries.shaping.actions import Action, Block, Leave, Pattern, Pause, SlowDown
 from deliveries.shaping.answers import PATTERNS
+from deliveries.smtp.outcomes import Stage
 from deliveries.smtp.replies import Reply
 
 __all__ = ["PATTERNS", "Action", "Block", "Leave", "Pattern", "Pause", "SlowDown", "find"]

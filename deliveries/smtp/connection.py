@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from deliveries.outcomes import Deferred, Outcome, Scope, Stage, judge
 from deliveries.smtp.dialogue import Answer, Glance, Read, Send, Session, StartTls, Step, TlsLevel, greet
 from deliveries.smtp.mail import Mail, UnsafeMail
+from deliveries.smtp.outcomes import Deferred, Outcome, Scope, Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 from deliveries.smtp.timeouts import DOING, RFC_5321, Timeouts

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from deliveries.outcomes import Outcome, Stage, judge
+from deliveries.smtp.outcomes import Outcome, Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 

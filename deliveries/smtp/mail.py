@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from deliveries.priorities import Priority
-from domains import texts
+from deliveries.message.priorities import Priority
+from foundation.text import texts
 
 
 class UnsafeMail(ValueError):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from deliveries.outcomes import Bounced, Deferred, Outcome, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Stage
 from deliveries.smtp.replies import Reply
 
 MINUTE, DAY = 60.0, 86_400.0

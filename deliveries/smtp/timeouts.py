@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deliveries.outcomes import Stage
+from deliveries.smtp.outcomes import Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Generator
 
-from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage, judge
-from deliveries.priorities import Priority
+from deliveries.message.priorities import Priority
 from deliveries.smtp.dialogue import Answer, Capabilities, Glance, Send, Session, Step, read
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage, judge
 from deliveries.smtp.peer import suspect
 from deliveries.smtp.replies import Reply, local_reply
 
@@ -88,7 +88,7 @@ def _unsaid(obstacle: Reply) -> Talk:
 
 
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
-    """Why this host cannot get this mail as it is. It is converted, and signed anew, only where no host takes it (`deliveries.sender`)."""
+    """Why this host cannot get this mail as it is. It is converted, and signed anew, only where no host takes it (`deliveries.sending.lane_connection`)."""
     if offers.size and mail.size > offers.size:
         return TOO_LARGE
     # A host that offers one of these and refuses its parameter gets the same bytes without the parameter.

@@ -16,9 +16,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.audit import action_label
 from domains.models import AuditEntry
-from domains.pages import Pages
+from domains.operations.audit import action_label
+from domains.operations.pages import Pages
 
 
 class _ValueFilter(admin.SimpleListFilter):

@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from domains import credentials
 from domains.models import Credential
-from domains.pages import Pages, Verb, shown_once
+from domains.operations.pages import Pages, Verb, shown_once
+from domains.senders import credentials
 
 
 class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Project
-from domains.pages import Pages
+from domains.operations.pages import Pages
 
 
 @admin.register(Project)

@@ -11,9 +11,10 @@ from pathlib import Path
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from deliveries import growth, queues
-from relay_portal import embedded
+from deliveries.backends import job_queues
+from deliveries.insight import growth
 from relay_portal.doctor.finding import Finding, Level, good
+from relay_portal.servers import embedded
 
 LARGEST = 5
 MIB = 2**20
@@ -68,7 +69,7 @@ def _lasts(per_day: float) -> Iterator[Finding]:
 
 def valkey() -> Iterator[Finding]:
     try:
-        with queues.connect() as connected:
+        with job_queues.connect() as connected:
             used, keys = int(connected.info("memory")["used_memory"]), connected.dbsize()
     except RedisError:  # told by its own check
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from axes.models import AccessAttempt, AccessLog
 
-from relay_portal.arrival import HIDDEN, PLAIN, THROUGH, UNTOLD
+from relay_portal.access.arrival import HIDDEN, PLAIN, THROUGH, UNTOLD
 from relay_portal.doctor.finding import Finding, Level, good
 
 PROXY = "See “Reverse proxy” in docs/operations.md."

@@ -14,13 +14,15 @@ from pathlib import Path
 from cryptography import x509
 from django.conf import settings
 
-from deliveries import unwritten
-from relay_portal import embedded, listening, readiness
+from deliveries.queue import unwritten_outcomes
+from relay_portal.console import readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
-from relay_portal.ports import advice, cannot_bind, held_by
-from smtp_listener import low_disks
-from smtp_listener.disk import LowDisk
+from relay_portal.process import listening
+from relay_portal.process.ports import advice, cannot_bind, held_by
+from relay_portal.servers import embedded
+from smtp_listener.admission import low_disks
+from smtp_listener.admission.disk import LowDisk
 
 GIB = 2**30
 MIB = 2**20
@@ -60,9 +62,9 @@ def data() -> Iterator[Finding]:
 
 def outcomes() -> Iterator[Finding]:
     """What workers left behind at their end; a worker that runs has written it down within a second."""
-    waiting, broken = unwritten.files(unwritten.folder())
+    waiting, broken = unwritten_outcomes.files(unwritten_outcomes.folder())
     if waiting:
-        text = f"{len(waiting)} files in {unwritten.folder()} hold outcomes of deliveries that are not in the database yet."
+        text = f"{len(waiting)} files in {unwritten_outcomes.folder()} hold outcomes of deliveries that are not in the database yet."
         yield Finding("outcomes", Level.WARNING, text, "Start a delivery worker on this machine with the same EKIDEN_DATA.")
     for path in broken:
         advice = "What it held counts as in doubt and is tried again. Look at it, keep it for a report, then remove it."

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from deliveries import stats, stops
-from domains import own_keys
-from domains.keyring import KeyRing, KeyRingError
+from deliveries.insight import stats
+from deliveries.steering import pauses
 from domains.models import Domain, SetAside, SigningKey
-from relay_portal import sandbox
+from domains.operations import own_keys
+from foundation.secrets.keyring import KeyRing, KeyRingError
+from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 from suppressions.models import Brake
 
@@ -67,8 +68,8 @@ def waiting() -> Iterator[Finding]:
 
 def paused() -> Iterator[Finding]:
     """What people have stopped and may have forgotten."""
-    standing = stops.everything()
-    if (emergency := stops.emergency()) is not None:
+    standing = pauses.everything()
+    if (emergency := pauses.emergency()) is not None:
         text = f"All delivery has been stopped since {emergency.created_at:%Y-%m-%d %H:%M} UTC: {emergency.reason}"
         yield Finding("pauses", Level.BAD, text, 'To go on: ./ekiden resume all --reason "…"')
     for each in [each for each in standing if each.row != emergency][:5]:

@@ -12,23 +12,23 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
-from deliveries import queues
-from domains import in_force
-from domains.command import first_line
-from domains.dns import NoSuchName, Resolver, TemporaryFailure, nameservers, run
-from relay_portal import readiness, sandbox
+from deliveries.backends import job_queues
+from foundation.command import first_line
+from foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers, run
+from foundation.process import postgres_session
+from relay_portal.console import readiness, sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 
 
 def postgres() -> Iterator[Finding]:
     """What is in force on a connection of ours, which settings of the server do not tell."""
     try:
-        facts = in_force.ask()
+        facts = postgres_session.ask()
     except Error as error:
         advice = "Is the service up (./ekiden up), or DATABASE_URL wrong?"
         yield Finding("PostgreSQL", Level.BAD, f"It is out of reach: {first_line(error)}", advice)
         return
-    found = [Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice) for trouble in in_force.troubles(facts)]
+    found = [Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice) for trouble in postgres_session.troubles(facts)]
     if facts.is_read_only:
         found.append(Finding("PostgreSQL", Level.BAD, "It is read-only.", "Let DATABASE_URL lead to the server that takes writes."))
     yield from found or [good("PostgreSQL", f"version {facts.version // 10_000}; what is committed is on disk")]
@@ -36,7 +36,7 @@ def postgres() -> Iterator[Finding]:
 
 def valkey() -> Iterator[Finding]:
     try:
-        with queues.connect() as valkey:
+        with job_queues.connect() as valkey:
             info = valkey.info()
     except RedisError as error:
         advice = "Mail is still taken, and delivered more slowly. Is the service up, or REDIS_URL wrong?"
@@ -116,7 +116,7 @@ def migrations() -> Iterator[Finding]:
 
 def workers() -> Iterator[Finding]:
     at_work = readiness.workers()
-    for queue in (queues.DELIVERIES, queues.MAINTENANCE):
+    for queue in (job_queues.DELIVERIES, job_queues.MAINTENANCE):
         if queue in at_work:
             yield good("workers", f"one works on {queue}")
         else:

@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from domains.pages import Pages, Verb
+from domains.operations.pages import Pages, Verb
 from suppressions.exchange import importing
 from suppressions.models import Import
 
 JOB = "suppressions.exchange.importing.run"
-CALL = "deliveries.queues.call"  # of an app that comes after this one
+CALL = "deliveries.backends.job_queues.call"  # of an app that comes after this one
 
 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from domains.pages import Pages
+from domains.operations.pages import Pages
 from suppressions import dry_run
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Policy
@@ -25,7 +25,7 @@ from suppressions.policy import PRESETS, Rules
 from suppressions.recording import policies
 
 # Only the deliveries know what arrived, and that app comes after this one.
-ARRIVALS = "deliveries.learning.arrivals"
+ARRIVALS = "deliveries.bounces.learning.arrivals"
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only

@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from domains import audit, rights
-from domains.addresses import BadAddress
 from domains.models import AuditEntry
-from domains.pages import Pages, client_address, projects_of, reason_of
+from domains.operations import audit
+from domains.operations.pages import Pages, client_address, projects_of, reason_of
+from foundation import rights
+from foundation.text.addresses import BadAddress
 from suppressions import recording
 from suppressions.classes import MEANINGS
 from suppressions.exchange.exporting import rows

@@ -16,10 +16,10 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from domains import texts
-from domains.isolation import Kind, begin_again, guarded, is_outage, may_begin, progressed
-from domains.job_leases import Lease, LeaseLost, left
 from domains.models import Project
+from domains.operations.isolation import Kind, begin_again, guarded, is_outage, may_begin, progressed
+from foundation.text import texts
+from foundation.upkeep.job_leases import Lease, LeaseLost, left
 from suppressions.exchange.reading import BadLine, Entry, File
 from suppressions.models import Import, Suppression
 from suppressions.recording import ON_CONFLICT

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from domains import texts
-from domains.addresses import BadAddress
+from foundation.text import texts
+from foundation.text.addresses import BadAddress
 from suppressions.classes import Class
 from suppressions.exchange.cells import plain
 from suppressions.exchange.formats import FORMATS, Format, kind_of, moment, recognise

@@ -16,14 +16,14 @@ from django.db import connection
 
 from deliveries.models import Delivery
 from tests.deliveries import make
+from tests.deliveries.intake.test_committer import running, submission
 from tests.deliveries.stage import play
-from tests.deliveries.test_intake import running, submission
 from tests.smtp_listener.conftest import domain, limits, listener, login  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = tuple(f"{ROOT / package}/" for package in ("deliveries", "domains", "suppressions", "smtp_listener"))
+OURS = tuple(f"{ROOT / package}/" for package in ("deliveries", "foundation", "domains", "suppressions", "smtp_listener"))
 MESSAGE = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\nMessage-ID: <%d@shop.test>\r\n\r\n" + b"hello there\r\n" * 800
 
 

@@ -5,7 +5,7 @@ from itertools import count
 
 from django.utils import timezone
 
-from deliveries import codec
+from deliveries.message import compression
 from deliveries.models import Content, Delivery, Destination, Lane, Message, ShapingRule
 from domains.models import Credential, Project
 
@@ -49,7 +49,7 @@ def message(of=None, content=CONTENT, **given):
         | {"recipient_count": 1, "header_from": "shop@shop.test"}
         | given
     )
-    Content.objects.create(message=sent, data=codec.compress(content, (), size=len(content)))
+    Content.objects.create(message=sent, data=compression.compress(content, (), size=len(content)))
     return sent
 
 

@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-from deliveries.drain import Drain
 from deliveries.models import Delivery
+from deliveries.sending.drain import Drain
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 

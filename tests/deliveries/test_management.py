@@ -1,8 +1,8 @@
 import pytest
 from django.core.management.base import CommandError
 
-from deliveries import routes
 from deliveries.models import Attempt, Route
+from deliveries.routing import routes
 from suppressions.models import Suppression
 from tests.commands import ekiden, ekiden_json
 from tests.deliveries import make

@@ -9,16 +9,16 @@ import pytest
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
+from deliveries.backends.database import parameters
 from deliveries.bounces.keys import return_path_key
-from deliveries.db import parameters
 from deliveries.models import Delivery
-from domains import credentials, dkim
-from domains.keyring import KeyRing, KeyRingError
-from domains.keys import make_key
 from domains.models import Domain, SigningKey
+from domains.senders import credentials, dkim
+from domains.senders.keys import make_key
+from foundation.secrets.keyring import KeyRing, KeyRingError
 from tests.deliveries import make
+from tests.deliveries.intake.test_committer import accept, submission
 from tests.deliveries.stage import play
-from tests.deliveries.test_intake import accept, submission
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

@@ -98,7 +98,7 @@ def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
     if not needs_servers or "DATABASE_URL" in os.environ:
         yield
         return
-    from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey, runtime_folder
+    from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey, runtime_folder
 
     postgres, valkey = EmbeddedPostgres(folder, durable=False), EmbeddedValkey(folder)
     try:

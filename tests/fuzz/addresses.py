@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from deliveries import completion
-from deliveries.headers import BadHeaders, parse
-from domains import texts
-from domains.addresses import MAX_PATH, BadAddress, canonical_domain, parse_path
-from domains.mailboxes import mailboxes
-from smtp_listener import policy
-from smtp_listener.policy import Refused
+from deliveries.intake import header_completion
+from deliveries.message.headers import BadHeaders, parse
+from foundation.text import texts
+from foundation.text.addresses import MAX_PATH, BadAddress, canonical_domain, parse_path
+from foundation.text.mailboxes import mailboxes
+from smtp_listener.admission import policy
+from smtp_listener.admission.policy import Refused
 from tests.fuzz.targets import Ready
 
 DOMAINS = ["shop.test", "xn--r8jz45g.test"]
@@ -93,7 +93,7 @@ def _message(data: bytes, *, smtputf8: bool) -> None:
     except BadHeaders:
         return
     assert bytes(headers) == data, "the fields are not the section"
-    completion.without_claimed_results(completion.without_control(headers), "relay.test")
+    header_completion.without_claimed_results(header_completion.without_control(headers), "relay.test")
     try:
         checked = policy.check_message(data + b"\r\nbody\r\n", DOMAINS, smtputf8=smtputf8, hostname="relay.test")
     except Refused as refused:

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deliveries import codec
-from deliveries.bounces import feedback_id, local, receive
+from deliveries.bounces import feedback_id, receive
 from deliveries.bounces.keys import feedback_key
-from deliveries.ids import new_id
+from deliveries.classification import loaded_rules
+from deliveries.message import compression
+from deliveries.message.ids import new_id
 from deliveries.models import Delivery, InboundMail, Tally
-from domains import texts
+from foundation.text import texts
 from suppressions.models import Occurrence
 from tests.deliveries import make
 from tests.deliveries.bounces.test_consequences import BOUNCE, COMPLAINT
@@ -29,7 +30,7 @@ MESSAGE_ID, RECIPIENT = "<a@shop.test>", "you@mx.test"
 def ready() -> Ready:
     settings.EKIDEN_DNS = ["127.0.0.1:1"]  # nobody answers, so nobody is vouched for
     log = Log().install()
-    local.load()
+    loaded_rules.load()
     message = make.message(message_id=MESSAGE_ID, recipient_count=2)
     proven, other = (
         make.delivery(to, of=message, state="delivered", ended_at=timezone.now(), due_at=None).pk for to in (RECIPIENT, "other@mx.test")
@@ -48,7 +49,7 @@ def ready() -> Ready:
 
 def _handle(data: bytes, kind: str, proven: UUID, project: int) -> None:
     is_proven = kind == "report"
-    stored = codec.compress(data, (), size=len(data))
+    stored = compression.compress(data, (), size=len(data))
     given = {"kind": kind, "delivery_id": proven if is_proven else None, "mail_from": "", "client_address": "192.0.2.7"}
     mail = InboundMail.objects.create(id=new_id(), received_at=timezone.now(), data=stored, finding="", **given)
     receive.handle(mail.pk)

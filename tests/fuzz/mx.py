@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from deliveries import codec
 from deliveries.bounces import return_path
+from deliveries.message import compression
 from tests.deliveries.bounces.test_hostile_reports import SEEDS
 from tests.fuzz.sessions import DELIVERY, TURN, Sessions
 from tests.fuzz.targets import Ready
@@ -23,7 +23,7 @@ def ready() -> Ready:
         assert path in data.lower() or all(row["delivery"] is None for row in sessions.stored), "a forged return path was taken"
         for row in sessions.stored:
             assert row["kind"] in KINDS and (row["kind"] == "report") == (row["delivery"] == DELIVERY)
-            codec.decompress(row["data"], most=1_000_000)
+            compression.decompress(row["data"], most=1_000_000)
 
     sessions.converse(seeds(path)[0])
     assert [row["delivery"] for row in sessions.stored] == [DELIVERY], "the first seed gets nowhere"

@@ -11,9 +11,10 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from deliveries.routing import Forbidden, Router, Site
-from domains import records, texts
-from domains.dns import MAX_MX, MAX_RECORDS, MAX_TTL, NoSuchName, Resolver, TemporaryFailure
+from deliveries.routing.resolver import Forbidden, Router, Site
+from domains.senders import records
+from foundation.dns.resolver import MAX_MX, MAX_RECORDS, MAX_TTL, NoSuchName, Resolver, TemporaryFailure
+from foundation.text import texts
 from tests.fakes.dns import Behaviour, FakeDns
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop
@@ -66,7 +67,7 @@ def _failure(question: bytes) -> bytes:
 def ready() -> Ready:
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    log = Log("domains.dns_servers").install()  # that no server answers is an error in the log, and so it should be
+    log = Log("foundation.dns.servers").install()  # that no server answers is an error in the log, and so it should be
 
     def one(data: bytes) -> None:
         flags = data[0] if data else 0

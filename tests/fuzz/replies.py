@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from deliveries import maillog
-from deliveries.bounces.classifier import Answer, classify
-from deliveries.outcomes import Delivered, Outcome, Stage
+from deliveries.backends import maillog
+from deliveries.classification.classifier import Answer, classify
 from deliveries.shaping import backoff
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, TlsLevel, open_connection
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.outcomes import Delivered, Outcome, Stage
 from deliveries.smtp.replies import MAX_TEXT, ProtocolError, Reply, ReplyParser
-from domains import texts
+from foundation.text import texts
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop, feed
 from tests.fuzz.targets import Ready

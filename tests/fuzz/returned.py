@@ -6,9 +6,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deliveries.bounces import feedback_id, original, report, return_path, tokens
-from deliveries.bounces.classifier import Answer, classify, parse
-from deliveries.bounces.local_rules import LocalRule, LocalRules
+from deliveries.bounces import feedback_id, original, parser, return_path, tokens
+from deliveries.classification.classifier import Answer, classify, parse
+from deliveries.classification.local_rules import LocalRule, LocalRules
 from suppressions.classes import Class
 from tests.deliveries.bounces.test_hostile_reports import SEEDS, is_harmless
 from tests.fuzz.targets import Ready
@@ -28,7 +28,7 @@ def seeds() -> list[bytes]:
 
 
 def one(data: bytes) -> None:
-    assert is_harmless(report.read(data))
+    assert is_harmless(parser.read(data))
     about = original.read(data)
     assert max(map(len, (about.return_paths, about.feedback_ids, about.message_ids))) <= original.MOST
     text = data.decode("utf-8", "replace")

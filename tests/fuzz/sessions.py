@@ -12,17 +12,17 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries.intake import COMMIT, Intake
-from domains import dkim
-from domains.credentials import hash_secret
-from smtp_listener import server
-from smtp_listener.accounts import BY_NAME, NAMES, Account, Accounts
-from smtp_listener.authentication import Authentication, Proof
-from smtp_listener.channel import Channel
-from smtp_listener.inbound_quotas import InboundQuotas
-from smtp_listener.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
-from smtp_listener.session import Session
-from smtp_listener.sparing import Sparing
+from deliveries.intake.committer import COMMIT, Intake
+from domains.senders import dkim
+from domains.senders.credentials import hash_secret
+from smtp_listener.admission.accounts import BY_NAME, NAMES, Account, Accounts
+from smtp_listener.admission.authentication import Authentication, Proof
+from smtp_listener.admission.inbound_quotas import InboundQuotas
+from smtp_listener.admission.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
+from smtp_listener.admission.log_limits import Sparing
+from smtp_listener.protocol.channel import Channel
+from smtp_listener.sessions import server
+from smtp_listener.sessions.session import Session
 from suppressions.lookup import Lookup
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop

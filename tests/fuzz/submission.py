@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import email
 
-from deliveries import codec
+from deliveries.message import compression
 from deliveries.smtp.mail import Mail
 from tests.fuzz import mx
 from tests.fuzz.sessions import DOMAIN, NAME, SECRET, TURN, Sessions
@@ -31,7 +31,7 @@ def ready() -> Ready:
 def check(rows: dict[str, list[object]]) -> None:
     """What will be sent is one message of the app's domain, fit for the wire, and tells nobody what was blind."""
     for number, data in enumerate(rows["data"]):
-        content = codec.decompress(bytes(data), most=LARGEST)  # type: ignore[call-overload]
+        content = compression.decompress(bytes(data), most=LARGEST)  # type: ignore[call-overload]
         for recipient in rows["recipient"]:
             Mail(str(rows["mail_from"][number]), str(recipient), content, smtputf8=True)
         head = content.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")

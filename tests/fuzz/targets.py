@@ -43,11 +43,18 @@ TARGETS = {
     "returned": Target(("deliveries.bounces",), "returned"),
     "handled": Target(("deliveries.bounces",), "handled", needs_servers=True),
     "vouched": Target(("deliveries.bounces.vouching", "dkim"), "vouched"),
-    "mx": Target(("smtp_listener", "domains.addresses"), "mx"),
-    "submission": Target(("smtp_listener", "domains.addresses", "domains.mailboxes", "deliveries.completion"), "submission"),
-    "replies": Target(("deliveries.smtp", "deliveries.shaping.backoff", "deliveries.bounces.classifier"), "replies"),
-    "names": Target(("domains.dns", "domains.dns_exchange", "domains.records", "deliveries.routing", "dns"), "name_servers"),
+    "mx": Target(("smtp_listener", "foundation.text.addresses"), "mx"),
+    "submission": Target(
+        ("smtp_listener", "foundation.text.addresses", "foundation.text.mailboxes", "deliveries.intake.header_completion"), "submission"
+    ),
+    "replies": Target(("deliveries.smtp", "deliveries.shaping.backoff", "deliveries.classification.classifier"), "replies"),
+    "names": Target(
+        ("foundation.dns.resolver", "foundation.dns.exchange", "domains.senders.records", "deliveries.routing.resolver", "dns"),
+        "name_servers",
+    ),
     "web": Target(("relay_portal", "gunicorn.http"), "web", needs_servers=True),
-    "addresses": Target(("domains", "deliveries.headers", "deliveries.completion", "smtp_listener.policy"), "addresses"),
-    "tokens": Target(("deliveries.bounces", "deliveries.unsubscribing"), "tokens"),
+    "addresses": Target(
+        ("domains", "deliveries.message.headers", "deliveries.intake.header_completion", "smtp_listener.admission.policy"), "addresses"
+    ),
+    "tokens": Target(("deliveries.bounces", "deliveries.intake.unsubscribing"), "tokens"),
 }

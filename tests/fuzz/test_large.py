@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from deliveries.bounces import original
-from deliveries.bounces.report import read
+from deliveries.bounces.parser import read
 from tests.deliveries.bounces.test_hostile_reports import is_harmless
 
 SIZE = int(os.environ.get("EKIDEN_FUZZ_BYTES", "4000000"))

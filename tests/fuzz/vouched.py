@@ -7,7 +7,7 @@ import time
 from django.conf import settings
 
 from deliveries.bounces import vouching
-from domains import dkim
+from domains.senders import dkim
 from tests.deliveries.bounces.test_hostile_reports import SEEDS
 from tests.fakes.dns import FakeDns
 from tests.fuzz.checks import Log
@@ -33,7 +33,7 @@ def ready() -> Ready:
     server = FakeDns(zones)
     server.__enter__()  # for as long as the process lives
     settings.EKIDEN_DNS = [server.url]
-    log = Log("dkimpy", "domains.dns_servers").install()  # on a busy machine even our own name server is late
+    log = Log("dkimpy", "foundation.dns.servers").install()  # on a busy machine even our own name server is late
     ours = _signature(key, LOOP)
     genuine = ours + REPORT
     value = _value_of(ours)

@@ -15,8 +15,8 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from gunicorn.config import Config
 
-from deliveries import unsubscribing
-from deliveries.unsubscribing import Wish
+from deliveries.intake import unsubscribing
+from deliveries.intake.unsubscribing import Wish
 from domains.models import Project
 from relay_portal import gunicorn as ours
 from relay_portal.models import User

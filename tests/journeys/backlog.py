@@ -10,8 +10,8 @@ import psutil
 import psycopg
 import redis
 
-from deliveries import codec
-from deliveries.bell import CHANNEL
+from deliveries.message import compression
+from deliveries.queue.wakeups import CHANNEL
 from tests.journeys.rig import SENDER, Rig
 
 CONTENT = f"From: shop@{SENDER}\r\nTo: you@mx.test\r\nSubject: news\r\n\r\n{'Something new. ' * 60}\r\n".encode()
@@ -36,7 +36,7 @@ SELECT uuidv7(), message, project_id, credential.id, recipient, recipient, split
 
 def fill(rig: Rig, amount: int, to: str, *, priority: int = 1) -> None:
     """So many messages at once, from the rig's one credential; "#" in `to` stands for the number."""
-    data = codec.compress(CONTENT, (), size=len(CONTENT))
+    data = compression.compress(CONTENT, (), size=len(CONTENT))
     given = {"amount": amount, "to": to, "priority": priority, "sender": f"shop@{SENDER}", "size": len(CONTENT), "data": data}
     with psycopg.connect(rig.postgres.url, autocommit=True) as connection:
         connection.execute(FILL, given)

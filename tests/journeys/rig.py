@@ -21,11 +21,11 @@ from typing import Any, Self
 
 import psycopg
 
-from relay_portal.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
+from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-TETHER = ROOT / "relay_portal" / "tether.py"
+TETHER = ROOT / "relay_portal" / "process" / "parent_guard.py"
 HOSTNAME = "relay.test"
 SENDER = "shop.test"
 

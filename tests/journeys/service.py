@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from relay_portal.embedded import runtime_folder
+from relay_portal.servers.embedded import runtime_folder
 from tests.journeys.rig import ROOT, wait_until
 from tests.ports import free_port
 

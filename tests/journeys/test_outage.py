@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from smtp_listener.accounts import KEEP
+from smtp_listener.admission.accounts import KEEP
 from suppressions.index import TRUSTED
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from relay_portal.embedded import runtime_folder
+from relay_portal.servers.embedded import runtime_folder
 from tests.journeys.rig import ROOT, wait_until
 from tests.journeys.service import Up, up
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from relay_portal.embedded import postgres_url
+from relay_portal.servers.embedded import postgres_url
 from tests.journeys.rig import answers, wait_until
 from tests.journeys.service import Up, up
 

@@ -12,9 +12,9 @@ import pytest
 import uvloop
 from django.utils import timezone
 
-from domains.credentials import issue
 from domains.models import Domain
-from smtp_listener.server import Listener
+from domains.senders.credentials import issue
+from smtp_listener.sessions.server import Listener
 from tests.deliveries import make
 from tests.ports import free_port
 

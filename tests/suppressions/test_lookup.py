@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deliveries.db import Database
+from deliveries.backends.database import Database
 from suppressions import index as index_module
 from suppressions.index import Index, fingerprint
 from suppressions.lookup import Lookup, Question

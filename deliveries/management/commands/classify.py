@@ -6,13 +6,13 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from deliveries.bounces.caution import ENOUGH
-from deliveries.bounces.classifier import PHRASES, Answer, Classified, classify, parse, version
 from deliveries.bounces.mime import mails
-from deliveries.bounces.report import Fate, Kind, read
-from deliveries.outcomes import SCOPES, Stage
-from domains.command import CommandError, CommandParser, EkidenCommand
-from domains.texts import clean
+from deliveries.bounces.parser import Fate, Kind, read
+from deliveries.classification.caution import ENOUGH
+from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, parse, version
+from deliveries.smtp.outcomes import SCOPES, Stage
+from foundation.command import CommandError, CommandParser, EkidenCommand
+from foundation.text.texts import clean
 from suppressions.classes import MEANINGS, Class
 
 LARGEST = 67_108_864  # octets read of one file
@@ -43,9 +43,9 @@ class Command(EkidenCommand):
         if options["measure"]:
             return self._measure(options)
         if options["local"]:
-            from deliveries.bounces import local  # Django's connection, which the command does without otherwise
+            from deliveries.classification import loaded_rules  # Django's connection, which the command does without otherwise
 
-            local.load()
+            loaded_rules.load()
         if (reply is None) == (not files):
             raise CommandError("Give either files or --reply TEXT.")
         if reply is not None:

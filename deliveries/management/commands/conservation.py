@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from deliveries.stats import conservation
-from domains.command import CommandParser, EkidenCommand
+from deliveries.insight.stats import conservation
+from foundation.command import CommandParser, EkidenCommand
 
 
 class Command(EkidenCommand):

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from deliveries import remembered, stats
+from deliveries.insight import host_notes, stats
+from deliveries.insight.tracing import site_name
+from deliveries.insight.wait_reasons import pace, short, span
 from deliveries.models import Lane
-from deliveries.selection import Selection, count
-from deliveries.things import find_lane
-from deliveries.tracing import site_name
-from deliveries.waiting import pace, short, span
-from domains.command import ActionCommand, AddAction
+from deliveries.steering.selection import Selection, count
+from deliveries.steering.targets import find_lane
+from foundation.command import ActionCommand, AddAction
 
 SHOWN = 50
 
@@ -58,7 +58,7 @@ def _facts(lane: Lane) -> dict[str, Any]:
         "rule": lane.provider or None,
         "connections_allowed": lane.window,
         "pace": pace(lane.rate) if lane.rate else None,
-        "remembered": remembered.lines(lane, now=timezone.now()) or None,
+        "remembered": host_notes.lines(lane, now=timezone.now()) or None,
         "failures": lane.failures,
         "paused_until": lane.paused_until and lane.paused_until.isoformat(),
         "pause_reason": lane.pause_reason or None,

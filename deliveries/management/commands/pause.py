@@ -4,13 +4,13 @@ from typing import Any
 
 from django.db import transaction
 
-from deliveries import stops
 from deliveries.models import Lane, Stop
-from deliveries.selection import count
-from deliveries.things import Thing, ThingCommand
-from domains import audit
-from domains.command import AddAction, CommandError
+from deliveries.steering import pauses
+from deliveries.steering.selection import count
+from deliveries.steering.targets import Thing, ThingCommand
 from domains.models import Credential, Project
+from domains.operations import audit
+from foundation.command import AddAction, CommandError
 
 
 class Command(ThingCommand):
@@ -25,7 +25,7 @@ class Command(ThingCommand):
     def act(self, thing: Thing, *, reason: str, as_json: bool, **options: Any) -> None:
         try:
             row = self._stop(thing, reason, audit.command_line())
-        except stops.AlreadyStopped as error:
+        except pauses.AlreadyStopped as error:
             raise CommandError(f"{thing.words.capitalize()} is paused already. See: ./ekiden pause list") from error
         audit.note_command("pause", row, reason=reason)
         waiting = count(thing.selection)
@@ -43,19 +43,19 @@ class Command(ThingCommand):
                     raise CommandError(
                         f"The lane {thing.row.pk} is the service's own, and cannot be paused. All delivery: ./ekiden pause all"
                     )
-                stops.close(thing.row, reason=reason, by=by)
+                pauses.close(thing.row, reason=reason, by=by)
                 return thing.row
             case Project():
-                stops.stop(Stop.Scope.PROJECT, project=thing.row, reason=reason, by=by)
+                pauses.stop(Stop.Scope.PROJECT, project=thing.row, reason=reason, by=by)
                 return thing.row
             case Credential():
-                stops.stop(Stop.Scope.CREDENTIAL, credential=thing.row, reason=reason, by=by)
+                pauses.stop(Stop.Scope.CREDENTIAL, credential=thing.row, reason=reason, by=by)
                 return thing.row
         scope = Stop.Scope.DOMAIN if thing.domain else Stop.Scope.ALL
-        return stops.stop(scope, domain=thing.domain, reason=reason, by=by)
+        return pauses.stop(scope, domain=thing.domain, reason=reason, by=by)
 
     def list_all(self, *, as_json: bool) -> None:
-        standing = stops.everything()
+        standing = pauses.everything()
         if as_json:
             return self.write_json([_facts(each) for each in standing])
         rows = [
@@ -64,6 +64,6 @@ class Command(ThingCommand):
         return self.write_table([("WHAT", "KIND", "SINCE (UTC)", "BY", "WHY"), *rows], empty="Nothing is paused.")
 
 
-def _facts(each: stops.Standing) -> dict[str, Any]:
+def _facts(each: pauses.Standing) -> dict[str, Any]:
     kind = each.row.scope if isinstance(each.row, Stop) else "lane"
     return {"what": each.name, "kind": kind, "since": each.at.isoformat(), "by": each.by, "reason": each.reason}

@@ -10,17 +10,18 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from deliveries import ordering, orders, stops
+from deliveries.insight.tracing import why_waiting
+from deliveries.insight.wait_reasons import short
 from deliveries.management.commands.route import host_and_port
 from deliveries.models import Lane, Order, Route
-from deliveries.selection import Preview, Selection, preview
-from deliveries.states import LIVE
-from deliveries.things import find_lane, reason
-from deliveries.tracing import why_waiting
-from deliveries.waiting import short
-from domains import audit, names
-from domains.addresses import canonical_domain, parse_path
-from domains.command import ActionCommand, AddAction, CommandError, CommandParser
+from deliveries.models.states import LIVE
+from deliveries.steering import order_commands, orders, pauses
+from deliveries.steering.selection import Preview, Selection, preview
+from deliveries.steering.targets import find_lane, reason
+from domains.operations import audit
+from domains.senders import names
+from foundation.command import ActionCommand, AddAction, CommandError, CommandParser
+from foundation.text.addresses import canonical_domain, parse_path
 
 VERBS = {
     Order.Verb.RETRY: "Try them now, whatever their next try; their lanes forget the pauses that they have learned.",
@@ -78,9 +79,9 @@ class Command(ActionCommand):
             raise CommandError("Nothing was changed.")
         parameters = _parameters(*target) if target else None
         if verb is Order.Verb.RETRY and selection.lane is not None:
-            stops.wake(Lane.objects.get(pk=selection.lane))  # also where nothing waits in it
-        told = ordering.carry_out(verb, selection, reason=reason, parameters=parameters, progress=None if as_json else self.stdout)
-        return self.write_json(told.as_json()) if as_json else self.stdout.write(ordering.sentence(told))
+            pauses.wake(Lane.objects.get(pk=selection.lane))  # also where nothing waits in it
+        told = order_commands.carry_out(verb, selection, reason=reason, parameters=parameters, progress=None if as_json else self.stdout)
+        return self.write_json(told.as_json()) if as_json else self.stdout.write(order_commands.sentence(told))
 
     def list_orders(self, *, as_json: bool) -> None:
         given = list(Order.objects.order_by("-id")[:SHOWN])

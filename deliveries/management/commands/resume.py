@@ -4,12 +4,12 @@ from typing import Any
 
 from django.db import transaction
 
-from deliveries import stops
 from deliveries.models import Lane
-from deliveries.selection import count
-from deliveries.things import Thing, ThingCommand
-from domains import audit
-from domains.command import CommandError
+from deliveries.steering import pauses
+from deliveries.steering.selection import count
+from deliveries.steering.targets import Thing, ThingCommand
+from domains.operations import audit
+from foundation.command import CommandError
 
 
 class Command(ThingCommand):
@@ -31,14 +31,14 @@ class Command(ThingCommand):
         if lane.closed_at is None:
             raise _not_paused(thing)
         audit.note_command("resume", lane, reason=reason)
-        stops.reopen(lane)
+        pauses.reopen(lane)
 
     def _resume(self, thing: Thing, reason: str) -> None:
         standing = thing.standing()
         if standing is None:
             raise _not_paused(thing)
-        audit.note_command("resume", stops.thing(standing), reason=reason)
-        stops.resume(standing)
+        audit.note_command("resume", pauses.thing(standing), reason=reason)
+        pauses.resume(standing)
 
 
 def _not_paused(thing: Thing) -> CommandError:

@@ -1,9 +1,9 @@
 """Add, list and remove static routes."""
 
-from deliveries import routes
 from deliveries.models import Route
-from domains import audit
-from domains.command import ActionCommand, AddAction, CommandError
+from deliveries.routing import routes
+from domains.operations import audit
+from foundation.command import ActionCommand, AddAction, CommandError
 
 
 class Command(ActionCommand):

@@ -7,10 +7,11 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq.worker.base import DequeueStrategy
 
-from deliveries import loglines, queues
-from deliveries.workers import TableWorker
-from domains import starting, systemd
-from domains.command import CommandError, CommandParser, EkidenCommand
+from deliveries.backends import job_queues, loglines
+from deliveries.jobs.worker import TableWorker
+from domains.operations import starting
+from foundation.command import CommandError, CommandParser, EkidenCommand
+from foundation.process import systemd
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on
@@ -24,7 +25,7 @@ class Command(EkidenCommand):
         parser.add_argument("--burst", action="store_true", help="stop when the queues are empty")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        unknown = set(options["queues"]) - {queues.DELIVERIES, queues.MAINTENANCE}
+        unknown = set(options["queues"]) - {job_queues.DELIVERIES, job_queues.MAINTENANCE}
         if unknown:
             raise CommandError(f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and maintenance.")
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
@@ -43,8 +44,8 @@ class Command(EkidenCommand):
 
 def work(names: list[str], *, burst: bool) -> None:
     """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach before that."""
-    with queues.signals_kept():
-        worker = TableWorker(names, connection=queues.connect())
+    with job_queues.signals_kept():
+        worker = TableWorker(names, connection=job_queues.connect())
         try:
             worker.work(burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
         except RedisError:

@@ -5,9 +5,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from deliveries import schedule
-from domains import starting, systemd
-from domains.command import EkidenCommand
+from deliveries.jobs import schedule
+from domains.operations import starting
+from foundation.command import EkidenCommand
+from foundation.process import systemd
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from deliveries import error_rates
-from deliveries.error_rates import DIMENSIONS, Figures, Scope
+from deliveries.insight import error_rates
+from deliveries.insight.error_rates import DIMENSIONS, Figures, Scope
 from deliveries.models import Alert
-from domains import names
-from domains.command import CommandParser, EkidenCommand
 from domains.models import Credential, Project
+from domains.senders import names
+from foundation.command import CommandParser, EkidenCommand
 
 
 class Command(EkidenCommand):

@@ -7,10 +7,10 @@ from django.core.management.color import Style
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from deliveries.states import LIVE, State
-from deliveries.tracing import AttemptFacts, DeliveryFacts, RefusalFacts, Trace, refusals, trace
-from deliveries.waiting import short
-from domains.command import CommandError, CommandParser, EkidenCommand
+from deliveries.insight.tracing import AttemptFacts, DeliveryFacts, RefusalFacts, Trace, refusals, trace
+from deliveries.insight.wait_reasons import short
+from deliveries.models.states import LIVE, State
+from foundation.command import CommandError, CommandParser, EkidenCommand
 from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.keys import known_key
 from suppressions.models import Suppression

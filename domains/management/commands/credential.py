@@ -4,9 +4,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from domains import audit, credentials, names
-from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Credential
+from domains.operations import audit
+from domains.senders import credentials, names
+from foundation.command import ActionCommand, AddAction, CommandError
 
 LIMITS = {
     "max_size": "bytes in a message",

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from domains import audit, names
-from domains.adding import AlreadyVerified, add_domain
-from domains.addresses import canonical_domain, readable_domain
-from domains.command import ActionCommand, AddAction, CommandError
 from domains.models import Domain
-from domains.verification import check, findings
+from domains.operations import audit
+from domains.senders import names
+from domains.senders.adding import AlreadyVerified, add_domain
+from domains.senders.verification import check, findings
+from foundation.command import ActionCommand, AddAction, CommandError
+from foundation.text.addresses import canonical_domain, readable_domain
 
 MARKS = {"found": "✓", "missing": "✗", "wrong": "✗", "unknown": "?", "unchecked": "·"}
 

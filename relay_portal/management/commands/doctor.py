@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from domains.command import CommandParser, EkidenCommand
+from foundation.command import CommandParser, EkidenCommand
 from relay_portal import doctor
 from relay_portal.doctor.finding import Finding, Level
 

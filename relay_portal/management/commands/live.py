@@ -3,10 +3,11 @@
 import sys
 from typing import Any
 
-from deliveries import maillog
-from domains import audit
-from domains.command import CommandError, CommandParser, EkidenCommand
-from relay_portal import doctor, sandbox
+from deliveries.backends import maillog
+from domains.operations import audit
+from foundation.command import CommandError, CommandParser, EkidenCommand
+from relay_portal import doctor
+from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Level
 
 NEEDS = """Real sending needs:

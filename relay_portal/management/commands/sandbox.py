@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from domains import audit
-from domains.command import CommandError, EkidenCommand
-from relay_portal import sandbox
+from domains.operations import audit
+from foundation.command import CommandError, EkidenCommand
+from relay_portal.console import sandbox
 
 
 class Command(EkidenCommand):

@@ -6,14 +6,14 @@ from argparse import ArgumentTypeError
 from contextlib import nullcontext
 from typing import Any
 
+from deliveries.insight.tracing import DeliveryFacts, Trace
+from deliveries.insight.wait_reasons import short
 from deliveries.management.commands import trace
-from deliveries.states import State
-from deliveries.tracing import DeliveryFacts, Trace
-from deliveries.waiting import short
-from domains.command import CommandError, CommandParser, EkidenCommand
-from domains.texts import has_control
-from relay_portal import sending
-from relay_portal.sending import Letter, NotSent
+from deliveries.models.states import State
+from foundation.command import CommandError, CommandParser, EkidenCommand
+from foundation.text.texts import has_control
+from relay_portal.console import test_message
+from relay_portal.console.test_message import Letter, NotSent
 
 TEXT = "This message came through Ekiden.\n\n駅伝で届きました。"
 
@@ -35,12 +35,12 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, sender: str, recipients: list[str], login: str | None, as_json: bool, **options: Any) -> None:
         letter = Letter(sender, recipients, options["subject"], options["text"])
         try:
-            with nullcontext(user_and_secret(login)) if login else sending.own_login(sender) as user:
-                queue_id = sending.hand_in(letter, user)
+            with nullcontext(user_and_secret(login)) if login else test_message.own_login(sender) as user:
+                queue_id = test_message.hand_in(letter, user)
         except NotSent as error:
             raise CommandError(str(error)) from error
         progress = Progress(self, is_silent=as_json)
-        found = sending.follow(queue_id, seconds=options["wait"], show=progress.show)
+        found = test_message.follow(queue_id, seconds=options["wait"], show=progress.show)
         progress.end()
         if as_json:
             self.write_json(found)

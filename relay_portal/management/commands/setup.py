@@ -12,11 +12,15 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
-from deliveries import rules
-from domains import in_force, own_keys
-from domains.command import CommandError, CommandParser, EkidenCommand
-from relay_portal import first_keys, first_run, processes, public_certificate, reachability, readiness, sandbox, terminal
-from relay_portal.embedded import EmbeddedPostgres
+from deliveries.shaping import rules
+from domains.operations import own_keys
+from foundation.command import CommandError, CommandParser, EkidenCommand
+from foundation.process import postgres_session
+from relay_portal.console import readiness, sandbox, terminal
+from relay_portal.process import processes
+from relay_portal.servers import reachability
+from relay_portal.servers.embedded import EmbeddedPostgres
+from relay_portal.setup import first_keys, first_run, public_certificate
 
 EVERYWHERE = "Copy the folder keys to all machines of the installation, and restart everything."
 ENDS = {signal.SIGTERM, signal.SIGINT}
@@ -33,7 +37,7 @@ class Command(EkidenCommand):
 
     def handle(self, *args: Any, start: bool, new_secret_key: bool, new_key_ring: bool, **options: Any) -> None:
         self._wait_for_servers()
-        in_force.demand()
+        postgres_session.demand()
         self._migrate()
         self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
         rules.sync()

@@ -5,14 +5,16 @@ from typing import Any
 
 from django.conf import settings
 
-from deliveries import inflow, stops, unwritten
+from deliveries.capacity import inflow
+from deliveries.insight.wait_reasons import short
 from deliveries.models import Stop
-from deliveries.waiting import short
-from domains.command import CommandParser, EkidenCommand
+from deliveries.queue import unwritten_outcomes
+from deliveries.steering import pauses
 from domains.models import SetAside
-from relay_portal import readiness, sandbox
+from foundation.command import CommandParser, EkidenCommand
+from relay_portal.console import readiness, sandbox
 from relay_portal.doctor.machine import low_disk_text
-from smtp_listener import low_disks
+from smtp_listener.admission import low_disks
 from suppressions.models import Brake
 
 
@@ -37,7 +39,7 @@ class Command(EkidenCommand):
             and all(process["state"] == "running" for process in processes)
         )
         if as_json:
-            paused = [f"{each.kind.lower()} {each.name}" for each in stops.everything()] if parts["PostgreSQL"] else []
+            paused = [f"{each.kind.lower()} {each.name}" for each in pauses.everything()] if parts["PostgreSQL"] else []
             self.write_json(
                 {
                     "ready": ready,
@@ -68,7 +70,7 @@ class Command(EkidenCommand):
         rows = [(each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"])) for each in processes]
         self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
         if amount := _outcome_files():
-            text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten.folder()}. See: ./ekiden doctor"
+            text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten_outcomes.folder()}. See: ./ekiden doctor"
             self.stdout.write(self.style.WARNING(text))
         if parts["PostgreSQL"]:
             self.stdout.write(f"\n{readiness.where()}")
@@ -78,7 +80,7 @@ class Command(EkidenCommand):
                 self.stdout.write(self.style.ERROR(f"PUT ASIDE: {amount} items could not be handled. See the portal, Put aside."))
             for brake in Brake.objects.filter(ended_at__isnull=True):
                 self.stdout.write(self.style.ERROR(f"LEARNING STOPPED: too many domains turned {brake} at once. See: ./ekiden doctor"))
-            for each in stops.everything():
+            for each in pauses.everything():
                 self.stdout.write(self.style.WARNING(_paused(each)))
 
 
@@ -103,10 +105,10 @@ def _set_aside() -> int:
 
 def _outcome_files() -> int:
     """Those of this machine: waiting for a worker, or broken."""
-    return sum(map(len, unwritten.files(unwritten.folder())))
+    return sum(map(len, unwritten_outcomes.files(unwritten_outcomes.folder())))
 
 
-def _paused(each: stops.Standing) -> str:
+def _paused(each: pauses.Standing) -> str:
     if isinstance(each.row, Stop) and each.row.scope == Stop.Scope.ALL:
         return f"EMERGENCY STOP: no mail is delivered ({short(each.reason)}). To go on: ./ekiden resume all"
     return f"PAUSED: {each.kind.lower()} {each.name} ({short(each.reason)}). See: ./ekiden pause list"

@@ -8,13 +8,15 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 
-from domains.command import CommandError, EkidenCommand
-from relay_portal import embedded, places, ports, processes, public_certificate, server_account
-from relay_portal.embedded import EmbeddedError
-from relay_portal.places import make_folder
-from relay_portal.server_account import AccountError
-from smtp_listener import tls
-from smtp_listener.tls import CertificateError
+from foundation.command import CommandError, EkidenCommand
+from relay_portal.process import ports, processes
+from relay_portal.servers import embedded, places, system_account
+from relay_portal.servers.embedded import EmbeddedError
+from relay_portal.servers.places import make_folder
+from relay_portal.servers.system_account import AccountError
+from relay_portal.setup import public_certificate
+from smtp_listener.protocol import tls
+from smtp_listener.protocol.tls import CertificateError
 
 
 class Command(EkidenCommand):
@@ -38,8 +40,8 @@ class Command(EkidenCommand):
 
     def _prepare_servers(self) -> None:
         servers = processes.embedded_servers()
-        if servers and server_account.make():
-            self.stdout.write(f"Made the system account {server_account.NAME}: PostgreSQL and Valkey run under it, not as root")
+        if servers and system_account.make():
+            self.stdout.write(f"Made the system account {system_account.NAME}: PostgreSQL and Valkey run under it, not as root")
         for server in servers:
             self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
             server.prepare()
@@ -101,4 +103,4 @@ def become_supervisor(configuration: Path) -> NoReturn:
     os.chdir(settings.BASE_DIR)
     os.umask(0o077)  # Supervisor opens the logs
     # UTF-8 in any locale: the configuration may hold a path that the locale has no letters for.
-    os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "relay_portal.supervision", str(configuration)])  # noqa: S606  (our own program)
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "relay_portal.process.supervision", str(configuration)])  # noqa: S606  (our own program)

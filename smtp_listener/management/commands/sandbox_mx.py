@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from domains import starting
-from domains.command import CommandError, EkidenCommand
-from smtp_listener.sandbox import run
+from domains.operations import starting
+from foundation.command import CommandError, EkidenCommand
+from smtp_listener.sandbox.server import run
 
 
 class Command(EkidenCommand):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from deliveries.loglines import spare_records
-from domains import starting
-from domains.command import CommandError, EkidenCommand
-from smtp_listener.server import run
-from smtp_listener.tls import CertificateError
+from deliveries.backends.loglines import spare_records
+from domains.operations import starting
+from foundation.command import CommandError, EkidenCommand
+from smtp_listener.protocol.tls import CertificateError
+from smtp_listener.sessions.server import run
 
 
 class Command(EkidenCommand):

@@ -7,12 +7,12 @@ from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from deliveries import codec
 from deliveries.bounces import original, receive
-from deliveries.bounces.report import read
+from deliveries.bounces.parser import read
+from deliveries.message import compression
 from deliveries.models import Delivery, InboundMail
-from domains.isolation import Kind
 from domains.models import SetAside
+from domains.operations.isolation import Kind
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
 
@@ -83,7 +83,7 @@ POISON = (
 def test_no_bytes_make_the_handling_raise(data, kind, is_at_return_path):
     delivery = make.delivery(RECIPIENT, state="delivered", ended_at=timezone.now(), due_at=None)
     mail = InboundMail.objects.create(
-        kind=kind, delivery_id=delivery.pk if is_at_return_path else None, data=codec.compress(data, (), size=len(data))
+        kind=kind, delivery_id=delivery.pk if is_at_return_path else None, data=compression.compress(data, (), size=len(data))
     )
     receive.handle(mail.pk)
     mail.refresh_from_db()
@@ -102,7 +102,7 @@ def test_no_bytes_make_the_reading_raise(data):
 
 
 def arrives(data):
-    return InboundMail.objects.create(kind="postmaster", data=codec.compress(data, (), size=len(data))).pk
+    return InboundMail.objects.create(kind="postmaster", data=compression.compress(data, (), size=len(data))).pk
 
 
 def test_a_letter_that_cannot_be_handled_stops_no_other(monkeypatch):

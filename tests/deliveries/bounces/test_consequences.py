@@ -6,11 +6,10 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from deliveries import learning, reports
-from deliveries.bounces import feedback_id, receive, return_path, tokens
+from deliveries.backends.job_queues import MAINTENANCE, queue
+from deliveries.bounces import feedback_id, learning, outgoing_reports, receive, return_path, tokens
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.models import Attempt, Delivery, InboundMail, Message, Tally
-from deliveries.queues import MAINTENANCE, queue
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.bounces.test_receive import REPORT, arrives
@@ -197,7 +196,7 @@ def test_a_claim_is_not_what_a_later_report_to_the_sender_says():
     delivery = delivered()
     Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", text="the truth")
     Attempt.objects.create(delivery=delivery, outcome="claimed", stage="claim", text="a lie")
-    assert reports._failure(Delivery.objects.select_related("message").get()).text == "the truth"
+    assert outgoing_reports._failure(Delivery.objects.select_related("message").get()).text == "the truth"
 
 
 def test_a_bounce_that_returns_our_signed_field_counts_fully():

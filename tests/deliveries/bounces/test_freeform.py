@@ -3,9 +3,9 @@
 import pytest
 
 from deliveries.bounces.freeform import mentions
-from deliveries.bounces.report import read
+from deliveries.bounces.parser import read
 from deliveries.bounces.wording import host_in, notice, stage_of
-from deliveries.outcomes import Stage
+from deliveries.smtp.outcomes import Stage
 
 HEADER = "From: MAILER-DAEMON@mx.example.org\nTo: b-abc@bounces.example.com\nSubject: Returned mail\n\n"
 SENDMAIL = "   ----- Transcript of session follows -----\n"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliveries.bounces.classifier import Answer, classify, parse
-from deliveries.bounces.report import Kind, read
-from deliveries.outcomes import Stage
+from deliveries.bounces.parser import Kind, read
+from deliveries.classification.classifier import Answer, classify, parse
+from deliveries.smtp.outcomes import Stage
 from tests.deliveries.bounces.sampled import SAMPLES
 
 SEEDS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.eml"))]

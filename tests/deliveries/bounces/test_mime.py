@@ -7,7 +7,7 @@ import pytest
 
 from deliveries.bounces.charsets import decode, decode_words
 from deliveries.bounces.mime import MAX_PARTS, header, mails, take_apart, without_tags
-from deliveries.bounces.report import Kind, read
+from deliveries.bounces.parser import Kind, read
 
 
 def texts(data):

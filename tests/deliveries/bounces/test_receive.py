@@ -3,8 +3,8 @@ import os
 
 import pytest
 
+from deliveries.backends.database import Database
 from deliveries.bounces import receive
-from deliveries.db import Database
 from deliveries.models import Attempt, InboundMail
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES

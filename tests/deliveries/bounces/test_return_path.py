@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deliveries.bounces.return_path import LIFETIME, ForgedReturnPath, is_ours, make, parse
-from deliveries.ids import new_id
+from deliveries.message.ids import new_id
 
 KEY = b"k" * 32
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

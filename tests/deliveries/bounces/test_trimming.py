@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.bounces.original import read as read_original
-from deliveries.bounces.report import Kind, read
+from deliveries.bounces.parser import Kind, read
 from deliveries.bounces.trimming import trim
 
 REPORT = b"""From: MAILER-DAEMON@mx.test\r

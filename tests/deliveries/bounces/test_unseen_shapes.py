@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deliveries.bounces.report import Kind, read
+from deliveries.bounces.parser import Kind, read
 from suppressions.classes import Class
 
 ORIGINAL = (

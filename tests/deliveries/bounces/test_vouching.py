@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from deliveries.bounces import vouching
 from deliveries.models import Delivery, InboundMail
-from domains import dkim
+from domains.senders import dkim
 from suppressions.models import Occurrence
 from tests.deliveries.bounces.test_consequences import complained, delivered, nothing_moved
 from tests.deliveries.bounces.test_receive import arrives

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deliveries.outcomes import Stage
 from deliveries.shaping import backoff, providers
 from deliveries.shaping.backoff import PATTERNS, Block, Leave, Pause, SlowDown, find
+from deliveries.smtp.outcomes import Stage
 from deliveries.smtp.replies import Reply, ReplyParser
 from tests.cost import assert_in_proportion
 

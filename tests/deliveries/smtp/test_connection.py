@@ -5,8 +5,8 @@ import tracemalloc
 
 import pytest
 
-from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
 from deliveries.smtp.connection import ConnectionFailed, Mail
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
 from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.smtp.conftest import QUICK
 from tests.fakes.mx import Drip, Drop, FakeMx, Flood, Freeze, Hang, Reset, TakeAndDrop, Wait

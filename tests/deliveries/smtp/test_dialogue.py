@@ -1,7 +1,7 @@
 import pytest
 
-from deliveries.outcomes import Deferred, Scope, Stage
 from deliveries.smtp.dialogue import Capabilities, Session, TlsLevel, capabilities_of, greet
+from deliveries.smtp.outcomes import Deferred, Scope, Stage
 from tests.deliveries.smtp.play import LOST, play, reply
 
 EHLO, STARTTLS, HELO = b"EHLO me.test\r\n", b"STARTTLS\r\n", b"HELO me.test\r\n"

@@ -3,8 +3,8 @@ import warnings
 
 import pytest
 
-from deliveries.outcomes import Delivered, Scope, Stage
 from deliveries.smtp.connection import ConnectionFailed, Mail, TlsLevel
+from deliveries.smtp.outcomes import Delivered, Scope, Stage
 from deliveries.smtp.tls import server_name
 from tests.fakes.certificates import Authority, self_signed
 from tests.fakes.mx import Drop, FakeMx, Freeze

@@ -1,9 +1,9 @@
 import pytest
 
-from deliveries.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
-from deliveries.priorities import Priority
+from deliveries.message.priorities import Priority
 from deliveries.smtp.dialogue import Capabilities, Session
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.transaction import ONE_TRIP, dot_stuffed, transact
 from tests.deliveries.smtp.play import LOST, play, reply

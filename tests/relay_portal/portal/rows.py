@@ -2,13 +2,13 @@
 
 from django.utils import timezone
 
-from deliveries import codec
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
+from deliveries.message import compression
 from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Refusal, Route, ShapingRule, Stop
-from domains import audit
-from domains.keys import make_key
 from domains.models import Domain, SetAside
+from domains.operations import audit
+from domains.senders.keys import make_key
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Import, Policy, Suppression
@@ -25,7 +25,7 @@ def of(project):
     delivery = make.delivery(f"you@{project.name}.test", sent)
     Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=450, text=TRICKY)
     path = return_path.make(delivery.pk, key=return_path_key(), now=timezone.now())
-    content = codec.compress(make.CONTENT, (), size=len(make.CONTENT))
+    content = compression.compress(make.CONTENT, (), size=len(make.CONTENT))
     rows = [
         project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
         Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),

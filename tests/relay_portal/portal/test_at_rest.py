@@ -11,8 +11,8 @@ from django.test import Client
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from domains.keyring import KeyRing, KeyRingError
-from relay_portal import second_factors
+from foundation.secrets.keyring import KeyRing, KeyRingError
+from relay_portal.access import second_factors
 from tests.deliveries.test_secrets import dump_of_postgresql
 from tests.relay_portal.portal.conftest import code, code_of, person, verified
 from tests.relay_portal.portal.test_login import SETUP, enrol, give_password, give_token

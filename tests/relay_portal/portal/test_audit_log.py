@@ -3,8 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from domains import audit
 from domains.models import AuditEntry, Credential, Domain
+from domains.operations import audit
 from relay_portal.models import User
 from suppressions.models import Policy
 from tests.deliveries import make

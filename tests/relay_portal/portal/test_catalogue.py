@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import relay_portal
-from smtp_listener.sandbox_rules import RULES
+from smtp_listener.sandbox.answers import RULES
 
 FOLDER = Path(relay_portal.__file__).parent / "locale" / "ja" / "LC_MESSAGES"
 TEXT = re.compile(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTILINE)

@@ -3,9 +3,9 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from deliveries.bounces import classifier
+from deliveries.backends.job_queues import MAINTENANCE, queue
+from deliveries.classification import classifier
 from deliveries.models import LocalRule, Reclassification
-from deliveries.queues import MAINTENANCE, queue
 from domains.models import AuditEntry
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
@@ -107,7 +107,7 @@ def test_a_second_look_is_counted_seen_and_carried_out(operator, valkey, django_
     with django_capture_on_commit_callbacks(execute=True):
         operator.post(f"{LOOKS}add/", {"_save": ""})
     made = Reclassification.objects.get()
-    assert [job.func_name for job in queue(MAINTENANCE).get_jobs()] == ["deliveries.reclassify.count"]
+    assert [job.func_name for job in queue(MAINTENANCE).get_jobs()] == ["deliveries.bounces.reclassify.count"]
     made.state, made.changed, made.table = "counted", 2, [["other", "unknown_user", False, True, 2]]
     made.save()
     text = operator.get(f"{LOOKS}{made.pk}/change/").text
@@ -116,5 +116,5 @@ def test_a_second_look_is_counted_seen_and_carried_out(operator, valkey, django_
         operator.post(f"{LOOKS}{made.pk}/do/apply/")
     made.refresh_from_db()
     assert made.state == "applying"
-    assert queue(MAINTENANCE).get_jobs()[-1].func_name == "deliveries.reclassify.apply"
+    assert queue(MAINTENANCE).get_jobs()[-1].func_name == "deliveries.bounces.reclassify.apply"
     assert AuditEntry.objects.filter(action="apply").exists()

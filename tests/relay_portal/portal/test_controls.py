@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import Delivery, Lane, Order, Stop
-from deliveries.states import State
+from deliveries.models.states import State
 from domains.models import AuditEntry
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified

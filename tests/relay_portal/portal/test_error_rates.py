@@ -4,7 +4,7 @@ import pytest
 
 from deliveries.models import Alert
 from tests.deliveries import make
-from tests.deliveries.test_error_rates import tally
+from tests.deliveries.insight.test_error_rates import tally
 from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.django_db

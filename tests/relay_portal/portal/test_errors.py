@@ -7,7 +7,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay_portal.views import errors
+from relay_portal.pages import errors
 from tests.journeys.rig import ROOT
 
 pytestmark = pytest.mark.usefixtures("db")

@@ -8,7 +8,7 @@ from axes.models import AccessAttempt
 from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 
-from relay_portal import hashers, known_devices, lockout
+from relay_portal.access import hashers, known_devices, lockout
 from tests.relay_portal.portal.conftest import PASSWORD, code, person
 from tests.relay_portal.portal.test_login import LOGIN, give_password, give_token
 
@@ -127,7 +127,7 @@ def test_a_wrong_host_is_one_line(client, caplog):
 @pytest.fixture
 def slow_hash(settings, monkeypatch):
     """The real hasher, and two passwords that are being looked at until the test lets go of them."""
-    settings.PASSWORD_HASHERS = ["relay_portal.hashers.Argon2"]
+    settings.PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]
     go_on, counted = threading.Event(), []
 
     def verify(self, password, encoded):
@@ -157,7 +157,7 @@ def test_guesses_cannot_fill_the_cores(slow_hash, client):
 
 @pytest.mark.parametrize("name", ["otto", "nobody"])
 def test_a_known_and_an_unknown_name_cost_one_hash(settings, monkeypatch, name):
-    settings.PASSWORD_HASHERS = ["relay_portal.hashers.Argon2"]
+    settings.PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]
     person()
     asked = []
     for method in ("encode", "verify"):

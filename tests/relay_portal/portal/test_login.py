@@ -10,9 +10,9 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from domains.models import AuditEntry
-from relay_portal.middleware import OPENED, SEEN
+from relay_portal.access.middleware import OPENED, SEEN
+from relay_portal.access.sessions import SessionStore
 from relay_portal.models import User
-from relay_portal.sessions import SessionStore
 from tests.relay_portal.portal.conftest import PASSWORD, code, code_of, password_only, person, verified
 
 pytestmark = pytest.mark.django_db

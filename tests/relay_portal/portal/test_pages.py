@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from redis.exceptions import ConnectionError as ValkeyGone
 
-from deliveries import queues
+from deliveries.backends import job_queues
 from deliveries.models import Attempt, Destination, InboundMail, Lane, Route
-from deliveries.states import LIVE, State
-from domains import credentials
-from domains.keys import make_key
+from deliveries.models.states import LIVE, State
 from domains.models import Credential, Domain, SigningKey
+from domains.senders import credentials
+from domains.senders.keys import make_key
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Suppression
@@ -164,7 +164,7 @@ def test_support_staff_does_not_see_the_queues():
 def test_the_queues_page_says_that_valkey_is_gone(operator, settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
     with pytest.raises(ValkeyGone):
-        queues.connect().ping()
+        job_queues.connect().ping()
     assert "out of reach" in operator.get("/queues/").text
 
 

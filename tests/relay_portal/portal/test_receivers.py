@@ -2,8 +2,8 @@
 
 import pytest
 
-from deliveries import rules
 from deliveries.models import ShapingRule
+from deliveries.shaping import rules
 from domains.models import AuditEntry
 
 pytestmark = pytest.mark.django_db

@@ -6,9 +6,9 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from domains import rights
-from domains.rights import ADD, CHANGE, DELETE, EXPORT, LIFT, RIGHTS, SEE
-from relay_portal import navigation
+from foundation import rights
+from foundation.rights import ADD, CHANGE, DELETE, EXPORT, LIFT, RIGHTS, SEE
+from relay_portal.pages import navigation
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 from tests.relay_portal.portal.conftest import person, verified

@@ -6,10 +6,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from deliveries import giving_up
+from deliveries.jobs import giving_up
 from deliveries.models import Delivery, InboundMail, Lane
-from domains.isolation import Kind, failed
 from domains.models import AuditEntry, SetAside
+from domains.operations.isolation import Kind, failed
 from relay_portal.doctor import mail as doctor
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from deliveries import jobs
-from deliveries.queues import MAINTENANCE, queue
+from deliveries.backends.job_queues import MAINTENANCE, queue
 from domains.models import AuditEntry
 from suppressions.models import Import, Occurrence, Policy, Suppression
 from tests.deliveries import make

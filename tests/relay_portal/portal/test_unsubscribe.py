@@ -6,12 +6,14 @@ import re
 import pytest
 from django.utils import timezone
 
-from deliveries import codec, learning, unsubscribing
+from deliveries.bounces import learning
+from deliveries.intake import unsubscribing
+from deliveries.intake.unsubscribing import Wish
+from deliveries.message import compression
 from deliveries.models import Content
-from deliveries.unsubscribing import Wish
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
-from tests.deliveries.test_intake import HEADERS, running, submission
+from tests.deliveries.intake.test_committer import HEADERS, running, submission
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -115,7 +117,7 @@ def sent(**given):
             await intake.accept(handed_in)
 
     asyncio.run(main())
-    return codec.decompress(bytes(Content.objects.latest("message_id").data), most=1_000_000)
+    return compression.decompress(bytes(Content.objects.latest("message_id").data), most=1_000_000)
 
 
 def test_the_fields_are_added_and_lead_to_the_recipient():
@@ -141,6 +143,6 @@ def test_the_apps_own_field_stays_alone():
 
 
 def test_both_fields_are_signed():
-    from domains.dkim import SIGNED
+    from domains.senders.dkim import SIGNED
 
     assert {b"list-unsubscribe", b"list-unsubscribe-post"} <= SIGNED

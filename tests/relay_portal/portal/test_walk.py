@@ -4,8 +4,8 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, get_resolver, reverse
 
-from domains.rights import RIGHTS
-from relay_portal.middleware import ENROLMENT, OPEN
+from foundation.rights import RIGHTS
+from relay_portal.access.middleware import ENROLMENT, OPEN
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 from tests.relay_portal.portal.conftest import password_only, person, verified

@@ -1,0 +1,1 @@
+"""PostgreSQL for asyncio code, RQ's queues in Valkey, and the mail log."""

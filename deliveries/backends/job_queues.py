@@ -1,0 +1,94 @@
+"""The queues of jobs in Valkey: names from a fixed table go in, as JSON, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+logger = logging.getLogger(__name__)
+
+DELIVERIES, MAINTENANCE = "deliveries", "maintenance"
+DAY = 86_400
+
+
+class StoredJob(Job):
+    """A job as Valkey holds it, which may be anything that whoever can write there thought of."""
+
+    def restore(self, raw_data: Any) -> Any:  # RQ leaves the shape of a Valkey hash untyped
+        """As RQ does, without what could call or reach something else: callbacks by path, webhooks, repeats.
+
+        What cannot be read is no job: RQ passes over that, where any other error would end the worker.
+        """
+        try:
+            return super().restore({key: value for key, value in raw_data.items() if not _is_dangerous(key)})
+        except Exception as error:  # hostile bytes: whatever they make RQ raise
+            raise NoSuchJobError("Unexpected job format") from error
+
+
+def _is_dangerous(key: bytes | str) -> bool:
+    name = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
+    return "callback" in name or name in {"webhooks", "result", "meta"}
+
+
+def connect(*, patience: float = 10) -> Redis:
+    """`patience`: seconds for each answer."""
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=patience)
+
+
+def queue(name: str, connection: Redis | None = None) -> Queue:
+    return Queue(name, connection=connection or connect(), serializer=JSONSerializer, job_class=StoredJob)
+
+
+def enqueue_drain() -> None:
+    """One drain waits in the queue, never two: a drain takes all the lanes it finds."""
+    waiting = queue(DELIVERIES)
+    if not len(waiting):
+        waiting.enqueue("deliveries.jobs.drain", job_timeout=-1, result_ttl=0, failure_ttl=DAY)
+
+
+def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
+    """A maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
+
+    With `only_once` nothing is added while one like it waits: a job is a doorbell, and one ring is enough.
+    """
+    waiting = queue(MAINTENANCE)
+    if only_once and function in map(_name, waiting.get_jobs()):
+        return
+    waiting.enqueue(function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY)
+
+
+def call(function: str, *ids: int | str) -> None:
+    """Ring for a job that comes by itself as well: without Valkey it is only later."""
+    try:
+        enqueue(function, *ids, only_once=not ids)
+    except (RedisError, OSError) as error:
+        logger.warning("the job %s could not be called; it comes by itself: %s", function, error)
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Put back the handlers that RQ's worker and scheduler replace: between two of them a signal ends the process."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _name(job: Job) -> str:
+    try:
+        return str(job.func_name)
+    except DeserializationError:
+        return ""

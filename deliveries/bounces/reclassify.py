@@ -1,0 +1,228 @@
+"""Looks at the answers of the last 30 days again, with the rules of today: first a count, then, if somebody wants it, the change."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.bounces import learning
+from deliveries.bounces.matching import key_of
+from deliveries.bounces.parser import read
+from deliveries.bounces.receive import LARGEST
+from deliveries.classification import classifier, loaded_rules
+from deliveries.classification.classifier import Answer, Classified, classify, softened
+from deliveries.message import compression
+from deliveries.models import Attempt, InboundMail, Reclassification
+from deliveries.smtp.outcomes import SCOPES, Stage
+from domains.operations.isolation import Kind, begin_again, failed, guarded, is_outage, may_begin, together_or_alone
+from foundation.upkeep.job_leases import Lease, LeaseLost, left
+from suppressions import recording
+from suppressions.lifting import lift
+from suppressions.models import Occurrence, Suppression
+
+logger = logging.getLogger(__name__)
+
+DAYS = timedelta(days=30)
+BATCH = 500
+ACTOR = "second look"
+State = Reclassification.State
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    occurrence: Occurrence
+    found: Classified
+
+    @property
+    def row(self) -> tuple[str, str, bool, bool]:
+        return self.occurrence.category, str(self.found.class_), self.occurrence.is_hard, self.found.is_hard
+
+    @property
+    def is_one(self) -> bool:
+        return (self.occurrence.category, self.occurrence.is_hard) != (self.found.class_, self.found.is_hard)
+
+
+def count(look_id: int) -> None:
+    """What would be another; nothing is changed but the look's own row."""
+    _carry(look_id, State.COUNTING, _count)
+
+
+def _count(look: Reclassification, lease: Lease) -> None:
+    """From the beginning, whoever was at it before."""
+    table: Counter[tuple[str, str, bool, bool]] = Counter()
+    look.version, look.seen = classifier.version(), 0
+    look.save(update_fields=["version"])
+    for seen, change in enumerate(_changes(look.created_at), 1):
+        if change is not None and change.is_one:
+            table[change.row] += 1
+        if seen % BATCH == 0:
+            lease.renew()
+            _note(look, seen, table)
+        look.seen = seen
+    with transaction.atomic():
+        lease.renew()
+        _note(look, look.seen, table)
+        look.state, look.leased_until = State.COUNTED, None
+        look.save(update_fields=["state", "leased_until"])
+
+
+def apply(look_id: int) -> None:
+    """Carry it out, batch by batch, each a transaction: a second call goes on where the first came to, since what is done is no change."""
+    _carry(look_id, State.APPLYING, _apply_all)
+
+
+def _apply_all(look: Reclassification, lease: Lease) -> None:
+    batch: list[Change] = []
+    for seen, change in enumerate(_changes(look.created_at), 1):
+        if change is not None and change.is_one:
+            batch.append(change)
+        if seen % BATCH == 0:
+            lease.renew()
+        if len(batch) >= BATCH:
+            _apply_batch(look, batch)
+            batch = []
+    lease.renew()
+    _apply_batch(look, batch)
+    learning.take_turn(now=timezone.now())
+    with transaction.atomic():
+        lease.renew()
+        look.state, look.ended_at, look.leased_until = State.DONE, timezone.now(), None
+        look.save(update_fields=["state", "ended_at", "leased_until"])
+
+
+def carry_on() -> None:
+    """Go on with what no job is at: its ring was lost, or its worker died."""
+    for state, work in ((State.COUNTING, count), (State.APPLYING, apply)):
+        for look_id in left(Reclassification.objects.filter(state=state)):
+            if may_begin(Kind.SECOND_LOOK, _key(look_id)):
+                work(look_id)
+
+
+def _carry(look_id: int, state: str, work: Callable[[Reclassification, Lease], None]) -> None:
+    """With the rules of today in force; a second ring finds the look gone on, or another at it."""
+    lease = Lease.take(Reclassification.objects.filter(pk=look_id, state=state))
+    if lease is None:
+        return
+    loaded_rules.load()
+    look = Reclassification.objects.get(pk=look_id)
+    if lease.follows_a_death and begin_again(Kind.SECOND_LOOK, _key(look_id)):
+        _fail(look_id)
+        return
+    with _ending_badly(look), suppress(LeaseLost):
+        work(look, lease)
+
+
+def _key(look_id: int) -> str:
+    """Its item in `SetAside`, where numbers are those of occurrences."""
+    return f"look {look_id}"
+
+
+def _fail(look_id: int) -> None:
+    Reclassification.objects.filter(pk=look_id).update(state=State.FAILED, ended_at=timezone.now(), leased_until=None)
+
+
+@contextmanager
+def _ending_badly(look: Reclassification) -> Iterator[None]:
+    """A look that fails as a whole says so, and can be made anew; in an outage it stays as it is, and is gone on with."""
+    with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
+        try:
+            yield
+        except Exception as error:
+            if not is_outage(error):
+                _fail(look.pk)
+            raise
+
+
+def _note(look: Reclassification, seen: int, table: Counter[tuple[str, str, bool, bool]]) -> None:
+    look.seen, look.changed = seen, sum(table.values())
+    look.table = [[*row, amount] for row, amount in table.most_common()]
+    look.save(update_fields=["seen", "changed", "table"])
+
+
+def _changes(until: datetime) -> Iterator[Change | None]:
+    """One for each occurrence of the 30 days before; None for what says nothing that could be read again."""
+    chosen = Occurrence.objects.filter(at__gt=until - DAYS, at__lte=until, kind__in=("reply", "report", "expiry")).order_by("id")
+    for occurrence in chosen.iterator(BATCH):
+        found = None
+        try:
+            found = _again(occurrence)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            failed(Kind.SECOND_LOOK, occurrence.pk, error, most=1)
+        yield Change(occurrence, found) if found is not None else None
+
+
+def _again(occurrence: Occurrence) -> Classified | None:
+    if occurrence.kind == Occurrence.Kind.REPORT:
+        return _of_report(occurrence)
+    stage = Stage(occurrence.stage) if occurrence.stage in SCOPES else None
+    domain = occurrence.address_key.rpartition("@")[2]
+    if occurrence.rule.startswith("code/") and not occurrence.code:  # our own words, which no rule is about
+        return None
+    found = classify(Answer(occurrence.text, occurrence.code or 0, occurrence.enhanced, stage, occurrence.host, domain))
+    return softened(found) if occurrence.kind == Occurrence.Kind.EXPIRY else found
+
+
+def _of_report(occurrence: Occurrence) -> Classified | None:
+    """The whole report again, where it is kept: what was taken down of it is not all that was looked at."""
+    mail = InboundMail.objects.filter(pk=occurrence.inbound_id).first() if occurrence.inbound_id else None
+    if mail is None:
+        return None
+    try:
+        report = read(compression.decompress(bytes(mail.data), most=LARGEST))
+    except ValueError:
+        return None
+    same = [fate for fate in report.fates if key_of(fate.recipient) == occurrence.address_key] or list(report.fates)
+    return same[0].classified if same else None
+
+
+def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
+    """Changes of one address may depend on one another, so one that fails alone is left as it was."""
+    by_occurrence = {change.occurrence.pk: change for change in changes}
+    together_or_alone(Kind.SECOND_LOOK, list(by_occurrence), lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]), most=1)
+
+
+def _apply(look: Reclassification, changes: list[Change]) -> None:
+    for change in changes:
+        _rewrite(change)
+    softer = [change.occurrence for change in changes if change.row[2] and not change.found.is_hard]
+    lifted = _lift_unfounded(softer)
+    # What is hard now, or counts otherwise, is judged by the policies as if it had just come; who is suppressed already stays so.
+    keys = [change.occurrence.address_key for change in changes]
+    known = set(Suppression.objects.filter(address_key__in=keys).values_list("project_id", "address_key"))
+    anew = [each.occurrence.pk for each in changes if (each.occurrence.project_id, each.occurrence.address_key) not in known]
+    renewed = Occurrence.objects.filter(pk__in=anew).update(handled_at=None)
+    look.lifted, look.renewed = look.lifted + lifted, look.renewed + renewed  # not before all of it went: what fails is counted alone
+    look.save(update_fields=["lifted", "renewed"])
+
+
+def _rewrite(change: Change) -> None:
+    occurrence, found = change.occurrence, change.found
+    was = {"category": occurrence.category, "rule": occurrence.rule}
+    Occurrence.objects.filter(pk=occurrence.pk).update(category=found.class_, is_hard=found.is_hard, rule=found.rule)
+    if occurrence.delivery_id:
+        Attempt.objects.filter(delivery=occurrence.delivery_id, **was).update(category=found.class_, rule=found.rule)
+
+
+def _lift_unfounded(softer: list[Occurrence]) -> int:
+    """Automatic suppressions of these addresses that the policies would not make any more."""
+    keys = {(occurrence.project_id, occurrence.address_key) for occurrence in softer}
+    rows = Suppression.objects.filter(source="automatic", is_hard=True, address_key__in={key for _, key in keys})
+    mine = [row for row in rows if (row.project_id, row.address_key) in keys]
+    known = Occurrence.objects.filter(pk__in=[occurrence.pk for occurrence in softer])
+    still = {(given.project_id, given.address_key) for given in recording.judge(known, learning.last_delivered, now=timezone.now())}
+    unfounded = [row.pk for row in mine if (row.project_id, row.address_key) not in still]
+    return _lift(unfounded) if unfounded else 0
+
+
+def _lift(ids: list[int]) -> int:
+    """Without making void what was learned: it has only been understood otherwise."""
+    return lift(ids, reason="Not a dead address by the rules of today", actor=ACTOR, voids=False)

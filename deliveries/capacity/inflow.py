@@ -1,0 +1,209 @@
+"""In-flow control: workers say how far delivery is behind, listeners let all but urgent mail wait by it, people see both.
+
+It goes by way of Valkey. Where that is away, or no worker is there to say anything, mail is accepted as fast as it comes: PostgreSQL
+keeps it. What a receiver holds back is no reason to slow an app down: only what waits for our own machine counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import redis.asyncio
+from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
+
+from deliveries.backends import job_queues
+
+SPEAKERS = "ekiden:inflow"  # the names of those that have spoken; what each said stands in a key of its own
+KEEP = 3000  # milliseconds for which a word counts
+EVERY = 0.2  # seconds between two words
+PATIENCE = 1.0  # seconds for an answer of Valkey
+# What is taken up later than this after it was due is late; a page of claims alone makes some tenths of a second.
+LATE = 0.15
+# From this part of the time on in which the process runs, or is ready and waits for a core, the machine is what holds mail up.
+PRESSED = 0.6
+SMOOTH = 0.3  # of each new look in the rate
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one process says, or all together: how far behind delivery is (seconds), what is sent (a second), what is let in.
+
+    `limit` is messages a second, None where all are let in; `waiting` are those that wait for their turn, `weight` the sessions that hand
+    mail in; `is_full` tells that apps are asked to come again.
+    """
+
+    seconds_behind: float = 0.0
+    per_second: float = 0.0
+    limit: float | None = None
+    waiting: int = 0
+    weight: int = 0
+    is_full: bool = False
+
+    @property
+    def state(self) -> str:
+        """`free`, `slowed` or `full`."""
+        if self.limit is None:
+            return "free"
+        return "full" if self.is_full else "slowed"
+
+
+NOTHING = Word()
+
+
+def together(words: list[Word]) -> Word:
+    """The worst of the workers tells how far behind; rates, limits and those that wait are sums."""
+    limits = [word.limit for word in words if word.limit is not None]
+    return Word(
+        seconds_behind=max((word.seconds_behind for word in words), default=0.0),
+        per_second=sum(word.per_second for word in words),
+        limit=sum(limits) if limits else None,
+        waiting=sum(word.waiting for word in words),
+        weight=sum(word.weight for word in words),
+        is_full=any(word.is_full for word in words),
+    )
+
+
+def find(valkey: Redis | None = None) -> Word:
+    """What all have said lately, for people; nothing where Valkey is out of reach."""
+    try:
+        with valkey or job_queues.connect(patience=2) as asked:
+            names: Any = asked.smembers(SPEAKERS)
+            said: Any = asked.mget([_key(name.decode()) for name in names]) if names else []
+    except (RedisError, OSError):
+        return NOTHING
+    return together(_words(said))
+
+
+class Board:
+    """Where a process says its word and reads the others'. Without Valkey nobody has said anything."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._valkey = redis.asyncio.from_url(settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        self._has_spoken = False
+
+    async def say(self, word: Word) -> None:
+        """It counts for `KEEP`; a word that says nothing takes back the last one, and is said once."""
+        if word == NOTHING and not self._has_spoken:
+            return
+        with suppress(RedisError, OSError):
+            async with self._valkey.pipeline(transaction=False) as pipe:
+                if word == NOTHING:
+                    pipe.delete(_key(self._name))
+                    pipe.srem(SPEAKERS, self._name)
+                else:
+                    pipe.set(_key(self._name), json.dumps(asdict(word)), px=KEEP)
+                    pipe.sadd(SPEAKERS, self._name)
+                    pipe.pexpire(SPEAKERS, 2 * KEEP)
+                await pipe.execute()
+            self._has_spoken = word != NOTHING
+
+    async def read(self) -> Word:
+        """What all have said; those that say nothing any more are forgotten."""
+        valkey: Any = self._valkey  # its methods' types are those of both kinds of client
+        try:
+            names = [name.decode() for name in await valkey.smembers(SPEAKERS)]
+            said = await valkey.mget([_key(name) for name in names]) if names else []
+            if silent := [name for name, text in zip(names, said, strict=True) if text is None]:
+                await valkey.srem(SPEAKERS, *silent)
+        except (RedisError, OSError):
+            return NOTHING
+        return together(_words(said))
+
+    async def close(self) -> None:
+        with suppress(RedisError, OSError):
+            await self._valkey.delete(_key(self._name))
+        await self._valkey.aclose()
+
+
+def _key(name: str) -> str:
+    return f"{SPEAKERS}:{name}"
+
+
+def _words(texts: list[bytes | None]) -> list[Word]:
+    """Whoever reaches Valkey can say anything: what is no word is passed over."""
+    found = []
+    for text in texts:
+        with suppress(ValueError, TypeError, KeyError):
+            found.append(_word(json.loads(text or b"")))
+    return found
+
+
+def _word(told: dict[str, Any]) -> Word:
+    limit = told["limit"]
+    return Word(
+        seconds_behind=float(told["seconds_behind"]),
+        per_second=float(told["per_second"]),
+        limit=None if limit is None else float(limit),
+        waiting=int(told["waiting"]),
+        weight=int(told["weight"]),
+        is_full=bool(told["is_full"]),
+    )
+
+
+class Progress:
+    """How a worker's couriers get on with mail that is not urgent."""
+
+    def __init__(self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None) -> None:
+        """`has_room` tells whether outcomes reach PostgreSQL as fast as they are made."""
+        self._board = board
+        self._has_room = has_room
+        self._strain = strain or Strain()
+        self._ages: list[float] = []
+        self._rate = self._behind = 0.0
+
+    def taken(self, seconds_due: float) -> None:
+        """A sender takes up a delivery that has been due for so long."""
+        self._ages.append(seconds_due)
+
+    async def run(self) -> None:
+        """Until it is cancelled, which may end in an error of Valkey's client that the board passes over."""
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():
+            looked = time.monotonic()
+            await asyncio.sleep(EVERY)
+            await self._board.say(self.word(time.monotonic() - looked))
+
+    def word(self, seconds: float) -> Word:
+        """After so many seconds. By the median: a receiver that is slow holds up its own mail, not most of it."""
+        ages, self._ages = self._ages, []
+        self._rate += SMOOTH * (len(ages) / seconds - self._rate)
+        is_pressed = self._strain.look() >= PRESSED or not self._has_room()
+        if ages:
+            self._behind = median(ages)
+        elif not is_pressed:
+            self._behind = 0.0
+        if not is_pressed or self._behind < LATE:
+            return NOTHING
+        return Word(seconds_behind=round(self._behind, 3), per_second=round(self._rate, 1))
+
+
+class Strain:
+    """The part of the time in which this thread ran or waited for a core."""
+
+    def __init__(self) -> None:
+        self._at, self._ran = time.monotonic(), self._seconds()
+
+    def look(self) -> float:
+        """Since the last look."""
+        before, ran = self._at, self._ran
+        self._at, self._ran = time.monotonic(), self._seconds()
+        return (self._ran - ran) / max(self._at - before, 1e-6)
+
+    def _seconds(self) -> float:
+        """Of running and of waiting for a core (Linux: Documentation/scheduler/sched-stats.rst); of running, where that is not counted."""
+        try:
+            ran, waited, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
+        except (OSError, ValueError):
+            return time.thread_time()
+        return (int(ran) + int(waited)) / 1e9

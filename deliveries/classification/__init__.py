@@ -1,0 +1,1 @@
+"""What an answer means: codes, phrases, dialects, and the rules that people add."""

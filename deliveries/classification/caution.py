@@ -1,0 +1,89 @@
+"""Weighs the signs that an address is dead: it is called so by two that do not depend on each other, or by one that is certain.
+
+A wrong "dead" silences a customer; a wrong "alive" costs one more message. Words alone are said by filters, too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deliveries.smtp.outcomes import Stage
+from suppressions.classes import Class
+
+ENOUGH = 2
+CERTAIN = 2
+
+# Who says so could not ask, has not finished asking, or may be asked again.
+DOUBT = re.compile(
+    r"verification in progress|unverified address|(could not|cannot|can't|unable to|failed to) (be "
+    r")?(verif|validat|check|contact|reach)"
+    r"|callout|call-out|try again later|try later|temporar|look-?up (failure|failed|error)|ldap"
+    r"|directory (server )?(unavail|error)"
+    r"|not responding|timed? out|timeout|service unavailable|internal (server )?error|recipient "
+    r"verification"
+)
+# Said beside a vague "unavailable", these are the reason. "Rejected" alone is none: Postfix says it of everything.
+OTHER_REASON = re.compile(
+    r"polic(y|ies)|\bspam|black ?-?list|block ?-?list|reputation|not (authori[sz]ed|allowed"
+    r"|permitted)|restrict|\bblocked|security"
+    r"|quarantin|virus|rate|quota|\bfull\b|suspended|disabled"
+)
+# Words that are also said where nobody was looked up.
+VAGUE = frozenset({"unknown_user/mailbox-unavailable", "unknown_user/rejected-address", "unknown_user/stem-en-unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What speaks for a dead address (`weight` above 0) or against it (below), in a few words for people."""
+
+    says: str
+    weight: int
+
+
+def signs(class_: Class, text: str, *, rule: str, is_certain: bool, code: int, enhanced: str, stage: Stage | None) -> tuple[Sign, ...]:
+    """Return the signs for an answer whose words (`text` as `normal` leaves it) or code mean `class_`, one of the two dead ones."""
+    if is_certain:
+        return (Sign("words that a known receiver or program says of dead addresses only", CERTAIN),)
+    found = [Sign("no words that are known", 0) if rule.startswith("code/") else Sign("words", 1)]
+    subject = enhanced[2:4]
+    if class_ is Class.UNKNOWN_USER:
+        found += _of_user(subject, enhanced, stage)
+    else:
+        found += _of_domain(enhanced, code, stage)
+    if DOUBT.search(text) is not None:
+        found.append(Sign("who answers could not ask, or may be asked again", -2))
+    if rule in VAGUE and (match := OTHER_REASON.search(text)) is not None:
+        found.append(Sign(f'the words "{match.group()}" give another reason', -2))
+    return tuple(each for each in found if each.weight)
+
+
+def is_dead(found: tuple[Sign, ...]) -> bool:
+    return sum(each.weight for each in found) >= ENOUGH
+
+
+def _of_user(subject: str, enhanced: str, stage: Stage | None) -> list[Sign]:
+    found = []
+    if subject == "1.":
+        found.append(Sign(f"the code {enhanced}, which is about the address", 1))
+    elif subject == "7.":
+        # RFC 3463: X.7.y is about security: who says so speaks of a rule, whatever the words are.
+        found.append(Sign(f"the code {enhanced}, which is about a rule", -1))
+    if stage is Stage.RCPT:
+        found.append(Sign("said when the recipient was named", 1))
+    elif stage in (Stage.DATA, Stage.BODY) and subject != "1.":
+        found.append(Sign("said after the content, as filters do", -1))
+    return found
+
+
+def _of_domain(enhanced: str, code: int, stage: Stage | None) -> list[Sign]:
+    found = []
+    if enhanced[2:] in ("1.2", "4.4", "1.10", "4.310"):
+        found.append(Sign(f"the code {enhanced}, which is about the domain", 1))
+    if code >= 500 or enhanced.startswith("5."):
+        found.append(Sign("a refusal for good", 1))
+    elif not code and not enhanced:
+        found.append(Sign("the reporter's own look-up", 1))
+    if stage in (Stage.DATA, Stage.BODY):
+        found.append(Sign("it may be the domain of any address in the message", -2))
+    return found

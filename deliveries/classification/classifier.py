@@ -1,0 +1,232 @@
+"""Classifies an answer: a receiver's own words first, then everybody's, then the enhanced code, then the bare one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+
+from deliveries.classification import caution, codes
+from deliveries.classification.caution import Sign
+from deliveries.classification.dialects import DIALECTS, provider_of
+from deliveries.classification.language_phrases import LANGUAGES
+from deliveries.classification.local_rules import LocalRules
+from deliveries.classification.message_phrases import (
+    CONTENT,
+    DENIED,
+    FORM,
+    LATE,
+    LINKS,
+    NETWORK,
+    POLICY,
+    PROGRAMS,
+    SPAM,
+    SYSTEM,
+    TOO_LARGE,
+    VIRUS,
+)
+from deliveries.classification.provider_codes import PROVIDER_CODES
+from deliveries.classification.reasons import REASONS
+from deliveries.classification.recipient_phrases import (
+    DISABLED,
+    DNS_TROUBLE,
+    DOMAIN,
+    FULL,
+    NO_MAIL,
+    REFUSES,
+    REJECTED,
+    SYSTEM_FULL,
+    TOLD,
+    UNKNOWN,
+)
+from deliveries.classification.rules import HARD, Rule, Table, normal
+from deliveries.classification.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
+from deliveries.classification.stems import STEMS
+from deliveries.smtp.outcomes import Bounced, Deferred, InDoubt, Stage
+from suppressions.classes import MEANINGS, Class, Fault
+
+# What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
+TELLING = (
+    *PROVIDER_CODES, *DIALECTS, *REASONS,
+    *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
+    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
+)  # fmt: skip
+LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
+PHRASES = (*TELLING, *LOOSE)
+_tables = (Table(TELLING), Table(LOOSE))
+# Rules that people have added, for this process: they speak before the shipped ones. None until somebody has read them.
+_added: LocalRules | None = None
+_LOOSE_NAMES = {rule.name for rule in LOOSE}
+REPORTERS_REASONS = {"mailbox_disabled/au-account"}
+VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
+# Postfix names the check that refused before it says why.
+_CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
+
+_HOST_SAID = re.compile(r"^(.{0,300} )?said: ", re.IGNORECASE)
+_CODES = re.compile(
+    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: ?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
+    re.IGNORECASE,
+)
+# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error 550-'5.7.1 ... Access denied'
+_QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
+_TWICE = re.compile(r"^([245]\d\d)[ -]{1,2}(?=\1[ -])")  # Google's reports put the code before a reply that has it
+_LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
+_ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said, at which stage, by which host, about a recipient of which domain; what is not known is empty."""
+
+    text: str
+    code: int = 0
+    enhanced: str = ""
+    stage: Stage | None = None
+    host: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """`is_hard`: more mail to this address is pointless. `detail` says more than the class, or is empty. `rule` is who spoke.
+
+    `signs`: what was weighed where the words say that the address is dead.
+    """
+
+    class_: Class
+    is_hard: bool
+    fault: Fault
+    detail: str
+    rule: str
+    signs: tuple[Sign, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """How much this says: 4 the reporter's reason for what its server said; 3 words, or a code that is used for one thing only; 2 words
+        that are said of many things; 1 a code; 0 nothing.
+        """
+        if self.rule in REPORTERS_REASONS:
+            return 4
+        if self.rule in VAGUE:
+            return 2
+        if not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None:
+            return 3
+        return 0 if self.class_ is Class.OTHER else 1
+
+    @property
+    def is_loose(self) -> bool:
+        """True for words that also stand in texts about something else."""
+        return self.rule in _LOOSE_NAMES
+
+
+def classify(answer: Answer) -> Classified:
+    text = _CHECK.sub("", normal(answer.text))
+    provider = provider_of(answer.host, answer.domain)
+    if _added and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code)) is not None:
+        return Classified(spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name)
+    telling, loose = _tables
+    found = telling.find(text, provider=provider, stage=answer.stage, code=answer.code)
+    is_vague = found is not None and found.name in caution.VAGUE and caution.OTHER_REASON.search(text) is not None
+    if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
+        found = loose.find(text, provider=provider, stage=answer.stage, code=answer.code) or found
+    return _by_rule(found, answer, text) if found else _by_codes(answer, text)
+
+
+def add(rules: LocalRules | None) -> None:
+    """From now on these speak first, in place of those that were added before."""
+    global _added
+    _added = rules
+
+
+@contextmanager
+def speaking(telling: Table, loose: Table) -> Iterator[None]:
+    """Let these tables speak in place of the shipped ones: for measuring what a rule is worth, never in a service."""
+    global _tables
+    shipped, _tables = _tables, (telling, loose)
+    try:
+        yield
+    finally:
+        _tables = shipped
+
+
+@cache
+def version() -> str:
+    """Of the shipped tables: it changes with any rule."""
+    said = "\n".join(
+        repr((rule.name, rule.class_, rule.pattern.pattern, rule.is_hard, sorted(rule.stages), sorted(rule.codes))) for rule in PHRASES
+    )
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = "") -> Classified:
+    """What a failed try means. Nothing that may still go well is hard."""
+    reply = outcome.reply
+    answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
+    found = _by_codes(answer, "") if reply.local else classify(answer)  # our own codes say just what we mean
+    return found if isinstance(outcome, Bounced) else softened(found)
+
+
+def parse(text: str) -> tuple[int, str, str]:
+    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there is none."""
+    text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
+    if (match := _CODES.match(text)) is not None:
+        return int(match[1]), match[2] or _later(text), text[match.end() :]
+    enhanced = _later(text)
+    return 0, enhanced, _LEADING.sub("", text, count=1)
+
+
+def plainly(class_: Class, *, rule: str, detail: str = "") -> Classified:
+    """What needs no reading of an answer."""
+    return Classified(class_, False, MEANINGS[class_].fault, detail, rule)
+
+
+def softened(found: Classified) -> Classified:
+    return replace(found, is_hard=False) if found.is_hard else found
+
+
+def _later(text: str) -> str:
+    """qmail puts the enhanced code at the end: (#5.1.1)."""
+    match = _ENHANCED_ONLY.search(text[:1000])
+    return match[1] if match else ""
+
+
+# Before RCPT, who is unknown can only be the sender, or this host.
+ABOUT_US = {Stage.GREETING: Class.REPUTATION, Stage.EHLO: Class.REPUTATION, Stage.MAIL: Class.SENDER_REFUSED}
+
+
+def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
+    class_, is_hard, detail = rule.class_, rule.is_hard, rule.detail
+    against: tuple[Sign, ...] = ()
+    if class_ in HARD and answer.stage in ABOUT_US:
+        class_, is_hard = ABOUT_US[answer.stage], False
+    elif class_ in HARD and is_hard:
+        against = _signs(class_, rule.name, answer, text, is_certain=rule.says_so_itself)
+        is_hard = caution.is_dead(against)
+        if class_ is Class.UNKNOWN_USER and not is_hard:
+            class_ = Class.RECIPIENT_REFUSED
+    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, rule.name, against)
+
+
+def _signs(class_: Class, name: str, answer: Answer, text: str, *, is_certain: bool) -> tuple[Sign, ...]:
+    return caution.signs(class_, text, rule=name, is_certain=is_certain, code=answer.code, enhanced=answer.enhanced, stage=answer.stage)
+
+
+def _by_codes(answer: Answer, text: str) -> Classified:
+    class_ = codes.by_enhanced(answer.enhanced)
+    name = f"code/{answer.enhanced}"
+    if class_ is None:
+        class_, name = codes.by_code(answer.code, answer.stage), f"code/{answer.code}"
+    if class_ is None:
+        class_, name = Class.OTHER, "code/none"
+    if class_ in HARD and answer.stage in ABOUT_US:
+        class_ = ABOUT_US[answer.stage]
+    detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
+    if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):  # 521 comes with X.3.2 (RFC 7504, section 3)
+        class_, detail = Class.NETWORK, "accepts_no_mail"
+    is_hard = (class_ in HARD and caution.DOUBT.search(text) is None) or detail == "accepts_no_mail"
+    if class_ is Class.UNKNOWN_USER and not is_hard:
+        class_ = Class.SYSTEM
+    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)

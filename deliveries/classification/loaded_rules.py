@@ -1,0 +1,38 @@
+"""Reads the rules that people have added, for whoever classifies in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from deliveries.classification import classifier
+from deliveries.classification.local_rules import LocalRule, LocalRules
+from deliveries.models import LocalRule as Row
+from deliveries.smtp.outcomes import Stage
+from suppressions.classes import Class
+
+COLUMNS = ("name", "category", "pattern", "is_hard", "detail", "providers", "stages", "codes")
+
+
+def load() -> None:
+    """As they are now, over Django's connection."""
+    take(Row.objects.filter(is_active=True).values_list(*COLUMNS))
+
+
+def take(rows: Iterable[Sequence[Any]]) -> None:
+    """Rows of `COLUMNS`. What was once stored and cannot be meant any more is passed over: the others must speak."""
+    rules = []
+    for row in rows:
+        try:
+            made = rule_of(row)
+            LocalRules([made])
+        except ValueError:
+            continue
+        rules.append(made)
+    classifier.add(LocalRules(rules) if rules else None)
+
+
+def rule_of(row: Sequence[Any]) -> LocalRule:
+    """Raises `ValueError`."""
+    name, category, pattern, is_hard, detail, providers, stages, codes = row
+    return LocalRule(name, Class(category), pattern, is_hard, detail, frozenset(providers), frozenset(map(Stage, stages)), frozenset(codes))

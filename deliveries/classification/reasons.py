@@ -1,0 +1,50 @@
+"""What is said as the reason itself, whatever stands beside it as advice ("set up SPF") or by the way."""
+
+from __future__ import annotations
+
+from deliveries.classification.provider_codes import said
+from deliveries.smtp.outcomes import Stage
+from suppressions.classes import Class
+
+REASONS = (
+    *said(
+        Class.RECIPIENT_REFUSED, "said-personal", by="",
+        words=r"(recipient|user|addressee|subscriber)('s)? (personal |own |private )*(black|block|deny|spam)[ -]?(list|filter)",
+        example="550 5.7.1 Message rejected by recipient's personal blacklist",
+    ),
+    *said(
+        Class.CONTENT, "said-spam", by="", detail="spam",
+        words=r"(due to|because of|classified as|identified as|detected as|flagged as"
+              r"|considered( as)?|looks like|suspicion of|marked as) .{0,12}\bspam\b(?! ?(from"
+              r"|source|sent|statistic|score|list|activity|compl))",
+        example="Your email to the group was rejected due to spam classification. Set up "
+                "SPF records for your domain.",
+    ),
+    *said(
+        Class.POLICY, "said-policy", by="",
+        words=r"(?<!relay rejected )(for|due to|because of) (\w+ )?polic(y|ies) (reason"
+              r"|restriction)s?(?!.{0,40}(dmarc|spf|dkim))",
+        example="554 Mail from <taro@example.test> rejected for policy reasons.",
+    ),
+    *said(
+        Class.CONTENT, "said-file", by="",
+        words=r"forbidden_file|vba macro|macros? found|file containing",
+        example="552 MS-Office file containing VBA macros found inside of the email",
+    ),
+    *said(
+        Class.SENDER_REFUSED, "said-responsible", by="",
+        words=r"purported responsible|no permission to send|not have permissions? to send",
+        example="550 5.7.1 can't determine Purported Responsible Address",
+    ),
+    *said(
+        Class.SYSTEM, "said-duplicate", by="", detail="loop",
+        words=r"duplicated message-?id",
+        example="Duplicated Message-ID in <list@example.test>.",
+    ),
+    *said(
+        Class.SYSTEM, "said-verifying", by="", stages=(Stage.RCPT,),
+        words=r"address verification in progress",
+        example="450 4.1.1 <hanako@example.test>: Recipient address rejected: unverified "
+                "address: Address verification in progress",
+    ),
+)  # fmt: skip

@@ -1,0 +1,184 @@
+"""The numbers of the whole, each cheap on the indexes. It only reads."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TypedDict
+from uuid import UUID
+
+from django.db import connection
+
+from deliveries.insight.tracing import why_waiting
+from deliveries.message.ids import first_id_of
+from deliveries.models import Delivery, Lane
+from deliveries.models.states import ENDED, IS_REPORT, State
+
+NEWEST = 20
+
+# One statement, and so one moment: a message and its deliveries are written, and removed, in one transaction.
+CONSERVATION = """
+SELECT (SELECT coalesce(sum(recipient_count), 0) FROM deliveries_message),
+       (SELECT coalesce(jsonb_object_agg(state, amount), '{}') FROM (
+            SELECT CASE WHEN ended_at IS NULL THEN 'live' ELSE state END AS state, count(*) AS amount
+            FROM deliveries_delivery GROUP BY 1) counted)::text
+"""
+
+COUNTS = "SELECT state, count(*) FROM deliveries_delivery WHERE id >= %(since)s GROUP BY state"
+
+# The first 48 bits of an id are its milliseconds (RFC 9562, section 5.7): no second index is needed for a series in time.
+PER_MINUTE = """
+SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 60000 AS minute, state, count(*)
+FROM deliveries_delivery WHERE id >= %(since)s GROUP BY 1, 2
+"""
+
+# Failures are rare: without the inner limit a healthy day would be read from end to end to find none.
+FAILURES = f"""
+SELECT attempt.at, delivery.id, delivery.message_id, delivery.recipient, delivery.state, attempt.host, attempt.code,
+       attempt.enhanced, attempt.text
+FROM (SELECT * FROM deliveries_attempt ORDER BY id DESC LIMIT 10000) attempt
+JOIN deliveries_delivery delivery ON delivery.id = attempt.delivery_id
+WHERE attempt.outcome IN ('bounced', 'expired') AND delivery.state IN ('bounced', 'expired') AND NOT {IS_REPORT}
+ORDER BY attempt.id DESC LIMIT %(most)s
+"""  # noqa: S608  (put together from constants)
+
+PAUSED = """
+SELECT lane.id, (SELECT count(*) FROM deliveries_delivery WHERE lane_id = lane.id AND ended_at IS NULL)
+FROM deliveries_lane lane WHERE lane.paused_until > %(now)s ORDER BY 2 DESC
+"""
+
+# One pass over what is live. The first 13 characters of an id are its milliseconds in hexadecimal, with one hyphen.
+WAITING = """
+SELECT lane.id, lane.site, lane.hosts::text, waiting.amount, waiting.oldest, lane."window", lane.rate, lane.provider,
+       coalesce(lane.paused_until > %(now)s, false), lane.closed_at IS NOT NULL
+FROM (SELECT lane_id, count(*) AS amount, min(left(id::text, 13)) AS oldest
+      FROM deliveries_delivery WHERE ended_at IS NULL GROUP BY lane_id) waiting
+JOIN deliveries_lane lane ON lane.id = waiting.lane_id
+ORDER BY waiting.oldest LIMIT %(most)s
+"""
+
+
+class WaitingLane(TypedDict):
+    """A lane with live deliveries: how many, since when the oldest waits, and what it is allowed now.
+
+    `window` is in connections and None where nothing was learned yet; `per_second` in messages, None for no limit; `rule` is the
+    shaping rule that it followed last; `why` says in one sentence what the first in line waits for, where that was asked.
+    """
+
+    id: int
+    site: str
+    waiting: int
+    oldest: datetime
+    window: int | None
+    per_second: float | None
+    rule: str
+    is_paused: bool
+    is_closed: bool
+    why: str
+
+
+class Failure(TypedDict):
+    """A delivery that ended badly, and the answer that ended it."""
+
+    at: datetime
+    delivery_id: UUID
+    message_id: UUID
+    recipient: str
+    state: str
+    host: str
+    code: int | None
+    enhanced: str
+    text: str
+
+
+class Minute(TypedDict):
+    """Recipients accepted in one minute, and how they stand now."""
+
+    at: datetime
+    accepted: int
+    states: dict[str, int]
+
+
+def conservation() -> dict[str, int]:
+    """Recipients accepted, by what became of them; `missing` is what the sum lacks, and 0 as long as nothing is lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(CONSERVATION)
+        accepted, counted = cursor.fetchone()
+    amounts: dict[str, int] = json.loads(counted)
+    ended = {state.value: amounts.get(state.value, 0) for state in ENDED}
+    live = amounts.get("live", 0)
+    return {"accepted": int(accepted), **ended, "live": live, "missing": int(accepted) - sum(ended.values()) - live}
+
+
+def counts(*, since: datetime) -> dict[str, int]:
+    """Recipients accepted since then, by the state they are in now."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, {"since": first_id_of(since)})
+        amounts = dict(cursor.fetchall())
+    return {state.value: amounts.get(state.value, 0) for state in State}
+
+
+def oldest_waiting() -> Delivery | None:
+    """The live delivery whose deadline is next; where all projects give the same time, the oldest."""
+    return Delivery.objects.live().order_by("expires_at").first()
+
+
+def paused_lanes(*, now: datetime) -> list[tuple[Lane, int]]:
+    """Each with how many deliveries wait in it, the most first."""
+    with connection.cursor() as cursor:
+        cursor.execute(PAUSED, {"now": now})
+        rows = cursor.fetchall()
+    lanes = Lane.objects.in_bulk([lane for lane, _ in rows])
+    return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
+
+
+def waiting_lanes(most: int = 500, *, now: datetime, with_reasons: bool = False) -> list[WaitingLane]:
+    """The lanes in which something waits, the longest wait first; with reasons it is a few statements more for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, {"now": now, "most": most})
+        rows = cursor.fetchall()
+    return [
+        WaitingLane(
+            id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest), window=window, per_second=rate, rule=rule,
+            is_paused=is_paused, is_closed=is_closed, why=_why_first_waits(lane, now=now) if with_reasons else "",
+        )
+        for lane, site, hosts, amount, oldest, window, rate, rule, is_paused, is_closed in rows
+    ]  # fmt: skip
+
+
+def _why_first_waits(lane: int, *, now: datetime) -> str:
+    first = Delivery.objects.live().filter(lane=lane).select_related("lane").order_by("-priority", "due_at").first()
+    return (why_waiting(first, now=now) if first else None) or ""
+
+
+def _site(site: str, hosts: str) -> str:
+    """The first of its hosts, as people know it."""
+    known = json.loads(hosts)
+    return str(known[0][1]) if known else site
+
+
+def _made_at(start: str) -> datetime:
+    return datetime.fromtimestamp(int(start.replace("-", ""), 16) / 1000, UTC)
+
+
+def recent_failures(most: int = NEWEST) -> list[Failure]:
+    """The last ones, as far as the last 10,000 attempts reach."""
+    with connection.cursor() as cursor:
+        cursor.execute(FAILURES, {"most": most})
+        return [Failure(**dict(zip(Failure.__annotations__, row, strict=True))) for row in cursor.fetchall()]  # type: ignore[typeddict-item]
+
+
+def per_minute(minutes: int = 60, *, now: datetime) -> list[Minute]:
+    """One entry for each of the last minutes, the running one included, oldest first."""
+    last = int(now.timestamp()) // 60
+    first = last - minutes + 1
+    by_minute: dict[int, dict[str, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(PER_MINUTE, {"since": first_id_of(datetime.fromtimestamp(first * 60, UTC))})
+        for minute, state, amount in cursor.fetchall():
+            by_minute[minute][state] = amount
+    return [
+        Minute(at=datetime.fromtimestamp(minute * 60, UTC), accepted=sum(by_minute[minute].values()), states=by_minute[minute])
+        for minute in range(first, last + 1)
+    ]

@@ -1,0 +1,252 @@
+"""What became of a message: its deliveries, their attempts, and why those that wait do. It only reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from deliveries.insight import wait_reasons as waiting
+from deliveries.models import Attempt, Delivery, Lane, Message, Refusal, Stop
+from foundation.text.addresses import BadAddress, parse_path
+from foundation.text.texts import storable
+
+NEWEST = 20
+STOPPED = {
+    Stop.Scope.PROJECT: gettext_lazy("Delivery for the project %s"),
+    Stop.Scope.CREDENTIAL: gettext_lazy("Delivery for the credential %s"),
+    Stop.Scope.DOMAIN: gettext_lazy("Delivery to the domain %s"),
+}
+AHEAD_MOST = 100_000  # counting further would only make a long line's trace slow
+
+# Those that are due and go first. Within a priority the flows take turns, so this is how it looks if no flow has more than ours.
+AHEAD = """
+SELECT count(*) FROM (
+    SELECT FROM deliveries_delivery
+    WHERE ended_at IS NULL AND lane_id = %(lane)s AND due_at <= now()
+      AND (priority > %(priority)s OR (priority = %(priority)s AND due_at < %(due_at)s))
+    LIMIT %(most)s) before
+"""
+
+
+class MessageFacts(TypedDict("MessageFacts", {"from": str})):  # a keyword cannot be a field of the class form
+    """A message as `trace` tells it; `from` is the reverse-path, times are ISO 8601 in UTC."""
+
+    id: str
+    message_id: str
+    size: int
+    accepted_at: str
+
+
+class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as above
+    """One event; what it does not have is null. `class` and `rule` say what the answer means, and by which rule."""
+
+    at: str
+    stage: str
+    host: str | None
+    source: str | None
+    tls: str | None
+    code: int | None
+    enhanced: str | None
+    text: str
+    rule: str | None
+
+
+class DeliveryFacts(TypedDict):
+    """One recipient; `due_at` and `waiting` are null once it has ended."""
+
+    recipient: str
+    state: str
+    due_at: str | None
+    waiting: str | None
+    attempts: list[AttemptFacts]
+
+
+class RefusalFacts(TypedDict("RefusalFacts", {"from": str})):  # as above
+    """One recipient that an app was refused; of a message that was refused as a whole each has its own."""
+
+    at: str
+    credential: int
+    recipient: str
+    command: str
+    code: int
+    enhanced: str
+    text: str
+
+
+class Trace(TypedDict):
+    message: MessageFacts
+    deliveries: list[DeliveryFacts]
+
+
+def trace(query: str) -> list[Trace]:
+    """What became of the messages that `query` names, newest first, at most 20.
+
+    It is a queue id, a Message-ID with or without its angle brackets, or a recipient's address; of the last, only that
+    recipient's deliveries are told.
+    """
+    now = timezone.now()
+    return [
+        Trace(message=_message_facts(message), deliveries=[_delivery_facts(delivery, now=now) for delivery in deliveries])
+        for message, deliveries in _found(storable(query).strip())
+    ]
+
+
+def _found(query: str) -> Iterable[tuple[Message, Sequence[Delivery]]]:
+    if messages := list(_messages(query)[:NEWEST]):
+        deliveries = _grouped(Delivery.objects.filter(message__in=messages).order_by("id"))
+        return [(message, deliveries[message.pk]) for message in messages]
+    deliveries = _grouped(_to_recipient(query))
+    return [(message, deliveries[message.pk]) for message in Message.objects.filter(pk__in=deliveries).order_by("-id")]
+
+
+def _messages(query: str) -> Any:  # a MessageQuerySet, whose type the plugin loses on slicing
+    try:
+        return Message.objects.filter(pk=UUID(query))
+    except ValueError:
+        return Message.objects.with_message_id(query).order_by("-id")
+
+
+def _to_recipient(query: str) -> Iterable[Delivery]:
+    try:
+        key = parse_path(query.strip("<>"), smtputf8=True).key
+    except BadAddress:
+        return []
+    return Delivery.objects.to_address(key).order_by("-id")[:NEWEST]
+
+
+def _grouped(deliveries: Iterable[Delivery]) -> dict[UUID, list[Delivery]]:
+    """By message, with lanes and attempts at hand."""
+    ids = [delivery.pk for delivery in deliveries]
+    grouped: dict[UUID, list[Delivery]] = defaultdict(list)
+    for delivery in Delivery.objects.filter(pk__in=ids).select_related("lane").prefetch_related("attempts").order_by("id"):
+        grouped[delivery.message_id].append(delivery)
+    return grouped
+
+
+def _message_facts(message: Message) -> MessageFacts:
+    return {
+        "id": str(message.pk),
+        "message_id": message.message_id,
+        "from": message.mail_from,
+        "size": message.size,
+        "accepted_at": _iso(message.accepted_at),
+    }
+
+
+def _delivery_facts(delivery: Delivery, *, now: datetime) -> DeliveryFacts:
+    return {
+        "recipient": delivery.recipient,
+        "state": delivery.state,
+        "due_at": _iso(delivery.due_at) if delivery.due_at else None,
+        "waiting": why_waiting(delivery, now=now),
+        "attempts": [_attempt_facts(attempt) for attempt in delivery.attempts.all()],
+    }
+
+
+def _attempt_facts(attempt: Attempt) -> AttemptFacts:
+    return {
+        "at": _iso(attempt.at),
+        "stage": attempt.stage,
+        "host": attempt.host or attempt.address or None,
+        "source": attempt.source or None,
+        "tls": attempt.tls or None,
+        "code": attempt.code,
+        "enhanced": attempt.enhanced or None,
+        "text": attempt.text,
+        "class": attempt.category or None,
+        "rule": attempt.rule or None,
+    }
+
+
+def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
+    """Why it has not been delivered yet, in one sentence; None once it has ended."""
+    if delivery.due_at is None:
+        return None
+    lane = delivery.lane
+    is_leased = lane.leased_until is not None and lane.leased_until > now
+    last = next(iter(sorted(delivery.attempts.all(), key=lambda attempt: -attempt.pk)), None)
+    situation = waiting.Situation(
+        due_at=delivery.due_at,
+        domain=delivery.domain,
+        site=site_name(lane),
+        is_routing=lane.pk == Lane.ROUTING,
+        is_claimed=delivery.claim != 0,
+        # A claim of an older epoch is a dead worker's, whoever holds the lane now.
+        is_leased=is_leased and delivery.claim in (0, lane.epoch),
+        is_in_doubt=delivery.is_in_doubt,
+        halt=_halt(delivery),
+        is_held=delivery.hold == Delivery.Hold.HELD,
+        is_parked=lane.pk == Lane.PARKED,
+        per_second=lane.rate,
+        rule="" if lane.pace.get("limit") == "learned" else lane.provider,
+        paused_until=lane.paused_until,
+        pause_reason=lane.pause_reason,
+        answer=_answer(last) if last else "",
+        ahead=_ahead(delivery) if delivery.due_at <= now else None,
+    )
+    return waiting.sentence(situation, now=now)
+
+
+def refusals(query: str) -> list[RefusalFacts]:
+    """What apps were refused for this recipient lately, newest first."""
+    query = storable(query).strip()
+    try:
+        key = parse_path(query.strip("<>"), smtputf8=True).key
+    except BadAddress:
+        key = query.lower()
+    return [
+        {
+            "at": _iso(row.at), "credential": row.credential_id, "from": row.mail_from, "recipient": row.recipient, "command": row.command,
+            "code": row.code, "enhanced": row.enhanced, "text": row.text,
+        }
+        for row in Refusal.objects.filter(recipient_key=key).exclude(recipient_key="").order_by("-id")[:NEWEST]
+    ]  # fmt: skip
+
+
+def _halt(delivery: Delivery) -> waiting.Halt | None:
+    """What is stopped that this delivery needs: all of it, its lane, or what it belongs to. A released one only needs the first two."""
+    lane = delivery.lane
+    stops = {stop.scope: stop for stop in Stop.objects.covering(delivery)}
+    if (everything := stops.get(Stop.Scope.ALL)) is not None:
+        return _halted_by(everything, _("All delivery"))
+    if lane.closed_at is not None:
+        return waiting.Halt(_("Delivery to %s") % site_name(lane), lane.closed_at, lane.closed_by, lane.close_reason)
+    if delivery.hold == Delivery.Hold.RELEASED:
+        return None
+    for scope, words in STOPPED.items():
+        if (stop := stops.get(scope)) is not None:
+            return _halted_by(stop, words % stop)
+    return None
+
+
+def _halted_by(stop: Stop, what: str) -> waiting.Halt:
+    return waiting.Halt(what, stop.created_at, stop.created_by, stop.reason)
+
+
+def site_name(lane: Lane) -> str:
+    """The first of its hosts, which people know better than the whole list."""
+    return str(lane.hosts[0][1]) if lane.hosts else lane.site
+
+
+def _answer(attempt: Attempt) -> str:
+    words = (str(attempt.code or ""), attempt.enhanced, attempt.text, f"({attempt.host})" if attempt.host else "")
+    return " ".join(filter(None, words))
+
+
+def _ahead(delivery: Delivery) -> int:
+    given = {"lane": delivery.lane_id, "priority": delivery.priority, "due_at": delivery.due_at, "most": AHEAD_MOST}
+    with connection.cursor() as cursor:
+        cursor.execute(AHEAD, given)
+        return int(cursor.fetchone()[0])
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

@@ -1,0 +1,99 @@
+"""The jobs of the mail path: doorbells that look at the database and do what is to be done there."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+from django.utils import timezone
+
+from domains.operations.isolation import step
+
+logger = logging.getLogger(__name__)
+
+ORDERS_TURN = 20.0  # seconds
+
+
+def drain() -> None:
+    """Deliver until this worker's turn is over. A signal that ends the drain ends the worker too."""
+    from deliveries.sending.drain import run_drain  # uvloop and the SMTP client are only needed here
+
+    if run_drain():
+        signal.raise_signal(signal.SIGTERM)
+
+
+def sweep() -> None:
+    """End the deliveries that are past their deadline."""
+    from deliveries.queue import expiry
+
+    if ended := expiry.sweep():
+        logger.info("event=swept expired=%d", ended)
+
+
+def carry_out_orders() -> None:
+    """Go on with what people have ordered, in turns, so that the other jobs get theirs."""
+    from deliveries.steering import orders, pauses
+
+    with step("deliveries.stops"):
+        pauses.let_go(seconds=ORDERS_TURN)
+    if not orders.carry_out_all(seconds=ORDERS_TURN):
+        pauses.call_worker()
+
+
+def carry_on() -> None:
+    """Go on with imports and second looks whose job was lost with Valkey or with its worker."""
+    from deliveries.bounces import reclassify
+    from suppressions.exchange import importing
+
+    with step("suppressions.exchange.importing"):
+        importing.carry_on()
+    with step("deliveries.reclassify"):
+        reclassify.carry_on()
+
+
+def report_failures() -> None:
+    """Send the reports that are owed."""
+    from deliveries.bounces import outgoing_reports
+
+    if sent := outgoing_reports.issue():
+        logger.info("event=reported messages=%d", sent)
+
+
+def receive_reports() -> None:
+    """Read what came back to our return paths."""
+    from deliveries.bounces import receive
+
+    receive.handle_all()
+
+
+def learn() -> None:
+    """Make suppressions of what was learned about addresses."""
+    from deliveries.bounces import learning
+
+    learning.take_turn(now=timezone.now())
+
+
+def add_up() -> None:
+    """Merge the tallies, and warn of credentials whose mail bounces too often."""
+    from deliveries.backends import job_queues
+    from deliveries.insight import tallies
+    from deliveries.steering import alerts
+
+    is_merged = True
+    with step("deliveries.tallies"):
+        is_merged = tallies.merge(now=timezone.now())
+    alerts.check(now=timezone.now())
+    if not is_merged:
+        job_queues.enqueue("deliveries.jobs.add_up", only_once=True)
+
+
+def retain() -> None:
+    """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
+    from deliveries.backends import job_queues
+    from deliveries.insight import growth
+    from deliveries.jobs import retention
+
+    with step("deliveries.growth"):
+        growth.note(now=timezone.now())
+    if not retention.take_turn(now=timezone.now()):
+        job_queues.enqueue("deliveries.jobs.retain", only_once=True)

@@ -1,0 +1,85 @@
+"""What a person may do with an item that is put aside: have it tried again, or give it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.bounces.findings import GIVEN_UP
+from deliveries.models import Delivery, InboundMail, Lane, Order
+from deliveries.queue.wakeups import ring_now
+from deliveries.steering import orders
+from domains import jobs as domain_jobs
+from domains.models import SetAside
+from domains.operations.isolation import Kind
+from suppressions.models import Occurrence, Suppression
+
+
+def _finish_mail(key: str) -> None:
+    InboundMail.objects.filter(pk=key, handled_at__isnull=True).update(finding=GIVEN_UP, handled_at=timezone.now())
+
+
+def _finish_occurrence(key: str) -> None:
+    Occurrence.objects.filter(pk=key, handled_at__isnull=True).update(handled_at=timezone.now())
+
+
+def _stop_order(key: str) -> None:
+    """The key of a single delivery of an order is two words: the order itself has gone on."""
+    if key.isdigit() and (order := Order.objects.filter(pk=key).first()) is not None:
+        orders.stop(order)
+
+
+def _release(key: str) -> None:
+    """As a person releases what is held; it is routed anew and due at once."""
+    held = Delivery.objects.live().filter(pk=key, hold=Delivery.Hold.HELD)
+    if held.update(hold=Delivery.Hold.NONE, lane=Lane.ROUTING, due_at=timezone.now()):
+        transaction.on_commit(partial(ring_now, [Lane.ROUTING]))
+
+
+def _make_key(key: str) -> None:
+    """At once: nothing would come back to it if a call for a worker were lost."""
+    transaction.on_commit(partial(domain_jobs.make_keys, int(key)))
+
+
+def _owe_nothing(key: str) -> None:
+    Delivery.objects.filter(pk=key).update(owes_report=False)
+
+
+def _end_probation(key: str) -> None:
+    Suppression.objects.filter(pk=key).update(probe_id=None, probe_until=None)
+
+
+def _nothing(key: str) -> None:
+    """The loop finds the item by itself; or it is over, and only the note goes."""
+
+
+Act = Callable[[str], None]
+AGAIN: dict[str, Act] = {
+    Kind.INBOUND: _nothing, Kind.OCCURRENCE: _nothing, Kind.REPORT: _nothing, Kind.ORDER: _nothing, Kind.DELIVERY: _release,
+    Kind.EXPIRY: _nothing, Kind.PROBATION: _nothing, Kind.DOMAIN: _nothing, Kind.KEY: _make_key,
+}  # fmt: skip
+DROP: dict[str, Act] = {
+    Kind.INBOUND: _finish_mail,
+    Kind.OCCURRENCE: _finish_occurrence,
+    Kind.REPORT: _owe_nothing,
+    Kind.ORDER: _stop_order,
+    Kind.PROBATION: _end_probation,
+    Kind.IMPORT: _nothing,
+    Kind.SECOND_LOOK: _nothing,
+    Kind.KEY: _nothing,
+}
+
+
+def try_again(row: SetAside) -> None:
+    """Let its loop take it once more, as if it had never failed."""
+    AGAIN[row.kind](row.key)
+    row.delete()
+
+
+def drop(row: SetAside) -> None:
+    """Give it up: what was to be done with it is done no more."""
+    DROP[row.kind](row.key)
+    row.delete()

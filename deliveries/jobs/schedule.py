@@ -1,0 +1,94 @@
+"""What is rung regularly, by RQ's own cron scheduler: doorbells in case others were lost, and the daily chores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.cron import CronJob, CronScheduler
+from rq.exceptions import StopRequested
+
+from deliveries import jobs
+from deliveries.backends import job_queues
+from domains import jobs as domain_jobs
+from foundation.process import systemd
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two rings. All are harmless when nothing is to be done, and harmless twice.
+DRAIN_EVERY = 5
+TABLE: tuple[tuple[Callable[[], None], int], ...] = (
+    (jobs.sweep, 15),
+    (jobs.carry_out_orders, 5),
+    (jobs.carry_on, 15),
+    (jobs.report_failures, 5),
+    (jobs.receive_reports, 5),
+    (jobs.learn, 5),
+    (jobs.add_up, 60),
+    (jobs.retain, 600),
+    (domain_jobs.verify_domains, 3600),
+)
+
+
+class Ring(CronJob):
+    """A scheduled job that goes through our own door: as JSON, and not a second time while one waits."""
+
+    def __init__(self, ring: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
+        super().__init__(**kwargs)
+        self._ring = ring
+
+    def enqueue(self, connection: Redis) -> Any:  # RQ's caller does not look at the result
+        self._ring()
+
+
+class Scheduler(CronScheduler):
+    """RQ's scheduler, which tells systemd how it is."""
+
+    is_told_to_stop = False
+
+    def _request_stop(self, signum: int, frame: Any) -> NoReturn:
+        self.is_told_to_stop = True
+        systemd.stopping("Stopping")
+        raise StopRequested
+
+    def register_birth(self) -> None:
+        super().register_birth()
+        systemd.ready("Ringing for the chores")
+
+    def heartbeat(self) -> None:
+        """Once in each round of its loop."""
+        systemd.alive()
+        super().heartbeat()
+
+
+def scheduler() -> Scheduler:
+    """RQ's scheduler with our table; `start()` runs it until a signal comes."""
+    built = Scheduler(connection=job_queues.connect(), logging_level=logging.WARNING)
+    built.get_jobs().append(Ring(job_queues.enqueue_drain, queue_name=job_queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY))
+    for function, seconds in TABLE:
+        name = f"{function.__module__}.{function.__name__}"
+        built.get_jobs().append(Ring(_ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds))
+    for job in built.get_jobs():
+        job.set_enqueue_time(datetime.now(UTC))
+    return built
+
+
+def run() -> None:
+    """Run until told to stop; raises `RedisError` where Valkey is out of reach before that."""
+    with job_queues.signals_kept():
+        built = scheduler()
+        try:
+            built.start()  # type: ignore[no-untyped-call]  # RQ leaves it so
+        except StopRequested:  # before its loop had begun
+            return
+        except RedisError:
+            if not built.is_told_to_stop:  # then only its farewell was not heard
+                raise
+
+
+def _ringer(name: str) -> Callable[[], None]:
+    return lambda: job_queues.enqueue(name, only_once=True)

@@ -1,0 +1,173 @@
+"""The worker: runs functions of one fixed table, from JSON, and nothing that whoever can write to Valkey may think of."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread, current_thread, main_thread
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, worker_registration
+from rq.intermediate_queue import IntermediateQueue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from deliveries import jobs
+from deliveries.backends.job_queues import StoredJob
+from deliveries.bounces import reclassify
+from domains import jobs as domain_jobs
+from foundation.process import systemd
+from suppressions.exchange import importing
+
+logger = logging.getLogger(__name__)
+
+GRACE = 60.0  # seconds that a job may take to end after RQ has interrupted it
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    f"{function.__module__}.{function.__name__}": function
+    for function in (
+        jobs.drain,
+        jobs.sweep,
+        jobs.carry_out_orders,
+        jobs.carry_on,
+        jobs.report_failures,
+        jobs.receive_reports,
+        jobs.learn,
+        jobs.add_up,
+        jobs.retain,
+        importing.run,
+        reclassify.count,
+        reclassify.apply,
+        domain_jobs.verify_domain,
+        domain_jobs.verify_domains,
+    )
+}
+
+
+class ForbiddenJob(Exception):
+    """A job names a function that is not in the table, or brings more than plain arguments."""
+
+
+class TableJob(StoredJob):
+    """A job whose function is looked up in the table: RQ itself would import any dotted path that Valkey holds."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        if self.instance is not None or self.func_name not in FUNCTIONS:
+            raise ForbiddenJob(f"not a function of this service: {str(self.func_name)[:100]!r}")
+        return FUNCTIONS[self.func_name]
+
+
+class TakenJobs(IntermediateQueue):
+    """The ids that workers have taken. One that is no text would end every worker, and each again at its start."""
+
+    def drop_other_than_text(self) -> None:
+        found: Any = self.connection.lrange(self.key, 0, -1)  # bytes; their type depends on the connection
+        for job_id in found:
+            if not _is_text(job_id):
+                self.connection.lrem(self.key, 0, job_id)
+
+    def get_job_ids(self) -> list[str]:
+        self.drop_other_than_text()
+        return super().get_job_ids()
+
+
+class TableQueue(Queue):
+    job_class = TableJob
+
+    @property
+    def intermediate_queue(self) -> TakenJobs:
+        return TakenJobs(self.key, connection=self.connection)
+
+    @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:  # a pair, or None
+        taken = super().lmove(connection, queue_key, timeout)
+        if taken is None or _is_text(taken[1]):
+            return taken
+        TakenJobs(queue_key, connection).drop_other_than_text()
+        return queue_key, b""  # no job has this id: the next is taken
+
+
+def _is_text(job_id: bytes) -> bool:
+    return job_id.decode("utf-8", "ignore").encode() == job_id
+
+
+class TableWorker(SimpleWorker):
+    """Runs jobs in its own process: a drain keeps its connections, and a fork for each job would cost 15 ms and more."""
+
+    job_class = TableJob
+    queue_class = TableQueue
+    beat_every = 5.0  # seconds
+    max_connection_wait_time = 15.0  # seconds between two tries to reach Valkey again
+    dequeue_timeout = 15  # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of life
+    is_told_to_stop = False
+    _is_ready = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
+        kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
+        super().__init__(*args, **kwargs)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """While PostgreSQL is away every ring fails, and is rung again: one line for each is enough."""
+        if isinstance(exc_info[1], OperationalError | InterfaceError):
+            logger.warning("job=%s PostgreSQL is out of reach: %s", job.func_name, str(exc_info[1]).partition("\n")[0])
+            return
+        super().handle_exception(job, *exc_info)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""
+        close_old_connections()
+        try:
+            systemd.alive()
+            with self._beating(time.monotonic() + (job.timeout or 0) + GRACE if (job.timeout or 0) > 0 else 0.0):
+                super().execute_job(job, queue)
+        finally:
+            close_old_connections()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """With all that others know of this worker: Valkey may have been wiped, and RQ says it at the start only."""
+        if current_thread() is main_thread():  # between two jobs
+            systemd.alive()
+        (self.connection if pipeline is None else pipeline).hset(self.key, mapping=self.serialize())
+        worker_registration.register(self, pipeline)
+        super().heartbeat(timeout, pipeline)
+
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:  # RQ's own: a job and its queue, or None
+        if not self._is_ready:
+            self._is_ready = True
+            systemd.ready(f"Working on {', '.join(self.queue_names())}")
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+
+    def handle_warm_shutdown_request(self) -> None:
+        self.is_told_to_stop = True
+        systemd.stopping("Finishing what is under way")
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ leaves it so
+
+    @contextmanager
+    def _beating(self, allowed_until: float) -> Iterator[None]:
+        """RQ's worker is silent while a job runs, and a drain runs for minutes."""
+        over = Event()
+        thread = Thread(target=self._beat_until, args=(over, allowed_until), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _beat_until(self, over: Event, allowed_until: float) -> None:
+        """Beat. A chore is one call that may take its time, so it counts as alive until RQ's time-out for it is over.
+
+        A drain has no time-out and speaks for itself.
+        """
+        while not over.wait(self.beat_every):
+            if time.monotonic() < allowed_until:
+                systemd.alive()
+            with suppress(RedisError):  # the worker itself will meet it, and wait
+                self.heartbeat()

@@ -1,0 +1,1 @@
+"""The message itself: header fields, ids, priorities, compression, signatures."""

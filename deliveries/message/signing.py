@@ -1,0 +1,73 @@
+"""The keys that sign a domain's mail: decrypted and loaded once, looked up again every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from deliveries.backends.database import Database
+from domains.senders import dkim
+from foundation.secrets.keyring import KeyRing
+
+KEEP = 2.0  # seconds: how long a key that was switched off may still sign
+
+KEYS = """
+SELECT key.id, key.selector, key.algorithm, key.private_key
+FROM domains_signingkey key JOIN domains_domain domain ON domain.id = key.domain_id
+WHERE domain.project_id = %(project)s AND domain.name = %(domain)s AND key.is_active AND domain.verified_at IS NOT NULL
+ORDER BY key.algorithm DESC, key.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    signers: tuple[dkim.Signer, ...]
+    until: float
+
+
+class SigningKeys:
+    """Signers by project and domain; a loaded key is kept as long as the process lives."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[tuple[int, str], _Kept] = {}
+        self._loaded: dict[int, dkim.Signer] = {}
+        self._ring: KeyRing | None = None
+        self._asking = asyncio.Lock()
+
+    async def signers(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
+        """The signers of the domain, RSA first; none where it has no active key.
+
+        Raises `DatabaseUnavailable`, and `ValueError` for a key that the key ring cannot decrypt.
+        """
+        kept = self._fresh(project_id, domain)
+        if kept is None:
+            async with self._asking:  # of many messages at once, one asks
+                kept = self._fresh(project_id, domain) or await self._renewed(project_id, domain)
+        return kept.signers
+
+    def _fresh(self, project_id: int, domain: str) -> _Kept | None:
+        kept = self._kept.get((project_id, domain))
+        return kept if kept is not None and kept.until >= time.monotonic() else None
+
+    async def _renewed(self, project_id: int, domain: str) -> _Kept:
+        kept = _Kept(await self._look_up(project_id, domain), time.monotonic() + KEEP)
+        self._kept[project_id, domain] = kept
+        return kept
+
+    async def _look_up(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
+        rows = await self._database.fetch(KEYS, {"project": project_id, "domain": domain})
+        return tuple(self._loaded.get(id_) or self._load(id_, domain, *key) for id_, *key in rows)
+
+    def _load(self, id_: int, domain: str, selector: str, algorithm: str, encrypted: bytes) -> dkim.Signer:
+        if self._ring is None:
+            self._ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
+        private_key = dkim.load_private_key(self._ring.decrypt(encrypted))
+        self._loaded[id_] = dkim.Signer(domain, selector, private_key)
+        return self._loaded[id_]
+
+    async def close(self) -> None:
+        await self._database.close()

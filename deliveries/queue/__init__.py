@@ -1,0 +1,1 @@
+"""The rows of waiting mail: leases, claims, the ledger, wake-ups, deadlines."""

@@ -1,0 +1,104 @@
+"""The wake-up after a commit: tells running drains which lanes have work, and calls for a drain where none runs.
+
+The bell may be lost: PostgreSQL holds the truth, drains look there every second, and the scheduler calls for drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import redis.asyncio
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from deliveries.backends.job_queues import connect, enqueue_drain
+
+CHANNEL = "ekiden:bell"
+PATIENCE = 5.0  # seconds for an answer of Valkey
+ORDERS = "orders"  # the word that calls drains to read what people have said
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Lanes that have new work, those of them with urgent mail, and whether standing orders have changed."""
+
+    lanes: frozenset[int] = frozenset()
+    urgent: frozenset[int] = frozenset()
+    has_orders: bool = False
+
+    def __str__(self) -> str:
+        words = [f"{lane}!" if lane in self.urgent else str(lane) for lane in self.lanes]
+        return " ".join([*words, ORDERS] if self.has_orders else words)
+
+    def __or__(self, other: Ring) -> Ring:
+        return Ring(self.lanes | other.lanes, self.urgent | other.urgent, self.has_orders or other.has_orders)
+
+    def __bool__(self) -> bool:
+        return bool(self.lanes) or self.has_orders
+
+
+class Bell:
+    """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self._valkey = redis.asyncio.from_url(url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2)
+        self._waiting = Ring()
+        self._ringing: asyncio.Task[None] | None = None
+
+    def ring(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
+        """Returns at once; must be called on the event loop. `urgent` are those of the lanes that have urgent mail."""
+        self._waiting |= Ring(frozenset(lanes), frozenset(urgent))
+        if self._waiting and (self._ringing is None or self._ringing.done()):
+            self._ringing = asyncio.get_running_loop().create_task(self._ring())
+
+    async def _ring(self) -> None:
+        while self._waiting:
+            ring, self._waiting = self._waiting, Ring()
+            try:
+                heard = await self._valkey.publish(CHANNEL, str(ring))
+                if not heard:
+                    await asyncio.to_thread(enqueue_drain)
+            except (RedisError, OSError) as error:
+                logger.warning("the bell could not be rung; drains will look by themselves: %s", error)
+
+    async def close(self) -> None:
+        if self._ringing is not None:
+            await self._ringing
+        await self._valkey.aclose()
+
+    async def heard(self) -> AsyncIterator[Ring]:
+        """Each ring, for ever; a broken connection is made again and may miss rings."""
+        while True:
+            with suppress(RedisError, OSError):
+                async with self._valkey.pubsub() as channel:
+                    await channel.subscribe(CHANNEL)
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            yield ring_of(message["data"])
+            await asyncio.sleep(1)
+
+
+def ring_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
+    """For code without an event loop. Where it is not heard, drains see the change within a second by themselves."""
+    called = frozenset(lanes)
+    ring = Ring(called, called, has_orders)
+    try:
+        with connect(patience=PATIENCE) as valkey:
+            if not valkey.publish(CHANNEL, str(ring)):
+                enqueue_drain()
+    except (RedisError, OSError) as error:
+        logger.warning("the bell could not be rung; drains will look by themselves: %s", error)
+
+
+def ring_of(data: bytes) -> Ring:
+    """Whoever reaches Valkey can ring: what is no lane's number is passed over."""
+    words = data.split()
+    lanes = {word.rstrip(b"!"): word for word in words if word.rstrip(b"!").isdigit() and len(word) < 19}
+    urgent = frozenset(int(lane) for lane, word in lanes.items() if word.endswith(b"!"))
+    return Ring(frozenset(map(int, lanes)), urgent, ORDERS.encode() in words)

@@ -1,0 +1,107 @@
+"""What a courier has claimed and not sent yet, in the order in which it should leave."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from deliveries.queue.lanes import Claimed
+from deliveries.sending.disposition import URGENT
+from domains.models import Credential
+
+
+@dataclass(slots=True, eq=False)
+class Load:
+    """A claimed delivery with its content, where that is small enough to wait in memory."""
+
+    claimed: Claimed
+    data: bytes | None
+    until: float  # its deadline, on the monotonic clock
+    due: float = 0.0  # since when it has been due, on the same clock
+    tries: int = 0
+    is_reencoded: bool = False  # no host takes its 8-bit content: it goes in ASCII, as far as it may be touched
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() >= self.until
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.claimed.priority >= URGENT
+
+
+class Loads:
+    """A line for each priority; within one, turns between recipient domains; within a domain first in, first out."""
+
+    def __init__(self) -> None:
+        levels = sorted(map(int, Credential.Priority.values), reverse=True)
+        self._lines: dict[int, dict[str, deque[Load]]] = {level: {} for level in levels}
+        self._amounts = dict.fromkeys(levels, 0)
+
+    def __len__(self) -> int:
+        return sum(self._amounts.values())
+
+    def __iter__(self) -> Iterator[Load]:
+        for line in self._lines.values():
+            for queue in line.values():
+                yield from queue
+
+    @property
+    def urgent(self) -> int:
+        return self._amounts[URGENT]
+
+    def of(self, domains: Collection[str]) -> int:
+        """How many are of these domains."""
+        if not domains:
+            return 0
+        return sum(len(queue) for line in self._lines.values() for domain, queue in line.items() if domain in domains)
+
+    def add(self, load: Load) -> None:
+        level = load.claimed.priority
+        self._lines[level].setdefault(load.claimed.domain, deque()).append(load)
+        self._amounts[level] += 1
+
+    def put_back(self, load: Load) -> None:
+        """It was taken and not tried: it goes first among its like."""
+        level, domain = load.claimed.priority, load.claimed.domain
+        line = self._lines[level]
+        queue = line.pop(domain, deque())
+        queue.appendleft(load)
+        self._lines[level] = {domain: queue, **line}
+        self._amounts[level] += 1
+
+    def first(self, besides: Collection[str] = ()) -> Load | None:
+        """The next one of all domains but these."""
+        for line in self._lines.values():
+            for domain, queue in line.items():
+                if domain not in besides:
+                    return queue[0]
+        return None
+
+    def pop(self, besides: Collection[str] = ()) -> Load:
+        """The first, whose domain's turn is over then; raises `IndexError` where there is none."""
+        load = self.first(besides)
+        if load is None:
+            raise IndexError
+        level, domain = load.claimed.priority, load.claimed.domain
+        queue = self._lines[level].pop(domain)
+        queue.popleft()
+        if queue:
+            self._lines[level][domain] = queue
+        self._amounts[level] -= 1
+        return load
+
+    def remove(self, is_wanted: Callable[[Load], bool]) -> list[Load]:
+        """All for which `is_wanted` holds, taken out."""
+        found = [load for load in self if is_wanted(load)]
+        if found:
+            gone = set(map(id, found))
+            kept = [load for load in self if id(load) not in gone]
+            for level, line in self._lines.items():
+                line.clear()
+                self._amounts[level] = 0
+            for load in kept:
+                self.add(load)
+        return found

@@ -1,0 +1,114 @@
+"""Standing orders: what people have said that a drain heeds at once: what is paused, which lanes are closed, how to treat a receiver."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from deliveries.backends.database import Database
+from deliveries.classification import loaded_rules
+from deliveries.models import Delivery, ShapingRule
+from deliveries.queue.lanes import Claimed, LeasedLane
+from deliveries.shaping import providers
+from deliveries.shaping.providers import Rule
+
+logger = logging.getLogger(__name__)
+
+ORDERS = """
+SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)), '[]')
+        FROM deliveries_stop)::text,
+       (SELECT coalesce(array_agg(id), '{}') FROM deliveries_lane WHERE closed_at IS NOT NULL AND holder = %(holder)s),
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule),
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule WHERE is_active)
+"""
+
+COLUMNS = [field.name for field in fields(Rule)]
+LOCAL = f"SELECT {', '.join(loaded_rules.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608  (put together from constants)
+RULES = f"SELECT {', '.join(COLUMNS)} FROM deliveries_shapingrule WHERE is_edited OR NOT is_shipped"  # noqa: S608  (put together from constants)
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What is accepted and not sent; `is_all` is the emergency stop."""
+
+    is_all: bool = False
+    projects: frozenset[int] = frozenset()
+    flows: frozenset[int] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+    def cover(self, claimed: Claimed) -> bool:
+        """Whether the delivery is to be put aside. A released one goes, whatever is paused."""
+        if claimed.hold == Delivery.Hold.RELEASED:
+            return False
+        return claimed.project_id in self.projects or claimed.flow in self.flows or claimed.domain in self.domains
+
+
+class StandingOrders:
+    """As they were when last read; a drain reads them once a second, and when it is told that they changed."""
+
+    def __init__(self, database: Database, holder: UUID) -> None:
+        self._database = database
+        self._holder = holder
+        self._rules: tuple[Rule, ...] = providers.RULES
+        self._default = providers.DEFAULT
+        self.stops = Stops()
+        self.version = ""  # of the rules
+        self._local_version = ""
+
+    async def read(self) -> set[int]:
+        """Those of our lanes that were closed."""
+        [(stops, closed, version, local_version)] = await self._database.fetch(ORDERS, {"holder": self._holder})
+        if (now := stops_of(json.loads(stops))) != self.stops:
+            self.stops = now
+        if version != self.version:
+            rows, self.version = await self._database.fetch(RULES), version
+            with _keeping("shaping rules"):
+                self._take([_rule(row) for row in rows])
+        if local_version != self._local_version:
+            found, self._local_version = await self._database.fetch(LOCAL), local_version
+            with _keeping("local rules"):
+                loaded_rules.take(found)
+        return set(closed)
+
+    def rule(self, lane: LeasedLane, domain: str) -> Rule:
+        """The rule for this lane, complete. Where a route leads, the recipient's domain says nothing about the host."""
+        hosts = [name for _, name, _ in sorted(lane.hosts)]
+        domain = "" if lane.is_routed else domain
+        found = providers.match(self._rules, hosts=hosts, domain=domain)
+        return self._default if found is providers.DEFAULT else providers.effective(found, self._default)
+
+    def _take(self, edited: Sequence[Rule]) -> None:
+        """Rules written here go before the shipped ones of the same name."""
+        by_name = {rule.name: rule for rule in [*providers.RULES, *edited]}
+        default = by_name.pop(ShapingRule.DEFAULT, providers.DEFAULT)
+        self._default = providers.effective(default, providers.DEFAULT)
+        self._rules = tuple(by_name.values())
+
+
+@contextmanager
+def _keeping(what: str) -> Iterator[None]:
+    """A row that cannot be understood must not stop delivery: what was in force before stays."""
+    try:
+        yield
+    except Exception:
+        logger.exception("the %s in the database cannot be used; those of before stay in force", what)
+
+
+def stops_of(rows: Sequence[Sequence[Any]]) -> Stops:
+    """From [scope, project, credential, domain] of each."""
+    return Stops(
+        is_all=any(scope == "all" for scope, *_ in rows),
+        projects=frozenset(project for scope, project, _, _ in rows if scope == "project"),
+        flows=frozenset(credential for scope, _, credential, _ in rows if scope == "credential"),
+        domains=frozenset(domain for scope, _, _, domain in rows if scope == "domain"),
+    )
+
+
+def _rule(row: Sequence[Any]) -> Rule:
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row]
+    return Rule(**dict(zip(COLUMNS, values, strict=True)))

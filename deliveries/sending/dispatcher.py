@@ -1,0 +1,201 @@
+"""The routing lane's courier: finds the lane of each delivery whose domain has not been resolved lately."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from deliveries.backends.database import DatabaseUnavailable
+from deliveries.capacity.lookups import AGAIN, FIRST, PROMPT, LookupFailures, Places
+from deliveries.queue.lanes import Claimed, LeasedLane
+from deliveries.routing.destinations import Destinations
+from deliveries.routing.resolver import Site
+from deliveries.sending import disposition
+from deliveries.sending.shared import Depot
+from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.replies import local_reply
+from domains.operations.isolation import Kind
+from foundation.dns.resolver import NoServerAnswers
+
+logger = logging.getLogger(__name__)
+
+LINGER = 10.0
+UNKNOWN = "5.1.2"
+FAULT = local_reply(451, "4.3.0", "A fault of the service while the domain's mail hosts were looked up")
+
+
+class Dispatcher:
+    """Runs like a courier; a domain that is slow to resolve holds up nobody else's."""
+
+    def __init__(self, lane: LeasedLane, depot: Depot, destinations: Destinations, failures: LookupFailures) -> None:
+        self.lane = lane
+        self._depot = depot
+        self._destinations = destinations
+        self._failures = failures
+        self._places = Places(failures)
+        self._put_off: set[str] = set()  # until one of our name servers answers again
+        self._return: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self._is_stopping = False
+        self._has_news = self._may_have_more = True
+        self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
+
+    def wake(self, *, is_urgent: bool) -> None:
+        """There are deliveries to be routed."""
+        self._has_news = True
+        self._woken.set()
+
+    def hurry(self) -> None:
+        """A look-up takes as long as it takes."""
+
+    def nudge(self) -> None:
+        """Nothing that people say changes where a domain's mail hosts are."""
+
+    def stop(self) -> None:
+        """Start no more look-ups."""
+        self._is_stopping = True
+        self._woken.set()
+
+    def hang_up(self) -> None:
+        """It calls nobody."""
+
+    def learned(self) -> None:
+        """Its lane has no receiver."""
+
+    async def run(self) -> None:
+        """Until nothing has been there to route for a while; the lane's lease is the caller's."""
+        try:
+            while not self._is_stopping and await self._turn():
+                pass
+        finally:
+            tasks = self._places.tasks + ([self._return] if self._return else [])
+            for task in tasks:
+                task.cancel()
+                self.may_have_strays = True  # it may have been about to claim
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _turn(self) -> bool:
+        self._woken.clear()
+        for domain in await self._domains():
+            lookup = asyncio.create_task(self._route(domain))
+            self._places.take(domain, lookup)
+            lookup.add_done_callback(partial(self._routed, domain))
+            self._step_aside_later(domain)
+        try:
+            async with asyncio.timeout(LINGER):
+                await self._woken.wait()
+        except TimeoutError:
+            return bool(len(self._places) or self._put_off)
+        return True
+
+    def _step_aside_later(self, domain: str) -> None:
+        asyncio.get_running_loop().call_later(PROMPT, self._step_aside, domain)
+
+    def _step_aside(self, domain: str) -> None:
+        if self._places.step_aside(domain):
+            self._woken.set()
+        else:
+            self._step_aside_later(domain)
+
+    async def _domains(self) -> list[str]:
+        """Return what is to be looked up now. One look at the queue finds many, and costs the same for a few."""
+        has_room = self._may_have_more and (self._places.room >= FIRST // 4 or self._places.room_again >= AGAIN // 4)
+        if not (self._has_news or has_room):
+            return []
+        self._has_news = False
+        try:
+            if self.may_have_strays:  # what is claimed here is settled at once: none is in hand
+                await self._depot.lanes.free_strays(self.lane, besides=())
+                self.may_have_strays = False
+            return await self._find()
+        except DatabaseUnavailable as error:
+            logger.warning("the domains to be routed could not be read: %s", error)
+            asyncio.get_running_loop().call_later(1, partial(self.wake, is_urgent=False))
+            return []
+
+    async def _find(self) -> list[str]:
+        failed = self._failures.domains()
+        busy = [*self._places.domains, *self._put_off]
+        room, again = self._places.room, self._places.room_again
+        found = await self._destinations.unrouted(besides=[*busy, *failed], most=room) if room > 0 else []
+        self._may_have_more = room <= 0 or len(found) == room
+        if failed and again > 0:
+            late = await self._destinations.unrouted(besides=busy, among=failed, most=again)
+            self._may_have_more = self._may_have_more or len(late) == again
+            found += late
+        return found
+
+    def _routed(self, domain: str, _: asyncio.Task[None]) -> None:
+        self._places.leave(domain)
+        self._woken.set()
+
+    async def _route(self, domain: str) -> None:
+        try:
+            found = await self._depot.router.site(domain)
+            self._failures.note(domain, has_failed=isinstance(found, Deferred))
+            if isinstance(found, Site):
+                await self._destinations.assign(domain, found)
+            else:
+                await self._settle_all(domain, found)
+        except NoServerAnswers:
+            self._put_off.add(domain)
+            if self._return is None or self._return.done():
+                self._return = asyncio.create_task(self._wait_for_dns())
+        except DatabaseUnavailable as error:
+            logger.warning("domain=%s could not be routed: %s", domain, error)
+            self.may_have_strays = True
+            await asyncio.sleep(1)
+        except Exception as error:  # whatever is the matter with this domain, its mail waits like that of one that DNS fails
+            await self._depot.faults.note(Kind.ROUTING, domain, error, lasting=False)
+            await self._defer_all(domain)
+
+    async def _defer_all(self, domain: str) -> None:
+        try:
+            await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
+        except Exception:  # the fault may be in what settles it: the look-ups of other domains go on
+            self.may_have_strays = True
+            logger.exception("domain=%s its mail could not be put off", domain)
+            await asyncio.sleep(LINGER)  # it is found again as soon as this ends
+
+    async def _wait_for_dns(self) -> None:
+        """The mail stays as it is, without a try, and is looked at when a name server answers."""
+        await self._depot.router.answers()
+        self._put_off.clear()
+        self.wake(is_urgent=False)
+
+    async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
+        """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up now."""
+        while claimed := await self._depot.lanes.claim(self.lane, 500, domain=domain):
+            known = await self._unknown_before(claimed, outcome)
+            for delivery in claimed:
+                self._settle(delivery, outcome if known is None or delivery.id in known else _once_more(domain))
+            await self._depot.ledger.has_room()
+        await self._depot.ledger.flush()  # else the next turn would find the same domain again
+
+    async def _unknown_before(self, claimed: Sequence[Claimed], outcome: Bounced | Deferred) -> set[UUID] | None:
+        """Which of them were told an hour ago that their domain does not exist; None where that is not what this outcome says.
+
+        A resolver that fails, a registry's slip or a domain that was paid for too late looks like a typing mistake, for an hour.
+        """
+        if isinstance(outcome, Deferred) or outcome.reply.enhanced != UNKNOWN:
+            return None
+        return await self._destinations.unknown_before([delivery.id for delivery in claimed])
+
+    def _settle(self, claimed: Claimed, outcome: Bounced | Deferred) -> None:
+        if claimed.suppressed is not None:
+            entry = disposition.suppressed(claimed, epoch=self.lane.epoch)
+        else:
+            entry = disposition.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random())
+        self._depot.ledger.record(entry)
+
+
+def _once_more(domain: str) -> Deferred:
+    reply = local_reply(
+        450, "4.1.2", f"DNS says that the domain {domain} does not exist or takes no mail; asked again until an hour is over"
+    )
+    return Deferred(reply, Stage.DNS, Scope.SITE)

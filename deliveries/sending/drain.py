@@ -1,0 +1,370 @@
+"""A worker's turn at delivering: leases lanes that have work and runs a courier for each on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import time
+import uuid
+from collections.abc import Set
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Protocol
+
+import uvloop
+from django.conf import settings
+
+from deliveries.backends.database import Database, DatabaseUnavailable
+from deliveries.backends.job_requests import Doorbell
+from deliveries.bounces.keys import feedback_key, return_path_key
+from deliveries.capacity.concurrency import Carrying
+from deliveries.capacity.inflow import Board, Progress
+from deliveries.capacity.lookups import AT_ONCE, LookupFailures
+from deliveries.capacity.memory_budget import ByteBudget
+from deliveries.capacity.sockets import SHARE_OF_SILENT, Sockets
+from deliveries.message.signing import SigningKeys
+from deliveries.models import Lane
+from deliveries.queue import drain_files, unwritten_outcomes
+from deliveries.queue.drain_files import HolderFile
+from deliveries.queue.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
+from deliveries.queue.ledger import LAST_TRY, ROOM, Ledger
+from deliveries.queue.own_faults import Faults
+from deliveries.queue.takeover import Succession
+from deliveries.queue.wakeups import Bell, Ring
+from deliveries.routing.destinations import Destinations
+from deliveries.routing.resolver import Router
+from deliveries.sending.agent import Courier
+from deliveries.sending.controls import StandingOrders
+from deliveries.sending.dispatcher import Dispatcher
+from deliveries.sending.shared import Depot
+from domains.operations.isolation import Kind
+from foundation.dns.resolver import Kept, Resolver, nameservers
+from foundation.process import systemd
+
+logger = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds: how late work is found whose bell was lost
+RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
+END = 40.0  # seconds from the order to end until what is still under way is broken off (supervisors kill after 60, systemd after 90)
+HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
+FAULT_WAIT = 5.0  # seconds for which a lane rests that met a fault of ours
+LANES = 4000  # leased at one time
+CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
+
+
+class _Runs(Protocol):
+    """A courier or the dispatcher."""
+
+    lane: LeasedLane
+    may_have_strays: bool  # whether PostgreSQL may know of claims of the lane that nobody has in hand
+
+    def wake(self, *, is_urgent: bool) -> None: ...
+    def hurry(self) -> None: ...
+    def nudge(self) -> None: ...
+    def stop(self) -> None: ...
+    def hang_up(self) -> None: ...
+    def learned(self) -> Learned | None: ...
+    async def run(self) -> None: ...
+
+
+class Drain:
+    """Leases, renews and gives back; the couriers do the rest."""
+
+    def __init__(self) -> None:
+        self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")]
+        lanes, contents, ledger, routing = self._databases
+        notes = Database("ekiden drain notes", is_durable=False)
+        self._databases.append(notes)
+        self._lanes = Lanes(lanes, uuid.uuid4(), notes, contents)
+        marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
+        self._own_file = HolderFile(drain_files.folder(), self._lanes.holder, marks=marks)
+        self._orders = StandingOrders(lanes, self._lanes.holder)
+        self._bell = Bell()
+        self._doorbell = Doorbell("deliveries.jobs.learn")
+        self._succession = Succession(self._doorbell.ring)
+        answers, failures = _known_of_dns(tuple(settings.EKIDEN_DNS))
+        self._failures = failures
+        self._resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
+        self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
+        written = Ledger(
+            ledger,
+            learned=self._doorbell.ring,
+            committed=self._own_file.unmark,
+            faults=Faults(ledger),
+            save=partial(unwritten_outcomes.save, unwritten_outcomes.folder()),
+        )
+        self._board = Board(f"worker-{self._lanes.holder}")
+        progress = Progress(self._board, has_room=lambda: not written.is_full)
+        self._depot = Depot(
+            lanes=self._lanes,
+            own_file=self._own_file,
+            ledger=written,
+            progress=progress,
+            carrying=Carrying(),
+            router=Router(routing, self._resolver),
+            orders=self._orders,
+            sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
+            memory=ByteBudget(CONTENT_AT_ONCE),
+            faults=Faults(routing),
+            keys=SigningKeys(routing),
+            return_path_key=return_path_key(),
+            feedback_key=feedback_key(),
+            wake_routing=lambda: self._heard_of(Lane.ROUTING),
+            is_crowded=lambda: self._is_crowded,
+        )
+        self._couriers: dict[int, _Runs] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._heard = Ring()
+        self._is_crowded = False
+        self._changed = asyncio.Event()
+        self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
+        self._is_stopping = False
+        self._ends_at = 0.0  # on the loop's clock, once it is to end
+        self._owes = False  # whether a lane could not be given back
+        self._looked = self._renewed = 0.0
+
+    async def run(self, seconds: float = RUN) -> None:
+        """Deliver for so long, or until stopped; every lane is given back at the end."""
+        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._depot.ledger.run())]
+        helpers += [asyncio.create_task(self._depot.progress.run()), asyncio.create_task(self._depot.carrying.run())]
+        try:
+            while not self._is_stopping:
+                await self._deliver(seconds)
+                if await self._has_handed_back():
+                    break
+        finally:
+            await self._finish()
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._close()
+
+    async def _deliver(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._is_stopping and time.monotonic() < until:
+            await self.turn()
+
+    async def _has_handed_back(self) -> bool:
+        """False where a receiver that takes its time holds up a lane: nobody else's mail shall wait for that."""
+        for courier in self._couriers.values():
+            courier.stop()
+        _, held_up = await asyncio.wait(self._tasks, timeout=HAND_BACK) if self._tasks else ((), ())
+        return not held_up
+
+    def stop(self) -> None:
+        """Let what is being sent be sent, and end; within `END`, whatever is away."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._ends_at = asyncio.get_running_loop().time() + END
+            self._depot.ledger.end_by(self._ends_at)
+        self._changed.set()
+
+    async def turn(self) -> None:
+        """Start couriers for the lanes that called, look for others now and then, renew leases."""
+        systemd.alive()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL / 2):
+                await self._changed.wait()
+        self._changed.clear()
+        if self._is_stopping:
+            return
+        try:
+            if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
+                await self._renew()
+                self._renewed = time.monotonic()
+            if time.monotonic() - self._looked >= POLL:
+                await self._look()  # the first time before any lane is leased: what is stopped must not start
+                self._looked = time.monotonic()
+            if self._heard.has_orders:
+                await self._heed_orders()
+            await self._answer_bell()
+        except DatabaseUnavailable as error:
+            logger.warning("PostgreSQL is out of reach: %s", error)
+            await asyncio.sleep(1)
+
+    async def _answer_bell(self) -> None:
+        heard, self._heard = self._heard, Ring()
+        for lane in heard.lanes & self._couriers.keys():
+            self._couriers[lane].wake(is_urgent=lane in heard.urgent)
+            if lane in heard.urgent:
+                self._couriers[lane].hurry()
+        await self._start(heard.lanes - self._couriers.keys())
+
+    async def _look(self) -> None:
+        await self._heed_orders()
+        await self._succession.look()
+        free, ours = await self._lanes.due()
+        for lane in ours & self._couriers.keys():
+            self._couriers[lane].wake(is_urgent=True)
+        await self._start(free - self._couriers.keys())  # a lease of ours that is over is `_renew`'s to see
+
+    async def _heed_orders(self) -> None:
+        """What people have said since: lanes closed, all delivery stopped; the couriers see to the rest by themselves."""
+        before = (self._orders.version, self._orders.stops)
+        closed = await self._orders.read()
+        stopped = self._couriers.keys() if self._orders.stops.is_all else closed & self._couriers.keys()
+        for lane in stopped:
+            self._couriers[lane].stop()
+        if before != (self._orders.version, self._orders.stops):
+            for courier in self._couriers.values():
+                courier.nudge()
+
+    async def _start(self, lanes: Set[int]) -> None:
+        room = LANES - len(self._couriers)
+        if not lanes or self._orders.stops.is_all:
+            return
+        if len(lanes) > room:
+            self._make_room()
+        if room <= 0:
+            return
+        for lane in await self._lanes.lease(lanes, room):
+            try:
+                courier = self._courier(lane)
+            except Exception as error:  # what its row holds must not end the others
+                await self._rest(lane, error)
+                continue
+            self._couriers[lane.id] = courier
+            task = asyncio.create_task(self._carry(courier))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _make_room(self) -> None:
+        """More lanes have work than one drain holds: those that only linger go."""
+        self._is_crowded = True
+        asyncio.get_running_loop().call_later(POLL, setattr, self, "_is_crowded", False)
+        for courier in self._couriers.values():
+            courier.nudge()
+
+    def _courier(self, lane: LeasedLane) -> _Runs:
+        if lane.id == Lane.ROUTING:
+            return Dispatcher(lane, self._depot, self._destinations, self._failures)
+        return Courier(lane, self._depot)
+
+    async def _carry(self, courier: _Runs) -> None:
+        try:
+            await courier.run()
+        except Exception as error:  # one lane's fault must not end the others
+            await self._rest(courier.lane, error)
+        finally:
+            self._couriers.pop(courier.lane.id, None)
+        await self._give_back(courier)
+
+    async def _rest(self, lane: LeasedLane, error: Exception) -> None:
+        """After a fault of ours: else the lane would be taken and lost again many times a second."""
+        await self._depot.faults.note(Kind.LANE, lane.id, error, lasting=False)
+        with suppress(DatabaseUnavailable):
+            await self._lanes.pause(lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log")
+
+    async def _give_back(self, courier: _Runs) -> None:
+        """Only when all its outcomes are written, and its claims free: the next holder would take the rest for interrupted.
+
+        Tried until PostgreSQL is back; what the process's end breaks off, the next drain of this machine sees to.
+        """
+        while True:
+            await self._depot.ledger.flush()
+            if self._depot.ledger.has_left_behind:  # who comes next writes it down before he takes the lanes
+                self._owes = True
+                return None
+            try:
+                if courier.may_have_strays:
+                    await self._lanes.free_strays(courier.lane, besides=self._own_file.marked)
+                return await self._lanes.release(courier.lane, courier.learned())
+            except DatabaseUnavailable as error:
+                logger.warning("lane=%s could not be given back yet: %s", courier.lane.id, error)
+                await asyncio.sleep(1)
+
+    async def _renew(self) -> None:
+        held = set(self._couriers)
+        if not held:
+            return
+        for lane in held - await self._lanes.renew(held):
+            if courier := self._couriers.get(lane):
+                logger.warning("lane=%s the lease was lost", lane)
+                courier.stop()
+
+    async def _listen(self) -> None:
+        async for ring in self._bell.heard():
+            self._heard |= ring
+            self._changed.set()
+
+    def _heard_of(self, lane: int) -> None:
+        self._heard |= Ring(frozenset([lane]), frozenset([lane]))
+        self._changed.set()
+
+    async def _finish(self) -> None:
+        self.stop()
+        for courier in self._couriers.values():
+            courier.stop()
+            courier.hang_up()
+        renewals = asyncio.create_task(self._keep_renewing())
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(0.0, self._ends_at - asyncio.get_running_loop().time()) + LAST_TRY + 1)
+        if late := set(self._tasks):
+            self._owes = True
+            logger.warning("%d lanes are left as they are, since this worker's time is over", len(late))
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=HAND_BACK)
+        await self._depot.ledger.flush()
+        renewals.cancel()
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            systemd.alive()
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(DatabaseUnavailable):
+                await self._renew()
+
+    async def _close(self) -> None:
+        await self._doorbell.close()
+        await self._board.close()
+        await self._bell.close()
+        await self._succession.close()
+        for database in self._databases:
+            await database.close()
+        self._own_file.close(owes=self._owes)
+
+
+@lru_cache(maxsize=1)
+def _known_of_dns(servers: tuple[str, ...]) -> tuple[Kept, LookupFailures]:
+    """What one drain learned of DNS, the next one of this process goes on with: it is all there is while no server answers."""
+    return Kept(), LookupFailures()
+
+
+def _allow_sockets() -> None:
+    """As many files as our own limit of connections asks for, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
+    if soft < wanted:
+        with suppress(ValueError, OSError):  # a confined service may be refused it, and then has what its unit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def run_drain(seconds: float = RUN) -> bool:
+    """Run a drain on a loop of its own; true if a signal ended it (the caller's handlers are in place again)."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stopped = False
+
+    async def main() -> None:
+        nonlocal stopped
+        drain = Drain()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            systemd.stopping("Finishing the messages in hand")
+            drain.stop()
+
+        for number in before:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        await drain.run(seconds)
+
+    _allow_sockets()
+    try:
+        uvloop.run(main())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return stopped

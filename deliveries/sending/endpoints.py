@@ -1,0 +1,145 @@
+"""The way to a site: its hosts in order, their addresses, and the connections that open."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+from typing import cast
+
+from django.conf import settings
+
+from deliveries.queue.lanes import LeasedLane
+from deliveries.routing.host_experience import Experience
+from deliveries.routing.resolver import Forbidden, Router
+from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel, open_with_fallback
+from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.replies import local_reply
+from foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
+
+
+class NoRoad(Exception):
+    """No host of the site took a connection; tells the last try.
+
+    `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that none has an address.
+    """
+
+    def __init__(
+        self, outcome: Deferred | Bounced, host: str = "", address: str = "", *, is_ours: bool = False, is_addressless: bool = False
+    ) -> None:
+        super().__init__(str(outcome.reply))
+        self.is_ours = is_ours
+        self.is_addressless = is_addressless
+        self.outcome = outcome
+        self.host = host
+        self.address = address
+
+
+class Road:
+    """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321, section 5.1).
+
+    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an address that was asked already.
+    """
+
+    def __init__(
+        self, lane: LeasedLane, router: Router, experience: Experience, *, tls: str, timeouts: Timeouts, besides: str = ""
+    ) -> None:
+        self._lane = lane
+        self._router = router
+        self._experience = experience
+        self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
+        self._timeouts = timeouts
+        self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
+        self._is_addressless = True  # as long as DNS has named no address, and has not failed either
+        self._besides = besides
+        self._unreached: list[NoRoad] = []
+        self._endpoints = self._unwell_last()
+        self._peeked: Endpoint | None = None
+
+    async def has_more(self) -> bool:
+        """Whether there is an address that has not been asked."""
+        self._peeked = self._peeked or await anext(self._endpoints, None)
+        return self._peeked is not None
+
+    async def next(self) -> Connection:
+        """Return a connection ready for mail to the first of the hosts left that gives one; raise `NoRoad`."""
+        while await self.has_more():
+            endpoint, self._peeked = cast("Endpoint", self._peeked), None
+            try:
+                connection = await self._open(endpoint)
+            except ConnectionFailed as error:
+                self._failure = NoRoad(error.outcome, endpoint.host, endpoint.address)
+                self._unreached.append(self._failure)
+            else:
+                self._note_unreached()
+                return connection
+        if self._is_addressless:
+            names = ", ".join(name for _, name, _ in sorted(self._lane.hosts)[:3])
+            raise NoRoad(_unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True)
+        raise self._failure
+
+    def _note_unreached(self) -> None:
+        for each in self._unreached:
+            self._experience.unwell(each.host, each.address, each.outcome.reply, now=time.time())
+        self._unreached.clear()
+
+    async def again(self, endpoint: Endpoint, *, without: frozenset[str]) -> Connection:
+        """Return another connection to the same address, on which these extensions are not used; raise `ConnectionFailed`."""
+        return await self._open(endpoint, without)
+
+    async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
+        return await open_with_fallback(
+            endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=self._level,
+            timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
+        )  # fmt: skip
+
+    async def _unwell_last(self) -> AsyncIterator[Endpoint]:
+        last: list[Endpoint] = []
+        async for endpoint in self._in_order():
+            if endpoint.address == self._besides:
+                continue
+            if self._experience.is_unwell(endpoint.address, now=time.time()):
+                last.append(endpoint)
+            else:
+                yield endpoint
+        for endpoint in last:
+            yield endpoint
+
+    async def _in_order(self) -> AsyncIterator[Endpoint]:
+        """What has no address is noted as the failure, and passed over."""
+        for host, port in in_order(self._lane.hosts):
+            try:
+                addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)
+            except (NoSuchName, TemporaryFailure) as error:
+                self._is_addressless = self._is_addressless and isinstance(error, NoSuchName)
+                is_ours = isinstance(error, NoServerAnswers) and (self._failure.is_ours or not self._failure.host)
+                reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
+                self._failure = NoRoad(reply, host, is_ours=is_ours)
+                continue
+            except Forbidden as error:
+                # Final, but only if no other host of the site failed for a reason that may pass.
+                self._failure = self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                self._is_addressless = False
+                continue
+            if addresses:
+                self._is_addressless = False
+                self._experience.has_address()
+            for address in addresses:
+                yield Endpoint(host, str(address), port)
+
+
+def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
+    """By preference, in random order within one (RFC 5321, section 5.1)."""
+    for _, group in groupby(sorted(hosts), key=lambda host: host[0]):
+        equals = [(name, port) for _, name, port in group]
+        random.shuffle(equals)
+        yield from equals
+
+
+def _unreachable(text: str, enhanced: str = "4.4.4") -> Deferred:
+    return Deferred(local_reply(451, enhanced, text), Stage.DNS, Scope.SITE)
+
+
+def _forbidden(text: str) -> Bounced:
+    return Bounced(local_reply(550, "5.4.4", text), Stage.DNS, Scope.SITE)

@@ -1,0 +1,172 @@
+"""What a lane learns from each answer, and writes down: its pace, its pauses, and when only a person can go on."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Awaitable
+from typing import TypeGuard
+
+from deliveries.backends import maillog
+from deliveries.backends.database import DatabaseUnavailable
+from deliveries.queue.lanes import Lanes, Learned, LeasedLane
+from deliveries.routing.host_experience import Experience
+from deliveries.sending import retry_schedule
+from deliveries.shaping import backoff
+from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
+from deliveries.shaping.pace import Pace
+from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Scope, Stage
+from deliveries.smtp.replies import Reply
+from deliveries.smtp.transaction import NO_MEANING, OBSTACLES
+
+logger = logging.getLogger(__name__)
+
+NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
+
+
+class Lessons:
+    """Of one courier's lane. `is_over`: the lane is paused or closed, and nothing more is to be sent from it."""
+
+    def __init__(self, lane: LeasedLane, lanes: Lanes, pace: Pace) -> None:
+        self._lane = lane
+        self._lanes = lanes
+        self._pace = pace
+        self.experience = Experience(lane.experience)
+        self._failures = lane.failures
+        self._noted_at = time.monotonic()
+        self._is_success = False  # since then
+        self.is_to_note = False
+        self.is_over = False
+
+    def advice(self, outcome: Outcome, *, is_farewell: bool, is_shared: bool) -> Action | None:
+        """What the answer says about our pace; None where it is about something else.
+
+        `is_farewell`: it was said between two mails, when the host had heard nothing for a while. `is_shared`: by several recipient
+        domains, one of which it may be about.
+        """
+        if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
+            return None
+        pattern = backoff.find(outcome.reply, outcome.stage, self._pace.rule.name)
+        if pattern is not None:
+            return None if isinstance(pattern.action, Leave) else pattern.action
+        if is_shared and is_about_domain(outcome):
+            return None
+        # A host that takes mail and then breaks off, for no reason that we know of: most probably it has enough for now.
+        if outcome.reply.code == 421 and not is_farewell and self._pace.rate.is_flowing(time.monotonic()):
+            return SlowDown()
+        return None
+
+    def is_about_host(self, outcome: Outcome) -> bool:
+        """Whether another host of the site should be asked at once (RFC 5321, section 5.1).
+
+        That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one message or our name and pace with the
+        receiver, whose other hosts would say the same.
+        """
+        if isinstance(outcome, Bounced) and outcome.reply in OBSTACLES:
+            return True  # another host may offer what the message needs
+        if not isinstance(outcome, Deferred):
+            return False
+        reply = outcome.reply
+        if reply.local:
+            return reply.code == 421 or reply.enhanced == NO_MEANING
+        if (reply.enhanced or "")[:4] in ("4.1.", "4.2."):
+            return False
+        pattern = backoff.find(reply, outcome.stage, self._pace.rule.name)
+        if pattern is None or reply.code == 421:
+            return pattern is None or not isinstance(pattern.action, Pause | Block)
+        return isinstance(pattern.action, SlowDown) and not pattern.provider
+
+    async def delivered(self, *, busy: int, address: str) -> None:
+        """`address` took a message while `busy` connections were in use, this one included."""
+        self.experience.took(address, now=time.time())
+        now = time.monotonic()
+        self._pace.accepted(now, busy=busy)
+        self.is_to_note = True
+        self._is_success = True
+        if self._failures or now - self._noted_at > NOTE_EVERY:
+            self._failures = 0
+            await self._write(self._lanes.note(self._lane, self.learned()))
+
+    async def heed(self, action: Action, reply: Reply) -> None:
+        """Go slower, or not at all for a while, or not at all."""
+        self.is_to_note = True
+        match action:
+            case SlowDown(kept):
+                await self._slow_down(kept, reply)
+            case Pause(seconds):
+                self._pace.too_fast(time.monotonic())
+                await self._pause(seconds * (1 + 0.1 * random.random()), reply)
+            case Block():
+                self.is_over = True
+                maillog.lane_closed(self._lane.id, site=self._lane.site, reason=str(reply))
+                await self._write(self._lanes.close(self._lane, str(reply)))
+
+    async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
+        """The site refuses or loses sessions. With others open it has enough of us, and one less must do; alone, it is left alone."""
+        self.is_to_note = True
+        self._pace.window.trouble(busy=busy)
+        if not is_alone:
+            return
+        self._failures += 1
+        most = retry_schedule.THROTTLED_LANE_MOST if self._pace.rule.resets_are_throttling and reply.local else retry_schedule.LANE_MOST
+        await self._pause(retry_schedule.lane_pause(self._failures, most=most, spread=random.random()), reply)
+
+    async def note_news(self) -> None:
+        """What a host was found to do is kept at once: people ask for it, and the next holder should not have to find it."""
+        await self._write(self._lanes.note(self._lane, self.learned()))
+
+    def trouble(self, domain: str, reply: Reply) -> bool:
+        """The host broke off at a recipient of this domain, whose mail waits now. Return whether it is the site's: with two domains."""
+        self.is_to_note = True
+        return self.experience.trouble(domain, reply, now=time.time(), wait=_wait)
+
+    def lost(self, *, busy: int) -> None:
+        """A session broke off in the middle of its work."""
+        self._pace.window.trouble(busy=busy)
+
+    def learned(self) -> Learned:
+        """What is to be written down now."""
+        self._noted_at = time.monotonic()
+        is_success, self._is_success, self.is_to_note = self._is_success, False, False
+        allowed = self._pace.per_second()
+        return Learned(
+            window=self._pace.window.size,
+            rate=allowed[0] if allowed else None,
+            provider=self._pace.rule.name,
+            pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
+            experience=self.experience.snapshot(now=time.time()),
+            is_success=is_success and not self.is_over,
+        )
+
+    async def _slow_down(self, kept: float, reply: Reply) -> None:
+        helped = self._pace.too_fast(time.monotonic(), kept)
+        maillog.lane_slowed(self._lane.id, site=self._lane.site, rate=self._pace.rate.allowed() or 0.0, reason=str(reply))
+        if not helped:
+            self._failures += 1
+            await self._pause(
+                retry_schedule.lane_pause(self._failures, most=retry_schedule.THROTTLED_LANE_MOST, spread=random.random()), reply
+            )
+
+    async def _pause(self, seconds: float, reply: Reply) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
+        await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
+
+    async def _write(self, writing: Awaitable[None]) -> None:
+        """What a lane learned is a help, not a promise: if it cannot be written now, it will be learned again."""
+        try:
+            await writing
+        except DatabaseUnavailable as error:
+            logger.warning("lane=%s could not be updated: %s", self._lane.id, error)
+
+
+def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
+    """Whether it may be the recipient's domain at which the host broke off, rather than the host that has enough."""
+    return isinstance(outcome, Deferred) and outcome.stage is Stage.RCPT and outcome.scope is Scope.SESSION
+
+
+def _wait(times: int) -> float:
+    return retry_schedule.lane_pause(times, spread=random.random())

@@ -1,0 +1,44 @@
+"""What all couriers of a drain share: connections to PostgreSQL, limits, and the ways to wake each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deliveries.capacity.concurrency import Carrying
+from deliveries.capacity.inflow import Progress
+from deliveries.capacity.memory_budget import ByteBudget
+from deliveries.capacity.sockets import Sockets
+from deliveries.message.signing import SigningKeys
+from deliveries.queue.drain_files import HolderFile
+from deliveries.queue.lanes import Lanes
+from deliveries.queue.ledger import Ledger
+from deliveries.queue.own_faults import Faults
+from deliveries.routing.resolver import Router
+from deliveries.sending.controls import StandingOrders
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded for large messages,
+    `own_file` says what may have been sent."""
+
+    lanes: Lanes
+    own_file: HolderFile
+    ledger: Ledger
+    router: Router
+    orders: StandingOrders
+    sockets: Sockets
+    memory: ByteBudget
+    faults: Faults
+    progress: Progress
+    carrying: Carrying
+    keys: SigningKeys
+    return_path_key: bytes
+    feedback_key: bytes
+    wake_routing: Callable[[], None]
+    is_crowded: Callable[[], bool]  # whether lanes wait for a courier's place
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)

@@ -1,0 +1,100 @@
+"""The shaping rules as rows: the shipped ones kept up to date, those that people changed left alone, and back to shipped."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from deliveries.models import ShapingRule
+from deliveries.queue.wakeups import ring_now
+from deliveries.shaping import providers
+from deliveries.shaping.providers import Rule
+from foundation.text.addresses import BadAddress, canonical_domain
+
+SHIPPED: dict[str, Rule] = {rule.name: rule for rule in (providers.DEFAULT, *providers.RULES)}
+
+
+@transaction.atomic
+def sync() -> None:
+    """After an upgrade: rows for the rules that this version ships. What was changed here stays as it is."""
+    known = {row.name: row for row in ShapingRule.objects.all()}
+    for name, rule in SHIPPED.items():
+        row = known.get(name)
+        if row is None or (not row.is_edited and _differs(row, rule)):
+            _write(rule)
+    for row in known.values():
+        if row.is_shipped and row.name not in SHIPPED:
+            _retire(row)
+
+
+def reset(row: ShapingRule) -> None:
+    """Back to what is shipped; raises `KeyError` for a rule of one's own."""
+    _write(SHIPPED[row.name])
+    row.refresh_from_db()
+    transaction.on_commit(lambda: ring_now(has_orders=True))
+
+
+def save(row: ShapingRule) -> None:
+    """Write down what a person changed; drains follow within a second."""
+    row.is_edited = True
+    row.changed_at = timezone.now()
+    row.save()
+    transaction.on_commit(lambda: ring_now(has_orders=True))
+
+
+def remove(row: ShapingRule) -> None:
+    """Of one's own; a shipped one can only be reset."""
+    row.delete()
+    transaction.on_commit(lambda: ring_now(has_orders=True))
+
+
+def check(row: ShapingRule) -> None:
+    """Names in canonical form, none of them another rule's; raises `ValidationError` by field."""
+    row.mx_suffixes = _names(row.mx_suffixes, "mx_suffixes")
+    row.domains = _names(row.domains, "domains")
+    others = ShapingRule.objects.exclude(pk=row.pk)
+    for field in ("mx_suffixes", "domains"):
+        names = getattr(row, field)
+        if (other := others.filter(**{f"{field}__overlap": names}).first()) is not None:
+            shared = sorted(set(names) & set(getattr(other, field)))
+            raise ValidationError(
+                {field: _("%(names)s already belongs to the rule %(rule)s.") % {"names": ", ".join(shared), "rule": other}}
+            )
+    if row.name != ShapingRule.DEFAULT and not (row.mx_suffixes or row.domains):
+        raise ValidationError(_("A rule needs an MX host suffix or a recipient domain; else it never applies."))
+    if row.name == ShapingRule.DEFAULT and not (row.connections and row.messages_per_connection):
+        raise ValidationError(_("The rule for all others needs a number of connections and of messages on each: they fill in everybody's."))
+
+
+def _names(given: list[str], field: str) -> list[str]:
+    try:
+        return [canonical_domain(name.strip().removeprefix("*").strip(".")) for name in given or [] if name.strip()]
+    except BadAddress as error:
+        raise ValidationError({field: _("This is no domain name.")}) from error
+
+
+def _values(rule: Rule) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(rule).items()}
+
+
+def _differs(row: ShapingRule, rule: Rule) -> bool:
+    return not row.is_shipped or any(getattr(row, name) != value for name, value in _values(rule).items())
+
+
+def _write(rule: Rule) -> None:
+    values = _values(rule)
+    fixed = {"is_shipped": True, "is_edited": False, "changed_at": timezone.now()}
+    ShapingRule.objects.update_or_create(name=values.pop("name"), defaults=values | fixed)
+
+
+def _retire(row: ShapingRule) -> None:
+    """No longer shipped: gone where nobody changed it, one's own where somebody did."""
+    if row.is_edited:
+        ShapingRule.objects.filter(pk=row.pk).update(is_shipped=False, changed_at=timezone.now())
+    else:
+        row.delete()

@@ -1,0 +1,1 @@
+"""What people want: pauses, orders, and the selections that they are about."""

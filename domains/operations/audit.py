@@ -1,0 +1,151 @@
+"""The audit log: who did what to which row, why, and what was before."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from django.db.models import BinaryField, Model, QuerySet
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from domains.models import AuditEntry, Project
+from foundation.text import texts
+
+# Beside what is stored as bytes (hashes, encrypted keys): never written down, whoever changes it.
+SECRET = frozenset({"password", "secret", "token"})
+
+REASON_MOST = 500
+
+ACTIONS: dict[str, Promise | str] = {
+    "add": _("Added"),
+    "change": _("Changed"),
+    "delete": _("Deleted"),
+    "revoke": _("Revoked"),
+    "check_now": _("Looked up its records"),
+    "take_on_word": _("Took it on their word"),
+    "start_signing": _("Let it sign"),
+    "stop_signing": _("Stopped it from signing"),
+    "start_anew": _("Gave a new password"),
+    "change_password": _("Changed the own password"),
+    "set_up_factor": _("Set up a second factor"),
+    "remove_factor": _("Removed a second factor"),
+    "make_recovery_codes": _("Made recovery codes"),
+    "live": _("Left the sandbox"),
+    "sandbox": _("Went into the sandbox"),
+    "pause": _("Paused"),
+    "resume": _("Resumed"),
+    "flush": _("Flushed"),
+    "reset": _("Reset to shipped"),
+    "order": _("Gave an order"),
+    "stop_order": _("Stopped an order"),
+    "lift": _("Lifted"),
+    "import": _("Imported"),
+    "export": _("Exported"),
+    "alert": _("Warned"),
+    "brake": _("Stopped learning"),
+    "believe": _("Believed what was learned"),
+    "forget": _("Forgot what was learned"),
+    "apply": _("Carried out"),
+    "try_again": _("Tried again"),
+    "drop": _("Gave up"),
+    "set_aside": _("Put aside"),
+}
+
+
+def note(actor: str, action: str, row: Model, **more: Any) -> AuditEntry:
+    """Write it down, in the transaction of the act itself; `more` is that of `entry`."""
+    made = entry(actor, action, row, **more)
+    made.save(force_insert=True)
+    return made
+
+
+def entry(
+    actor: str,
+    action: str,
+    row: Model,
+    *,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+    project: Project | None = None,
+    client_address: str | None = None,
+) -> AuditEntry:
+    """Not yet written down: many go in at once. `project`: whose support staff may read it, where the row does not say."""
+    with translation.override("en"):  # one language, whoever reads it later
+        name = str(row)
+    return AuditEntry(
+        actor=actor,
+        client_address=client_address,
+        action=action,
+        project=project or project_of(row),
+        object_type=row._meta.label_lower,
+        object_id=str(row.pk),
+        object_name=name,
+        reason=reason,
+        details=dict(details or {}),
+    )
+
+
+def note_command(action: str, row: Model, *, reason: str = "", details: Mapping[str, Any] | None = None) -> AuditEntry:
+    """For what a command did."""
+    return note(command_line(), action, row, reason=reason, details=details)
+
+
+def command_line() -> str:
+    """The actor of a command: the account that runs it."""
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as containers have
+        account = "?"
+    return f"command line ({account})"
+
+
+def action_label(action: str) -> Promise | str:
+    return ACTIONS.get(action, action)
+
+
+def one_line(text: str) -> str:
+    """A reason as it is kept: printable, on one line, of a bearable length."""
+    return texts.one_line(text, REASON_MOST)
+
+
+def of(row: Model) -> QuerySet[AuditEntry]:
+    """What was done to this row, newest first."""
+    return AuditEntry.objects.filter(object_type=row._meta.label_lower, object_id=str(row.pk)).order_by("-id")
+
+
+def project_of(row: Model) -> Project | None:
+    """The row itself, or what it or its domain belongs to."""
+    found = row if isinstance(row, Project) else getattr(row, "project", None) or getattr(getattr(row, "domain", None), "project", None)
+    return found if isinstance(found, Project) else None
+
+
+def facts(row: Model, fields: Iterable[str] | None = None) -> dict[str, Any]:
+    """The row's values by field, without its secrets; of all fields, or of these."""
+    chosen = [field for field in row._meta.concrete_fields if fields is None or field.name in set(fields)]
+    return {
+        field.name: plain(getattr(row, field.name)) for field in chosen if not isinstance(field, BinaryField) and field.name not in SECRET
+    }
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """[before, after] of each value that is another now."""
+    return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+
+
+def plain(value: Any) -> Any:
+    """As JSON holds it: a row by its name, several rows by theirs."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case date():  # a datetime too
+            return value.isoformat()
+        case Mapping():
+            return {str(name): plain(each) for name, each in value.items()}
+        case QuerySet() | list() | tuple() | set() | frozenset():
+            named = [plain(each) for each in value]
+            return sorted(named) if any(isinstance(each, Model) for each in value) else named
+    return str(value)

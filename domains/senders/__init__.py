@@ -1,0 +1,1 @@
+"""Who may send: domains with their DNS records and keys, and credentials."""

@@ -1,0 +1,48 @@
+"""What a person means by a name on the command line, or one line that says what there is instead."""
+
+from collections.abc import Iterable
+
+from domains.models import Credential, Domain, Project
+from foundation.command import CommandError
+from foundation.text.addresses import canonical_domain
+
+
+def project(name: str) -> Project:
+    found = Project.objects.filter(name=name).first()
+    if found is None:
+        there_are = _listed(Project.objects.values_list("name", flat=True))
+        raise CommandError(f"No such project: {name}. {there_are} Create it: ./ekiden project create {name}")
+    return found
+
+
+def domain(name: str, *, of: str | None = None) -> Domain:
+    """The domain of that name, of the project named `of` where several have one."""
+    canonical = canonical_domain(name)
+    found = list(
+        Domain.objects.filter(name=canonical, **({"project": project(of)} if of else {}))
+        .select_related("project")
+        .order_by("project__name")
+    )
+    if not found:
+        raise CommandError(f"No such domain: {canonical}. {_listed(Domain.objects.values_list('name', flat=True))}")
+    if len(found) > 1:
+        raise CommandError(f"Several projects have {canonical}; choose with --project: {', '.join(each.project.name for each in found)}.")
+    return found[0]
+
+
+def credential(name: str, *, of: str | None = None) -> Credential:
+    """By user name, or by its name in the project named `of`."""
+    everything = Credential.objects.select_related("project")
+    found = everything.filter(project=project(of), name=name).first() if of else everything.filter(username=name).first()
+    if found is None:
+        where = f" in project {of}" if of else ""
+        raise CommandError(f"No such credential{where}: {name}. See: ./ekiden credential list")
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = sorted(set(names))
+    if not known:
+        return "There are none yet."
+    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+    return f"There are: {', '.join(known[:10])}{more}."

@@ -1,0 +1,105 @@
+"""Whether a domain's DNS says what it must, and so whether the project may send as that domain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from ipaddress import ip_address
+from typing import TypedDict
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from domains.models import Domain
+from domains.operations.isolation import Kind, isolated
+from domains.senders import records
+from domains.senders.records import Purpose, Record
+from foundation.dns import resolver as dns
+
+# Either proves that whoever asks may change the domain's zone: both values were made for this project alone.
+PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM})
+
+TAKEN = "Another project has verified this domain. Remove it there first."
+
+
+class Finding(TypedDict):
+    """One record as it is kept with the domain; `state` is found, missing, wrong, or unknown where DNS gave no answer."""
+
+    purpose: str
+    name: str
+    type: str
+    value: str
+    state: str
+    text: str
+
+
+def required_records(domain: Domain) -> list[Record]:
+    """What the domain has to publish."""
+    keys = domain.keys.active().values_list("selector", "public_record")
+    return records.required(domain.name, token=domain.token, keys=list(keys), spf=[our_spf()])
+
+
+def findings(domain: Domain) -> list[Finding]:
+    """The records required now, each with what the last check found about just this record."""
+    kept: dict[tuple[str, str], Finding] = {(finding["name"], finding["value"]): finding for finding in domain.findings}
+    return [kept.get((record.name, record.value)) or as_finding(record, "unchecked", "") for record in required_records(domain)]
+
+
+def our_spf() -> str:
+    """The mechanism that stands for our hosts."""
+    if not settings.EKIDEN_SOURCE:
+        return f"a:{settings.EKIDEN_HOSTNAME}"
+    return f"ip{ip_address(settings.EKIDEN_SOURCE).version}:{settings.EKIDEN_SOURCE}"
+
+
+def check(domains: Collection[Domain], *, now: datetime) -> None:
+    """Look at the records of these domains, all at once, keep what was found, and verify those that prove themselves."""
+    wanted = [required_records(domain) for domain in domains]
+    for domain, found in zip(domains, asyncio.run(_look_up(wanted)), strict=True):
+        with isolated(Kind.DOMAIN, domain.pk):
+            if isinstance(found, BaseException):
+                raise found
+            _keep(domain, found, now=now)
+
+
+async def _look_up(wanted: list[list[Record]]) -> list[list[Finding] | BaseException]:
+    resolver = dns.Resolver(dns.nameservers(settings.EKIDEN_DNS))
+    looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
+    return await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def _finding(resolver: dns.Resolver, record: Record) -> Finding:
+    try:
+        published = list(await resolver.txt(record.name))
+    except dns.NoSuchName:
+        published = []
+    except dns.TemporaryFailure as error:
+        return as_finding(record, "unknown", f"DNS gave no answer: {error}.")
+    finding = records.check(record, published)
+    return as_finding(record, type(finding).__name__.lower(), finding.text)
+
+
+def as_finding(record: Record, state: str, text: str) -> Finding:
+    return Finding(purpose=record.purpose.value, name=record.name, type=record.type, value=record.value, state=state, text=text)
+
+
+def _keep(domain: Domain, found: list[Finding], *, now: datetime) -> None:
+    """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail, and the findings tell."""
+    domain.findings, domain.checked_at = list(found), now
+    domain.save(update_fields=["findings", "checked_at"])
+    if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in found):
+        _verify(domain, now=now)
+
+
+def _verify(domain: Domain, *, now: datetime) -> None:
+    if domain.is_verified and not domain.is_assumed:
+        return
+    try:
+        with transaction.atomic():
+            domain.verify(now=now)
+    except IntegrityError:  # the constraint decides, however many projects check the same domain at once
+        domain.verified_at = None
+        taken = {"state": "wrong", "text": TAKEN}
+        domain.findings = [finding | taken if finding["purpose"] in PROOFS else finding for finding in domain.findings]
+        domain.save(update_fields=["findings"])

@@ -1,0 +1,1 @@
+"""DNS: one question, the servers that are asked, and typed answers."""

@@ -1,0 +1,278 @@
+"""DNS answers, typed and kept for as long as they hold; nothing else of Ekiden asks a name server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Generic, TypeVar, cast
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdatatype
+import dns.resolver
+from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TXT import TXT
+from dns.rdtypes.IN.A import A
+from dns.rdtypes.IN.AAAA import AAAA
+
+from foundation.dns.exchange import Reply, ServerFailure
+from foundation.dns.servers import TOTAL_TIMEOUT, TRY_TIMEOUT, CutOff, Nameserver, NameServers
+from foundation.text.addresses import BadAddress, canonical_domain
+
+MAX_ENTRIES = 20_000
+MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five
+MAX_RECORDS = 100  # TXT records and addresses of one name; the rest can only be an attack on memory
+MIN_TTL, MAX_TTL, MAX_NEGATIVE_TTL = 5, 86_400, 3_600
+FAILURE_TTL = 5  # RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message
+# RFC 8767: an answer whose time is over is better than none. Sections 5 and 6: kept for 1 to 3 days, given after 1.8 s without a
+# fresh one, and for 30 s before the name is asked for again.
+STALE_MOST, STALE_AFTER, STALE_TTL = 86_400.0, 1.8, 30.0
+
+IpAddress = IPv4Address | IPv6Address
+Record = TypeVar("Record")
+
+_LOCALHOST: tuple[IpAddress, ...] = (IPv6Address("::1"), IPv4Address("127.0.0.1"))  # RFC 6761, section 6.3
+
+
+class NoSuchName(Exception):
+    """The name does not exist (NXDOMAIN), or cannot: it is no name at all."""
+
+
+class TemporaryFailure(Exception):
+    """No usable answer now: time-out, SERVFAIL, REFUSED, nonsense. Never a reason to give up a mail."""
+
+
+class NoServerAnswers(TemporaryFailure):
+    """Not one of our name servers says a word about anything: the trouble is ours, and no domain's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Record]):
+    """Records of one name; none where it exists without such records (NODATA).
+
+    `expires_at` is in the resolver's clock (Unix time). `authenticated` is the AD flag of a validating resolver that is to be trusted.
+    """
+
+    records: tuple[Record, ...]
+    expires_at: float
+    authenticated: bool = False
+    stale_until: float = 0.0  # for how long it serves where no fresh one can be had
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Mx:
+    """A mail host, lower case and without the final dot; the null MX (RFC 7505) has the host ""."""
+
+    preference: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A failure to be repeated to all who ask until it expires."""
+
+    kind: type[NoSuchName] | type[TemporaryFailure]
+    text: str
+    expires_at: float
+
+
+_Entry = Answer[dns.rdata.Rdata] | _Failed
+_Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
+Kept = OrderedDict[_Key, _Entry]
+
+
+class Resolver:
+    """An asynchronous, caching stub resolver for one event loop.
+
+    `nameservers` are asked in order; none given means those of /etc/resolv.conf. The AD flag counts only where `trusts_ad`: by
+    default if every server is on this machine, for anybody on the way could set it (RFC 4035, section 4.9.3).
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[Nameserver] | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        try_timeout: float = TRY_TIMEOUT,
+        total_timeout: float = TOTAL_TIMEOUT,
+        trusts_ad: bool | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        """`kept` are the answers of resolvers before this one, which it goes on with."""
+        self._servers = NameServers(nameservers or system_nameservers(), try_timeout=try_timeout, total_timeout=total_timeout)
+        self.now = clock
+        self._trusts_ad = all(_is_local(ip) for ip, _ in self._servers.addresses) if trusts_ad is None else trusts_ad
+        self._kept: Kept = OrderedDict() if kept is None else kept
+        self._under_way: dict[_Key, asyncio.Task[_Entry]] = {}
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether no name server of ours answers anything just now."""
+        return self._servers.is_cut_off
+
+    async def answers(self) -> None:
+        """Wait until a name server answers again."""
+        await self._servers.answer()
+
+    async def mx(self, name: str) -> Answer[Mx]:
+        """The mail hosts of a domain, best first. Raises `NoSuchName` and `TemporaryFailure`."""
+        answer = await self._look_up(name, dns.rdatatype.MX)
+        rdatas = cast("tuple[MX, ...]", answer.records)
+        hosts = sorted((Mx(rdata.preference, _host(rdata.exchange)) for rdata in rdatas), key=lambda mx: mx.preference)
+        return Answer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
+
+    async def txt(self, name: str) -> Answer[str]:
+        """The TXT records, the strings of each joined. Raises `NoSuchName` and `TemporaryFailure`."""
+        answer = await self._look_up(name, dns.rdatatype.TXT)
+        rdatas = cast("tuple[TXT, ...]", answer.records[:MAX_RECORDS])
+        texts = tuple(b"".join(rdata.strings).decode("utf-8", "replace") for rdata in rdatas)
+        return Answer(texts, answer.expires_at, answer.authenticated)
+
+    async def addresses(self, host: str) -> Answer[IpAddress]:
+        """The IPv6 and then the IPv4 addresses of a host. Raises `NoSuchName` and `TemporaryFailure`.
+
+        An address as `host` is its own answer, and `localhost` is never asked for.
+        """
+        if literal := _literal(host):
+            return Answer(literal, self.now() + MAX_TTL)
+        six, four = await asyncio.gather(self._outcome(host, dns.rdatatype.AAAA), self._outcome(host, dns.rdatatype.A))
+        found = [outcome for outcome in (six, four) if isinstance(outcome, Answer)]
+        rdatas = [cast("AAAA | A", rdata) for answer in found for rdata in answer.records[:MAX_RECORDS]]
+        failures = [outcome for outcome in (six, four) if isinstance(outcome, _Failed)]
+        # Half an answer with an address is enough: many zones break on AAAA alone. Half an answer without one proves nothing.
+        if not rdatas and failures:
+            failed = next((failure for failure in failures if issubclass(failure.kind, TemporaryFailure)), failures[0])
+            raise failed.kind(failed.text)
+        expires_at = min(outcome.expires_at for outcome in (six, four))
+        records = tuple(ip_address(rdata.address) for rdata in rdatas)
+        return Answer(records, expires_at, all(answer.authenticated for answer in found))
+
+    async def _look_up(self, name: str, rdtype: dns.rdatatype.RdataType) -> Answer[dns.rdata.Rdata]:
+        entry = await self._outcome(name, rdtype)
+        if isinstance(entry, _Failed):
+            raise entry.kind(entry.text)
+        return entry
+
+    async def _outcome(self, name: str, rdtype: dns.rdatatype.RdataType) -> _Entry:
+        qname = _name(name)
+        if qname is None:
+            return _Failed(NoSuchName, "It is not a valid domain name", self.now() + MAX_NEGATIVE_TTL)
+        key = (qname, rdtype)
+        entry = self._kept.get(key)
+        if entry is not None and entry.expires_at > self.now():
+            self._kept.move_to_end(key)
+            return entry
+        stale = entry if isinstance(entry, Answer) and entry.stale_until > self.now() else None
+        if self.is_cut_off:
+            return stale or self._cut_off()
+        if key not in self._under_way:
+            self._under_way[key] = asyncio.ensure_future(self._fetch(key, stale))
+        fetching = self._under_way[key]
+        if stale is not None:
+            await asyncio.wait({fetching}, timeout=STALE_AFTER)
+            if not fetching.done():
+                return stale
+        # Shielded: one impatient caller must not fail the others who wait for the same answer.
+        return await asyncio.shield(fetching)
+
+    async def _fetch(self, key: _Key, stale: Answer[dns.rdata.Rdata] | None) -> _Entry:
+        try:
+            entry = self._entry(await self._servers.ask(*key))
+        except CutOff:
+            return stale or self._cut_off()
+        except ServerFailure as failure:
+            entry = _Failed(TemporaryFailure, str(failure), self.now() + FAILURE_TTL)
+            if stale is not None:
+                entry = replace(stale, expires_at=self.now() + STALE_TTL)
+        finally:
+            del self._under_way[key]
+        self._kept[key] = entry
+        self._kept.move_to_end(key)
+        while len(self._kept) > MAX_ENTRIES:
+            self._kept.popitem(last=False)
+        return entry
+
+    def _entry(self, reply: Reply) -> _Entry:
+        is_negative = reply.is_nxdomain or not reply.records
+        ttl = min(max(reply.ttl, MIN_TTL), MAX_NEGATIVE_TTL if is_negative else MAX_TTL)
+        if reply.is_nxdomain:
+            return _Failed(NoSuchName, "The name does not exist in DNS", self.now() + ttl)
+        until = self.now() + ttl
+        return Answer(reply.records, until, reply.authenticated and self._trusts_ad, until + STALE_MOST)
+
+    def _cut_off(self) -> _Failed:
+        return _Failed(NoServerAnswers, self._servers.complaint, self.now())
+
+
+def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:
+    """Name servers written as "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"; None for an empty list.
+
+    Raises `ValueError`.
+    """
+    return [_nameserver(text.strip()) for text in texts] or None
+
+
+def system_nameservers() -> list[Nameserver]:
+    """Those of /etc/resolv.conf; without it, like the C library, one on this machine."""
+    try:
+        found = dns.resolver.Resolver(configure=True).nameservers
+    except dns.resolver.NoResolverConfiguration:
+        found = []
+    return [(str(server), 53) for server in found] or [("127.0.0.1", 53)]
+
+
+def run(coroutine: Coroutine[object, object, Record]) -> Record:
+    """For code without an event loop: `run(resolver.txt(name))`."""
+    return asyncio.run(coroutine)
+
+
+def _nameserver(text: str) -> Nameserver:
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":") or "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{text!r} has no valid port")
+    return str(ip_address(host)), int(port)
+
+
+def _name(text: str) -> dns.name.Name | None:
+    try:
+        ascii_text = text if text.isascii() else canonical_domain(text)
+        if "\\" in text or not text.strip("."):
+            return None
+        return dns.name.from_text(ascii_text.lower().removesuffix(".") + ".")
+    except (BadAddress, dns.exception.DNSException):
+        return None
+
+
+def _host(name: dns.name.Name) -> str:
+    """As text; what is no host name stays visible in DNS's escaped form, which `_name` refuses to look up."""
+    text = name.to_text(omit_final_dot=True).lower()
+    return "" if text == "." else text
+
+
+def _literal(host: str) -> tuple[IpAddress, ...]:
+    if host.removesuffix(".").lower() == "localhost" or host.lower().endswith(".localhost"):
+        return _LOCALHOST
+    try:
+        return (ip_address(host),)
+    except ValueError:
+        return ()
+
+
+def _is_local(ip: str) -> bool:
+    return ip_address(ip.partition("%")[0]).is_loopback

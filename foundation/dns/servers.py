@@ -1,0 +1,104 @@
+"""The name servers that we ask: in which order, for how long, and whether all of them are out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import dns.name
+import dns.rdatatype
+
+from foundation.dns.exchange import Reply, ServerFailure, ask
+
+logger = logging.getLogger(__name__)
+
+# The first question waits less: a lost packet shall cost no more than that.
+FIRST_TRY, TRY_TIMEOUT, TOTAL_TIMEOUT = 2.0, 5.0, 15.0
+ROUNDS = 2
+PROBE_TIMEOUT, PROBE_EVERY = 1.0, 1.0
+
+Nameserver = tuple[str, int]
+
+
+class CutOff(ServerFailure):
+    """No server has answered this question, nor one that each of them can answer by itself."""
+
+
+class NameServers:
+    """Asked in order; one that answered is asked first from then on. Of one event loop."""
+
+    def __init__(self, addresses: Sequence[Nameserver], *, try_timeout: float, total_timeout: float) -> None:
+        self.addresses = list(addresses)
+        self.complaint = ""
+        self._try_timeout = try_timeout
+        self._total_timeout = total_timeout
+        self._probing: asyncio.Task[bool] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether none of them answers anything just now."""
+        return self._watching is not None and not self._watching.done()
+
+    async def answer(self) -> None:
+        """Wait until one of them answers again."""
+        if self._watching is not None:
+            await asyncio.shield(self._watching)
+
+    async def ask(self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Reply:
+        """Return the first usable reply; raise the last `ServerFailure`, or `CutOff`."""
+        failure = ServerFailure("No name server is known")
+        deadline = asyncio.get_running_loop().time() + self._total_timeout
+        for number in range(ROUNDS):
+            is_silence = True
+            for server in list(self.addresses):
+                left = deadline - asyncio.get_running_loop().time()
+                if left <= 0:
+                    raise failure
+                timeout = min(self._try_timeout if number else FIRST_TRY, self._try_timeout, left)
+                try:
+                    reply = await ask(server, qname, rdtype, timeout=timeout)
+                except ServerFailure as error:
+                    failure = error
+                    is_silence = is_silence and error.is_silence
+                else:
+                    self._prefer(server)
+                    return reply
+            if is_silence and not await self._is_answered(failure):
+                raise CutOff(self.complaint, is_silence=True) from failure
+        raise failure
+
+    def _prefer(self, server: Nameserver) -> None:
+        """Ask this server first from now on, so that a dead one costs its time-out once and not for each question."""
+        if self.addresses[0] != server:
+            self.addresses.remove(server)
+            self.addresses.insert(0, server)
+
+    async def _is_answered(self, failure: ServerFailure) -> bool:
+        """Return whether any server says anything: silence about one name may be the fault of that name's zone."""
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.ensure_future(self._probe())
+        is_answered = await asyncio.shield(self._probing)
+        if not is_answered and not self.is_cut_off:
+            servers = ", ".join(f"{ip} port {port}" for ip, port in self.addresses)
+            self.complaint = f"None of our name servers answers ({servers}): {failure}"
+            logger.error("event=dns-outage text=%s", self.complaint)
+            self._watching = asyncio.ensure_future(self._watch())
+        return is_answered
+
+    async def _probe(self) -> bool:
+        """Ask for the name servers of the root, which every resolver knows without asking others."""
+        return any(await asyncio.gather(*(self._speaks(server) for server in self.addresses)))
+
+    async def _speaks(self, server: Nameserver) -> bool:
+        try:
+            await ask(server, dns.name.root, dns.rdatatype.NS, timeout=min(self._try_timeout, PROBE_TIMEOUT))
+        except ServerFailure as failure:
+            return not failure.is_silence
+        return True
+
+    async def _watch(self) -> None:
+        while not await self._probe():  # noqa: ASYNC110  (nobody tells us; we ask)
+            await asyncio.sleep(PROBE_EVERY)
+        logger.warning("event=dns-answers text=%s", "A name server answers again")

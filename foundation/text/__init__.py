@@ -1,0 +1,1 @@
+"""Text that strangers write: characters, charsets, addresses, mailboxes."""

@@ -1,0 +1,1 @@
+"""Leases of long jobs, and how long rows and keys are kept."""

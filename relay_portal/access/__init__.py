@@ -1,0 +1,1 @@
+"""Who gets in: the gate, log-ins, second factors, lock-out, sessions."""

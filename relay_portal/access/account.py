@@ -1,0 +1,193 @@
+"""Log-in, and a person's own second factors: two_factor's views, narrowed to what the password alone may do."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import logout
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from django_otp import devices_for_user
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticToken
+from two_factor.forms import MethodForm
+from two_factor.plugins.registry import registry
+from two_factor.views import BackupTokensView, LoginView, ProfileView, SetupView
+from unfold.forms import AuthenticationForm
+
+from domains.operations import audit
+from domains.operations.pages import client_address
+from relay_portal.access import known_devices
+from relay_portal.models import User
+
+NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
+STRANGER, INSIDER = "unfold/layouts/unauthenticated.html", "admin/base_site.html"
+
+
+class PortalView:
+    """Gives two_factor's pages the portal's looks: its frame for who is in, a plain one for who is not yet."""
+
+    request: HttpRequest
+    title: str
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        layout = INSIDER if admin.site.has_permission(self.request) else STRANGER
+        given = {**admin.site.each_context(self.request), "layout": layout}
+        return {**given, **super().get_context_data(**kwargs)}  # type: ignore[misc]  # a mixin before Django's views
+
+
+class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishes no types
+    """Password, then second factor, then a new session key. Who has no second factor yet goes to get one."""
+
+    template_name = "account/login.html"
+    form_list = (
+        (LoginView.AUTH_STEP, AuthenticationForm),
+        *LoginView.form_list[1:],
+    )
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Store no session for whoever has shown no right password: the wizard begins one at each visit, also a scanner's."""
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        if isinstance(response, TemplateResponse):
+            response.add_post_render_callback(self._forget_stranger)  # the template looks at the wizard, which counts as a change
+        else:
+            self._forget_stranger(response)
+        return response
+
+    def _forget_stranger(self, response: HttpResponse) -> None:
+        if self.request.session.session_key is None and not self.storage.authenticated_user:
+            self.request.session.modified = False
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Send back who asks for a device's challenge before a password was right, which two_factor takes for a user's."""
+        if "challenge_device" in self.request.POST and not self.storage.authenticated_user:
+            return redirect("two_factor:login")
+        return super().post(*args, **kwargs)  # type: ignore[no-any-return]  # as above
+
+    def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().done(form_list, **kwargs)
+        user = self.get_user()
+        if not getattr(user, "otp_device", None):
+            return redirect("two_factor:setup")
+        known_devices.remember(response, user)
+        return response
+
+
+class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no types
+    """The kinds of second factor, as people call them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["method"].label = _("Second factor")
+        self.fields["method"].choices = [(method.code, NAMES[method.code]) for method in registry.get_methods()]
+
+
+class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishes no types
+    """The first second factor, by the password alone; every further one, once the first has been verified."""
+
+    template_name = "account/setup.html"
+    form_list = (("method", Methods),)  # the method's own steps follow
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.storage.reset()
+        self.storage.current_step = self.steps.first
+        return self.render(self.get_form())  # type: ignore[no-any-return]  # as above
+
+    @transaction.atomic
+    def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
+        user: Any = self.request.user  # a User, made more by OTPMiddleware
+        # Of two who know the password and enrol at once, one wins here, and the other is out.
+        claimed = User.objects.filter(pk=user.pk, enrolled_at__isnull=True).update(enrolled_at=timezone.now())
+        if not claimed and not user.is_verified():
+            logout(self.request)
+            return redirect("two_factor:login")
+        response: HttpResponse = super().done(form_list, **kwargs)
+        self.request.session.cycle_key()
+        note(self.request, "set_up_factor")
+        messages.success(self.request, _("The second factor is set up."))
+        answer = redirect("two_factor:backup_tokens") if claimed else response
+        known_devices.remember(answer, user)
+        return answer
+
+    def get_success_url(self) -> str:
+        return "two_factor:profile"
+
+
+class Profile(PortalView, ProfileView):  # type: ignore[misc]  # two_factor publishes no types
+    template_name = "account/profile.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        given = {"title": _("Account security"), "devices": [_described(device) for device in factors(self.request.user)]}
+        return {**super().get_context_data(**kwargs), **given}
+
+
+class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_factor publishes no types
+    """Shown once, when they are made; each works once."""
+
+    template_name = "account/recovery_codes.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        codes = [StaticToken.random_token() for _ in range(self.number_of_tokens)]
+        with transaction.atomic():
+            kept = self.get_device().token_set
+            kept.all().delete()
+            for code in codes:
+                kept.create(token=code)  # as a hash: `relay_portal.access.second_factors`
+        note(self.request, "make_recovery_codes")
+        return self.render_to_response(self.get_context_data(form=form, codes=codes))  # type: ignore[no-any-return]  # as above
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        given = {"title": _("Recovery codes"), "left": self.get_device().token_set.count()}
+        return {**super().get_context_data(**kwargs), **given}
+
+
+@require_POST
+def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
+    """Take one away, as long as another remains: an account without any could be taken over by its password."""
+    having = factors(request.user)
+    removed = next((device for device in having if secrets.compare_digest(device.persistent_id, factor)), None)
+    if removed is None:
+        raise Http404
+    if len(having) == 1:
+        messages.error(request, _("This is the only second factor; add another one first."))
+    else:
+        removed.delete()
+        note(request, "remove_factor")
+        messages.success(request, _("The second factor is removed."))
+    return redirect("two_factor:profile")
+
+
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("two_factor:login")
+
+
+def note(request: HttpRequest, action: str) -> None:
+    """Write down what a person did to their own account."""
+    name = request.user.get_username()
+    audit.note(name, action, User.objects.get(username=name), client_address=client_address(request))
+
+
+def factors(user: Any) -> list[Device]:
+    """What a person logs in with; the recovery codes do not count."""
+    return [device for device in devices_for_user(user) if device.name == "default"]
+
+
+def _described(device: Device) -> dict[str, Any]:
+    kind = registry.method_from_device(device).code
+    return {
+        "id": device.persistent_id,
+        "icon": "passkey" if kind == "webauthn" else "timer",
+        "name": NAMES[kind],
+        "created_at": getattr(device, "created_at", None),
+        "last_used_at": getattr(device, "last_used_at", None),
+    }

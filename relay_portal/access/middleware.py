@@ -1,0 +1,101 @@
+"""The portal's gate: every path but a named few demands a verified second factor, whatever view stands behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
+
+from relay_portal.access.hashers import PasswordsBusy
+from relay_portal.models import User
+
+NextHandler = Callable[[HttpRequest], HttpResponse]
+
+# By name, so that a new page is guarded until somebody writes it down here.
+OPEN = frozenset({
+    "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language", "health", "metrics", "unsubscribe",
+})  # fmt: skip
+# What an account that never had a second factor may see, to get one.
+ENROLMENT = frozenset({"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"})
+
+OPENED, SEEN = "portal_opened", "portal_seen"
+SEEN_EVERY = 60  # seconds; the session is not written with each request
+
+
+class Guard:
+    def __init__(self, get_response: NextHandler) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        page = _page(request)
+        if page in OPEN:
+            return self._next(request)
+        user = request.user
+        if not isinstance(user, User) or not is_fresh(request):
+            return _to_login(request)
+        if user.is_staff and user.is_verified():  # type: ignore[attr-defined]  # OTPMiddleware gives it
+            return self._next(request)
+        if not user.may_enrol:
+            return _to_login(request)
+        return self._next(request) if page in ENROLMENT else redirect("two_factor:setup")
+
+
+class TryLater:
+    """Answers 503 while enough passwords are looked at."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._next(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, PasswordsBusy):
+            return None
+        return HttpResponse(_("Busy. Please try again in a few seconds."), status=503, headers={"Retry-After": "5"})
+
+
+class SecureCookies:
+    """Cookies that were set over https go back over https only; over plain http (a first look on localhost) they work too."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._next = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._next(request)
+        if request.is_secure():
+            for cookie in response.cookies.values():
+                cookie["secure"] = True
+        return response
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether the session is within its idle and its longest time; notes that it was used."""
+    now, session = int(time.time()), request.session
+    opened = session.setdefault(OPENED, now)
+    seen = session.setdefault(SEEN, now)
+    if now - opened > settings.SESSION_LONGEST.total_seconds() or now - seen > settings.SESSION_IDLE.total_seconds():
+        return False
+    if now - seen >= SEEN_EVERY:
+        session[SEEN] = now
+    return True
+
+
+def _page(request: HttpRequest) -> str:
+    try:
+        return resolve(request.path_info).view_name
+    except Resolver404:
+        return ""
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:  # a stranger's session may hold a log-in half way through, in another tab
+        logout(request)
+    return redirect_to_login(request.get_full_path()) if request.method == "GET" else redirect(settings.LOGIN_URL)

@@ -1,0 +1,1 @@
+"""What `./ekiden` says and does for a person at a terminal."""

@@ -1,0 +1,13 @@
+"""What every page of the portal knows."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from deliveries.models import Route
+from deliveries.steering import pauses
+
+
+def sandbox(request: HttpRequest) -> dict[str, Any]:
+    """Whether mail goes to the sandbox, and whether any goes; asked only where a template looks, and of tables with a handful of rows."""
+    return {"is_sandbox": Route.objects.filter(is_sandbox=True).exists, "emergency_stop": pauses.emergency}

@@ -1,0 +1,69 @@
+"""The admin site of the portal: Unfold's, which demands a verified second factor and takes only pages made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import gettext_lazy as _
+from two_factor.admin import AdminSiteOTPRequiredMixin
+from unfold.sites import UnfoldAdminSite
+
+from domains.operations.pages import Pages
+from foundation import rights
+
+FOUND = 302
+
+
+class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]  # neither publishes types
+    """Unfold's admin site with a second factor; its index is the dashboard."""
+
+    index_title = _("Overview")
+    enable_nav_sidebar = True
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:  # Django's signature
+        """Only pages of ours: other apps' would show all projects' rows to support staff, and the seeds of second factors."""
+        if admin_class is not None and issubclass(admin_class, Pages):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        from relay_portal.pages import classification, error_rates
+        from relay_portal.pages.queues import queues
+
+        return [
+            path("queues/", self._page("queues", queues), name="queues"),
+            path("classification/", self._page("classification", classification.page), name="classification"),
+            path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
+            *super().get_urls(),
+        ]
+
+    def _page(self, name: str, view: Callable[[HttpRequest], HttpResponse]) -> Any:
+        """Return the view for those who may see the page of this name."""
+
+        def page(request: HttpRequest) -> HttpResponse:
+            if not rights.may(request.user, rights.SEE, name):
+                raise PermissionDenied
+            return view(request)
+
+        return self.admin_view(page)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from relay_portal.access import known_devices
+        from relay_portal.access.account import note
+
+        answer: HttpResponse = super().password_change(request, extra_context)
+        if request.method == "POST" and answer.status_code == FOUND:  # a form with mistakes is shown again
+            note(request, "change_password")
+            assert request.user.is_authenticated
+            known_devices.remember(answer, request.user)  # it was known by the old one
+        return answer
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from relay_portal.pages.dashboard import dashboard
+
+        # Its numbers are of all projects; support staff begins where it works.
+        return dashboard(request) if rights.may(request.user, rights.SEE, "index") else redirect("admin:deliveries_message_changelist")

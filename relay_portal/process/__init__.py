@@ -1,0 +1,1 @@
+"""The processes of an installation: their table, their supervision, their ports."""

@@ -1,0 +1,1 @@
+"""What makes an installation: its environment, its keys, and its first run."""

@@ -1,0 +1,122 @@
+"""Reads settings from the environment; a value that cannot be meant is one line that names its variable."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+Value = TypeVar("Value")
+
+env = environ.Env()
+POSTGRES = ("postgres", "postgresql")
+VALKEY = ("redis", "rediss", "unix")
+
+
+def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
+    """The variable's value, or the default where it is empty or not set; raises `ImproperlyConfigured`."""
+    if not os.environ.get(name):
+        return default
+    try:
+        value: Value = env.get_value(name, cast=cast)
+    except (ValueError, ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(f"{name}={os.environ[name]}: {error}") from error
+    return value
+
+
+def listeners_by_cores() -> int:
+    """A listener's work is done by one core; at most 8, since more of them make commits smaller and PostgreSQL dearer."""
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
+def workers_by_cores() -> int:
+    """A delivery worker keeps up with about four listeners."""
+    return max(1, len(os.sched_getaffinity(0)) // 4)
+
+
+def url_of(*schemes: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise ValueError(f"a URL is needed that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return text
+
+    return cast
+
+
+def database(url: str) -> dict[str, Any]:  # as Django's DATABASES wants it
+    try:
+        return dict(env.db_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL: {error}") from error
+
+
+def port(text: str) -> int:
+    """0 switches a port off."""
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    def cast(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ValueError(f"a whole number is needed, at least {least}")
+        return int(text)
+
+    return cast
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def cast(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"it is one of {', '.join(words)}")
+        return text.lower()
+
+    return cast
+
+
+def words(text: str) -> list[str]:
+    """Separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def networks(text: str) -> list[str]:
+    return [str(ip_network(word)) for word in words(text)]
+
+
+def address(text: str) -> str:
+    return str(ip_address(text))
+
+
+def resolvers(text: str) -> list[str]:
+    from foundation.dns.resolver import nameservers  # loads dnspython, which few commands need
+
+    nameservers(words(text))
+    return words(text)
+
+
+def time_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, OSError, ValueError) as error:  # no such zone; no file; no name
+        raise ValueError("a name of the time zone database is needed, such as Asia/Tokyo") from error
+
+
+def host_name(text: str) -> str:
+    name = text.lower().removesuffix(".")
+    if not name.isascii() or not all(label and all(char.isalnum() or char in "-_" for char in label) for label in name.split(".")):
+        raise ValueError("a host name is letters, digits and hyphens, in labels with dots between them")
+    return name
+
+
+def own_host_name() -> str:
+    """The machine's name, without asking DNS: every command reads it. A name without a dot gets one that leads nowhere."""
+    name = socket.gethostname().lower()
+    return name if "." in name else f"{name}.localdomain"

@@ -1,0 +1,77 @@
+"""What a new installation gets so that it can be tried at once: an operator, a demo project, and the sandbox."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.models import Route
+from domains.models import Domain, Project
+from domains.senders.credentials import issue
+from domains.senders.keys import make_key
+from relay_portal.console import sandbox, terminal
+from relay_portal.models import User
+
+OPERATOR = "operator"
+PROJECT = "demo"
+DOMAIN = "demo.test"  # RFC 6761, section 6.2: nobody's
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Secrets that are shown once and stored nowhere in this form."""
+
+    password: str
+    username: str
+    secret: str
+
+
+@transaction.atomic
+def make() -> Made | None:
+    """Only where nobody and nothing is there yet; None otherwise."""
+    if User.objects.exists() or Project.objects.exists() or Route.objects.exists():
+        return None
+    password = secrets.token_urlsafe(15)
+    User.objects.create_superuser(OPERATOR, password=password)
+    project = Project.objects.create(name=PROJECT)
+    domain = Domain.objects.create(project=project, name=DOMAIN, token=secrets.token_hex(16))
+    domain.verify(now=timezone.now(), assumed=True)
+    make_key(domain)
+    credential, secret = issue(project, "first-app")
+    sandbox.enter()
+    return Made(password, credential.username or "", secret)
+
+
+def welcome(made: Made) -> str:
+    # Without the secret, which would stay in the shell's history: `send` issues a credential for the one message.
+    return f"""
+This installation is new. What follows is shown once:
+
+  Portal log-in     {OPERATOR}
+  Password          {made.password}   (a second factor is set up at the first log-in)
+
+  SMTP user name    {made.username}
+  SMTP secret       {made.secret}   (project {PROJECT}, may send as anything@{DOMAIN})
+
+Send a first message, in another terminal:
+
+  cd {shlex.quote(str(settings.BASE_DIR))}
+  {terminal.line(f"send hello@{DOMAIN} you@example.com")}
+"""
+
+
+def welcome_without_secrets() -> str:
+    """The same for a log: it says how to get what it does not show."""
+    return f"""
+This installation is new. Its secrets are shown on terminals only, and this is none. Make new ones, and send a first message:
+
+  cd {shlex.quote(str(settings.BASE_DIR))}
+  {terminal.line(f"operator reset {OPERATOR}")}
+  {terminal.line(f"credential create --project {PROJECT} --name my-app")}
+  {terminal.line(f"send hello@{DOMAIN} you@example.com")}
+"""

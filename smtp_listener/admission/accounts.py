@@ -1,0 +1,161 @@
+"""Who a client is and what it may do: credentials with their project's settings, looked up again every second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from deliveries.backends.database import Database
+from deliveries.intake.submission import Sender
+
+KEEP = 1.0  # seconds: how long a revoked credential may still be used
+UNKNOWN_A_SECOND = 50  # unknown user names that are looked up one by one; a new credential works at once where no flood is
+
+ACCOUNT = """
+SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
+       credential.priority, credential.highest_priority, credential.max_size, credential.max_recipients,
+       credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime, project.idempotency_window,
+       project.hides_client_address, project.takes_foreign_names,
+       coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
+       ARRAY(SELECT domain.name FROM domains_domain domain
+             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
+               AND (chosen.has_any IS NULL OR domain.id IN (
+                   SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id))),
+       ARRAY(SELECT domain.name FROM domains_domain domain
+             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL)
+FROM domains_credential credential
+JOIN domains_project project ON project.id = credential.project_id
+LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
+LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
+                   WHERE credential_id = credential.id LIMIT 1) chosen ON true
+WHERE credential.revoked_at IS NULL
+"""
+BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
+NAMES = "SELECT username FROM domains_credential WHERE revoked_at IS NULL AND kind = 'password'"
+BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credential.networks) > 0"
+
+USED = """
+UPDATE domains_credential credential SET last_used_at = now(), last_used_from = used.address::inet
+FROM unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS used(id, address) WHERE credential.id = used.id
+"""
+
+COUNT_SINCE = """
+SELECT count(*) FROM deliveries_message
+WHERE project_id = %(project)s AND credential_id = %(credential)s AND id >= %(since)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A usable credential; None stands for "no limit", an empty `networks` for "from anywhere"."""
+
+    credential_id: int
+    project_id: int
+    kind: str
+    secret_hash: bytes | None
+    networks: list[str]
+    priority: int
+    highest_priority: int
+    max_size: int | None
+    max_recipients: int | None
+    per_minute: int | None
+    per_day: int | None
+    max_sessions: int | None
+    lifetime: int
+    idempotency_window: int
+    hides_client_address: bool
+    takes_foreign_names: bool
+    drops_suppressed: bool
+    adds_unsubscribe: bool
+    domains: list[str]
+    unverified: list[str]  # domains of the project, for the refusal alone
+
+    def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:
+        return not self.networks or self.is_at_home(address)
+
+    def is_at_home(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the address is in one of the credential's own networks."""
+        return any(address in ip_network(network, strict=False) for network in self.networks)
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(
+            project_id=self.project_id,
+            credential_id=self.credential_id,
+            lifetime=self.lifetime,
+            idempotency_window=self.idempotency_window,
+            hides_client_address=self.hides_client_address,
+            adds_unsubscribe=self.adds_unsubscribe,
+        )
+
+
+class Accounts:
+    """Look-ups with a short memory; raises `DatabaseUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[str, tuple[float, Account | None]] = {}
+        self._networks: tuple[float, list[Account]] = (0.0, [])
+        self._used: dict[int, IPv4Address | IPv6Address] = {}
+        self._noted: dict[int, float] = {}
+        self._second, self._unknown = 0.0, 0
+        self._names: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._reading_names = asyncio.Lock()
+
+    async def named(self, username: str) -> Account | None:
+        """The credential of this user name, if it may be used."""
+        kept = self._kept.get(username)
+        if kept is None or kept[0] < time.monotonic():
+            if len(self._kept) > 10_000:  # names come from strangers
+                self._kept.clear()
+            if self._is_busy() and username not in await self._all_names():
+                return None
+            rows = await self._database.fetch(BY_NAME, {"username": username})
+            self._unknown += not rows
+            kept = self._kept[username] = (time.monotonic() + KEEP, Account(*rows[0]) if rows else None)
+        return kept[1]
+
+    def _is_busy(self) -> bool:
+        """Whether so many unknown names were asked for within this second that PostgreSQL shall hear of no more of them."""
+        if self._second < time.monotonic():
+            self._second, self._unknown = time.monotonic() + 1.0, 0
+        return self._unknown >= UNKNOWN_A_SECOND
+
+    async def _all_names(self) -> frozenset[str]:
+        """Read once a second at most, however many names strangers invent."""
+        async with self._reading_names:
+            until, names = self._names
+            if until < time.monotonic():
+                names = frozenset(row[0] for row in await self._database.fetch(NAMES))
+                self._names = (time.monotonic() + KEEP, names)
+        return names
+
+    async def trusted(self, address: IPv4Address | IPv6Address) -> Account | None:
+        """The credential whose trusted network the address belongs to."""
+        until, accounts = self._networks
+        if until < time.monotonic():
+            accounts = [Account(*row) for row in await self._database.fetch(BY_NETWORK)]
+            self._networks = (time.monotonic() + KEEP, accounts)
+        return next((account for account in accounts if account.is_at_home(address)), None)
+
+    async def messages_since(self, account: Account, since: object) -> int:
+        """How many messages the credential has had accepted since this id."""
+        given = {"project": account.project_id, "credential": account.credential_id, "since": since}
+        [(count,)] = await self._database.fetch(COUNT_SINCE, given)
+        return int(count)
+
+    def note_use(self, credential: int, address: IPv4Address | IPv6Address) -> None:
+        """Remember for `write_uses`; at most once a minute for each credential."""
+        if self._noted.get(credential, 0.0) < time.monotonic():
+            self._noted[credential] = time.monotonic() + 60
+            self._used[credential] = address
+
+    async def write_uses(self) -> None:
+        used, self._used = self._used, {}
+        if used:
+            await self._database.fetch(USED, {"ids": list(used), "addresses": [str(address) for address in used.values()]})
+
+    async def close(self) -> None:
+        await asyncio.shield(self._database.close())

@@ -1,0 +1,87 @@
+"""How many bytes of strangers' mail are kept in a day: from one place, of one delivery, and in all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from deliveries.backends.database import Database
+from deliveries.message.ids import first_id_of
+from smtp_listener.admission.limits import Address, Counters, place
+
+DAY = 90_000  # seconds for which a day's counter is kept
+ROW = 1024  # bytes that a mail costs besides its content: the row, its indexes, its line in the log
+REPORTS_OF_DELIVERY = 10  # in a day: a delivery bounces once, and its report may be sent again
+
+# `octet_length` of a value that is stored apart reads its length, not the value.
+SUM = "SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM deliveries_inboundmail WHERE id >= %(since)s"
+UNPROVEN = SUM + " AND delivery_id IS NULL"
+PROVEN = SUM + " AND delivery_id IS NOT NULL"
+OF_PLACE = UNPROVEN + " AND client_address <<= %(place)s::inet"
+OF_DELIVERY = "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND delivery_id = %(delivery)s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """One counter of a day: its key, how much it may hold, what PostgreSQL says it holds."""
+
+    key: str
+    most: int
+    sql: str
+    given: dict[str, object]
+
+
+class InboundQuotas:
+    """Counted by all listeners together; a fresh counter begins with what PostgreSQL knows, for Valkey may be wiped.
+
+    What comes to a true return path has room of its own, so that strangers' letters keep no bounce out.
+    """
+
+    def __init__(self, counters: Counters, database: Database) -> None:
+        self._counters = counters
+        self._database = database
+
+    async def has_room(self, address: Address, delivery: UUID | None) -> bool:
+        """An early word, before the content has come."""
+        rooms = self._rooms(address, delivery)
+        taken = await self._counters.get(*(room.key for room in rooms))
+        return all(count < room.most for count, room in zip(taken, rooms, strict=True))
+
+    async def take(self, address: Address, delivery: UUID | None, size: int) -> bool:
+        """Count a mail of so many stored bytes, if there is room for it everywhere."""
+        taken: list[tuple[_Room, int]] = []
+        for room in self._rooms(address, delivery):
+            amount = 1 if room.sql is OF_DELIVERY else size + ROW
+            taken.append((room, amount))
+            if await self._add(room, amount) > room.most:
+                for full, given in taken:
+                    await self._counters.add(full.key, DAY, -given)
+                return False
+        return True
+
+    async def _add(self, room: _Room, amount: int) -> int:
+        count = await self._counters.add(room.key, DAY, amount)
+        if count == amount:
+            [(known,)] = await self._database.fetch(room.sql, room.given)
+            count = await self._counters.add(room.key, DAY, int(known)) if known else count
+        return count
+
+    def _rooms(self, address: Address, delivery: UUID | None) -> list[_Room]:
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        since: dict[str, object] = {"since": first_id_of(midnight)}
+        day = f"ekiden:inbound:{midnight:%Y%m%d}"
+        if delivery is not None:
+            return [
+                _Room(f"{day}:delivery:{delivery}", REPORTS_OF_DELIVERY, OF_DELIVERY, since | {"delivery": delivery}),
+                _Room(f"{day}:proven", settings.EKIDEN_REPORT_BYTES_PER_DAY, PROVEN, since),
+            ]
+        where = place(address)
+        name = hashlib.blake2b(where.encode(), digest_size=16).hexdigest()
+        return [
+            _Room(f"{day}:place:{name}", settings.EKIDEN_INBOUND_BYTES_PER_ADDRESS, OF_PLACE, since | {"place": where}),
+            _Room(f"{day}:unproven", settings.EKIDEN_INBOUND_BYTES_PER_DAY, UNPROVEN, since),
+        ]

@@ -1,0 +1,1 @@
+"""The sandbox MX: a server that keeps what it takes and plays receivers."""

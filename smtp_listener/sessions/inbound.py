@@ -1,0 +1,134 @@
+"""A transaction at the MX port: who may be written to there, how large, and how much of it in a day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from deliveries.backends import maillog
+from deliveries.bounces import receive, return_path, trimming
+from foundation.text.addresses import Address
+from smtp_listener.admission import policy
+from smtp_listener.admission.policy import Refused
+from smtp_listener.protocol import commands, replies
+from smtp_listener.protocol.commands import PathCommand
+from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.spool import Spool
+from smtp_listener.sessions.transaction import MAIL_PARAMETERS, Transaction, check_mail_parameters, check_names, path_of
+
+if TYPE_CHECKING:
+    from smtp_listener.sessions.session import Session
+
+MAX_TARGETS = 10  # mailboxes of one letter
+LETTER = 262_144  # bytes of mail for people
+# Who is written to by name: RFC 2142, and the addresses for feedback loops that providers are told.
+MAILBOXES = {"postmaster": "postmaster", "abuse": "abuse", "feedback": "feedback", "fbl": "feedback"}
+FOR_PEOPLE = frozenset({"postmaster", "abuse"})
+
+
+class InboundTransaction(Transaction):
+    """A report at one of our return paths, or a letter to one of our mailboxes.
+
+    It is stored once: what comes to several mailboxes is one letter, and a return path has its mail for itself.
+    """
+
+    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
+        super().__init__(session, mail_from, parameters)
+        self._declared = commands.size(parameters["SIZE"]) if "SIZE" in parameters else 0
+        self._targets: list[tuple[str, UUID | None]] = []
+        self._repeats = 0
+
+    @classmethod
+    async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
+        """Raises `Refused`."""
+        if not session.listener.disk.has_room(is_for_apps=False):
+            raise Refused(replies.STORAGE_FULL)
+        check_mail_parameters(given.parameters, MAIL_PARAMETERS, max_size=session.max_size)
+        smtputf8 = "SMTPUTF8" in given.parameters
+        return cls(session, path_of(given.path, is_sender=True, smtputf8=smtputf8), given.parameters)
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self._targets)
+
+    @property
+    def max_size(self) -> int:
+        is_letter = any(kind in FOR_PEOPLE for kind, _ in self._targets)
+        return min(LETTER, self.session.max_size) if is_letter else self.session.max_size
+
+    async def add_recipient(self, given: PathCommand) -> None:
+        check_names(given.parameters, frozenset())
+        try:
+            target = self._target(given.path)
+        except return_path.ForgedReturnPath as error:
+            if self.session.may_log():
+                maillog.forged_return_path(client=str(self.session.client), recipient=given.path[:64])
+            await self.session.listener.forged_return_paths.count()
+            raise Refused(replies.NO_SUCH_RETURN_PATH) from error
+        if target in self._targets:
+            self._repeats += 1
+            if self._repeats >= MAX_TARGETS:
+                raise Refused(replies.TOO_MANY_RECIPIENTS(most=MAX_TARGETS))
+        else:
+            await self._check(target)
+            self._targets.append(target)
+
+    async def _check(self, target: tuple[str, UUID | None]) -> None:
+        """What is refused before the content comes."""
+        kind, delivery = target
+        is_alone = delivery is not None or any(delivery is not None for _, delivery in self._targets)
+        most = 1 if is_alone else MAX_TARGETS
+        if len(self._targets) >= most:
+            raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
+        if kind in FOR_PEOPLE and self._declared > LETTER:
+            raise Refused(replies.TOO_LARGE(most=LETTER))
+        if not await self.session.listener.inbound_quotas.has_room(self.session.client, delivery):
+            raise Refused(replies.INBOUND_FULL)
+
+    def _target(self, path: str) -> tuple[str, UUID | None]:
+        if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
+            return "postmaster", None
+        local_part, _, domain = path.rpartition("@")
+        if domain.lower().rstrip(".") != self.session.listener.hostname:
+            raise Refused(replies.RELAY_DENIED)
+        if kind := MAILBOXES.get(local_part.lower()):
+            return kind, None
+        if not return_path.is_ours(local_part):
+            raise Refused(replies.RELAY_DENIED)
+        return "report", return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
+
+    def keep(self, spool: Spool) -> Callable[[bytes], None]:
+        """No more than is stored in the end; the rest is read and forgotten, and the report is taken all the same."""
+        self.spool = spool
+
+        def append(data: bytes) -> None:
+            if spool.size <= trimming.MOST:
+                spool.append(data)
+
+        return append
+
+    async def store(self, data: bytes) -> Reply:
+        assert self.spool is not None
+        policy.check_returned(data, self.session.listener.hostname)
+        async with self.session.listener.returned_at_once.share(self.spool.size):
+            if not self.spool.is_in_memory:
+                data = await asyncio.to_thread(b"".join, self.spool.body(0).chunks())
+            return await self._store(await receive.compressed(trimming.trim(data, trimming.MOST)))
+
+    async def _store(self, compressed: bytes) -> Reply:
+        kind, delivery = self._targets[0]
+        listener, client = self.session.listener, self.session.client
+        if not await listener.inbound_quotas.take(client, delivery, len(compressed)):
+            return replies.INBOUND_FULL
+        stored = await receive.receive(
+            listener.inbound,
+            kind=kind,
+            delivery_id=delivery,
+            mail_from=self.mail_from.wire if self.mail_from else "",
+            client_address=str(client),
+            compressed=compressed,
+        )
+        return replies.RECEIVED(queue_id=stored)

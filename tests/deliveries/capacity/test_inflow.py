@@ -1,0 +1,140 @@
+"""What workers and listeners say of how delivery keeps up."""
+
+import asyncio
+import json
+from contextlib import suppress
+
+import pytest
+
+from deliveries.capacity import inflow
+from deliveries.capacity.inflow import LATE, NOTHING, PRESSED, Board, Progress, Strain, Word
+
+BEHIND = Word(seconds_behind=1.5, per_second=300.0)
+
+
+class Machine(Strain):
+    def __init__(self, strain):
+        self.strain = strain
+
+    def look(self):
+        return self.strain
+
+
+def progress(*, strain=1.0, has_room=True):
+    return Progress(None, has_room=lambda: has_room, strain=Machine(strain))
+
+
+def word(told, ages, seconds=1.0):
+    for age in ages:
+        told.taken(age)
+    return told.word(seconds)
+
+
+def test_mail_that_waits_for_our_own_core_is_behind():
+    assert word(progress(), [0.5] * 100).seconds_behind == 0.5
+
+
+def test_mail_that_a_receiver_holds_up_is_not():
+    assert word(progress(strain=PRESSED / 2), [600.0] * 100) == NOTHING
+
+
+def test_one_slow_receiver_does_not_speak_for_all():
+    assert word(progress(), [600.0] * 10 + [LATE / 2] * 100) == NOTHING
+
+
+def test_where_postgresql_does_not_keep_up_mail_is_behind_on_an_idle_core():
+    assert word(progress(strain=0.0, has_room=False), [2.0]).seconds_behind == 2.0
+
+
+def test_a_worker_that_gets_no_core_at_all_is_as_far_behind_as_before():
+    told = progress()
+    word(told, [2.0] * 10)
+    assert word(told, []).seconds_behind == 2.0
+
+
+def test_running_counts_as_strain():
+    strain = Strain()
+    while strain._seconds() - strain._ran < 0.05:
+        sum(range(1000))
+    assert strain.look() > PRESSED
+
+
+def test_a_cancellation_that_ends_as_an_error_of_valkeys_ends_it_all_the_same():
+    class Deaf:
+        async def say(self, word):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    async def main():
+        progress = Progress(Deaf(), has_room=lambda: True)
+        running = asyncio.create_task(progress.run())
+        await asyncio.sleep(2 * inflow.EVERY)
+        running.cancel()
+        await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), 30)
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def board_of(valkey):
+    """Work with the boards of these names."""
+
+    def use(work, *names):
+        async def main():
+            boards = [Board(name) for name in names]
+            try:
+                return await work(*boards)
+            finally:
+                for board in boards:
+                    await board.close()
+
+        return asyncio.run(main())
+
+    return use
+
+
+def test_what_one_says_the_others_and_people_read(board_of, valkey):
+    async def work(worker, listener):
+        await worker.say(BEHIND)
+        await listener.say(Word(limit=100.0, waiting=7, weight=3))
+        assert inflow.find(valkey).state == "slowed"
+        return await listener.read()
+
+    assert board_of(work, "worker", "listener") == Word(1.5, 300.0, 100.0, 7, 3)
+    assert inflow.find(valkey) == NOTHING  # they have closed their boards
+
+
+def test_a_word_passes_by_itself_and_its_speaker_is_forgotten(board_of, valkey):
+    async def work(worker, listener):
+        await worker.say(BEHIND)
+        assert 0 < valkey.pttl(inflow._key("worker")) <= inflow.KEEP
+        valkey.delete(inflow._key("worker"))
+        assert await listener.read() == NOTHING
+        return valkey.smembers(inflow.SPEAKERS)
+
+    assert board_of(work, "worker", "listener") == set()
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", json.dumps({"limit": "much", "seconds_behind": None})])
+def test_what_is_no_word_is_passed_over(board_of, valkey, text):
+    valkey.sadd(inflow.SPEAKERS, "stranger")
+    valkey.set(inflow._key("stranger"), text)
+
+    async def work(listener):
+        return await listener.read()
+
+    assert board_of(work, "listener") == NOTHING
+
+
+def test_without_valkey_nobody_has_said_anything(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    async def main():
+        board = Board("listener")
+        await board.say(BEHIND)
+        found = await board.read()
+        await board.close()
+        return found
+
+    assert asyncio.run(main()) == NOTHING
+    assert inflow.find() == NOTHING

@@ -1,0 +1,59 @@
+"""`./ekiden classify`: no test here has a database."""
+
+import json
+import re
+
+import pytest
+
+from foundation.command import CommandError
+from tests.commands import ekiden, ekiden_json
+from tests.deliveries.bounces.sampled import SAMPLES
+
+
+def test_each_file_is_one_line_of_json():
+    names = [str(SAMPLES / name) for name in ("two-fates.eml", "letter.eml")]
+    first, second = map(json.loads, ekiden("classify", *names, "--json").splitlines())
+    assert second == {"file": names[1], "kind": "none", "recipients": []}
+    assert (first["file"], first["kind"]) == (names[0], "bounce")
+    assert first["recipients"][0] == {
+        "recipient": "hanako@example.test", "class": "mailbox_full", "hard": False, "code": 552, "enhanced": "5.2.2",
+        "rule": "mailbox_full/full",
+    }  # fmt: skip
+
+
+def test_an_mbox_has_the_recipients_of_all_its_mails(tmp_path):
+    line = b"From MAILER-DAEMON Wed Nov 25 00:00:00 2026\n"
+    mails = [(SAMPLES / name).read_bytes() for name in ("letter.eml", "qmail.eml", "exim.eml")]
+    (tmp_path / "mbox").write_bytes(b"\n".join(line + mail for mail in mails))
+    said = ekiden_json("classify", str(tmp_path / "mbox"))
+    assert said["kind"] == "bounce" and len(said["recipients"]) == 3
+
+
+def test_a_reply_is_explained_with_what_to_do():
+    said = ekiden("classify", "--reply", "550 Unknown user hanako@docomo.ne.jp", "--stage", "rcpt", "--host", "mfsmax.docomo.ne.jp")
+    assert re.search(r"class +unknown_user, hard.*means +The receiving system.*do +Check.*rule +unknown_user/docomo", said, re.DOTALL)
+
+
+def test_a_reply_is_one_object_of_json():
+    said = ekiden_json("classify", "--reply", "452 4.2.2 Mailbox full")
+    assert said == {"class": "mailbox_full", "hard": False, "fault": "recipient", "detail": "", "rule": "mailbox_full/full"}
+
+
+def test_a_report_is_told_to_people_without_what_moves_their_terminal(tmp_path):
+    (tmp_path / "x").write_bytes((SAMPLES / "qmail.eml").read_bytes().replace(b"No such user", b"\x1b[31mNo such user"))
+    said = ekiden("classify", str(tmp_path / "x"))
+    assert "hanako@example.test" in said and "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "either files or --reply"),
+        (["--reply", "550 no", "file"], "either files or --reply"),
+        (["/no/such/file"], "cannot be read: No such file"),
+        (["--reply", "550 no", "--stage", "lunch"], "invalid choice"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(words, complaint):
+    with pytest.raises(CommandError, match=complaint):
+        ekiden("classify", *words)

@@ -1,0 +1,126 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.insight import stats
+from deliveries.message.ids import first_id_of
+from deliveries.models import Attempt
+from deliveries.models.states import ENDED, State
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def ended(state, of=None, to="you@mx.test", **given):
+    return make.delivery(to, of, state=state, due_at=None, ended_at=timezone.now(), **given)
+
+
+def test_nothing_at_all_is_conserved():
+    assert stats.conservation() == {
+        "accepted": 0, "delivered": 0, "bounced": 0, "expired": 0, "suppressed": 0, "cancelled": 0, "live": 0, "missing": 0,
+    }  # fmt: skip
+
+
+def test_every_state_is_counted():
+    sent = make.message(recipient_count=7)
+    for number, state in enumerate(ENDED):
+        ended(state, sent, to=f"{number}@mx.test")
+    make.delivery("live@mx.test", sent)
+    make.delivery("later@mx.test", sent, state=State.DEFERRED)
+    counted = stats.conservation()
+    assert [counted[state] for state in ENDED] == [1, 1, 1, 1, 1]
+    assert (counted["accepted"], counted["live"], counted["missing"]) == (7, 2, 0)
+
+
+def test_a_lost_delivery_is_missing():
+    sent = make.message(recipient_count=2)
+    make.delivery(of=sent)
+    assert stats.conservation()["missing"] == 1
+
+
+def test_counts_are_of_what_was_accepted_since():
+    now = timezone.now()
+    make.delivery()
+    ended(State.DELIVERED)
+    make.delivery(id=first_id_of(now - timedelta(hours=2)))
+    counted = stats.counts(since=now - timedelta(hours=1))
+    assert (counted["queued"], counted["delivered"], counted["bounced"]) == (1, 1, 0)
+    assert stats.counts(since=now - timedelta(hours=3))["queued"] == 2
+
+
+def test_the_oldest_that_waits_is_live():
+    now = timezone.now()
+    ended(State.DELIVERED, expires_at=now + timedelta(days=1))
+    oldest = make.delivery(expires_at=now + timedelta(days=2))
+    make.delivery(expires_at=now + timedelta(days=3))
+    assert stats.oldest_waiting() == oldest
+
+
+def test_nothing_waits_in_an_empty_queue():
+    assert stats.oldest_waiting() is None
+
+
+def test_paused_lanes_come_with_how_many_wait():
+    now = timezone.now()
+    few, many = (make.lane(f"{name}.test", paused_until=now + timedelta(minutes=5)) for name in ("few", "many"))
+    make.lane("over.test", paused_until=now - timedelta(minutes=5))
+    for lane, amount in ((few, 1), (many, 2)):
+        for _ in range(amount):
+            make.delivery(lane=lane)
+    ended(State.DELIVERED, lane=few)
+    assert stats.paused_lanes(now=now) == [(many, 2), (few, 1)]
+
+
+def test_recent_failures_tell_who_and_why():
+    failed = ended(State.BOUNCED)
+    Attempt.objects.create(
+        delivery=failed, outcome="bounced", stage="rcpt", host="mx.test", code=550, enhanced="5.1.1", text="No such user"
+    )
+    Attempt.objects.create(delivery=make.delivery(), outcome="deferred", stage="rcpt", code=451, text="Later")
+    [failure] = stats.recent_failures()
+    assert (failure["delivery_id"], failure["recipient"], failure["code"]) == (failed.pk, "you@mx.test", 550)
+
+
+def test_recent_failures_are_newest_first_and_few():
+    for number in range(4):
+        failed = ended(State.EXPIRED, to=f"{number}@mx.test")
+        Attempt.objects.create(delivery=failed, outcome="expired", stage="expiry", text="over")
+    assert [failure["recipient"] for failure in stats.recent_failures(2)] == ["3@mx.test", "2@mx.test"]
+
+
+def test_a_series_has_every_minute_and_how_its_mail_stands():
+    now = datetime(2026, 5, 4, 12, 0, 30, tzinfo=UTC)
+    for seconds, state in ((0, State.DELIVERED), (20, State.BOUNCED), (61, State.DELIVERED), (3600, State.DELIVERED)):
+        ended(state, id=first_id_of(now - timedelta(seconds=seconds)))
+    series = stats.per_minute(3, now=now)
+    assert [minute["at"].minute for minute in series] == [58, 59, 0]
+    assert [minute["accepted"] for minute in series] == [0, 1, 2]
+    assert series[2]["states"] == {"delivered": 1, "bounced": 1}
+
+
+@pytest.mark.parametrize("statement", [stats.COUNTS, stats.PER_MINUTE])
+def test_numbers_of_a_period_read_its_index_range_only(statement):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN " + statement, {"since": first_id_of(timezone.now())})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+    assert "Index Cond: (id >= " in plan and "Seq Scan" not in plan  # of a nearly empty table it takes any index that can
+
+
+def test_each_lane_that_waits_tells_how_much_since_when_and_why():
+    now = timezone.now()
+    slow = make.lane("slow.test", rate=20.0, provider="docomo", pace={"limit": "per_second"}, window=3)
+    for minutes in (1, 10):
+        make.delivery(lane=slow, id=first_id_of(now - timedelta(minutes=minutes)), due_at=now - timedelta(seconds=2))
+    make.delivery(lane=make.lane("closed.test", closed_at=now, close_reason="550 blocked"))
+    ended(State.DELIVERED, lane=make.lane("ended.test"))
+    first, second = stats.waiting_lanes(now=now, with_reasons=True)
+    assert (first["site"], first["waiting"], first["per_second"], first["window"], first["rule"]) == ("slow.test", 2, 20.0, 3, "docomo")
+    assert now - first["oldest"] >= timedelta(minutes=10)
+    assert "the rule “docomo” allows 20 messages a second" in first["why"]
+    assert second["is_closed"] and second["why"].endswith("by an answer of the receiver: 550 blocked.")
+    assert stats.waiting_lanes(now=now)[0]["why"] == ""

@@ -1,0 +1,151 @@
+"""Whoever can write to Valkey can ring our bells, and do nothing else: no job runs code that is not in the table."""
+
+import json
+import pickle
+import signal
+import sys
+import time
+import zlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from rq import Worker
+
+from deliveries.backends import job_queues
+from deliveries.jobs import schedule
+from deliveries.jobs import worker as workers
+from deliveries.jobs.worker import TableWorker
+from deliveries.models import Delivery
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+NOW = "2026-11-24T00:00:00.000000Z"
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.fixture
+def fuse(tmp_path, tmp_path_factory, monkeypatch):
+    """A file that only a job which ran could have made, as `evil.run` does whatever it is given."""
+    path, folder = str(tmp_path / "it-ran"), tmp_path_factory.mktemp("evil")
+    (folder / "evil.py").write_text(f"def run(*_):\n    open({path!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
+    return path
+
+
+def as_json(function, *args, instance=None):
+    return zlib.compress(json.dumps([function, instance, args, {}]).encode())
+
+
+def push(valkey, number, **facts):
+    """A job's row as an attacker writes it."""
+    job = f"evil-{number}"
+    valkey.hset(f"rq:job:{job}", mapping={"created_at": NOW, "origin": job_queues.MAINTENANCE, "status": "queued", "timeout": 60} | facts)
+    valkey.sadd("rq:queues", f"rq:queue:{job_queues.MAINTENANCE}")
+    valkey.rpush(f"rq:queue:{job_queues.MAINTENANCE}", job)
+
+
+def work(valkey):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        TableWorker([job_queues.MAINTENANCE], connection=valkey).work(burst=True, logging_level="CRITICAL")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def jobs(fuse):
+    touch = f"touch {fuse}"
+    return {
+        "a pickle": {"data": zlib.compress(pickle.dumps(Bomb(fuse)))},
+        "a bare pickle": {"data": pickle.dumps(Bomb(fuse))},
+        "any function": {"data": as_json("evil.run")},
+        "a shell": {"data": as_json("os.system", touch)},
+        "a module beside ours": {"data": as_json("deliveries.jobs.logging.os.system", touch)},
+        "a method": {"data": as_json("system", touch, instance="os")},
+        "a callback": {"data": as_json("deliveries.jobs.sweep"), "success_callback_name": "evil.run", "success_callback_timeout": 60},
+        "a failure's callback": {"data": as_json("no.such"), "failure_callback_name": "evil.run", "failure_callback_timeout": 60},
+        "a result": {"data": as_json("deliveries.jobs.sweep"), "result": pickle.dumps(Bomb(fuse)), "meta": pickle.dumps(Bomb(fuse))},
+        "another serializer": {"data": pickle.dumps(Bomb(fuse)), "serializer": "rq.serializers.PickleSerializer"},
+        "wrong arguments": {"data": as_json("deliveries.jobs.sweep", touch, touch)},
+        "no data": {},
+        "a wrong date": {"data": as_json("deliveries.jobs.sweep"), "created_at": "yesterday"},
+        "a wrong number": {"data": as_json("deliveries.jobs.sweep"), "result_ttl": "x", "timeout": "soon"},
+        "a wrong status": {"data": as_json("deliveries.jobs.sweep"), "status": "exploded"},
+        "garbage": {"data": b"\xff\x00\x80", "description": b"\xff\xfe", "origin": b"\xff"},
+    }
+
+
+@pytest.mark.parametrize("kind", jobs(""))
+def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(valkey, fuse, tmp_path, kind):
+    late = make.delivery(expires_at=timezone.now() - timedelta(minutes=1))
+    push(valkey, 1, **jobs(fuse)[kind])
+    job_queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert list(tmp_path.iterdir()) == []
+    assert Delivery.objects.get(pk=late.pk).state == "expired"
+
+
+def test_ids_that_are_no_text_end_no_worker(valkey):
+    late = make.delivery(expires_at=timezone.now() - timedelta(minutes=1))
+    for name in ("", ":intermediate"):
+        valkey.rpush(f"rq:queue:{job_queues.MAINTENANCE}{name}", b"\xff\xfe")
+    job_queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert Delivery.objects.get(pk=late.pk).state == "expired"
+    assert not valkey.exists(f"rq:queue:{job_queues.MAINTENANCE}:intermediate")
+
+
+def test_a_worker_is_known_again_after_a_wipe_though_its_job_goes_on(valkey, monkeypatch):
+    seen = []
+
+    def long_job():
+        valkey.flushdb()
+        until = time.monotonic() + 5
+        while not (known := known_now(valkey)) and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.extend(known)
+
+    monkeypatch.setitem(workers.FUNCTIONS, "deliveries.jobs.sweep", long_job)
+    monkeypatch.setattr(TableWorker, "beat_every", 0.02)
+    job_queues.enqueue("deliveries.jobs.sweep")
+    work(valkey)
+    assert seen == [job_queues.MAINTENANCE]
+
+
+def known_now(valkey):
+    return [queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues]
+
+
+def rung(valkey):
+    return {name: [job.func_name for job in job_queues.queue(name).get_jobs()] for name in (job_queues.DELIVERIES, job_queues.MAINTENANCE)}
+
+
+def test_two_schedulers_ring_no_bell_twice_and_a_wiped_valkey_is_rung_anew(valkey):
+    first, second = schedule.scheduler(), schedule.scheduler()
+    for scheduler in (first, second):
+        for job in scheduler.get_jobs():
+            job.enqueue(valkey)
+    once = rung(valkey)
+    assert once["deliveries"] == ["deliveries.jobs.drain"]
+    assert len(once["maintenance"]) == len(set(once["maintenance"])) == len(schedule.TABLE)
+    valkey.flushdb()
+    for job in second.get_jobs():
+        job.enqueue(valkey)
+    assert rung(valkey) == once
+
+
+@pytest.mark.parametrize("kind", jobs(""))
+def test_a_job_that_an_attacker_wrote_does_not_stop_the_bells(valkey, fuse, tmp_path, kind):
+    push(valkey, 1, **jobs(fuse)[kind])
+    job_queues.enqueue("deliveries.jobs.sweep", only_once=True)
+    work(valkey)
+    assert list(tmp_path.iterdir()) == []

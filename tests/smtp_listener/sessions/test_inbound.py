@@ -1,0 +1,118 @@
+"""Mail at the MX port is kept in bounded sizes and numbers."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from deliveries.bounces import return_path, trimming
+from deliveries.bounces.keys import return_path_key
+from deliveries.message import compression
+from deliveries.models import InboundMail
+from smtp_listener.admission.disk import Disk
+from smtp_listener.admission.inbound_quotas import REPORTS_OF_DELIVERY
+from smtp_listener.sessions.inbound import LETTER
+from tests.deliveries import make
+from tests.deliveries.bounces.test_trimming import BODY, REPORT
+from tests.smtp_listener.sessions.test_session import MAIL
+
+
+@pytest.fixture
+def host(listener):
+    with listener.raw("mx") as client:
+        client.say(b"EHLO host.test")
+        yield client
+
+
+@pytest.fixture
+def bounced(mail_db):
+    """A true return path."""
+    return f"{return_path.make(make.delivery().pk, key=return_path_key(), now=datetime.now(UTC))}@relay.test"
+
+
+def hand_in(host, to, mail=MAIL):
+    """The first refusal, or the answer to the content."""
+    host.say(b"MAIL FROM:<a@stranger.test>")
+    reply = host.say(f"RCPT TO:<{to}>".encode())
+    if reply.startswith("250"):
+        assert host.say(b"DATA").startswith("354")
+        return host.say(mail + b".")
+    host.say(b"RSET")
+    return reply
+
+
+def test_a_letter_to_people_is_small(host):
+    large = MAIL + (b"x" * 998 + b"\r\n") * (LETTER // 1000 + 1)
+    host.say(f"MAIL FROM:<a@stranger.test> SIZE={LETTER + 1}".encode())
+    assert host.say(b"RCPT TO:<abuse@relay.test>").startswith("552 5.3.4")
+    assert host.say(b"RCPT TO:<feedback@relay.test>").startswith("250")
+    host.say(b"RSET")
+    assert hand_in(host, "postmaster@relay.test", large).startswith("552 5.3.4")
+    assert hand_in(host, "postmaster@relay.test").startswith("250")
+    assert InboundMail.objects.count() == 1
+
+
+def test_a_long_report_is_taken_and_cut_off(host, bounced, monkeypatch):
+    monkeypatch.setattr(trimming, "MOST", 5000)
+    assert hand_in(host, bounced, REPORT + BODY * 30).startswith("250")
+    assert compression.decompress(bytes(InboundMail.objects.get().data), most=10_000_000) == REPORT
+
+
+def test_a_letter_to_several_mailboxes_is_stored_once(host):
+    host.say(b"MAIL FROM:<a@stranger.test>")
+    for name in (b"postmaster", b"abuse@relay.test", b"fbl@relay.test", b"postmaster"):
+        assert host.say(b"RCPT TO:<" + name + b">").startswith("250")
+    host.say(b"DATA")
+    assert host.say(MAIL + b".").startswith("250")
+    assert InboundMail.objects.count() == 1
+
+
+def test_a_return_path_has_its_mail_for_itself(host, bounced):
+    for first, second in ((bounced, "abuse@relay.test"), ("abuse@relay.test", bounced)):
+        host.say(b"MAIL FROM:<>")
+        assert host.say(f"RCPT TO:<{first}>".encode()).startswith("250")
+        assert host.say(f"RCPT TO:<{second}>".encode()).startswith("452 4.5.3")
+        assert host.say(f"RCPT TO:<{first}>".encode()).startswith("250")
+        host.say(b"RSET")
+
+
+@pytest.mark.parametrize("name", ["EKIDEN_INBOUND_BYTES_PER_DAY", "EKIDEN_INBOUND_BYTES_PER_ADDRESS"])
+def test_a_days_room_is_used_up_and_bounces_come_in_all_the_same(host, limits, bounced, valkey, name):
+    setattr(limits, name, 4000)
+    answers = [hand_in(host, "feedback@relay.test")[:9] for _ in range(6)]
+    assert (answers[0][:3], answers[-1]) == ("250", "452 4.3.1")
+    assert InboundMail.objects.count() == sum(answer.startswith("250") for answer in answers) < 4
+    assert hand_in(host, bounced).startswith("250")
+    valkey.flushdb()  # PostgreSQL knows the bytes, without what each mail costs besides
+    limits.EKIDEN_INBOUND_BYTES_PER_DAY = limits.EKIDEN_INBOUND_BYTES_PER_ADDRESS = 1100
+    assert hand_in(host, "feedback@relay.test").startswith("452 4.3.1")
+
+
+def test_a_delivery_has_few_reports_in_a_day(host, bounced, valkey):
+    taken = [hand_in(host, bounced)[:3] for _ in range(REPORTS_OF_DELIVERY // 2)]
+    valkey.flushdb()
+    taken += [hand_in(host, bounced)[:3] for _ in range(REPORTS_OF_DELIVERY)]
+    assert taken == ["250"] * REPORTS_OF_DELIVERY + ["452"] * (REPORTS_OF_DELIVERY // 2)
+
+
+def test_a_low_disk_refuses_strangers_before_apps(listener, host, login, tmp_path, monkeypatch, caplog):
+    free = 1000
+    monkeypatch.setattr("smtp_listener.admission.disk.shutil.disk_usage", lambda folder: type("Usage", (), {"free": free}))
+    listener.listener.disk = Disk(tmp_path, 2000)
+    assert host.say(b"MAIL FROM:<>").startswith("452 4.3.1")
+    with listener.raw_app(login) as app:
+        app.begin()
+        app.say(b"RSET")
+        free = 400
+        listener.listener.disk = Disk(tmp_path, 2000)
+        assert app.say(b"MAIL FROM:<shop@shop.test>").startswith("452 4.3.1")
+    assert "event=low-disk free=1000 mark=2000" in caplog.text
+
+
+def test_forged_return_paths_of_one_client_write_few_lines(listener, caplog):
+    for _ in range(3):
+        with listener.raw("mx") as host:
+            host.say(b"EHLO host.test")
+            host.say(b"MAIL FROM:<>")
+            for number in range(15):
+                host.say(f"RCPT TO:<b-{number}@relay.test>".encode())
+    assert 0 < caplog.text.count("event=") <= 22
