@@ -34,7 +34,8 @@ EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
 DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DATA))
 REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
 DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
-# Seconds; without it a host that does not answer holds a command for minutes. `foundation.process.postgres_session` sets the rest on the connection.
+# Seconds; without it a host that does not answer holds a command for minutes.
+# `foundation.process.postgres_session` sets the rest on the connection.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
 EKIDEN_MAY_LOSE_MAIL = setting("EKIDEN_MAY_LOSE_MAIL", one_of("no", "yes"), "no")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

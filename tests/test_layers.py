@@ -1,46 +1,77 @@
 """The import rules of docs/architecture.md, read from the code itself."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal"]
+# The rooms of each package from the top: a room imports only what stands below it, for types as well. Files beside the rooms
+# have the names that Django looks for, or are listed here.
+ROOMS = {
+    "foundation": ["command", "process", "dns", "text", "secrets", "upkeep", "rights"],
+    "domains": ["apps", "management", "admin", "jobs", "retained", "senders", "operations", "models"],
+    "suppressions": [
+        "apps", "management", "admin", "retained", "exchange", "dry_run", "probation", "recording", "lifting", "brakes", "models",
+        "policy", "lookup", "index", "covering", "fields", "keys", "classes",
+    ],
+    "deliveries": [
+        "apps", "management", "admin", "jobs", "intake", "sending", "bounces", "classification", "steering", "insight", "shaping",
+        "routing", "queue", "retained", "models", "smtp", "message", "capacity", "backends",
+    ],
+    "smtp_listener": ["apps", "management", "admin", "sandbox", "sessions", "retained", "admission", "protocol", "models"],
+    "relay_portal": [
+        "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "urls", "pages", "apps", "admin", "retained",
+        "access", "process", "servers", "serving", "formats", "models",
+    ],
+}  # fmt: skip
 OWNERS = {  # outside thing: who alone may import it
     "dns": {"foundation/dns/resolver.py", "foundation/dns/exchange.py", "foundation/dns/servers.py"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {
-        "deliveries/backends/job_queues.py", "deliveries/jobs/worker.py", "deliveries/jobs/schedule.py", "deliveries/management/commands/rqworker.py",
+        "deliveries/backends/job_queues.py", "deliveries/jobs/worker.py", "deliveries/jobs/schedule.py",
+        "deliveries/management/commands/rqworker.py",
         "relay_portal",
     },
     "smtplib": {"relay_portal/console/test_message.py"},
 }  # fmt: skip
 PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
-PURE = [
-    "foundation/text/addresses.py", "foundation/text/mailboxes.py", "foundation/text/readings.py", "domains/senders/records.py", "domains/senders/dkim.py", "foundation/text/texts.py",
-    "foundation/secrets/fingerprints.py", "foundation/process/logformat.py",
-    "deliveries/smtp/outcomes.py", "deliveries/message/priorities.py", "deliveries/sending/retry_schedule.py", "deliveries/message/headers.py", "deliveries/intake/header_completion.py",
-    "deliveries/message/header_form.py", "deliveries/intake/long_lines.py",
-    "deliveries/routing/allowed_addresses.py", "deliveries/message/ids.py", "deliveries/smtp/replies.py", "deliveries/smtp/dialogue.py",
-    "deliveries/smtp/transaction.py", "deliveries/smtp/peer.py", "deliveries/routing/host_experience.py", "deliveries/message/reencoding.py",
-    "deliveries/smtp/mail.py", "deliveries/smtp/timeouts.py", "deliveries/bounces/return_path.py",
-    *(f"deliveries/shaping/{name}.py" for name in ("actions", "answers", "backoff", "meter", "pace", "providers", "rate", "window")),
-    "deliveries/bounces/report_text.py", "deliveries/bounces/tokens.py", "deliveries/bounces/feedback_id.py",
-    "deliveries/bounces/original.py", "deliveries/bounces/parser.py", "deliveries/bounces/evidence.py",
-    "deliveries/classification/classifier.py", "deliveries/classification/rules.py", "deliveries/classification/codes.py", "deliveries/classification/dialects.py",
-    "deliveries/classification/sender_phrases.py", "deliveries/classification/recipient_phrases.py", "deliveries/classification/message_phrases.py",
-    "deliveries/classification/language_phrases.py", "deliveries/bounces/mime.py", "deliveries/bounces/charsets.py",
-    "deliveries/bounces/status.py", "deliveries/bounces/freeform.py", "deliveries/bounces/wording.py", "deliveries/bounces/kinds.py",
-    "deliveries/bounces/feedback.py", "deliveries/bounces/notification.py", "suppressions/classes.py", "suppressions/policy.py",
-    "suppressions/covering.py",
-    "smtp_listener/protocol/replies.py", "smtp_listener/admission/policy.py",
-]  # fmt: skip
+# Modules that decide and know nothing outside, by room.
+PURE = {
+    "deliveries/bounces": (
+        "charsets evidence feedback feedback_id freeform kinds mime notification original parser report_text "
+        "return_path status tokens wording"
+    ),
+    "deliveries/classification": ("classifier codes dialects language_phrases message_phrases recipient_phrases rules sender_phrases"),
+    "deliveries/intake": "header_completion long_lines",
+    "deliveries/message": "header_form headers ids priorities reencoding",
+    "deliveries/routing": "allowed_addresses host_experience",
+    "deliveries/sending": "retry_schedule",
+    "deliveries/shaping": "actions answers backoff meter pace providers rate window",
+    "deliveries/smtp": "dialogue mail outcomes peer replies timeouts transaction",
+    "domains/senders": "dkim records",
+    "foundation/process": "logformat",
+    "foundation/secrets": "fingerprints",
+    "foundation/text": "addresses mailboxes readings texts",
+    "smtp_listener/admission": "policy",
+    "smtp_listener/protocol": "replies",
+    "suppressions": "classes covering policy",
+}
 
 
 def modules():
     return [path for package in ORDER for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path): path for path in modules()}
 
 
 def imports(path):
@@ -51,11 +82,98 @@ def imports(path):
             yield node.module
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_package_imports_only_those_before_it(path):
-    own = ORDER.index(path.relative_to(ROOT).parts[0])
-    later = {name for name in imports(path) if name.split(".")[0] in ORDER[own + 1 :]}
-    assert not later
+def imported_modules(path):
+    """Modules of ours that a file imports anywhere: at its head, for types only, or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in NAMES)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative imports hide the room"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if inner in NAMES:
+                    yield inner
+                elif node.module in NAMES:
+                    yield node.module
+
+
+GRAPH = {name: {other for other in imported_modules(path) if other != name} for name, path in NAMES.items()}
+
+
+def rank(name):
+    """The package's place, then the room's: what is higher may import what is lower."""
+    package, _, rest = name.partition(".")
+    rooms = ROOMS[package]
+    return (ORDER.index(package), len(rooms) - rooms.index(rest.partition(".")[0]) if rest else 0)
+
+
+def upwards(graph):
+    return sorted((name, other) for name, others in graph.items() for other in others if rank(other) > rank(name))
+
+
+def circles(graph):
+    """Each circle of modules, as the set of those in it (Tarjan's strongly connected components)."""
+    number, low, stack, found = {}, {}, [], []
+
+    def visit(name):
+        number[name] = low[name] = len(number)
+        stack.append(name)
+        for other in graph.get(name, ()):
+            if other not in number:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], number[other])
+        if low[name] == number[name]:
+            part = {stack.pop()}
+            while name not in part:
+                part.add(stack.pop())
+            if len(part) > 1:
+                found.append(part)
+
+    for name in graph:
+        if name not in number:
+            visit(name)
+    return found
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_every_room_has_its_place_in_the_order(package):
+    found = {
+        path.stem for path in (ROOT / package).iterdir() if path.stem != "__init__" and (path.suffix == ".py" or any(path.glob("**/*.py")))
+    }
+    assert found - {"migrations"} == set(ROOMS[package])
+
+
+def drawn():
+    """The rows of the table in docs/architecture.md: a room is a folder, and says in its own words what it is for."""
+    for package in reversed(ORDER):
+        for room in ROOMS[package]:
+            head = ROOT / package / room / "__init__.py"
+            words = ast.get_docstring(ast.parse(head.read_text(encoding="utf-8"))) if head.exists() else None
+            if words:
+                yield f"| `{package}/{room}` | {words.splitlines()[0].rstrip('.')} |"
+
+
+def test_the_page_draws_the_rooms_as_they_are():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(?:" + "|".join(ORDER) + r")/\w+` \|.*$", page, re.MULTILINE)
+    assert shown == list(drawn())
+
+
+def test_a_package_and_a_room_import_only_what_stands_below_them():
+    assert upwards(GRAPH) == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(GRAPH) == []
+
+
+def test_an_import_upwards_and_a_circle_are_found():
+    graph = {"deliveries.queue.ledger": {"deliveries.sending.drain"}, "deliveries.sending.drain": {"deliveries.queue.ledger"}}
+    assert upwards(graph) == [("deliveries.queue.ledger", "deliveries.sending.drain")]
+    assert circles(graph) == [set(graph)]
+    assert upwards({"domains.models.senders": {"deliveries.queue.ledger"}})
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -66,6 +184,6 @@ def test_an_outside_thing_has_one_owner(path):
         assert owners is None or any(place == owner or place.startswith(owner + "/") for owner in owners), name
 
 
-@pytest.mark.parametrize("place", PURE)
+@pytest.mark.parametrize("place", [f"{room}/{name}.py" for room, names in PURE.items() for name in names.split()])
 def test_a_pure_module_knows_nothing_outside(place):
     assert not {name.split(".")[0] for name in imports(ROOT / place)} & PURE_FORBIDS

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
-TEXTS = ROOT / "domains" / "texts.py"
+TEXTS = ROOT / "foundation" / "text" / "texts.py"
 MODULES = [
     path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if path != TEXTS and "migrations" not in path.parts
 ]

@@ -21,8 +21,8 @@ from deliveries.admin import ordering
 from deliveries.insight.tracing import why_waiting
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Message, Order
+from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, State
-from deliveries.querysets import DeliveryQuerySet
 from domains.operations.pages import Pages
 from foundation import rights
 from foundation.text.addresses import BadAddress, parse_path

@@ -16,8 +16,7 @@ from deliveries.bounces.matching import Match, key_of
 from deliveries.bounces.parser import Fate, Kind, Report
 from deliveries.classification.classifier import plainly
 from deliveries.models import Attempt, Delivery, InboundMail, Tally
-from deliveries.models.states import State
-from deliveries.sending.disposition import owes_report
+from deliveries.models.states import State, owes_report
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 from suppressions.models import Occurrence

@@ -48,6 +48,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         domain_jobs.verify_domains,
     )
 }
+# Names of functions before they moved: jobs that waited in Valkey during an upgrade run under them.
+FORMER_NAMES = {
+    "deliveries.reclassify.count": reclassify.count,
+    "deliveries.reclassify.apply": reclassify.apply,
+}
 
 
 class ForbiddenJob(Exception):
@@ -59,9 +64,10 @@ class TableJob(StoredJob):
 
     @property
     def func(self) -> Callable[..., Any]:
-        if self.instance is not None or self.func_name not in FUNCTIONS:
+        function = FUNCTIONS.get(str(self.func_name)) or FORMER_NAMES.get(str(self.func_name))
+        if self.instance is not None or function is None:
             raise ForbiddenJob(f"not a function of this service: {str(self.func_name)[:100]!r}")
-        return FUNCTIONS[self.func_name]
+        return function
 
 
 class TakenJobs(IntermediateQueue):

@@ -1,11 +1,17 @@
 """The ways that deliveries take: static routes, lanes, and which of them a recipient domain leads to."""
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from deliveries.querysets import LaneQuerySet
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    def paused(self, *, now: datetime) -> Self:
+        return self.filter(paused_until__gt=now)
 
 
 class Route(models.Model):

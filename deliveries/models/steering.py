@@ -1,5 +1,7 @@
 """What people say about how mail flows: rules for receivers, what is paused, and orders for many deliveries at once."""
 
+from typing import Self
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -7,8 +9,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.lanes import Route
-from deliveries.querysets import StopQuerySet
+from deliveries.models.messages import Delivery
 from domains.models import Credential, Project
+
+
+class StopQuerySet(models.QuerySet["Stop"]):
+    def covering(self, delivery: Delivery) -> Self:
+        """What is stopped that this delivery belongs to."""
+        own = models.Q(project=delivery.project_id) | models.Q(credential=delivery.flow) | models.Q(domain=delivery.domain)
+        return self.filter(own | models.Q(scope="all")).select_related("project", "credential__project")
 
 
 class ShapingRule(models.Model):

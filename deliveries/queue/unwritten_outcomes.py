@@ -1,7 +1,8 @@
 """Outcomes that a worker had to leave behind, as files in the data folder: written at its end while PostgreSQL was away, read by the next.
 
 A file is whole or not there (written aside, synced, renamed), private, and one JSON object: `format`, `saved_at` and `outcomes`, each the
-fields of a `deliveries.queue.ledger.Entry`. What cannot be read gets the suffix `.broken` and stays for people; its deliveries are then in doubt.
+fields of a `deliveries.queue.ledger.Entry`. What cannot be read gets the suffix `.broken` and stays
+for people; its deliveries are then in doubt.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deliveries.classification.classifier import classify_outcome
-from deliveries.models.states import State
+from deliveries.models.states import State, owes_delay, owes_report
 from deliveries.queue.lanes import Claimed
 from deliveries.queue.ledger import PASSED, Entry
 from deliveries.sending import retry_schedule
@@ -96,16 +96,6 @@ def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
     """A former holder died with this delivery in its hands; it may or may not have been sent."""
     reply = Reply(451, "4.3.0", "The worker ended during this delivery; it may have been sent and is tried again", local=True)
     return entry(claimed, epoch, State.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=True, is_try=False)
-
-
-def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or against NOTIFY."""
-    return bool(mail_from) and sends_reports and (not notify or "FAILURE" in notify)
-
-
-def owes_delay(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section 4.1)."""
-    return bool(mail_from) and sends_reports and (not notify or "DELAY" in notify)
 
 
 def _owes(claimed: Claimed) -> bool:

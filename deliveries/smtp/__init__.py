@@ -1,0 +1,1 @@
+"""SMTP as a client speaks it, and the outcome of each stage."""

@@ -88,7 +88,10 @@ def _unsaid(obstacle: Reply) -> Talk:
 
 
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
-    """Why this host cannot get this mail as it is. It is converted, and signed anew, only where no host takes it (`deliveries.sending.lane_connection`)."""
+    """Why this host cannot get this mail as it is.
+
+    It is converted, and signed anew, only where no host takes it (`deliveries.sending.lane_connection`).
+    """
     if offers.size and mail.size > offers.size:
         return TOO_LARGE
     # A host that offers one of these and refuses its parameter gets the same bytes without the parameter.

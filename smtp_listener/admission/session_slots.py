@@ -6,20 +6,33 @@ import logging
 import resource
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
 
 from smtp_listener.admission.limits import place
 from smtp_listener.protocol import replies
 from smtp_listener.protocol.replies import Reply
-
-if TYPE_CHECKING:
-    from smtp_listener.sessions.session import Session
 
 logger = logging.getLogger(__name__)
 
 # Descriptors that are no session's: PostgreSQL, Valkey, the ports, log, certificate, and what closes at this moment.
 OTHER_DESCRIPTORS = 64
 PER_SESSION = 2  # its socket, and the file of a message that is too large for memory
+
+
+class Guest(Protocol):
+    """What a listener needs of a session to make room, and to end it."""
+
+    @property
+    def client(self) -> IPv4Address | IPv6Address: ...
+
+    def give_way(self) -> bool: ...
+
+    def drain(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+    def give_up(self) -> None: ...
 
 
 class Room:
@@ -31,11 +44,11 @@ class Room:
     def __init__(self, most: Callable[[], int], most_of_place: Callable[[], int]) -> None:
         self._most = most
         self._most_of_place = most_of_place
-        self.sessions: set[Session] = set()
+        self.sessions: set[Guest] = set()
         self._places: Counter[str] = Counter()
-        self._guests: dict[str, dict[Session, None]] = {}  # each in the order in which they came
+        self._guests: dict[str, dict[Guest, None]] = {}  # each in the order in which they came
 
-    def admit(self, session: Session) -> Reply | None:
+    def admit(self, session: Guest) -> Reply | None:
         """Take it in until `release`; or why there is no room for it."""
         where = place(session.client)
         if self._places[where] >= self._most_of_place() and not self._give_way(where):
@@ -47,14 +60,14 @@ class Room:
         self._guests.setdefault(where, {})[session] = None
         return None
 
-    def make_known(self, session: Session) -> None:
+    def make_known(self, session: Guest) -> None:
         """It has shown who it is: no stranger can take its place."""
         where = place(session.client)
         guests = self._guests.get(where, {})
         if guests.pop(session, session) is None and not guests:
             del self._guests[where]
 
-    def release(self, session: Session) -> None:
+    def release(self, session: Guest) -> None:
         """A second time does nothing."""
         if session not in self.sessions:
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from deliveries.backends import maillog
@@ -17,10 +16,8 @@ from smtp_listener.protocol import commands, replies
 from smtp_listener.protocol.commands import PathCommand
 from smtp_listener.protocol.replies import Reply
 from smtp_listener.protocol.spool import Spool
+from smtp_listener.sessions.client import Client
 from smtp_listener.sessions.transaction import MAIL_PARAMETERS, Transaction, check_mail_parameters, check_names, path_of
-
-if TYPE_CHECKING:
-    from smtp_listener.sessions.session import Session
 
 MAX_TARGETS = 10  # mailboxes of one letter
 LETTER = 262_144  # bytes of mail for people
@@ -35,14 +32,14 @@ class InboundTransaction(Transaction):
     It is stored once: what comes to several mailboxes is one letter, and a return path has its mail for itself.
     """
 
-    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(self, session: Client, mail_from: Address | None, parameters: dict[str, str]) -> None:
         super().__init__(session, mail_from, parameters)
         self._declared = commands.size(parameters["SIZE"]) if "SIZE" in parameters else 0
         self._targets: list[tuple[str, UUID | None]] = []
         self._repeats = 0
 
     @classmethod
-    async def begin(cls, session: Session, given: PathCommand) -> InboundTransaction:
+    async def begin(cls, session: Client, given: PathCommand) -> InboundTransaction:
         """Raises `Refused`."""
         if not session.listener.disk.has_room(is_for_apps=False):
             raise Refused(replies.STORAGE_FULL)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
 
 from deliveries.backends import maillog
 from deliveries.backends.database import DatabaseUnavailable
@@ -16,13 +16,14 @@ from smtp_listener.protocol.channel import Channel, Ended
 from smtp_listener.protocol.commands import BadCommand, Command
 from smtp_listener.protocol.reception import Reception
 from smtp_listener.protocol.replies import Reply
-from smtp_listener.sessions import verbs
+from smtp_listener.sessions.ports import Port
+from smtp_listener.sessions.shared import Shared
 from smtp_listener.sessions.transaction import Transaction
 
-if TYPE_CHECKING:
-    from smtp_listener.sessions.server import Listener, Port
-
 logger = logging.getLogger(__name__)
+
+# What each command does to a session (`smtp_listener.sessions.verbs`).
+Verbs = Mapping[str, Callable[["Session", Command], Awaitable[Reply | None]]]
 
 # Since the last message that was taken. An app may send to many suppressed addresses, and be told so for each.
 MAX_ERRORS = 20
@@ -35,11 +36,12 @@ MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
 class Session:
     """Lives as long as its channel; nobody cancels its task, so that a commit under way always ends."""
 
-    def __init__(self, listener: Listener, port: Port, channel: Channel) -> None:
+    def __init__(self, listener: Shared, port: Port, channel: Channel, verbs: Verbs) -> None:
         self.id = listener.next_session_id()
         self.listener = listener
         self.port = port
         self.channel = channel
+        self._verbs = verbs
         self.client = channel.client
         self.helo = ""
         self.is_extended = False
@@ -65,7 +67,7 @@ class Session:
 
     # --- its life -------------------------------------------------------------------------------------------------------------
     async def run(self) -> None:
-        if refusal := self.listener.admit(self):
+        if refusal := self.listener.admit(self, self.port.name):
             await self._turn_away(refusal)
             return
         try:
@@ -92,7 +94,7 @@ class Session:
             line = await self.channel.line(commands.MAX_LINE)
             if not self._has_spoken:
                 self._has_spoken = True
-                self.channel.until = self.port.until(self)
+                self.channel.until = self.port.until(self.account, self.channel)
             reply = await self._answer(line) if line is not None else self._refuse(replies.LINE_TOO_LONG, "")
             self.channel.say(reply)
             if reply is not None and reply.closes:
@@ -115,11 +117,11 @@ class Session:
         verb, command = "", None
         try:
             command = commands.parse(line)
-            act = verbs.VERBS.get(command.verb)
+            act = self._verbs.get(command.verb)
             if act is None:
                 return self._refuse(replies.UNKNOWN_COMMAND, verb)
             verb = command.verb
-            if verb in verbs.SYNCHRONISING and self.channel.buffer:
+            if verb in commands.SYNCHRONISING and self.channel.buffer:
                 raise Ended(replies.TLS_INJECTED if verb == "STARTTLS" else replies.PIPELINED(verb=verb))
             reply = await act(self, command)
         except BadCommand as error:
@@ -190,7 +192,7 @@ class Session:
         self.drop_transaction()
         with suppress(Exception):  # the peer may be gone in any way
             await self.channel.finish()
-        self.listener.release(self)
+        self.listener.release(self, self.port.name)
         await self.leave()
 
     def drain(self) -> None:
@@ -248,7 +250,7 @@ class Session:
     def make_known(self) -> None:
         """It has shown who it is: it gives way to nobody, and has an app's time."""
         self.channel.until = inf
-        self.listener.make_known(self)
+        self.listener.make_known(self, self.port.name)
 
     async def enter(self, account: Account) -> None:
         """Count this session among the credential's; anew with each message, since an old count is forgotten."""

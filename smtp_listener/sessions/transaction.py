@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from deliveries.intake.committer import IntakeUnavailable
 from deliveries.intake.long_lines import NotText
@@ -23,10 +22,8 @@ from smtp_listener.protocol.content import Clock
 from smtp_listener.protocol.reception import MAX_LINE, Reception
 from smtp_listener.protocol.replies import Reply
 from smtp_listener.protocol.spool import Spool
+from smtp_listener.sessions.client import Client
 from suppressions.lookup import Question
-
-if TYPE_CHECKING:
-    from smtp_listener.sessions.session import Session
 
 MAIL_PARAMETERS = frozenset({"SIZE", "BODY", "SMTPUTF8"})
 SUBMISSION_MAIL_PARAMETERS = MAIL_PARAMETERS | {"RET", "ENVID", "AUTH", "MT-PRIORITY"}
@@ -36,7 +33,7 @@ SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 class Transaction(ABC):
     """What submission and port 25 have in common."""
 
-    def __init__(self, session: Session, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(self, session: Client, mail_from: Address | None, parameters: dict[str, str]) -> None:
         self.session = session
         self.mail_from = mail_from
         self.smtputf8 = "SMTPUTF8" in parameters
@@ -94,7 +91,7 @@ class Transaction(ABC):
 class SubmissionTransaction(Transaction):
     """A message of an app, for anybody."""
 
-    def __init__(self, session: Session, account: Account, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(self, session: Client, account: Account, mail_from: Address | None, parameters: dict[str, str]) -> None:
         super().__init__(session, mail_from, parameters)
         self.account = account
         self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
@@ -105,7 +102,7 @@ class SubmissionTransaction(Transaction):
         self._repeats = 0
 
     @classmethod
-    async def begin(cls, session: Session, given: PathCommand) -> SubmissionTransaction:
+    async def begin(cls, session: Client, given: PathCommand) -> SubmissionTransaction:
         """Raises `Refused`."""
         account = await session.current_account()
         if not session.listener.disk.has_room(is_for_apps=True):
@@ -319,7 +316,7 @@ def _recipient(address: Address, parameters: dict[str, str]) -> Recipient:
     return Recipient(address.wire, address.key, address.domain, notify, orcpt)
 
 
-def _arrival(session: Session, smtputf8: bool) -> Arrival:
+def _arrival(session: Client, smtputf8: bool) -> Arrival:
     """RFC 3848 and RFC 6531, section 4.3: ESMTP, or UTF8SMTP, then S for TLS and A for AUTH."""
     protocol = "UTF8SMTP" if smtputf8 else "ESMTP" if session.is_extended else "SMTP"
     if protocol != "SMTP":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from smtp_listener.protocol import commands, replies
 from smtp_listener.protocol.channel import Ended
@@ -13,13 +12,9 @@ from smtp_listener.protocol.reception import Reception, hopeless
 from smtp_listener.protocol.replies import Reply
 from smtp_listener.protocol.spool import Spool
 from smtp_listener.sessions import login
+from smtp_listener.sessions.session import Session
 from smtp_listener.sessions.transaction import Transaction
 
-if TYPE_CHECKING:
-    from smtp_listener.sessions.session import Session
-
-# After these the client must wait for our reply before it says more (RFC 2920, section 3.1).
-SYNCHRONISING = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "DATA"})
 NAMELESS = "unknown"  # in the trace field, of a client that gives no name
 
 

@@ -29,7 +29,7 @@ from suppressions.exchange.exporting import rows
 from suppressions.keys import key_of, known_key
 from suppressions.lifting import lift, needs_confirmation
 from suppressions.models import Occurrence, Suppression
-from suppressions.querysets import SuppressionQuerySet
+from suppressions.models.suppressions import SuppressionQuerySet
 from suppressions.recording import Given
 
 HISTORY_MOST = 20

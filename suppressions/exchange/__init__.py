@@ -1,0 +1,1 @@
+"""Files of suppressions: read from any service's export, written as CSV."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from suppressions.exchange.cells import safe
 from suppressions.models import Suppression
-from suppressions.querysets import SuppressionQuerySet
+from suppressions.models.suppressions import SuppressionQuerySet
 
 HEADER = ("address", "project", "sending_domain", "source", "class", "hard", "reason", "first_seen", "last_seen", "count", "until")
 CHUNK = 2000

@@ -1,5 +1,8 @@
 """Whom we must not write to, and why."""
 
+from datetime import datetime
+from typing import Self
+
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
@@ -7,12 +10,44 @@ from django.db.models.functions import Now, Reverse
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Project
+from foundation.text.texts import storable
 from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.fields import CurrentTransaction, TransactionIdField
-from suppressions.querysets import SuppressionQuerySet
+from suppressions.keys import known_key
 
 # The classes of `suppressions.classes`, or no class: a person's own reason.
 CATEGORY_LENGTH = 17
+
+
+FOUND_MOST = 1000
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def on_probation(self) -> Self:
+        """A delivery is trying the address, or has."""
+        return self.filter(probe_id__isnull=False).order_by("pk")
+
+    def over(self, *, now: datetime) -> Self:
+        return self.filter(until__isnull=False, until__lte=now)
+
+    def covering(self, project_id: int, address_key: str) -> Self:
+        """The rows that forbid this project to write to this address, whatever the sending domain."""
+        return self.filter(Q(project_id=project_id) | Q(project__isnull=True), address_key__in=_with_domain(address_key))
+
+    def matching(self, text: str) -> Self:
+        """By a whole address (with what covers its domain), by "@domain" (with all its addresses), or by how an address begins.
+
+        Of very many the first thousand: each way has an index, and none is sorted by age.
+        """
+        text = storable(text).strip().strip("<>")
+        key = known_key(text)
+        if key is not None and not key.startswith("@"):
+            return self.filter(address_key__in=_with_domain(key))
+        if key is not None:
+            found = self.model._default_manager.annotate(turned=Reverse("address_key")).filter(turned__startswith=key[::-1])
+        else:
+            found = self.model._default_manager.filter(address_key__startswith=text.lower())
+        return self.filter(pk__in=list(found.order_by().values_list("pk", flat=True)[:FOUND_MOST]))
 
 
 class Suppression(models.Model):
@@ -94,3 +129,7 @@ class Suppression(models.Model):
     def meaning(self) -> Meaning | None:
         """What the class means to people; None for a person's own reason."""
         return MEANINGS[Class(self.category)] if self.category else None
+
+
+def _with_domain(key: str) -> list[str]:
+    return [key, f"@{key.rpartition('@')[2]}"]

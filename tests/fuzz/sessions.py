@@ -23,6 +23,7 @@ from smtp_listener.admission.log_limits import Sparing
 from smtp_listener.protocol.channel import Channel
 from smtp_listener.sessions import server
 from smtp_listener.sessions.session import Session
+from smtp_listener.sessions.verbs import VERBS
 from suppressions.lookup import Lookup
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop
@@ -89,7 +90,7 @@ class Sessions:
 
     async def _make(self) -> None:
         self.listener = server.Listener()
-        await self.listener._counters.close()
+        await self.listener.counters.close()
 
     def _fresh(self) -> None:
         """No input has to do with the one before it."""
@@ -158,7 +159,7 @@ class Sessions:
         return bytes(transport.written)
 
     def _serve(self, channel: Channel) -> Awaitable[None]:
-        return Session(self.listener, self.port, channel).run()
+        return Session(self.listener, self.port, channel, VERBS).run()
 
     def _check_over(self, said: bytes) -> None:
         check_replies(said)

@@ -149,3 +149,13 @@ def test_a_job_that_an_attacker_wrote_does_not_stop_the_bells(valkey, fuse, tmp_
     job_queues.enqueue("deliveries.jobs.sweep", only_once=True)
     work(valkey)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_waited_under_a_name_of_before_still_runs(valkey, monkeypatch):
+    asked = []
+    for name in workers.FORMER_NAMES:
+        assert name not in workers.FUNCTIONS
+        monkeypatch.setitem(workers.FORMER_NAMES, name, lambda number: asked.append(number))
+        push(valkey, 7, data=as_json(name, 7))
+        work(valkey)
+    assert asked == [7] * len(workers.FORMER_NAMES) == [7, 7]

@@ -142,7 +142,7 @@ CRASH = """
 import os, sys, threading
 found = os.fstat(2)
 os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
-from domains import systemd
+from foundation.process import systemd
 systemd.report_crashes()
 thread = threading.Thread(target=lambda: 1 / 0)
 thread.start()

@@ -86,7 +86,7 @@ def test_what_was_settled_is_found_whatever_the_environment(data, monkeypatch):
     settled = places.settle(data)
     try:
         assert settled.parent == places.TEMPORARY and places.settle(data) == settled
-        program = "import pathlib, sys; from relay_portal import places; print(places.runtime_folder(pathlib.Path(sys.argv[1])))"
+        program = "import pathlib, sys; from relay_portal.servers import places; print(places.runtime_folder(pathlib.Path(sys.argv[1])))"
         other = subprocess.run([sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=True)
         assert other.stdout.strip() == str(settled)
     finally:

@@ -33,13 +33,13 @@ def status(capsys):
 
 def test_a_listener_tells_the_others(listener, valkey, tmp_path):
     listener.listener.disk = Disk(tmp_path, 2**60)
-    listener.run(low_disks.tell(listener.listener._counters, listener.listener.disk))
+    listener.run(low_disks.tell(listener.listener.counters, listener.listener.disk))
     [told] = valkey.hvals(low_disks.KEY)
     assert json.loads(told)["folder"] == str(tmp_path) and 0 < valkey.ttl(low_disks.KEY) <= low_disks.KEEP
 
 
 def test_a_listener_with_room_says_nothing(listener, valkey):
-    listener.run(low_disks.tell(listener.listener._counters, listener.listener.disk))
+    listener.run(low_disks.tell(listener.listener.counters, listener.listener.disk))
     assert not valkey.exists(low_disks.KEY)
 
 

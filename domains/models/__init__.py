@@ -1,0 +1,6 @@
+"""The rows of this app: who may send, and what operating the service leaves."""
+
+from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
+from domains.models.senders import Credential, Domain, Project, SigningKey, name_validator
+
+__all__ = ["AuditEntry", "Credential", "Domain", "KeyFingerprint", "Project", "SetAside", "SigningKey", "name_validator"]

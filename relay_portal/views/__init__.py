@@ -1,1 +1,0 @@
-"""The portal's pages that are not about rows of one model."""
