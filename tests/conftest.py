@@ -2,6 +2,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+import tests.emptied  # noqa: F401  (how tables are emptied)
 from tests.poison import poison  # noqa: F401  (a fixture)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from deliveries.bounces import feedback_id
 from deliveries.intake.submission import Arrival, Submission
@@ -40,7 +41,7 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
         message_id = f"<{queue_id}@{hostname}>"
         added.append(f"Message-ID: {message_id}\r\n".encode())
     if not given.all(b"date"):
-        added.append(f"Date: {format_datetime(now)}\r\n".encode())
+        added.append(f"Date: {_date(now.replace(microsecond=0))}\r\n".encode())
     arrival = submission.arrival
     trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
     added += [line + b"\r\n" for line in unsubscribe.split(b"\r\n")[:-1]]
@@ -107,8 +108,14 @@ def received(arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, i
     """The one trace field (RFC 5321, section 4.4). It has no `for`: that would show one recipient to the others."""
     origin = "" if is_hidden else f"from {_origin(arrival)}\r\n\t"
     tls = f"\r\n\t(using {_UNSAFE.sub(' ', arrival.tls)})" if arrival.tls else ""
-    lines = f"Received: {origin}by {hostname} with {arrival.protocol} id {queue_id}{tls};\r\n\t{format_datetime(now)}\r\n"
+    lines = f"Received: {origin}by {hostname} with {arrival.protocol} id {queue_id}{tls};\r\n\t{_date(now.replace(microsecond=0))}\r\n"
     return lines.encode("ascii", "replace")
+
+
+@lru_cache(maxsize=4)
+def _date(second: datetime) -> str:
+    """Written once for all messages of a second."""
+    return format_datetime(second)
 
 
 def _origin(arrival: Arrival) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deliveries.message.header_form import in_order
 from deliveries.message.headers import BadHeaders, Headers, parse, split
@@ -85,6 +86,9 @@ def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, host
     return Checked(headers, body_start, writers[0].wire, writers[0].domain, check_priority(headers))
 
 
+SHORT = 300  # bytes of a field that is remembered
+
+
 def check_controls(headers: Headers) -> None:
     """Readers that end a line at VT, FF, NEL or U+2028 would find fields that nobody checked."""
     for field in headers:
@@ -131,9 +135,15 @@ def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[st
 def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
     """By the grammar; what breaks it is taken where all that readers can make of it is the account's own. Raises `BadAddress`."""
     try:
-        return mailboxes(value, smtputf8=smtputf8)
+        return list(_read_before(value, smtputf8) if len(value) <= SHORT else mailboxes(value, smtputf8=smtputf8))
     except BadAddress:
         return authors(value, domains, smtputf8=smtputf8)
+
+
+@lru_cache(maxsize=1024)
+def _read_before(value: bytes, smtputf8: bool) -> tuple[Address, ...]:
+    """An app writes the same From into message after message."""
+    return tuple(mailboxes(value, smtputf8=smtputf8))
 
 
 def needs_smtputf8(headers: Headers) -> bool:
