@@ -79,17 +79,19 @@ def _read(data: bytes, depth: int) -> Report:
     report = _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
     report = report or _by_text(fields, parts, text, rest)
     if report is None or (report.kind is Kind.BOUNCE and not any(fate.classified.weight for fate in report.fates)):
-        return _inner(parts, depth, report) or report or Report(Kind.NONE)
+        return _inner(parts, depth, report, text) or report or Report(Kind.NONE)
     return report
 
 
-def _inner(parts: Sequence[Part], depth: int, outer: Report | None) -> Report | None:
+def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -> Report | None:
     """Return a report that somebody passed on; inside one that gives no reason, only what gives one for the same recipients."""
     for part in parts if depth < MAX_NESTING else ():
-        if part.type != "message/rfc822":
+        if part.type != "message/rfc822" or "list-id" in take_apart(part.body)[0]:  # a list's mail is no report
             continue
         inner = _read(part.body, depth + 1)
-        if outer is None and inner.kind not in (Kind.NONE, Kind.AUTO_REPLY):
+        names_nobody = outer is None or not any(fate.recipient and fate.recipient in text for fate in outer.fates)
+        says_more = outer is None or any(fate.classified.weight for fate in inner.fates)
+        if names_nobody and says_more and inner.kind not in (Kind.NONE, Kind.AUTO_REPLY):
             return inner
         if outer is not None:
             return _with_reasons(outer, part, inner)
@@ -185,7 +187,7 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
     if kind is Kind.DELIVERED:
         classified = plainly(Class.DELIVERED, rule=f"action/{status.action or 'delivered'}")
         return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action, status.status)
-    given = enhanced or ("" if status.status[2:] == "0.0" else status.status)
+    given = enhanced or ("" if status.status == "5.0.0" else status.status)
     answer = Answer(
         text,
         code,

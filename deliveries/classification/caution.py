@@ -23,6 +23,10 @@ DOUBT = re.compile(
     r"|not responding|timed? out|timeout|service unavailable|internal (server )?error|recipient "
     r"verification"
 )
+# For a domain it is the look-up itself that may have failed for now; "DNS lookup failure: host not found" is an answer.
+DOMAIN_DOUBT = re.compile(
+    r"found,? try again|try again later|try later|temporar|timed? ?out|timeout|servfail|not responding|server failure|unreachable"
+)
 # Said beside a vague "unavailable", these are the reason. "Rejected" alone is none: Postfix says it of everything.
 OTHER_REASON = re.compile(
     r"polic(y|ies)|\bspam|black ?-?list|block ?-?list|reputation|not (authori[sz]ed|allowed"
@@ -51,11 +55,23 @@ def signs(class_: Class, text: str, *, rule: str, is_certain: bool, code: int, e
         found += _of_user(subject, enhanced, stage)
     else:
         found += _of_domain(enhanced, code, stage)
-    if DOUBT.search(text) is not None:
+    if is_doubtful(class_, text):
         found.append(Sign("who answers could not ask, or may be asked again", -2))
     if rule in VAGUE and (match := OTHER_REASON.search(text)) is not None:
         found.append(Sign(f'the words "{match.group()}" give another reason', -2))
+    if is_temporary(code, enhanced) and class_ is Class.UNKNOWN_DOMAIN:
+        found.append(Sign("the reporter calls it temporary", -1))
     return tuple(each for each in found if each.weight)
+
+
+def is_doubtful(class_: Class, text: str) -> bool:
+    """Whether the words say that it is not known yet; `text` as `normal` leaves it."""
+    return (DOUBT if class_ is Class.UNKNOWN_USER else DOMAIN_DOUBT).search(text) is not None
+
+
+def is_temporary(code: int, enhanced: str) -> bool:
+    """Whether a code says that another try may go well (RFC 5321, section 4.2.1; RFC 3463, section 2)."""
+    return 400 <= code < 500 or (enhanced.startswith("4.") and code < 500)
 
 
 def is_dead(found: tuple[Sign, ...]) -> bool:

@@ -132,6 +132,8 @@ def classify(answer: Answer) -> Classified:
     is_vague = found is not None and found.name in caution.VAGUE and caution.OTHER_REASON.search(text) is not None
     if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
         found = loose.find(text, provider=provider, stage=answer.stage, code=answer.code) or found
+    if found is not None and found.name in caution.VAGUE and answer.enhanced[2:4] == "7." and codes.by_telling(answer.enhanced) is not None:
+        found = None  # "Rejected", and a code that says by which rule
     return _by_rule(found, answer, text) if found else _by_codes(answer, text)
 
 
@@ -207,6 +209,8 @@ def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
         is_hard = caution.is_dead(against)
         if class_ is Class.UNKNOWN_USER and not is_hard:
             class_ = Class.RECIPIENT_REFUSED
+    elif is_hard:  # a domain that takes no mail
+        is_hard = not caution.is_temporary(answer.code, answer.enhanced)
     return Classified(class_, is_hard, MEANINGS[class_].fault, detail, rule.name, against)
 
 
@@ -226,7 +230,7 @@ def _by_codes(answer: Answer, text: str) -> Classified:
     detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
     if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):  # 521 comes with X.3.2 (RFC 7504, section 3)
         class_, detail = Class.NETWORK, "accepts_no_mail"
-    is_hard = (class_ in HARD and caution.DOUBT.search(text) is None) or detail == "accepts_no_mail"
+    is_hard = (class_ in HARD and not caution.is_doubtful(class_, text)) or detail == "accepts_no_mail"
     if class_ is Class.UNKNOWN_USER and not is_hard:
         class_ = Class.SYSTEM
     return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)

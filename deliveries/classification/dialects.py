@@ -82,7 +82,7 @@ GOOGLE = (
 # Exchange names the part of itself that refused: RESOLVER, STOREDRV, ROUTING, TRANSPORT.
 MICROSOFT = (
     *phrases(Class.UNKNOWN_USER,
-             ("exchange-resolver", r"resolver\.adr\.(\w*recip\w*|invalid\w*|notfound\w*)|recipient ?not ?found",
+             ("exchange-resolver", r"resolver\.adr\.(\w*recip\w*|invalid\w*|notfound\w*)|recipientnotfound",
              "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found"),
              # Directory-based edge blocking, before any mailbox is asked.
              ("exchange-edge", r"recipient address rejected: access denied.{0,20}(as\(|\[\S{4,100}\.outlook\.com)",

@@ -8,6 +8,11 @@ from suppressions.classes import Class
 
 REASONS = (
     *said(
+        Class.POLICY, "said-log-in", by="", detail="authentication_required",
+        words=r"turn on smtp authentication|(relay|send) .{0,30}without authentication",
+        example="550-Please turn on SMTP Authentication in your mail client.",
+    ),
+    *said(
         Class.RECIPIENT_REFUSED, "said-personal", by="",
         words=r"(recipient|user|addressee|subscriber)('s)? (personal |own |private )*(black|block|deny|spam)[ -]?(list|filter)",
         example="550 5.7.1 Message rejected by recipient's personal blacklist",

@@ -45,6 +45,9 @@ NAMES = phrases(
      "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"),
     ("bad-helo", r"(invalid|bad|forged|bogus|illegal|unresolvable|fake|no fqdn) .{0,20}\b[he][eh]lo\b|name was rejected"
                  r"|^invalid domain name", "550 5.7.1 Invalid HELO name given"),
+    ("mismatch", r"mismatch\w* .{0,20}\bip\b|\bip\b.{0,30}mismatch", "550 5.5.0 domain [example.test] mismatches client ip 192.0.2.1."),
+    ("own-server", r"use (the |your )?(\w+ )?(mail |smtp )?server of your (isp|provider)|(through|via|use) your (isp|provider)('s)? (mail|smtp|outgoing)",
+     "550 5.7.0 Please use the smtp server of your ISP."),
     detail="name_of_host",
 )  # fmt: skip
 
