@@ -42,10 +42,13 @@ PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", 
 # Modules that decide and know nothing outside, by room.
 PURE = {
     "deliveries/bounces": (
-        "charsets evidence feedback feedback_id freeform kinds mime notification original parser report_text "
+        "charsets evidence feedback feedback_id freeform kinds likeness mime notification original parser report_text "
         "return_path status tokens wording"
     ),
-    "deliveries/classification": ("classifier codes dialects language_phrases message_phrases recipient_phrases rules sender_phrases"),
+    "deliveries/classification": (
+        "asian_stems caution classifier codes dialects european_stems language_phrases message_phrases provider_codes reasons "
+        "recipient_phrases rules sender_phrases stems"
+    ),
     "deliveries/intake": "header_completion long_lines",
     "deliveries/message": "header_form headers ids priorities reencoding",
     "deliveries/routing": "allowed_addresses host_experience",
