@@ -15,7 +15,8 @@ US = (
 AUTHENTICATION = phrases(
     Class.AUTHENTICATION,
     ("dmarc", r"dmarc", "550 5.7.1 Unauthenticated email from example.org is not accepted due to domain's DMARC policy."),
-    ("spf", r"\bspf\b|sender policy framework|openspf", "550 5.7.23 The message was rejected because of Sender Policy Framework violation"),
+    ("spf", r"\bspf\b|sender policy framework|openspf", "550 5.7.23 The message was rejected because of Sender Policy Framework "
+                                                        "violation"),
     ("dkim", r"\bdkim\b|domainkeys", "550 5.7.20 No passing DKIM signature found"),
     ("checks-failed", r"authentication (checks? failed|information)|domain authentication|sender authentication",
      "550 5.7.26 <hanako@example.test>: Recipient address rejected: Multiple authentication checks failed"),
@@ -46,7 +47,8 @@ NAMES = phrases(
     ("bad-helo", r"(invalid|bad|forged|bogus|illegal|unresolvable|fake|no fqdn) .{0,20}\b[he][eh]lo\b|name was rejected"
                  r"|^invalid domain name", "550 5.7.1 Invalid HELO name given"),
     ("mismatch", r"mismatch\w* .{0,20}\bip\b|\bip\b.{0,30}mismatch", "550 5.5.0 domain [example.test] mismatches client ip 192.0.2.1."),
-    ("own-server", r"use (the |your )?(\w+ )?(mail |smtp )?server of your (isp|provider)|(through|via|use) your (isp|provider)('s)? (mail|smtp|outgoing)",
+    ("own-server", r"use (the |your )?(\w+ )?(mail |smtp )?server of your (isp|provider)|(through|via|use) your (isp|provider)('s)? (mail"
+                   r"|smtp|outgoing)",
      "550 5.7.0 Please use the smtp server of your ISP."),
     detail="name_of_host",
 )  # fmt: skip
@@ -121,7 +123,8 @@ RATE = phrases(
                     r"|(concurrent|simultaneous|number of|max\w*) (\w+ ){0,3}(connections|sessions)"
                     r"|(connection|session)s? (rate|limit|count|frequency)",
      "421 4.7.0 mx.example.test Error: too many connections from 192.0.2.1", "connections"),
-    ("rate", r"rate[- ]?(limit|control|exceed)|(message|mail|sending|delivery|submission|transaction|hourly|send) rate\b|frequency limited",
+    ("rate", r"rate[- ]?(limit|control|exceed)|(message|mail|sending|delivery|submission|transaction|hourly|send) rate\b|frequency "
+             r"limited",
      "421 4.4.2 Message submission rate for this client has exceeded the configured limit"),
     ("fast", r"too (fast|quickly|often)|slow(er)? ?down|unexpected volume|excessive (rate|volume|traffic|mail)",
      "450 4.2.1 receiving mail too quickly"),
