@@ -31,6 +31,7 @@ RIGHTS: dict[str, Rights] = {
     "suppressions.suppression": _rights("see add export lift", "see export lift"),
     "suppressions.policy": _rights("see add change delete", "see"),
     "suppressions.import": _rights("see add start drop", "see"),
+    "suppressions.brake": _rights("see believe forget"),
     "error_rates": _rights("see", "see"),
     "classification": _rights("see", "see"),
     "deliveries.localrule": _rights("see add change delete"),

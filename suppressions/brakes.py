@@ -84,10 +84,15 @@ def is_under(occurrence: Occurrence, braked: Collection[str]) -> bool:
 
 
 @transaction.atomic
-def release(brake: Brake, *, is_believed: bool, by: str, reason: str, now: datetime) -> int:
-    """Decide about what is held, and let learning go on; returns how much there was. `suppressions.recording` judges what is believed."""
+def release(brake: Brake, *, is_believed: bool, by: str, reason: str, now: datetime, client_address: str | None = None) -> int:
+    """Decide about what is held, and let learning go on; return how much there was.
+
+    `suppressions.recording` judges what is believed. Nothing happens where somebody has decided meanwhile.
+    """
+    if not Brake.objects.filter(pk=brake.pk, ended_at__isnull=True).update(ended_at=now, is_believed=is_believed, ended_by=by):
+        return 0
     held = Occurrence.objects.filter(is_held=True, category=brake.category)
     amount = held.update(is_held=False, is_void=False, handled_at=None) if is_believed else held.update(is_held=False)
-    Brake.objects.filter(pk=brake.pk).update(ended_at=now, is_believed=is_believed, ended_by=by)
-    audit.note(by, "believe" if is_believed else "forget", brake, reason=reason)
+    action = "believe" if is_believed else "forget"
+    audit.note(by, action, brake, reason=reason, client_address=client_address)
     return amount

@@ -41,6 +41,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Suppressions"), "block", "suppressions.suppression"),
             Entry(_("Suppression policies"), "rule", "suppressions.policy"),
             Entry(_("Imports"), "upload_file", "suppressions.import"),
+            Entry(_("Brakes on learning"), "front_hand", "suppressions.brake"),
             Entry(_("Error rates"), "trending_down", page="error_rates"),
             Entry(_("What does it mean?"), "quiz", page="classification"),
             Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),

@@ -11,7 +11,7 @@ from domains.operations import audit
 from domains.senders.keys import make_key
 from relay_portal.models import User
 from smtp_listener.models import SandboxMessage
-from suppressions.models import Import, Policy, Suppression
+from suppressions.models import Brake, Import, Policy, Suppression
 from tests.deliveries import make
 
 TRICKY = "<script>alert(1)</script>"
@@ -30,6 +30,7 @@ def of(project):
         project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
         Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),
         Policy.objects.create(project=project),
+        Brake.objects.create(category="unknown_domain", domains=30, usual=2),
         Reclassification.objects.create(created_by="otto", state="done", table=[["other", "policy", False, False, 3]]),
         LocalRule.objects.create(name=project.name, category="policy", pattern=TRICKY, example=TRICKY),
         Import.objects.create(project=project, name=TRICKY, created_by="otto", state="done"),
