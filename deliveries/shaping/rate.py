@@ -51,11 +51,14 @@ class Accepted:
         return total
 
     def per_second(self, now: float, *, level: int) -> float:
-        """Over the first horizon from `level` on that holds enough; over the last one otherwise."""
+        """Over the first horizon from `level` on that holds enough; 0 where none does.
+
+        One or two messages in a minute say how much there was to send, and nothing about what the receiver takes.
+        """
         for horizon in HORIZONS[level:]:
             if (amount := self.since(now - horizon)) >= ENOUGH:
                 return amount / horizon
-        return amount / horizon
+        return 0.0
 
 
 @dataclass(slots=True)
