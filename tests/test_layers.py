@@ -28,7 +28,7 @@ ROOMS = {
     ],
 }  # fmt: skip
 OWNERS = {  # outside thing: who alone may import it
-    "dns": {"foundation/dns/resolver.py", "foundation/dns/exchange.py", "foundation/dns/servers.py"},
+    "dns": {"foundation/dns/resolver.py", "foundation/dns/exchange.py", "foundation/dns/parents.py", "foundation/dns/servers.py"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {

@@ -17,6 +17,7 @@ from deliveries.backends.database import Database
 from deliveries.routing.allowed_addresses import Address, is_allowed, is_public
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply
+from foundation.dns.parents import Parents
 from foundation.dns.resolver import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
 
 ROUTES = "SELECT pattern, host, port, tls FROM deliveries_route"
@@ -72,6 +73,7 @@ class Router:
         self._routes: list[_Route] = []
         self._routes_until = 0.0
         self._exceptions = tuple(ip_network(network) for network in settings.EKIDEN_PRIVATE_NETWORKS)
+        self._parents = Parents(resolver, self._may_carry_to)
 
     async def site(self, domain: str) -> Site | Bounced | Deferred:
         """Return the domain's site, or the outcome of all its deliveries; raise `NoServerAnswers`, which is no domain's fault."""
@@ -86,6 +88,16 @@ class Router:
             raise
         except TemporaryFailure as error:
             return _deferred(f"Looking up the mail hosts of {domain} failed: {error}")
+
+    async def is_known_above(self, domain: str) -> bool:
+        """Return whether our resolvers do not know the domain, and a server of the zone above it does."""
+        try:
+            await self._resolver.mx(domain)
+        except NoSuchName:
+            return await self._parents.know(domain) is True
+        except TemporaryFailure:
+            pass
+        return False
 
     async def answers(self) -> None:
         """Wait until one of our name servers answers again."""

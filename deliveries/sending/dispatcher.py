@@ -170,10 +170,13 @@ class Dispatcher:
 
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
         """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up now."""
+        last = outcome
         while claimed := await self._depot.lanes.claim(self.lane, 500, domain=domain):
             known = await self._unknown_before(claimed, outcome)
+            if known and last is outcome and await self._depot.router.is_known_above(domain):
+                last = _known_above(domain)
             for delivery in claimed:
-                self._settle(delivery, outcome if known is None or delivery.id in known else _once_more(domain))
+                self._settle(delivery, last if known is None or delivery.id in known else _once_more(domain))
             await self._depot.ledger.has_room()
         await self._depot.ledger.flush()  # else the next turn would find the same domain again
 
@@ -199,3 +202,10 @@ def _once_more(domain: str) -> Deferred:
         450, "4.1.2", f"DNS says that the domain {domain} does not exist or takes no mail; asked again until an hour is over"
     )
     return Deferred(reply, Stage.DNS, Scope.SITE)
+
+
+def _known_above(domain: str) -> Deferred:
+    """Our resolvers are wrong, and a person should look at them; the mail waits for that until its deadline."""
+    text = f"The name servers that are asked here say that the domain {domain} does not exist; one of the zone above it knows it"
+    logger.warning("event=dns-contradicted domain=%s text=%s", domain, text)
+    return Deferred(local_reply(451, "4.4.3", text), Stage.DNS, Scope.SITE)

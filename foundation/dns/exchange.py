@@ -17,6 +17,8 @@ import dns.rdata
 import dns.rdatatype
 
 PAYLOAD = 1232  # fits every path without fragments, which could be forged (DNS Flag Day 2020)
+# AD in a question asks for AD in the answer without all the signatures (RFC 6840, section 5.7).
+_RECURSIVE = dns.flags.RD | dns.flags.AD
 _KNOWS_NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP})
 
 
@@ -40,18 +42,31 @@ class Reply:
 
 async def ask(server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float) -> Reply:
     """The server's reply; raises `ServerFailure` after `timeout` seconds at the latest."""
+    return _judge(await _heard(server, qname, rdtype, timeout=timeout, flags=_RECURSIVE))
+
+
+async def ask_for_its_own(
+    server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float
+) -> dns.message.QueryMessage:
+    """Return what the server knows by itself, without recursion (RFC 1034, section 4.3.1), as it came; raise `ServerFailure`."""
+    return await _heard(server, qname, rdtype, timeout=timeout, flags=dns.flags.Flag(0))
+
+
+async def _heard(
+    server: tuple[str, int], qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, timeout: float, flags: dns.flags.Flag
+) -> dns.message.QueryMessage:
     try:
         async with asyncio.timeout(timeout):
-            message = await _exchange(server, _question(qname, rdtype, with_edns=True))
+            message = await _exchange(server, _question(qname, rdtype, with_edns=True, flags=flags))
             if message.rcode() in _KNOWS_NO_EDNS:  # RFC 6891, section 7
-                message = await _exchange(server, _question(qname, rdtype, with_edns=False))
+                message = await _exchange(server, _question(qname, rdtype, with_edns=False, flags=flags))
     except TimeoutError as error:
         raise ServerFailure("The name server did not answer in time", is_silence=True) from error
     except (OSError, EOFError) as error:
         raise ServerFailure(_out_of_reach(error), is_silence=True) from error
     except Exception as error:  # whatever hostile bytes make the parser raise: no answer, and no reason to give up a mail
         raise ServerFailure("The name server sent a malformed answer") from error
-    return _judge(message)
+    return message
 
 
 def _out_of_reach(error: OSError | EOFError) -> str:
@@ -60,9 +75,7 @@ def _out_of_reach(error: OSError | EOFError) -> str:
     return "The name server is out of reach"
 
 
-def _question(qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool) -> dns.message.QueryMessage:
-    """AD in a question asks for AD in the answer without all the signatures (RFC 6840, section 5.7)."""
-    flags = dns.flags.RD | dns.flags.AD
+def _question(qname: dns.name.Name, rdtype: dns.rdatatype.RdataType, *, with_edns: bool, flags: dns.flags.Flag) -> dns.message.QueryMessage:
     edns = 0 if with_edns else False
     return dns.message.make_query(qname, rdtype, use_edns=edns, payload=PAYLOAD, flags=flags)
 

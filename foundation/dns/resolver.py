@@ -16,6 +16,7 @@ import dns.rdata
 import dns.rdatatype
 import dns.resolver
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.NS import NS
 from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
@@ -138,6 +139,12 @@ class Resolver:
         rdatas = cast("tuple[TXT, ...]", answer.records[:MAX_RECORDS])
         texts = tuple(b"".join(rdata.strings).decode("utf-8", "replace") for rdata in rdatas)
         return Answer(texts, answer.expires_at, answer.authenticated)
+
+    async def ns(self, name: str) -> Answer[str]:
+        """The name servers of a zone, by name; none where no zone begins there. Raises `NoSuchName` and `TemporaryFailure`."""
+        answer = await self._look_up(name, dns.rdatatype.NS)
+        rdatas = cast("tuple[NS, ...]", answer.records[:MAX_RECORDS])
+        return Answer(tuple(_host(rdata.target) for rdata in rdatas), answer.expires_at, answer.authenticated)
 
     async def addresses(self, host: str) -> Answer[IpAddress]:
         """The IPv6 and then the IPv4 addresses of a host. Raises `NoSuchName` and `TemporaryFailure`.

@@ -42,7 +42,7 @@ class Behaviour(Enum):
     OTHER_NAME = auto()  # the right question, but records of another name
     GARBAGE = auto()  # bytes that are no message
     NO_EDNS = auto()  # FORMERR to a question with EDNS
-    REFERRAL = auto()  # name servers in place of an answer
+    REFERRAL = auto()  # the name servers of a zone that begins at the name
 
 
 FORGED = "127.6.6.6"
@@ -64,12 +64,15 @@ class FakeDns:
         ttl: int = 300,
         negative_ttl: int = 60,
         authenticated: bool = False,
+        is_resolver: bool = True,
     ) -> None:
+        """`is_resolver`: it finds answers (RA); else it has the zones itself (AA), and may be told of others as REFERRAL."""
         self.zones: Zones = zones if zones is not None else {}
         self.behaviours = dict(behaviours or {})
         self.ttl = ttl
         self.negative_ttl = negative_ttl
         self.authenticated = authenticated
+        self.is_resolver = is_resolver
         self.is_silent = False  # about everything
         self.queries: Counter[tuple[str, str]] = Counter()
         self.tcp_queries: Counter[tuple[str, str]] = Counter()
@@ -148,7 +151,7 @@ class FakeDns:
     def answer(self, query: dns.message.Message) -> dns.message.Message:
         """The true answer."""
         response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
+        response.flags |= dns.flags.RA if self.is_resolver else dns.flags.AA
         if self.authenticated:
             response.flags |= dns.flags.AD
         name, kind = _asked(query)
@@ -287,5 +290,5 @@ def _about_another_name(query: dns.message.Message) -> dns.message.Message:
 
 def _referral(query: dns.message.Message) -> dns.message.Message:
     response = dns.message.make_response(query)
-    response.authority.append(dns.rrset.from_text("test.", 300, "IN", "NS", "ns.test."))
+    response.authority.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "NS", "ns.test."))
     return response
