@@ -90,7 +90,19 @@ class Flood:
     times: int
 
 
-Action = Drop | Reset | Hang | Freeze | TakeAndDrop | Wait | Drip | Flood
+@dataclass(frozen=True)
+class Discard:
+    """Lose what the client has sent beyond this command, as a host does that offers PIPELINING and cannot; in a list, before the answer."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """The reply goes out together with the next one that is no `Held`."""
+
+    text: str
+
+
+Action = Drop | Reset | Hang | Freeze | TakeAndDrop | Wait | Drip | Flood | Discard | Held
 Answer = str | bytes | Action | list["Answer"] | Callable[[str], Any] | None
 
 
@@ -129,14 +141,15 @@ class _Gone(Exception):
 class FakeMx:
     def __init__(
         self, *, extensions: tuple[str, ...] = EXTENSIONS, tls: ssl.SSLContext | None = None, implicit_tls: bool = False,
-        host: str = "127.0.0.1", port: int = 0,
+        host: str = "127.0.0.1", port: int = 0, window: int = 0,
     ) -> None:  # fmt: skip
-        """`tls`: STARTTLS is offered with it (see tests.fakes.certificates)."""
+        """`tls`: STARTTLS is offered with it (see tests.fakes.certificates). `window`: octets that are received before they are read."""
         self.extensions = extensions
         self.tls = tls
         self.host = host
         self.port = port
         self.sessions: list[SessionRecord] = []
+        self.window = window
         self.current = 0
         self.peak = 0
         self._implicit_tls = implicit_tls
@@ -168,7 +181,9 @@ class FakeMx:
 
     # --- on the caller's event loop ---
     async def __aenter__(self) -> "FakeMx":
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=self.window or 65_536)
+        if self.window:
+            self._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -244,6 +259,7 @@ class _Session:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
+        self._held = b""
         self._is_esmtp = False
         self.record = SessionRecord(peer=writer.get_extra_info("peername")[0])
         mx.sessions.append(self.record)
@@ -437,6 +453,10 @@ class _Session:
             case Flood(piece, times):
                 for _ in range(times):
                     await self._write(piece)
+            case Discard():
+                self._buffer.clear()
+            case Held(text):
+                self._held += _reply(text)
             case Hang():
                 await self._hang()
             case Freeze():
@@ -448,7 +468,8 @@ class _Session:
                     await self._act(part)
 
     async def _write(self, data: bytes) -> None:
-        self._writer.write(data)
+        self._writer.write(self._held + data)
+        self._held = b""
         await self._writer.drain()
 
     async def _hang(self) -> None:
@@ -477,7 +498,7 @@ def _first(answer: Answer) -> str:
     match answer:
         case str():
             return answer
-        case Drip(text, _):
+        case Drip(text, _) | Held(text):
             return text
         case bytes():
             return answer.decode("latin-1")

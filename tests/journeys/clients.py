@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.journeys import peers
+from tests.journeys.compiled import by_go, by_javamail
 from tests.journeys.rig import Rig
 
 NODE_SCRIPT = """
@@ -67,7 +68,10 @@ def by_nodemailer(rig: Rig, file: Path, sender: str, recipients: list[str], impl
     run("node", "-e", NODE_SCRIPT, env={"MAIL": mail, "NODEMAILER": str(peers.NODEMAILER)})
 
 
-CLIENTS: dict[str, Client] = {"smtplib": by_smtplib, "swaks": by_swaks, "msmtp": by_msmtp, "nodemailer": by_nodemailer}
+CLIENTS: dict[str, Client] = {
+    "smtplib": by_smtplib, "swaks": by_swaks, "msmtp": by_msmtp, "nodemailer": by_nodemailer, "go": by_go,
+    "javamail": by_javamail,
+}  # fmt: skip
 
 
 def run(*command: str, given: bytes = b"", env: dict[str, str] | None = None) -> bytes:

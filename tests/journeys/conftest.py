@@ -28,9 +28,14 @@ def recorder(port, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def rig(port, recorder):
+def zones():
+    """What DNS says; a module may add its own."""
     zones: dict = {domain: {"MX": [(10, f"mx.{domain}")]} for domain in ADDRESSES}
-    zones |= {f"mx.{domain}": {"A": [address]} for domain, address in ADDRESSES.items()}
+    return zones | {f"mx.{domain}": {"A": [address]} for domain, address in ADDRESSES.items()}
+
+
+@pytest.fixture(scope="session")
+def rig(port, recorder, zones):
     with FakeDns(zones) as dns, Rig(dns.url, port) as rig:
         yield rig
 

@@ -23,7 +23,15 @@ EXIM = FOLDER / "usr/sbin/exim4"
 def need(*things: str | Path) -> None:
     """Skip, and say plainly what is missing; in CI a missing peer is a failure."""
     missing = [str(thing) for thing in things if not shutil.which(thing)] if os.getuid() == 0 else ["root's rights"]
-    missing = [thing for thing in missing if not Path(thing).is_dir()]
+    _complain([thing for thing in missing if not Path(thing).is_dir()])
+
+
+def need_files(*files: Path) -> None:
+    """The same for what is no program."""
+    _complain([str(file) for file in files if not file.exists()])
+
+
+def _complain(missing: list[str]) -> None:
     if missing:
         text = f"not here: {', '.join(missing)} (see .ci/apt-packages and .ci/peers)"
         pytest.fail(text) if os.environ.get("CI") == "true" else pytest.skip(text)
