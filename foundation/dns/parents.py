@@ -26,23 +26,28 @@ STEPS = 3  # zones that are asked, from the parent down
 class Parents:
     """Asks name servers that strangers name, so only at addresses for which `may_ask` is true, and never recursively."""
 
-    def __init__(self, resolver: Resolver, may_ask: Callable[[IpAddress], bool], *, port: int | None = None) -> None:
+    def __init__(
+        self, resolver: Resolver, may_ask: Callable[[IpAddress], bool], *, port: int | None = None,
+        try_timeout: float = TRY_TIMEOUT, total_timeout: float = TOTAL_TIMEOUT,
+    ) -> None:  # fmt: skip
         self._resolver = resolver
         self._may_ask = may_ask
         self._port = PORT if port is None else port
+        self._try_timeout = try_timeout
+        self._total_timeout = total_timeout
 
     async def know(self, domain: str) -> bool | None:
         """Return whether the name exists by the word of a server that answers for a zone above it.
 
-        None where none can be asked within six seconds, or none answers for itself: many networks let nobody but their own resolver
-        ask, or answer in everybody's name.
+        None where none can be asked within `total_timeout` seconds, or none answers for itself: many networks let nobody
+        but their own resolver ask, or answer in everybody's name.
         """
-        name = dns.name.from_text(domain)
         try:
-            async with asyncio.timeout(TOTAL_TIMEOUT):
+            name = dns.name.from_text(domain)
+            async with asyncio.timeout(self._total_timeout):
                 zone, hosts = await self._zone_above(name)
                 return await self._descend(name, zone, hosts)
-        except (TimeoutError, TemporaryFailure, NoSuchName):
+        except (TimeoutError, TemporaryFailure, NoSuchName, dns.exception.DNSException):
             return None
 
     async def _zone_above(self, name: dns.name.Name) -> tuple[dns.name.Name, tuple[str, ...]]:
@@ -77,7 +82,7 @@ class Parents:
                 if address is None:
                     continue
                 server = str(address), self._port
-                message = await ask_for_its_own(server, name, dns.rdatatype.MX, timeout=TRY_TIMEOUT)
+                message = await ask_for_its_own(server, name, dns.rdatatype.MX, timeout=self._try_timeout)
             except (ServerFailure, TemporaryFailure, NoSuchName):
                 continue
             is_answer = bool(message.flags & dns.flags.AA) and message.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)

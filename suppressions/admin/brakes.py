@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -13,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.pages import Pages, Verb, client_address, reason_of
+from domains.operations.pages import Pages, Verb, client_address, reason_of
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Brake, Occurrence
@@ -51,9 +50,10 @@ class BrakePages(Pages):
         return self._release(request, row, is_believed=False)
 
     def _release(self, request: HttpRequest, row: Brake, *, is_believed: bool) -> HttpResponse:
-        by, address = request.user.get_username(), client_address(request)
-        given = {"by": by, "reason": reason_of(request), "client_address": address, "now": timezone.now()}
-        amount = brakes.release(row, is_believed=is_believed, **given)
+        amount = brakes.release(
+            row, is_believed=is_believed, by=request.user.get_username(), reason=reason_of(request), now=timezone.now(),
+            client_address=client_address(request),
+        )  # fmt: skip
         if is_believed:
             text = ngettext("%d occurrence counts now; learning goes on.", "%d occurrences count now; learning goes on.", amount)
         else:

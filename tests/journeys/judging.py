@@ -11,7 +11,7 @@ import smtplib
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -190,11 +190,12 @@ def body_of(content: bytes) -> bytes:
     """As the author wrote it: a transfer encoding that a host without 8BITMIME needs is undone."""
     parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
     if parsed["Content-Transfer-Encoding"] in ("quoted-printable", "base64"):
-        return parsed.get_payload(decode=True)
+        decoded: Any = parsed.get_payload(decode=True)  # bytes, as there is one part
+        return bytes(decoded)
     return content.partition(b"\r\n\r\n")[2]
 
 
-def wait_for_all(look: Any, expected: dict[str, str], seconds: float) -> dict[str, str]:
+def wait_for_all(look: Callable[[], dict[str, str]], expected: dict[str, str], seconds: float) -> dict[str, str]:
     """The fates once they are as expected, or when the time is over."""
     until = time.monotonic() + seconds
     while (fates := look()) != expected and time.monotonic() < until:

@@ -110,6 +110,12 @@ def every_second(moment: str, answer: Answer) -> Script:
     return script
 
 
+def refusing_rset(mx: FakeMx) -> None:
+    """RSET is said after a refusal."""
+    each_recipient_once("451 4.7.1 try again")(mx)
+    mx.on("RSET", "502 5.5.1 what")
+
+
 def ehlo(*lines: str) -> Script:
     return always(EHLO="250 " + "\n".join(("mx.test", *lines)))
 
@@ -186,8 +192,7 @@ RECEIVERS = (
              has_second=True),
     # --- refusals
     Receiver("greylist", "greylisting", each_recipient_once("450 4.2.0 greylisted, try again")),
-    Receiver("rset-502", "RSET is refused", lambda mx: (
-        mx.on("RSET", "502 5.5.1 what"), each_recipient_once("451 4.7.1 try again")(mx))[0]),
+    Receiver("rset-502", "RSET is refused", refusing_rset),
     Receiver("550-rcpt", "no such user", always(RCPT="550 5.1.1 no such user"), postfix=BOUNCED, ekiden=BOUNCED),
     Receiver("enhanced-wrong", "a 4yz with an enhanced code of class 5, once",
              each_recipient_once("450 5.1.1 try again in a second")),

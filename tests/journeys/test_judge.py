@@ -40,6 +40,8 @@ def judged(rig, port, zones, tmp_path_factory):
             judging.send_all("postfix", session)
         fates = judging.wait_for_all(lambda: postfix.fates() | dict(rig.query(OURS)), judging.expected(), SECONDS)
         print(f"the judge took {time.monotonic() - started:.0f} s")
+        wanted = judging.expected()
+        print("DIFF", [(k, fates.get(k), wanted.get(k)) for k in {*fates, *wanted} if fates.get(k) != wanted.get(k)])
         yield hosts, fates
     rig.manage("project", "set", "shop", "--retry-schedule")
     rig.query("DELETE FROM deliveries_shapingrule WHERE name = 'judge' RETURNING name")
