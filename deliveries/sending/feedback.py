@@ -164,8 +164,15 @@ class Lessons:
 
 
 def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
-    """Whether it may be the recipient's domain at which the host broke off, rather than the host that has enough."""
-    return isinstance(outcome, Deferred) and outcome.stage is Stage.RCPT and outcome.scope is Scope.SESSION
+    """Whether it may be the recipient's domain at which the host broke off, rather than the host that has enough.
+
+    That is so at RCPT, and where the connection was lost before the reply to MAIL: RCPT stands in the same packet, and who goes
+    at it takes the replies along that it had gathered (RFC 2920, section 3.2). A 421 that is said to MAIL is about us: all mail has
+    a reverse-path of our own domain.
+    """
+    if not isinstance(outcome, Deferred) or outcome.scope is not Scope.SESSION:
+        return False
+    return outcome.stage is Stage.RCPT or (outcome.stage is Stage.MAIL and outcome.reply.local)
 
 
 def _wait(times: int) -> float:

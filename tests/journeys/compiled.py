@@ -48,7 +48,7 @@ def java_client() -> tuple[str, ...]:
     peers.need_files(*JARS, ECJ)
     path = ":".join(map(str, JARS))
     compiler = ("java", "-cp", str(ECJ), "org.eclipse.jdt.internal.compiler.batch.Main")
-    run(*compiler, "--release", "11", "-cp", path, "-d", str(folder()), str(SOURCES / "Submit.java"))
+    run(*compiler, "-source", "11", "-target", "11", "-cp", path, "-d", str(folder()), str(SOURCES / "Submit.java"))
     return ("java", "-XX:TieredStopAtLevel=1", "-cp", f"{path}:{folder()}", "Submit")
 
 

@@ -93,7 +93,8 @@ class Postfix(peers.MailServer):
     def fates(self) -> dict[str, str]:
         """The last word on each recipient."""
         log = (self.folder / "log").read_text(errors="replace")
-        return {recipient: FATES[status] for recipient, status in STATUS.findall(log)}
+        words = STATUS.findall(log)
+        return {recipient: FATES[status] for recipient, status in words if recipient.endswith(".postfix.test")}
 
 
 class Hosts:

@@ -200,7 +200,7 @@ RECEIVERS = (
              always(MAIL="250 4.0.0 ok", RCPT="250 5.1.1 ok", BODY="250 5.0.0 ok")),
     Receiver("251", "251 at RCPT", always(RCPT="251 2.1.5 will forward")),
     Receiver("252", "252 at RCPT", always(RCPT="252 2.1.5 cannot verify, will try")),
-    Receiver("354-dot", "354 at the dot", always(BODY="354 go ahead"), postfix=BOUNCED, ekiden=DEFERRED, reason=NO_MEANING),
+    Receiver("354-dot", "354 at the dot", always(BODY="354 go ahead"), postfix=BOUNCED, ekiden=BOUNCED),
     Receiver("250-data", "250 at DATA", always(DATA="250 2.0.0 ok"), postfix=BOUNCED, ekiden=DEFERRED, reason=NO_MEANING),
     Receiver("quit-500", "5yz at QUIT", always(QUIT="500 5.5.1 what")),
     Receiver("quit-drop", "hangs up at QUIT", always(QUIT=Drop())),

@@ -16,7 +16,7 @@ from deliveries.shaping.window import START, Window
 from deliveries.smtp.replies import Reply
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
-from tests.fakes.mx import Hang
+from tests.fakes.mx import Hang, Held, Reset
 
 BUSY = Reply(421, "4.3.0", "being moved")
 SHARED = {
@@ -53,6 +53,25 @@ def test_a_domain_that_is_refused_with_421_stops_no_neighbour(settings):
     assert Attempt.objects.exclude(outcome="delivered").count() < 10  # and the others of that domain were not tried
     (line,) = [line for line in host_notes.lines(lane, now=timezone.now()) if line.startswith("sick.test: ")]
     assert "421 4.3.0 this domain is being moved" in line
+
+
+@pytest.mark.usefixtures("mail_db")
+def test_a_loss_in_a_group_of_commands_may_be_the_domains(settings):
+    """The host had gathered its reply to MAIL, and went at RCPT."""
+    make.lane("in.mx.test", experience={"hosts": {"in.mx.test": {"proven": ["PIPELINING"]}}})
+    of = make.message()
+    mails("sick.test", 30, of)
+    mails("well.test", 20, of)
+
+    def script(mx):
+        mx.on("MAIL", Held("250 2.1.0 ok"))
+        mx.on("RCPT", lambda argument: Reset() if "@sick.test" in argument else None)
+
+    play(settings, script, zones=SHARED, until=lambda: delivered("well.test") == 20, seconds=60)
+    lane = Lane.objects.get(site="in.mx.test")
+    assert lane.paused_until is None and lane.failures == 0
+    assert set(Attempt.objects.exclude(outcome="delivered").values_list("stage", flat=True)) == {"mail"}
+    assert set(lane.experience["domains"]) == {"sick.test"}
 
 
 @pytest.mark.usefixtures("mail_db")
