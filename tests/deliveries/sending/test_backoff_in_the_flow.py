@@ -37,7 +37,8 @@ def zones_of(patterns):
 
 def check(number, pattern):
     delivery = Delivery.objects.get(domain=f"d{number}.test")
-    attempt, lane = Attempt.objects.get(delivery=delivery), Lane.objects.get(site=host_of(number, pattern))
+    attempt = Attempt.objects.filter(delivery=delivery).earliest("id")  # on a slow machine the next may have followed
+    lane = Lane.objects.get(site=host_of(number, pattern))
     assert lane.provider in ("", pattern.provider or "default"), pattern.name
     match pattern.action:
         case Leave():
@@ -64,7 +65,7 @@ def test_every_pattern_is_heeded(settings):
         return EVERYWHERE[int(argument.partition("@d")[2].partition(".")[0])].example
 
     def is_over():
-        return Attempt.objects.count() == len(EVERYWHERE)
+        return Attempt.objects.values("delivery").distinct().count() == len(EVERYWHERE)
 
     play(settings, lambda mx: mx.on("RCPT", answer), zones=zones_of(EVERYWHERE), until=is_over, seconds=60)
     assert len(EVERYWHERE) > 100

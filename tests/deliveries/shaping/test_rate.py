@@ -108,3 +108,22 @@ def test_the_curve_is_flat_near_the_ceiling_and_steep_beyond():
     assert recovered(20.0, kept=0.9) < 1.01
     assert recovered(48.0, kept=0.9) > 2.0
     assert recovered(1000.0, kept=0.9) > FORGOTTEN
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_one_or_two_messages_in_a_minute_are_no_measure_of_a_pace(taken):
+    """A host that says 421 to the second message of its first minute is not left with one message in half a minute."""
+    rate = Rate()
+    for second in range(taken):
+        rate.accepted.note(100.0 + second)
+    assert rate.cut(105.0) and rate.wait(105.0) < 5
+
+
+def test_where_a_slow_receiver_complains_again_it_gets_half_as_much_each_time():
+    rate, now, allowed = Rate(), 100.0, []
+    for _ in range(6):
+        rate.accepted.note(now)
+        now += 2.0
+        rate.cut(now)
+        allowed.append(rate.allowed() or 0.0)
+    assert allowed == sorted(allowed, reverse=True) and allowed[-1] < allowed[0] / 4

@@ -57,7 +57,7 @@ def test_a_brake_is_decided_once(brake, operator):
     assert do(brake, "believe", operator, reason="y").status_code == 404
     late = {"is_believed": True, "by": "anna", "reason": "z", "now": timezone.now()}
     assert brakes.release(brake, **late) == 0
-    assert Brake.objects.get().is_believed is False
+    assert Brake.objects.get().is_believed is False and not AuditEntry.objects.filter(action="believe").exists()
     assert not Occurrence.objects.filter(is_void=False).exists()
 
 
