@@ -10,17 +10,28 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(pids: dict[str, list[int]]) -> dict[str, float]:
     """Of each kind: its processes, their children, and the children that have ended."""
-    return {kind: sum(own_cpu_seconds(pid) for root in roots for pid in family(root)) for kind, roots in pids.items()}
+    return {
+        kind: sum(own_cpu_seconds(pid) for root in roots for pid in family(root))
+        for kind, roots in pids.items()
+    }
 
 
 def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
     """Proportional set size: what is shared is counted once, in parts."""
-    return {kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024 for kind, roots in pids.items()}
+    return {
+        kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024
+        for kind, roots in pids.items()
+    }
 
 
 def peaks_mib(pids: dict[str, list[int]]) -> dict[str, float]:
-    """Of each kind, the most that any one process has had of memory of its own (PostgreSQL's shared buffers are nobody's own)."""
-    return {kind: max((_peak(pid) for root in roots for pid in family(root)), default=0) / 1024 for kind, roots in pids.items()}
+    """Of each kind, the most that any one process has had of memory of its own (PostgreSQL's
+    shared buffers are nobody's own).
+    """
+    return {
+        kind: max((_peak(pid) for root in roots for pid in family(root)), default=0) / 1024
+        for kind, roots in pids.items()
+    }
 
 
 def family(root: int) -> list[int]:
@@ -41,7 +52,9 @@ def _children(pid: int) -> list[int]:
 
 
 def own_cpu_seconds(pid: int) -> float:
-    """utime, stime, cutime, cstime (proc(5), fields 14 to 17); those of a child that lives still are not in its parent's."""
+    """utime, stime, cutime, cstime (proc(5), fields 14 to 17); those of a child that lives still
+    are not in its parent's.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -62,5 +75,9 @@ def _peak(pid: int) -> int:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if name in ("VmHWM", "RssShmem")}
+    sizes = {
+        name: int(rest.split()[0])
+        for name, _, rest in (line.partition(":") for line in lines)
+        if name in ("VmHWM", "RssShmem")
+    }
     return max(sizes.get("VmHWM", 0) - sizes.get("RssShmem", 0), 0)

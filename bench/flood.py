@@ -1,4 +1,6 @@
-"""Urgent mail beside a flood: what it feels, how much of the flood has arrived when its last is accepted, what the service did."""
+"""Urgent mail beside a flood: what it feels, how much of the flood has arrived when its last is
+accepted, what the service did.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ LOOK_EVERY = 0.5  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """Latencies in milliseconds as (p50, p95, p99), from the last byte sent to `250`, and to the arrival at the sink.
+    """Latencies in milliseconds as (p50, p95, p99), from the last byte sent to `250`, and to the
+    arrival at the sink.
 
-    `arrived_share` is the part of the flood that had arrived when its last was accepted. `states` says in how many of the looks, one each
-    half second, the in-flow control was in which state; `seconds_behind` is the most that delivery was behind.
+    `arrived_share` is the part of the flood that had arrived when its last was accepted. `states`
+    says in how many of the looks, one each half second, the in-flow control was in which state;
+    `seconds_behind` is the most that delivery was behind.
     """
 
     urgent_messages: int
@@ -99,23 +103,44 @@ def flood_of(urgent: Submissions, bulk: Submissions, came: Arrivals, states: Sta
     )
 
 
-def _after(times: dict[int, int], sent: Submissions, numbers: Iterable[int]) -> tuple[float, float, float]:
+def _after(
+    times: dict[int, int], sent: Submissions, numbers: Iterable[int]
+) -> tuple[float, float, float]:
     return percentiles([times[number] - sent.sent[number] for number in numbers if number in times])
 
 
 def lines(found: Flood) -> Iterator[str]:
     """For people."""
     yield "                    p50 / p95 / p99 ms"
-    yield "urgent alone        arrival " + _spread(found.alone_arrival) + ", 250 " + _spread(found.alone_accept)
-    yield "urgent in the flood arrival " + _spread(found.urgent_arrival) + ", 250 " + _spread(found.urgent_accept)
     yield (
-        f"flood               {found.bulk_messages:,} accepted, {found.bulk_rate:,.0f} /s, arrival {_spread(found.bulk_arrival)}; "
+        "urgent alone        arrival "
+        + _spread(found.alone_arrival)
+        + ", 250 "
+        + _spread(found.alone_accept)
+    )
+    yield (
+        "urgent in the flood arrival "
+        + _spread(found.urgent_arrival)
+        + ", 250 "
+        + _spread(found.urgent_accept)
+    )
+    yield (
+        f"flood               {found.bulk_messages:,} accepted, {found.bulk_rate:,.0f} /s, "
+        f"arrival {_spread(found.bulk_arrival)}; "
         f"refused {found.bulk_refused}"
     )
-    yield f"in sight            {found.arrived_share:.0%} of it had arrived when its last was accepted"
-    yield f"wrong               lost {found.urgent_lost + found.bulk_lost}, duplicates {found.duplicates}"
+    yield (
+        f"in sight            {found.arrived_share:.0%} of it had arrived when its last was "
+        "accepted"
+    )
+    yield (
+        f"wrong               lost {found.urgent_lost + found.bulk_lost}, duplicates "
+        f"{found.duplicates}"
+    )
     looks = ", ".join(f"{name} {amount}" for name, amount in sorted(found.states.items()))
-    yield f"in-flow control     {looks} (looks), delivery at most {found.seconds_behind:.1f} s behind"
+    yield (
+        f"in-flow control     {looks} (looks), delivery at most {found.seconds_behind:.1f} s behind"
+    )
 
 
 def _spread(values: tuple[float, float, float]) -> str:

@@ -1,4 +1,6 @@
-"""How long an import of suppressions takes: `python -m bench.imports 1000000`, on a PostgreSQL of its own."""
+"""How long an import of suppressions takes: `python -m bench.imports 1000000`, on a PostgreSQL of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def _measure(lines: int) -> None:
     with tempfile.TemporaryFile(dir="/var/tmp") as file:
         file.write(b"EmailAddress,SuppressionReason,Origin,CreatedAt\r\n")
         file.writelines(
-            b"gone%d@d%d.test,HardBounce,Recipient,2026-03-%02dT10:00:00Z\r\n" % (n, n % 1000, n % 28 + 1) for n in range(lines)
+            b"gone%d@d%d.test,HardBounce,Recipient,2026-03-%02dT10:00:00Z\r\n"
+            % (n, n % 1000, n % 28 + 1)
+            for n in range(lines)
         )
         for title in ("new", "known"):
             file.seek(0)
@@ -33,11 +37,17 @@ def _measure(lines: int) -> None:
             with open(os.dup(file.fileno()), "rb") as again:
                 done = take(again, project=None, by="bench", now=timezone.now())
             seconds, cpu = time.monotonic() - started, time.process_time() - spent
-            _say(f"{done.lines:,} lines, {title}: {seconds:.1f} s ({cpu:.1f} s of our CPU), {done.added:,} new, {done.updated:,} known")
+            _say(
+                f"{done.lines:,} lines, {title}: {seconds:.1f} s ({cpu:.1f} s of our CPU), "
+                f"{done.added:,} new, {done.updated:,} known"
+            )
     started = time.monotonic()
     size = sum(len(line) for line in rows(Suppression.objects.all()))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    _say(f"export: {time.monotonic() - started:.1f} s, {size / 1e6:.0f} MB; at most {memory:.0f} MiB in this process")
+    _say(
+        f"export: {time.monotonic() - started:.1f} s, {size / 1e6:.0f} MB; at most {memory:.0f} "
+        "MiB in this process"
+    )
 
 
 def _say(line: str) -> None:

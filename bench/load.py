@@ -1,6 +1,8 @@
-"""A load generator: sessions that submit numbered messages over TLS with AUTH, as fast as they are answered or at a rate.
+"""A load generator: sessions that submit numbered messages over TLS with AUTH, as fast as they are
+answered or at a rate.
 
-Run as `python -m bench.load PLAN FILE`, the plan being JSON of `Plan`; the notes go to FILE, see `bench.notes`.
+Run as `python -m bench.load PLAN FILE`, the plan being JSON of `Plan`; the notes go to FILE, see
+`bench.notes`.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ LINE = b"Your order is on its way. The quick brown fox jumps over the lazy dog 0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` is in messages a second over all sessions, 0 for as fast as they are answered; `size` in bytes, headers included.
+    """`rate` is in messages a second over all sessions, 0 for as fast as they are answered; `size`
+    in bytes, headers included.
 
-    After `seconds` no more are submitted, 0 for no such end. Without a `username` there is no AUTH. `first` is the first number: what
-    was submitted before with a number may not be again, since it would be taken for the same message.
+    After `seconds` no more are submitted, 0 for no such end. Without a `username` there is no AUTH.
+    `first` is the first number: what was submitted before with a number may not be again, since it
+    would be taken for the same message.
     """
 
     port: int
@@ -58,12 +62,17 @@ class Session:
         self._writer: asyncio.StreamWriter
 
     async def open(self) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._plan.port, limit=1 << 20)
+        self._reader, self._writer = await asyncio.open_connection(
+            "127.0.0.1", self._plan.port, limit=1 << 20
+        )
         await self._expect(220)
         await self._say(b"EHLO bench.invalid\r\n", 250)
         await self._say(b"STARTTLS\r\n", 220)
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the service's own is self-signed
+        context.check_hostname, context.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # the service's own is self-signed
         await self._writer.start_tls(context)
         await self._say(b"EHLO bench.invalid\r\n", 250)
         if not self._plan.username:
@@ -86,11 +95,16 @@ class Session:
 
     def _message(self, number: int, domain: str) -> bytes:
         head = (
-            f"From: Shop <{self._plan.sender}>\r\nTo: user{number}@{domain}\r\nSubject: Your order {number}\r\n"
-            f"Message-ID: <{number}.{self._plan.port}@bench.invalid>\r\nDate: Wed, 25 Nov 2026 00:00:00 +0000\r\n"
-            f"{notes.HEADER.decode()}{number}\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+            f"From: Shop <{self._plan.sender}>\r\nTo: user{number}@{domain}\r\n"
+            f"Subject: Your order {number}\r\n"
+            f"Message-ID: <{number}.{self._plan.port}@bench.invalid>\r\n"
+            "Date: Wed, 25 Nov 2026 00:00:00 +0000\r\n"
+            f"{notes.HEADER.decode()}{number}\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\n\r\n"
         ).encode()
-        return head + self._body[: max(self._plan.size - len(head), 1)].rstrip(b"\r\n") + b"\r\n.\r\n"
+        return (
+            head + self._body[: max(self._plan.size - len(head), 1)].rstrip(b"\r\n") + b"\r\n.\r\n"
+        )
 
     async def close(self) -> None:
         self._writer.write(b"QUIT\r\n")
@@ -119,15 +133,22 @@ async def run(plan: Plan) -> notes.Submissions:
     return noted
 
 
-async def _work(session: Session, plan: Plan, numbers: Iterator[int], begun: float, noted: notes.Submissions) -> None:
+async def _work(
+    session: Session, plan: Plan, numbers: Iterator[int], begun: float, noted: notes.Submissions
+) -> None:
     for number in numbers:
         if plan.seconds and time.monotonic() - begun >= plan.seconds:
             return
         if plan.rate:
-            await asyncio.sleep(max(begun + (number - plan.first) / plan.rate - time.monotonic(), 0))
+            await asyncio.sleep(
+                max(begun + (number - plan.first) / plan.rate - time.monotonic(), 0)
+            )
         try:
             await session.submit(number)
-        except (Refused, OSError) as error:  # the session is lost; what it had in hand is counted as refused
+        except (
+            Refused,
+            OSError,
+        ) as error:  # the session is lost; what it had in hand is counted as refused
             noted.refusals.append(str(error))
             return
 

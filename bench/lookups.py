@@ -1,4 +1,6 @@
-"""What the question "is this address suppressed?" costs: `python -m bench.lookups 5000000`, on a PostgreSQL of its own."""
+"""What the question "is this address suppressed?" costs: `python -m bench.lookups 5000000`, on a
+PostgreSQL of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 FILL = """
 INSERT INTO suppressions_suppression (source, address_key, reason)
-SELECT 'automatic', 'gone' || number || '@d' || number %% 1000 || '.test', 'Unknown recipient: 550 5.1.1 User unknown'
+SELECT 'automatic', 'gone' || number || '@d' || number %% 1000 || '.test',
+    'Unknown recipient: 550 5.1.1 User unknown'
 FROM generate_series(1, %s) number
 """
 ASKED = 100_000
@@ -42,7 +45,11 @@ def with_database(work: Callable[[], object]) -> None:
     postgres.start()
     try:
         postgres.make_database("ekiden")
-        os.environ |= {"DATABASE_URL": postgres.url, "EKIDEN_DATA": str(data), "DJANGO_SETTINGS_MODULE": "relay_portal.settings"}
+        os.environ |= {
+            "DATABASE_URL": postgres.url,
+            "EKIDEN_DATA": str(data),
+            "DJANGO_SETTINGS_MODULE": "relay_portal.settings",
+        }
         import django
 
         django.setup()
@@ -73,15 +80,28 @@ async def _ask(amount: int) -> None:
     started = time.monotonic()
     await index.turn()
     await index.turn()  # what came meanwhile: from now on it is believed
-    _say(f"index of {amount:,}: read in {time.monotonic() - started:.1f} s, {_memory() - before:.0f} MiB more at the peak")
-    free = [Question(1, f"user{number}@d{number % 1000}.test", f"d{number % 1000}.test", "shop.test") for number in range(ASKED)]
-    gone = [Question(1, f"gone{number + 1}@d{(number + 1) % 1000}.test", f"d{(number + 1) % 1000}.test", "") for number in range(2000)]
+    _say(
+        f"index of {amount:,}: read in {time.monotonic() - started:.1f} s, "
+        f"{_memory() - before:.0f} MiB more at the peak"
+    )
+    free = [
+        Question(1, f"user{number}@d{number % 1000}.test", f"d{number % 1000}.test", "shop.test")
+        for number in range(ASKED)
+    ]
+    gone = [
+        Question(
+            1, f"gone{number + 1}@d{(number + 1) % 1000}.test", f"d{(number + 1) % 1000}.test", ""
+        )
+        for number in range(2000)
+    ]
     spent = time.process_time()
     found = sum(not index.excludes(question.key, question.domain) for question in free)
     each = (time.process_time() - spent) / len(free) * 1e6
     _say(f"not suppressed, by the index: {each:.1f} us of CPU, {found} of {ASKED:,} in doubt")
     await _time("suppressed, by PostgreSQL", Lookup(database), gone, database)
-    await _time("not suppressed, by PostgreSQL (without the index)", Lookup(database), free[:2000], database)
+    await _time(
+        "not suppressed, by PostgreSQL (without the index)", Lookup(database), free[:2000], database
+    )
     await database.close()
 
 
@@ -91,11 +111,16 @@ async def _time(title: str, lookup: Lookup, asked: list[Question], database: Dat
         before, server = time.process_time(), _server(pid)
         answers = []
         for start in range(0, len(asked), at_once):
-            answers += await asyncio.gather(*(lookup.reason(question) for question in asked[start : start + at_once]))
+            answers += await asyncio.gather(
+                *(lookup.reason(question) for question in asked[start : start + at_once])
+            )
         spent, served = time.process_time() - before, _server(pid) - server
         said = sum(answer is not None for answer in answers)
         each, servers = (spent + served) / len(asked) * 1e6, served / len(asked) * 1e6
-        _say(f"{title}, {at_once} at once: {each:.0f} us of CPU, {servers:.0f} of them the server's; {said} yes")
+        _say(
+            f"{title}, {at_once} at once: {each:.0f} us of CPU, {servers:.0f} of them the "
+            f"server's; {said} yes"
+        )
 
 
 def _server(pid: int) -> float:

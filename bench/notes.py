@@ -1,4 +1,7 @@
-"""What generator and sink write down, so that the two can be compared when both have ended. Times are CLOCK_MONOTONIC, in ns."""
+"""What generator and sink write down, so that the two can be compared when both have ended.
+
+Times are CLOCK_MONOTONIC, in ns.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ class Arrivals:
 
 @dataclass(slots=True)
 class Submissions:
-    """The generator's: when the last byte of each number was sent, when its 250 was read; and what was not 250.
+    """The generator's: when the last byte of each number was sent, when its 250 was read; and what
+    was not 250.
 
     `opened` is when it began to connect.
     """
@@ -42,7 +46,9 @@ def read_arrivals(file: Path) -> Arrivals:
 
 def read_submissions(file: Path) -> Submissions:
     noted = json.loads(file.read_text(encoding="utf-8"))
-    return Submissions(_numbered(noted["sent"]), _numbered(noted["accepted"]), noted["refusals"], noted["opened"])
+    return Submissions(
+        _numbered(noted["sent"]), _numbered(noted["accepted"]), noted["refusals"], noted["opened"]
+    )
 
 
 def _numbered(values: dict[str, Any]) -> dict[int, Any]:

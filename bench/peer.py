@@ -1,8 +1,10 @@
-"""Debian's Postfix with OpenDKIM under the same load: a private instance on loopback, tuned for throughput.
+"""Debian's Postfix with OpenDKIM under the same load: a private instance on loopback, tuned for
+throughput.
 
-What differs from our run, each time in its favour: no AUTH (the generator's network is trusted, where we check a credential for each
-session), no portal, no suppressions, no record of deliveries but the log. TLS, kept-open sessions, RSA-2048, fsync before 250, routes
-from a table and plain SMTP to the sink are the same.
+What differs from our run, each time in its favour: no AUTH (the generator's network is trusted,
+where we check a credential for each session), no portal, no suppressions, no record of deliveries
+but the log. TLS, kept-open sessions, RSA-2048, fsync before 250, routes from a table and plain SMTP
+to the sink are the same.
 """
 
 from __future__ import annotations
@@ -21,13 +23,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bench import accounts, notes, report
-from bench.stage import BenchError, Options, free_port, hosts_of, on_cores, plan_of, running_sink, submit
+from bench.stage import (
+    BenchError,
+    Options,
+    free_port,
+    hosts_of,
+    on_cores,
+    plan_of,
+    running_sink,
+    submit,
+)
 
 TITLE = "Postfix and OpenDKIM"
 NEEDED = ("/usr/sbin/postfix", "/usr/sbin/opendkim", "openssl")
 
-# After https://www.postfix.org/TUNING_README.html: as many processes as there are sessions, no throttling of clients or input,
-# 20 deliveries at once to each host over kept connections.
+# After https://www.postfix.org/TUNING_README.html: as many processes as there are sessions, no
+# throttling of clients or input, 20 deliveries at once to each host over kept connections.
 MAIN_CF = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -99,9 +110,16 @@ def measure(folder: Path, options: Options, say: Callable[[str], object]) -> rep
         [] if os.getuid() == 0 else ["root's rights, which Postfix starts with"]
     )
     if missing:
-        raise BenchError(f"{TITLE} cannot be measured here; missing: {', '.join(missing)} (apt-get install postfix opendkim)")
+        raise BenchError(
+            f"{TITLE} cannot be measured here; missing: {', '.join(missing)} (apt-get install "
+            "postfix opendkim)"
+        )
     hosts, port = hosts_of(options), free_port("127.0.0.1")
-    sink_port, came, sent = free_port(*hosts), folder / "peer-arrivals.json", folder / "peer-submissions.json"
+    sink_port, came, sent = (
+        free_port(*hosts),
+        folder / "peer-arrivals.json",
+        folder / "peer-submissions.json",
+    )
     with _running(folder / "postfix", hosts, options, port=port, sink=sink_port) as pids:
         say("Submitting the same to it")
         with on_cores(options, of_relay=False), running_sink(sink_port, hosts, came, folder):
@@ -125,13 +143,22 @@ def measure(folder: Path, options: Options, say: Callable[[str], object]) -> rep
 
 
 @contextmanager
-def _running(folder: Path, hosts: list[str], options: Options, *, port: int, sink: int) -> Iterator[dict[str, list[int]]]:
+def _running(
+    folder: Path, hosts: list[str], options: Options, *, port: int, sink: int
+) -> Iterator[dict[str, list[int]]]:
     """The processes by kind, while they run."""
     for name in ("queue", "lib"):
         (folder / name).mkdir(parents=True)
     shutil.chown(folder / "lib", "postfix")
-    transports = ", ".join(f"{{ d{number}.test = smtp:[{host}]:{sink} }}" for number, host in enumerate(hosts, start=1))
-    given = {"folder": folder, "port": port, "transports": transports, "milter": f"unix:{folder}/milter" if options.is_signed else ""}
+    transports = ", ".join(
+        f"{{ d{number}.test = smtp:[{host}]:{sink} }}" for number, host in enumerate(hosts, start=1)
+    )
+    given = {
+        "folder": folder,
+        "port": port,
+        "transports": transports,
+        "milter": f"unix:{folder}/milter" if options.is_signed else "",
+    }
     (folder / "main.cf").write_text(MAIN_CF.format(**given))
     (folder / "master.cf").write_text(MASTER_CF.format(**given))
     _certificate(folder)
@@ -141,13 +168,17 @@ def _running(folder: Path, hosts: list[str], options: Options, *, port: int, sin
             if options.is_signed:
                 (folder / "dkim.pem").write_bytes(_key())
                 (folder / "opendkim.conf").write_text(OPENDKIM.format(folder=folder))
-                started["opendkim"] = _started(["/usr/sbin/opendkim", "-f", "-x", str(folder / "opendkim.conf")], out)
+                started["opendkim"] = _started(
+                    ["/usr/sbin/opendkim", "-f", "-x", str(folder / "opendkim.conf")], out
+                )
             started["postfix"] = _started(["/usr/sbin/postfix", "-c", str(folder), "start-fg"], out)
         _until_up(port, folder)
         yield {kind: [process.pid] for kind, process in started.items()}
     finally:
         # `start-fg` is a shell that waits for Postfix's master, and which a signal ends alone.
-        subprocess.run(["/usr/sbin/postfix", "-c", str(folder), "stop"], capture_output=True, check=False)  # noqa: S603  (Debian's program)
+        subprocess.run(  # noqa: S603
+            ["/usr/sbin/postfix", "-c", str(folder), "stop"], capture_output=True, check=False
+        )
         for process in started.values():
             process.terminate()
             process.wait(30)
@@ -164,7 +195,9 @@ def _until_up(port: int, folder: Path) -> None:
             if probe.recv(100).startswith(b"220"):
                 return
         time.sleep(0.1)
-    raise BenchError(f"{TITLE} did not come up: {(folder / 'log').read_text(errors='replace')[-500:] if (folder / 'log').exists() else ''}")
+    log = folder / "log"
+    said = log.read_text(errors="replace")[-500:] if log.exists() else ""
+    raise BenchError(f"{TITLE} did not come up: {said}")
 
 
 def _until_empty(queue: Path, patience: float) -> int:
@@ -184,5 +217,20 @@ def _key() -> bytes:
 
 
 def _certificate(folder: Path) -> None:
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=relay.bench.invalid"]
-    subprocess.run([*command, "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")], check=True, capture_output=True)  # noqa: S603
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=relay.bench.invalid",
+    ]
+    subprocess.run(  # noqa: S603
+        [*command, "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+        check=True,
+        capture_output=True,
+    )

@@ -15,20 +15,34 @@ def draw(found: Figures, title: str) -> str:
     step = (WIDTH - 2 * MARGIN) / max(seconds - 1, 1)
 
     def place(second: int, value: int) -> str:
-        return f"{MARGIN + second * step:.1f},{HEIGHT - MARGIN - value / most * (HEIGHT - 2 * MARGIN):.1f}"
+        return (
+            f"{MARGIN + second * step:.1f},"
+            f"{HEIGHT - MARGIN - value / most * (HEIGHT - 2 * MARGIN):.1f}"
+        )
 
     drawn = []
     for index, (name, values) in enumerate(series.items()):
         points = " ".join(place(*point) for point in enumerate(values))
-        drawn.append(f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{points}"/>')
-        drawn.append(f'<text x="{WIDTH - MARGIN - 150 + 80 * index}" y="{MARGIN - 10}" fill="{COLOURS[name]}">{name}</text>')
+        drawn.append(
+            f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="2" points="{points}"/>'
+        )
+        drawn.append(
+            f'<text x="{WIDTH - MARGIN - 150 + 80 * index}" y="{MARGIN - 10}" '
+            f'fill="{COLOURS[name]}">{name}</text>'
+        )
     base = HEIGHT - MARGIN
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+                'font-family="sans-serif" font-size="12">'
+            ),
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
             f'<text x="{MARGIN}" y="20" font-weight="bold">{title}</text>',
-            f'<path d="M{MARGIN},{MARGIN} V{base} H{WIDTH - MARGIN}" fill="none" stroke="#9ca3af"/>',
+            (
+                f'<path d="M{MARGIN},{MARGIN} V{base} H{WIDTH - MARGIN}" fill="none" '
+                'stroke="#9ca3af"/>'
+            ),
             f'<text x="{MARGIN - 6}" y="{MARGIN + 4}" text-anchor="end">{most}</text>',
             f'<text x="{MARGIN - 6}" y="{base + 4}" text-anchor="end">0</text>',
             f'<text x="{MARGIN}" y="{base + 18}">0 s</text>',

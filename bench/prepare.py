@@ -1,6 +1,8 @@
-"""Makes what the load needs, in the database of the service that is measured; prints two credentials as JSON: `load` and `urgent`.
+"""Makes what the load needs, in the database of the service that is measured; prints two
+credentials as JSON: `load` and `urgent`.
 
-Run as `python -m bench.prepare DOMAIN HOSTS PORT`: each of `d1.test`, `d2.test`, … leads to one of the hosts, and so is a lane.
+Run as `python -m bench.prepare DOMAIN HOSTS PORT`: each of `d1.test`, `d2.test`, … leads to one of
+the hosts, and so is a lane.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import sys
 import django
 
 
-def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) -> dict[str, dict[str, str]]:
+def main(
+    sender_domain: str, hosts: list[str], port: int, *, is_signed: bool
+) -> dict[str, dict[str, str]]:
     from django.utils import timezone
 
     from deliveries.models import Route
@@ -21,16 +25,23 @@ def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) ->
     from domains.senders.keys import make_key
 
     project = Project.objects.create(name="bench")
-    domain = Domain.objects.create(project=project, name=sender_domain, token="bench")  # noqa: S106  (no secret)
+    # S106 : no secret
+    domain = Domain.objects.create(project=project, name=sender_domain, token="bench")  # noqa: S106
     domain.verify(now=timezone.now(), assumed=True)
     if is_signed:
         make_key(domain)
     logins = {}
-    for name, priority in (("load", Credential.Priority.BULK), ("urgent", Credential.Priority.URGENT)):
+    for name, priority in (
+        ("load", Credential.Priority.BULK),
+        ("urgent", Credential.Priority.URGENT),
+    ):
         credential, secret = issue(project, name, priority=priority, highest_priority=priority)
         logins[name] = {"username": credential.username or "", "password": secret}
     Route.objects.filter(is_sandbox=True).delete()
-    routes = [Route(pattern=f"d{number}.test", host=host, port=port, tls="none") for number, host in enumerate(hosts, start=1)]
+    routes = [
+        Route(pattern=f"d{number}.test", host=host, port=port, tls="none")
+        for number, host in enumerate(hosts, start=1)
+    ]
     Route.objects.bulk_create(routes)
     return logins
 
@@ -38,5 +49,10 @@ def main(sender_domain: str, hosts: list[str], port: int, *, is_signed: bool) ->
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
     django.setup()
-    made = main(sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), is_signed="--unsigned" not in sys.argv)
+    made = main(
+        sys.argv[1],
+        sys.argv[2].split(","),
+        int(sys.argv[3]),
+        is_signed="--unsigned" not in sys.argv,
+    )
     sys.stdout.write(json.dumps(made))

@@ -13,7 +13,10 @@ STRETCH = 10  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another relay under the same load, between the same generator and sink. CPU in milliseconds for each message."""
+    """Another relay under the same load, between the same generator and sink.
+
+    CPU in milliseconds for each message.
+    """
 
     name: str
     messages: int
@@ -26,10 +29,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Latencies in milliseconds as (p50, p95, p99); CPU in milliseconds for each message; memory in MiB.
+    """Latencies in milliseconds as (p50, p95, p99); CPU in milliseconds for each message; memory
+    in MiB.
 
-    `drained` is the rate after a burst, `empty` the same load before the database was filled, `first` the milliseconds of a first message
-    after idleness, `largest` the most memory that one process of a kind has had.
+    `drained` is the rate after a burst, `empty` the same load before the database was filled,
+    `first` the milliseconds of a first message after idleness, `largest` the most memory that one
+    process of a kind has had.
     """
 
     messages: int
@@ -66,8 +71,9 @@ def figures(
     largest: dict[str, float],
     bench_cpu: dict[str, float],
 ) -> Figures:
-    """`recorded` is when the last delivery was on record, in ns, and `released` when a burst's delivery began, 0 without one; `cpu` and
-    `bench_cpu` are seconds by kind of process."""
+    """`recorded` is when the last delivery was on record, in ns, and `released` when a burst's
+    delivery began, 0 without one; `cpu` and `bench_cpu` are seconds by kind of process.
+    """
     begun, accepted = min(sent.sent.values()), sent.accepted
     # What waited before the run carries no number.
     numbered = {number: times for number, times in came.arrivals.items() if number >= 0}
@@ -84,7 +90,9 @@ def figures(
         accept_rate=len(accepted) / max((max(accepted.values()) - begun) / SECOND, 1e-9),
         drained=len(accepted) / ((recorded - released) / SECOND) if released else 0.0,
         accept=percentiles([at - sent.sent[number] for number, at in accepted.items()]),
-        arrival=percentiles([at - sent.sent[number] for number, at in firsts.items() if number in sent.sent]),
+        arrival=percentiles(
+            [at - sent.sent[number] for number, at in firsts.items() if number in sent.sent]
+        ),
         cpu={kind: seconds * each for kind, seconds in cpu.items()},
         cpu_total=sum(cpu.values()) * each,
         memory=memory,
@@ -99,7 +107,10 @@ def percentiles(nanoseconds: Sequence[int]) -> tuple[float, float, float]:
     ordered = sorted(nanoseconds)
     if not ordered:
         return (0.0, 0.0, 0.0)
-    p50, p95, p99 = (ordered[min(int(len(ordered) * share), len(ordered) - 1)] / 1e6 for share in (0.50, 0.95, 0.99))
+    p50, p95, p99 = (
+        ordered[min(int(len(ordered) * share), len(ordered) - 1)] / 1e6
+        for share in (0.50, 0.95, 0.99)
+    )
     return (p50, p95, p99)
 
 
@@ -112,54 +123,96 @@ def each_second(times: object, begun: int) -> list[int]:
 
 
 def lines(found: Figures) -> Iterator[str]:
-    wrong = {"refused": found.refused, "lost": found.lost, "duplicates": found.duplicates, "unsigned": found.unsigned}
-    yield f"messages      {found.messages:>10,}    " + ", ".join(f"{name} {amount}" for name, amount in wrong.items())
+    wrong = {
+        "refused": found.refused,
+        "lost": found.lost,
+        "duplicates": found.duplicates,
+        "unsigned": found.unsigned,
+    }
+    yield f"messages      {found.messages:>10,}    " + ", ".join(
+        f"{name} {amount}" for name, amount in wrong.items()
+    )
     hourly = f"{found.rate * 3600 / 1e6:.2f} million an hour"
-    yield f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the last recorded delivery"
+    yield (
+        f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the "
+        "last "
+        "recorded delivery"
+    )
     if not found.drained and len(found.arrived_each_second) >= 2 * STRETCH:
         yield "sustained     " + _sustained(found.arrived_each_second)
-    yield f"accepting     {found.accept_rate:>10,.0f} /s, {_best(found.accepted_each_second):,.0f} in its best {STRETCH} seconds"
+    yield (
+        f"accepting     {found.accept_rate:>10,.0f} /s, "
+        f"{_best(found.accepted_each_second):,.0f} "
+        f"in its best {STRETCH} seconds"
+    )
     if found.drained:
         yield f"draining      {found.drained:>10,.0f} /s, from the end of the burst"
     yield "250 after     " + _spread(found.accept)
     yield "arrival after " + _spread(found.arrival)
     yield f"CPU           {found.cpu_total:>10.2f} ms for each message: " + _kinds(found.cpu, ".2f")
     yield f"memory        {sum(found.memory.values()):>10,.0f} MiB: " + _kinds(found.memory, ",.0f")
-    yield "at most       " + f"{max(found.largest.values(), default=0):>10,.0f} MiB in one process: " + _kinds(found.largest, ",.0f")
+    yield (
+        "at most       "
+        + f"{max(found.largest.values(), default=0):>10,.0f} MiB in one process: "
+        + _kinds(found.largest, ",.0f")
+    )
     yield "beside it     " + _kinds(found.bench_cpu, ".2f") + " ms of CPU for each message"
     if (empty := found.empty) is not None:
-        yield f"empty before  {empty.cpu_total:>10.2f} ms of CPU for each message, {empty.rate:,.0f} /s: {_change(empty, found)}"
+        yield (
+            f"empty before  {empty.cpu_total:>10.2f} ms of CPU for each message, "
+            f"{empty.rate:,.0f} /s: {_change(empty, found)}"
+        )
     if found.first:
         yield f"first         {found.first:>10,.0f} ms from connecting to arrival, after idleness"
     if (peer := found.peer) is not None:
         yield ""
         yield f"{peer.name}: {peer.messages:,} messages, lost {peer.lost}, unsigned {peer.unsigned}"
-        yield f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} times as many"
+        yield (
+            f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} "
+            "times as "
+            "many"
+        )
         times = peer.cpu_total / found.cpu_total
-        yield f"CPU           {peer.cpu_total:>10.2f} ms for each message: {_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
+        yield (
+            f"CPU           {peer.cpu_total:>10.2f} ms for each message: "
+            f"{_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
+        )
 
 
 def _change(empty: Figures, full: Figures) -> str:
-    kinds = {kind: full.cpu[kind] - empty.cpu[kind] for kind in full.cpu if abs(full.cpu[kind] - empty.cpu[kind]) >= 0.005}
+    kinds = {
+        kind: full.cpu[kind] - empty.cpu[kind]
+        for kind in full.cpu
+        if abs(full.cpu[kind] - empty.cpu[kind]) >= 0.005
+    }
     return f"{(full.cpu_total / empty.cpu_total - 1) * 100:+.0f} % since ({_kinds(kinds, '+.2f')})"
 
 
 def _stretches(each_second: Sequence[int]) -> list[float]:
     """The rate in each whole stretch."""
     whole = len(each_second) // STRETCH
-    return [sum(each_second[number * STRETCH : (number + 1) * STRETCH]) / STRETCH for number in range(whole)]
+    return [
+        sum(each_second[number * STRETCH : (number + 1) * STRETCH]) / STRETCH
+        for number in range(whole)
+    ]
 
 
 def _sustained(each_second: Sequence[int]) -> str:
     rates = sorted(_stretches(each_second))
-    spread = f"{rates[len(rates) // 2]:>10,.0f} /s (median), {rates[0]:,.0f} (worst), {rates[-1]:,.0f} (best)"
+    spread = (
+        f"{rates[len(rates) // 2]:>10,.0f} /s (median), {rates[0]:,.0f} (worst), "
+        f"{rates[-1]:,.0f} (best)"
+    )
     return f"{spread} of {len(rates)} times {STRETCH} seconds"
 
 
 def _best(each_second: Sequence[int]) -> float:
     """Of all stretches, or of the run where it is shorter."""
     ends = range(STRETCH, len(each_second) + 1)
-    return max((sum(each_second[end - STRETCH : end]) / STRETCH for end in ends), default=sum(each_second) / max(len(each_second), 1))
+    return max(
+        (sum(each_second[end - STRETCH : end]) / STRETCH for end in ends),
+        default=sum(each_second) / max(len(each_second), 1),
+    )
 
 
 def _spread(values: tuple[float, float, float]) -> str:
@@ -167,4 +220,7 @@ def _spread(values: tuple[float, float, float]) -> str:
 
 
 def _kinds(values: dict[str, float], form: str) -> str:
-    return ", ".join(f"{kind} {value:{form}}" for kind, value in sorted(values.items(), key=lambda item: -item[1]))
+    return ", ".join(
+        f"{kind} {value:{form}}"
+        for kind, value in sorted(values.items(), key=lambda item: -item[1])
+    )

@@ -1,4 +1,6 @@
-"""One run: the service between a generator and a sink, and what else was asked for, in the order that keeps each figure clean."""
+"""One run: the service between a generator and a sink, and what else was asked for, in the order
+that keeps each figure clean.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,19 @@ def run(options: Options, say: Callable[[str], object]) -> report.Figures:
 
 
 def _ours(folder: Path, options: Options, say: Callable[[str], object]) -> report.Figures:
-    amount = f"for {options.seconds:g} seconds" if options.seconds else f"{options.messages:,} messages"
+    amount = (
+        f"for {options.seconds:g} seconds" if options.seconds else f"{options.messages:,} messages"
+    )
     load = f"Submitting {amount} of {options.size:,} bytes over {options.sessions} sessions"
     with running_service(folder, options) as service:
         service.prepare()
         say(load)
         found = service.measure()
         if options.backlog or options.waiting:
-            say(f"Filling the database: {options.backlog:,} that have ended, {options.waiting:,} that wait in one lane")
+            say(
+                f"Filling the database: {options.backlog:,} that have ended, {options.waiting:,} "
+                "that wait in one lane"
+            )
             service.fill()
             say(load)
             found = replace(service.measure(first=ENDLESS), empty=found)

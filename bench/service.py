@@ -1,4 +1,6 @@
-"""The whole service as `ekiden up` brings it up, in a folder and on ports of its own, and what is done to it in a run."""
+"""The whole service as `ekiden up` brings it up, in a folder and on ports of its own, and what is
+done to it in a run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from pathlib import Path
 import psycopg
 
 from bench import accounts, filling, notes, report
-from bench.flood import ALONE, FLOOD_SECONDS, URGENT_RATE, URGENT_SESSIONS, Flood, flood_of, watching
+from bench.flood import (
+    ALONE,
+    FLOOD_SECONDS,
+    URGENT_RATE,
+    URGENT_SESSIONS,
+    Flood,
+    flood_of,
+    watching,
+)
 from bench.load import Plan
 from bench.stage import (
     ENDLESS,
@@ -40,17 +50,25 @@ DEEP_HOST = "127.0.2.1"  # of the lane in which mail waits
 PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 # Two probes of the claim-order index: a million that wait in the deep lane cost nothing here.
 IS_AT_WORK = """
-SELECT EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id < %(deep)s ORDER BY lane_id LIMIT 1)
-    OR EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id > %(deep)s ORDER BY lane_id LIMIT 1)
+SELECT EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id < %(deep)s
+    ORDER BY lane_id LIMIT 1)
+    OR EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id > %(deep)s
+        ORDER BY lane_id LIMIT 1)
 """
 LEASED = "SELECT count(*) FROM deliveries_lane WHERE leased_until >= now() AND id <> %(deep)s"
-HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+HANG_UP = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+    "current_database() "
+    "AND pid <> pg_backend_pid()"
+)
 
 
 class Service:
     """A running service, and the ways to look at it."""
 
-    def __init__(self, folder: Path, env: dict[str, str], supervisor: int, options: Options) -> None:
+    def __init__(
+        self, folder: Path, env: dict[str, str], supervisor: int, options: Options
+    ) -> None:
         self._folder = folder
         self._env = env
         self._supervisor = supervisor
@@ -63,13 +81,19 @@ class Service:
     def prepare(self) -> None:
         """What a sender needs: a domain with its key, a credential, routes to the sink."""
         unsigned = [] if self._options.is_signed else ["--unsigned"]
-        self._logins = json.loads(self._ask("-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned))
+        self._logins = json.loads(
+            self._ask(
+                "-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned
+            )
+        )
 
     def measure(self, *, first: int = 0) -> report.Figures:
         """One load, its messages numbered from `first`."""
         options, pids, came = self._options, self._pids(), self._folder / "arrivals.json"
         with self._sink(came) as sink:
-            time.sleep(2)  # for the listeners to know the credential's domain, the routers their routes
+            time.sleep(
+                2
+            )  # for the listeners to know the credential's domain, the routers their routes
             if options.is_burst:
                 self._ask("manage.py pause", "all", "--reason", "The burst comes first.")
             before, spent = self._cpu(pids), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -95,17 +119,23 @@ class Service:
         )
 
     def flood(self) -> Flood:
-        """Urgent mail at `URGENT_RATE`, alone for `ALONE` seconds, then beside the load; their sessions are kept open, too."""
+        """Urgent mail at `URGENT_RATE`, alone for `ALONE` seconds, then beside the load; their
+        sessions are kept open, too.
+        """
         options, came = self._options, self._folder / "flood-arrivals.json"
         seconds = options.seconds or FLOOD_SECONDS
-        urgent = replace(options, sessions=URGENT_SESSIONS, rate=URGENT_RATE, seconds=ALONE + seconds)
+        urgent = replace(
+            options, sessions=URGENT_SESSIONS, rate=URGENT_RATE, seconds=ALONE + seconds
+        )
         urgent_file, bulk_file = self._folder / "urgent.json", self._folder / "bulk.json"
         with self._sink(came):
             time.sleep(2)
             with on_cores(options, of_relay=False), watching(self._valkey()) as states:
                 few = submitting(self._plan(urgent, ENDLESS, login="urgent"), urgent_file)
                 time.sleep(ALONE)
-                many = submitting(self._plan(replace(options, seconds=seconds, rate=0), 0), bulk_file)
+                many = submitting(
+                    self._plan(replace(options, seconds=seconds, rate=0), 0), bulk_file
+                )
                 bulk, codes = result_of(many, bulk_file), result_of(few, urgent_file)
             self._until_all_is_recorded()
         return flood_of(codes, bulk, notes.read_arrivals(came), states)
@@ -115,25 +145,37 @@ class Service:
 
     def fill(self) -> None:
         options = self._options
-        content = b"From: shop@sender.test\r\nTo: user@deep.test\r\nDKIM-Signature: none\r\n\r\n" + b"0123456789\r\n" * (options.size // 12)
+        content = (
+            b"From: shop@sender.test\r\nTo: user@deep.test\r\nDKIM-Signature: none\r\n\r\n"
+            + b"0123456789\r\n" * (options.size // 12)
+        )
         with self._database() as connection:
             deep = filling.fill(
-                connection, backlog=options.backlog, waiting=options.waiting, host=DEEP_HOST, port=self._sink_port,
+                connection, backlog=options.backlog, waiting=options.waiting, host=DEEP_HOST,
+                port=self._sink_port,
                 data=compression.compress(content, (), size=len(content)), size=len(content),
             )  # fmt: skip
         self._deep = deep or -1
 
     def first_after_idleness(self, number: int) -> float:
-        """Milliseconds from a client's connecting to the arrival of its mail, in a service left as an idle hour leaves it.
+        """Milliseconds from a client's connecting to the arrival of its mail, in a service left as
+        an idle hour leaves it.
 
-        Its lanes are leased by nobody, its connections to receivers are closed, and so are all of PostgreSQL's.
+        Its lanes are leased by nobody, its connections to receivers are closed, and so are all of
+        PostgreSQL's.
         """
-        self._wait(lambda connection: connection.execute(LEASED, {"deep": self._deep}).fetchone() == (0,), "lanes are leased", 60)
+        self._wait(
+            lambda connection: connection.execute(LEASED, {"deep": self._deep}).fetchone() == (0,),
+            "lanes are leased",
+            60,
+        )
         with self._database() as connection:
             connection.execute(HANG_UP)
         came = self._folder / "first-arrival.json"
         with self._sink(came):
-            plan = self._plan(replace(self._options, messages=1, sessions=1, seconds=0, rate=0), number)
+            plan = self._plan(
+                replace(self._options, messages=1, sessions=1, seconds=0, rate=0), number
+            )
             opened = submit(plan, self._folder / "first.json").opened
             self._until_all_is_recorded()
         times = notes.read_arrivals(came).arrivals.get(number)
@@ -150,11 +192,21 @@ class Service:
             yield sink
 
     def _plan(self, options: Options, first: int, *, login: str = "load") -> Plan:
-        return plan_of(options, port=int(self._env["EKIDEN_SUBMISSION_PORT"]), first=first, **self._logins[login])
+        return plan_of(
+            options,
+            port=int(self._env["EKIDEN_SUBMISSION_PORT"]),
+            first=first,
+            **self._logins[login],
+        )
 
     def _ask(self, module: str, *words: str) -> str:
         done = subprocess.run(  # noqa: S603  (our own program)
-            [sys.executable, *module.split(), *words], env=self._env, cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, *module.split(), *words],
+            env=self._env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise BenchError(f"{module} {words[0]} failed: {done.stderr.strip()[-500:]}")
@@ -169,21 +221,31 @@ class Service:
 
     def _cpu(self, pids: dict[str, list[int]]) -> dict[str, float]:
         """Seconds by kind; Supervisor's own are the price of one log for all."""
-        return accounts.cpu_seconds(pids) | {"supervisor": accounts.own_cpu_seconds(self._supervisor)}
+        return accounts.cpu_seconds(pids) | {
+            "supervisor": accounts.own_cpu_seconds(self._supervisor)
+        }
 
     def _database(self) -> psycopg.Connection[tuple[object, ...]]:
         folder = embedded.runtime_folder(Path(self._env["EKIDEN_DATA"])) / "postgres"
-        return psycopg.connect(f"host={folder} user=ekiden dbname={embedded.DATABASE}", autocommit=True)
+        return psycopg.connect(
+            f"host={folder} user=ekiden dbname={embedded.DATABASE}", autocommit=True
+        )
 
     def _until_all_is_recorded(self) -> int:
         """All but what waits in the deep lane, which is there to wait; when, in ns."""
         self._wait(
-            lambda connection: connection.execute(IS_AT_WORK, {"deep": self._deep}).fetchone() == (False,), "deliveries are live",
+            lambda connection: connection.execute(IS_AT_WORK,
+                {"deep": self._deep}).fetchone() == (False,), "deliveries are live",
             self._options.patience,
         )  # fmt: skip
         return time.monotonic_ns()
 
-    def _wait(self, is_so: Callable[[psycopg.Connection[tuple[object, ...]]], bool], words: str, patience: float) -> None:
+    def _wait(
+        self,
+        is_so: Callable[[psycopg.Connection[tuple[object, ...]]], bool],
+        words: str,
+        patience: float,
+    ) -> None:
         until = time.monotonic() + patience
         with self._database() as connection:
             while not is_so(connection):
@@ -209,12 +271,16 @@ def running_service(folder: Path, options: Options) -> Iterator[Service]:
     }
     log = folder / "up.log"
     with open(log, "wb") as out, on_cores(options, of_relay=True):
-        up = subprocess.Popen([sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=out, stderr=out)
+        up = subprocess.Popen(
+            [sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=out, stderr=out
+        )
     try:
         until = time.monotonic() + 120
         while b"Ready." not in log.read_bytes():
             if up.poll() is not None or time.monotonic() > until:
-                raise BenchError(f"The service did not come up: {log.read_text(errors='replace')[-1000:]}")
+                raise BenchError(
+                    f"The service did not come up: {log.read_text(errors='replace')[-1000:]}"
+                )
             time.sleep(0.1)
         yield Service(folder, env, up.pid, options)
     finally:

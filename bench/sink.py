@@ -1,4 +1,5 @@
-"""A sink: MX hosts on many loopback addresses that take everything and note when each numbered message came.
+"""A sink: MX hosts on many loopback addresses that take everything and note when each numbered
+message came.
 
 Run as `python -m bench.sink PORT HOSTS FILE`; on SIGTERM the notes go to FILE, see `bench.notes`.
 """
@@ -17,7 +18,9 @@ import uvloop
 from bench import notes
 
 END = b"\r\n.\r\n"
-OFFERS = b"250-sink.invalid\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 104857600\r\n"
+OFFERS = (
+    b"250-sink.invalid\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 104857600\r\n"
+)
 
 
 class Sink:
@@ -55,7 +58,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         answers: list[bytes] = []
-        while (taken := self._take_data() if self._is_in_data else self._take_command()) is not None:
+        while (
+            taken := self._take_data() if self._is_in_data else self._take_command()
+        ) is not None:
             answers.append(taken)
         self._transport.write(b"".join(answers))
 
@@ -89,7 +94,10 @@ class Connection(asyncio.Protocol):
 
 async def serve(port: int, hosts: list[str], file: Path) -> None:
     loop, sink = asyncio.get_running_loop(), Sink()
-    servers = [await loop.create_server(lambda: Connection(sink), host, port, backlog=1024) for host in hosts]
+    servers = [
+        await loop.create_server(lambda: Connection(sink), host, port, backlog=1024)
+        for host in hosts
+    ]
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     sys.stdout.write("ready\n")
@@ -97,7 +105,11 @@ async def serve(port: int, hosts: list[str], file: Path) -> None:
     await stopping.wait()
     for server in servers:
         server.close()
-    facts = {"connections": sink.connections, "most_open": sink.most_open, "unsigned": sink.unsigned}
+    facts = {
+        "connections": sink.connections,
+        "most_open": sink.most_open,
+        "unsigned": sink.unsigned,
+    }
     notes.write(file, notes.Arrivals(sink.arrivals, facts))
 
 

@@ -1,4 +1,6 @@
-"""What every relay that is measured stands between: a load generator before it, a sink behind it, on ports and cores of this machine."""
+"""What every relay that is measured stands between: a load generator before it, a sink behind it,
+on ports and cores of this machine.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class Options:
 
 @contextmanager
 def on_cores(options: Options, *, of_relay: bool) -> Iterator[None]:
-    """What is started meanwhile runs on the relay's cores, or on those that are left, where some are; all on all where none were named."""
+    """What is started meanwhile runs on the relay's cores, or on those that are left, where some
+    are; all on all where none were named.
+    """
     known = sorted(os.sched_getaffinity(0))
     relays, others = known[: options.cores] or known, known[options.cores :] or known
     os.sched_setaffinity(0, relays if of_relay else others)
@@ -58,14 +62,20 @@ def on_cores(options: Options, *, of_relay: bool) -> Iterator[None]:
 
 
 @contextmanager
-def running_sink(port: int, hosts: list[str], file: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def running_sink(
+    port: int, hosts: list[str], file: Path, folder: Path
+) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "bench.sink", str(port), ",".join(hosts), str(file)]
     with open(folder / "sink.log", "wb") as errors:
-        sink = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603  (our own program)
+        # S603 : our own program
+        sink = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
     assert sink.stdout is not None
     try:
         if sink.stdout.readline() != "ready\n":
-            raise BenchError(f"The sink did not start: {(folder / 'sink.log').read_text(errors='replace')[-500:]}")
+            raise BenchError(
+                "The sink did not start: "
+                f"{(folder / 'sink.log').read_text(errors='replace')[-500:]}"
+            )
         yield sink
     finally:
         sink.terminate()
@@ -81,7 +91,9 @@ def submit(plan: Plan, file: Path) -> notes.Submissions:
 def submitting(plan: Plan, file: Path) -> subprocess.Popen[str]:
     """A generator that carries the plan out meanwhile."""
     command = [sys.executable, "-m", "bench.load", json.dumps(asdict(plan)), str(file)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603  (our own program)
+    return subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def result_of(generator: subprocess.Popen[str], file: Path) -> notes.Submissions:
@@ -100,12 +112,16 @@ def hosts_of(options: Options) -> list[str]:
     return [f"127.0.1.{number}" for number in range(1, options.domains + 1)]
 
 
-def plan_of(options: Options, *, port: int, username: str = "", password: str = "", first: int = 0) -> Plan:
+def plan_of(
+    options: Options, *, port: int, username: str = "", password: str = "", first: int = 0
+) -> Plan:
     """What the generator shall do to the relay at this port."""
     domains = [f"d{number}.test" for number in range(1, options.domains + 1)]
     return Plan(
-        port=port, username=username, password=password, sender=f"shop@{SENDER}", domains=domains, first=first,
-        messages=ENDLESS if options.seconds else options.messages, sessions=options.sessions, size=options.size, rate=options.rate,
+        port=port, username=username, password=password, sender=f"shop@{SENDER}", domains=domains,
+        first=first,
+        messages=ENDLESS if options.seconds else options.messages, sessions=options.sessions,
+        size=options.size, rate=options.rate,
         seconds=options.seconds,
     )  # fmt: skip
 

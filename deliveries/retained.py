@@ -16,98 +16,150 @@ ORDER_DAYS = 90
 LOOK_DAYS = 90
 TALLY_DAYS = 400
 
-# A lane goes when no domain has led to it for so long that no log can name it any more: pages and late bounces read a delivery
-# together with its lane. One that a receiver has taught a rate is kept for longer. What people closed or forced is theirs to remove.
+# A lane goes when no domain has led to it for so long that no log can name it any more: pages and
+# late bounces read a delivery together with its lane. One that a receiver has taught a rate is kept
+# for longer. What people closed or forced is theirs to remove.
 UNUSED_LANE = f"""
 id > {Lane.ROUTING} AND holder IS NULL AND closed_at IS NULL AND NOT is_forced
 AND (paused_until IS NULL OR paused_until < now())
 AND NOT EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
-AND NOT EXISTS (SELECT FROM deliveries_delivery WHERE lane_id = deliveries_lane.id AND ended_at IS NULL)
+AND NOT EXISTS (SELECT FROM deliveries_delivery WHERE lane_id = deliveries_lane.id
+    AND ended_at IS NULL)
 """  # noqa: S608  (put together from constants)
 IDLE_LONG = f"""
-idle_since < %(before)s - make_interval(days => (SELECT greatest(0, max(log_days) - {LANE_DAYS}) FROM domains_project)::int)
+idle_since < %(before)s - make_interval(days =>
+    (SELECT greatest(0, max(log_days) - {LANE_DAYS}) FROM domains_project)::int)
 AND (rate IS NULL OR idle_since < %(before)s - interval '{PACE_DAYS - LANE_DAYS} days')
 """  # noqa: S608  (as above)
 
-# Mail that proves nothing is anybody's: nothing refers to it but a person who reads it. Letters wait for that for a month.
+# Mail that proves nothing is anybody's: nothing refers to it but a person who reads it. Letters
+# wait for that for a month.
 LETTERS = oldest(
     "deliveries_inboundmail",
-    "delivery_id IS NULL AND kind IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id", returning="handled_at IS NULL",
+    "delivery_id IS NULL AND kind IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id",
+    returning="handled_at IS NULL",
 )  # fmt: skip
 UNPROVEN = oldest(
     "deliveries_inboundmail",
-    "delivery_id IS NULL AND kind NOT IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id", returning="handled_at IS NULL",
+    "delivery_id IS NULL AND kind NOT IN ('postmaster', 'abuse') AND id < %(before_id)s",
+    order="id", returning="handled_at IS NULL",
 )  # fmt: skip
-# The newest of those that are too much for the room; 1024 bytes stand for the row and its indexes, as in the quotas of a day.
+# The newest of those that are too much for the room; 1024 bytes stand for the row and its indexes,
+# as in the quotas of a day.
 OVER_STOCK = """
-SELECT id FROM (SELECT id, sum(octet_length(data) + 1024) OVER (ORDER BY id DESC) AS newer FROM deliveries_inboundmail
+SELECT id FROM (SELECT id, sum(octet_length(data) + 1024) OVER (ORDER BY id DESC) AS newer
+    FROM deliveries_inboundmail
                 WHERE (delivery_id IS NULL) = %(is_unproven)s) AS stock
 WHERE newer > %(room)s ORDER BY id DESC LIMIT 1
 """
 DOWN_TO_STOCK = oldest(
     "deliveries_inboundmail",
-    "(delivery_id IS NULL) = %(is_unproven)s AND id <= %(newest)s", order="id", returning="handled_at IS NULL",
+    "(delivery_id IS NULL) = %(is_unproven)s AND id <= %(newest)s", order="id",
+    returning="handled_at IS NULL",
 )  # fmt: skip
 
 TABLES = (
-    Table("deliveries_message", "`--log-days` of its project", BY_RETENTION, "never before all its deliveries have ended"),
-    Table("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was written is of use for days, and large"),
+    Table("deliveries_message", "`--log-days` of its project", BY_RETENTION, "never before all "
+        "its deliveries have ended"),
+    Table("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
+        "written is of use for days, and large"),
     Table("deliveries_delivery", "with its message", BY_RETENTION, "one log"),
     Table("deliveries_attempt", "with its message", BY_RETENTION, "one log"),
     Table(
-        "deliveries_submission", "`--idempotency-window` of its project", BY_RETENTION, "the same mail again within it is one message",
+        "deliveries_submission", "`--idempotency-window` of its project", BY_RETENTION, "the "
+            "same mail again within it is one message",
         delete=oldest("deliveries_submission", "expires_at < now()", key="key", order="expires_at"),
     ),
-    # A delivery's own attempts say what the report said; a letter to postmaster has been read by then, or never will be.
+    # A delivery's own attempts say what the report said; a letter to postmaster has been read by
+    # then, or never will be.
     Table(
         "deliveries_inboundmail",
-        f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse, else {UNPROVEN_DAYS};"
+        f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse, "
+            f"else {UNPROVEN_DAYS};"
         f" {STOCK_DAYS} full days of bytes at most",
         BY_RETENTION, "also what could not be handled: the log names it then",
         days=INBOUND_DAYS,
-        delete=oldest("deliveries_inboundmail", "id < %(before_id)s", order="id", returning="handled_at IS NULL"),
+        delete=oldest("deliveries_inboundmail", "id < %(before_id)s", order="id",
+            returning="handled_at IS NULL"),
     ),
     Table(
-        "deliveries_destination", f"{DESTINATION_DAYS} days after the last mail to the domain", BY_RETENTION,
+        "deliveries_destination", f"{DESTINATION_DAYS} days after the last mail to the domain",
+        BY_RETENTION,
         "the next mail asks DNS anyway", days=DESTINATION_DAYS,
-        delete=oldest("deliveries_destination", "expires_at < %(before)s", key="domain", order="expires_at"),
+        delete=oldest("deliveries_destination", "expires_at < %(before)s", key="domain",
+            order="expires_at"),
     ),
     Table(
-        "deliveries_lane", f"{LANE_DAYS} days after its last domain, or `--log-days` if that is more; {PACE_DAYS} with a learned rate",
+        "deliveries_lane", f"{LANE_DAYS} days after its last domain, or `--log-days` if that "
+            f"is more; {PACE_DAYS} "
+            "with a learned rate",
         BY_RETENTION, "never while closed, paused, leased, forced by an order, or with live mail",
         days=LANE_DAYS,
         delete=oldest("deliveries_lane", f"{IDLE_LONG} AND {UNUSED_LANE}", order="idle_since"),
     ),
     Table(
-        "deliveries_refusal", f"{REFUSAL_DAYS} days", BY_RETENTION, "who misses a mail asks within a month",
+        "deliveries_refusal", f"{REFUSAL_DAYS} days", BY_RETENTION,
+        "who misses a mail asks within a month",
         days=REFUSAL_DAYS, delete=oldest("deliveries_refusal", "at < %(before)s", order="at"),
     ),
     Table("deliveries_route", "until removed", "people", "a person's word"),
-    Table("deliveries_shapingrule", "until removed", "people", "the shipped ones and a person's word"),
+    Table("deliveries_shapingrule", "until removed", "people",
+        "the shipped ones and a person's word"),
     Table("deliveries_localrule", "until removed", "people", "a person's word"),
     Table("deliveries_stop", "until resumed", "people", "a person's word"),
     Table(
-        "deliveries_order", f"{ORDER_DAYS} days after it is finished", BY_RETENTION, "the audit log keeps who ordered what",
-        days=ORDER_DAYS, delete=oldest("deliveries_order", "finished_at < %(before)s", order="finished_at"),
+        "deliveries_order", f"{ORDER_DAYS} days after it is finished", BY_RETENTION,
+        "the audit log keeps who ordered what",
+        days=ORDER_DAYS,
+        delete=oldest("deliveries_order", "finished_at < %(before)s", order="finished_at"),
     ),
     Table(
-        "deliveries_reclassification", f"{LOOK_DAYS} days", BY_RETENTION, "it counts the 30 days before it",
-        days=LOOK_DAYS, delete=oldest("deliveries_reclassification", "created_at < %(before)s", order="created_at"),
+        "deliveries_reclassification", f"{LOOK_DAYS} days", BY_RETENTION,
+        "it counts the 30 days before it",
+        days=LOOK_DAYS,
+        delete=oldest("deliveries_reclassification", "created_at < %(before)s", order="created_at"),
     ),
     Table(
-        "deliveries_alert", f"{ALERT_DAYS} days after it has ended", BY_RETENTION, "as long as the figures behind it",
-        days=ALERT_DAYS, delete=oldest("deliveries_alert", "ended_at < %(before)s", order="ended_at"),
+        "deliveries_alert", f"{ALERT_DAYS} days after it has ended", BY_RETENTION,
+        "as long as the figures behind it",
+        days=ALERT_DAYS,
+        delete=oldest("deliveries_alert", "ended_at < %(before)s", order="ended_at"),
     ),
     Table(
-        "deliveries_tally", f"{TALLY_DAYS} days", BY_RETENTION, "a year and the month to compare it with",
+        "deliveries_tally", f"{TALLY_DAYS} days", BY_RETENTION, "a year and the month to "
+            "compare it with",
         days=TALLY_DAYS, delete=oldest("deliveries_tally", "hour < %(before)s", order="hour"),
     ),
 )  # fmt: skip
 
 KEYS = (
-    Keys("ekiden:inflow*", "some seconds", "its time to live", "how far delivery is behind, and what is let in"),
-    Keys("ekiden:retention", "a day", "its time to live", "where the removal of old messages has come to"),
-    Keys("ekiden:growth", "30 days", "its time to live", "the sizes of the last days, for `doctor`"),
-    Keys("rq:job:*", "until done; a day where it failed", "RQ", "what a job is about stands in PostgreSQL", expires=False),
-    Keys("rq:*", "as long as its queue or process", "RQ", "queues, registries, and who is at work", expires=False),
+    Keys(
+        "ekiden:inflow*",
+        "some seconds",
+        "its time to live",
+        "how far delivery is behind, and what is let in",
+    ),
+    Keys(
+        "ekiden:retention",
+        "a day",
+        "its time to live",
+        "where the removal of old messages has come to",
+    ),
+    Keys(
+        "ekiden:growth", "30 days", "its time to live", "the sizes of the last days, for `doctor`"
+    ),
+    Keys(
+        "rq:job:*",
+        "until done; a day where it failed",
+        "RQ",
+        "what a job is about stands in PostgreSQL",
+        expires=False,
+    ),
+    Keys(
+        "rq:*",
+        "as long as its queue or process",
+        "RQ",
+        "queues, registries, and who is at work",
+        expires=False,
+    ),
 )

@@ -13,7 +13,9 @@ from domains.operations.isolation import Kind, is_free, isolated
 logger = logging.getLogger(__name__)
 
 GROUP = 50  # domains whose records are looked up at once
-AGAIN = timedelta(days=1)  # a verified domain's records are looked at this often, an unverified one's with each ring
+AGAIN = timedelta(
+    days=1
+)  # a verified domain's records are looked at this often, an unverified one's with each ring
 
 
 def make_keys(domain_id: int) -> None:
@@ -21,7 +23,9 @@ def make_keys(domain_id: int) -> None:
     from domains.senders.keys import make_key  # cryptography is only needed here
 
     with isolated(Kind.KEY, domain_id, most=1):
-        domain = Domain.objects.select_for_update().filter(pk=domain_id).first()  # two rings at once must not make two keys
+        domain = (
+            Domain.objects.select_for_update().filter(pk=domain_id).first()
+        )  # two rings at once must not make two keys
         if domain is not None and not domain.keys.active().exists():
             make_key(domain)
 
@@ -34,11 +38,17 @@ def verify_domain(domain_id: int) -> None:
 
 
 def verify_domains() -> None:
-    """Look at the records of all domains that are unverified or were last looked at long ago, these first."""
+    """Look at the records of all domains that are unverified or were last looked at long ago,
+    these first.
+    """
     from domains.senders import verification
 
     now = timezone.now()
-    due = list(Domain.objects.due_for_check(before=now - AGAIN).filter(is_free(Kind.DOMAIN)).values_list("pk", flat=True))
+    due = list(
+        Domain.objects.due_for_check(before=now - AGAIN)
+        .filter(is_free(Kind.DOMAIN))
+        .values_list("pk", flat=True)
+    )
     for start in range(0, len(due), GROUP):
         verification.check(list(Domain.objects.filter(pk__in=due[start : start + GROUP])), now=now)
     logger.info("event=domains_checked domains=%d", len(due))

@@ -22,7 +22,8 @@ from foundation.text.addresses import BadAddress
 
 __all__ = ["ActionCommand", "AddAction", "CommandError", "CommandParser", "EkidenCommand"]
 
-# What Django reads from every command line or expects in every command's options; for people it would only be noise.
+# What Django reads from every command line or expects in every command's options; for people it
+# would only be noise.
 DJANGOS_FLAGS = ("--traceback", "--no-color", "--force-color", "--skip-checks")
 DJANGOS_VALUES = ("--settings", "--pythonpath")
 AddAction = Callable[[str, Callable[..., None], str], CommandParser]
@@ -42,11 +43,19 @@ class OneLineParser(CommandParser):
 class EkidenCommand(BaseCommand):
     """A command for people: whatever they can mend ends in one line, never in a trace."""
 
-    requires_system_checks = []  # `ekiden up` and the tests run them; an everyday command should not take its time for them
+    # `ekiden up` and the tests run them; an everyday command should not take its time for them
+    requires_system_checks = []
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:  # Django's signature
+    def create_parser(
+        self, prog_name: str, subcommand: str, **kwargs: Any
+    ) -> CommandParser:  # Django's signature
         is_from_shell = getattr(self, "_called_from_command_line", False)
-        parser = OneLineParser(prog=f"ekiden {subcommand}", description=self.help, called_from_command_line=is_from_shell, **kwargs)
+        parser = OneLineParser(
+            prog=f"ekiden {subcommand}",
+            description=self.help,
+            called_from_command_line=is_from_shell,
+            **kwargs,
+        )
         self.add_arguments(parser)
         for name in DJANGOS_FLAGS:
             parser.add_argument(name, action="store_true", help=argparse.SUPPRESS)
@@ -91,21 +100,31 @@ class EkidenCommand(BaseCommand):
             raise CommandError(_out_of_reach("Valkey", "REDIS_URL", error)) from error
 
     def write_json(self, value: Any) -> None:
-        self.stdout.write(texts.clean(json.dumps(value, ensure_ascii=False, default=str)))  # its escapes are JSON's
+        self.stdout.write(
+            texts.clean(json.dumps(value, ensure_ascii=False, default=str))
+        )  # its escapes are JSON's
 
     def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
-        """Columns as wide as their widest cell, the first row being the header; `empty` where there is no other."""
+        """Columns as wide as their widest cell, the first row being the header; `empty` where
+        there is no other.
+        """
         if len(rows) < 2:
             return self.stdout.write(empty)
         rows = [tuple(map(texts.clean, row)) for row in rows]  # strangers wrote some of it
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
-            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            self.stdout.write(
+                "  ".join(
+                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                ).rstrip()
+            )
         return None
 
 
 class ActionCommand(EkidenCommand):
-    """A command with actions, such as `project create`: each is a method that takes its own options."""
+    """A command with actions, such as `project create`: each is a method that takes its own
+    options.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(metavar="ACTION", required=True)
@@ -125,7 +144,9 @@ class ActionCommand(EkidenCommand):
         action(**{name: value for name, value in options.items() if name not in DJANGOS_OPTIONS})
 
 
-DJANGOS_OPTIONS = {name.strip("-").replace("-", "_") for name in (*DJANGOS_FLAGS, *DJANGOS_VALUES)} | {"verbosity", "stdout", "stderr"}
+DJANGOS_OPTIONS = {
+    name.strip("-").replace("-", "_") for name in (*DJANGOS_FLAGS, *DJANGOS_VALUES)
+} | {"verbosity", "stdout", "stderr"}
 
 
 def _explained(error: ValidationError) -> list[str]:
@@ -140,12 +161,18 @@ def _explained(error: ValidationError) -> list[str]:
 
 
 def _out_of_reach(name: str, variable: str, error: Exception) -> str:
-    """Say what was asked, and where: without a URL a command looks for the server that `up` runs on the data folder."""
+    """Say what was asked, and where: without a URL a command looks for the server that `up` runs
+    on the data folder.
+    """
     if os.environ.get(variable):
         return f"{name} is out of reach: {first_line(error)} ({START})"
     data = settings.EKIDEN_DATA
     if not os.path.exists(data) or "No such file" in str(error):
-        return f"No service runs with its data in {data} (start one: ./ekiden up; one with another folder: set EKIDEN_DATA to it)"
+        return (
+            f"No service runs with its data in {data} (start one: ./ekiden up; one with "
+            "another "
+            "folder: set EKIDEN_DATA to it)"
+        )
     return f"{name} is out of reach: {first_line(error)} (its data: {data}; {START})"
 
 

@@ -1,4 +1,6 @@
-"""Who may do what on which page of the portal: the one table that pages, sidebar, docs and tests read."""
+"""Who may do what on which page of the portal: the one table that pages, sidebar, docs and tests
+read.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ def _rights(operator: str, support: str = "") -> Rights:
     return Rights(frozenset(operator.split()), frozenset(support.split()))
 
 
-# By the label of the model, or by the name of a page that has none. The verbs beside the named ones are buttons of the page.
+# By the label of the model, or by the name of a page that has none. The verbs beside the named ones
+# are buttons of the page.
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
     "deliveries.message": _rights("see", "see"),
@@ -53,7 +56,9 @@ RIGHTS: dict[str, Rights] = {
 
 
 def may(user: Any, verb: str, page: str) -> bool:
-    """Return whether this person may do this there; whose rows they are is asked elsewhere (`domains.operations.pages.Pages`)."""
+    """Return whether this person may do this there; whose rows they are is asked elsewhere
+    (`domains.operations.pages.Pages`).
+    """
     rights = RIGHTS[page]
     return verb in (rights.operator if user.is_superuser else rights.support)
 

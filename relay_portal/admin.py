@@ -19,7 +19,15 @@ from relay_portal.models import User
 class UserPages(Pages):
     """Operators are Django's superusers. First passwords are made, not chosen."""
 
-    fields = ("username", "email", "is_superuser", "projects", "is_active", "enrolled_at", "last_login")
+    fields = (
+        "username",
+        "email",
+        "is_superuser",
+        "projects",
+        "is_active",
+        "enrolled_at",
+        "last_login",
+    )
     add_fieldsets = ((None, {"fields": ("username", "email", "is_superuser", "projects")}),)
     readonly_fields = ("enrolled_at", "last_login")
     list_display = ("username", "role", "is_active", "enrolled_at", "last_login")
@@ -29,7 +37,10 @@ class UserPages(Pages):
             "start_anew",
             _("New password, and a new second factor"),
             "lock_reset",
-            _("All sessions of this account end, and its second factors and recovery codes are thrown away."),
+            _(
+                "All sessions of this account end, and its second factors and recovery codes are "
+                "thrown away."
+            ),
         ),
     )
 
@@ -38,12 +49,15 @@ class UserPages(Pages):
         own = ("is_superuser", "is_active") if obj is not None and obj.pk == request.user.pk else ()
         return (*self.readonly_fields, *own) if obj else ()
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "is_superuser" and field is not None:
             field.label = _("Operator")
             field.help_text = _(
-                "May see and change everything. Others are support staff: they see their projects, lift suppressions of these,"
+                "May see and change everything. Others are support staff: they see their "
+                "projects, lift suppressions of these,"
                 " and change nothing else."
             )
         return field  # type: ignore[no-any-return]  # Unfold publishes no types
@@ -52,10 +66,14 @@ class UserPages(Pages):
         obj.is_staff = True
         super().save_model(request, obj, form, change)
         if not change:
-            request.portal_secret = obj.start_anew()  # type: ignore[attr-defined]  # shown in the answer, and kept nowhere
+            # shown in the answer, and kept nowhere
+            request.portal_secret = obj.start_anew()  # type: ignore[attr-defined]
 
-    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
-        return self._shown(request, obj, request.portal_secret)  # type: ignore[attr-defined]  # as above
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        # as above
+        return self._shown(request, obj, request.portal_secret)  # type: ignore[attr-defined]
 
     def start_anew(self, request: HttpRequest, row: User) -> HttpResponse:
         self.note(request, "start_anew", row)

@@ -1,6 +1,8 @@
-"""The settings of gunicorn, for `up` and for the unit alike (`gunicorn --config relay_portal/gunicorn.py`).
+"""The settings of gunicorn, for `up` and for the unit alike (`gunicorn --config
+relay_portal/gunicorn.py`).
 
-The unit binds to the loopback address on its command line, which goes before what is here: a proxy stands before it.
+The unit binds to the loopback address on its command line, which goes before what is here: a proxy
+stands before it.
 """
 
 import os

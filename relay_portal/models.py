@@ -16,10 +16,16 @@ class User(AbstractUser):
     """A person with a log-in; staff reach the portal after their second factor."""
 
     projects = models.ManyToManyField(
-        Project, verbose_name=_("projects"), blank=True, help_text=_("What support staff may see; operators see all.")
+        Project,
+        verbose_name=_("projects"),
+        blank=True,
+        help_text=_("What support staff may see; operators see all."),
     )
-    # Kept although the devices tell: whoever has lost them all must not get new ones by the password alone.
-    enrolled_at = models.DateTimeField(_("second factor since"), null=True, blank=True, editable=False)
+    # Kept although the devices tell: whoever has lost them all must not get new ones by the
+    # password alone.
+    enrolled_at = models.DateTimeField(
+        _("second factor since"), null=True, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("user")
@@ -32,11 +38,15 @@ class User(AbstractUser):
 
     @transaction.atomic
     def start_anew(self) -> str:
-        """A new password, without a second factor until the next log-in enrols one; all sessions end. It is not kept."""
+        """A new password, without a second factor until the next log-in enrols one; all sessions
+        end. It is not kept.
+        """
         for device in devices_for_user(self, confirmed=None):
             device.delete()
         password = secrets.token_urlsafe(PASSWORD_BYTES)
-        self.set_password(password)  # the old one may be known, which is why the second factor must not be given up alone
+        self.set_password(
+            password
+        )  # the old one may be known, which is why the second factor must not be given up alone
         self.enrolled_at = None
         self.save(update_fields=["password", "enrolled_at"])
         return password

@@ -8,17 +8,26 @@ ADMIN_LOG_DAYS = 90
 
 
 def _first(table: str, time: str) -> str:
-    """Return the statement for a table without an index of times, whose ids grow with time: its first rows, where they are old."""
-    first = f"SELECT id, {time} FROM {table} ORDER BY id LIMIT %(most)s"  # noqa: S608  (put together from constants)
-    return f"DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM ({first}) first WHERE {time} < %(before)s))"  # noqa: S608
+    """Return the statement for a table without an index of times, whose ids grow with time: its
+    first rows, where they are old.
+    """
+    # S608 : put together from constants
+    first = f"SELECT id, {time} FROM {table} ORDER BY id LIMIT %(most)s"  # noqa: S608
+    return (
+        f"DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM ({first}) first WHERE "  # noqa: S608
+        f"{time} < "
+        "%(before)s))"
+    )
 
 
 # With their expirations, whose constraint is looked at when the statement is over.
 TRIES = """
 WITH old AS MATERIALIZED (
-    SELECT id FROM axes_accessattempt WHERE attempt_time < %(before)s ORDER BY attempt_time LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    SELECT id FROM axes_accessattempt WHERE attempt_time < %(before)s ORDER BY attempt_time
+        LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ), gone AS (
-    DELETE FROM axes_accessattemptexpiration WHERE access_attempt_id = ANY(ARRAY(SELECT id FROM old))
+    DELETE FROM axes_accessattemptexpiration WHERE access_attempt_id =
+        ANY(ARRAY(SELECT id FROM old))
 )
 DELETE FROM axes_accessattempt WHERE id = ANY(ARRAY(SELECT id FROM old))
 """
@@ -34,15 +43,20 @@ TABLES = (
     Table("two_factor_webauthn_webauthndevice", "with the user", "people", "a second factor"),
     Table(
         "django_session", "12 hours", BY_RETENTION, "a session is made by a right password only",
-        delete=oldest("django_session", "expire_date < now()", key="session_key", order="expire_date"),
+        delete=oldest("django_session", "expire_date < now()", key="session_key",
+            order="expire_date"),
     ),
-    Table("axes_accessattempt", f"{TRY_DAYS} day", BY_RETENTION, "wrong passwords count for 15 minutes", days=TRY_DAYS, delete=TRIES),
+    Table("axes_accessattempt", f"{TRY_DAYS} day", BY_RETENTION,
+        "wrong passwords count for 15 minutes", days=TRY_DAYS, delete=TRIES),
     Table("axes_accessattemptexpiration", "with its attempt", BY_RETENTION, "as above"),
-    Table("axes_accesslog", f"{ACCESS_DAYS} days", BY_RETENTION, "who logged in, from where", days=ACCESS_DAYS,
+    Table("axes_accesslog", f"{ACCESS_DAYS} days", BY_RETENTION, "who logged in, from where",
+        days=ACCESS_DAYS,
           delete=_first("axes_accesslog", "attempt_time")),
-    Table("axes_accessfailurelog", f"{ACCESS_DAYS} days", BY_RETENTION, "switched off; what is there is old", days=ACCESS_DAYS,
+    Table("axes_accessfailurelog", f"{ACCESS_DAYS} days", BY_RETENTION,
+        "switched off; what is there is old", days=ACCESS_DAYS,
           delete=_first("axes_accessfailurelog", "attempt_time")),
-    Table("django_admin_log", f"{ADMIN_LOG_DAYS} days", BY_RETENTION, "the audit log says the same and more", days=ADMIN_LOG_DAYS,
+    Table("django_admin_log", f"{ADMIN_LOG_DAYS} days", BY_RETENTION,
+        "the audit log says the same and more", days=ADMIN_LOG_DAYS,
           delete=_first("django_admin_log", "action_time")),
     Table("auth_group", "for ever", "nothing", "Django's; unused"),
     Table("auth_group_permissions", "for ever", "nothing", "Django's; unused"),
@@ -50,4 +64,11 @@ TABLES = (
     Table("django_content_type", "for ever", "`setup`", "one for each kind of row"),
     Table("django_migrations", "for ever", "`setup`", "one for each step of the schema"),
 )  # fmt: skip
-KEYS = (Keys("ekiden:unsubscribe:*", "a minute", "its time to live", "a client's visits of the public page"),)
+KEYS = (
+    Keys(
+        "ekiden:unsubscribe:*",
+        "a minute",
+        "its time to live",
+        "a client's visits of the public page",
+    ),
+)

@@ -29,7 +29,7 @@ from relay_portal.setup.environment import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- where things are -------------------------------------------------------------------------------------------------
+# --- where things are -----------------------------------------------------------------------------
 EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
 DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DATA))
 REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
@@ -40,7 +40,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
 EKIDEN_MAY_LOSE_MAIL = setting("EKIDEN_MAY_LOSE_MAIL", one_of("no", "yes"), "no")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- the relay --------------------------------------------------------------------------------------------------------
+# --- the relay ------------------------------------------------------------------------------------
 EKIDEN_HOSTNAME = setting("EKIDEN_HOSTNAME", host_name, own_host_name())
 EKIDEN_BIND = setting("EKIDEN_BIND", address, "127.0.0.1")
 EKIDEN_SUBMISSION_PORT = setting("EKIDEN_SUBMISSION_PORT", port, 2587)
@@ -57,13 +57,15 @@ EKIDEN_SOURCE = setting("EKIDEN_SOURCE", address, "")
 EKIDEN_DELIVERY_PORT = setting("EKIDEN_DELIVERY_PORT", port, 25)
 EKIDEN_PRIVATE_NETWORKS: list[str] = setting("EKIDEN_PRIVATE_NETWORKS", networks, [])
 
-# --- limits -----------------------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 EKIDEN_MAX_MESSAGE_SIZE = setting("EKIDEN_MAX_MESSAGE_SIZE", at_least(1024), 26_214_400)
 EKIDEN_MAX_RECIPIENTS = setting("EKIDEN_MAX_RECIPIENTS", at_least(1), 100)
 EKIDEN_MAX_SESSIONS = setting("EKIDEN_MAX_SESSIONS", at_least(1), 1000)
 EKIDEN_MAX_MX_SESSIONS = setting("EKIDEN_MAX_MX_SESSIONS", at_least(1), 200)
 EKIDEN_INBOUND_BYTES_PER_DAY = setting("EKIDEN_INBOUND_BYTES_PER_DAY", at_least(1), 104857600)
-EKIDEN_INBOUND_BYTES_PER_ADDRESS = setting("EKIDEN_INBOUND_BYTES_PER_ADDRESS", at_least(1), 10485760)
+EKIDEN_INBOUND_BYTES_PER_ADDRESS = setting(
+    "EKIDEN_INBOUND_BYTES_PER_ADDRESS", at_least(1), 10485760
+)
 EKIDEN_REPORT_BYTES_PER_DAY = setting("EKIDEN_REPORT_BYTES_PER_DAY", at_least(1), 1073741824)
 EKIDEN_LOW_DISK = setting("EKIDEN_LOW_DISK", at_least(0), 268435456)
 EKIDEN_MAX_SESSIONS_PER_ADDRESS = setting("EKIDEN_MAX_SESSIONS_PER_ADDRESS", at_least(1), 200)
@@ -71,7 +73,7 @@ EKIDEN_BARE_NEWLINES = setting("EKIDEN_BARE_NEWLINES", one_of("refuse", "repair"
 EKIDEN_CONNECTIONS_PER_WORKER = setting("EKIDEN_CONNECTIONS_PER_WORKER", at_least(1), 500)
 EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
 
-# --- the log ----------------------------------------------------------------------------------------------------------
+# --- the log --------------------------------------------------------------------------------------
 EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
 EKIDEN_LOG_FORMAT = setting("EKIDEN_LOG_FORMAT", one_of("text", "json"), "text")
 LOGGING_CONFIG = "foundation.process.logformat.configure"
@@ -93,23 +95,34 @@ LOGGING = {
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
         name: {"level": EKIDEN_LOG_LEVEL.upper()}
-        for name in ("ekiden", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+        for name in (
+            "ekiden",
+            "domains",
+            "suppressions",
+            "deliveries",
+            "smtp_listener",
+            "relay_portal",
+        )
     },
     "filters": {"refusals": {"()": "relay_portal.serving.weblog.Refusals"}},
 }
 
-# --- Django -----------------------------------------------------------------------------------------------------------
+# --- Django ---------------------------------------------------------------------------------------
 _given_key = setting("EKIDEN_SECRET_KEY", str, "")
 HAS_SECRET_KEY_FROM_ENVIRONMENT = bool(_given_key)
-# Empty where there is none yet: only `setup` makes one, and only for an empty database (relay_portal.setup.first_keys).
+# Empty where there is none yet: only `setup` makes one, and only for an empty database
+# (relay_portal.setup.first_keys).
 SECRET_KEY = _given_key or secret_key.load(EKIDEN_DATA / "keys" / "secret-key")
 DEBUG = False
-ALLOWED_HOSTS = setting("EKIDEN_ALLOWED_HOSTS", words, [EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = setting(
+    "EKIDEN_ALLOWED_HOSTS", words, [EKIDEN_HOSTNAME, "localhost", "127.0.0.1", "[::1]"]
+)
 ROOT_URLCONF = "relay_portal.urls"
 WSGI_APPLICATION = "relay_portal.wsgi.application"
 AUTH_USER_MODEL = "relay_portal.User"
 INSTALLED_APPS = [
-    # BasicAppConfig: Unfold's default one replaces admin.site by its own and so throws our second factor away.
+    # BasicAppConfig: Unfold's default one replaces admin.site by its own and so throws our second
+    # factor away.
     "unfold.apps.BasicAppConfig",
     "relay_portal.apps.PortalAdminConfig",
     "django.contrib.auth",
@@ -174,28 +187,37 @@ TIME_ZONE = setting("EKIDEN_TIME_ZONE", time_zone, "UTC")
 USE_TZ = True
 FORMAT_MODULE_PATH = ["relay_portal.formats"]
 
-# Static files are served from the packages themselves: nothing to collect before a start, and no other host is asked for any.
+# Static files are served from the packages themselves: nothing to collect before a start, and no
+# other host is asked for any.
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 600
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# --- who may enter the portal -----------------------------------------------------------------------------------------
+# --- who may enter the portal ---------------------------------------------------------------------
 LOGIN_URL = "two_factor:login"
 LOGIN_REDIRECT_URL = "admin:index"
 LOGOUT_REDIRECT_URL = "two_factor:login"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]  # for people; an app's secret is random and needs no slow hash
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "relay_portal.access.hashers.Argon2"
+]  # for people; an app's secret is random and needs no slow hash
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
 TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
 
-# Limits and what counts: relay_portal.access.lockout. Success does not give tries back: who has one account could otherwise guess at the
-# others for ever.
+# Limits and what counts: relay_portal.access.lockout. Success does not give tries back: who has one
+# account could otherwise guess at the others for ever.
 AXES_HANDLER = "relay_portal.access.lockout.Handler"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -206,7 +228,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-# A session ends an hour after its last use and twelve after its log-in, whichever comes first (relay_portal.access.middleware).
+# A session ends an hour after its last use and twelve after its log-in, whichever comes first
+# (relay_portal.access.middleware).
 SESSION_IDLE = timedelta(hours=1)
 SESSION_LONGEST = timedelta(hours=12)
 SESSION_COOKIE_AGE = int(SESSION_LONGEST.total_seconds())
@@ -219,7 +242,8 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 2_592_000  # told over https only
 X_FRAME_OPTIONS = "DENY"
 
-# Alpine, which Unfold is made with, evaluates its attributes, hence 'unsafe-eval'; there is no inline script anywhere.
+# Alpine, which Unfold is made with, evaluates its attributes, hence 'unsafe-eval'; there is no
+# inline script anywhere.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -234,14 +258,16 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- how the portal looks ---------------------------------------------------------------------------------------------
+# --- how the portal looks -------------------------------------------------------------------------
 UNFOLD = {
     "SITE_TITLE": "Ekiden",
     "SITE_HEADER": "Ekiden",
     "SITE_SUBHEADER": EKIDEN_HOSTNAME,
     "SITE_URL": None,
     "SITE_SYMBOL": "directions_run",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/relay_portal/icon.svg"}],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "/static/relay_portal/icon.svg"}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

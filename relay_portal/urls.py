@@ -1,4 +1,7 @@
-"""Where each page of the portal is. What is not in `relay_portal.access.middleware.OPEN` demands a second factor."""
+"""Where each page of the portal is.
+
+What is not in `relay_portal.access.middleware.OPEN` demands a second factor.
+"""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -11,7 +14,8 @@ from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
 from relay_portal.pages.unsubscribe import unsubscribe
 
-# two_factor's own names, since its views look each other up; left out are its switch to do without a second factor, and phones.
+# two_factor's own names, since its views look each other up; left out are its switch to do without
+# a second factor, and phones.
 account_pages = [
     path("login/", account.LogIn.as_view(), name="login"),
     path("logout/", account.log_out, name="logout"),

@@ -37,21 +37,41 @@ class SandboxPages(Pages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SandboxMessage]:
         """Read as much of each as holds its subject: a page of whole messages is a gigabyte."""
         rows: QuerySet[SandboxMessage] = super().get_queryset(request)
-        return rows.annotate(beginning=Substr("data", 1, BEGINNING, output_field=BinaryField())).defer("data")
+        return rows.annotate(
+            beginning=Substr("data", 1, BEGINNING, output_field=BinaryField())
+        ).defer("data")
 
-    def of_projects(self, rows: QuerySet[SandboxMessage], projects: list[int]) -> QuerySet[SandboxMessage]:
+    def of_projects(
+        self, rows: QuerySet[SandboxMessage], projects: list[int]
+    ) -> QuerySet[SandboxMessage]:
         """All of them are looked at: the sandbox keeps a few hundred."""
-        named = {pk: delivery for pk, mail_from in rows.values_list("pk", "mail_from") if (delivery := _delivery_id(mail_from))}
-        theirs = set(Delivery.objects.filter(pk__in=named.values(), project__in=projects).values_list("pk", flat=True))
+        named = {
+            pk: delivery
+            for pk, mail_from in rows.values_list("pk", "mail_from")
+            if (delivery := _delivery_id(mail_from))
+        }
+        theirs = set(
+            Delivery.objects.filter(pk__in=named.values(), project__in=projects).values_list(
+                "pk", flat=True
+            )
+        )
         return rows.filter(pk__in=[pk for pk, delivery in named.items() if delivery in theirs])
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"rules": RULES.values(), **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().changelist_view(request, {"rules": RULES.values(), **(extra_context or {})})  # type: ignore[no-any-return]
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        given = {"reading": read(bytes(row.data)), "delivery": _delivery_of(row)} if row is not None else {}
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
+        given = (
+            {"reading": read(bytes(row.data)), "delivery": _delivery_of(row)}
+            if row is not None
+            else {}
+        )
+        # as above
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     @display(description=_("subject"))  # type: ignore[untyped-decorator]  # as above
     def subject(self, row: SandboxMessage) -> str:
@@ -60,7 +80,9 @@ class SandboxPages(Pages):
 
 def _delivery_id(mail_from: str) -> UUID | None:
     try:
-        return return_path.parse(mail_from.partition("@")[0], key=return_path_key(), now=timezone.now())
+        return return_path.parse(
+            mail_from.partition("@")[0], key=return_path_key(), now=timezone.now()
+        )
     except return_path.ForgedReturnPath:
         return None
 

@@ -1,7 +1,8 @@
-"""Stops learning where too many domains turn dead at once: one resolver or one blocklist may be the reason, and not they.
+"""Stops learning where too many domains turn dead at once: one resolver or one blocklist may be
+the reason, and not they.
 
-What is learned of a class under the brake is held: it counts for nothing until a person believes it, and for ever for nothing if
-not. Mail bounces as ever.
+What is learned of a class under the brake is held: it counts for nothing until a person believes
+it, and for ever for nothing if not. Mail bounces as ever.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _DEAD = "is_hard AND kind IN ('reply', 'report')"
 NOW = f"""
 SELECT category, {_DOMAINS} FROM suppressions_occurrence
 WHERE at > %(since)s AND {_DEAD} AND NOT is_void
-  AND at > coalesce((SELECT max(ended_at) FROM suppressions_brake WHERE category = suppressions_occurrence.category), '-infinity')
+  AND at > coalesce((SELECT max(ended_at) FROM suppressions_brake
+      WHERE category = suppressions_occurrence.category), '-infinity')
 GROUP BY category HAVING {_DOMAINS} >= %(least)s
 """  # noqa: S608  (put together from constants)
 USUAL = f"""
@@ -46,32 +48,50 @@ def look(*, now: datetime) -> set[str]:
     braked = set(Brake.objects.filter(ended_at__isnull=True).values_list("category", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(NOW, {"since": now - WINDOW, "least": LEAST})
-        many = [(category, domains) for category, domains in cursor.fetchall() if category not in braked]
+        many = [
+            (category, domains) for category, domains in cursor.fetchall() if category not in braked
+        ]
     return braked | {category for category, domains in many if _brake(category, domains, now=now)}
 
 
 def _brake(category: str, domains: int, *, now: datetime) -> bool:
-    given: dict[str, Any] = {"category": category, "since": now - WINDOW, "from": now - LOOKED_BACK, "window": WINDOW.total_seconds()}
+    given: dict[str, Any] = {
+        "category": category,
+        "since": now - WINDOW,
+        "from": now - LOOKED_BACK,
+        "window": WINDOW.total_seconds(),
+    }
     with connection.cursor() as cursor:
         cursor.execute(USUAL, given)
         [usual] = cursor.fetchone()
     if domains <= RISE * usual:
         return False
     with transaction.atomic():
-        brake, is_new = Brake.objects.get_or_create(category=category, ended_at=None, defaults={"domains": domains, "usual": usual})
+        brake, is_new = Brake.objects.get_or_create(
+            category=category, ended_at=None, defaults={"domains": domains, "usual": usual}
+        )
         if is_new:
             _take_back(category, since=now - WINDOW)
-            said = f"{domains} domains turned {category} within {WINDOW.total_seconds() / 60:.0f} minutes, {usual} at most before"
-            logger.warning("event=learning-stopped class=%s domains=%d usual=%d", category, domains, usual)
+            said = (
+                f"{domains} domains turned {category} within {WINDOW.total_seconds() / 60:.0f} "
+                f"minutes, {usual} at most before"
+            )
+            logger.warning(
+                "event=learning-stopped class=%s domains=%d usual=%d", category, domains, usual
+            )
             audit.note(ACTOR, "brake", brake, reason=said)
     return True
 
 
 def _take_back(category: str, *, since: datetime) -> None:
     """What was believed since it began is held as well."""
-    learned = Occurrence.objects.filter(at__gt=since, category=category, is_hard=True, kind__in=KINDS, is_void=False)
+    learned = Occurrence.objects.filter(
+        at__gt=since, category=category, is_hard=True, kind__in=KINDS, is_void=False
+    )
     hold(learned.filter(handled_at__isnull=False).values_list("pk", flat=True), now=since + WINDOW)
-    Suppression.objects.filter(category=category, source=Suppression.Source.AUTOMATIC, created_at__gt=since).delete()
+    Suppression.objects.filter(
+        category=category, source=Suppression.Source.AUTOMATIC, created_at__gt=since
+    ).delete()
 
 
 def hold(ids: Collection[int], *, now: datetime) -> None:
@@ -84,15 +104,30 @@ def is_under(occurrence: Occurrence, braked: Collection[str]) -> bool:
 
 
 @transaction.atomic
-def release(brake: Brake, *, is_believed: bool, by: str, reason: str, now: datetime, client_address: str | None = None) -> int:
+def release(
+    brake: Brake,
+    *,
+    is_believed: bool,
+    by: str,
+    reason: str,
+    now: datetime,
+    client_address: str | None = None,
+) -> int:
     """Decide about what is held, and let learning go on; return how much there was.
 
-    `suppressions.recording` judges what is believed. Nothing happens where somebody has decided meanwhile.
+    `suppressions.recording` judges what is believed. Nothing happens where somebody has decided
+    meanwhile.
     """
-    if not Brake.objects.filter(pk=brake.pk, ended_at__isnull=True).update(ended_at=now, is_believed=is_believed, ended_by=by):
+    if not Brake.objects.filter(pk=brake.pk, ended_at__isnull=True).update(
+        ended_at=now, is_believed=is_believed, ended_by=by
+    ):
         return 0
     held = Occurrence.objects.filter(is_held=True, category=brake.category)
-    amount = held.update(is_held=False, is_void=False, handled_at=None) if is_believed else held.update(is_held=False)
+    amount = (
+        held.update(is_held=False, is_void=False, handled_at=None)
+        if is_believed
+        else held.update(is_held=False)
+    )
     action = "believe" if is_believed else "forget"
     audit.note(by, action, brake, reason=reason, client_address=client_address)
     return amount

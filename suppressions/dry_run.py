@@ -24,7 +24,9 @@ Arrivals = Callable[[int, Collection[str]], dict[str, list[datetime]]]
 
 @dataclass(slots=True)
 class Result:
-    """Addresses by class that each of the two policies would have suppressed; `examples` of what only the new one would."""
+    """Addresses by class that each of the two policies would have suppressed; `examples` of what
+    only the new one would.
+    """
 
     looked_at: int = 0
     is_cut: bool = False
@@ -39,28 +41,43 @@ class Result:
         return [(name, self.in_force[name], self.tried[name]) for name in names]
 
 
-def run(project: int, tried: Rules, in_force: Rules, arrivals: Arrivals, *, now: datetime) -> Result:
-    """Both policies over the same occurrences; what is suppressed already, and by whom, does not matter."""
+def run(
+    project: int, tried: Rules, in_force: Rules, arrivals: Arrivals, *, now: datetime
+) -> Result:
+    """Both policies over the same occurrences; what is suppressed already, and by whom, does not
+    matter.
+    """
     result = Result()
     known = Occurrence.objects.filter(project=project, at__gt=now - LOOKED_BACK).order_by("-at")
     newest = list(known[: MOST + 1])
     result.looked_at, result.is_cut = min(len(newest), MOST), len(newest) > MOST
     by_address = sorted(newest[:MOST], key=lambda each: (each.address_key, each.at))
-    for chunk in _chunks({key: list(group) for key, group in groupby(by_address, lambda each: each.address_key)}):
+    for chunk in _chunks(
+        {key: list(group) for key, group in groupby(by_address, lambda each: each.address_key)}
+    ):
         delivered = arrivals(project, chunk.keys())
         for key, learned in chunk.items():
             _compare(result, key, learned, delivered.get(key, []), tried, in_force, now=now)
     return result
 
 
-def _chunks(by_address: dict[str, list[Occurrence]], size: int = 1000) -> Iterator[dict[str, list[Occurrence]]]:
+def _chunks(
+    by_address: dict[str, list[Occurrence]], size: int = 1000
+) -> Iterator[dict[str, list[Occurrence]]]:
     keys = list(by_address)
     for start in range(0, len(keys), size):
         yield {key: by_address[key] for key in keys[start : start + size]}
 
 
 def _compare(
-    result: Result, key: str, learned: list[Occurrence], delivered: list[datetime], tried: Rules, in_force: Rules, *, now: datetime
+    result: Result,
+    key: str,
+    learned: list[Occurrence],
+    delivered: list[datetime],
+    tried: Rules,
+    in_force: Rules,
+    *,
+    now: datetime,
 ) -> None:
     mine, theirs = (_class_of(learned, delivered, rules, now=now) for rules in (tried, in_force))
     if mine:
@@ -73,13 +90,17 @@ def _compare(
         result.only_in_force.append((key, theirs))
 
 
-def _class_of(learned: list[Occurrence], delivered: list[datetime], rules: Rules, *, now: datetime) -> str:
+def _class_of(
+    learned: list[Occurrence], delivered: list[datetime], rules: Rules, *, now: datetime
+) -> str:
     """The class for which the address would have been suppressed first within the days, or ""."""
     events = [event_of(occurrence) for occurrence in learned]
     for number, event in enumerate(events, 1):
         if event.at > now - DAYS:
             before = [at for at in delivered if at < event.at]
-            verdict = decide(events[:number], rules, now=event.at, delivered_at=before[-1] if before else None)
+            verdict = decide(
+                events[:number], rules, now=event.at, delivered_at=before[-1] if before else None
+            )
             if verdict is not None:
                 return str(verdict.decisive.class_)
     return ""

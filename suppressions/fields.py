@@ -1,4 +1,6 @@
-"""PostgreSQL's transaction ids as a column: what has been committed since a snapshot can be asked by it."""
+"""PostgreSQL's transaction ids as a column: what has been committed since a snapshot can be asked
+by it.
+"""
 
 from __future__ import annotations
 

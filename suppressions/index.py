@@ -1,4 +1,6 @@
-"""Fingerprints of all suppressed addresses in memory: what is not among them is suppressed by nobody."""
+"""Fingerprints of all suppressed addresses in memory: what is not among them is suppressed by
+nobody.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +18,29 @@ from typing import Any, Protocol
 logger = logging.getLogger(__name__)
 
 EVERY = 0.7  # seconds between two looks
-# A copy older than this is not believed, and PostgreSQL is asked instead: so the list is right within 2 seconds, whatever is late.
+# A copy older than this is not believed, and PostgreSQL is asked instead: so the list is right
+# within 2 seconds, whatever is late.
 TRUSTED = 1.8
 # As many new ones are merged by reading all anew: a set takes ten times the memory.
 MOST_FRESH = 50_000
 
-# Both are one statement, and so of one snapshot, which is kept: what it does not see was made by a transaction that had not begun
-# (at or above its xmax) or was under way (one of its xip). Its xmin alone would be no mark to read on from: one transaction that
-# stays open holds it back, and all rows made meanwhile would be read at each look.
+# Both are one statement, and so of one snapshot, which is kept: what it does not see was made by a
+# transaction that had not begun (at or above its xmax) or was under way (one of its xip). Its xmin
+# alone would be no mark to read on from: one transaction that stays open holds it back, and all
+# rows made meanwhile would be read at each look.
 LOAD = """
 SELECT pg_current_snapshot()::text, (
     SELECT coalesce(string_agg(print, ''::bytea ORDER BY print), ''::bytea)
-    FROM (SELECT substr(sha256(convert_to(address_key, 'UTF8')), 1, 8) AS print FROM suppressions_suppression) prints)
+    FROM (SELECT substr(sha256(convert_to(address_key, 'UTF8')), 1, 8) AS print
+        FROM suppressions_suppression) prints)
 """
 NEWER = """
 SELECT pg_current_snapshot()::text, (
-    SELECT coalesce(string_agg(substr(sha256(convert_to(address_key, 'UTF8')), 1, 8), ''::bytea), ''::bytea)
+    SELECT coalesce(string_agg(substr(sha256(convert_to(address_key, 'UTF8')), 1, 8), ''::bytea),
+        ''::bytea)
     FROM (
-        SELECT address_key FROM suppressions_suppression WHERE made_in >= pg_snapshot_xmax(%(seen)s::pg_snapshot)
+        SELECT address_key FROM suppressions_suppression
+            WHERE made_in >= pg_snapshot_xmax(%(seen)s::pg_snapshot)
         UNION ALL
         SELECT address_key FROM suppressions_suppression
         WHERE made_in = ANY(ARRAY(SELECT pg_snapshot_xip(%(seen)s::pg_snapshot)))
@@ -44,11 +51,16 @@ SELECT pg_current_snapshot()::text, (
 class Fetches(Protocol):
     """A database connection, as the asker has it; `is_binary` for answers of many bytes."""
 
-    async def fetch(self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False) -> list[tuple[Any, ...]]: ...
+    async def fetch(
+        self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False
+    ) -> list[tuple[Any, ...]]: ...
 
 
 class Index:
-    """8 bytes for each address, 40 MB for five million. A lifted one stays until the next load: that costs a question, no mail."""
+    """8 bytes for each address, 40 MB for five million.
+
+    A lifted one stays until the next load: that costs a question, no mail.
+    """
 
     def __init__(self, database: Fetches) -> None:
         self._database = database
@@ -76,15 +88,23 @@ class Index:
                 await asyncio.wait_for(self._stopping.wait(), EVERY)
 
     def stop(self) -> None:
-        """Let the look under way come to its end: a connection that is cut off while it opens would stay open."""
+        """Let the look under way come to its end: a connection that is cut off while it opens
+        would stay open.
+        """
         self._stopping.set()
 
     async def turn(self) -> None:
         """One look. After a failure all is read anew: who knows which database answers next."""
         try:
             await (self._look() if self._seen else self._load())
-        except Exception as error:  # an index that is not kept up is not used, and nothing depends on it but speed
-            logger.warning("the index of suppressions is not kept up; PostgreSQL is asked for each recipient: %s", error)
+        except (
+            Exception
+        ) as error:  # an index that is not kept up is not used, and nothing depends on it but speed
+            logger.warning(
+                "the index of suppressions is not kept up; PostgreSQL is asked for each "
+                "recipient: %s",
+                error,
+            )
             self._seen = ""
 
     async def _look(self) -> None:

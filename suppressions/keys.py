@@ -1,4 +1,6 @@
-"""What people write for an address, a whole domain, or a beginning of either, as the list of suppressions knows it."""
+"""What people write for an address, a whole domain, or a beginning of either, as the list of
+suppressions knows it.
+"""
 
 from foundation.text.addresses import BadAddress, canonical_domain, parse_path
 

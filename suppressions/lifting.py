@@ -1,4 +1,6 @@
-"""Lets addresses get mail again: with a reason, on record, and what was learned before counts no more."""
+"""Lets addresses get mail again: with a reason, on record, and what was learned before counts no
+more.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,44 @@ WHERE address_key = lifted.key AND (NOT is_void OR is_held)
 
 
 @transaction.atomic
-def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str | None = None, voids: bool = True) -> int:
-    """Returns how many there were; who may lift which is the caller's to have decided. `voids`: what was learned counts no more."""
-    rows = list(Suppression.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("project").order_by("pk"))
+def lift(
+    ids: Collection[int],
+    *,
+    reason: str,
+    actor: str,
+    client_address: str | None = None,
+    voids: bool = True,
+) -> int:
+    """Returns how many there were; who may lift which is the caller's to have decided.
+
+    `voids`: what was learned counts no more.
+    """
+    rows = list(
+        Suppression.objects.select_for_update(of=("self",))
+        .filter(pk__in=ids)
+        .select_related("project")
+        .order_by("pk")
+    )
     AuditEntry.objects.bulk_create(
-        audit.entry(actor, "lift", row, reason=reason, details={"values": audit.facts(row)}, client_address=client_address) for row in rows
+        audit.entry(
+            actor,
+            "lift",
+            row,
+            reason=reason,
+            details={"values": audit.facts(row)},
+            client_address=client_address,
+        )
+        for row in rows
     )
     if voids:
         with connection.cursor() as cursor:
-            cursor.execute(VOID, {"keys": [row.address_key for row in rows], "projects": [row.project_id for row in rows]})
+            cursor.execute(
+                VOID,
+                {
+                    "keys": [row.address_key for row in rows],
+                    "projects": [row.project_id for row in rows],
+                },
+            )
     Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
 
@@ -38,7 +69,9 @@ def lift(ids: Collection[int], *, reason: str, actor: str, client_address: str |
 def needs_confirmation(row: Suppression, *, now: datetime) -> bool:
     """Whether the address was dead so long ago that it may have a new owner by now.
 
-    NTT docomo, KDDI and SoftBank let a given-up address be chosen again after months; mail meant for the old owner would reach a
-    stranger.
+    NTT docomo, KDDI and SoftBank let a given-up address be chosen again after months; mail meant
+    for the old owner would reach a stranger.
     """
-    return row.is_hard and row.last_seen_at < now - timedelta(days=settings.EKIDEN_OLD_SUPPRESSION_DAYS)
+    return row.is_hard and row.last_seen_at < now - timedelta(
+        days=settings.EKIDEN_OLD_SUPPRESSION_DAYS
+    )

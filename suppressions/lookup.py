@@ -1,4 +1,7 @@
-"""The question asked at RCPT: must this project not write to this address? Many at once are one query, and most are none."""
+"""The question asked at RCPT: must this project not write to this address?
+
+Many at once are one query, and most are none.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import NamedTuple
 from suppressions.covering import covering
 from suppressions.index import Fetches, Index
 
-_COVERING = covering(key="asked.key", domain="asked.domain", project="asked.project_id", sender="asked.sender")
+_COVERING = covering(
+    key="asked.key", domain="asked.domain", project="asked.project_id", sender="asked.sender"
+)
 SQL = f"""
 SELECT asked.project_id, asked.key, asked.domain, asked.sender, suppression.reason
 FROM unnest(%(projects)s::bigint[], %(keys)s::text[], %(domains)s::text[], %(senders)s::text[])
@@ -29,7 +34,9 @@ class Question(NamedTuple):
 
 
 class Lookup:
-    """A "yes" always comes from PostgreSQL; what is asked while a query runs goes into the next one. A "no" comes from the index."""
+    """A "yes" always comes from PostgreSQL; what is asked while a query runs goes into the next
+    one. A "no" comes from the index.
+    """
 
     def __init__(self, database: Fetches, index: Index | None = None) -> None:
         self._database = database
@@ -38,7 +45,10 @@ class Lookup:
         self._asking: asyncio.Task[None] | None = None
 
     async def reason(self, question: Question) -> str | None:
-        """Why the address is suppressed; None where it is not. Raises what the connection raises."""
+        """Why the address is suppressed; None where it is not.
+
+        Raises what the connection raises.
+        """
         if self._index is not None and self._index.excludes(question.key, question.domain):
             return None
         if question not in self._waiting:
@@ -53,7 +63,9 @@ class Lookup:
             asked, self._waiting = self._waiting, {}
             try:
                 found = await self._query(list(asked))
-            except Exception as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
+            except (
+                Exception
+            ) as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
                 _fail(asked, error)
                 continue
             for question, answer in asked.items():
@@ -62,7 +74,9 @@ class Lookup:
 
     async def _query(self, asked: Sequence[Question]) -> dict[Question, str]:
         columns = zip(*asked, strict=True)
-        given = dict(zip(("projects", "keys", "domains", "senders"), map(list, columns), strict=True))
+        given = dict(
+            zip(("projects", "keys", "domains", "senders"), map(list, columns), strict=True)
+        )
         return {Question(*row[:4]): row[4] for row in await self._database.fetch(SQL, given)}
 
 

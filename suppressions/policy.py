@@ -1,4 +1,6 @@
-"""When what was learned about an address is enough to write to it no more, and when it may be tried again."""
+"""When what was learned about an address is enough to write to it no more, and when it may be
+tried again.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A project's policy. A count of 0 switches that line off; days of None stand for "never" or "for ever".
+    """A project's policy.
 
-    `permanent`, `temporary`, `unknown`: so many within `within_days`; `is_in_a_row`: a delivery in between begins anew. A full mailbox
-    counts when it has been full for `full_days`, at the first and at the latest try. `lasts_days`: a suppression ends by itself.
-    After the days of probation one message may try the address; complaints and unsubscriptions have none.
+    A count of 0 switches that line off; days of None stand for "never" or "for ever".
+
+    `permanent`, `temporary`, `unknown`: so many within `within_days`; `is_in_a_row`: a delivery in
+    between begins anew. A full mailbox counts when it has been full for `full_days`, at the first
+    and at the latest try. `lasts_days`: a suppression ends by itself. After the days of probation
+    one message may try the address; complaints and unsubscriptions have none.
     """
 
     permanent: int = 1
@@ -52,11 +57,21 @@ class Rules:
     other_probation_days: int | None = 30
 
 
-# A dead address is given to a new owner by Japanese carriers after about half a year, so `standard` tries it again then.
+# A dead address is given to a new owner by Japanese carriers after about half a year, so `standard`
+# tries it again then.
 PRESETS: dict[str, Rules] = {
     "standard": Rules(),
-    "strict": Rules(temporary=2, unknown=2, full_days=7, permanent_probation_days=None, other_probation_days=90),
-    "lenient": Rules(permanent=2, temporary=5, unknown=5, full_days=30, permanent_probation_days=90, other_probation_days=14),
+    "strict": Rules(
+        temporary=2, unknown=2, full_days=7, permanent_probation_days=None, other_probation_days=90
+    ),
+    "lenient": Rules(
+        permanent=2,
+        temporary=5,
+        unknown=5,
+        full_days=30,
+        permanent_probation_days=90,
+        other_probation_days=14,
+    ),
     "complaints": Rules(permanent=0, temporary=0, unknown=0, full_days=0),
 }
 STANDARD = PRESETS["standard"]
@@ -64,7 +79,9 @@ STANDARD = PRESETS["standard"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The address is to be suppressed: because of what, seen from when to when, how often, and until when."""
+    """The address is to be suppressed: because of what, seen from when to when, how often, and
+    until when.
+    """
 
     group: Group
     decisive: Event
@@ -74,8 +91,13 @@ class Verdict:
     probation_at: datetime | None
 
 
-# What is the sender's fault or ours says nothing about the address. Nor does silence about a reason count as more than "unknown".
-ABOUT_ADDRESS = frozenset(class_ for class_, meaning in MEANINGS.items() if meaning.fault in (Fault.RECIPIENT, Fault.NETWORK))
+# What is the sender's fault or ours says nothing about the address. Nor does silence about a reason
+# count as more than "unknown".
+ABOUT_ADDRESS = frozenset(
+    class_
+    for class_, meaning in MEANINGS.items()
+    if meaning.fault in (Fault.RECIPIENT, Fault.NETWORK)
+)
 
 
 def group_of(event: Event) -> Group | None:
@@ -93,9 +115,15 @@ def group_of(event: Event) -> Group | None:
     return Group.UNKNOWN if event.class_ is Class.OTHER else None
 
 
-def decide(events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None = None) -> Verdict | None:
-    """What the events about one address, with the last delivery to it, come to under these rules."""
-    counted = sorted(_counted(events, rules, now=now, delivered_at=delivered_at), key=lambda event: event.at)
+def decide(
+    events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None = None
+) -> Verdict | None:
+    """What the events about one address, with the last delivery to it, come to under these
+    rules.
+    """
+    counted = sorted(
+        _counted(events, rules, now=now, delivered_at=delivered_at), key=lambda event: event.at
+    )
     for group in Group:
         mine = [event for event in counted if group_of(event) is group]
         if mine and _is_enough(group, mine, rules):
@@ -103,11 +131,19 @@ def decide(events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at
     return None
 
 
-def _counted(events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None) -> Iterable[Event]:
-    """A full mailbox may have been so for longer than what else counts; nobody takes back a complaint by getting one more mail."""
+def _counted(
+    events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None
+) -> Iterable[Event]:
+    """A full mailbox may have been so for longer than what else counts; nobody takes back a
+    complaint by getting one more mail.
+    """
     for event in events:
         group = group_of(event)
-        days = max(rules.within_days, rules.full_days * 2) if group is Group.FULL else rules.within_days
+        days = (
+            max(rules.within_days, rules.full_days * 2)
+            if group is Group.FULL
+            else rules.within_days
+        )
         lasts = group in (Group.COMPLAINT, Group.UNSUBSCRIBE)
         is_outdone = rules.is_in_a_row and delivered_at is not None and event.at <= delivered_at
         if lasts or (event.at > now - timedelta(days=days) and not is_outdone):
@@ -121,7 +157,9 @@ def _is_enough(group: Group, mine: Sequence[Event], rules: Rules) -> bool:
         case Group.COMPLAINT:
             return rules.heeds_complaints
         case Group.FULL:
-            return rules.full_days > 0 and mine[-1].at - mine[0].at >= timedelta(days=rules.full_days)
+            return rules.full_days > 0 and mine[-1].at - mine[0].at >= timedelta(
+                days=rules.full_days
+            )
         case Group.PERMANENT:
             return 0 < rules.permanent <= len(mine)
         case Group.TEMPORARY:
@@ -134,14 +172,19 @@ def _verdict(group: Group, mine: Sequence[Event], rules: Rules) -> Verdict:
     last = mine[-1]
     stays = group in (Group.COMPLAINT, Group.UNSUBSCRIBE)
     until = None if stays else _after(last.at, rules.lasts_days)
-    return Verdict(group, last, mine[0].at, len(mine), until, probation(group, rules, since=last.at))
+    return Verdict(
+        group, last, mine[0].at, len(mine), until, probation(group, rules, since=last.at)
+    )
 
 
 def probation(group: Group, rules: Rules, *, since: datetime) -> datetime | None:
     """When one message may try the address again; None for never."""
     if group in (Group.COMPLAINT, Group.UNSUBSCRIBE):
         return None
-    return _after(since, rules.permanent_probation_days if group is Group.PERMANENT else rules.other_probation_days)
+    return _after(
+        since,
+        rules.permanent_probation_days if group is Group.PERMANENT else rules.other_probation_days,
+    )
 
 
 def _after(since: datetime, days: int | None) -> datetime | None:

@@ -1,4 +1,6 @@
-"""Suppressed addresses that one delivery tried again: success lifts the suppression, failure renews it."""
+"""Suppressed addresses that one delivery tried again: success lifts the suppression, failure
+renews it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ ACTOR = "probation"
 
 
 class Fate(StrEnum):
-    """What became of a delivery on probation. `NONE`: it ended without trying (cancelled, or no longer stored)."""
+    """What became of a delivery on probation.
+
+    `NONE`: it ended without trying (cancelled, or no longer stored).
+    """
 
     LIVE = "live"
     DELIVERED = "delivered"
@@ -36,11 +41,20 @@ Fates = Callable[[Collection[UUID]], dict[UUID, Fate]]
 
 
 def settle(fates: Fates, *, now: datetime) -> int:
-    """Look at each that is on probation; returns how many were lifted. Bounces have gone through `recording` before."""
+    """Look at each that is on probation; returns how many were lifted.
+
+    Bounces have gone through `recording` before.
+    """
     lifted, last = 0, 0
-    due = Suppression.objects.on_probation().filter(is_free(Kind.PROBATION)).values_list("pk", flat=True)
+    due = (
+        Suppression.objects.on_probation()
+        .filter(is_free(Kind.PROBATION))
+        .values_list("pk", flat=True)
+    )
     while trying := list(due.filter(pk__gt=last)[:BATCH]):
-        lifted += sum(together_or_alone(Kind.PROBATION, trying, partial(_settle, fates=fates, now=now)))
+        lifted += sum(
+            together_or_alone(Kind.PROBATION, trying, partial(_settle, fates=fates, now=now))
+        )
         last = trying[-1]
     return lifted
 
@@ -48,19 +62,37 @@ def settle(fates: Fates, *, now: datetime) -> int:
 def _settle(ids: Sequence[int], *, fates: Fates, now: datetime) -> int:
     trying = list(Suppression.objects.on_probation().filter(pk__in=ids))
     known = fates([row.probe_id for row in trying if row.probe_id])
-    by_fate = {fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate] for fate in Fate}
+    by_fate = {
+        fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate]
+        for fate in Fate
+    }
     _renew(by_fate[Fate.FAILED], now=now)
-    Suppression.objects.filter(pk__in=[row.pk for row in by_fate[Fate.NONE]]).update(probe_id=None, probe_until=None)
+    Suppression.objects.filter(pk__in=[row.pk for row in by_fate[Fate.NONE]]).update(
+        probe_id=None, probe_until=None
+    )
     arrived = by_fate[Fate.DELIVERED]
     for row in arrived:
-        logger.info("event=unsuppressed project=%s to=<%s> delivery=%s reason=probation", row.project_id, row.address_key, row.probe_id)
-    return lift([row.pk for row in arrived], reason="A message on probation was delivered", actor=ACTOR) if arrived else 0
+        logger.info(
+            "event=unsuppressed project=%s to=<%s> delivery=%s reason=probation",
+            row.project_id,
+            row.address_key,
+            row.probe_id,
+        )
+    return (
+        lift(
+            [row.pk for row in arrived], reason="A message on probation was delivered", actor=ACTOR
+        )
+        if arrived
+        else 0
+    )
 
 
 def _renew(rows: Collection[Suppression], *, now: datetime) -> None:
     rules = policies({row.project_id for row in rows if row.project_id})
     for row in rows:
-        row.probation_at = next_probation(row, rules.get(row.project_id or 0, policy.STANDARD), now=now)
+        row.probation_at = next_probation(
+            row, rules.get(row.project_id or 0, policy.STANDARD), now=now
+        )
         row.probe_id = row.probe_until = None
         row.count += 1
         row.last_seen_at = now
@@ -68,7 +100,9 @@ def _renew(rows: Collection[Suppression], *, now: datetime) -> None:
 
 
 def next_probation(row: Suppression, rules: Rules, *, now: datetime) -> datetime | None:
-    """By what the suppression says; one of a person's making that had a probation is taken for a soft one."""
+    """By what the suppression says; one of a person's making that had a probation is taken for a
+    soft one.
+    """
     event = Event(now, Class(row.category) if row.category else Class.OTHER, row.is_hard)
     return policy.probation(policy.group_of(event) or Group.UNKNOWN, rules, since=now)
 

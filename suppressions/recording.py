@@ -1,4 +1,6 @@
-"""Makes suppressions: from what was learned, by the project's policy, and on the word of people and recipients."""
+"""Makes suppressions: from what was learned, by the project's policy, and on the word of people
+and recipients.
+"""
 
 from __future__ import annotations
 
@@ -30,33 +32,48 @@ Key = tuple[int, str]
 # When the last delivery to each of these addresses ended well, for those that had one.
 Deliveries = Callable[[Collection[Key]], dict[Key, datetime]]
 
-# What a person, a complaint or an unsubscription has said is not overruled by a bounce; that one is only counted.
-_STAYS = "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN ('automatic', 'imported')"
+# What a person, a complaint or an unsubscription has said is not overruled by a bounce; that one is
+# only counted.
+_STAYS = (
+    "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN "
+    "('automatic', "
+    "'imported')"
+)
 ON_CONFLICT = f"""
 ON CONFLICT (address_key, project_id, sender_domain) DO UPDATE SET
     last_seen_at = greatest(held.last_seen_at, EXCLUDED.last_seen_at),
     first_seen_at = least(held.first_seen_at, EXCLUDED.first_seen_at),
-    count = held.count + CASE WHEN {_STAYS} AND held.probe_id IS NOT NULL THEN 0 ELSE 1 END,  -- `probation` counts that one
-    (source, category, is_hard, reason, evidence, until, probation_at, created_by, probe_id, probe_until) = (
-        SELECT held.source, held.category, held.is_hard, held.reason, held.evidence, held.until, held.probation_at, held.created_by,
+    count = held.count + CASE WHEN {_STAYS} AND held.probe_id IS NOT NULL THEN 0
+        ELSE 1 END,  -- `probation` counts that one
+    (source, category, is_hard, reason, evidence, until, probation_at, created_by, probe_id,
+        probe_until) = (
+        SELECT held.source, held.category, held.is_hard, held.reason, held.evidence, held.until,
+            held.probation_at, held.created_by,
                held.probe_id, held.probe_until
         WHERE {_STAYS}
         UNION ALL
-        SELECT EXCLUDED.source, EXCLUDED.category, EXCLUDED.is_hard, EXCLUDED.reason, EXCLUDED.evidence, EXCLUDED.until,
+        SELECT EXCLUDED.source, EXCLUDED.category, EXCLUDED.is_hard, EXCLUDED.reason,
+            EXCLUDED.evidence, EXCLUDED.until,
                EXCLUDED.probation_at, EXCLUDED.created_by, NULL, NULL
         WHERE NOT ({_STAYS}))
 """
 SUPPRESS = f"""
 INSERT INTO suppressions_suppression AS held
-    (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, count,
+    (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence,
+        first_seen_at, last_seen_at, count,
      until, probation_at, created_by, created_at)
-SELECT project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, seen,
+SELECT project_id, sender_domain, address_key, source, category, is_hard, reason, evidence,
+    first_seen_at, last_seen_at, seen,
        until, probation_at, created_by, now()
-FROM unnest(%(project_id)s::bigint[], %(sender_domain)s::text[], %(address_key)s::text[], %(source)s::text[], %(category)s::text[],
-            %(is_hard)s::bool[], %(reason)s::text[], %(evidence)s::jsonb[], %(first_seen_at)s::timestamptz[],
-            %(last_seen_at)s::timestamptz[], %(seen)s::int[], %(until)s::timestamptz[], %(probation_at)s::timestamptz[],
+FROM unnest(%(project_id)s::bigint[], %(sender_domain)s::text[], %(address_key)s::text[],
+    %(source)s::text[], %(category)s::text[],
+            %(is_hard)s::bool[], %(reason)s::text[], %(evidence)s::jsonb[],
+                %(first_seen_at)s::timestamptz[],
+            %(last_seen_at)s::timestamptz[], %(seen)s::int[], %(until)s::timestamptz[],
+                %(probation_at)s::timestamptz[],
             %(created_by)s::text[])
-    AS given(project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, seen,
+    AS given(project_id, sender_domain, address_key, source, category, is_hard, reason, evidence,
+        first_seen_at, last_seen_at, seen,
              until, probation_at, created_by)
 ORDER BY address_key, project_id, sender_domain
 {ON_CONFLICT}RETURNING id, xmax = 0
@@ -64,7 +81,8 @@ ORDER BY address_key, project_id, sender_domain
 
 UNHANDLED = f"""
 SELECT id FROM suppressions_occurrence
-WHERE handled_at IS NULL AND {passed_over(Kind.OCCURRENCE, id="suppressions_occurrence.id")} ORDER BY id LIMIT %(most)s
+WHERE handled_at IS NULL AND {passed_over(Kind.OCCURRENCE, id="suppressions_occurrence.id")}
+    ORDER BY id LIMIT %(most)s
 """  # noqa: S608  (put together from constants)
 
 
@@ -100,11 +118,15 @@ def suppress(given: Sequence[Given]) -> tuple[int, int]:
 
 def _columns(given: Sequence[Given]) -> dict[str, list[Any]]:
     names = [name for name in Given.__slots__ if name != "evidence"]
-    return {name: [getattr(each, name) for each in given] for name in names} | {"evidence": [json.dumps(each.evidence) for each in given]}
+    return {name: [getattr(each, name) for each in given] for name in names} | {
+        "evidence": [json.dumps(each.evidence) for each in given]
+    }
 
 
 def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
-    """Look at what was learned since the last turn; returns how many addresses were suppressed or seen again."""
+    """Look at what was learned since the last turn; returns how many addresses were suppressed or
+    seen again.
+    """
     total = 0
     while True:
         with connection.cursor() as cursor:
@@ -113,18 +135,28 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
         if not ids:
             return total
         braked = brakes.look(now=now)
-        total += sum(together_or_alone(Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, braked=braked, now=now)))
+        total += sum(
+            together_or_alone(
+                Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, braked=braked, now=now)
+            )
+        )
         if len(ids) < BATCH:
             return total
 
 
-def _take(ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str], now: datetime) -> int:
+def _take(
+    ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str], now: datetime
+) -> int:
     """Another process that does the same leaves out what is locked here."""
-    mine = Occurrence.objects.select_for_update(skip_locked=True).filter(pk__in=ids, handled_at__isnull=True)
+    mine = Occurrence.objects.select_for_update(skip_locked=True).filter(
+        pk__in=ids, handled_at__isnull=True
+    )
     locked = list(mine.order_by("pk"))
     held = [each.pk for each in locked if brakes.is_under(each, braked)]
     brakes.hold(held, now=now)
-    given = judge([each for each in locked if not each.is_void and each.pk not in held], deliveries, now=now)
+    given = judge(
+        [each for each in locked if not each.is_void and each.pk not in held], deliveries, now=now
+    )
     suppress(given)
     Occurrence.objects.filter(pk__in=[each.pk for each in locked]).update(handled_at=now)
     for each in given:
@@ -136,7 +168,9 @@ def _take(ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str]
 
 
 def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:
-    """What the policies make of the addresses of these occurrences, and of all that is known about them."""
+    """What the policies make of the addresses of these occurrences, and of all that is known about
+    them.
+    """
     keys = {(each.project_id, each.address_key) for each in fresh}
     rules = policies({project for project, _ in keys})
     delivered = deliveries(keys)
@@ -145,7 +179,9 @@ def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime)
         events = {occurrence.pk: event_of(occurrence) for occurrence in known}
         verdict = decide(events.values(), rules[key[0]], now=now, delivered_at=delivered.get(key))
         if verdict is not None:
-            decisive = next(occurrence for occurrence in known if events[occurrence.pk] is verdict.decisive)
+            decisive = next(
+                occurrence for occurrence in known if events[occurrence.pk] is verdict.decisive
+            )
             found.append(_given(decisive, verdict))
     return found
 
@@ -160,7 +196,10 @@ def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurr
     """All that counts about these addresses, in order of time."""
     known: dict[Key, list[Occurrence]] = defaultdict(list)
     about = Occurrence.objects.filter(
-        address_key__in={key for _, key in keys}, project__in={project for project, _ in keys}, at__gt=now - LOOKED_BACK, is_void=False
+        address_key__in={key for _, key in keys},
+        project__in={project for project, _ in keys},
+        at__gt=now - LOOKED_BACK,
+        is_void=False,
     )
     for occurrence in about.order_by("at"):
         if (key := (occurrence.project_id, occurrence.address_key)) in keys:
@@ -170,10 +209,18 @@ def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurr
 
 def event_of(occurrence: Occurrence) -> Event:
     is_unsubscription = occurrence.kind == Occurrence.Kind.UNSUBSCRIBE
-    return Event(occurrence.at, Class(occurrence.category or Class.OTHER), occurrence.is_hard, is_unsubscription)
+    return Event(
+        occurrence.at,
+        Class(occurrence.category or Class.OTHER),
+        occurrence.is_hard,
+        is_unsubscription,
+    )
 
 
-SOURCES = {Group.COMPLAINT: Suppression.Source.COMPLAINT, Group.UNSUBSCRIBE: Suppression.Source.UNSUBSCRIBE}
+SOURCES = {
+    Group.COMPLAINT: Suppression.Source.COMPLAINT,
+    Group.UNSUBSCRIBE: Suppression.Source.UNSUBSCRIBE,
+}
 
 
 def _given(decisive: Occurrence, verdict: Verdict) -> Given:
@@ -205,6 +252,8 @@ def _reason(occurrence: Occurrence) -> str:
     """In English and on one line: apps read it in the reply to RCPT."""
     if occurrence.kind == Occurrence.Kind.UNSUBSCRIBE:
         return "Unsubscribed by the recipient"
-    said = " ".join(filter(None, (str(occurrence.code or ""), occurrence.enhanced, occurrence.text)))
+    said = " ".join(
+        filter(None, (str(occurrence.code or ""), occurrence.enhanced, occurrence.text))
+    )
     title = MEANINGS[Class(occurrence.category)].title
     return " ".join(f"{title}: {said}".split())[:REASON_MOST] if said else title

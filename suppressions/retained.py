@@ -7,22 +7,28 @@ IMPORT_DAYS = 90
 BRAKE_DAYS = 400
 
 TABLES = (
-    Table("suppressions_suppression", "until lifted", "people, probation", "forgetting one would write to a dead address again"),
+    Table("suppressions_suppression", "until lifted", "people, probation", "forgetting one "
+        "would write to a dead address again"),
     Table("suppressions_policy", "with its project", "people", "what the project wants"),
     Table(
-        "suppressions_occurrence", f"{OCCURRENCE_DAYS} days", BY_RETENTION, "longer than any policy looks back",
+        "suppressions_occurrence", f"{OCCURRENCE_DAYS} days", BY_RETENTION,
+        "longer than any policy looks back",
         days=OCCURRENCE_DAYS,
-        delete=oldest("suppressions_occurrence", "at < %(before)s", order="at", returning="handled_at IS NULL"),
+        delete=oldest("suppressions_occurrence", "at < %(before)s", order="at",
+            returning="handled_at IS NULL"),
     ),
     Table(
-        "suppressions_brake", f"{BRAKE_DAYS} days after a person has decided", BY_RETENTION, "one that stands is nobody's but a person's",
+        "suppressions_brake", f"{BRAKE_DAYS} days after a person has decided", BY_RETENTION,
+        "one that stands is nobody's but a person's",
         days=BRAKE_DAYS,
         delete=oldest("suppressions_brake", "ended_at < %(before)s", order="ended_at"),
     ),
     Table(
-        "suppressions_import", f"{IMPORT_DAYS} days", BY_RETENTION, "its file goes when it is taken in; what it made stays",
+        "suppressions_import", f"{IMPORT_DAYS} days", BY_RETENTION, "its file goes when it is "
+            "taken in; what it made stays",
         days=IMPORT_DAYS,
-        delete=oldest("suppressions_import", "created_at < %(before)s", order="created_at", returning="ended_at IS NULL"),
+        delete=oldest("suppressions_import", "created_at < %(before)s", order="created_at",
+            returning="ended_at IS NULL"),
     ),
 )  # fmt: skip
 KEYS: tuple[Keys, ...] = ()

@@ -19,7 +19,9 @@ def without_an_end(client):
 
 @pytest.fixture(autouse=True)
 def language_of_its_own():
-    """A request leaves its language active in the thread that carried it out; the next test begins with the default again."""
+    """A request leaves its language active in the thread that carried it out; the next test begins
+    with the default again.
+    """
     from django.utils import translation
 
     yield

@@ -1,9 +1,13 @@
-"""How the cost of some work grows with its input, compared within one run: no machine is so busy that it changes the answer."""
+"""How the cost of some work grows with its input, compared within one run: no machine is so busy
+that it changes the answer.
+"""
 
 import gc
 import time
 
-MARGIN = 4  # how much more than in proportion it may grow; what is quadratic exceeds it from a few times the size on
+# how much more than in proportion it may grow; what is quadratic exceeds it from a few times the
+# size on
+MARGIN = 4
 LEAST = 0.002  # seconds: what takes less is all noise
 
 
@@ -22,6 +26,10 @@ def seconds(work, repeat=3):
 
 
 def assert_in_proportion(work, size, *, factor=10):
-    """`work(size)` costs about `factor` times what `work(size // factor)` does, and not its square."""
+    """`work(size)` costs about `factor` times what `work(size // factor)` does, and not its
+    square.
+    """
     small, large = seconds(lambda: work(size // factor)), seconds(lambda: work(size))
-    assert large < max(small, LEAST) * factor * MARGIN, f"{factor} times the input takes {large / max(small, LEAST):.0f} times as long"
+    assert large < max(small, LEAST) * factor * MARGIN, (
+        f"{factor} times the input takes {large / max(small, LEAST):.0f} times as long"
+    )

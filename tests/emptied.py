@@ -14,10 +14,18 @@ MANY = 2000  # rows from which on a new file is cheaper than deleting
 
 def _filled(cursor):
     """Return the names of the tables that hold rows, each with whether these are many."""
-    tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
+    tables = set(
+        connection.introspection.django_table_names(only_existing=True, include_views=False)
+    )
     looks = [
-        f"SELECT '{name}', EXISTS (SELECT FROM {quoted} OFFSET {MANY}) WHERE EXISTS (SELECT FROM {quoted})"
-        for name, quoted in ((name, connection.ops.quote_name(name)) for name in sorted(tables - KEPT))
+        (
+            f"SELECT '{name}', EXISTS (SELECT FROM {quoted} OFFSET {MANY}) WHERE EXISTS (SELECT "
+            "FROM "
+            f"{quoted})"
+        )
+        for name, quoted in (
+            (name, connection.ops.quote_name(name)) for name in sorted(tables - KEPT)
+        )
     ]
     cursor.execute(" UNION ALL ".join(looks))
     return cursor.fetchall()
@@ -32,7 +40,10 @@ def empty(self):
         if small := [name for name, is_large in filled if not is_large]:
             deletes = "; ".join(f"DELETE FROM {connection.ops.quote_name(name)}" for name in small)
             # Without foreign keys and triggers: all that is referred to goes as well.
-            cursor.execute(f"SET session_replication_role = replica; {deletes}; SET session_replication_role = origin")
+            cursor.execute(
+                f"SET session_replication_role = replica; {deletes}; SET "
+                "session_replication_role = origin"
+            )
 
 
 TransactionTestCase._fixture_teardown = empty

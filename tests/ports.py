@@ -4,7 +4,8 @@ import secrets
 import socket
 from contextlib import closing, suppress
 
-# Below those that the system gives to outgoing connections (ip_local_port_range), one of which could come first.
+# Below those that the system gives to outgoing connections (ip_local_port_range), one of which
+# could come first.
 LOWEST, HIGHEST = 20_000, 32_000
 
 

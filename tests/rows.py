@@ -7,7 +7,16 @@ from django.contrib.sessions.models import Session
 from django.utils.crypto import get_random_string
 
 from deliveries.message.ids import first_id_of, new_id
-from deliveries.models import Alert, Destination, InboundMail, Order, Reclassification, Refusal, Submission, Tally
+from deliveries.models import (
+    Alert,
+    Destination,
+    InboundMail,
+    Order,
+    Reclassification,
+    Refusal,
+    Submission,
+    Tally,
+)
 from domains.models import SetAside
 from relay_portal.models import User
 from suppressions.models import Brake, Import, Occurrence
@@ -21,7 +30,9 @@ def with_time(row, **times):
 
 
 def attempt(at):
-    row = AccessAttempt.objects.create(username=get_random_string(8), ip_address="192.0.2.1", failures_since_start=1)
+    row = AccessAttempt.objects.create(
+        username=get_random_string(8), ip_address="192.0.2.1", failures_since_start=1
+    )
     AccessAttemptExpiration.objects.create(access_attempt=row, expires_at=at)
     return with_time(row, attempt_time=at)
 
@@ -29,17 +40,33 @@ def attempt(at):
 def admin_log(at):
     user = User.objects.get_or_create(username="somebody")[0]
     kind = ContentType.objects.get_for_model(User)
-    return with_time(LogEntry.objects.create(user=user, content_type=kind, object_repr="x", action_flag=ADDITION), action_time=at)
+    return with_time(
+        LogEntry.objects.create(
+            user=user, content_type=kind, object_repr="x", action_flag=ADDITION
+        ),
+        action_time=at,
+    )
 
 
 def occurrence(at):
-    given = {"address_key": "you@mx.test", "kind": "reply", "category": "no-such-user", "is_hard": True}
+    given = {
+        "address_key": "you@mx.test",
+        "kind": "reply",
+        "category": "no-such-user",
+        "is_hard": True,
+    }
     return Occurrence.objects.create(at=at, handled_at=at, project=make.project(), **given)
 
 
 def tally(at):
     return Tally.objects.create(
-        hour=at, project=make.project(), credential_id=1, provider="", category="delivered", is_hard=False, amount=1
+        hour=at,
+        project=make.project(),
+        credential_id=1,
+        provider="",
+        category="delivered",
+        is_hard=False,
+        amount=1,
     )
 
 
@@ -49,10 +76,16 @@ def destination(at):
 
 
 ROWS = {
-    "domains_setaside": lambda at: SetAside.objects.create(kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at),
+    "domains_setaside": lambda at: SetAside.objects.create(
+        kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at
+    ),
     "suppressions_occurrence": occurrence,
-    "suppressions_brake": lambda at: Brake.objects.create(category="unknown_user", domains=30, usual=1, ended_at=at),
-    "suppressions_import": lambda at: Import.objects.create(name="list.csv", created_by="ops", created_at=at, ended_at=at),
+    "suppressions_brake": lambda at: Brake.objects.create(
+        category="unknown_user", domains=30, usual=1, ended_at=at
+    ),
+    "suppressions_import": lambda at: Import.objects.create(
+        name="list.csv", created_by="ops", created_at=at, ended_at=at
+    ),
     "deliveries_submission": lambda at: Submission.objects.create(
         key=get_random_string(8).encode(), message_id=first_id_of(at), expires_at=at
     ),
@@ -61,16 +94,32 @@ ROWS = {
     ),
     "deliveries_destination": destination,
     "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
-    "deliveries_order": lambda at: Order.objects.create(verb="retry", reason="x", created_by="ops", finished_at=at),
-    "deliveries_reclassification": lambda at: Reclassification.objects.create(created_by="ops", created_at=at),
-    "deliveries_alert": lambda at: Alert.objects.create(credential=make.credential(), rate=9, bounced=9, total=100, hours=24, ended_at=at),
+    "deliveries_order": lambda at: Order.objects.create(
+        verb="retry", reason="x", created_by="ops", finished_at=at
+    ),
+    "deliveries_reclassification": lambda at: Reclassification.objects.create(
+        created_by="ops", created_at=at
+    ),
+    "deliveries_alert": lambda at: Alert.objects.create(
+        credential=make.credential(), rate=9, bounced=9, total=100, hours=24, ended_at=at
+    ),
     "deliveries_tally": tally,
     "deliveries_refusal": lambda at: Refusal.objects.create(
-        at=at, project=make.project(), credential_id=1, recipient_key="you@mx.test", command="RCPT", code=550, text="x"
+        at=at,
+        project=make.project(),
+        credential_id=1,
+        recipient_key="you@mx.test",
+        command="RCPT",
+        code=550,
+        text="x",
     ),
-    "django_session": lambda at: Session.objects.create(session_key=get_random_string(32), session_data="x", expire_date=at),
+    "django_session": lambda at: Session.objects.create(
+        session_key=get_random_string(32), session_data="x", expire_date=at
+    ),
     "axes_accessattempt": attempt,
     "axes_accesslog": lambda at: with_time(AccessLog.objects.create(username="x"), attempt_time=at),
-    "axes_accessfailurelog": lambda at: with_time(AccessFailureLog.objects.create(username="x"), attempt_time=at),
+    "axes_accessfailurelog": lambda at: with_time(
+        AccessFailureLog.objects.create(username="x"), attempt_time=at
+    ),
     "django_admin_log": admin_log,
 }

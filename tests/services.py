@@ -1,4 +1,6 @@
-"""Starts the real PostgreSQL and Valkey that the tests need, once for a run, before Django reads its settings."""
+"""Starts the real PostgreSQL and Valkey that the tests need, once for a run, before Django reads
+its settings.
+"""
 
 import os
 import shutil
@@ -13,7 +15,10 @@ _started = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Before pytest-django reads the settings. In the process that the developer started; xdist's workers inherit the URLs."""
+    """Before pytest-django reads the settings.
+
+    In the process that the developer started; xdist's workers inherit the URLs.
+    """
     if "PYTEST_XDIST_WORKER" in os.environ:
         worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={worker + 1}")

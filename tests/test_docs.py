@@ -1,4 +1,6 @@
-"""The documents are true to the code: every setting, command, option, reply and unit in them exists, and the other way round."""
+"""The documents are true to the code: every setting, command, option, reply and unit in them
+exists, and the other way round.
+"""
 
 import argparse
 import ast
@@ -8,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 from contextlib import suppress
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -27,7 +30,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 UNITS = sorted(ROOT.glob("deploy/*.service"))
 COMMANDS = [name for commands in overview.GROUPS.values() for name in commands]
-REGISTRIES = re.compile(r"\b(pypi|pythonhosted|npmjs|docker|ghcr|quay|crates|rubygems|anaconda)\.(org|com|io)\b")
+REGISTRIES = re.compile(
+    r"\b(pypi|pythonhosted|npmjs|docker|ghcr|quay|crates|rubygems|anaconda)\.(org|com|io)\b"
+)
 PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 NOT_IN_SETTINGS = {"EKIDEN_PYTHON"}  # read by the script `ekiden`
 
@@ -47,7 +52,7 @@ def fenced(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-# --- settings ---------------------------------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 def settings_of_code():
     """Name and default as the documents spell it; None where it is computed."""
     for node in ast.walk(ast.parse(page("relay_portal/settings.py"))):
@@ -63,7 +68,11 @@ def settings_of_code():
 
 
 def documented_settings():
-    return {cells[0].strip("`"): cells[1] for cells in rows(page("docs/settings.md")) if re.fullmatch(r"`[A-Z_]+`", cells[0])}
+    return {
+        cells[0].strip("`"): cells[1]
+        for cells in rows(page("docs/settings.md"))
+        if re.fullmatch(r"`[A-Z_]+`", cells[0])
+    }
 
 
 def test_the_settings_page_holds_just_the_settings_that_are_read():
@@ -81,14 +90,17 @@ def test_the_example_environment_names_settings_only():
     assert named and set(named) <= set(dict(settings_of_code()))
 
 
-# --- commands ---------------------------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------
 def parser_of(name):
     return load_command_class(get_commands()[name], name).create_parser("ekiden", name)
 
 
 def sub_parsers(parser):
     return {
-        name: sub for action in parser._actions if isinstance(action, argparse._SubParsersAction) for name, sub in action.choices.items()
+        name: sub
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, sub in action.choices.items()
     }
 
 
@@ -106,16 +118,24 @@ def options_of(parser):
 def sections():
     """The commands page by its headings of the second level."""
     parts = re.split(r"^#{1,2} (.+)\n", page("docs/commands.md"), flags=re.MULTILINE)
-    return {title: text for title, text in zip(parts[1::2], parts[2::2], strict=True) if re.fullmatch(r"[a-z_]+", title)}
+    return {
+        title: text
+        for title, text in zip(parts[1::2], parts[2::2], strict=True)
+        if re.fullmatch(r"[a-z_]+", title)
+    }
 
 
 def test_the_commands_page_holds_just_the_commands_of_the_overview():
     assert set(sections()) == set(COMMANDS) <= set(get_commands())
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"test"}))  # all options of `test` are pytest's
+@pytest.mark.parametrize(
+    "name", sorted(set(COMMANDS) - {"test"})
+)  # all options of `test` are pytest's
 def test_a_command_is_documented_with_just_its_options(name):
-    own = re.sub(rf"^ *\./ekiden (?!{name} ).*$", "", sections()[name], flags=re.MULTILINE)  # `up` prints a line for `send`
+    own = re.sub(
+        rf"^ *\./ekiden (?!{name} ).*$", "", sections()[name], flags=re.MULTILINE
+    )  # `up` prints a line for `send`
     assert set(re.findall(r"--[a-z][a-z0-9-]+", own)) == options_of(parser_of(name))
 
 
@@ -128,7 +148,9 @@ def test_a_command_is_documented_with_just_its_actions(name):
 def lines_to_type():
     for path in PAGES:
         for block in fenced(path.read_text(encoding="utf-8"), "sh"):
-            yield from ((path.name, line) for line in block.splitlines() if re.match(r"(\./)?ekiden ", line))
+            yield from (
+                (path.name, line) for line in block.splitlines() if re.match(r"(\./)?ekiden ", line)
+            )
 
 
 @pytest.mark.parametrize(("name", "line"), [*lines_to_type()])
@@ -144,9 +166,13 @@ def test_a_line_to_type_is_understood(name, line):
         pytest.fail(f"{name}: {line}: {error}")
 
 
-# --- what programs and apps rely on -------------------------------------------------------------------------------------------
+# --- what programs and apps rely on ---------------------------------------------------------------
 def test_the_documented_trace_has_the_shape_of_the_code():
-    [trace] = [found for block in fenced(page("docs/commands.md"), "json") if "message" in (found := json.loads(block))]
+    [trace] = [
+        found
+        for block in fenced(page("docs/commands.md"), "json")
+        if "message" in (found := json.loads(block))
+    ]
     assert trace["message"].keys() == MessageFacts.__annotations__.keys()
     [delivery] = trace["deliveries"]
     assert delivery.keys() == DeliveryFacts.__annotations__.keys()
@@ -163,14 +189,22 @@ def printed(*words):
 
 @pytest.mark.usefixtures("mail_db")
 @pytest.mark.parametrize(
-    ("words", "name"), [(["status"], "ready"), (["credential", "create", "--project", "shop", "--name", "n"], "password"),
+    ("words", "name"),
+    [(["status"], "ready"),
+        (["credential", "create", "--project", "shop", "--name", "n"], "password"),
                         (["conservation"], "missing")],
 )  # fmt: skip
 def test_a_documented_shape_is_what_the_command_prints(words, name):
     call_command("project", "create", "shop", stdout=StringIO())
-    [example] = [found for block in fenced(page("docs/commands.md"), "json") if name in (found := json.loads(block))]
+    [example] = [
+        found
+        for block in fenced(page("docs/commands.md"), "json")
+        if name in (found := json.loads(block))
+    ]
     said = printed(*words)
-    assert {key: type(value) for key, value in said.items()} == {key: type(value) for key, value in example.items()}
+    assert {key: type(value) for key, value in said.items()} == {
+        key: type(value) for key, value in example.items()
+    }
     assert said.get("parts", {}).keys() == example.get("parts", {}).keys()
 
 
@@ -185,34 +219,70 @@ def shown(reply):
 
 
 def test_the_reply_tables_hold_just_the_refusals_of_the_listener():
-    said = {cells[0] for cells in rows(page("docs/sending.md")) if re.match(r"`[45]\d\d \d\.\d+\.\d+ \S", cells[0])}
-    assert said == {shown(reply) for reply in vars(replies).values() if isinstance(reply, Reply) and reply.is_refusal}
+    said = {
+        cells[0]
+        for cells in rows(page("docs/sending.md"))
+        if re.match(r"`[45]\d\d \d\.\d+\.\d+ \S", cells[0])
+    }
+    assert said == {
+        shown(reply)
+        for reply in vars(replies).values()
+        if isinstance(reply, Reply) and reply.is_refusal
+    }
 
 
 def test_the_sandbox_table_holds_just_its_rules():
     table = page("docs/sending.md").partition("\n## The sandbox")[2].partition("\n## ")[0]
     said = [cells for cells in rows(table) if cells[0].startswith("`")]
-    assert said == [[f"`{rule.name}`", rule.stage, f"`{rule.reply}`" if rule.reply else "–", rule.meaning] for rule in RULES.values()]
+    assert said == [
+        [f"`{rule.name}`", rule.stage, f"`{rule.reply}`" if rule.reply else "–", rule.meaning]
+        for rule in RULES.values()
+    ]
 
 
 def words_of_the_product():
     """What the table of symptoms quotes; “…” stands for what differs."""
-    table = page("docs/operations.md").partition("\n## When something is wrong")[2].partition("\n## ")[0]
+    table = (
+        page("docs/operations.md")
+        .partition("\n## When something is wrong")[2]
+        .partition("\n## ")[0]
+    )
     for cells in rows(table):
         for quoted in re.findall(r"`([^`]+ [^`]+)`", cells[0]):
-            yield from (part.strip() for part in quoted.removeprefix("ekiden: ").split("…") if len(part.strip()) > 8)
+            yield from (
+                part.strip()
+                for part in quoted.removeprefix("ekiden: ").split("…")
+                if len(part.strip()) > 8
+            )
+
+
+@cache
+def texts_of_the_product():
+    """Each text in the code, whole though it stands on several lines."""
+    return [
+        node.value
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
 
 
 @pytest.mark.parametrize("words", [*words_of_the_product()])
 def test_the_table_of_symptoms_quotes_the_product(words):
-    code = re.sub(r"^\d\d\d \d\.\d+\.\d+ ", "", words)  # a reply's code and text stand apart in the source
-    assert any(code in path.read_text(encoding="utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    # A reply's code and text stand apart in the source.
+    code = re.sub(r"^\d\d\d \d\.\d+\.\d+ ", "", words)
+    assert any(code in text for text in texts_of_the_product())
 
 
-# --- the pages themselves -----------------------------------------------------------------------------------------------------
+# --- the pages themselves -------------------------------------------------------------------------
 def anchors(path):
     titles = re.findall(
-        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+        r"^#+ (.+)$",
+        re.sub(
+            r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+        ),
+        re.MULTILINE,
     )
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -232,7 +302,13 @@ def test_a_link_leads_somewhere(path, target):
     assert not anchor or anchor in anchors(there)
 
 
-SHIPPED = [*PAGES, *ROOT.glob("requirements*.txt"), *ROOT.glob("deploy/*"), ROOT / "pyproject.toml", ROOT / "ekiden"]
+SHIPPED = [
+    *PAGES,
+    *ROOT.glob("requirements*.txt"),
+    *ROOT.glob("deploy/*"),
+    ROOT / "pyproject.toml",
+    ROOT / "ekiden",
+]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -240,7 +316,7 @@ def test_no_registry_is_named(path):
     assert not REGISTRIES.search(path.read_text(encoding="utf-8"))
 
 
-# --- the units ----------------------------------------------------------------------------------------------------------------
+# --- the units ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_runs_what_there_is(unit):
     started = re.search(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)[1]
@@ -256,14 +332,24 @@ def test_the_units_are_the_processes_that_up_runs():
     from relay_portal.process import processes
 
     services = {process.name for process in processes.table() if process.is_service}
-    assert {unit.name.removeprefix("ekiden-").partition(".")[0].rstrip("@") for unit in UNITS} == services | {"setup"}
+    assert {
+        unit.name.removeprefix("ekiden-").partition(".")[0].rstrip("@") for unit in UNITS
+    } == services | {"setup"}
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="the Debian package systemd is not installed")
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="the Debian package systemd is not installed"
+)
 def test_systemd_takes_the_units(tmp_path):
     for file in [*UNITS, ROOT / "deploy/ekiden.target"]:
-        (tmp_path / file.name).write_text(file.read_text().replace("/opt/ekiden/.venv/bin/python", "/bin/true"))
+        (tmp_path / file.name).write_text(
+            file.read_text().replace("/opt/ekiden/.venv/bin/python", "/bin/true")
+        )
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *tmp_path.iterdir()], capture_output=True, text=True, check=False, timeout=60
+        ["systemd-analyze", "verify", "--man=no", *tmp_path.iterdir()],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")

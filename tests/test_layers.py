@@ -8,31 +8,38 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal"]
-# The rooms of each package from the top: a room imports only what stands below it, for types as well. Files beside the rooms
-# have the names that Django looks for, or are listed here.
+# The rooms of each package from the top: a room imports only what stands below it, for types as
+# well. Files beside the rooms have the names that Django looks for, or are listed here.
 ROOMS = {
     "foundation": ["command", "process", "dns", "text", "secrets", "upkeep", "rights"],
-    "domains": ["apps", "management", "admin", "jobs", "retained", "senders", "operations", "models"],
+    "domains": ["apps", "management", "admin", "jobs", "retained", "senders", "operations",
+        "models"],
     "suppressions": [
-        "apps", "management", "admin", "retained", "exchange", "dry_run", "probation", "recording", "lifting", "brakes", "models",
+        "apps", "management", "admin", "retained", "exchange", "dry_run", "probation", "recording",
+        "lifting", "brakes", "models",
         "policy", "lookup", "index", "covering", "fields", "keys", "classes",
     ],
     "deliveries": [
-        "apps", "management", "admin", "jobs", "intake", "sending", "bounces", "classification", "steering", "insight", "shaping",
+        "apps", "management", "admin", "jobs", "intake", "sending", "bounces", "classification",
+        "steering", "insight", "shaping",
         "routing", "queue", "retained", "models", "smtp", "message", "capacity", "backends",
     ],
-    "smtp_listener": ["apps", "management", "admin", "sandbox", "sessions", "retained", "admission", "protocol", "models"],
+    "smtp_listener": ["apps", "management", "admin", "sandbox", "sessions", "retained", "admission",
+        "protocol", "models"],
     "relay_portal": [
-        "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "urls", "pages", "apps", "admin", "retained",
+        "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "urls", "pages",
+        "apps", "admin", "retained",
         "access", "process", "servers", "serving", "formats", "models",
     ],
 }  # fmt: skip
 OWNERS = {  # outside thing: who alone may import it
-    "dns": {"foundation/dns/resolver.py", "foundation/dns/exchange.py", "foundation/dns/parents.py", "foundation/dns/servers.py"},
+    "dns": {"foundation/dns/resolver.py", "foundation/dns/exchange.py", "foundation/dns/parents.py",
+        "foundation/dns/servers.py"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {
-        "deliveries/backends/job_queues.py", "deliveries/jobs/worker.py", "deliveries/jobs/schedule.py",
+        "deliveries/backends/job_queues.py", "deliveries/jobs/worker.py",
+        "deliveries/jobs/schedule.py",
         "deliveries/management/commands/rqworker.py",
         "relay_portal",
     },
@@ -42,11 +49,13 @@ PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", 
 # Modules that decide and know nothing outside, by room.
 PURE = {
     "deliveries/bounces": (
-        "charsets evidence feedback feedback_id freeform kinds likeness mime notification original parser report_text "
+        "charsets evidence feedback feedback_id freeform kinds likeness mime notification "
+        "original parser report_text "
         "return_path status tokens wording"
     ),
     "deliveries/classification": (
-        "asian_stems caution classifier codes dialects european_stems language_phrases message_phrases provider_codes reasons "
+        "asian_stems caution classifier codes dialects european_stems language_phrases "
+        "message_phrases provider_codes reasons "
         "recipient_phrases rules sender_phrases stems"
     ),
     "deliveries/intake": "header_completion long_lines",
@@ -66,7 +75,12 @@ PURE = {
 
 
 def modules():
-    return [path for package in ORDER for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts]
+    return [
+        path
+        for package in ORDER
+        for path in (ROOT / package).rglob("*.py")
+        if "migrations" not in path.parts
+    ]
 
 
 def name_of(path):
@@ -86,7 +100,9 @@ def imports(path):
 
 
 def imported_modules(path):
-    """Modules of ours that a file imports anywhere: at its head, for types only, or inside a function."""
+    """Modules of ours that a file imports anywhere: at its head, for types only, or inside a
+    function.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in NAMES)
@@ -100,7 +116,10 @@ def imported_modules(path):
                     yield node.module
 
 
-GRAPH = {name: {other for other in imported_modules(path) if other != name} for name, path in NAMES.items()}
+GRAPH = {
+    name: {other for other in imported_modules(path) if other != name}
+    for name, path in NAMES.items()
+}
 
 
 def rank(name):
@@ -111,11 +130,18 @@ def rank(name):
 
 
 def upwards(graph):
-    return sorted((name, other) for name, others in graph.items() for other in others if rank(other) > rank(name))
+    return sorted(
+        (name, other)
+        for name, others in graph.items()
+        for other in others
+        if rank(other) > rank(name)
+    )
 
 
 def circles(graph):
-    """Each circle of modules, as the set of those in it (Tarjan's strongly connected components)."""
+    """Each circle of modules, as the set of those in it (Tarjan's strongly connected
+    components).
+    """
     number, low, stack, found = {}, {}, [], []
 
     def visit(name):
@@ -143,19 +169,28 @@ def circles(graph):
 @pytest.mark.parametrize("package", ORDER)
 def test_every_room_has_its_place_in_the_order(package):
     found = {
-        path.stem for path in (ROOT / package).iterdir() if path.stem != "__init__" and (path.suffix == ".py" or any(path.glob("**/*.py")))
+        path.stem
+        for path in (ROOT / package).iterdir()
+        if path.stem != "__init__" and (path.suffix == ".py" or any(path.glob("**/*.py")))
     }
     assert found - {"migrations"} == set(ROOMS[package])
 
 
 def drawn():
-    """The rows of the table in docs/architecture.md: a room is a folder, and says in its own words what it is for."""
+    """The rows of the table in docs/architecture.md: a room is a folder, and says in its own words
+    what it is for.
+    """
     for package in reversed(ORDER):
         for room in ROOMS[package]:
             head = ROOT / package / room / "__init__.py"
-            words = ast.get_docstring(ast.parse(head.read_text(encoding="utf-8"))) if head.exists() else None
+            words = (
+                ast.get_docstring(ast.parse(head.read_text(encoding="utf-8")))
+                if head.exists()
+                else None
+            )
             if words:
-                yield f"| `{package}/{room}` | {words.splitlines()[0].rstrip('.')} |"
+                first = " ".join(words.partition("\n\n")[0].split())
+                yield f"| `{package}/{room}` | {first.rstrip('.')} |"
 
 
 def test_the_page_draws_the_rooms_as_they_are():
@@ -173,7 +208,10 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def test_an_import_upwards_and_a_circle_are_found():
-    graph = {"deliveries.queue.ledger": {"deliveries.sending.drain"}, "deliveries.sending.drain": {"deliveries.queue.ledger"}}
+    graph = {
+        "deliveries.queue.ledger": {"deliveries.sending.drain"},
+        "deliveries.sending.drain": {"deliveries.queue.ledger"},
+    }
     assert upwards(graph) == [("deliveries.queue.ledger", "deliveries.sending.drain")]
     assert circles(graph) == [set(graph)]
     assert upwards({"domains.models.senders": {"deliveries.queue.ledger"}})
@@ -184,9 +222,13 @@ def test_an_outside_thing_has_one_owner(path):
     place = str(path.relative_to(ROOT))
     for name in imports(path):
         owners = OWNERS.get(name.split(".")[0])
-        assert owners is None or any(place == owner or place.startswith(owner + "/") for owner in owners), name
+        assert owners is None or any(
+            place == owner or place.startswith(owner + "/") for owner in owners
+        ), name
 
 
-@pytest.mark.parametrize("place", [f"{room}/{name}.py" for room, names in PURE.items() for name in names.split()])
+@pytest.mark.parametrize(
+    "place", [f"{room}/{name}.py" for room, names in PURE.items() for name in names.split()]
+)
 def test_a_pure_module_knows_nothing_outside(place):
     assert not {name.split(".")[0] for name in imports(ROOT / place)} & PURE_FORBIDS

@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 TEXTS = ROOT / "foundation" / "text" / "texts.py"
 MODULES = [
-    path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if path != TEXTS and "migrations" not in path.parts
+    path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if path != TEXTS and "migrations" not in path.parts
 ]
 OWN_IDEAS = {"splitlines", "isprintable"}
 # The beginning of a class of control characters: \x00-\x1f, \x00-\x08, \x7f-\x9f …
@@ -23,7 +26,11 @@ def ideas(tree):
             yield node.lineno, node.attr
         elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
-            spelled = re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))", lambda code: chr(int(code[code.lastindex], 16)), text)
+            spelled = re.sub(
+                r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
+                lambda code: chr(int(code[code.lastindex], 16)),
+                text,
+            )
             if CLASS.search(spelled):
                 yield node.lineno, text
 
@@ -36,7 +43,14 @@ def test_no_module_has_an_idea_of_its_own(path):
 
 
 @pytest.mark.parametrize(
-    "code", [r"""re.compile("[\x00-\x1f]")""", r"""re.compile(rb"[\x7f-\x9f]")""", "text.splitlines()", "a.isprintable()", r'"\u2028"']
+    "code",
+    [
+        r"""re.compile("[\x00-\x1f]")""",
+        r"""re.compile(rb"[\x7f-\x9f]")""",
+        "text.splitlines()",
+        "a.isprintable()",
+        r'"\u2028"',
+    ],
 )
 def test_an_idea_is_found(code):
     assert list(ideas(ast.parse(code)))

@@ -1,4 +1,6 @@
-"""Everything has an end: each table and key has an owner who says how long, and what he says is done."""
+"""Everything has an end: each table and key has an owner who says how long, and what he says is
+done.
+"""
 
 import ast
 import os
@@ -22,9 +24,16 @@ LITTLE = timedelta(minutes=1)
 # Rows of each table for the plans: `EKIDEN_ROWS=1000000` for a look at the whole size.
 MANY = int(os.environ.get("EKIDEN_ROWS", "20000"))
 SPREAD = f"now() - n * interval '400 days' / {MANY}"
-DISTINCT = {"domain": "'d' || n", "site": "'s' || n", "session_key": "'k' || n", "key": "int8send(n)", "username": "'u' || n"}
+DISTINCT = {
+    "domain": "'d' || n",
+    "site": "'s' || n",
+    "session_key": "'k' || n",
+    "key": "int8send(n)",
+    "username": "'u' || n",
+}
 COLUMNS = """
-SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s
+SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()
+    AND table_name = %s
     AND is_identity = 'NO' AND is_generated = 'NEVER'
 """
 
@@ -32,17 +41,29 @@ SELECT column_name, data_type FROM information_schema.columns WHERE table_schema
 @pytest.mark.django_db
 def test_every_table_has_one_owner():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', "
+            "'information_schema')"
+        )
         real = sorted(name for (name,) in cursor.fetchall())
     assert sorted(table.name for table in kept.tables()) == real
 
 
 def test_every_key_in_the_code_has_an_owner():
     patterns = [keys.pattern for keys in kept.key_patterns()]
-    written = {text for path in modules() for text in literals(path) if text.startswith("ekiden:") and " " not in text} - {CHANNEL}
+    written = {
+        text
+        for path in modules()
+        for text in literals(path)
+        if text.startswith("ekiden:") and " " not in text
+    } - {CHANNEL}
     assert written
     # Of an f-string its beginning is there, which a pattern has to go on from.
-    assert {text for text in written if not any(fnmatchcase(text, each) or fnmatchcase(text + "x", each) for each in patterns)} == set()
+    assert {
+        text
+        for text in written
+        if not any(fnmatchcase(text, each) or fnmatchcase(text + "x", each) for each in patterns)
+    } == set()
 
 
 def test_a_key_without_an_owner_or_an_end_is_noticed(valkey):
@@ -54,8 +75,17 @@ def test_a_key_without_an_owner_or_an_end_is_noticed(valkey):
 
 
 def test_the_handbook_says_what_the_code_does():
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("\n## Retention\n")[2].partition("\n## ")[0]
-    rows = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in page.splitlines() if line.startswith("| `")]
+    page = (
+        (ROOT / "docs" / "operations.md")
+        .read_text(encoding="utf-8")
+        .partition("\n## Retention\n")[2]
+        .partition("\n## ")[0]
+    )
+    rows = [
+        tuple(cell.strip() for cell in line.strip("|").split(" | "))
+        for line in page.splitlines()
+        if line.startswith("| `")
+    ]
     given = [(each.name, each.kept, each.removal, each.reason) for each in kept.tables()]
     given += [(each.pattern, each.kept, each.removal, each.reason) for each in kept.key_patterns()]
     assert rows == [(f"`{name}`", *words) for name, *words in given]
@@ -63,7 +93,11 @@ def test_the_handbook_says_what_the_code_does():
 
 def literals(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and path.name != kept.PLACE + ".py":
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and path.name != kept.PLACE + ".py"
+        ):
             yield node.value
 
 
@@ -84,10 +118,16 @@ def test_a_batch_is_found_by_an_index_however_large_the_table_is(name):
         cursor.execute(COLUMNS, [name])
         given = {column: value(column, type_) for column, type_ in cursor.fetchall()}
         chosen, values = ", ".join(f'"{column}"' for column in given), ", ".join(given.values())
-        cursor.execute(f"INSERT INTO {name} ({chosen}) SELECT {values} FROM {name} kept, generate_series(1, {MANY}) n")
+        cursor.execute(
+            f"INSERT INTO {name} ({chosen}) SELECT {values} FROM {name} kept, generate_series(1, "
+            f"{MANY}) n"
+        )
         cursor.execute(f"VACUUM (ANALYZE) {name}")
         before = timezone.now() - timedelta(days=EMPTIED[name].days)
-        cursor.execute("EXPLAIN " + EMPTIED[name].delete, {"before": before, "before_id": retention.first_id_of(before), "most": 500})
+        cursor.execute(
+            "EXPLAIN " + EMPTIED[name].delete,
+            {"before": before, "before_id": retention.first_id_of(before), "most": 500},
+        )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert not re.search(rf"Seq Scan on {name}\b", plan), plan
     assert re.search(rf"Scan using \w+ on {name}\b|Bitmap Index Scan on \w+", plan), plan

@@ -1,4 +1,6 @@
-"""Whatever waits in PostgreSQL for a job is found again by a job of the schedule: Valkey may be wiped, and workers are killed."""
+"""Whatever waits in PostgreSQL for a job is found again by a job of the schedule: Valkey may be
+wiped, and workers are killed.
+"""
 
 import io
 from datetime import timedelta
@@ -26,13 +28,16 @@ PERSON = "a person, who sees it in the portal"
 DRAIN = "deliveries.jobs.drain"
 CARRY_ON = "deliveries.jobs.carry_on"
 
-# Who moves a row on from each state. A new state has to be written down here, with a job of the schedule that finds it.
+# Who moves a row on from each state. A new state has to be written down here, with a job of the
+# schedule that finds it.
 STATES = {
     "deliveries.Delivery": {
-        "queued": DRAIN, "deferred": DRAIN, "delivered": FINAL, "bounced": FINAL, "expired": FINAL, "suppressed": FINAL, "cancelled": FINAL,
+        "queued": DRAIN, "deferred": DRAIN, "delivered": FINAL, "bounced": FINAL, "expired": FINAL,
+        "suppressed": FINAL, "cancelled": FINAL,
     },
     "deliveries.Reclassification": {
-        "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL, "failed": FINAL,
+        "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL,
+        "failed": FINAL,
     },
     "suppressions.Import": {"waiting": PERSON, "running": CARRY_ON, "done": FINAL, "failed": FINAL},
 }  # fmt: skip
@@ -54,7 +59,9 @@ SHORTCUTS = {
     "deliveries.bounces.reclassify.apply": CARRY_ON,
     "domains.jobs.verify_domain": "domains.jobs.verify_domains",
 }
-SCHEDULED = {f"{function.__module__}.{function.__name__}" for function, _ in schedule.TABLE} | {DRAIN}
+SCHEDULED = {f"{function.__module__}.{function.__name__}" for function, _ in schedule.TABLE} | {
+    DRAIN
+}
 
 
 def fields():
@@ -65,21 +72,39 @@ def fields():
 
 
 def test_each_state_has_somebody_who_moves_it():
-    found = {label: {value for value, _ in field.flatchoices} for label, field in fields() if field.name == "state"}
+    found = {
+        label: {value for value, _ in field.flatchoices}
+        for label, field in fields()
+        if field.name == "state"
+    }
     assert found == {label: set(movers) for label, movers in STATES.items()}
 
 
 def test_each_open_end_has_somebody_who_closes_it():
-    ends = {(label, field.name) for label, field in fields() if isinstance(field, models.DateTimeField) and is_end(field)}
+    ends = {
+        (label, field.name)
+        for label, field in fields()
+        if isinstance(field, models.DateTimeField) and is_end(field)
+    }
     assert ends == OPEN.keys()
 
 
 def is_end(field):
-    return field.null and field.name in {"ended_at", "finished_at", "handled_at", "done_at", "completed_at"}
+    return field.null and field.name in {
+        "ended_at",
+        "finished_at",
+        "handled_at",
+        "done_at",
+        "completed_at",
+    }
 
 
 def test_who_moves_them_is_rung_regularly(valkey):
-    movers = {mover for states in STATES.values() for mover in states.values()} | set(OPEN.values()) | set(SHORTCUTS.values())
+    movers = (
+        {mover for states in STATES.values() for mover in states.values()}
+        | set(OPEN.values())
+        | set(SHORTCUTS.values())
+    )
     assert movers - {FINAL, PERSON} <= SCHEDULED
     built = schedule.scheduler().get_jobs()
     assert len(built) == len(SCHEDULED)
@@ -90,7 +115,7 @@ def test_each_job_is_of_the_schedule_or_a_shortcut():
     assert FUNCTIONS.keys() == SCHEDULED | SHORTCUTS.keys()
 
 
-# --- the leases -----------------------------------------------------------------------------------------------------------
+# --- the leases -----------------------------------------------------------------------------------
 def addresses(amount):
     return b"email\r\n" + b"".join(b"u%d@x.test\r\n" % number for number in range(amount))
 
@@ -112,7 +137,9 @@ def small_batches(monkeypatch):
 
 
 @pytest.mark.usefixtures("mail_db")
-@pytest.mark.parametrize("leased_until", [None, over()], ids=["its ring was lost", "its worker died"])
+@pytest.mark.parametrize(
+    "leased_until", [None, over()], ids=["its ring was lost", "its worker died"]
+)
 def test_an_import_that_nobody_is_at_is_gone_on_with(leased_until):
     row = wanted(leased_until=leased_until)
     jobs.carry_on()
@@ -145,7 +172,13 @@ def test_an_import_goes_on_where_its_worker_died_and_counts_nothing_twice(monkey
     Import.objects.update(leased_until=over())
     jobs.carry_on()
     row.refresh_from_db()
-    assert (row.state, row.lines, row.added, row.updated, Suppression.objects.count()) == ("done", 5, 5, 0, 5)
+    assert (row.state, row.lines, row.added, row.updated, Suppression.objects.count()) == (
+        "done",
+        5,
+        5,
+        0,
+        5,
+    )
 
 
 @pytest.mark.usefixtures("mail_db")
@@ -163,7 +196,11 @@ def test_a_file_that_ends_its_worker_again_and_again_is_given_up(monkeypatch):
         Import.objects.update(leased_until=over())
     jobs.carry_on()
     row.refresh_from_db()
-    assert (row.state, row.leased_until, "again and again" in row.errors[0]["why"]) == ("failed", None, True)
+    assert (row.state, row.leased_until, "again and again" in row.errors[0]["why"]) == (
+        "failed",
+        None,
+        True,
+    )
     assert SetAside.objects.get(kind=Kind.IMPORT).set_aside_at is not None
 
 
@@ -196,9 +233,13 @@ def test_who_was_stopped_for_so_long_that_another_took_over_writes_nothing_more(
 
 @pytest.mark.usefixtures("mail_db")
 @pytest.mark.parametrize(("state", "then"), [("counting", "counted"), ("applying", "done")])
-@pytest.mark.parametrize("leased_until", [None, over()], ids=["its ring was lost", "its worker died"])
+@pytest.mark.parametrize(
+    "leased_until", [None, over()], ids=["its ring was lost", "its worker died"]
+)
 def test_a_second_look_that_nobody_is_at_is_gone_on_with(state, then, leased_until):
-    made = Reclassification.objects.create(created_by="otto", state=state, leased_until=leased_until)
+    made = Reclassification.objects.create(
+        created_by="otto", state=state, leased_until=leased_until
+    )
     jobs.carry_on()
     made.refresh_from_db()
     assert (made.state, made.leased_until) == (then, None)

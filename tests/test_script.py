@@ -1,4 +1,7 @@
-"""The script `ekiden`: what it says where it cannot begin, and that it begins only once. The journeys let it install for real."""
+"""The script `ekiden`: what it says where it cannot begin, and that it begins only once.
+
+The journeys let it install for real.
+"""
 
 import os
 import shutil
@@ -9,7 +12,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("sh", "id", "dirname", "readlink", "cmp", "mkdir", "ln", "rm", "cp", "grep", "sleep", "cat", "touch")
+TOOLS = (
+    "sh",
+    "id",
+    "dirname",
+    "readlink",
+    "cmp",
+    "mkdir",
+    "ln",
+    "rm",
+    "cp",
+    "grep",
+    "sleep",
+    "cat",
+    "touch",
+)
 PYTHON = """#!/bin/sh
 # Stands for a Python: says its version, makes environments, counts what it is asked to install.
 case "$1 $2" in
@@ -71,7 +88,10 @@ def test_without_the_venv_module_it_says_so(checkout):
     checkout.has_python(venv="echo no ensurepip; exit 1")
     answer = checkout.run("up")
     assert answer.returncode == 2
-    assert "ekiden: Python's venv module does not work here (Debian: apt install python3-venv" in answer.stderr
+    assert (
+        "ekiden: Python's venv module does not work here (Debian: apt install python3-venv"
+        in answer.stderr
+    )
     assert not (checkout.root / ".venv.lock").exists()
 
 
@@ -79,7 +99,10 @@ def test_a_first_use_installs_and_then_hands_the_arguments_on(checkout):
     checkout.has_python()
     answer = checkout.run("trace", "a b", "--json")
     assert "Installing 1 packages from requirements.txt" in answer.stderr
-    assert checkout.log.read_text().splitlines() == ["pip", f"{checkout.root}/manage.py trace a b --json"]
+    assert checkout.log.read_text().splitlines() == [
+        "pip",
+        f"{checkout.root}/manage.py trace a b --json",
+    ]
 
 
 def test_a_second_use_installs_nothing_and_says_nothing(checkout):
@@ -134,7 +157,12 @@ def test_a_terminal_that_closes_leaves_no_mark(checkout, number):
 def test_a_second_start_waits_for_the_first(checkout):
     checkout.has_python()
     (checkout.root / ".venv.lock").symlink_to(str(os.getpid()))
-    second = subprocess.Popen([str(checkout.root / "ekiden"), "up"], env={"PATH": str(checkout.bin)}, stderr=subprocess.PIPE, text=True)
+    second = subprocess.Popen(
+        [str(checkout.root / "ekiden"), "up"],
+        env={"PATH": str(checkout.bin)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert second.stderr.readline().startswith("Another ekiden is installing")
     assert checkout.installed() == 0
     (checkout.root / ".venv.lock").unlink()
@@ -145,7 +173,12 @@ def test_a_second_start_waits_for_the_first(checkout):
 def test_it_is_found_through_a_link_too(checkout, tmp_path):
     checkout.has_python()
     (tmp_path / "link").symlink_to(checkout.root / "ekiden")
-    subprocess.run([str(tmp_path / "link"), "up"], env={"PATH": str(checkout.bin)}, check=True, capture_output=True)
+    subprocess.run(
+        [str(tmp_path / "link"), "up"],
+        env={"PATH": str(checkout.bin)},
+        check=True,
+        capture_output=True,
+    )
     assert f"{checkout.root}/manage.py up" in checkout.log.read_text()
 
 

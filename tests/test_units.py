@@ -1,4 +1,6 @@
-"""The units of deploy/, read against the code that they start. tests/outside/test_units.py boots them."""
+"""The units of deploy/, read against the code that they start. tests/outside/test_units.py boots
+them.
+"""
 
 import ast
 import re
@@ -15,8 +17,10 @@ SERVICES = [unit for unit in UNITS if unit.name != "ekiden-setup.service"]
 
 # What @resources and @privileged of systemd.exec(5) hold, by the names that Python has for it.
 FORBIDDEN = {
-    "nice", "setpriority", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "setrlimit", "chown", "fchown", "lchown",
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "initgroups", "chroot", "sethostname",
+    "nice", "setpriority", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "setrlimit",
+    "chown", "fchown", "lchown",
+    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "initgroups",
+    "chroot", "sethostname",
     "clock_settime",
 }  # fmt: skip
 ONLY_WITHOUT_SYSTEMD = {
@@ -62,7 +66,9 @@ def test_a_service_is_started_when_it_says_so(unit):
     assert only(unit, "Type") == "notify"
 
 
-@pytest.mark.parametrize("unit", [unit for unit in SERVICES if "portal" not in unit.name], ids=by_name)
+@pytest.mark.parametrize(
+    "unit", [unit for unit in SERVICES if "portal" not in unit.name], ids=by_name
+)
 def test_a_service_that_hangs_is_noticed(unit):
     """The portal's own parent process looks after its workers."""
     assert int(only(unit, "WatchdogSec")) >= 60
@@ -97,7 +103,11 @@ def test_a_unit_forbids_what_the_code_is_searched_for(unit):
 def foresees(node):
     """Whether an `OSError` of what stands within it is caught."""
     if isinstance(node, ast.With):
-        caught = [ast.unparse(item.context_expr) for item in node.items if "suppress(" in ast.unparse(item.context_expr)]
+        caught = [
+            ast.unparse(item.context_expr)
+            for item in node.items
+            if "suppress(" in ast.unparse(item.context_expr)
+        ]
     elif isinstance(node, ast.Try):
         caught = [ast.unparse(handler.type) for handler in node.handlers if handler.type]
     else:
@@ -109,13 +119,30 @@ def refused_calls(tree):
     """Calls that a unit refuses, but for those where a refusal is foreseen."""
     foreseen = {id(inner) for node in ast.walk(tree) if foresees(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FORBIDDEN and id(node) not in foreseen:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in FORBIDDEN
+            and id(node) not in foreseen
+        ):
             yield f"{node.lineno}: {ast.unparse(node)}"
 
 
 def served():
-    packages = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
-    return [path for name in packages for path in (ROOT / name).rglob("*.py") if path.name not in ONLY_WITHOUT_SYSTEMD]
+    packages = (
+        "foundation",
+        "domains",
+        "suppressions",
+        "deliveries",
+        "smtp_listener",
+        "relay_portal",
+    )
+    return [
+        path
+        for name in packages
+        for path in (ROOT / name).rglob("*.py")
+        if path.name not in ONLY_WITHOUT_SYSTEMD
+    ]
 
 
 @pytest.mark.parametrize("path", served(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -125,6 +152,15 @@ def test_no_process_needs_what_its_unit_forbids(path):
 
 def test_a_call_that_a_unit_refuses_is_found():
     assert list(refused_calls(ast.parse("import os\nos.nice(10)"))) == ["2: os.nice(10)"]
-    assert list(refused_calls(ast.parse("with suppress(KeyError):\n    os.nice(10)"))) == ["2: os.nice(10)"]
+    assert list(refused_calls(ast.parse("with suppress(KeyError):\n    os.nice(10)"))) == [
+        "2: os.nice(10)"
+    ]
     assert list(refused_calls(ast.parse("with suppress(OSError):\n    os.nice(10)"))) == []
-    assert list(refused_calls(ast.parse("try:\n    os.nice(10)\nexcept (ValueError, OSError):\n    pass"))) == []
+    assert (
+        list(
+            refused_calls(
+                ast.parse("try:\n    os.nice(10)\nexcept (ValueError, OSError):\n    pass")
+            )
+        )
+        == []
+    )

@@ -1,5 +1,29 @@
-"""The portal's pages about messages, deliveries, lanes, routes and inbound mail, and about what people order and pause."""
+"""The portal's pages about messages, deliveries, lanes, routes and inbound mail, and about what
+people order and pause.
+"""
 
-from deliveries.admin import classification, inbound, lanes, mail, ordering, pauses, refusals, routes, set_aside, shaping
+from deliveries.admin import (
+    classification,
+    inbound,
+    lanes,
+    mail,
+    ordering,
+    pauses,
+    refusals,
+    routes,
+    set_aside,
+    shaping,
+)
 
-__all__ = ["classification", "inbound", "lanes", "mail", "ordering", "pauses", "refusals", "routes", "set_aside", "shaping"]
+__all__ = [
+    "classification",
+    "inbound",
+    "lanes",
+    "mail",
+    "ordering",
+    "pauses",
+    "refusals",
+    "routes",
+    "set_aside",
+    "shaping",
+]

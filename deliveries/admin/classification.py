@@ -31,13 +31,17 @@ HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_d
 
 class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     class Meta:
-        widgets = dict.fromkeys(("pattern", "example", "providers", "stages", "codes"), UnfoldAdminTextInputWidget)
+        widgets = dict.fromkeys(
+            ("pattern", "example", "providers", "stages", "codes"), UnfoldAdminTextInputWidget
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
         super().__init__(*args, **kwargs)
         if "stages" in self.fields:  # on the page that only shows one there is no field
             self.fields["stages"].help_text = _("Of %s; empty: any.") % ", ".join(SCOPES)
-            self.fields["providers"].help_text = _("Names of receivers, such as google or docomo; empty: any.")
+            self.fields["providers"].help_text = _(
+                "Names of receivers, such as google or docomo; empty: any."
+            )
 
     def clean_stages(self) -> list[str]:
         return self._among("stages", {stage.value for stage in SCOPES})
@@ -56,11 +60,22 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         given = super().clean() or self.cleaned_data
         given["changed_at"] = timezone.now()
         if given.get("is_hard") and given.get("category") not in HARD:
-            self.add_error("is_hard", _("That class says nothing about whether the address is dead."))
+            self.add_error(
+                "is_hard", _("That class says nothing about whether the address is dead.")
+            )
         if self.errors:
             return given
         try:
-            rules = LocalRules([loaded_rules.rule_of([given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS])])
+            rules = LocalRules(
+                [
+                    loaded_rules.rule_of(
+                        [
+                            given.get(name, getattr(self.instance, name))
+                            for name in loaded_rules.COLUMNS
+                        ]
+                    )
+                ]
+            )
         except ValueError as error:
             self.add_error("pattern", str(error))
             return given
@@ -105,13 +120,16 @@ class LocalRulePages(Pages):
 
 @admin.register(Reclassification)
 class ReclassificationPages(Pages):
-    """A second look at the last 30 days: begun, counted, seen by a person, and only then carried out."""
+    """A second look at the last 30 days: begun, counted, seen by a person, and only then carried
+    out.
+    """
 
     list_display = ("id", "state_label", "seen", "changed", "lifted", "created_by", "created_at")
     change_form_template = "deliveries/reclassification.html"
     verbs = (
         Verb(
-            "apply", _("Carry it out"), "done_all", _("Classes are written anew, and the policies judge these addresses again."),
+            "apply", _("Carry it out"), "done_all", _("Classes are written anew, and the "
+                "policies judge these addresses again."),
             lambda look: look.state == Reclassification.State.COUNTED and look.changed > 0,
         ),
     )  # fmt: skip
@@ -119,29 +137,52 @@ class ReclassificationPages(Pages):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ()  # there is nothing to fill in
 
-    @display(description=_("state"), label={"failed": "danger", "done": "success", "counted": "warning"})
+    @display(
+        description=_("state"), label={"failed": "danger", "done": "success", "counted": "warning"}
+    )
     def state_label(self, row: Reclassification) -> tuple[str, str]:
         return row.state, row.get_state_display()
 
-    def save_model(self, request: HttpRequest, obj: Reclassification, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Reclassification, form: Any, change: bool
+    ) -> None:
         obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
-        transaction.on_commit(lambda: job_queues.call("deliveries.bounces.reclassify.count", obj.pk))
+        transaction.on_commit(
+            lambda: job_queues.call("deliveries.bounces.reclassify.count", obj.pk)
+        )
 
-    def response_add(self, request: HttpRequest, obj: Reclassification, post_url_continue: Any = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Reclassification, post_url_continue: Any = None
+    ) -> HttpResponse:
         return self.to_page_of(obj)
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given = {"rows": [_named(*each) for each in row.table]} if row is not None else {}
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def apply(self, request: HttpRequest, row: Reclassification) -> str:
-        Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(state=Reclassification.State.APPLYING)
+        Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(
+            state=Reclassification.State.APPLYING
+        )
         row.refresh_from_db()
-        transaction.on_commit(lambda: job_queues.call("deliveries.bounces.reclassify.apply", row.pk))
+        transaction.on_commit(
+            lambda: job_queues.call("deliveries.bounces.reclassify.apply", row.pk)
+        )
         return gettext("It is being carried out.")
 
 
-def _named(before: str, after: str, was_hard: bool, is_hard: bool, amount: int) -> tuple[str, str, bool, bool, int]:
-    return gettext(MEANINGS[Class(before)].title), gettext(MEANINGS[Class(after)].title), was_hard, is_hard, amount
+def _named(
+    before: str, after: str, was_hard: bool, is_hard: bool, amount: int
+) -> tuple[str, str, bool, bool, int]:
+    return (
+        gettext(MEANINGS[Class(before)].title),
+        gettext(MEANINGS[Class(after)].title),
+        was_hard,
+        is_hard,
+        amount,
+    )

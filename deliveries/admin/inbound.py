@@ -26,16 +26,26 @@ class InboundMailPages(Pages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
         rows = super().get_queryset(request)
-        return rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
+        return (
+            rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
+        )
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given = (
-            {"reading": _read_inbound(row), "delivery": _delivery_of(row), "finding": finding_text(row), **(extra_context or {})}
+            {
+                "reading": _read_inbound(row),
+                "delivery": _delivery_of(row),
+                "finding": finding_text(row),
+                **(extra_context or {}),
+            }
             if row is not None
             else {}
         )
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
     @display(description=_("received"))
     def received(self, row: InboundMail) -> Any:

@@ -25,7 +25,10 @@ from deliveries.steering.selection import Selection
 from domains.operations.pages import Pages, Verb, reason_of
 
 COUNTED_MOST = 10_000
-PAUSE = _("Nothing leaves by this lane until you resume; its mail waits. What still waits at its deadline expires.")
+PAUSE = _(
+    "Nothing leaves by this lane until you resume; its mail waits. What still waits at its "
+    "deadline expires."
+)
 
 
 def may_pause(lane: Lane) -> bool:
@@ -41,7 +44,10 @@ class PausedFilter(admin.SimpleListFilter):
         return [("paused", _("Paused")), ("closed", _("Paused until somebody resumes it"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Lane]) -> QuerySet[Lane]:
-        chosen: dict[str, dict[str, Any]] = {"paused": {"paused_until__gt": timezone.now()}, "closed": {"closed_at__isnull": False}}
+        chosen: dict[str, dict[str, Any]] = {
+            "paused": {"paused_until__gt": timezone.now()},
+            "closed": {"closed_at__isnull": False},
+        }
         return queryset.filter(**chosen.get(self.value() or "", {}))
 
 
@@ -53,13 +59,27 @@ class LanePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (
-        "site", "source", "host_names", "tls", "is_routed", "is_forced", "at_work", "pause_reason", "failures", "provider", "window",
+        "site", "source", "host_names", "tls", "is_routed", "is_forced", "at_work", "pause_reason",
+        "failures", "provider", "window",
         "rate", "remembered", "waiting", "last_success_at", "leased_until", "domains",
     )  # fmt: skip
     readonly_fields = fields
     verbs = (
-        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda lane: may_pause(lane) and lane.closed_at is None, asks_reason=True),
-        Verb("resume", _("Resume"), "play_circle", applies=lambda lane: lane.closed_at is not None, asks_reason=True),
+        Verb(
+            "pause",
+            _("Pause"),
+            "pause_circle",
+            PAUSE,
+            lambda lane: may_pause(lane) and lane.closed_at is None,
+            asks_reason=True,
+        ),
+        Verb(
+            "resume",
+            _("Resume"),
+            "play_circle",
+            applies=lambda lane: lane.closed_at is not None,
+            asks_reason=True,
+        ),
         replace(FLUSH, applies=may_pause),
     )
 
@@ -78,29 +98,54 @@ class LanePages(Pages):
         pauses.wake(row)
         return flush(request, Selection(lane=row.pk))
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Lane], search_term: str) -> tuple[QuerySet[Lane], bool]:
-        return (queryset.filter(destinations__domain=search_term.strip().lower()) if search_term else queryset), False
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Lane], search_term: str
+    ) -> tuple[QuerySet[Lane], bool]:
+        return (
+            queryset.filter(destinations__domain=search_term.strip().lower())
+            if search_term
+            else queryset
+        ), False
 
     @display(description=_("site"))
     def name(self, row: Lane) -> Any:
-        return {Lane.ROUTING: _("(being routed)"), Lane.PARKED: _("(put aside)")}.get(row.pk) or site_name(row)
+        return {Lane.ROUTING: _("(being routed)"), Lane.PARKED: _("(put aside)")}.get(
+            row.pk
+        ) or site_name(row)
 
-    @display(description=_("condition"), label={"closed": "danger", "paused": "warning", "working": "success", "idle": ""})
+    @display(
+        description=_("condition"),
+        label={"closed": "danger", "paused": "warning", "working": "success", "idle": ""},
+    )
     def condition(self, row: Lane) -> tuple[str, Any]:
         now = timezone.now()
         if row.closed_at:
             return "closed", _("Paused until somebody resumes it")
         if row.paused_until and row.paused_until > now:
-            return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime("%H:%M:%S")
-        return ("working", _("At work")) if row.leased_until and row.leased_until > now else ("idle", _("Idle"))
+            return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime(
+                "%H:%M:%S"
+            )
+        return (
+            ("working", _("At work"))
+            if row.leased_until and row.leased_until > now
+            else ("idle", _("Idle"))
+        )
 
     @display(description=_("hosts"))
     def host_names(self, row: Lane) -> str:
-        return ", ".join(f"{host}:{port} ({preference})" for preference, host, port in row.hosts) or "–"
+        return (
+            ", ".join(f"{host}:{port} ({preference})" for preference, host, port in row.hosts)
+            or "–"
+        )
 
     @display(description=_("remembered for a while"))
     def remembered(self, row: Lane) -> SafeString | str:
-        return format_html_join("", "<div>{}</div>", ([line] for line in host_notes.lines(row, now=timezone.now()))) or "–"
+        return (
+            format_html_join(
+                "", "<div>{}</div>", ([line] for line in host_notes.lines(row, now=timezone.now()))
+            )
+            or "–"
+        )
 
     @display(description=_("condition"))
     def at_work(self, row: Lane) -> Any:
@@ -111,8 +156,16 @@ class LanePages(Pages):
         """Counted up to a bound: a long line is long, however long."""
         amount = Delivery.objects.live().filter(lane=row)[:COUNTED_MOST].count()
         url = reverse("admin:deliveries_delivery_changelist") + f"?lane={row.pk}"
-        return format_html('<a class="portal-link" href="{}">{}{}</a>', url, amount, "+" if amount == COUNTED_MOST else "")
+        return format_html(
+            '<a class="portal-link" href="{}">{}{}</a>',
+            url,
+            amount,
+            "+" if amount == COUNTED_MOST else "",
+        )
 
     @display(description=_("recipient domains"))
     def domains(self, row: Lane) -> str:
-        return ", ".join(row.destinations.order_by("domain").values_list("domain", flat=True)[:100]) or "–"
+        return (
+            ", ".join(row.destinations.order_by("domain").values_list("domain", flat=True)[:100])
+            or "–"
+        )

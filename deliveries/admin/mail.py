@@ -59,7 +59,10 @@ def uuid_of(text: str) -> UUID | None:
 
 @admin.register(Message)
 class MessagePages(Pages):
-    """Found by what is indexed: queue id, Message-ID, a recipient's canonical key. The list holds customers' mail, none of our reports."""
+    """Found by what is indexed: queue id, Message-ID, a recipient's canonical key.
+
+    The list holds customers' mail, none of our reports.
+    """
 
     project_path = "project"
     list_display = ("accepted", "sender", "states", "project", "size")
@@ -72,29 +75,49 @@ class MessagePages(Pages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).prefetch_related("deliveries")
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Message], search_term: str) -> tuple[QuerySet[Message], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
         if not search_term:
             return queryset.exclude(origin=Message.Origin.REPORT), False
         if (id_ := uuid_of(search_term)) is not None:
             return queryset.filter(pk=id_), False
-        found = list(Message.objects.with_message_id(search_term).order_by("-id").values_list("pk", flat=True)[:FOUND_MOST])
+        found = list(
+            Message.objects.with_message_id(search_term)
+            .order_by("-id")
+            .values_list("pk", flat=True)[:FOUND_MOST]
+        )
         if (key := key_of(search_term)) is not None:
-            found += Delivery.objects.to_address(key).order_by("-id").values_list("message_id", flat=True)[:FOUND_MOST]
+            found += (
+                Delivery.objects.to_address(key)
+                .order_by("-id")
+                .values_list("message_id", flat=True)[:FOUND_MOST]
+            )
         return queryset.filter(pk__in=found), False
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        found = Delivery.objects.filter(message=uuid_of(object_id)).select_related("lane").prefetch_related("attempts").order_by("id")
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        found = (
+            Delivery.objects.filter(message=uuid_of(object_id))
+            .select_related("lane")
+            .prefetch_related("attempts")
+            .order_by("id")
+        )
         rows = list(found[:SHOWN_MOST])
         now = timezone.now()
         shown = [{"row": row, "waiting": why_waiting(row, now=now)} for row in rows]
-        may_act = rights.may(request.user, rights.ADD, "deliveries.order") and any(row.is_live for row in rows)
+        may_act = rights.may(request.user, rights.ADD, "deliveries.order") and any(
+            row.is_live for row in rows
+        )
         given = {
             "deliveries": shown,
             "shown_most": SHOWN_MOST,
             "verbs_for_live": Order.Verb.choices if may_act else [],
             **(extra_context or {}),
         }
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
     @display(description=_("accepted"))
     def accepted(self, row: Message) -> Any:
@@ -115,7 +138,9 @@ class MessagePages(Pages):
 
 
 class StateFilter(admin.SimpleListFilter):
-    """The live ones have an index; those that ended are looked for among a day's, whose ids are a range."""
+    """The live ones have an index; those that ended are looked for among a day's, whose ids are a
+    range.
+    """
 
     title = _("state")
     parameter_name = "state"
@@ -129,7 +154,11 @@ class StateFilter(admin.SimpleListFilter):
             return queryset.filter(ended_at__isnull=True)
         if asked in ENDED:
             return queryset.filter(state=asked, id__gte=first_id_of(timezone.now() - DAY))
-        return queryset.filter(state=asked, ended_at__isnull=True) if asked in State.values else queryset
+        return (
+            queryset.filter(state=asked, ended_at__isnull=True)
+            if asked in State.values
+            else queryset
+        )
 
 
 class SinceFilter(admin.SimpleListFilter):
@@ -146,7 +175,10 @@ class SinceFilter(admin.SimpleListFilter):
 
 def since_of(word: str | None) -> datetime | None:
     now = timezone.localtime()
-    return {"hour": now - timedelta(hours=1), "today": now.replace(hour=0, minute=0, second=0, microsecond=0)}.get(word or "")
+    return {
+        "hour": now - timedelta(hours=1),
+        "today": now.replace(hour=0, minute=0, second=0, microsecond=0),
+    }.get(word or "")
 
 
 @admin.register(Delivery)
@@ -165,18 +197,29 @@ class DeliveryPages(Pages):
     search_help_text = _("Recipient or delivery id")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        return super().get_actions(request) if rights.may(request.user, rights.ADD, "deliveries.order") else {}
+        return (
+            super().get_actions(request)
+            if rights.may(request.user, rights.ADD, "deliveries.order")
+            else {}
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        matching = _selection_of(request) if rights.may(request.user, rights.ADD, "deliveries.order") else ""
-        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
+        matching = (
+            _selection_of(request)
+            if rights.may(request.user, rights.ADD, "deliveries.order")
+            else ""
+        )
+        # as above
+        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows = super().get_queryset(request)
         # The index that begins with the lane holds the live ones only.
         return rows.filter(ended_at__isnull=True) if "lane" in request.GET else rows
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
         assert isinstance(queryset, DeliveryQuerySet)
         if not search_term:  # of a lane all are shown: they wait there too
             return (queryset if "lane" in request.GET else queryset.besides_reports()), False
@@ -185,11 +228,15 @@ class DeliveryPages(Pages):
         key = key_of(search_term)
         return (queryset.to_address(key) if key is not None else queryset.none()), False
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
-        return HttpResponseRedirect(reverse("admin:deliveries_message_change", args=[row.message_id]) + f"#{row.pk}")
+        return HttpResponseRedirect(
+            reverse("admin:deliveries_message_change", args=[row.message_id]) + f"#{row.pk}"
+        )
 
     @display(description=_("state"), label=LABELS)
     def state_label(self, row: Delivery) -> tuple[str, str]:
@@ -197,11 +244,16 @@ class DeliveryPages(Pages):
 
 
 def _selection_of(request: HttpRequest) -> str:
-    """The list's filters as the page for a new order knows them; "" where they are about what has ended."""
+    """The list's filters as the page for a new order knows them; "" where they are about what has
+    ended.
+    """
     asked = request.GET
     if asked.get("state") in ENDED:
         return ""
-    given: dict[str, Any] = {"lane": asked.get("lane"), "state": asked.get("state") if asked.get("state") in LIVE else None}
+    given: dict[str, Any] = {
+        "lane": asked.get("lane"),
+        "state": asked.get("state") if asked.get("state") in LIVE else None,
+    }
     given["since"] = since.isoformat() if (since := since_of(asked.get("since"))) else None
     query = asked.get("q", "")
     given["ids" if uuid_of(query) else "recipient"] = query

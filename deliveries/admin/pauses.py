@@ -1,4 +1,6 @@
-"""The portal's pages about pauses: of all delivery, of projects and credentials, of recipient domains."""
+"""The portal's pages about pauses: of all delivery, of projects and credentials, of recipient
+domains.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from domains.models import Credential, Project
 from domains.operations.pages import Pages, Verb, reason_of
 from foundation.text.addresses import BadAddress, canonical_domain
 
-PAUSE = _("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")
+PAUSE = _(
+    "Its mail is accepted and waits until you resume. What still waits at its deadline expires."
+)
 FLUSH = Verb("flush", _("Try now"), "bolt", asks_reason=True)
 
 
@@ -35,8 +39,21 @@ class Pausing(Pages):
     """Of rows whose mail can be paused by a `Stop`."""
 
     pausing = (
-        Verb("pause", _("Pause"), "pause_circle", PAUSE, lambda row: pauses.of(row) is None, asks_reason=True),
-        Verb("resume", _("Resume"), "play_circle", applies=lambda row: pauses.of(row) is not None, asks_reason=True),
+        Verb(
+            "pause",
+            _("Pause"),
+            "pause_circle",
+            PAUSE,
+            lambda row: pauses.of(row) is None,
+            asks_reason=True,
+        ),
+        Verb(
+            "resume",
+            _("Resume"),
+            "play_circle",
+            applies=lambda row: pauses.of(row) is not None,
+            asks_reason=True,
+        ),
         FLUSH,
     )
 
@@ -56,17 +73,30 @@ class Pausing(Pages):
         return gettext("Resumed: its mail goes on.")
 
     def flush(self, request: HttpRequest, row: Project | Credential) -> str:
-        return flush(request, Selection(project=row.pk) if isinstance(row, Project) else Selection(credential=row.pk))
+        return flush(
+            request,
+            Selection(project=row.pk) if isinstance(row, Project) else Selection(credential=row.pk),
+        )
 
 
 def flush(request: HttpRequest, selection: Selection) -> str:
-    order = orders.give(Order.Verb.RETRY, selection, reason=reason_of(request), by=request.user.get_username())
+    order = orders.give(
+        Order.Verb.RETRY, selection, reason=reason_of(request), by=request.user.get_username()
+    )
     return gettext("%d deliveries are tried now.") % order.expected
 
 
 def since(at: Any, by: str, reason: str) -> str:
-    given = {"since": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z"), "by": by, "reason": reason}
-    return gettext("Paused since %(since)s by %(by)s: %(reason)s") % given if by else gettext("Closed since %(since)s: %(reason)s") % given
+    given = {
+        "since": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z"),
+        "by": by,
+        "reason": reason,
+    }
+    return (
+        gettext("Paused since %(since)s by %(by)s: %(reason)s") % given
+        if by
+        else gettext("Closed since %(since)s: %(reason)s") % given
+    )
 
 
 admin.site.unregister([Project, Credential])
@@ -91,11 +121,15 @@ class StopForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
         super().__init__(*args, **kwargs)
         if "scope" in self.fields:  # on the page that only shows one there is no field
-            self.fields["scope"].choices = [each for each in Stop.Scope.choices if each[0] != Stop.Scope.ALL]  # type: ignore[attr-defined]  # a choice field
+            self.fields["scope"].choices = [  # type: ignore[attr-defined]
+                each for each in Stop.Scope.choices if each[0] != Stop.Scope.ALL
+            ]
 
     def clean_domain(self) -> str:
         try:
-            return canonical_domain(self.cleaned_data["domain"]) if self.cleaned_data["domain"] else ""
+            return (
+                canonical_domain(self.cleaned_data["domain"]) if self.cleaned_data["domain"] else ""
+            )
         except BadAddress as error:
             raise ValidationError(_("This is no domain name.")) from error
 
@@ -126,7 +160,8 @@ class StopPages(Pages):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         closed = [each for each in pauses.everything() if isinstance(each.row, Lane)]
-        return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -135,7 +170,10 @@ class StopPages(Pages):
         return ("name", "scope", "reason", "created_by", "created_at") if obj else self.fields
 
     def notice(self, row: Stop) -> str:
-        return gettext("Its mail is accepted and waits until you resume. What still waits at its deadline expires.")
+        return gettext(
+            "Its mail is accepted and waits until you resume. What still waits at its deadline "
+            "expires."
+        )
 
     def get_urls(self) -> list[URLPattern]:
         stop = self.admin_site.admin_view(require_POST(self.stop_everything))
@@ -150,16 +188,23 @@ class StopPages(Pages):
             messages.error(request, gettext("Say why: it goes into the audit log."))
             return redirect("admin:index")
         try:
-            made = pauses.stop(Stop.Scope.ALL, reason=reason_of(request), by=request.user.get_username())
+            made = pauses.stop(
+                Stop.Scope.ALL, reason=reason_of(request), by=request.user.get_username()
+            )
         except pauses.AlreadyStopped:
             messages.warning(request, gettext("All delivery is stopped already."))
             return redirect("admin:index")
         self.note(request, "pause", made)
-        messages.success(request, gettext("All delivery stops now. Mail is still accepted, and waits."))
+        messages.success(
+            request, gettext("All delivery stops now. Mail is still accepted, and waits.")
+        )
         return redirect("admin:index")
 
     def save_model(self, request: HttpRequest, obj: Stop, form: Any, change: bool) -> None:
-        given = {name: form.cleaned_data[name] for name in ("scope", "project", "credential", "domain", "reason")}
+        given = {
+            name: form.cleaned_data[name]
+            for name in ("scope", "project", "credential", "domain", "reason")
+        }
         made = pauses.stop(**given, by=request.user.get_username())
         obj.pk = made.pk
         obj.refresh_from_db()

@@ -26,10 +26,14 @@ class RefusalPages(Pages):
     search_help_text = _("Recipient")
     has_history = False
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Refusal], search_term: str) -> tuple[QuerySet[Refusal], bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Refusal], search_term: str
+    ) -> tuple[QuerySet[Refusal], bool]:
         if not search_term:
             return queryset, False
-        return queryset.filter(recipient_key=key_of(search_term) or search_term.strip().lower()), False
+        return queryset.filter(
+            recipient_key=key_of(search_term) or search_term.strip().lower()
+        ), False
 
     @display(description=_("at"))
     def when(self, row: Refusal) -> Any:

@@ -19,7 +19,13 @@ from domains.operations.pages import Pages
 
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
-    port = forms.IntegerField(label=_("port"), min_value=1, max_value=65_535, initial=25, widget=UnfoldAdminIntegerFieldWidget)
+    port = forms.IntegerField(
+        label=_("port"),
+        min_value=1,
+        max_value=65_535,
+        initial=25,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
 
     def clean_host(self) -> str:
         host = str(self.cleaned_data["host"]).removeprefix("[").removesuffix("]").lower()

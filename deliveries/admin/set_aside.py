@@ -1,4 +1,6 @@
-"""The portal's pages about what made its loop fail: the traceback, and the choice to try again or to give it up."""
+"""The portal's pages about what made its loop fail: the traceback, and the choice to try again or
+to give it up.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,21 @@ from domains.operations.pages import Pages, Verb
 class SetAsidePages(Pages):
     """For operators: the items belong to no project."""
 
-    fields = ("kind", "key", "failures", "first_failed_at", "last_failed_at", "retry_at", "set_aside_at", "told")
+    fields = (
+        "kind",
+        "key",
+        "failures",
+        "first_failed_at",
+        "last_failed_at",
+        "retry_at",
+        "set_aside_at",
+        "told",
+    )
     readonly_fields = fields
     list_display = ("name", "failures", "last_failed_at", "is_aside")
     verbs = (
-        Verb("try_again", _("Try again"), "refresh", applies=lambda row: row.kind in giving_up.AGAIN),
+        Verb("try_again", _("Try again"), "refresh",
+            applies=lambda row: row.kind in giving_up.AGAIN),
         Verb(
             "drop", _("Give it up"), "delete", _("What was to be done with it is done no more."),
             lambda row: row.kind in giving_up.DROP, asks_reason=True,
@@ -35,7 +47,11 @@ class SetAsidePages(Pages):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request)
-        return rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("traceback")
+        return (
+            rows
+            if request.resolver_match and request.resolver_match.kwargs
+            else rows.defer("traceback")
+        )
 
     def try_again(self, request: HttpRequest, row: SetAside) -> HttpResponse:
         self.note(request, "try_again", row)

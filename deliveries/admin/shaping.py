@@ -17,8 +17,19 @@ from deliveries.models import ShapingRule
 from deliveries.shaping import rules
 from domains.operations.pages import Pages, Verb
 
-PERIODS = {"per_second": _("%d a second"), "per_minute": _("%d a minute"), "per_hour": _("%d an hour")}
-LIMITS = ("connections", "connections_per_minute", "messages_per_connection", "per_second", "per_minute", "per_hour")
+PERIODS = {
+    "per_second": _("%d a second"),
+    "per_minute": _("%d a minute"),
+    "per_hour": _("%d an hour"),
+}
+LIMITS = (
+    "connections",
+    "connections_per_minute",
+    "messages_per_connection",
+    "per_second",
+    "per_minute",
+    "per_hour",
+)
 TIMES = ("connect_timeout", "greeting_timeout", "reply_timeout", "body_timeout")
 
 
@@ -30,7 +41,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
         super().__init__(*args, **kwargs)
         for name in (*LIMITS, *TIMES):
             if name in self.fields:
-                self.fields[name].min_value = 1  # type: ignore[attr-defined]  # they are integer fields
+                # they are integer fields
+                self.fields[name].min_value = 1  # type: ignore[attr-defined]
                 self.fields[name].validators.append(forms.IntegerField(min_value=1).validators[0])
 
     def _post_clean(self) -> None:
@@ -59,19 +71,26 @@ class RulePages(Pages):
             _("Applies to"),
             {
                 "fields": ("mx_suffixes", "domains"),
-                "description": _("The MX host's name decides, then the recipient's domain. Several are separated by commas."),
+                "description": _(
+                    "The MX host's name decides, then the recipient's domain. Several are "
+                    "separated by commas."
+                ),
             },
         ),
         (
             _("Limits of one lane"),
-            {"fields": (*LIMITS, "recipients"), "description": _("Empty: as in the rule for all others, or no limit.")},
+            {
+                "fields": (*LIMITS, "recipients"),
+                "description": _("Empty: as in the rule for all others, or no limit."),
+            },
         ),
         (_("Patience"), {"fields": (*TIMES, "resets_are_throttling")}),
         (_("Security"), {"fields": ("tls",)}),
     )
     verbs = (
         Verb(
-            "reset", _("Reset to shipped"), "restart_alt", _("What was changed here is replaced by the figures that are shipped."),
+            "reset", _("Reset to shipped"), "restart_alt", _("What was changed here is "
+                "replaced by the figures that are shipped."),
             lambda row: row.is_shipped and row.is_edited,
         ),
     )  # fmt: skip
@@ -82,7 +101,9 @@ class RulePages(Pages):
         return ((None, {"fields": ("name", "title")}), *self.fieldsets[1:])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A shipped rule would come back with the next upgrade: it can be reset, or its limits be made wide."""
+        """A shipped rule would come back with the next upgrade: it can be reset, or its limits be
+        made wide.
+        """
         is_own = not isinstance(obj, ShapingRule) or not obj.is_shipped
         return super().has_delete_permission(request, obj) and is_own
 
@@ -105,11 +126,16 @@ class RulePages(Pages):
 
     @display(description=_("recipients per transaction"))
     def recipients(self, row: ShapingRule) -> str:
-        return gettext("1, at every receiver: each delivery has a return path of its own, by which its late bounces are told apart.")
+        return gettext(
+            "1, at every receiver: each delivery has a return path of its own, by which its late "
+            "bounces are told apart."
+        )
 
     @display(description=_("messages"))
     def pace(self, row: ShapingRule) -> str:
-        given = [str(text) % getattr(row, name) for name, text in PERIODS.items() if getattr(row, name)]
+        given = [
+            str(text) % getattr(row, name) for name, text in PERIODS.items() if getattr(row, name)
+        ]
         return ", ".join(given) or "–"
 
     @display(description=_("origin"), label={"changed": "warning", "shipped": "", "own": "info"})

@@ -20,8 +20,9 @@ Connection = psycopg.AsyncConnection[Row]
 
 logger = logging.getLogger(__name__)
 
-# A statement of ours takes milliseconds. One that takes this long meets a stopped server or a lost network, and the
-# work is better answered with "try again" than kept waiting (an SMTP client waits ten minutes for its 250).
+# A statement of ours takes milliseconds. One that takes this long meets a stopped server or a lost
+# network, and the work is better answered with "try again" than kept waiting (an SMTP client waits
+# ten minutes for its 250).
 PATIENCE = 30.0
 
 # psycopg counts these as the server's trouble, but the same statement would meet them for ever.
@@ -33,21 +34,28 @@ class DatabaseUnavailable(Exception):
 
 
 class Database:
-    """One connection, used by one task at a time, in autocommit: each statement is a transaction of its own."""
+    """One connection, used by one task at a time, in autocommit: each statement is a transaction
+    of its own.
+    """
 
     def __init__(self, name: str, *, patience: float = PATIENCE, is_durable: bool = True) -> None:
-        """`is_durable`: a statement is on disk when it returns; for hints of no worth after a crash of PostgreSQL, which nobody need
-        wait for, it is not."""
+        """`is_durable`: a statement is on disk when it returns; for hints of no worth after a
+        crash of PostgreSQL, which nobody need wait for, it is not.
+        """
         self._name = name
         self._is_durable = is_durable
         self._patience = patience
         self._turnstile = Turnstile()
         self._connection: Connection | None = None
 
-    async def run(self, work: Callable[[Connection], Awaitable[Result]], ticket: Ticket | None = None) -> Result:
-        """The result of `work(connection)`; raises `DatabaseUnavailable` where the server is the trouble.
+    async def run(
+        self, work: Callable[[Connection], Awaitable[Result]], ticket: Ticket | None = None
+    ) -> Result:
+        """The result of `work(connection)`; raises `DatabaseUnavailable` where the server is the
+        trouble.
 
-        Errors of the statement itself (bad data, a violated constraint) are raised as psycopg's own.
+        Errors of the statement itself (bad data, a violated constraint) are raised as psycopg's
+        own.
         """
         await self._turnstile.take(ticket)
         try:
@@ -65,9 +73,16 @@ class Database:
             self._turnstile.give_back()
 
     async def fetch(
-        self, sql: str, parameters: dict[str, Any] | None = None, *, is_binary: bool = False, ticket: Ticket | None = None
+        self,
+        sql: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        is_binary: bool = False,
+        ticket: Ticket | None = None,
     ) -> list[Row]:
-        """All rows of one statement; `is_binary` asks for the answer as the server holds it, for many bytes."""
+        """All rows of one statement; `is_binary` asks for the answer as the server holds it, for
+        many bytes.
+        """
 
         async def work(connection: Connection) -> list[Row]:
             cursor = await connection.execute(sql, parameters, binary=is_binary)
@@ -87,12 +102,19 @@ class Database:
             await self._drop()
         if self._connection is None:
             self._connection = await self._connect()
-            await self._connection.execute(postgres_session.PROMISES, {"synchronous_commit": "on" if self._is_durable else "off"})
+            await self._connection.execute(
+                postgres_session.PROMISES,
+                {"synchronous_commit": "on" if self._is_durable else "off"},
+            )
         return self._connection
 
     async def _connect(self) -> Connection:
         """Connect; a caller that goes away meanwhile leaves no connection behind."""
-        opening = asyncio.ensure_future(psycopg.AsyncConnection.connect(**parameters(), application_name=self._name, autocommit=True))
+        opening = asyncio.ensure_future(
+            psycopg.AsyncConnection.connect(
+                **parameters(), application_name=self._name, autocommit=True
+            )
+        )
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -114,8 +136,9 @@ def _hang_up(opening: asyncio.Future[Connection]) -> None:
 def has_ended(connection: Connection) -> bool:
     """Whether the server has hung up since the last statement, which nobody was there to notice.
 
-    Between two statements of ours the server says nothing, so that anything to be read is its last word. Seen before a statement
-    is sent, that is no doubt about a commit but only a reason to connect again; it costs 2 µs.
+    Between two statements of ours the server says nothing, so that anything to be read is its last
+    word. Seen before a statement is sent, that is no doubt about a commit but only a reason to
+    connect again; it costs 2 µs.
     """
     if connection.closed:
         return True

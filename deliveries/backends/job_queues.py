@@ -26,12 +26,16 @@ class StoredJob(Job):
     """A job as Valkey holds it, which may be anything that whoever can write there thought of."""
 
     def restore(self, raw_data: Any) -> Any:  # RQ leaves the shape of a Valkey hash untyped
-        """As RQ does, without what could call or reach something else: callbacks by path, webhooks, repeats.
+        """As RQ does, without what could call or reach something else: callbacks by path,
+        webhooks, repeats.
 
-        What cannot be read is no job: RQ passes over that, where any other error would end the worker.
+        What cannot be read is no job: RQ passes over that, where any other error would end the
+        worker.
         """
         try:
-            return super().restore({key: value for key, value in raw_data.items() if not _is_dangerous(key)})
+            return super().restore(
+                {key: value for key, value in raw_data.items() if not _is_dangerous(key)}
+            )
         except Exception as error:  # hostile bytes: whatever they make RQ raise
             raise NoSuchJobError("Unexpected job format") from error
 
@@ -47,7 +51,9 @@ def connect(*, patience: float = 10) -> Redis:
 
 
 def queue(name: str, connection: Redis | None = None) -> Queue:
-    return Queue(name, connection=connection or connect(), serializer=JSONSerializer, job_class=StoredJob)
+    return Queue(
+        name, connection=connection or connect(), serializer=JSONSerializer, job_class=StoredJob
+    )
 
 
 def enqueue_drain() -> None:
@@ -60,7 +66,8 @@ def enqueue_drain() -> None:
 def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
     """A maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
 
-    With `only_once` nothing is added while one like it waits: a job is a doorbell, and one ring is enough.
+    With `only_once` nothing is added while one like it waits: a job is a doorbell, and one ring is
+    enough.
     """
     waiting = queue(MAINTENANCE)
     if only_once and function in map(_name, waiting.get_jobs()):
@@ -78,7 +85,9 @@ def call(function: str, *ids: int | str) -> None:
 
 @contextmanager
 def signals_kept() -> Iterator[None]:
-    """Put back the handlers that RQ's worker and scheduler replace: between two of them a signal ends the process."""
+    """Put back the handlers that RQ's worker and scheduler replace: between two of them a signal
+    ends the process.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield

@@ -1,4 +1,6 @@
-"""Calls for a maintenance job from an event loop; of many calls while one is under way, one more is made."""
+"""Calls for a maintenance job from an event loop; of many calls while one is under way, one more
+is made.
+"""
 
 from __future__ import annotations
 

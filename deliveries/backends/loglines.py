@@ -1,4 +1,6 @@
-"""Log lines that belong together leave in one write: of a group commit there are many at the same moment."""
+"""Log lines that belong together leave in one write: of a group commit there are many at the same
+moment.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +13,35 @@ from foundation.process import systemd
 
 
 def spare_records() -> None:
-    """Log records of this process name neither process nor thread, which our lines do not show: a system call for each otherwise."""
+    """Log records of this process name neither process nor thread, which our lines do not show: a
+    system call for each otherwise.
+    """
     logging.logProcesses = logging.logThreads = False
 
 
 class GroupedHandler(logging.StreamHandler[TextIO]):
     """As its parent, but within `together` the lines wait for the end of the block.
 
-    One write and one wake-up of whoever reads the log instead of hundreds: 0.05 ms of CPU a message in all processes.
+    One write and one wake-up of whoever reads the log instead of hundreds: 0.05 ms of CPU a message
+    in all processes.
     """
 
-    _held: list[str] | None = None  # blocks hold no `await`, and only one thread of a process opens them
+    _held: list[str] | None = (
+        None  # blocks hold no `await`, and only one thread of a process opens them
+    )
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(stream)
         self._is_journal = systemd.is_journal(self.stream)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format as the parent does; where the journal reads, with the priority before each line."""
+        """Format as the parent does; where the journal reads, with the priority before each
+        line.
+        """
         text = super().format(record)
-        return systemd.prefixed(text, systemd.priority(record.levelno)) if self._is_journal else text
+        return (
+            systemd.prefixed(text, systemd.priority(record.levelno)) if self._is_journal else text
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._held is None:
@@ -54,8 +65,13 @@ class GroupedHandler(logging.StreamHandler[TextIO]):
 
 @contextmanager
 def together() -> Iterator[None]:
-    """The lines that are logged meanwhile are written at the end, in their order. No `await` in the block."""
-    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, GroupedHandler)]
+    """The lines that are logged meanwhile are written at the end, in their order.
+
+    No `await` in the block.
+    """
+    handlers = [
+        handler for handler in logging.getLogger().handlers if isinstance(handler, GroupedHandler)
+    ]
     for handler in handlers:
         handler.hold()
     try:

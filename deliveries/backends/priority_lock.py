@@ -1,4 +1,6 @@
-"""A lock whose waiters may be hurried: urgent mail goes before the rest also where work waits for one connection."""
+"""A lock whose waiters may be hurried: urgent mail goes before the rest also where work waits for
+one connection.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ class Line(Protocol):
 
 
 class Ticket:
-    """Of somebody who waits at a turnstile now and then. Hurried, it is served before those that are not; served, it is calm again."""
+    """Of somebody who waits at a turnstile now and then.
+
+    Hurried, it is served before those that are not; served, it is calm again.
+    """
 
     def __init__(self, *, is_hurried: bool = False) -> None:
         self.is_hurried = is_hurried

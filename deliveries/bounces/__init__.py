@@ -1,1 +1,3 @@
-"""What comes back: its MIME parts, reports, matching, consequences; and the reports that we send."""
+"""What comes back: its MIME parts, reports, matching, consequences; and the reports that we
+send.
+"""

@@ -1,4 +1,5 @@
-"""What a report does to the delivery it is about: its state, an attempt for the record, the tallies, and what is learned from it.
+"""What a report does to the delivery it is about: its state, an attempt for the record, the
+tallies, and what is learned from it.
 
 What is not proven does none of that: it is kept beside the delivery as a claim, for people to read.
 """
@@ -21,8 +22,11 @@ from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 from suppressions.models import Occurrence
 
-# RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other; auth-failure is about a forged sender.
-BY_USERS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "unsubscribe", "complaint", "miscategorized"})
+# RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other;
+# auth-failure is about a forged sender.
+BY_USERS = frozenset(
+    {"abuse", "fraud", "opt-out", "opt-out-list", "unsubscribe", "complaint", "miscategorized"}
+)
 
 REPORT, CLAIM = Stage.REPORT.value, Stage.CLAIM.value
 CLAIMS_MOST = 5  # kept with one delivery; anybody can write more
@@ -51,7 +55,9 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
         return "", f"{findings.OTHER_KIND}: {Kind.DELIVERED}"
     _note(delivery, fate, outcome="bounced", host=report.reporter or fate.host)
     delivery.state = State.BOUNCED
-    delivery.owes_report = owes_report(delivery.message.mail_from, delivery.notify, delivery.project.sends_reports)
+    delivery.owes_report = owes_report(
+        delivery.message.mail_from, delivery.notify, delivery.project.sends_reports
+    )
     delivery.save(update_fields=["state", "owes_report"])
     _tally(delivery, "delivered", is_hard=False, by=-1)
     _tally(delivery, fate.classified.class_, is_hard=fate.classified.is_hard, by=1)
@@ -60,16 +66,30 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
 
 
 def complaint(mail: InboundMail, report: Report, match: Match) -> str:
-    """The recipient wants no more of it, whatever else is said; one complaint of a mail is enough. Returns the finding."""
+    """The recipient wants no more of it, whatever else is said; one complaint of a mail is enough.
+
+    Returns the finding.
+    """
     kind = report.complaint
     if kind not in BY_USERS:
         return f"{findings.NOT_OF_USER}: {kind}"
     if not match.is_proven:
         return _claims(report, match, f"complaint ({kind})")
-    fresh = [delivery for delivery in match.deliveries if not delivery.attempts.filter(outcome="complained").exists()]
+    fresh = [
+        delivery
+        for delivery in match.deliveries
+        if not delivery.attempts.filter(outcome="complained").exists()
+    ]
     for delivery in fresh:
-        fate = _fate_of(delivery, report) or Fate(delivery.recipient, plainly(Class.COMPLAINT, rule="complaint", detail=kind))
-        said = Fate(delivery.recipient, fate.classified, text=f"Feedback report: {kind}", host=report.reporter)
+        fate = _fate_of(delivery, report) or Fate(
+            delivery.recipient, plainly(Class.COMPLAINT, rule="complaint", detail=kind)
+        )
+        said = Fate(
+            delivery.recipient,
+            fate.classified,
+            text=f"Feedback report: {kind}",
+            host=report.reporter,
+        )
         _note(delivery, said, outcome="complained", host=report.reporter)
         _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
         _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
@@ -78,28 +98,39 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
 
 
 def _claims(report: Report, match: Match, what: str) -> str:
-    """Keep with each delivery what somebody says of it. It has no class: no figure and no rule looks at it."""
+    """Keep with each delivery what somebody says of it.
+
+    It has no class: no figure and no rule looks at it.
+    """
     for delivery in match.deliveries:
         if delivery.is_live or delivery.attempts.filter(stage=CLAIM).count() >= CLAIMS_MOST:
             continue
         fate = _fate_of(delivery, report)
-        said = " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text))) if fate is not None else ""
+        said = (
+            " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text)))
+            if fate is not None
+            else ""
+        )
         Attempt.objects.create(
-            delivery=delivery, outcome="claimed", stage=CLAIM, host=report.reporter or (fate.host if fate is not None else ""),
+            delivery=delivery, outcome="claimed", stage=CLAIM,
+            host=report.reporter or (fate.host if fate is not None else ""),
             text=f"Not proven: somebody claims a {what}" + (f": {said}" if said else ""),
         )  # fmt: skip
     return f"{findings.CLAIMED}: {what}"
 
 
 def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
-    """The return path names one recipient; the report may call it by the address that it was forwarded to."""
+    """The return path names one recipient; the report may call it by the address that it was
+    forwarded to.
+    """
     same = [fate for fate in report.fates if key_of(fate.recipient) == delivery.recipient_key]
     return next(iter(same or report.fates), None)
 
 
 def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
     Attempt.objects.create(
-        delivery=delivery, outcome=outcome, stage=REPORT, host=host, code=fate.code or None, enhanced=fate.enhanced[:11],
+        delivery=delivery, outcome=outcome, stage=REPORT, host=host, code=fate.code or None,
+        enhanced=fate.enhanced[:11],
         text=fate.text, category=fate.classified.class_, rule=fate.classified.rule,
     )  # fmt: skip
     about = [(delivery.message_id, delivery.pk, delivery.recipient)]
@@ -107,22 +138,31 @@ def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
 
 
 def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:
-    """In the hour in which it was learned: what has been counted before stays. A report of ours is no customer's mail."""
+    """In the hour in which it was learned: what has been counted before stays.
+
+    A report of ours is no customer's mail.
+    """
     if delivery.is_report:
         return
     Tally.objects.create(
-        hour=timezone.now().replace(minute=0, second=0, microsecond=0), project_id=delivery.project_id, credential_id=delivery.flow,
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+        project_id=delivery.project_id, credential_id=delivery.flow,
         provider=delivery.lane.provider, category=category, is_hard=is_hard, amount=by,
     )  # fmt: skip
 
 
 def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.Kind) -> None:
-    mail.delivery_id = mail.delivery_id or delivery.pk  # it has proven something: it is kept as long as what it proved
+    mail.delivery_id = (
+        mail.delivery_id or delivery.pk
+    )  # it has proven something: it is kept as long as what it proved
     if delivery.is_report:
         return
     Occurrence.objects.create(
-        project_id=delivery.project_id, credential_id=delivery.flow, address_key=delivery.recipient_key, kind=kind,
-        category=fate.classified.class_, is_hard=fate.classified.is_hard, provider=delivery.lane.provider, delivery_id=delivery.pk,
-        inbound_id=mail.pk, stage=REPORT, host=fate.host, code=fate.code or None, enhanced=fate.enhanced[:11], text=fate.text,
+        project_id=delivery.project_id, credential_id=delivery.flow,
+        address_key=delivery.recipient_key, kind=kind,
+        category=fate.classified.class_, is_hard=fate.classified.is_hard,
+        provider=delivery.lane.provider, delivery_id=delivery.pk,
+        inbound_id=mail.pk, stage=REPORT, host=fate.host, code=fate.code or None,
+        enhanced=fate.enhanced[:11], text=fate.text,
         rule=fate.classified.rule,
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Reads a corpus of real reports with their expected results, and says by which system each was written."""
+"""Reads a corpus of real reports with their expected results, and says by which system each was
+written.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A report and what is expected of it: rows of `expected.tsv`, or the addresses that have failed (`recipients.tsv`)."""
+    """A report and what is expected of it: rows of `expected.tsv`, or the addresses that have
+    failed (`recipients.tsv`).
+    """
 
     path: Path
     rows: tuple[Wanted, ...] = ()
@@ -46,12 +50,15 @@ class Sample:
         return SYSTEMS.get(name, name)
 
     def is_in(self, part: int, parts: int) -> bool:
-        """Whether it is in this part of the corpus (1 is the first), which depends on nothing but its name."""
+        """Whether it is in this part of the corpus (1 is the first), which depends on nothing but
+        its name.
+        """
         return zlib.crc32(self.path.name.encode()) % parts == part - 1
 
 
 def load(folder: Path) -> list[Sample]:
-    """Return the samples of a folder with `expected.tsv` (and `bounces/`) or `recipients.tsv` (and `recipients/`).
+    """Return the samples of a folder with `expected.tsv` (and `bounces/`) or `recipients.tsv` (and
+    `recipients/`).
 
     Raises `OSError` where there is neither, `KeyError` where a column is missing.
     """
@@ -61,7 +68,10 @@ def load(folder: Path) -> list[Sample]:
         rows[row["file"]].append(Wanted(row["class"], row["hard"] == "true"))
     samples += [Sample(folder / "bounces" / name, tuple(wanted)) for name, wanted in rows.items()]
     if (people := folder / "recipients.tsv").exists():
-        samples += [Sample(folder / "recipients" / row["file"], (), _addresses(row["addresses"])) for row in _table(people)]
+        samples += [
+            Sample(folder / "recipients" / row["file"], (), _addresses(row["addresses"]))
+            for row in _table(people)
+        ]
     return samples
 
 

@@ -16,7 +16,8 @@ MAX_SAID = 8000
 
 # Where a reply begins in a text for people.
 _REPLY = re.compile(
-    r"(?:^[ \t>*]*|<<< ?|said: ?|failure: ?|failed with: ?|reason: ?|error[: ]+|response was: ?|responded: ?|returned[: ]+'?"
+    r"(?:^[ \t>*]*|<<< ?|said: ?|failure: ?|failed with: ?|reason: ?|error[: ]+|response was: "
+    r"?|responded: ?|returned[: ]+'?"
     r"|code: ?smtp; ?|error_code ?: ?|: |\] ?|- |\"|'|\()"
     r"(?=#?[45]\d\d[ -:]|[45]\.\d\.\d{1,3} )(?P<reply>[^\n]{3,1000})",
     re.IGNORECASE | re.MULTILINE,
@@ -26,10 +27,14 @@ _WRAPPED = re.compile(r"(?<=\S)[ \t]{0,80}\n[ \t]{1,80}(?=\S)")
 
 # What every report of a mail system says says nothing; addresses of hosts are told by the way.
 _BOILERPLATE = re.compile(
-    r"(?:i'm afraid i wasn't able to deliver your message|this is a permanent error|i've given up|for further assistance|if you do so"
-    r"|please include this problem report|delete your own text|this message was created automatically|technical details of"
-    r"|this is the (?:mail system|postfix|qmail|mail delivery)|learn more|please do not reply|the original message was received"
-    r"|this is a mime-encapsulated|automatically generated|contact your|subject:|message from \S|^from \S{1,200} \[|-{3,} transcript)"
+    r"(?:i'm afraid i wasn't able to deliver your message|this is a permanent error|i've given "
+    r"up|for further assistance|if you do so"
+    r"|please include this problem report|delete your own text|this message was created "
+    r"automatically|technical details of"
+    r"|this is the (?:mail system|postfix|qmail|mail delivery)|learn more|please do not "
+    r"reply|the original message was received"
+    r"|this is a mime-encapsulated|automatically generated|contact your|subject:|message from "
+    r"\S|^from \S{1,200} \[|-{3,} transcript)"
     r"[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -37,18 +42,31 @@ _NUMBERS = re.compile(r"[\[(]?\b\d{1,3}(?:\.\d{1,3}){3}\b[\])]?")
 
 
 def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
-    """`answer` where it tells; else what stands in the text around it; else the first that tells anything."""
+    """`answer` where it tells; else what stands in the text around it; else the first that tells
+    anything.
+    """
     found = classify(answer)
-    # Somebody said "user unknown", and it is open whether a filter did: the text may have the proof.
-    is_open = found.class_ is Class.RECIPIENT_REFUSED and found.rule.startswith("unknown_user/") and answer.enhanced[2:4] != "7."
+    # Somebody said "user unknown", and it is open whether a filter did: the text may have the
+    # proof.
+    is_open = (
+        found.class_ is Class.RECIPIENT_REFUSED
+        and found.rule.startswith("unknown_user/")
+        and answer.enhanced[2:4] != "7."
+    )
     if found.weight >= MOST and not is_open:
         return found, answer
     others = [(classify(other), other) for other in _answers(said, answer)]
     prose = others[-1][0]
     if is_open:
-        return next((each for each in others if each[0].class_ is Class.UNKNOWN_USER), (found, answer))
-    # The first of those that say most; loose words count less where they only stand around an answer.
-    return max([(found, answer), *others], key=lambda each: 1.5 if each[0] is prose and prose.is_loose else each[0].weight)
+        return next(
+            (each for each in others if each[0].class_ is Class.UNKNOWN_USER), (found, answer)
+        )
+    # The first of those that say most; loose words count less where they only stand around an
+    # answer.
+    return max(
+        [(found, answer), *others],
+        key=lambda each: 1.5 if each[0] is prose and prose.is_loose else each[0].weight,
+    )
 
 
 def _answers(said: str, like: Answer) -> Iterator[Answer]:
@@ -65,10 +83,20 @@ def _answers(said: str, like: Answer) -> Iterator[Answer]:
 
 
 def _by_weight(text: str) -> list[re.Match[str]]:
-    """What the server said, before how the client put it; what ended it, before what was put off."""
+    """What the server said, before how the client put it; what ended it, before what was put
+    off.
+    """
     matches = [match for match, _ in zip(_REPLY.finditer(text), range(MAX_REPLIES), strict=False)]
-    matches = [match for match in matches if not NO_RECIPIENT.search(match["reply"])] or matches  # the echo of what was refused before
-    return sorted(matches, key=lambda match: (not match.group().startswith("<<<"), match["reply"].lstrip("#")[:1] == "4"))
+    matches = [
+        match for match in matches if not NO_RECIPIENT.search(match["reply"])
+    ] or matches  # the echo of what was refused before
+    return sorted(
+        matches,
+        key=lambda match: (
+            not match.group().startswith("<<<"),
+            match["reply"].lstrip("#")[:1] == "4",
+        ),
+    )
 
 
 def _continuation(text: str) -> str:

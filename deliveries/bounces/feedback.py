@@ -13,7 +13,9 @@ from deliveries.bounces.wording import ADDRESS, addresses
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """Who complained, where the report says so, and of what: abuse, fraud, opt-out, unsubscribe, auth-failure, …"""
+    """Who complained, where the report says so, and of what: abuse, fraud, opt-out, unsubscribe,
+    auth-failure, …
+    """
 
     type: str
     recipients: tuple[str, ...]
@@ -21,7 +23,8 @@ class Complaint:
 
 # Microsoft's Junk Mail Reporting, AOL's and SpamCop's old forms have no feedback-report part.
 _ABUSE = re.compile(
-    r"complaint about message from|^(?:fw: )?(?:spam|abuse) (?:report|complaint)|^\[spamcop|email feedback report"
+    r"complaint about message from|^(?:fw: )?(?:spam|abuse) "
+    r"(?:report|complaint)|^\[spamcop|email feedback report"
     r"|client tos notification|junk (?:e?mail )?report|feedback loop",
     re.IGNORECASE,
 )
@@ -31,20 +34,25 @@ _WORD = re.compile(r"[a-z0-9-]{1,30}")
 def read(fields: Fields, parts: Sequence[Part], text: str) -> Complaint | None:
     """None where it is no complaint.
 
-    A subject that begins with "unsubscribe" is none: answers keep the subject that the app wrote, and no address of ours is offered to
-    be unsubscribed at. What a program answers is read as a complaint only where it has the form of one.
+    A subject that begins with "unsubscribe" is none: answers keep the subject that the app wrote,
+    and no address of ours is offered to be unsubscribed at. What a program answers is read as a
+    complaint only where it has the form of one.
     """
     report = next((part for part in parts if part.type == "message/feedback-report"), None)
     if report is not None:
         said = read_fields(report.text)
         return Complaint(_type(said), _named(said) or _original(parts))
-    if "x-apple-unsubscribe" in fields:  # Apple Mail writes it at a touch of "Unsubscribe": an answer that no person worded
+    if (
+        "x-apple-unsubscribe" in fields
+    ):  # Apple Mail writes it at a touch of "Unsubscribe": an answer that no person worded
         return Complaint("unsubscribe", tuple(addresses(header(fields, "from"))[:1]))
     if kinds.is_answer_of_program(fields):
         return None
     if "feedback-type" in (inline := read_fields(text[:4000])) and "user-agent" in inline:
         return Complaint(_type(inline), _named(inline) or _original(parts))
-    if _ABUSE.search(header(fields, "subject")) and any(part.type == "message/rfc822" for part in parts):
+    if _ABUSE.search(header(fields, "subject")) and any(
+        part.type == "message/rfc822" for part in parts
+    ):
         return Complaint("abuse", _original(parts))
     return None
 
@@ -55,12 +63,16 @@ def _type(said: Fields) -> str:
 
 
 def _named(said: Fields) -> tuple[str, ...]:
-    found = [value for name in ("original-rcpt-to", "removal-recipient") for value in said.get(name, [])]
+    found = [
+        value for name in ("original-rcpt-to", "removal-recipient") for value in said.get(name, [])
+    ]
     return tuple(dict.fromkeys(address for value in found for address in addresses(value)))[:100]
 
 
 def _original(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Whom the original was for, as its own header says; hidden or several recipients say nothing."""
+    """Whom the original was for, as its own header says; hidden or several recipients say
+    nothing.
+    """
     for fields in _originals(parts):
         for name in ("x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"):
             if len(found := ADDRESS.findall(header(fields, name))) == 1:

@@ -1,6 +1,8 @@
-"""The header field by which a report finds its delivery: signed, for one recipient, and with an end.
+"""The header field by which a report finds its delivery: signed, for one recipient, and with an
+end.
 
-It is written at sending and not signed by DKIM, so all recipients of a message still share the stored bytes.
+It is written at sending and not signed by DKIM, so all recipients of a message still share the
+stored bytes.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from deliveries.bounces import return_path, tokens
 NAME = b"x-feedback-token"  # what apps send under this name is taken out
 _STANDS_WITHIN = 4096  # octets: only our signatures and our Received line stood above it
 _USE = b"feedback-token"
-_USE_SHARED = b"feedback-id"  # of versions that gave all recipients of a message the same token, without an end
+# of versions that gave all recipients of a message the same token, without an end
+_USE_SHARED = b"feedback-id"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token of ours names: its delivery, or of old tokens the message. Only one that `is_current` proves anything."""
+    """What a token of ours names: its delivery, or of old tokens the message.
+
+    Only one that `is_current` proves anything.
+    """
 
     delivery: UUID | None = None
     message: UUID | None = None
@@ -28,21 +34,29 @@ class Token:
 
 def field(delivery: UUID, *, key: bytes, now: datetime) -> bytes:
     """The whole field for this delivery alone."""
-    return b"X-Feedback-Token: %b\r\n" % tokens.make(return_path.payload(delivery, now=now), key=key, use=_USE).encode()
+    return (
+        b"X-Feedback-Token: %b\r\n"
+        % tokens.make(return_path.payload(delivery, now=now), key=key, use=_USE).encode()
+    )
 
 
 def parse(value: str, *, key: bytes, now: datetime) -> Token:
     """Raises `ForgedToken`."""
     value = value.strip()
     try:
-        delivery, has_ended = return_path.read(tokens.parse(value, size=return_path.SIZE, key=key, use=_USE), now=now)
+        delivery, has_ended = return_path.read(
+            tokens.parse(value, size=return_path.SIZE, key=key, use=_USE), now=now
+        )
     except tokens.ForgedToken:
         return Token(message=UUID(bytes=tokens.parse(value, size=16, key=key, use=_USE_SHARED)))
     return Token(delivery, is_current=not has_ended)
 
 
 def without(content: bytes) -> bytes:
-    """The content without a token field, which messages stored by older versions hold. The same bytes where there is none."""
+    """The content without a token field, which messages stored by older versions hold.
+
+    The same bytes where there is none.
+    """
     at = content.find(b"\r\nX-Feedback-Token: ", 0, _STANDS_WITHIN)
     if at < 0 or 0 <= content.find(b"\r\n\r\n", 0, at + 2) < at:  # in the body it is the app's
         return content

@@ -19,36 +19,49 @@ class Mention:
 
 
 _A = rf"[<\"'(]{{0,2}}(?:smtp:|mailto:)?({ADDRESS.pattern})[>\"')]{{0,2}}"
-# How mail systems name a failed recipient, the plainest first. The first that finds any counts, so that an address told of by the
-# way (a sender, a postmaster) is never taken for one.
+# How mail systems name a failed recipient, the plainest first. The first that finds any counts, so
+# that an address told of by the way (a sender, a postmaster) is never taken for one.
 _MANNERS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"^\d{{3}} (?:\d\.\d\.\d )?{_A}\.\.\.\s",
-        rf"^\s*(?:>>> ?rcpt to: ?|[-*>]{{0,3}}\s*recipient(?: address)?:\s*\[?|addressed to:\s*|undeliverable address:\s*"
+        rf"^\s*(?:>>> ?rcpt to: ?|[-*>]{{0,3}}\s*recipient(?: address)?:\s*\[?|addressed "
+            r"to:\s*|undeliverable address:\s*"
         rf"|>>>? ?to:\s*){_A}",
         rf"(?:(?:originally addressed to|was addressed,?) |dda:smtp=|\[smtp:|address: ){_A}",
-        rf"^[\s*>+-]{{0,12}}{_A}(?:\s*\(.{{0,200}}|<mailto:.{{0,300}}|\s*;.{{0,200}}|\s*:\s?.{{0,4000}}|\s*,?\s*)$",
+        (rf"^[\s*>+-]{{0,12}}{_A}(?:\s*\(.{{0,200}}|<mailto:.{{0,300}}|\s*;.{{0,200}}"
+            rf"|\s*:\s?.{{0,4000}}|\s*,?\s*)$"),
         rf"^\s*{_A} (?:\(|on |invalid|was |is |could|has |failed|does).{{0,300}}$",
-        r"(?:deliver(?:ed|y)?|undeliverable|message|mail|sent|send|addressed|email|problems?|transmit(?:ted)?|reach|address)"
-        rf"\W{{1,3}}(?:\w+ ){{0,6}}?(?:to|for|recipients?|address|user|box)s?(?: \w+){{0,3}}\s*:?\s*{_A}",
-        rf"(?:to|for|recipients?|address(?:es)?|user|attempts|full|mailbox|reached|宛先|宛て?先?)\s*(?:is|was)?\s*[:：]?\s*{_A}",
+        r"(?:deliver(?:ed|y)?|undeliverable|message|mail|sent|send|addressed|email|problems?"
+            r"|transmit(?:ted)?|reach|address)"
+        rf"\W{{1,3}}(?:\w+ ){{0,6}}?(?:to|for|recipients?|address|user|box)s?(?: "
+            rf"\w+){{0,3}}\s*:?\s*{_A}",
+        (r"(?:to|for|recipients?|address(?:es)?|user|attempts|full|mailbox|reached|宛先"
+            rf"|宛て?先?)\s*(?:is|was)?\s*[:：]?\s*{_A}"),
         rf"{_A}",
     )
 )  # fmt: skip
 _VAGUE = _MANNERS[5:]
 _NOT_THEM = re.compile(
-    r"^\s*(from|sender|reply-to|return-path|message-?id|contact|x-|date|subject|mail from|>>> ?mail)\b"
-    r"|message-id:|original sender|envelope-from|please contact|mail from:|accept(ing|s|ed)? (any )?(e?-?mails?|messages?) from",
+    r"^\s*(from|sender|reply-to|return-path|message-?id|contact|x-|date|subject|mail from|>>> "
+    r"?mail)\b"
+    r"|message-id:|original sender|envelope-from|please contact|mail from:|accept(ing|s|ed)? "
+    r"(any )?(e?-?mails?|messages?) from",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"^[ \t]+([A-Za-z0-9][A-Za-z0-9._+-]{1,63})[ \t]*$")
-_ANNOUNCED = re.compile(r"recipients?|addressees?|following|undeliver|could not be delivered", re.IGNORECASE)
-_NO_PEOPLE = re.compile(r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE)
+_ANNOUNCED = re.compile(
+    r"recipients?|addressees?|following|undeliver|could not be delivered", re.IGNORECASE
+)
+_NO_PEOPLE = re.compile(
+    r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE
+)
 
 
 def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Mention]:
-    """Each recipient once, in order; `not_them` are addresses (in lower case) that cannot be meant, such as the report's own."""
+    """Each recipient once, in order; `not_them` are addresses (in lower case) that cannot be
+    meant, such as the report's own.
+    """
     lines = [line[:4400] for line in text.split("\n")[:MAX_LINES]]
     for manner in _MANNERS:
         if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
@@ -57,7 +70,9 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
 
 
 def bare_names(text: str, domain: str) -> list[Mention]:
-    """Recipients whose domain, the reporter's own, is left out: names on lines of their own below "the following recipients:"."""
+    """Recipients whose domain, the reporter's own, is left out: names on lines of their own below
+    "the following recipients:".
+    """
     if not domain:
         return []
     lines = text.split("\n")[:MAX_LINES]
@@ -67,11 +82,15 @@ def bare_names(text: str, domain: str) -> list[Mention]:
         if is_list and (match := _BARE.match(line)) is not None:
             found.append(Mention(f"{match[1]}@{domain.lower()}", text))
         elif line.strip():
-            is_list = _ANNOUNCED.search(line) is not None or (is_list and line.rstrip().endswith(":"))
+            is_list = _ANNOUNCED.search(line) is not None or (
+                is_list and line.rstrip().endswith(":")
+            )
     return found[:MAX_RECIPIENTS]
 
 
-def _by(manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]) -> list[tuple[int, str]]:
+def _by(
+    manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]
+) -> list[tuple[int, str]]:
     """Line number and address of each hit."""
     found: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
@@ -85,13 +104,17 @@ def _by(manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]) -> 
 
 
 def _backwards(found: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """A transcript names the recipient after what the server said: each section begins below the hit before."""
+    """A transcript names the recipient after what the server said: each section begins below the
+    hit before.
+    """
     begins = [0, *(number + 1 for number, _ in found[:-1])]
     return [(begin, address) for begin, (_, address) in zip(begins, found, strict=True)]
 
 
 def _sections(found: list[tuple[int, str]], lines: list[str]) -> list[Mention]:
-    """The text from one recipient's line to the next one's; what an address mentioned twice has, together."""
+    """The text from one recipient's line to the next one's; what an address mentioned twice has,
+    together.
+    """
     sections: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}
     for (number, address), following in zip(found, [*found[1:], (len(lines), "")], strict=True):

@@ -1,4 +1,6 @@
-"""The keys that sign what comes back to us: derived from the installation's secret, each used for one thing only."""
+"""The keys that sign what comes back to us: derived from the installation's secret, each used for
+one thing only.
+"""
 
 import hashlib
 

@@ -1,4 +1,6 @@
-"""Tells by a mail's header and first words what came back: a report, an absence note, a challenge; and a warning from the end."""
+"""Tells by a mail's header and first words what came back: a report, an absence note, a challenge;
+and a warning from the end.
+"""
 
 from __future__ import annotations
 
@@ -13,93 +15,145 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 _MAILER = _any(
-    r"mailer-?daemon|post ?master|mail(er)? delivery|delivery (sub)?system|mail ?delivery|mail ?system|mail administrator",
-    r"undeliver|bounce|symantec_antivirus|\bndr@|<>|post[_. -]master|mailer@|mdaemon@|mta@|mailagent|mail[-_ ]?(robot|gateway)",
-    r"system administrator|microsoft exchange|administrador del sistema|administrateur syst|amministratore di sistema"
+    r"mailer-?daemon|post ?master|mail(er)? delivery|delivery (sub)?system|mail ?delivery|mail "
+    r"?system|mail administrator",
+    r"undeliver|bounce|symantec_antivirus|\bndr@|<>|post[_. "
+    r"-]master|mailer@|mdaemon@|mta@|mailagent|mail[-_ ]?(robot|gateway)",
+    r"system administrator|microsoft exchange|administrador del sistema|administrateur "
+    r"syst|amministratore di sistema"
     r"|systemadministrator",
-    r"системный администратор|почтов\S* (систем|служб)|邮件系统|郵件系統|系统管理员|系統管理員|시스템 관리자|メール(配信|配送)?システム",
+    r"системный администратор|почтов\S* "
+    r"(систем|служб)|邮件系统|郵件系統|系统管理员|系統管理員|시스템 "
+    r"관리자|メール(配信|配送)?システム",
 )
 _UNDELIVERED = _any(
-    r"undeliver|non-?deliver|not delivered|could not be delivered|unable to deliver|returned (to sender|mail)|failure noti|delayed",
-    r"delivery (status|report|has failed|fail|notif|problem|error|warning|delay|not)|bounced?\b|automatically rejected",
-    r"(mail|message|e-?mail|delivery) (\w+ )?(delivery|fail|could not|not deliver|status|error|rejected|returned|warning|undeliver)",
+    r"undeliver|non-?deliver|not delivered|could not be delivered|unable to deliver|returned (to "
+    r"sender|mail)|failure noti|delayed",
+    r"delivery (status|report|has "
+    r"failed|fail|notif|problem|error|warning|delay|not)|bounced?\b|automatically rejected",
+    r"(mail|message|e-?mail|delivery) (\w+ )?(delivery|fail|could not|not "
+    r"deliver|status|error|rejected|returned|warning|undeliver)",
     r"postmaster notify|nameserver error report|considered unsolicited|errors from|user unknown",
-    r"(un|nicht )zustellbar|nicht (zugestellt|übermittelt)|zustell\w* .{0,30}(fehl|gescheitert|verzöger|nicht)|unzustell",
-    r"non (remis|distribu|délivr|délivra)|(échec|problème|erreur) .{0,24}(remise|envoi|distribution|livraison)|remise .{0,12}(échou"
+    r"(un|nicht )zustellbar|nicht (zugestellt|übermittelt)|zustell\w* "
+    r".{0,30}(fehl|gescheitert|verzöger|nicht)|unzustell",
+    r"non (remis|distribu|délivr|délivra)|(échec|problème|erreur) "
+    r".{0,24}(remise|envoi|distribution|livraison)|remise .{0,12}(échou"
     r"|retard)",
-    r"no (se )?(pudo |ha podido |puede )?entreg|(error|fallo|falla) .{0,16}(entrega|envío|envio)|correo (devuelto|rechazado)|devuelto",
-    r"impossibile|non (è stato )?recapit|mancat[ao] (recapito|consegna)|consegna .{0,16}(fallit|non)|errore .{0,12}(consegna|recapito)",
+    r"no (se )?(pudo |ha podido |puede )?entreg|(error|fallo|falla) "
+    r".{0,16}(entrega|envío|envio)|correo (devuelto|rechazado)|devuelto",
+    r"impossibile|non (è stato )?recapit|mancat[ao] (recapito|consegna)|consegna "
+    r".{0,16}(fallit|non)|errore .{0,12}(consegna|recapito)",
     r"não (foi )?(entregue|enviad)|(falha|erro) .{0,16}(entrega|envio)|não entreg|devolvid",
-    r"недостав|не (был[оаи]? )?доставлен|не удалось (доставить|отправить)|(ошибка|сбой|отчет|отчёт) .{0,16}(доставк|отправк)"
+    r"недостав|не (был[оаи]? )?доставлен|не удалось "
+    r"(доставить|отправить)|(ошибка|сбой|отчет|отчёт) .{0,16}(доставк|отправк)"
     r"|возвращ[её]н",
-    r"退信|退回|投递失败|投遞失敗|(无法|無法|未能)(送达|送達|投递|投遞|传递|傳遞|发送)|未(送达|送達|传递|傳遞)|邮件(被|已)退",
+    r"退信|退回|投递失败|投遞失敗|(无法|無法|未能)(送达|送達|投递|投遞|传递|傳遞|发送)|未(送达"
+    r"|送達|传递|傳遞)|邮件(被|已)退",
     r"반송|(배달|전송|전달|발송)(에|이|되지)? ?(실패|못|않|할 수 없|불가|오류)|배달되지|전달되지",
-    r"(配信|送信|配送)(エラー|不能|失敗|でき|不可|に失敗)|エラー(メール|通知)|届け(る|でき)|不達|メールの配信|戻りました|返送",
-    r"onbestelbaar|niet bezorgd|kan inte leverera|ej levererat|kunne ikke leveres|nie dostarczon|niedostarcz|nedoruč|teslim edilemedi",
+    r"(配信|送信|配送)(エラー|不能|失敗|でき|不可|に失敗)|エラー(メール|通知)|届け(る|でき)|不達"
+    r"|メールの配信|戻りました|返送",
+    r"onbestelbaar|niet bezorgd|kan inte leverera|ej levererat|kunne ikke leveres|nie "
+    r"dostarczon|niedostarcz|nedoruč|teslim edilemedi",
 )
 _ABSENT = _any(
-    r"^(re: ?)?(auto(matic|mated)?[- :]?(re|response|answer|antwort|acknowledg)|ooo\b|away\b|vacation|absen[ct]|i am (away|out))",
+    r"^(re: ?)?(auto(matic|mated)?[- "
+    r":]?(re|response|answer|antwort|acknowledg)|ooo\b|away\b|vacation|absen[ct]|i am "
+    r"(away|out))",
     r"^(re: ?)?on (vacation|leave|holiday)|out of (the )?office|auto[- ]?reply",
-    r"abwesen|automatische antwort|réponse automatique|respuesta automática|risposta automatica|resposta automática",
-    r"fuera de (la )?oficina|afwezig|автоответ|自動(返信|応答|配信)|不在|休暇|自动(回复|答复)|自動(回覆|答覆)",
-    r"abwesenheit|nicht im büro|im urlaub|urlaubs(meldung|vertretung)|(message|notification) d'absence|absence du bureau|en congés?\b",
-    r"respuesta automática|ausencia|vacaciones|ausente|ausência|férias|fora do escritório|fuori (sede|ufficio)|in ferie|assenza",
-    r"вне офиса|в отпуске|отсутству|автоматический ответ|부재 ?중|자동 ?(응답|회신)|휴가|外出|休假|不在办公室|出張|frånvaro|poissa",
+    r"abwesen|automatische antwort|réponse automatique|respuesta automática|risposta "
+    r"automatica|resposta automática",
+    r"fuera de (la "
+    r")?oficina|afwezig|автоответ|自動(返信|応答|配信)|不在|休暇|自动(回复|答复)|自動(回覆"
+    r"|答覆)",
+    r"abwesenheit|nicht im büro|im urlaub|urlaubs(meldung|vertretung)|(message|notification) "
+    r"d'absence|absence du bureau|en congés?\b",
+    r"respuesta automática|ausencia|vacaciones|ausente|ausência|férias|fora do escritório|fuori "
+    r"(sede|ufficio)|in ferie|assenza",
+    r"вне офиса|в отпуске|отсутству|автоматический ответ|부재 ?중|자동 "
+    r"?(응답|회신)|휴가|外出|休假|不在办公室|出張|frånvaro|poissa",
 )
 _CHALLENGE = _any(
-    r"(confirm|verify|approve|validate) (that )?(your|you|this|the|delivery)[^\n]{0,60}(message|e-?mail|mail|sender|sent|human|person)",
-    r"challenge[- /]response|spamarrest|boxtrapper|sender verification|requires confirmation|awaiting (your )?(approval|confirmation)",
-    r"click[^\n]{0,60}to (release|deliver|confirm|verify)|(reply|respond) to this (message|e-?mail)[^\n]{0,40}(confirm|deliver|release)",
-    r"(held|quarantined|waiting)[^\n]{0,60}until you (confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id "
+    r"(confirm|verify|approve|validate) (that "
+    r")?(your|you|this|the|delivery)[^\n]{0,60}(message|e-?mail|mail|sender|sent|human|person)",
+    r"challenge[- /]response|spamarrest|boxtrapper|sender verification|requires "
+    r"confirmation|awaiting (your )?(approval|confirmation)",
+    r"click[^\n]{0,60}to (release|deliver|confirm|verify)|(reply|respond) to this "
+    r"(message|e-?mail)[^\n]{0,40}(confirm|deliver|release)",
+    r"(held|quarantined|waiting)[^\n]{0,60}until you "
+    r"(confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id "
     r"verif",
-    r"bestätigen sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente|mensaje|message)|送信者(の)?確"
+    r"bestätigen "
+    r"sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente"
+    r"|mensaje|message)|送信者(の)?確"
     r"認",
 )
-# Answers to what a message asked for (RFC 8098, RFC 5546): they speak of a person, not of a delivery.
+# Answers to what a message asked for (RFC 8098, RFC 5546): they speak of a person, not of a
+# delivery.
 _RECEIPT = _any(
-    r"^(read|not read|lu|gelesen|ungelesen|nicht gelesen|leído|letto|lida?|прочитано|已读|已讀|読み取り|開封(済み|確認)?|읽음)\s*[:：]",
-    r"^(accepted|declined|tentative(ly accepted)?|zugesagt|abgesagt|mit vorbehalt|accepté|refusé|provisoire|aceptad[oa]|rechazad[oa]"
+    r"^(read|not read|lu|gelesen|ungelesen|nicht "
+    r"gelesen|leído|letto|lida?|прочитано|已读|已讀|読み取り|開封(済み|確認)?|읽음)\s*[:：]",
+    r"^(accepted|declined|tentative(ly accepted)?|zugesagt|abgesagt|mit "
+    r"vorbehalt|accepté|refusé|provisoire|aceptad[oa]|rechazad[oa]"
     r"|承諾|辞退|仮承諾|仮の予定|принято|отклонено)\s*[:：]",
-    r"^(return receipt|read receipt|lesebestätigung|accusé de (lecture|réception)|confirmación de lectura|開封通知|開封確認)",
+    r"^(return receipt|read receipt|lesebestätigung|accusé de (lecture|réception)|confirmación "
+    r"de lectura|開封通知|開封確認)",
 )
 _DELAYED = _any(
-    r"warning message only|this is a warning|warning only|advisory-only|only a notification about a delay|temporary failure report",
-    r"delivery[^\n]{0,30}delayed|has been (delayed|postponed)|is delayed for|not yet been delivered|delivery incomplete",
-    r"still being retried|will be retried|retry for \d|(will )?(continue|keep) (trying|to try|to attempt)|attempts will continue",
+    r"warning message only|this is a warning|warning only|advisory-only|only a notification "
+    r"about a delay|temporary failure report",
+    r"delivery[^\n]{0,30}delayed|has been (delayed|postponed)|is delayed for|not yet been "
+    r"delivered|delivery incomplete",
+    r"still being retried|will be retried|retry for \d|(will )?(continue|keep) (trying|to try|to "
+    r"attempt)|attempts will continue",
     r"no action is required|配信が遅れ|再送を(試み|続け)",
 )
 _GIVEN_UP = _any(
-    r"given up|failed permanently|permanent(ly)? (error|fail)|will be deleted|has been returned|could not be delivered for \d+ days",
+    r"given up|failed permanently|permanent(ly)? (error|fail)|will be deleted|has been "
+    r"returned|could not be delivered for \d+ days",
     r"no further (delivery )?attempts",
 )
-_NOBODY = _any(r"user unknown|unknown user|no such user")  # MDaemon's "Warning: … - User unknown!" is no warning
+_NOBODY = _any(
+    r"user unknown|unknown user|no such user"
+)  # MDaemon's "Warning: … - User unknown!" is no warning
 _FAILED = _any(
-    r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed to|cannot) (be |been )?deliver",
+    r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed "
+    r"to|cannot) (be |been )?deliver",
     r"^(?![>|])[^\n]{0,200}?(送信|配信|配送|お届け)(が)?(でき|に失敗)",
-    r"^(?![>|])[^\n]{0,200}?(konnte|konnten|wurde) (nicht|leider nicht) (zugestellt|übermittelt|gesendet|ausgeliefert)",
-    r"^(?![>|])[^\n]{0,200}?(n'a|n'ont|ne) (pas )?(pu|peut)( pas)? être (remis|distribu|délivr|envoy|livr)",
-    r"^(?![>|])[^\n]{0,200}?no (se )?(pudo|ha podido|pudieron|fue posible|se puede) (ser )?(entreg|envia)",
-    r"^(?![>|])[^\n]{0,200}?(não (pôde|pode|foi)( ser)? (entregue|enviad)|non (è stato possibile|può essere) (recapit|consegn))",
-    r"^(?![>|])[^\n]{0,200}?(не (может|могло|был[оа]?|удалось) (быть )?(доставлен|доставить))|(无法|無法|未能)(投递|投遞|送达|送達|发送"
+    r"^(?![>|])[^\n]{0,200}?(konnte|konnten|wurde) (nicht|leider nicht) "
+    r"(zugestellt|übermittelt|gesendet|ausgeliefert)",
+    r"^(?![>|])[^\n]{0,200}?(n'a|n'ont|ne) (pas )?(pu|peut)( pas)? être "
+    r"(remis|distribu|délivr|envoy|livr)",
+    r"^(?![>|])[^\n]{0,200}?no (se )?(pudo|ha podido|pudieron|fue posible|se puede) (ser "
+    r")?(entreg|envia)",
+    r"^(?![>|])[^\n]{0,200}?(não (pôde|pode|foi)( ser)? (entregue|enviad)|non (è stato "
+    r"possibile|può essere) (recapit|consegn))",
+    r"^(?![>|])[^\n]{0,200}?(не (может|могло|был[оа]?|удалось) (быть "
+    r")?(доставлен|доставить))|(无法|無法|未能)(投递|投遞|送达|送達|发送"
     r"|傳遞)",
-    r"^(?![>|])[^\n]{0,200}?((배달|전송|전달|발송)(되지 못|되지 않|할 수 없|에 실패)|delivery (has |to [^\n]{0,100} )?failed)",
+    r"^(?![>|])[^\n]{0,200}?((배달|전송|전달|발송)(되지 못|되지 않|할 수 없|에 실패)|delivery "
+    r"(has |to [^\n]{0,100} )?failed)",
 )
 _ANSWER = _any(r"^(re|aw|antw|sv|fwd?|wg|tr|rv|回复|答复|返信)\s*[:：]")
 _WARNS = _any(r"\bdelay|warning|遅延")
 # RFC 3834, section 5, says Auto-Submitted; these were there before it.
 _MARKS = (
-    "x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply", "x-autoreply-from", "x-mail-autoreply", "x-vacation",
+    "x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply", "x-autoreply-from",
+    "x-mail-autoreply", "x-vacation",
 )  # fmt: skip
 
 
 def is_receipt(fields: Fields, types: Collection[str]) -> bool:
-    """Whether it is a read receipt (RFC 8098) or the answer to an invitation (RFC 5546): no delivery has failed."""
+    """Whether it is a read receipt (RFC 8098) or the answer to an invitation (RFC 5546): no
+    delivery has failed.
+    """
     if says_undelivered(fields):  # Dovecot and Sieve refuse in the form of a receipt (RFC 5429)
         return False
     given = header(fields, "content-type").lower()
     if "message/disposition-notification" in types or "disposition-notification" in given:
         return True
-    if "text/calendar" in types and ("method=reply" in given or _RECEIPT.match(header(fields, "subject")) is not None):
+    if "text/calendar" in types and (
+        "method=reply" in given or _RECEIPT.match(header(fields, "subject")) is not None
+    ):
         return True
     return _RECEIPT.match(header(fields, "subject")) is not None
 
@@ -131,14 +185,24 @@ def is_automatic(fields: Fields) -> bool:
     """Sent by a program; reports say so too, so this is asked after them."""
     submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
     precedence = header(fields, "precedence").lower().replace("-", "_")
-    return submitted not in ("", "no") or precedence == "auto_reply" or _is_marked(fields) or says_absent(fields)
+    return (
+        submitted not in ("", "no")
+        or precedence == "auto_reply"
+        or _is_marked(fields)
+        or says_absent(fields)
+    )
 
 
 def is_answer_of_program(fields: Fields) -> bool:
     """An absence note and its like: what it says beyond that was written by others (RFC 3834)."""
     submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
     precedence = header(fields, "precedence").lower().replace("-", "_")
-    return submitted == "auto-replied" or precedence == "auto_reply" or _is_marked(fields) or says_absent(fields)
+    return (
+        submitted == "auto-replied"
+        or precedence == "auto_reply"
+        or _is_marked(fields)
+        or says_absent(fields)
+    )
 
 
 def _is_marked(fields: Fields) -> bool:

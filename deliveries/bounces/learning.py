@@ -1,4 +1,6 @@
-"""Hands what was learned about addresses to the policies, with what only the deliveries know of them."""
+"""Hands what was learned about addresses to the policies, with what only the deliveries know of
+them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ CROSS JOIN LATERAL (
 """
 ARRIVALS = """
 SELECT recipient_key, ended_at FROM deliveries_delivery
-WHERE recipient_key = ANY(%(keys)s) AND project_id = %(project)s AND state = 'delivered' AND id >= %(since)s
+WHERE recipient_key = ANY(%(keys)s) AND project_id = %(project)s AND state = 'delivered'
+    AND id >= %(since)s
 ORDER BY ended_at
 """
 
@@ -48,13 +51,19 @@ def take_turn(*, now: datetime) -> int:
 def last_delivered(keys: Collection[Key]) -> dict[Key, datetime]:
     """When the last delivery to each of these addresses ended well, for those that had one."""
     with connection.cursor() as cursor:
-        cursor.execute(LAST_DELIVERED, {"projects": [project for project, _ in keys], "keys": [key for _, key in keys]})
+        cursor.execute(
+            LAST_DELIVERED,
+            {"projects": [project for project, _ in keys], "keys": [key for _, key in keys]},
+        )
         return {(project, key): ended_at for project, key, ended_at in cursor.fetchall()}
 
 
 def fates(ids: Collection[UUID]) -> dict[UUID, Fate]:
     """What became of these deliveries, as far as they are stored."""
-    return {id_: _fate(state) for id_, state in Delivery.objects.filter(pk__in=ids).values_list("pk", "state")}
+    return {
+        id_: _fate(state)
+        for id_, state in Delivery.objects.filter(pk__in=ids).values_list("pk", "state")
+    }
 
 
 def _fate(state: str) -> Fate:

@@ -1,6 +1,8 @@
-"""Says whether a mail that does not call itself a report is built like one: by several signs, each of which alone says little.
+"""Says whether a mail that does not call itself a report is built like one: by several signs, each
+of which alone says little.
 
-A person who writes about a delivery quotes a reply, too; so a letter that answers, or quotes with ">", has to show more.
+A person who writes about a delivery quotes a reply, too; so a letter that answers, or quotes with
+">", has to show more.
 """
 
 from __future__ import annotations
@@ -28,18 +30,29 @@ _PROGRAM = re.compile(
     r"generated|do not reply",
     re.IGNORECASE,
 )
-# List servers write to the one who posted, in the list's name: https://www.fml.org, ezmlm, Mailman, Majordomo.
+# List servers write to the one who posted, in the list's name: https://www.fml.org, ezmlm, Mailman,
+# Majordomo.
 _LIST = re.compile(
     r"loop alert|duplicated message-id|not member|non-?member submission|not a member|article from"
     r"|posting .{0,20}(reject|refus)"
     r"|bounce .{0,60}:|message.{0,20}(rejected|held)|request to mailing list .{0,60}rejected",
     re.IGNORECASE,
 )
-_LIST_FIELDS = ("x-mlserver", "x-ml-name", "x-mailman-version", "mailing-list", "x-listmember", "x-listprocessor-version", "x-ml-info")
+_LIST_FIELDS = (
+    "x-mlserver",
+    "x-ml-name",
+    "x-mailman-version",
+    "mailing-list",
+    "x-listmember",
+    "x-listprocessor-version",
+    "x-ml-info",
+)
 
 
 def is_report(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> bool:
-    """Whether the signs weigh `LEAST` or more: `text` is what stands before the original, `rest` begins with it."""
+    """Whether the signs weigh `LEAST` or more: `text` is what stands before the original, `rest`
+    begins with it.
+    """
     return weight(fields, parts, text, rest) >= LEAST
 
 
@@ -47,7 +60,10 @@ def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
     text = text[:LOOKED_AT]
     if kinds.says_absent(fields):
         return 0
-    if any(name in fields for name in _LIST_FIELDS) and _LIST.search(header(fields, "subject")) is not None:
+    if (
+        any(name in fields for name in _LIST_FIELDS)
+        and _LIST.search(header(fields, "subject")) is not None
+    ):
         return LEAST
     signs = (
         2 * (_REPLY.search(text) is not None),
@@ -64,7 +80,9 @@ def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
 
 
 def _is_header(rest: str) -> bool:
-    """Whether the original's own header follows, and not a sentence that a person wrote above a quotation."""
+    """Whether the original's own header follows, and not a sentence that a person wrote above a
+    quotation.
+    """
     return (
         len(
             re.findall(

@@ -1,8 +1,9 @@
 """Finds the deliveries that a report is about, and says whether it proves to be about them.
 
-Only what nobody has who did not get the mail proves: the delivery's own return path or token, as long as it lasts, and for a complaint
-the DKIM signature of a provider that is known to send feedback. All else finds, and proves nothing: Message-ID and recipient stand in
-every copy, and so did the token that older versions gave to all recipients alike.
+Only what nobody has who did not get the mail proves: the delivery's own return path or token, as
+long as it lasts, and for a complaint the DKIM signature of a provider that is known to send
+feedback. All else finds, and proves nothing: Message-ID and recipient stand in every copy, and so
+did the token that older versions gave to all recipients alike.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ MOST = 50  # recipients of one report that are looked for
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The deliveries, locked. Without `is_proven` it is only a claim that the report is about them."""
+    """The deliveries, locked.
+
+    Without `is_proven` it is only a claim that the report is about them.
+    """
 
     deliveries: list[Delivery]
     is_proven: bool
@@ -45,8 +49,17 @@ class Unmatched(Exception):
         self.finding = finding
 
 
-def find(mail: InboundMail, report: Report, about: Original, *, vouched: Callable[[], bool] = lambda: False) -> Match:
-    """The deliveries that a report is about; raises `Unmatched`. `vouched`: who sent it is known, and would not make it up."""
+def find(
+    mail: InboundMail,
+    report: Report,
+    about: Original,
+    *,
+    vouched: Callable[[], bool] = lambda: False,
+) -> Match:
+    """The deliveries that a report is about; raises `Unmatched`.
+
+    `vouched`: who sent it is known, and would not make it up.
+    """
     known = list(_tokens(about))
     proven = mail.delivery_id or next((token.delivery for token in known if token.is_current), None)
     if proven is not None:
@@ -66,7 +79,9 @@ def _tokens(about: Original) -> Iterator[Token]:
         local_part, _, domain = path.rpartition("@")
         if domain.lower() == settings.EKIDEN_HOSTNAME and return_path.is_ours(local_part):
             try:
-                yield Token(return_path.parse(local_part, key=return_path_key(), now=now), is_current=True)
+                yield Token(
+                    return_path.parse(local_part, key=return_path_key(), now=now), is_current=True
+                )
             except return_path.ForgedReturnPath:
                 continue
     for value in about.feedback_ids:
@@ -83,10 +98,19 @@ def _one(delivery: UUID) -> Delivery:
 
 
 def _by_message_id(report: Report, about: Original) -> list[Delivery]:
-    """Of what was delivered, and as long as its project keeps its log. Message-IDs are the apps' own: two may have the same."""
+    """Of what was delivered, and as long as its project keeps its log.
+
+    Message-IDs are the apps' own: two may have the same.
+    """
     keys = _keys(report)
-    asked = _locked().filter(message__message_id__in=about.message_ids, recipient_key__in=keys, state=State.DELIVERED)
-    found = [delivery for delivery in asked[:MOST] if _is_kept(delivery)] if about.message_ids and keys else []
+    asked = _locked().filter(
+        message__message_id__in=about.message_ids, recipient_key__in=keys, state=State.DELIVERED
+    )
+    found = (
+        [delivery for delivery in asked[:MOST] if _is_kept(delivery)]
+        if about.message_ids and keys
+        else []
+    )
     if not found:
         raise Unmatched(findings.UNMATCHED)
     if len({delivery.message_id for delivery in found}) > 1:
@@ -99,7 +123,9 @@ def _is_kept(delivery: Delivery) -> bool:
 
 
 def _of_message(message: UUID, report: Report) -> list[Delivery]:
-    """Its recipients whom the report names; the only one, where it names none (many providers leave the address out)."""
+    """Its recipients whom the report names; the only one, where it names none (many providers
+    leave the address out).
+    """
     everybody = _locked().filter(message=message)
     if found := list(everybody.filter(recipient_key__in=_keys(report))[:MOST]):
         return found
@@ -110,7 +136,11 @@ def _of_message(message: UUID, report: Report) -> list[Delivery]:
 
 
 def _locked() -> QuerySet[Delivery]:
-    return Delivery.objects.select_for_update(of=("self",)).select_related("message", "project", "lane").order_by("id")
+    return (
+        Delivery.objects.select_for_update(of=("self",))
+        .select_related("message", "project", "lane")
+        .order_by("id")
+    )
 
 
 def _keys(report: Report) -> set[str]:

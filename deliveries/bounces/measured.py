@@ -11,14 +11,18 @@ from foundation.command import CommandError
 
 
 def lines(folders: Sequence[Path], *, part: str, show: int) -> Iterator[str]:
-    """Yield the five figures of each system and of all, with all rules and with those that have not seen the system.
+    """Yield the five figures of each system and of all, with all rules and with those that have
+    not seen the system.
 
     Raises `CommandError` where a folder or a part cannot be read.
     """
     every = _load(folders)
     number, parts = _part(part)
     chosen = [sample for sample in every if sample.is_in(number, parts)]
-    full, fresh = measure(chosen), ablated(chosen, [sample for sample in every if not sample.is_in(number, parts)])
+    full, fresh = (
+        measure(chosen),
+        ablated(chosen, [sample for sample in every if not sample.is_in(number, parts)]),
+    )
     yield f"{'system':18} {'files':>5}   {'all rules':38}   without what only this system says"
     yield f"{'':24}   {_heads()}   {_heads()}"
     for system in sorted(full, key=lambda name: (-_size(full[name]), name)):
@@ -32,7 +36,10 @@ def _load(folders: Sequence[Path]) -> list[Sample]:
     try:
         return [sample for folder in folders for sample in load(folder)]
     except OSError as error:
-        raise CommandError(f"{error.filename} cannot be read: {error.strerror}. A corpus has expected.tsv and bounces/.") from error
+        raise CommandError(
+            f"{error.filename} cannot be read: {error.strerror}. A corpus has expected.tsv and "
+            "bounces/."
+        ) from error
     except KeyError as error:
         raise CommandError(f"The table of expected results has no column {error}.") from error
 
@@ -45,7 +52,9 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def _heads() -> str:
-    return " ".join(f"{name.replace('hard ', '').replace('recogn', 'recog')[:7]:>7}" for name in FIGURES)
+    return " ".join(
+        f"{name.replace('hard ', '').replace('recogn', 'recog')[:7]:>7}" for name in FIGURES
+    )
 
 
 def _row(name: str, full: Score, fresh: Score) -> str:
@@ -53,7 +62,9 @@ def _row(name: str, full: Score, fresh: Score) -> str:
 
 
 def _figures(score: Score) -> str:
-    return " ".join(f"{figure:7.3f}" if figure is not None else "      –" for figure in score.figures)
+    return " ".join(
+        f"{figure:7.3f}" if figure is not None else "      –" for figure in score.figures
+    )
 
 
 def _size(score: Score) -> int:

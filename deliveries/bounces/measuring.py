@@ -1,4 +1,6 @@
-"""Measures how well a corpus is understood, and how well it would be by rules that have never seen the system that wrote a report."""
+"""Measures how well a corpus is understood, and how well it would be by rules that have never seen
+the system that wrote a report.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ Heard = Mapping[Phrase, frozenset[str]]
 
 @dataclass(slots=True)
 class Score:
-    """Counts of right answers and of all; `figures` are their quotients, None where nothing was asked."""
+    """Counts of right answers and of all; `figures` are their quotients, None where nothing was
+    asked.
+    """
 
     counts: Counter[str]
     wrong: list[str]
@@ -61,10 +65,15 @@ class Score:
         self.counts["people"] += 1
         self.counts["people_right"] += found == wanted
         if found != wanted:
-            self.wrong.append(f"{sample.path.name}: wanted {' '.join(sorted(wanted)) or '-'}, got {' '.join(sorted(found)) or '-'}")
+            self.wrong.append(
+                f"{sample.path.name}: wanted {' '.join(sorted(wanted)) or '-'}, got "
+                f"{' '.join(sorted(found)) or '-'}"
+            )
 
     def _add_rows(self, sample: Sample, report: Report) -> None:
-        """As the corpus' own score.py counts: classes in any order, hardness in the order of the rows."""
+        """As the corpus' own score.py counts: classes in any order, hardness in the order of the
+        rows.
+        """
         n, kind = self.counts, _KINDS.get(sample.rows[0].class_, Kind.BOUNCE)
         n["files"] += 1
         n["kind"] += report.kind == kind or (kind is Kind.BOUNCE and report.kind is Kind.DELAY)
@@ -82,7 +91,10 @@ class Score:
             n["hard_said"] += is_hard
             n["hard_right"] += row.is_hard and is_hard
             if not is_right or is_hard != row.is_hard:
-                self.wrong.append(f"{sample.path.name}: wanted {_said(row.class_, row.is_hard)}, got {_fates(report)}")
+                self.wrong.append(
+                    f"{sample.path.name}: wanted {_said(row.class_, row.is_hard)}, got "
+                    f"{_fates(report)}"
+                )
 
 
 def _said(class_: str, is_hard: bool) -> str:
@@ -90,7 +102,10 @@ def _said(class_: str, is_hard: bool) -> str:
 
 
 def _fates(report: Report) -> str:
-    said = [f"{_said(fate.classified.class_, fate.classified.is_hard)} by {fate.classified.rule}" for fate in report.fates[:4]]
+    said = [
+        f"{_said(fate.classified.class_, fate.classified.is_hard)} by {fate.classified.rule}"
+        for fate in report.fates[:4]
+    ]
     return f"{report.kind}: {', '.join(said) or 'nobody'}"
 
 
@@ -102,15 +117,18 @@ def measure(samples: Iterable[Sample]) -> dict[str, Score]:
 def ablated(samples: Iterable[Sample], learned: Iterable[Sample] = ()) -> dict[str, Score]:
     """Return each system's score by rules without what was heard in its reports alone, or names it.
 
-    A phrase is an alternative of a rule's pattern. It is off for a system where no report of another system (of `samples` and
-    `learned`) holds it: whether it would have been thought of without that system nobody can say.
+    A phrase is an alternative of a rule's pattern. It is off for a system where no report of
+    another system (of `samples` and `learned`) holds it: whether it would have been thought of
+    without that system nobody can say.
     """
     samples = list(samples)
     heard = listen([*samples, *learned])
 
     @cache
     def tables(system: str) -> tuple[Table, Table]:
-        return Table(list(_without(TELLING, system, heard))), Table(list(_without(LOOSE, system, heard)))
+        return Table(list(_without(TELLING, system, heard))), Table(
+            list(_without(LOOSE, system, heard))
+        )
 
     def read_without(system: str, data: bytes) -> Report:
         with speaking(*tables(system)):
@@ -155,7 +173,9 @@ class _Listening(Table):
         super().__init__(tuple(rules))
         self._note = note
 
-    def find(self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0) -> Rule | None:
+    def find(
+        self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
+    ) -> Rule | None:
         found = super().find(text, provider=provider, stage=stage, code=code)
         if found is not None:
             self._note(found, text)
@@ -171,12 +191,22 @@ def _without(rules: Iterable[Rule], system: str, heard: Heard) -> Iterator[Rule]
     for rule in rules:
         if f"/{system}-" in rule.name or system in rule.seen:
             continue
-        kept = [branch.pattern for number, branch in enumerate(_branches(rule)) if heard.get((rule.name, number)) != frozenset({system})]
+        kept = [
+            branch.pattern
+            for number, branch in enumerate(_branches(rule))
+            if heard.get((rule.name, number)) != frozenset({system})
+        ]
         if kept:
-            yield replace(rule, pattern=re.compile("|".join(kept))) if len(kept) < len(_branches(rule)) else rule
+            yield (
+                replace(rule, pattern=re.compile("|".join(kept)))
+                if len(kept) < len(_branches(rule))
+                else rule
+            )
 
 
-def _by_system(samples: Iterable[Sample], reader: Callable[[str, bytes], Report]) -> dict[str, Score]:
+def _by_system(
+    samples: Iterable[Sample], reader: Callable[[str, bytes], Report]
+) -> dict[str, Score]:
     scores: dict[str, Score] = defaultdict(Score.empty)
     for sample in samples:
         scores[sample.system].add(sample, reader(sample.system, data_of(sample)))

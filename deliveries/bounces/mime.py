@@ -1,6 +1,7 @@
 """Takes a mail of any shape apart into its leaves, in bounded time and memory.
 
-Not the email package: ten thousand nested parts exhaust its stack, its charsets are whatever Python has, and it keeps all 50 MB.
+Not the email package: ten thousand nested parts exhaust its stack, its charsets are whatever Python
+has, and it keeps all 50 MB.
 """
 
 from __future__ import annotations
@@ -13,20 +14,30 @@ from dataclasses import dataclass, field
 
 from deliveries.bounces.charsets import decode, decode_words
 
-LOOKED_AT = 1_048_576  # octets; what a report says stands at its beginning, and the original may be as long as it likes
+# octets; what a report says stands at its beginning, and the original may be as long as it likes
+LOOKED_AT = 1_048_576
 MAX_HEADER = 65_536
 MAX_FIELDS = 500
 MAX_PARTS = 100
 MAX_DEPTH = 20
 
 # The second is RFC 3462's; the others are what some write.
-ORIGINALS = ("message/rfc822", "text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global")
+ORIGINALS = (
+    "message/rfc822",
+    "text/rfc822-headers",
+    "text/rfc822-header",
+    "message/rfc822-headers",
+    "message/global",
+)
 
 Fields = dict[str, list[str]]
 
 MAX_MAILS = 1000
 
-_MBOX = re.compile(rb"\n(?=From [^\s\n]{1,320} {1,2}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )")
+_MBOX = re.compile(
+    rb"\n(?=From [^\s\n]{1,320} {1,2}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
+    rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )"
+)
 _BLANK_LINE = re.compile(rb"\n[ \t]*\n")
 _TYPE = re.compile(r"\s*([a-z0-9.+-]+/[a-z0-9.+-]+)", re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*([a-z0-9*-]+)\s*=\s*(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
@@ -37,7 +48,9 @@ _TAG = re.compile(r"<(?![^<>@\s]{1,64}@)/?[a-z!][^<>]{0,2000}>", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A leaf: its type in lower case, its header fields, and its content with the transfer encoding undone."""
+    """A leaf: its type in lower case, its header fields, and its content with the transfer
+    encoding undone.
+    """
 
     type: str
     fields: Fields
@@ -126,7 +139,9 @@ def _leaves(fields: Fields, body: bytes, depth: int) -> Iterator[Part]:
     given = " ".join(fields.get("content-type", ["text/plain"])[:1])
     match = _TYPE.match(given)
     type_ = match[1].lower() if match else "text/plain"
-    parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(given[:2000])}
+    parameters = {
+        name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(given[:2000])
+    }
     boundary = parameters.get("boundary", "")[:200]
     if type_.startswith("multipart/") and boundary and depth < MAX_DEPTH:
         pieces = _pieces(body, boundary)
@@ -134,11 +149,18 @@ def _leaves(fields: Fields, body: bytes, depth: int) -> Iterator[Part]:
             for piece in pieces[1:]:
                 yield from _leaves(*_split(piece), depth + 1)
             return
-    yield Part(type_ if not type_.startswith("multipart/") else "text/plain", fields, _decoded(fields, body), parameters)
+    yield Part(
+        type_ if not type_.startswith("multipart/") else "text/plain",
+        fields,
+        _decoded(fields, body),
+        parameters,
+    )
 
 
 def _pieces(body: bytes, boundary: str) -> list[bytes]:
-    """What stands between the boundary's lines; the first is the preamble, and what follows the closing line is left out."""
+    """What stands between the boundary's lines; the first is the preamble, and what follows the
+    closing line is left out.
+    """
     mark = b"--" + boundary.encode("utf-8", "replace")
     inner, _, _ = (b"\n" + body).partition(b"\n" + mark + b"--")
     pieces = inner.split(b"\n" + mark, MAX_PARTS)

@@ -1,4 +1,6 @@
-"""Notices that a sending service gives in JSON instead of a report: Amazon SES, by mail through SNS."""
+"""Notices that a sending service gives in JSON instead of a report: Amazon SES, by mail through
+SNS.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,15 @@ from typing import Any
 from deliveries.bounces.status import MAX_RECIPIENTS, Status
 from deliveries.bounces.wording import ADDRESS
 
-# https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (read in November 2026); a message that SES
-# itself refuses to send, for a virus, is a "reject".
-_KINDS = {"bounce": "bounce", "complaint": "complaint", "delivery": "delivered", "deliverydelay": "delay", "reject": "bounce"}
+# https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (read in
+# November 2026); a message that SES itself refuses to send, for a virus, is a "reject".
+_KINDS = {
+    "bounce": "bounce",
+    "complaint": "complaint",
+    "delivery": "delivered",
+    "deliverydelay": "delay",
+    "reject": "bounce",
+}
 _BODIES = {"deliverydelay": "deliveryDelay"}
 _IS_NOTICE = re.compile(r"(?:notification|event)Type", re.IGNORECASE)
 _WRAPPED = re.compile(r"\r?\n[ \t]?")
@@ -30,14 +38,20 @@ class Told:
 def read(text: str) -> Told | None:
     """None where the text is no such notice."""
     start = text.find("{")
-    if start < 0 or not _IS_NOTICE.search(text[:4000]) or text.count("{") + text.count("[") > MAX_BRACKETS:
+    if (
+        start < 0
+        or not _IS_NOTICE.search(text[:4000])
+        or text.count("{") + text.count("[") > MAX_BRACKETS
+    ):
         return None
     told = _decoded(text[start:])
     return _told(told) if isinstance(told, dict) else None
 
 
 def _decoded(text: str) -> object:
-    """The object; a mailer that broke long lines has put line ends into its strings, or a blank too many after them."""
+    """The object; a mailer that broke long lines has put line ends into its strings, or a blank
+    too many after them.
+    """
     for each in (text, _WRAPPED.sub("", text)):
         try:
             return json.JSONDecoder(strict=False).raw_decode(each)[0]
@@ -54,8 +68,14 @@ def _told(told: dict[str, Any]) -> Told | None:  # JSON that anybody may have wr
     body = told.get(_BODIES.get(type_, type_))
     if kind is None or not isinstance(body, dict):
         return None
-    people: list[Any] = next((body[name] for name in _NAMES if isinstance(body.get(name), list)), [])
-    if not people and isinstance(mail := told.get("mail"), dict) and isinstance(mail.get("destination"), list):
+    people: list[Any] = next(
+        (body[name] for name in _NAMES if isinstance(body.get(name), list)), []
+    )
+    if (
+        not people
+        and isinstance(mail := told.get("mail"), dict)
+        and isinstance(mail.get("destination"), list)
+    ):
         people = mail["destination"]
     return Told(kind, [_status(each, body) for each in people[:MAX_RECIPIENTS]])
 
@@ -66,12 +86,20 @@ _NAMES = ("bouncedRecipients", "complainedRecipients", "delayedRecipients", "rec
 def _status(person: object, body: dict[str, Any]) -> Status:
     about = person if isinstance(person, dict) else {"emailAddress": person}
     address = ADDRESS.search(str(about.get("emailAddress", ""))[:400])
-    diagnostic = str(about.get("diagnosticCode") or body.get("smtpResponse") or body.get("bounceSubType") or body.get("reason") or "")
+    diagnostic = str(
+        about.get("diagnosticCode")
+        or body.get("smtpResponse")
+        or body.get("bounceSubType")
+        or body.get("reason")
+        or ""
+    )
     return Status(
         recipient=address.group() if address else "",
         action=str(about.get("action", ""))[:20].lower(),
         status=str(about.get("status", ""))[:10],
-        diagnostic=diagnostic.partition("; ")[2][:4000] if diagnostic.lower().startswith("smtp;") else diagnostic[:4000],
+        diagnostic=diagnostic.partition("; ")[2][:4000]
+        if diagnostic.lower().startswith("smtp;")
+        else diagnostic[:4000],
         host="",
         reporter=str(body.get("reportingMTA", ""))[:255],
     )

@@ -1,4 +1,7 @@
-"""What a report says of the message that it is about: by which names of ours it can be found. It believes nothing."""
+"""What a report says of the message that it is about: by which names of ours it can be found.
+
+It believes nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,18 @@ from deliveries.bounces.wording import addresses, notice
 
 MOST = 20  # of each; a report is about one message
 MOST_CHARACTERS = 1000
-PATHS = ("original-mail-from", "return-path")  # RFC 5965, section 3.2, and what the last host writes above a mail
+PATHS = (
+    "original-mail-from",
+    "return-path",
+)  # RFC 5965, section 3.2, and what the last host writes above a mail
 _FEEDBACK = NAME.decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Candidates, the likeliest first: return paths as addresses, tokens of our feedback field, Message-IDs with their brackets."""
+    """Candidates, the likeliest first: return paths as addresses, tokens of our feedback field,
+    Message-IDs with their brackets.
+    """
 
     return_paths: tuple[str, ...] = ()
     feedback_ids: tuple[str, ...] = ()
@@ -31,10 +39,15 @@ def read(data: bytes) -> Original:
     reported = [read_fields(part.text) for part in parts if part.type == "message/feedback-report"]
     return Original(
         _first(
-            address for name in ("original-mail-from", "return-path") for found in (*reported, *returned) for address in _of(found, name)
+            address
+            for name in ("original-mail-from", "return-path")
+            for found in (*reported, *returned)
+            for address in _of(found, name)
         ),
         _first(value.strip() for found in returned for value in found.get(_FEEDBACK, [])),
-        _first(_bracketed(header(found, "message-id")) for found in returned if "message-id" in found),
+        _first(
+            _bracketed(header(found, "message-id")) for found in returned if "message-id" in found
+        ),
     )
 
 
@@ -51,7 +64,9 @@ def _returned(parts: Iterable[Part]) -> Iterator[Fields]:
 
 
 def _of(fields: Fields, name: str) -> list[str]:
-    return [address for value in fields.get(name, []) for address in addresses(value[:MOST_CHARACTERS])]
+    return [
+        address for value in fields.get(name, []) for address in addresses(value[:MOST_CHARACTERS])
+    ]
 
 
 def _bracketed(text: str) -> str:

@@ -1,4 +1,6 @@
-"""Sends the reports that failed and delayed deliveries owe their senders: each exactly once, with the null reverse-path."""
+"""Sends the reports that failed and delayed deliveries owe their senders: each exactly once, with
+the null reverse-path.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ from suppressions.classes import MEANINGS, Class
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-LARGEST_RETURN = 1_048_576  # a larger message comes back as its header section, even where RET=FULL asked for all
+# a larger message comes back as its header section, even where RET=FULL asked for all
+LARGEST_RETURN = 1_048_576
 
 
 def issue() -> int:
@@ -44,12 +47,15 @@ def issue() -> int:
 
 @transaction.atomic
 def _issue_batch() -> int:
-    """The report's rows and the end of the debt are one transaction: no report is lost, none is sent twice.
+    """The report's rows and the end of the debt are one transaction: no report is lost, none is
+    sent twice.
 
     One that cannot be written stays owed, and is passed over.
     """
     owed = Delivery.objects.owing_reports().filter(is_free(Kind.REPORT)).order_by("id")
-    mine = list(owed.select_for_update(skip_locked=True, of=("self",)).select_related("message")[:BATCH])
+    mine = list(
+        owed.select_for_update(skip_locked=True, of=("self",)).select_related("message")[:BATCH]
+    )
     for delivery in mine:
         with isolated(Kind.REPORT, delivery.pk):
             _send(delivery)
@@ -77,24 +83,42 @@ def _send(delivery: Delivery) -> None:
     )
     Content.objects.create(message=message, data=compression.compress(data, (), size=len(data)))
     _queue(message, sender, delivery)
-    told = partial(maillog.reported, message.pk, delivery=delivery.pk, of=delivery.message_id, recipient=sender.wire)
+    told = partial(
+        maillog.reported,
+        message.pk,
+        delivery=delivery.pk,
+        of=delivery.message_id,
+        recipient=sender.wire,
+    )
     transaction.on_commit(told)
 
 
 def _signed(data: bytes) -> bytes:
-    """With the active keys of the host name, where it was added as a domain: its From is of the host name, so that they are aligned."""
-    keys = SigningKey.objects.active().filter(domain__name=settings.EKIDEN_HOSTNAME.lower(), domain__verified_at__isnull=False)
+    """With the active keys of the host name, where it was added as a domain: its From is of the
+    host name, so that they are aligned.
+    """
+    keys = SigningKey.objects.active().filter(
+        domain__name=settings.EKIDEN_HOSTNAME.lower(), domain__verified_at__isnull=False
+    )
     if not (found := list(keys.select_related("domain"))):
         return data
     try:
         ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
-        signers = [dkim.Signer(key.domain.name, key.selector, dkim.load_private_key(ring.decrypt(key.private_key))) for key in found]
+        signers = [
+            dkim.Signer(
+                key.domain.name, key.selector, dkim.load_private_key(ring.decrypt(key.private_key))
+            )
+            for key in found
+        ]
     except ValueError as error:  # a key that cannot be read is no reason to tell nobody
         logger.error("a report leaves unsigned: %s", error)
         return data
     section, start = split(data)
     fields = [(field.name, field.raw) for field in parse(section)]
-    return dkim.sign(fields, dkim.body_hash(data[start:]), signers=signers, now=int(time.time())) + data
+    return (
+        dkim.sign(fields, dkim.body_hash(data[start:]), signers=signers, now=int(time.time()))
+        + data
+    )
 
 
 def _advice(category: str, *, is_final: bool) -> tuple[str, str]:
@@ -124,7 +148,12 @@ def _queue(message: Message, sender: Address, failed: Delivery) -> None:
 
 def _failure(delivery: Delivery) -> Failure:
     message = delivery.message
-    last = Attempt.objects.filter(delivery=delivery).exclude(stage__in=(Stage.EXPIRY, Stage.CLAIM)).order_by("-id").first()
+    last = (
+        Attempt.objects.filter(delivery=delivery)
+        .exclude(stage__in=(Stage.EXPIRY, Stage.CLAIM))
+        .order_by("-id")
+        .first()
+    )
     content, is_whole = _returned_content(message)
     return Failure(
         delivery=delivery.pk,

@@ -1,4 +1,6 @@
-"""Reads whatever came back: what kind of mail it is, whom it is about, and what happened to each."""
+"""Reads whatever came back: what kind of mail it is, whom it is about, and what happened to
+each.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What the report says of one recipient; `text` is its evidence, `action` and `status` are the words of RFC 3464 where it has them.
+    """What the report says of one recipient; `text` is its evidence, `action` and `status` are the
+    words of RFC 3464 where it has them.
 
     The words are a stranger's: each is one printable line, cut to size, and fit for a database.
     """
@@ -44,13 +47,22 @@ class Fate:
     status: str = ""
 
     def __post_init__(self) -> None:
-        for name, most in (("recipient", 320), ("enhanced", 12), ("text", 1000), ("host", 255), ("action", 20), ("status", 20)):
+        for name, most in (
+            ("recipient", 320),
+            ("enhanced", 12),
+            ("text", 1000),
+            ("host", 255),
+            ("action", 20),
+            ("status", 20),
+        ):
             object.__setattr__(self, name, one_line(getattr(self, name), most))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`complaint` is its feedback type (RFC 5965, section 7.3), for many providers name no recipient who could have it in his fate."""
+    """`complaint` is its feedback type (RFC 5965, section 7.3), for many providers name no
+    recipient who could have it in his fate.
+    """
 
     kind: Kind
     fates: tuple[Fate, ...] = ()
@@ -60,7 +72,8 @@ class Report:
 
 ACTIONS = {
     "failed": Kind.BOUNCE, "failure": Kind.BOUNCE, "error": Kind.BOUNCE, "delayed": Kind.DELAY,
-    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED, "deliverable": Kind.DELIVERED,
+    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED,
+    "deliverable": Kind.DELIVERED,
 }  # fmt: skip
 WORST_FIRST = (Kind.BOUNCE, Kind.DELAY, Kind.DELIVERED)
 MAX_NESTING = 3
@@ -72,24 +85,37 @@ def read(data: bytes) -> Report:
 
 
 def _read(data: bytes, depth: int) -> Report:
-    if data[:64].lstrip()[:1] == b"{" and (told := notification.read(decode(data[:LOOKED_AT]))) is not None:
+    if (
+        data[:64].lstrip()[:1] == b"{"
+        and (told := notification.read(decode(data[:LOOKED_AT]))) is not None
+    ):
         return _of_notice(told)  # the body of an HTTP call, kept as it came
     fields, parts = take_apart(data)
     text, rest = notice("\n\n".join(_texts(parts)))
-    report = _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
+    report = (
+        _complaint(fields, parts, text) or _notification(parts) or _by_status(fields, parts, text)
+    )
     report = report or _by_text(fields, parts, text, rest)
-    if report is None or (report.kind is Kind.BOUNCE and not any(fate.classified.weight for fate in report.fates)):
+    if report is None or (
+        report.kind is Kind.BOUNCE and not any(fate.classified.weight for fate in report.fates)
+    ):
         return _inner(parts, depth, report, text) or report or Report(Kind.NONE)
     return report
 
 
 def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -> Report | None:
-    """Return a report that somebody passed on; inside one that gives no reason, only what gives one for the same recipients."""
+    """Return a report that somebody passed on; inside one that gives no reason, only what gives
+    one for the same recipients.
+    """
     for part in parts if depth < MAX_NESTING else ():
-        if part.type != "message/rfc822" or "list-id" in take_apart(part.body)[0]:  # a list's mail is no report
+        if (
+            part.type != "message/rfc822" or "list-id" in take_apart(part.body)[0]
+        ):  # a list's mail is no report
             continue
         inner = _read(part.body, depth + 1)
-        names_nobody = outer is None or not any(fate.recipient and fate.recipient in text for fate in outer.fates)
+        names_nobody = outer is None or not any(
+            fate.recipient and fate.recipient in text for fate in outer.fates
+        )
         says_more = outer is None or any(fate.classified.weight for fate in inner.fates)
         if names_nobody and says_more and inner.kind not in (Kind.NONE, Kind.AUTO_REPLY):
             return inner
@@ -99,22 +125,39 @@ def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -
 
 
 def _with_reasons(outer: Report, part: Part, inner: Report) -> Report | None:
-    """A gateway's report that says no more than "could not": the original may hold the transcript of the host behind it."""
+    """A gateway's report that says no more than "could not": the original may hold the transcript
+    of the host behind it.
+    """
     known = {fate.recipient.lower(): fate for fate in inner.fates if fate.classified.weight}
     fates = []
     for fate in outer.fates:
         found = known.get(fate.recipient.lower())
-        if found is None and "<<<" in (said := notice("\n\n".join(_texts(take_apart(part.body)[1])))[0]) and fate.recipient in said:
-            found = _judged(fate.recipient, Answer("", stage=stage_of(said), host=host_in(said)), said, Kind.BOUNCE)
+        if (
+            found is None
+            and "<<<" in (said := notice("\n\n".join(_texts(take_apart(part.body)[1])))[0])
+            and fate.recipient in said
+        ):
+            found = _judged(
+                fate.recipient,
+                Answer("", stage=stage_of(said), host=host_in(said)),
+                said,
+                Kind.BOUNCE,
+            )
         fates.append(found or fate)
     return replace(outer, fates=tuple(fates)) if fates != list(outer.fates) else None
 
 
 def _texts(parts: Sequence[Part]) -> list[str]:
-    """What is written for people, before the original: plain text, or HTML where there is nothing else."""
+    """What is written for people, before the original: plain text, or HTML where there is nothing
+    else.
+    """
     end = next((number for number, part in enumerate(parts) if part.is_original), len(parts))
     plain = [part.text for part in parts[:end] if part.type == "text/plain"]
-    return plain if any(map(str.strip, plain)) else [part.text for part in parts[:end] if part.type == "text/html"]
+    return (
+        plain
+        if any(map(str.strip, plain))
+        else [part.text for part in parts[:end] if part.type == "text/html"]
+    )
 
 
 def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | None:
@@ -122,13 +165,20 @@ def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | Non
     if found is None:
         return None
     classified = plainly(Class.COMPLAINT, rule="complaint", detail=found.type)
-    return Report(Kind.COMPLAINT, tuple(Fate(recipient, classified) for recipient in found.recipients), complaint=found.type)
+    return Report(
+        Kind.COMPLAINT,
+        tuple(Fate(recipient, classified) for recipient in found.recipients),
+        complaint=found.type,
+    )
 
 
 def _notification(parts: Sequence[Part]) -> Report | None:
     """What a sending service tells in JSON."""
     for part in parts:
-        if part.type in ("text/plain", "application/json") and (told := notification.read(part.text)) is not None:
+        if (
+            part.type in ("text/plain", "application/json")
+            and (told := notification.read(part.text)) is not None
+        ):
             return _of_notice(told)
     return None
 
@@ -137,7 +187,11 @@ def _of_notice(told: notification.Told) -> Report:
     kind = Kind(told.kind)
     if kind is Kind.COMPLAINT:
         classified = plainly(Class.COMPLAINT, rule="complaint", detail="abuse")
-        return Report(kind, tuple(Fate(each.recipient, classified) for each in told.statuses), complaint="abuse")
+        return Report(
+            kind,
+            tuple(Fate(each.recipient, classified) for each in told.statuses),
+            complaint="abuse",
+        )
     return Report(kind, tuple(_fate(each, each.diagnostic, kind) for each in told.statuses))
 
 
@@ -147,15 +201,24 @@ def _by_status(fields: Fields, parts: Sequence[Part], text: str) -> Report | Non
         return None
     found = _with_names(found, text)
     all_kinds = [_kind_of(each, fields, text) for each in found]
-    fates = [_fate(each, said, kind) for each, said, kind in zip(found, _said_of(found, text), all_kinds, strict=True)]
+    fates = [
+        _fate(each, said, kind)
+        for each, said, kind in zip(found, _said_of(found, text), all_kinds, strict=True)
+    ]
     kind = next(kind for kind in WORST_FIRST if kind in all_kinds)
-    return Report(kind, tuple(fates), one_line(next((each.reporter for each in found if each.reporter), ""), 255))
+    return Report(
+        kind,
+        tuple(fates),
+        one_line(next((each.reporter for each in found if each.reporter), ""), 255),
+    )
 
 
 def _status_text(parts: Sequence[Part]) -> str:
     types = ("message/delivery-status", "message/global-delivery-status")
     found = next((part.text for part in parts if part.type in types), "")
-    return found or next((part.text for part in parts if part.type == "text/plain" and stands_in(part.text)), "")
+    return found or next(
+        (part.text for part in parts if part.type == "text/plain" and stands_in(part.text)), ""
+    )
 
 
 def _with_names(found: list[Status], text: str) -> list[Status]:
@@ -179,14 +242,26 @@ def _said_of(found: Sequence[Status], text: str) -> list[str]:
     if len(found) == 1:
         return [text]
     sections = {each.recipient.lower(): each.text for each in mentions(text)}
-    return [sections.get(each.recipient.lower()) or sections.get(each.final.lower(), "") for each in found]
+    return [
+        sections.get(each.recipient.lower()) or sections.get(each.final.lower(), "")
+        for each in found
+    ]
 
 
 def _fate(status: Status, said: str, kind: Kind) -> Fate:
     code, enhanced, text = parse(status.diagnostic)
     if kind is Kind.DELIVERED:
         classified = plainly(Class.DELIVERED, rule=f"action/{status.action or 'delivered'}")
-        return Fate(status.recipient, classified, code, enhanced or status.status, text, status.host, status.action, status.status)
+        return Fate(
+            status.recipient,
+            classified,
+            code,
+            enhanced or status.status,
+            text,
+            status.host,
+            status.action,
+            status.status,
+        )
     given = enhanced or ("" if status.status == "5.0.0" else status.status)
     answer = Answer(
         text,
@@ -196,14 +271,27 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
         status.host or host_in(said),
         _domain(status.final or status.recipient),
     )
-    return replace(_judged(status.recipient, answer, said, kind), action=status.action, status=status.status)
+    return replace(
+        _judged(status.recipient, answer, said, kind), action=status.action, status=status.status
+    )
 
 
 def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
     found, spoke = best(answer, said)
     if kind is Kind.DELAY:  # it may still arrive
-        found = softened(found) if found.weight else plainly(Class.NETWORK, rule="delay", detail="expired")
-    return Fate(recipient, found, spoke.code or answer.code, spoke.enhanced or answer.enhanced, spoke.text or said, spoke.host)
+        found = (
+            softened(found)
+            if found.weight
+            else plainly(Class.NETWORK, rule="delay", detail="expired")
+        )
+    return Fate(
+        recipient,
+        found,
+        spoke.code or answer.code,
+        spoke.enhanced or answer.enhanced,
+        spoke.text or said,
+        spoke.host,
+    )
 
 
 def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:
@@ -216,8 +304,14 @@ def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Rep
         is_from_a_mailer = True
     kind = Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
     whom = list(_whom(fields, parts, text, rest))
-    fates = tuple(_by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom)
-    if is_from_a_mailer or kinds.states_failure(text) or (_understands(fates) and not kinds.is_an_answer(fields)):
+    fates = tuple(
+        _by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom
+    )
+    if (
+        is_from_a_mailer
+        or kinds.states_failure(text)
+        or (_understands(fates) and not kinds.is_an_answer(fields))
+    ):
         return Report(kind, fates)
     return _automatic(fields, text)  # people write about deliveries, too
 
@@ -230,7 +324,9 @@ def _is_from_a_mailer(fields: Fields) -> bool:
     if "x-failed-recipients" in fields:
         return True
     is_formal = header(fields, "content-type").lower().startswith("multipart/report")
-    return (is_formal or kinds.comes_from_a_mailer(fields)) and (not kinds.says_absent(fields) or kinds.says_undelivered(fields))
+    return (is_formal or kinds.comes_from_a_mailer(fields)) and (
+        not kinds.says_absent(fields) or kinds.says_undelivered(fields)
+    )
 
 
 def _automatic(fields: Fields, text: str) -> Report | None:
@@ -248,8 +344,18 @@ def _answered(fields: Fields, detail: str) -> Iterator[Fate]:
 
 def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterator[tuple[str, str]]:
     """Each recipient, and what is said about it alone."""
-    failed = list(dict.fromkeys(address for value in fields.get("x-failed-recipients", []) for address in addresses(value)))
-    named = [address.lower() for name in ("from", "to", "sender", "return-path") for address in addresses(header(fields, name))]
+    failed = list(
+        dict.fromkeys(
+            address
+            for value in fields.get("x-failed-recipients", [])
+            for address in addresses(value)
+        )
+    )
+    named = [
+        address.lower()
+        for name in ("from", "to", "sender", "return-path")
+        for address in addresses(header(fields, name))
+    ]
     found = mentions(text, not_them=frozenset(named) - {address.lower() for address in failed})
     if failed:
         yield from _told_of(failed, found, text)
@@ -261,10 +367,18 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
         yield from ((recipient, text) for recipient in _of_original(parts, rest))
 
 
-def _told_of(failed: Sequence[str], found: Sequence[Mention], text: str) -> Iterator[tuple[str, str]]:
-    """Exim and Google say in the header whom they failed to reach; the text may name what the address was turned into."""
+def _told_of(
+    failed: Sequence[str], found: Sequence[Mention], text: str
+) -> Iterator[tuple[str, str]]:
+    """Exim and Google say in the header whom they failed to reach; the text may name what the
+    address was turned into.
+    """
     said = {each.recipient.lower(): each.text for each in found}
-    others = [each.text for each in found if each.recipient.lower() not in {address.lower() for address in failed}]
+    others = [
+        each.text
+        for each in found
+        if each.recipient.lower() not in {address.lower() for address in failed}
+    ]
     for address in failed[:MAX_RECIPIENTS]:
         yield address, said.get(address.lower()) or (others.pop(0) if others else text)
 
@@ -281,9 +395,16 @@ def _of_original(parts: Sequence[Part], rest: str) -> list[str]:
 
 
 def _by_mention(recipient: str, said: str, text: str, kind: Kind, *, is_alone: bool) -> Fate:
-    """By the part about it; where that tells nothing, by the whole text: some give the reason first and for all."""
+    """By the part about it; where that tells nothing, by the whole text: some give the reason
+    first and for all.
+    """
     around = text if is_alone else said
-    answer = Answer("", stage=stage_of(said) or stage_of(around), host=host_in(said) or host_in(around), domain=_domain(recipient))
+    answer = Answer(
+        "",
+        stage=stage_of(said) or stage_of(around),
+        host=host_in(said) or host_in(around),
+        domain=_domain(recipient),
+    )
     fate = _judged(recipient, answer, said, kind)
     if fate.classified.weight >= MOST and not is_alone:
         return fate

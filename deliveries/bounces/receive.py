@@ -1,4 +1,7 @@
-"""Takes what comes to port 25, reads it later, and has done what it calls for. Nothing here is ever answered."""
+"""Takes what comes to port 25, reads it later, and has done what it calls for.
+
+Nothing here is ever answered.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,27 @@ logger = logging.getLogger(__name__)
 LARGEST = 52_428_800
 
 STORE = """
-INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address, data, finding)
+INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address,
+    data, finding)
 VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(mail_from)s, %(client)s, %(data)b, '')
 """
 
 
 NEXT = f"""
-SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
+SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL
+    AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
 ORDER BY id LIMIT 1
 """  # noqa: S608  (put together from constants)
 
 
 async def receive(
-    database: Database, *, kind: str, delivery_id: UUID | None, mail_from: str, client_address: str | None, compressed: bytes
+    database: Database,
+    *,
+    kind: str,
+    delivery_id: UUID | None,
+    mail_from: str,
+    client_address: str | None,
+    compressed: bytes,
 ) -> UUID:
     """Store one mail of port 25; committed when this returns, read later by `handle_all`."""
     id_ = new_id()
@@ -80,7 +91,9 @@ def _next_unhandled() -> UUID | None:
 @transaction.atomic
 def handle(mail_id: UUID) -> None:
     """Read one; a second call finds it handled and does nothing."""
-    mail = InboundMail.objects.select_for_update().filter(pk=mail_id, handled_at__isnull=True).first()
+    mail = (
+        InboundMail.objects.select_for_update().filter(pk=mail_id, handled_at__isnull=True).first()
+    )
     if mail is None:
         return
     mail.finding = _finding(mail)[:500]
@@ -97,10 +110,14 @@ def _finding(mail: InboundMail) -> str:
     report = read(data)
     try:
         if report.kind is reports.Kind.COMPLAINT:
-            found = matching.find(mail, report, original.read(data), vouched=lambda: vouching.is_vouched_for(data))
+            found = matching.find(
+                mail, report, original.read(data), vouched=lambda: vouching.is_vouched_for(data)
+            )
             return consequences.complaint(mail, report, found)
         if report.kind is reports.Kind.BOUNCE:
-            return consequences.bounce(mail, report, matching.find(mail, report, original.read(data)))
+            return consequences.bounce(
+                mail, report, matching.find(mail, report, original.read(data))
+            )
     except matching.Unmatched as error:
         return error.finding
     if mail.kind != InboundMail.Kind.REPORT:

@@ -1,4 +1,6 @@
-"""Looks at the answers of the last 30 days again, with the rules of today: first a count, then, if somebody wants it, the change."""
+"""Looks at the answers of the last 30 days again, with the rules of today: first a count, then, if
+somebody wants it, the change.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,15 @@ from deliveries.classification.classifier import Answer, Classified, classify, s
 from deliveries.message import compression
 from deliveries.models import Attempt, InboundMail, Reclassification
 from deliveries.smtp.outcomes import SCOPES, Stage
-from domains.operations.isolation import Kind, begin_again, failed, guarded, is_outage, may_begin, together_or_alone
+from domains.operations.isolation import (
+    Kind,
+    begin_again,
+    failed,
+    guarded,
+    is_outage,
+    may_begin,
+    together_or_alone,
+)
 from foundation.upkeep.job_leases import Lease, LeaseLost, left
 from suppressions import recording
 from suppressions.lifting import lift
@@ -42,11 +52,19 @@ class Change:
 
     @property
     def row(self) -> tuple[str, str, bool, bool]:
-        return self.occurrence.category, str(self.found.class_), self.occurrence.is_hard, self.found.is_hard
+        return (
+            self.occurrence.category,
+            str(self.found.class_),
+            self.occurrence.is_hard,
+            self.found.is_hard,
+        )
 
     @property
     def is_one(self) -> bool:
-        return (self.occurrence.category, self.occurrence.is_hard) != (self.found.class_, self.found.is_hard)
+        return (self.occurrence.category, self.occurrence.is_hard) != (
+            self.found.class_,
+            self.found.is_hard,
+        )
 
 
 def count(look_id: int) -> None:
@@ -74,7 +92,9 @@ def _count(look: Reclassification, lease: Lease) -> None:
 
 
 def apply(look_id: int) -> None:
-    """Carry it out, batch by batch, each a transaction: a second call goes on where the first came to, since what is done is no change."""
+    """Carry it out, batch by batch, each a transaction: a second call goes on where the first came
+    to, since what is done is no change.
+    """
     _carry(look_id, State.APPLYING, _apply_all)
 
 
@@ -125,12 +145,16 @@ def _key(look_id: int) -> str:
 
 
 def _fail(look_id: int) -> None:
-    Reclassification.objects.filter(pk=look_id).update(state=State.FAILED, ended_at=timezone.now(), leased_until=None)
+    Reclassification.objects.filter(pk=look_id).update(
+        state=State.FAILED, ended_at=timezone.now(), leased_until=None
+    )
 
 
 @contextmanager
 def _ending_badly(look: Reclassification) -> Iterator[None]:
-    """A look that fails as a whole says so, and can be made anew; in an outage it stays as it is, and is gone on with."""
+    """A look that fails as a whole says so, and can be made anew; in an outage it stays as it is,
+    and is gone on with.
+    """
     with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
         try:
             yield
@@ -147,8 +171,12 @@ def _note(look: Reclassification, seen: int, table: Counter[tuple[str, str, bool
 
 
 def _changes(until: datetime) -> Iterator[Change | None]:
-    """One for each occurrence of the 30 days before; None for what says nothing that could be read again."""
-    chosen = Occurrence.objects.filter(at__gt=until - DAYS, at__lte=until, kind__in=("reply", "report", "expiry")).order_by("id")
+    """One for each occurrence of the 30 days before; None for what says nothing that could be read
+    again.
+    """
+    chosen = Occurrence.objects.filter(
+        at__gt=until - DAYS, at__lte=until, kind__in=("reply", "report", "expiry")
+    ).order_by("id")
     for occurrence in chosen.iterator(BATCH):
         found = None
         try:
@@ -165,29 +193,55 @@ def _again(occurrence: Occurrence) -> Classified | None:
         return _of_report(occurrence)
     stage = Stage(occurrence.stage) if occurrence.stage in SCOPES else None
     domain = occurrence.address_key.rpartition("@")[2]
-    if occurrence.rule.startswith("code/") and not occurrence.code:  # our own words, which no rule is about
+    if (
+        occurrence.rule.startswith("code/") and not occurrence.code
+    ):  # our own words, which no rule is about
         return None
-    found = classify(Answer(occurrence.text, occurrence.code or 0, occurrence.enhanced, stage, occurrence.host, domain))
+    found = classify(
+        Answer(
+            occurrence.text,
+            occurrence.code or 0,
+            occurrence.enhanced,
+            stage,
+            occurrence.host,
+            domain,
+        )
+    )
     return softened(found) if occurrence.kind == Occurrence.Kind.EXPIRY else found
 
 
 def _of_report(occurrence: Occurrence) -> Classified | None:
-    """The whole report again, where it is kept: what was taken down of it is not all that was looked at."""
-    mail = InboundMail.objects.filter(pk=occurrence.inbound_id).first() if occurrence.inbound_id else None
+    """The whole report again, where it is kept: what was taken down of it is not all that was
+    looked at.
+    """
+    mail = (
+        InboundMail.objects.filter(pk=occurrence.inbound_id).first()
+        if occurrence.inbound_id
+        else None
+    )
     if mail is None:
         return None
     try:
         report = read(compression.decompress(bytes(mail.data), most=LARGEST))
     except ValueError:
         return None
-    same = [fate for fate in report.fates if key_of(fate.recipient) == occurrence.address_key] or list(report.fates)
+    same = [
+        fate for fate in report.fates if key_of(fate.recipient) == occurrence.address_key
+    ] or list(report.fates)
     return same[0].classified if same else None
 
 
 def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
-    """Changes of one address may depend on one another, so one that fails alone is left as it was."""
+    """Changes of one address may depend on one another, so one that fails alone is left as it
+    was.
+    """
     by_occurrence = {change.occurrence.pk: change for change in changes}
-    together_or_alone(Kind.SECOND_LOOK, list(by_occurrence), lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]), most=1)
+    together_or_alone(
+        Kind.SECOND_LOOK,
+        list(by_occurrence),
+        lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]),
+        most=1,
+    )
 
 
 def _apply(look: Reclassification, changes: list[Change]) -> None:
@@ -195,30 +249,49 @@ def _apply(look: Reclassification, changes: list[Change]) -> None:
         _rewrite(change)
     softer = [change.occurrence for change in changes if change.row[2] and not change.found.is_hard]
     lifted = _lift_unfounded(softer)
-    # What is hard now, or counts otherwise, is judged by the policies as if it had just come; who is suppressed already stays so.
+    # What is hard now, or counts otherwise, is judged by the policies as if it had just come; who
+    # is suppressed already stays so.
     keys = [change.occurrence.address_key for change in changes]
-    known = set(Suppression.objects.filter(address_key__in=keys).values_list("project_id", "address_key"))
-    anew = [each.occurrence.pk for each in changes if (each.occurrence.project_id, each.occurrence.address_key) not in known]
+    known = set(
+        Suppression.objects.filter(address_key__in=keys).values_list("project_id", "address_key")
+    )
+    anew = [
+        each.occurrence.pk
+        for each in changes
+        if (each.occurrence.project_id, each.occurrence.address_key) not in known
+    ]
     renewed = Occurrence.objects.filter(pk__in=anew).update(handled_at=None)
-    look.lifted, look.renewed = look.lifted + lifted, look.renewed + renewed  # not before all of it went: what fails is counted alone
+    look.lifted, look.renewed = (
+        look.lifted + lifted,
+        look.renewed + renewed,
+    )  # not before all of it went: what fails is counted alone
     look.save(update_fields=["lifted", "renewed"])
 
 
 def _rewrite(change: Change) -> None:
     occurrence, found = change.occurrence, change.found
     was = {"category": occurrence.category, "rule": occurrence.rule}
-    Occurrence.objects.filter(pk=occurrence.pk).update(category=found.class_, is_hard=found.is_hard, rule=found.rule)
+    Occurrence.objects.filter(pk=occurrence.pk).update(
+        category=found.class_, is_hard=found.is_hard, rule=found.rule
+    )
     if occurrence.delivery_id:
-        Attempt.objects.filter(delivery=occurrence.delivery_id, **was).update(category=found.class_, rule=found.rule)
+        Attempt.objects.filter(delivery=occurrence.delivery_id, **was).update(
+            category=found.class_, rule=found.rule
+        )
 
 
 def _lift_unfounded(softer: list[Occurrence]) -> int:
     """Automatic suppressions of these addresses that the policies would not make any more."""
     keys = {(occurrence.project_id, occurrence.address_key) for occurrence in softer}
-    rows = Suppression.objects.filter(source="automatic", is_hard=True, address_key__in={key for _, key in keys})
+    rows = Suppression.objects.filter(
+        source="automatic", is_hard=True, address_key__in={key for _, key in keys}
+    )
     mine = [row for row in rows if (row.project_id, row.address_key) in keys]
     known = Occurrence.objects.filter(pk__in=[occurrence.pk for occurrence in softer])
-    still = {(given.project_id, given.address_key) for given in recording.judge(known, learning.last_delivered, now=timezone.now())}
+    still = {
+        (given.project_id, given.address_key)
+        for given in recording.judge(known, learning.last_delivered, now=timezone.now())
+    }
     unfounded = [row.pk for row in mine if (row.project_id, row.address_key) not in still]
     return _lift(unfounded) if unfounded else 0
 

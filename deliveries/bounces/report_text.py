@@ -1,4 +1,6 @@
-"""The report to a sender whose mail could not be delivered, or not yet (RFC 3461, RFC 3462, RFC 3464)."""
+"""The report to a sender whose mail could not be delivered, or not yet (RFC 3461, RFC 3462, RFC
+3464).
+"""
 
 import base64
 from dataclasses import dataclass
@@ -11,7 +13,10 @@ from foundation.text import texts
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed recipient, and what is known of the last try. Texts come from strangers and are one line each."""
+    """One failed recipient, and what is known of the last try.
+
+    Texts come from strangers and are one line each.
+    """
 
     delivery: UUID
     message: UUID
@@ -28,7 +33,10 @@ class Failure:
     text: str
     content: bytes  # the header section, or the whole message where RET=FULL asked for it
     is_whole: bool
-    advice: tuple[str, str] = ("", "")  # what the answer means and what to do, in English and in Japanese
+    advice: tuple[str, str] = (
+        "",
+        "",
+    )  # what the answer means and what to do, in English and in Japanese
     retried_until: datetime | None = None  # it has not failed yet, and is tried until then
 
     @property
@@ -42,11 +50,17 @@ def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
 
     Put together by hand: the email package would fold and re-encode what must be shown as it was.
     """
-    boundary = f"=_{failure.delivery.hex}"  # "=_" stands in no base64 or quoted-printable text (RFC 2045, section 6.7)
+    # "=_" stands in no base64 or quoted-printable text (RFC 2045, section 6.7)
+    boundary = f"=_{failure.delivery.hex}"
     head = [
         ("From", f"Mail Delivery System <postmaster@{hostname}>"),
         ("To", f"<{failure.sender}>"),
-        ("Subject", "Delayed Mail (still being retried)" if failure.retried_until else "Undelivered Mail Returned to Sender"),
+        (
+            "Subject",
+            "Delayed Mail (still being retried)"
+            if failure.retried_until
+            else "Undelivered Mail Returned to Sender",
+        ),
         ("Date", format_datetime(now)),
         ("Message-ID", f"<{failure.delivery}.{failure.kind}@{hostname}>"),
         ("Auto-Submitted", "auto-replied"),  # RFC 3834: nothing shall answer this
@@ -60,7 +74,10 @@ def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
 
 def _text(failure: Failure, hostname: str) -> bytes:
     text = base64.encodebytes(_wording(failure, hostname).encode()).replace(b"\n", b"\r\n")
-    return b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" + text
+    return (
+        b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + text
+    )
 
 
 def _wording(failure: Failure, hostname: str) -> str:
@@ -73,18 +90,29 @@ def _wording(failure: Failure, hostname: str) -> str:
         until = format_datetime(failure.retried_until)
         return (
             f"This is the mail system at {hostname}.\n\n"
-            f"Your message to <{failure.recipient}> has not been delivered yet. Nothing needs to be done:\n"
-            f"it is tried again, until {until} at most. If the address has a typing mistake, send it to the right one.\n\n"
+            f"Your message to <{failure.recipient}> has not been delivered yet. Nothing needs to "
+            "be done:\n"
+            f"it is tried again, until {until} at most. If the address has a typing mistake, "
+            "send it to the right one.\n\n"
             f"  Host:   {host}\n  Answer: {answer}\n  Queue id: {failure.message}\n\n"
             f"{hostname} のメールシステムからお知らせします。\n\n"
             f"<{failure.recipient}> 宛てのメールはまだ届いていません。\n"
             f"最長で {until} まで再送します。宛先に誤りがあれば、正しい宛先に送り直してください。\n"
             f"相手側サーバー: {host}\n応答: {answer}\n"
         )
+    ended = "It was tried until its time was over."
+    if not failure.has_expired:
+        ended = "It will not be tried again."
+    ended = "It was tried until its time was over."
+    if not failure.has_expired:
+        ended = "It will not be tried again."
+    ended = "It was tried until its time was over."
+    if not failure.has_expired:
+        ended = "It will not be tried again."
     return (
         f"This is the mail system at {hostname}.\n\n"
         f"Your message could not be delivered to <{failure.recipient}>.\n"
-        f"{'It was tried until its time was over.' if failure.has_expired else 'It will not be tried again.'}\n\n"
+        f"{ended}\n\n"
         f"  Host:   {host}\n  Answer: {answer}\n  Queue id: {failure.message}\n{english}\n"
         f"{hostname} のメールシステムからお知らせします。\n\n"
         f"<{failure.recipient}> 宛てのメールをお届けできませんでした。\n"
@@ -95,7 +123,8 @@ def _wording(failure: Failure, hostname: str) -> str:
 
 def _status(failure: Failure, hostname: str) -> bytes:
     """message/delivery-status (RFC 3464, section 2)."""
-    # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own is X.0.0.
+    # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own
+    # is X.0.0.
     kind = "4" if failure.retried_until else "5"
     status = "4.4.7" if failure.has_expired else kind + (failure.enhanced or "5.0.0")[1:]
     about_message = [
@@ -110,9 +139,15 @@ def _status(failure: Failure, hostname: str) -> bytes:
         ("Action", "delayed" if failure.retried_until else "failed"),
         ("Status", status),
         ("Remote-MTA", f"dns; {failure.host}" if failure.host else ""),
-        ("Diagnostic-Code", f"smtp; {failure.code} {failure.enhanced} {failure.text}" if failure.code else ""),
+        (
+            "Diagnostic-Code",
+            f"smtp; {failure.code} {failure.enhanced} {failure.text}" if failure.code else "",
+        ),
         ("Last-Attempt-Date", format_datetime(failure.ended_at)),
-        ("Will-Retry-Until", format_datetime(failure.retried_until) if failure.retried_until else ""),
+        (
+            "Will-Retry-Until",
+            format_datetime(failure.retried_until) if failure.retried_until else "",
+        ),
     ]
     groups = _fields(about_message) + "\r\n" + _fields(about_recipient)
     return b"Content-Type: message/delivery-status\r\n\r\n" + groups.encode()

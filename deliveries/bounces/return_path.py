@@ -1,4 +1,6 @@
-"""The signed return path (VERP) that names a delivery: made for MAIL FROM, read again from a bounce's RCPT TO."""
+"""The signed return path (VERP) that names a delivery: made for MAIL FROM, read again from a
+bounce's RCPT TO.
+"""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -6,7 +8,9 @@ from uuid import UUID
 from deliveries.bounces import tokens
 
 PREFIX = "b-"
-LIFETIME = timedelta(days=30)  # late bounces come within days; a token that leaks is worthless after a month
+LIFETIME = timedelta(
+    days=30
+)  # late bounces come within days; a token that leaks is worthless after a month
 
 SIZE = 18  # octets of a payload
 
@@ -26,7 +30,9 @@ def make(delivery: UUID, *, key: bytes, now: datetime) -> str:
 def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
     """The delivery whose return path this is; raises `ForgedReturnPath`."""
     try:
-        delivery, has_ended = read(tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE), now=now)
+        delivery, has_ended = read(
+            tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE), now=now
+        )
     except tokens.ForgedToken as error:
         raise ForgedReturnPath(str(error)) from error
     if has_ended:

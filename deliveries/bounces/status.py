@@ -1,4 +1,6 @@
-"""The fields of a delivery status (RFC 3464), as mail systems write them: not always in groups, not always complete."""
+"""The fields of a delivery status (RFC 3464), as mail systems write them: not always in groups,
+not always complete.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ from foundation.text.texts import has_control
 MAX_RECIPIENTS = 100
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,4})(?![\d.])")
-_BEGINS = re.compile(r"^[ \t]*(?:(?:Final|Original)-Recipient|Action|Reporting-MTA)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_BEGINS = re.compile(
+    r"^[ \t]*(?:(?:Final|Original)-Recipient|Action|Reporting-MTA)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TYPE = re.compile(r"^\s*[\w-]{1,30}\s*;\s*")
 _UTF8 = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 
@@ -21,7 +26,8 @@ _UTF8 = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 class Status:
     """One recipient's fields. `action` is in lower case; what the report does not say is empty.
 
-    `recipient` is the address that we wrote to, where the report knows it (RFC 3464, section 2.3.1); `final` is what became of it.
+    `recipient` is the address that we wrote to, where the report knows it (RFC 3464, section
+    2.3.1); `final` is what became of it.
     """
 
     recipient: str
@@ -47,7 +53,9 @@ def statuses(text: str) -> list[Status]:
 
 
 def stands_in(text: str) -> bool:
-    """True where the fields are part of the text, since whoever sent it lost the MIME header or never wrote one."""
+    """True where the fields are part of the text, since whoever sent it lost the MIME header or
+    never wrote one.
+    """
     return len(_BEGINS.findall(text[:65_536])) >= 2
 
 
@@ -66,11 +74,20 @@ def _groups(text: str) -> list[Fields]:
 
 
 def _status(fields: Fields, reporter: str) -> Status:
-    original, final = _recipient(fields, "original-recipient"), _recipient(fields, "final-recipient")
+    original, final = (
+        _recipient(fields, "original-recipient"),
+        _recipient(fields, "final-recipient"),
+    )
     code = _STATUS.search(_first(fields, "status"))
     return Status(
-        recipient=(original if "@" in original else "") or final or original or _recipient(fields, "x-actual-recipient"),
-        action=(_first(fields, "action") or _first(fields, "ction")).strip().lower().partition(" ")[0][:20],
+        recipient=(original if "@" in original else "")
+        or final
+        or original
+        or _recipient(fields, "x-actual-recipient"),
+        action=(_first(fields, "action") or _first(fields, "ction"))
+        .strip()
+        .lower()
+        .partition(" ")[0][:20],
         status=code[1] if code else "",
         diagnostic=_TYPE.sub("", _first(fields, "diagnostic-code"), count=1)[:4000],
         host=_bare(fields, "remote-mta").partition(" ")[0].rstrip("."),

@@ -1,4 +1,6 @@
-"""Signed tokens in lower-case base32: they come back to us from strangers and say only what we once wrote."""
+"""Signed tokens in lower-case base32: they come back to us from strangers and say only what we
+once wrote.
+"""
 
 import base64
 import hashlib
@@ -17,7 +19,9 @@ def make(payload: bytes, *, key: bytes, use: bytes) -> str:
 
 
 def parse(token: str, *, size: int | None, key: bytes, use: bytes) -> bytes:
-    """The payload of `size` octets, or of any; in any case of letters, since some senders of bounces change it. Raises `ForgedToken`."""
+    """The payload of `size` octets, or of any; in any case of letters, since some senders of
+    bounces change it. Raises `ForgedToken`.
+    """
     try:
         data = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
     except ValueError as error:
@@ -25,7 +29,9 @@ def parse(token: str, *, size: int | None, key: bytes, use: bytes) -> bytes:
     if _encoded(data) != token.lower():  # the last character has bits that decoding ignores
         raise ForgedToken("not as we write it")
     payload, tag = data[:-TAG_SIZE], data[-TAG_SIZE:]
-    if (size is not None and len(payload) != size) or not hmac.compare_digest(tag, _tag(payload, key, use)):
+    if (size is not None and len(payload) != size) or not hmac.compare_digest(
+        tag, _tag(payload, key, use)
+    ):
         raise ForgedToken("the signature does not hold")
     return payload
 

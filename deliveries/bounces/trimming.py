@@ -1,15 +1,23 @@
-"""Cuts a report that is too long after the header of the mail that it returns: all that matching reads stands before."""
+"""Cuts a report that is too long after the header of the mail that it returns: all that matching
+reads stands before.
+"""
 
 import re
 
-MOST = 2_097_152  # bytes of a report that are kept; reports bring headers, and some bring the whole mail
+# bytes of a report that are kept; reports bring headers, and some bring the whole mail
+MOST = 2_097_152
 
-_RETURNED = re.compile(rb"\r\ncontent-type:[ \t\r\n]*(?:message/rfc822|message/global|text/rfc822-headers)", re.IGNORECASE)
+_RETURNED = re.compile(
+    rb"\r\ncontent-type:[ \t\r\n]*(?:message/rfc822|message/global|text/rfc822-headers)",
+    re.IGNORECASE,
+)
 _BLANK = b"\r\n\r\n"
 
 
 def trim(data: bytes, most: int) -> bytes:
-    """All of it, if it has at most so many bytes; else no more than that, up to the end of a line."""
+    """All of it, if it has at most so many bytes; else no more than that, up to the end of a
+    line.
+    """
     if len(data) <= most:
         return data
     if (returned := _RETURNED.search(data, 0, most)) is not None:

@@ -1,7 +1,9 @@
-"""Whether a complaint was sent by a provider's feedback loop: its own DKIM signature says so, body and all.
+"""Whether a complaint was sent by a provider's feedback loop: its own DKIM signature says so, body
+and all.
 
-A provider does not make complaints up, but anybody can write one. Only domains are in the table that sign nothing else: a signature by a
-domain of which people have mailboxes (hotmail.com signs Microsoft's reports and its users' mail alike) proves that a user of it wrote.
+A provider does not make complaints up, but anybody can write one. Only domains are in the table
+that sign nothing else: a signature by a domain of which people have mailboxes (hotmail.com signs
+Microsoft's reports and its users' mail alike) proves that a user of it wrote.
 """
 
 from __future__ import annotations
@@ -19,27 +21,37 @@ from foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, name
 
 logger = logging.getLogger(__name__)
 
-# Signing domain -> the domain of the report's From. Yahoo (with AOL and the brands that it hosts): https://senders.yahooinc.com/faqs/
-# ("What is the format of a CFL?"), read in November 2026.
+# Signing domain -> the domain of the report's From. Yahoo (with AOL and the brands that it hosts):
+# https://senders.yahooinc.com/faqs/ ("What is the format of a CFL?"), read in November 2026.
 FEEDBACK_LOOPS = {"arf.mail.yahoo.com": "arf.mail.yahoo.com"}
 
 SIGNATURES_MOST = 5
 KEY_LEAST = 1024  # bits
-# Without these under the signature a report of somebody else's could be given another addressee, sender or reading.
+# Without these under the signature a report of somebody else's could be given another addressee,
+# sender or reading.
 SIGNED = frozenset({b"from", b"to", b"content-type", b"mime-version"})
 
 
 def is_vouched_for(data: bytes) -> bool:
     """Whether a feedback loop made this report, for us, and names who complained.
 
-    Who subscribes to a loop gets signed reports about his own mail, in which he chose all but the recipient that the provider names;
-    he could pass one on. So the report must be addressed to us, and the original's header says nothing about its recipient.
+    Who subscribes to a loop gets signed reports about his own mail, in which he chose all but the
+    recipient that the provider names; he could pass one on. So the report must be addressed to us,
+    and the original's header says nothing about its recipient.
     """
     fields, parts = take_apart(data)
     domain = _only_domain(fields, "from")
-    if domain not in FEEDBACK_LOOPS.values() or _only_domain(fields, "to") != settings.EKIDEN_HOSTNAME or not _names_recipient(parts):
+    if (
+        domain not in FEEDBACK_LOOPS.values()
+        or _only_domain(fields, "to") != settings.EKIDEN_HOSTNAME
+        or not _names_recipient(parts)
+    ):
         return False
-    numbers = range(min(len(fields["dkim-signature"]), SIGNATURES_MOST)) if "dkim-signature" in fields else ()
+    numbers = (
+        range(min(len(fields["dkim-signature"]), SIGNATURES_MOST))
+        if "dkim-signature" in fields
+        else ()
+    )
     return any(FEEDBACK_LOOPS.get(_signer(data, number)) == domain for number in numbers)
 
 
@@ -65,7 +77,9 @@ def _signer(data: bytes, number: int) -> str:
         return ""
     tags = signed.signature_fields
     names = {name.lower() for name in (tags.get(b"h") or b"").replace(b" ", b"").split(b":")}
-    if b"l" in tags or not {name.strip() for name in names} >= SIGNED:  # with a length anybody may append
+    if (
+        b"l" in tags or not {name.strip() for name in names} >= SIGNED
+    ):  # with a length anybody may append
         return ""
     return (tags.get(b"d") or b"").decode("ascii", "replace").strip().lower()
 

@@ -1,7 +1,8 @@
-"""How many mails that are not urgent a worker has on the way at one time: as many as let its event loop turn quickly.
+"""How many mails that are not urgent a worker has on the way at one time: as many as let its event
+loop turn quickly.
 
-Where receivers are what takes time, thousands are; where our own core is, more on the way make none of them faster, and each step of an
-urgent mail waits for a step of all of them.
+Where receivers are what takes time, thousands are; where our own core is, more on the way make none
+of them faster, and each step of an urgent mail waits for a step of all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ GROW, SHRINK = 1.3, 0.8
 
 
 class Carrying:
-    """Of one event loop. The limit follows what a turn of the loop costs in CPU time, which other programs do not change."""
+    """Of one event loop.
+
+    The limit follows what a turn of the loop costs in CPU time, which other programs do not change.
+    """
 
     def __init__(self) -> None:
         self.busy = 0

@@ -1,7 +1,9 @@
-"""In-flow control: workers say how far delivery is behind, listeners let all but urgent mail wait by it, people see both.
+"""In-flow control: workers say how far delivery is behind, listeners let all but urgent mail wait
+by it, people see both.
 
-It goes by way of Valkey. Where that is away, or no worker is there to say anything, mail is accepted as fast as it comes: PostgreSQL
-keeps it. What a receiver holds back is no reason to slow an app down: only what waits for our own machine counts.
+It goes by way of Valkey. Where that is away, or no worker is there to say anything, mail is
+accepted as fast as it comes: PostgreSQL keeps it. What a receiver holds back is no reason to slow
+an app down: only what waits for our own machine counts.
 """
 
 from __future__ import annotations
@@ -23,23 +25,28 @@ from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
 
-SPEAKERS = "ekiden:inflow"  # the names of those that have spoken; what each said stands in a key of its own
+# the names of those that have spoken; what each said stands in a key of its own
+SPEAKERS = "ekiden:inflow"
 KEEP = 3000  # milliseconds for which a word counts
 EVERY = 0.2  # seconds between two words
 PATIENCE = 1.0  # seconds for an answer of Valkey
-# What is taken up later than this after it was due is late; a page of claims alone makes some tenths of a second.
+# What is taken up later than this after it was due is late; a page of claims alone makes some
+# tenths of a second.
 LATE = 0.15
-# From this part of the time on in which the process runs, or is ready and waits for a core, the machine is what holds mail up.
+# From this part of the time on in which the process runs, or is ready and waits for a core, the
+# machine is what holds mail up.
 PRESSED = 0.6
 SMOOTH = 0.3  # of each new look in the rate
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one process says, or all together: how far behind delivery is (seconds), what is sent (a second), what is let in.
+    """What one process says, or all together: how far behind delivery is (seconds), what is sent
+    (a second), what is let in.
 
-    `limit` is messages a second, None where all are let in; `waiting` are those that wait for their turn, `weight` the sessions that hand
-    mail in; `is_full` tells that apps are asked to come again.
+    `limit` is messages a second, None where all are let in; `waiting` are those that wait for their
+    turn, `weight` the sessions that hand mail in; `is_full` tells that apps are asked to come
+    again.
     """
 
     seconds_behind: float = 0.0
@@ -85,15 +92,22 @@ def find(valkey: Redis | None = None) -> Word:
 
 
 class Board:
-    """Where a process says its word and reads the others'. Without Valkey nobody has said anything."""
+    """Where a process says its word and reads the others'.
+
+    Without Valkey nobody has said anything.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._valkey = redis.asyncio.from_url(settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        self._valkey = redis.asyncio.from_url(
+            settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+        )
         self._has_spoken = False
 
     async def say(self, word: Word) -> None:
-        """It counts for `KEEP`; a word that says nothing takes back the last one, and is said once."""
+        """It counts for `KEEP`; a word that says nothing takes back the last one, and is said
+        once.
+        """
         if word == NOTHING and not self._has_spoken:
             return
         with suppress(RedisError, OSError):
@@ -154,7 +168,9 @@ def _word(told: dict[str, Any]) -> Word:
 class Progress:
     """How a worker's couriers get on with mail that is not urgent."""
 
-    def __init__(self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None) -> None:
+    def __init__(
+        self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None
+    ) -> None:
         """`has_room` tells whether outcomes reach PostgreSQL as fast as they are made."""
         self._board = board
         self._has_room = has_room
@@ -167,7 +183,9 @@ class Progress:
         self._ages.append(seconds_due)
 
     async def run(self) -> None:
-        """Until it is cancelled, which may end in an error of Valkey's client that the board passes over."""
+        """Until it is cancelled, which may end in an error of Valkey's client that the board
+        passes over.
+        """
         task = asyncio.current_task()
         while task is None or not task.cancelling():
             looked = time.monotonic()
@@ -175,7 +193,10 @@ class Progress:
             await self._board.say(self.word(time.monotonic() - looked))
 
     def word(self, seconds: float) -> Word:
-        """After so many seconds. By the median: a receiver that is slow holds up its own mail, not most of it."""
+        """After so many seconds.
+
+        By the median: a receiver that is slow holds up its own mail, not most of it.
+        """
         ages, self._ages = self._ages, []
         self._rate += SMOOTH * (len(ages) / seconds - self._rate)
         is_pressed = self._strain.look() >= PRESSED or not self._has_room()
@@ -201,7 +222,9 @@ class Strain:
         return (self._ran - ran) / max(self._at - before, 1e-6)
 
     def _seconds(self) -> float:
-        """Of running and of waiting for a core (Linux: Documentation/scheduler/sched-stats.rst); of running, where that is not counted."""
+        """Of running and of waiting for a core (Linux: Documentation/scheduler/sched-stats.rst);
+        of running, where that is not counted.
+        """
         try:
             ran, waited, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
         except (OSError, ValueError):

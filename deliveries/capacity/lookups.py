@@ -7,8 +7,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-# A domain that was found the last time, or never asked for, has one of the first places. A name server answers within a fraction
-# of a second or takes its time: whoever waits for longer steps aside. A domain whose last look-up failed has one of the last places.
+# A domain that was found the last time, or never asked for, has one of the first places. A name
+# server answers within a fraction of a second or takes its time: whoever waits for longer steps
+# aside. A domain whose last look-up failed has one of the last places.
 FIRST, SLOW, AGAIN = 400, 1000, 150
 AT_ONCE = FIRST + SLOW + AGAIN
 PROMPT = 0.5  # seconds
@@ -27,7 +28,10 @@ class LookupFailures:
         self._failed.pop(domain, None)
         if has_failed:
             self._failed[domain] = self._clock()
-        while self._failed and (len(self._failed) > MEMORY or self._clock() - next(iter(self._failed.values())) > MEMORY_SECONDS):
+        while self._failed and (
+            len(self._failed) > MEMORY
+            or self._clock() - next(iter(self._failed.values())) > MEMORY_SECONDS
+        ):
             self._failed.popitem(last=False)
 
     def __contains__(self, domain: str) -> bool:
@@ -73,7 +77,9 @@ class Places:
         (self._again if domain in self._failures else self._first).add(domain)
 
     def step_aside(self, domain: str) -> bool:
-        """Leave the first places, if there is room among the slow; return whether nothing more is to be done about it."""
+        """Leave the first places, if there is room among the slow; return whether nothing more is
+        to be done about it.
+        """
         if domain in self._first and len(self._slow) < SLOW:
             self._first.remove(domain)
             self._slow.add(domain)

@@ -1,4 +1,6 @@
-"""How many connections one worker has at once: some for urgent mail only, and more beside them that only wait for a silent host."""
+"""How many connections one worker has at once: some for urgent mail only, and more beside them
+that only wait for a silent host.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,20 @@ SHARE_OF_SILENT = 2  # so many times as many may wait for a greeting
 
 
 class Sockets:
-    """`most` connections carry mail. One whose host keeps us waiting steps aside, so that tar-pits cost sockets and no speed."""
+    """`most` connections carry mail.
+
+    One whose host keeps us waiting steps aside, so that tar-pits cost sockets and no speed.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.used = 0
         self.silent = 0
         self._reserve = most // SHARE_OF_URGENT
-        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
+        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (
+            deque(),
+            deque(),
+        )
 
     def slot(self, *, is_urgent: bool) -> Slot:
         """An async context for one connection."""
@@ -71,7 +79,12 @@ class Slot:
         await self._sockets.take(is_urgent=self._is_urgent)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._is_aside:
             self._sockets.silent -= 1
         else:

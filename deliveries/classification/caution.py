@@ -1,6 +1,8 @@
-"""Weighs the signs that an address is dead: it is called so by two that do not depend on each other, or by one that is certain.
+"""Weighs the signs that an address is dead: it is called so by two that do not depend on each
+other, or by one that is certain.
 
-A wrong "dead" silences a customer; a wrong "alive" costs one more message. Words alone are said by filters, too.
+A wrong "dead" silences a customer; a wrong "alive" costs one more message. Words alone are said by
+filters, too.
 """
 
 from __future__ import annotations
@@ -23,32 +25,56 @@ DOUBT = re.compile(
     r"|not responding|timed? out|timeout|service unavailable|internal (server )?error|recipient "
     r"verification"
 )
-# For a domain it is the look-up itself that may have failed for now; "DNS lookup failure: host not found" is an answer.
+# For a domain it is the look-up itself that may have failed for now; "DNS lookup failure: host not
+# found" is an answer.
 DOMAIN_DOUBT = re.compile(
-    r"found,? try again|try again later|try later|temporar|timed? ?out|timeout|servfail|not responding|server failure|unreachable"
+    r"found,? try again|try again later|try later|temporar|timed? ?out|timeout|servfail|not "
+    r"responding|server failure|unreachable"
 )
-# Said beside a vague "unavailable", these are the reason. "Rejected" alone is none: Postfix says it of everything.
+# Said beside a vague "unavailable", these are the reason. "Rejected" alone is none: Postfix says it
+# of everything.
 OTHER_REASON = re.compile(
     r"polic(y|ies)|\bspam|black ?-?list|block ?-?list|reputation|not (authori[sz]ed|allowed"
     r"|permitted)|restrict|\bblocked|security"
     r"|quarantin|virus|rate|quota|\bfull\b|suspended|disabled"
 )
 # Words that are also said where nobody was looked up.
-VAGUE = frozenset({"unknown_user/mailbox-unavailable", "unknown_user/rejected-address", "unknown_user/stem-en-unknown"})
+VAGUE = frozenset(
+    {
+        "unknown_user/mailbox-unavailable",
+        "unknown_user/rejected-address",
+        "unknown_user/stem-en-unknown",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What speaks for a dead address (`weight` above 0) or against it (below), in a few words for people."""
+    """What speaks for a dead address (`weight` above 0) or against it (below), in a few words for
+    people.
+    """
 
     says: str
     weight: int
 
 
-def signs(class_: Class, text: str, *, rule: str, is_certain: bool, code: int, enhanced: str, stage: Stage | None) -> tuple[Sign, ...]:
-    """Return the signs for an answer whose words (`text` as `normal` leaves it) or code mean `class_`, one of the two dead ones."""
+def signs(
+    class_: Class,
+    text: str,
+    *,
+    rule: str,
+    is_certain: bool,
+    code: int,
+    enhanced: str,
+    stage: Stage | None,
+) -> tuple[Sign, ...]:
+    """Return the signs for an answer whose words (`text` as `normal` leaves it) or code mean
+    `class_`, one of the two dead ones.
+    """
     if is_certain:
-        return (Sign("words that a known receiver or program says of dead addresses only", CERTAIN),)
+        return (
+            Sign("words that a known receiver or program says of dead addresses only", CERTAIN),
+        )
     found = [Sign("no words that are known", 0) if rule.startswith("code/") else Sign("words", 1)]
     subject = enhanced[2:4]
     if class_ is Class.UNKNOWN_USER:
@@ -70,7 +96,9 @@ def is_doubtful(class_: Class, text: str) -> bool:
 
 
 def is_temporary(code: int, enhanced: str) -> bool:
-    """Whether a code says that another try may go well (RFC 5321, section 4.2.1; RFC 3463, section 2)."""
+    """Whether a code says that another try may go well (RFC 5321, section 4.2.1; RFC 3463, section
+    2).
+    """
     return 400 <= code < 500 or (enhanced.startswith("4.") and code < 500)
 
 

@@ -1,4 +1,6 @@
-"""Classifies an answer: a receiver's own words first, then everybody's, then the enhanced code, then the bare one."""
+"""Classifies an answer: a receiver's own words first, then everybody's, then the enhanced code,
+then the bare one.
+"""
 
 from __future__ import annotations
 
@@ -43,21 +45,35 @@ from deliveries.classification.recipient_phrases import (
     UNKNOWN,
 )
 from deliveries.classification.rules import HARD, Rule, Table, normal
-from deliveries.classification.sender_phrases import ADDRESS, AUTHENTICATION, LISTS, NAMES, RATE, RELAY, SENDER, SENDER_LISTED, SENDING
+from deliveries.classification.sender_phrases import (
+    ADDRESS,
+    AUTHENTICATION,
+    LISTS,
+    NAMES,
+    RATE,
+    RELAY,
+    SENDER,
+    SENDER_LISTED,
+    SENDING,
+)
 from deliveries.classification.stems import STEMS
 from deliveries.smtp.outcomes import Bounced, Deferred, InDoubt, Stage
 from suppressions.classes import MEANINGS, Class, Fault
 
-# What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a refusal of another kind.
+# What is said plainly comes before what is said by the way: "spam" or "policy" stand in many a
+# refusal of another kind.
 TELLING = (
     *PROVIDER_CODES, *DIALECTS, *REASONS,
-    *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING, *SYSTEM_FULL, *FULL, *RATE,
-    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED, *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
+    *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING,
+    *SYSTEM_FULL, *FULL, *RATE,
+    *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED,
+    *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
 _tables = (Table(TELLING), Table(LOOSE))
-# Rules that people have added, for this process: they speak before the shipped ones. None until somebody has read them.
+# Rules that people have added, for this process: they speak before the shipped ones. None until
+# somebody has read them.
 _added: LocalRules | None = None
 _LOOSE_NAMES = {rule.name for rule in LOOSE}
 REPORTERS_REASONS = {"mailbox_disabled/au-account"}
@@ -67,19 +83,27 @@ _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied
 
 _HOST_SAID = re.compile(r"^(.{0,300} )?said: ", re.IGNORECASE)
 _CODES = re.compile(
-    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: ?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
+    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: "
+    r"?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
     re.IGNORECASE,
 )
-# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error 550-'5.7.1 ... Access denied'
+# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error
+# 550-'5.7.1 ... Access denied'
 _QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
-_TWICE = re.compile(r"^([245]\d\d)[ -]{1,2}(?=\1[ -])")  # Google's reports put the code before a reply that has it
+_TWICE = re.compile(
+    r"^([245]\d\d)[ -]{1,2}(?=\1[ -])"
+)  # Google's reports put the code before a reply that has it
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
-_ENHANCED_ONLY = re.compile(r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE)
+_ENHANCED_ONLY = re.compile(
+    r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said, at which stage, by which host, about a recipient of which domain; what is not known is empty."""
+    """What was said, at which stage, by which host, about a recipient of which domain; what is not
+    known is empty.
+    """
 
     text: str
     code: int = 0
@@ -91,7 +115,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """`is_hard`: more mail to this address is pointless. `detail` says more than the class, or is empty. `rule` is who spoke.
+    """`is_hard`: more mail to this address is pointless.
+
+    `detail` says more than the class, or is empty. `rule` is who spoke.
 
     `signs`: what was weighed where the words say that the address is dead.
     """
@@ -105,14 +131,17 @@ class Classified:
 
     @property
     def weight(self) -> int:
-        """How much this says: 4 the reporter's reason for what its server said; 3 words, or a code that is used for one thing only; 2 words
-        that are said of many things; 1 a code; 0 nothing.
+        """How much this says: 4 the reporter's reason for what its server said; 3 words, or a code
+        that is used for one thing only; 2 words that are said of many things; 1 a code; 0 nothing.
         """
         if self.rule in REPORTERS_REASONS:
             return 4
         if self.rule in VAGUE:
             return 2
-        if not self.rule.startswith("code/") or codes.by_telling(self.rule.removeprefix("code/")) is not None:
+        if (
+            not self.rule.startswith("code/")
+            or codes.by_telling(self.rule.removeprefix("code/")) is not None
+        ):
             return 3
         return 0 if self.class_ is Class.OTHER else 1
 
@@ -125,14 +154,29 @@ class Classified:
 def classify(answer: Answer) -> Classified:
     text = _CHECK.sub("", normal(answer.text))
     provider = provider_of(answer.host, answer.domain)
-    if _added and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code)) is not None:
-        return Classified(spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name)
+    if (
+        _added
+        and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code))
+        is not None
+    ):
+        return Classified(
+            spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name
+        )
     telling, loose = _tables
     found = telling.find(text, provider=provider, stage=answer.stage, code=answer.code)
-    is_vague = found is not None and found.name in caution.VAGUE and caution.OTHER_REASON.search(text) is not None
+    is_vague = (
+        found is not None
+        and found.name in caution.VAGUE
+        and caution.OTHER_REASON.search(text) is not None
+    )
     if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
         found = loose.find(text, provider=provider, stage=answer.stage, code=answer.code) or found
-    if found is not None and found.name in caution.VAGUE and answer.enhanced[2:4] == "7." and codes.by_telling(answer.enhanced) is not None:
+    if (
+        found is not None
+        and found.name in caution.VAGUE
+        and answer.enhanced[2:4] == "7."
+        and codes.by_telling(answer.enhanced) is not None
+    ):
         found = None  # "Rejected", and a code that says by which rule
     return _by_rule(found, answer, text) if found else _by_codes(answer, text)
 
@@ -145,7 +189,9 @@ def add(rules: LocalRules | None) -> None:
 
 @contextmanager
 def speaking(telling: Table, loose: Table) -> Iterator[None]:
-    """Let these tables speak in place of the shipped ones: for measuring what a rule is worth, never in a service."""
+    """Let these tables speak in place of the shipped ones: for measuring what a rule is worth,
+    never in a service.
+    """
     global _tables
     shipped, _tables = _tables, (telling, loose)
     try:
@@ -158,21 +204,37 @@ def speaking(telling: Table, loose: Table) -> Iterator[None]:
 def version() -> str:
     """Of the shipped tables: it changes with any rule."""
     said = "\n".join(
-        repr((rule.name, rule.class_, rule.pattern.pattern, rule.is_hard, sorted(rule.stages), sorted(rule.codes))) for rule in PHRASES
+        repr(
+            (
+                rule.name,
+                rule.class_,
+                rule.pattern.pattern,
+                rule.is_hard,
+                sorted(rule.stages),
+                sorted(rule.codes),
+            )
+        )
+        for rule in PHRASES
     )
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
-def classify_outcome(outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = "") -> Classified:
+def classify_outcome(
+    outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = ""
+) -> Classified:
     """What a failed try means. Nothing that may still go well is hard."""
     reply = outcome.reply
     answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
-    found = _by_codes(answer, "") if reply.local else classify(answer)  # our own codes say just what we mean
+    found = (
+        _by_codes(answer, "") if reply.local else classify(answer)
+    )  # our own codes say just what we mean
     return found if isinstance(outcome, Bounced) else softened(found)
 
 
 def parse(text: str) -> tuple[int, str, str]:
-    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there is none."""
+    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there
+    is none.
+    """
     text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
     if (match := _CODES.match(text)) is not None:
         return int(match[1]), match[2] or _later(text), text[match.end() :]
@@ -196,7 +258,11 @@ def _later(text: str) -> str:
 
 
 # Before RCPT, who is unknown can only be the sender, or this host.
-ABOUT_US = {Stage.GREETING: Class.REPUTATION, Stage.EHLO: Class.REPUTATION, Stage.MAIL: Class.SENDER_REFUSED}
+ABOUT_US = {
+    Stage.GREETING: Class.REPUTATION,
+    Stage.EHLO: Class.REPUTATION,
+    Stage.MAIL: Class.SENDER_REFUSED,
+}
 
 
 def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
@@ -214,8 +280,18 @@ def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
     return Classified(class_, is_hard, MEANINGS[class_].fault, detail, rule.name, against)
 
 
-def _signs(class_: Class, name: str, answer: Answer, text: str, *, is_certain: bool) -> tuple[Sign, ...]:
-    return caution.signs(class_, text, rule=name, is_certain=is_certain, code=answer.code, enhanced=answer.enhanced, stage=answer.stage)
+def _signs(
+    class_: Class, name: str, answer: Answer, text: str, *, is_certain: bool
+) -> tuple[Sign, ...]:
+    return caution.signs(
+        class_,
+        text,
+        rule=name,
+        is_certain=is_certain,
+        code=answer.code,
+        enhanced=answer.enhanced,
+        stage=answer.stage,
+    )
 
 
 def _by_codes(answer: Answer, text: str) -> Classified:
@@ -228,9 +304,14 @@ def _by_codes(answer: Answer, text: str) -> Classified:
     if class_ in HARD and answer.stage in ABOUT_US:
         class_ = ABOUT_US[answer.stage]
     detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
-    if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):  # 521 comes with X.3.2 (RFC 7504, section 3)
+    if answer.code in codes.NO_MAIL and class_ in (
+        Class.NETWORK,
+        Class.SYSTEM,
+    ):  # 521 comes with X.3.2 (RFC 7504, section 3)
         class_, detail = Class.NETWORK, "accepts_no_mail"
-    is_hard = (class_ in HARD and not caution.is_doubtful(class_, text)) or detail == "accepts_no_mail"
+    is_hard = (
+        class_ in HARD and not caution.is_doubtful(class_, text)
+    ) or detail == "accepts_no_mail"
     if class_ is Class.UNKNOWN_USER and not is_hard:
         class_ = Class.SYSTEM
     return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)

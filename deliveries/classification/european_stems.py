@@ -27,7 +27,8 @@ EUROPEAN: tuple[tuple[str, str, str, str, str], ...] = (
     ("de", "connection", r"server|verbindung|gegenstelle",
         r"nicht erreichbar|zeitüberschreitung|fehlgeschlagen|keine antwort|abgebrochen",
         "Die Verbindung zum Server ist fehlgeschlagen"),
-    ("de", "unknown", r"empfänger|empfaenger|benutzer|adresse|postfach|konto|teilnehmer|mailadresse",
+    ("de", "unknown", (r"empfänger|empfaenger|benutzer|adresse|postfach|konto|teilnehmer"
+        r"|mailadresse"),
         r"unbekannt|nicht gefunden|existiert nicht|nicht vorhanden|nicht bekannt|ungültig"
         r"|nicht bei|gibt es nicht|konnte nicht ermittelt|nicht existent|nicht mehr gültig|falsch",
         "Die Adresse des Empfängers ist ungültig"),
@@ -111,7 +112,8 @@ EUROPEAN: tuple[tuple[str, str, str, str, str], ...] = (
     ("pt", "connection", r"servidor|conexão|ligação",
         r"não responde|tempo (limite|esgotado)|falhou|recusada|não foi possível conectar",
         "O servidor não responde"),
-    ("pt", "unknown", r"usuário|usuario|utilizador|destinatário|endereço|endereco|conta|caixa postal",
+    ("pt", "unknown", (r"usuário|usuario|utilizador|destinatário|endereço|endereco|conta|caixa "
+        r"postal"),
         r"desconhecid|não (existe|encontrad|foi encontrad|pôde ser encontrad|localizad|é válid)"
         r"|inexistente|inválid|incorret",
         "O endereço não foi encontrado"),
@@ -160,7 +162,8 @@ EUROPEAN: tuple[tuple[str, str, str, str, str], ...] = (
         r"unknown|not found|does not exist|doesn't exist|non-?existent|can(not|'t) be found"
         r"|not registered|no such|unresolvable",
         "The domain that you wrote to is non-existent"),
-    ("en", "unknown", r"\b(user|recipient|mail ?box|account|addressee|alias|subscriber|person|local[- ]part"
+    ("en", "unknown", r"\b(user|recipient|mail "
+        r"?box|account|addressee|alias|subscriber|person|local[- ]part"
         r"|e-?mail address|mail address|destination address)\b",
         r"unknown|not found|does not exist|doesn't exist|not exist|no such|non-?existent|invalid"
         r"|not recogni[sz]ed|not known|not valid|not registered|not listed|not a (valid|known"

@@ -20,7 +20,10 @@ def load() -> None:
 
 
 def take(rows: Iterable[Sequence[Any]]) -> None:
-    """Rows of `COLUMNS`. What was once stored and cannot be meant any more is passed over: the others must speak."""
+    """Rows of `COLUMNS`.
+
+    What was once stored and cannot be meant any more is passed over: the others must speak.
+    """
     rules = []
     for row in rows:
         try:
@@ -35,4 +38,13 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
 def rule_of(row: Sequence[Any]) -> LocalRule:
     """Raises `ValueError`."""
     name, category, pattern, is_hard, detail, providers, stages, codes = row
-    return LocalRule(name, Class(category), pattern, is_hard, detail, frozenset(providers), frozenset(map(Stage, stages)), frozenset(codes))
+    return LocalRule(
+        name,
+        Class(category),
+        pattern,
+        is_hard,
+        detail,
+        frozenset(providers),
+        frozenset(map(Stage, stages)),
+        frozenset(codes),
+    )

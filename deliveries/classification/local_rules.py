@@ -1,4 +1,6 @@
-"""Rules about answers that people add: words in their order, never a pattern that could take for ever."""
+"""Rules about answers that people add: words in their order, never a pattern that could take for
+ever.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ WORD_LEAST = 4  # characters of the longest word: "550" or "no" would speak abou
 
 @dataclass(frozen=True, slots=True)
 class LocalRule:
-    """`pattern`: words that the answer holds, `*` between two that follow each other anywhere, `|` between alternatives."""
+    """`pattern`: words that the answer holds, `*` between two that follow each other anywhere, `|`
+    between alternatives.
+    """
 
     name: str
     class_: Class
@@ -32,20 +36,29 @@ class LocalRule:
 
 
 def alternatives(pattern: str) -> list[list[str]]:
-    """The words of each alternative, as they stand in a text that `normal` has been over; raises `ValueError`."""
+    """The words of each alternative, as they stand in a text that `normal` has been over; raises
+    `ValueError`.
+    """
     if len(pattern) > PATTERN_MOST:
         raise ValueError(f"At most {PATTERN_MOST} characters")
-    found = [[word for each in part.split("*") if (word := normal(each))] for part in pattern.split("|")]
+    found = [
+        [word for each in part.split("*") if (word := normal(each))] for part in pattern.split("|")
+    ]
     if any(not words or max(map(len, words)) < WORD_LEAST for words in found):
         raise ValueError(f"Each alternative needs a word of at least {WORD_LEAST} characters")
     return found
 
 
 class LocalRules:
-    """In the order of their names; the first that fits counts. Costs microseconds for each rule, whatever the text."""
+    """In the order of their names; the first that fits counts.
+
+    Costs microseconds for each rule, whatever the text.
+    """
 
     def __init__(self, rules: Iterable[LocalRule]) -> None:
-        self._rules = [(rule, alternatives(rule.pattern)) for rule in sorted(rules, key=lambda rule: rule.name)]
+        self._rules = [
+            (rule, alternatives(rule.pattern)) for rule in sorted(rules, key=lambda rule: rule.name)
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._rules)

@@ -1,4 +1,6 @@
-"""What any server says where the message, a rule of the house, the way there or the machine is the trouble."""
+"""What any server says where the message, a rule of the house, the way there or the machine is the
+trouble.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,34 @@ VIRUS = phrases(
 
 FORM = phrases(
     Class.CONTENT,
-    ("standard", r"invalid (data in message|structure)|mime/reject|not (\w+ )?(rfc|compliant|conform)"
-                 r"|rfc ?-?(2822|5322|822|2045|2047|compliant)(?!;)|non-?compliant", "550 5.7.1 This message is not RFC 5322 compliant."),
-    ("header", r"\b(duplicate|multiple|missing|invalid|bad|malformed|illegal|incorrect|blank|empty|lacks?|bogus|without|no"
-               r"|must (contain|have)) .{0,40}(headers?\b|from:|subject:|date:|\bto:|message-id|mime[- ]|boundary|charset)",
-     "550 5.7.1 Messages missing a valid address in From: header, or having no From: header, are not accepted"),
-    ("header-too", r"headers? .{0,30}(missing|invalid|duplicate|too (long|large|big|many)|malformed|syntax|contains?)|addresses in from",
+    ("standard", r"invalid (data in message|structure)|mime/reject|not (\w+ "
+        r")?(rfc|compliant|conform)"
+                 r"|rfc ?-?(2822|5322|822|2045|2047|compliant)(?!;)|non-?compliant", ("550 "
+                     "5.7.1 This message is not RFC 5322 compliant.")),
+    ("header", r"\b(duplicate|multiple|missing|invalid|bad|malformed|illegal|incorrect|blank|empty"
+        r"|lacks?|bogus|without|no"
+               r"|must (contain|have)) "
+                   r".{0,40}(headers?\b|from:|subject:|date:|\bto:|message-id|mime[- "
+                   r"]|boundary|charset)",
+     ("550 5.7.1 Messages missing a valid address in From: header, or having no From: header, are "
+         "not accepted")),
+    ("header-too", (r"headers? .{0,30}(missing|invalid|duplicate|too "
+        r"(long|large|big|many)|malformed|syntax|contains?)|addresses in from"),
      "552 5.7.0 message header size exceeds limit: header too large"),
-    ("bytes", r"8-?bit (data|char|header|mime)|of 8-?bit|non-?ascii|bare (lf|cr|newline|linefeed|line feed|carriage)|lone (cr|lf)"
-              r"|lines? (is |are )?too long|illegal (character|mime)|nul(l)? (byte|character)|smuggl|malformed (message|mail|mime)",
+    ("bytes", r"8-?bit (data|char|header|mime)|of 8-?bit|non-?ascii|bare "
+        r"(lf|cr|newline|linefeed|line "
+        r"feed|carriage)|lone (cr|lf)"
+              r"|lines? (is |are )?too long|illegal (character|mime)|nul(l)? "
+                  r"(byte|character)|smuggl|malformed (message|mail|mime)",
      "550 5.6.9 improper use of 8-bit data in message header"),
     detail="not_compliant",
 )  # fmt: skip
 
 LINKS = phrases(
     Class.CONTENT,
-    ("link", r"\b(sur|uri)bl\b|\b(urls?|links?)\b.{0,40}(list|block|reject|reputation)|(listed|blocked|bad|malicious) (url|link)s?\b",
+    ("link", (r"\b(sur|uri)bl\b|\b(urls?|links?)\b.{0,40}(list|block|reject|reputation)|(listed"
+        r"|blocked"
+        r"|bad|malicious) (url|link)s?\b"),
      "550 5.7.1 Blocked: message contains a blacklisted URL"),
     detail="spam",
 )  # fmt: skip
@@ -38,114 +52,176 @@ SPAM = phrases(
     Class.CONTENT,
     ("spam", r"spam|\bjunk\b|unsolicited|\bbulk\b|\bube\b|\buce\b|phish|scam\b|advertis",
      "554 5.7.1 The message was rejected: spam"),
-    ("suspicious", r"suspicious|objectionable|inappropriate|profan|unacceptable content|uribl|surbl|listed url|fingerprint|bayes"
+    ("suspicious", r"suspicious|objectionable|inappropriate|profan|unacceptable "
+        r"content|uribl|surbl|listed "
+        r"url|fingerprint|bayes"
                    r"|heuristic", "550 5.7.1 Suspicious content"),
     detail="spam",
 )  # fmt: skip
 
 CONTENT = phrases(
     Class.CONTENT,
-    ("attachment", r"(attachment|file ?(type|name|extension)|extension|executable)s?\b.{0,60}(not (allowed|permitted|accepted)|block"
+    ("attachment", r"(attachment|file ?(type|name|extension)|extension|executable)s?\b.{0,60}(not "
+        r"(allowed|permitted|accepted)|block"
                    r"|bann|reject|forbid|disallow|prohibit|dangerous|unsafe)"
-                   r"|security issue", "552 5.7.0 This message was blocked because its content presents a potential security issue"),
+                   r"|security issue", ("552 5.7.0 This message was blocked because its "
+                       "content presents a potential "
+                       "security issue")),
     ("before", r"unsafe content"
-               r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* .{0,30}(attachment|file ?(type|name|ext))",
+               r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* "
+                   r".{0,30}(attachment|file ?(type|name|ext))",
      "554 5.7.1 Banned attachment type"),
-    ("content", r"content .{0,30}(reject|refus|den(y|ied)|block|filter|not (allowed|accepted)|restrict|violat|prohibit|check)"
-                r"|(reject|refus|block|due to|because of|banned|offensive|message)\w* .{0,20}content",
+    ("content", r"content .{0,30}(reject|refus|den(y|ied)|block|filter|not "
+        r"(allowed|accepted)|restrict|violat|prohibit|check)"
+                r"|(reject|refus|block|due to|because of|banned|offensive|message)\w* "
+                    r".{0,20}content",
      "550 5.7.1 Message content rejected, id=12345-01"),
-    ("filter", r"(message|mail|body|header|content)[- ]filter|message (was )?scored|contains? .{0,30}(\burl|link|word|phrase)"
-               r"|blocked by .{0,20}(scanner|engine)|message looks|dt:spm", "550 The message contains the word pills"),
+    ("filter", r"(message|mail|body|header|content)[- ]filter|message (was )?scored|contains? "
+        r".{0,30}(\burl|link|word|phrase)"
+               r"|blocked by .{0,20}(scanner|engine)|message looks|dt:spm", ("550 The message "
+                   "contains the word pills")),
 )  # fmt: skip
 
 TOO_LARGE = phrases(
     Class.TOO_LARGE,
-    ("too-large", r"(message|mail|letter|header|attachment|content|data|body|file|it) (is |was |size |has been |file |exceed\w* "
+    ("too-large", r"(message|mail|letter|header|attachment|content|data|body|file|it) (is |was "
+        r"|size |has "
+        r"been |file |exceed\w* "
                   r"|line )*(too|to) (big|large|long)\b"
-                  r"|too (big|large) ?(for|[.,;:!]|$)|larger than", "554 5.3.4 Message too big for system"),
-    ("size", r"(message|mail|e-?mail|attachment|content|data)\b.{0,40}(exceed|over|larger|bigger)\w* .{0,50}(size|limit|maximum|length"
+                  r"|too (big|large) ?(for|[.,;:!]|$)|larger than",
+                  "554 5.3.4 Message too big for system"),
+    ("size", r"(message|mail|e-?mail|attachment|content|data)\b.{0,40}(exceed|over|larger"
+        r"|bigger)\w* "
+        r".{0,50}(size|limit|maximum|length"
              r"|bytes|\bkb|\bmb)"
-             r"|size .{0,40}exceed|(exceed|violat)\w* .{0,40}\bsize|size limit|maximum (\w+ )?(size|length)|size restriction"
-             r"|size of (this|the|your)|length limit", "552 5.3.4 Message size exceeds fixed limit"),
+             r"|size .{0,40}exceed|(exceed|violat)\w* .{0,40}\bsize|size limit|maximum (\w+ "
+                 r")?(size|length)|size restriction"
+             r"|size of (this|the|your)|length limit", ("552 5.3.4 Message size exceeds fixed "
+                 "limit")),
 )  # fmt: skip
 
 # Before MAIL there is only the host to refuse, at MAIL only the sender.
 DENIED = phrases(
     Class.SENDER_REFUSED,
-    ("denied", r"access denied|rejected|refused", "550 5.7.1 <taro@example.test>... Access denied"), stages=(Stage.MAIL,),
+    ("denied", r"access denied|rejected|refused", ("550 5.7.1 <taro@example.test>... Access "
+        "denied")), stages=(Stage.MAIL,),
 ) + phrases(
     Class.REPUTATION,
-    ("denied", r"access denied|rejected|refused|denied", "554 Access Denied"), stages=(Stage.GREETING, Stage.EHLO),
+    ("denied", r"access denied|rejected|refused|denied", "554 Access Denied"),
+    stages=(Stage.GREETING, Stage.EHLO),
 )  # fmt: skip
 
 POLICY = phrases(
     Class.POLICY,
-    ("authenticate", r"authentication (is )?required|must (be )?(authenticat|log)|requires? (smtp )?(auth|log)|not authenticated"
-                     r"|unauthenticated senders|auth required|please (log|authenticat)|authrequired|auth(entication)? fail",
+    ("authenticate", r"authentication (is )?required|must (be )?(authenticat|log)|requires? (smtp "
+        r")?(auth|log)|not authenticated"
+                     r"|unauthenticated senders|auth required|please "
+                         r"(log|authenticat)|authrequired|auth(entication)? fail",
      "550 Unauthenticated senders not allowed", "authentication_required"),
-    ("restricted", r"restrict|administrative(ly)? (prohibit|policy|reject|lock)|transport rule|prohibited by|delivery not authori[sz]ed"
-                   r"|not authori[sz]ed|notauthorized", "550 5.7.1 Delivery not authorized, message refused"),
-    ("policy", r"polic(y|ies)|compliance|security (reason|polic)|violat", "554 5.7.9 Message not accepted: it violates our policies"),
-    ("not-allowed", r"(network|host|domain|mail|message|command|connection|transaction) (is )?(not|un)( )?(allowed|permitted|acceptable"
+    ("restricted", r"restrict|administrative(ly)? (prohibit|policy|reject|lock)|transport "
+        r"rule|prohibited "
+        r"by|delivery not authori[sz]ed"
+                   r"|not authori[sz]ed|notauthorized", ("550 5.7.1 Delivery not authorized, "
+                       "message refused")),
+    ("policy", r"polic(y|ies)|compliance|security (reason|polic)|violat", ("554 5.7.9 Message "
+        "not accepted: it violates our policies")),
+    ("not-allowed", r"(network|host|domain|mail|message|command|connection|transaction) (is "
+        r")?(not|un)( "
+        r")?(allowed|permitted|acceptable"
                     r"|accepted)\b"
-                    r"|header error|closed (to|for)|access denied|permission denied|prohibited|forbidden|disallowed|not permitted"
+                    r"|header error|closed (to|for)|access denied|permission "
+                        r"denied|prohibited|forbidden|disallowed|not permitted"
                     r"|not allowed", "554 This command is not allowed"),
 )  # fmt: skip
 
 NETWORK = phrases(
     Class.NETWORK,
-    ("loop", r"too many hops|hops exceeded|\bloop(ing|ed)?\b|hop count|already has my delivered-to|routing loop|too many .?received"
+    ("loop", r"too many hops|hops exceeded|\bloop(ing|ed)?\b|hop count|already has my "
+        r"delivered-to|routing loop|too many .?received"
              r"|loopdetect", "554 5.4.6 Too many hops 26 (25 max)", "loop"),
-    ("tls", r"\b(start)?tls\b|\bssl\b|certificate|encrypt|handshake", "530 5.7.0 Must issue a STARTTLS command first", "tls"),
-    ("dns", r"name (server|service)|\bdns\b|(host|domain|mx|address|name) (name )?look-?up|no such record|no route found to domain"
-            r"|malformed or unexpected name|no route|rout(e|ing)[: ].{0,20}(could not|error|fail|loop|unable|not)"
-            r"|(resolve|find|no) (a )?(route|gateway)|mx (list|record)|points? to local host|nameserver",
-     "Name service error for name=example.test type=MX: Malformed or unexpected name server reply", "dns"),
-    ("connection", r"connect(ion|ing|ed)?\b.{0,40}(time|refus|reset|lost|drop|fail|clos|abort|error|unable|could|broke|died|terminat"
+    ("tls", r"\b(start)?tls\b|\bssl\b|certificate|encrypt|handshake", ("530 5.7.0 Must issue a "
+        "STARTTLS command first"), "tls"),
+    ("dns", r"name (server|service)|\bdns\b|(host|domain|mx|address|name) (name )?look-?up|no such "
+        r"record|no route found to domain"
+            r"|malformed or unexpected name|no route|rout(e|ing)[: ].{0,20}(could "
+                r"not|error|fail|loop|unable|not)"
+            r"|(resolve|find|no) (a )?(route|gateway)|mx (list|record)|points? to local "
+                r"host|nameserver",
+     ("Name service error for name=example.test type=MX: Malformed or unexpected name server "
+         "reply"), "dns"),
+    ("connection", r"connect(ion|ing|ed)?\b.{0,40}(time|refus|reset|lost|drop|fail|clos|abort"
+        r"|error|unable"
+        r"|could|broke|died|terminat"
                    r"|interrupt|unsuccess)"
-                   r"|(unable|fail\w*|could ?n[o']t|cannot|can't|not able|error|trouble|did not accept our requests"
+                   r"|(unable|fail\w*|could ?n[o']t|cannot|can't|not able|error|trouble|did not "
+                       r"accept our requests"
                    r"|wasn't able) .{0,40}connect"
-                   r"|no route to|unreachable|could not reach|cannot be reached|lost connection|no answer|not respond|broken pipe"
-                   r"|network (error|is|problem|unreach|fail)|socket|conversation with|timed? ?-?out|timeout|not reachable|i\/o error"
-                   r"|no response", "Sorry, I wasn't able to establish an SMTP connection. (#4.4.1)", "connection"),
+                   r"|no route to|unreachable|could not reach|cannot be reached|lost "
+                       r"connection|no answer|not respond|broken pipe"
+                   r"|network (error|is|problem|unreach|fail)|socket|conversation with|timed? "
+                       r"?-?out|timeout|not reachable|i\/o error"
+                   r"|no response", ("Sorry, I wasn't able to establish an SMTP connection. "
+                       "(#4.4.1)"), "connection"),
 )  # fmt: skip
 
 # What a program that took the mail printed: it speaks of users and files of its own machine.
 PROGRAMS = phrases(
     Class.SYSTEM,
-    ("program", r"(procmail|maildrop): (?!.{0,40}quota)|bin/(procmail|maildrop|vacation|deliver)|couldn't create|exit \d+\b"
-                r"|died with (status|signal)|command failed|child process of .{0,80} returned|pipe to \|",
+    ("program", r"(procmail|maildrop): "
+        r"(?!.{0,40}quota)|bin/(procmail|maildrop|vacation|deliver)|couldn't create|exit \d+\b"
+                r"|died with (status|signal)|command failed|child process of .{0,80} "
+                    r"returned|pipe to \|",
      "procmail: Couldn't create \"/var/spool/mail/hanako\" id: hanako: No such user"),
-    ("directory", r"(contact|connect|error|fail|lookup)\w* .{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)",
+    ("directory", (r"(contact|connect|error|fail|lookup)\w* "
+        r".{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)"),
      "Unable to contact LDAP server. (#4.4.3)"),
-    ("syntax", r"malformed address: .{0,80}may not follow|loops back to (myself|me\b)|points? back to",
+    ("syntax", (r"malformed address: .{0,80}may not follow|loops back to (myself|me\b)|points? "
+        r"back to"),
      "taro <hanako@example.test>: malformed address: <hanako@example.test> may not follow taro"),
     detail="program",
 )  # fmt: skip
 
 SYSTEM = phrases(
     Class.SYSTEM,
-    ("storage", r"insufficient (system )?(storage|resources|disk|memory|space|permission)|disk (is )?(full|error|space)|no space left"
-                r"|(file ?system|partition|device|server|system) (is )?full|out of (memory|disk|resources|space)|system storage"
-                r"|not enough (memory|disk|resource)", "452 4.3.1 Insufficient system storage", "storage"),
-    ("configuration", r"(mis-?)?configur(ation|ed)|local (error|problem|config)|mail(er)? (system )?(error|prob)"
-                      r"|loops back to (myself|me\b)|points? back to|mailer (failed|unknown)|service not (config|available)"
-                      r"|does not support|not (supported|implemented|available at this time)|unsupported"
-                      r"|cannot (open|create|chdir|append|lock|write|read|stat|exec|execute|update|find file)"
+    ("storage", r"insufficient (system )?(storage|resources|disk|memory|space|permission)|disk (is "
+        r")?(full|error|space)|no space left"
+                r"|(file ?system|partition|device|server|system) (is )?full|out of "
+                    r"(memory|disk|resources|space)|system storage"
+                r"|not enough (memory|disk|resource)", "452 4.3.1 Insufficient system storage",
+                "storage"),
+    ("configuration", r"(mis-?)?configur(ation|ed)|local (error|problem|config)|mail(er)? (system "
+        r")?(error|prob)"
+                      r"|loops back to (myself|me\b)|points? back to|mailer "
+                          r"(failed|unknown)|service not (config|available)"
+                      r"|does not support|not (supported|implemented|available at this "
+                          r"time)|unsupported"
+                      r"|cannot "
+                          r"(open|create|chdir|append|lock|write|read|stat|exec|execute|update"
+                              r"|find "
+                          r"file)"
                       r"|can't (open|create|chdir|append|lock|write|read|exec|mkdir)"
-                      r"|unable to (open|create|lock|write|read|deliver to|append|chdir|switch|stat|save|contact ldap)",
+                      r"|unable to (open|create|lock|write|read|deliver "
+                          r"to|append|chdir|switch|stat|save|contact ldap)",
      "550 5.3.5 Local configuration error", "configuration"),
-    ("command", r"pipe to|command (output|died|fail|line|time|not|unrecogni|unknown|parameter|error|exit)"
-                r"|exit(ed)? (code|status|with)|(fail|died|return|exit|terminat)\w* .{0,20}(code|status|signal|value)|procmail|maildrop"
-                r"|vdelivermail|deliver(y)? agent|permission denied|no such file|file (too|not|exist)|core dump|bad interpreter"
-                r"|syntax error|unrecogni[sz]ed command|bad sequence|out of sequence|protocol (error|violation)|need (rcpt|mail)|ldap"
+    ("command", r"pipe to|command "
+        r"(output|died|fail|line|time|not|unrecogni|unknown|parameter|error|exit)"
+                r"|exit(ed)? (code|status|with)|(fail|died|return|exit|terminat)\w* "
+                    r".{0,20}(code|status|signal|value)|procmail|maildrop"
+                r"|vdelivermail|deliver(y)? agent|permission denied|no such file|file "
+                    r"(too|not|exist)|core dump|bad interpreter"
+                r"|syntax error|unrecogni[sz]ed command|bad sequence|out of sequence|protocol "
+                    r"(error|violation)|need (rcpt|mail)|ldap"
                 r"|database|\bsql\b|lmtp", "local delivery failed: exited with code 75", "program"),
-    ("trouble", r"(internal|temporary|transient|server|system|software|unexpected|unknown|local|processing|general|technical|mail"
-                r"|gateway|queue file write|i/o|transaction) (server |system |software |mail )?(error|problem|fail|trouble|fault"
+    ("trouble", r"(internal|temporary|transient|server|system|software|unexpected|unknown|local"
+        r"|processing|general|technical|mail"
+                r"|gateway|queue file write|i/o|transaction) (server |system |software |mail "
+                    r")?(error|problem|fail|trouble|fault"
                 r"|resource|lookup)"
-                r"|service (is )?(temporarily |currently )?(un|not )available|temporarily (un|not |rejected|deferr|fail)"
+                r"|service (is )?(temporarily |currently )?(un|not )available|temporarily "
+                    r"(un|not |rejected|deferr|fail)"
                 r"|try (again )?(later|after)|out of order"
-                r"|(error|fail\w*|problem) (in|while|during|processing|writing|reading|on the|at)|resources? (temporarily )?un"
+                r"|(error|fail\w*|problem) (in|while|during|processing|writing|reading|on "
+                    r"the|at)|resources? (temporarily )?un"
                 r"|please (try|retry)|action aborted|aborted|maintenance|shutting down",
      "451 4.3.0 Temporary system problem, try again later", "trouble"),
 )  # fmt: skip
@@ -153,11 +229,17 @@ SYSTEM = phrases(
 # Said of every mail that was given up, whatever had kept it: so this is asked last.
 LATE = phrases(
     Class.NETWORK,
-    ("expired", r"expired|(too long|long time) .{0,20}queue|queue .{0,20}too long|has been in the queue|could not be delivered for"
-                r"|(cannot send|not be delivered|not deliver|not delivered|undelivered|delayed|aborted|gave up|giving up|attempts"
-                r"|delivery attempt|retr(y|ies|ied|ying)|within|after).{0,40}\d+(\.\d+)? ?(day|hour|minute|time|attempt|tries|sec)"
-                r"|giving up|multiple retries|failed \d+ (attempts|times)|max\w* (number of )?(retry|retries|attempts|hops|delivery)"
-                r"|retry time|all hosts have been failing|deferred\b|still being|delivery time|too many (attempts|retries|tries|failed)"
-                r"|keeps? failing|no longer be tried|will be retried|temporary (problem|error)s? .{0,20}deliver",
+    ("expired", r"expired|(too long|long time) .{0,20}queue|queue .{0,20}too long|has been in the "
+        r"queue|could not be delivered for"
+                r"|(cannot send|not be delivered|not deliver|not "
+                    r"delivered|undelivered|delayed|aborted|gave up|giving up|attempts"
+                r"|delivery attempt|retr(y|ies|ied|ying)|within|after).{0,40}\d+(\.\d+)? "
+                    r"?(day|hour|minute|time|attempt|tries|sec)"
+                r"|giving up|multiple retries|failed \d+ (attempts|times)|max\w* (number of "
+                    r")?(retry|retries|attempts|hops|delivery)"
+                r"|retry time|all hosts have been failing|deferred\b|still being|delivery "
+                    r"time|too many (attempts|retries|tries|failed)"
+                r"|keeps? failing|no longer be tried|will be retried|temporary (problem|error)s? "
+                    r".{0,20}deliver",
      "Message could not be delivered for 5 days. Message will be deleted from queue", "expired"),
 )  # fmt: skip

@@ -12,7 +12,9 @@ from deliveries.classification.rules import Rule, phrases
 from suppressions.classes import Class
 
 
-def said(class_: Class, name: str, *, by: str, words: str, example: str, **settings: Any) -> tuple[Rule, ...]:
+def said(
+    class_: Class, name: str, *, by: str, words: str, example: str, **settings: Any
+) -> tuple[Rule, ...]:
     """Return one row; `by` is the system as `corpus` names it, "" where anybody may say so."""
     return phrases(class_, (name, words, example), seen=(by,) if by else (), **settings)
 

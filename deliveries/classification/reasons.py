@@ -1,4 +1,6 @@
-"""What is said as the reason itself, whatever stands beside it as advice ("set up SPF") or by the way."""
+"""What is said as the reason itself, whatever stands beside it as advice ("set up SPF") or by the
+way.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ REASONS = (
     ),
     *said(
         Class.RECIPIENT_REFUSED, "said-personal", by="",
-        words=r"(recipient|user|addressee|subscriber)('s)? (personal |own |private )*(black|block|deny|spam)[ -]?(list|filter)",
+        words=(r"(recipient|user|addressee|subscriber)('s)? (personal |own |private "
+            r")*(black|block|deny|spam)[ -]?(list|filter)"),
         example="550 5.7.1 Message rejected by recipient's personal blacklist",
     ),
     *said(

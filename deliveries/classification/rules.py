@@ -18,10 +18,13 @@ GENERAL = frozenset({"general"})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`pattern` is searched in the text as `normal` leaves it. Empty `providers`, `stages` and `codes` stand for any.
+    """`pattern` is searched in the text as `normal` leaves it.
 
-    `is_hard`: the address, or its domain, is dead. `says_so_itself`: a "no such user" that needs no proof by stage or code.
-    `seen`: the systems whose words these are (as `corpus.Sample.system` names them), or "general".
+    Empty `providers`, `stages` and `codes` stand for any.
+
+    `is_hard`: the address, or its domain, is dead. `says_so_itself`: a "no such user" that needs no
+    proof by stage or code. `seen`: the systems whose words these are (as `corpus.Sample.system`
+    names them), or "general".
     """
 
     name: str
@@ -63,28 +66,45 @@ def rule(
     seen: tuple[str, ...] = (),
 ) -> Rule:
     return Rule(
-        name, class_, re.compile(pattern), example, detail, class_ in HARD if is_hard is None else is_hard, says_so_itself,
+        name, class_, re.compile(pattern), example, detail,
+        class_ in HARD if is_hard is None else is_hard, says_so_itself,
         frozenset(of), frozenset(stages), frozenset(codes), frozenset(seen) or GENERAL,
     )  # fmt: skip
 
 
-def phrases(class_: Class, *rows: tuple[str, ...], detail: str = "", **settings: Any) -> tuple[Rule, ...]:
-    """One rule for each row (name, pattern, example, and a detail of its own), all of one class; `settings` are those of `rule`."""
-    return tuple(rule(f"{class_}/{row[0]}", class_, *row[1:3], detail=row[3] if row[3:] else detail, **settings) for row in rows)
+def phrases(
+    class_: Class, *rows: tuple[str, ...], detail: str = "", **settings: Any
+) -> tuple[Rule, ...]:
+    """One rule for each row (name, pattern, example, and a detail of its own), all of one class;
+    `settings` are those of `rule`.
+    """
+    return tuple(
+        rule(
+            f"{class_}/{row[0]}",
+            class_,
+            *row[1:3],
+            detail=row[3] if row[3:] else detail,
+            **settings,
+        )
+        for row in rows
+    )
 
 
 class Table:
     """Rules in order; the first that fits counts.
 
-    Each branch of a pattern has a literal without which it cannot match. Looking for a literal costs a tenth of a search by pattern,
-    so that hundreds of rules cost about as much as a few dozen would.
+    Each branch of a pattern has a literal without which it cannot match. Looking for a literal
+    costs a tenth of a search by pattern, so that hundreds of rules cost about as much as a few
+    dozen would.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._keyed = tuple((literals(each.pattern.pattern), each) for each in self.rules)
 
-    def find(self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0) -> Rule | None:
+    def find(
+        self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
+    ) -> Rule | None:
         """The first rule that fits `text`, which `normal` has been over."""
         for keys, each in self._keyed:
             for key in keys:
@@ -95,11 +115,16 @@ class Table:
         return None
 
 
-# An address names people, not reasons: "spam@" is no spam. Bounded, so that no text costs more than that times its length.
+# An address names people, not reasons: "spam@" is no spam. Bounded, so that no text costs more than
+# that times its length.
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"';:,@]{1,64}@[^\s<>()\[\]\"';:,@]{1,253}")
-# The code that RFC 2034 has at the start of each line, left in the middle of a text by those who join lines.
-_REPEATED = re.compile(r"(?<!^)(?:\b[245]\d\d[- ](?:#?[245]\.\d{1,3}\.\d{1,3}\b)|\b[245]\d\d-(?=[a-z ]))")
-# The page's part that a link leads to is a word about the page: https://example.org/reasons#filtered
+# The code that RFC 2034 has at the start of each line, left in the middle of a text by those who
+# join lines.
+_REPEATED = re.compile(
+    r"(?<!^)(?:\b[245]\d\d[- ](?:#?[245]\.\d{1,3}\.\d{1,3}\b)|\b[245]\d\d-(?=[a-z ]))"
+)
+# The page's part that a link leads to is a word about the page:
+# https://example.org/reasons#filtered
 _ANCHOR = re.compile(r"(://[^\s#]{1,200})#[a-z]{1,40}(?![a-z0-9])")
 _SPACES = re.compile(r"\s+")
 
@@ -120,7 +145,9 @@ _OPENING = re.compile(r"\((?:\?(:|=|!|<=|<!))?")
 
 
 def literals(pattern: str) -> _Keys:
-    """Texts of which each match of `pattern` holds at least one: for each branch its longest, or those of a group in it."""
+    """Texts of which each match of `pattern` holds at least one: for each branch its longest, or
+    those of a group in it.
+    """
     return _alternation(pattern, 0)[0]
 
 
@@ -163,7 +190,9 @@ def _branch(pattern: str, at: int) -> tuple[_Keys, int]:
 
 
 def _atom(pattern: str, at: int) -> tuple[str, _Keys, int]:
-    """The character that stands for itself, or the texts of a group; and where the next atom begins."""
+    """The character that stands for itself, or the texts of a group; and where the next atom
+    begins.
+    """
     match pattern[at]:
         case "\\":
             char = pattern[at + 1]

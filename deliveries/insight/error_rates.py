@@ -1,4 +1,6 @@
-"""Error rates from the tallies: for a project, credential, recipient provider or class, and over time. It only reads."""
+"""Error rates from the tallies: for a project, credential, recipient provider or class, and over
+time. It only reads.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +12,40 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-# What is counted beside the deliveries that ended by being tried: not tried at all, and complained of after having arrived.
+# What is counted beside the deliveries that ended by being tried: not tried at all, and complained
+# of after having arrived.
 BESIDE = "('suppressed', 'complaint')"
-DIMENSIONS = {"project": "project_id", "credential": "credential_id", "provider": "provider", "class": "category"}
+DIMENSIONS = {
+    "project": "project_id",
+    "credential": "credential_id",
+    "provider": "provider",
+    "class": "category",
+}
 HOURLY = timedelta(hours=48)  # a longer time is shown by days
 
 _COUNTS = f"""
     coalesce(sum(amount) FILTER (WHERE category NOT IN {BESIDE}), 0),
     coalesce(sum(amount) FILTER (WHERE is_hard AND (%(class)s = '' OR category = %(class)s)), 0),
-    coalesce(sum(amount) FILTER (WHERE NOT is_hard AND category <> 'delivered' AND category NOT IN {BESIDE}
+    coalesce(sum(amount) FILTER (WHERE NOT is_hard AND category <> 'delivered'
+        AND category NOT IN {BESIDE}
                                    AND (%(class)s = '' OR category = %(class)s)), 0),
     coalesce(sum(amount) FILTER (WHERE category = 'suppressed'), 0),
     coalesce(sum(amount) FILTER (WHERE category = 'complaint'), 0)
 """
 _WHERE = """
-WHERE hour >= %(since)s AND hour < %(until)s AND (%(projects)s::bigint[] IS NULL OR project_id = ANY(%(projects)s))
-  AND (%(credential)s::bigint IS NULL OR credential_id = %(credential)s) AND (%(provider)s::text IS NULL OR provider = %(provider)s)
+WHERE hour >= %(since)s AND hour < %(until)s AND
+    (%(projects)s::bigint[] IS NULL OR project_id = ANY(%(projects)s))
+  AND (%(credential)s::bigint IS NULL OR credential_id = %(credential)s)
+      AND (%(provider)s::text IS NULL OR provider = %(provider)s)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is looked at; None or empty stands for all. `class_` narrows what counts as an error, not what it is compared with."""
+    """What is looked at; None or empty stands for all.
+
+    `class_` narrows what counts as an error, not what it is compared with.
+    """
 
     since: datetime
     until: datetime
@@ -43,14 +57,19 @@ class Scope:
     @property
     def parameters(self) -> dict[str, Any]:
         return {
-            "since": self.since, "until": self.until, "projects": None if self.projects is None else list(self.projects),
+            "since": self.since, "until": self.until,
+            "projects": None if self.projects is None else list(self.projects),
             "credential": self.credential, "provider": self.provider, "class": self.class_,
         }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of deliveries. `ended` are those that were tried: delivered, hard or soft; suppressed and complained of are beside them."""
+    """Of deliveries.
+
+    `ended` are those that were tried: delivered, hard or soft; suppressed and complained of are
+    beside them.
+    """
 
     ended: int = 0
     hard: int = 0
@@ -77,12 +96,20 @@ def by(dimension: str, scope: Scope) -> dict[Any, Figures]:
     found = _grouped(scope, DIMENSIONS[dimension])
     if dimension == "class":  # each class beside all that ended
         ended = total(scope).ended
-        found = {name: replace(each, ended=ended) for name, each in found.items() if each.hard or each.soft}
-    return dict(sorted(found.items(), key=lambda item: (-item[1].hard - item[1].soft, -item[1].ended)))
+        found = {
+            name: replace(each, ended=ended)
+            for name, each in found.items()
+            if each.hard or each.soft
+        }
+    return dict(
+        sorted(found.items(), key=lambda item: (-item[1].hard - item[1].soft, -item[1].ended))
+    )
 
 
 def series(scope: Scope) -> list[tuple[datetime, Figures]]:
-    """By the hour, or by the day (of the portal's time zone) where it is long; what had no mail is there too."""
+    """By the hour, or by the day (of the portal's time zone) where it is long; what had no mail is
+    there too.
+    """
     is_hourly = scope.until - scope.since <= HOURLY
     zone = timezone.get_current_timezone_name()
     expression = "hour" if is_hourly else "date_trunc('day', hour, %(zone)s)"
@@ -104,12 +131,19 @@ def _steps(scope: Scope, *, is_hourly: bool) -> list[datetime]:
 
 def _grouped(scope: Scope, expression: str, **more: Any) -> dict[Any, Figures]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {expression}, {_COUNTS} FROM deliveries_tally {_WHERE} GROUP BY 1", scope.parameters | more)  # noqa: S608  (put together from constants)
+        cursor.execute(
+            f"SELECT {expression}, {_COUNTS} FROM deliveries_tally {_WHERE} GROUP BY 1",  # noqa: S608
+            scope.parameters | more,
+        )
         return {row[0]: Figures(*map(int, row[1:])) for row in cursor.fetchall()}
 
 
 def categories(*, since: datetime) -> dict[str, int]:
     """How many ended under each category since then."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT category, sum(amount) FROM deliveries_tally WHERE hour > %(since)s GROUP BY category", {"since": since})
+        cursor.execute(
+            "SELECT category, sum(amount) FROM deliveries_tally WHERE hour > %(since)s GROUP BY "
+            "category",
+            {"since": since},
+        )
         return {category: int(amount) for category, amount in cursor.fetchall()}

@@ -19,7 +19,8 @@ DAYS = 8  # that are noted
 
 # Estimates, as autovacuum last left them: nothing is counted.
 TABLES = """
-SELECT class.relname, pg_total_relation_size(class.oid), greatest(class.reltuples::bigint, stat.n_live_tup, 0), stat.n_dead_tup
+SELECT class.relname, pg_total_relation_size(class.oid),
+    greatest(class.reltuples::bigint, stat.n_live_tup, 0), stat.n_dead_tup
 FROM pg_class class JOIN pg_stat_user_tables stat ON stat.relid = class.oid
 WHERE class.relnamespace = current_schema()::regnamespace
 ORDER BY 2 DESC
@@ -60,7 +61,9 @@ def database_size() -> int:
 def note(*, now: datetime) -> None:
     """Write down today's size, once; what is older than some days is left out."""
     valkey = job_queues.connect()
-    if not valkey.hsetnx(KEY, f"{now:%Y-%m-%d}", json.dumps({"at": now.isoformat(), "bytes": database_size()})):
+    if not valkey.hsetnx(
+        KEY, f"{now:%Y-%m-%d}", json.dumps({"at": now.isoformat(), "bytes": database_size()})
+    ):
         return
     first: Any = now.date() - timedelta(days=DAYS)
     noted: Any = valkey.hkeys(KEY)  # bytes; their type depends on the connection

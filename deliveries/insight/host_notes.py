@@ -13,17 +13,29 @@ from deliveries.routing import host_experience
 
 # By kind; the keyword of an extension is a kind of its own.
 TEXTS: dict[str, Promise] = {
-    host_experience.UNWELL: _("%(host)s: asked after the other hosts until %(until)s, because it answered: %(said)s"),
-    host_experience.DOMAIN: _("%(host)s: the mail of this recipient domain waits until %(until)s, because a host answered: %(said)s"),
+    host_experience.UNWELL: _(
+        "%(host)s: asked after the other hosts until %(until)s, because it answered: %(said)s"
+    ),
+    host_experience.DOMAIN: _(
+        "%(host)s: the mail of this recipient domain waits until %(until)s, because a host "
+        "answered: %(said)s"
+    ),
 }
 WITHOUT = _("%(host)s: without %(kind)s until %(until)s, because it answered: %(said)s")
 
 
 def lines(lane: Lane, *, now: datetime) -> list[str]:
     """One sentence for each thing that has not ended."""
-    return [_spelled(remark) for remark in host_experience.remarks(lane.experience, now=now.timestamp())]
+    return [
+        _spelled(remark) for remark in host_experience.remarks(lane.experience, now=now.timestamp())
+    ]
 
 
 def _spelled(remark: host_experience.Remark) -> str:
     until = timezone.localtime(datetime.fromtimestamp(remark.until, UTC)).strftime("%Y-%m-%d %H:%M")
-    return str(TEXTS.get(remark.kind, WITHOUT)) % {"host": remark.host, "kind": remark.kind, "until": until, "said": remark.said}
+    return str(TEXTS.get(remark.kind, WITHOUT)) % {
+        "host": remark.host,
+        "kind": remark.kind,
+        "until": until,
+        "said": remark.said,
+    }

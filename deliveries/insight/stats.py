@@ -17,40 +17,50 @@ from deliveries.models.states import ENDED, IS_REPORT, State
 
 NEWEST = 20
 
-# One statement, and so one moment: a message and its deliveries are written, and removed, in one transaction.
+# One statement, and so one moment: a message and its deliveries are written, and removed, in one
+# transaction.
 CONSERVATION = """
 SELECT (SELECT coalesce(sum(recipient_count), 0) FROM deliveries_message),
        (SELECT coalesce(jsonb_object_agg(state, amount), '{}') FROM (
-            SELECT CASE WHEN ended_at IS NULL THEN 'live' ELSE state END AS state, count(*) AS amount
+            SELECT CASE WHEN ended_at IS NULL THEN 'live'
+                ELSE state END AS state, count(*) AS amount
             FROM deliveries_delivery GROUP BY 1) counted)::text
 """
 
 COUNTS = "SELECT state, count(*) FROM deliveries_delivery WHERE id >= %(since)s GROUP BY state"
 
-# The first 48 bits of an id are its milliseconds (RFC 9562, section 5.7): no second index is needed for a series in time.
+# The first 48 bits of an id are its milliseconds (RFC 9562, section 5.7): no second index is needed
+# for a series in time.
 PER_MINUTE = """
-SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 60000 AS minute, state, count(*)
+SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 60000 AS minute, state,
+    count(*)
 FROM deliveries_delivery WHERE id >= %(since)s GROUP BY 1, 2
 """
 
-# Failures are rare: without the inner limit a healthy day would be read from end to end to find none.
+# Failures are rare: without the inner limit a healthy day would be read from end to end to find
+# none.
 FAILURES = f"""
-SELECT attempt.at, delivery.id, delivery.message_id, delivery.recipient, delivery.state, attempt.host, attempt.code,
+SELECT attempt.at, delivery.id, delivery.message_id, delivery.recipient, delivery.state,
+    attempt.host, attempt.code,
        attempt.enhanced, attempt.text
 FROM (SELECT * FROM deliveries_attempt ORDER BY id DESC LIMIT 10000) attempt
 JOIN deliveries_delivery delivery ON delivery.id = attempt.delivery_id
-WHERE attempt.outcome IN ('bounced', 'expired') AND delivery.state IN ('bounced', 'expired') AND NOT {IS_REPORT}
+WHERE attempt.outcome IN ('bounced', 'expired') AND delivery.state IN ('bounced', 'expired')
+    AND NOT {IS_REPORT}
 ORDER BY attempt.id DESC LIMIT %(most)s
 """  # noqa: S608  (put together from constants)
 
 PAUSED = """
-SELECT lane.id, (SELECT count(*) FROM deliveries_delivery WHERE lane_id = lane.id AND ended_at IS NULL)
+SELECT lane.id, (SELECT count(*) FROM deliveries_delivery WHERE lane_id = lane.id
+    AND ended_at IS NULL)
 FROM deliveries_lane lane WHERE lane.paused_until > %(now)s ORDER BY 2 DESC
 """
 
-# One pass over what is live. The first 13 characters of an id are its milliseconds in hexadecimal, with one hyphen.
+# One pass over what is live. The first 13 characters of an id are its milliseconds in hexadecimal,
+# with one hyphen.
 WAITING = """
-SELECT lane.id, lane.site, lane.hosts::text, waiting.amount, waiting.oldest, lane."window", lane.rate, lane.provider,
+SELECT lane.id, lane.site, lane.hosts::text, waiting.amount, waiting.oldest, lane."window",
+    lane.rate, lane.provider,
        coalesce(lane.paused_until > %(now)s, false), lane.closed_at IS NOT NULL
 FROM (SELECT lane_id, count(*) AS amount, min(left(id::text, 13)) AS oldest
       FROM deliveries_delivery WHERE ended_at IS NULL GROUP BY lane_id) waiting
@@ -60,10 +70,12 @@ ORDER BY waiting.oldest LIMIT %(most)s
 
 
 class WaitingLane(TypedDict):
-    """A lane with live deliveries: how many, since when the oldest waits, and what it is allowed now.
+    """A lane with live deliveries: how many, since when the oldest waits, and what it is allowed
+    now.
 
-    `window` is in connections and None where nothing was learned yet; `per_second` in messages, None for no limit; `rule` is the
-    shaping rule that it followed last; `why` says in one sentence what the first in line waits for, where that was asked.
+    `window` is in connections and None where nothing was learned yet; `per_second` in messages,
+    None for no limit; `rule` is the shaping rule that it followed last; `why` says in one sentence
+    what the first in line waits for, where that was asked.
     """
 
     id: int
@@ -101,14 +113,21 @@ class Minute(TypedDict):
 
 
 def conservation() -> dict[str, int]:
-    """Recipients accepted, by what became of them; `missing` is what the sum lacks, and 0 as long as nothing is lost."""
+    """Recipients accepted, by what became of them; `missing` is what the sum lacks, and 0 as long
+    as nothing is lost.
+    """
     with connection.cursor() as cursor:
         cursor.execute(CONSERVATION)
         accepted, counted = cursor.fetchone()
     amounts: dict[str, int] = json.loads(counted)
     ended = {state.value: amounts.get(state.value, 0) for state in ENDED}
     live = amounts.get("live", 0)
-    return {"accepted": int(accepted), **ended, "live": live, "missing": int(accepted) - sum(ended.values()) - live}
+    return {
+        "accepted": int(accepted),
+        **ended,
+        "live": live,
+        "missing": int(accepted) - sum(ended.values()) - live,
+    }
 
 
 def counts(*, since: datetime) -> dict[str, int]:
@@ -120,7 +139,9 @@ def counts(*, since: datetime) -> dict[str, int]:
 
 
 def oldest_waiting() -> Delivery | None:
-    """The live delivery whose deadline is next; where all projects give the same time, the oldest."""
+    """The live delivery whose deadline is next; where all projects give the same time, the
+    oldest.
+    """
     return Delivery.objects.live().order_by("expires_at").first()
 
 
@@ -133,22 +154,34 @@ def paused_lanes(*, now: datetime) -> list[tuple[Lane, int]]:
     return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
 
 
-def waiting_lanes(most: int = 500, *, now: datetime, with_reasons: bool = False) -> list[WaitingLane]:
-    """The lanes in which something waits, the longest wait first; with reasons it is a few statements more for each."""
+def waiting_lanes(
+    most: int = 500, *, now: datetime, with_reasons: bool = False
+) -> list[WaitingLane]:
+    """The lanes in which something waits, the longest wait first; with reasons it is a few
+    statements more for each.
+    """
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"now": now, "most": most})
         rows = cursor.fetchall()
     return [
         WaitingLane(
-            id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest), window=window, per_second=rate, rule=rule,
-            is_paused=is_paused, is_closed=is_closed, why=_why_first_waits(lane, now=now) if with_reasons else "",
+            id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest),
+            window=window, per_second=rate, rule=rule,
+            is_paused=is_paused, is_closed=is_closed,
+            why=_why_first_waits(lane, now=now) if with_reasons else "",
         )
         for lane, site, hosts, amount, oldest, window, rate, rule, is_paused, is_closed in rows
     ]  # fmt: skip
 
 
 def _why_first_waits(lane: int, *, now: datetime) -> str:
-    first = Delivery.objects.live().filter(lane=lane).select_related("lane").order_by("-priority", "due_at").first()
+    first = (
+        Delivery.objects.live()
+        .filter(lane=lane)
+        .select_related("lane")
+        .order_by("-priority", "due_at")
+        .first()
+    )
     return (why_waiting(first, now=now) if first else None) or ""
 
 
@@ -166,7 +199,10 @@ def recent_failures(most: int = NEWEST) -> list[Failure]:
     """The last ones, as far as the last 10,000 attempts reach."""
     with connection.cursor() as cursor:
         cursor.execute(FAILURES, {"most": most})
-        return [Failure(**dict(zip(Failure.__annotations__, row, strict=True))) for row in cursor.fetchall()]  # type: ignore[typeddict-item]
+        return [
+            Failure(**dict(zip(Failure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
+            for row in cursor.fetchall()
+        ]
 
 
 def per_minute(minutes: int = 60, *, now: datetime) -> list[Minute]:
@@ -179,6 +215,10 @@ def per_minute(minutes: int = 60, *, now: datetime) -> list[Minute]:
         for minute, state, amount in cursor.fetchall():
             by_minute[minute][state] = amount
     return [
-        Minute(at=datetime.fromtimestamp(minute * 60, UTC), accepted=sum(by_minute[minute].values()), states=by_minute[minute])
+        Minute(
+            at=datetime.fromtimestamp(minute * 60, UTC),
+            accepted=sum(by_minute[minute].values()),
+            states=by_minute[minute],
+        )
         for minute in range(first, last + 1)
     ]

@@ -1,4 +1,7 @@
-"""What became of a message: its deliveries, their attempts, and why those that wait do. It only reads."""
+"""What became of a message: its deliveries, their attempts, and why those that wait do.
+
+It only reads.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ STOPPED = {
 }
 AHEAD_MOST = 100_000  # counting further would only make a long line's trace slow
 
-# Those that are due and go first. Within a priority the flows take turns, so this is how it looks if no flow has more than ours.
+# Those that are due and go first. Within a priority the flows take turns, so this is how it looks
+# if no flow has more than ours.
 AHEAD = """
 SELECT count(*) FROM (
     SELECT FROM deliveries_delivery
@@ -36,7 +40,9 @@ SELECT count(*) FROM (
 """
 
 
-class MessageFacts(TypedDict("MessageFacts", {"from": str})):  # a keyword cannot be a field of the class form
+class MessageFacts(
+    TypedDict("MessageFacts", {"from": str})
+):  # a keyword cannot be a field of the class form
     """A message as `trace` tells it; `from` is the reverse-path, times are ISO 8601 in UTC."""
 
     id: str
@@ -46,7 +52,10 @@ class MessageFacts(TypedDict("MessageFacts", {"from": str})):  # a keyword canno
 
 
 class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as above
-    """One event; what it does not have is null. `class` and `rule` say what the answer means, and by which rule."""
+    """One event; what it does not have is null.
+
+    `class` and `rule` say what the answer means, and by which rule.
+    """
 
     at: str
     stage: str
@@ -70,7 +79,9 @@ class DeliveryFacts(TypedDict):
 
 
 class RefusalFacts(TypedDict("RefusalFacts", {"from": str})):  # as above
-    """One recipient that an app was refused; of a message that was refused as a whole each has its own."""
+    """One recipient that an app was refused; of a message that was refused as a whole each has its
+    own.
+    """
 
     at: str
     credential: int
@@ -89,12 +100,15 @@ class Trace(TypedDict):
 def trace(query: str) -> list[Trace]:
     """What became of the messages that `query` names, newest first, at most 20.
 
-    It is a queue id, a Message-ID with or without its angle brackets, or a recipient's address; of the last, only that
-    recipient's deliveries are told.
+    It is a queue id, a Message-ID with or without its angle brackets, or a recipient's address; of
+    the last, only that recipient's deliveries are told.
     """
     now = timezone.now()
     return [
-        Trace(message=_message_facts(message), deliveries=[_delivery_facts(delivery, now=now) for delivery in deliveries])
+        Trace(
+            message=_message_facts(message),
+            deliveries=[_delivery_facts(delivery, now=now) for delivery in deliveries],
+        )
         for message, deliveries in _found(storable(query).strip())
     ]
 
@@ -104,7 +118,10 @@ def _found(query: str) -> Iterable[tuple[Message, Sequence[Delivery]]]:
         deliveries = _grouped(Delivery.objects.filter(message__in=messages).order_by("id"))
         return [(message, deliveries[message.pk]) for message in messages]
     deliveries = _grouped(_to_recipient(query))
-    return [(message, deliveries[message.pk]) for message in Message.objects.filter(pk__in=deliveries).order_by("-id")]
+    return [
+        (message, deliveries[message.pk])
+        for message in Message.objects.filter(pk__in=deliveries).order_by("-id")
+    ]
 
 
 def _messages(query: str) -> Any:  # a MessageQuerySet, whose type the plugin loses on slicing
@@ -126,7 +143,12 @@ def _grouped(deliveries: Iterable[Delivery]) -> dict[UUID, list[Delivery]]:
     """By message, with lanes and attempts at hand."""
     ids = [delivery.pk for delivery in deliveries]
     grouped: dict[UUID, list[Delivery]] = defaultdict(list)
-    for delivery in Delivery.objects.filter(pk__in=ids).select_related("lane").prefetch_related("attempts").order_by("id"):
+    for delivery in (
+        Delivery.objects.filter(pk__in=ids)
+        .select_related("lane")
+        .prefetch_related("attempts")
+        .order_by("id")
+    ):
         grouped[delivery.message_id].append(delivery)
     return grouped
 
@@ -204,21 +226,34 @@ def refusals(query: str) -> list[RefusalFacts]:
         key = query.lower()
     return [
         {
-            "at": _iso(row.at), "credential": row.credential_id, "from": row.mail_from, "recipient": row.recipient, "command": row.command,
-            "code": row.code, "enhanced": row.enhanced, "text": row.text,
+            "at": _iso(row.at),
+            "credential": row.credential_id,
+            "from": row.mail_from,
+            "recipient": row.recipient,
+            "command": row.command,
+            "code": row.code,
+            "enhanced": row.enhanced,
+            "text": row.text,
         }
-        for row in Refusal.objects.filter(recipient_key=key).exclude(recipient_key="").order_by("-id")[:NEWEST]
-    ]  # fmt: skip
+        for row in Refusal.objects.filter(recipient_key=key)
+        .exclude(recipient_key="")
+        .order_by("-id")[:NEWEST]
+    ]
 
 
 def _halt(delivery: Delivery) -> waiting.Halt | None:
-    """What is stopped that this delivery needs: all of it, its lane, or what it belongs to. A released one only needs the first two."""
+    """What is stopped that this delivery needs: all of it, its lane, or what it belongs to.
+
+    A released one only needs the first two.
+    """
     lane = delivery.lane
     stops = {stop.scope: stop for stop in Stop.objects.covering(delivery)}
     if (everything := stops.get(Stop.Scope.ALL)) is not None:
         return _halted_by(everything, _("All delivery"))
     if lane.closed_at is not None:
-        return waiting.Halt(_("Delivery to %s") % site_name(lane), lane.closed_at, lane.closed_by, lane.close_reason)
+        return waiting.Halt(
+            _("Delivery to %s") % site_name(lane), lane.closed_at, lane.closed_by, lane.close_reason
+        )
     if delivery.hold == Delivery.Hold.RELEASED:
         return None
     for scope, words in STOPPED.items():
@@ -237,12 +272,22 @@ def site_name(lane: Lane) -> str:
 
 
 def _answer(attempt: Attempt) -> str:
-    words = (str(attempt.code or ""), attempt.enhanced, attempt.text, f"({attempt.host})" if attempt.host else "")
+    words = (
+        str(attempt.code or ""),
+        attempt.enhanced,
+        attempt.text,
+        f"({attempt.host})" if attempt.host else "",
+    )
     return " ".join(filter(None, words))
 
 
 def _ahead(delivery: Delivery) -> int:
-    given = {"lane": delivery.lane_id, "priority": delivery.priority, "due_at": delivery.due_at, "most": AHEAD_MOST}
+    given = {
+        "lane": delivery.lane_id,
+        "priority": delivery.priority,
+        "due_at": delivery.due_at,
+        "most": AHEAD_MOST,
+    }
     with connection.cursor() as cursor:
         cursor.execute(AHEAD, given)
         return int(cursor.fetchone()[0])

@@ -18,7 +18,9 @@ TEXT_MAX = 160
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """What a person stopped, or an answer that only a person can deal with: `what` in words ("delivery for shop.test"), by whom."""
+    """What a person stopped, or an answer that only a person can deal with: `what` in words
+    ("delivery for shop.test"), by whom.
+    """
 
     what: str
     since: datetime
@@ -28,11 +30,15 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides it. `halt` is the strongest of those that cover it; `per_second` is the lane's pace now, `rule` what sets it, ""
-    where that was learned. `site` is the lane's name for people; `answer` is the last attempt's, "" without one.
+    """What decides it.
 
-    `is_claimed` tells that a courier took it; `is_leased` that the lease under which it did still holds. `ahead` counts those of
-    its lane that are due and go first; None where that was not looked up.
+    `halt` is the strongest of those that cover it; `per_second` is the lane's pace now, `rule` what
+    sets it, "" where that was learned. `site` is the lane's name for people; `answer` is the last
+    attempt's, "" without one.
+
+    `is_claimed` tells that a courier took it; `is_leased` that the lease under which it did still
+    holds. `ahead` counts those of its lane that are due and go first; None where that was not
+    looked up.
     """
 
     due_at: datetime
@@ -81,13 +87,21 @@ def _in_hand(situation: Situation) -> str:
         return _("The mail hosts of %(domain)s are being looked up.") % {"domain": situation.domain}
     if situation.is_leased:
         return _("It is being delivered now.")
-    return _("The worker that was delivering it is gone; it is taken up again when that worker's lease is over.")
+    return _(
+        "The worker that was delivering it is gone; it is taken up again when that worker's "
+        "lease is over."
+    )
 
 
 def _later(situation: Situation, *, now: datetime) -> str:
-    given = {"when": moment(situation.due_at, now=now), "answer": short(situation.answer).rstrip(".")}
+    given = {
+        "when": moment(situation.due_at, now=now),
+        "answer": short(situation.answer).rstrip("."),
+    }
     if situation.is_in_doubt:
-        return _("It may have arrived, and is sent once more at %(when)s, after: %(answer)s.") % given
+        return (
+            _("It may have arrived, and is sent once more at %(when)s, after: %(answer)s.") % given
+        )
     if situation.answer:
         return _("It is tried again at %(when)s, after: %(answer)s.") % given
     return _("It is due at %(when)s.") % given
@@ -100,11 +114,18 @@ def _in_turn(situation: Situation, *, now: datetime) -> str:
     if situation.per_second is None:
         return _("%(line)s.") % {"line": line}
     given = {"line": line, "pace": pace(situation.per_second), "rule": situation.rule}
-    limit = _("%(line)s, where the rule “%(rule)s” allows %(pace)s") if situation.rule else _("%(line)s, which is found to take %(pace)s")
+    limit = (
+        _("%(line)s, where the rule “%(rule)s” allows %(pace)s")
+        if situation.rule
+        else _("%(line)s, which is found to take %(pace)s")
+    )
     sentence = limit % given
     if not situation.ahead:
         return _("%(line)s.") % {"line": sentence}
-    return _("%(sentence)s: in about %(span)s.") % {"sentence": sentence, "span": span(situation.ahead / situation.per_second)}
+    return _("%(sentence)s: in about %(span)s.") % {
+        "sentence": sentence,
+        "span": span(situation.ahead / situation.per_second),
+    }
 
 
 def _line(situation: Situation) -> str:
@@ -129,8 +150,20 @@ def _halted(halt: Halt, *, now: datetime) -> str:
         "why": short(halt.reason).rstrip("."),
     }
     if halt.by:
-        return _("%(what)s has been stopped by %(by)s for %(since)s, until somebody resumes it: %(why)s.") % given
-    return _("%(what)s has been stopped for %(since)s, until somebody looks, by an answer of the receiver: %(why)s.") % given
+        return (
+            _(
+                "%(what)s has been stopped by %(by)s for %(since)s, until somebody resumes it: "
+                "%(why)s."
+            )
+            % given
+        )
+    return (
+        _(
+            "%(what)s has been stopped for %(since)s, until somebody looks, by an answer of the "
+            "receiver: %(why)s."
+        )
+        % given
+    )
 
 
 def pace(per_second: float) -> str:
@@ -142,15 +175,26 @@ def pace(per_second: float) -> str:
 
 
 def moment(when: datetime, *, now: datetime) -> str:
-    """A time to come as people read it, in their time zone: the clock, the day where it is another, how long that is from now."""
+    """A time to come as people read it, in their time zone: the clock, the day where it is
+    another, how long that is from now.
+    """
     here = timezone.localtime(when)
-    spelled = here.strftime("%H:%M:%S %Z" if here.date() == timezone.localtime(now).date() else "%Y-%m-%d %H:%M %Z")
-    return _("%(time)s (in %(span)s)") % {"time": spelled, "span": span((when - now).total_seconds())}
+    spelled = here.strftime(
+        "%H:%M:%S %Z" if here.date() == timezone.localtime(now).date() else "%Y-%m-%d %H:%M %Z"
+    )
+    return _("%(time)s (in %(span)s)") % {
+        "time": spelled,
+        "span": span((when - now).total_seconds()),
+    }
 
 
 def span(seconds: float) -> str:
     """`45 s`, `12 min`, `3 h`, `4 d`."""
-    for text, size, most in ((_("%d s"), 1, 120), (_("%d min"), 60, 7200), (_("%d h"), 3600, 172_800)):
+    for text, size, most in (
+        (_("%d s"), 1, 120),
+        (_("%d min"), 60, 7200),
+        (_("%d h"), 3600, 172_800),
+    ):
         if seconds < most:
             return text % max(round(seconds / size), 0)
     return _("%d d") % round(seconds / 86_400)

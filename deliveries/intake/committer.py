@@ -1,4 +1,6 @@
-"""The only way into the queue: completes and signs each message, and commits those that wait in one transaction."""
+"""The only way into the queue: completes and signs each message, and commits those that wait in
+one transaction.
+"""
 
 from __future__ import annotations
 
@@ -34,51 +36,68 @@ logger = logging.getLogger(__name__)
 LARGE_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 GROUP = 100
 
-# One statement is one transaction: submissions seen before drop out, the rest is written, all or nothing. One of which nothing was
-# or will be delivered counts as not seen: its app has corrected what was wrong. (Of one that was committed this moment no delivery
-# is visible here; `bool_and` is null then, and it counts.) `lane` is
-# where the recipient's domain led last; a domain not seen, or too long ago, goes to the routing lane.
+# One statement is one transaction: submissions seen before drop out, the rest is written, all or
+# nothing. One of which nothing was or will be delivered counts as not seen: its app has corrected
+# what was wrong. (Of one that was committed this moment no delivery is visible here; `bool_and` is
+# null then, and it counts.) `lane` is where the recipient's domain led last; a domain not seen, or
+# too long ago, goes to the routing lane.
 COMMIT = """
 WITH given AS (
     SELECT * FROM unnest(
-        %(id)s::uuid[], %(key)s::bytea[], %(window)s::int[], %(project_id)s::bigint[], %(credential_id)s::bigint[],
-        %(origin)s::text[], %(mail_from)s::text[], %(header_from)s::text[], %(message_id)s::text[], %(size)s::int[],
-        %(recipient_count)s::int[], %(eight_bit)s::bool[], %(smtputf8)s::bool[], %(envid)s::text[], %(ret)s::text[],
+        %(id)s::uuid[], %(key)s::bytea[], %(window)s::int[], %(project_id)s::bigint[],
+            %(credential_id)s::bigint[],
+        %(origin)s::text[], %(mail_from)s::text[], %(header_from)s::text[], %(message_id)s::text[],
+            %(size)s::int[],
+        %(recipient_count)s::int[], %(eight_bit)s::bool[], %(smtputf8)s::bool[], %(envid)s::text[],
+            %(ret)s::text[],
         %(client_address)s::inet[], %(client_tls)s::text[], %(data)b::bytea[])
-    AS given(id, key, time_window, project_id, credential_id, origin, mail_from, header_from, message_id, size,
+    AS given(id, key, time_window, project_id, credential_id, origin, mail_from, header_from,
+        message_id, size,
              recipient_count, eight_bit, smtputf8, envid, ret, client_address, client_tls, data)
 ), taken AS (
     INSERT INTO deliveries_submission AS seen (key, message_id, expires_at)
-    SELECT key, id, now() + make_interval(secs => time_window) FROM given WHERE key IS NOT NULL ORDER BY key
-    ON CONFLICT (key) DO UPDATE SET message_id = EXCLUDED.message_id, expires_at = EXCLUDED.expires_at
+    SELECT key, id, now() + make_interval(secs => time_window) FROM given WHERE key IS NOT NULL
+        ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET message_id = EXCLUDED.message_id,
+        expires_at = EXCLUDED.expires_at
         WHERE seen.expires_at <= now() OR (
-            SELECT bool_and(state IN ('bounced', 'expired', 'suppressed', 'cancelled')) FROM deliveries_delivery
+            SELECT bool_and(state IN ('bounced', 'expired', 'suppressed', 'cancelled'))
+                FROM deliveries_delivery
             WHERE message_id = seen.message_id)
     RETURNING message_id
 ), fresh AS (
     SELECT * FROM given WHERE key IS NULL OR id IN (SELECT message_id FROM taken)
 ), messages AS (
-    INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from, header_from,
-        message_id, size, recipient_count, eight_bit, smtputf8, envid, ret, client_address, client_tls)
-    SELECT id, project_id, credential_id, origin, now(), mail_from, header_from, message_id, size, recipient_count,
+    INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from,
+        header_from,
+        message_id, size, recipient_count, eight_bit, smtputf8, envid, ret, client_address,
+            client_tls)
+    SELECT id, project_id, credential_id, origin, now(), mail_from, header_from, message_id, size,
+        recipient_count,
         eight_bit, smtputf8, envid, ret, client_address, client_tls FROM fresh
 ), contents AS (
     INSERT INTO deliveries_content (message_id, data) SELECT id, data FROM fresh
 ), deliveries AS (
-    INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key, domain, notify, orcpt,
-        lane_id, priority, state, attempt_count, due_at, expires_at, claim, is_in_doubt, owes_report)
-    SELECT rcpt.id, rcpt.message_id, fresh.project_id, coalesce(fresh.credential_id, 0), recipient, recipient_key,
+    INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key,
+        domain, notify, orcpt,
+        lane_id, priority, state, attempt_count, due_at, expires_at, claim, is_in_doubt,
+            owes_report)
+    SELECT rcpt.id, rcpt.message_id, fresh.project_id, coalesce(fresh.credential_id, 0), recipient,
+        recipient_key,
         rcpt.domain, notify, orcpt, coalesce(destination.lane_id, 1), priority, 'queued', 0, now(),
         now() + make_interval(secs => lifetime), 0, false, false
-    FROM unnest(%(rcpt_id)s::uuid[], %(rcpt_message)s::uuid[], %(recipient)s::text[], %(recipient_key)s::text[],
-        %(domain)s::text[], %(notify)s::text[], %(orcpt)s::text[], %(priority)s::smallint[], %(lifetime)s::int[])
+    FROM unnest(%(rcpt_id)s::uuid[], %(rcpt_message)s::uuid[], %(recipient)s::text[],
+        %(recipient_key)s::text[],
+        %(domain)s::text[], %(notify)s::text[], %(orcpt)s::text[], %(priority)s::smallint[],
+            %(lifetime)s::int[])
         AS rcpt(id, message_id, recipient, recipient_key, domain, notify, orcpt, priority, lifetime)
     JOIN fresh ON fresh.id = rcpt.message_id
     LEFT JOIN deliveries_destination destination
         ON destination.domain = rcpt.domain AND destination.expires_at > now()
     RETURNING lane_id, priority
 )
-SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh), coalesce(array_agg(DISTINCT lane_id), '{}'),
+SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh),
+    coalesce(array_agg(DISTINCT lane_id), '{}'),
     coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE priority = 2), '{}') FROM deliveries
 """
 
@@ -100,11 +119,15 @@ class Entry:
     size: int
     data: bytes
     origin: str = "submission"
-    taken: asyncio.Future[Receipt] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    taken: asyncio.Future[Receipt] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Intake:
-    """One per process: `accept` from any number of tasks; one committer writes what has gathered."""
+    """One per process: `accept` from any number of tasks; one committer writes what has
+    gathered.
+    """
 
     def __init__(self, database: Database, keys: SigningKeys, bell: Bell) -> None:
         self._database = database
@@ -124,11 +147,14 @@ class Intake:
     async def start(self) -> None:
         self._committer = asyncio.get_running_loop().create_task(self._run())
 
-    async def accept(self, submission: Submission, *, prepared: Callable[[], None] = lambda: None) -> Receipt:
-        """Committed when this returns; raises `IntakeUnavailable` where it is not known to be, `NotText` where it cannot leave.
+    async def accept(
+        self, submission: Submission, *, prepared: Callable[[], None] = lambda: None
+    ) -> Receipt:
+        """Committed when this returns; raises `IntakeUnavailable` where it is not known to be,
+        `NotText` where it cannot leave.
 
-        `prepared` is called when all that is left is to wait for PostgreSQL. The caller shields it from cancellation: a commit under way
-        goes on whether or not the client waits.
+        `prepared` is called when all that is left is to wait for PostgreSQL. The caller shields it
+        from cancellation: a commit under way goes on whether or not the client waits.
         """
         if submission.body.size <= compression.LARGE:
             return await self._accept(submission, prepared)
@@ -141,7 +167,11 @@ class Intake:
         except (DatabaseUnavailable, ValueError) as error:
             raise IntakeUnavailable(f"signing keys: {error}") from error
         is_large = submission.body.size > compression.LARGE
-        entry = await asyncio.to_thread(_prepare, submission, signers) if is_large else _prepare(submission, signers)
+        entry = (
+            await asyncio.to_thread(_prepare, submission, signers)
+            if is_large
+            else _prepare(submission, signers)
+        )
         entry.taken = asyncio.get_running_loop().create_future()
         self._waiting.append(entry)
         self._changed.set()
@@ -165,7 +195,9 @@ class Intake:
             _fail(group, error)
             if isinstance(error, asyncio.CancelledError):  # `close` waits no longer
                 raise
-        except Exception as error:  # the committer must outlive any message, and every session must hear an answer
+        except (
+            Exception
+        ) as error:  # the committer must outlive any message, and every session must hear an answer
             await self._commit_each(group, error)
 
     async def _commit_each(self, group: list[Entry], error: Exception) -> None:
@@ -177,7 +209,9 @@ class Intake:
         for entry in group:
             try:
                 await self._commit([entry])
-            except Exception as own_error:  # as in `turn`: whatever it is, this entry's session must hear of it
+            except (
+                Exception
+            ) as own_error:  # as in `turn`: whatever it is, this entry's session must hear of it
                 logger.error("message=%s cannot be stored: %s", entry.id, own_error)
                 if isinstance(own_error, DatabaseUnavailable):
                     self._note_unsure([entry])
@@ -198,7 +232,9 @@ class Intake:
         repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
         with loglines.together():
             for entry in group:
-                if entry not in repeats:  # theirs is committed, whatever becomes of the next question
+                if (
+                    entry not in repeats
+                ):  # theirs is committed, whatever becomes of the next question
                     _answer(entry, first[entry.key or entry.id].id)
         ids = await self._first_ids([entry.key for entry in repeats if entry.key])
         for entry in repeats:
@@ -208,10 +244,14 @@ class Intake:
         """Under which ids these submissions were taken before."""
         if not keys:
             return {}
-        return {bytes(key): id_ for key, id_ in await self._database.fetch(FIRST_IDS, {"keys": keys})}
+        return {
+            bytes(key): id_ for key, id_ in await self._database.fetch(FIRST_IDS, {"keys": keys})
+        }
 
     async def close(self) -> None:
-        """After the last `accept` has returned; who still waits hears that its message is not known to be committed."""
+        """After the last `accept` has returned; who still waits hears that its message is not
+        known to be committed.
+        """
         if self._committer is not None:
             self._committer.cancel()
             await asyncio.gather(self._committer, return_exceptions=True)
@@ -228,7 +268,11 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     now = datetime.now(UTC)
     body_hash = dkim.body_hash(submission.body.chunks())
     given_id = submission.headers.value(b"message-id")
-    key = idempotency_key(submission, given_id, body_hash) if submission.idempotency_key or given_id else None
+    key = (
+        idempotency_key(submission, given_id, body_hash)
+        if submission.idempotency_key or given_id
+        else None
+    )
     if submission.has_long_lines:
         submission = without_long_lines(submission)
         body_hash = dkim.body_hash(submission.body.chunks())
@@ -236,21 +280,28 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
         submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now,
         unsubscribe=unsubscribing.fields(submission),
     )  # fmt: skip
-    headers = without_dead_signatures(headers, submission.from_domain, submission.body.chunks, body_hash)
+    headers = without_dead_signatures(
+        headers, submission.from_domain, submission.body.chunks, body_hash
+    )
     if signers:
         fields = [(field.name, field.raw) for field in headers]
-        headers = headers.before(dkim.sign(fields, body_hash, signers=signers, now=int(time.time())))
+        headers = headers.before(
+            dkim.sign(fields, body_hash, signers=signers, now=int(time.time()))
+        )
     head = bytes(headers) + b"\r\n"
     size = len(head) + submission.body.size
     data = compression.compress(head, submission.body.chunks(), size=size)
-    return Entry(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]  # set on the loop
+    # set on the loop
+    return Entry(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]
 
 
 def idempotency_key(submission: Submission, message_id: bytes, body_hash: bytes) -> bytes:
-    """What makes two submissions the same: the client's own key; else Message-ID, recipients, body and all fields that we sign.
+    """What makes two submissions the same: the client's own key; else Message-ID, recipients, body
+    and all fields that we sign.
 
-    An app that reuses one Message-ID for different mails must not lose them silently, and a reader tells mails apart by Subject and
-    Date too. A client that repeats a message after a lost reply repeats its fields byte for byte.
+    An app that reuses one Message-ID for different mails must not lose them silently, and a reader
+    tells mails apart by Subject and Date too. A client that repeats a message after a lost reply
+    repeats its fields byte for byte.
     """
     what = blake(str(submission.sender.credential_id or -submission.sender.project_id).encode())
     if submission.idempotency_key:
@@ -271,11 +322,17 @@ def columns(group: list[Entry]) -> dict[str, list[Any]]:
     """The entries by column, as the statement takes them."""
     rows = [_message_row(entry) for entry in group]
     recipients = [row for entry in group for row in _recipient_rows(entry)]
-    return {name: [row[name] for row in rows] for name in rows[0]} | {name: [row[name] for row in recipients] for name in recipients[0]}
+    return {name: [row[name] for row in rows] for name in rows[0]} | {
+        name: [row[name] for row in recipients] for name in recipients[0]
+    }
 
 
 def _message_row(entry: Entry) -> dict[str, Any]:
-    sender, envelope, arrival = entry.submission.sender, entry.submission.envelope, entry.submission.arrival
+    sender, envelope, arrival = (
+        entry.submission.sender,
+        entry.submission.envelope,
+        entry.submission.arrival,
+    )
     return {
         "id": entry.id,
         "key": entry.key,
@@ -342,6 +399,8 @@ def _line(entry: Entry) -> Callable[[], None]:
     """What the log says of it when it is taken, without the entry and its content."""
     sender, envelope = entry.submission.sender, entry.submission.envelope
     return partial(
-        maillog.accepted, str(entry.id), project=sender.project_id, credential=sender.credential_id, size=entry.size,
-        mail_from=envelope.mail_from, recipients=len(envelope.recipients), priority=entry.submission.priority.name.lower(),
+        maillog.accepted, str(entry.id), project=sender.project_id, credential=sender.credential_id,
+        size=entry.size,
+        mail_from=envelope.mail_from, recipients=len(envelope.recipients),
+        priority=entry.submission.priority.name.lower(),
     )  # fmt: skip

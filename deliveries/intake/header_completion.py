@@ -13,12 +13,13 @@ from deliveries.message.headers import Headers
 from domains.senders import dkim
 from foundation.text.texts import storable
 
-# Bcc must not be seen by the others (RFC 5322, section 3.6.3), and Return-Path is written by the last host alone (RFC 5321,
-# section 4.4); the rest steers us and is nobody else's business.
+# Bcc must not be seen by the others (RFC 5322, section 3.6.3), and Return-Path is written by the
+# last host alone (RFC 5321, section 4.4); the rest steers us and is nobody else's business.
 REMOVED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"x-idempotency-key", feedback_id.NAME})
 CONTROL_PREFIX = b"x-ekiden-"
 
-# Octets of a Message-ID that the record keeps: it is indexed, and PostgreSQL's index takes 2700 in all.
+# Octets of a Message-ID that the record keeps: it is indexed, and PostgreSQL's index takes 2700 in
+# all.
 MAX_KEPT_ID = 512
 
 RESULTS = b"authentication-results"
@@ -28,7 +29,9 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
 
 
-def complete(submission: Submission, *, queue_id: str, hostname: str, now: datetime, unsubscribe: bytes = b"") -> tuple[Headers, str]:
+def complete(
+    submission: Submission, *, queue_id: str, hostname: str, now: datetime, unsubscribe: bytes = b""
+) -> tuple[Headers, str]:
     """The header section to be signed and sent, and its Message-ID.
 
     `unsubscribe` are the fields that offer an end of it.
@@ -43,7 +46,13 @@ def complete(submission: Submission, *, queue_id: str, hostname: str, now: datet
     if not given.all(b"date"):
         added.append(f"Date: {_date(now.replace(microsecond=0))}\r\n".encode())
     arrival = submission.arrival
-    trace = received(arrival, queue_id=queue_id, hostname=hostname, now=now, is_hidden=submission.sender.hides_client_address)
+    trace = received(
+        arrival,
+        queue_id=queue_id,
+        hostname=hostname,
+        now=now,
+        is_hidden=submission.sender.hides_client_address,
+    )
     added += [line + b"\r\n" for line in unsubscribe.split(b"\r\n")[:-1]]
     return headers.before(trace).after(*added), message_id
 
@@ -54,20 +63,34 @@ def without_control(headers: Headers) -> Headers:
 
 
 def without_claimed_results(headers: Headers, hostname: str) -> Headers:
-    """Drop the authentication results that somebody else wrote in our name (RFC 8601, section 5)."""
-    claimed = [field for field in headers.all(RESULTS) if authserv_id(field.value) == hostname.lower()]
+    """Drop the authentication results that somebody else wrote in our name (RFC 8601, section
+    5).
+    """
+    claimed = [
+        field for field in headers.all(RESULTS) if authserv_id(field.value) == hostname.lower()
+    ]
     return Headers(field for field in headers if field not in claimed) if claimed else headers
 
 
-def without_dead_signatures(headers: Headers, domain: str, body: Callable[[], Iterable[bytes]], body_hash: bytes) -> Headers:
-    """Drop the app's DKIM signatures of this domain that do not fit the body: one that is false says nothing good of the other.
+def without_dead_signatures(
+    headers: Headers, domain: str, body: Callable[[], Iterable[bytes]], body_hash: bytes
+) -> Headers:
+    """Drop the app's DKIM signatures of this domain that do not fit the body: one that is false
+    says nothing good of the other.
 
     `body_hash` is of the simple form. Other signatures stay, dead or not (RFC 6376, section 4.2).
     """
-    signatures = [field for field in headers.all(b"dkim-signature") if _tags(field.value).get(b"d", b"").lower() == domain.encode()]
+    signatures = [
+        field
+        for field in headers.all(b"dkim-signature")
+        if _tags(field.value).get(b"d", b"").lower() == domain.encode()
+    ]
     if not signatures:
         return headers
-    hashes = {b"simple": base64.b64encode(body_hash), b"relaxed": base64.b64encode(dkim.body_hash(body(), relaxed=True))}
+    hashes = {
+        b"simple": base64.b64encode(body_hash),
+        b"relaxed": base64.b64encode(dkim.body_hash(body(), relaxed=True)),
+    }
     dead = [field for field in signatures if not _fits(_tags(field.value), hashes)]
     return Headers(field for field in headers if field not in dead)
 
@@ -86,7 +109,8 @@ def _fits(tags: dict[bytes, bytes], hashes: dict[bytes, bytes]) -> bool:
 
 
 def authserv_id(value: bytes) -> str:
-    """Return who claims the results, in lower case and without a final dot; empty where nobody can be read.
+    """Return who claims the results, in lower case and without a final dot; empty where nobody can
+    be read.
 
     Comments may stand before the name, and it may be quoted (RFC 8601, section 2.2).
     """
@@ -104,11 +128,19 @@ def authserv_id(value: bytes) -> str:
     return _QUOTED_PAIR.sub(r"\1", name).removesuffix(".")
 
 
-def received(arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, is_hidden: bool) -> bytes:
-    """The one trace field (RFC 5321, section 4.4). It has no `for`: that would show one recipient to the others."""
+def received(
+    arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, is_hidden: bool
+) -> bytes:
+    """The one trace field (RFC 5321, section 4.4).
+
+    It has no `for`: that would show one recipient to the others.
+    """
     origin = "" if is_hidden else f"from {_origin(arrival)}\r\n\t"
     tls = f"\r\n\t(using {_UNSAFE.sub(' ', arrival.tls)})" if arrival.tls else ""
-    lines = f"Received: {origin}by {hostname} with {arrival.protocol} id {queue_id}{tls};\r\n\t{_date(now.replace(microsecond=0))}\r\n"
+    lines = (
+        f"Received: {origin}by {hostname} with {arrival.protocol} id {queue_id}{tls};\r\n"
+        f"\t{_date(now.replace(microsecond=0))}\r\n"
+    )
     return lines.encode("ascii", "replace")
 
 
@@ -120,7 +152,9 @@ def _date(second: datetime) -> str:
 
 def _origin(arrival: Arrival) -> str:
     name = _UNSAFE.sub("-", arrival.helo)[:255].strip("-") or "unknown"
-    return f"{name} ([{_address_literal(arrival.client_address)}])" if arrival.client_address else name
+    return (
+        f"{name} ([{_address_literal(arrival.client_address)}])" if arrival.client_address else name
+    )
 
 
 def _address_literal(address: str) -> str:

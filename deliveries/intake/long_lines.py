@@ -1,6 +1,8 @@
-"""Body lines over 998 octets: written anew in a transfer encoding, part by part, where the content says that it is text.
+"""Body lines over 998 octets: written anew in a transfer encoding, part by part, where the content
+says that it is text.
 
-No host has to take such lines (RFC 5321, section 4.5.3.1.6), and one that wraps them makes our signature false.
+No host has to take such lines (RFC 5321, section 4.5.3.1.6), and one that wraps them makes our
+signature false.
 """
 
 from __future__ import annotations
@@ -49,7 +51,12 @@ def _part(headers: Headers, body: bytes, *, depth: int) -> tuple[Headers, bytes]
     content = Message()
     content["Content-Type"] = headers.value(b"content-type").decode("latin-1") or "text/plain"
     kind, boundary = content.get_content_type(), content.get_boundary()
-    if kind.startswith("multipart/") and boundary and depth < MAX_DEPTH and kind != "multipart/signed":
+    if (
+        kind.startswith("multipart/")
+        and boundary
+        and depth < MAX_DEPTH
+        and kind != "multipart/signed"
+    ):
         return headers, _multipart(body, boundary.encode("latin-1", "replace"), depth=depth)
     encoding = headers.value(_ENCODING).lower()
     if encoding == b"base64":
@@ -57,16 +64,25 @@ def _part(headers: Headers, body: bytes, *, depth: int) -> tuple[Headers, bytes]
     if kind.startswith("text/") and encoding == b"quoted-printable":
         return headers, _quoted(binascii.a2b_qp(body))
     if kind.startswith("text/") and encoding in _AS_IS:
-        marked = headers.without(frozenset({_ENCODING})).after(b"Content-Transfer-Encoding: quoted-printable\r\n")
+        marked = headers.without(frozenset({_ENCODING})).after(
+            b"Content-Transfer-Encoding: quoted-printable\r\n"
+        )
         return marked, _quoted(body)
-    raise NotText(f"A part of type {kind} has a line over {MAX_LINE} bytes: encode it (base64, quoted-printable)")
+    raise NotText(
+        f"A part of type {kind} has a line over {MAX_LINE} bytes: encode it (base64, "
+        "quoted-printable)"
+    )
 
 
 def _multipart(body: bytes, boundary: bytes, *, depth: int) -> bytes:
-    """Every part by itself; the lines between the parts stay as they are (RFC 2046, section 5.1.1)."""
+    """Every part by itself; the lines between the parts stay as they are (RFC 2046, section
+    5.1.1).
+    """
     pieces = re.split(rb"(?m)(^--%b(?:--)?[ \t]*\r\n)" % re.escape(boundary), body)
     for index, piece in enumerate(pieces):
-        is_part = index and index % 2 == 0 and b"--" not in pieces[index - 1].strip()[2 + len(boundary) :]
+        is_part = (
+            index and index % 2 == 0 and b"--" not in pieces[index - 1].strip()[2 + len(boundary) :]
+        )
         if is_part:
             pieces[index] = _rewritten_part(piece, depth=depth)
         elif _LONG.search(piece):
@@ -87,7 +103,9 @@ def _rewritten_part(piece: bytes, *, depth: int) -> bytes:
 
 
 def _quoted(data: bytes) -> bytes:
-    """Quoted-printable; the line end that is added for a moment tells the codec which one to write."""
+    """Quoted-printable; the line end that is added for a moment tells the codec which one to
+    write.
+    """
     return binascii.b2a_qp(data + b"\r\n").removesuffix(b"\r\n")
 
 

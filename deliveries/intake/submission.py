@@ -33,7 +33,9 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The reverse-path in wire form ("" for the null one), the recipients without repeats, and MAIL's parameters."""
+    """The reverse-path in wire form ("" for the null one), the recipients without repeats, and
+    MAIL's parameters.
+    """
 
     mail_from: str
     recipients: tuple[Recipient, ...]
@@ -44,7 +46,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How the message came: for the Received line and for the record. `protocol` as RFC 3848 names it."""
+    """How the message came: for the Received line and for the record.
+
+    `protocol` as RFC 3848 names it.
+    """
 
     client_address: str | None
     helo: str
@@ -79,9 +84,9 @@ class MemoryBody:
 class Submission:
     """A message that passed every check of the edge.
 
-    `header_from` is the From field for display, `from_domain` the A-label of its first mailbox: it chooses the signing
-    keys. `eight_bit` tells whether any byte is above 127, `has_long_lines` whether a line may be over 998 octets.
-    `idempotency_key` is the client's own, if it gave one.
+    `header_from` is the From field for display, `from_domain` the A-label of its first mailbox: it
+    chooses the signing keys. `eight_bit` tells whether any byte is above 127, `has_long_lines`
+    whether a line may be over 998 octets. `idempotency_key` is the client's own, if it gave one.
     """
 
     sender: Sender
@@ -99,7 +104,9 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a submission that is committed: its queue id, and whether it had been taken before."""
+    """The answer to a submission that is committed: its queue id, and whether it had been taken
+    before.
+    """
 
     queue_id: str
     is_repeat: bool = False

@@ -1,4 +1,6 @@
-"""Messages of whose commit the answer was lost: PostgreSQL is asked when it is back, and what was taken is logged and rung for."""
+"""Messages of whose commit the answer was lost: PostgreSQL is asked when it is back, and what was
+taken is logged and rung for.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,15 @@ from deliveries.queue.wakeups import Bell
 
 AGAIN = 1.0  # seconds between two questions
 KEEP = 60.0  # seconds after which a commit that was under way has come through, or never will
-MOST = 10_000  # that are remembered; the mail log lacks a line for what is more, and nothing else does
+MOST = (
+    10_000  # that are remembered; the mail log lacks a line for what is more, and nothing else does
+)
 
 TAKEN = """
 SELECT message.id, coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE ended_at IS NULL), '{}'),
     coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE ended_at IS NULL AND priority = 2), '{}')
-FROM deliveries_message message LEFT JOIN deliveries_delivery delivery ON delivery.message_id = message.id
+FROM deliveries_message message LEFT JOIN deliveries_delivery delivery
+    ON delivery.message_id = message.id
 WHERE message.id = ANY(%(ids)s) GROUP BY message.id
 """
 
@@ -31,7 +36,9 @@ class _Waiting:
 
 
 class Unsure:
-    """Its owner has told the clients to try again; those that do are found to repeat what was taken."""
+    """Its owner has told the clients to try again; those that do are found to repeat what was
+    taken.
+    """
 
     def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
@@ -40,7 +47,10 @@ class Unsure:
         self._asking: asyncio.Task[None] | None = None
 
     def add(self, message: UUID, log: Callable[[], object]) -> None:
-        """`log` is called where the message turns out to be taken. Must be called on the event loop."""
+        """`log` is called where the message turns out to be taken.
+
+        Must be called on the event loop.
+        """
         if len(self._waiting) < MOST:
             self._waiting[message] = _Waiting(log, time.monotonic() + KEEP)
         if self._asking is None or self._asking.done():
@@ -59,7 +69,9 @@ class Unsure:
             for _, lanes, urgent in taken:
                 self._bell.ring(lanes, urgent=urgent)
             now = time.monotonic()
-            self._waiting = {message: each for message, each in self._waiting.items() if now < each.until}
+            self._waiting = {
+                message: each for message, each in self._waiting.items() if now < each.until
+            }
 
     async def close(self) -> None:
         if self._asking is not None:

@@ -1,4 +1,6 @@
-"""The jobs of the mail path: doorbells that look at the database and do what is to be done there."""
+"""The jobs of the mail path: doorbells that look at the database and do what is to be done
+there.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,13 @@ ORDERS_TURN = 20.0  # seconds
 
 
 def drain() -> None:
-    """Deliver until this worker's turn is over. A signal that ends the drain ends the worker too."""
-    from deliveries.sending.drain import run_drain  # uvloop and the SMTP client are only needed here
+    """Deliver until this worker's turn is over.
+
+    A signal that ends the drain ends the worker too.
+    """
+    from deliveries.sending.drain import (
+        run_drain,
+    )  # uvloop and the SMTP client are only needed here
 
     if run_drain():
         signal.raise_signal(signal.SIGTERM)

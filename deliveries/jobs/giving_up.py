@@ -19,7 +19,9 @@ from suppressions.models import Occurrence, Suppression
 
 
 def _finish_mail(key: str) -> None:
-    InboundMail.objects.filter(pk=key, handled_at__isnull=True).update(finding=GIVEN_UP, handled_at=timezone.now())
+    InboundMail.objects.filter(pk=key, handled_at__isnull=True).update(
+        finding=GIVEN_UP, handled_at=timezone.now()
+    )
 
 
 def _finish_occurrence(key: str) -> None:
@@ -58,7 +60,8 @@ def _nothing(key: str) -> None:
 
 Act = Callable[[str], None]
 AGAIN: dict[str, Act] = {
-    Kind.INBOUND: _nothing, Kind.OCCURRENCE: _nothing, Kind.REPORT: _nothing, Kind.ORDER: _nothing, Kind.DELIVERY: _release,
+    Kind.INBOUND: _nothing, Kind.OCCURRENCE: _nothing, Kind.REPORT: _nothing, Kind.ORDER: _nothing,
+    Kind.DELIVERY: _release,
     Kind.EXPIRY: _nothing, Kind.PROBATION: _nothing, Kind.DOMAIN: _nothing, Kind.KEY: _make_key,
 }  # fmt: skip
 DROP: dict[str, Act] = {

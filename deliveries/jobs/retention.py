@@ -16,7 +16,15 @@ from django.db import connection, transaction
 from deliveries.backends import job_queues
 from deliveries.message.ids import first_id_of
 from deliveries.models import Lane
-from deliveries.retained import DOWN_TO_STOCK, LETTER_DAYS, LETTERS, OVER_STOCK, STOCK_DAYS, UNPROVEN, UNPROVEN_DAYS
+from deliveries.retained import (
+    DOWN_TO_STOCK,
+    LETTER_DAYS,
+    LETTERS,
+    OVER_STOCK,
+    STOCK_DAYS,
+    UNPROVEN,
+    UNPROVEN_DAYS,
+)
 from domains.models import Project
 from domains.operations.isolation import step
 from foundation.upkeep import retention as kept
@@ -25,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 
-# Ids sort by time, so each batch goes on where the last one ended and never reads what it has already seen.
+# Ids sort by time, so each batch goes on where the last one ended and never reads what it has
+# already seen.
 MESSAGES = """
 SELECT message.id FROM deliveries_message message
 WHERE message.project_id = %(project)s AND message.id > %(after)s AND message.id < %(before)s
@@ -38,7 +47,11 @@ STATEMENTS = {
     # One transaction, so that the sums of `conservation` hold at every moment.
     "log": (
         "DELETE FROM deliveries_content WHERE message_id = ANY(%(ids)s)",
-        "DELETE FROM deliveries_attempt WHERE delivery_id IN (SELECT id FROM deliveries_delivery WHERE message_id = ANY(%(ids)s))",
+        (
+            "DELETE FROM deliveries_attempt WHERE delivery_id IN (SELECT id FROM "
+            "deliveries_delivery "
+            "WHERE message_id = ANY(%(ids)s))"
+        ),
         "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
     ),
@@ -55,7 +68,8 @@ UPDATE deliveries_lane SET idle_since = now() WHERE id = ANY(ARRAY(
 IN_USE = """
 UPDATE deliveries_lane SET idle_since = NULL WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries_lane
-    WHERE idle_since IS NOT NULL AND EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
+    WHERE idle_since IS NOT NULL AND EXISTS (SELECT FROM deliveries_destination
+        WHERE lane_id = deliveries_lane.id)
     ORDER BY idle_since LIMIT %(most)s FOR UPDATE SKIP LOCKED))
 """
 NOTHING_YET = UUID(int=0)
@@ -63,17 +77,23 @@ TURN = 10.0  # seconds
 PLACES = "ekiden:retention"
 PLACES_LAST = 86_400  # seconds
 
-Places = dict[str, str]  # which project's content or log -> the id of the last message that was looked at
+Places = dict[
+    str, str
+]  # which project's content or log -> the id of the last message that was looked at
 
 
 def take_turn(*, now: datetime) -> bool:
     """As `retain`, going on where the turns before came to.
 
-    Valkey remembers that for a day. Then all is looked at again, for what was live at the first look.
+    Valkey remembers that for a day. Then all is looked at again, for what was live at the first
+    look.
     """
     valkey = job_queues.connect()
     noted: Any = valkey.hgetall(PLACES)  # bytes; their type depends on the connection
-    places = {key.decode("ascii", "replace"): value.decode("ascii", "replace") for key, value in noted.items()}
+    places = {
+        key.decode("ascii", "replace"): value.decode("ascii", "replace")
+        for key, value in noted.items()
+    }
     is_done = retain(now=now, places=places)
     if places:
         valkey.hset(PLACES, mapping=dict(places))
@@ -84,9 +104,10 @@ def take_turn(*, now: datetime) -> bool:
 def retain(*, now: datetime, seconds: float = TURN, places: Places | None = None) -> bool:
     """Remove what each project keeps no longer, and what the installation need not remember.
 
-    False where the time was not enough: the rest is for another turn, since the sweeper of deadlines waits behind this one. Where one
-    project keeps for a month what another keeps for a week, a turn reads little but what was dealt with long ago: so it begins at
-    `places`, and moves them on.
+    False where the time was not enough: the rest is for another turn, since the sweeper of
+    deadlines waits behind this one. Where one project keeps for a month what another keeps for a
+    week, a turn reads little but what was dealt with long ago: so it begins at `places`, and moves
+    them on.
     """
     until = time.monotonic() + seconds
     left = _all(now, {} if places is None else places)
@@ -102,23 +123,37 @@ def retain(*, now: datetime, seconds: float = TURN, places: Places | None = None
 
 
 def _all(now: datetime, places: Places) -> dict[str, Iterator[None]]:
-    found = {name: _in_batches(name, statement, {}) for name, statement in (("idle lanes", IDLE), ("lanes in use", IN_USE))}
+    found = {
+        name: _in_batches(name, statement, {})
+        for name, statement in (("idle lanes", IDLE), ("lanes in use", IN_USE))
+    }
     for table in kept.tables():
         if table.delete:
             before = now - timedelta(days=table.days)
-            found[table.name] = _in_batches(table.name, table.delete, {"before": before, "before_id": first_id_of(before)})
-    for name, days, statement in (("letters", LETTER_DAYS, LETTERS), ("unproven mail", UNPROVEN_DAYS, UNPROVEN)):
-        found[name] = _in_batches(name, statement, {"before_id": first_id_of(now - timedelta(days=days))})
+            found[table.name] = _in_batches(
+                table.name, table.delete, {"before": before, "before_id": first_id_of(before)}
+            )
+    for name, days, statement in (
+        ("letters", LETTER_DAYS, LETTERS),
+        ("unproven mail", UNPROVEN_DAYS, UNPROVEN),
+    ):
+        found[name] = _in_batches(
+            name, statement, {"before_id": first_id_of(now - timedelta(days=days))}
+        )
     for name, a_day in _rooms().items():
         found[f"{name} stock"] = _down_to(STOCK_DAYS * a_day, is_unproven=name == "unproven")
     for project in Project.objects.all():
         for what, days in (("content", project.content_days), ("log", project.log_days)):
-            found[f"{project.pk} {what}"] = _remove(project.pk, what, places, before=first_id_of(now - timedelta(days=days)))
+            found[f"{project.pk} {what}"] = _remove(
+                project.pk, what, places, before=first_id_of(now - timedelta(days=days))
+            )
     return found
 
 
 def _step(name: str, batches: Iterator[None]) -> bool:
-    """Remove one batch; false where nothing is left, or where that failed: it comes again with the next turn."""
+    """Remove one batch; false where nothing is left, or where that failed: it comes again with the
+    next turn.
+    """
     with step(f"deliveries.retention {name}"):
         return next(batches, False) is None
     return False
@@ -126,7 +161,9 @@ def _step(name: str, batches: Iterator[None]) -> bool:
 
 def _remove(project: int, what: str, places: Places, *, before: UUID) -> Iterator[None]:
     key = f"{project} {what}"
-    after = _place(places.get(key, "")) or (_oldest_content(before) if what == "content" else NOTHING_YET)
+    after = _place(places.get(key, "")) or (
+        _oldest_content(before) if what == "content" else NOTHING_YET
+    )
     while ids := _ended_messages(project, after=after, before=before):
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in STATEMENTS[what]:
@@ -152,17 +189,24 @@ def _oldest_content(before: UUID) -> UUID:
 
 def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH})
+        cursor.execute(
+            MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH}
+        )
         return [id_ for (id_,) in cursor.fetchall()]
 
 
 def _rooms() -> dict[str, int]:
     """The bytes of inbound mail that a day may bring."""
-    return {"unproven": settings.EKIDEN_INBOUND_BYTES_PER_DAY, "proven": settings.EKIDEN_REPORT_BYTES_PER_DAY}
+    return {
+        "unproven": settings.EKIDEN_INBOUND_BYTES_PER_DAY,
+        "proven": settings.EKIDEN_REPORT_BYTES_PER_DAY,
+    }
 
 
 def _down_to(room: int, *, is_unproven: bool) -> Iterator[None]:
-    """Remove the oldest inbound mail above so many bytes, however young it is; the rows are not looked at while the table is small."""
+    """Remove the oldest inbound mail above so many bytes, however young it is; the rows are not
+    looked at while the table is small.
+    """
     given = {"is_unproven": is_unproven, "room": room}
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size('deliveries_inboundmail')")
@@ -171,7 +215,9 @@ def _down_to(room: int, *, is_unproven: bool) -> Iterator[None]:
         cursor.execute(OVER_STOCK, given)
         newest = cursor.fetchone()
     if newest is not None:
-        yield from _in_batches("deliveries_inboundmail stock", DOWN_TO_STOCK, given | {"newest": newest[0]})
+        yield from _in_batches(
+            "deliveries_inboundmail stock", DOWN_TO_STOCK, given | {"newest": newest[0]}
+        )
 
 
 def _in_batches(name: str, statement: str, values: dict[str, Any]) -> Iterator[None]:

@@ -1,4 +1,6 @@
-"""What is rung regularly, by RQ's own cron scheduler: doorbells in case others were lost, and the daily chores."""
+"""What is rung regularly, by RQ's own cron scheduler: doorbells in case others were lost, and the
+daily chores.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
 
 
 class Ring(CronJob):
-    """A scheduled job that goes through our own door: as JSON, and not a second time while one waits."""
+    """A scheduled job that goes through our own door: as JSON, and not a second time while one
+    waits.
+    """
 
     def __init__(self, ring: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
         super().__init__(**kwargs)
@@ -68,10 +72,19 @@ class Scheduler(CronScheduler):
 def scheduler() -> Scheduler:
     """RQ's scheduler with our table; `start()` runs it until a signal comes."""
     built = Scheduler(connection=job_queues.connect(), logging_level=logging.WARNING)
-    built.get_jobs().append(Ring(job_queues.enqueue_drain, queue_name=job_queues.DELIVERIES, func=jobs.drain, interval=DRAIN_EVERY))
+    built.get_jobs().append(
+        Ring(
+            job_queues.enqueue_drain,
+            queue_name=job_queues.DELIVERIES,
+            func=jobs.drain,
+            interval=DRAIN_EVERY,
+        )
+    )
     for function, seconds in TABLE:
         name = f"{function.__module__}.{function.__name__}"
-        built.get_jobs().append(Ring(_ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds))
+        built.get_jobs().append(
+            Ring(_ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds)
+        )
     for job in built.get_jobs():
         job.set_enqueue_time(datetime.now(UTC))
     return built

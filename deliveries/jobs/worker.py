@@ -1,4 +1,6 @@
-"""The worker: runs functions of one fixed table, from JSON, and nothing that whoever can write to Valkey may think of."""
+"""The worker: runs functions of one fixed table, from JSON, and nothing that whoever can write to
+Valkey may think of.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ class ForbiddenJob(Exception):
 
 
 class TableJob(StoredJob):
-    """A job whose function is looked up in the table: RQ itself would import any dotted path that Valkey holds."""
+    """A job whose function is looked up in the table: RQ itself would import any dotted path that
+    Valkey holds.
+    """
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -71,10 +75,15 @@ class TableJob(StoredJob):
 
 
 class TakenJobs(IntermediateQueue):
-    """The ids that workers have taken. One that is no text would end every worker, and each again at its start."""
+    """The ids that workers have taken.
+
+    One that is no text would end every worker, and each again at its start.
+    """
 
     def drop_other_than_text(self) -> None:
-        found: Any = self.connection.lrange(self.key, 0, -1)  # bytes; their type depends on the connection
+        found: Any = self.connection.lrange(
+            self.key, 0, -1
+        )  # bytes; their type depends on the connection
         for job_id in found:
             if not _is_text(job_id):
                 self.connection.lrem(self.key, 0, job_id)
@@ -92,7 +101,9 @@ class TableQueue(Queue):
         return TakenJobs(self.key, connection=self.connection)
 
     @classmethod
-    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:  # a pair, or None
+    def lmove(
+        cls, connection: Redis, queue_key: str, timeout: int | None
+    ) -> Any:  # a pair, or None
         taken = super().lmove(connection, queue_key, timeout)
         if taken is None or _is_text(taken[1]):
             return taken
@@ -105,13 +116,17 @@ def _is_text(job_id: bytes) -> bool:
 
 
 class TableWorker(SimpleWorker):
-    """Runs jobs in its own process: a drain keeps its connections, and a fork for each job would cost 15 ms and more."""
+    """Runs jobs in its own process: a drain keeps its connections, and a fork for each job would
+    cost 15 ms and more.
+    """
 
     job_class = TableJob
     queue_class = TableQueue
     beat_every = 5.0  # seconds
     max_connection_wait_time = 15.0  # seconds between two tries to reach Valkey again
-    dequeue_timeout = 15  # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of life
+    # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of
+    # life
+    dequeue_timeout = 15
     is_told_to_stop = False
     _is_ready = False
 
@@ -120,31 +135,45 @@ class TableWorker(SimpleWorker):
         super().__init__(*args, **kwargs)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """While PostgreSQL is away every ring fails, and is rung again: one line for each is enough."""
+        """While PostgreSQL is away every ring fails, and is rung again: one line for each is
+        enough.
+        """
         if isinstance(exc_info[1], OperationalError | InterfaceError):
-            logger.warning("job=%s PostgreSQL is out of reach: %s", job.func_name, str(exc_info[1]).partition("\n")[0])
+            logger.warning(
+                "job=%s PostgreSQL is out of reach: %s",
+                job.func_name,
+                str(exc_info[1]).partition("\n")[0],
+            )
             return
         super().handle_exception(job, *exc_info)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """As Django does around a request: a connection that PostgreSQL has ended would fail every job from then on."""
+        """As Django does around a request: a connection that PostgreSQL has ended would fail every
+        job from then on.
+        """
         close_old_connections()
         try:
             systemd.alive()
-            with self._beating(time.monotonic() + (job.timeout or 0) + GRACE if (job.timeout or 0) > 0 else 0.0):
+            with self._beating(
+                time.monotonic() + (job.timeout or 0) + GRACE if (job.timeout or 0) > 0 else 0.0
+            ):
                 super().execute_job(job, queue)
         finally:
             close_old_connections()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """With all that others know of this worker: Valkey may have been wiped, and RQ says it at the start only."""
+        """With all that others know of this worker: Valkey may have been wiped, and RQ says it at
+        the start only.
+        """
         if current_thread() is main_thread():  # between two jobs
             systemd.alive()
         (self.connection if pipeline is None else pipeline).hset(self.key, mapping=self.serialize())
         worker_registration.register(self, pipeline)
         super().heartbeat(timeout, pipeline)
 
-    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:  # RQ's own: a job and its queue, or None
+    def dequeue_job_and_maintain_ttl(
+        self, *args: Any, **kwargs: Any
+    ) -> Any:  # RQ's own: a job and its queue, or None
         if not self._is_ready:
             self._is_ready = True
             systemd.ready(f"Working on {', '.join(self.queue_names())}")
@@ -168,7 +197,10 @@ class TableWorker(SimpleWorker):
             thread.join()
 
     def _beat_until(self, over: Event, allowed_until: float) -> None:
-        """Beat. A chore is one call that may take its time, so it counts as alive until RQ's time-out for it is over.
+        """Beat.
+
+        A chore is one call that may take its time, so it counts as alive until RQ's time-out for it
+        is over.
 
         A drain has no time-out and speaks for itself.
         """

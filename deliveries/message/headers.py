@@ -1,4 +1,6 @@
-"""The header section of a message as raw fields: found, added and removed without touching any other byte."""
+"""The header section of a message as raw fields: found, added and removed without touching any
+other byte.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-# RFC 5322, section 3.6.8: printable ASCII without the colon. White space before the colon is obsolete syntax
-# (section 4.5) that receivers read differently, so it is refused rather than guessed at.
+# RFC 5322, section 3.6.8: printable ASCII without the colon. White space before the colon is
+# obsolete syntax (section 4.5) that receivers read differently, so it is refused rather than
+# guessed at.
 FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 MAILBOX_LINES = re.compile(rb"\A(?:>?From (?!\s*:)[^\r\n]*\r\n)+")
 MAX_SIZE = 262_144
@@ -20,7 +23,9 @@ class BadHeaders(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name in lower case and its bytes as they came, folding and final CRLF included."""
+    """One field: its name in lower case and its bytes as they came, folding and final CRLF
+    included.
+    """
 
     name: bytes
     raw: bytes
@@ -69,7 +74,10 @@ def _field(raw: bytes) -> Field:
 
 
 def parse(section: bytes) -> Headers:
-    """The header section without the empty line after it; every line ends in CRLF. Raises `BadHeaders`."""
+    """The header section without the empty line after it; every line ends in CRLF.
+
+    Raises `BadHeaders`.
+    """
     if len(section) > MAX_SIZE:
         raise BadHeaders(f"The header section is larger than {MAX_SIZE} bytes")
     fields: list[Field] = []
@@ -88,8 +96,8 @@ def parse(section: bytes) -> Headers:
 def split(data: bytes) -> tuple[bytes, int]:
     """The header section of a message, and where its body begins.
 
-    The first lines of a mailbox file, `From shop@shop.example Thu Nov 26 …` with or without `>`, are no part of it: cron scripts,
-    formail and git send them, and every mail host drops them.
+    The first lines of a mailbox file, `From shop@shop.example Thu Nov 26 …` with or without `>`,
+    are no part of it: cron scripts, formail and git send them, and every mail host drops them.
     """
     if data.startswith(b"\r\n"):
         return b"", 2

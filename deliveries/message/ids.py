@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 
 def new_id() -> uuid.UUID:
-    """A fresh id: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random bits.
+    """A fresh id: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random
+    bits.
 
-    The fraction in `rand_a` (RFC 9562, section 6.2, method 3) keeps the order of ids within one millisecond to
-    about 0.25 microseconds, which is finer than one process can accept mail.
+    The fraction in `rand_a` (RFC 9562, section 6.2, method 3) keeps the order of ids within one
+    millisecond to about 0.25 microseconds, which is finer than one process can accept mail.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000

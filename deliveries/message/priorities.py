@@ -1,4 +1,6 @@
-"""How urgent a message is: our three levels, and the numbers of MT-PRIORITY that stand for them (RFC 6710)."""
+"""How urgent a message is: our three levels, and the numbers of MT-PRIORITY that stand for them
+(RFC 6710).
+"""
 
 from enum import IntEnum
 
@@ -12,7 +14,9 @@ class Priority(IntEnum):
 
     @property
     def mt_priority(self) -> int:
-        """The number of the policy MIXER that has three levels like ours: non-urgent, normal, urgent."""
+        """The number of the policy MIXER that has three levels like ours: non-urgent, normal,
+        urgent.
+        """
         return MIXER[self]
 
 
@@ -21,7 +25,9 @@ BY_NAME = {priority.name.lower(): priority for priority in Priority}
 
 
 def of_mt_priority(number: int) -> Priority:
-    """All of -9 to 9 must be taken, and need not differ (RFC 6710): what is less than a level's number is less than that level."""
+    """All of -9 to 9 must be taken, and need not differ (RFC 6710): what is less than a level's
+    number is less than that level.
+    """
     if number < MIXER[Priority.NORMAL]:
         return Priority.BULK
     return Priority.URGENT if number >= MIXER[Priority.URGENT] else Priority.NORMAL

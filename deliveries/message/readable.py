@@ -1,4 +1,7 @@
-"""What a person reads of a mail: its headers and its plain text, never its HTML. Mail is hostile, and so is its form."""
+"""What a person reads of a mail: its headers and its plain text, never its HTML.
+
+Mail is hostile, and so is its form.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ HEADERS_MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`text` is "" where there is no text part; `is_cut` tells that the mail is longer than what was read."""
+    """`text` is "" where there is no text part; `is_cut` tells that the mail is longer than what
+    was read.
+    """
 
     subject: str
     headers: list[tuple[str, str]]
@@ -33,9 +38,12 @@ def read(data: bytes) -> Reading:
     try:
         message = message_from_bytes(kept, policy=default)
         assert isinstance(message, EmailMessage)
-        headers = [(clean(name), clean(str(value))) for name, value in message.items()[:HEADERS_MOST]]
+        headers = [
+            (clean(name), clean(str(value))) for name, value in message.items()[:HEADERS_MOST]
+        ]
         subject, text = clean(str(message["Subject"] or "")), clean_lines(_text(message))
-    except Exception as error:  # the library raises all kinds on a broken header or charset; the source is shown still
+    except Exception as error:
+        # the library raises all kinds on a broken header or charset; the source is shown still
         logger.info("event=unreadable error=%s", type(error).__name__)
         headers, subject, text = [], "", ""
     return Reading(subject, headers, text, source, is_cut=len(data) > SHOWN_MOST)

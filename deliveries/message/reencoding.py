@@ -1,6 +1,8 @@
-"""A message with 8-bit content as one in ASCII, for hosts without 8BITMIME (RFC 6152, section 3): parts by RFC 2045, headers by RFC 2047.
+"""A message with 8-bit content as one in ASCII, for hosts without 8BITMIME (RFC 6152, section 3):
+parts by RFC 2045, headers by RFC 2047.
 
-What somebody has signed or encrypted stays as it is, since its bytes are what counts; so does what cannot be understood.
+What somebody has signed or encrypted stays as it is, since its bytes are what counts; so does what
+cannot be understood.
 """
 
 from __future__ import annotations
@@ -16,41 +18,80 @@ from deliveries.message.headers import BadHeaders, Field, parse, split
 from domains.senders import dkim
 
 MOST_DEPTH = 20  # of parts within parts
-SEALED = frozenset({"multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/pgp-encrypted"})
+SEALED = frozenset(
+    {
+        "multipart/signed",
+        "multipart/encrypted",
+        "application/pkcs7-mime",
+        "application/pgp-encrypted",
+    }
+)
 ENCODED = frozenset({b"base64", b"quoted-printable"})
 ADDRESSES = frozenset({
-    b"from", b"sender", b"reply-to", b"to", b"cc", b"resent-from", b"resent-sender", b"resent-reply-to", b"resent-to", b"resent-cc",
+    b"from", b"sender", b"reply-to", b"to", b"cc", b"resent-from", b"resent-sender",
+    b"resent-reply-to", b"resent-to", b"resent-cc",
     b"disposition-notification-to", b"return-receipt-to", b"errors-to", b"list-id", b"list-owner",
 })  # fmt: skip
 PARAMETERS = frozenset({b"content-type", b"content-disposition"})
-# Names of hosts and messages, and signatures: no encoded word may stand in them (RFC 2047, section 5).
-KEPT = frozenset({b"message-id", b"in-reply-to", b"references", b"received", b"return-path", b"dkim-signature", b"arc-seal"})
+# Names of hosts and messages, and signatures: no encoded word may stand in them (RFC 2047, section
+# 5).
+KEPT = frozenset(
+    {
+        b"message-id",
+        b"in-reply-to",
+        b"references",
+        b"received",
+        b"return-path",
+        b"dkim-signature",
+        b"arc-seal",
+    }
+)
 
 WORD_OCTETS = 45  # of text in an encoded word, which has 75 characters at most
 _SIGNING_DOMAIN = re.compile(rb"(?:^|;)d=([^;]*+)")
 _NON_ASCII = re.compile("[\u0080-\U0010ffff]")
 _QUOTED_PAIR = re.compile(r"\\(.)")
-# Of an address list: a name in quotes, a comment, an address in angle brackets, what parts mailboxes, or a run of words.
-_PIECE = re.compile(r'"(?>(?:[^"\\]|\\.)*)"|\((?>(?:[^()\\]|\\.)*)\)|<[^<>]*+>|[,;:]|[^"(<,;:]++|.', re.DOTALL)
+# Of an address list: a name in quotes, a comment, an address in angle brackets, what parts
+# mailboxes, or a run of words.
+_PIECE = re.compile(
+    r'"(?>(?:[^"\\]|\\.)*)"|\((?>(?:[^()\\]|\\.)*)\)|<[^<>]*+>|[,;:]|[^"(<,;:]++|.', re.DOTALL
+)
 _PARAMETER = re.compile(r';(\s*)([A-Za-z0-9_-]+)\s*=\s*("(?>(?:[^"\\]|\\.)*)"|[^\s;"]++)')
 
 
 def seven_bit(content: bytes) -> bytes:
-    """Return the whole message in ASCII, as far as it may be touched; lines end in CRLF before and after."""
+    """Return the whole message in ASCII, as far as it may be touched; lines end in CRLF before and
+    after.
+    """
     return content if content.isascii() else _entity(content, depth=0, is_message=True)
 
 
 def signing_domain(content: bytes) -> str:
-    """Return the domain of the signature that we put on top; empty where the message is not signed."""
-    return next((_domain(field) for field in _header(content) if field.name == b"dkim-signature"), "")
+    """Return the domain of the signature that we put on top; empty where the message is not
+    signed.
+    """
+    return next(
+        (_domain(field) for field in _header(content) if field.name == b"dkim-signature"), ""
+    )
 
 
 def signed_anew(content: bytes, signers: Sequence[dkim.Signer], *, now: int) -> bytes:
-    """Return the message with new signatures in place of those of the same domain, which its new bytes have made false."""
+    """Return the message with new signatures in place of those of the same domain, which its new
+    bytes have made false.
+    """
     section, start = split(content)
     domains = {signing_domain(content), *(signer.domain for signer in signers)}
-    fields = [field for field in _header(content) if field.name != b"dkim-signature" or _domain(field) not in domains]
-    signatures = dkim.sign([(each.name, each.raw) for each in fields], dkim.body_hash(content[start:]), signers=signers, now=now)
+    fields = [
+        field
+        for field in _header(content)
+        if field.name != b"dkim-signature" or _domain(field) not in domains
+    ]
+    signatures = dkim.sign(
+        [(each.name, each.raw) for each in fields],
+        dkim.body_hash(content[start:]),
+        signers=signers,
+        now=now,
+    )
     return signatures + b"".join(field.raw for field in fields) + content[len(section) :]
 
 
@@ -105,14 +146,21 @@ def _parts(body: bytes, kind: Message | None, *, depth: int) -> bytes:
     boundary = kind.get_param("boundary") if kind else None
     if not isinstance(boundary, str) or not boundary.isascii() or not boundary:
         return body
-    delimiter = re.compile(rb"(?:\A|\r\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?:\r\n|\Z)")
+    delimiter = re.compile(
+        rb"(?:\A|\r\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?:\r\n|\Z)"
+    )
     pieces, at, is_within = [], 0, False
     for match in delimiter.finditer(body):
         piece = body[at : match.start()]
-        pieces += [_entity(piece, depth=depth + 1) if is_within else _without_foreign(piece), match[0]]
+        pieces += [
+            _entity(piece, depth=depth + 1) if is_within else _without_foreign(piece),
+            match[0],
+        ]
         at, is_within = match.end(), not match[0].strip().endswith(boundary.encode() + b"--")
     rest = body[at:]
-    return b"".join(pieces) + (_entity(rest, depth=depth + 1) if is_within else _without_foreign(rest))
+    return b"".join(pieces) + (
+        _entity(rest, depth=depth + 1) if is_within else _without_foreign(rest)
+    )
 
 
 def _without_foreign(text: bytes) -> bytes:
@@ -121,7 +169,10 @@ def _without_foreign(text: bytes) -> bytes:
 
 
 def _quoted_printable(body: bytes) -> bytes:
-    """Lines of 76 at most. The line end that is added shows the encoder which one to use, and is taken off again."""
+    """Lines of 76 at most.
+
+    The line end that is added shows the encoder which one to use, and is taken off again.
+    """
     return binascii.b2a_qp(body + b"\r\n", istext=True)[:-2]
 
 
@@ -153,9 +204,13 @@ def _with(fields: list[Field], name: bytes, value: bytes) -> list[Field]:
 
 
 def _declared(fields: list[Field], *, body: bytes) -> list[Field]:
-    """Text in 8 bits that does not say what it is: so that the encoding counts (RFC 2045, section 4; RFC 1428)."""
+    """Text in 8 bits that does not say what it is: so that the encoding counts (RFC 2045, section
+    4; RFC 1428).
+    """
     charset = b"utf-8" if _is_utf8(body) else b"unknown-8bit"
-    return _with(_with(fields, b"MIME-Version", b"1.0"), b"Content-Type", b"text/plain; charset=" + charset)
+    return _with(
+        _with(fields, b"MIME-Version", b"1.0"), b"Content-Type", b"text/plain; charset=" + charset
+    )
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -167,12 +222,18 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _ascii(field: Field) -> bytes:
-    """The field with encoded words in place of what is not ASCII; as it is where they are not allowed."""
+    """The field with encoded words in place of what is not ASCII; as it is where they are not
+    allowed.
+    """
     if field.raw.isascii() or field.name in KEPT:
         return field.raw
     name = field.raw.partition(b":")[0]
     if not _is_utf8(field.value):
-        return field.raw if field.name in ADDRESSES | PARAMETERS else b"%b: %b\r\n" % (name, _unknown(field.value))
+        return (
+            field.raw
+            if field.name in ADDRESSES | PARAMETERS
+            else b"%b: %b\r\n" % (name, _unknown(field.value))
+        )
     text = field.value.decode()
     if field.name in PARAMETERS:
         value = _PARAMETER.sub(_extended, text)
@@ -204,14 +265,18 @@ def _words(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """One encoded word or more, each on a line of its own (RFC 2047, section 2), cut between characters."""
+    """One encoded word or more, each on a line of its own (RFC 2047, section 2), cut between
+    characters.
+    """
     words, word = [], ""
     for character in text:
         if len((word + character).encode()) > WORD_OCTETS:
             words.append(word)
             word = ""
         word += character
-    return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(each.encode()).decode()}?=" for each in [*words, word])
+    return "\r\n ".join(
+        f"=?utf-8?B?{base64.b64encode(each.encode()).decode()}?=" for each in [*words, word]
+    )
 
 
 def _unknown(value: bytes) -> bytes:

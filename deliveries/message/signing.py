@@ -1,4 +1,6 @@
-"""The keys that sign a domain's mail: decrypted and loaded once, looked up again every few seconds."""
+"""The keys that sign a domain's mail: decrypted and loaded once, looked up again every few
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ KEEP = 2.0  # seconds: how long a key that was switched off may still sign
 KEYS = """
 SELECT key.id, key.selector, key.algorithm, key.private_key
 FROM domains_signingkey key JOIN domains_domain domain ON domain.id = key.domain_id
-WHERE domain.project_id = %(project)s AND domain.name = %(domain)s AND key.is_active AND domain.verified_at IS NOT NULL
+WHERE domain.project_id = %(project)s AND domain.name = %(domain)s AND key.is_active
+    AND domain.verified_at IS NOT NULL
 ORDER BY key.algorithm DESC, key.id
 """
 
@@ -62,7 +65,9 @@ class SigningKeys:
         rows = await self._database.fetch(KEYS, {"project": project_id, "domain": domain})
         return tuple(self._loaded.get(id_) or self._load(id_, domain, *key) for id_, *key in rows)
 
-    def _load(self, id_: int, domain: str, selector: str, algorithm: str, encrypted: bytes) -> dkim.Signer:
+    def _load(
+        self, id_: int, domain: str, selector: str, algorithm: str, encrypted: bytes
+    ) -> dkim.Signer:
         if self._ring is None:
             self._ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
         private_key = dkim.load_private_key(self._ring.decrypt(encrypted))

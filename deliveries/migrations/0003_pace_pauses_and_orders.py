@@ -16,36 +16,100 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ShapingRule",
             fields=[
-                ("name", models.SlugField(max_length=40, primary_key=True, serialize=False, verbose_name="name")),
+                (
+                    "name",
+                    models.SlugField(
+                        max_length=40, primary_key=True, serialize=False, verbose_name="name"
+                    ),
+                ),
                 ("title", models.CharField(max_length=100, verbose_name="receiver")),
                 (
                     "mx_suffixes",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=253), blank=True, default=list, size=None, verbose_name="MX host suffixes"
+                        base_field=models.CharField(max_length=253),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="MX host suffixes",
                     ),
                 ),
                 (
                     "domains",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=253), blank=True, default=list, size=None, verbose_name="recipient domains"
+                        base_field=models.CharField(max_length=253),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="recipient domains",
                     ),
                 ),
-                ("connections", models.PositiveIntegerField(blank=True, null=True, verbose_name="connections at once")),
-                ("connections_per_minute", models.PositiveIntegerField(blank=True, null=True, verbose_name="new connections a minute")),
-                ("messages_per_connection", models.PositiveIntegerField(blank=True, null=True, verbose_name="messages per connection")),
+                (
+                    "connections",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="connections at once"
+                    ),
+                ),
+                (
+                    "connections_per_minute",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="new connections a minute"
+                    ),
+                ),
+                (
+                    "messages_per_connection",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="messages per connection"
+                    ),
+                ),
                 (
                     "recipients_per_transaction",
-                    models.PositiveIntegerField(blank=True, null=True, verbose_name="recipients per transaction"),
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="recipients per transaction"
+                    ),
                 ),
-                ("per_second", models.PositiveIntegerField(blank=True, null=True, verbose_name="messages a second")),
-                ("per_minute", models.PositiveIntegerField(blank=True, null=True, verbose_name="messages a minute")),
-                ("per_hour", models.PositiveIntegerField(blank=True, null=True, verbose_name="messages an hour")),
-                ("connect_timeout", models.PositiveIntegerField(blank=True, null=True, verbose_name="seconds for a connection")),
-                ("greeting_timeout", models.PositiveIntegerField(blank=True, null=True, verbose_name="seconds for the greeting")),
-                ("reply_timeout", models.PositiveIntegerField(blank=True, null=True, verbose_name="seconds for a reply")),
+                (
+                    "per_second",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="messages a second"
+                    ),
+                ),
+                (
+                    "per_minute",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="messages a minute"
+                    ),
+                ),
+                (
+                    "per_hour",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="messages an hour"
+                    ),
+                ),
+                (
+                    "connect_timeout",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="seconds for a connection"
+                    ),
+                ),
+                (
+                    "greeting_timeout",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="seconds for the greeting"
+                    ),
+                ),
+                (
+                    "reply_timeout",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, verbose_name="seconds for a reply"
+                    ),
+                ),
                 (
                     "body_timeout",
-                    models.PositiveIntegerField(blank=True, null=True, verbose_name="seconds for the reply to the whole message"),
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        verbose_name="seconds for the reply to the whole message",
+                    ),
                 ),
                 (
                     "tls",
@@ -64,13 +128,26 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "resets_are_throttling",
-                    models.BooleanField(default=False, verbose_name='a reset or a silence at connecting means "too fast"'),
+                    models.BooleanField(
+                        default=False,
+                        verbose_name='a reset or a silence at connecting means "too fast"',
+                    ),
                 ),
-                ("is_shipped", models.BooleanField(default=False, editable=False, verbose_name="shipped")),
-                ("is_edited", models.BooleanField(default=False, editable=False, verbose_name="changed here")),
+                (
+                    "is_shipped",
+                    models.BooleanField(default=False, editable=False, verbose_name="shipped"),
+                ),
+                (
+                    "is_edited",
+                    models.BooleanField(default=False, editable=False, verbose_name="changed here"),
+                ),
                 (
                     "changed_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="changed"),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="changed",
+                    ),
                 ),
             ],
             options={
@@ -83,13 +160,18 @@ class Migration(migrations.Migration):
             model_name="delivery",
             name="hold",
             field=models.PositiveSmallIntegerField(
-                choices=[(0, "No"), (1, "Held by a person"), (2, "Released")], db_default=0, default=0, verbose_name="hold"
+                choices=[(0, "No"), (1, "Held by a person"), (2, "Released")],
+                db_default=0,
+                default=0,
+                verbose_name="hold",
             ),
         ),
         migrations.AddField(
             model_name="lane",
             name="close_reason",
-            field=models.TextField(blank=True, db_default="", default="", verbose_name="why closed"),
+            field=models.TextField(
+                blank=True, db_default="", default="", verbose_name="why closed"
+            ),
         ),
         migrations.AddField(
             model_name="lane",
@@ -104,34 +186,50 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="lane",
             name="is_forced",
-            field=models.BooleanField(db_default=False, default=False, editable=False, verbose_name="by a person's order"),
+            field=models.BooleanField(
+                db_default=False, default=False, editable=False, verbose_name="by a person's order"
+            ),
         ),
         migrations.AddField(
             model_name="lane",
             name="pace",
-            field=models.JSONField(db_default={}, default=dict, editable=False, verbose_name="pace"),
+            field=models.JSONField(
+                db_default={}, default=dict, editable=False, verbose_name="pace"
+            ),
         ),
         migrations.AddField(
             model_name="lane",
             name="provider",
-            field=models.CharField(blank=True, db_default="", default="", max_length=40, verbose_name="rule"),
+            field=models.CharField(
+                blank=True, db_default="", default="", max_length=40, verbose_name="rule"
+            ),
         ),
         migrations.AddField(
             model_name="lane",
             name="rate",
             field=models.FloatField(
-                blank=True, help_text="Empty: as many as it takes.", null=True, verbose_name="messages a second allowed now"
+                blank=True,
+                help_text="Empty: as many as it takes.",
+                null=True,
+                verbose_name="messages a second allowed now",
             ),
         ),
         migrations.AddField(
             model_name="lane",
             name="window",
-            field=models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="connections allowed now"),
+            field=models.PositiveSmallIntegerField(
+                blank=True, null=True, verbose_name="connections allowed now"
+            ),
         ),
         migrations.CreateModel(
             name="Order",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "verb",
                     models.CharField(
@@ -153,7 +251,11 @@ class Migration(migrations.Migration):
                 ("created_by", models.TextField(verbose_name="by")),
                 (
                     "created_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="given"),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="given",
+                    ),
                 ),
                 ("expected", models.PositiveBigIntegerField(default=0, verbose_name="selected")),
                 ("seen", models.PositiveBigIntegerField(default=0, verbose_name="looked at")),
@@ -162,23 +264,42 @@ class Migration(migrations.Migration):
                 (
                     "touched_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="last progress"
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="last progress",
                     ),
                 ),
-                ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="finished")),
-                ("stopped_at", models.DateTimeField(editable=False, null=True, verbose_name="stopped")),
+                (
+                    "finished_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="finished"),
+                ),
+                (
+                    "stopped_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="stopped"),
+                ),
             ],
             options={
                 "verbose_name": "order",
                 "verbose_name_plural": "orders",
                 "ordering": ["-id"],
-                "indexes": [models.Index(condition=models.Q(("finished_at__isnull", True)), fields=["id"], name="order_unfinished")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("finished_at__isnull", True)),
+                        fields=["id"],
+                        name="order_unfinished",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="Stop",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "scope",
                     models.CharField(
@@ -192,12 +313,21 @@ class Migration(migrations.Migration):
                         verbose_name="what",
                     ),
                 ),
-                ("domain", models.CharField(blank=True, default="", max_length=253, verbose_name="recipient domain")),
+                (
+                    "domain",
+                    models.CharField(
+                        blank=True, default="", max_length=253, verbose_name="recipient domain"
+                    ),
+                ),
                 ("reason", models.TextField(verbose_name="reason")),
                 ("created_by", models.TextField(verbose_name="by")),
                 (
                     "created_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="since"),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="since",
+                    ),
                 ),
                 (
                     "credential",
@@ -212,7 +342,11 @@ class Migration(migrations.Migration):
                 (
                     "project",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="domains.project", verbose_name="project"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="domains.project",
+                        verbose_name="project",
                     ),
                 ),
             ],
@@ -222,13 +356,30 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("scope", "project", "credential", "domain"), name="stop_once_for_each_thing", nulls_distinct=False
+                        fields=("scope", "project", "credential", "domain"),
+                        name="stop_once_for_each_thing",
+                        nulls_distinct=False,
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("credential__isnull", True), ("domain", ""), ("project__isnull", True), ("scope", "all")),
-                            models.Q(("credential__isnull", True), ("domain", ""), ("project__isnull", False), ("scope", "project")),
-                            models.Q(("credential__isnull", False), ("domain", ""), ("project__isnull", True), ("scope", "credential")),
+                            models.Q(
+                                ("credential__isnull", True),
+                                ("domain", ""),
+                                ("project__isnull", True),
+                                ("scope", "all"),
+                            ),
+                            models.Q(
+                                ("credential__isnull", True),
+                                ("domain", ""),
+                                ("project__isnull", False),
+                                ("scope", "project"),
+                            ),
+                            models.Q(
+                                ("credential__isnull", False),
+                                ("domain", ""),
+                                ("project__isnull", True),
+                                ("scope", "credential"),
+                            ),
                             models.Q(
                                 ("credential__isnull", True),
                                 ("project__isnull", True),

@@ -4,7 +4,9 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    """Concurrently, since building an index would otherwise hold up all accepting and delivering."""
+    """Concurrently, since building an index would otherwise hold up all accepting and
+    delivering.
+    """
 
     atomic = False
     dependencies = [("deliveries", "0004_parked_lane")]

@@ -4,7 +4,9 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    """Concurrently, since building an index would otherwise hold up all accepting and delivering."""
+    """Concurrently, since building an index would otherwise hold up all accepting and
+    delivering.
+    """
 
     atomic = False
     dependencies = [("deliveries", "0005_what_stops_put_aside")]
@@ -12,7 +14,11 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name="delivery",
-            index=models.Index(fields=["expires_at"], condition=Q(state__in=("queued", "deferred")), name="delivery_by_deadline"),
+            index=models.Index(
+                fields=["expires_at"],
+                condition=Q(state__in=("queued", "deferred")),
+                name="delivery_by_deadline",
+            ),
         ),
         RemoveIndexConcurrently(model_name="delivery", name="delivery_deadline"),
     ]

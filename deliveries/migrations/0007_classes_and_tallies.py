@@ -17,7 +17,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="attempt",
             name="category",
-            field=models.CharField(blank=True, db_default="", default="", max_length=17, verbose_name="class"),
+            field=models.CharField(
+                blank=True, db_default="", default="", max_length=17, verbose_name="class"
+            ),
         ),
         migrations.AddField(
             model_name="attempt",
@@ -27,7 +29,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="LocalRule",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "name",
                     models.CharField(
@@ -36,7 +43,8 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "^[a-z0-9][a-z0-9-]{0,62}$",
-                                "Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.",
+                                "Lower-case letters, digits and hyphens, at most 63, not "
+                                "beginning with a hyphen.",
                             )
                         ],
                         verbose_name="name",
@@ -72,56 +80,105 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("is_hard", models.BooleanField(default=False, verbose_name="hard")),
-                ("detail", models.CharField(blank=True, default="", max_length=40, verbose_name="detail")),
+                (
+                    "detail",
+                    models.CharField(blank=True, default="", max_length=40, verbose_name="detail"),
+                ),
                 (
                     "pattern",
                     models.TextField(
-                        help_text="A regular expression, searched in the answer in lower case on one line.", verbose_name="pattern"
+                        help_text=(
+                            "A regular expression, searched in the answer in lower case "
+                            "on one "
+                            "line."
+                        ),
+                        verbose_name="pattern",
                     ),
                 ),
                 (
                     "providers",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None, verbose_name="providers"
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="providers",
                     ),
                 ),
                 (
                     "stages",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=11), blank=True, default=list, size=None, verbose_name="stages"
+                        base_field=models.CharField(max_length=11),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="stages",
                     ),
                 ),
                 (
                     "codes",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None, verbose_name="codes"
+                        base_field=models.PositiveSmallIntegerField(),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="codes",
                     ),
                 ),
-                ("example", models.TextField(help_text="An answer that it is for.", verbose_name="example")),
+                (
+                    "example",
+                    models.TextField(help_text="An answer that it is for.", verbose_name="example"),
+                ),
                 ("is_active", models.BooleanField(default=True, verbose_name="in use")),
                 ("created_by", models.TextField(blank=True, default="", verbose_name="made by")),
-                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="changed")),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="changed"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "local rule",
                 "verbose_name_plural": "local rules",
                 "ordering": ["name"],
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("pattern", ""), _negated=True), name="local_rule_has_a_pattern")
+                    models.CheckConstraint(
+                        condition=models.Q(("pattern", ""), _negated=True),
+                        name="local_rule_has_a_pattern",
+                    )
                 ],
             },
         ),
         migrations.CreateModel(
             name="Alert",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("opened_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="since")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "opened_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="since"
+                    ),
+                ),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
-                ("rate", models.FloatField(help_text="Per cent, when it was opened.", verbose_name="rate")),
+                (
+                    "rate",
+                    models.FloatField(
+                        help_text="Per cent, when it was opened.", verbose_name="rate"
+                    ),
+                ),
                 ("bounced", models.PositiveIntegerField(verbose_name="hard bounces")),
                 ("total", models.PositiveIntegerField(verbose_name="deliveries")),
                 ("hours", models.PositiveSmallIntegerField(verbose_name="within hours")),
-                ("has_paused", models.BooleanField(default=False, verbose_name="the credential was paused")),
+                (
+                    "has_paused",
+                    models.BooleanField(default=False, verbose_name="the credential was paused"),
+                ),
                 (
                     "credential",
                     models.ForeignKey(
@@ -137,7 +194,11 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "alerts",
                 "ordering": ["-id"],
                 "constraints": [
-                    models.UniqueConstraint(condition=models.Q(("ended_at__isnull", True)), fields=("credential",), name="alert_open_once")
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=("credential",),
+                        name="alert_open_once",
+                    )
                 ],
             },
         ),

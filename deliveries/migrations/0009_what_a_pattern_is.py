@@ -14,7 +14,8 @@ class Migration(migrations.Migration):
             name="pattern",
             field=models.TextField(
                 help_text=(
-                    "Words that the answer holds, in any case: user * unknown | no such mailbox. * is anything between them, | is or."
+                    "Words that the answer holds, in any case: user * unknown | no such mailbox. "
+                    "* is anything between them, | is or."
                 ),
                 verbose_name="pattern",
             ),

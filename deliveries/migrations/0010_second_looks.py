@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Reclassification",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "state",
                     models.CharField(
@@ -29,14 +34,33 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                ("version", models.CharField(blank=True, default="", max_length=80, verbose_name="version of the rules")),
+                (
+                    "version",
+                    models.CharField(
+                        blank=True, default="", max_length=80, verbose_name="version of the rules"
+                    ),
+                ),
                 ("seen", models.PositiveIntegerField(default=0, verbose_name="looked at")),
-                ("changed", models.PositiveIntegerField(default=0, verbose_name="would be another")),
+                (
+                    "changed",
+                    models.PositiveIntegerField(default=0, verbose_name="would be another"),
+                ),
                 ("table", models.JSONField(default=list, verbose_name="before and after")),
-                ("lifted", models.PositiveIntegerField(default=0, verbose_name="suppressions lifted")),
-                ("renewed", models.PositiveIntegerField(default=0, verbose_name="addresses judged anew")),
+                (
+                    "lifted",
+                    models.PositiveIntegerField(default=0, verbose_name="suppressions lifted"),
+                ),
+                (
+                    "renewed",
+                    models.PositiveIntegerField(default=0, verbose_name="addresses judged anew"),
+                ),
                 ("created_by", models.TextField(verbose_name="made by")),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="given")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="given"
+                    ),
+                ),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
             ],
             options={

@@ -12,6 +12,9 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently(
-            "inboundmail", models.Index(fields=["id"], condition=Q(delivery_id__isnull=True), name="inbound_mail_unproven")
+            "inboundmail",
+            models.Index(
+                fields=["id"], condition=Q(delivery_id__isnull=True), name="inbound_mail_unproven"
+            ),
         ),
     ]

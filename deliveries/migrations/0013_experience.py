@@ -7,5 +7,9 @@ class Migration(migrations.Migration):
     dependencies = [("deliveries", "0012_inbound_mail_that_proves_nothing")]
 
     operations = [
-        migrations.AddField("lane", "experience", models.JSONField("experience", default=dict, db_default={}, editable=False)),
+        migrations.AddField(
+            "lane",
+            "experience",
+            models.JSONField("experience", default=dict, db_default={}, editable=False),
+        ),
     ]

@@ -23,7 +23,10 @@ class Migration(migrations.Migration):
                 ("recipient_key", models.TextField(blank=True, verbose_name="recipient key")),
                 ("command", models.CharField(max_length=4, verbose_name="command")),
                 ("code", models.PositiveSmallIntegerField(verbose_name="code")),
-                ("enhanced", models.CharField(blank=True, max_length=11, verbose_name="enhanced code")),
+                (
+                    "enhanced",
+                    models.CharField(blank=True, max_length=11, verbose_name="enhanced code"),
+                ),
                 ("text", models.TextField(verbose_name="text")),
                 (
                     "project",

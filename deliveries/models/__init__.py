@@ -1,4 +1,6 @@
-"""The rows of this app: messages and what becomes of them, the lanes they take, and how people steer the flow."""
+"""The rows of this app: messages and what becomes of them, the lanes they take, and how people
+steer the flow.
+"""
 
 from deliveries.models.classification import LocalRule
 from deliveries.models.lanes import Destination, Lane, Route

@@ -1,4 +1,6 @@
-"""The ways that deliveries take: static routes, lanes, and which of them a recipient domain leads to."""
+"""The ways that deliveries take: static routes, lanes, and which of them a recipient domain leads
+to.
+"""
 
 from datetime import datetime
 from typing import Self
@@ -24,7 +26,10 @@ class Route(models.Model):
         VERIFIED = "verified", _("Required, verified certificate")
 
     pattern = models.CharField(
-        _("recipient domains"), max_length=253, unique=True, help_text=_("example.test, *.example.test, or * for all.")
+        _("recipient domains"),
+        max_length=253,
+        unique=True,
+        help_text=_("example.test, *.example.test, or * for all."),
     )
     host = models.CharField(_("host"), max_length=253)
     port = models.PositiveIntegerField(_("port"), default=25)
@@ -36,7 +41,11 @@ class Route(models.Model):
         verbose_name = _("route")
         verbose_name_plural = _("routes")
         ordering = ["pattern"]
-        constraints = [models.CheckConstraint(condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port"
+            )
+        ]
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -46,7 +55,8 @@ class Route(models.Model):
 class Lane(models.Model):
     """One site seen from one source address: what is leased, paced and paused as a whole."""
 
-    # The lane of deliveries whose domain has not been resolved yet; the drain that leases it does the routing.
+    # The lane of deliveries whose domain has not been resolved yet; the drain that leases it does
+    # the routing.
     ROUTING = 1
     # The lane of deliveries that a person holds back; nobody leases it.
     PARKED = 0
@@ -54,9 +64,15 @@ class Lane(models.Model):
     site = models.TextField(_("site"))
     source = models.CharField(_("source"), max_length=45, blank=True)
     hosts = models.JSONField(_("hosts"), default=list, help_text=_("[[preference, host, port], …]"))
-    tls = models.CharField(_("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC)
-    is_forced = models.BooleanField(_("by a person's order"), default=False, db_default=False, editable=False)
-    is_routed = models.BooleanField(_("by a route"), default=False, help_text=_("May lead to a private address."))
+    tls = models.CharField(
+        _("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC
+    )
+    is_forced = models.BooleanField(
+        _("by a person's order"), default=False, db_default=False, editable=False
+    )
+    is_routed = models.BooleanField(
+        _("by a route"), default=False, help_text=_("May lead to a private address.")
+    )
     # The lease. `epoch` grows with each new holder and fences off the former one's writes.
     holder = models.UUIDField(_("holder"), null=True, editable=False)
     leased_until = models.DateTimeField(_("leased until"), null=True, editable=False)
@@ -68,7 +84,12 @@ class Lane(models.Model):
     last_success_at = models.DateTimeField(_("last success"), null=True, blank=True)
     provider = models.CharField(_("rule"), max_length=40, blank=True, default="", db_default="")
     window = models.PositiveSmallIntegerField(_("connections allowed now"), null=True, blank=True)
-    rate = models.FloatField(_("messages a second allowed now"), null=True, blank=True, help_text=_("Empty: as many as it takes."))
+    rate = models.FloatField(
+        _("messages a second allowed now"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: as many as it takes."),
+    )
     pace = models.JSONField(_("pace"), default=dict, db_default={}, editable=False)
     experience = models.JSONField(_("experience"), default=dict, db_default={}, editable=False)
 
@@ -76,7 +97,8 @@ class Lane(models.Model):
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_by = models.TextField(_("closed by"), blank=True, default="", db_default="")
     close_reason = models.TextField(_("why closed"), blank=True, default="", db_default="")
-    # Since when no domain leads here; `retention` notes it, and who leads one here again takes it back.
+    # Since when no domain leads here; `retention` notes it, and who leads one here again takes it
+    # back.
     idle_since = models.DateTimeField(null=True, editable=False)
 
     objects = LaneQuerySet.as_manager()
@@ -84,8 +106,14 @@ class Lane(models.Model):
     class Meta:
         verbose_name = _("lane")
         verbose_name_plural = _("lanes")
-        constraints = [models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")]
-        indexes = [models.Index(fields=["idle_since"], condition=Q(idle_since__isnull=False), name="lane_idle")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "source"], name="lane_once_per_site_and_source")
+        ]
+        indexes = [
+            models.Index(
+                fields=["idle_since"], condition=Q(idle_since__isnull=False), name="lane_idle"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.site
@@ -95,7 +123,9 @@ class Destination(models.Model):
     """The lane to which a recipient domain led when it was last resolved."""
 
     domain = models.CharField(_("domain"), max_length=253, primary_key=True)
-    lane = models.ForeignKey(Lane, models.CASCADE, related_name="destinations", verbose_name=_("lane"))
+    lane = models.ForeignKey(
+        Lane, models.CASCADE, related_name="destinations", verbose_name=_("lane")
+    )
     expires_at = models.DateTimeField(_("to be resolved again"))
 
     class Meta:

@@ -1,7 +1,8 @@
 """A message's life: messages, their content, deliveries, attempts, and what comes back.
 
-The rows of the hot path (message, content, delivery, attempt, submission) carry no foreign-key constraints: they are
-written together in one statement by `intake` and `ledger`, and the checks cost about 10 µs a row and key.
+The rows of the hot path (message, content, delivery, attempt, submission) carry no foreign-key
+constraints: they are written together in one statement by `intake` and `ledger`, and the checks
+cost about 10 µs a row and key.
 """
 
 from typing import Self
@@ -26,7 +27,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def live(self) -> Self:
-        return self.filter(ended_at__isnull=True, state__in=LIVE)  # the same said twice, each for an index of its own
+        return self.filter(
+            ended_at__isnull=True, state__in=LIVE
+        )  # the same said twice, each for an index of its own
 
     def ended(self) -> Self:
         return self.filter(ended_at__isnull=False)
@@ -50,13 +53,24 @@ class Message(models.Model):
         REPORT = "report", _("A report of ours")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
-    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
-    credential = models.ForeignKey(
-        Credential, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, verbose_name=_("credential")
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
     )
-    origin = models.CharField(_("origin"), max_length=10, choices=Origin.choices, default=Origin.SUBMISSION)
+    credential = models.ForeignKey(
+        Credential,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("credential"),
+    )
+    origin = models.CharField(
+        _("origin"), max_length=10, choices=Origin.choices, default=Origin.SUBMISSION
+    )
     accepted_at = models.DateTimeField(_("accepted"), db_default=Now())
-    mail_from = models.TextField(_("reverse-path"), blank=True, help_text=_("Empty: the null reverse-path."))
+    mail_from = models.TextField(
+        _("reverse-path"), blank=True, help_text=_("Empty: the null reverse-path.")
+    )
     header_from = models.TextField(_("From"), blank=True)
     message_id = models.TextField(_("Message-ID"))
     size = models.PositiveIntegerField(_("size"), help_text=_("Bytes, as they will be sent."))
@@ -84,9 +98,13 @@ class Message(models.Model):
 
 
 class Content(models.Model):
-    """The bytes of a message as they will be sent, zstd-compressed; gone when their retention is over."""
+    """The bytes of a message as they will be sent, zstd-compressed; gone when their retention is
+    over.
+    """
 
-    message = models.OneToOneField(Message, models.DO_NOTHING, primary_key=True, db_constraint=False)
+    message = models.OneToOneField(
+        Message, models.DO_NOTHING, primary_key=True, db_constraint=False
+    )
     data = models.BinaryField(_("compressed bytes"))
 
     class Meta:
@@ -95,7 +113,9 @@ class Content(models.Model):
 
 
 class Submission(models.Model):
-    """What a client has already handed in, so that the same again within a window is not a second message."""
+    """What a client has already handed in, so that the same again within a window is not a second
+    message.
+    """
 
     key = models.BinaryField(primary_key=True)
     message_id = models.UUIDField()
@@ -108,18 +128,38 @@ class Delivery(models.Model):
     class Hold(models.IntegerChoices):
         NONE = 0, _("No")
         HELD = 1, _("Held by a person")
-        RELEASED = 2, _("Released")  # whatever is paused but all of delivery does not stop it any more
+        RELEASED = (
+            2,
+            _("Released"),
+        )  # whatever is paused but all of delivery does not stop it any more
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
-    message = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, related_name="deliveries", verbose_name=_("message"))
-    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
+    message = models.ForeignKey(
+        Message,
+        models.DO_NOTHING,
+        db_constraint=False,
+        related_name="deliveries",
+        verbose_name=_("message"),
+    )
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
+    )
     recipient = models.TextField(_("recipient"), help_text=_("As it is sent in RCPT TO."))
     recipient_key = models.TextField(_("recipient key"))
     domain = models.CharField(_("domain"), max_length=253)
     notify = models.CharField(_("NOTIFY"), max_length=28, blank=True)
     orcpt = models.TextField(_("ORCPT"), blank=True)
-    lane = models.ForeignKey(Lane, models.DO_NOTHING, db_constraint=False, db_index=False, default=Lane.ROUTING, verbose_name=_("lane"))
-    priority = models.PositiveSmallIntegerField(_("priority"), choices=Credential.Priority.choices, default=1)
+    lane = models.ForeignKey(
+        Lane,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        default=Lane.ROUTING,
+        verbose_name=_("lane"),
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Credential.Priority.choices, default=1
+    )
     # What takes turns within a lane and priority: the credential's id; 0 for reports of ours.
     flow = models.BigIntegerField(default=0, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
@@ -131,9 +171,13 @@ class Delivery(models.Model):
     claim = models.BigIntegerField(default=0, editable=False)
     is_in_doubt = models.BooleanField(_("in doubt"), default=False)
     # Answers in a row that said "too fast"; each makes the wait longer, and none uses up a try.
-    throttle_count = models.PositiveSmallIntegerField(_("held back for the pace"), default=0, db_default=0)
+    throttle_count = models.PositiveSmallIntegerField(
+        _("held back for the pace"), default=0, db_default=0
+    )
     owes_report = models.BooleanField(_("a report is owed"), default=False)
-    hold = models.PositiveSmallIntegerField(_("hold"), choices=Hold.choices, db_default=Hold.NONE, default=Hold.NONE)
+    hold = models.PositiveSmallIntegerField(
+        _("hold"), choices=Hold.choices, db_default=Hold.NONE, default=Hold.NONE
+    )
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -142,7 +186,9 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=State.values), name="delivery_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="delivery_state_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=LIVE, ended_at__isnull=True, due_at__isnull=False)
                 | (~Q(state__in=LIVE) & Q(ended_at__isnull=False, due_at__isnull=True)),
@@ -152,12 +198,22 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["recipient_key", "id"], name="delivery_by_recipient"),
             # The claim order within a lane: priority, then turns between flows, then age.
-            models.Index("lane", "priority", "flow", "due_at", condition=Q(ended_at__isnull=True), name="delivery_claim_order"),
-            # Not by `ended_at`: who asks for the live of a lane would be led through all the live, by whichever index has most
-            # of them gone when PostgreSQL makes its plan.
-            models.Index(fields=["expires_at"], condition=Q(state__in=LIVE), name="delivery_by_deadline"),
+            models.Index(
+                "lane",
+                "priority",
+                "flow",
+                "due_at",
+                condition=Q(ended_at__isnull=True),
+                name="delivery_claim_order",
+            ),
+            # Not by `ended_at`: who asks for the live of a lane would be led through all the live,
+            # by whichever index has most of them gone when PostgreSQL makes its plan.
+            models.Index(
+                fields=["expires_at"], condition=Q(state__in=LIVE), name="delivery_by_deadline"
+            ),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
-            # What stops have put aside, by what a stop may be about; see `deliveries.steering.pauses`.
+            # What stops have put aside, by what a stop may be about; see
+            # `deliveries.steering.pauses`.
             models.Index(
                 fields=["domain", "project", "flow"],
                 condition=Q(ended_at__isnull=True, lane=Lane.PARKED) & ~Q(hold=1),
@@ -179,10 +235,18 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try at a delivery, or another event that changed it: when, where, and what was answered."""
+    """One try at a delivery, or another event that changed it: when, where, and what was
+    answered.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(Delivery, models.DO_NOTHING, db_constraint=False, related_name="attempts", verbose_name=_("delivery"))
+    delivery = models.ForeignKey(
+        Delivery,
+        models.DO_NOTHING,
+        db_constraint=False,
+        related_name="attempts",
+        verbose_name=_("delivery"),
+    )
     at = models.DateTimeField(_("at"), db_default=Now())
     outcome = models.CharField(_("outcome"), max_length=11)
     stage = models.CharField(_("stage"), max_length=11)
@@ -193,7 +257,8 @@ class Attempt(models.Model):
     code = models.PositiveSmallIntegerField(_("code"), null=True)
     enhanced = models.CharField(_("enhanced code"), max_length=11, blank=True)
     text = models.TextField(_("text"), blank=True)
-    # What the answer means: its class, of `suppressions.classes`, and the rule that said so; empty where nothing failed.
+    # What the answer means: its class, of `suppressions.classes`, and the rule that said so; empty
+    # where nothing failed.
     category = models.CharField(_("class"), max_length=17, blank=True, default="", db_default="")
     rule = models.TextField(_("rule"), blank=True, default="", db_default="")
     seconds = models.FloatField(_("seconds"), default=0)
@@ -213,7 +278,9 @@ class Attempt(models.Model):
 
 
 class InboundMail(models.Model):
-    """Mail that came to port 25: a report at a return path of ours, or a letter to postmaster, abuse or feedback."""
+    """Mail that came to port 25: a report at a return path of ours, or a letter to postmaster,
+    abuse or feedback.
+    """
 
     class Kind(models.TextChoices):
         REPORT = "report", _("At a return path")
@@ -236,8 +303,12 @@ class InboundMail(models.Model):
         verbose_name_plural = _("inbound mail")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled"),
-            models.Index(fields=["id"], condition=Q(delivery_id__isnull=True), name="inbound_mail_unproven"),
+            models.Index(
+                fields=["id"], condition=Q(handled_at__isnull=True), name="inbound_mail_unhandled"
+            ),
+            models.Index(
+                fields=["id"], condition=Q(delivery_id__isnull=True), name="inbound_mail_unproven"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,9 @@ class Reclassification(models.Model):
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
 
-    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.COUNTING)
+    state = models.CharField(
+        _("state"), max_length=8, choices=State.choices, default=State.COUNTING
+    )
     version = models.CharField(_("version of the rules"), max_length=80, blank=True, default="")
     seen = models.PositiveIntegerField(_("looked at"), default=0)
     changed = models.PositiveIntegerField(_("would be another"), default=0)

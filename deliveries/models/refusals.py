@@ -1,4 +1,6 @@
-"""What the listener refused of an app, so that it leaves a trace: many clients call a message sent though a recipient was refused."""
+"""What the listener refused of an app, so that it leaves a trace: many clients call a message sent
+though a recipient was refused.
+"""
 
 from django.db import models
 from django.utils import timezone
@@ -8,14 +10,17 @@ from domains.models import Project
 
 
 class Refusal(models.Model):
-    """One recipient that was refused, or one of a message that was; written soon after by the listener, and not all of a flood.
+    """One recipient that was refused, or one of a message that was; written soon after by the
+    listener, and not all of a flood.
 
     As on the rest of the mail's path there are no foreign-key constraints.
     """
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
-    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
+    )
     credential_id = models.BigIntegerField(_("credential"))
     mail_from = models.TextField(_("reverse-path"), blank=True)
     recipient = models.TextField(_("recipient"), blank=True)

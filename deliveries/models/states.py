@@ -16,8 +16,9 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-# A report of ours, by its delivery alone: no credential sent it, and nobody is told of its failure. It is no customer's mail: no
-# figure counts it, and what becomes of it says nothing about the project's recipients.
+# A report of ours, by its delivery alone: no credential sent it, and nobody is told of its failure.
+# It is no customer's mail: no figure counts it, and what becomes of it says nothing about the
+# project's recipients.
 IS_REPORT = "(flow = 0 AND notify = 'NEVER')"
 
 LIVE = (State.QUEUED, State.DEFERRED)
@@ -25,10 +26,14 @@ ENDED = tuple(state for state in State if state not in LIVE)
 
 
 def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or against NOTIFY."""
+    """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or
+    against NOTIFY.
+    """
     return bool(mail_from) and sends_reports and (not notify or "FAILURE" in notify)
 
 
 def owes_delay(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section 4.1)."""
+    """Whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section
+    4.1).
+    """
     return bool(mail_from) and sends_reports and (not notify or "DELAY" in notify)

@@ -1,4 +1,6 @@
-"""What people say about how mail flows: rules for receivers, what is paused, and orders for many deliveries at once."""
+"""What people say about how mail flows: rules for receivers, what is paused, and orders for many
+deliveries at once.
+"""
 
 from typing import Self
 
@@ -16,8 +18,14 @@ from domains.models import Credential, Project
 class StopQuerySet(models.QuerySet["Stop"]):
     def covering(self, delivery: Delivery) -> Self:
         """What is stopped that this delivery belongs to."""
-        own = models.Q(project=delivery.project_id) | models.Q(credential=delivery.flow) | models.Q(domain=delivery.domain)
-        return self.filter(own | models.Q(scope="all")).select_related("project", "credential__project")
+        own = (
+            models.Q(project=delivery.project_id)
+            | models.Q(credential=delivery.flow)
+            | models.Q(domain=delivery.domain)
+        )
+        return self.filter(own | models.Q(scope="all")).select_related(
+            "project", "credential__project"
+        )
 
 
 class ShapingRule(models.Model):
@@ -27,21 +35,47 @@ class ShapingRule(models.Model):
 
     name = models.SlugField(_("name"), max_length=40, primary_key=True)
     title = models.CharField(_("receiver"), max_length=100)
-    mx_suffixes = ArrayField(models.CharField(max_length=253), verbose_name=_("MX host suffixes"), default=list, blank=True)
-    domains = ArrayField(models.CharField(max_length=253), verbose_name=_("recipient domains"), default=list, blank=True)
+    mx_suffixes = ArrayField(
+        models.CharField(max_length=253),
+        verbose_name=_("MX host suffixes"),
+        default=list,
+        blank=True,
+    )
+    domains = ArrayField(
+        models.CharField(max_length=253),
+        verbose_name=_("recipient domains"),
+        default=list,
+        blank=True,
+    )
     connections = models.PositiveIntegerField(_("connections at once"), null=True, blank=True)
-    connections_per_minute = models.PositiveIntegerField(_("new connections a minute"), null=True, blank=True)
-    messages_per_connection = models.PositiveIntegerField(_("messages per connection"), null=True, blank=True)
-    recipients_per_transaction = models.PositiveIntegerField(_("recipients per transaction"), null=True, blank=True)
+    connections_per_minute = models.PositiveIntegerField(
+        _("new connections a minute"), null=True, blank=True
+    )
+    messages_per_connection = models.PositiveIntegerField(
+        _("messages per connection"), null=True, blank=True
+    )
+    recipients_per_transaction = models.PositiveIntegerField(
+        _("recipients per transaction"), null=True, blank=True
+    )
     per_second = models.PositiveIntegerField(_("messages a second"), null=True, blank=True)
     per_minute = models.PositiveIntegerField(_("messages a minute"), null=True, blank=True)
     per_hour = models.PositiveIntegerField(_("messages an hour"), null=True, blank=True)
-    connect_timeout = models.PositiveIntegerField(_("seconds for a connection"), null=True, blank=True)
-    greeting_timeout = models.PositiveIntegerField(_("seconds for the greeting"), null=True, blank=True)
+    connect_timeout = models.PositiveIntegerField(
+        _("seconds for a connection"), null=True, blank=True
+    )
+    greeting_timeout = models.PositiveIntegerField(
+        _("seconds for the greeting"), null=True, blank=True
+    )
     reply_timeout = models.PositiveIntegerField(_("seconds for a reply"), null=True, blank=True)
-    body_timeout = models.PositiveIntegerField(_("seconds for the reply to the whole message"), null=True, blank=True)
-    tls = models.CharField(_("TLS"), max_length=13, choices=Route.Tls.choices, blank=True, default="")
-    resets_are_throttling = models.BooleanField(_('a reset or a silence at connecting means "too fast"'), default=False)
+    body_timeout = models.PositiveIntegerField(
+        _("seconds for the reply to the whole message"), null=True, blank=True
+    )
+    tls = models.CharField(
+        _("TLS"), max_length=13, choices=Route.Tls.choices, blank=True, default=""
+    )
+    resets_are_throttling = models.BooleanField(
+        _('a reset or a silence at connecting means "too fast"'), default=False
+    )
     is_shipped = models.BooleanField(_("shipped"), default=False, editable=False)
     is_edited = models.BooleanField(_("changed here"), default=False, editable=False)
     changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
@@ -56,7 +90,9 @@ class ShapingRule(models.Model):
 
 
 class Stop(models.Model):
-    """Something whose mail is accepted and not sent: all of it, or that of one project, credential or recipient domain."""
+    """Something whose mail is accepted and not sent: all of it, or that of one project, credential
+    or recipient domain.
+    """
 
     class Scope(models.TextChoices):
         ALL = "all", _("All delivery")
@@ -65,8 +101,12 @@ class Stop(models.Model):
         DOMAIN = "domain", _("Recipient domain")
 
     scope = models.CharField(_("what"), max_length=10, choices=Scope.choices)
-    project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, verbose_name=_("project"))
-    credential = models.ForeignKey(Credential, models.CASCADE, null=True, blank=True, verbose_name=_("credential"))
+    project = models.ForeignKey(
+        Project, models.CASCADE, null=True, blank=True, verbose_name=_("project")
+    )
+    credential = models.ForeignKey(
+        Credential, models.CASCADE, null=True, blank=True, verbose_name=_("credential")
+    )
     domain = models.CharField(_("recipient domain"), max_length=253, blank=True, default="")
     reason = models.TextField(_("reason"))
     created_by = models.TextField(_("by"))
@@ -80,13 +120,17 @@ class Stop(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["scope", "project", "credential", "domain"], nulls_distinct=False, name="stop_once_for_each_thing"
+                fields=["scope", "project", "credential", "domain"],
+                nulls_distinct=False,
+                name="stop_once_for_each_thing",
             ),
             models.CheckConstraint(
                 condition=Q(scope="all", project__isnull=True, credential__isnull=True, domain="")
                 | Q(scope="project", project__isnull=False, credential__isnull=True, domain="")
                 | Q(scope="credential", project__isnull=True, credential__isnull=False, domain="")
-                | (Q(scope="domain", project__isnull=True, credential__isnull=True) & ~Q(domain="")),
+                | (
+                    Q(scope="domain", project__isnull=True, credential__isnull=True) & ~Q(domain="")
+                ),
                 name="stop_names_one_thing",
             ),
         ]
@@ -125,8 +169,12 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["id"], condition=Q(finished_at__isnull=True), name="order_unfinished"),
-            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="order_by_end"),
+            models.Index(
+                fields=["id"], condition=Q(finished_at__isnull=True), name="order_unfinished"
+            ),
+            models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False), name="order_by_end"
+            ),
         ]
 
     def __str__(self) -> str:

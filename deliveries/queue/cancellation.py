@@ -10,30 +10,41 @@ from deliveries.backends import maillog
 
 BATCH = 1000
 
-# Also what a courier has in hand: its outcome will find the row ended and only be written down. No report is owed: nothing failed.
+# Also what a courier has in hand: its outcome will find the row ended and only be written down. No
+# report is owed: nothing failed.
 CANCEL = """
 WITH waiting AS (
     SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)
       AND (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s::text[]))
     ORDER BY lane_id, priority, flow, due_at LIMIT %(most)s FOR UPDATE
 ), ended AS (
-    UPDATE deliveries_delivery delivery SET state = 'cancelled', ended_at = now(), due_at = NULL, claim = 0, owes_report = false
+    UPDATE deliveries_delivery delivery SET state = 'cancelled', ended_at = now(), due_at = NULL,
+        claim = 0, owes_report = false
     FROM waiting WHERE delivery.id = waiting.id
     RETURNING delivery.id, delivery.message_id, delivery.recipient
 ), told AS (
-    INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls, enhanced, text, seconds)
+    INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls,
+        enhanced, text, seconds)
     SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
 )
 SELECT message_id, id, recipient FROM ended
 """
 
 
-# One probe of the claim-order index for each lane; the domains are not in it, so all that waits there is read once.
-DOMAINS = "SELECT DISTINCT domain FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)"
+# One probe of the claim-order index for each lane; the domains are not in it, so all that waits
+# there is read once.
+DOMAINS = (
+    "SELECT DISTINCT domain FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = "
+    "ANY(%(lanes)s)"
+)
 
 
-def cancel_lanes(lanes: Collection[int], *, why: str, domains: Collection[str] | None = None) -> int:
-    """End all that waits in these lanes, or is in hand there; with `domains`, only what is for them. Return how many deliveries ended."""
+def cancel_lanes(
+    lanes: Collection[int], *, why: str, domains: Collection[str] | None = None
+) -> int:
+    """End all that waits in these lanes, or is in hand there; with `domains`, only what is for
+    them. Return how many deliveries ended.
+    """
     total = 0
     while ended := _cancel_batch(lanes, domains, why):
         total += ended
@@ -48,7 +59,12 @@ def domains_waiting(lanes: Collection[int]) -> list[str]:
 
 
 def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: str) -> int:
-    given = {"lanes": list(lanes), "domains": None if domains is None else list(domains), "why": why, "most": BATCH}
+    given = {
+        "lanes": list(lanes),
+        "domains": None if domains is None else list(domains),
+        "why": why,
+        "most": BATCH,
+    }
     with connection.cursor() as cursor:
         cursor.execute(CANCEL, given)
         ended = cursor.fetchall()

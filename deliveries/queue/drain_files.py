@@ -1,8 +1,11 @@
-"""One file for each drain of this machine: its lock says that the drain lives, its marks which deliveries may have been sent.
+"""One file for each drain of this machine: its lock says that the drain lives, its marks which
+deliveries may have been sent.
 
-The kernel drops the lock (`flock`) when the process ends, however it ends, and not before: a stopped process keeps it, and a process
-id that is used again means nothing. So who gets the lock has the proof, and need not wait until the lease is over. A mark is 16 bytes
-in the page cache, which outlives the process and not the machine; a file of an earlier start of the machine therefore proves nothing.
+The kernel drops the lock (`flock`) when the process ends, however it ends, and not before: a
+stopped process keeps it, and a process id that is used again means nothing. So who gets the lock
+has the proof, and need not wait until the lease is over. A mark is 16 bytes in the page cache,
+which outlives the process and not the machine; a file of an earlier start of the machine therefore
+proves nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +35,10 @@ NOWHERE = -1  # no place in a file: `pwrite` refuses it
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A drain that is known to have ended. Its claims without a mark in `may_be_sent` were never offered to a receiver."""
+    """A drain that is known to have ended.
+
+    Its claims without a mark in `may_be_sent` were never offered to a receiver.
+    """
 
     holder: UUID
     may_be_sent: list[UUID]
@@ -43,10 +49,16 @@ def folder() -> Path:
 
 
 class HolderFile:
-    """This drain's own file. Where it cannot be written the drain goes on without: its lease then has to run out, as on another machine."""
+    """This drain's own file.
+
+    Where it cannot be written the drain goes on without: its lease then has to run out, as on
+    another machine.
+    """
 
     def __init__(self, path: Path, holder: UUID, *, marks: int) -> None:
-        """`marks`: deliveries that may be under way at one time, from their MAIL until their outcome is committed."""
+        """`marks`: deliveries that may be under way at one time, from their MAIL until their
+        outcome is committed.
+        """
         self._path = path / str(holder)
         self._places: dict[UUID, int] = {}
         self._free = [HEADER + MARK * number for number in reversed(range(marks))]
@@ -56,7 +68,12 @@ class HolderFile:
             sweep(path)
             self._open(HEADER + MARK * marks)
         except OSError as error:
-            logger.warning("%s cannot be written, so the lanes of a killed worker wait for the end of their lease: %s", self._path, error)
+            logger.warning(
+                "%s cannot be written, so the lanes of a killed worker wait for the end of their "
+                "lease: %s",
+                self._path,
+                error,
+            )
             self._forget()
 
     def _open(self, size: int) -> None:
@@ -96,7 +113,11 @@ class HolderFile:
                     os.pwrite(self._descriptor, NO_DELIVERY, place)
 
     def close(self, *, owes: bool = False) -> None:
-        """The end of this drain. Where it `owes` what it could not give back, the file stays as after a kill, for who comes next."""
+        """The end of this drain.
+
+        Where it `owes` what it could not give back, the file stays as after a kill, for who comes
+        next.
+        """
         if self._descriptor >= 0 and not owes:
             with suppress(OSError):
                 self._path.unlink()
@@ -116,7 +137,9 @@ class HolderFile:
 
 
 def sweep(path: Path) -> None:
-    """Remove from a folder what processes left that were killed while they made a file, which takes no time."""
+    """Remove from a folder what processes left that were killed while they made a file, which
+    takes no time.
+    """
     for each in path.glob("*.new"):
         with suppress(OSError):
             if time.time() - each.stat().st_mtime > OLD:
@@ -133,7 +156,8 @@ def files(path: Path) -> list[Path]:
 
 @contextmanager
 def proof(path: Path) -> Iterator[Dead | None]:
-    """The drain whose file this is, where it is proven dead; while the block runs nobody else gets the same proof.
+    """The drain whose file this is, where it is proven dead; while the block runs nobody else gets
+    the same proof.
 
     The file is removed when the block ends without an error.
     """
@@ -166,12 +190,16 @@ def _read(path: Path, descriptor: int) -> Dead | None:
     if abs(started - _machine_started()) > SAME_START:
         return None
     found = (marks[start : start + MARK] for start in range(0, len(marks), MARK))
-    return Dead(holder, [UUID(bytes=mark) for mark in found if mark != NO_DELIVERY and len(mark) == MARK])
+    return Dead(
+        holder, [UUID(bytes=mark) for mark in found if mark != NO_DELIVERY and len(mark) == MARK]
+    )
 
 
 def _machine_started() -> float:
-    """When the machine started, as seconds of the epoch: another one after each start, and on each machine.
+    """When the machine started, as seconds of the epoch: another one after each start, and on each
+    machine.
 
-    A clock that was set meanwhile makes it another as well: then nothing is proven, and the lease runs out.
+    A clock that was set meanwhile makes it another as well: then nothing is proven, and the lease
+    runs out.
     """
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,4 +1,6 @@
-"""Many small questions to PostgreSQL asked as one: those that wait while the last one is answered go together."""
+"""Many small questions to PostgreSQL asked as one: those that wait while the last one is answered
+go together.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Grouping(Generic[Request, Answer]):
         most: int,
         every: float = 0.0,
     ) -> None:
-        """`work` answers the requests of one group in their order; it is told whether it is urgent."""
+        """`work` answers the requests of one group in their order; it is told whether it is
+        urgent.
+        """
         self._work = work
         self._most = most
         self._every = every
@@ -75,7 +79,9 @@ class Grouping(Generic[Request, Answer]):
                 except TimeoutError:
                     pass
             else:
-                await asyncio.sleep(0)  # who was woken together with the first asks in this turn of the loop
+                await asyncio.sleep(
+                    0
+                )  # who was woken together with the first asks in this turn of the loop
             self._is_due.clear()
             is_urgent = bool(self._hurried)
             group = self._pick(self._hurried if is_urgent else self._calm)

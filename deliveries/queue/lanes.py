@@ -16,11 +16,12 @@ from deliveries.models.states import IS_REPORT
 from deliveries.queue.grouping import Grouping
 from suppressions.covering import covering
 
-# The lanes of a holder that nobody here can prove dead are free again after this long; the living renew three times within it.
+# The lanes of a holder that nobody here can prove dead are free again after this long; the living
+# renew three times within it.
 LEASE_SECONDS = 30.0
 
-# Each (lane, priority, flow) with live deliveries, found by one probe of the claim-order index for each, however many
-# deliveries wait in it (a "loose index scan").
+# Each (lane, priority, flow) with live deliveries, found by one probe of the claim-order index for
+# each, however many deliveries wait in it (a "loose index scan").
 STREAMS = """
 streams AS (
     (SELECT lane_id, priority, flow FROM deliveries_delivery WHERE ended_at IS NULL
@@ -33,17 +34,21 @@ streams AS (
         ORDER BY lane_id, priority, flow LIMIT 1) next
 )"""
 
-# In a lane of ours only what is not in our hands yet is work to do. In one that nobody holds a claim is a dead holder's.
+# In a lane of ours only what is not in our hands yet is work to do. In one that nobody holds a
+# claim is a dead holder's.
 DUE = f"""
 WITH RECURSIVE {STREAMS}, lane AS (
-    SELECT id, epoch, holder IS NOT DISTINCT FROM %(holder)s AND leased_until >= now() AS is_ours FROM deliveries_lane
-    WHERE (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL AND id <> {Lane.PARKED}
+    SELECT id, epoch, holder IS NOT DISTINCT FROM %(holder)s AND leased_until >= now() AS is_ours
+        FROM deliveries_lane
+    WHERE (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL
+        AND id <> {Lane.PARKED}
       AND (leased_until IS NULL OR leased_until < now() OR holder = %(holder)s)
 )
 SELECT DISTINCT lane.id, lane.is_ours
 FROM streams JOIN lane ON lane.id = streams.lane_id CROSS JOIN LATERAL (
     SELECT due_at FROM deliveries_delivery head
-    WHERE head.ended_at IS NULL AND head.lane_id = streams.lane_id AND head.priority = streams.priority AND head.flow = streams.flow
+    WHERE head.ended_at IS NULL AND head.lane_id = streams.lane_id
+        AND head.priority = streams.priority AND head.flow = streams.flow
       AND head.claim < lane.epoch + CASE WHEN lane.is_ours THEN 0 ELSE 1 END
     ORDER BY due_at LIMIT 1) head
 WHERE head.due_at <= now()
@@ -58,76 +63,102 @@ WITH free AS (
     LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries_lane lane
-SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s), epoch = epoch + 1
+SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)s),
+    epoch = epoch + 1
 FROM free WHERE lane.id = free.id
-RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace, experience,
-          (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = lane.id LIMIT 2) led_here)
+RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace,
+    experience,
+          (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = lane.id
+              LIMIT 2) led_here)
 """
 
-# Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL was away for long.
+# Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL
+# was away for long.
 RENEW = """
 UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
 WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
-RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id LIMIT 2) led_here)
+RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination
+    WHERE lane_id = deliveries_lane.id LIMIT 2) led_here)
 """
 
-# The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by another of ours.
+# The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by
+# another of ours.
 _HELD = "holder = %(holder)s AND id = %(lane)s AND epoch = %(epoch)s"
-RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE {_HELD}"  # noqa: S608  (put together from constants)
+# S608 : put together from constants
+RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE {_HELD}"  # noqa: S608
 
-# For several lanes at once, each in its own right. Within a lane priority first, then turns between the flows, beginning behind the one
-# that came last before, within a flow turns between the
-# recipient domains, then age. Domains in `besides` wait. A row whose claim is of
-# an older epoch was in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`. Who has lost
-# the lease and does not know it yet (a worker that was stopped for a while) gets nothing. Of each flow a few rows are looked at, by a
-# limit that stands in the statement: with one that PostgreSQL learns later it plans for a tenth of the line, and reads and sorts it.
-# For the same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
+# For several lanes at once, each in its own right. Within a lane priority first, then turns between
+# the flows, beginning behind the one that came last before, within a flow turns between the
+# recipient domains, then age. Domains in `besides` wait. A row whose claim is of an older epoch was
+# in the hands of a holder that died: it is taken like any other, and told apart by `was_claimed`.
+# Who has lost the lease and does not know it yet (a worker that was stopped for a while) gets
+# nothing. Of each flow a few rows are looked at, by a limit that stands in the statement: with one
+# that PostgreSQL learns later it plans for a tenth of the line, and reads and sorts it. For the
+# same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
 _CLAIM = """
 WITH RECURSIVE asked AS MATERIALIZED (
     SELECT given.*, string_to_array(besides_them, ' ') AS besides
-    FROM unnest(%(lane)s::bigint[], %(epoch)s::bigint[], %(is_forced)s::bool[], %(most)s::int[], %(least)s::int[], %(after)s::bigint[],
+    FROM unnest(%(lane)s::bigint[], %(epoch)s::bigint[], %(is_forced)s::bool[], %(most)s::int[],
+        %(least)s::int[], %(after)s::bigint[],
                 %(domain)s::text[], %(besides)s::text[])
         AS given(lane, epoch, is_forced, most, least, after, domain, besides_them)
-    JOIN deliveries_lane lane ON lane.id = given.lane AND lane.epoch = given.epoch AND lane.leased_until >= now()
+    JOIN deliveries_lane lane ON lane.id = given.lane AND lane.epoch = given.epoch
+        AND lane.leased_until >= now()
 ), streams AS (
     SELECT asked.lane, first.* FROM asked CROSS JOIN LATERAL (
-        SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = asked.lane
+        SELECT priority, flow FROM deliveries_delivery WHERE ended_at IS NULL
+            AND lane_id = asked.lane
         ORDER BY priority, flow LIMIT 1) first
     UNION ALL
     SELECT streams.lane, next.* FROM streams CROSS JOIN LATERAL (
         SELECT priority, flow FROM deliveries_delivery
-        WHERE ended_at IS NULL AND lane_id = streams.lane AND (priority, flow) > (streams.priority, streams.flow)
+        WHERE ended_at IS NULL AND lane_id = streams.lane
+            AND (priority, flow) > (streams.priority, streams.flow)
         ORDER BY priority, flow LIMIT 1) next
 ), heads AS (
-    SELECT head.id, head.claim, head.due_at, asked.lane, asked.most, asked.after, streams.priority, streams.flow,
-           row_number() OVER (PARTITION BY asked.lane, streams.priority, streams.flow, head.domain ORDER BY head.due_at) AS among_domain
-    FROM asked JOIN streams ON streams.lane = asked.lane AND streams.priority >= asked.least CROSS JOIN LATERAL (
+    SELECT head.id, head.claim, head.due_at, asked.lane, asked.most, asked.after, streams.priority,
+        streams.flow,
+           row_number() OVER (PARTITION BY asked.lane, streams.priority, streams.flow, head.domain
+               ORDER BY head.due_at) AS among_domain
+    FROM asked JOIN streams ON streams.lane = asked.lane AND streams.priority >= asked.least CROSS
+        JOIN LATERAL (
         SELECT id, claim, due_at, domain FROM deliveries_delivery
-        WHERE ended_at IS NULL AND lane_id = asked.lane AND priority = streams.priority AND flow = streams.flow
+        WHERE ended_at IS NULL AND lane_id = asked.lane AND priority = streams.priority
+            AND flow = streams.flow
           AND due_at <= now() AND expires_at > now() AND claim < asked.epoch
           AND (asked.domain IS NULL OR domain = asked.domain)
           AND CASE WHEN domain <> ALL(asked.besides) THEN 1 END IS NOT NULL
         ORDER BY due_at LIMIT {each}) head
 ), turns AS (
-    SELECT *, row_number() OVER (PARTITION BY lane, priority, flow ORDER BY among_domain, due_at) AS turn FROM heads
+    SELECT *, row_number() OVER (PARTITION BY lane, priority, flow ORDER BY among_domain, due_at) AS
+        turn FROM heads
 ), ordered AS (
     SELECT id, claim, lane, most,
-           row_number() OVER (PARTITION BY lane ORDER BY priority DESC, turn, flow <= after, flow) AS place FROM turns
+           row_number() OVER (PARTITION BY lane ORDER BY priority DESC, turn, flow <= after, flow)
+               AS place FROM turns
 ), picked AS (
     SELECT id, claim, place FROM ordered WHERE place <= most
 ), claimed AS (
-    -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole table. And live by `due_at`:
-    -- by `ended_at` it may plan for an index of the live, which were few when it made its plan, and read them all.
-    -- What a person has moved away meanwhile is in no lane that was asked for, or is that lane's now.
-    UPDATE deliveries_delivery delivery SET claim = (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
+    -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole
+    -- table. And live by `due_at`:
+    -- by `ended_at` it may plan for an index of the live, which were few when it made its plan, and
+    -- read them all.
+    -- What a person has moved away meanwhile is in no lane that was asked for, or is that lane's
+    -- now.
+    UPDATE deliveries_delivery delivery SET claim =
+        (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
     WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.due_at IS NOT NULL
       AND delivery.claim < (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
     RETURNING delivery.*
 )
-SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claimed.lane_id) AS flows,
-       claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify, claimed.attempt_count, claimed.throttle_count,
-       claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow, claimed.project_id, claimed.hold,
-       asked.is_forced OR destination.lane_id IS NOT DISTINCT FROM claimed.lane_id AND destination.expires_at > now() AS is_here,
+SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claimed.lane_id) AS
+    flows,
+       claimed.id, claimed.message_id, claimed.recipient, claimed.domain, claimed.notify,
+           claimed.attempt_count, claimed.throttle_count,
+       claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow,
+           claimed.project_id, claimed.hold,
+       asked.is_forced OR destination.lane_id IS NOT DISTINCT FROM claimed.lane_id
+           AND destination.expires_at > now() AS is_here,
        suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
@@ -153,16 +184,22 @@ _COVERING = covering(
     obeys=f"NOT {IS_REPORT.replace('flow', 'claimed.flow').replace('notify', 'claimed.notify')}",
 )  # fmt: skip
 GIVEN = ("lane", "epoch", "is_forced", "most", "least", "after", "domain", "besides")
-CLAIMS = {each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH}
+CLAIMS = {
+    each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH
+}
 
-# A suppressed address whose time of probation has come is tried by one delivery: the first that gets here.
+# A suppressed address whose time of probation has come is tried by one delivery: the first that
+# gets here.
 PROBE = """
-UPDATE suppressions_suppression suppression SET probe_id = delivery.id, probe_until = delivery.expires_at
+UPDATE suppressions_suppression suppression SET probe_id = delivery.id,
+    probe_until = delivery.expires_at
 FROM (SELECT DISTINCT ON (suppression_id) suppression_id, delivery_id
-      FROM unnest(%(suppressions)s::bigint[], %(deliveries)s::uuid[]) AS given(suppression_id, delivery_id)) asked
+      FROM unnest(%(suppressions)s::bigint[], %(deliveries)s::uuid[]) AS
+          given(suppression_id, delivery_id)) asked
 JOIN deliveries_delivery delivery ON delivery.id = asked.delivery_id
 WHERE suppression.id = asked.suppression_id AND suppression.probation_at <= now()
-  AND (suppression.probe_id IS NULL OR suppression.probe_id = delivery.id OR suppression.probe_until <= now())
+  AND (suppression.probe_id IS NULL OR suppression.probe_id = delivery.id
+      OR suppression.probe_until <= now())
 RETURNING delivery.id
 """
 
@@ -184,18 +221,22 @@ WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
 
 _LEARNED = """
-    "window" = %(window)s, rate = %(rate)s, provider = %(provider)s, pace = %(pace)s::jsonb, experience = %(experience)s::jsonb,
+    "window" = %(window)s, rate = %(rate)s, provider = %(provider)s,
+    pace = %(pace)s::jsonb, experience = %(experience)s::jsonb,
     failures = CASE WHEN %(is_success)s THEN 0 ELSE failures END,
     last_success_at = CASE WHEN %(is_success)s THEN now() ELSE last_success_at END,
     paused_until = CASE WHEN %(is_success)s THEN NULL ELSE paused_until END,
     pause_reason = CASE WHEN %(is_success)s THEN '' ELSE pause_reason END
 """
-NOTE = f"UPDATE deliveries_lane SET {_LEARNED} WHERE id = %(lane)s AND epoch = %(epoch)s"  # noqa: S608  (put together from constants)
-LEAVE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL, {_LEARNED} WHERE {_HELD}"  # noqa: S608  (as above)
+# S608 : put together from constants
+NOTE = f"UPDATE deliveries_lane SET {_LEARNED} WHERE id = %(lane)s AND epoch = %(epoch)s"  # noqa: S608
+# S608 : as above
+LEAVE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL, {_LEARNED} WHERE {_HELD}"  # noqa: S608
 
 PAUSE = """
 UPDATE deliveries_lane
-SET failures = %(failures)s, paused_until = now() + make_interval(secs => %(seconds)s), pause_reason = %(reason)s
+SET failures = %(failures)s, paused_until = now() + make_interval(secs => %(seconds)s),
+    pause_reason = %(reason)s
 WHERE id = %(lane)s AND epoch = %(epoch)s
 """
 
@@ -225,7 +266,8 @@ class LeasedLane:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the rule), and for the next holder.
+    """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the
+    rule), and for the next holder.
 
     A success ends the lane's row of failures.
     """
@@ -240,7 +282,10 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery in a courier's hands, with all it needs to decide about it. Sizes in bytes, waits in seconds."""
+    """A delivery in a courier's hands, with all it needs to decide about it.
+
+    Sizes in bytes, waits in seconds.
+    """
 
     id: UUID
     message_id: UUID
@@ -272,7 +317,9 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one lane's agent asks a claim for; `each` is how many rows of each flow are looked at."""
+    """What one lane's agent asks a claim for; `each` is how many rows of each flow are looked
+    at.
+    """
 
     lane: int
     epoch: int
@@ -288,8 +335,16 @@ class Asked:
 class Lanes:
     """The lanes as one holder sees them."""
 
-    def __init__(self, database: Database, holder: UUID, notes: Database | None = None, contents: Database | None = None) -> None:
-        """`notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its disk."""
+    def __init__(
+        self,
+        database: Database,
+        holder: UUID,
+        notes: Database | None = None,
+        contents: Database | None = None,
+    ) -> None:
+        """`notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its
+        disk.
+        """
         self._database = database
         self._notes = notes or database
         self._contents = contents or database
@@ -298,10 +353,14 @@ class Lanes:
         self._shared: set[int] = set()
         self._flows: dict[int, int] = {}  # how many each lane had last
         self._claims: Grouping[Asked, list[Row]] = Grouping(self._claim, most=AT_ONCE, every=EVERY)
-        self._small: Grouping[Collection[UUID], dict[UUID, bytes]] = Grouping(self._read, most=AT_ONCE)
+        self._small: Grouping[Collection[UUID], dict[UUID, bytes]] = Grouping(
+            self._read, most=AT_ONCE
+        )
 
     def holds(self, lane: LeasedLane) -> bool:
-        """Whether the lease runs for certain: PostgreSQL may be out of reach, or this process have been stopped for a while."""
+        """Whether the lease runs for certain: PostgreSQL may be out of reach, or this process have
+        been stopped for a while.
+        """
         return time.monotonic() < self._until.get(lane.id, 0.0)
 
     async def due(self) -> tuple[set[int], set[int]]:
@@ -310,8 +369,15 @@ class Lanes:
         return {lane for lane, ours in rows if not ours}, {lane for lane, ours in rows if ours}
 
     async def lease(self, lanes: Collection[int], most: int) -> list[LeasedLane]:
-        """At most `most` of these lanes, leased to us; those that others hold or that are paused are left out."""
-        given = {"lanes": list(lanes), "most": most, "holder": self.holder, "seconds": LEASE_SECONDS}
+        """At most `most` of these lanes, leased to us; those that others hold or that are paused
+        are left out.
+        """
+        given = {
+            "lanes": list(lanes),
+            "most": most,
+            "holder": self.holder,
+            "seconds": LEASE_SECONDS,
+        }
         until = time.monotonic() + LEASE_SECONDS
         leased = [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
         self._until |= {lane.id: until for lane in leased}
@@ -328,7 +394,9 @@ class Lanes:
         return set(self._until)
 
     def is_shared(self, lane: LeasedLane) -> bool:
-        """Whether several recipient domains lead there, as it was found when the lease was last taken or renewed."""
+        """Whether several recipient domains lead there, as it was found when the lease was last
+        taken or renewed.
+        """
         return lane.id in self._shared
 
     async def release(self, lane: LeasedLane, learned: Learned | None = None) -> None:
@@ -354,15 +422,23 @@ class Lanes:
     ) -> list[Claimed]:
         """At most `most` due deliveries of the lane, in the order in which they should leave.
 
-        `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains `besides` are passed over. Where
-        the lane `is_shared` by several domains, they are looked for. `ticket` may be hurried while it waits.
+        `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains
+        `besides` are passed over. Where the lane `is_shared` by several domains, they are looked
+        for. `ticket` may be hurried while it waits.
         """
-        # Of many flows a few rows of each: ten times what is taken, all together. Of several domains more, to find them.
+        # Of many flows a few rows of each: ten times what is taken, all together. Of several
+        # domains more, to find them.
         wanted = min(most * (DEEPER if is_shared else 1), most * 10 // self._flows.get(lane.id, 1))
         each = next((each for each in EACH if each >= wanted), EACH[-1])
-        asked = Asked(lane.id, lane.epoch, lane.is_forced, most, least, after, domain, " ".join(besides), each)
+        asked = Asked(
+            lane.id, lane.epoch, lane.is_forced, most, least, after, domain, " ".join(besides), each
+        )
         # Claims for the domains of one lane are no group: a lane stands in a statement once.
-        rows = await self._claims.ask(asked, ticket) if domain is None else (await self._claim([asked], False))[0]
+        rows = (
+            await self._claims.ask(asked, ticket)
+            if domain is None
+            else (await self._claim([asked], False))[0]
+        )
         if rows:
             self._flows[lane.id] = rows[0][1]
         return await self._on_probation([Claimed(*row[2:]) for row in rows])
@@ -371,7 +447,9 @@ class Lanes:
         """Claim for each that asked; return their rows."""
         given = {name: [getattr(asked, name) for asked in group] for name in GIVEN}
         ticket = Ticket(is_hurried=is_urgent)
-        rows = await self._database.fetch(CLAIMS[max(asked.each for asked in group)], given, ticket=ticket)
+        rows = await self._database.fetch(
+            CLAIMS[max(asked.each for asked in group)], given, ticket=ticket
+        )
         found: dict[int, list[Row]] = {asked.lane: [] for asked in group}
         for row in rows:
             found[row[0]].append(row)
@@ -381,7 +459,10 @@ class Lanes:
         """Those that are to try a suppressed address are suppressed no more."""
         if not (trying := [each for each in claimed if each.may_try]):
             return claimed
-        given = {"suppressions": [each.suppression for each in trying], "deliveries": [each.id for each in trying]}
+        given = {
+            "suppressions": [each.suppression for each in trying],
+            "deliveries": [each.id for each in trying],
+        }
         chosen = {id_ for (id_,) in await self._database.fetch(PROBE, given)}
         return [replace(each, suppressed=None) if each.id in chosen else each for each in claimed]
 
@@ -390,37 +471,63 @@ class Lanes:
         await self._database.fetch(UNCLAIM, {"ids": list(ids), "epoch": lane.epoch})
 
     async def free_strays(self, lane: LeasedLane, *, besides: Sequence[UUID]) -> None:
-        """Give back all of the lane's claims but these: a claim may have been committed though its answer was lost."""
-        await self._database.fetch(STRAYS, {"lane": lane.id, "epoch": lane.epoch, "besides": list(besides)})
+        """Give back all of the lane's claims but these: a claim may have been committed though its
+        answer was lost.
+        """
+        await self._database.fetch(
+            STRAYS, {"lane": lane.id, "epoch": lane.epoch, "besides": list(besides)}
+        )
 
     async def reroute(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back to be routed anew."""
-        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING})
+        await self._database.fetch(
+            MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING}
+        )
 
     async def park(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Put these aside until a person lets them go."""
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
-    async def contents(self, messages: Collection[UUID], *, ticket: Ticket | None = None) -> dict[UUID, bytes]:
-        """The compressed contents of these small messages, as far as they are there; maybe of others too."""
+    async def contents(
+        self, messages: Collection[UUID], *, ticket: Ticket | None = None
+    ) -> dict[UUID, bytes]:
+        """The compressed contents of these small messages, as far as they are there; maybe of
+        others too.
+        """
         return await self._small.ask(messages, ticket)
 
     async def large(self, message: UUID) -> bytes | None:
         """The compressed content of one message of any size."""
         return (await self._fetch([message])).get(message)
 
-    async def _read(self, group: list[Collection[UUID]], is_urgent: bool) -> list[dict[UUID, bytes]]:
-        found = await self._fetch({message for messages in group for message in messages}, Ticket(is_hurried=is_urgent))
+    async def _read(
+        self, group: list[Collection[UUID]], is_urgent: bool
+    ) -> list[dict[UUID, bytes]]:
+        found = await self._fetch(
+            {message for messages in group for message in messages}, Ticket(is_hurried=is_urgent)
+        )
         return [found] * len(group)
 
-    async def _fetch(self, messages: Collection[UUID], ticket: Ticket | None = None) -> dict[UUID, bytes]:
-        return dict(await self._contents.fetch(CONTENT, {"ids": list(messages)}, is_binary=True, ticket=ticket))
+    async def _fetch(
+        self, messages: Collection[UUID], ticket: Ticket | None = None
+    ) -> dict[UUID, bytes]:
+        return dict(
+            await self._contents.fetch(
+                CONTENT, {"ids": list(messages)}, is_binary=True, ticket=ticket
+            )
+        )
 
     async def note(self, lane: LeasedLane, learned: Learned) -> None:
         await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})
 
     async def pause(self, lane: LeasedLane, failures: int, seconds: float, reason: str) -> None:
-        given = {"failures": failures, "seconds": seconds, "reason": reason, "lane": lane.id, "epoch": lane.epoch}
+        given = {
+            "failures": failures,
+            "seconds": seconds,
+            "reason": reason,
+            "lane": lane.id,
+            "epoch": lane.epoch,
+        }
         await self._database.fetch(PAUSE, given)
 
     async def close(self, lane: LeasedLane, reason: str) -> None:
@@ -429,4 +536,7 @@ class Lanes:
 
 
 def _columns(learned: Learned) -> dict[str, Any]:
-    return asdict(learned) | {"pace": json.dumps(learned.pace), "experience": json.dumps(learned.experience)}
+    return asdict(learned) | {
+        "pace": json.dumps(learned.pace),
+        "experience": json.dumps(learned.experience),
+    }

@@ -1,4 +1,6 @@
-"""The outcomes of all couriers of a process, committed in groups: deliveries move, attempts are written down."""
+"""The outcomes of all couriers of a process, committed in groups: deliveries move, attempts are
+written down.
+"""
 
 from __future__ import annotations
 
@@ -20,61 +22,86 @@ from domains.operations.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
-# More outcomes than this waiting means that PostgreSQL does not keep up: couriers wait before they send more, because
-# each further mail sent is one that could go out twice if this process died now.
+# More outcomes than this waiting means that PostgreSQL does not keep up: couriers wait before they
+# send more, because each further mail sent is one that could go out twice if this process died now.
 ROOM = 1000
 GROUP = 500
-EVERY = 0.03  # seconds from the beginning of one commit to the next, unless somebody waits or a group is full
+# seconds from the beginning of one commit to the next, unless somebody waits or a group is full
+EVERY = 0.03
 PASSED = -1  # as an entry's claim, which is no delivery's
 LAST_TRY = 2.0  # seconds for a commit when the process is about to end
 
-# What ends is added to the tallies by rows of this statement's own, since a row that several workers count in would make them wait for
-# one another; a refusal that ends a delivery says something about the address, which `suppressions.recording` hears of.
+# What ends is added to the tallies by rows of this statement's own, since a row that several
+# workers count in would make them wait for one another; a refusal that ends a delivery says
+# something about the address, which `suppressions.recording` hears of.
 RECORD = f"""
 WITH given AS (
     SELECT * FROM unnest(%(id)s::uuid[], %(claim)s::bigint[], %(state)s::text[], %(wait)s::float8[],
-                         %(is_in_doubt)s::bool[], %(owes_report)s::bool[], %(is_try)s::bool[], %(at)s::timestamptz[],
-                         %(outcome)s::text[], %(stage)s::text[], %(host)s::text[], %(address)s::text[], %(source)s::text[],
-                         %(tls)s::text[], %(code)s::smallint[], %(enhanced)s::text[], %(text)s::text[], %(seconds)s::float8[],
-                         %(category)s::text[], %(rule)s::text[], %(is_hard)s::bool[], %(provider)s::text[])
-        AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try, at, outcome, stage, host, address, source, tls, code,
+                         %(is_in_doubt)s::bool[], %(owes_report)s::bool[], %(is_try)s::bool[],
+                             %(at)s::timestamptz[],
+                         %(outcome)s::text[], %(stage)s::text[], %(host)s::text[],
+                             %(address)s::text[], %(source)s::text[],
+                         %(tls)s::text[], %(code)s::smallint[], %(enhanced)s::text[],
+                             %(text)s::text[], %(seconds)s::float8[],
+                         %(category)s::text[], %(rule)s::text[], %(is_hard)s::bool[],
+                             %(provider)s::text[])
+        AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try, at, outcome, stage, host,
+            address, source, tls, code,
                  enhanced, text, seconds, category, rule, is_hard, provider)
 ), moved AS (
     UPDATE deliveries_delivery delivery
-    SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt, owes_report = given.owes_report,
+    SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt,
+        owes_report = given.owes_report,
         attempt_count = least(delivery.attempt_count + given.is_try::int, 32767),
-        throttle_count = CASE WHEN given.outcome = 'throttled' THEN least(delivery.throttle_count + 1, 32767) ELSE 0 END,
-        due_at = CASE WHEN given.wait IS NOT NULL THEN now() + make_interval(secs => given.wait) END,
+        throttle_count = CASE WHEN given.outcome = 'throttled'
+            THEN least(delivery.throttle_count + 1, 32767) ELSE 0 END,
+        due_at = CASE WHEN given.wait IS NOT NULL
+            THEN now() + make_interval(secs => given.wait) END,
         ended_at = CASE WHEN given.wait IS NULL THEN now() END
     FROM given
-    WHERE delivery.id = given.id AND delivery.due_at IS NOT NULL  -- it is live; by `ended_at` all the live might be read
-      -- The fence: who lost the lease may no longer move the row, except to say that the mail has arrived.
+    WHERE delivery.id = given.id AND delivery.due_at IS NOT NULL
+        -- it is live; by `ended_at` all the live might be read
+      -- The fence: who lost the lease may no longer move the row, except to say that the mail has
+      -- arrived.
       AND (delivery.claim = given.claim OR given.state = 'delivered')
-    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key, delivery.notify
+    RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key,
+        delivery.notify
 ), attempts AS (
     INSERT INTO deliveries_attempt
-        (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds, category, rule)
-    SELECT id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds, category, rule FROM given
+        (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
+            category, rule)
+    SELECT id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
+        category, rule FROM given
 ), ended AS (
     SELECT moved.project_id, moved.flow, moved.recipient_key, given.*
     FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL AND NOT {IS_REPORT}
 ), tallied AS (
-    INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
+    INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard,
+        amount)
     SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider,
-           CASE WHEN state IN ('delivered', 'suppressed') THEN state ELSE coalesce(nullif(category, ''), 'other') END, is_hard, count(*)
+           CASE WHEN state IN ('delivered', 'suppressed') THEN state
+               ELSE coalesce(nullif(category, ''), 'other') END, is_hard, count(*)
     FROM ended GROUP BY project_id, flow, provider, 5, is_hard
 ), learned AS (
     INSERT INTO suppressions_occurrence
-        (project_id, credential_id, address_key, kind, category, is_hard, provider, delivery_id, stage, host, code, enhanced, text, rule)
-    SELECT project_id, flow, recipient_key, 'reply', category, is_hard, provider, id, stage, host, code, enhanced, left(text, 1000), rule
+        (project_id, credential_id, address_key, kind, category, is_hard, provider, delivery_id,
+            stage, host, code, enhanced, text, rule)
+    SELECT project_id, flow, recipient_key, 'reply', category, is_hard, provider, id, stage, host,
+        code, enhanced, left(text, 1000), rule
     FROM ended WHERE state = 'bounced' AND category <> ''
 )
 SELECT id FROM moved
 """  # noqa: S608  (put together from constants)
-WRITTEN = "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND at = ANY(%(at)s)"
+WRITTEN = (
+    "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND "
+    "at = "
+    "ANY(%(at)s)"
+)
 COLUMNS = (
-    "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome", "stage", "host", "address",
-    "source", "tls", "code", "enhanced", "text", "seconds", "category", "rule", "is_hard", "provider",
+    "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome",
+    "stage", "host", "address",
+    "source", "tls", "code", "enhanced", "text", "seconds", "category", "rule", "is_hard",
+    "provider",
 )  # fmt: skip
 FLOATS = ("wait", "seconds")
 
@@ -83,9 +110,10 @@ FLOATS = ("wait", "seconds")
 class Entry:
     """What happened to one delivery, and what becomes of it.
 
-    `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is false for what uses
-    up no try (an interruption by our own fault, an answer about the pace only). `category`, `rule` and `is_hard` say what the answer
-    means; `provider` is the shaping rule that the receiver falls under.
+    `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is
+    false for what uses up no try (an interruption by our own fault, an answer about the pace only).
+    `category`, `rule` and `is_hard` say what the answer means; `provider` is the shaping rule that
+    the receiver falls under.
     """
 
     id: UUID
@@ -115,12 +143,16 @@ class Entry:
 
     @property
     def moves(self) -> bool:
-        """False for an answer after which the next host was asked in the same attempt: it is written down, and the delivery stays."""
+        """False for an answer after which the next host was asked in the same attempt: it is
+        written down, and the delivery stays.
+        """
         return self.claim != PASSED
 
 
 class Ledger:
-    """Takes entries at once and commits them together; what PostgreSQL does not take now is kept and tried again."""
+    """Takes entries at once and commits them together; what PostgreSQL does not take now is kept
+    and tried again.
+    """
 
     def __init__(
         self,
@@ -131,9 +163,11 @@ class Ledger:
         faults: Faults | None = None,
         save: Callable[[list[Entry]], object] | None = None,
     ) -> None:
-        """On the loop, `learned` is called after something about an address was written, `committed` with the deliveries of each group.
+        """On the loop, `learned` is called after something about an address was written,
+        `committed` with the deliveries of each group.
 
-        `save` keeps entries elsewhere when this process ends before PostgreSQL takes them; it raises `OSError`.
+        `save` keeps entries elsewhere when this process ends before PostgreSQL takes them; it
+        raises `OSError`.
         """
         self._database = database
         self._learned = learned
@@ -149,8 +183,12 @@ class Ledger:
         self._room = asyncio.Event()
         self._room.set()
         self._recorded = self._done = 0  # entries, since the beginning
-        self._flushes: deque[tuple[int, asyncio.Future[None]]] = deque()  # who waits until so many are committed
-        self._told: set[tuple[UUID, datetime]] = set()  # of the group under way, committed and logged
+        self._flushes: deque[tuple[int, asyncio.Future[None]]] = (
+            deque()
+        )  # who waits until so many are committed
+        self._told: set[tuple[UUID, datetime]] = (
+            set()
+        )  # of the group under way, committed and logged
         self._is_unsure = False  # whether the last group, whose answer was lost, was committed
 
     def record(self, entry: Entry) -> None:
@@ -173,7 +211,9 @@ class Ledger:
         await self._room.wait()
 
     async def flush(self) -> None:
-        """Wait until all entries that were recorded before this call are committed, however many follow."""
+        """Wait until all entries that were recorded before this call are committed, however many
+        follow.
+        """
         if self._waiting:
             done = asyncio.get_running_loop().create_future()
             self._flushes.append((self._recorded, done))
@@ -181,7 +221,9 @@ class Ledger:
             await done
 
     def end_by(self, moment: float) -> None:
-        """The process ends: from this moment of the loop's clock on, what PostgreSQL does not take at once is saved elsewhere."""
+        """The process ends: from this moment of the loop's clock on, what PostgreSQL does not take
+        at once is saved elsewhere.
+        """
         self._ends_at = moment
         self._is_wanted.set()
         if self._limit is not None and self._limit.when() is None:
@@ -208,7 +250,11 @@ class Ledger:
         """Commit one group."""
         group = self._waiting[:GROUP]
         if group and not await self._commit_in_time(group):
-            if self._save is not None and self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
+            if (
+                self._save is not None
+                and self._ends_at is not None
+                and asyncio.get_running_loop().time() >= self._ends_at
+            ):
                 self._leave_behind(self._save)
             else:
                 await asyncio.sleep(0.5)
@@ -230,18 +276,27 @@ class Ledger:
                 done.set_result(None)
 
     def _leave_behind(self, save: Callable[[list[Entry]], object]) -> None:
-        """The next worker of this machine writes them down. Where even that fails, their marks say that they may have been sent."""
+        """The next worker of this machine writes them down.
+
+        Where even that fails, their marks say that they may have been sent.
+        """
         left, self.has_left_behind = list(self._waiting), True
         try:
-            logger.warning("%d outcomes are left behind for the next worker: %s", len(left), save(left))
+            logger.warning(
+                "%d outcomes are left behind for the next worker: %s", len(left), save(left)
+            )
         except OSError as error:
-            logger.error("%d outcomes could not be left behind, and count as in doubt: %s", len(left), error)
+            logger.error(
+                "%d outcomes could not be left behind, and count as in doubt: %s", len(left), error
+            )
         self._done_with(len(left))
 
     async def _commit_in_time(self, group: list[Entry]) -> bool:
         last_try = asyncio.get_running_loop().time() + LAST_TRY
         try:
-            async with asyncio.timeout_at(None if self._ends_at is None else max(self._ends_at, last_try)) as self._limit:
+            async with asyncio.timeout_at(
+                None if self._ends_at is None else max(self._ends_at, last_try)
+            ) as self._limit:
                 return await self._commit(group)
         except TimeoutError:
             self._is_unsure = True
@@ -250,7 +305,10 @@ class Ledger:
             self._limit = None
 
     async def apply(self, left: list[Entry]) -> None:
-        """Write what another ledger left behind; it may have been committed already. Raises `DatabaseUnavailable`."""
+        """Write what another ledger left behind; it may have been committed already.
+
+        Raises `DatabaseUnavailable`.
+        """
         for start in range(0, len(left), GROUP):
             self._is_unsure = True
             if not await self._commit(left[start : start + GROUP]):
@@ -281,14 +339,29 @@ class Ledger:
         return True
 
     async def _commit_one(self, entry: Entry) -> None:
-        """What happened matters more than the words for it: without them the mail would be sent again."""
+        """What happened matters more than the words for it: without them the mail would be sent
+        again.
+        """
         try:
             await self._write([entry])
         except DatabaseUnavailable:
             raise
         except Exception:  # whatever the words hold that PostgreSQL refuses
-            logger.exception("the outcome of delivery %s is written without its words: %r", entry.id, entry)
-            await self._commit_bare(replace(entry, host="", address="", source="", tls="", code=None, enhanced="", text="(unreadable)"))
+            logger.exception(
+                "the outcome of delivery %s is written without its words: %r", entry.id, entry
+            )
+            await self._commit_bare(
+                replace(
+                    entry,
+                    host="",
+                    address="",
+                    source="",
+                    tls="",
+                    code=None,
+                    enhanced="",
+                    text="(unreadable)",
+                )
+            )
 
     async def _commit_bare(self, entry: Entry) -> None:
         try:
@@ -304,7 +377,8 @@ class Ledger:
             await self._faults.hold(entry.id)
 
     async def _unwritten(self, group: list[Entry]) -> list[Entry]:
-        """A delivery may be in hand again under the same claim: an entry that was committed must not move it twice.
+        """A delivery may be in hand again under the same claim: an entry that was committed must
+        not move it twice.
 
         Only the answer was lost with it, so that what follows a commit is still to be done.
         """
@@ -313,13 +387,15 @@ class Ledger:
         return [entry for entry in group if (entry.id, entry.at) not in written]
 
     async def _write(self, group: list[Entry]) -> None:
-        # Two entries for one row in one statement would be one update: PostgreSQL takes either. They cannot be: a
-        # delivery is in one courier's hands until its entry is recorded.
+        # Two entries for one row in one statement would be one update: PostgreSQL takes either.
+        # They cannot be: a delivery is in one courier's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
         if lost := [entry.id for entry in group if entry.moves and entry.id not in moved]:
             with loglines.together():
                 for id_ in lost:
-                    logger.warning("delivery=%s had moved on; its attempt was written, its state kept", id_)
+                    logger.warning(
+                        "delivery=%s had moved on; its attempt was written, its state kept", id_
+                    )
         self._tell(group)
 
     def _tell(self, committed: list[Entry]) -> None:
@@ -330,14 +406,19 @@ class Ledger:
         with loglines.together():
             for entry in committed:
                 maillog.attempted(
-                    entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient, stage=entry.stage,
+                    entry.message_id, entry.id, outcome=entry.outcome, recipient=entry.recipient,
+                    stage=entry.stage,
                     host=entry.host, code=entry.code, text=entry.text,
                 )  # fmt: skip
 
 
 def columns(group: list[Entry]) -> dict[str, list[Any]]:
-    """The entries by column, as the statement takes them; an int among floats would be no array for the driver."""
-    found: dict[str, list[Any]] = {name: [getattr(entry, name) for entry in group] for name in COLUMNS}
+    """The entries by column, as the statement takes them; an int among floats would be no array
+    for the driver.
+    """
+    found: dict[str, list[Any]] = {
+        name: [getattr(entry, name) for entry in group] for name in COLUMNS
+    }
     for name in FLOATS:
         found[name] = [value if value is None else float(value) for value in found[name]]
     return found

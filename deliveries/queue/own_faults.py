@@ -1,4 +1,6 @@
-"""Notes faults of our own about one delivery, domain or lane while mail is being sent, so that it waits alone."""
+"""Notes faults of our own about one delivery, domain or lane while mail is being sent, so that it
+waits alone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from domains.operations.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
-# It keeps its deadline, and the sweeper of deadlines owes its report; a person has it tried again, or bounces or cancels it.
+# It keeps its deadline, and the sweeper of deadlines owes its report; a person has it tried again,
+# or bounces or cancels it.
 HOLD = """
 UPDATE deliveries_delivery SET hold = 1, lane_id = 0, claim = 0
 WHERE id = %(id)s AND due_at IS NOT NULL AND hold <> 1
@@ -19,12 +22,16 @@ WHERE id = %(id)s AND due_at IS NOT NULL AND hold <> 1
 
 
 class Faults:
-    """What a drain writes down of its own faults; the same rows and limits as `domains.operations.isolation`."""
+    """What a drain writes down of its own faults; the same rows and limits as
+    `domains.operations.isolation`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def note(self, kind: Kind, key: object, error: BaseException, *, lasting: bool = True) -> bool:
+    async def note(
+        self, kind: Kind, key: object, error: BaseException, *, lasting: bool = True
+    ) -> bool:
         """True where the item is put aside now. While PostgreSQL is away nothing is counted."""
         given = isolation.values(kind, key, isolation.text_of(error), lasting=lasting)
         try:

@@ -1,4 +1,6 @@
-"""Takes over from the drains of this machine that have ended: the outcomes they left, their lanes, and what they had not offered."""
+"""Takes over from the drains of this machine that have ended: the outcomes they left, their lanes,
+and what they had not offered.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,27 @@ from deliveries.queue.own_faults import Faults
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 10.0  # seconds for one holder: the statement reads all that waits in his lanes, and leases are renewed only afterwards
-AGAIN = 30.0  # seconds until the next try where that was not enough; by then his leases are over anyway
+# seconds for one holder: the statement reads all that waits in his lanes, and leases are renewed
+# only afterwards
+PATIENCE = 10.0
+AGAIN = (
+    30.0  # seconds until the next try where that was not enough; by then his leases are over anyway
+)
 
-# What was claimed and never offered is as if it had not been claimed. The rest may have been sent, which the next claim sees by its
-# older epoch.
+# What was claimed and never offered is as if it had not been claimed. The rest may have been sent,
+# which the next claim sees by its older epoch.
 TAKE_OVER = """
 WITH theirs AS (
     SELECT id, epoch FROM deliveries_lane WHERE holder = %(dead)s FOR UPDATE
 ), freed AS (
     UPDATE deliveries_delivery delivery SET claim = 0 FROM theirs
-    WHERE delivery.lane_id = theirs.id AND delivery.claim = theirs.epoch AND delivery.ended_at IS NULL
+    WHERE delivery.lane_id = theirs.id AND delivery.claim = theirs.epoch
+        AND delivery.ended_at IS NULL
       AND delivery.id <> ALL(%(may_be_sent)s)
     RETURNING delivery.id
 ), released AS (
-    UPDATE deliveries_lane lane SET holder = NULL, leased_until = NULL FROM theirs WHERE lane.id = theirs.id RETURNING lane.id
+    UPDATE deliveries_lane lane SET holder = NULL, leased_until = NULL FROM theirs
+        WHERE lane.id = theirs.id RETURNING lane.id
 )
 SELECT (SELECT count(*) FROM released), (SELECT count(*) FROM freed)
 """
@@ -51,12 +59,16 @@ class Succession:
                 if time.monotonic() >= self._not_before.get(path.name, 0.0):
                     with drain_files.proof(path) as dead:
                         await self._succeed(dead)
-        except unwritten_outcomes.Busy:  # another drain is about it, and the lanes have to wait for its end
+        except (
+            unwritten_outcomes.Busy
+        ):  # another drain is about it, and the lanes have to wait for its end
             logger.info("another drain applies outcomes that were left behind")
 
     async def _succeed(self, dead: Dead | None) -> None:
         if dead is not None:
-            await self._apply()  # now it is certain that all it left is there, and after the next claim most of it would be refused
+            # now it is certain that all it left is there, and after the next claim most of it would
+            # be refused
+            await self._apply()
             await self._take_over(dead)
 
     async def _apply(self) -> None:
@@ -64,18 +76,27 @@ class Succession:
         for path in waiting:
             with unwritten_outcomes.taken(path) as entries:
                 await self._ledger.apply(entries)
-                logger.warning("%d outcomes that a worker had left behind are written: %s", len(entries), path)
+                logger.warning(
+                    "%d outcomes that a worker had left behind are written: %s", len(entries), path
+                )
 
     async def _take_over(self, dead: Dead) -> None:
         started = time.monotonic()
         try:
-            [(lanes, claims)] = await self._database.fetch(TAKE_OVER, {"dead": dead.holder, "may_be_sent": dead.may_be_sent})
+            [(lanes, claims)] = await self._database.fetch(
+                TAKE_OVER, {"dead": dead.holder, "may_be_sent": dead.may_be_sent}
+            )
         except DatabaseUnavailable:
             if time.monotonic() - started >= PATIENCE:
                 self._not_before[str(dead.holder)] = time.monotonic() + AGAIN
             raise
         if lanes:
-            logger.warning("holder=%s has ended without giving back: %d lanes taken over, %d claims freed", dead.holder, lanes, claims)
+            logger.warning(
+                "holder=%s has ended without giving back: %d lanes taken over, %d claims freed",
+                dead.holder,
+                lanes,
+                claims,
+            )
 
     async def close(self) -> None:
         await self._database.close()

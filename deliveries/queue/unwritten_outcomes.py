@@ -1,8 +1,9 @@
-"""Outcomes that a worker had to leave behind, as files in the data folder: written at its end while PostgreSQL was away, read by the next.
+"""Outcomes that a worker had to leave behind, as files in the data folder: written at its end
+while PostgreSQL was away, read by the next.
 
-A file is whole or not there (written aside, synced, renamed), private, and one JSON object: `format`, `saved_at` and `outcomes`, each the
-fields of a `deliveries.queue.ledger.Entry`. What cannot be read gets the suffix `.broken` and stays
-for people; its deliveries are then in doubt.
+A file is whole or not there (written aside, synced, renamed), private, and one JSON object:
+`format`, `saved_at` and `outcomes`, each the fields of a `deliveries.queue.ledger.Entry`. What
+cannot be read gets the suffix `.broken` and stays for people; its deliveries are then in doubt.
 """
 
 from __future__ import annotations
@@ -46,9 +47,15 @@ def save(path: Path, entries: Sequence[Entry]) -> Path:
     sweep(path)
     target = path / f"{uuid4()}{SUFFIX}"
     new = target.with_suffix(".new")
-    whole = {"format": FORMAT, "saved_at": datetime.now(UTC), "outcomes": [asdict(entry) for entry in entries]}
+    whole = {
+        "format": FORMAT,
+        "saved_at": datetime.now(UTC),
+        "outcomes": [asdict(entry) for entry in entries],
+    }
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
             json.dump(whole, file, default=str)
             file.flush()
             os.fsync(file.fileno())
@@ -67,12 +74,16 @@ def files(path: Path) -> tuple[list[Path], list[Path]]:
         found = sorted(path.iterdir())
     except OSError:
         return [], []
-    return [each for each in found if each.suffix == SUFFIX], [each for each in found if each.suffix == BROKEN]
+    return [each for each in found if each.suffix == SUFFIX], [
+        each for each in found if each.suffix == BROKEN
+    ]
 
 
 @contextmanager
 def taken(path: Path) -> Iterator[list[Entry]]:
-    """What the file holds; it is removed when the block ends without an error. A broken one is put aside and holds nothing.
+    """What the file holds; it is removed when the block ends without an error.
+
+    A broken one is put aside and holds nothing.
 
     Raises `Busy`, also for one that somebody else has removed meanwhile.
     """
@@ -87,7 +98,11 @@ def taken(path: Path) -> Iterator[list[Entry]]:
         except BlockingIOError as error:
             raise Busy from error
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            logger.error("%s cannot be read and is put aside; its deliveries count as in doubt: %s", path, error)
+            logger.error(
+                "%s cannot be read and is put aside; its deliveries count as in doubt: %s",
+                path,
+                error,
+            )
             path.rename(path.with_suffix(BROKEN))
             entries = []
         yield entries

@@ -1,6 +1,8 @@
-"""The wake-up after a commit: tells running drains which lanes have work, and calls for a drain where none runs.
+"""The wake-up after a commit: tells running drains which lanes have work, and calls for a drain
+where none runs.
 
-The bell may be lost: PostgreSQL holds the truth, drains look there every second, and the scheduler calls for drains.
+The bell may be lost: PostgreSQL holds the truth, drains look there every second, and the scheduler
+calls for drains.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Lanes that have new work, those of them with urgent mail, and whether standing orders have changed."""
+    """Lanes that have new work, those of them with urgent mail, and whether standing orders have
+    changed.
+    """
 
     lanes: frozenset[int] = frozenset()
     urgent: frozenset[int] = frozenset()
@@ -37,7 +41,11 @@ class Ring:
         return " ".join([*words, ORDERS] if self.has_orders else words)
 
     def __or__(self, other: Ring) -> Ring:
-        return Ring(self.lanes | other.lanes, self.urgent | other.urgent, self.has_orders or other.has_orders)
+        return Ring(
+            self.lanes | other.lanes,
+            self.urgent | other.urgent,
+            self.has_orders or other.has_orders,
+        )
 
     def __bool__(self) -> bool:
         return bool(self.lanes) or self.has_orders
@@ -47,12 +55,17 @@ class Bell:
     """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
 
     def __init__(self, url: str | None = None) -> None:
-        self._valkey = redis.asyncio.from_url(url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2)
+        self._valkey = redis.asyncio.from_url(
+            url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2
+        )
         self._waiting = Ring()
         self._ringing: asyncio.Task[None] | None = None
 
     def ring(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
-        """Returns at once; must be called on the event loop. `urgent` are those of the lanes that have urgent mail."""
+        """Returns at once; must be called on the event loop.
+
+        `urgent` are those of the lanes that have urgent mail.
+        """
         self._waiting |= Ring(frozenset(lanes), frozenset(urgent))
         if self._waiting and (self._ringing is None or self._ringing.done()):
             self._ringing = asyncio.get_running_loop().create_task(self._ring())
@@ -65,7 +78,9 @@ class Bell:
                 if not heard:
                     await asyncio.to_thread(enqueue_drain)
             except (RedisError, OSError) as error:
-                logger.warning("the bell could not be rung; drains will look by themselves: %s", error)
+                logger.warning(
+                    "the bell could not be rung; drains will look by themselves: %s", error
+                )
 
     async def close(self) -> None:
         if self._ringing is not None:
@@ -85,7 +100,10 @@ class Bell:
 
 
 def ring_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
-    """For code without an event loop. Where it is not heard, drains see the change within a second by themselves."""
+    """For code without an event loop.
+
+    Where it is not heard, drains see the change within a second by themselves.
+    """
     called = frozenset(lanes)
     ring = Ring(called, called, has_orders)
     try:
@@ -99,6 +117,8 @@ def ring_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
 def ring_of(data: bytes) -> Ring:
     """Whoever reaches Valkey can ring: what is no lane's number is passed over."""
     words = data.split()
-    lanes = {word.rstrip(b"!"): word for word in words if word.rstrip(b"!").isdigit() and len(word) < 19}
+    lanes = {
+        word.rstrip(b"!"): word for word in words if word.rstrip(b"!").isdigit() and len(word) < 19
+    }
     urgent = frozenset(int(lane) for lane, word in lanes.items() if word.endswith(b"!"))
     return Ring(frozenset(map(int, lanes)), urgent, ORDERS.encode() in words)

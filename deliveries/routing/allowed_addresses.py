@@ -5,7 +5,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Python's own table lacks these rows of IANA's two special-purpose address registries (RFC 6890), and site-local addresses.
+# Python's own table lacks these rows of IANA's two special-purpose address registries (RFC 6890),
+# and site-local addresses.
 SPECIAL = tuple(
     ip_network(network)
     for network in (
@@ -24,7 +25,11 @@ def is_public(address: Address) -> bool:
     inner = embedded(address)
     if inner is not None:
         return is_public(inner)
-    is_special = address.is_multicast or address.is_reserved or any(address in network for network in SPECIAL)
+    is_special = (
+        address.is_multicast
+        or address.is_reserved
+        or any(address in network for network in SPECIAL)
+    )
     return address.is_global and not is_special
 
 
@@ -34,9 +39,13 @@ def embedded(address: Address) -> IPv4Address | None:
         return None
     if address in NAT64:
         return IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    return (
+        address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    )
 
 
 def is_allowed(address: Address, exceptions: tuple[Network, ...] = ()) -> bool:
     """Public, or in one of the networks that the operator named."""
-    return is_public(address) or any(address in network for network in exceptions if network.version == address.version)
+    return is_public(address) or any(
+        address in network for network in exceptions if network.version == address.version
+    )

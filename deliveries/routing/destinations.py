@@ -1,4 +1,6 @@
-"""Which lane a domain leads to: written by the dispatcher, read by intake with each new delivery."""
+"""Which lane a domain leads to: written by the dispatcher, read by intake with each new
+delivery.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,27 @@ UNROUTED = """
 SELECT DISTINCT domain FROM (
     SELECT domain FROM deliveries_delivery
     WHERE lane_id = %(routing)s AND ended_at IS NULL AND due_at <= now() AND expires_at > now()
-      AND domain <> ALL(%(besides)s) AND (%(among)s::text[] IS NULL OR domain = ANY(%(among)s::text[]))
+      AND domain <> ALL(%(besides)s) AND (%(among)s::text[] IS NULL
+          OR domain = ANY(%(among)s::text[]))
     LIMIT 5000) due
 LIMIT %(most)s
 """
 
-# Rows first, so that a site's new hosts or an older holder's lane are the same row; then all their waiting deliveries, which
-# are looked through once for all these domains.
+# Rows first, so that a site's new hosts or an older holder's lane are the same row; then all their
+# waiting deliveries, which are looked through once for all these domains.
 ASSIGN = """
 WITH given AS (
-    SELECT * FROM unnest(%(domain)s::text[], %(site)s::text[], %(hosts)s::jsonb[], %(tls)s::text[], %(is_routed)s::bool[],
+    SELECT * FROM unnest(%(domain)s::text[], %(site)s::text[], %(hosts)s::jsonb[], %(tls)s::text[],
+        %(is_routed)s::bool[],
                          %(keep)s::float8[]) AS given(domain, site, hosts, tls, is_routed, keep)
 ), lane AS (
-    INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, epoch, failures, pause_reason)
-    SELECT DISTINCT ON (site) site, %(source)s, hosts, tls, is_routed, 0, 0, '' FROM given ORDER BY site
+    INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, epoch, failures,
+        pause_reason)
+    SELECT DISTINCT ON (site) site, %(source)s, hosts, tls, is_routed, 0, 0, '' FROM given
+        ORDER BY site
     ON CONFLICT (site, source) DO UPDATE
-        SET hosts = EXCLUDED.hosts, tls = EXCLUDED.tls, is_routed = EXCLUDED.is_routed, idle_since = NULL
+        SET hosts = EXCLUDED.hosts, tls = EXCLUDED.tls, is_routed = EXCLUDED.is_routed,
+            idle_since = NULL
     RETURNING id, site
 ), found AS (
     SELECT given.domain, lane.id, given.keep FROM given JOIN lane USING (site)
@@ -42,13 +49,15 @@ WITH given AS (
     ON CONFLICT (domain) DO UPDATE SET lane_id = EXCLUDED.lane_id, expires_at = EXCLUDED.expires_at
 ), moved AS (
     UPDATE deliveries_delivery delivery SET lane_id = found.id, claim = 0 FROM found
-    WHERE delivery.lane_id = %(routing)s AND delivery.ended_at IS NULL AND delivery.domain = found.domain
+    WHERE delivery.lane_id = %(routing)s AND delivery.ended_at IS NULL
+        AND delivery.domain = found.domain
 )
 SELECT DISTINCT id FROM found
 """
 UNKNOWN_BEFORE = """
 SELECT DISTINCT delivery_id FROM deliveries_attempt
-WHERE delivery_id = ANY(%(ids)s) AND stage = 'dns' AND enhanced = '4.1.2' AND at <= now() - interval '1 hour'
+WHERE delivery_id = ANY(%(ids)s) AND stage = 'dns' AND enhanced = '4.1.2'
+    AND at <= now() - interval '1 hour'
 """
 GROUP = 500
 
@@ -63,21 +72,34 @@ class _Assignment:
 class Destinations:
     """The domains' lanes; `on_assigned` hears of each lane that got deliveries."""
 
-    def __init__(self, database: Database, on_assigned: Callable[[int], None], *, source: str) -> None:
+    def __init__(
+        self, database: Database, on_assigned: Callable[[int], None], *, source: str
+    ) -> None:
         self._database = database
         self._on_assigned = on_assigned
         self._source = source
         self._waiting: list[_Assignment] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def unrouted(self, *, besides: Collection[str], most: int, among: Collection[str] | None = None) -> list[str]:
-        """Return domains of due deliveries that wait to be routed: none of `besides`, and only those of `among` where it is given."""
-        given = {"besides": list(besides), "among": None if among is None else list(among), "most": most, "routing": Lane.ROUTING}
+    async def unrouted(
+        self, *, besides: Collection[str], most: int, among: Collection[str] | None = None
+    ) -> list[str]:
+        """Return domains of due deliveries that wait to be routed: none of `besides`, and only
+        those of `among` where it is given.
+        """
+        given = {
+            "besides": list(besides),
+            "among": None if among is None else list(among),
+            "most": most,
+            "routing": Lane.ROUTING,
+        }
         rows = await self._database.fetch(UNROUTED, given)
         return [domain for (domain,) in rows]
 
     async def unknown_before(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Return those whose domain was unknown an hour ago or earlier, when it was looked up for them."""
+        """Return those whose domain was unknown an hour ago or earlier, when it was looked up for
+        them.
+        """
         return {id_ for (id_,) in await self._database.fetch(UNKNOWN_BEFORE, {"ids": list(ids)})}
 
     async def assign(self, domain: str, site: Site) -> None:
@@ -96,7 +118,9 @@ class Destinations:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
             try:
                 rows = await self._database.fetch(ASSIGN, self._columns(group))
-            except Exception as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
+            except (
+                Exception
+            ) as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
                 _answer(group, error)
                 continue
             for (lane,) in rows:

@@ -16,14 +16,21 @@ _IS_NEWS = attrgetter("is_news")
 TEXT = 200  # characters of what a host said
 
 
-FIRST, LONGEST = 300.0, 3600.0  # seconds for which an unwell host is asked after the others; doubled each time that it still is
+FIRST, LONGEST = (
+    300.0,
+    3600.0,
+)  # seconds for which an unwell host is asked after the others; doubled each time that it still is
 FORGET_AFTER = 86_400.0  # seconds without a look
-TAKING = 10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
+TAKING = (
+    10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Unwell:
-    """One address of a host that refused a message for now, or could not be reached, while another host was well."""
+    """One address of a host that refused a message for now, or could not be reached, while another
+    host was well.
+    """
 
     host: str
     until: float
@@ -42,7 +49,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that is kept, for people; `host` may be a recipient domain. `until` is the time of day in seconds."""
+    """One thing that is kept, for people; `host` may be a recipient domain.
+
+    `until` is the time of day in seconds.
+    """
 
     host: str
     kind: str
@@ -51,20 +61,30 @@ class Remark:
 
 
 class Experience:
-    """Of one lane, as its holder knows it; `learned` is what `snapshot` gave the former holder. Times are times of day, in seconds."""
+    """Of one lane, as its holder knows it; `learned` is what `snapshot` gave the former holder.
+
+    Times are times of day, in seconds.
+    """
 
     def __init__(self, learned: dict[str, Any]) -> None:
         self._peers: dict[str, Peer] = {}
         for host, known in _hosts(learned):
-            broken = {str(keyword): Broken(float(until), str(said)) for keyword, (until, said) in known.get("broken", {}).items()}
+            broken = {
+                str(keyword): Broken(float(until), str(said))
+                for keyword, (until, said) in known.get("broken", {}).items()
+            }
             self._peers[host] = Peer(set(known.get("proven", ())), broken)
         self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
         self._took: dict[str, float] = {}  # when each address last took a message
-        self._refused: dict[str, str] = {}  # at each address, the recipient that was refused for now and taken by another host
+        self._refused: dict[
+            str, str
+        ] = {}  # at each address, the recipient that was refused for now and taken by another host
         self._has_news = False
         self._domains = {domain: Trouble(*facts) for domain, facts in _domains(learned)}
         self._in_trouble: set[str] = set()  # domains, since a message was last taken for any
-        self._addressless: list[float] = [float(at) for at in learned.get("addressless", ())]  # since when, and the last look
+        self._addressless: list[float] = [
+            float(at) for at in learned.get("addressless", ())
+        ]  # since when, and the last look
 
     def peer(self, host: str) -> Peer:
         """What is known of the host, which its connections share and add to."""
@@ -75,10 +95,15 @@ class Experience:
         """Whether something was found that the row should hold at once."""
         return self._has_news or any(map(_IS_NEWS, self._peers.values()))
 
-    def trouble(self, domain: str, reply: Reply, *, now: float, wait: Callable[[int], float]) -> bool:
-        """The host broke off at a recipient of this domain. Return whether it did so for another domain too: then it is the site's.
+    def trouble(
+        self, domain: str, reply: Reply, *, now: float, wait: Callable[[int], float]
+    ) -> bool:
+        """The host broke off at a recipient of this domain.
 
-        `wait` gives the seconds for which the domain's mail waits, by the number of such troubles in a row.
+        Return whether it did so for another domain too: then it is the site's.
+
+        `wait` gives the seconds for which the domain's mail waits, by the number of such troubles
+        in a row.
         """
         known = self._domains.get(domain)
         times = known.times + 1 if known else 1
@@ -89,7 +114,11 @@ class Experience:
 
     def troubled(self, *, now: float) -> frozenset[str]:
         """Return the domains whose mail waits."""
-        return frozenset(domain for domain, trouble in self._domains.items() if trouble.until > now) if self._domains else frozenset()
+        return (
+            frozenset(domain for domain, trouble in self._domains.items() if trouble.until > now)
+            if self._domains
+            else frozenset()
+        )
 
     def delivered_to(self, domain: str) -> None:
         self._in_trouble.clear()
@@ -98,7 +127,9 @@ class Experience:
             self._has_news = True
 
     def addressless(self, *, now: float) -> float:
-        """No host of the site has an address: return for how many seconds that has been found, by looks that are not too far apart."""
+        """No host of the site has an address: return for how many seconds that has been found, by
+        looks that are not too far apart.
+        """
         if not self._addressless or now - self._addressless[1] > FORGET_AFTER:
             self._addressless = [now, now]
         self._addressless[1] = now
@@ -114,8 +145,13 @@ class Experience:
         known = self._unwell.get(address)
         return known is not None and known.until > now
 
-    def unwell(self, host: str, address: str, reply: Reply, *, now: float, recipient: str = "") -> None:
-        """Another host was well where this one refused or was not reached. What it said of one `recipient` proves nothing yet."""
+    def unwell(
+        self, host: str, address: str, reply: Reply, *, now: float, recipient: str = ""
+    ) -> None:
+        """Another host was well where this one refused or was not reached.
+
+        What it said of one `recipient` proves nothing yet.
+        """
         if now - self._took.get(address, 0.0) < TAKING:
             return
         if recipient and self._refused.setdefault(address, recipient) == recipient:
@@ -137,7 +173,11 @@ class Experience:
         """Return what the next holder shall know, as JSON; what has ended is left out."""
         hosts = {host: kept for host, peer in self._peers.items() if (kept := _kept(peer, now))}
         # For as long again, so that a host that is still unwell then is left alone for longer.
-        unwell = {address: _facts(each) for address, each in self._unwell.items() if each.until + LONGEST > now}
+        unwell = {
+            address: _facts(each)
+            for address, each in self._unwell.items()
+            if each.until + LONGEST > now
+        }
         domains = {
             domain: [round(each.until), each.times, each.said[:TEXT]]
             for domain, each in self._domains.items()
@@ -190,6 +230,10 @@ def _latest(items: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(peer: Peer, now: float) -> dict[str, Any]:
-    broken = {keyword: [round(each.until), each.said[:TEXT]] for keyword, each in peer.broken.items() if each.until > now}
+    broken = {
+        keyword: [round(each.until), each.said[:TEXT]]
+        for keyword, each in peer.broken.items()
+        if each.until > now
+    }
     kept: dict[str, Any] = {"proven": sorted(peer.proven), "broken": broken}
     return {name: value for name, value in kept.items() if value}

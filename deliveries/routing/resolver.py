@@ -1,4 +1,6 @@
-"""From a recipient domain to the site that takes its mail: static routes first, then MX hosts, then the address."""
+"""From a recipient domain to the site that takes its mail: static routes first, then MX hosts,
+then the address.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,17 @@ ROUTES_KEEP = 1.0  # seconds: how long a removed route may still be taken
 MX_HOSTS = 20  # of a longer list only the best are tried
 ADDRESSES_PER_HOST = 6
 
-# How long a domain's site is kept, whatever its TTL: below it the router would turn in circles, above it a moved domain
-# would wait too long.
+# How long a domain's site is kept, whatever its TTL: below it the router would turn in circles,
+# above it a moved domain would wait too long.
 SITE_MIN, SITE_MAX = 300.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a domain's mail goes. `hosts` are (preference, host, port); `keep` says for how many seconds it holds."""
+    """Where a domain's mail goes.
+
+    `hosts` are (preference, host, port); `keep` says for how many seconds it holds.
+    """
 
     key: str
     hosts: tuple[tuple[int, str, int], ...]
@@ -72,11 +77,15 @@ class Router:
         self._resolver = resolver
         self._routes: list[_Route] = []
         self._routes_until = 0.0
-        self._exceptions = tuple(ip_network(network) for network in settings.EKIDEN_PRIVATE_NETWORKS)
+        self._exceptions = tuple(
+            ip_network(network) for network in settings.EKIDEN_PRIVATE_NETWORKS
+        )
         self._parents = Parents(resolver, self._may_carry_to)
 
     async def site(self, domain: str) -> Site | Bounced | Deferred:
-        """Return the domain's site, or the outcome of all its deliveries; raise `NoServerAnswers`, which is no domain's fault."""
+        """Return the domain's site, or the outcome of all its deliveries; raise `NoServerAnswers`,
+        which is no domain's fault.
+        """
         route = best_route(await self._current_routes(), domain)
         if route is not None:
             return route.site
@@ -90,7 +99,9 @@ class Router:
             return _deferred(f"Looking up the mail hosts of {domain} failed: {error}")
 
     async def is_known_above(self, domain: str) -> bool:
-        """Return whether our resolvers do not know the domain, and a server of the zone above it does."""
+        """Return whether our resolvers do not know the domain, and a server of the zone above it
+        does.
+        """
         try:
             await self._resolver.mx(domain)
         except NoSuchName:
@@ -106,14 +117,20 @@ class Router:
     async def _mx_site(self, domain: str) -> Site | Bounced:
         answer = await self._resolver.mx(domain)
         hosts = sorted((mx.preference, mx.host) for mx in answer.records)[:MX_HOSTS]
-        if hosts and not any(host for _, host in hosts):  # RFC 7505; a preference other than 0 says nothing else
-            return _bounced("5.1.10", f"The domain {domain} does not accept mail (null MX)", code=556)
+        if hosts and not any(
+            host for _, host in hosts
+        ):  # RFC 7505; a preference other than 0 says nothing else
+            return _bounced(
+                "5.1.10", f"The domain {domain} does not accept mail (null MX)", code=556
+            )
         if not hosts:
             return await self._implicit_site(domain)
         hosts = [host for host in hosts if host[1]]
         kept = before_us(hosts, settings.EKIDEN_HOSTNAME)
         if not kept:
-            return _bounced("5.4.6", f"The best mail host of {domain} is this server: it would loop", code=554)
+            return _bounced(
+                "5.4.6", f"The best mail host of {domain} is this server: it would loop", code=554
+            )
         return _site(kept, keep=answer.expires_at - time.time())
 
     async def _implicit_site(self, domain: str) -> Site | Bounced:
@@ -124,9 +141,11 @@ class Router:
         return _site([(0, domain)], keep=answer.expires_at - time.time())
 
     async def addresses(self, host: str, *, is_routed: bool) -> list[Address]:
-        """Where to connect for this host, in the order to try; raises the resolver's errors and `Forbidden`.
+        """Where to connect for this host, in the order to try; raises the resolver's errors and
+        `Forbidden`.
 
-        The very addresses that were judged are the ones to connect to: a second look-up could answer differently.
+        The very addresses that were judged are the ones to connect to: a second look-up could
+        answer differently.
         """
         answer = await self._resolver.addresses(host)
         found = list(answer.records)[:50]
@@ -136,7 +155,9 @@ class Router:
         return in_order(allowed)
 
     def _may_carry_to(self, address: Address) -> bool:
-        return is_allowed(address, self._exceptions) and not (is_public(address) and is_own(address))
+        return is_allowed(address, self._exceptions) and not (
+            is_public(address) and is_own(address)
+        )
 
     async def _current_routes(self) -> list[_Route]:
         if time.monotonic() >= self._routes_until:
@@ -156,7 +177,11 @@ Way = TypeVar("Way", bound=_HasPattern)
 def best_route(routes: list[Way], domain: str) -> Way | None:
     """The most exact match: the name itself, then the longest `*.suffix`, then `*`."""
     matching = [route for route in routes if matches(route.pattern, domain)]
-    return max(matching, key=lambda route: (not route.pattern.startswith("*"), len(route.pattern)), default=None)
+    return max(
+        matching,
+        key=lambda route: (not route.pattern.startswith("*"), len(route.pattern)),
+        default=None,
+    )
 
 
 def matches(pattern: str, domain: str) -> bool:
@@ -167,13 +192,17 @@ def matches(pattern: str, domain: str) -> bool:
 
 
 def before_us(hosts: list[tuple[int, str]], our_name: str) -> list[tuple[int, str]]:
-    """Only hosts better than ourselves, so that backup hosts do not pass mail in circles (RFC 5321, section 5.1)."""
+    """Only hosts better than ourselves, so that backup hosts do not pass mail in circles (RFC
+    5321, section 5.1).
+    """
     ours = [preference for preference, host in hosts if host == our_name]
     return [(preference, host) for preference, host in hosts if not ours or preference < min(ours)]
 
 
 def in_order(addresses: list[Address]) -> list[Address]:
-    """IPv6 first, as RFC 6724 would have it, but never IPv6 alone where there is IPv4; at random within each."""
+    """IPv6 first, as RFC 6724 would have it, but never IPv6 alone where there is IPv4; at random
+    within each.
+    """
     shuffled = random.sample(addresses, len(addresses))
     six = [address for address in shuffled if isinstance(address, IPv6Address)]
     four = [address for address in shuffled if not isinstance(address, IPv6Address)]
@@ -200,9 +229,15 @@ def _site(hosts: list[tuple[int, str]], *, keep: float) -> Site:
 
 
 def _key(hosts: set[str]) -> str:
-    """Of a long list the digest: PostgreSQL's index takes 2700 octets, and a stranger writes these names."""
+    """Of a long list the digest: PostgreSQL's index takes 2700 octets, and a stranger writes these
+    names.
+    """
     key = " ".join(sorted(hosts))
-    return key if len(key) <= 1000 else f"{min(hosts)} {hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+    return (
+        key
+        if len(key) <= 1000
+        else f"{min(hosts)} {hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+    )
 
 
 def _bounced(enhanced: str, text: str, *, code: int = 550) -> Bounced:

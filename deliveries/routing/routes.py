@@ -15,9 +15,22 @@ from deliveries.routing.resolver import ROUTES_KEEP
 from foundation.text.addresses import BadAddress, canonical_domain
 
 
-def add(pattern: str, host: str, port: int, tls: str = Route.Tls.OPPORTUNISTIC, *, is_sandbox: bool = False) -> Route:
+def add(
+    pattern: str,
+    host: str,
+    port: int,
+    tls: str = Route.Tls.OPPORTUNISTIC,
+    *,
+    is_sandbox: bool = False,
+) -> Route:
     """A new route; raises `ValidationError`."""
-    route = Route(pattern=canonical_pattern(pattern), host=host.lower(), port=port, tls=tls, is_sandbox=is_sandbox)
+    route = Route(
+        pattern=canonical_pattern(pattern),
+        host=host.lower(),
+        port=port,
+        tls=tls,
+        is_sandbox=is_sandbox,
+    )
     route.full_clean()
     route.save(force_insert=True)
     follow(route.pattern)
@@ -33,13 +46,16 @@ def remove(route: Route) -> None:
 def follow(pattern: str) -> None:
     """Let the mail that waits under this pattern be routed anew.
 
-    Routers read the routes once a second: until that is over they would write the old way down again.
+    Routers read the routes once a second: until that is over they would write the old way down
+    again.
     """
     time.sleep(ROUTES_KEEP + 0.1)
     destinations = _under(pattern)
-    # Nobody claims from a paused lane, so its mail could not leave it. The pause of other domains in it is lost with it, which
-    # costs one try: the failures are still counted.
-    Lane.objects.filter(destinations__in=destinations, paused_until__isnull=False).update(paused_until=None, pause_reason="")
+    # Nobody claims from a paused lane, so its mail could not leave it. The pause of other domains
+    # in it is lost with it, which costs one try: the failures are still counted.
+    Lane.objects.filter(destinations__in=destinations, paused_until__isnull=False).update(
+        paused_until=None, pause_reason=""
+    )
     destinations.update(expires_at=timezone.now())
 
 
@@ -50,7 +66,9 @@ def canonical_pattern(text: str) -> str:
             return "*." + canonical_domain(f"any.{text[2:]}").removeprefix("any.")
         return "*" if text == "*" else canonical_domain(text)
     except BadAddress as error:
-        raise ValidationError({"pattern": _("%s is neither a domain nor *.domain nor *.") % text}) from error
+        raise ValidationError(
+            {"pattern": _("%s is neither a domain nor *.domain nor *.") % text}
+        ) from error
 
 
 def is_host(text: str) -> bool:

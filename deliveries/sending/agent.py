@@ -1,4 +1,6 @@
-"""One lane's courier: claims its due deliveries, and has as many of them sent at a time as the receiver takes."""
+"""One lane's courier: claims its due deliveries, and has as many of them sent at a time as the
+receiver takes.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,12 @@ from domains.operations.isolation import Kind
 logger = logging.getLogger(__name__)
 
 LINGER = 10.0  # seconds for which an idle lane is kept, so that the next mail finds it leased
-DEMAND = 1.5  # seconds in which all connections are busy and mail waits, after which one more is tried; more than `turns.SLOW`
-KEEP_OPEN = 4.0  # seconds for which an idle connection is kept; many receivers close theirs after five
+# seconds in which all connections are busy and mail waits, after which one more is tried; more than
+# `turns.SLOW`
+DEMAND = 1.5
+KEEP_OPEN = (
+    4.0  # seconds for which an idle connection is kept; many receivers close theirs after five
+)
 
 
 class Courier:
@@ -38,7 +44,9 @@ class Courier:
     def __init__(self, lane: LeasedLane, depot: Depot) -> None:
         self.lane = lane
         self.depot = depot
-        self.pace = Pace(depot.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time())
+        self.pace = Pace(
+            depot.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time()
+        )
         self.lessons = Lessons(lane, depot.lanes, self.pace)
         self.turns = Turns(self.lessons.experience, is_shared=lane.is_shared)
         self._full_since = time.monotonic()
@@ -67,7 +75,9 @@ class Courier:
         self._woken.set()
 
     def hurry(self) -> None:
-        """Urgent mail has come just now: what this lane waits for goes before what others wait for, and so does its next claim."""
+        """Urgent mail has come just now: what this lane waits for goes before what others wait
+        for, and so does its next claim.
+        """
         self._is_hurried = True
         self._ticket.hurry()
 
@@ -103,12 +113,16 @@ class Courier:
             await self._give_back(list(self._loads))
 
     async def _turn(self) -> bool:
-        """Refill, start senders, and wait for a reason to look again; False when the lane has been idle long enough."""
+        """Refill, start senders, and wait for a reason to look again; False when the lane has been
+        idle long enough.
+        """
         self._woken.clear()
         await self._heed_orders()
         self.turns.is_shared = self.turns.is_shared or self.depot.lanes.is_shared(self.lane)
         troubled = self.turns.troubled()
-        await self._give_back([load for load in self._loads if load.is_late or load.claimed.domain in troubled])
+        await self._give_back(
+            [load for load in self._loads if load.is_late or load.claimed.domain in troubled]
+        )
         await self._refill_where_due()
         self._open_window()
         self._start_senders()
@@ -144,7 +158,9 @@ class Courier:
             self.pace.window.waited()
 
     def _is_full(self) -> bool:
-        """Whether mail waits for a connection, of which the host may take more than were found so far."""
+        """Whether mail waits for a connection, of which the host may take more than were found so
+        far.
+        """
         window, troubled = self.pace.window, self.turns.troubled()
         if window.size >= window.most or self._loads.of(troubled) == len(self._loads):
             return False
@@ -183,7 +199,8 @@ class Courier:
             self._may_have_more = self._may_have_urgent = False
             await self._refill(page)
         elif self._may_have_urgent and not self._loads.urgent:
-            # What is loaded would keep the lane busy for a while, and urgent mail goes before all of it.
+            # What is loaded would keep the lane busy for a while, and urgent mail goes before all
+            # of it.
             self._may_have_urgent = False
             await self._refill(page, least=URGENT)
 
@@ -211,14 +228,18 @@ class Courier:
             self.wake(is_urgent=True)
 
     async def _free_strays(self) -> None:
-        """What we know of is left out; what was settled before is on record first, for a free row takes no outcome."""
+        """What we know of is left out; what was settled before is on record first, for a free row
+        takes no outcome.
+        """
         in_hand = list(self._in_hand)
         await self.depot.ledger.flush()
         await self.depot.lanes.free_strays(self.lane, besides=in_hand)
         self.may_have_strays = False
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
-        """What is to be sent from this lane; the rest is settled, put aside or handed on at once."""
+        """What is to be sent from this lane; the rest is settled, put aside or handed on at
+        once.
+        """
         stops = self.depot.orders.stops
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
             await self.depot.lanes.park(self.lane, parked)
@@ -233,7 +254,9 @@ class Courier:
     async def _is_sound(self, claimed: Claimed) -> bool:
         try:
             return self._is_open(claimed)
-        except Exception as error:  # one delivery that we cannot understand must not hold up its lane
+        except (
+            Exception
+        ) as error:  # one delivery that we cannot understand must not hold up its lane
             await self.failed(claimed, error)
             return False
 
@@ -243,7 +266,9 @@ class Courier:
             return False
         if claimed.was_claimed:
             # Not a matter of the receiver, so it waits only until this is on record.
-            self.depot.ledger.record(disposition.interrupted(claimed, epoch=self.lane.epoch, wait=1.0))
+            self.depot.ledger.record(
+                disposition.interrupted(claimed, epoch=self.lane.epoch, wait=1.0)
+            )
             return False
         return True
 
@@ -258,7 +283,14 @@ class Courier:
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:
             try:
-                self._loads.add(Load(each, contents.get(each.message_id), now + each.seconds_left, now - each.seconds_due))
+                self._loads.add(
+                    Load(
+                        each,
+                        contents.get(each.message_id),
+                        now + each.seconds_left,
+                        now - each.seconds_due,
+                    )
+                )
             except Exception as error:  # as above
                 await self.failed(each, error)
         self.turns.is_shared = self.turns.is_shared or len({each.domain for each in claimed}) > 1
@@ -269,20 +301,30 @@ class Courier:
         await self._call_senders()
 
     async def _give_back(self, loads: Collection[Load]) -> None:
-        """What was not tried is nobody's again: for the next holder, or for the sweeper of deadlines."""
+        """What was not tried is nobody's again: for the next holder, or for the sweeper of
+        deadlines.
+        """
         if loads:
             self._loads.remove(lambda load: load in loads)
             self._in_hand.difference_update(load.claimed.id for load in loads)
             try:
                 await self.depot.lanes.unclaim(self.lane, [load.claimed.id for load in loads])
             except DatabaseUnavailable as error:
-                logger.warning("lane=%s could not give back its claims yet: %s", self.lane.id, error)
-                self.may_have_strays = True  # the next claim, or whoever gives the lane back, sees to them
+                logger.warning(
+                    "lane=%s could not give back its claims yet: %s", self.lane.id, error
+                )
+                self.may_have_strays = (
+                    True  # the next claim, or whoever gives the lane back, sees to them
+                )
 
     # --- senders ---
     def _start_senders(self) -> None:
         now = time.monotonic()
-        if self._is_stopping or not self.depot.lanes.holds(self.lane) or self.pace.connect_wait(now):
+        if (
+            self._is_stopping
+            or not self.depot.lanes.holds(self.lane)
+            or self.pace.connect_wait(now)
+        ):
             return
         for _ in range(self._wanted(now)):
             self.pace.connect(now)
@@ -293,13 +335,24 @@ class Courier:
                 break
 
     def _wanted(self, now: float) -> int:
-        """How many more senders are of use. A host that has not spoken to us yet is asked by one alone, then by twice as many."""
+        """How many more senders are of use.
+
+        A host that has not spoken to us yet is asked by one alone, then by twice as many.
+        """
         total, urgent = self._ready(), self._loads.urgent
-        ready = urgent + min(total - urgent, max(0, self.pace.room(is_urgent=False) - self.busy)) - self._idle
+        ready = (
+            urgent
+            + min(total - urgent, max(0, self.pace.room(is_urgent=False) - self.busy))
+            - self._idle
+        )
         if ready > 0 and self._wait_for_turn(now):
             ready = 0 if self._idle else 1
         opening = len(self._senders) - self._connected
-        return min(ready, self.pace.room(is_urgent=bool(urgent)) - len(self._senders), max(1, self._connected) - opening)
+        return min(
+            ready,
+            self.pace.room(is_urgent=bool(urgent)) - len(self._senders),
+            max(1, self._connected) - opening,
+        )
 
     def _wait_for_turn(self, now: float) -> float:
         first = self._loads.first()
@@ -329,7 +382,8 @@ class Courier:
         self._woken.set()
 
     async def next_load(self, place: Place) -> Load | None:
-        """The next load, when its turn has come; None after `KEEP_OPEN` without one, or where no more are to be sent.
+        """The next load, when its turn has come; None after `KEEP_OPEN` without one, or where no
+        more are to be sent.
 
         Where it is not urgent, `place` is held from then on.
         """
@@ -381,13 +435,17 @@ class Courier:
         if self.turns.is_shared:
             self.turns.begin(load.claimed.id, load.claimed.domain, now=now)
         left = len(self._loads)
-        may_start_more = left and not self._idle and len(self._senders) < self.pace.room(is_urgent=False)
+        may_start_more = (
+            left and not self._idle and len(self._senders) < self.pace.room(is_urgent=False)
+        )
         if may_start_more or (self._may_have_more and left <= self.pace.page(now) // 2):
             self._woken.set()
         return load
 
     async def _news(self, seconds: float) -> bool:
-        """Wait for loads or a turn; false where others need the connection's place: of ordinary mail, the first that wait."""
+        """Wait for loads or a turn; false where others need the connection's place: of ordinary
+        mail, the first that wait.
+        """
         if not self.depot.sockets.has_room(is_urgent=False):
             return False
         self._idle += 1
@@ -413,18 +471,38 @@ class Courier:
 
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(disposition.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
+        self.depot.ledger.record(
+            disposition.settle(
+                claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts
+            )
+        )
         self._over(claimed)
 
-    async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None:
-        """Our own code failed at this delivery: it is tried again later, and held for a person after the third time."""
-        entry = disposition.faulty(claimed, epoch=self.lane.epoch, spread=random.random(), may_have_arrived=may_have_arrived)
+    async def failed(
+        self,
+        claimed: Claimed,
+        error: Exception,
+        *,
+        may_have_arrived: bool = False,
+        is_of_lane: bool = False,
+    ) -> None:
+        """Our own code failed at this delivery: it is tried again later, and held for a person
+        after the third time.
+        """
+        entry = disposition.faulty(
+            claimed,
+            epoch=self.lane.epoch,
+            spread=random.random(),
+            may_have_arrived=may_have_arrived,
+        )
         self.depot.ledger.record(entry)
         self._over(claimed)
         if is_of_lane:
             await self.depot.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
         elif await self.depot.faults.note(Kind.DELIVERY, claimed.id, error):
-            await self.depot.ledger.flush()  # the entry's fence is the claim, which holding takes away
+            await (
+                self.depot.ledger.flush()
+            )  # the entry's fence is the claim, which holding takes away
             await self.depot.faults.hold(claimed.id)
 
     def has_in_hand(self, claimed: Claimed) -> bool:
@@ -434,14 +512,24 @@ class Courier:
     def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None:
         """It is looked at again in hours, and the sender told."""
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(disposition.put_off(claimed, outcome, epoch=self.lane.epoch, wait=wait, spread=random.random(), **facts))
+        self.depot.ledger.record(
+            disposition.put_off(
+                claimed, outcome, epoch=self.lane.epoch, wait=wait, spread=random.random(), **facts
+            )
+        )
         self._over(claimed)
 
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         """One host has answered, and another one was asked."""
-        self.depot.ledger.record(disposition.passed(claimed, outcome, provider=self.pace.rule.name, **facts))
+        self.depot.ledger.record(
+            disposition.passed(claimed, outcome, provider=self.pace.rule.name, **facts)
+        )
 
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(disposition.throttled(claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts))
+        self.depot.ledger.record(
+            disposition.throttled(
+                claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts
+            )
+        )
         self._over(claimed)

@@ -21,7 +21,9 @@ class Load:
     until: float  # its deadline, on the monotonic clock
     due: float = 0.0  # since when it has been due, on the same clock
     tries: int = 0
-    is_reencoded: bool = False  # no host takes its 8-bit content: it goes in ASCII, as far as it may be touched
+    is_reencoded: bool = (
+        False  # no host takes its 8-bit content: it goes in ASCII, as far as it may be touched
+    )
 
     @property
     def is_late(self) -> bool:
@@ -33,7 +35,9 @@ class Load:
 
 
 class Loads:
-    """A line for each priority; within one, turns between recipient domains; within a domain first in, first out."""
+    """A line for each priority; within one, turns between recipient domains; within a domain first
+    in, first out.
+    """
 
     def __init__(self) -> None:
         levels = sorted(map(int, Credential.Priority.values), reverse=True)
@@ -56,7 +60,12 @@ class Loads:
         """How many are of these domains."""
         if not domains:
             return 0
-        return sum(len(queue) for line in self._lines.values() for domain, queue in line.items() if domain in domains)
+        return sum(
+            len(queue)
+            for line in self._lines.values()
+            for domain, queue in line.items()
+            if domain in domains
+        )
 
     def add(self, load: Load) -> None:
         level = load.claimed.priority

@@ -1,4 +1,6 @@
-"""Standing orders: what people have said that a drain heeds at once: what is paused, which lanes are closed, how to treat a receiver."""
+"""Standing orders: what people have said that a drain heeds at once: what is paused, which lanes
+are closed, how to treat a receiver.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,21 @@ from deliveries.shaping.providers import Rule
 logger = logging.getLogger(__name__)
 
 ORDERS = """
-SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)), '[]')
+SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)),
+    '[]')
         FROM deliveries_stop)::text,
-       (SELECT coalesce(array_agg(id), '{}') FROM deliveries_lane WHERE closed_at IS NOT NULL AND holder = %(holder)s),
+       (SELECT coalesce(array_agg(id), '{}') FROM deliveries_lane WHERE closed_at IS NOT NULL
+           AND holder = %(holder)s),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule),
-       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule WHERE is_active)
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule
+           WHERE is_active)
 """
 
 COLUMNS = [field.name for field in fields(Rule)]
-LOCAL = f"SELECT {', '.join(loaded_rules.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608  (put together from constants)
-RULES = f"SELECT {', '.join(COLUMNS)} FROM deliveries_shapingrule WHERE is_edited OR NOT is_shipped"  # noqa: S608  (put together from constants)
+# S608 : put together from constants
+LOCAL = f"SELECT {', '.join(loaded_rules.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608
+# S608 : put together from constants
+RULES = f"SELECT {', '.join(COLUMNS)} FROM deliveries_shapingrule WHERE is_edited OR NOT is_shipped"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,17 @@ class Stops:
         """Whether the delivery is to be put aside. A released one goes, whatever is paused."""
         if claimed.hold == Delivery.Hold.RELEASED:
             return False
-        return claimed.project_id in self.projects or claimed.flow in self.flows or claimed.domain in self.domains
+        return (
+            claimed.project_id in self.projects
+            or claimed.flow in self.flows
+            or claimed.domain in self.domains
+        )
 
 
 class StandingOrders:
-    """As they were when last read; a drain reads them once a second, and when it is told that they changed."""
+    """As they were when last read; a drain reads them once a second, and when it is told that they
+    changed.
+    """
 
     def __init__(self, database: Database, holder: UUID) -> None:
         self._database = database
@@ -62,7 +75,9 @@ class StandingOrders:
 
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
-        [(stops, closed, version, local_version)] = await self._database.fetch(ORDERS, {"holder": self._holder})
+        [(stops, closed, version, local_version)] = await self._database.fetch(
+            ORDERS, {"holder": self._holder}
+        )
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
         if version != self.version:
@@ -76,11 +91,18 @@ class StandingOrders:
         return set(closed)
 
     def rule(self, lane: LeasedLane, domain: str) -> Rule:
-        """The rule for this lane, complete. Where a route leads, the recipient's domain says nothing about the host."""
+        """The rule for this lane, complete.
+
+        Where a route leads, the recipient's domain says nothing about the host.
+        """
         hosts = [name for _, name, _ in sorted(lane.hosts)]
         domain = "" if lane.is_routed else domain
         found = providers.match(self._rules, hosts=hosts, domain=domain)
-        return self._default if found is providers.DEFAULT else providers.effective(found, self._default)
+        return (
+            self._default
+            if found is providers.DEFAULT
+            else providers.effective(found, self._default)
+        )
 
     def _take(self, edited: Sequence[Rule]) -> None:
         """Rules written here go before the shipped ones of the same name."""
@@ -96,7 +118,9 @@ def _keeping(what: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        logger.exception("the %s in the database cannot be used; those of before stay in force", what)
+        logger.exception(
+            "the %s in the database cannot be used; those of before stay in force", what
+        )
 
 
 def stops_of(rows: Sequence[Sequence[Any]]) -> Stops:

@@ -1,4 +1,6 @@
-"""The routing lane's courier: finds the lane of each delivery whose domain has not been resolved lately."""
+"""The routing lane's courier: finds the lane of each delivery whose domain has not been resolved
+lately.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,17 @@ logger = logging.getLogger(__name__)
 
 LINGER = 10.0
 UNKNOWN = "5.1.2"
-FAULT = local_reply(451, "4.3.0", "A fault of the service while the domain's mail hosts were looked up")
+FAULT = local_reply(
+    451, "4.3.0", "A fault of the service while the domain's mail hosts were looked up"
+)
 
 
 class Dispatcher:
     """Runs like a courier; a domain that is slow to resolve holds up nobody else's."""
 
-    def __init__(self, lane: LeasedLane, depot: Depot, destinations: Destinations, failures: LookupFailures) -> None:
+    def __init__(
+        self, lane: LeasedLane, depot: Depot, destinations: Destinations, failures: LookupFailures
+    ) -> None:
         self.lane = lane
         self._depot = depot
         self._destinations = destinations
@@ -103,8 +109,13 @@ class Dispatcher:
             self._step_aside_later(domain)
 
     async def _domains(self) -> list[str]:
-        """Return what is to be looked up now. One look at the queue finds many, and costs the same for a few."""
-        has_room = self._may_have_more and (self._places.room >= FIRST // 4 or self._places.room_again >= AGAIN // 4)
+        """Return what is to be looked up now.
+
+        One look at the queue finds many, and costs the same for a few.
+        """
+        has_room = self._may_have_more and (
+            self._places.room >= FIRST // 4 or self._places.room_again >= AGAIN // 4
+        )
         if not (self._has_news or has_room):
             return []
         self._has_news = False
@@ -122,7 +133,11 @@ class Dispatcher:
         failed = self._failures.domains()
         busy = [*self._places.domains, *self._put_off]
         room, again = self._places.room, self._places.room_again
-        found = await self._destinations.unrouted(besides=[*busy, *failed], most=room) if room > 0 else []
+        found = (
+            await self._destinations.unrouted(besides=[*busy, *failed], most=room)
+            if room > 0
+            else []
+        )
         self._may_have_more = room <= 0 or len(found) == room
         if failed and again > 0:
             late = await self._destinations.unrouted(besides=busy, among=failed, most=again)
@@ -150,14 +165,18 @@ class Dispatcher:
             logger.warning("domain=%s could not be routed: %s", domain, error)
             self.may_have_strays = True
             await asyncio.sleep(1)
-        except Exception as error:  # whatever is the matter with this domain, its mail waits like that of one that DNS fails
+        except Exception as error:
+            # whatever is the matter with this domain, its mail waits like that of one that DNS
+            # fails
             await self._depot.faults.note(Kind.ROUTING, domain, error, lasting=False)
             await self._defer_all(domain)
 
     async def _defer_all(self, domain: str) -> None:
         try:
             await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
-        except Exception:  # the fault may be in what settles it: the look-ups of other domains go on
+        except (
+            Exception
+        ):  # the fault may be in what settles it: the look-ups of other domains go on
             self.may_have_strays = True
             logger.exception("domain=%s its mail could not be put off", domain)
             await asyncio.sleep(LINGER)  # it is found again as soon as this ends
@@ -169,21 +188,29 @@ class Dispatcher:
         self.wake(is_urgent=False)
 
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
-        """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up now."""
+        """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked
+        up now.
+        """
         last = outcome
         while claimed := await self._depot.lanes.claim(self.lane, 500, domain=domain):
             known = await self._unknown_before(claimed, outcome)
             if known and last is outcome and await self._depot.router.is_known_above(domain):
                 last = _known_above(domain)
             for delivery in claimed:
-                self._settle(delivery, last if known is None or delivery.id in known else _once_more(domain))
+                self._settle(
+                    delivery, last if known is None or delivery.id in known else _once_more(domain)
+                )
             await self._depot.ledger.has_room()
         await self._depot.ledger.flush()  # else the next turn would find the same domain again
 
-    async def _unknown_before(self, claimed: Sequence[Claimed], outcome: Bounced | Deferred) -> set[UUID] | None:
-        """Which of them were told an hour ago that their domain does not exist; None where that is not what this outcome says.
+    async def _unknown_before(
+        self, claimed: Sequence[Claimed], outcome: Bounced | Deferred
+    ) -> set[UUID] | None:
+        """Which of them were told an hour ago that their domain does not exist; None where that is
+        not what this outcome says.
 
-        A resolver that fails, a registry's slip or a domain that was paid for too late looks like a typing mistake, for an hour.
+        A resolver that fails, a registry's slip or a domain that was paid for too late looks like a
+        typing mistake, for an hour.
         """
         if isinstance(outcome, Deferred) or outcome.reply.enhanced != UNKNOWN:
             return None
@@ -193,19 +220,30 @@ class Dispatcher:
         if claimed.suppressed is not None:
             entry = disposition.suppressed(claimed, epoch=self.lane.epoch)
         else:
-            entry = disposition.settle(claimed, outcome, epoch=self.lane.epoch, spread=random.random())
+            entry = disposition.settle(
+                claimed, outcome, epoch=self.lane.epoch, spread=random.random()
+            )
         self._depot.ledger.record(entry)
 
 
 def _once_more(domain: str) -> Deferred:
     reply = local_reply(
-        450, "4.1.2", f"DNS says that the domain {domain} does not exist or takes no mail; asked again until an hour is over"
+        450,
+        "4.1.2",
+        f"DNS says that the domain {domain} does not exist or takes no mail; asked again until "
+        "an hour is over",
     )
     return Deferred(reply, Stage.DNS, Scope.SITE)
 
 
 def _known_above(domain: str) -> Deferred:
-    """Our resolvers are wrong, and a person should look at them; the mail waits for that until its deadline."""
-    text = f"The name servers that are asked here say that the domain {domain} does not exist; one of the zone above it knows it"
+    """Our resolvers are wrong, and a person should look at them; the mail waits for that until its
+    deadline.
+    """
+    text = (
+        f"The name servers that are asked here say that the domain {domain} does not "
+        "exist; one "
+        "of the zone above it knows it"
+    )
     logger.warning("event=dns-contradicted domain=%s text=%s", domain, text)
     return Deferred(local_reply(451, "4.4.3", text), Stage.DNS, Scope.SITE)

@@ -1,4 +1,6 @@
-"""What becomes of a delivery after an outcome: its state, its next try, whether the sender is told."""
+"""What becomes of a delivery after an outcome: its state, its next try, whether the sender is
+told.
+"""
 
 from collections.abc import Mapping
 
@@ -14,95 +16,210 @@ from domains.models import Credential
 URGENT = int(Credential.Priority.URGENT)
 
 
-def settle(claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object) -> Entry:
-    """The ledger's entry for this outcome; `facts` are the attempt's (host, address, source, tls, seconds)."""
+def settle(
+    claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object
+) -> Entry:
+    """The ledger's entry for this outcome; `facts` are the attempt's (host, address, source, tls,
+    seconds).
+    """
     match outcome:
         case Delivered(reply):
             return entry(claimed, epoch, State.DELIVERED, "delivered", Stage.BODY, reply, **facts)
         case Bounced(reply, stage, _):
             meant = understood(claimed, outcome, facts)
-            return entry(claimed, epoch, State.BOUNCED, "bounced", stage, reply, owes_report=_owes(claimed), **meant, **facts)
+            return entry(
+                claimed,
+                epoch,
+                State.BOUNCED,
+                "bounced",
+                stage,
+                reply,
+                owes_report=_owes(claimed),
+                **meant,
+                **facts,
+            )
         case InDoubt(reply, stage):
             return in_doubt(claimed, reply, stage, epoch=epoch, spread=spread, **facts)
         case Deferred(reply, stage, _):
-            wait = retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
+            wait = retry_schedule.wait(
+                claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread
+            )
             facts |= understood(claimed, outcome, facts)
-            return entry(claimed, epoch, State.DEFERRED, "deferred", stage, reply, wait=wait, is_in_doubt=claimed.is_in_doubt, **facts)
+            return entry(
+                claimed,
+                epoch,
+                State.DEFERRED,
+                "deferred",
+                stage,
+                reply,
+                wait=wait,
+                is_in_doubt=claimed.is_in_doubt,
+                **facts,
+            )
 
 
-def understood(claimed: Claimed, outcome: Deferred | Bounced | InDoubt, facts: Mapping[str, object]) -> dict[str, object]:
+def understood(
+    claimed: Claimed, outcome: Deferred | Bounced | InDoubt, facts: Mapping[str, object]
+) -> dict[str, object]:
     """What the answer means, as the entry holds it."""
     found = classify_outcome(outcome, host=str(facts.get("host", "")), domain=claimed.domain)
     return {"category": found.class_.value, "rule": found.rule, "is_hard": found.is_hard}
 
 
-def in_doubt(claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object) -> Entry:
+def in_doubt(
+    claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object
+) -> Entry:
     """The reply after the final dot is lost: the peer has the mail, or it has not (RFC 1047).
 
-    One more try, later; a mail whose reply is lost twice is not sent a third time, and the sender is told.
+    One more try, later; a mail whose reply is lost twice is not sent a third time, and the sender
+    is told.
     """
     if claimed.in_doubt_policy == "delivered":
-        return entry(claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts)
+        return entry(
+            claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts
+        )
     facts |= understood(claimed, InDoubt(reply, stage), facts)
     if claimed.is_in_doubt:
         owes = _owes(claimed)
-        return entry(claimed, epoch, State.BOUNCED, "in_doubt", stage, reply, is_in_doubt=True, owes_report=owes, **facts)
-    wait = max(retry_schedule.IN_DOUBT_WAIT, retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread))
+        return entry(
+            claimed,
+            epoch,
+            State.BOUNCED,
+            "in_doubt",
+            stage,
+            reply,
+            is_in_doubt=True,
+            owes_report=owes,
+            **facts,
+        )
+    wait = max(
+        retry_schedule.IN_DOUBT_WAIT,
+        retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread),
+    )
     if claimed.retry_schedule:  # a project that set its own waits means this one too: its longest
         wait = max(claimed.retry_schedule) * (1 + 0.1 * spread)
-    return entry(claimed, epoch, State.DEFERRED, "in_doubt", stage, reply, wait=wait, is_in_doubt=True, **facts)
+    return entry(
+        claimed,
+        epoch,
+        State.DEFERRED,
+        "in_doubt",
+        stage,
+        reply,
+        wait=wait,
+        is_in_doubt=True,
+        **facts,
+    )
 
 
-def throttled(claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object) -> Entry:
-    """The receiver wants less of us for now, whatever the code it says so with: no try of this delivery is used up."""
-    wait = retry_schedule.throttled(claimed.throttles, is_urgent=claimed.priority >= URGENT, spread=spread)
+def throttled(
+    claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object
+) -> Entry:
+    """The receiver wants less of us for now, whatever the code it says so with: no try of this
+    delivery is used up.
+    """
+    wait = retry_schedule.throttled(
+        claimed.throttles, is_urgent=claimed.priority >= URGENT, spread=spread
+    )
     facts |= understood(claimed, Deferred(outcome.reply, outcome.stage, outcome.scope), facts)
     return entry(
-        claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
+        claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait,
+        is_in_doubt=claimed.is_in_doubt,
         is_try=False, **facts,
     )  # fmt: skip
 
 
-def put_off(claimed: Claimed, outcome: Deferred, *, epoch: int, wait: float, spread: float, **facts: object) -> Entry:
+def put_off(
+    claimed: Claimed, outcome: Deferred, *, epoch: int, wait: float, spread: float, **facts: object
+) -> Entry:
     """Look again after `wait` seconds, and tell the sender meanwhile (RFC 3464: delayed)."""
     wait *= 1 + 0.1 * spread
     facts |= understood(claimed, outcome, facts)
     owes = owes_delay(claimed.mail_from, claimed.notify, claimed.sends_reports)
     return entry(
-        claimed, epoch, State.DEFERRED, "deferred", outcome.stage, outcome.reply, wait=wait, is_in_doubt=claimed.is_in_doubt,
+        claimed, epoch, State.DEFERRED, "deferred", outcome.stage, outcome.reply, wait=wait,
+        is_in_doubt=claimed.is_in_doubt,
         owes_report=owes, **facts,
     )  # fmt: skip
 
 
 def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Entry:
-    """One host's answer after which the next one was asked: written down beside the outcome, which moves the delivery."""
-    return entry(claimed, PASSED, State.DEFERRED, "passed", outcome.stage, outcome.reply, wait=0.0, is_try=False, **facts)
+    """One host's answer after which the next one was asked: written down beside the outcome, which
+    moves the delivery.
+    """
+    return entry(
+        claimed,
+        PASSED,
+        State.DEFERRED,
+        "passed",
+        outcome.stage,
+        outcome.reply,
+        wait=0.0,
+        is_try=False,
+        **facts,
+    )
 
 
 def suppressed(claimed: Claimed, *, epoch: int) -> Entry:
     reply = Reply(550, "5.1.1", f"Suppressed: {claimed.suppressed}", local=True)
-    return entry(claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False)
+    return entry(
+        claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False
+    )
 
 
 def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> Entry:
-    """Our own code failed at this delivery. What the answer means is not asked: that may be what failed."""
+    """Our own code failed at this delivery.
+
+    What the answer means is not asked: that may be what failed.
+    """
     reply = Reply(451, "4.3.0", "A fault of the service; it is tried again", local=True)
     wait = retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
     is_in_doubt = claimed.is_in_doubt or may_have_arrived
-    return entry(claimed, epoch, State.DEFERRED, "deferred", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=is_in_doubt)
+    return entry(
+        claimed,
+        epoch,
+        State.DEFERRED,
+        "deferred",
+        Stage.INTERRUPTED,
+        reply,
+        wait=wait,
+        is_in_doubt=is_in_doubt,
+    )
 
 
 def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
     """A former holder died with this delivery in its hands; it may or may not have been sent."""
-    reply = Reply(451, "4.3.0", "The worker ended during this delivery; it may have been sent and is tried again", local=True)
-    return entry(claimed, epoch, State.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply, wait=wait, is_in_doubt=True, is_try=False)
+    reply = Reply(
+        451,
+        "4.3.0",
+        "The worker ended during this delivery; it may have been sent and is tried again",
+        local=True,
+    )
+    return entry(
+        claimed,
+        epoch,
+        State.DEFERRED,
+        "in_doubt",
+        Stage.INTERRUPTED,
+        reply,
+        wait=wait,
+        is_in_doubt=True,
+        is_try=False,
+    )
 
 
 def _owes(claimed: Claimed) -> bool:
     return owes_report(claimed.mail_from, claimed.notify, claimed.sends_reports)
 
 
-def entry(claimed: Claimed, epoch: int, state: State, outcome: str, stage: Stage, reply: Reply, **facts: object) -> Entry:
+def entry(
+    claimed: Claimed,
+    epoch: int,
+    state: State,
+    outcome: str,
+    stage: Stage,
+    reply: Reply,
+    **facts: object,
+) -> Entry:
     return Entry(
         id=claimed.id,
         message_id=claimed.message_id,

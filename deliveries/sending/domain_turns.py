@@ -1,4 +1,6 @@
-"""Which recipient domains of a lane leave the next connection to others: the trouble of one is not its neighbours'."""
+"""Which recipient domains of a lane leave the next connection to others: the trouble of one is not
+its neighbours'.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ NOBODY: frozenset[str] = frozenset()
 
 
 class Turns:
-    """Of one lane. It costs nothing as long as one domain has the lane for itself (not `is_shared`)."""
+    """Of one lane.
+
+    It costs nothing as long as one domain has the lane for itself (not `is_shared`).
+    """
 
     def __init__(self, experience: Experience, *, is_shared: bool) -> None:
         self._experience = experience
@@ -41,5 +46,7 @@ class Turns:
         return self.troubled() | {domain for domain in self.slow(now=now) if busy[domain] >= most}
 
     def slow(self, *, now: float) -> frozenset[str]:
-        """Return the domains that wait for the host right now: they go after the others, whose turn is over sooner."""
+        """Return the domains that wait for the host right now: they go after the others, whose
+        turn is over sooner.
+        """
         return frozenset(domain for domain, since in self._under_way.values() if now - since > SLOW)

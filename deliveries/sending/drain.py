@@ -1,4 +1,6 @@
-"""A worker's turn at delivering: leases lanes that have work and runs a courier for each on one event loop."""
+"""A worker's turn at delivering: leases lanes that have work and runs a courier for each on one
+event loop.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,12 @@ from foundation.process import systemd
 logger = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds: how late work is found whose bell was lost
-RUN = 300.0  # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below RQ's worker TTL of 420)
-END = 40.0  # seconds from the order to end until what is still under way is broken off (supervisors kill after 60, systemd after 90)
+# seconds after which a drain hands its lanes back, so that lanes spread over new workers (below
+# RQ's worker TTL of 420)
+RUN = 300.0
+# seconds from the order to end until what is still under way is broken off (supervisors kill after
+# 60, systemd after 90)
+END = 40.0
 HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
 FAULT_WAIT = 5.0  # seconds for which a lane rests that met a fault of ours
 LANES = 4000  # leased at one time
@@ -58,7 +64,9 @@ class _Runs(Protocol):
     """A courier or the dispatcher."""
 
     lane: LeasedLane
-    may_have_strays: bool  # whether PostgreSQL may know of claims of the lane that nobody has in hand
+    may_have_strays: (
+        bool  # whether PostgreSQL may know of claims of the lane that nobody has in hand
+    )
 
     def wake(self, *, is_urgent: bool) -> None: ...
     def hurry(self) -> None: ...
@@ -73,7 +81,9 @@ class Drain:
     """Leases, renews and gives back; the couriers do the rest."""
 
     def __init__(self) -> None:
-        self._databases = [Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")]
+        self._databases = [
+            Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")
+        ]
         lanes, contents, ledger, routing = self._databases
         notes = Database("ekiden drain notes", is_durable=False)
         self._databases.append(notes)
@@ -119,7 +129,8 @@ class Drain:
         self._heard = Ring()
         self._is_crowded = False
         self._changed = asyncio.Event()
-        self._changed.set()  # the first look waits for nothing: mail that came during a hand-over is there already
+        # the first look waits for nothing: mail that came during a hand-over is there already
+        self._changed.set()
         self._is_stopping = False
         self._ends_at = 0.0  # on the loop's clock, once it is to end
         self._owes = False  # whether a lane could not be given back
@@ -127,8 +138,14 @@ class Drain:
 
     async def run(self, seconds: float = RUN) -> None:
         """Deliver for so long, or until stopped; every lane is given back at the end."""
-        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._depot.ledger.run())]
-        helpers += [asyncio.create_task(self._depot.progress.run()), asyncio.create_task(self._depot.carrying.run())]
+        helpers = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._depot.ledger.run()),
+        ]
+        helpers += [
+            asyncio.create_task(self._depot.progress.run()),
+            asyncio.create_task(self._depot.carrying.run()),
+        ]
         try:
             while not self._is_stopping:
                 await self._deliver(seconds)
@@ -147,7 +164,9 @@ class Drain:
             await self.turn()
 
     async def _has_handed_back(self) -> bool:
-        """False where a receiver that takes its time holds up a lane: nobody else's mail shall wait for that."""
+        """False where a receiver that takes its time holds up a lane: nobody else's mail shall
+        wait for that.
+        """
         for courier in self._couriers.values():
             courier.stop()
         _, held_up = await asyncio.wait(self._tasks, timeout=HAND_BACK) if self._tasks else ((), ())
@@ -175,7 +194,9 @@ class Drain:
                 await self._renew()
                 self._renewed = time.monotonic()
             if time.monotonic() - self._looked >= POLL:
-                await self._look()  # the first time before any lane is leased: what is stopped must not start
+                await (
+                    self._look()
+                )  # the first time before any lane is leased: what is stopped must not start
                 self._looked = time.monotonic()
             if self._heard.has_orders:
                 await self._heed_orders()
@@ -198,13 +219,19 @@ class Drain:
         free, ours = await self._lanes.due()
         for lane in ours & self._couriers.keys():
             self._couriers[lane].wake(is_urgent=True)
-        await self._start(free - self._couriers.keys())  # a lease of ours that is over is `_renew`'s to see
+        await self._start(
+            free - self._couriers.keys()
+        )  # a lease of ours that is over is `_renew`'s to see
 
     async def _heed_orders(self) -> None:
-        """What people have said since: lanes closed, all delivery stopped; the couriers see to the rest by themselves."""
+        """What people have said since: lanes closed, all delivery stopped; the couriers see to the
+        rest by themselves.
+        """
         before = (self._orders.version, self._orders.stops)
         closed = await self._orders.read()
-        stopped = self._couriers.keys() if self._orders.stops.is_all else closed & self._couriers.keys()
+        stopped = (
+            self._couriers.keys() if self._orders.stops.is_all else closed & self._couriers.keys()
+        )
         for lane in stopped:
             self._couriers[lane].stop()
         if before != (self._orders.version, self._orders.stops):
@@ -252,19 +279,27 @@ class Drain:
         await self._give_back(courier)
 
     async def _rest(self, lane: LeasedLane, error: Exception) -> None:
-        """After a fault of ours: else the lane would be taken and lost again many times a second."""
+        """After a fault of ours: else the lane would be taken and lost again many times a
+        second.
+        """
         await self._depot.faults.note(Kind.LANE, lane.id, error, lasting=False)
         with suppress(DatabaseUnavailable):
-            await self._lanes.pause(lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log")
+            await self._lanes.pause(
+                lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log"
+            )
 
     async def _give_back(self, courier: _Runs) -> None:
-        """Only when all its outcomes are written, and its claims free: the next holder would take the rest for interrupted.
+        """Only when all its outcomes are written, and its claims free: the next holder would take
+        the rest for interrupted.
 
-        Tried until PostgreSQL is back; what the process's end breaks off, the next drain of this machine sees to.
+        Tried until PostgreSQL is back; what the process's end breaks off, the next drain of this
+        machine sees to.
         """
         while True:
             await self._depot.ledger.flush()
-            if self._depot.ledger.has_left_behind:  # who comes next writes it down before he takes the lanes
+            if (
+                self._depot.ledger.has_left_behind
+            ):  # who comes next writes it down before he takes the lanes
                 self._owes = True
                 return None
             try:
@@ -300,10 +335,15 @@ class Drain:
             courier.hang_up()
         renewals = asyncio.create_task(self._keep_renewing())
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=max(0.0, self._ends_at - asyncio.get_running_loop().time()) + LAST_TRY + 1)
+            await asyncio.wait(
+                self._tasks,
+                timeout=max(0.0, self._ends_at - asyncio.get_running_loop().time()) + LAST_TRY + 1,
+            )
         if late := set(self._tasks):
             self._owes = True
-            logger.warning("%d lanes are left as they are, since this worker's time is over", len(late))
+            logger.warning(
+                "%d lanes are left as they are, since this worker's time is over", len(late)
+            )
             for task in late:
                 task.cancel()
             await asyncio.wait(late, timeout=HAND_BACK)
@@ -329,7 +369,9 @@ class Drain:
 
 @lru_cache(maxsize=1)
 def _known_of_dns(servers: tuple[str, ...]) -> tuple[Kept, LookupFailures]:
-    """What one drain learned of DNS, the next one of this process goes on with: it is all there is while no server answers."""
+    """What one drain learned of DNS, the next one of this process goes on with: it is all there is
+    while no server answers.
+    """
     return Kept(), LookupFailures()
 
 
@@ -338,12 +380,16 @@ def _allow_sockets() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
     if soft < wanted:
-        with suppress(ValueError, OSError):  # a confined service may be refused it, and then has what its unit says
+        with suppress(
+            ValueError, OSError
+        ):  # a confined service may be refused it, and then has what its unit says
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def run_drain(seconds: float = RUN) -> bool:
-    """Run a drain on a loop of its own; true if a signal ended it (the caller's handlers are in place again)."""
+    """Run a drain on a loop of its own; true if a signal ended it (the caller's handlers are in
+    place again).
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     stopped = False
 

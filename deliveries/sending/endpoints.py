@@ -13,7 +13,14 @@ from django.conf import settings
 from deliveries.queue.lanes import LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.routing.resolver import Forbidden, Router
-from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel, open_with_fallback
+from deliveries.smtp.connection import (
+    Connection,
+    ConnectionFailed,
+    Endpoint,
+    Timeouts,
+    TlsLevel,
+    open_with_fallback,
+)
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import local_reply
 from foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
@@ -22,11 +29,18 @@ from foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailur
 class NoRoad(Exception):
     """No host of the site took a connection; tells the last try.
 
-    `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that none has an address.
+    `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that
+    none has an address.
     """
 
     def __init__(
-        self, outcome: Deferred | Bounced, host: str = "", address: str = "", *, is_ours: bool = False, is_addressless: bool = False
+        self,
+        outcome: Deferred | Bounced,
+        host: str = "",
+        address: str = "",
+        *,
+        is_ours: bool = False,
+        is_addressless: bool = False,
     ) -> None:
         super().__init__(str(outcome.reply))
         self.is_ours = is_ours
@@ -37,13 +51,22 @@ class NoRoad(Exception):
 
 
 class Road:
-    """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321, section 5.1).
+    """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321,
+    section 5.1).
 
-    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an address that was asked already.
+    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an
+    address that was asked already.
     """
 
     def __init__(
-        self, lane: LeasedLane, router: Router, experience: Experience, *, tls: str, timeouts: Timeouts, besides: str = ""
+        self,
+        lane: LeasedLane,
+        router: Router,
+        experience: Experience,
+        *,
+        tls: str,
+        timeouts: Timeouts,
+        besides: str = "",
     ) -> None:
         self._lane = lane
         self._router = router
@@ -51,7 +74,9 @@ class Road:
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
         self._timeouts = timeouts
         self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
-        self._is_addressless = True  # as long as DNS has named no address, and has not failed either
+        self._is_addressless = (
+            True  # as long as DNS has named no address, and has not failed either
+        )
         self._besides = besides
         self._unreached: list[NoRoad] = []
         self._endpoints = self._unwell_last()
@@ -63,7 +88,9 @@ class Road:
         return self._peeked is not None
 
     async def next(self) -> Connection:
-        """Return a connection ready for mail to the first of the hosts left that gives one; raise `NoRoad`."""
+        """Return a connection ready for mail to the first of the hosts left that gives one; raise
+        `NoRoad`.
+        """
         while await self.has_more():
             endpoint, self._peeked = cast("Endpoint", self._peeked), None
             try:
@@ -76,7 +103,9 @@ class Road:
                 return connection
         if self._is_addressless:
             names = ", ".join(name for _, name, _ in sorted(self._lane.hosts)[:3])
-            raise NoRoad(_unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True)
+            raise NoRoad(
+                _unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True
+            )
         raise self._failure
 
     def _note_unreached(self) -> None:
@@ -85,12 +114,15 @@ class Road:
         self._unreached.clear()
 
     async def again(self, endpoint: Endpoint, *, without: frozenset[str]) -> Connection:
-        """Return another connection to the same address, on which these extensions are not used; raise `ConnectionFailed`."""
+        """Return another connection to the same address, on which these extensions are not used;
+        raise `ConnectionFailed`.
+        """
         return await self._open(endpoint, without)
 
     async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
         return await open_with_fallback(
-            endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME, tls=self._level,
+            endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME,
+            tls=self._level,
             timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
         )  # fmt: skip
 
@@ -113,13 +145,17 @@ class Road:
                 addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)
             except (NoSuchName, TemporaryFailure) as error:
                 self._is_addressless = self._is_addressless and isinstance(error, NoSuchName)
-                is_ours = isinstance(error, NoServerAnswers) and (self._failure.is_ours or not self._failure.host)
+                is_ours = isinstance(error, NoServerAnswers) and (
+                    self._failure.is_ours or not self._failure.host
+                )
                 reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
                 self._failure = NoRoad(reply, host, is_ours=is_ours)
                 continue
             except Forbidden as error:
                 # Final, but only if no other host of the site failed for a reason that may pass.
-                self._failure = self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                self._failure = (
+                    self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                )
                 self._is_addressless = False
                 continue
             if addresses:

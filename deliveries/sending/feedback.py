@@ -1,4 +1,6 @@
-"""What a lane learns from each answer, and writes down: its pace, its pauses, and when only a person can go on."""
+"""What a lane learns from each answer, and writes down: its pace, its pauses, and when only a
+person can go on.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
 
 
 class Lessons:
-    """Of one courier's lane. `is_over`: the lane is paused or closed, and nothing more is to be sent from it."""
+    """Of one courier's lane.
+
+    `is_over`: the lane is paused or closed, and nothing more is to be sent from it.
+    """
 
     def __init__(self, lane: LeasedLane, lanes: Lanes, pace: Pace) -> None:
         self._lane = lane
@@ -42,8 +47,8 @@ class Lessons:
     def advice(self, outcome: Outcome, *, is_farewell: bool, is_shared: bool) -> Action | None:
         """What the answer says about our pace; None where it is about something else.
 
-        `is_farewell`: it was said between two mails, when the host had heard nothing for a while. `is_shared`: by several recipient
-        domains, one of which it may be about.
+        `is_farewell`: it was said between two mails, when the host had heard nothing for a while.
+        `is_shared`: by several recipient domains, one of which it may be about.
         """
         if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
             return None
@@ -52,16 +57,21 @@ class Lessons:
             return None if isinstance(pattern.action, Leave) else pattern.action
         if is_shared and is_about_domain(outcome):
             return None
-        # A host that takes mail and then breaks off, for no reason that we know of: most probably it has enough for now.
-        if outcome.reply.code == 421 and not is_farewell and self._pace.rate.is_flowing(time.monotonic()):
+        # A host that takes mail and then breaks off, for no reason that we know of: most probably
+        # it has enough for now.
+        if (
+            outcome.reply.code == 421
+            and not is_farewell
+            and self._pace.rate.is_flowing(time.monotonic())
+        ):
             return SlowDown()
         return None
 
     def is_about_host(self, outcome: Outcome) -> bool:
         """Whether another host of the site should be asked at once (RFC 5321, section 5.1).
 
-        That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one message or our name and pace with the
-        receiver, whose other hosts would say the same.
+        That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one
+        message or our name and pace with the receiver, whose other hosts would say the same.
         """
         if isinstance(outcome, Bounced) and outcome.reply in OBSTACLES:
             return True  # another host may offer what the message needs
@@ -103,21 +113,35 @@ class Lessons:
                 await self._write(self._lanes.close(self._lane, str(reply)))
 
     async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
-        """The site refuses or loses sessions. With others open it has enough of us, and one less must do; alone, it is left alone."""
+        """The site refuses or loses sessions.
+
+        With others open it has enough of us, and one less must do; alone, it is left alone.
+        """
         self.is_to_note = True
         self._pace.window.trouble(busy=busy)
         if not is_alone:
             return
         self._failures += 1
-        most = retry_schedule.THROTTLED_LANE_MOST if self._pace.rule.resets_are_throttling and reply.local else retry_schedule.LANE_MOST
-        await self._pause(retry_schedule.lane_pause(self._failures, most=most, spread=random.random()), reply)
+        most = (
+            retry_schedule.THROTTLED_LANE_MOST
+            if self._pace.rule.resets_are_throttling and reply.local
+            else retry_schedule.LANE_MOST
+        )
+        await self._pause(
+            retry_schedule.lane_pause(self._failures, most=most, spread=random.random()), reply
+        )
 
     async def note_news(self) -> None:
-        """What a host was found to do is kept at once: people ask for it, and the next holder should not have to find it."""
+        """What a host was found to do is kept at once: people ask for it, and the next holder
+        should not have to find it.
+        """
         await self._write(self._lanes.note(self._lane, self.learned()))
 
     def trouble(self, domain: str, reply: Reply) -> bool:
-        """The host broke off at a recipient of this domain, whose mail waits now. Return whether it is the site's: with two domains."""
+        """The host broke off at a recipient of this domain, whose mail waits now.
+
+        Return whether it is the site's: with two domains.
+        """
         self.is_to_note = True
         return self.experience.trouble(domain, reply, now=time.time(), wait=_wait)
 
@@ -141,11 +165,19 @@ class Lessons:
 
     async def _slow_down(self, kept: float, reply: Reply) -> None:
         helped = self._pace.too_fast(time.monotonic(), kept)
-        maillog.lane_slowed(self._lane.id, site=self._lane.site, rate=self._pace.rate.allowed() or 0.0, reason=str(reply))
+        maillog.lane_slowed(
+            self._lane.id,
+            site=self._lane.site,
+            rate=self._pace.rate.allowed() or 0.0,
+            reason=str(reply),
+        )
         if not helped:
             self._failures += 1
             await self._pause(
-                retry_schedule.lane_pause(self._failures, most=retry_schedule.THROTTLED_LANE_MOST, spread=random.random()), reply
+                retry_schedule.lane_pause(
+                    self._failures, most=retry_schedule.THROTTLED_LANE_MOST, spread=random.random()
+                ),
+                reply,
             )
 
     async def _pause(self, seconds: float, reply: Reply) -> None:
@@ -156,7 +188,9 @@ class Lessons:
         await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
 
     async def _write(self, writing: Awaitable[None]) -> None:
-        """What a lane learned is a help, not a promise: if it cannot be written now, it will be learned again."""
+        """What a lane learned is a help, not a promise: if it cannot be written now, it will be
+        learned again.
+        """
         try:
             await writing
         except DatabaseUnavailable as error:
@@ -164,11 +198,13 @@ class Lessons:
 
 
 def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
-    """Whether it may be the recipient's domain at which the host broke off, rather than the host that has enough.
+    """Whether it may be the recipient's domain at which the host broke off, rather than the host
+    that has enough.
 
-    That is so at RCPT, and where the connection was lost before the reply to MAIL: RCPT stands in the same packet, and who goes
-    at it takes the replies along that it had gathered (RFC 2920, section 3.2). A 421 that is said to MAIL is about us: all mail has
-    a reverse-path of our own domain.
+    That is so at RCPT, and where the connection was lost before the reply to MAIL: RCPT stands in
+    the same packet, and who goes at it takes the replies along that it had gathered (RFC 2920,
+    section 3.2). A 421 that is said to MAIL is about us: all mail has a reverse-path of our own
+    domain.
     """
     if not isinstance(outcome, Deferred) or outcome.scope is not Scope.SESSION:
         return False

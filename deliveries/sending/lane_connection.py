@@ -39,7 +39,9 @@ logger = logging.getLogger(__name__)
 
 SMALL = 262_144  # content above this is loaded one at a time, within the memory budget
 SILENCE = 3.0  # seconds for which a host may keep silent before others go on without waiting for it
-MOST_HOSTS = 6  # addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a limit
+# addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a
+# limit
+MOST_HOSTS = 6
 CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are silent
 
 
@@ -65,23 +67,36 @@ class Office(Protocol):
     def put_back(self, load: Load) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
-    def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None: ...
+    def put_off(
+        self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object
+    ) -> None: ...
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
-    async def failed(self, claimed: Claimed, error: Exception, *, may_have_arrived: bool = False, is_of_lane: bool = False) -> None: ...
+    async def failed(
+        self,
+        claimed: Claimed,
+        error: Exception,
+        *,
+        may_have_arrived: bool = False,
+        is_of_lane: bool = False,
+    ) -> None: ...
     def has_in_hand(self, claimed: Claimed) -> bool: ...
     def connected(self, by: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one host said to a mail, and the attempt's facts (host, address, source, tls, seconds)."""
+    """What one host said to a mail, and the attempt's facts (host, address, source, tls,
+    seconds).
+    """
 
     outcome: Outcome
     facts: dict[str, Any]
 
 
 class Sender:
-    """Runs until there is nothing to send, its connection has carried enough, or the site has enough of us."""
+    """Runs until there is nothing to send, its connection has carried enough, or the site has
+    enough of us.
+    """
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -107,7 +122,9 @@ class Sender:
             self._connection = await self._open(self._first_host())
         except NoRoad as error:
             return await self._no_road(first, error, seconds=time.monotonic() - started)
-        except Exception as error:  # a fault of ours, which the next delivery of the lane would meet as well
+        except (
+            Exception
+        ) as error:  # a fault of ours, which the next delivery of the lane would meet as well
             return await self._office.failed(first.claimed, error, is_of_lane=True)
         except BaseException:
             self._office.put_back(first)  # cancelled: not tried
@@ -145,7 +162,9 @@ class Sender:
             except NoRoad as error:
                 if not error.is_ours:
                     raise
-                await self._depot.router.answers()  # the receiver has done nothing: no try is used up, and no lane paused
+                await (
+                    self._depot.router.answers()
+                )  # the receiver has done nothing: no try is used up, and no lane paused
 
     def _new_road(self, besides: str = "") -> Road:
         rule = self._office.pace.rule
@@ -153,12 +172,21 @@ class Sender:
         if self._depot.sockets.is_crowded:
             timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
         experience = self._office.lessons.experience
-        return Road(self._office.lane, self._depot.router, experience, tls=rule.tls or "", timeouts=timeouts, besides=besides)
+        return Road(
+            self._office.lane,
+            self._depot.router,
+            experience,
+            tls=rule.tls or "",
+            timeouts=timeouts,
+            besides=besides,
+        )
 
     async def _send_all(self, first: Load) -> None:
         load: Load | None = first
         sent = 0
-        while load is not None:  # a connection that is lost by now is `_send`'s to see: the load must not be
+        while (
+            load is not None
+        ):  # a connection that is lost by now is `_send`'s to see: the load must not be
             await self._send_isolated(load, is_first=sent == 0)
             sent += 1
             most = self._office.pace.rule.messages_per_connection
@@ -166,7 +194,9 @@ class Sender:
             load = await self._office.next_load(self._place) if has_more else None
 
     async def _send_isolated(self, load: Load, *, is_first: bool) -> None:
-        """A fault of ours at one delivery is noted with it, and ends the connection, of whose state nobody knows any more."""
+        """A fault of ours at one delivery is noted with it, and ends the connection, of whose
+        state nobody knows any more.
+        """
         try:
             await self._send(load, is_first=is_first)
         except Exception as error:
@@ -176,20 +206,30 @@ class Sender:
             await self._office.failed(load.claimed, error, may_have_arrived=True)
 
     async def _send(self, load: Load, *, is_first: bool) -> None:
-        if not self._depot.lanes.holds(self._office.lane):  # it ran out while the connection was opened, or this process was stopped
+        if not self._depot.lanes.holds(
+            self._office.lane
+        ):  # it ran out while the connection was opened, or this process was stopped
             return self._office.put_back(load)
         had_ended = not self._connection.usable
         passed: list[Answer] = []
         answer = await self._ask(load)
         is_stale = False
         if not isinstance(answer.outcome, Delivered):
-            is_stale = _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
+            is_stale = (
+                _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
+            )
             answer = answer if is_stale else await self._ask_others(load, answer, passed)
         outcome, lessons = answer.outcome, self._office.lessons
         for each in passed:
             assert isinstance(each.outcome, Deferred | Bounced)
             self._office.passed(load.claimed, each.outcome, **each.facts)
-        if (advice := lessons.advice(outcome, is_farewell=had_ended and not passed, is_shared=self._office.turns.is_shared)) is not None:
+        if (
+            advice := lessons.advice(
+                outcome,
+                is_farewell=had_ended and not passed,
+                is_shared=self._office.turns.is_shared,
+            )
+        ) is not None:
             assert isinstance(outcome, Deferred | Bounced)
             self._office.throttled(load.claimed, outcome, **answer.facts)
             await lessons.heed(advice, outcome.reply)
@@ -207,14 +247,17 @@ class Sender:
         return await self._depot.ledger.has_room()
 
     async def _ask_others(self, load: Load, answer: Answer, passed: list[Answer]) -> Answer:
-        """Ask the next hosts, and where none takes the message as it is, the best one for its other form; the last answer.
+        """Ask the next hosts, and where none takes the message as it is, the best one for its
+        other form; the last answer.
 
         Those before it go to `passed`.
         """
         while self._may_go_on(load, answer.outcome, len(passed)) and await self._next_host(load):
             passed.append(answer)
             answer = await self._ask(load)
-        if _wants_seven_bit(load, [*passed, answer]) and await self._same_hosts_again(load, is_only=not passed):
+        if _wants_seven_bit(load, [*passed, answer]) and await self._same_hosts_again(
+            load, is_only=not passed
+        ):
             load.is_reencoded = True
             passed += [answer] if passed else []
             answer = await self._ask(load)
@@ -226,7 +269,8 @@ class Sender:
         outcome = await self._offer(load)
         connection = self._connection
         facts: dict[str, Any] = {
-            "host": connection.endpoint.host, "address": connection.endpoint.address, "source": connection.local_address,
+            "host": connection.endpoint.host, "address": connection.endpoint.address,
+            "source": connection.local_address,
             "tls": connection.tls, "seconds": time.monotonic() - started,
         }  # fmt: skip
         return Answer(outcome, facts)
@@ -234,10 +278,14 @@ class Sender:
     def _may_go_on(self, load: Load, outcome: Outcome, hosts: int) -> bool:
         if isinstance(outcome, Delivered) or hosts + 1 >= MOST_HOSTS or load.is_late:
             return False
-        return self._depot.lanes.holds(self._office.lane) and self._office.lessons.is_about_host(outcome)
+        return self._depot.lanes.holds(self._office.lane) and self._office.lessons.is_about_host(
+            outcome
+        )
 
     async def _next_host(self, load: Load) -> bool:
-        """Go on to the next host that takes a connection; false where there is none, and then we have none either."""
+        """Go on to the next host that takes a connection; false where there is none, and then we
+        have none either.
+        """
         if load is not self._on_road:
             self._road = self._new_road(besides=self._connection.endpoint.address)
         self._on_road = load
@@ -250,7 +298,9 @@ class Sender:
         return True
 
     async def _same_hosts_again(self, load: Load, *, is_only: bool) -> bool:
-        """Be connected to the best host that gives a connection, to offer it the message in another form."""
+        """Be connected to the best host that gives a connection, to offer it the message in
+        another form.
+        """
         if is_only and self._connection.usable:
             return True
         self._road, self._on_road = self._new_road(), load
@@ -265,16 +315,24 @@ class Sender:
         for each in passed:
             if isinstance(each.outcome, Bounced):  # it offers less than the message needs
                 continue
-            is_of_recipient = isinstance(each.outcome, Deferred) and each.outcome.stage is Stage.RCPT
+            is_of_recipient = (
+                isinstance(each.outcome, Deferred) and each.outcome.stage is Stage.RCPT
+            )
             recipient = load.claimed.recipient if is_of_recipient else ""
             given = each.facts["host"], each.facts["address"], each.outcome.reply
             self._office.lessons.experience.unwell(*given, now=time.time(), recipient=recipient)
 
     async def _offer(self, load: Load) -> Outcome:
-        """Offer the mail to this host: again at once, over another connection, without what it may have broken off for."""
+        """Offer the mail to this host: again at once, over another connection, without what it may
+        have broken off for.
+        """
         outcome = await self._outcome(self._connection, load)
         without: frozenset[str] = frozenset()
-        while not isinstance(outcome, Delivered) and (blamed := self._connection.way_back) and blamed not in without:
+        while (
+            not isinstance(outcome, Delivered)
+            and (blamed := self._connection.way_back)
+            and blamed not in without
+        ):
             without |= {blamed}
             try:
                 await self._change(self._road.again(self._connection.endpoint, without=without))
@@ -282,7 +340,9 @@ class Sender:
                 break
             again = await self._outcome(self._connection, load)
             if not is_same(again, outcome):
-                self._office.lessons.experience.peer(self._connection.endpoint.host).breaks(blamed, outcome.reply, now=time.time())
+                self._office.lessons.experience.peer(self._connection.endpoint.host).breaks(
+                    blamed, outcome.reply, now=time.time()
+                )
             outcome = again
         return outcome
 
@@ -309,7 +369,10 @@ class Sender:
                 pass
 
     async def _no_road(self, load: Load, error: NoRoad, *, seconds: float) -> None:
-        """No host of the site took the connection. One delivery tells so in its attempts; the others have not tried."""
+        """No host of the site took the connection.
+
+        One delivery tells so in its attempts; the others have not tried.
+        """
         office, outcome = self._office, error.outcome
         if error.is_addressless:
             return await self._addressless(load, error, seconds=seconds)
@@ -320,7 +383,9 @@ class Sender:
         is_alone, busy = office.is_alone, office.busy
         if not is_alone:
             office.put_back(load)  # for the others, who are fewer with each refusal
-        elif advice is not None or (office.pace.rule.resets_are_throttling and outcome.stage is not Stage.DNS):
+        elif advice is not None or (
+            office.pace.rule.resets_are_throttling and outcome.stage is not Stage.DNS
+        ):
             office.throttled(load.claimed, outcome, **facts)
         else:
             office.settle(load.claimed, outcome, **facts)
@@ -329,15 +394,21 @@ class Sender:
         return await office.lessons.refused(outcome.reply, busy=busy, is_alone=is_alone)
 
     async def _addressless(self, load: Load, error: NoRoad, *, seconds: float) -> None:
-        """The second look, hours later, is final: a domain with a typing mistake often has such hosts."""
+        """The second look, hours later, is final: a domain with a typing mistake often has such
+        hosts.
+        """
         lessons, outcome = self._office.lessons, error.outcome
         waited = lessons.experience.addressless(now=time.time())
         if waited >= retry_schedule.SECOND_LOOK:
-            outcome = Bounced(local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, Scope.RECIPIENT)
+            outcome = Bounced(
+                local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, Scope.RECIPIENT
+            )
             self._office.settle(load.claimed, outcome, seconds=seconds)
         else:
             assert isinstance(outcome, Deferred)
-            self._office.put_off(load.claimed, outcome, wait=retry_schedule.SECOND_LOOK - waited, seconds=seconds)
+            self._office.put_off(
+                load.claimed, outcome, wait=retry_schedule.SECOND_LOOK - waited, seconds=seconds
+            )
         await lessons.note_news()
 
     async def _outcome(self, connection: Connection, load: Load) -> Outcome:
@@ -357,17 +428,27 @@ class Sender:
             logger.error("message=%s cannot be sent: %s", claimed.message_id, error)
             return _unsendable("the stored message is damaged")
         except DatabaseUnavailable:
-            return Deferred(local_reply(451, "4.3.0", "The content could not be read"), Stage.MAIL, Scope.MESSAGE)
+            return Deferred(
+                local_reply(451, "4.3.0", "The content could not be read"),
+                Stage.MAIL,
+                Scope.MESSAGE,
+            )
 
     async def _reencoded(self, claimed: Claimed, content: bytes) -> bytes:
-        """In ASCII and with new signatures; unsigned where the keys cannot be had, since a false signature is worse than none."""
+        """In ASCII and with new signatures; unsigned where the keys cannot be had, since a false
+        signature is worse than none.
+        """
         again = await asyncio.to_thread(reencoding.seven_bit, content)
         if again == content:
             return content
         try:
-            signers = await self._depot.keys.signers(claimed.project_id, reencoding.signing_domain(content))
+            signers = await self._depot.keys.signers(
+                claimed.project_id, reencoding.signing_domain(content)
+            )
         except (ValueError, OSError) as error:
-            logger.warning("message=%s goes unsigned, since it was re-encoded: %s", claimed.message_id, error)
+            logger.warning(
+                "message=%s goes unsigned, since it was re-encoded: %s", claimed.message_id, error
+            )
             signers = ()
         return await asyncio.to_thread(reencoding.signed_anew, again, signers, now=int(time.time()))
 
@@ -379,17 +460,22 @@ class Sender:
         return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
     def _reverse_path(self, delivery: UUID) -> str:
-        local_part = return_path.make(delivery, key=self._depot.return_path_key, now=self._depot.now())
+        local_part = return_path.make(
+            delivery, key=self._depot.return_path_key, now=self._depot.now()
+        )
         return f"{local_part}@{settings.EKIDEN_HOSTNAME}"
 
 
 def timeouts_of(rule: Rule) -> Timeouts:
     """RFC 5321's, but for what the rule says."""
     given = {
-        "connect": rule.connect_timeout, "greeting": rule.greeting_timeout, "ehlo": rule.reply_timeout, "mail": rule.reply_timeout,
+        "connect": rule.connect_timeout, "greeting": rule.greeting_timeout,
+        "ehlo": rule.reply_timeout, "mail": rule.reply_timeout,
         "rcpt": rule.reply_timeout, "body": rule.body_timeout,
     }  # fmt: skip
-    return replace(RFC_5321, **{stage: float(seconds) for stage, seconds in given.items() if seconds})
+    return replace(
+        RFC_5321, **{stage: float(seconds) for stage, seconds in given.items() if seconds}
+    )
 
 
 async def _decompress(data: bytes, size: int) -> bytes:
@@ -401,12 +487,20 @@ async def _decompress(data: bytes, size: int) -> bytes:
 def _wants_seven_bit(load: Load, answers: list[Answer]) -> bool:
     """Whether a host would have taken the message in ASCII, and none took it."""
     is_refused = isinstance(answers[-1].outcome, Deferred | Bounced)
-    return is_refused and not load.is_reencoded and any(each.outcome.reply is NOT_8BIT for each in answers)
+    return (
+        is_refused
+        and not load.is_reencoded
+        and any(each.outcome.reply is NOT_8BIT for each in answers)
+    )
 
 
 def _is_stale(outcome: Outcome, connection: Connection) -> bool:
     """The session had ended, or was ended by a 421, before the peer judged this mail."""
-    ended = isinstance(outcome, Deferred) and outcome.stage is Stage.MAIL and outcome.scope is Scope.SESSION
+    ended = (
+        isinstance(outcome, Deferred)
+        and outcome.stage is Stage.MAIL
+        and outcome.scope is Scope.SESSION
+    )
     return ended and not connection.usable
 
 

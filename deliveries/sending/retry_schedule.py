@@ -4,9 +4,19 @@ from collections.abc import Sequence
 
 MINUTE, HOUR = 60, 3600
 
-# The first waits are short for greylisting: most filters take the second try after one to five minutes, and RFC 5321,
-# section 4.5.4.1, asks for at least 30 minutes only once those are over.
-SCHEDULE = (MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 8 * HOUR)
+# The first waits are short for greylisting: most filters take the second try after one to five
+# minutes, and RFC 5321, section 4.5.4.1, asks for at least 30 minutes only once those are over.
+SCHEDULE = (
+    MINUTE,
+    5 * MINUTE,
+    10 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    6 * HOUR,
+    8 * HOUR,
+)
 
 # A reply lost after the final dot: long enough for the peer to have finished what it was slow with.
 IN_DOUBT_WAIT = HOUR
@@ -15,13 +25,15 @@ IN_DOUBT_WAIT = HOUR
 def wait(attempts: int, *, schedule: Sequence[int] = (), spread: float) -> float:
     """Seconds to wait after the `attempts`-th deferred attempt (1 is the first).
 
-    `spread` is a random number from 0 to 1; it adds up to a tenth, so that what failed together does not return together.
+    `spread` is a random number from 0 to 1; it adds up to a tenth, so that what failed together
+    does not return together.
     """
     steps = schedule or SCHEDULE
     return steps[min(attempts, len(steps)) - 1] * (1 + 0.1 * spread)
 
 
-# No mail host has an address: the second look, which may be final, is hours later, since zones are mended and come back.
+# No mail host has an address: the second look, which may be final, is hours later, since zones are
+# mended and come back.
 SECOND_LOOK = 2 * HOUR
 
 # Seconds for which a site is left alone at most: one that seems dead, and one that only wants less.
@@ -33,10 +45,16 @@ THROTTLED_MOST = 300.0
 
 
 def lane_pause(failures: int, *, most: float = LANE_MOST, spread: float) -> float:
-    """Seconds to leave a site alone after it has failed this many times in a row: 15 s, doubling up to `most`."""
+    """Seconds to leave a site alone after it has failed this many times in a row: 15 s, doubling
+    up to `most`.
+    """
     return min(15.0 * 2.0 ** min(failures - 1, 10), most) * (1 + 0.1 * spread)
 
 
 def throttled(times: int, *, is_urgent: bool, spread: float) -> float:
-    """Seconds until a delivery is due again that was refused for the pace only, this many times in a row before: doubled each time."""
-    return min(THROTTLED_WAIT[is_urgent] * 2.0 ** min(times, 10), THROTTLED_MOST) * (1 + 0.1 * spread)
+    """Seconds until a delivery is due again that was refused for the pace only, this many times in
+    a row before: doubled each time.
+    """
+    return min(THROTTLED_WAIT[is_urgent] * 2.0 ** min(times, 10), THROTTLED_MOST) * (
+        1 + 0.1 * spread
+    )

@@ -1,4 +1,6 @@
-"""What all couriers of a drain share: connections to PostgreSQL, limits, and the ways to wake each other."""
+"""What all couriers of a drain share: connections to PostgreSQL, limits, and the ways to wake each
+other.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ from deliveries.sending.controls import StandingOrders
 
 @dataclass(frozen=True, slots=True)
 class Depot:
-    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded for large messages,
-    `own_file` says what may have been sent."""
+    """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded
+    for large messages, `own_file` says what may have been sent.
+    """
 
     lanes: Lanes
     own_file: HolderFile

@@ -1,1 +1,3 @@
-"""How fast to write to whom: what receivers publish, what they say when it was too fast, and what is learned from that."""
+"""How fast to write to whom: what receivers publish, what they say when it was too fast, and what
+is learned from that.
+"""

@@ -9,10 +9,12 @@ BURST = 10  # a tenth of the limit may go at once, the rest evenly
 
 @dataclass(slots=True)
 class Meter:
-    """The generic cell rate algorithm (ITU-T I.371): one number tells when all that was taken so far will be paid for.
+    """The generic cell rate algorithm (ITU-T I.371): one number tells when all that was taken so
+    far will be paid for.
 
-    A bucket that refills at the full limit lets nearly twice the limit through in one period. Here what may go at once is taken off
-    the pace, so that no period of this length ever holds more than `limit`. Times are in seconds on one clock.
+    A bucket that refills at the full limit lets nearly twice the limit through in one period. Here
+    what may go at once is taken off the pace, so that no period of this length ever holds more than
+    `limit`. Times are in seconds on one clock.
     """
 
     limit: int
@@ -28,7 +30,10 @@ class Meter:
         return self.period / (self.limit - self.burst + 1)
 
     def wait(self, now: float, *, keep_for_urgent: bool = False) -> float:
-        """Seconds until one more may go. Half of what may go at once can be kept back for urgent mail."""
+        """Seconds until one more may go.
+
+        Half of what may go at once can be kept back for urgent mail.
+        """
         burst = (self.burst + 1) // 2 if keep_for_urgent else self.burst
         return max(0.0, self.paid_at - (burst - 1) * self.spacing - now)
 

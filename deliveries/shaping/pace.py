@@ -17,7 +17,8 @@ PAGE_LEAST, PAGE_MOST = 20, 100
 
 
 class Pace:
-    """Times are seconds on the monotonic clock; `learned` is what `snapshot` gave the lane's former holder.
+    """Times are seconds on the monotonic clock; `learned` is what `snapshot` gave the lane's
+    former holder.
 
     `wall` is the time of day, by which two holders understand each other.
     """
@@ -68,14 +69,18 @@ class Pace:
         return self.rate.cut(now, kept)
 
     def per_second(self) -> tuple[float, str] | None:
-        """The pace that is allowed, and by what: a limit's name, or `learned`; None where nothing limits it."""
+        """The pace that is allowed, and by what: a limit's name, or `learned`; None where nothing
+        limits it.
+        """
         limits = [(meter.limit / meter.period, name) for name, meter in self._meters.items()]
         if (learned := self.rate.allowed()) is not None:
             limits.append((learned, "learned"))
         return min(limits, default=None)
 
     def page(self, now: float) -> int:
-        """How many deliveries to claim at one time: so few that those that come first later need not wait behind them."""
+        """How many deliveries to claim at one time: so few that those that come first later need
+        not wait behind them.
+        """
         lately = self.rate.accepted.since(now - 1.0)
         page = min(max(PAGE_LEAST, int(lately * PAGE_SECONDS)), PAGE_MOST)
         allowed = self.per_second()
@@ -92,7 +97,8 @@ class Pace:
     def room(self, *, is_urgent: bool) -> int:
         """Connections that may be in use at once for mail of this kind.
 
-        Urgent mail has every eighth one for itself, or where there are only a few, one more than was found to be taken.
+        Urgent mail has every eighth one for itself, or where there are only a few, one more than
+        was found to be taken.
         """
         size = self.window.size
         if size >= SHARE_OF_URGENT // 2:
@@ -102,12 +108,21 @@ class Pace:
     # --- what the next holder shall know ---
     def snapshot(self, *, now: float, wall: float) -> dict[str, Any]:
         debts = {name: round(debt, 3) for name, debt in self._debts(now) if debt > 0}
-        learned: dict[str, Any] = {"at": round(wall, 3), "caution": self.window.caution, "debts": debts}
+        learned: dict[str, Any] = {
+            "at": round(wall, 3),
+            "caution": self.window.caution,
+            "debts": debts,
+        }
         if (allowed := self.per_second()) is not None:
             learned["limit"] = allowed[1]
         if self.rate.ceiling is not None:
             rate = self.rate
-            learned["rate"] = [round(rate.ceiling or 0.0, 4), rate.kept, round(rate.age, 2), rate.level]
+            learned["rate"] = [
+                round(rate.ceiling or 0.0, 4),
+                rate.kept,
+                round(rate.age, 2),
+                rate.level,
+            ]
         return learned | {"window": self.window.size}
 
     def _debts(self, now: float) -> Iterator[tuple[str, float]]:
@@ -126,7 +141,12 @@ class Pace:
                 meter.owe(float(debt) - passed, now)
         match learned.get("rate"):
             case [ceiling, kept, age, level]:
-                self.rate.ceiling, self.rate.kept, self.rate.age, self.rate.level = float(ceiling), float(kept), float(age), int(level)
+                self.rate.ceiling, self.rate.kept, self.rate.age, self.rate.level = (
+                    float(ceiling),
+                    float(kept),
+                    float(age),
+                    int(level),
+                )
 
 
 def _number(learned: dict[str, Any], name: str, default: float) -> float:

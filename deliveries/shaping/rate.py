@@ -1,4 +1,6 @@
-"""The pace that a receiver was found to accept: cut when it says "too fast", and tried upwards again."""
+"""The pace that a receiver was found to accept: cut when it says "too fast", and tried upwards
+again.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-# The recovery is the cubic curve of RFC 9438, section 4.2, in messages a second: quickly back to near the pace at which the
-# receiver complained, slowly around it, and ever faster beyond. After a usual cut it is back after BACK seconds, and has doubled
-# the pace after 47 where no complaint comes.
+# The recovery is the cubic curve of RFC 9438, section 4.2, in messages a second: quickly back to
+# near the pace at which the receiver complained, slowly around it, and ever faster beyond. After a
+# usual cut it is back after BACK seconds, and has doubled the pace after 47 where no complaint
+# comes.
 KEPT = 0.9
 BACK = 15.0
 STEEPNESS = (1 - KEPT) / BACK**3
@@ -18,8 +21,8 @@ FORGOTTEN = 20.0  # times the pace at which it complained: it does not limit us 
 
 # Complaints within this time belong to the one overshoot that was under way.
 SETTLE = 1.0
-# What a receiver accepted lately is counted over the shortest of these (seconds) that holds enough to be a figure: some count by
-# the second, some by the minute.
+# What a receiver accepted lately is counted over the shortest of these (seconds) that holds enough
+# to be a figure: some count by the second, some by the minute.
 HORIZONS = (1.0, 10.0, 60.0)
 STRETCH = (1, 2, 4)  # who counts over longer is tried upwards more slowly
 ENOUGH = 3
@@ -53,7 +56,8 @@ class Accepted:
     def per_second(self, now: float, *, level: int) -> float:
         """Over the first horizon from `level` on that holds enough; 0 where none does.
 
-        One or two messages in a minute say how much there was to send, and nothing about what the receiver takes.
+        One or two messages in a minute say how much there was to send, and nothing about what the
+        receiver takes.
         """
         for horizon in HORIZONS[level:]:
             if (amount := self.since(now - horizon)) >= ENOUGH:
@@ -63,9 +67,11 @@ class Accepted:
 
 @dataclass(slots=True)
 class Rate:
-    """`ceiling` is the pace at which the receiver complained last, in messages a second; None: it never did.
+    """`ceiling` is the pace at which the receiver complained last, in messages a second; None: it
+    never did.
 
-    `age` counts the seconds since then in which we sent as fast as allowed: an idle hour proves nothing about the receiver.
+    `age` counts the seconds since then in which we sent as fast as allowed: an idle hour proves
+    nothing about the receiver.
     """
 
     ceiling: float | None = None
@@ -105,7 +111,10 @@ class Rate:
         return self.accepted.since(now - HORIZONS[-1]) > 0
 
     def cut(self, now: float, kept: float = KEPT) -> bool:
-        """The receiver says "too fast". False where nothing was accepted since the last cut: slower is not enough."""
+        """The receiver says "too fast".
+
+        False where nothing was accepted since the last cut: slower is not enough.
+        """
         if now - self._cut_at < SETTLE:
             self._next = max(self._next, self._cut_at + SETTLE)  # its count is still full
             return True
@@ -117,7 +126,10 @@ class Rate:
         return helped
 
     def _ceiling(self, now: float) -> float:
-        """The pace that was too fast. Where it grew up to there by itself, it is that; else what was accepted lately tells."""
+        """The pace that was too fast.
+
+        Where it grew up to there by itself, it is that; else what was accepted lately tells.
+        """
         before = self.allowed()
         if before is not None and self.age >= BACK / 3:
             self.level = max(self.level - 1, 0)

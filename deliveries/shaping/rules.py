@@ -1,4 +1,6 @@
-"""The shaping rules as rows: the shipped ones kept up to date, those that people changed left alone, and back to shipped."""
+"""The shaping rules as rows: the shipped ones kept up to date, those that people changed left
+alone, and back to shipped.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ SHIPPED: dict[str, Rule] = {rule.name: rule for rule in (providers.DEFAULT, *pro
 
 @transaction.atomic
 def sync() -> None:
-    """After an upgrade: rows for the rules that this version ships. What was changed here stays as it is."""
+    """After an upgrade: rows for the rules that this version ships.
+
+    What was changed here stays as it is.
+    """
     known = {row.name: row for row in ShapingRule.objects.all()}
     for name, rule in SHIPPED.items():
         row = known.get(name)
@@ -63,27 +68,46 @@ def check(row: ShapingRule) -> None:
         if (other := others.filter(**{f"{field}__overlap": names}).first()) is not None:
             shared = sorted(set(names) & set(getattr(other, field)))
             raise ValidationError(
-                {field: _("%(names)s already belongs to the rule %(rule)s.") % {"names": ", ".join(shared), "rule": other}}
+                {
+                    field: _("%(names)s already belongs to the rule %(rule)s.")
+                    % {"names": ", ".join(shared), "rule": other}
+                }
             )
     if row.name != ShapingRule.DEFAULT and not (row.mx_suffixes or row.domains):
-        raise ValidationError(_("A rule needs an MX host suffix or a recipient domain; else it never applies."))
+        raise ValidationError(
+            _("A rule needs an MX host suffix or a recipient domain; else it never applies.")
+        )
     if row.name == ShapingRule.DEFAULT and not (row.connections and row.messages_per_connection):
-        raise ValidationError(_("The rule for all others needs a number of connections and of messages on each: they fill in everybody's."))
+        raise ValidationError(
+            _(
+                "The rule for all others needs a number of connections and of messages on each: "
+                "they fill in everybody's."
+            )
+        )
 
 
 def _names(given: list[str], field: str) -> list[str]:
     try:
-        return [canonical_domain(name.strip().removeprefix("*").strip(".")) for name in given or [] if name.strip()]
+        return [
+            canonical_domain(name.strip().removeprefix("*").strip("."))
+            for name in given or []
+            if name.strip()
+        ]
     except BadAddress as error:
         raise ValidationError({field: _("This is no domain name.")}) from error
 
 
 def _values(rule: Rule) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(rule).items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(rule).items()
+    }
 
 
 def _differs(row: ShapingRule, rule: Rule) -> bool:
-    return not row.is_shipped or any(getattr(row, name) != value for name, value in _values(rule).items())
+    return not row.is_shipped or any(
+        getattr(row, name) != value for name, value in _values(rule).items()
+    )
 
 
 def _write(rule: Rule) -> None:

@@ -1,4 +1,6 @@
-"""How many connections a site is found to take at once: one more after enough good deliveries, fewer at the first trouble."""
+"""How many connections a site is found to take at once: one more after enough good deliveries,
+fewer at the first trouble.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ MOST_CAUTION = 64
 
 @dataclass(slots=True)
 class Window:
-    """`caution` says how many windows full of good deliveries it takes to try one more: it doubles at each trouble."""
+    """`caution` says how many windows full of good deliveries it takes to try one more: it doubles
+    at each trouble.
+    """
 
     size: int
     most: int
@@ -19,7 +23,9 @@ class Window:
     _waited: int = 0
 
     def good(self, *, is_full: bool) -> None:
-        """A delivery was taken; with connections to spare (not `is_full`) that says nothing about more of them."""
+        """A delivery was taken; with connections to spare (not `is_full`) that says nothing about
+        more of them.
+        """
         if self.size >= self.most or not is_full:
             return
         self._good += 1
@@ -29,7 +35,9 @@ class Window:
             self._good = 0
 
     def waited(self) -> None:
-        """For a second all connections were in use and mail waited: a host that takes its time may take more of them at once."""
+        """For a second all connections were in use and mail waited: a host that takes its time may
+        take more of them at once.
+        """
         self._waited += 1
         if self.size < self.most and self._waited >= self.caution:
             self.size += 1

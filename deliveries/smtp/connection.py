@@ -1,4 +1,6 @@
-"""The only outgoing SMTP socket: opens it, carries dialogues over it within their time, closes it."""
+"""The only outgoing SMTP socket: opens it, carries dialogues over it within their time, closes
+it.
+"""
 
 import asyncio
 import errno
@@ -9,7 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from deliveries.smtp.dialogue import Answer, Glance, Read, Send, Session, StartTls, Step, TlsLevel, greet
+from deliveries.smtp.dialogue import (
+    Answer,
+    Glance,
+    Read,
+    Send,
+    Session,
+    StartTls,
+    Step,
+    TlsLevel,
+    greet,
+)
 from deliveries.smtp.mail import Mail, UnsafeMail
 from deliveries.smtp.outcomes import Deferred, Outcome, Scope, Stage, judge
 from deliveries.smtp.peer import Peer
@@ -58,7 +70,10 @@ CONNECT_ERRORS = {
 
 
 class ConnectionFailed(Exception):
-    """No session came about. `is_tls_broken`: it failed at encryption, and might work in plain text."""
+    """No session came about.
+
+    `is_tls_broken`: it failed at encryption, and might work in plain text.
+    """
 
     def __init__(self, outcome: Outcome, *, tls: str) -> None:
         assert isinstance(outcome, Deferred), "trouble before MAIL is temporary"
@@ -67,14 +82,17 @@ class ConnectionFailed(Exception):
         self.stage = outcome.stage
         self.reply = outcome.reply
         self.tls = tls
-        # A loss in the EHLO under TLS counts too: some peers hang up on what they dislike only after the handshake.
+        # A loss in the EHLO under TLS counts too: some peers hang up on what they dislike only
+        # after the handshake.
         self.is_tls_broken = outcome.reply.local and (outcome.stage is Stage.STARTTLS or bool(tls))
 
 
 class Connection:
     """An open session with a peer, for one mail after the other."""
 
-    def __init__(self, wire: Wire, endpoint: Endpoint, timeouts: Timeouts, trust: str | None) -> None:
+    def __init__(
+        self, wire: Wire, endpoint: Endpoint, timeouts: Timeouts, trust: str | None
+    ) -> None:
         self._wire = wire
         self._timeouts = timeouts
         self._trust = trust
@@ -87,19 +105,24 @@ class Connection:
 
     @property
     def way_back(self) -> str | None:
-        """What to leave out on another connection to this host, for the mail that was just refused or broken off."""
+        """What to leave out on another connection to this host, for the mail that was just refused
+        or broken off.
+        """
         return self._session.way_back
 
     @property
     def usable(self) -> bool:
-        """False once the peer has gone, said something unasked (a 421 before it hangs up), or got out of step."""
+        """False once the peer has gone, said something unasked (a 421 before it hangs up), or got
+        out of step.
+        """
         return self._session.in_step and self._wire.is_quiet and not self._wire.trouble
 
     async def send(self, mail: Mail) -> Outcome:
         """Offer one mail; never raises for what a peer or the network does. One call at a time."""
         if not self.usable:
             return self._farewell()
-        # Some hosts hang up behind a reply, without a word. Where that is here already, not all is sent at once.
+        # Some hosts hang up behind a reply, without a word. Where that is here already, not all is
+        # sent at once.
         is_fresh = self._now() - self._wire.heard_at < FRESH and not self._wire.has_unread
         dialogue = transact(self._session, mail, is_fresh=is_fresh, now=time.time())
         return await self._within(self._timeouts.transaction, dialogue)
@@ -107,7 +130,8 @@ class Connection:
     async def close(self) -> None:
         """QUIT, wait shortly for its reply, and hang up.
 
-        Where a mail was broken off, at once: what of it is still in our buffers would go out after all, final dot included.
+        Where a mail was broken off, at once: what of it is still in our buffers would go out after
+        all, final dot included.
         """
         if not self._session.in_step:
             self.abort()
@@ -124,7 +148,9 @@ class Connection:
         self._wire.abort("connection closed")
 
     def _farewell(self) -> Outcome:
-        """What to record for a mail that was never offered, since the session had ended before it."""
+        """What to record for a mail that was never offered, since the session had ended before
+        it.
+        """
         self._session.way_back = None
         replies = self._wire.replies
         lost = local_reply(421, "4.4.2", "connection lost between two messages")
@@ -132,17 +158,23 @@ class Connection:
         return Deferred(reply, Stage.MAIL, Scope.SESSION)
 
     # --- carrying a dialogue ---
-    async def open(self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]) -> Session | Outcome:
+    async def open(
+        self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]
+    ) -> Session | Outcome:
         """Used by `open_connection` only: the dialogue up to the first MAIL."""
         self._ends_at = self._now() + self._timeouts.opening
         if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
             return judge(failure, Stage.STARTTLS)
-        opened = await self._within(self._timeouts.opening, greet(ehlo_name, tls, peer, without), tls)
+        opened = await self._within(
+            self._timeouts.opening, greet(ehlo_name, tls, peer, without), tls
+        )
         if isinstance(opened, Session):
             self._session = opened
         return opened
 
-    async def _within(self, seconds: float, dialogue: Generator[Step, Answer, T], tls: TlsLevel = TlsLevel.NONE) -> T:
+    async def _within(
+        self, seconds: float, dialogue: Generator[Step, Answer, T], tls: TlsLevel = TlsLevel.NONE
+    ) -> T:
         self._ends_at = self._now() + seconds
         try:
             return await self._carry(dialogue, tls)
@@ -188,7 +220,9 @@ class Connection:
             return None
 
     async def _stream(self, data: bytes) -> Reply | None:
-        """Block by block, with an ear to the peer: one that has refused may have stopped to read (RFC 5321 4.5.3.2.5)."""
+        """Block by block, with an ear to the peer: one that has refused may have stopped to read
+        (RFC 5321 4.5.3.2.5).
+        """
         view = memoryview(data)
         for start in range(0, len(view), BLOCK):
             if self._wire.replies or self._wire.trouble:
@@ -206,10 +240,18 @@ class Connection:
         return await self._wire.reply(0) or self._lost(SENDING)
 
     async def _start_tls(self, level: TlsLevel) -> Reply | None:
-        if not self._wire.is_quiet:  # said in plain text, to be believed as said under TLS (CVE-2011-0411)
-            return local_reply(421, "4.7.5", "the host sent more than its reply to STARTTLS before TLS began")
-        if self._wire.trouble or self._wire.transport.is_closing():  # asyncio would wait for a handshake without end
-            return local_reply(421, "4.7.5", f"the TLS handshake failed: {self._wire.trouble or 'connection lost'}")
+        if (
+            not self._wire.is_quiet
+        ):  # said in plain text, to be believed as said under TLS (CVE-2011-0411)
+            return local_reply(
+                421, "4.7.5", "the host sent more than its reply to STARTTLS before TLS began"
+            )
+        if (
+            self._wire.trouble or self._wire.transport.is_closing()
+        ):  # asyncio would wait for a handshake without end
+            return local_reply(
+                421, "4.7.5", f"the TLS handshake failed: {self._wire.trouble or 'connection lost'}"
+            )
         loop, context, name = (
             asyncio.get_running_loop(),
             context_for(level, self._trust),
@@ -225,9 +267,13 @@ class Connection:
                 ssl_shutdown_timeout=self._timeouts.quit,
             )
         except ssl.SSLCertVerificationError as error:
-            return local_reply(421, "4.7.5", f"the host's certificate is not trusted: {error.verify_message}")
+            return local_reply(
+                421, "4.7.5", f"the host's certificate is not trusted: {error.verify_message}"
+            )
         except (OSError, ValueError) as error:
-            return local_reply(421, "4.7.5", f"the TLS handshake failed: {_handshake_trouble(error)}")
+            return local_reply(
+                421, "4.7.5", f"the TLS handshake failed: {_handshake_trouble(error)}"
+            )
         if transport is None:  # the peer hung up at the very end of the handshake
             return local_reply(421, "4.7.5", "the TLS handshake failed: connection lost")
         self._wire.adopt(transport)
@@ -257,8 +303,8 @@ async def open_connection(
 ) -> Connection:
     """A session ready for mail, or ConnectionFailed.
 
-    `source` is our address to connect from, `trust` a file of certificate authorities beside the system's. `peer` is what we know of
-    the host; its offers `without` are not believed.
+    `source` is our address to connect from, `trust` a file of certificate authorities beside the
+    system's. `peer` is what we know of the host; its offers `without` are not believed.
     """
     peer = Peer() if peer is None else peer
     wire = await _connect(endpoint, source, timeouts.connect)
@@ -285,11 +331,14 @@ async def open_with_fallback(
     peer: Peer | None = None,
     without: frozenset[str] = frozenset(),
 ) -> Connection:
-    """As `open_connection`, without what the host is known to break; where opportunistic TLS breaks, once more in plain text."""
+    """As `open_connection`, without what the host is known to break; where opportunistic TLS
+    breaks, once more in plain text.
+    """
     peer = Peer() if peer is None else peer
     without = without | peer.lacks(time.time())
     attempt = partial(
-        open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts, trust=trust, peer=peer,
+        open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts,
+        trust=trust, peer=peer,
         without=without - {"STARTTLS"},
     )  # fmt: skip
     if tls is TlsLevel.OPPORTUNISTIC and "STARTTLS" in without:
@@ -317,7 +366,9 @@ async def _connect(endpoint: Endpoint, source: str | None, seconds: float) -> Wi
 
 
 def _handshake_trouble(error: Exception) -> str:
-    """The reason in OpenSSL's words, which are made of letters and underscores; other texts may name our insides."""
+    """The reason in OpenSSL's words, which are made of letters and underscores; other texts may
+    name our insides.
+    """
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     return "timed out" if isinstance(error, TimeoutError) else "connection lost"

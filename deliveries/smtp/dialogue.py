@@ -1,4 +1,6 @@
-"""What an SMTP client says, as generators that yield steps and are sent the server's replies (sans-IO)."""
+"""What an SMTP client says, as generators that yield steps and are sent the server's replies
+(sans-IO).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ class TlsLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write `data`. The answer is None, or for `is_content` the reply that came before all of it was out."""
+    """Write `data`.
+
+    The answer is None, or for `is_content` the reply that came before all of it was out.
+    """
 
     data: bytes
     is_content: bool = False
@@ -41,12 +46,16 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    """The answer is None once the connection is encrypted, or a local reply, saying why it is not."""
+    """The answer is None once the connection is encrypted, or a local reply, saying why it is
+    not.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The answer is a reply that comes at once, a local one where the peer hangs up at once, and None where it waits for more."""
+    """The answer is a reply that comes at once, a local one where the peer hangs up at once, and
+    None where it waits for more.
+    """
 
 
 Step = Send | Read | StartTls | Glance
@@ -69,17 +78,23 @@ class Capabilities:
     enhancedstatuscodes: bool = False
     mt_priority: bool = False
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
-    broken: frozenset[str] = frozenset()  # keywords that it offers and that we do without, since it refuses their use
+    broken: frozenset[str] = (
+        frozenset()
+    )  # keywords that it offers and that we do without, since it refuses their use
 
     def without(self, keywords: frozenset[str]) -> Capabilities:
         """Return the same as if these had not been offered."""
-        given: dict[str, Any] = {FIELDS[keyword]: None if keyword == "SIZE" else False for keyword in keywords}
+        given: dict[str, Any] = {
+            FIELDS[keyword]: None if keyword == "SIZE" else False for keyword in keywords
+        }
         return replace(self, **given, broken=self.broken | keywords)
 
 
 FIELDS = {
-    "PIPELINING": "pipelining", "CHUNKING": "chunking", "STARTTLS": "starttls", "SMTPUTF8": "smtputf8", "8BITMIME": "eightbitmime",
-    "DSN": "dsn", "ENHANCEDSTATUSCODES": "enhancedstatuscodes", "MT-PRIORITY": "mt_priority", "SIZE": "size",
+    "PIPELINING": "pipelining", "CHUNKING": "chunking", "STARTTLS": "starttls",
+    "SMTPUTF8": "smtputf8", "8BITMIME": "eightbitmime",
+    "DSN": "dsn", "ENHANCEDSTATUSCODES": "enhancedstatuscodes", "MT-PRIORITY": "mt_priority",
+    "SIZE": "size",
 }  # fmt: skip
 
 
@@ -87,8 +102,9 @@ FIELDS = {
 class Session:
     """What we know of the peer after its greeting, and where the dialogue stands.
 
-    `said` are the extensions of which the last transaction made use, `way_back` the one without which the same message should
-    be offered again, over another connection: the host may have broken off because of it.
+    `said` are the extensions of which the last transaction made use, `way_back` the one without
+    which the same message should be offered again, over another connection: the host may have
+    broken off because of it.
     """
 
     capabilities: Capabilities
@@ -97,7 +113,9 @@ class Session:
     way_back: str | None = None
     has_delivered: bool = False
     reset_due: bool = False  # a refused transaction is still open: RSET goes before the next MAIL
-    in_step: bool = True  # False: the next reply might not answer our next command, so there is no next command
+    in_step: bool = (
+        True  # False: the next reply might not answer our next command, so there is no next command
+    )
 
 
 def capabilities_of(reply: Reply, without: frozenset[str] = frozenset()) -> Capabilities:
@@ -118,13 +136,16 @@ def _offer(line: str) -> tuple[str, str]:
 
 def _size(parameter: str) -> int:
     """A limit we cannot read is no limit: the peer says so itself when it refuses."""
-    return int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 20 else 0
+    return (
+        int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 20 else 0
+    )
 
 
 def greet(
     name: str, tls: TlsLevel, peer: Peer | None = None, without: frozenset[str] = frozenset()
 ) -> Generator[Step, Answer, Session | Outcome]:
-    """From the connection to a session ready for MAIL, by which name we say hello; an outcome where there is none.
+    """From the connection to a session ready for MAIL, by which name we say hello; an outcome
+    where there is none.
 
     The host's offers `without` are not believed.
     """
@@ -140,17 +161,29 @@ def greet(
     return judge(NOT_OFFERED, Stage.STARTTLS) if tls.is_demand else hello
 
 
-def _hello(name: str, peer: Peer, without: frozenset[str]) -> Generator[Step, Answer, Session | Outcome]:
+def _hello(
+    name: str, peer: Peer, without: frozenset[str]
+) -> Generator[Step, Answer, Session | Outcome]:
     yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
     reply = yield from read(Stage.EHLO)
-    if reply.kind == 5 and not reply.local:  # a server of before 1993, or a firewall that plays one (RFC 5321 3.2)
+    if (
+        reply.kind == 5 and not reply.local
+    ):  # a server of before 1993, or a firewall that plays one (RFC 5321 3.2)
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
-    return Session(capabilities_of(reply, without), peer) if reply.kind == 2 else judge(reply, Stage.EHLO)
+    return (
+        Session(capabilities_of(reply, without), peer)
+        if reply.kind == 2
+        else judge(reply, Stage.EHLO)
+    )
 
 
-def _encrypt(plain: Session, name: str, tls: TlsLevel, without: frozenset[str]) -> Generator[Step, Answer, Session | Outcome]:
-    """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC 3207 4.2)."""
+def _encrypt(
+    plain: Session, name: str, tls: TlsLevel, without: frozenset[str]
+) -> Generator[Step, Answer, Session | Outcome]:
+    """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC
+    3207 4.2).
+    """
     yield Send(b"STARTTLS\r\n")
     reply = yield from read(Stage.STARTTLS)
     if reply.kind != 2:

@@ -7,7 +7,9 @@ from deliveries.smtp.replies import Reply
 
 
 class Stage(StrEnum):
-    """Where in a delivery's life an answer came; the first ten are the steps of an SMTP session, in their order."""
+    """Where in a delivery's life an answer came; the first ten are the steps of an SMTP session,
+    in their order.
+    """
 
     DNS = "dns"
     CONNECT = "connect"
@@ -17,7 +19,8 @@ class Stage(StrEnum):
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"  # until the whole content is sent
-    BODY = "body"  # the final dot (or last chunk) is out: from here on the peer may have taken the message
+    # the final dot (or last chunk) is out: from here on the peer may have taken the message
+    BODY = "body"
     QUIT = "quit"
     SUPPRESSION = "suppression"
     EXPIRY = "expiry"
@@ -82,8 +85,9 @@ SCOPES = {
 def judge(reply: Reply, stage: Stage) -> Outcome:
     """What `reply` at `stage`, one of those in SCOPES, means for the delivery.
 
-    A 5yz before MAIL speaks of the session (a crowded or misled host), never of this message: another host or a later
-    time may take it. A 421 closes the session wherever it comes (RFC 5321 3.8). Unknown trouble is temporary.
+    A 5yz before MAIL speaks of the session (a crowded or misled host), never of this message:
+    another host or a later time may take it. A 421 closes the session wherever it comes (RFC 5321
+    3.8). Unknown trouble is temporary.
     """
     if stage is Stage.BODY and reply.local:
         return InDoubt(reply, stage)

@@ -1,4 +1,6 @@
-"""What we know of a host beyond what it says of itself: which extensions carried messages, and which it offers and breaks."""
+"""What we know of a host beyond what it says of itself: which extensions carried messages, and
+which it offers and breaks.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,16 @@ from deliveries.smtp.replies import Reply
 
 MINUTE, DAY = 60.0, 86_400.0
 
-# Replies about a command or a parameter, and not about the message (RFC 5321, section 4.2.2; 555 for parameters of MAIL and RCPT).
+# Replies about a command or a parameter, and not about the message (RFC 5321, section 4.2.2; 555
+# for parameters of MAIL and RCPT).
 COMMAND = frozenset({500, 501, 502, 503, 504})
 PARAMETER = COMMAND | {555}
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """When a refusal may be the extension's fault: by reply code at these stages, or by silence or loss at those.
+    """When a refusal may be the extension's fault: by reply code at these stages, or by silence or
+    loss at those.
 
     `keep` is how many seconds a host that broke it goes without it.
     """
@@ -45,14 +49,28 @@ ENVELOPE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA})
 
 # What we say only to a host that offers it, so that each has a way back: say the same without it.
 EXTENSIONS = (
-    # The line of the first chunk goes alone, as `DATA` does: until the content has followed it, nothing is in doubt.
-    Extension("CHUNKING", frozenset({Stage.DATA, Stage.BODY}), COMMAND, lost_at=frozenset({Stage.DATA}), is_always_suspect=True),
-    Extension("PIPELINING", frozenset({Stage.RCPT, Stage.DATA}), COMMAND, words="pipelin|synchroni", lost_at=ENVELOPE),
+    # The line of the first chunk goes alone, as `DATA` does: until the content has followed it,
+    # nothing is in doubt.
+    Extension(
+        "CHUNKING",
+        frozenset({Stage.DATA, Stage.BODY}),
+        COMMAND,
+        lost_at=frozenset({Stage.DATA}),
+        is_always_suspect=True,
+    ),
+    Extension(
+        "PIPELINING",
+        frozenset({Stage.RCPT, Stage.DATA}),
+        COMMAND,
+        words="pipelin|synchroni",
+        lost_at=ENVELOPE,
+    ),
     Extension("SIZE", frozenset({Stage.MAIL}), PARAMETER),
     Extension("8BITMIME", frozenset({Stage.MAIL}), PARAMETER),
     Extension("SMTPUTF8", frozenset({Stage.MAIL}), PARAMETER),
     Extension("MT-PRIORITY", frozenset({Stage.MAIL}), PARAMETER),
-    # The session decides, before MAIL (`deliveries.smtp.connection`). One broken handshake must not cost encryption for long.
+    # The session decides, before MAIL (`deliveries.smtp.connection`). One broken handshake must not
+    # cost encryption for long.
     Extension("STARTTLS", keep=10 * MINUTE),
 )
 KEEP = {extension.keyword: extension.keep for extension in EXTENSIONS}
@@ -68,9 +86,12 @@ class Broken:
 
 @dataclass(slots=True)
 class Peer:
-    """One host, for all connections of a lane. `is_news`: something was found that its lane's row should keep.
+    """One host, for all connections of a lane.
 
-    `proven` extensions have carried a message. `is_probed`: one connection finds out right now whether it takes chunks.
+    `is_news`: something was found that its lane's row should keep.
+
+    `proven` extensions have carried a message. `is_probed`: one connection finds out right now
+    whether it takes chunks.
     """
 
     proven: set[str] = field(default_factory=set)
@@ -90,8 +111,14 @@ class Peer:
 
 
 def suspect(said: Collection[str], outcome: Outcome, proven: Collection[str]) -> str | None:
-    """Return the first of the extensions `said` that may be what the host refused, instead of the message."""
+    """Return the first of the extensions `said` that may be what the host refused, instead of the
+    message.
+    """
     for each in EXTENSIONS:
-        if each.keyword in said and (each.is_always_suspect or each.keyword not in proven) and each.may_have_broken(outcome):
+        if (
+            each.keyword in said
+            and (each.is_always_suspect or each.keyword not in proven)
+            and each.may_have_broken(outcome)
+        ):
             return each.keyword
     return None

@@ -12,9 +12,12 @@ MAX_REPLY = 65_536  # octets kept of one reply
 MAX_LINES = 200  # lines kept of one reply
 MAX_TEXT = 1000  # characters of text that leave this module
 ENDLESS_LINE = 65_536  # a line still open after this many octets is not SMTP
-ENDLESS_REPLY = 16 * 1024 * 1024  # nor is a reply: its lines are dropped, but reading them costs CPU all the same
+ENDLESS_REPLY = (
+    16 * 1024 * 1024
+)  # nor is a reply: its lines are dropped, but reading them costs CPU all the same
 
-# A 1yz, a 6yz and above, and anything but three digits is no SMTP reply (RFC 5321 4.2.1). The separator may be missing.
+# A 1yz, a 6yz and above, and anything but three digits is no SMTP reply (RFC 5321 4.2.1). The
+# separator may be missing.
 _LINE = re.compile(rb"([2-5][0-9]{2})(?![0-9])([ -]?)(.*)", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
 
@@ -27,8 +30,8 @@ class ProtocolError(Exception):
 class Reply:
     """A reply, judged by its first digit only (RFC 5321 4.2.1).
 
-    `text` is one line without the enhanced code; `lines` holds a positive reply's lines one by one, for EHLO.
-    `local` marks a reply that no peer gave: we made it up to say what happened.
+    `text` is one line without the enhanced code; `lines` holds a positive reply's lines one by one,
+    for EHLO. `local` marks a reply that no peer gave: we made it up to say what happened.
     """
 
     code: int
@@ -50,7 +53,9 @@ def local_reply(code: int, enhanced: str, text: str) -> Reply:
 
 
 class ReplyParser:
-    """Takes bytes in pieces of any size; holds at most `MAX_REPLY` octets of them and one line's beginning."""
+    """Takes bytes in pieces of any size; holds at most `MAX_REPLY` octets of them and one line's
+    beginning.
+    """
 
     __slots__ = ("_is_banner", "_kept", "_lines", "_open", "_open_seen", "_seen")
 
@@ -91,7 +96,12 @@ class ReplyParser:
         if match is None:
             if not (self._is_banner and self._lines):
                 raise ProtocolError("the peer's reply is not SMTP")
-            self._keep(line, b"")  # a banner with a line without a code: nothing is under way that it could be the answer to
+            self._keep(
+                line,
+                b"",
+                # a banner with a line without a code: nothing is under way that it could be the
+                # answer to
+            )
             return None
         code, separator, text = match.groups()
         self._keep(line, text)
@@ -114,12 +124,23 @@ class ReplyParser:
 
 def _understand(code: int, lines: list[str]) -> Reply:
     enhanced = next((found for line in lines if (found := _enhanced(code, line))), None)
-    text = " ".join(filter(None, (_without(enhanced, line) for line in lines))) if enhanced else " ".join(lines)
-    return Reply(code, enhanced, text[:MAX_TEXT].strip(), lines=tuple(lines) if code // 100 == 2 and lines[1:] else ())
+    text = (
+        " ".join(filter(None, (_without(enhanced, line) for line in lines)))
+        if enhanced
+        else " ".join(lines)
+    )
+    return Reply(
+        code,
+        enhanced,
+        text[:MAX_TEXT].strip(),
+        lines=tuple(lines) if code // 100 == 2 and lines[1:] else (),
+    )
 
 
 def _enhanced(code: int, text: str) -> str | None:
-    """RFC 2034 section 4: the code opens the text, and its class repeats the reply's first digit."""
+    """RFC 2034 section 4: the code opens the text, and its class repeats the reply's first
+    digit.
+    """
     match = _ENHANCED.match(text)
     return match[1] if match and text[0] == str(code)[0] else None
 

@@ -7,8 +7,11 @@ from deliveries.smtp.outcomes import Stage
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds, as RFC 5321 4.5.3.2 asks for where it does. Each runs from the question to the whole reply: a peer that
-    drips bytes gains nothing. `opening` and `transaction` cap the sums, so that a tar-pit ends."""
+    """Seconds, as RFC 5321 4.5.3.2 asks for where it does.
+
+    Each runs from the question to the whole reply: a peer that drips bytes gains nothing. `opening`
+    and `transaction` cap the sums, so that a tar-pit ends.
+    """
 
     connect: float = 30
     greeting: float = 300
@@ -18,7 +21,9 @@ class Timeouts:
     mail: float = 300
     rcpt: float = 300
     data: float = 120
-    chunk: float = 0.3  # for a host to refuse its first BDAT: content that it would not take is not sent then
+    chunk: float = (
+        0.3  # for a host to refuse its first BDAT: content that it would not take is not sent then
+    )
     block: float = 180  # for each 64 KiB of content
     body: float = 600
     quit: float = 5

@@ -18,7 +18,10 @@ VERIFYING = (TlsLevel.VERIFIED, TlsLevel.IMPLICIT)
 
 @lru_cache(maxsize=32)
 def context_for(level: TlsLevel, trust: str | None = None) -> ssl.SSLContext:
-    """One context for each level: making one reads all authorities (some 10 ms). `trust`: a file of further ones."""
+    """One context for each level: making one reads all authorities (some 10 ms).
+
+    `trust`: a file of further ones.
+    """
     context = ssl.create_default_context()
     if trust:
         context.load_verify_locations(cafile=trust)
@@ -27,44 +30,67 @@ def context_for(level: TlsLevel, trust: str | None = None) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if level is TlsLevel.OPPORTUNISTIC:
-        # The other choice is plain text, so the oldest TLS and the weakest key are still a gain (RFC 7435 3). Who
-        # could force them on us could as well strip STARTTLS. Demanded TLS stays at 1.2 and OpenSSL's own level.
+        # The other choice is plain text, so the oldest TLS and the weakest key are still a gain
+        # (RFC 7435 3). Who could force them on us could as well strip STARTTLS. Demanded TLS stays
+        # at 1.2 and OpenSSL's own level.
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
     return context
 
 
 def server_name(host: str) -> str | None:
-    """The host as Server Name Indication takes it; None where it is no name the ssl module would encode."""
+    """The host as Server Name Indication takes it; None where it is no name the ssl module would
+    encode.
+    """
     name = host.rstrip(".")
-    is_encodable = name.isascii() and not name.startswith(".") and all(0 < len(part) < 64 for part in name.split("."))
+    is_encodable = (
+        name.isascii()
+        and not name.startswith(".")
+        and all(0 < len(part) < 64 for part in name.split("."))
+    )
     return name if is_encodable else None
 
 
 def describe(connection: ssl.SSLObject, host: str, trust: str | None = None) -> str:
     """Such as "TLSv1.3 TLS_AES_256_GCM_SHA384 verified"."""
     cipher = connection.cipher()
-    is_verified = connection.context.verify_mode is ssl.CERT_REQUIRED or _verifies(connection, host, trust)
-    return f"{connection.version()} {cipher[0] if cipher else ''} {'verified' if is_verified else 'unverified'}"
+    is_verified = connection.context.verify_mode is ssl.CERT_REQUIRED or _verifies(
+        connection, host, trust
+    )
+    return (
+        f"{connection.version()} {cipher[0] if cipher else ''} "
+        f"{'verified' if is_verified else 'unverified'}"
+    )
 
 
 def _verifies(connection: ssl.SSLObject, host: str, trust: str | None) -> bool:
-    """Whether the chain would have passed, where we let it pass unseen: OpenSSL knows, but Python does not hand it out."""
+    """Whether the chain would have passed, where we let it pass unseen: OpenSSL knows, but Python
+    does not hand it out.
+    """
     store = _authorities(trust)
     if store is None:
         return False
     try:
         leaf, *others = [_load(der) for der in _chain(connection)]
-        verifier = PolicyBuilder().store(store).time(datetime.now(UTC)).build_server_verifier(_subject(host))
+        verifier = (
+            PolicyBuilder()
+            .store(store)
+            .time(datetime.now(UTC))
+            .build_server_verifier(_subject(host))
+        )
         verifier.verify(leaf, others)
-    except Exception:  # hostile bytes: the parser has a dozen ways to say no, and no answer of it is to stop mail
+    except (
+        Exception
+    ):  # hostile bytes: the parser has a dozen ways to say no, and no answer of it is to stop mail
         return False
     return True
 
 
 @lru_cache(maxsize=32)
 def _authorities(trust: str | None) -> Store | None:
-    roots = [_parsed(der) for der in context_for(TlsLevel.VERIFIED, trust).get_ca_certs(binary_form=True)]
+    roots = [
+        _parsed(der) for der in context_for(TlsLevel.VERIFIED, trust).get_ca_certs(binary_form=True)
+    ]
     known = [root for root in roots if root is not None]
     return Store(known) if known else None
 
@@ -77,7 +103,9 @@ def _parsed(der: bytes) -> x509.Certificate | None:
 
 
 def _load(der: bytes) -> x509.Certificate:
-    with warnings.catch_warnings():  # of oddities in other people's certificates, the system's authorities among them
+    with (
+        warnings.catch_warnings()
+    ):  # of oddities in other people's certificates, the system's authorities among them
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         return x509.load_der_x509_certificate(der)
 
@@ -93,5 +121,8 @@ def _chain(connection: ssl.SSLObject) -> list[bytes]:
     """The chain as the peer sent it, in DER; public in the ssl module from Python 3.13 on."""
     if hasattr(connection, "get_unverified_chain"):
         return list(connection.get_unverified_chain())
-    inner: Any = connection._sslobj  # type: ignore[attr-defined]  # the same call, one layer below, in 3.10 to 3.12
-    return [certificate.public_bytes(2) for certificate in inner.get_unverified_chain() or ()]  # 2: DER
+    # the same call, one layer below, in 3.10 to 3.12
+    inner: Any = connection._sslobj  # type: ignore[attr-defined]
+    return [
+        certificate.public_bytes(2) for certificate in inner.get_unverified_chain() or ()
+    ]  # 2: DER

@@ -1,22 +1,37 @@
-"""One mail transaction as a client leads it, in as few round trips as the peer's extensions allow (sans-IO)."""
+"""One mail transaction as a client leads it, in as few round trips as the peer's extensions allow
+(sans-IO).
+"""
 
 from collections.abc import Generator
 
 from deliveries.message.priorities import Priority
 from deliveries.smtp.dialogue import Answer, Capabilities, Glance, Send, Session, Step, read
 from deliveries.smtp.mail import Mail
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage, judge
+from deliveries.smtp.outcomes import (
+    Bounced,
+    Deferred,
+    Delivered,
+    InDoubt,
+    Outcome,
+    Scope,
+    Stage,
+    judge,
+)
 from deliveries.smtp.peer import suspect
 from deliveries.smtp.replies import Reply, local_reply
 
-ONE_TRIP = 65_536  # content up to this size rides with its envelope: at worst this much is sent for a refused recipient
+# content up to this size rides with its envelope: at worst this much is sent for a refused
+# recipient
+ONE_TRIP = 65_536
 
 NO_MEANING = "4.5.0"  # the enhanced code of our own words for a reply that answers nothing
 CHUNKING, PIPELINING = "CHUNKING", "PIPELINING"
 
 TOO_LARGE = local_reply(552, "5.3.4", "the message is larger than the host takes")
 NOT_8BIT = local_reply(554, "5.6.3", "the message has 8-bit content, which the host does not take")
-NOT_UTF8 = local_reply(553, "5.6.7", "the message needs internationalized addresses, which the host does not take")
+NOT_UTF8 = local_reply(
+    553, "5.6.7", "the message needs internationalized addresses, which the host does not take"
+)
 
 OBSTACLES = (TOO_LARGE, NOT_8BIT, NOT_UTF8)
 
@@ -24,16 +39,23 @@ Talk = Generator[Step, Answer, Outcome]
 
 
 def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float = 0.0) -> Talk:
-    """Offer `mail`, and again without each extension that the peer may have refused in its place, until that changes the answer.
+    """Offer `mail`, and again without each extension that the peer may have refused in its place,
+    until that changes the answer.
 
-    `is_fresh`: it was heard a moment ago. Where the session has ended with that, `session.way_back` says what to leave out in
-    another one. `now` is the time of day.
+    `is_fresh`: it was heard a moment ago. Where the session has ended with that, `session.way_back`
+    says what to leave out in another one. `now` is the time of day.
     """
     session.way_back = None
     offers = session.capabilities
     outcome = yield from _offer(session, mail, is_fresh=is_fresh)
-    while not isinstance(outcome, Delivered) and (blamed := suspect(session.said, outcome, session.peer.proven)):
-        if blamed == CHUNKING:  # whether the host takes what follows for the chunk or for commands (RFC 3030, section 2), nobody knows
+    while not isinstance(outcome, Delivered) and (
+        blamed := suspect(session.said, outcome, session.peer.proven)
+    ):
+        if (
+            blamed == CHUNKING
+            # whether the host takes what follows for the chunk or for commands (RFC 3030, section
+            # 2), nobody knows
+        ):
             session.in_step = False
         if not session.in_step:
             session.way_back = blamed
@@ -48,30 +70,40 @@ def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float 
     if isinstance(outcome, Delivered):
         session.has_delivered = True
         session.peer.proven |= session.said
-    elif session.in_step:  # it has answered each command of a group, the next loss is no fault of it
+    elif (
+        session.in_step
+    ):  # it has answered each command of a group, the next loss is no fault of it
         session.peer.proven |= session.said & {PIPELINING}
     elif isinstance(outcome, InDoubt) and CHUNKING in session.said - session.peer.proven:
-        session.peer.breaks(CHUNKING, outcome.reply, now=now)  # the second try, if there is one, goes by DATA
+        session.peer.breaks(
+            CHUNKING, outcome.reply, now=now
+        )  # the second try, if there is one, goes by DATA
     return outcome
 
 
 def is_same(again: Outcome, outcome: Deferred | Bounced | InDoubt) -> bool:
     """Whether leaving something out has changed nothing."""
-    return not isinstance(again, Delivered) and (again.stage, again.reply.code) == (outcome.stage, outcome.reply.code)
+    return not isinstance(again, Delivered) and (again.stage, again.reply.code) == (
+        outcome.stage,
+        outcome.reply.code,
+    )
 
 
 def _offer(session: Session, mail: Mail, *, is_fresh: bool) -> Talk:
     """Return the dialogue that offers `mail` once.
 
-    Only where the peer was heard a moment ago does small content ride with its envelope. On a connection that idled, the peer
-    may have just hung up; with everything sent at once that would leave every such mail in doubt, one round trip more leaves it
-    deferred. A peer that has taken no chunk yet gets its first message by DATA, and is asked at the second.
+    Only where the peer was heard a moment ago does small content ride with its envelope. On a
+    connection that idled, the peer may have just hung up; with everything sent at once that would
+    leave every such mail in doubt, one round trip more leaves it deferred. A peer that has taken no
+    chunk yet gets its first message by DATA, and is asked at the second.
     """
     session.said.clear()
     if obstacle := obstacle_for(mail, session.capabilities):
         return _unsaid(obstacle)
     peer = session.peer
-    if not session.capabilities.chunking or (CHUNKING not in peer.proven and (peer.is_probed or not session.has_delivered)):
+    if not session.capabilities.chunking or (
+        CHUNKING not in peer.proven and (peer.is_probed or not session.has_delivered)
+    ):
         return _by_data(session, mail)
     is_small = mail.size <= ONE_TRIP
     if CHUNKING not in peer.proven:
@@ -90,12 +122,18 @@ def _unsaid(obstacle: Reply) -> Talk:
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
     """Why this host cannot get this mail as it is.
 
-    It is converted, and signed anew, only where no host takes it (`deliveries.sending.lane_connection`).
+    It is converted, and signed anew, only where no host takes it
+    (`deliveries.sending.lane_connection`).
     """
     if offers.size and mail.size > offers.size:
         return TOO_LARGE
-    # A host that offers one of these and refuses its parameter gets the same bytes without the parameter.
-    if mail.smtputf8 and not offers.smtputf8 and not ("SMTPUTF8" in offers.broken and mail.has_ascii_envelope):
+    # A host that offers one of these and refuses its parameter gets the same bytes without the
+    # parameter.
+    if (
+        mail.smtputf8
+        and not offers.smtputf8
+        and not ("SMTPUTF8" in offers.broken and mail.has_ascii_envelope)
+    ):
         return NOT_UTF8
     # SMTPUTF8 alone lets headers be UTF-8, and with it 8BITMIME must be offered (RFC 6531 3.1)
     takes_8bit = offers.eightbitmime or "8BITMIME" in offers.broken or mail.is_last_resort
@@ -103,7 +141,10 @@ def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
 
 
 def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
-    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2). `on_top` are header fields, which begin with no dot."""
+    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2).
+
+    `on_top` are header fields, which begin with no dot.
+    """
     first = b"." if content.startswith(b".") else b""
     return b"".join((on_top, first, content.replace(b"\r\n.", b"\r\n.."), b".\r\n"))
 
@@ -126,7 +167,9 @@ def _by_data(session: Session, mail: Mail) -> Talk:
 
 
 def _unwind_data(session: Session, refusal: Outcome) -> Talk:
-    """DATA is under way behind a refused envelope: an empty message ends it if the peer goes ahead (RFC 2920 3.1)."""
+    """DATA is under way behind a refused envelope: an empty message ends it if the peer goes ahead
+    (RFC 2920 3.1).
+    """
     if not session.in_step:
         return refusal
     reply = yield from read(Stage.DATA)
@@ -147,8 +190,8 @@ def _by_chunk(session: Session, mail: Mail) -> Talk:
 def _by_first_chunk(session: Session, mail: Mail) -> Talk:
     """The line of BDAT goes alone, and the content a moment later.
 
-    A host that offers chunks and does not know them says so, or hangs up, at the line. So nothing is in doubt then, and no
-    content is taken for commands.
+    A host that offers chunks and does not know them says so, or hangs up, at the line. So nothing
+    is in doubt then, and no content is taken for commands.
     """
     refusal = yield from _envelope(session, mail)
     if refusal:
@@ -168,12 +211,17 @@ def _by_first_chunk(session: Session, mail: Mail) -> Talk:
 
 
 def _in_one_trip(session: Session, mail: Mail) -> Talk:
-    """MAIL, RCPT and the content in one write. A peer that refuses RCPT reads the chunk all the same (RFC 3030 2)."""
+    """MAIL, RCPT and the content in one write.
+
+    A peer that refuses RCPT reads the chunk all the same (RFC 3030 2).
+    """
     refusal = yield from _envelope(session, mail, _last_chunk(mail))
     session.said.add(CHUNKING)
     if refusal is None:
         return (yield from _end(session))
-    if refusal.reply.local:  # nothing was refused and all was sent: the peer may have read to the end before it went
+    if (
+        refusal.reply.local
+    ):  # nothing was refused and all was sent: the peer may have read to the end before it went
         return judge(refusal.reply, Stage.BODY)
     if session.in_step:
         yield from _end(session)
@@ -185,8 +233,13 @@ def _last_chunk(mail: Mail) -> bytes:
     return b"BDAT %d LAST\r\n%b%b" % (mail.size, mail.on_top, mail.content)
 
 
-def _envelope(session: Session, mail: Mail, tail: bytes = b"") -> Generator[Step, Answer, Outcome | None]:
-    """MAIL and RCPT, after RSET where one is due; the first refusal. A pipelining peer gets all, and `tail`, at once."""
+def _envelope(
+    session: Session, mail: Mail, tail: bytes = b""
+) -> Generator[Step, Answer, Outcome | None]:
+    """MAIL and RCPT, after RSET where one is due; the first refusal.
+
+    A pipelining peer gets all, and `tail`, at once.
+    """
     commands = _commands(session, mail)
     pipelining = session.capabilities.pipelining
     if pipelining:
@@ -210,7 +263,8 @@ def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
         (Stage.RCPT, b"RCPT TO:<%b>\r\n" % mail.recipient.encode()),
     ]
     if session.reset_due:
-        # RSET puts the session back to where EHLO left it, and a refusal of it says as little about the mail.
+        # RSET puts the session back to where EHLO left it, and a refusal of it says as little about
+        # the mail.
         commands.insert(0, (Stage.EHLO, b"RSET\r\n"))
     return commands
 
@@ -227,7 +281,9 @@ def _mail(session: Session, mail: Mail) -> bytes:
     if mail.smtputf8 and offers.smtputf8:
         session.said.add("SMTPUTF8")
         line += b" SMTPUTF8"
-    if offers.mt_priority and mail.priority is not Priority.NORMAL:  # which is what no parameter means (RFC 6710)
+    if (
+        offers.mt_priority and mail.priority is not Priority.NORMAL
+    ):  # which is what no parameter means (RFC 6710)
         session.said.add("MT-PRIORITY")
         line += b" MT-PRIORITY=%d" % mail.priority.mt_priority
     return line + b"\r\n"
@@ -244,7 +300,9 @@ def _content(session: Session, data: bytes) -> Talk:
 def _end(session: Session) -> Talk:
     reply = yield from read(Stage.BODY)
     refusal = _refusal(session, reply, Stage.BODY, wanted=2)
-    session.reset_due = refusal is not None  # after a refused BDAT a must (RFC 3030 2), after DATA no harm
+    session.reset_due = (
+        refusal is not None
+    )  # after a refused BDAT a must (RFC 3030 2), after DATA no harm
     return refusal or Delivered(reply)
 
 
@@ -253,9 +311,16 @@ def _refusal(session: Session, reply: Reply, stage: Stage, *, wanted: int) -> Ou
 
 
 def _unwanted(session: Session, reply: Reply, stage: Stage) -> Outcome:
-    """What such a reply means. After one about the session, or of a kind that answers nothing, nothing more is said."""
+    """What such a reply means.
+
+    After one about the session, or of a kind that answers nothing, nothing more is said.
+    """
     if reply.kind not in (4, 5):
-        reply = local_reply(451, NO_MEANING, f"the host answered {reply.code} at {stage.upper()}, which has no meaning there")
+        reply = local_reply(
+            451,
+            NO_MEANING,
+            f"the host answered {reply.code} at {stage.upper()}, which has no meaning there",
+        )
     outcome = judge(reply, stage)
     if reply.local or (isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION):
         session.in_step = False

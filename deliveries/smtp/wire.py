@@ -37,12 +37,18 @@ class Wire(asyncio.BufferedProtocol):
         self.adopt(cast("asyncio.Transport", transport))  # uvloop's is one in all but its class
 
     def adopt(self, transport: asyncio.Transport) -> None:
-        """With the lowest marks, `is_backed_up` tells what is still here from what the kernel has. (Below TLS there is
-        one more buffer we do not see: there we may think sent what is not, and are in doubt more often.)"""
+        """With the lowest marks, `is_backed_up` tells what is still here from what the kernel has.
+
+        (Below TLS there is one more buffer we do not see: there we may think sent what is not, and
+        are in doubt more often.)
+        """
         self.transport = transport
         self.is_backed_up = False
-        # TLS transports pause *at* the mark, plain ones above it: at 0, TLS would pause once and never resume.
-        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("ssl_object") else 0, low=0)
+        # TLS transports pause *at* the mark, plain ones above it: at 0, TLS would pause once and
+        # never resume.
+        transport.set_write_buffer_limits(
+            high=1 if transport.get_extra_info("ssl_object") else 0, low=0
+        )
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -80,7 +86,9 @@ class Wire(asyncio.BufferedProtocol):
 
     @property
     def has_unread(self) -> bool:
-        """Whether the kernel holds something of the peer that the event loop has not come to: its farewell, perhaps. It costs 2 us."""
+        """Whether the kernel holds something of the peer that the event loop has not come to: its
+        farewell, perhaps. It costs 2 us.
+        """
         looking = select.poll()
         looking.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(looking.poll(0))
@@ -95,8 +103,9 @@ class Wire(asyncio.BufferedProtocol):
         abort(self.transport)
 
     async def reply(self, seconds: float) -> Reply | None:
-        """The next reply, None where none will come (see `trouble`); TimeoutError `seconds` after the call, however
-        busily the peer drips bytes."""
+        """The next reply, None where none will come (see `trouble`); TimeoutError `seconds` after
+        the call, however busily the peer drips bytes.
+        """
         if not self.replies:
             self._deadline = self._loop.time() + seconds
             while not self.replies:
@@ -106,7 +115,9 @@ class Wire(asyncio.BufferedProtocol):
         return self.replies.popleft()
 
     async def drain(self, seconds: float) -> None:
-        """Returns once all is in the kernel, or there is a reply or trouble to look at; TimeoutError as above."""
+        """Returns once all is in the kernel, or there is a reply or trouble to look at;
+        TimeoutError as above.
+        """
         self._deadline = self._loop.time() + seconds
         while self.is_backed_up and not self.replies and not self.trouble:
             await self._change()
@@ -133,7 +144,10 @@ class Wire(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _start_timer(self) -> None:
-        """One timer outlives many waits: it looks at the deadline when it fires. Arming one per reply cost 3 us each."""
+        """One timer outlives many waits: it looks at the deadline when it fires.
+
+        Arming one per reply cost 3 us each.
+        """
         if self._timer is None or self._timer.when() > self._deadline:
             self._stop_timer()
             self._timer = self._loop.call_at(self._deadline, self._tick)
@@ -171,13 +185,17 @@ async def dial(address: str, port: int, source: str | None) -> Wire:
 
 
 def _bind(sock: socket.socket, source: str) -> None:
-    """The port is chosen at connect: bound early, each would be taken for all peers, and a source has but 28,000."""
+    """The port is chosen at connect: bound early, each would be taken for all peers, and a source
+    has but 28,000.
+    """
     if sys.platform == "linux":
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind((source, 0))
 
 
 def abort(transport: asyncio.WriteTransport) -> None:
-    """Close at once. asyncio's TLS transport forgets its protocol when it is closed twice (Python 3.11), and then raises here."""
+    """Close at once. asyncio's TLS transport forgets its protocol when it is closed twice (Python
+    3.11), and then raises here.
+    """
     with suppress(AttributeError):
         transport.abort()

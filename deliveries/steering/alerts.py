@@ -1,4 +1,6 @@
-"""Warns of a credential whose mail bounces too often, and pauses it where its project wants that."""
+"""Warns of a credential whose mail bounces too often, and pauses it where its project wants
+that.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,28 @@ from domains.operations.isolation import Kind, isolated
 logger = logging.getLogger("ekiden.mail")
 
 ACTOR = "alert"
-# An alert ends below four fifths of the threshold, so that a rate that hovers around it does not open one each minute.
+# An alert ends below four fifths of the threshold, so that a rate that hovers around it does not
+# open one each minute.
 ENDS_BELOW = 0.8
 
-# Without a policy the standard: 5 per cent is where Amazon SES begins to review an account (reputationdashboard-bounce in its developer
-# guide), and 100 deliveries are enough for such a figure to mean something.
+# Without a policy the standard: 5 per cent is where Amazon SES begins to review an account
+# (reputationdashboard-bounce in its developer guide), and 100 deliveries are enough for such a
+# figure to mean something.
 RATES = """
-SELECT credential.id, coalesce(policy.alert_rate, 5)::float8, coalesce(policy.alert_least, 100), coalesce(policy.alert_hours, 24),
+SELECT credential.id, coalesce(policy.alert_rate, 5)::float8, coalesce(policy.alert_least, 100),
+    coalesce(policy.alert_hours, 24),
        coalesce(policy.pauses_credential, false), sums.ended, sums.hard
 FROM domains_credential credential
 LEFT JOIN suppressions_policy policy ON policy.project_id = credential.project_id
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(amount) FILTER (WHERE category NOT IN ('suppressed', 'complaint')), 0) AS ended,
+    SELECT coalesce(sum(amount) FILTER (WHERE category NOT IN ('suppressed', 'complaint')), 0) AS
+        ended,
            coalesce(sum(amount) FILTER (WHERE is_hard), 0) AS hard
     FROM recent WHERE recent.credential_id = credential.id
-      AND recent.hour > %(now)s - make_interval(hours => coalesce(policy.alert_hours, 24)::int)) sums
-WHERE sums.ended > 0 OR EXISTS (SELECT FROM deliveries_alert alert WHERE alert.credential_id = credential.id AND alert.ended_at IS NULL)
+      AND recent.hour > %(now)s - make_interval(hours => coalesce(policy.alert_hours, 24)::int))
+          sums
+WHERE sums.ended > 0 OR EXISTS (SELECT FROM deliveries_alert alert
+    WHERE alert.credential_id = credential.id AND alert.ended_at IS NULL)
 """
 # The longest time that a policy may look at, read once for all credentials.
 RECENT = """
@@ -65,12 +73,18 @@ class Standing:
 
     @property
     def is_good_again(self) -> bool:
-        return self.threshold <= 0 or self.ended < self.least or self.rate < self.threshold * ENDS_BELOW
+        return (
+            self.threshold <= 0
+            or self.ended < self.least
+            or self.rate < self.threshold * ENDS_BELOW
+        )
 
 
 def check(*, now: datetime) -> tuple[int, int]:
     """How many alerts were opened and ended."""
-    open_ones = {alert.credential_id: alert for alert in Alert.objects.filter(ended_at__isnull=True)}
+    open_ones = {
+        alert.credential_id: alert for alert in Alert.objects.filter(ended_at__isnull=True)
+    }
     opened = ended = 0
     for standing in standings(now=now):
         alert = open_ones.get(standing.credential_id)
@@ -80,7 +94,11 @@ def check(*, now: datetime) -> tuple[int, int]:
             elif alert is not None and standing.is_good_again:
                 alert.ended_at = now
                 alert.save(update_fields=["ended_at"])
-                logger.info("event=alert-ended credential=%s rate=%.1f", standing.credential_id, standing.rate)
+                logger.info(
+                    "event=alert-ended credential=%s rate=%.1f",
+                    standing.credential_id,
+                    standing.rate,
+                )
                 ended += 1
     return opened, ended
 
@@ -89,20 +107,33 @@ def standings(*, now: datetime) -> list[Standing]:
     """Of each credential that had mail lately, or has an alert."""
     with connection.cursor() as cursor:
         cursor.execute(RECENT + RATES, {"now": now})
-        return [Standing(*row[:5], ended=int(row[5]), hard=int(row[6])) for row in cursor.fetchall()]  # type: ignore[misc]  # columns
+        return [
+            Standing(*row[:5], ended=int(row[5]), hard=int(row[6]))  # type: ignore[misc]
+            for row in cursor.fetchall()
+        ]
 
 
 @transaction.atomic
 def _open(standing: Standing) -> bool:
-    credential = Credential.objects.select_for_update(of=("self",)).select_related("project").get(pk=standing.credential_id)
+    credential = (
+        Credential.objects.select_for_update(of=("self",))
+        .select_related("project")
+        .get(pk=standing.credential_id)
+    )
     alert, is_new = Alert.objects.get_or_create(
         credential=credential, ended_at=None,
-        defaults={"rate": standing.rate, "bounced": standing.hard, "total": standing.ended, "hours": standing.hours},
+        defaults={"rate": standing.rate, "bounced": standing.hard, "total": standing.ended,
+            "hours": standing.hours},
     )  # fmt: skip
     if not is_new:
         return False
-    said = f"{standing.hard} of {standing.ended} deliveries within {standing.hours} hours bounced hard ({standing.rate:.1f} %)"
-    logger.warning("event=alert credential=%s project=%s said=%r", credential.pk, credential.project_id, said)
+    said = (
+        f"{standing.hard} of {standing.ended} deliveries within {standing.hours} hours bounced "
+        f"hard ({standing.rate:.1f} %)"
+    )
+    logger.warning(
+        "event=alert credential=%s project=%s said=%r", credential.pk, credential.project_id, said
+    )
     audit.note(ACTOR, "alert", credential, reason=said)
     if standing.pauses:
         _pause(credential, alert, said)

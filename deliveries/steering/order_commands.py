@@ -21,7 +21,9 @@ SHOW_EVERY = 0.2  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of an order; `in_hand` were being sent and are looked at again by the maintenance worker."""
+    """What came of an order; `in_hand` were being sent and are looked at again by the maintenance
+    worker.
+    """
 
     order: int
     selected: int
@@ -35,14 +37,30 @@ class Told:
 
 
 def carry_out(
-    verb: str, selection: Selection, *, reason: str, parameters: dict[str, Any] | None = None, progress: OutputWrapper | None = None
+    verb: str,
+    selection: Selection,
+    *,
+    reason: str,
+    parameters: dict[str, Any] | None = None,
+    progress: OutputWrapper | None = None,
 ) -> Told:
     """Give the order and stay with it; Ctrl-C stops it, and what is done stays done."""
     with transaction.atomic():
-        order = orders.give(verb, selection, reason=reason, by=audit.command_line(), parameters=parameters, begins=False)
+        order = orders.give(
+            verb,
+            selection,
+            reason=reason,
+            by=audit.command_line(),
+            parameters=parameters,
+            begins=False,
+        )
         audit.note_command("order", order, reason=reason, details=orders.facts(order))
     try:
-        show = _Line(progress).show if progress is not None and sys.stdout.isatty() else lambda order: None
+        show = (
+            _Line(progress).show
+            if progress is not None and sys.stdout.isatty()
+            else lambda order: None
+        )
         with maillog.at_a_terminal():
             orders.carry_out(order.pk, on_progress=show)
     except KeyboardInterrupt:
@@ -50,16 +68,31 @@ def carry_out(
         raise
     order.refresh_from_db()
     stopped = orders.stopped(selection) if verb is Order.Verb.RETRY else 0
-    return Told(order.pk, order.expected, order.done, orders.in_hand(order), order.finished_at is not None, stopped)
+    return Told(
+        order.pk,
+        order.expected,
+        order.done,
+        orders.in_hand(order),
+        order.finished_at is not None,
+        stopped,
+    )
 
 
 def sentence(told: Told) -> str:
     """`Done to 12 of 12 deliveries.`"""
     text = f"Done to {told.done:,} of {told.selected:,} deliveries."
     if told.stopped:
-        text += f" {told.stopped:,} of them wait all the same: they are held, paused, or in a closed lane (./ekiden pause list)."
+        text += (
+            f" {told.stopped:,} of them wait all the same: they are held, paused, or in a "
+            "closed "
+            "lane (./ekiden pause list)."
+        )
     if told.in_hand:
-        text += f" {told.in_hand:,} are being sent at this moment; the maintenance worker looks at them again (./ekiden queue orders)."
+        text += (
+            f" {told.in_hand:,} are being sent at this moment; the maintenance worker "
+            "looks at "
+            "them again (./ekiden queue orders)."
+        )
     return text
 
 
@@ -72,9 +105,13 @@ class _Line:
 
     def show(self, order: Order) -> None:
         now = time.monotonic()
-        if self._output is None or (order.finished_at is None and now - self._shown_at < SHOW_EVERY):
+        if self._output is None or (
+            order.finished_at is None and now - self._shown_at < SHOW_EVERY
+        ):
             return
         self._shown_at = now
-        self._output.write(f"\r{order.get_verb_display()}: {order.seen:,} of {order.expected:,}", ending="")
+        self._output.write(
+            f"\r{order.get_verb_display()}: {order.seen:,} of {order.expected:,}", ending=""
+        )
         if orders.is_walked(order):
             self._output.write("")

@@ -1,4 +1,6 @@
-"""Orders of people about many deliveries at once: carried out batch by batch, each with its progress in one transaction."""
+"""Orders of people about many deliveries at once: carried out batch by batch, each with its
+progress in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,16 @@ logger = logging.getLogger(__name__)
 
 BATCH = 2000
 AT_ONCE = 1000  # a smaller order is carried out while the person waits
-# What a courier has in hand is left to it, and looked at again when it has come back; a transaction takes no longer.
+# What a courier has in hand is left to it, and looked at again when it has come back; a transaction
+# takes no longer.
 PATIENCE = timedelta(minutes=35)
 
 
 @dataclass(slots=True)
 class Position:
-    """Where an order stands: the last delivery it looked at, and those that were in a courier's hand then."""
+    """Where an order stands: the last delivery it looked at, and those that were in a courier's
+    hand then.
+    """
 
     after: list[str] | None = None
     in_hand: list[str] = field(default_factory=list)
@@ -46,8 +51,19 @@ class Position:
         return asdict(self)
 
 
-def give(verb: str, selection: Selection, *, reason: str, by: str, parameters: dict[str, Any] | None = None, begins: bool = True) -> Order:
-    """An order about what waits now, not about what comes later. With `begins` a small one is done when this transaction is over."""
+def give(
+    verb: str,
+    selection: Selection,
+    *,
+    reason: str,
+    by: str,
+    parameters: dict[str, Any] | None = None,
+    begins: bool = True,
+) -> Order:
+    """An order about what waits now, not about what comes later.
+
+    With `begins` a small one is done when this transaction is over.
+    """
     order = Order(verb=verb, reason=reason, created_by=by, parameters=parameters or {})
     meant = selection.accepted_before(timezone.now() + timedelta(seconds=1))
     order.selection, order.expected = meant.as_json(), count(meant)
@@ -60,7 +76,11 @@ def give(verb: str, selection: Selection, *, reason: str, by: str, parameters: d
 def stop(order: Order) -> bool:
     """Go no further; what is done stays done. False where it was finished already."""
     now = timezone.now()
-    return bool(Order.objects.filter(pk=order.pk, finished_at__isnull=True).update(stopped_at=now, finished_at=now))
+    return bool(
+        Order.objects.filter(pk=order.pk, finished_at__isnull=True).update(
+            stopped_at=now, finished_at=now
+        )
+    )
 
 
 def is_walked(order: Order) -> bool:
@@ -74,7 +94,9 @@ def in_hand(order: Order) -> int:
 
 
 def stopped(selection: Selection) -> int:
-    """How many of what is selected wait for a person to let them go, however often they are tried."""
+    """How many of what is selected wait for a person to let them go, however often they are
+    tried.
+    """
     condition, values = selection.condition()
     with connection.cursor() as cursor:
         cursor.execute(order_statements.STOPPED.format(condition=condition), values)
@@ -83,11 +105,18 @@ def stopped(selection: Selection) -> int:
 
 def facts(order: Order) -> dict[str, Any]:
     """What the audit log keeps of it."""
-    return {"verb": order.verb, "selection": order.selection, "parameters": order.parameters, "selected": order.expected}
+    return {
+        "verb": order.verb,
+        "selection": order.selection,
+        "parameters": order.parameters,
+        "selected": order.expected,
+    }
 
 
 def forced_lane(host: str, port: int, tls: str) -> Lane:
-    """Of the deliveries that an order leads to this host: a lane of their own, which no route shares."""
+    """Of the deliveries that an order leads to this host: a lane of their own, which no route
+    shares.
+    """
     site = f"forced:{host}:{port}:{tls}"
     given = {"hosts": [[0, host, port]], "tls": tls, "is_routed": True, "is_forced": True}
     return Lane.objects.get_or_create(site=site, source=settings.EKIDEN_SOURCE, defaults=given)[0]
@@ -96,7 +125,11 @@ def forced_lane(host: str, port: int, tls: str) -> Lane:
 def carry_out_all(*, seconds: float) -> bool:
     """All orders that are unfinished, the oldest first; false where time was too short for them."""
     until = time.monotonic() + seconds
-    for pk in Order.objects.filter(is_free(Kind.ORDER), finished_at__isnull=True).order_by("id").values_list("pk", flat=True):
+    for pk in (
+        Order.objects.filter(is_free(Kind.ORDER), finished_at__isnull=True)
+        .order_by("id")
+        .values_list("pk", flat=True)
+    ):
         if time.monotonic() >= until:
             return False
         with guarded(Kind.ORDER, pk):
@@ -106,11 +139,24 @@ def carry_out_all(*, seconds: float) -> bool:
 
 def _log_end(order: Order) -> None:
     if order.finished_at is not None:
-        logger.info("event=ordered order=%d verb=%s by=%r done=%d", order.pk, order.verb, order.created_by, order.done)
+        logger.info(
+            "event=ordered order=%d verb=%s by=%r done=%d",
+            order.pk,
+            order.verb,
+            order.created_by,
+            order.done,
+        )
 
 
-def carry_out(pk: int, *, until: float | None = None, on_progress: Callable[[Order], None] = lambda order: None) -> None:
-    """Go on with an order, until it is finished, or what is left of it is in couriers' hands, or it is late."""
+def carry_out(
+    pk: int,
+    *,
+    until: float | None = None,
+    on_progress: Callable[[Order], None] = lambda order: None,
+) -> None:
+    """Go on with an order, until it is finished, or what is left of it is in couriers' hands, or
+    it is late.
+    """
     while until is None or time.monotonic() < until:
         stepped = _step(pk)
         if stepped is None:
@@ -126,7 +172,11 @@ def carry_out(pk: int, *, until: float | None = None, on_progress: Callable[[Ord
 @transaction.atomic
 def _step(pk: int) -> tuple[Order, list[int], bool] | None:
     """One batch; None where the order is finished or another is at it."""
-    order = Order.objects.select_for_update(skip_locked=True).filter(pk=pk, finished_at__isnull=True).first()
+    order = (
+        Order.objects.select_for_update(skip_locked=True)
+        .filter(pk=pk, finished_at__isnull=True)
+        .first()
+    )
     if order is None:
         return None
     position = Position.of(order)
@@ -142,7 +192,9 @@ def _step(pk: int) -> tuple[Order, list[int], bool] | None:
 def _walk(order: Order, position: Position) -> list[int]:
     condition, values = Selection.of_json(order.selection).condition()
     if position.after is not None:
-        condition += " AND (mail.expires_at, mail.id) > (%(after_time)s::timestamptz, %(after_id)s::uuid)"
+        condition += (
+            " AND (mail.expires_at, mail.id) > (%(after_time)s::timestamptz, %(after_id)s::uuid)"
+        )
         values |= {"after_time": position.after[0], "after_id": position.after[1]}
     looked = _batch(order, condition, values)
     order.seen += looked.seen
@@ -171,33 +223,45 @@ class _Looked:
 
 
 def _batch(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
-    """One statement for all; where that fails, one for each, and what fails alone is put aside and not ordered again."""
+    """One statement for all; where that fails, one for each, and what fails alone is put aside and
+    not ordered again.
+    """
     try:
         with transaction.atomic():
             looked = _act(order, condition, values)
     except Exception as error:
         if is_outage(error):
             raise
-        logger.warning("order=%d a batch failed; each delivery is tried alone", order.pk, exc_info=error)
+        logger.warning(
+            "order=%d a batch failed; each delivery is tried alone", order.pk, exc_info=error
+        )
         looked = _one_by_one(order, condition, values)
     order.done += looked.done
     return looked
 
 
 def _act(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
-    given = values | {"most": BATCH, "to": order.parameters.get("lane", Lane.ROUTING), "why": order.reason}
+    given = values | {
+        "most": BATCH,
+        "to": order.parameters.get("lane", Lane.ROUTING),
+        "why": order.reason,
+    }
     with connection.cursor() as cursor:
         cursor.execute(order_statements.statement(order.verb, condition), given)
         *looked, ended = cursor.fetchone()
     if ended:
         outcome, _code, words = order_statements.ENDINGS[Order.Verb(order.verb)]
-        maillog.ended_later(json.loads(ended), outcome=outcome, stage="operator", text=words + order.reason)
+        maillog.ended_later(
+            json.loads(ended), outcome=outcome, stage="operator", text=words + order.reason
+        )
     return _Looked(*looked)
 
 
 def _one_by_one(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
     with connection.cursor() as cursor:
-        cursor.execute(order_statements.MEMBERS.format(condition=condition), values | {"most": BATCH})
+        cursor.execute(
+            order_statements.MEMBERS.format(condition=condition), values | {"most": BATCH}
+        )
         members = cursor.fetchall()
     done, in_hand, lanes = 0, [], set()
     for _, id_ in members:

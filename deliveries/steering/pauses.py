@@ -22,8 +22,9 @@ from domains.models import Credential, Project
 
 BATCH = 2000
 
-# Couriers put aside what a stop covers, a moment after it was taken back too. So nobody notes what must come out again: it is what
-# lies there and is covered no more, found by one probe of the index for each (domain, project, flow) that lies there.
+# Couriers put aside what a stop covers, a moment after it was taken back too. So nobody notes what
+# must come out again: it is what lies there and is covered no more, found by one probe of the index
+# for each (domain, project, flow) that lies there.
 LET_GO = """
 WITH RECURSIVE kinds AS (
     (SELECT domain, project_id, flow FROM deliveries_delivery
@@ -37,16 +38,19 @@ WITH RECURSIVE kinds AS (
 ), free AS (
     SELECT * FROM kinds WHERE NOT EXISTS (
         SELECT FROM deliveries_stop stop
-        WHERE stop.project_id = kinds.project_id OR stop.credential_id = kinds.flow OR stop.domain = kinds.domain)
+        WHERE stop.project_id = kinds.project_id OR stop.credential_id = kinds.flow
+            OR stop.domain = kinds.domain)
 ), picked AS (
     SELECT found.id FROM free CROSS JOIN LATERAL (
         SELECT id FROM deliveries_delivery mail
         WHERE ended_at IS NULL AND lane_id = 0 AND hold <> 1
-          AND mail.domain = free.domain AND mail.project_id = free.project_id AND mail.flow = free.flow
+          AND mail.domain = free.domain AND mail.project_id = free.project_id
+              AND mail.flow = free.flow
         LIMIT %(most)s FOR UPDATE SKIP LOCKED) found
     LIMIT %(most)s
 )
-UPDATE deliveries_delivery delivery SET lane_id = 1, claim = 0 FROM picked WHERE delivery.id = picked.id AND delivery.lane_id = 0
+UPDATE deliveries_delivery delivery SET lane_id = 1, claim = 0 FROM picked
+    WHERE delivery.id = picked.id AND delivery.lane_id = 0
 """
 
 
@@ -55,12 +59,28 @@ class AlreadyStopped(Exception):
 
 
 def stop(
-    scope: str, *, reason: str, by: str, project: Project | None = None, credential: Credential | None = None, domain: str = ""
+    scope: str,
+    *,
+    reason: str,
+    by: str,
+    project: Project | None = None,
+    credential: Credential | None = None,
+    domain: str = "",
 ) -> Stop:
-    """From now on its mail waits; what is being sent at this moment is sent. Raises `AlreadyStopped`."""
+    """From now on its mail waits; what is being sent at this moment is sent.
+
+    Raises `AlreadyStopped`.
+    """
     try:
         with transaction.atomic():
-            made = Stop.objects.create(scope=scope, project=project, credential=credential, domain=domain, reason=reason, created_by=by)
+            made = Stop.objects.create(
+                scope=scope,
+                project=project,
+                credential=credential,
+                domain=domain,
+                reason=reason,
+                created_by=by,
+            )
     except IntegrityError as error:
         raise AlreadyStopped from error
     transaction.on_commit(partial(ring_now, has_orders=True))
@@ -106,7 +126,9 @@ def thing(standing: Stop) -> Model:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Something that stands still until a person resumes it: a stop, or a closed lane (`by` is "" where an answer closed it)."""
+    """Something that stands still until a person resumes it: a stop, or a closed lane (`by` is ""
+    where an answer closed it).
+    """
 
     row: Stop | Lane
     name: str
@@ -119,12 +141,30 @@ class Standing:
 def everything() -> list[Standing]:
     """All that is paused, the newest first."""
     standing = [
-        Standing(each, str(each), str(each.get_scope_display()), each.created_at, each.created_by, each.reason)
-        for each in Stop.objects.select_related("project", "credential__project").defer("credential__secret_hash")
+        Standing(
+            each,
+            str(each),
+            str(each.get_scope_display()),
+            each.created_at,
+            each.created_by,
+            each.reason,
+        )
+        for each in Stop.objects.select_related("project", "credential__project").defer(
+            "credential__secret_hash"
+        )
     ]
     for lane in Lane.objects.filter(closed_at__isnull=False).defer("pace", "experience"):
         assert lane.closed_at is not None
-        standing.append(Standing(lane, site_name(lane), gettext("Lane"), lane.closed_at, lane.closed_by, lane.close_reason))
+        standing.append(
+            Standing(
+                lane,
+                site_name(lane),
+                gettext("Lane"),
+                lane.closed_at,
+                lane.closed_by,
+                lane.close_reason,
+            )
+        )
     return sorted(standing, key=lambda each: each.at, reverse=True)
 
 
@@ -134,7 +174,9 @@ def emergency() -> Stop | None:
 
 
 def let_go(*, seconds: float) -> int:
-    """Send what was put aside and is covered by no stop any more to be routed; returns how many deliveries that were."""
+    """Send what was put aside and is covered by no stop any more to be routed; returns how many
+    deliveries that were.
+    """
     until, total = time.monotonic() + seconds, 0
     while (moved := _let_go_batch()) and time.monotonic() < until:
         total += moved
@@ -157,6 +199,8 @@ def _go_on() -> None:
 
 
 def call_worker() -> None:
-    """Let the maintenance worker carry out what is ordered; the scheduler calls it every few seconds too."""
+    """Let the maintenance worker carry out what is ordered; the scheduler calls it every few
+    seconds too.
+    """
     with suppress(RedisError, OSError):
         job_queues.enqueue("deliveries.jobs.carry_out_orders", only_once=True)

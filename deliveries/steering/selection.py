@@ -1,4 +1,6 @@
-"""Which of the waiting deliveries are meant: as people say it, as an order keeps it, and as PostgreSQL looks for it."""
+"""Which of the waiting deliveries are meant: as people say it, as an order keeps it, and as
+PostgreSQL looks for it.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,9 @@ CONDITIONS = {
 class Selection:
     """All conditions hold at once; without any it is everything that waits.
 
-    `lane`, `project` and `credential` are row ids, `recipient` is an address's key, `since` and `before` are times of acceptance,
-    `messages` and `ids` (of deliveries) are the only ones meant, `is_held`: put aside, by a person or by a pause.
+    `lane`, `project` and `credential` are row ids, `recipient` is an address's key, `since` and
+    `before` are times of acceptance, `messages` and `ids` (of deliveries) are the only ones meant,
+    `is_held`: put aside, by a person or by a pause.
     """
 
     lane: int | None = None
@@ -60,7 +63,11 @@ class Selection:
     def given(self) -> dict[str, Any]:
         """The conditions that were named. The lane of what is held is numbered 0."""
         everything = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in everything.items() if value not in (None, "", (), False) or (name, value) == ("lane", 0)}
+        return {
+            name: value
+            for name, value in everything.items()
+            if value not in (None, "", (), False) or (name, value) == ("lane", 0)
+        }
 
     @property
     def is_everything(self) -> bool:
@@ -91,12 +98,16 @@ class Selection:
 
     def __str__(self) -> str:
         """In words, for people."""
-        return ", ".join(_words(name, value) for name, value in self.given.items()) or _("everything that waits")
+        return ", ".join(_words(name, value) for name, value in self.given.items()) or _(
+            "everything that waits"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a selection holds now; `count` goes no further than `COUNTED_MOST`, `examples` wait the longest."""
+    """What a selection holds now; `count` goes no further than `COUNTED_MOST`, `examples` wait the
+    longest.
+    """
 
     count: int
     examples: Sequence[Delivery]
@@ -116,23 +127,37 @@ def preview(selection: Selection) -> Preview:
 
 def count(selection: Selection) -> int:
     condition, values = selection.condition()
-    counted = f"SELECT FROM deliveries_delivery mail WHERE ended_at IS NULL AND {condition} LIMIT %(most)s"
+    counted = (
+        f"SELECT FROM deliveries_delivery mail WHERE ended_at IS NULL AND {condition} LIMIT "
+        "%(most)s"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({counted}) found", values | {"most": COUNTED_MOST})  # noqa: S608  (constants)
+        # S608 : constants
+        cursor.execute(f"SELECT count(*) FROM ({counted}) found", values | {"most": COUNTED_MOST})  # noqa: S608
         return int(cursor.fetchone()[0])
 
 
-# Each says that the row is live: by the lane's claim order or by the deadline, whichever index has less to read.
+# Each says that the row is live: by the lane's claim order or by the deadline, whichever index has
+# less to read.
 LIVE_BY_DEADLINE = "ended_at IS NULL AND state IN ('queued', 'deferred')"
 
 
 def examples(selection: Selection) -> list[Delivery]:
     condition, values = selection.condition()
-    first = f"SELECT id FROM deliveries_delivery mail WHERE {LIVE_BY_DEADLINE} AND {condition} ORDER BY expires_at, id LIMIT %(most)s"  # noqa: S608  (constants)
+    # S608 : constants
+    first = (
+        f"SELECT id FROM deliveries_delivery mail WHERE {LIVE_BY_DEADLINE} AND "  # noqa: S608
+        f"{condition} ORDER "
+        "BY expires_at, id LIMIT %(most)s"
+    )
     with connection.cursor() as cursor:
         cursor.execute(first, values | {"most": EXAMPLES})
         ids = [id_ for (id_,) in cursor.fetchall()]
-    found = Delivery.objects.filter(pk__in=ids).select_related("message", "lane", "project").order_by("expires_at", "id")
+    found = (
+        Delivery.objects.filter(pk__in=ids)
+        .select_related("message", "lane", "project")
+        .order_by("expires_at", "id")
+    )
     return list(found)
 
 
@@ -162,7 +187,9 @@ def _words(name: str, value: Any) -> str:
         case "project":
             return _("project %s") % (Project.objects.filter(pk=value).first() or value)
         case "credential":
-            return _("credential %s") % (Credential.objects.select_related("project").filter(pk=value).first() or value)
+            return _("credential %s") % (
+                Credential.objects.select_related("project").filter(pk=value).first() or value
+            )
         case "state":
             return str(State(value).label)
         case "since":
@@ -172,7 +199,11 @@ def _words(name: str, value: Any) -> str:
         case "ids":
             return _("%d chosen deliveries") % len(value)
         case "messages":
-            return _("message %s") % value[0] if len(value) == 1 else _("%d chosen messages") % len(value)
+            return (
+                _("message %s") % value[0]
+                if len(value) == 1
+                else _("%d chosen messages") % len(value)
+            )
         case "is_held":
             return _("put aside")
         case "domain":

@@ -1,4 +1,6 @@
-"""What can be paused and resumed from the command line, and by which name: all delivery, a project, a credential, ..."""
+"""What can be paused and resumed from the command line, and by which name: all delivery, a
+project, a credential, ...
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Thing:
         """Its pause; a lane has none, but is closed."""
         if isinstance(self.row, Project | Credential):
             return pauses.of(self.row)
-        return Stop.objects.filter(domain=self.domain).first() if self.domain else pauses.emergency()
+        return (
+            Stop.objects.filter(domain=self.domain).first() if self.domain else pauses.emergency()
+        )
 
 
 def everything() -> Thing:
@@ -55,7 +59,9 @@ def credential(name: str, project: str | None) -> Thing:
 
 def domain(name: str) -> Thing:
     canonical = canonical_domain(name)
-    return Thing(f"mail to {canonical}", f"domain {canonical}", None, canonical, Selection(domain=canonical))
+    return Thing(
+        f"mail to {canonical}", f"domain {canonical}", None, canonical, Selection(domain=canonical)
+    )
 
 
 def lane(name: str) -> Thing:
@@ -64,19 +70,26 @@ def lane(name: str) -> Thing:
 
 
 def find_lane(text: str) -> Lane:
-    """By its number, by a recipient domain that leads there, by its site or one of its hosts; raises `CommandError`."""
+    """By its number, by a recipient domain that leads there, by its site or one of its hosts;
+    raises `CommandError`.
+    """
     if text.isascii() and text.isdigit():
         found = list(Lane.objects.filter(pk=int(text)))
     else:
         name = _lower(text)
         lanes = Lane.objects.exclude(pk__in=(Lane.ROUTING, Lane.PARKED))
         found = list(
-            lanes.filter(destinations__domain=name) or lanes.filter(site=name) or [each for each in lanes if _has_host(each, name)]
+            lanes.filter(destinations__domain=name)
+            or lanes.filter(site=name)
+            or [each for each in lanes if _has_host(each, name)]
         )
     if len(found) == 1:
         return found[0]
     if not found:
-        raise CommandError(f"No such lane: {text} is no number, recipient domain, site or host of one. See: ./ekiden lane list")
+        raise CommandError(
+            f"No such lane: {text} is no number, recipient domain, site or host of one. See: "
+            "./ekiden lane list"
+        )
     listed = ", ".join(f"{each.pk} ({site_name(each)})" for each in found[:SEVERAL_MOST])
     raise CommandError(f"Several lanes are called {text}; choose by number: {listed}.")
 
@@ -113,10 +126,14 @@ class ThingCommand(ActionCommand):
             self.add_options(adding)
 
     def add_options(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", required=True, type=reason, help="why: it goes into the audit log")
+        parser.add_argument(
+            "--reason", required=True, type=reason, help="why: it goes into the audit log"
+        )
         parser.add_argument("--json", action="store_true", dest="as_json")
 
-    def _found(self, find: Callable[..., Thing], *, reason: str, as_json: bool, **given: Any) -> None:
+    def _found(
+        self, find: Callable[..., Thing], *, reason: str, as_json: bool, **given: Any
+    ) -> None:
         own = {name: given.pop(name) for name in ("name", "project") if name in given}
         self.act(find(**own), reason=reason, as_json=as_json, **given)
 
@@ -129,7 +146,9 @@ def _named(metavar: str, help: str) -> Callable[[CommandParser], None]:
 
 
 def _credential_named(parser: CommandParser) -> None:
-    parser.add_argument("name", metavar="USERNAME", help="its user name, or its name with --project")
+    parser.add_argument(
+        "name", metavar="USERNAME", help="its user name, or its name with --project"
+    )
     parser.add_argument("--project")
 
 

@@ -1,4 +1,6 @@
-"""The portal's pages about the audit log: to be read, by operators and by the support staff of the project concerned."""
+"""The portal's pages about the audit log: to be read, by operators and by the support staff of the
+project concerned.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +24,27 @@ from domains.operations.pages import Pages
 
 
 class _ValueFilter(admin.SimpleListFilter):
-    """One of the values that there are; the log is short beside the mail, so that looking through it is cheap."""
+    """One of the values that there are; the log is short beside the mail, so that looking through
+    it is cheap.
+    """
 
     column: ClassVar[str]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        values = model_admin.get_queryset(request).order_by(self.column).values_list(self.column, flat=True).distinct()
+        values = (
+            model_admin.get_queryset(request)
+            .order_by(self.column)
+            .values_list(self.column, flat=True)
+            .distinct()
+        )
         return [(value, self.label(value)) for value in values[:200]]
 
     def label(self, value: str) -> Any:
         return value
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry]
+    ) -> QuerySet[AuditEntry]:
         return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
 
 
@@ -59,7 +70,18 @@ class KindFilter(_ValueFilter):
 class AuditLogPages(Pages):
     project_path = "project"
     has_history = False
-    fields = ("at", "actor", "client_address", "what", "object_type", "object_name", "object_id", "project", "reason", "told")
+    fields = (
+        "at",
+        "actor",
+        "client_address",
+        "what",
+        "object_type",
+        "object_name",
+        "object_id",
+        "project",
+        "reason",
+        "told",
+    )
     readonly_fields = fields
     list_display = ("at", "what", "object_name", "actor", "reason")
     list_display_links = ("at", "what")
@@ -72,7 +94,10 @@ class AuditLogPages(Pages):
     ) -> tuple[QuerySet[AuditEntry], bool]:
         if not search_term:
             return queryset, False
-        mentioned = (Q(**{f"{column}__icontains": search_term}) for column in ("object_name", "actor", "reason"))
+        mentioned = (
+            Q(**{f"{column}__icontains": search_term})
+            for column in ("object_name", "actor", "reason")
+        )
         return queryset.filter(reduce(or_, mentioned)), False
 
     @display(description=_("what"))

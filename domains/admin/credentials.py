@@ -25,17 +25,33 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for 
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        kind, project = given.get("kind", self.instance.kind), given.get("project") or getattr(self.instance, "project", None)
+        kind, project = (
+            given.get("kind", self.instance.kind),
+            given.get("project") or getattr(self.instance, "project", None),
+        )
         if "networks" in given:
             given["networks"] = credentials.checked_networks(given["networks"] or [], kind)
             if kind == Credential.Kind.NETWORK and not given["networks"]:
-                self.add_error("networks", _("A trusted network needs at least one client network."))
-        if any(domain.project_id != getattr(project, "pk", None) for domain in given.get("domains") or ()):
+                self.add_error(
+                    "networks", _("A trusted network needs at least one client network.")
+                )
+        if any(
+            domain.project_id != getattr(project, "pk", None)
+            for domain in given.get("domains") or ()
+        ):
             self.add_error("domains", _("These must be domains of the credential's project."))
         return given
 
 
-LIMITS = ("priority", "highest_priority", "max_size", "max_recipients", "per_minute", "per_day", "max_sessions")
+LIMITS = (
+    "priority",
+    "highest_priority",
+    "max_size",
+    "max_recipients",
+    "per_minute",
+    "per_day",
+    "max_sessions",
+)
 
 
 @admin.register(Credential)
@@ -47,10 +63,33 @@ class CredentialPages(Pages):
         (_("Limits"), {"fields": LIMITS}),
     )
     fieldsets = (
-        (None, {"fields": ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from", "networks", "domains")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "project",
+                    "kind",
+                    "username",
+                    "condition",
+                    "last_used_at",
+                    "last_used_from",
+                    "networks",
+                    "domains",
+                )
+            },
+        ),
         (_("Limits"), {"fields": LIMITS}),
     )
-    readonly_fields = ("name", "project", "kind", "username", "condition", "last_used_at", "last_used_from")
+    readonly_fields = (
+        "name",
+        "project",
+        "kind",
+        "username",
+        "condition",
+        "last_used_at",
+        "last_used_from",
+    )
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
@@ -59,7 +98,10 @@ class CredentialPages(Pages):
             "revoke",
             _("Revoke"),
             "block",
-            _("Listeners refuse it at once and for good. What it has handed in is still delivered."),
+            _(
+                "Listeners refuse it at once and for good. What it has handed in is still "
+                "delivered."
+            ),
             lambda credential: not credential.is_revoked,
         ),
     )
@@ -69,18 +111,25 @@ class CredentialPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if change:
-            return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]  # Unfold publishes no types
+            # Unfold publishes no types
+            return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]
         limits = {name: getattr(obj, name) for name in LIMITS}
-        issued, secret = credentials.issue(obj.project, obj.name, kind=obj.kind, networks=obj.networks, **limits)
+        issued, secret = credentials.issue(
+            obj.project, obj.name, kind=obj.kind, networks=obj.networks, **limits
+        )
         obj.pk = issued.pk
         obj.refresh_from_db()
-        request.portal_secret = secret  # type: ignore[attr-defined]  # shown in the answer to this very request, and kept nowhere
+        # shown in the answer to this very request, and kept nowhere
+        request.portal_secret = secret  # type: ignore[attr-defined]
         return None
 
-    def response_add(self, request: HttpRequest, obj: Credential, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Credential, post_url_continue: str | None = None
+    ) -> HttpResponse:
         secret = getattr(request, "portal_secret", "")
         if not secret:
-            return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]  # as above
+            # as above
+            return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
         rows = [(gettext("User name"), obj.username), (gettext("Password"), secret)]
         return shown_once(self, request, obj, rows, title=gettext("The new credential"))
 

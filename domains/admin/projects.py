@@ -16,7 +16,18 @@ class ProjectPages(Pages):
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name",)}),
-        (_("Its mail"), {"fields": ("hides_client_address", "takes_foreign_names", "sends_reports", "in_doubt", "idempotency_window")}),
+        (
+            _("Its mail"),
+            {
+                "fields": (
+                    "hides_client_address",
+                    "takes_foreign_names",
+                    "sends_reports",
+                    "in_doubt",
+                    "idempotency_window",
+                )
+            },
+        ),
         (_("Retries"), {"fields": ("retry_schedule", "lifetime")}),
         (_("Retention"), {"fields": ("content_days", "log_days")}),
     )

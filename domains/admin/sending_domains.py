@@ -35,9 +35,14 @@ PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": 
 class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     """For a new domain; nothing of it changes later."""
 
-    with_ed25519 = forms.BooleanField(label=_("an Ed25519 key too"), required=False, widget=UnfoldBooleanWidget)
+    with_ed25519 = forms.BooleanField(
+        label=_("an Ed25519 key too"), required=False, widget=UnfoldBooleanWidget
+    )
     assume = forms.BooleanField(
-        label=_("let it send without a look at DNS"), help_text=_("On your word."), required=False, widget=UnfoldBooleanWidget
+        label=_("let it send without a look at DNS"),
+        help_text=_("On your word."),
+        required=False,
+        widget=UnfoldBooleanWidget,
     )
 
     def clean_name(self) -> str:
@@ -48,7 +53,10 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        if given.get("assume") and Domain.objects.verified().filter(name=given.get("name")).exists():
+        if (
+            given.get("assume")
+            and Domain.objects.verified().filter(name=given.get("name")).exists()
+        ):
             raise ValidationError(_("Another project has verified this domain."))
         return given
 
@@ -70,7 +78,10 @@ class DomainPages(Pages):
             "take_on_word",
             _("Let it send without a look at DNS"),
             "verified_user",
-            _("Receivers judge mail by these records. Without them it is likely to be refused or to land in the spam folder."),
+            _(
+                "Receivers judge mail by these records. Without them it is likely to be refused "
+                "or to land in the spam folder."
+            ),
             lambda domain: not domain.is_verified,
         ),
     )
@@ -80,23 +91,42 @@ class DomainPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Domain, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        added = adding.add_domain(obj.project, obj.name, with_ed25519=given["with_ed25519"], is_assumed=given["assume"])
+        added = adding.add_domain(
+            obj.project, obj.name, with_ed25519=given["with_ed25519"], is_assumed=given["assume"]
+        )
         obj.pk = added.pk
         obj.refresh_from_db()
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        given = {"records": [_shown(finding) for finding in verification.findings(row)] if row is not None else [], **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]  # Unfold publishes no types
+        given = {
+            "records": [_shown(finding) for finding in verification.findings(row)]
+            if row is not None
+            else [],
+            **(extra_context or {}),
+        }
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Not while a credential is limited to it: without the domain that limit would be empty, which means all domains."""
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Not while a credential is limited to it: without the domain that limit would be empty,
+        which means all domains.
+        """
         row = self.get_object(request, object_id)
         limited = Credential.objects.usable().filter(domains=row) if row is not None else ()
         if not limited:
-            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]  # as above
+            # as above
+            return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
         names = ", ".join(map(str, limited))
-        messages.error(request, gettext("Credentials are limited to this domain; change or revoke them first: %s") % names)
+        messages.error(
+            request,
+            gettext("Credentials are limited to this domain; change or revoke them first: %s")
+            % names,
+        )
         return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[object_id]))
 
     def check_now(self, request: HttpRequest, row: Domain) -> str:
@@ -111,7 +141,10 @@ class DomainPages(Pages):
             return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[row.pk]))
         return gettext("The project may send as this domain from now on.")
 
-    @display(description=_("state"), label={"verified": "success", "assumed": "info", "unverified": "warning"})
+    @display(
+        description=_("state"),
+        label={"verified": "success", "assumed": "info", "unverified": "warning"},
+    )
     def standing(self, row: Domain) -> tuple[str, Any]:
         if row.is_assumed:
             return "assumed", _("Taken on an operator's word")
@@ -124,7 +157,13 @@ class DomainPages(Pages):
 
 def _shown(finding: verification.Finding) -> dict[str, Any]:
     label, colour = FINDINGS[finding["state"]]
-    return {**finding, "purpose": PURPOSES[finding["purpose"]], "label": label, "colour": colour, "text": explained(finding["text"])}
+    return {
+        **finding,
+        "purpose": PURPOSES[finding["purpose"]],
+        "label": label,
+        "colour": colour,
+        "text": explained(finding["text"]),
+    }
 
 
 @admin.register(SigningKey)
@@ -152,7 +191,8 @@ class SigningKeyPages(Pages):
         return self.readonly_fields if obj else ()
 
     def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
-        obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]  # the field's choices are the algorithms
+        # the field's choices are the algorithms
+        obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]
         obj.refresh_from_db()
 
     def start_signing(self, request: HttpRequest, row: SigningKey) -> str:
@@ -163,7 +203,10 @@ class SigningKeyPages(Pages):
     def stop_signing(self, request: HttpRequest, row: SigningKey) -> str:
         row.is_active = False
         row.save(update_fields=["is_active"])
-        return gettext("New mail is no longer signed with this key. Leave its record in DNS until the mail under way has arrived.")
+        return gettext(
+            "New mail is no longer signed with this key. Leave its record in DNS until the mail "
+            "under way has arrived."
+        )
 
     @display(description=_("record"))
     def record(self, row: SigningKey) -> str:

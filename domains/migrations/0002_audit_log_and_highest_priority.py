@@ -25,9 +25,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditEntry",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="at")),
-                ("actor", models.TextField(help_text="The user of the portal, or the account that ran a command.", verbose_name="who")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="at"
+                    ),
+                ),
+                (
+                    "actor",
+                    models.TextField(
+                        help_text="The user of the portal, or the account that ran a command.",
+                        verbose_name="who",
+                    ),
+                ),
                 ("client_address", models.GenericIPAddressField(null=True, verbose_name="from")),
                 ("action", models.CharField(max_length=40, verbose_name="what")),
                 ("object_type", models.CharField(max_length=40, verbose_name="kind of thing")),
@@ -38,7 +54,10 @@ class Migration(migrations.Migration):
                 (
                     "project",
                     models.ForeignKey(
-                        null=True, on_delete=django.db.models.deletion.SET_NULL, to="domains.project", verbose_name="project"
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="domains.project",
+                        verbose_name="project",
                     ),
                 ),
             ],
@@ -46,7 +65,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "audit entry",
                 "verbose_name_plural": "audit log",
                 "ordering": ["-id"],
-                "indexes": [models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object")],
+                "indexes": [
+                    models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object")
+                ],
             },
         ),
     ]

@@ -13,7 +13,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SetAside",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -42,10 +47,25 @@ class Migration(migrations.Migration):
                 ("failures", models.PositiveSmallIntegerField(default=1, verbose_name="failures")),
                 (
                     "first_failed_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="first failure"),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="first failure",
+                    ),
                 ),
-                ("last_failed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="last failure")),
-                ("retry_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="tried again")),
+                (
+                    "last_failed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="last failure",
+                    ),
+                ),
+                (
+                    "retry_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="tried again",
+                    ),
+                ),
                 ("traceback", models.TextField(blank=True, verbose_name="traceback")),
                 ("set_aside_at", models.DateTimeField(null=True, verbose_name="put aside")),
             ],
@@ -54,9 +74,15 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "items put aside",
                 "ordering": ["-id"],
                 "indexes": [
-                    models.Index(condition=models.Q(("set_aside_at__isnull", False)), fields=["set_aside_at"], name="set_aside_open")
+                    models.Index(
+                        condition=models.Q(("set_aside_at__isnull", False)),
+                        fields=["set_aside_at"],
+                        name="set_aside_open",
+                    )
                 ],
-                "constraints": [models.UniqueConstraint(fields=("kind", "key"), name="set_aside_once")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "key"), name="set_aside_once")
+                ],
             },
         ),
     ]

@@ -9,4 +9,8 @@ class Migration(migrations.Migration):
 
     dependencies = [("domains", "0004_set_aside")]
 
-    operations = [AddIndexConcurrently("setaside", models.Index(fields=["last_failed_at"], name="set_aside_by_time"))]
+    operations = [
+        AddIndexConcurrently(
+            "setaside", models.Index(fields=["last_failed_at"], name="set_aside_by_time")
+        )
+    ]

@@ -25,10 +25,17 @@ class Migration(migrations.Migration):
                 (
                     "fingerprints",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=32), size=None, verbose_name="fingerprints, newest first"
+                        base_field=models.CharField(max_length=32),
+                        size=None,
+                        verbose_name="fingerprints, newest first",
                     ),
                 ),
-                ("noted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="noted")),
+                (
+                    "noted_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="noted"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "fingerprint of a key",

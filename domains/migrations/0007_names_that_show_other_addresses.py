@@ -13,7 +13,10 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=True,
                 default=True,
-                help_text="Else a display name in From or Sender with an address of none of the verified domains is refused.",
+                help_text=(
+                    "Else a display name in From or Sender with an address of none of the "
+                    "verified domains is refused."
+                ),
                 verbose_name="take names that show other addresses",
             ),
         ),

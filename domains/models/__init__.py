@@ -3,4 +3,13 @@
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
 from domains.models.senders import Credential, Domain, Project, SigningKey, name_validator
 
-__all__ = ["AuditEntry", "Credential", "Domain", "KeyFingerprint", "Project", "SetAside", "SigningKey", "name_validator"]
+__all__ = [
+    "AuditEntry",
+    "Credential",
+    "Domain",
+    "KeyFingerprint",
+    "Project",
+    "SetAside",
+    "SigningKey",
+    "name_validator",
+]

@@ -1,4 +1,6 @@
-"""What operating the service leaves: the audit log, items that were put aside, and whose keys these are."""
+"""What operating the service leaves: the audit log, items that were put aside, and whose keys
+these are.
+"""
 
 from typing import Self
 
@@ -14,15 +16,22 @@ from domains.models.senders import Project
 
 class SetAsideQuerySet(models.QuerySet["SetAside"]):
     def troubles(self) -> Self:
-        """What a person should look at: put aside, or failing again and again where nothing is ever put aside."""
+        """What a person should look at: put aside, or failing again and again where nothing is
+        ever put aside.
+        """
         return self.filter(Q(set_aside_at__isnull=False) | Q(failures__gte=3))
 
 
 class AuditEntry(models.Model):
-    """Something that a person, or a command in a person's name, did to the service. Never changed, never deleted by hand."""
+    """Something that a person, or a command in a person's name, did to the service.
+
+    Never changed, never deleted by hand.
+    """
 
     at = models.DateTimeField(_("at"), db_default=Now())
-    actor = models.TextField(_("who"), help_text=_("The user of the portal, or the account that ran a command."))
+    actor = models.TextField(
+        _("who"), help_text=_("The user of the portal, or the account that ran a command.")
+    )
     client_address = models.GenericIPAddressField(_("from"), null=True)
     action = models.CharField(_("what"), max_length=40)
     project = models.ForeignKey(Project, models.SET_NULL, null=True, verbose_name=_("project"))
@@ -38,7 +47,9 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["object_type", "object_id", "id"], name="audit_by_object"),
-            HashIndex(fields=["object_name"], name="audit_by_name"),  # what is gone is known by its name only, which may be long
+            HashIndex(
+                fields=["object_name"], name="audit_by_name"
+            ),  # what is gone is known by its name only, which may be long
         ]
 
     def __str__(self) -> str:
@@ -46,7 +57,9 @@ class AuditEntry(models.Model):
 
 
 class SetAside(models.Model):
-    """An item of a queue that made its loop fail: how often, and with which traceback; after the third time it is put aside."""
+    """An item of a queue that made its loop fail: how often, and with which traceback; after the
+    third time it is put aside.
+    """
 
     class Kind(models.TextChoices):
         """What the item is; `key` is its id."""
@@ -85,7 +98,11 @@ class SetAside(models.Model):
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="set_aside_once")]
         indexes = [
-            models.Index(fields=["set_aside_at"], condition=Q(set_aside_at__isnull=False), name="set_aside_open"),
+            models.Index(
+                fields=["set_aside_at"],
+                condition=Q(set_aside_at__isnull=False),
+                name="set_aside_open",
+            ),
             models.Index(fields=["last_failed_at"], name="set_aside_by_time"),
         ]
 
@@ -94,14 +111,18 @@ class SetAside(models.Model):
 
 
 class KeyFingerprint(models.Model):
-    """What tells the installation's keys from others, and from which no key can be found; the keys are files of each machine."""
+    """What tells the installation's keys from others, and from which no key can be found; the keys
+    are files of each machine.
+    """
 
     class Kind(models.TextChoices):
         SECRET = "secret-key", _("secret key")
         RING = "ring", _("key ring")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, primary_key=True)
-    fingerprints = ArrayField(models.CharField(max_length=32), verbose_name=_("fingerprints, newest first"))
+    fingerprints = ArrayField(
+        models.CharField(max_length=32), verbose_name=_("fingerprints, newest first")
+    )
     noted_at = models.DateTimeField(_("noted"), db_default=Now())
 
     class Meta:

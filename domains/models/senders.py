@@ -12,7 +12,8 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 name_validator = RegexValidator(
-    r"^[a-z0-9][a-z0-9-]{0,62}$", _("Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen.")
+    r"^[a-z0-9][a-z0-9-]{0,62}$",
+    _("Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen."),
 )
 
 
@@ -24,7 +25,9 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         return self.filter(verified_at__isnull=True)
 
     def due_for_check(self, *, before: datetime) -> Self:
-        """The unverified ones, and those not looked at since `before`; who has waited longest comes first."""
+        """The unverified ones, and those not looked at since `before`; who has waited longest
+        comes first.
+        """
         due = Q(verified_at__isnull=True) | Q(checked_at__isnull=True) | Q(checked_at__lt=before)
         return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
@@ -52,30 +55,50 @@ class Project(models.Model):
     name = models.CharField(_("name"), max_length=63, unique=True, validators=[name_validator])
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     hides_client_address = models.BooleanField(
-        _("hide the client's address"), default=False, help_text=_("Leave the app's address out of the Received line.")
+        _("hide the client's address"),
+        default=False,
+        help_text=_("Leave the app's address out of the Received line."),
     )
     takes_foreign_names = models.BooleanField(
         _("take names that show other addresses"),
         default=True,
         db_default=True,
-        help_text=_("Else a display name in From or Sender with an address of none of the verified domains is refused."),
+        help_text=_(
+            "Else a display name in From or Sender with an address of none of the verified "
+            "domains is refused."
+        ),
     )
     sends_reports = models.BooleanField(
-        _("report failures to the sender"), default=True, help_text=_("An RFC 3464 report for each final failure.")
+        _("report failures to the sender"),
+        default=True,
+        help_text=_("An RFC 3464 report for each final failure."),
     )
     retry_schedule = ArrayField(
         models.PositiveIntegerField(validators=[MinValueValidator(1)]),
         verbose_name=_("retry schedule"),
         default=list,
         blank=True,
-        help_text=_("Seconds to wait after each deferred attempt, the last one repeated; empty for the usual schedule."),
+        help_text=_(
+            "Seconds to wait after each deferred attempt, the last one repeated; empty for the "
+            "usual schedule."
+        ),
     )
     lifetime = models.PositiveIntegerField(
-        _("lifetime in seconds"), default=432_000, validators=[MinValueValidator(1)], help_text=_("432000 is 5 days.")
+        _("lifetime in seconds"),
+        default=432_000,
+        validators=[MinValueValidator(1)],
+        help_text=_("432000 is 5 days."),
     )
-    in_doubt = models.CharField(_("reply lost after the final dot"), max_length=10, choices=InDoubt.choices, default=InDoubt.RETRY)
+    in_doubt = models.CharField(
+        _("reply lost after the final dot"),
+        max_length=10,
+        choices=InDoubt.choices,
+        default=InDoubt.RETRY,
+    )
     idempotency_window = models.PositiveIntegerField(
-        _("idempotency window in seconds"), default=86_400, help_text=_("The same message again within it is one message.")
+        _("idempotency window in seconds"),
+        default=86_400,
+        help_text=_("The same message again within it is one message."),
     )
     content_days = models.PositiveIntegerField(_("days to keep content"), default=7)
     log_days = models.PositiveIntegerField(_("days to keep the log"), default=90)
@@ -90,15 +113,22 @@ class Project(models.Model):
 
 
 class Domain(models.Model):
-    """A domain that a project says it sends for; only a verified one may stand in a sender address."""
+    """A domain that a project says it sends for; only a verified one may stand in a sender
+    address.
+    """
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="domains", verbose_name=_("project"))
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="domains", verbose_name=_("project")
+    )
     name = models.CharField(_("name"), max_length=253, help_text=_("The A-label form, lower case."))
     token = models.CharField(_("ownership token"), max_length=64, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     verified_at = models.DateTimeField(_("verified"), null=True, blank=True, editable=False)
     is_assumed = models.BooleanField(
-        _("taken on an operator's word"), default=False, editable=False, help_text=_("Verified without a look at DNS.")
+        _("taken on an operator's word"),
+        default=False,
+        editable=False,
+        help_text=_("Verified without a look at DNS."),
     )
     checked_at = models.DateTimeField(_("last checked"), null=True, blank=True, editable=False)
     findings = models.JSONField(_("findings"), default=list, blank=True, editable=False)
@@ -117,7 +147,9 @@ class Domain(models.Model):
                 name="domain_verified_by_one_project",
                 violation_error_message=_("Another project has verified this domain."),
             ),
-            models.CheckConstraint(condition=Q(name=Lower("name")), name="domain_name_is_lower_case"),
+            models.CheckConstraint(
+                condition=Q(name=Lower("name")), name="domain_name_is_lower_case"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,9 +173,13 @@ class SigningKey(models.Model):
         RSA = "rsa", "RSA"
         ED25519 = "ed25519", "Ed25519"
 
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="keys", verbose_name=_("domain"))
+    domain = models.ForeignKey(
+        Domain, on_delete=models.CASCADE, related_name="keys", verbose_name=_("domain")
+    )
     selector = models.CharField(_("selector"), max_length=63, validators=[name_validator])
-    algorithm = models.CharField(_("algorithm"), max_length=8, choices=Algorithm.choices, default=Algorithm.RSA)
+    algorithm = models.CharField(
+        _("algorithm"), max_length=8, choices=Algorithm.choices, default=Algorithm.RSA
+    )
     private_key = models.BinaryField(_("encrypted private key"), editable=False)
     public_record = models.TextField(_("TXT record"), editable=False)
     is_active = models.BooleanField(_("signs"), default=True)
@@ -155,7 +191,9 @@ class SigningKey(models.Model):
         verbose_name = _("signing key")
         verbose_name_plural = _("signing keys")
         ordering = ["domain", "-created_at"]
-        constraints = [models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")
+        ]
 
     def __str__(self) -> str:
         return f"{self.selector}._domainkey.{self.domain.name}"
@@ -166,7 +204,9 @@ class SigningKey(models.Model):
 
 
 class Credential(models.Model):
-    """What an app shows to send: a user name with a generated secret, or the network it sends from."""
+    """What an app shows to send: a user name with a generated secret, or the network it sends
+    from.
+    """
 
     class Kind(models.TextChoices):
         PASSWORD = "password", _("User name and secret")
@@ -177,10 +217,14 @@ class Credential(models.Model):
         NORMAL = 1, _("Normal")
         URGENT = 2, _("Urgent")
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="credentials", verbose_name=_("project"))
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="credentials", verbose_name=_("project")
+    )
     name = models.CharField(_("name"), max_length=63, validators=[name_validator])
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.PASSWORD)
-    username = models.CharField(_("user name"), max_length=128, unique=True, null=True, blank=True, editable=False)
+    username = models.CharField(
+        _("user name"), max_length=128, unique=True, null=True, blank=True, editable=False
+    )
     secret_hash = models.BinaryField(_("hash of the secret"), null=True, editable=False)
     networks = ArrayField(
         models.CharField(max_length=49),
@@ -190,13 +234,20 @@ class Credential(models.Model):
         help_text=_("CIDR blocks; empty: from anywhere (never for a trusted network)."),
     )
     domains = models.ManyToManyField(
-        Domain, verbose_name=_("From domains"), blank=True, help_text=_("Empty: all verified domains of the project.")
+        Domain,
+        verbose_name=_("From domains"),
+        blank=True,
+        help_text=_("Empty: all verified domains of the project."),
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    last_used_from = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
-    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
+    last_used_from = models.GenericIPAddressField(
+        _("last used from"), null=True, blank=True, editable=False
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.NORMAL
+    )
     highest_priority = models.PositiveSmallIntegerField(
         _("highest priority"),
         choices=Priority.choices,
@@ -204,7 +255,9 @@ class Credential(models.Model):
         db_default=Priority.URGENT,
         help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-Priority."),
     )
-    max_size = models.PositiveIntegerField(_("message size limit"), null=True, blank=True, help_text=_("In bytes."))
+    max_size = models.PositiveIntegerField(
+        _("message size limit"), null=True, blank=True, help_text=_("In bytes.")
+    )
     max_recipients = models.PositiveIntegerField(_("recipients per message"), null=True, blank=True)
     per_minute = models.PositiveIntegerField(_("messages per minute"), null=True, blank=True)
     per_day = models.PositiveIntegerField(_("messages per day"), null=True, blank=True)
@@ -220,7 +273,10 @@ class Credential(models.Model):
             models.UniqueConstraint(fields=["project", "name"], name="credential_once_per_project"),
             models.CheckConstraint(
                 condition=Q(kind="password", username__isnull=False, secret_hash__isnull=False)
-                | (Q(kind="network", username__isnull=True, secret_hash__isnull=True) & ~Q(networks=[])),
+                | (
+                    Q(kind="network", username__isnull=True, secret_hash__isnull=True)
+                    & ~Q(networks=[])
+                ),
                 name="credential_has_a_proof",
                 violation_error_message=_("A trusted network needs at least one client network."),
             ),
@@ -231,7 +287,9 @@ class Credential(models.Model):
 
     def clean(self) -> None:
         if self.priority > self.highest_priority:
-            raise ValidationError(_("The priority is above the highest that a message may ask for."))
+            raise ValidationError(
+                _("The priority is above the highest that a message may ask for.")
+            )
 
     @property
     def is_revoked(self) -> bool:

@@ -73,7 +73,10 @@ def entry(
     project: Project | None = None,
     client_address: str | None = None,
 ) -> AuditEntry:
-    """Not yet written down: many go in at once. `project`: whose support staff may read it, where the row does not say."""
+    """Not yet written down: many go in at once.
+
+    `project`: whose support staff may read it, where the row does not say.
+    """
     with translation.override("en"):  # one language, whoever reads it later
         name = str(row)
     return AuditEntry(
@@ -89,7 +92,9 @@ def entry(
     )
 
 
-def note_command(action: str, row: Model, *, reason: str = "", details: Mapping[str, Any] | None = None) -> AuditEntry:
+def note_command(
+    action: str, row: Model, *, reason: str = "", details: Mapping[str, Any] | None = None
+) -> AuditEntry:
     """For what a command did."""
     return note(command_line(), action, row, reason=reason, details=details)
 
@@ -114,26 +119,40 @@ def one_line(text: str) -> str:
 
 def of(row: Model) -> QuerySet[AuditEntry]:
     """What was done to this row, newest first."""
-    return AuditEntry.objects.filter(object_type=row._meta.label_lower, object_id=str(row.pk)).order_by("-id")
+    return AuditEntry.objects.filter(
+        object_type=row._meta.label_lower, object_id=str(row.pk)
+    ).order_by("-id")
 
 
 def project_of(row: Model) -> Project | None:
     """The row itself, or what it or its domain belongs to."""
-    found = row if isinstance(row, Project) else getattr(row, "project", None) or getattr(getattr(row, "domain", None), "project", None)
+    found = (
+        row
+        if isinstance(row, Project)
+        else getattr(row, "project", None) or getattr(getattr(row, "domain", None), "project", None)
+    )
     return found if isinstance(found, Project) else None
 
 
 def facts(row: Model, fields: Iterable[str] | None = None) -> dict[str, Any]:
     """The row's values by field, without its secrets; of all fields, or of these."""
-    chosen = [field for field in row._meta.concrete_fields if fields is None or field.name in set(fields)]
+    chosen = [
+        field for field in row._meta.concrete_fields if fields is None or field.name in set(fields)
+    ]
     return {
-        field.name: plain(getattr(row, field.name)) for field in chosen if not isinstance(field, BinaryField) and field.name not in SECRET
+        field.name: plain(getattr(row, field.name))
+        for field in chosen
+        if not isinstance(field, BinaryField) and field.name not in SECRET
     }
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """[before, after] of each value that is another now."""
-    return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+    return {
+        name: [before.get(name), value]
+        for name, value in after.items()
+        if before.get(name) != value
+    }
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Keeps one bad item from stopping a queue: it fails alone, waits, and is put aside after the third failure."""
+"""Keeps one bad item from stopping a queue: it fails alone, waits, and is put aside after the
+third failure.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +43,17 @@ _PASSED_OVER = """NOT EXISTS (
 
 # One statement for a failure and for an item that is begun; `%(lasting)s`: it may be put aside.
 NOTE = """
-INSERT INTO domains_setaside AS known (kind, key, failures, first_failed_at, last_failed_at, retry_at, traceback, set_aside_at)
+INSERT INTO domains_setaside AS known (kind, key, failures, first_failed_at, last_failed_at,
+    retry_at, traceback, set_aside_at)
 VALUES (%(kind)s, %(key)s, 1, now(), now(), now() + (%(waits)s::interval[])[1], %(traceback)s,
         CASE WHEN %(lasting)s AND %(most)s <= 1 THEN now() END)
 ON CONFLICT (kind, key) DO UPDATE SET
-    failures = least(known.failures + 1, 32767), last_failed_at = now(), traceback = EXCLUDED.traceback,
-    retry_at = now() + (%(waits)s::interval[])[least(known.failures + 1, cardinality(%(waits)s::interval[]))],
-    set_aside_at = CASE WHEN %(lasting)s AND known.failures + 1 >= %(most)s THEN coalesce(known.set_aside_at, now()) END
+    failures = least(known.failures + 1, 32767), last_failed_at = now(),
+        traceback = EXCLUDED.traceback,
+    retry_at = now() + (%(waits)s::interval[])[least(known.failures + 1,
+        cardinality(%(waits)s::interval[]))],
+    set_aside_at = CASE WHEN %(lasting)s AND known.failures + 1 >= %(most)s
+        THEN coalesce(known.set_aside_at, now()) END
 RETURNING failures, set_aside_at IS NOT NULL
 """
 EXPLAIN = """
@@ -57,14 +63,18 @@ RETURNING failures, set_aside_at IS NOT NULL
 
 
 def passed_over(kind: Kind, *, id: str) -> str:
-    """The condition by which a query leaves out what waits or is put aside; `id` is an SQL expression of our own."""
+    """The condition by which a query leaves out what waits or is put aside; `id` is an SQL
+    expression of our own.
+    """
     return _PASSED_OVER.format(kind=kind.value, id=id)
 
 
 def is_free(kind: Kind) -> NegatedExpression[Any]:
     """`passed_over` for a queryset of the items."""
     barred = SetAside.objects.filter(
-        Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=Cast(OuterRef("pk"), TextField())
+        Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()),
+        kind=kind,
+        key=Cast(OuterRef("pk"), TextField()),
     )
     return ~Exists(barred)
 
@@ -73,18 +83,32 @@ def is_outage(error: BaseException) -> bool:
     """Whether the trouble is PostgreSQL's or Valkey's, and no fault of the item."""
     if isinstance(error, RedisError):
         return True
-    return isinstance(error, OperationalError | InterfaceError) and not isinstance(error.__cause__, STATEMENTS_OWN)
+    return isinstance(error, OperationalError | InterfaceError) and not isinstance(
+        error.__cause__, STATEMENTS_OWN
+    )
 
 
 @contextmanager
-def isolated(kind: Kind, key: object, *, lasting: bool = True, may_kill: bool = False, most: int = MOST_FAILURES) -> Iterator[None]:
-    """Handle one item in a transaction of its own; what it raises is written down, and the caller goes on.
+def isolated(
+    kind: Kind,
+    key: object,
+    *,
+    lasting: bool = True,
+    may_kill: bool = False,
+    most: int = MOST_FAILURES,
+) -> Iterator[None]:
+    """Handle one item in a transaction of its own; what it raises is written down, and the caller
+    goes on.
 
-    An outage is raised. With `most` failures the item is put aside, without `lasting` never. `may_kill`: the item may end the
-    worker itself (memory, a fault of a library in C), so it is written down before it is begun, and forgotten when it is done.
+    An outage is raised. With `most` failures the item is put aside, without `lasting` never.
+    `may_kill`: the item may end the worker itself (memory, a fault of a library in C), so it is
+    written down before it is begun, and forgotten when it is done.
     """
     if may_kill:
-        _write(NOTE, values(kind, key, "The worker ended during this item.", lasting=lasting, most=most))
+        _write(
+            NOTE,
+            values(kind, key, "The worker ended during this item.", lasting=lasting, most=most),
+        )
     try:
         with transaction.atomic():
             yield
@@ -92,12 +116,23 @@ def isolated(kind: Kind, key: object, *, lasting: bool = True, may_kill: bool = 
     except Exception as error:
         if is_outage(error):
             raise
-        failures, is_aside = _write(EXPLAIN if may_kill else NOTE, values(kind, key, text_of(error), lasting=lasting, most=most))
+        failures, is_aside = _write(
+            EXPLAIN if may_kill else NOTE,
+            values(kind, key, text_of(error), lasting=lasting, most=most),
+        )
         tell(kind, key, error, failures=failures, is_aside=is_aside)
 
 
-def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id]], Result], *, most: int = MOST_FAILURES) -> list[Result]:
-    """Do `work` for all in one transaction; where that fails, for each in one of its own. Returns what each call returned.
+def together_or_alone(
+    kind: Kind,
+    ids: Sequence[Id],
+    work: Callable[[Sequence[Id]], Result],
+    *,
+    most: int = MOST_FAILURES,
+) -> list[Result]:
+    """Do `work` for all in one transaction; where that fails, for each in one of its own.
+
+    Returns what each call returned.
 
     Give 1 for `most` where nobody comes back to what has failed: it is put aside at once.
     """
@@ -109,7 +144,12 @@ def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id
     except Exception as error:
         if is_outage(error):
             raise
-        logger.warning("event=item-failed kind=%s items=%d; each is tried alone", kind.value, len(ids), exc_info=error)
+        logger.warning(
+            "event=item-failed kind=%s items=%d; each is tried alone",
+            kind.value,
+            len(ids),
+            exc_info=error,
+        )
     results = []
     for id_ in ids:
         with isolated(kind, id_, most=most):
@@ -118,7 +158,9 @@ def together_or_alone(kind: Kind, ids: Sequence[Id], work: Callable[[Sequence[Id
 
 
 @contextmanager
-def guarded(kind: Kind, key: object, *, lasting: bool = True, most: int = MOST_FAILURES) -> Iterator[None]:
+def guarded(
+    kind: Kind, key: object, *, lasting: bool = True, most: int = MOST_FAILURES
+) -> Iterator[None]:
     """As `isolated`, for an item whose transactions are its own."""
     try:
         yield
@@ -130,24 +172,41 @@ def guarded(kind: Kind, key: object, *, lasting: bool = True, most: int = MOST_F
 
 
 def step(name: str) -> AbstractContextManager[None]:
-    """Do one part of a job, so that the parts behind it are done whatever it raises; it comes again with the job."""
+    """Do one part of a job, so that the parts behind it are done whatever it raises; it comes
+    again with the job.
+    """
     return guarded(Kind.STEP, name, lasting=False)
 
 
-def failed(kind: Kind, key: object, error: BaseException, *, lasting: bool = True, most: int = MOST_FAILURES) -> None:
+def failed(
+    kind: Kind,
+    key: object,
+    error: BaseException,
+    *,
+    lasting: bool = True,
+    most: int = MOST_FAILURES,
+) -> None:
     """Write down a failure; with `most` of them the item is put aside."""
     failures, is_aside = _write(NOTE, values(kind, key, text_of(error), lasting=lasting, most=most))
     tell(kind, key, error, failures=failures, is_aside=is_aside)
 
 
 def begin_again(kind: Kind, key: object) -> bool:
-    """Write down that the worker ended during this item, before it is begun again; true where that was once too often.
+    """Write down that the worker ended during this item, before it is begun again; true where that
+    was once too often.
 
-    What the item then does ends the note: `guarded` and `isolated` when it is done, `progressed` when it has come further.
+    What the item then does ends the note: `guarded` and `isolated` when it is done, `progressed`
+    when it has come further.
     """
     _, is_aside = _write(NOTE, values(kind, key, "The worker ended during this item."))
     if is_aside:
-        tell(kind, key, RuntimeError("the worker ended during this item again and again"), failures=MOST_FAILURES, is_aside=True)
+        tell(
+            kind,
+            key,
+            RuntimeError("the worker ended during this item again and again"),
+            failures=MOST_FAILURES,
+            is_aside=True,
+        )
     return is_aside
 
 
@@ -158,7 +217,9 @@ def progressed(kind: Kind, key: object) -> None:
 
 def may_begin(kind: Kind, key: object) -> bool:
     """False while it waits after a failure, or is put aside."""
-    return not SetAside.objects.filter(Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=str(key)).exists()
+    return not SetAside.objects.filter(
+        Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=str(key)
+    ).exists()
 
 
 def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
@@ -170,15 +231,20 @@ def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_asi
 
 
 def log(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
-    logger.error("event=item-failed kind=%s key=%s failures=%d", kind.value, key, failures, exc_info=error)
+    logger.error(
+        "event=item-failed kind=%s key=%s failures=%d", kind.value, key, failures, exc_info=error
+    )
     if is_aside:
         logger.error("event=set-aside kind=%s key=%s failures=%d", kind.value, key, failures)
 
 
-def values(kind: Kind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES) -> dict[str, Any]:
+def values(
+    kind: Kind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES
+) -> dict[str, Any]:
     """The parameters of `NOTE`, also for code with a connection of its own."""
     return {
-        "kind": kind.value, "key": str(key), "traceback": text, "lasting": lasting, "most": most, "waits": list(WAITS),
+        "kind": kind.value, "key": str(key), "traceback": text, "lasting": lasting, "most": most,
+        "waits": list(WAITS),
     }  # fmt: skip
 
 

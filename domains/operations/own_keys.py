@@ -1,4 +1,6 @@
-"""Compare the keys of this machine, its secret key and its key ring, with those of the installation in the database."""
+"""Compare the keys of this machine, its secret key and its key ring, with those of the
+installation in the database.
+"""
 
 from __future__ import annotations
 
@@ -17,36 +19,50 @@ SECRET, RING = KeyFingerprint.Kind.SECRET, KeyFingerprint.Kind.RING
 
 
 class KeyMismatch(KeyRingError):
-    """A key of this machine is missing, or is not the installation's; the text tells the operator what to do."""
+    """A key of this machine is missing, or is not the installation's; the text tells the operator
+    what to do.
+    """
 
 
 def check() -> None:
-    """Return where both keys are the installation's. Raises `KeyMismatch`, in one line, and makes nothing."""
+    """Return where both keys are the installation's.
+
+    Raises `KeyMismatch`, in one line, and makes nothing.
+    """
     if not noted(SECRET):
-        raise KeyMismatch("The database knows no keys yet. On the first machine of the installation: ./ekiden setup")
+        raise KeyMismatch(
+            "The database knows no keys yet. On the first machine of the installation: ./ekiden "
+            "setup"
+        )
     check_secret()
     check_ring()
 
 
 def check_secret() -> None:
-    """Compare the secret key; a database that knows none yet agrees to any. Raises `KeyMismatch`."""
+    """Compare the secret key; a database that knows none yet agrees to any.
+
+    Raises `KeyMismatch`.
+    """
     own, known = secret_key(), noted(SECRET)
     if not known:
         return
     if own is None:
         raise KeyMismatch(
-            f"There is no secret key in {secret_place()}, and the database is of an installation that has one: {HOW}. "
+            f"There is no secret key in {secret_place()}, and the database is of an installation "
+            f"that has one: {HOW}. "
             "Lost, or to be changed: ./ekiden setup --new-secret-key"
         )
     if fingerprint(own) != known[0]:
         raise KeyMismatch(
-            f"The secret key in {secret_place()} is not that of the installation in the database: {HOW}. "
+            f"The secret key in {secret_place()} is not that of the installation in the "
+            f"database: {HOW}. "
             "To be changed: ./ekiden setup --new-secret-key"
         )
 
 
 def check_ring() -> KeyRing | None:
-    """Compare the key ring, and note keys that `rotate` has added; None where there is no ring and nobody has one.
+    """Compare the key ring, and note keys that `rotate` has added; None where there is no ring and
+    nobody has one.
 
     Raises `KeyMismatch`, and `KeyRingError` where the file cannot be read.
     """
@@ -55,7 +71,8 @@ def check_ring() -> KeyRing | None:
     if not place.exists():
         if known or keys.exists():
             raise KeyMismatch(
-                f"The key ring {place} is missing, and the installation in the database has one: {HOW}. "
+                f"The key ring {place} is missing, and the installation in the database has one: "
+                f"{HOW}. "
                 "Lost for good: ./ekiden setup --new-key-ring"
             )
         return None
@@ -63,10 +80,13 @@ def check_ring() -> KeyRing | None:
     own = ring.fingerprints()
     match fit(own, known, opens=_opens(ring)):
         case Fit.BEHIND:
-            raise KeyMismatch(f"The key ring {place} lacks the newest key of the installation: {HOW}")
+            raise KeyMismatch(
+                f"The key ring {place} lacks the newest key of the installation: {HOW}"
+            )
         case Fit.FOREIGN:
             raise KeyMismatch(
-                f"The key ring {place} is not that of the installation in the database: {HOW}. Lost for good: ./ekiden setup --new-key-ring"
+                f"The key ring {place} is not that of the installation in the database: {HOW}. "
+                "Lost for good: ./ekiden setup --new-key-ring"
             )
         case Fit.NEWER:
             note(RING, joined(own, known))
@@ -114,11 +134,15 @@ def ring_place() -> Path:
 
 def noted(kind: KeyFingerprint.Kind) -> list[str]:
     """The fingerprints in the database, newest first."""
-    return next(iter(KeyFingerprint.objects.filter(kind=kind).values_list("fingerprints", flat=True)), [])
+    return next(
+        iter(KeyFingerprint.objects.filter(kind=kind).values_list("fingerprints", flat=True)), []
+    )
 
 
 def note(kind: KeyFingerprint.Kind, fingerprints: Sequence[str]) -> None:
-    KeyFingerprint.objects.update_or_create(kind=kind, defaults={"fingerprints": list(fingerprints), "noted_at": Now()})
+    KeyFingerprint.objects.update_or_create(
+        kind=kind, defaults={"fingerprints": list(fingerprints), "noted_at": Now()}
+    )
 
 
 HOW = "copy the folder keys from its first machine, or from your backup, into EKIDEN_DATA"

@@ -1,4 +1,6 @@
-"""What all pages about rows have in common: whose rows a person sees, what may be done with one, and lists that stay cheap."""
+"""What all pages about rows have in common: whose rows a person sees, what may be done with one,
+and lists that stay cheap.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,12 @@ from foundation import rights
 HISTORY_MOST = 200
 
 
-class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]  # Unfold publishes no types; its templates go by this very name
+# Unfold publishes no types; its templates go by this very name
+class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]
     """Counts nothing: COUNT(*) over a million messages takes as long as reading them.
 
-    The pages end somewhere, since OFFSET reads what it skips; who looks for something older searches for it.
+    The pages end somewhere, since OFFSET reads what it skips; who looks for something older
+    searches for it.
     """
 
     PAGES = 200
@@ -45,20 +49,31 @@ class InfinitePaginator(EndlessPaginator):  # type: ignore[misc]  # Unfold publi
 
 
 class InOrder(ChangeList):  # type: ignore[misc]  # as above
-    """A list in its one order, for which there is an index; `?o=` sorts by nothing else. It leaves large columns in the database."""
+    """A list in its one order, for which there is an index; `?o=` sorts by nothing else.
+
+    It leaves large columns in the database.
+    """
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         found: QuerySet[Any] = super().get_queryset(*args, **kwargs)
-        own = (column.name for column in large_columns(self.model) if column.name not in self.model_admin.list_reads)
+        own = (
+            column.name
+            for column in large_columns(self.model)
+            if column.name not in self.model_admin.list_reads
+        )
         return found.defer(*own, *self._large_of_others())
 
     def _large_of_others(self) -> Iterator[str]:
-        for way in self.list_select_related if isinstance(self.list_select_related, (tuple, list)) else ():
+        for way in (
+            self.list_select_related if isinstance(self.list_select_related, (tuple, list)) else ()
+        ):
             model: Any = self.model
             names = way.split("__")
             for number, name in enumerate(names, start=1):
                 model = model._meta.get_field(name).related_model
-                yield from ("__".join([*names[:number], column.name]) for column in large_columns(model))
+                yield from (
+                    "__".join([*names[:number], column.name]) for column in large_columns(model)
+                )
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return list(self.model_admin.ordering)
@@ -66,14 +81,20 @@ class InOrder(ChangeList):  # type: ignore[misc]  # as above
 
 def large_columns(model: type[Model]) -> list[Field[Any, Any]]:
     """Return the columns that may hold more than a line."""
-    return [field for field in model._meta.concrete_fields if isinstance(field, (BinaryField, JSONField)) or field.name == "traceback"]
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if isinstance(field, (BinaryField, JSONField)) or field.name == "traceback"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Something an operator may do with one row, by a button of its own: `method` of the pages does it.
+    """Something an operator may do with one row, by a button of its own: `method` of the pages
+    does it.
 
-    It returns a text that says what was done; or a whole answer, and then has written it down in the audit log itself.
+    It returns a text that says what was done; or a whole answer, and then has written it down in
+    the audit log itself.
     """
 
     method: str
@@ -85,17 +106,24 @@ class Verb:
 
 
 class Pages(ModelAdmin):  # type: ignore[misc]  # as above
-    """Operators see all rows, support staff the rows of their projects. Who may do what is said in `foundation.rights` alone."""
+    """Operators see all rows, support staff the rows of their projects.
+
+    Who may do what is said in `foundation.rights` alone.
+    """
 
     # The look-up from a row to its project; None: no row belongs to one.
     project_path: ClassVar[str | None] = None
-    # What a list may be asked for by its URL, beside its filters: any other column would be read from end to end,
-    # and `?secret_hash__startswith=` would give it away letter by letter.
+    # What a list may be asked for by its URL, beside its filters: any other column would be read
+    # from end to end, and `?secret_hash__startswith=` would give it away letter by letter.
     lookups: ClassVar[frozenset[str]] = frozenset()
     verbs: ClassVar[Sequence[Verb]] = ()
-    has_history: ClassVar[bool] = True  # whether people do things to the row itself, which the audit log then tells
+    has_history: ClassVar[bool] = (
+        True  # whether people do things to the row itself, which the audit log then tells
+    )
 
-    list_reads: ClassVar[frozenset[str]] = frozenset()  # columns that could be large, are small in truth, and are shown in the list
+    list_reads: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # columns that could be large, are small in truth, and are shown in the list
 
     actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too
@@ -116,7 +144,11 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         return rows if request.user.is_superuser else self.of_projects(rows, projects_of(request))
 
     def of_projects(self, rows: QuerySet[Any], projects: list[int]) -> QuerySet[Any]:
-        return rows.filter(**{f"{self.project_path}__in": projects}) if self.project_path else rows.none()
+        return (
+            rows.filter(**{f"{self.project_path}__in": projects})
+            if self.project_path
+            else rows.none()
+        )
 
     def may(self, request: HttpRequest, verb: str) -> bool:
         return rights.may(request.user, verb, self.opts.label_lower)
@@ -140,21 +172,36 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         filters = {getattr(each, "parameter_name", None) for each in self.list_filter}
         return lookup in self.lookups | filters
 
-    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        """Another project's row and no row are the same answer: 404, not a redirect that says more."""
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        """Another project's row and no row are the same answer: 404, not a redirect that says
+        more.
+        """
         raise Http404
 
     def get_urls(self) -> list[URLPattern]:
-        asked = path("<path:object_id>/do/<slug:verb>/", self.admin_site.admin_view(require_POST(self.do)), name=self._name("do"))
+        asked = path(
+            "<path:object_id>/do/<slug:verb>/",
+            self.admin_site.admin_view(require_POST(self.do)),
+            name=self._name("do"),
+        )
         return [asked, *super().get_urls()]
 
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         """One of the verbs, for one row."""
         asked = next((each for each in self.verbs if each.method == verb), None)
-        if not self.may(request, verb) and not request.user.is_superuser:  # who may do anything hears 404 of what there is not
+        if (
+            not self.may(request, verb) and not request.user.is_superuser
+        ):  # who may do anything hears 404 of what there is not
             raise PermissionDenied
         row = self.get_object(request, object_id)
-        if row is None or asked is None or asked not in self.verbs_for(row) or not self.may(request, verb):
+        if (
+            row is None
+            or asked is None
+            or asked not in self.verbs_for(row)
+            or not self.may(request, verb)
+        ):
             raise Http404
         if asked.asks_reason and not reason_of(request):
             messages.error(request, gettext("Say why: it goes into the audit log."))
@@ -181,15 +228,20 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def verbs_for(self, row: Model) -> list[Verb]:
         return [verb for verb in self.verbs if verb.applies(row)]
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         row = context.get("original")
         known = self.verbs_for(row) if row is not None else []
         asked = [verb for verb in known if self.may(request, verb.method)]
         do = f"admin:{self._name('do')}"
         context["show_history"] = row is not None and self.has_history
         context["notice"] = self.notice(row) if row is not None else ""
-        context["verbs"] = [(verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None]
-        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]  # as above
+        context["verbs"] = [
+            (verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None
+        ]
+        # as above
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[no-any-return]
 
     def _name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
@@ -197,14 +249,26 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     # --- the audit log, in place of Django's own ---
     def note(self, request: HttpRequest, action: str, row: Model, *, details: Any = None) -> None:
         """Write down that the person who asks did this."""
-        given = {"reason": reason_of(request), "details": details, "client_address": client_address(request)}
+        given = {
+            "reason": reason_of(request),
+            "details": details,
+            "client_address": client_address(request),
+        }
         audit.note(request.user.get_username(), action, row, **given)
 
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
         """Not a sentence, as Django's, but what is another value now."""
         secret = audit.SECRET
-        before = {name: audit.plain(form.initial.get(name)) for name in form.changed_data if name not in secret}
-        return audit.changes(before, {name: audit.plain(form.cleaned_data.get(name)) for name in before})
+        before = {
+            name: audit.plain(form.initial.get(name))
+            for name in form.changed_data
+            if name not in secret
+        }
+        return audit.changes(
+            before, {name: audit.plain(form.cleaned_data.get(name)) for name in before}
+        )
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         self.note(request, "add", obj, details={"values": audit.facts(obj)})
@@ -217,7 +281,9 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         for row in queryset:
             self.note(request, "delete", row, details={"values": audit.facts(row)})
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
@@ -226,7 +292,9 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         context = {
             **self.admin_site.each_context(request),
             "title": _("History: %s") % row,
-            "entries": [(entry, audit.action_label(entry.action)) for entry in audit.of(row)[:HISTORY_MOST]],
+            "entries": [
+                (entry, audit.action_label(entry.action)) for entry in audit.of(row)[:HISTORY_MOST]
+            ],
             "back": reverse(f"admin:{self._name('change')}", args=[row.pk]),
         }
         return TemplateResponse(request, "portal/history.html", context)
@@ -242,19 +310,29 @@ def client_address(request: HttpRequest) -> str | None:
     return import_string(settings.CLIENT_ADDRESS)(request) or None
 
 
-def shown_once(pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str) -> HttpResponse:
-    """Secrets, in the answer to the request that made them: a redirect would have to keep them somewhere."""
+def shown_once(
+    pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str
+) -> HttpResponse:
+    """Secrets, in the answer to the request that made them: a redirect would have to keep them
+    somewhere.
+    """
     context = {
         **pages.admin_site.each_context(request),
         "title": title,
         "rows": rows,
-        "next": reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]),
+        "next": reverse(
+            f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]
+        ),
     }
-    return TemplateResponse(request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"})
+    return TemplateResponse(
+        request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"}
+    )
 
 
 def projects_of(request: HttpRequest) -> list[int]:
-    """The ids, looked up once for a request: the planner knows how rare a listed project is, and nothing about a subquery."""
+    """The ids, looked up once for a request: the planner knows how rare a listed project is, and
+    nothing about a subquery.
+    """
     known: Any = request  # an attribute of ours on it
     if not hasattr(known, "portal_projects"):
         known.portal_projects = list(known.user.projects.values_list("pk", flat=True))

@@ -1,4 +1,6 @@
-"""What a long-running process looks at before it begins: whether it may work for this installation at all."""
+"""What a long-running process looks at before it begins: whether it may work for this installation
+at all.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ logger = logging.getLogger(__name__)
 
 
 def admit() -> None:
-    """Return once this process may begin; waits while PostgreSQL is out of reach, since nobody else can say so.
+    """Return once this process may begin; waits while PostgreSQL is out of reach, since nobody
+    else can say so.
 
-    Raises `UnsafeDatabase` where PostgreSQL breaks a promise, `KeyMismatch` and `KeyRingError` where its keys are not the installation's.
+    Raises `UnsafeDatabase` where PostgreSQL breaks a promise, `KeyMismatch` and `KeyRingError`
+    where its keys are not the installation's.
     """
     said = ""
     while True:
@@ -39,7 +43,9 @@ def admit() -> None:
 
 
 def admit_or_end() -> None:
-    """As `admit`, for a process that is no command of ours; leaves no connection open that a fork would share."""
+    """As `admit`, for a process that is no command of ours; leaves no connection open that a fork
+    would share.
+    """
     try:
         admit()
     except (KeyRingError, UnsafeDatabase) as error:
@@ -50,6 +56,8 @@ def admit_or_end() -> None:
 
 
 def examine() -> None:
-    """Look once; raises as `admit`, and Django's `OperationalError` where PostgreSQL is out of reach."""
+    """Look once; raises as `admit`, and Django's `OperationalError` where PostgreSQL is out of
+    reach.
+    """
     postgres_session.demand()
     own_keys.check()

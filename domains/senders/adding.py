@@ -15,7 +15,9 @@ class AlreadyVerified(Exception):
     """Another project has verified a domain of this name."""
 
 
-def add_domain(project: Project, name: str, *, with_ed25519: bool = False, is_assumed: bool = False) -> Domain:
+def add_domain(
+    project: Project, name: str, *, with_ed25519: bool = False, is_assumed: bool = False
+) -> Domain:
     """`name` in A-labels; raises `ValidationError`, `AlreadyVerified` and `KeyRingError`."""
     domain = Domain(project=project, name=name, token=secrets.token_hex(16))
     domain.full_clean()

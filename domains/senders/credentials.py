@@ -1,4 +1,6 @@
-"""Credentials: how they are issued, and how the secret that a client shows is compared with what is stored."""
+"""Credentials: how they are issued, and how the secret that a client shows is compared with what
+is stored.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from django.utils.translation import gettext as _
 
 from domains.models import Credential, Domain, Project
 
-SECRET_BYTES = 24  # 192 bits: 32 characters, all of which are safe in URLs, shells and configuration files
+SECRET_BYTES = (
+    24  # 192 bits: 32 characters, all of which are safe in URLs, shells and configuration files
+)
 
 
 def issue(
@@ -28,10 +32,12 @@ def issue(
 ) -> tuple[Credential, str]:
     """A new credential and its secret, which nobody can read again; "" for a trusted network.
 
-    `limits` are `priority`, `highest_priority`, `max_size`, `max_recipients`, `per_minute`, `per_day` and `max_sessions`.
-    Raises `ValidationError`.
+    `limits` are `priority`, `highest_priority`, `max_size`, `max_recipients`, `per_minute`,
+    `per_day` and `max_sessions`. Raises `ValidationError`.
     """
-    credential = Credential(project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits)
+    credential = Credential(
+        project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits
+    )
     secret = _prove(credential) if kind == Credential.Kind.PASSWORD else ""
     credential.full_clean()
     with transaction.atomic():
@@ -41,7 +47,9 @@ def issue(
 
 
 def reissue(credential: Credential) -> str:
-    """Bring a revoked one back under a new user name and secret, which is returned; the old ones stay worthless."""
+    """Bring a revoked one back under a new user name and secret, which is returned; the old ones
+    stay worthless.
+    """
     secret = _prove(credential)
     credential.revoked_at = None
     credential.save(update_fields=["username", "secret_hash", "revoked_at"])
@@ -51,10 +59,12 @@ def reissue(credential: Credential) -> str:
 def hash_secret(secret: str) -> bytes:
     """What is stored of a secret.
 
-    Fast on purpose: 192 random bits cannot be guessed, however fast the hash; a password hash would only cost 50 ms of CPU for
-    each AUTH, which is a way to stop the service.
+    Fast on purpose: 192 random bits cannot be guessed, however fast the hash; a password hash would
+    only cost 50 ms of CPU for each AUTH, which is a way to stop the service.
     """
-    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape"), digest_size=32, person=b"credential").digest()
+    return hashlib.blake2b(
+        secret.encode("utf-8", "surrogateescape"), digest_size=32, person=b"credential"
+    ).digest()
 
 
 def matches(secret: str, stored: bytes | memoryview) -> bool:
@@ -63,7 +73,9 @@ def matches(secret: str, stored: bytes | memoryview) -> bool:
 
 
 def new_secret() -> str:
-    """Not with a hyphen at its beginning: command lines would take it for an option (swaks does)."""
+    """Not with a hyphen at its beginning: command lines would take it for an option (swaks
+    does).
+    """
     while (secret := secrets.token_urlsafe(SECRET_BYTES)).startswith("-"):
         pass
     return secret
@@ -72,21 +84,34 @@ def new_secret() -> str:
 def _prove(credential: Credential) -> str:
     """Give it a user name and a new secret."""
     secret = new_secret()
-    # The names are cut so that the whole keeps within 128 characters; the random end makes it unique and hard to guess.
-    credential.username = f"{credential.project.name[:56]}-{credential.name[:56]}-{secrets.token_hex(4)}"
+    # The names are cut so that the whole keeps within 128 characters; the random end makes it
+    # unique and hard to guess.
+    credential.username = (
+        f"{credential.project.name[:56]}-{credential.name[:56]}-{secrets.token_hex(4)}"
+    )
     credential.secret_hash = hash_secret(secret)
     return secret
 
 
 def checked_networks(networks: Iterable[str], kind: str) -> list[str]:
-    """The networks in their one spelling; `10.1.2.3` is the network of that one address. Raises `ValidationError`."""
+    """The networks in their one spelling; `10.1.2.3` is the network of that one address.
+
+    Raises `ValidationError`.
+    """
     checked = []
     for text in networks:
         try:
             network = ip_network(text.strip())
         except ValueError as error:
-            raise ValidationError({"networks": _("%s is no network such as 192.0.2.0/24.") % text}) from error
+            raise ValidationError(
+                {"networks": _("%s is no network such as 192.0.2.0/24.") % text}
+            ) from error
         if kind == Credential.Kind.NETWORK and not network.prefixlen:
-            raise ValidationError({"networks": _("%s is the whole internet: trusting it would make an open relay.") % text})
+            raise ValidationError(
+                {
+                    "networks": _("%s is the whole internet: trusting it would make an open relay.")
+                    % text
+                }
+            )
         checked.append(str(network))
     return checked

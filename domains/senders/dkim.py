@@ -1,4 +1,6 @@
-"""DKIM (RFC 6376, RFC 8463): key pairs, their TXT records, and signatures made with as little Python as possible."""
+"""DKIM (RFC 6376, RFC 8463): key pairs, their TXT records, and signatures made with as little
+Python as possible.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,24 @@ from cryptography.hazmat.primitives.serialization import (
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 Algorithm = Literal["rsa", "ed25519"]
 
-# What a reader sees or a mail program acts on (RFC 6376, section 5.4.1), the List fields and Feedback-ID as large receivers ask.
-# Not signed: trace fields, which every hop adds to, Return-Path and Bcc, which are removed, and what filters on the way rewrite.
+# What a reader sees or a mail program acts on (RFC 6376, section 5.4.1), the List fields and
+# Feedback-ID as large receivers ask. Not signed: trace fields, which every hop adds to, Return-Path
+# and Bcc, which are removed, and what filters on the way rewrite.
 SIGNED = frozenset({
-    b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to", b"references",
-    b"mime-version", b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-id", b"content-language",
-    b"auto-submitted", b"feedback-id", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"list-subscribe",
+    b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id",
+    b"in-reply-to", b"references",
+    b"mime-version", b"content-type", b"content-transfer-encoding", b"content-disposition",
+    b"content-id", b"content-language",
+    b"auto-submitted", b"feedback-id", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post",
+    b"list-subscribe",
     b"list-post", b"list-help", b"list-owner", b"list-archive",
 })  # fmt: skip
-# Named in h= once more than they stand there, so that none can be put above the message (RFC 6376, sections 5.4.2 and 8.15): a
-# replayed message with another Subject, To or body structure would verify. Not Sender and List-*: mailing lists add those.
+# Named in h= once more than they stand there, so that none can be put above the message (RFC 6376,
+# sections 5.4.2 and 8.15): a replayed message with another Subject, To or body structure would
+# verify. Not Sender and List-*: mailing lists add those.
 OVERSIGNED = (
-    b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to", b"references", b"mime-version",
+    b"from", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to",
+    b"references", b"mime-version",
     b"content-type", b"content-transfer-encoding",
 )  # fmt: skip
 WIDTH = 76  # of a folded line, below the 78 of RFC 5322, section 2.1.1
@@ -48,7 +56,9 @@ _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
 def generate(algorithm: Algorithm = "rsa") -> PrivateKey:
-    """A new private key; RSA of 2048 bits: what RFC 8301 asks for, and what every receiver verifies."""
+    """A new private key; RSA of 2048 bits: what RFC 8301 asks for, and what every receiver
+    verifies.
+    """
     if algorithm == "ed25519":
         return Ed25519PrivateKey.generate()
     return generate_private_key(public_exponent=65537, key_size=2048)
@@ -62,7 +72,8 @@ def private_bytes(key: PrivateKey) -> bytes:
 def load_private_key(der: bytes) -> PrivateKey:
     """The key in what `private_bytes` made; raises `ValueError`.
 
-    The primes are not tested again (26 ms for RSA, 0.02 without): the bytes come from our own, authenticated encryption.
+    The primes are not tested again (26 ms for RSA, 0.02 without): the bytes come from our own,
+    authenticated encryption.
     """
     key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, PrivateKey):
@@ -71,7 +82,9 @@ def load_private_key(der: bytes) -> PrivateKey:
 
 
 def txt_value(key: PrivateKey) -> str:
-    """What the TXT record at `<selector>._domainkey.<domain>` must say (RFC 6376, section 3.6.1; RFC 8463, section 4)."""
+    """What the TXT record at `<selector>._domainkey.<domain>` must say (RFC 6376, section 3.6.1;
+    RFC 8463, section 4).
+    """
     if isinstance(key, Ed25519PrivateKey):
         return f"v=DKIM1; k=ed25519; p={_base64(key.public_key().public_bytes_raw()).decode()}"
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -80,7 +93,9 @@ def txt_value(key: PrivateKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A loaded key and the name it signs under; keep it, for all that does not change is worked out once."""
+    """A loaded key and the name it signs under; keep it, for all that does not change is worked
+    out once.
+    """
 
     domain: str
     selector: str
@@ -90,21 +105,30 @@ class Signer:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.domain) or not _NAME.fullmatch(self.selector):
-            raise ValueError("A DKIM domain or selector is no DNS name in lower case")  # nor may it bring its own header line
+            raise ValueError(
+                "A DKIM domain or selector is no DNS name in lower case"
+            )  # nor may it bring its own header line
         algorithm = b"ed25519-sha256" if isinstance(self.key, Ed25519PrivateKey) else b"rsa-sha256"
         object.__setattr__(self, "_algorithm", algorithm)
         object.__setattr__(self, "_name", f"d={self.domain};\r\n\ts={self.selector};".encode())
 
-    def field_without_signature(self, names: bytes, body_hash: bytes, body: bytes, now: int) -> bytes:
-        """The field up to `b=`, folded by a line end and one tab wherever the relaxed form has a space."""
-        return b"DKIM-Signature: v=1; a=%b; c=relaxed/%b; t=%d;\r\n\t%b\r\n\th=%b;\r\n\tbh=%b;\r\n\tb=" % (
+    def field_without_signature(
+        self, names: bytes, body_hash: bytes, body: bytes, now: int
+    ) -> bytes:
+        """The field up to `b=`, folded by a line end and one tab wherever the relaxed form has a
+        space.
+        """
+        return (b"DKIM-Signature: v=1; a=%b; c=relaxed/%b; t=%d;\r\n\t%b\r\n\th=%b;\r\n\tbh=%b;\r\n"
+            b"\tb=") % (
             self._algorithm, body, now, self._name, names, _base64(body_hash),
         )  # fmt: skip
 
     def signature(self, data: bytes) -> bytes:
         if isinstance(self.key, RSAPrivateKey):
             return self.key.sign(data, _PADDING, _SHA256)  # outside the GIL
-        return self.key.sign(hashlib.sha256(data).digest())  # RFC 8463, section 3: the hash is what is signed
+        return self.key.sign(
+            hashlib.sha256(data).digest()
+        )  # RFC 8463, section 3: the hash is what is signed
 
 
 def sign(
@@ -115,13 +139,15 @@ def sign(
     now: int,
     relaxed_body: bool = False,
 ) -> bytes:
-    """A complete `DKIM-Signature` field for each signer, one after the other, to be put above the header section.
+    """A complete `DKIM-Signature` field for each signer, one after the other, to be put above the
+    header section.
 
-    `headers` are (name, whole field with folding and final CRLF) in message order; `body_hash` comes from the function of that name
-    with the same `relaxed_body`; `now` is Unix time.
+    `headers` are (name, whole field with folding and final CRLF) in message order; `body_hash`
+    comes from the function of that name with the same `relaxed_body`; `now` is Unix time.
     """
     chosen = [(lower, raw) for name, raw in headers if (lower := name.lower()) in SIGNED]
-    # Of repeated fields the last is signed first (RFC 6376, section 5.4.2); the order of different names is ours to choose.
+    # Of repeated fields the last is signed first (RFC 6376, section 5.4.2); the order of different
+    # names is ours to choose.
     chosen.reverse()
     data = b"".join([_relaxed(name, raw) for name, raw in chosen])
     names = _names(tuple([name for name, _ in chosen]))
@@ -165,7 +191,9 @@ def _base64(data: bytes) -> bytes:
     return base64.b64encode(data)
 
 
-def body_hash(body: bytes | bytearray | memoryview | Iterable[bytes], *, relaxed: bool = False) -> bytes:
+def body_hash(
+    body: bytes | bytearray | memoryview | Iterable[bytes], *, relaxed: bool = False
+) -> bytes:
     """The SHA-256 of the canonical body, whole or in chunks of any size, in constant memory."""
     canonical = _RelaxedBody() if relaxed else _SimpleBody()
     if isinstance(body, bytes | bytearray | memoryview):
@@ -177,7 +205,9 @@ def body_hash(body: bytes | bytearray | memoryview | Iterable[bytes], *, relaxed
 
 
 class _SimpleBody:
-    """RFC 6376, section 3.4.3: the body without the empty lines at its end, and with one line end."""
+    """RFC 6376, section 3.4.3: the body without the empty lines at its end, and with one line
+    end.
+    """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -192,7 +222,8 @@ class _SimpleBody:
 
     def _take(self, data: bytes) -> None:
         tail = data[len(data.rstrip(b"\r\n")) :]
-        blank = len(_BLANK_END.match(tail[::-1])[0])  # type: ignore[index]  # it matches the empty text too
+        # it matches the empty text too
+        blank = len(_BLANK_END.match(tail[::-1])[0])  # type: ignore[index]
         if len(data) > blank:
             self._flush()
             self._hash.update(data[: len(data) - blank] if blank else data)
@@ -221,7 +252,8 @@ class _SimpleBody:
 
 
 class _RelaxedBody(_SimpleBody):
-    """RFC 6376, section 3.4.4: also with white space reduced within lines and removed at their ends.
+    """RFC 6376, section 3.4.4: also with white space reduced within lines and removed at their
+    ends.
 
     The last line counts as ended, for SMTP will end it: white space at the very end is removed too.
     """

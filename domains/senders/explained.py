@@ -1,6 +1,7 @@
 """The findings about DNS records in the reader's language.
 
-They are written down in English by pure code and kept with the domain; what they are about stands in them.
+They are written down in English by pure code and kept with the domain; what they are about stands
+in them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ TEXTS = (
     _("The record holds another token. Publish the one shown here."),
     _("There are several keys at this name, and receivers pick any of them. Leave only ours."),
     _("The key has been revoked (p= is empty). Publish ours."),
-    _("The record holds another key. Check that the value was copied whole: some DNS panels cut long texts."),
+    _(
+        "The record holds another key. Check that the value was copied whole: some DNS panels "
+        "cut long texts."
+    ),
     _("The key is marked as a test (t=y), so receivers ignore it. Remove that tag."),
     _("The tags h= or s= of the record forbid its use for mail. Remove them."),
     _("The key is published."),
@@ -42,7 +46,9 @@ def explained(text: str) -> str:
 
 def _pattern(msgid: str) -> re.Pattern[str]:
     parts = re.split(r"(%\(\w+\)s)", msgid)
-    named = (f"(?P<{part[2:-2]}>.+)" if part.startswith("%(") else re.escape(part) for part in parts)
+    named = (
+        f"(?P<{part[2:-2]}>.+)" if part.startswith("%(") else re.escape(part) for part in parts
+    )
     return re.compile("".join(named), re.DOTALL)
 
 

@@ -25,12 +25,17 @@ def make_key(domain: Domain, algorithm: dkim.Algorithm = "rsa") -> SigningKey:
 
 
 def new_selector() -> str:
-    """The month shows how old a key is; the random end lets two of one month stand beside each other."""
+    """The month shows how old a key is; the random end lets two of one month stand beside each
+    other.
+    """
     return f"ek{timezone.now():%Y%m}{secrets.token_hex(3)}"
 
 
 def ring() -> KeyRing:
-    """The installation's ring, made where it has none yet. Raises `KeyMismatch` where this machine's is another or is lost."""
+    """The installation's ring, made where it has none yet.
+
+    Raises `KeyMismatch` where this machine's is another or is lost.
+    """
     found = own_keys.check_ring()
     if found is None:
         found = KeyRing.open(own_keys.ring_place(), create=not SigningKey.objects.exists())

@@ -1,4 +1,6 @@
-"""What a person means by a name on the command line, or one line that says what there is instead."""
+"""What a person means by a name on the command line, or one line that says what there is
+instead.
+"""
 
 from collections.abc import Iterable
 
@@ -11,7 +13,9 @@ def project(name: str) -> Project:
     found = Project.objects.filter(name=name).first()
     if found is None:
         there_are = _listed(Project.objects.values_list("name", flat=True))
-        raise CommandError(f"No such project: {name}. {there_are} Create it: ./ekiden project create {name}")
+        raise CommandError(
+            f"No such project: {name}. {there_are} Create it: ./ekiden project create {name}"
+        )
     return found
 
 
@@ -24,16 +28,25 @@ def domain(name: str, *, of: str | None = None) -> Domain:
         .order_by("project__name")
     )
     if not found:
-        raise CommandError(f"No such domain: {canonical}. {_listed(Domain.objects.values_list('name', flat=True))}")
+        raise CommandError(
+            f"No such domain: {canonical}. {_listed(Domain.objects.values_list('name', flat=True))}"
+        )
     if len(found) > 1:
-        raise CommandError(f"Several projects have {canonical}; choose with --project: {', '.join(each.project.name for each in found)}.")
+        raise CommandError(
+            f"Several projects have {canonical}; choose with --project: "
+            f"{', '.join(each.project.name for each in found)}."
+        )
     return found[0]
 
 
 def credential(name: str, *, of: str | None = None) -> Credential:
     """By user name, or by its name in the project named `of`."""
     everything = Credential.objects.select_related("project")
-    found = everything.filter(project=project(of), name=name).first() if of else everything.filter(username=name).first()
+    found = (
+        everything.filter(project=project(of), name=name).first()
+        if of
+        else everything.filter(username=name).first()
+    )
     if found is None:
         where = f" in project {of}" if of else ""
         raise CommandError(f"No such credential{where}: {name}. See: ./ekiden credential list")

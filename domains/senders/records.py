@@ -21,7 +21,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record to publish. For SPF and DMARC `value` is a minimum: a record that says more is as good."""
+    """A record to publish.
+
+    For SPF and DMARC `value` is a minimum: a record that says more is as good.
+    """
 
     purpose: Purpose
     name: str
@@ -51,22 +54,29 @@ Finding = Found | Missing | Wrong
 _Judge = Callable[[Record, list[str]], Finding]
 
 
-def required(domain: str, *, token: str, keys: Iterable[tuple[str, str]], spf: Sequence[str]) -> list[Record]:
+def required(
+    domain: str, *, token: str, keys: Iterable[tuple[str, str]], spf: Sequence[str]
+) -> list[Record]:
     """What the domain has to publish.
 
-    `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts, such as
-    `include:spf.relay.test` or `ip4:192.0.2.1`.
+    `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts,
+    such as `include:spf.relay.test` or `ip4:192.0.2.1`.
     """
     return [
         Record(Purpose.OWNERSHIP, f"{OWNERSHIP_LABEL}.{domain}", "TXT", OWNERSHIP_PREFIX + token),
-        *(Record(Purpose.DKIM, f"{selector}._domainkey.{domain}", "TXT", value) for selector, value in keys),
+        *(
+            Record(Purpose.DKIM, f"{selector}._domainkey.{domain}", "TXT", value)
+            for selector, value in keys
+        ),
         *([Record(Purpose.SPF, domain, "TXT", " ".join(["v=spf1", *spf, "~all"]))] if spf else []),
         Record(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none"),
     ]
 
 
 def check(record: Record, found: Sequence[str]) -> Finding:
-    """Judge the TXT records found at `record.name`; text about other things among them is ignored."""
+    """Judge the TXT records found at `record.name`; text about other things among them is
+    ignored.
+    """
     return _JUDGES[record.purpose](record, [text.strip() for text in found])
 
 
@@ -79,37 +89,65 @@ def _check_ownership(record: Record, found: list[str]) -> Finding:
 
 
 def _check_dkim(record: Record, found: list[str]) -> Finding:
-    keys = [tags for text in found if "p" in (tags := _tags(text)) and tags.get("v", "DKIM1") == "DKIM1"]
+    keys = [
+        tags for text in found if "p" in (tags := _tags(text)) and tags.get("v", "DKIM1") == "DKIM1"
+    ]
     if not keys:
         return _missing(record)
     if len(keys) > 1:
-        return Wrong(record, "There are several keys at this name, and receivers pick any of them. Leave only ours.")
+        return Wrong(
+            record,
+            "There are several keys at this name, and receivers pick any of them. Leave only ours.",
+        )
     wanted, tags = _tags(record.value), keys[0]
     if not tags["p"]:
         return Wrong(record, "The key has been revoked (p= is empty). Publish ours.")
     if tags["p"] != wanted["p"] or tags.get("k", "rsa") != wanted.get("k", "rsa"):
-        return Wrong(record, "The record holds another key. Check that the value was copied whole: some DNS panels cut long texts.")
+        return Wrong(
+            record,
+            "The record holds another key. Check that the value was copied whole: some DNS "
+            "panels cut long texts.",
+        )
     if "y" in tags.get("t", "").split(":"):
-        return Wrong(record, "The key is marked as a test (t=y), so receivers ignore it. Remove that tag.")
-    if "sha256" not in tags.get("h", "sha256").split(":") or not {"*", "email"} & set(tags.get("s", "*").split(":")):
-        return Wrong(record, "The tags h= or s= of the record forbid its use for mail. Remove them.")
+        return Wrong(
+            record, "The key is marked as a test (t=y), so receivers ignore it. Remove that tag."
+        )
+    if "sha256" not in tags.get("h", "sha256").split(":") or not {"*", "email"} & set(
+        tags.get("s", "*").split(":")
+    ):
+        return Wrong(
+            record, "The tags h= or s= of the record forbid its use for mail. Remove them."
+        )
     return Found(record, "The key is published.")
 
 
 def _check_spf(record: Record, found: list[str]) -> Finding:
-    policies = [text.lower().split() for text in found if re.match(r"v=spf1( |$)", text, re.IGNORECASE)]
+    policies = [
+        text.lower().split() for text in found if re.match(r"v=spf1( |$)", text, re.IGNORECASE)
+    ]
     if not policies:
         return _missing(record)
     if len(policies) > 1:  # RFC 7208, section 4.5
-        return Wrong(record, "There are several SPF records, so receivers use none of them. Join them into one.")
-    lacking = [term for term in record.value.lower().split()[1:-1] if not _passes(term, policies[0][1:])]
+        return Wrong(
+            record,
+            "There are several SPF records, so receivers use none of them. Join them into one.",
+        )
+    lacking = [
+        term for term in record.value.lower().split()[1:-1] if not _passes(term, policies[0][1:])
+    ]
     if lacking:
-        return Wrong(record, f"The SPF record does not let our hosts send. Put {' '.join(lacking)} before its last term.")
+        return Wrong(
+            record,
+            f"The SPF record does not let our hosts send. Put {' '.join(lacking)} before its "
+            "last term.",
+        )
     return Found(record, "SPF lets our hosts send.")
 
 
 def _passes(wanted: str, terms: list[str]) -> bool:
-    """Whether a term gives a pass to what `wanted` names; terms are read in order and end at `all` (RFC 7208, section 4.6.2)."""
+    """Whether a term gives a pass to what `wanted` names; terms are read in order and end at `all`
+    (RFC 7208, section 4.6.2).
+    """
     for term in terms:
         qualifier, mechanism = (term[0], term[1:]) if term[0] in "+-~?" else ("+", term)
         if mechanism == "all":
@@ -121,13 +159,20 @@ def _passes(wanted: str, terms: list[str]) -> bool:
 
 def _covers(mechanism: str, wanted: str) -> bool:
     """Whether one `ip4:` or `ip6:` network holds the other."""
-    (kind, _, network), (wanted_kind, _, wanted_network) = mechanism.partition(":"), wanted.partition(":")
+    (kind, _, network), (wanted_kind, _, wanted_network) = (
+        mechanism.partition(":"),
+        wanted.partition(":"),
+    )
     if kind != wanted_kind or kind not in ("ip4", "ip6"):
         return False
     try:
         if kind == "ip4":
-            return ipaddress.IPv4Network(wanted_network).subnet_of(ipaddress.IPv4Network(network, strict=False))
-        return ipaddress.IPv6Network(wanted_network).subnet_of(ipaddress.IPv6Network(network, strict=False))
+            return ipaddress.IPv4Network(wanted_network).subnet_of(
+                ipaddress.IPv4Network(network, strict=False)
+            )
+        return ipaddress.IPv6Network(wanted_network).subnet_of(
+            ipaddress.IPv6Network(network, strict=False)
+        )
     except ValueError:
         return False
 
@@ -135,22 +180,38 @@ def _covers(mechanism: str, wanted: str) -> bool:
 def _check_dmarc(record: Record, found: list[str]) -> Finding:
     policies = [_tags(text) for text in found if re.match(r"v\s*=\s*DMARC1\s*(;|$)", text)]
     if not policies:
-        return Missing(record, f"There is no DMARC record at {record.name}. Large receivers ask for one; {record.value!r} will do.")
+        return Missing(
+            record,
+            f"There is no DMARC record at {record.name}. Large receivers ask for one; "
+            f"{record.value!r} will do.",
+        )
     if len(policies) > 1:  # RFC 7489, section 6.6.3
-        return Wrong(record, "There are several DMARC records, so receivers use none of them. Leave one.")
+        return Wrong(
+            record, "There are several DMARC records, so receivers use none of them. Leave one."
+        )
     if policies[0].get("p", "").lower() not in ("none", "quarantine", "reject"):
-        return Wrong(record, "The DMARC record has no valid policy. Its p= must be none, quarantine or reject.")
+        return Wrong(
+            record,
+            "The DMARC record has no valid policy. Its p= must be none, quarantine or reject.",
+        )
     return Found(record, f"DMARC is published with the policy {policies[0]['p'].lower()}.")
 
 
 def _missing(record: Record) -> Missing:
-    return Missing(record, f"There is no such record at {record.name}. Publish it; DNS may take an hour to show it.")
+    return Missing(
+        record,
+        f"There is no such record at {record.name}. Publish it; DNS may take an hour to show it.",
+    )
 
 
 def _tags(text: str) -> dict[str, str]:
-    """A tag list (RFC 6376, section 3.2) without its white space; the first of a repeated tag counts."""
+    """A tag list (RFC 6376, section 3.2) without its white space; the first of a repeated tag
+    counts.
+    """
     pairs = [part.partition("=") for part in text.split(";")]
-    return {name.strip(): "".join(value.split()) for name, equals, value in reversed(pairs) if equals}
+    return {
+        name.strip(): "".join(value.split()) for name, equals, value in reversed(pairs) if equals
+    }
 
 
 _JUDGES: dict[Purpose, _Judge] = {

@@ -17,14 +17,17 @@ from domains.senders import records
 from domains.senders.records import Purpose, Record
 from foundation.dns import resolver as dns
 
-# Either proves that whoever asks may change the domain's zone: both values were made for this project alone.
+# Either proves that whoever asks may change the domain's zone: both values were made for this
+# project alone.
 PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM})
 
 TAKEN = "Another project has verified this domain. Remove it there first."
 
 
 class Finding(TypedDict):
-    """One record as it is kept with the domain; `state` is found, missing, wrong, or unknown where DNS gave no answer."""
+    """One record as it is kept with the domain; `state` is found, missing, wrong, or unknown where
+    DNS gave no answer.
+    """
 
     purpose: str
     name: str
@@ -42,8 +45,13 @@ def required_records(domain: Domain) -> list[Record]:
 
 def findings(domain: Domain) -> list[Finding]:
     """The records required now, each with what the last check found about just this record."""
-    kept: dict[tuple[str, str], Finding] = {(finding["name"], finding["value"]): finding for finding in domain.findings}
-    return [kept.get((record.name, record.value)) or as_finding(record, "unchecked", "") for record in required_records(domain)]
+    kept: dict[tuple[str, str], Finding] = {
+        (finding["name"], finding["value"]): finding for finding in domain.findings
+    }
+    return [
+        kept.get((record.name, record.value)) or as_finding(record, "unchecked", "")
+        for record in required_records(domain)
+    ]
 
 
 def our_spf() -> str:
@@ -54,7 +62,9 @@ def our_spf() -> str:
 
 
 def check(domains: Collection[Domain], *, now: datetime) -> None:
-    """Look at the records of these domains, all at once, keep what was found, and verify those that prove themselves."""
+    """Look at the records of these domains, all at once, keep what was found, and verify those
+    that prove themselves.
+    """
     wanted = [required_records(domain) for domain in domains]
     for domain, found in zip(domains, asyncio.run(_look_up(wanted)), strict=True):
         with isolated(Kind.DOMAIN, domain.pk):
@@ -81,11 +91,20 @@ async def _finding(resolver: dns.Resolver, record: Record) -> Finding:
 
 
 def as_finding(record: Record, state: str, text: str) -> Finding:
-    return Finding(purpose=record.purpose.value, name=record.name, type=record.type, value=record.value, state=state, text=text)
+    return Finding(
+        purpose=record.purpose.value,
+        name=record.name,
+        type=record.type,
+        value=record.value,
+        state=state,
+        text=text,
+    )
 
 
 def _keep(domain: Domain, found: list[Finding], *, now: datetime) -> None:
-    """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail, and the findings tell."""
+    """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail,
+    and the findings tell.
+    """
     domain.findings, domain.checked_at = list(found), now
     domain.save(update_fields=["findings", "checked_at"])
     if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in found):
@@ -98,8 +117,13 @@ def _verify(domain: Domain, *, now: datetime) -> None:
     try:
         with transaction.atomic():
             domain.verify(now=now)
-    except IntegrityError:  # the constraint decides, however many projects check the same domain at once
+    except (
+        IntegrityError
+    ):  # the constraint decides, however many projects check the same domain at once
         domain.verified_at = None
         taken = {"state": "wrong", "text": TAKEN}
-        domain.findings = [finding | taken if finding["purpose"] in PROOFS else finding for finding in domain.findings]
+        domain.findings = [
+            finding | taken if finding["purpose"] in PROOFS else finding
+            for finding in domain.findings
+        ]
         domain.save(update_fields=["findings"])

@@ -1,4 +1,6 @@
-"""A second opinion on a name that our resolvers do not know: that of the servers of the zone above it, asked directly."""
+"""A second opinion on a name that our resolvers do not know: that of the servers of the zone above
+it, asked directly.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ STEPS = 3  # zones that are asked, from the parent down
 
 
 class Parents:
-    """Asks name servers that strangers name, so only at addresses for which `may_ask` is true, and never recursively."""
+    """Asks name servers that strangers name, so only at addresses for which `may_ask` is true, and
+    never recursively.
+    """
 
     def __init__(
         self, resolver: Resolver, may_ask: Callable[[IpAddress], bool], *, port: int | None = None,
@@ -39,8 +43,8 @@ class Parents:
     async def know(self, domain: str) -> bool | None:
         """Return whether the name exists by the word of a server that answers for a zone above it.
 
-        None where none can be asked within `total_timeout` seconds, or none answers for itself: many networks let nobody
-        but their own resolver ask, or answer in everybody's name.
+        None where none can be asked within `total_timeout` seconds, or none answers for itself:
+        many networks let nobody but their own resolver ask, or answer in everybody's name.
         """
         try:
             name = dns.name.from_text(domain)
@@ -60,8 +64,12 @@ class Parents:
                 continue  # what does not know the name may not know the one above it either
         return dns.name.root, ()
 
-    async def _descend(self, name: dns.name.Name, zone: dns.name.Name, hosts: tuple[str, ...]) -> bool | None:
-        """Follow referrals, since the zone above answers for a name only until the name's own zone begins (RFC 1034, section 4.3.2)."""
+    async def _descend(
+        self, name: dns.name.Name, zone: dns.name.Name, hosts: tuple[str, ...]
+    ) -> bool | None:
+        """Follow referrals, since the zone above answers for a name only until the name's own zone
+        begins (RFC 1034, section 4.3.2).
+        """
         known: bool | None = None
         for _ in range(STEPS):
             message = await self._word_of(name, zone, hosts)
@@ -74,18 +82,29 @@ class Parents:
             known = True  # it is delegated, whatever the servers of its zone say
         return known
 
-    async def _word_of(self, name: dns.name.Name, zone: dns.name.Name, hosts: tuple[str, ...]) -> dns.message.QueryMessage | None:
-        """What one of the zone's servers says for itself; servers that say nothing to the point are passed over."""
+    async def _word_of(
+        self, name: dns.name.Name, zone: dns.name.Name, hosts: tuple[str, ...]
+    ) -> dns.message.QueryMessage | None:
+        """What one of the zone's servers says for itself; servers that say nothing to the point
+        are passed over.
+        """
         for host in random.sample(hosts, min(len(hosts), SERVERS)):
             try:
-                address = next(filter(self._may_ask, (await self._resolver.addresses(host)).records), None)
+                address = next(
+                    filter(self._may_ask, (await self._resolver.addresses(host)).records), None
+                )
                 if address is None:
                     continue
                 server = str(address), self._port
-                message = await ask_for_its_own(server, name, dns.rdatatype.MX, timeout=self._try_timeout)
+                message = await ask_for_its_own(
+                    server, name, dns.rdatatype.MX, timeout=self._try_timeout
+                )
             except (ServerFailure, TemporaryFailure, NoSuchName):
                 continue
-            is_answer = bool(message.flags & dns.flags.AA) and message.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+            is_answer = bool(message.flags & dns.flags.AA) and message.rcode() in (
+                dns.rcode.NOERROR,
+                dns.rcode.NXDOMAIN,
+            )
             if is_answer or _referral(message, name, zone):
                 return message
         return None
@@ -97,9 +116,24 @@ def _above(name: dns.name.Name) -> Iterator[dns.name.Name]:
         yield name
 
 
-def _referral(message: dns.message.QueryMessage, name: dns.name.Name, zone: dns.name.Name) -> dns.rrset.RRset | None:
+def _referral(
+    message: dns.message.QueryMessage, name: dns.name.Name, zone: dns.name.Name
+) -> dns.rrset.RRset | None:
     """The name servers of a zone below this one, where the answer is that these are to be asked."""
-    if message.rcode() != dns.rcode.NOERROR or message.answer or message.flags & (dns.flags.AA | dns.flags.RA):
+    if (
+        message.rcode() != dns.rcode.NOERROR
+        or message.answer
+        or message.flags & (dns.flags.AA | dns.flags.RA)
+    ):
         return None
-    is_below = (each for each in message.authority if each.name != zone and each.name.is_subdomain(zone))
-    return next((each for each in is_below if each.rdtype == dns.rdatatype.NS and name.is_subdomain(each.name)), None)
+    is_below = (
+        each for each in message.authority if each.name != zone and each.name.is_subdomain(zone)
+    )
+    return next(
+        (
+            each
+            for each in is_below
+            if each.rdtype == dns.rdatatype.NS and name.is_subdomain(each.name)
+        ),
+        None,
+    )

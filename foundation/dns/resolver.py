@@ -1,4 +1,6 @@
-"""DNS answers, typed and kept for as long as they hold; nothing else of Ekiden asks a name server."""
+"""DNS answers, typed and kept for as long as they hold; nothing else of Ekiden asks a name
+server.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,20 @@ MAX_ENTRIES = 20_000
 MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five
 MAX_RECORDS = 100  # TXT records and addresses of one name; the rest can only be an attack on memory
 MIN_TTL, MAX_TTL, MAX_NEGATIVE_TTL = 5, 86_400, 3_600
-FAILURE_TTL = 5  # RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message
-# RFC 8767: an answer whose time is over is better than none. Sections 5 and 6: kept for 1 to 3 days, given after 1.8 s without a
-# fresh one, and for 30 s before the name is asked for again.
+FAILURE_TTL = (
+    5  # RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message
+)
+# RFC 8767: an answer whose time is over is better than none. Sections 5 and 6: kept for 1 to 3
+# days, given after 1.8 s without a fresh one, and for 30 s before the name is asked for again.
 STALE_MOST, STALE_AFTER, STALE_TTL = 86_400.0, 1.8, 30.0
 
 IpAddress = IPv4Address | IPv6Address
 Record = TypeVar("Record")
 
-_LOCALHOST: tuple[IpAddress, ...] = (IPv6Address("::1"), IPv4Address("127.0.0.1"))  # RFC 6761, section 6.3
+_LOCALHOST: tuple[IpAddress, ...] = (
+    IPv6Address("::1"),
+    IPv4Address("127.0.0.1"),
+)  # RFC 6761, section 6.3
 
 
 class NoSuchName(Exception):
@@ -45,18 +52,24 @@ class NoSuchName(Exception):
 
 
 class TemporaryFailure(Exception):
-    """No usable answer now: time-out, SERVFAIL, REFUSED, nonsense. Never a reason to give up a mail."""
+    """No usable answer now: time-out, SERVFAIL, REFUSED, nonsense.
+
+    Never a reason to give up a mail.
+    """
 
 
 class NoServerAnswers(TemporaryFailure):
-    """Not one of our name servers says a word about anything: the trouble is ours, and no domain's."""
+    """Not one of our name servers says a word about anything: the trouble is ours, and no
+    domain's.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Record]):
     """Records of one name; none where it exists without such records (NODATA).
 
-    `expires_at` is in the resolver's clock (Unix time). `authenticated` is the AD flag of a validating resolver that is to be trusted.
+    `expires_at` is in the resolver's clock (Unix time). `authenticated` is the AD flag of a
+    validating resolver that is to be trusted.
     """
 
     records: tuple[Record, ...]
@@ -96,8 +109,9 @@ Kept = OrderedDict[_Key, _Entry]
 class Resolver:
     """An asynchronous, caching stub resolver for one event loop.
 
-    `nameservers` are asked in order; none given means those of /etc/resolv.conf. The AD flag counts only where `trusts_ad`: by
-    default if every server is on this machine, for anybody on the way could set it (RFC 4035, section 4.9.3).
+    `nameservers` are asked in order; none given means those of /etc/resolv.conf. The AD flag counts
+    only where `trusts_ad`: by default if every server is on this machine, for anybody on the way
+    could set it (RFC 4035, section 4.9.3).
     """
 
     def __init__(
@@ -111,9 +125,17 @@ class Resolver:
         kept: Kept | None = None,
     ) -> None:
         """`kept` are the answers of resolvers before this one, which it goes on with."""
-        self._servers = NameServers(nameservers or system_nameservers(), try_timeout=try_timeout, total_timeout=total_timeout)
+        self._servers = NameServers(
+            nameservers or system_nameservers(),
+            try_timeout=try_timeout,
+            total_timeout=total_timeout,
+        )
         self.now = clock
-        self._trusts_ad = all(_is_local(ip) for ip, _ in self._servers.addresses) if trusts_ad is None else trusts_ad
+        self._trusts_ad = (
+            all(_is_local(ip) for ip, _ in self._servers.addresses)
+            if trusts_ad is None
+            else trusts_ad
+        )
         self._kept: Kept = OrderedDict() if kept is None else kept
         self._under_way: dict[_Key, asyncio.Task[_Entry]] = {}
 
@@ -130,36 +152,57 @@ class Resolver:
         """The mail hosts of a domain, best first. Raises `NoSuchName` and `TemporaryFailure`."""
         answer = await self._look_up(name, dns.rdatatype.MX)
         rdatas = cast("tuple[MX, ...]", answer.records)
-        hosts = sorted((Mx(rdata.preference, _host(rdata.exchange)) for rdata in rdatas), key=lambda mx: mx.preference)
+        hosts = sorted(
+            (Mx(rdata.preference, _host(rdata.exchange)) for rdata in rdatas),
+            key=lambda mx: mx.preference,
+        )
         return Answer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
 
     async def txt(self, name: str) -> Answer[str]:
-        """The TXT records, the strings of each joined. Raises `NoSuchName` and `TemporaryFailure`."""
+        """The TXT records, the strings of each joined.
+
+        Raises `NoSuchName` and `TemporaryFailure`.
+        """
         answer = await self._look_up(name, dns.rdatatype.TXT)
         rdatas = cast("tuple[TXT, ...]", answer.records[:MAX_RECORDS])
         texts = tuple(b"".join(rdata.strings).decode("utf-8", "replace") for rdata in rdatas)
         return Answer(texts, answer.expires_at, answer.authenticated)
 
     async def ns(self, name: str) -> Answer[str]:
-        """The name servers of a zone, by name; none where no zone begins there. Raises `NoSuchName` and `TemporaryFailure`."""
+        """The name servers of a zone, by name; none where no zone begins there.
+
+        Raises `NoSuchName` and `TemporaryFailure`.
+        """
         answer = await self._look_up(name, dns.rdatatype.NS)
         rdatas = cast("tuple[NS, ...]", answer.records[:MAX_RECORDS])
-        return Answer(tuple(_host(rdata.target) for rdata in rdatas), answer.expires_at, answer.authenticated)
+        return Answer(
+            tuple(_host(rdata.target) for rdata in rdatas), answer.expires_at, answer.authenticated
+        )
 
     async def addresses(self, host: str) -> Answer[IpAddress]:
-        """The IPv6 and then the IPv4 addresses of a host. Raises `NoSuchName` and `TemporaryFailure`.
+        """The IPv6 and then the IPv4 addresses of a host.
+
+        Raises `NoSuchName` and `TemporaryFailure`.
 
         An address as `host` is its own answer, and `localhost` is never asked for.
         """
         if literal := _literal(host):
             return Answer(literal, self.now() + MAX_TTL)
-        six, four = await asyncio.gather(self._outcome(host, dns.rdatatype.AAAA), self._outcome(host, dns.rdatatype.A))
+        six, four = await asyncio.gather(
+            self._outcome(host, dns.rdatatype.AAAA), self._outcome(host, dns.rdatatype.A)
+        )
         found = [outcome for outcome in (six, four) if isinstance(outcome, Answer)]
-        rdatas = [cast("AAAA | A", rdata) for answer in found for rdata in answer.records[:MAX_RECORDS]]
+        rdatas = [
+            cast("AAAA | A", rdata) for answer in found for rdata in answer.records[:MAX_RECORDS]
+        ]
         failures = [outcome for outcome in (six, four) if isinstance(outcome, _Failed)]
-        # Half an answer with an address is enough: many zones break on AAAA alone. Half an answer without one proves nothing.
+        # Half an answer with an address is enough: many zones break on AAAA alone. Half an answer
+        # without one proves nothing.
         if not rdatas and failures:
-            failed = next((failure for failure in failures if issubclass(failure.kind, TemporaryFailure)), failures[0])
+            failed = next(
+                (failure for failure in failures if issubclass(failure.kind, TemporaryFailure)),
+                failures[0],
+            )
             raise failed.kind(failed.text)
         expires_at = min(outcome.expires_at for outcome in (six, four))
         records = tuple(ip_address(rdata.address) for rdata in rdatas)
@@ -174,7 +217,9 @@ class Resolver:
     async def _outcome(self, name: str, rdtype: dns.rdatatype.RdataType) -> _Entry:
         qname = _name(name)
         if qname is None:
-            return _Failed(NoSuchName, "It is not a valid domain name", self.now() + MAX_NEGATIVE_TTL)
+            return _Failed(
+                NoSuchName, "It is not a valid domain name", self.now() + MAX_NEGATIVE_TTL
+            )
         key = (qname, rdtype)
         entry = self._kept.get(key)
         if entry is not None and entry.expires_at > self.now():
@@ -216,14 +261,17 @@ class Resolver:
         if reply.is_nxdomain:
             return _Failed(NoSuchName, "The name does not exist in DNS", self.now() + ttl)
         until = self.now() + ttl
-        return Answer(reply.records, until, reply.authenticated and self._trusts_ad, until + STALE_MOST)
+        return Answer(
+            reply.records, until, reply.authenticated and self._trusts_ad, until + STALE_MOST
+        )
 
     def _cut_off(self) -> _Failed:
         return _Failed(NoServerAnswers, self._servers.complaint, self.now())
 
 
 def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:
-    """Name servers written as "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"; None for an empty list.
+    """Name servers written as "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or
+    "[2001:db8::1]:5353"; None for an empty list.
 
     Raises `ValueError`.
     """
@@ -267,7 +315,9 @@ def _name(text: str) -> dns.name.Name | None:
 
 
 def _host(name: dns.name.Name) -> str:
-    """As text; what is no host name stays visible in DNS's escaped form, which `_name` refuses to look up."""
+    """As text; what is no host name stays visible in DNS's escaped form, which `_name` refuses to
+    look up.
+    """
     text = name.to_text(omit_final_dot=True).lower()
     return "" if text == "." else text
 

@@ -1,4 +1,6 @@
-"""The name servers that we ask: in which order, for how long, and whether all of them are out of order."""
+"""The name servers that we ask: in which order, for how long, and whether all of them are out of
+order.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class CutOff(ServerFailure):
 class NameServers:
     """Asked in order; one that answered is asked first from then on. Of one event loop."""
 
-    def __init__(self, addresses: Sequence[Nameserver], *, try_timeout: float, total_timeout: float) -> None:
+    def __init__(
+        self, addresses: Sequence[Nameserver], *, try_timeout: float, total_timeout: float
+    ) -> None:
         self.addresses = list(addresses)
         self.complaint = ""
         self._try_timeout = try_timeout
@@ -70,13 +74,17 @@ class NameServers:
         raise failure
 
     def _prefer(self, server: Nameserver) -> None:
-        """Ask this server first from now on, so that a dead one costs its time-out once and not for each question."""
+        """Ask this server first from now on, so that a dead one costs its time-out once and not
+        for each question.
+        """
         if self.addresses[0] != server:
             self.addresses.remove(server)
             self.addresses.insert(0, server)
 
     async def _is_answered(self, failure: ServerFailure) -> bool:
-        """Return whether any server says anything: silence about one name may be the fault of that name's zone."""
+        """Return whether any server says anything: silence about one name may be the fault of that
+        name's zone.
+        """
         if self._probing is None or self._probing.done():
             self._probing = asyncio.ensure_future(self._probe())
         is_answered = await asyncio.shield(self._probing)
@@ -88,12 +96,19 @@ class NameServers:
         return is_answered
 
     async def _probe(self) -> bool:
-        """Ask for the name servers of the root, which every resolver knows without asking others."""
+        """Ask for the name servers of the root, which every resolver knows without asking
+        others.
+        """
         return any(await asyncio.gather(*(self._speaks(server) for server in self.addresses)))
 
     async def _speaks(self, server: Nameserver) -> bool:
         try:
-            await ask(server, dns.name.root, dns.rdatatype.NS, timeout=min(self._try_timeout, PROBE_TIMEOUT))
+            await ask(
+                server,
+                dns.name.root,
+                dns.rdatatype.NS,
+                timeout=min(self._try_timeout, PROBE_TIMEOUT),
+            )
         except ServerFailure as failure:
             return not failure.is_silence
         return True

@@ -1,8 +1,9 @@
 """How a record of any logger becomes a line: `key=value` for people, or a JSON object.
 
-Modules log as usual, `logger.info("event=refused client=%s text=%r", client, text)`. What stands in the template is ours; every
-argument may be a stranger's, so each becomes one quoted value (`texts.quoted`), whichever logger it goes to. A traceback follows
-its line, indented: a line that begins with a time is always a record.
+Modules log as usual, `logger.info("event=refused client=%s text=%r", client, text)`. What stands in
+the template is ours; every argument may be a stranger's, so each becomes one quoted value
+(`texts.quoted`), whichever logger it goes to. A traceback follows its line, indented: a line that
+begins with a time is always a record.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ Converter = Callable[[Any], Any]
 
 
 class Word(NamedTuple):
-    """A word of a template: a field's value if it has a key; `takes` arguments of the record belong to it."""
+    """A word of a template: a field's value if it has a key; `takes` arguments of the record
+    belong to it.
+    """
 
     key: str
     text: str
@@ -83,12 +86,16 @@ def _inside(text: str) -> Converter:
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return the record's message on one line; a template that does not fit its arguments is no reason to lose it."""
+    """Return the record's message on one line; a template that does not fit its arguments is no
+    reason to lose it.
+    """
     if not record.args:
         return texts.clean(str(record.msg))
     try:
         template, converters = _plan(str(record.msg))
-        return template % tuple([convert(given) for convert, given in zip(converters, record.args, strict=True)])
+        return template % tuple(
+            [convert(given) for convert, given in zip(converters, record.args, strict=True)]
+        )
     except (TypeError, ValueError):
         return texts.quoted(record.getMessage())
 
@@ -108,16 +115,26 @@ class LineFormatter(logging.Formatter):
         """As `formatTime`, which works the same second out again and again."""
         second = int(record.created)
         if second != self._second:
-            self._time, self._second = time.strftime("%Y-%m-%d %H:%M:%S", self.converter(second)), second
+            self._time, self._second = (
+                time.strftime("%Y-%m-%d %H:%M:%S", self.converter(second)),
+                second,
+            )
         return f"{self._time},{int(record.msecs):03d}"
 
 
 class JSONFormatter(logging.Formatter):
-    """One object a line: time, level, logger, the fields of the message, and as `note` its words that are no field."""
+    """One object a line: time, level, logger, the fields of the message, and as `note` its words
+    that are no field.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        facts = {"time": when, "level": record.levelname.lower(), "logger": record.name, **facts_of(record)}
+        facts = {
+            "time": when,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **facts_of(record),
+        }
         if more := _traceback(self, record):
             facts["traceback"] = "\n".join(more)
         return texts.clean(json.dumps(facts, ensure_ascii=False, default=str))
@@ -153,12 +170,18 @@ def _fact(text: str, given: tuple[Any, ...]) -> Any:
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
     """Return its lines. The record's own copy may be another formatter's."""
-    found = texts.lines(formatter.formatException(record.exc_info)) if record.exc_info else texts.lines(record.exc_text or "")
+    found = (
+        texts.lines(formatter.formatException(record.exc_info))
+        if record.exc_info
+        else texts.lines(record.exc_text or "")
+    )
     return found + texts.lines(record.stack_info or "")
 
 
 def configure(config: dict[str, Any]) -> None:
-    """Set logging up (`LOGGING_CONFIG`); warnings of Python and its libraries are lines like all others."""
+    """Set logging up (`LOGGING_CONFIG`); warnings of Python and its libraries are lines like all
+    others.
+    """
     logging.config.dictConfig(config)
     logging.captureWarnings(True)
 

@@ -1,4 +1,6 @@
-"""Tell systemd the state of this process (sd_notify(3)), and write for its journal (sd-daemon(3))."""
+"""Tell systemd the state of this process (sd_notify(3)), and write for its journal
+(sd-daemon(3)).
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,29 @@ from types import TracebackType
 from typing import Any, TextIO
 
 ERROR = 3  # syslog's numbers
-PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, ERROR), (logging.WARNING, 4), (logging.INFO, 6))
+PRIORITIES = (
+    (logging.CRITICAL, 2),
+    (logging.ERROR, ERROR),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+)
 DEBUG = 7
 UNWATCHED = 3600.0  # seconds between two signs of life that nobody asked for
 
 
 def notify(*assignments: str) -> None:
-    """Send to the supervisor; nothing happens where none listens, and nothing that it does can disturb us."""
+    """Send to the supervisor; nothing happens where none listens, and nothing that it does can
+    disturb us.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):  # of the abstract namespace
         address = "\0" + address[1:]
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+    with (
+        suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection,
+    ):
         connection.settimeout(1)
         connection.sendto("\n".join(assignments).encode(), address)
 
@@ -47,7 +59,10 @@ def stopping(status: str) -> None:
 
 
 def alive() -> None:
-    """Say that the loop that does the work has come round once more. Call it from that loop alone."""
+    """Say that the loop that does the work has come round once more.
+
+    Call it from that loop alone.
+    """
     notify("WATCHDOG=1")
 
 
@@ -55,7 +70,11 @@ def watchdog_interval() -> float:
     """Seconds between two signs of life: a third of what the unit's WatchdogSec allows."""
     allowed = os.environ.get("WATCHDOG_USEC", "")
     is_for_us = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(allowed) / 3_000_000 if allowed.isdecimal() and int(allowed) and is_for_us else UNWATCHED
+    return (
+        int(allowed) / 3_000_000
+        if allowed.isdecimal() and int(allowed) and is_for_us
+        else UNWATCHED
+    )
 
 
 async def alive_until(stopped: asyncio.Event) -> None:
@@ -121,6 +140,8 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     say_error("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
 
 
-def _report_thread(arguments: Any) -> None:  # threading.ExceptHookArgs, which has no name at run time for 3.11's typing
+def _report_thread(
+    arguments: Any,
+) -> None:  # threading.ExceptHookArgs, which has no name at run time for 3.11's typing
     if arguments.exc_type is not SystemExit:
         _report(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)

@@ -1,4 +1,6 @@
-"""Tell one key from another without the key: what stands in the database, and how a key ring fits to it."""
+"""Tell one key from another without the key: what stands in the database, and how a key ring fits
+to it.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ def fingerprint(key: bytes) -> str:
 def fit(own: Sequence[str], noted: Sequence[str], *, opens: bool | None) -> Fit:
     """How a ring with these fingerprints fits to those that were noted, both newest first.
 
-    `opens` says whether it decrypts a signing key that is in use; None where there is none. A ring without any noted key is the
-    installation's only if it proves so: `rotate` and then `forget_old` leave such a one, and so does another installation.
+    `opens` says whether it decrypts a signing key that is in use; None where there is none. A ring
+    without any noted key is the installation's only if it proves so: `rotate` and then `forget_old`
+    leave such a one, and so does another installation.
     """
     if opens is False:
         return Fit.BEHIND if set(own) & set(noted) else Fit.FOREIGN

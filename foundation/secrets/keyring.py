@@ -1,4 +1,6 @@
-"""The key ring: a file of keys that encrypts what must not be read from the database or its backups alone."""
+"""The key ring: a file of keys that encrypts what must not be read from the database or its
+backups alone.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +46,12 @@ class KeyRing:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True) -> KeyRing:
-        """The ring in this file, which is made with one new key where there is none. Raises `KeyRingError`.
+        """The ring in this file, which is made with one new key where there is none.
 
-        `create=False` is for one who already has something to decrypt: for him a missing file is a lost one.
+        Raises `KeyRingError`.
+
+        `create=False` is for one who already has something to decrypt: for him a missing file is a
+        lost one.
         """
         place = Path(path)
         if create and not place.exists():
@@ -65,14 +70,21 @@ class KeyRing:
         try:
             return self._fernet.decrypt(bytes(token))
         except InvalidToken as error:
-            raise KeyRingError(f"No key in {self.path} decrypts this: it was encrypted under another key ring") from error
+            raise KeyRingError(
+                f"No key in {self.path} decrypts this: it was encrypted under another key ring"
+            ) from error
 
     def reencrypt(self, token: bytes | memoryview) -> bytes:
-        """The same under the newest key; when all is, `forget_old` may follow. Raises `KeyRingError`."""
+        """The same under the newest key; when all is, `forget_old` may follow.
+
+        Raises `KeyRingError`.
+        """
         return self.encrypt(self.decrypt(token))
 
     def seal(self, data: bytes, *, purpose: bytes) -> bytes:
-        """Encrypt what must stay short: 28 bytes more than the data, where `encrypt` adds 57 and rounds up."""
+        """Encrypt what must stay short: 28 bytes more than the data, where `encrypt` adds 57 and
+        rounds up.
+        """
         nonce = os.urandom(NONCE)
         return nonce + self._ciphers[0].encrypt(nonce, data, purpose)
 
@@ -83,7 +95,9 @@ class KeyRing:
             self._reload()  # as in `decrypt`
             opened = self._unsealed(sealed, purpose)
         if opened is None:
-            raise KeyRingError(f"No key in {self.path} decrypts this: it was encrypted under another key ring")
+            raise KeyRingError(
+                f"No key in {self.path} decrypts this: it was encrypted under another key ring"
+            )
         return opened
 
     def _unsealed(self, sealed: bytes, purpose: bytes) -> bytes | None:
@@ -93,7 +107,10 @@ class KeyRing:
         return None
 
     def rotate(self) -> None:
-        """Put a new key first; the older ones still decrypt. Other processes learn of it when they meet its work."""
+        """Put a new key first; the older ones still decrypt.
+
+        Other processes learn of it when they meet its work.
+        """
         with _locked(self.path):
             _replace(self.path, b"\n".join([Fernet.generate_key(), *_lines(self.path)]))
         self._reload()
@@ -111,8 +128,13 @@ class KeyRing:
 
 
 def _ciphers(lines: list[bytes]) -> list[AESGCM]:
-    """Return keys for `seal`, derived from those of the ring, since one key serves one algorithm."""
-    return [AESGCM(HKDF(hashes.SHA256(), 32, None, b"ekiden: sealed").derive(urlsafe_b64decode(line))) for line in lines]
+    """Return keys for `seal`, derived from those of the ring, since one key serves one
+    algorithm.
+    """
+    return [
+        AESGCM(HKDF(hashes.SHA256(), 32, None, b"ekiden: sealed").derive(urlsafe_b64decode(line)))
+        for line in lines
+    ]
 
 
 def _fernet(path: Path, lines: list[bytes]) -> MultiFernet:
@@ -126,7 +148,9 @@ def _lines(path: Path) -> list[bytes]:
     try:
         lines = path.read_bytes().split()
     except FileNotFoundError as error:
-        raise KeyRingError(f"The key ring {path} is missing; restore it from your backup") from error
+        raise KeyRingError(
+            f"The key ring {path} is missing; restore it from your backup"
+        ) from error
     except OSError as error:
         raise KeyRingError(f"The key ring {path} cannot be read: {error.strerror}") from error
     if not lines:
@@ -154,7 +178,9 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _written(path: Path, content: bytes) -> Iterator[Path]:
-    """A temporary file beside `path`, readable by us alone, on disk before it gets its name; that too on disk afterwards."""
+    """A temporary file beside `path`, readable by us alone, on disk before it gets its name; that
+    too on disk afterwards.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     new = Path(name)
     try:
@@ -178,7 +204,8 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One change at a time: of two rotations that read the same ring the second would drop the first one's key.
+    """One change at a time: of two rotations that read the same ring the second would drop the
+    first one's key.
 
     The folder is locked, since the file itself is replaced.
     """

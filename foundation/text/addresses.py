@@ -1,4 +1,6 @@
-"""Mail addresses: strict parsing, IDNA, the legacy local parts of Japanese carriers, and the one key used in every look-up."""
+"""Mail addresses: strict parsing, IDNA, the legacy local parts of Japanese carriers, and the one
+key used in every look-up.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +13,37 @@ import idna
 
 from foundation.text import texts
 
-# RFC 5321, section 4.5.3.1; the path counts its angle brackets. A domain of 255 octets in DNS is 253 characters of text.
+# RFC 5321, section 4.5.3.1; the path counts its angle brackets. A domain of 255 octets in DNS is
+# 253 characters of text.
 MAX_LOCAL = 64
 MAX_DOMAIN = 253
 MAX_PATH = 256
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
 _DOT_ATOM = re.compile(rf"[{_ATEXT}]++(?>(?:\.[{_ATEXT}]++)*)")
-# Dots anywhere: ".a", "a." and "a..b" were handed out by Japanese carriers before RFC 2821 and are still in use.
+# Dots anywhere: ".a", "a." and "a..b" were handed out by Japanese carriers before RFC 2821 and are
+# still in use.
 _BARE_LOCAL = re.compile(rf"[{_ATEXT}.]++")
 _QUOTED_LOCAL = re.compile(r'"((?>(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*))"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _NEEDS_ESCAPE = re.compile(r'(["\\])')
-# The underscore is no host name character (RFC 1123), but DNS carries it and mail hosts with one exist; Postfix takes it too.
+# The underscore is no host name character (RFC 1123), but DNS carries it and mail hosts with one
+# exist; Postfix takes it too.
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?>(?:\.{_LABEL})+)")
-# Beside control characters, what has no form that two readers agree about: private use, other blanks. Unassigned ones too: their
-# case folding may change with a later Unicode, and with it the key.
+# Beside control characters, what has no form that two readers agree about: private use, other
+# blanks. Unassigned ones too: their case folding may change with a later Unicode, and with it the
+# key.
 _UNPRINTABLE = frozenset({"Cn", "Co", "Cf", "Zs"})
-_JOINERS = frozenset("\u200c\u200d")  # category Cf, but part of ordinary words in Persian and the Indic scripts
+_JOINERS = frozenset(
+    "\u200c\u200d"
+)  # category Cf, but part of ordinary words in Persian and the Indic scripts
 
 
 class BadAddress(ValueError):
-    """An address that cannot be taken; `code`, `enhanced` and `text` are the reply for the client."""
+    """An address that cannot be taken; `code`, `enhanced` and `text` are the reply for the
+    client.
+    """
 
     def __init__(self, code: int, enhanced: str, text: str) -> None:
         super().__init__(f"{code} {enhanced} {text}")
@@ -44,7 +54,9 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A mailbox: `local` is the meaning of the local part, without quoting; `domain` is in A-labels and lower case."""
+    """A mailbox: `local` is the meaning of the local part, without quoting; `domain` is in
+    A-labels and lower case.
+    """
 
     local: str
     domain: str
@@ -54,7 +66,9 @@ class Address:
 
     @property
     def wire(self) -> str:
-        """As it stands between the angle brackets of a path: quoted only where the grammar demands it."""
+        """As it stands between the angle brackets of a path: quoted only where the grammar demands
+        it.
+        """
         if _DOT_ATOM.fullmatch(self.local):
             return f"{self.local}@{self.domain}"
         return f'"{_NEEDS_ESCAPE.sub(_ESCAPED, self.local)}"@{self.domain}'
@@ -63,34 +77,45 @@ class Address:
     def key(self) -> str:
         """The same for every way to write this mailbox.
 
-        Case is folded although RFC 5321 lets hosts tell `Bob` from `bob`: none does in practice, and a suppression that an app
-        walks around by another spelling is worse. Non-ASCII is folded as Unicode's caseless match (definition D145) and kept in NFC.
+        Case is folded although RFC 5321 lets hosts tell `Bob` from `bob`: none does in practice,
+        and a suppression that an app walks around by another spelling is worse. Non-ASCII is folded
+        as Unicode's caseless match (definition D145) and kept in NFC.
         """
         return f"{_fold(self.local)}@{self.domain}"
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a host with SMTPUTF8 can be given it (a domain is always in A-labels and never needs it)."""
+        """Whether only a host with SMTPUTF8 can be given it (a domain is always in A-labels and
+        never needs it).
+        """
         return not self.local.isascii()
 
     @property
     def is_relay_trick(self) -> bool:
-        """Whether a host might read a second destination in the local part: `u%d@here`, `d!u@here`, `"u@d"@here`."""
+        """Whether a host might read a second destination in the local part: `u%d@here`,
+        `d!u@here`, `"u@d"@here`.
+        """
         return any(mark in self.local for mark in "%!@")
 
 
 _ESCAPED = r"\\\1"
 
 
-def parse_path(text: str, *, smtputf8: bool, is_sender: bool = False, allow_literal: bool = False) -> Address:
-    """The address between the angle brackets of a MAIL or RCPT command (RFC 5321, section 4.1.2); raises `BadAddress`.
+def parse_path(
+    text: str, *, smtputf8: bool, is_sender: bool = False, allow_literal: bool = False
+) -> Address:
+    """The address between the angle brackets of a MAIL or RCPT command (RFC 5321, section 4.1.2);
+    raises `BadAddress`.
 
-    The null reverse-path `<>` and the domainless `<postmaster>` are the caller's to see first. `smtputf8` tells whether the
-    transaction declared SMTPUTF8 (RFC 6531). `is_sender` chooses the enhanced code: 5.1.7 in place of 5.1.3.
+    The null reverse-path `<>` and the domainless `<postmaster>` are the caller's to see first.
+    `smtputf8` tells whether the transaction declared SMTPUTF8 (RFC 6531). `is_sender` chooses the
+    enhanced code: 5.1.7 in place of 5.1.3.
     """
     enhanced = "5.1.7" if is_sender else "5.1.3"
     if not smtputf8 and not text.isascii():
-        raise BadAddress(553, "5.6.7", "This address needs SMTPUTF8 (RFC 6531), which was not declared")
+        raise BadAddress(
+            553, "5.6.7", "This address needs SMTPUTF8 (RFC 6531), which was not declared"
+        )
     try:
         address = _parse(text, allow_literal=allow_literal)
     except ValueError as error:
@@ -99,7 +124,10 @@ def parse_path(text: str, *, smtputf8: bool, is_sender: bool = False, allow_lite
 
 
 def canonical_domain(text: str) -> str:
-    """The one form of a domain name: A-labels, lower case, no final dot, at least two labels. Raises `BadAddress`."""
+    """The one form of a domain name: A-labels, lower case, no final dot, at least two labels.
+
+    Raises `BadAddress`.
+    """
     try:
         return _domain(text)
     except ValueError as error:
@@ -107,7 +135,9 @@ def canonical_domain(text: str) -> str:
 
 
 def readable_domain(name: str) -> str:
-    """Return a canonical domain for people: `xn--wgv71a.jp (日本.jp)`; as it is where it has no other form, or one that hides something."""
+    """Return a canonical domain for people: `xn--wgv71a.jp (日本.jp)`; as it is where it has no
+    other form, or one that hides something.
+    """
     try:
         shown = idna.decode(name)
     except (idna.IDNAError, UnicodeError):
@@ -116,18 +146,30 @@ def readable_domain(name: str) -> str:
 
 
 def check_written(domain: str, *, smtputf8: bool) -> None:
-    """Refuse a domain of a header field that receivers may read as another one than we do; raises `BadAddress`.
+    """Refuse a domain of a header field that receivers may read as another one than we do; raises
+    `BadAddress`.
 
-    A header field goes out as it came, and no receiver must map it. Without SMTPUTF8 only A-labels are a domain there; with it,
-    full-width letters and ideographic dots are left to each reader (RFC 5891 and RFC 6532 have none of them).
+    A header field goes out as it came, and no receiver must map it. Without SMTPUTF8 only A-labels
+    are a domain there; with it, full-width letters and ideographic dots are left to each reader
+    (RFC 5891 and RFC 6532 have none of them).
     """
     if domain.isascii():
         return
     shown = domain.encode("ascii", "backslashreplace").decode("ascii")
     if not smtputf8:
-        raise BadAddress(550, "5.6.7", f"The domain {shown} is not ASCII: write it as A-labels (xn--), or declare SMTPUTF8")
-    if "\u3002" in domain or unicodedata.normalize("NFKC", domain) != unicodedata.normalize("NFC", domain):
-        raise BadAddress(550, "5.6.7", f"The domain {shown} has an ideographic dot or a letter in a compatibility form")
+        raise BadAddress(
+            550,
+            "5.6.7",
+            f"The domain {shown} is not ASCII: write it as A-labels (xn--), or declare SMTPUTF8",
+        )
+    if "\u3002" in domain or unicodedata.normalize("NFKC", domain) != unicodedata.normalize(
+        "NFC", domain
+    ):
+        raise BadAddress(
+            550,
+            "5.6.7",
+            f"The domain {shown} has an ideographic dot or a letter in a compatibility form",
+        )
 
 
 def _parse(text: str, *, allow_literal: bool) -> Address:
@@ -139,7 +181,9 @@ def _parse(text: str, *, allow_literal: bool) -> Address:
     if not at:
         raise ValueError("The address has no domain")
     local = _local(written)
-    address = Address(local, _literal(host) if allow_literal and host.startswith("[") else _domain(host))
+    address = Address(
+        local, _literal(host) if allow_literal and host.startswith("[") else _domain(host)
+    )
     if _octets(address.wire) > MAX_PATH - 2:
         raise ValueError("The address is too long (RFC 5321, section 4.5.3.1)")
     return address
@@ -153,17 +197,24 @@ def _local(written: str) -> str:
     if not local.strip(" ."):
         raise ValueError("The local part is empty")
     if _octets(local) > MAX_LOCAL:
-        raise ValueError(f"The local part is longer than {MAX_LOCAL} octets (RFC 5321, section 4.5.3.1.1)")
+        raise ValueError(
+            f"The local part is longer than {MAX_LOCAL} octets (RFC 5321, section 4.5.3.1.1)"
+        )
     if not is_printable(local):
         raise ValueError("The local part has a character that cannot be shown")
     return local
 
 
 def is_printable(text: str) -> bool:
-    """Whether no character of it is a control, a line or paragraph separator or otherwise invisible; the ASCII space passes."""
+    """Whether no character of it is a control, a line or paragraph separator or otherwise
+    invisible; the ASCII space passes.
+    """
     if texts.has_control(text):
         return False
-    return text.isascii() or all(char == " " or char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE for char in text)
+    return text.isascii() or all(
+        char == " " or char in _JOINERS or unicodedata.category(char) not in _UNPRINTABLE
+        for char in text
+    )
 
 
 def _domain(text: str) -> str:
@@ -171,8 +222,12 @@ def _domain(text: str) -> str:
     if len(name) > MAX_DOMAIN:
         raise ValueError("The domain is too long (RFC 5321, section 4.5.3.1.2)")
     if not _DOMAIN.fullmatch(name):
-        raise ValueError("The domain is malformed, or not fully qualified (RFC 5321, section 2.3.5)")
-    if name.rpartition(".")[2].isdigit():  # "192.0.2.1" is no name: no top-level domain is all digits (RFC 3696, section 2)
+        raise ValueError(
+            "The domain is malformed, or not fully qualified (RFC 5321, section 2.3.5)"
+        )
+    if name.rpartition(".")[
+        2
+    ].isdigit():  # "192.0.2.1" is no name: no top-level domain is all digits (RFC 3696, section 2)
         raise ValueError("The domain is an IP address without brackets")
     return name
 

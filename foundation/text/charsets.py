@@ -1,17 +1,21 @@
-"""Which charset bytes are in that nobody has named: what stands in mail of Japan, besides UTF-8 and the West's."""
+"""Which charset bytes are in that nobody has named: what stands in mail of Japan, besides UTF-8
+and the West's.
+"""
 
 from __future__ import annotations
 
 import re
 
-# Two Japanese characters in a row. In text of the West a byte above 127 mostly stands between letters, and makes one at most.
+# Two Japanese characters in a row. In text of the West a byte above 127 mostly stands between
+# letters, and makes one at most.
 _JAPANESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff01-\uff5e]{2}")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _PRIVATE = re.compile("[\ue000-\uf8ff]")  # where cp932 puts bytes that stand for nothing
 
 
 def guess(data: bytes) -> str:
-    """Return a codec of Python: UTF-8 where it fits, else ISO-2022-JP, EUC-JP or Shift_JIS where it reads as Japanese, else Windows-1252.
+    """Return a codec of Python: UTF-8 where it fits, else ISO-2022-JP, EUC-JP or Shift_JIS where
+    it reads as Japanese, else Windows-1252.
 
     EUC-JP read as Shift_JIS is full of half-width kana, so it is asked first.
     """
@@ -21,10 +25,21 @@ def guess(data: bytes) -> str:
         return "utf-8"
     for codec in ("euc_jp", "cp932"):
         text = _read(data, codec)
-        if text is not None and _JAPANESE.search(text) and not _HALF_WIDTH.search(text) and not _PRIVATE.search(text):
+        if (
+            text is not None
+            and _JAPANESE.search(text)
+            and not _HALF_WIDTH.search(text)
+            and not _PRIVATE.search(text)
+        ):
             return codec
-    text = _read(data, "cp932")  # half-width kana are what old mailers of Shift_JIS wrote, beside others
-    return "cp932" if text is not None and _JAPANESE.search(text) and not _PRIVATE.search(text) else "cp1252"
+    text = _read(
+        data, "cp932"
+    )  # half-width kana are what old mailers of Shift_JIS wrote, beside others
+    return (
+        "cp932"
+        if text is not None and _JAPANESE.search(text) and not _PRIVATE.search(text)
+        else "cp1252"
+    )
 
 
 def _read(data: bytes, codec: str) -> str | None:

@@ -1,8 +1,10 @@
-"""From and Sender fields that break the grammar: taken where every reading of them leads to a domain of the account.
+"""From and Sender fields that break the grammar: taken where every reading of them leads to a
+domain of the account.
 
-People and scripts write `app@shop.example <app@shop.example>`, `Shop, Inc. <...>`, `Shop: News <...>` or names in raw Shift_JIS.
-Readers make different things of these. None of that is a harm while nobody can see somebody else's address: so every "@" that any
-reader could see is followed to its domain, however the text is decoded, and whatever is taken for a comment, a quote or an escape.
+People and scripts write `app@shop.example <app@shop.example>`, `Shop, Inc. <...>`, `Shop: News
+<...>` or names in raw Shift_JIS. Readers make different things of these. None of that is a harm
+while nobody can see somebody else's address: so every "@" that any reader could see is followed to
+its domain, however the text is decoded, and whatever is taken for a comment, a quote or an escape.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ import unicodedata
 from collections.abc import Collection
 
 from foundation.text import texts
-from foundation.text.addresses import Address, BadAddress, canonical_domain, check_written, parse_path
+from foundation.text.addresses import (
+    Address,
+    BadAddress,
+    canonical_domain,
+    check_written,
+    parse_path,
+)
 from foundation.text.mailboxes import MAX_LENGTH, check_encoded_words
 
 MAX_SIGNS = 100  # of "@" in one field: each is looked up as a domain in each view
@@ -35,7 +43,8 @@ _LEGACY = ("cp932", "euc_jp", "latin-1")
 
 
 def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
-    """The mailboxes of a field that `mailboxes` refuses, at least one; raises `BadAddress` (550 5.6.0), which names the character.
+    """The mailboxes of a field that `mailboxes` refuses, at least one; raises `BadAddress` (550
+    5.6.0), which names the character.
 
     `value` is the field's value, folded or not; `domains` are those of the account, in A-labels.
     """
@@ -50,7 +59,9 @@ def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[A
 
 def _decoded(value: bytes) -> list[str]:
     """What readers may decode the bytes to; first what they are most likely meant to be."""
-    if b"\x1b" in value and value.isascii():  # ISO-2022-JP, which hides quotes, brackets and "@" from those who read bytes
+    if (
+        b"\x1b" in value and value.isascii()
+    ):  # ISO-2022-JP, which hides quotes, brackets and "@" from those who read bytes
         texts_ = [value.decode("iso2022_jp_ext", "replace"), value.decode("ascii")]
         _check_controls(texts_[0])
         return texts_
@@ -74,7 +85,7 @@ def _check_controls(text: str) -> None:
         raise _bad(f"The address list has a control character: {found}")
 
 
-# --- every "@" is followed ------------------------------------------------------------------------------------------------
+# --- every "@" is followed ------------------------------------------------------------------------
 def _check_domains(text: str, domains: Collection[str]) -> None:
     seen: set[str] = set()
     for view in _views(text):
@@ -114,7 +125,9 @@ def _word(match: re.Match[str]) -> str:
     """An encoded word as the most forgiving reader decodes it (RFC 2047)."""
     charset, data = match[1].partition("*")[0].lower(), _forgiving(match[2], match[3])
     try:
-        return data.decode("iso2022_jp_ext" if charset.startswith("iso-2022-jp") else charset, "replace")
+        return data.decode(
+            "iso2022_jp_ext" if charset.startswith("iso-2022-jp") else charset, "replace"
+        )
     except (LookupError, ValueError):  # ValueError: the charset's codec takes no such input at all
         return data.decode("latin-1")
 
@@ -129,7 +142,9 @@ def _forgiving(encoding: str, payload: str) -> bytes:
 
 
 def _without_comments(text: str) -> tuple[str, int]:
-    """The text with a blank for each comment, nested or not, and how many parentheses are left open (below 0: closed too often)."""
+    """The text with a blank for each comment, nested or not, and how many parentheses are left
+    open (below 0: closed too often).
+    """
     kept: list[str] = []
     depth = lowest = 0
     for piece in re.split(r"([()])", text):
@@ -143,10 +158,15 @@ def _without_comments(text: str) -> tuple[str, int]:
     return "".join(kept), lowest or depth
 
 
-# --- who writes ------------------------------------------------------------------------------------------------------------
+# --- who writes -----------------------------------------------------------------------------------
 def _authors(text: str, *, smtputf8: bool) -> list[Address]:
-    """What stands in angle brackets, or else the bare addresses. What is left open would leave many readers without an author."""
-    outside, is_open = _without_comments(_QUOTED.sub(lambda quoted: " " if quoted[1] else '"', text))
+    """What stands in angle brackets, or else the bare addresses.
+
+    What is left open would leave many readers without an author.
+    """
+    outside, is_open = _without_comments(
+        _QUOTED.sub(lambda quoted: " " if quoted[1] else '"', text)
+    )
     rest = _ANGLE.sub(" ", outside)
     for char in '"<>':
         if char in rest:
@@ -165,14 +185,19 @@ def _bare(text: str) -> list[str]:
     """The addresses that stand there without brackets."""
     found = []
     for sign in re.finditer("@", text):
-        local, domain = _LOCAL.search(text, max(sign.start() - 64, 0), sign.start()), _RUN.match(text, sign.end())
+        local, domain = (
+            _LOCAL.search(text, max(sign.start() - 64, 0), sign.start()),
+            _RUN.match(text, sign.end()),
+        )
         if local and domain and _domain(domain[0]):
             found.append(f"{local[0]}@{domain[0]}")
     return found
 
 
 def _address(written: str, *, smtputf8: bool) -> Address:
-    if "=?" in written:  # an encoded word is not allowed here (RFC 2047, section 5), but some readers decode it
+    if (
+        "=?" in written
+    ):  # an encoded word is not allowed here (RFC 2047, section 5), but some readers decode it
         raise _bad("An address contains an encoded word")
     try:
         address = parse_path(written, smtputf8=True, is_sender=True)

@@ -1,7 +1,9 @@
-"""A row that a job moves is leased while the job lives: two never work on one, and of one that died another takes it over.
+"""A row that a job moves is leased while the job lives: two never work on one, and of one that
+died another takes it over.
 
-A job stands in Valkey, which may be wiped, and its worker may be killed. The row's state in PostgreSQL says that there is something to
-do, its lease (`leased_until`) whether somebody is at it; a job of the schedule looks for what is left (`deliveries.jobs.carry_on`).
+A job stands in Valkey, which may be wiped, and its worker may be killed. The row's state in
+PostgreSQL says that there is something to do, its lease (`leased_until`) whether somebody is at it;
+a job of the schedule looks for what is left (`deliveries.jobs.carry_on`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ IS_FREE = Q(leased_until=None) | Q(leased_until__lt=Now())
 
 
 class LeaseLost(Exception):
-    """Another has taken the row: the lease was over before it was renewed. What is not committed yet is the other's to do."""
+    """Another has taken the row: the lease was over before it was renewed.
+
+    What is not committed yet is the other's to do.
+    """
 
 
 class Lease:
@@ -31,9 +36,16 @@ class Lease:
 
     @classmethod
     def take(cls, rows: QuerySet[Any]) -> Lease | None:
-        """Lease the only row of `rows`; None where it is not in that state any more, or another is at it."""
+        """Lease the only row of `rows`; None where it is not in that state any more, or another is
+        at it.
+        """
         with transaction.atomic():
-            row = rows.select_for_update(skip_locked=True).filter(IS_FREE).only("pk", "leased_until").first()
+            row = (
+                rows.select_for_update(skip_locked=True)
+                .filter(IS_FREE)
+                .only("pk", "leased_until")
+                .first()
+            )
             if row is None:
                 return None
             only = row._meta.model.objects.filter(pk=row.pk)

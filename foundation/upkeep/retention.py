@@ -1,4 +1,6 @@
-"""The form in which each package says how long its rows and its keys are kept; `deliveries.jobs.retention` carries it out."""
+"""The form in which each package says how long its rows and its keys are kept;
+`deliveries.jobs.retention` carries it out.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ PLACE = "retained"  # the module of each package that holds its TABLES and KEYS
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: how long a row is kept, what removes it, and why; the texts are those of docs/operations.md.
+    """One table: how long a row is kept, what removes it, and why; the texts are those of
+    docs/operations.md.
 
-    `delete` removes at most %(most)s rows that are older than `days`, by an index. It gets the time also as %(before)s and, for
-    ids that sort by time, as %(before_id)s. Where it returns a column, that says of each row whether it is gone undone.
+    `delete` removes at most %(most)s rows that are older than `days`, by an index. It gets the time
+    also as %(before)s and, for ids that sort by time, as %(before_id)s. Where it returns a column,
+    that says of each row whether it is gone undone.
     """
 
     name: str
@@ -31,7 +35,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of Valkey that match one glob pattern. Those that `expire` are never there without a time to live."""
+    """The keys of Valkey that match one glob pattern.
+
+    Those that `expire` are never there without a time to live.
+    """
 
     pattern: str
     kept: str
@@ -46,12 +53,19 @@ BY_RETENTION = "every ten minutes, in batches"
 def oldest(table: str, condition: str, *, key: str = "id", order: str, returning: str = "") -> str:
     """Return the statement that removes a batch, the oldest first.
 
-    Rows that somebody has locked are left for the next time, so that neither waits for the other. The batch is an array, of which
-    PostgreSQL expects a few rows: joined with a subquery it may read the whole table.
+    Rows that somebody has locked are left for the next time, so that neither waits for the other.
+    The batch is an array, of which PostgreSQL expects a few rows: joined with a subquery it may
+    read the whole table.
     """
-    picked = f"SELECT {key} FROM {table} WHERE {condition} ORDER BY {order} LIMIT %(most)s FOR UPDATE SKIP LOCKED"  # noqa: S608  (constants)
+    # S608 : constants
+    picked = (
+        f"SELECT {key} FROM {table} WHERE {condition} ORDER BY {order} LIMIT %(most)s "  # noqa: S608
+        "FOR UPDATE "
+        "SKIP LOCKED"
+    )
     ending = f" RETURNING {returning}" if returning else ""
-    return f"DELETE FROM {table} WHERE {key} = ANY(ARRAY({picked})){ending}"  # noqa: S608  (put together from constants)
+    # S608 : put together from constants
+    return f"DELETE FROM {table} WHERE {key} = ANY(ARRAY({picked})){ending}"  # noqa: S608
 
 
 def tables() -> list[Table]:

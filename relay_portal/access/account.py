@@ -1,4 +1,6 @@
-"""Log-in, and a person's own second factors: two_factor's views, narrowed to what the password alone may do."""
+"""Log-in, and a person's own second factors: two_factor's views, narrowed to what the password
+alone may do.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ STRANGER, INSIDER = "unfold/layouts/unauthenticated.html", "admin/base_site.html
 
 
 class PortalView:
-    """Gives two_factor's pages the portal's looks: its frame for who is in, a plain one for who is not yet."""
+    """Gives two_factor's pages the portal's looks: its frame for who is in, a plain one for who is
+    not yet.
+    """
 
     request: HttpRequest
     title: str
@@ -41,11 +45,15 @@ class PortalView:
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         layout = INSIDER if admin.site.has_permission(self.request) else STRANGER
         given = {**admin.site.each_context(self.request), "layout": layout}
-        return {**given, **super().get_context_data(**kwargs)}  # type: ignore[misc]  # a mixin before Django's views
+        # a mixin before Django's views
+        return {**given, **super().get_context_data(**kwargs)}  # type: ignore[misc]
 
 
 class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishes no types
-    """Password, then second factor, then a new session key. Who has no second factor yet goes to get one."""
+    """Password, then second factor, then a new session key.
+
+    Who has no second factor yet goes to get one.
+    """
 
     template_name = "account/login.html"
     form_list = (
@@ -54,10 +62,14 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
     )
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Store no session for whoever has shown no right password: the wizard begins one at each visit, also a scanner's."""
+        """Store no session for whoever has shown no right password: the wizard begins one at each
+        visit, also a scanner's.
+        """
         response: HttpResponse = super().dispatch(request, *args, **kwargs)
         if isinstance(response, TemplateResponse):
-            response.add_post_render_callback(self._forget_stranger)  # the template looks at the wizard, which counts as a change
+            response.add_post_render_callback(
+                self._forget_stranger
+            )  # the template looks at the wizard, which counts as a change
         else:
             self._forget_stranger(response)
         return response
@@ -67,7 +79,9 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
             self.request.session.modified = False
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Send back who asks for a device's challenge before a password was right, which two_factor takes for a user's."""
+        """Send back who asks for a device's challenge before a password was right, which
+        two_factor takes for a user's.
+        """
         if "challenge_device" in self.request.POST and not self.storage.authenticated_user:
             return redirect("two_factor:login")
         return super().post(*args, **kwargs)  # type: ignore[no-any-return]  # as above
@@ -87,11 +101,15 @@ class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no type
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["method"].label = _("Second factor")
-        self.fields["method"].choices = [(method.code, NAMES[method.code]) for method in registry.get_methods()]
+        self.fields["method"].choices = [
+            (method.code, NAMES[method.code]) for method in registry.get_methods()
+        ]
 
 
 class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishes no types
-    """The first second factor, by the password alone; every further one, once the first has been verified."""
+    """The first second factor, by the password alone; every further one, once the first has been
+    verified.
+    """
 
     template_name = "account/setup.html"
     form_list = (("method", Methods),)  # the method's own steps follow
@@ -105,7 +123,9 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
     def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
         user: Any = self.request.user  # a User, made more by OTPMiddleware
         # Of two who know the password and enrol at once, one wins here, and the other is out.
-        claimed = User.objects.filter(pk=user.pk, enrolled_at__isnull=True).update(enrolled_at=timezone.now())
+        claimed = User.objects.filter(pk=user.pk, enrolled_at__isnull=True).update(
+            enrolled_at=timezone.now()
+        )
         if not claimed and not user.is_verified():
             logout(self.request)
             return redirect("two_factor:login")
@@ -125,11 +145,15 @@ class Profile(PortalView, ProfileView):  # type: ignore[misc]  # two_factor publ
     template_name = "account/profile.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        given = {"title": _("Account security"), "devices": [_described(device) for device in factors(self.request.user)]}
+        given = {
+            "title": _("Account security"),
+            "devices": [_described(device) for device in factors(self.request.user)],
+        }
         return {**super().get_context_data(**kwargs), **given}
 
 
-class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_factor publishes no types
+# two_factor publishes no types
+class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]
     """Shown once, when they are made; each works once."""
 
     template_name = "account/recovery_codes.html"
@@ -142,7 +166,8 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_
             for code in codes:
                 kept.create(token=code)  # as a hash: `relay_portal.access.second_factors`
         note(self.request, "make_recovery_codes")
-        return self.render_to_response(self.get_context_data(form=form, codes=codes))  # type: ignore[no-any-return]  # as above
+        # as above
+        return self.render_to_response(self.get_context_data(form=form, codes=codes))  # type: ignore[no-any-return]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         given = {"title": _("Recovery codes"), "left": self.get_device().token_set.count()}
@@ -151,9 +176,13 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]  # two_
 
 @require_POST
 def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
-    """Take one away, as long as another remains: an account without any could be taken over by its password."""
+    """Take one away, as long as another remains: an account without any could be taken over by its
+    password.
+    """
     having = factors(request.user)
-    removed = next((device for device in having if secrets.compare_digest(device.persistent_id, factor)), None)
+    removed = next(
+        (device for device in having if secrets.compare_digest(device.persistent_id, factor)), None
+    )
     if removed is None:
         raise Http404
     if len(having) == 1:
@@ -174,7 +203,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def note(request: HttpRequest, action: str) -> None:
     """Write down what a person did to their own account."""
     name = request.user.get_username()
-    audit.note(name, action, User.objects.get(username=name), client_address=client_address(request))
+    audit.note(
+        name, action, User.objects.get(username=name), client_address=client_address(request)
+    )
 
 
 def factors(user: Any) -> list[Device]:

@@ -1,4 +1,5 @@
-"""How a log-in reached the portal, so that `doctor` notices a proxy that hides whom it speaks for, and passwords in clear.
+"""How a log-in reached the portal, so that `doctor` notices a proxy that hides whom it speaks for,
+and passwords in clear.
 
 Kept as words in the field `path_info` of axes' rows, which else says the same everywhere.
 """
@@ -10,12 +11,22 @@ from ipaddress import ip_address
 from django.http import HttpRequest
 
 HERE, THROUGH, HIDDEN, PLAIN = "here", "through", "hidden", "plain"
-UNTOLD = "untold"  # from another host, without a word of a proxy: a person, or one that says nothing
-MARKS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_VIA")  # that proxies leave
+UNTOLD = (
+    "untold"  # from another host, without a word of a proxy: a person, or one that says nothing
+)
+MARKS = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+)  # that proxies leave
 
 
 def words(request: HttpRequest) -> str:
-    """Return `here` for a request of this machine itself (a tunnel, a first look), else `through` and what is wrong with it."""
+    """Return `here` for a request of this machine itself (a tunnel, a first look), else `through`
+    and what is wrong with it.
+    """
     peer, host = str(request.META.get("REMOTE_ADDR", "")), str(request.META.get("HTTP_HOST", ""))
     has_proxy = any(mark in request.META for mark in MARKS)
     if is_loopback(peer) and _is_local(host) and not has_proxy:
@@ -31,9 +42,13 @@ def words(request: HttpRequest) -> str:
 
 
 def forwarded(request: HttpRequest) -> str | None:
-    """Return the address that a proxy on this host itself wrote down, last in its list; what stands before it may be a lie."""
+    """Return the address that a proxy on this host itself wrote down, last in its list; what
+    stands before it may be a lie.
+    """
     said = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    return said if is_loopback(str(request.META.get("REMOTE_ADDR", ""))) and is_address(said) else None
+    return (
+        said if is_loopback(str(request.META.get("REMOTE_ADDR", ""))) and is_address(said) else None
+    )
 
 
 def is_loopback(text: str) -> bool:

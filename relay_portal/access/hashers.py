@@ -1,4 +1,6 @@
-"""Password hashes that cannot fill the machine: each takes a core and 100 MB for a while, and strangers may ask for many."""
+"""Password hashes that cannot fill the machine: each takes a core and 100 MB for a while, and
+strangers may ask for many.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from threading import BoundedSemaphore, Lock
 
 from django.contrib.auth import hashers
 
-AT_ONCE = 2  # requests of one process that hash, or wait while another does; threads remain for everything else
+# requests of one process that hash, or wait while another does; threads remain for everything else
+AT_ONCE = 2
 
 
 class PasswordsBusy(Exception):  # what it says is no error of ours

@@ -1,6 +1,8 @@
-"""Browsers in which a person has logged in with both factors: a signed cookie tells them again, and spares them strangers' locks.
+"""Browsers in which a person has logged in with both factors: a signed cookie tells them again,
+and spares them strangers' locks.
 
-It opens nothing by itself. It is bound to the password's hash: with a new password all devices are strangers again.
+It opens nothing by itself. It is bound to the password's hash: with a new password all devices are
+strangers again.
 """
 
 from __future__ import annotations
@@ -23,20 +25,31 @@ SALT = "relay_portal.known_devices"
 
 def remember(response: HttpResponse, user: User) -> None:
     """Make the browser that gets this answer a known one of this person."""
-    told = signing.dumps({"user": user.pk, "device": secrets.token_hex(16), "password": _mark(user)}, salt=SALT)
+    told = signing.dumps(
+        {"user": user.pk, "device": secrets.token_hex(16), "password": _mark(user)}, salt=SALT
+    )
     response.set_cookie(
-        COOKIE, told, max_age=LIFETIME, path=reverse("two_factor:login"), httponly=True, samesite="Lax",
+        COOKIE, told, max_age=LIFETIME, path=reverse("two_factor:login"), httponly=True,
+        samesite="Lax",
     )  # fmt: skip
 
 
 def of(request: HttpRequest, name: str) -> str:
-    """Return the device's name where the request comes from a known device of that person; nothing else."""
+    """Return the device's name where the request comes from a known device of that person; nothing
+    else.
+    """
     try:
-        told: dict[str, Any] = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=LIFETIME)
+        told: dict[str, Any] = signing.loads(
+            request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=LIFETIME
+        )
     except signing.BadSignature:
         return ""
     user = User.objects.filter(pk=told["user"], username=name).first()
-    return f"device {told['device']}" if user is not None and secrets.compare_digest(told["password"], _mark(user)) else ""
+    return (
+        f"device {told['device']}"
+        if user is not None and secrets.compare_digest(told["password"], _mark(user))
+        else ""
+    )
 
 
 def _mark(user: User) -> str:

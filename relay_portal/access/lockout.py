@@ -1,7 +1,8 @@
 """Who is locked out of the log-in, and what they are told.
 
-Wrong passwords count by name and place together, by place, and by name. A browser in which a person once logged in fully is
-known (`relay_portal.access.known_devices`): strangers' tries do not count against it, only its own.
+Wrong passwords count by name and place together, by place, and by name. A browser in which a person
+once logged in fully is known (`relay_portal.access.known_devices`): strangers' tries do not count
+against it, only its own.
 """
 
 from __future__ import annotations
@@ -26,27 +27,38 @@ from relay_portal.access import arrival, known_devices
 logger = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS = 429
-# Wrong passwords within the cool-off time. One place may hold a whole office, and one name may be tried from a thousand places.
+# Wrong passwords within the cool-off time. One place may hold a whole office, and one name may be
+# tried from a thousand places.
 PER_NAME_AND_PLACE, PER_PLACE, PER_NAME, PER_DEVICE = 10, 20, 50, 10
 LONGEST_NAME = 255
 
 
 def client_address(request: HttpRequest) -> str:
-    """The peer's address; where that is a proxy on this host, the one for which it says that it asks."""
+    """The peer's address; where that is a proxy on this host, the one for which it says that it
+    asks.
+    """
     return arrival.forwarded(request) or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def place(request: HttpRequest) -> str:
-    """Return the address by which a client is counted: of IPv6 the first of its /64, since who has one address has them all."""
+    """Return the address by which a client is counted: of IPv6 the first of its /64, since who has
+    one address has them all.
+    """
     text = client_address(request)
     if not arrival.is_address(text):
         return text
     address = ip_address(text)
     address = getattr(address, "ipv4_mapped", None) or address
-    return str(address) if address.version == 4 else str(ip_network((int(address), 64), strict=False).network_address)
+    return (
+        str(address)
+        if address.version == 4
+        else str(ip_network((int(address), 64), strict=False).network_address)
+    )
 
 
-def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # axes hands over what it knows
+def locked_out(
+    request: HttpRequest, *args: Any, **kwargs: Any
+) -> HttpResponse:  # axes hands over what it knows
     context = admin.site.each_context(request)
     return render(request, "account/locked_out.html", context, status=TOO_MANY_REQUESTS)
 
@@ -70,7 +82,9 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes publishes no t
             or _failures(strangers.filter(username=name)) >= PER_NAME
         )
 
-    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
+    def user_login_failed(
+        self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any
+    ) -> None:
         if request is None:
             return
         name, client = _name(credentials), client_address(request)
@@ -79,14 +93,25 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes publishes no t
             return
         self._count(request, name)
         request.axes_locked_out = self._is_over(request, name)
-        logger.warning("event=login-failed client=%s user=%s locked=%s", client, name, "yes" if request.axes_locked_out else "no")
+        logger.warning(
+            "event=login-failed client=%s user=%s locked=%s",
+            client,
+            name,
+            "yes" if request.axes_locked_out else "no",
+        )
 
     @transaction.atomic
     def _count(self, request: Any, name: str) -> None:
-        whose = {"username": name, "ip_address": request.axes_ip_address, "user_agent": known_devices.of(request, name)}
+        whose = {
+            "username": name,
+            "ip_address": request.axes_ip_address,
+            "user_agent": known_devices.of(request, name),
+        }
         last = {"attempt_time": request.axes_attempt_time, "path_info": arrival.words(request)}
         first = {"failures_since_start": 1, "get_data": "", "post_data": "", "http_accept": ""}
-        kept, is_new = AccessAttempt.objects.select_for_update().get_or_create(**whose, defaults=first | last)
+        kept, is_new = AccessAttempt.objects.select_for_update().get_or_create(
+            **whose, defaults=first | last
+        )
         if is_new:
             return
         is_old = kept.attempt_time < get_cool_off_threshold(request)

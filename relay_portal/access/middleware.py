@@ -1,4 +1,6 @@
-"""The portal's gate: every path but a named few demands a verified second factor, whatever view stands behind it."""
+"""The portal's gate: every path but a named few demands a verified second factor, whatever view
+stands behind it.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,13 @@ NextHandler = Callable[[HttpRequest], HttpResponse]
 
 # By name, so that a new page is guarded until somebody writes it down here.
 OPEN = frozenset({
-    "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language", "health", "metrics", "unsubscribe",
+    "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language",
+    "health", "metrics", "unsubscribe",
 })  # fmt: skip
 # What an account that never had a second factor may see, to get one.
-ENROLMENT = frozenset({"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"})
+ENROLMENT = frozenset(
+    {"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"}
+)
 
 OPENED, SEEN = "portal_opened", "portal_seen"
 SEEN_EVERY = 60  # seconds; the session is not written with each request
@@ -40,7 +45,8 @@ class Guard:
         user = request.user
         if not isinstance(user, User) or not is_fresh(request):
             return _to_login(request)
-        if user.is_staff and user.is_verified():  # type: ignore[attr-defined]  # OTPMiddleware gives it
+        # OTPMiddleware gives it
+        if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
             return self._next(request)
         if not user.may_enrol:
             return _to_login(request)
@@ -59,11 +65,15 @@ class TryLater:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, PasswordsBusy):
             return None
-        return HttpResponse(_("Busy. Please try again in a few seconds."), status=503, headers={"Retry-After": "5"})
+        return HttpResponse(
+            _("Busy. Please try again in a few seconds."), status=503, headers={"Retry-After": "5"}
+        )
 
 
 class SecureCookies:
-    """Cookies that were set over https go back over https only; over plain http (a first look on localhost) they work too."""
+    """Cookies that were set over https go back over https only; over plain http (a first look on
+    localhost) they work too.
+    """
 
     def __init__(self, get_response: NextHandler) -> None:
         self._next = get_response
@@ -81,7 +91,10 @@ def is_fresh(request: HttpRequest) -> bool:
     now, session = int(time.time()), request.session
     opened = session.setdefault(OPENED, now)
     seen = session.setdefault(SEEN, now)
-    if now - opened > settings.SESSION_LONGEST.total_seconds() or now - seen > settings.SESSION_IDLE.total_seconds():
+    if (
+        now - opened > settings.SESSION_LONGEST.total_seconds()
+        or now - seen > settings.SESSION_IDLE.total_seconds()
+    ):
         return False
     if now - seen >= SEEN_EVERY:
         session[SEEN] = now
@@ -96,6 +109,12 @@ def _page(request: HttpRequest) -> str:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    if request.user.is_authenticated:  # a stranger's session may hold a log-in half way through, in another tab
+    if (
+        request.user.is_authenticated
+    ):  # a stranger's session may hold a log-in half way through, in another tab
         logout(request)
-    return redirect_to_login(request.get_full_path()) if request.method == "GET" else redirect(settings.LOGIN_URL)
+    return (
+        redirect_to_login(request.get_full_path())
+        if request.method == "GET"
+        else redirect(settings.LOGIN_URL)
+    )

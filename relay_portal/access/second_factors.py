@@ -1,4 +1,6 @@
-"""Second factors at rest: seeds encrypted with the key ring, recovery codes hashed with the secret key."""
+"""Second factors at rest: seeds encrypted with the key ring, recovery codes hashed with the secret
+key.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def hashed_code(code: str) -> str:
 def reencrypt(keys: KeyRing) -> None:
     """Put all seeds under the newest key of the ring."""
     for device in TOTPDevice.objects.filter(key__startswith=SEALED):
-        TOTPDevice.objects.filter(pk=device.pk, key=device.key).update(key=sealed_seed(seed_of(device.key, keys).hex(), keys))
+        TOTPDevice.objects.filter(pk=device.pk, key=device.key).update(
+            key=sealed_seed(seed_of(device.key, keys).hex(), keys)
+        )
 
 
 def protect() -> None:
@@ -61,7 +65,9 @@ def _hash(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 def _bin_key(device: Any) -> bytes:
-    """Return the seed; one that no code fits where the ring that sealed it is lost, so that other factors and a reset still serve."""
+    """Return the seed; one that no code fits where the ring that sealed it is lost, so that other
+    factors and a reset still serve.
+    """
     if not device.key.startswith(SEALED):
         return bytes.fromhex(device.key)
     try:

@@ -1,7 +1,7 @@
 """Sessions in the database, of which a copy of the database opens none.
 
-The key that a browser shows is stored as a keyed hash, and what a session holds is encrypted: while a second factor is set up, its
-seed is part of that.
+The key that a browser shows is stored as a keyed hash, and what a session holds is encrypted: while
+a second factor is set up, its seed is part of that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ SALT = "relay_portal.sessions"
 
 
 def stored_key(session_key: str) -> str:
-    """Return what stands in the database for the key in a cookie: 160 bits, as many as the column holds."""
+    """Return what stands in the database for the key in a cookie: 160 bits, as many as the column
+    holds.
+    """
     return salted_hmac(SALT, session_key, algorithm="sha256").hexdigest()[:40]
 
 
@@ -33,19 +35,23 @@ class SessionStore(db.SessionStore):
         return _cipher().encrypt(json.dumps(session_dict, separators=(",", ":")).encode()).decode()
 
     def decode(self, session_data: str | bytes) -> dict[str, Any]:
-        """Return what it holds; nothing where it was written under another secret key, or before it was encrypted."""
+        """Return what it holds; nothing where it was written under another secret key, or before
+        it was encrypted.
+        """
         try:
             found = json.loads(_cipher().decrypt(session_data))
         except (InvalidToken, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
-    # --- where Django would take the key as it is; the portal runs under WSGI, and uses none of the asynchronous twins ---------------
+    # --- where Django would take the key as it is; the portal runs under WSGI, and uses none of the
     def _get_session_from_db(self) -> Any:
         key = self.session_key
         if key is None:
             return None
-        found = self.model.objects.filter(session_key=stored_key(key), expire_date__gt=timezone.now()).first()
+        found = self.model.objects.filter(
+            session_key=stored_key(key), expire_date__gt=timezone.now()
+        ).first()
         if found is None:
             self._session_key = None
         return found

@@ -1,4 +1,6 @@
-"""What `./ekiden` says of itself: without a command, to a command that there is not, and which version it is."""
+"""What `./ekiden` says of itself: without a command, to a command that there is not, and which
+version it is.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "conservation": "prove that nothing was lost",
     },
     "Steer it": {
-        "pause": "stop delivery of a project, credential, domain or lane, or of everything; mail is still accepted",
+        "pause": (
+            "stop delivery of a project, credential, domain or lane, or of everything; "
+            "mail is still "
+            "accepted"
+        ),
         "resume": "let it go on",
         "queue": "show what waits; try, cancel, bounce, reroute, hold or release a selection of it",
         "lane": "list the lanes in which mail waits, and show one",
@@ -68,7 +74,9 @@ def is_version_wanted(arguments: list[str]) -> bool:
 
 
 def version() -> str:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(
+        (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
     return f"Ekiden {project['version']}\n"
 
 
@@ -86,7 +94,9 @@ class CommandLine(ManagementUtility):
         if subcommand in REFUSED:
             fail(f"{subcommand} {REFUSED[subcommand]}")
         if subcommand not in get_commands():
-            similar = get_close_matches(subcommand, [name for commands in GROUPS.values() for name in commands], n=1)
+            similar = get_close_matches(
+                subcommand, [name for commands in GROUPS.values() for name in commands], n=1
+            )
             hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"
             fail(f"There is no command {subcommand}.{hint}")
         return super().fetch_command(subcommand)

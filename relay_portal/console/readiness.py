@@ -41,7 +41,9 @@ def workers() -> set[str]:
     """The queues that somebody works on."""
     try:
         with job_queues.connect(patience=PATIENCE) as valkey:
-            return {queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues}
+            return {
+                queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues
+            }
     except RedisError:
         return set()
 
@@ -86,7 +88,8 @@ def parts() -> dict[str, bool]:
         "delivery worker": job_queues.DELIVERIES in at_work,
         "maintenance worker": job_queues.MAINTENANCE in at_work,
         "portal": has_portal(),
-        "submissions port": not settings.EKIDEN_SUBMISSIONS_PORT or is_open(settings.EKIDEN_SUBMISSIONS_PORT),
+        "submissions port": not settings.EKIDEN_SUBMISSIONS_PORT
+        or is_open(settings.EKIDEN_SUBMISSIONS_PORT),
         **{f"{name} port": not port or greets(port) for name, port in ports.items()},
     }
 
@@ -103,7 +106,12 @@ def supervised() -> list[dict[str, Any]]:
     with processes.supervisor() as supervisor:
         found = supervisor.getAllProcessInfo() if supervisor is not None else []
     return [
-        {"name": info["name"], "state": info["statename"].lower(), "pid": info["pid"] or None, "seconds": info["now"] - info["start"]}
+        {
+            "name": info["name"],
+            "state": info["statename"].lower(),
+            "pid": info["pid"] or None,
+            "seconds": info["now"] - info["start"],
+        }
         for info in found
         if info["name"] != SETUP
     ]
@@ -112,7 +120,24 @@ def supervised() -> list[dict[str, Any]]:
 def where() -> str:
     """The addresses of the service, for people."""
     address = own_address()
-    host = "localhost" if address in ("127.0.0.1", "::1") else f"[{address}]" if ":" in address else address
-    apps = [f"{host}:{settings.EKIDEN_SUBMISSION_PORT} (STARTTLS)"] if settings.EKIDEN_SUBMISSION_PORT else []
-    apps += [f"{host}:{settings.EKIDEN_SUBMISSIONS_PORT} (TLS)"] if settings.EKIDEN_SUBMISSIONS_PORT else []
-    return f"Portal: http://{host}:{settings.EKIDEN_PORTAL_PORT}/   SMTP for apps: {', '.join(apps) or 'off'}"
+    host = (
+        "localhost"
+        if address in ("127.0.0.1", "::1")
+        else f"[{address}]"
+        if ":" in address
+        else address
+    )
+    apps = (
+        [f"{host}:{settings.EKIDEN_SUBMISSION_PORT} (STARTTLS)"]
+        if settings.EKIDEN_SUBMISSION_PORT
+        else []
+    )
+    apps += (
+        [f"{host}:{settings.EKIDEN_SUBMISSIONS_PORT} (TLS)"]
+        if settings.EKIDEN_SUBMISSIONS_PORT
+        else []
+    )
+    return (
+        f"Portal: http://{host}:{settings.EKIDEN_PORTAL_PORT}/   SMTP for apps: "
+        f"{', '.join(apps) or 'off'}"
+    )

@@ -1,4 +1,6 @@
-"""Into the sandbox and out of it: one catch-all route, and what becomes of the mail that waits when it goes."""
+"""Into the sandbox and out of it: one catch-all route, and what becomes of the mail that waits
+when it goes.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,25 @@ def route() -> Route | None:
 
 
 def enter() -> Route:
-    """All mail goes to the built-in sandbox MX from now on; raises `ValidationError` where another catch-all route stands."""
+    """All mail goes to the built-in sandbox MX from now on; raises `ValidationError` where another
+    catch-all route stands.
+    """
     return routes.add("*", own_address(), settings.EKIDEN_SANDBOX_PORT, is_sandbox=True)
 
 
 def leave(standing: Route) -> int:
     """Let mail go to the internet from now on; return how many deliveries were cancelled.
 
-    What was accepted for the sandbox is not let out into the world. Mail in a lane that many routes share (waiting to be routed, or
-    parked by a pause) is the sandbox's where the sandbox's route is the one that its domain would take. Until the routers have
-    forgotten the route some more may go its way, which ends like the rest.
+    What was accepted for the sandbox is not let out into the world. Mail in a lane that many routes
+    share (waiting to be routed, or parked by a pause) is the sandbox's where the sandbox's route is
+    the one that its domain would take. Until the routers have forgotten the route some more may go
+    its way, which ends like the rest.
     """
-    lane = list(Lane.objects.filter(site=site_key(standing.host, standing.port, standing.tls)).values_list("pk", flat=True))
+    lane = list(
+        Lane.objects.filter(site=site_key(standing.host, standing.port, standing.tls)).values_list(
+            "pk", flat=True
+        )
+    )
     cancelled = cancellation.cancel_lanes(lane, why=WHY) + _cancel_shared(standing)
     routes.remove(standing)
     return cancelled + cancellation.cancel_lanes(lane, why=WHY)
@@ -38,5 +47,9 @@ def leave(standing: Route) -> int:
 def _cancel_shared(standing: Route) -> int:
     every = list(Route.objects.all())
     shared = (Lane.ROUTING, Lane.PARKED)
-    taken = [domain for domain in cancellation.domains_waiting(shared) if best_route(every, domain) == standing]
+    taken = [
+        domain
+        for domain in cancellation.domains_waiting(shared)
+        if best_route(every, domain) == standing
+    ]
     return cancellation.cancel_lanes(shared, why=WHY, domains=taken)

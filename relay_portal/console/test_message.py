@@ -1,4 +1,6 @@
-"""A test message through the real SMTP path: composed, handed to our own submission port as any app would, and followed."""
+"""A test message through the real SMTP path: composed, handed to our own submission port as any
+app would, and followed.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,15 @@ class Letter:
 
 @contextmanager
 def own_login(sender: str) -> Iterator[tuple[str, str]]:
-    """A credential for this one message, revoked afterwards: who may run this command may issue credentials anyway."""
+    """A credential for this one message, revoked afterwards: who may run this command may issue
+    credentials anyway.
+    """
     name = sender.rpartition("@")[2].lower()
     domain = Domain.objects.verified().filter(name=name).select_related("project").first()
     if domain is None:
-        raise NotSent(f"No project has {name or sender!r} as a verified domain (./ekiden domain list).")
+        raise NotSent(
+            f"No project has {name or sender!r} as a verified domain (./ekiden domain list)."
+        )
     credential, secret = _issue(domain.project)
     try:
         yield credential.username or "", secret
@@ -55,16 +61,28 @@ def own_login(sender: str) -> Iterator[tuple[str, str]]:
 
 @transaction.atomic
 def _issue(project: Project) -> tuple[Credential, str]:
-    """The one that an earlier message used, so that they do not pile up; a new one where each is in use."""
-    ours = Credential.objects.revoked().filter(project=project, name__regex=OURS).select_for_update(skip_locked=True)
+    """The one that an earlier message used, so that they do not pile up; a new one where each is
+    in use.
+    """
+    ours = (
+        Credential.objects.revoked()
+        .filter(project=project, name__regex=OURS)
+        .select_for_update(skip_locked=True)
+    )
     idle = ours.order_by("pk").first()
-    return (idle, reissue(idle)) if idle is not None else issue(project, f"send-{secrets.token_hex(4)}")
+    return (
+        (idle, reissue(idle))
+        if idle is not None
+        else issue(project, f"send-{secrets.token_hex(4)}")
+    )
 
 
 def hand_in(letter: Letter, login: tuple[str, str]) -> str:
     """The queue id; raises `NotSent` with the service's own answer."""
     try:
-        with smtplib.SMTP(own_address(), settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60) as client:
+        with smtplib.SMTP(
+            own_address(), settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60
+        ) as client:
             client.starttls(context=_context())
             client.login(*login)
             options = [] if (letter.sender + "".join(letter.recipients)).isascii() else ["SMTPUTF8"]
@@ -77,20 +95,28 @@ def hand_in(letter: Letter, login: tuple[str, str]) -> str:
         raise NotSent(_said(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
         where = f"{own_address()}:{settings.EKIDEN_SUBMISSION_PORT}"
-        raise NotSent(f"The submission port {where} does not answer as it should: {error} (./ekiden status)") from error
+        raise NotSent(
+            f"The submission port {where} does not answer as it should: {error} (./ekiden status)"
+        ) from error
     return answer.decode("ascii", "replace").split()[-1]
 
 
 def compose(letter: Letter) -> bytes:
     message = EmailMessage(policy=SMTP.clone(utf8=not letter.sender.isascii()))
-    message["From"], message["To"], message["Subject"] = letter.sender, ", ".join(letter.recipients), letter.subject
+    message["From"], message["To"], message["Subject"] = (
+        letter.sender,
+        ", ".join(letter.recipients),
+        letter.subject,
+    )
     message["Date"] = format_datetime(timezone.now())
     message.set_content(letter.text + "\n")
     return message.as_bytes()
 
 
 def follow(queue_id: str, *, seconds: float, show: Callable[[Trace], None]) -> Trace:
-    """Show the message's trace whenever it has changed, until every recipient has ended or the time is over; the last one."""
+    """Show the message's trace whenever it has changed, until every recipient has ended or the
+    time is over; the last one.
+    """
     until = time.monotonic() + seconds
     shown = None
     while True:
@@ -98,13 +124,18 @@ def follow(queue_id: str, *, seconds: float, show: Callable[[Trace], None]) -> T
         if found != shown:
             show(found)
             shown = found
-        if all(delivery["due_at"] is None for delivery in found["deliveries"]) or time.monotonic() > until:
+        if (
+            all(delivery["due_at"] is None for delivery in found["deliveries"])
+            or time.monotonic() > until
+        ):
             return found
         time.sleep(LOOK_EVERY)
 
 
 def _context() -> ssl.SSLContext:
-    """Encrypted and not verified: it goes to this machine, whose certificate may be self-signed or for another name."""
+    """Encrypted and not verified: it goes to this machine, whose certificate may be self-signed or
+    for another name.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

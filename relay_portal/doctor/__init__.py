@@ -8,7 +8,8 @@ from relay_portal.doctor import growth, log_ins, machine, mail, services
 from relay_portal.doctor.finding import Finding, Level
 
 MACHINE = (
-    machine.variables, mail.private_networks, machine.data, machine.outcomes, machine.files, machine.disk, machine.low_disk,
+    machine.variables, mail.private_networks, machine.data, machine.outcomes, machine.files,
+    machine.disk, machine.low_disk,
     machine.certificate, machine.ports,
 )  # fmt: skip
 SERVICES = (services.valkey, services.dns)

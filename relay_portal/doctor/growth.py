@@ -1,4 +1,6 @@
-"""What grows: the database and its largest tables, Valkey, the data folder, and how long the disk lasts at that pace."""
+"""What grows: the database and its largest tables, Valkey, the data folder, and how long the disk
+lasts at that pace.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ def database() -> Iterator[Finding]:
         grown = growth.since_noted(size, now=now)
     except RedisError:  # told by its own check
         grown = None
-    pace = f"{'+' if grown.per_day >= 0 else '-'}{human(abs(grown.per_day))} a day since {grown.since}" if grown else "growth not known yet"
+    pace = (
+        f"{'+' if grown.per_day >= 0 else '-'}{human(abs(grown.per_day))} a day since {grown.since}"
+        if grown
+        else "growth not known yet"
+    )
     yield Finding(
         "growth", Level.GOOD, f"database {human(size)}, {pace}",
         figures={"database_bytes": size, "bytes_per_day": round(grown.per_day) if grown else None},
@@ -39,14 +45,24 @@ def database() -> Iterator[Finding]:
     for table in tables:
         if table.dead >= DEAD_LEAST and table.dead > DEAD_PART * (table.rows + table.dead):
             text = f"{table.name}: {table.dead:,} of {table.rows + table.dead:,} rows are dead."
-            yield Finding("growth", Level.WARNING, text, f"Is autovacuum on, and no transaction open for hours? VACUUM {table.name};")
+            yield Finding(
+                "growth",
+                Level.WARNING,
+                text,
+                f"Is autovacuum on, and no transaction open for hours? VACUUM {table.name};",
+            )
     if grown and grown.per_day >= MIB:
         yield from _lasts(grown.per_day)
 
 
 def _told(table: growth.Table) -> Finding:
     text = f"{table.name} {human(table.size)}, about {table.rows:,} rows, {table.dead:,} dead"
-    figures = {"table": table.name, "bytes": table.size, "rows": table.rows, "dead_rows": table.dead}
+    figures = {
+        "table": table.name,
+        "bytes": table.size,
+        "rows": table.rows,
+        "dead_rows": table.dead,
+    }
     return Finding("growth", Level.GOOD, text, figures=figures)
 
 
@@ -62,9 +78,20 @@ def _lasts(per_day: float) -> Iterator[Finding]:
     figures = {"free_bytes": free, "lasts_days": round(days)}
     if days < LASTS_LEAST:
         advice = "Make room, or shorten a project's --content-days and --log-days."
-        yield Finding("growth", Level.WARNING, f"At this pace the disk at {folder} is full in {days:.0f} days.", advice, figures)
+        yield Finding(
+            "growth",
+            Level.WARNING,
+            f"At this pace the disk at {folder} is full in {days:.0f} days.",
+            advice,
+            figures,
+        )
     else:
-        yield Finding("growth", Level.GOOD, f"at this pace the disk at {folder} lasts {days:,.0f} days", figures=figures)
+        yield Finding(
+            "growth",
+            Level.GOOD,
+            f"at this pace the disk at {folder} lasts {days:,.0f} days",
+            figures=figures,
+        )
 
 
 def valkey() -> Iterator[Finding]:
@@ -73,22 +100,37 @@ def valkey() -> Iterator[Finding]:
             used, keys = int(connected.info("memory")["used_memory"]), connected.dbsize()
     except RedisError:  # told by its own check
         return
-    yield Finding("growth", Level.GOOD, f"Valkey {human(used)} in {keys:,} keys", figures={"valkey_bytes": used, "keys": keys})
+    yield Finding(
+        "growth",
+        Level.GOOD,
+        f"Valkey {human(used)} in {keys:,} keys",
+        figures={"valkey_bytes": used, "keys": keys},
+    )
 
 
 def folders() -> Iterator[Finding]:
     data: Path = settings.EKIDEN_DATA
     roots = dict.fromkeys((data, embedded.state_folder(data)))
-    parts = {each.name: size_of(each) for root in roots if os.access(root, os.R_OK) for each in sorted(root.iterdir()) if each.is_dir()}
+    parts = {
+        each.name: size_of(each)
+        for root in roots
+        if os.access(root, os.R_OK)
+        for each in sorted(root.iterdir())
+        if each.is_dir()
+    }
     if not parts:
         yield good("growth", f"{data} holds nothing yet")
         return
-    told = ", ".join(f"{name} {human(size)}" for name, size in sorted(parts.items(), key=lambda part: -part[1]))
+    told = ", ".join(
+        f"{name} {human(size)}" for name, size in sorted(parts.items(), key=lambda part: -part[1])
+    )
     yield Finding("growth", Level.GOOD, f"{data}: {told}", figures={"folders": parts})
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files that this account may see; what goes meanwhile counts nothing."""
+    """Return the bytes of all files that this account may see; what goes meanwhile counts
+    nothing.
+    """
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

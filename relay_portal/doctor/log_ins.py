@@ -14,27 +14,54 @@ PROXY = "See “Reverse proxy” in docs/operations.md."
 
 def proxy() -> Iterator[Finding]:
     """Judge by the last log-in, or try of one, that did not come from this machine itself."""
-    came = [rows.filter(path_info__startswith=THROUGH) for rows in (AccessLog.objects, AccessAttempt.objects)]
+    came = [
+        rows.filter(path_info__startswith=THROUGH)
+        for rows in (AccessLog.objects, AccessAttempt.objects)
+    ]
     newest = filter(None, (rows.order_by("-attempt_time").first() for rows in came))
     found = max(newest, key=lambda row: row.attempt_time, default=None)
     if found is None:
         return
-    how, when = found.path_info.split(), f"The last log-in or try ({found.attempt_time:%Y-%m-%d %H:%M} UTC)"
+    how, when = (
+        found.path_info.split(),
+        f"The last log-in or try ({found.attempt_time:%Y-%m-%d %H:%M} UTC)",
+    )
     if HIDDEN in how:
-        advice = f"Wrong passwords of one lock out all: let a proxy on this machine pass X-Forwarded-For. {PROXY}"
+        advice = (
+            "Wrong passwords of one lock out all: let a proxy on this machine pass "
+            f"X-Forwarded-For. {PROXY}"
+        )
         yield Finding(
-            "log-in", Level.WARNING, f"{when} came through a proxy that hides the address: all count as {found.ip_address}.", advice
+            "log-in",
+            Level.WARNING,
+            f"{when} came through a proxy that hides the address: all count as {found.ip_address}.",
+            advice,
         )
     if PLAIN in how and UNTOLD in how:
-        people = AccessLog.objects.filter(ip_address=found.ip_address).values("username").distinct().count()
+        people = (
+            AccessLog.objects.filter(ip_address=found.ip_address)
+            .values("username")
+            .distinct()
+            .count()
+        )
         text = (
-            f"{when} came from {found.ip_address} by plain HTTP, with a password that others may read."
+            f"{when} came from {found.ip_address} by plain HTTP, with a password that others may "
+            "read."
             " The request does not say whether a person is there, or a proxy that hides people."
         ) + (f" {people} people have logged in from it." if people > 1 else "")
-        advice = f"Let nothing but a proxy on this machine reach the portal; one on another host is never believed. {PROXY}"
+        advice = (
+            "Let nothing but a proxy on this machine reach the portal; one on another "
+            "host is "
+            f"never believed. {PROXY}"
+        )
         yield Finding("log-in", Level.WARNING, text, advice)
     elif PLAIN in how:
         advice = f"Let the proxy take TLS alone, and pass X-Forwarded-Proto. {PROXY}"
-        yield Finding("log-in", Level.WARNING, f"{when} came by plain HTTP, with a password that others may read.", advice)
+        yield Finding(
+            "log-in",
+            Level.WARNING,
+            f"{when} came by plain HTTP, with a password that others may read.",
+            advice,
+        )
     if not {HIDDEN, PLAIN} & set(how):
         yield good("log-in", "by TLS, and the client's address is known")

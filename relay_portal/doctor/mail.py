@@ -18,11 +18,15 @@ from suppressions.models import Brake
 
 
 def own_keys_fit() -> Iterator[Finding]:
-    """Whether the keys of this machine are the installation's: else what comes back is thrown away as forged."""
+    """Whether the keys of this machine are the installation's: else what comes back is thrown away
+    as forged.
+    """
     try:
         own_keys.check()
     except KeyRingError as error:
-        yield Finding("keys", Level.BAD, str(error), "Until then no process of this machine starts.")
+        yield Finding(
+            "keys", Level.BAD, str(error), "Until then no process of this machine starts."
+        )
         return
     yield good("keys", "those of the installation")
 
@@ -37,20 +41,32 @@ def keys() -> Iterator[Finding]:
         for key in keys:
             ring.decrypt(key.private_key)
     except KeyRingError as error:
-        yield Finding("signing keys", Level.BAD, str(error), "Restore the ring from its backup, or make new keys: ./ekiden domain --help")
+        yield Finding(
+            "signing keys",
+            Level.BAD,
+            str(error),
+            "Restore the ring from its backup, or make new keys: ./ekiden domain --help",
+        )
         return
     yield good("signing keys", f"{len(keys)} can be used")
 
 
 def domains() -> Iterator[Finding]:
     unverified = list(Domain.objects.unverified().values_list("name", flat=True).distinct()[:5])
-    assumed = list(Domain.objects.verified().filter(is_assumed=True).values_list("name", flat=True)[:5])
+    assumed = list(
+        Domain.objects.verified().filter(is_assumed=True).values_list("name", flat=True)[:5]
+    )
     if unverified:
         advice = f"Publish their records: ./ekiden domain show {unverified[0]}"
         yield Finding("domains", Level.WARNING, f"Not verified: {', '.join(unverified)}.", advice)
     if assumed:
-        advice = "Their mail is unsigned to the world until their DKIM records are published: ./ekiden domain show DOMAIN"
-        yield Finding("domains", Level.WARNING, f"Taken on an operator's word: {', '.join(assumed)}.", advice)
+        advice = (
+            "Their mail is unsigned to the world until their DKIM records are published: "
+            "./ekiden domain show DOMAIN"
+        )
+        yield Finding(
+            "domains", Level.WARNING, f"Taken on an operator's word: {', '.join(assumed)}.", advice
+        )
     if not unverified and not assumed:
         yield good("domains", f"{Domain.objects.verified().count()} verified")
 
@@ -58,11 +74,19 @@ def domains() -> Iterator[Finding]:
 def waiting() -> Iterator[Finding]:
     now = datetime.now(UTC)
     if missing := stats.conservation()["missing"]:
-        yield Finding("mail", Level.BAD, f"{missing} accepted recipients are neither live nor ended.", "This must not be: report it.")
+        yield Finding(
+            "mail",
+            Level.BAD,
+            f"{missing} accepted recipients are neither live nor ended.",
+            "This must not be: report it.",
+        )
     for lane, waiting in stats.paused_lanes(now=now)[:5]:
         if waiting:
             yield Finding(
-                "mail", Level.WARNING, f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}", "./ekiden trace RECIPIENT"
+                "mail",
+                Level.WARNING,
+                f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}",
+                "./ekiden trace RECIPIENT",
             )
 
 
@@ -70,10 +94,16 @@ def paused() -> Iterator[Finding]:
     """What people have stopped and may have forgotten."""
     standing = pauses.everything()
     if (emergency := pauses.emergency()) is not None:
-        text = f"All delivery has been stopped since {emergency.created_at:%Y-%m-%d %H:%M} UTC: {emergency.reason}"
+        text = (
+            f"All delivery has been stopped since {emergency.created_at:%Y-%m-%d %H:%M} UTC: "
+            f"{emergency.reason}"
+        )
         yield Finding("pauses", Level.BAD, text, 'To go on: ./ekiden resume all --reason "…"')
     for each in [each for each in standing if each.row != emergency][:5]:
-        text = f"{each.name} ({each.kind.lower()}) has been paused since {each.at:%Y-%m-%d %H:%M} UTC: {each.reason}"
+        text = (
+            f"{each.name} ({each.kind.lower()}) has been paused since {each.at:%Y-%m-%d %H:%M} "
+            f"UTC: {each.reason}"
+        )
         yield Finding("pauses", Level.WARNING, text, "To go on: ./ekiden resume --help")
     if not standing:
         yield good("pauses", "nothing is paused")
@@ -84,8 +114,15 @@ def learning() -> Iterator[Finding]:
     standing = list(Brake.objects.filter(ended_at__isnull=True))
     for brake in standing:
         since = f"{brake.began_at:%Y-%m-%d %H:%M} UTC"
-        text = f"Learning of {brake.category} has been stopped since {since}: {brake.domains} domains turned dead at once."
-        advice = f"Look at the resolver and at some of the answers; then ./ekiden suppression believe {brake.category}, or forget"
+        text = (
+            f"Learning of {brake.category} has been stopped since {since}: {brake.domains} "
+            "domains turned dead at once."
+        )
+        advice = (
+            "Look at the resolver and at some of the answers; then ./ekiden suppression "
+            "believe "
+            f"{brake.category}, or forget"
+        )
         yield Finding("learning", Level.BAD, text, advice)
     if not standing:
         yield good("learning", "nothing is held")
@@ -95,20 +132,38 @@ def set_aside() -> Iterator[Finding]:
     """What its loop could not handle, so that it waits for a person."""
     found = SetAside.objects.troubles()
     for row in found.order_by("-last_failed_at")[:5]:
-        text = f"{row} failed {row.failures} times, last at {row.last_failed_at:%Y-%m-%d %H:%M} UTC."
-        yield Finding("put aside", Level.BAD, text, "Its traceback, and what may be done: the portal, Put aside.")
+        text = (
+            f"{row} failed {row.failures} times, last at {row.last_failed_at:%Y-%m-%d %H:%M} UTC."
+        )
+        yield Finding(
+            "put aside",
+            Level.BAD,
+            text,
+            "Its traceback, and what may be done: the portal, Put aside.",
+        )
     if not found.exists():
         yield good("put aside", "nothing is put aside")
 
 
 def private_networks() -> Iterator[Finding]:
     if named := ", ".join(settings.EKIDEN_PRIVATE_NETWORKS):
-        advice = "Whoever writes DNS for a recipient's domain chooses the host there: unset EKIDEN_PRIVATE_NETWORKS, or name fewer."
-        yield Finding("private networks", Level.WARNING, f"Mail is carried into {named} where DNS says so.", advice)
+        advice = (
+            "Whoever writes DNS for a recipient's domain chooses the host there: unset "
+            "EKIDEN_PRIVATE_NETWORKS, or name fewer."
+        )
+        yield Finding(
+            "private networks",
+            Level.WARNING,
+            f"Mail is carried into {named} where DNS says so.",
+            advice,
+        )
 
 
 def sandbox_route() -> Iterator[Finding]:
     if sandbox.route():
         yield Finding(
-            "sandbox", Level.WARNING, "All mail goes to the built-in sandbox, none to the internet.", "To send for real: ./ekiden live"
+            "sandbox",
+            Level.WARNING,
+            "All mail goes to the built-in sandbox, none to the internet.",
+            "To send for real: ./ekiden live",
         )

@@ -28,10 +28,22 @@ def postgres() -> Iterator[Finding]:
         advice = "Is the service up (./ekiden up), or DATABASE_URL wrong?"
         yield Finding("PostgreSQL", Level.BAD, f"It is out of reach: {first_line(error)}", advice)
         return
-    found = [Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice) for trouble in postgres_session.troubles(facts)]
+    found = [
+        Finding("PostgreSQL", Level.BAD, trouble.text, trouble.advice)
+        for trouble in postgres_session.troubles(facts)
+    ]
     if facts.is_read_only:
-        found.append(Finding("PostgreSQL", Level.BAD, "It is read-only.", "Let DATABASE_URL lead to the server that takes writes."))
-    yield from found or [good("PostgreSQL", f"version {facts.version // 10_000}; what is committed is on disk")]
+        found.append(
+            Finding(
+                "PostgreSQL",
+                Level.BAD,
+                "It is read-only.",
+                "Let DATABASE_URL lead to the server that takes writes.",
+            )
+        )
+    yield from found or [
+        good("PostgreSQL", f"version {facts.version // 10_000}; what is committed is on disk")
+    ]
 
 
 def valkey() -> Iterator[Finding]:
@@ -39,21 +51,34 @@ def valkey() -> Iterator[Finding]:
         with job_queues.connect() as valkey:
             info = valkey.info()
     except RedisError as error:
-        advice = "Mail is still taken, and delivered more slowly. Is the service up, or REDIS_URL wrong?"
+        advice = (
+            "Mail is still taken, and delivered more slowly. Is the service up, or REDIS_URL wrong?"
+        )
         yield Finding("Valkey", Level.BAD, f"It is out of reach: {error}", advice)
         return
     if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
         advice = "Set maxmemory-policy noeviction: an evicted job is a job that is rung late."
-        yield Finding("Valkey", Level.WARNING, f"It may throw keys away ({info['maxmemory_policy']}).", advice)
+        yield Finding(
+            "Valkey", Level.WARNING, f"It may throw keys away ({info['maxmemory_policy']}).", advice
+        )
     else:
-        yield good("Valkey", f"version {info.get('valkey_version') or info.get('redis_version')}, {info.get('used_memory_human')} used")
+        yield good(
+            "Valkey",
+            f"version {info.get('valkey_version') or info.get('redis_version')}, "
+            f"{info.get('used_memory_human')} used",
+        )
 
 
 def dns() -> Iterator[Finding]:
     try:
         resolver = Resolver(nameservers(settings.EKIDEN_DNS))
     except ValueError as error:
-        yield Finding("DNS", Level.BAD, f"EKIDEN_DNS: {error}", "Such as 192.0.2.1 or 192.0.2.1:5353, separated by commas.")
+        yield Finding(
+            "DNS",
+            Level.BAD,
+            f"EKIDEN_DNS: {error}",
+            "Such as 192.0.2.1 or 192.0.2.1:5353, separated by commas.",
+        )
         return
     name = settings.EKIDEN_HOSTNAME
     try:
@@ -62,11 +87,17 @@ def dns() -> Iterator[Finding]:
         answer = None
     except TemporaryFailure as error:
         advice = "Mail to the internet needs a working resolver: EKIDEN_DNS, or /etc/resolv.conf."
-        yield Finding("DNS", Level.BAD if sandbox_is_off() else Level.WARNING, f"No answer: {error}", advice)
+        yield Finding(
+            "DNS", Level.BAD if sandbox_is_off() else Level.WARNING, f"No answer: {error}", advice
+        )
         return
     addresses = [str(address) for address in answer.records] if answer else []
     if not any(ip_address(address).is_global for address in addresses):
-        advice = f"Give {name} an address record that leads here, and the address a PTR record with that name."
+        advice = (
+            f"Give {name} an address record that leads here, and the address a PTR "
+            "record with "
+            "that name."
+        )
         yield Finding("DNS", Level.WARNING, f"{name} has no public address.", advice)
     else:
         yield good("DNS", f"{name} is {', '.join(addresses)}")
@@ -85,10 +116,21 @@ def clock() -> Iterator[Finding]:
         there = cursor.fetchone()[0]
     apart = abs((there - datetime.now(UTC)).total_seconds())
     if apart > 2:
-        advice = "Run NTP on both machines: signatures, leases and one-time codes need the right time."
-        yield Finding("clock", Level.BAD, f"This machine and PostgreSQL are {apart:.0f} seconds apart.", advice)
+        advice = (
+            "Run NTP on both machines: signatures, leases and one-time codes need the right time."
+        )
+        yield Finding(
+            "clock",
+            Level.BAD,
+            f"This machine and PostgreSQL are {apart:.0f} seconds apart.",
+            advice,
+        )
     elif not Path("/run/systemd/timesync/synchronized").exists() and not _has_time_daemon():
-        advice = "Run one (systemd-timesyncd, chrony or ntpd): second factors fail on a clock that is a minute off."
+        advice = (
+            "Run one (systemd-timesyncd, chrony or ntpd): second factors fail on a clock "
+            "that is "
+            "a minute off."
+        )
         yield Finding("clock", Level.WARNING, "No time service seems to run here.", advice)
     else:
         yield good("clock", "in step with PostgreSQL")
@@ -109,7 +151,9 @@ def migrations() -> Iterator[Finding]:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
-        yield Finding("database", Level.BAD, f"{missing} migrations are not applied.", "./ekiden setup")
+        yield Finding(
+            "database", Level.BAD, f"{missing} migrations are not applied.", "./ekiden setup"
+        )
     else:
         yield good("database", "all migrations are applied")
 
@@ -120,4 +164,9 @@ def workers() -> Iterator[Finding]:
         if queue in at_work:
             yield good("workers", f"one works on {queue}")
         else:
-            yield Finding("workers", Level.BAD, f"No worker works on {queue}.", f"Is the service up? Or run: ./ekiden rqworker {queue}")
+            yield Finding(
+                "workers",
+                Level.BAD,
+                f"No worker works on {queue}.",
+                f"Is the service up? Or run: ./ekiden rqworker {queue}",
+            )

@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="user",
             name="enrolled_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="second factor since"),
+            field=models.DateTimeField(
+                blank=True, editable=False, null=True, verbose_name="second factor since"
+            ),
         ),
     ]

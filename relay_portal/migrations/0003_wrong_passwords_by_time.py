@@ -13,7 +13,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            "CREATE INDEX CONCURRENTLY IF NOT EXISTS access_attempt_by_time ON axes_accessattempt (attempt_time)",
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS access_attempt_by_time ON "
+            "axes_accessattempt (attempt_time)",
             "DROP INDEX IF EXISTS access_attempt_by_time",
         )
     ]

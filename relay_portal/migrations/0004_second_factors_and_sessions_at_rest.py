@@ -2,7 +2,9 @@ from django.db import migrations
 
 
 def protect(apps, schema_editor):
-    """Encrypt the seeds, hash the recovery codes, and end the sessions, whose keys stand in clear."""
+    """Encrypt the seeds, hash the recovery codes, and end the sessions, whose keys stand in
+    clear.
+    """
     from relay_portal.access.second_factors import HASHED, SEALED, hashed_code, ring, sealed_seed
 
     seeds = apps.get_model("otp_totp", "TOTPDevice").objects.exclude(key__startswith=SEALED)

@@ -1,4 +1,6 @@
-"""What an answer or a mail that came back means, and which rule says so: for a reply that is pasted or a file that is dropped."""
+"""What an answer or a mail that came back means, and which rule says so: for a reply that is
+pasted or a file that is dropped.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +27,35 @@ from suppressions.policy import STANDARD, Event, decide, group_of
 LARGEST = 52_428_800  # bytes of a file; what a report says stands in its first megabyte
 SHIPPED = {rule.name: rule for rule in PHRASES}
 KINDS = {
-    Kind.BOUNCE: gettext_lazy("a bounce"), Kind.DELAY: gettext_lazy("a warning; delivery is still being tried"),
-    Kind.DELIVERED: gettext_lazy("a confirmation of delivery"), Kind.COMPLAINT: gettext_lazy("a complaint"),
-    Kind.AUTO_REPLY: gettext_lazy("an automatic reply"), Kind.NONE: gettext_lazy("nothing about a delivery"),
+    Kind.BOUNCE: gettext_lazy("a bounce"), Kind.DELAY: gettext_lazy("a warning; delivery is "
+        "still being tried"),
+    Kind.DELIVERED: gettext_lazy("a confirmation of delivery"),
+    Kind.COMPLAINT: gettext_lazy("a complaint"),
+    Kind.AUTO_REPLY: gettext_lazy("an automatic reply"),
+    Kind.NONE: gettext_lazy("nothing about a delivery"),
 }  # fmt: skip
 
 
 WHOSE = {
-    Fault.RECIPIENT: gettext_lazy("the recipient's"), Fault.SENDER: gettext_lazy("the sender's: the app, its content or its domain"),
+    Fault.RECIPIENT: gettext_lazy("the recipient's"), Fault.SENDER: gettext_lazy("the "
+        "sender's: the app, its content or its domain"),
     Fault.US: gettext_lazy("ours: this relay's address, name or pace"),
-    Fault.NETWORK: gettext_lazy("the network's or the receiving host's"), Fault.NOBODY: gettext_lazy("nobody's"),
+    Fault.NETWORK: gettext_lazy("the network's or the receiving host's"),
+    Fault.NOBODY: gettext_lazy("nobody's"),
 }  # fmt: skip
 
 
 class AskForm(forms.Form):
     reply = forms.CharField(
-        label=gettext_lazy("a server's reply"), max_length=10_000, required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=gettext_lazy("a server's reply"),
+        max_length=10_000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
     stage = forms.ChoiceField(
-        label=gettext_lazy("after"), required=False, choices=[("", "–"), *((each.value, each.value) for each in SCOPES)]
+        label=gettext_lazy("after"),
+        required=False,
+        choices=[("", "–"), *((each.value, each.value) for each in SCOPES)],
     )
     host = forms.CharField(label=gettext_lazy("MX host"), max_length=253, required=False)
     file = forms.FileField(label=gettext_lazy("or a mail that came back (.eml)"), required=False)
@@ -86,8 +98,10 @@ def page(request: HttpRequest) -> HttpResponse:
     """For everybody who has a customer on the phone; nothing of it is kept."""
     form = AskForm(request.POST, request.FILES) if request.method == "POST" else AskForm()
     context: dict[str, Any] = {
-        **admin.site.each_context(request), "title": _("What does it mean?"), "form": form, "amount": len(PHRASES),
-        "version": classifier.version(), "local_amount": LocalRule.objects.filter(is_active=True).count(),
+        **admin.site.each_context(request), "title": _("What does it mean?"), "form": form,
+        "amount": len(PHRASES),
+        "version": classifier.version(),
+        "local_amount": LocalRule.objects.filter(is_active=True).count(),
     }  # fmt: skip
     if request.method == "POST" and form.is_valid():
         loaded_rules.load()
@@ -102,7 +116,9 @@ def page(request: HttpRequest) -> HttpResponse:
 def _of_reply(given: dict[str, Any]) -> Finding:
     code, enhanced, text = parse(given["reply"])
     stage = Stage(given["stage"]) if given["stage"] else None
-    return _finding("", given["reply"], classify(Answer(text, code, enhanced, stage, given["host"].strip())))
+    return _finding(
+        "", given["reply"], classify(Answer(text, code, enhanced, stage, given["host"].strip()))
+    )
 
 
 def _of_mail(data: bytes) -> tuple[Kind, list[Finding]]:
@@ -110,7 +126,11 @@ def _of_mail(data: bytes) -> tuple[Kind, list[Finding]]:
     kind = next((report.kind for report in reports if report.kind is not Kind.NONE), Kind.NONE)
     fates = [fate for report in reports for fate in report.fates]
     return kind, [
-        _finding(fate.recipient, " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text))), fate.classified)
+        _finding(
+            fate.recipient,
+            " ".join(filter(None, (str(fate.code or ""), fate.enhanced, fate.text))),
+            fate.classified,
+        )
         for fate in fates[:100]
     ]
 
@@ -118,8 +138,18 @@ def _of_mail(data: bytes) -> tuple[Kind, list[Finding]]:
 def _finding(recipient: str, said: str, found: Classified) -> Finding:
     is_local = found.rule.startswith("local/")
     shipped = SHIPPED.get(found.rule)
-    added = LocalRule.objects.filter(name=found.rule.removeprefix("local/")).first() if is_local else None
-    pattern, example = (added.pattern, added.example) if added else (shipped.pattern.pattern, shipped.example) if shipped else ("", "")
+    added = (
+        LocalRule.objects.filter(name=found.rule.removeprefix("local/")).first()
+        if is_local
+        else None
+    )
+    pattern, example = (
+        (added.pattern, added.example)
+        if added
+        else (shipped.pattern.pattern, shipped.example)
+        if shipped
+        else ("", "")
+    )
     return Finding(recipient, said[:1000], found, pattern, example, is_local, _suppresses(found))
 
 

@@ -9,5 +9,10 @@ from deliveries.steering import pauses
 
 
 def sandbox(request: HttpRequest) -> dict[str, Any]:
-    """Whether mail goes to the sandbox, and whether any goes; asked only where a template looks, and of tables with a handful of rows."""
-    return {"is_sandbox": Route.objects.filter(is_sandbox=True).exists, "emergency_stop": pauses.emergency}
+    """Whether mail goes to the sandbox, and whether any goes; asked only where a template looks,
+    and of tables with a handful of rows.
+    """
+    return {
+        "is_sandbox": Route.objects.filter(is_sandbox=True).exists,
+        "emergency_stop": pauses.emergency,
+    }

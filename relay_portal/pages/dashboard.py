@@ -1,4 +1,7 @@
-"""The overview: is mail flowing, and if not, where does it stop. Every number leads to the rows behind it."""
+"""The overview: is mail flowing, and if not, where does it stop.
+
+Every number leads to the rows behind it.
+"""
 
 from __future__ import annotations
 
@@ -40,21 +43,29 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "title": _("Overview"),
         "private_networks": ", ".join(settings.EKIDEN_PRIVATE_NETWORKS),
         "tiles": _tiles(stats.counts(since=today)),
-        "bars": [_bar(minute, most=max([1, *(each["accepted"] for each in minutes)])) for minute in minutes],
+        "bars": [
+            _bar(minute, most=max([1, *(each["accepted"] for each in minutes)]))
+            for minute in minutes
+        ],
         "peak": max(each["accepted"] for each in minutes),
         "accepted": sum(each["accepted"] for each in minutes),
         "first": minutes[0]["at"],
         "oldest": _oldest(now=now),
         "paused": [_paused(lane, amount) for lane, amount in stats.paused_lanes(now=now)],
         "brakes": list(Brake.objects.filter(ended_at__isnull=True)),
-        "alerts": list(Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")),
+        "alerts": list(
+            Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")
+        ),
         "low_disks": low_disks.find(),
         "in_flow": inflow.find(),
         "set_aside": SetAside.objects.troubles().count(),
         "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
         "stopped": pauses.everything(),
         "is_stopped": pauses.emergency() is not None,
-        "failures": [{**failure, "label": State(failure["state"]).label} for failure in stats.recent_failures(FAILURES)],
+        "failures": [
+            {**failure, "label": State(failure["state"]).label}
+            for failure in stats.recent_failures(FAILURES)
+        ],
     }
     return TemplateResponse(request, "portal/dashboard.html", context)
 
@@ -62,7 +73,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 def _tiles(counts: dict[str, int]) -> list[dict[str, Any]]:
     """The states of what was accepted today."""
     listed = reverse("admin:deliveries_delivery_changelist")
-    return [{"state": each, "label": each.label, "amount": counts[each], "url": f"{listed}?state={each}&since=today"} for each in State]
+    return [
+        {
+            "state": each,
+            "label": each.label,
+            "amount": counts[each],
+            "url": f"{listed}?state={each}&since=today",
+        }
+        for each in State
+    ]
 
 
 def _bar(minute: stats.Minute, *, most: int) -> dict[str, Any]:
@@ -74,7 +93,9 @@ def _bar(minute: stats.Minute, *, most: int) -> dict[str, Any]:
     return {
         "at": minute["at"],
         "accepted": minute["accepted"],
-        "parts": [(kind, f"{amount * 100 / most:.2f}") for kind, amount in amounts.items() if amount],
+        "parts": [
+            (kind, f"{amount * 100 / most:.2f}") for kind, amount in amounts.items() if amount
+        ],
         **amounts,
     }
 
@@ -83,8 +104,16 @@ def _oldest(*, now: datetime) -> dict[str, Any] | None:
     delivery = stats.oldest_waiting()
     if delivery is None:
         return None
-    looked_up = Delivery.objects.select_related("lane", "message").prefetch_related("attempts").get(pk=delivery.pk)
-    return {"delivery": looked_up, "accepted_at": looked_up.message.accepted_at, "waiting": why_waiting(looked_up, now=now)}
+    looked_up = (
+        Delivery.objects.select_related("lane", "message")
+        .prefetch_related("attempts")
+        .get(pk=delivery.pk)
+    )
+    return {
+        "delivery": looked_up,
+        "accepted_at": looked_up.message.accepted_at,
+        "waiting": why_waiting(looked_up, now=now),
+    }
 
 
 def _paused(lane: Lane, amount: int) -> dict[str, Any]:

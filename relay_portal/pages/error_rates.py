@@ -1,4 +1,6 @@
-"""How much of the mail fails: for projects, credentials, receivers and classes, and over time; each figure leads closer."""
+"""How much of the mail fails: for projects, credentials, receivers and classes, and over time;
+each figure leads closer.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from foundation.text.texts import storable
 from suppressions.classes import MEANINGS, Class
 
 SPANS: dict[str, tuple[int, Promise | str]] = {
-    "24": (24, gettext_lazy("24 hours")), "168": (168, gettext_lazy("7 days")), "720": (720, gettext_lazy("30 days")),
+    "24": (24, gettext_lazy("24 hours")), "168": (168, gettext_lazy("7 days")),
+    "720": (720, gettext_lazy("30 days")),
     "2160": (2160, gettext_lazy("90 days")),
 }  # fmt: skip
 SHOWN_MOST = 50
@@ -32,21 +35,31 @@ SHOWN_MOST = 50
 
 def page(request: HttpRequest) -> HttpResponse:
     """Operators see all, support staff its projects."""
-    asked = {name: storable(request.GET.get(name, "")) for name in ("hours", "project", "credential", "provider", "class")}
+    asked = {
+        name: storable(request.GET.get(name, ""))
+        for name in ("hours", "project", "credential", "provider", "class")
+    }
     asked["hours"] = asked["hours"] if asked["hours"] in SPANS else "24"
     scope = _scope(request, asked)
     points = error_rates.series(scope)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Error rates"),
-        "spans": [(hours, title, _link(asked, hours=hours), hours == asked["hours"]) for hours, (_hours, title) in SPANS.items()],
+        "spans": [
+            (hours, title, _link(asked, hours=hours), hours == asked["hours"])
+            for hours, (_hours, title) in SPANS.items()
+        ],
         "chosen": _chosen(asked),
         "total": error_rates.total(scope),
         "bars": [_bar(at, figures, most=_highest(points)) for at, figures in points],
         "points": points,
         "highest": _highest(points),
         "is_hourly": int(asked["hours"]) <= 48,
-        "tables": [_table(dimension, scope, asked) for dimension in ("project", "credential", "provider", "class") if not asked[dimension]],
+        "tables": [
+            _table(dimension, scope, asked)
+            for dimension in ("project", "credential", "provider", "class")
+            if not asked[dimension]
+        ],
         "alerts": _alerts(request),
     }
     return TemplateResponse(request, "portal/error_rates.html", context)
@@ -59,7 +72,12 @@ def _scope(request: HttpRequest, asked: dict[str, str]) -> Scope:
     if (project := _number(asked["project"])) is not None:
         scope = replace(scope, projects=[project] if mine is None or project in mine else [])
     class_ = asked["class"] if asked["class"] in MEANINGS else ""
-    return replace(scope, credential=_number(asked["credential"]), provider=asked["provider"] or None, class_=class_)
+    return replace(
+        scope,
+        credential=_number(asked["credential"]),
+        provider=asked["provider"] or None,
+        class_=class_,
+    )
 
 
 def _number(text: str) -> int | None:
@@ -73,20 +91,37 @@ def _highest(points: list[tuple[Any, Figures]]) -> float:
 
 def _bar(at: Any, each: Figures, *, most: float) -> dict[str, Any]:
     parts = [("failed", each.hard_rate), ("live", each.soft_rate)]
-    return {"at": at, **asdict(each), "parts": [(kind, f"{rate * 100 / most:.2f}") for kind, rate in parts if rate], "rate": each.hard_rate}
+    return {
+        "at": at,
+        **asdict(each),
+        "parts": [(kind, f"{rate * 100 / most:.2f}") for kind, rate in parts if rate],
+        "rate": each.hard_rate,
+    }
 
 
 def _chosen(asked: dict[str, str]) -> list[tuple[str, str]]:
     """What narrows the page, each with the link that takes it away."""
-    names = [(name, _label(name, asked[name])) for name in ("project", "credential", "provider", "class") if asked[name]]
+    names = [
+        (name, _label(name, asked[name]))
+        for name in ("project", "credential", "provider", "class")
+        if asked[name]
+    ]
     return [(label, _link(asked, **{name: ""})) for name, label in names]
 
 
 def _table(dimension: str, scope: Scope, asked: dict[str, str]) -> dict[str, Any]:
-    titles = {"project": _("Projects"), "credential": _("Credentials"), "provider": _("Receivers"), "class": _("Classes")}
+    titles = {
+        "project": _("Projects"),
+        "credential": _("Credentials"),
+        "provider": _("Receivers"),
+        "class": _("Classes"),
+    }
     found = error_rates.by(dimension, scope)
     labels = _labels(dimension, list(found)[:SHOWN_MOST])
-    rows = [(labels[key], _link(asked, **{dimension: key}) if key not in (0, "") else "", found[key]) for key in labels]
+    rows = [
+        (labels[key], _link(asked, **{dimension: key}) if key not in (0, "") else "", found[key])
+        for key in labels
+    ]
     return {"title": titles[dimension], "rows": rows}
 
 
@@ -95,7 +130,10 @@ def _labels(dimension: str, keys: list[Any]) -> dict[Any, str]:
     if dimension == "project":
         named: dict[Any, Any] = Project.objects.in_bulk(keys)
     elif dimension == "credential":
-        named = {each.pk: each for each in Credential.objects.filter(pk__in=keys).select_related("project")}
+        named = {
+            each.pk: each
+            for each in Credential.objects.filter(pk__in=keys).select_related("project")
+        }
     else:
         return {key: _label(dimension, key) for key in keys}
     return {key: str(named.get(key) or key or _("our own reports")) for key in keys}
@@ -111,9 +149,15 @@ def _label(dimension: str, key: Any) -> str:
 
 
 def _link(asked: dict[str, str], **changed: Any) -> str:
-    return "?" + urlencode({name: value for name, value in {**asked, **changed}.items() if value not in ("", None)})
+    return "?" + urlencode(
+        {name: value for name, value in {**asked, **changed}.items() if value not in ("", None)}
+    )
 
 
 def _alerts(request: HttpRequest) -> list[Alert]:
     found = Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")
-    return list(found if request.user.is_superuser else found.filter(credential__project__in=projects_of(request)))
+    return list(
+        found
+        if request.user.is_superuser
+        else found.filter(credential__project__in=projects_of(request))
+    )

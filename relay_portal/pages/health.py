@@ -1,4 +1,6 @@
-"""The health answer: whether the database and Valkey can be reached, and nothing more to strangers."""
+"""The health answer: whether the database and Valkey can be reached, and nothing more to
+strangers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PATIENCE = 2  # seconds for database and Valkey together; who asks has little mo
 
 
 class Look:
-    """One look for all who ask at the same time: a database that hangs holds one thread, however many ask."""
+    """One look for all who ask at the same time: a database that hangs holds one thread, however
+    many ask.
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="look")

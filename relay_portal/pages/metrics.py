@@ -1,4 +1,6 @@
-"""Figures for Prometheus, for whoever shows the token: what waits, since when, and what each lane is allowed."""
+"""Figures for Prometheus, for whoever shows the token: what waits, since when, and what each lane
+is allowed.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +32,39 @@ ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 HELP = {
     "ekiden_deliveries_today": "Recipients accepted since midnight, by the state they are in now.",
-    "ekiden_ended_24h": "Deliveries that ended within 24 hours, by class (delivered, suppressed, or why not).",
-    "ekiden_hard_bounce_percent": "Of a credential's deliveries within the hours of its project's alert; those with mail only.",
+    "ekiden_ended_24h": (
+        "Deliveries that ended within 24 hours, by class (delivered, suppressed, or why not)."
+    ),
+    "ekiden_hard_bounce_percent": (
+        "Of a credential's deliveries within the hours of its "
+        "project's alert; those with mail only."
+    ),
     "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
-    "ekiden_set_aside": "Items that made their loop fail three times, by kind: each waits for a person.",
-    "ekiden_low_disk_free_bytes": "Free bytes of a folder with too little room for a listener to take mail; absent where there is enough.",
-    "ekiden_inflow_seconds_behind": "How far delivery is behind what is accepted, where this machine is what it waits for.",
-    "ekiden_inflow_messages_per_second": "Messages that are let in, of those that are not urgent; absent where all are.",
+    "ekiden_set_aside": (
+        "Items that made their loop fail three times, by kind: each waits for a person."
+    ),
+    "ekiden_low_disk_free_bytes": (
+        "Free bytes of a folder with too little room for a listener "
+        "to take mail; absent where there "
+        "is enough."
+    ),
+    "ekiden_inflow_seconds_behind": (
+        "How far delivery is behind what is accepted, where this machine is what it waits for."
+    ),
+    "ekiden_inflow_messages_per_second": (
+        "Messages that are let in, of those that are not urgent; absent where all are."
+    ),
     "ekiden_inflow_waiting": "Messages whose apps wait for their turn.",
-    "ekiden_forged_return_paths": "Mail to return paths that are not ours or too old, refused, within 90 days.",
+    "ekiden_forged_return_paths": (
+        "Mail to return paths that are not ours or too old, refused, within 90 days."
+    ),
     "ekiden_delivery_stopped": "1 while the emergency stop holds all delivery back.",
     "ekiden_lane_waiting": "Deliveries that wait in the lane.",
     "ekiden_lane_oldest_waiting_seconds": "For how long the oldest of them has been waiting.",
     "ekiden_lane_window": "Connections at once that the lane is allowed now.",
-    "ekiden_lane_messages_per_second": "Messages a second that the lane is allowed now; absent without a limit.",
+    "ekiden_lane_messages_per_second": (
+        "Messages a second that the lane is allowed now; absent without a limit."
+    ),
     "ekiden_lane_paused": "1 while the lane is paused by an answer of its receiver.",
     "ekiden_lane_closed": "1 while the lane is closed until a person opens it.",
 }
@@ -57,7 +78,12 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not compare_digest(given.encode(), token.encode()):
-        return HttpResponse("unauthorized\n", status=401, content_type="text/plain", headers={"WWW-Authenticate": "Bearer"})
+        return HttpResponse(
+            "unauthorized\n",
+            status=401,
+            content_type="text/plain",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
     return HttpResponse("".join(_lines(timezone.now())), content_type=CONTENT_TYPE)
 
 
@@ -75,7 +101,9 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "ekiden_deliveries_today", {"state": state}, amount
     yield from _forged()
     yield from _errors(now)
-    for kind, amount in SetAside.objects.troubles().order_by().values_list("kind").annotate(amount=Count("pk")):
+    for kind, amount in (
+        SetAside.objects.troubles().order_by().values_list("kind").annotate(amount=Count("pk"))
+    ):
         yield "ekiden_set_aside", {"kind": kind}, amount
     flow = inflow.find()
     yield "ekiden_inflow_seconds_behind", {}, flow.seconds_behind
@@ -83,7 +111,11 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "ekiden_inflow_messages_per_second", {}, flow.limit
     yield "ekiden_inflow_waiting", {}, flow.waiting
     for low in low_disks.find():
-        labels = {"node": low.node, "folder": low.folder, "refuses": "apps" if low.refuses_apps else "strangers"}
+        labels = {
+            "node": low.node,
+            "folder": low.folder,
+            "refuses": "apps" if low.refuses_apps else "strangers",
+        }
         yield "ekiden_low_disk_free_bytes", labels, low.free
     yield "ekiden_delivery_stopped", {}, Stop.objects.filter(scope=Stop.Scope.ALL).exists()
     for lane in stats.waiting_lanes(now=now):
@@ -102,7 +134,11 @@ def _errors(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     for category, amount in error_rates.categories(since=now - timedelta(hours=24)).items():
         yield "ekiden_ended_24h", {"class": category}, amount
     for standing in alerts.standings(now=now):
-        yield "ekiden_hard_bounce_percent", {"credential": str(standing.credential_id)}, round(standing.rate, 2)
+        yield (
+            "ekiden_hard_bounce_percent",
+            {"credential": str(standing.credential_id)},
+            round(standing.rate, 2),
+        )
     for alert in Alert.objects.filter(ended_at__isnull=True):
         yield "ekiden_alert_open", {"credential": str(alert.credential_id)}, 1
 

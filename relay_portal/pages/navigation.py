@@ -69,13 +69,23 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Put aside"), "warning", "domains.setaside"),
         ),
     ),
-    (_("People"), (Entry(_("Users"), "group", "relay_portal.user"), Entry(_("Audit log"), "history_edu", "domains.auditentry"))),
+    (
+        _("People"),
+        (
+            Entry(_("Users"), "group", "relay_portal.user"),
+            Entry(_("Audit log"), "history_edu", "domains.auditentry"),
+        ),
+    ),
 )
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [
-        {"title": title, "separator": bool(number), "items": [_item(entry) for entry in entries if _may_see(request, entry)]}
+        {
+            "title": title,
+            "separator": bool(number),
+            "items": [_item(entry) for entry in entries if _may_see(request, entry)],
+        }
         for number, (title, entries) in enumerate(SIDEBAR)
     ]
 
@@ -92,7 +102,9 @@ def _item(entry: Entry) -> dict[str, Any]:
 
 
 def _link(entry: Entry) -> str:
-    return reverse(f"admin:{entry.page}" if entry.page else f"admin:{entry.model.replace('.', '_')}_changelist")
+    return reverse(
+        f"admin:{entry.page}" if entry.page else f"admin:{entry.model.replace('.', '_')}_changelist"
+    )
 
 
 def _may_see(request: HttpRequest, entry: Entry) -> bool:

@@ -1,6 +1,7 @@
 """RQ's queues, workers and scheduler, as names and counts.
 
-It reads the plain keys and never a job: reading one means to trust what whoever can write to Valkey has put there.
+It reads the plain keys and never a job: reading one means to trust what whoever can write to Valkey
+has put there.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ NAMES_MOST = 200
 
 
 def queues(request: HttpRequest) -> HttpResponse:
-    context: dict[str, Any] = {**admin.site.each_context(request), "title": _("Queues"), "rings": _rings()}
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Queues"),
+        "rings": _rings(),
+    }
     try:
         with our_queues.connect() as valkey:
-            context |= {"queues": _queues(valkey), "workers": _workers(valkey), "schedulers": _schedulers(valkey)}
+            context |= {
+                "queues": _queues(valkey),
+                "workers": _workers(valkey),
+                "schedulers": _schedulers(valkey),
+            }
     except RedisError:
         context["is_down"] = True
     return TemplateResponse(request, "portal/queues.html", context)
@@ -53,19 +62,36 @@ def _workers(valkey: Redis) -> list[dict[str, Any]]:
 
 
 def _worker(valkey: Redis, key: str) -> dict[str, Any]:
-    state, queues, host, pid, seen = map(_text, valkey.hmget(key, ["state", "queues", "hostname", "pid", "last_heartbeat"]))
-    return {"name": f"{host or '?'}:{pid}", "state": _(state) if state else "", "queues": queues.replace(",", ", "), "seen": _moment(seen)}
+    state, queues, host, pid, seen = map(
+        _text, valkey.hmget(key, ["state", "queues", "hostname", "pid", "last_heartbeat"])
+    )
+    return {
+        "name": f"{host or '?'}:{pid}",
+        "state": _(state) if state else "",
+        "queues": queues.replace(",", ", "),
+        "seen": _moment(seen),
+    }
 
 
 def _schedulers(valkey: Redis) -> list[dict[str, Any]]:
-    found: Any = valkey.zrange(SCHEDULERS, 0, NAMES_MOST, withscores=True)  # its type depends on the arguments
-    return [{"name": _text(name), "seen": datetime.fromtimestamp(score, UTC)} for name, score in found]
+    found: Any = valkey.zrange(
+        SCHEDULERS, 0, NAMES_MOST, withscores=True
+    )  # its type depends on the arguments
+    return [
+        {"name": _text(name), "seen": datetime.fromtimestamp(score, UTC)} for name, score in found
+    ]
 
 
 def _rings() -> list[dict[str, Any]]:
     """What the scheduler rings, from our own table."""
     drain = {"name": "deliveries.jobs.drain", "seconds": schedule.DRAIN_EVERY}
-    return [drain, *({"name": f"{each.__module__}.{each.__name__}", "seconds": seconds} for each, seconds in schedule.TABLE)]
+    return [
+        drain,
+        *(
+            {"name": f"{each.__module__}.{each.__name__}", "seconds": seconds}
+            for each, seconds in schedule.TABLE
+        ),
+    ]
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,6 @@
-"""The admin site of the portal: Unfold's, which demands a verified second factor and takes only pages made for it."""
+"""The admin site of the portal: Unfold's, which demands a verified second factor and takes only
+pages made for it.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,19 @@ from foundation import rights
 FOUND = 302
 
 
-class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]  # neither publishes types
+# neither publishes types
+class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]
     """Unfold's admin site with a second factor; its index is the dashboard."""
 
     index_title = _("Overview")
     enable_nav_sidebar = True
 
-    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:  # Django's signature
-        """Only pages of ours: other apps' would show all projects' rows to support staff, and the seeds of second factors."""
+    def register(
+        self, model_or_iterable: Any, admin_class: Any = None, **options: Any
+    ) -> None:  # Django's signature
+        """Only pages of ours: other apps' would show all projects' rows to support staff, and the
+        seeds of second factors.
+        """
         if admin_class is not None and issubclass(admin_class, Pages):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -36,7 +43,11 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
 
         return [
             path("queues/", self._page("queues", queues), name="queues"),
-            path("classification/", self._page("classification", classification.page), name="classification"),
+            path(
+                "classification/",
+                self._page("classification", classification.page),
+                name="classification",
+            ),
             path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]
@@ -51,19 +62,29 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
 
         return self.admin_view(page)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         from relay_portal.access import known_devices
         from relay_portal.access.account import note
 
         answer: HttpResponse = super().password_change(request, extra_context)
-        if request.method == "POST" and answer.status_code == FOUND:  # a form with mistakes is shown again
+        if (
+            request.method == "POST" and answer.status_code == FOUND
+        ):  # a form with mistakes is shown again
             note(request, "change_password")
             assert request.user.is_authenticated
             known_devices.remember(answer, request.user)  # it was known by the old one
         return answer
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         from relay_portal.pages.dashboard import dashboard
 
         # Its numbers are of all projects; support staff begins where it works.
-        return dashboard(request) if rights.may(request.user, rights.SEE, "index") else redirect("admin:deliveries_message_changelist")
+        return (
+            dashboard(request)
+            if rights.may(request.user, rights.SEE, "index")
+            else redirect("admin:deliveries_message_changelist")
+        )

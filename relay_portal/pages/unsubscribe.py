@@ -1,4 +1,6 @@
-"""The public page behind List-Unsubscribe: one POST and it is done, without a log-in and without a cookie (RFC 8058)."""
+"""The public page behind List-Unsubscribe: one POST and it is done, without a log-in and without a
+cookie (RFC 8058).
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,21 @@ from deliveries.intake import unsubscribing
 from domains.models import Project
 from domains.operations.pages import client_address
 
-GUESSES = 20  # wrong tokens from one address in a minute; right ones are never refused: Google sends all its users' from a few addresses
+# wrong tokens from one address in a minute; right ones are never refused: Google sends all its
+# users' from a few addresses
+GUESSES = 20
 MINUTE = 60
 
 
-# The request comes from a mail provider, with no page of ours before it; the token is the proof (RFC 8058, section 3.2).
+# The request comes from a mail provider, with no page of ours before it; the token is the proof
+# (RFC 8058, section 3.2).
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET only asks: programs that look at links must not unsubscribe anybody (RFC 8058, section 1)."""
+    """GET only asks: programs that look at links must not unsubscribe anybody (RFC 8058, section
+    1).
+    """
     try:
         wish = unsubscribing.read(token)
     except ForgedToken:
@@ -36,7 +43,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     context = {"title": _("Unsubscribe"), "address": wish.address_key, "project": project}
     if request.method == "POST":
         if request.POST.get("List-Unsubscribe") != "One-Click":
-            return HttpResponseBadRequest("List-Unsubscribe=One-Click is expected (RFC 8058)\n", content_type="text/plain")
+            return HttpResponseBadRequest(
+                "List-Unsubscribe=One-Click is expected (RFC 8058)\n", content_type="text/plain"
+            )
         unsubscribing.unsubscribe(wish, client=client_address(request))
         context["is_done"] = True
     return TemplateResponse(request, "portal/unsubscribe.html", context)
@@ -44,7 +53,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 def _wrong(request: HttpRequest) -> HttpResponse:
     if _guesses(client_address(request) or "-") > GUESSES:
-        return HttpResponse("Too many wrong links, try again later\n", status=429, content_type="text/plain")
+        return HttpResponse(
+            "Too many wrong links, try again later\n", status=429, content_type="text/plain"
+        )
     return HttpResponseNotFound("There is no such link\n", content_type="text/plain")
 
 

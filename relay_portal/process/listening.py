@@ -21,7 +21,10 @@ LISTEN = "0A"  # TCP_LISTEN of include/net/tcp_states.h
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has a port: the process, as far as this account may look; 0 and "" where it may not. `user` is a name or a number."""
+    """Who has a port: the process, as far as this account may look; 0 and "" where it may not.
+
+    `user` is a name or a number.
+    """
 
     pid: int
     name: str
@@ -43,21 +46,30 @@ class _Row:
 
 
 def addresses(port: int, *, proc: Path = PROC) -> list[IPv4Address | IPv6Address]:
-    """Return the addresses on which anybody listens on this port; raises `OSError` where the kernel does not tell."""
+    """Return the addresses on which anybody listens on this port; raises `OSError` where the
+    kernel does not tell.
+    """
     found = {row.address for row in _rows(proc) if row.state == LISTEN and row.port == port}
     return sorted(found, key=lambda each: (each.version, int(each)))
 
 
 def holders(port: int, at: str, *, proc: Path = PROC) -> list[Holder]:
-    """Return who keeps others from listening on this port of this address: who listens there, else whose connection has it.
+    """Return who keeps others from listening on this port of this address: who listens there, else
+    whose connection has it.
 
-    Raises `OSError` where the kernel does not tell. Empty also for who has taken the port and does not listen.
+    Raises `OSError` where the kernel does not tell. Empty also for who has taken the port and does
+    not listen.
     """
     wanted = ip_address(at)
     rows = [
-        row for row in _rows(proc) if row.port == port and (row.address == wanted or row.address.is_unspecified or wanted.is_unspecified)
+        row
+        for row in _rows(proc)
+        if row.port == port
+        and (row.address == wanted or row.address.is_unspecified or wanted.is_unspecified)
     ]
-    chosen = [row for row in rows if row.state == LISTEN] or [row for row in rows if row.inode != NO_INODE]
+    chosen = [row for row in rows if row.state == LISTEN] or [
+        row for row in rows if row.inode != NO_INODE
+    ]
     return sorted({_holder(row, proc) for row in chosen}, key=lambda each: (each.pid, each.user))
 
 

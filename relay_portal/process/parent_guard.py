@@ -1,6 +1,8 @@
-"""Becomes another program that ends when its parent does: `python parent_guard.py SIGNAL ACCOUNT|- PROGRAM [ARGUMENT ...]`.
+"""Becomes another program that ends when its parent does: `python parent_guard.py SIGNAL ACCOUNT|-
+PROGRAM [ARGUMENT ...]`.
 
-A supervisor that is killed cannot stop its children; Linux does it for them. Under `ACCOUNT` the program runs without our rights.
+A supervisor that is killed cannot stop its children; Linux does it for them. Under `ACCOUNT` the
+program runs without our rights.
 """
 
 import ctypes

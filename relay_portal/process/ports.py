@@ -41,10 +41,20 @@ def cannot_bind(number: int) -> OSError | None:
 def _sentences(found: dict[int, list[str]]) -> Iterator[str]:
     for number, names in found.items():
         variables = [f"EKIDEN_{name}_PORT" for name in names]
-        places = [f"{settings.EKIDEN_BIND}:{getattr(settings, variable)} ({variable})" for variable in variables]
-        taken = [getattr(settings, variable) for variable in variables] if number == errno.EADDRINUSE else []
+        places = [
+            f"{settings.EKIDEN_BIND}:{getattr(settings, variable)} ({variable})"
+            for variable in variables
+        ]
+        taken = (
+            [getattr(settings, variable) for variable in variables]
+            if number == errno.EADDRINUSE
+            else []
+        )
         who = "".join(f" {text}" for text in map(held_by, taken) if text)
-        yield f"{', '.join(places)} cannot be used: {os.strerror(number)}.{who} {advice(number, ', '.join(variables))}"
+        yield (
+            f"{', '.join(places)} cannot be used: {os.strerror(number)}.{who} "
+            f"{advice(number, ', '.join(variables))}"
+        )
 
 
 def held_by(number: int) -> str:

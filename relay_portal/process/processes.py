@@ -27,7 +27,10 @@ FOREVER = 1_000_000  # tries: a process that cannot start now may start when its
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One program. The lower `rank` starts first and stops last; services are started when the set-up is done."""
+    """One program.
+
+    The lower `rank` starts first and stops last; services are started when the set-up is done.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -40,7 +43,11 @@ class Process:
 
 
 def table() -> list[Process]:
-    return [*_servers(), Process(SETUP, _manage("setup", "--start"), 20, is_service=False), *_services()]
+    return [
+        *_servers(),
+        Process(SETUP, _manage("setup", "--start"), 20, is_service=False),
+        *_services(),
+    ]
 
 
 def embedded_servers() -> list[EmbeddedPostgres | EmbeddedValkey]:
@@ -57,7 +64,8 @@ def embedded_servers() -> list[EmbeddedPostgres | EmbeddedValkey]:
 def _servers() -> Iterator[Process]:
     for rank, server in enumerate(embedded_servers(), start=10):
         yield Process(
-            server.name, tuple(server.command()), rank, account=embedded.account() or "-", is_service=False,
+            server.name, tuple(server.command()), rank, account=embedded.account() or "-",
+            is_service=False,
             stop_signal=server.stop_signal, stop_seconds=60,
         )  # fmt: skip
 
@@ -65,12 +73,25 @@ def _servers() -> Iterator[Process]:
 def _services() -> Iterator[Process]:
     patience = settings.EKIDEN_DRAIN_SECONDS + 10
     yield Process("sandbox", _manage("sandbox_mx"), 30)
-    # Two, so that the sweep of deadlines never waits behind a look at the DNS records of many domains.
+    # Two, so that the sweep of deadlines never waits behind a look at the DNS records of many
+    # domains.
     yield Process("maintenance", _manage("rqworker", "maintenance"), 40, count=2)
-    yield Process("worker", _manage("rqworker", "deliveries"), 50, count=settings.EKIDEN_WORKERS, stop_seconds=60)
+    yield Process(
+        "worker",
+        _manage("rqworker", "deliveries"),
+        50,
+        count=settings.EKIDEN_WORKERS,
+        stop_seconds=60,
+    )
     yield Process("scheduler", _manage("scheduler"), 60)
     yield Process("portal", _gunicorn(), 70)
-    yield Process("listener", _manage("smtp_listener"), 80, count=settings.EKIDEN_LISTENERS, stop_seconds=patience)
+    yield Process(
+        "listener",
+        _manage("smtp_listener"),
+        80,
+        count=settings.EKIDEN_LISTENERS,
+        stop_seconds=patience,
+    )
 
 
 def _manage(*words: str) -> tuple[str, ...]:
@@ -78,7 +99,13 @@ def _manage(*words: str) -> tuple[str, ...]:
 
 
 def _gunicorn() -> tuple[str, ...]:
-    return sys.executable, "-m", "gunicorn", "--config", str(settings.BASE_DIR / "relay_portal" / "gunicorn.py")
+    return (
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        str(settings.BASE_DIR / "relay_portal" / "gunicorn.py"),
+    )
 
 
 def socket_path() -> Path:
@@ -88,7 +115,9 @@ def socket_path() -> Path:
 
 @contextmanager
 def supervisor() -> Iterator[Any]:
-    """The RPC proxy of the Supervisor that runs this installation (http://supervisord.org/api.html); None where none does, or it ends."""
+    """The RPC proxy of the Supervisor that runs this installation
+    (http://supervisord.org/api.html); None where none does, or it ends.
+    """
     transport = SupervisorTransport(None, None, f"unix://{socket_path()}")
     proxy: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
     try:
@@ -102,7 +131,9 @@ def supervisor() -> Iterator[Any]:
 
 
 def show_once(secret: str, otherwise: str) -> None:
-    """Have `up` show the secret text on its terminal, the other where it has none; neither comes into a log. Raises OSError, Fault."""
+    """Have `up` show the secret text on its terminal, the other where it has none; neither comes
+    into a log. Raises OSError, Fault.
+    """
     transport = SupervisorTransport(None, None, f"unix://{socket_path()}")
     try:
         ServerProxy("http://127.0.0.1", transport=transport).ekiden.show_once(secret, otherwise)
@@ -129,8 +160,12 @@ def configuration(processes: list[Process]) -> str:
             "umask": "077",
         },
         "unix_http_server": {"file": _plain(socket_path()), "chmod": "0700"},
-        "rpcinterface:supervisor": {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
-        "rpcinterface:ekiden": {"supervisor.rpcinterface_factory": "relay_portal.process.supervision:attach"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+        "rpcinterface:ekiden": {
+            "supervisor.rpcinterface_factory": "relay_portal.process.supervision:attach"
+        },
     }
     sections |= {f"program:{process.name}": _section(process) for process in processes}
     parser = RawConfigParser()
@@ -141,7 +176,15 @@ def configuration(processes: list[Process]) -> str:
 
 
 def _section(process: Process) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-S", str(TETHER), str(int(process.stop_signal)), process.account, *process.command]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(TETHER),
+        str(int(process.stop_signal)),
+        process.account,
+        *process.command,
+    ]
     number = "-%(process_num)d" if process.count > 1 else ""
     return {
         "command": _plain(shlex.join(command)),
@@ -156,7 +199,8 @@ def _section(process: Process) -> dict[str, Any]:
         "stopsignal": process.stop_signal.name.removeprefix("SIG"),
         "stopwaitsecs": process.stop_seconds,
         "redirect_stderr": "true",
-        "stdout_logfile": f"{_plain(_plain(log_folder()))}/{process.name}{number}.log",  # Supervisor expands this one twice
+        # Supervisor expands this one twice
+        "stdout_logfile": f"{_plain(_plain(log_folder()))}/{process.name}{number}.log",
         "stdout_logfile_maxbytes": "20MB",
         "stdout_logfile_backups": 4,
         "stdout_events_enabled": "true",

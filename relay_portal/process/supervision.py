@@ -1,7 +1,9 @@
-"""The foreground of `ekiden up`: Supervisor with one readable log, each line with the name of its process.
+"""The foreground of `ekiden up`: Supervisor with one readable log, each line with the name of its
+process.
 
-Runs as `python -m relay_portal.process.supervision CONFIGURATION`, without Django. Supervisor starts, restarts and stops; this module
-only listens to its events, as an RPC interface of Supervisor's may (http://supervisord.org/api.html).
+Runs as `python -m relay_portal.process.supervision CONFIGURATION`, without Django. Supervisor
+starts, restarts and stops; this module only listens to its events, as an RPC interface of
+Supervisor's may (http://supervisord.org/api.html).
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from supervisor import events, supervisord
 from supervisor.options import ServerOptions
 from supervisor.states import ProcessStates, SupervisorStates
 
-SETUP = "ekiden"  # the process that sets up and then starts the others; its lines are the service's own voice
+# the process that sets up and then starts the others; its lines are the service's own voice
+SETUP = "ekiden"
 FILE_ONLY = frozenset({"postgres", "valkey"})  # their own words are for their log files
 YOUNG = 1.0  # seconds
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95)
@@ -25,7 +28,9 @@ WIDTH = 12
 class Foreground:
     """Turns Supervisor's events into lines."""
 
-    def __init__(self, write: Callable[[str], object], *, is_coloured: bool, is_terminal: bool = False) -> None:
+    def __init__(
+        self, write: Callable[[str], object], *, is_coloured: bool, is_terminal: bool = False
+    ) -> None:
         self._write = write
         self._is_terminal = is_terminal
         self._is_coloured = is_coloured
@@ -51,10 +56,14 @@ class Foreground:
             return
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         shown = f"{name:<{WIDTH}} |"
-        self._write(f"\x1b[{colour}m{shown}\x1b[0m {text}\n" if self._is_coloured else f"{shown} {text}\n")
+        self._write(
+            f"\x1b[{colour}m{shown}\x1b[0m {text}\n" if self._is_coloured else f"{shown} {text}\n"
+        )
 
     def show_once(self, secret: str, otherwise: str) -> bool:
-        """For RPC: write the secret where a person sees it now, the other text where it would stay in a file."""
+        """For RPC: write the secret where a person sees it now, the other text where it would stay
+        in a file.
+        """
         self._write(secret if self._is_terminal else otherwise)
         return True
 
@@ -64,7 +73,9 @@ class Foreground:
         match event:
             case events.ProcessStateExitedEvent() if name == SETUP:
                 self.has_failed = not (event.expected or self.is_stopping)
-            case events.ProcessStateExitedEvent() | events.ProcessStateBackoffEvent() if not self.is_stopping:
+            case events.ProcessStateExitedEvent() | events.ProcessStateBackoffEvent() if (
+                not self.is_stopping
+            ):
                 self.show(name, f"ended ({_how(event.process)}), starting it again")
             case events.ProcessStateFatalEvent():
                 self.show(name, "cannot be started")
@@ -77,20 +88,27 @@ class Foreground:
 
 
 def _how(process: Any) -> str:
-    if process.exitstatus is None:  # Supervisor forgets the status of what did not live for a second
+    if (
+        process.exitstatus is None
+    ):  # Supervisor forgets the status of what did not live for a second
         return "right after its start"
     return "killed" if process.exitstatus < 0 else f"status {process.exitstatus}"
 
 
 def tell_again(process: Any) -> None:
-    """A child that is told to stop between its fork and its exec takes the signal for Supervisor's own, and it is lost."""
+    """A child that is told to stop between its fork and its exec takes the signal for Supervisor's
+    own, and it is lost.
+    """
     told_at = process.delay - process.config.stopwaitsecs
     if process.state == ProcessStates.STOPPING and told_at - process.laststart < YOUNG:
         process.config.options.kill(process.pid, process.config.stopsignal)
 
 
 class Voice:
-    """What RPC clients may call as `ekiden.…`. Also while Supervisor stops: unlike its own methods, this one is never refused."""
+    """What RPC clients may call as `ekiden.…`.
+
+    Also while Supervisor stops: unlike its own methods, this one is never refused.
+    """
 
     def __init__(self, foreground: Foreground) -> None:
         self.show_once = foreground.show_once
@@ -132,7 +150,9 @@ def write(text: str) -> None:
 def main(configuration: str) -> int:
     global _foreground
     is_terminal = sys.stdout.isatty()
-    _foreground = Foreground(write, is_coloured=is_terminal and "NO_COLOR" not in os.environ, is_terminal=is_terminal)
+    _foreground = Foreground(
+        write, is_coloured=is_terminal and "NO_COLOR" not in os.environ, is_terminal=is_terminal
+    )
     options = ServerOptions()
     options.realize(["--configuration", configuration, "--nodaemon", "--silent"])
     options.first, options.test = True, False
@@ -142,5 +162,7 @@ def main(configuration: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.modules["relay_portal.process.supervision"] = sys.modules["__main__"]  # `attach` is found by that name
+    sys.modules["relay_portal.process.supervision"] = sys.modules[
+        "__main__"
+    ]  # `attach` is found by that name
     sys.exit(main(sys.argv[1]))

@@ -1,4 +1,6 @@
-"""Real PostgreSQL and real Valkey from wheels: where they live, how they are made ready, started and stopped."""
+"""Real PostgreSQL and real Valkey from wheels: where they live, how they are made ready, started
+and stopped.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from relay_portal.servers.places import make_folder, runtime_folder, state_folde
 from relay_portal.servers.system_account import AccountError, account
 
 __all__ = [
-    "DATABASE", "EmbeddedError", "EmbeddedPostgres", "EmbeddedValkey", "account", "make_folder", "postgres_url", "runtime_folder",
+    "DATABASE", "EmbeddedError", "EmbeddedPostgres", "EmbeddedValkey", "account", "make_folder",
+    "postgres_url", "runtime_folder",
     "state_folder", "valkey_url",
 ]  # fmt: skip
 
@@ -29,7 +32,10 @@ class EmbeddedError(RuntimeError):
 
 def postgres_url(data: Path) -> str:
     """Where the embedded PostgreSQL of this data listens."""
-    return f"postgres://ekiden@/{DATABASE}?host={quote(str(runtime_folder(data) / 'postgres'), safe='/')}"
+    return (
+        f"postgres://ekiden@/{DATABASE}?host="
+        f"{quote(str(runtime_folder(data) / 'postgres'), safe='/')}"
+    )
 
 
 def valkey_url(data: Path) -> str:
@@ -38,7 +44,9 @@ def valkey_url(data: Path) -> str:
 
 
 class _Server:
-    """One server with a folder for its state and one for its socket; `command` is what a supervisor runs."""
+    """One server with a folder for its state and one for its socket; `command` is what a
+    supervisor runs.
+    """
 
     name: str
     package: str
@@ -51,14 +59,19 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Make its folders and, where the account could not read the wheel, a copy of its programs. Raises `EmbeddedError`."""
+        """Make its folders and, where the account could not read the wheel, a copy of its programs.
+
+        Raises `EmbeddedError`.
+        """
         try:
             system_account.make()
             owner, group = system_account.identity()
             make_folder(self._data, 0o711)
             make_folder(self.state.parent, 0o711)
             if places.settle(self._data) != self.sockets.parent:
-                raise EmbeddedError(f"The sockets of {self._data} have moved meanwhile: start again")
+                raise EmbeddedError(
+                    f"The sockets of {self._data} have moved meanwhile: start again"
+                )
             system_account.take_over(self.state)
             for folder in (self.state, self.sockets):
                 make_folder(folder, 0o700, owner=owner, group=group)
@@ -79,14 +92,20 @@ class _Server:
         raise NotImplementedError
 
     def start(self, timeout: float = 30.0) -> None:
-        """Start it as a child and wait until it answers; raises `EmbeddedError` with its last words."""
+        """Start it as a child and wait until it answers; raises `EmbeddedError` with its last
+        words.
+        """
         log = self.state.parent / f"{self.name}.log"
         with open(log, "ab") as out:
-            self._process = subprocess.Popen(self.command(), stdout=out, stderr=out, cwd="/", **system_account.for_subprocess())  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603
+                self.command(), stdout=out, stderr=out, cwd="/", **system_account.for_subprocess()
+            )
         until = time.monotonic() + timeout
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise EmbeddedError(f"{self.name} did not start: {log.read_text(errors='replace')[-500:]}")
+                raise EmbeddedError(
+                    f"{self.name} did not start: {log.read_text(errors='replace')[-500:]}"
+                )
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -117,7 +136,8 @@ class EmbeddedPostgres(_Server):
         """Under another name first: a cluster is whole or not there, however this ends."""
         draft = self.state / "new"
         shutil.rmtree(draft, ignore_errors=True)
-        self._run("initdb", "-U", "ekiden", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin",
+        self._run("initdb", "-U", "ekiden", "--auth=trust", "--encoding=UTF8",
+            "--locale-provider=builtin",
                   "--builtin-locale=C.UTF-8", "--data-checksums", "-D", str(draft))  # fmt: skip
         for entry in sorted(draft.iterdir(), key=lambda entry: entry.name == "PG_VERSION"):
             entry.rename(self.state / entry.name)
@@ -125,7 +145,8 @@ class EmbeddedPostgres(_Server):
 
     def command(self) -> list[str]:
         settings = {
-            "listen_addresses": "", "unix_socket_directories": str(self.sockets), "unix_socket_permissions": "0700",
+            "listen_addresses": "", "unix_socket_directories": str(self.sockets),
+            "unix_socket_permissions": "0700",
             "max_connections": "200",
             "shared_buffers": "256MB", "max_wal_size": "4GB", "jit": "off",
         }  # fmt: skip
@@ -140,22 +161,37 @@ class EmbeddedPostgres(_Server):
     def make_database(self, name: str = DATABASE) -> None:
         import psycopg
 
-        with psycopg.connect(host=str(self.sockets), user="ekiden", dbname="postgres", autocommit=True) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+        with psycopg.connect(
+            host=str(self.sockets), user="ekiden", dbname="postgres", autocommit=True
+        ) as connection:
+            if not connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+            ).fetchone():
                 connection.execute(f'CREATE DATABASE "{name}"')
 
     def _program(self, name: str) -> str:
         return str(self.programs / "pginstall" / "bin" / name)
 
     def _status(self, program: str, *arguments: str) -> int:
-        return subprocess.run([self._program(program), *arguments], check=False, cwd="/").returncode  # noqa: S603  (our own program)
+        # S603 : our own program
+        return subprocess.run([self._program(program), *arguments], check=False, cwd="/").returncode  # noqa: S603
 
     def _run(self, program: str, *arguments: str) -> None:
         who = system_account.for_subprocess()
         try:
-            done = subprocess.run([self._program(program), *arguments], check=False, capture_output=True, text=True, cwd="/", **who)  # noqa: S603
+            done = subprocess.run(  # noqa: S603
+                [self._program(program), *arguments],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd="/",
+                **who,
+            )
         except (OSError, subprocess.SubprocessError) as error:
-            raise EmbeddedError(f"{program} cannot be run as {account()}: {error}. Run ./ekiden up as an ordinary account.") from error
+            raise EmbeddedError(
+                f"{program} cannot be run as {account()}: {error}. Run ./ekiden up as an "
+                "ordinary account."
+            ) from error
         if done.returncode:
             raise EmbeddedError(f"{program} failed: {done.stderr.strip()[-500:]}")
 
@@ -172,8 +208,10 @@ class EmbeddedValkey(_Server):
 
     def command(self) -> list[str]:
         [binary] = (self.programs / "_binaries").rglob("valkey-server")
-        return [str(binary), "--port", "0", "--unixsocket", str(self.sockets / "valkey.sock"), "--unixsocketperm", "700",
-                "--dir", str(self.state), "--appendonly", "yes", "--maxmemory-policy", "noeviction"]  # fmt: skip
+        return [str(binary), "--port", "0", "--unixsocket", str(self.sockets / "valkey.sock"),
+            "--unixsocketperm", "700",
+                "--dir", str(self.state), "--appendonly", "yes", "--maxmemory-policy",
+                "noeviction"]  # fmt: skip
 
     def is_ready(self) -> bool:
         from redis import Redis

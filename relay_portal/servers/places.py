@@ -1,4 +1,6 @@
-"""Where one installation keeps what is not mail: the folder of its sockets, and the embedded servers' state."""
+"""Where one installation keeps what is not mail: the folder of its sockets, and the embedded
+servers' state.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,12 @@ from foundation.text import texts
 
 SOCKET_BYTES = 107  # of a socket's path: sun_path of unix(7) without its final NUL
 LONGEST_NAME = "postgres/.s.PGSQL.5432"
-SEPARATORS = frozenset(",\"'\\%;")  # they end a path, or change it, in PostgreSQL's lists or in Supervisor's configuration
+SEPARATORS = frozenset(
+    ",\"'\\%;"
+)  # they end a path, or change it, in PostgreSQL's lists or in Supervisor's configuration
 RUN = Path("/run")
-TEMPORARY = Path("/tmp")  # noqa: S108  (the names used there cannot be foretold, and `make_folder` refuses what is not ours)
+# S108 : the names used there cannot be foretold, and `make_folder` refuses what is not ours
+TEMPORARY = Path("/tmp")  # noqa: S108
 STATE_OF_ROOT = Path("/var/lib")
 RECORD = "sockets"  # the file under the data folder that names the folder of the sockets
 
@@ -27,24 +32,36 @@ _drafts: dict[Path, Path] = {}
 
 
 def runtime_folder(data: Path) -> Path:
-    """Return the folder of the sockets of this data: the one in use, else the one that the next start would make. Makes nothing."""
+    """Return the folder of the sockets of this data: the one in use, else the one that the next
+    start would make. Makes nothing.
+    """
     return _recorded(data) or _of_an_older_version(data) or next(_proposals(data))
 
 
 def settle(data: Path) -> Path:
-    """Make the folder of the sockets, and record it beside the data for all later commands. Raises OSError."""
+    """Make the folder of the sockets, and record it beside the data for all later commands.
+
+    Raises OSError.
+    """
     found = _recorded(data)
     if found is None:
         found = _made(data)
         draft = data / f"{RECORD}.{os.getpid()}"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            "w",
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as file:
             file.write(f"{_name_of(data)}\n{found}\n")
         draft.rename(data / RECORD)
     return found
 
 
 def is_older_version_up(data: Path) -> bool:
-    """Whether an `up` of a version before this one serves the data; its sockets have a place of their own."""
+    """Whether an `up` of a version before this one serves the data; its sockets have a place of
+    their own.
+    """
     return _of_an_older_version(data) is not None
 
 
@@ -56,14 +73,19 @@ def forget_older_version(data: Path) -> None:
 
 
 def state_folder(data: Path) -> Path:
-    """Where the servers keep their files: in `data`, unless the account they run under could not get there (a 0700 home of root)."""
+    """Where the servers keep their files: in `data`, unless the account they run under could not
+    get there (a 0700 home of root).
+    """
     if os.getuid() != 0 or is_open_to_all(data.absolute().parent):
         return data
     return STATE_OF_ROOT / f"ekiden-{_name_of(data)}"
 
 
 def make_folder(folder: Path, mode: int, *, owner: int | None = None, group: int = -1) -> None:
-    """Make it with this mode and owner. Where others may write, somebody may have been there first: what is not ours is refused."""
+    """Make it with this mode and owner.
+
+    Where others may write, somebody may have been there first: what is not ours is refused.
+    """
     folder.mkdir(mode=mode, parents=True, exist_ok=True)
     wanted = os.getuid() if owner is None else owner
     status = folder.lstat()
@@ -75,25 +97,45 @@ def make_folder(folder: Path, mode: int, *, owner: int | None = None, group: int
 
 
 def is_open_to_all(folder: Path) -> bool:
-    """Whether any account can get there: each folder on the way has the x bit for others. One that is not there yet will have it."""
-    return all(not each.exists() or each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents))
+    """Whether any account can get there: each folder on the way has the x bit for others.
+
+    One that is not there yet will have it.
+    """
+    return all(
+        not each.exists() or each.stat().st_mode & stat.S_IXOTH
+        for each in (folder, *folder.parents)
+    )
 
 
 def _recorded(data: Path) -> Path | None:
-    """The folder in use. A record of other data (a copy of the whole folder) counts as none, and so does a folder that is not ours."""
+    """The folder in use.
+
+    A record of other data (a copy of the whole folder) counts as none, and so does a folder that is
+    not ours.
+    """
     try:
-        name, folder = texts.lines((data / RECORD).read_text(encoding="utf-8", errors="surrogateescape"))
+        name, folder = texts.lines(
+            (data / RECORD).read_text(encoding="utf-8", errors="surrogateescape")
+        )
     except (OSError, ValueError):
         return None
-    return Path(folder) if name == _name_of(data) and _is_folder_of(Path(folder), _owner_of(data)) else None
+    return (
+        Path(folder)
+        if name == _name_of(data) and _is_folder_of(Path(folder), _owner_of(data))
+        else None
+    )
 
 
 def _made(data: Path) -> Path:
-    """The first proposal where a socket can be made; some file systems have none, such as folders that a virtual machine shares."""
+    """The first proposal where a socket can be made; some file systems have none, such as folders
+    that a virtual machine shares.
+    """
     trouble: OSError | None = None
     for folder in _proposals(data):
         try:
-            make_folder(folder, 0o711 if os.getuid() == 0 else 0o700)  # as root another account has its own folders in it
+            make_folder(
+                folder, 0o711 if os.getuid() == 0 else 0o700
+            )  # as root another account has its own folders in it
             _try_socket(folder)
         except OSError as error:
             trouble = trouble or error
@@ -113,7 +155,8 @@ def _try_socket(folder: Path) -> None:
 def _proposals(data: Path) -> Iterator[Path]:
     """The best first; none has a name that another account could take before us.
 
-    Beside the data comes before XDG_RUNTIME_DIR: that is removed when its owner logs out, though the service runs on.
+    Beside the data comes before XDG_RUNTIME_DIR: that is removed when its owner logs out, though
+    the service runs on.
     """
     owner, beside = _owner_of(data), data.absolute() / "run"
     if owner == 0:
@@ -124,7 +167,9 @@ def _proposals(data: Path) -> Iterator[Path]:
     else:
         if _has_room(beside):
             yield beside
-        own = Path(os.environ.get("XDG_RUNTIME_DIR", "") if owner == os.getuid() else f"/run/user/{owner}")
+        own = Path(
+            os.environ.get("XDG_RUNTIME_DIR", "") if owner == os.getuid() else f"/run/user/{owner}"
+        )
         if own.is_absolute() and _is_folder_of(own, owner) and not own.stat().st_mode & 0o077:
             inside = own / f"ekiden-{_name_of(data)}"
             if _has_room(inside):
@@ -134,7 +179,9 @@ def _proposals(data: Path) -> Iterator[Path]:
 
 def _has_room(folder: Path) -> bool:
     return (
-        len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES and not texts.has_control(str(folder)) and not SEPARATORS & set(str(folder))
+        len(os.fsencode(folder / LONGEST_NAME)) <= SOCKET_BYTES
+        and not texts.has_control(str(folder))
+        and not SEPARATORS & set(str(folder))
     )
 
 
@@ -168,7 +215,9 @@ def _is_folder_of(folder: Path, owner: int) -> bool:
 
 
 def _owner_of(data: Path) -> int:
-    """Whose data these are, so that root's commands find the service of another account; data that are not there yet will be ours."""
+    """Whose data these are, so that root's commands find the service of another account; data that
+    are not there yet will be ours.
+    """
     try:
         return data.stat().st_uid
     except OSError:

@@ -1,4 +1,6 @@
-"""The embedded servers' programs: in their wheels, or in a copy where the servers' account cannot read the wheels."""
+"""The embedded servers' programs: in their wheels, or in a copy where the servers' account cannot
+read the wheels.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from relay_portal.servers.places import is_open_to_all
 
 
 def find(package: str, copies: Path) -> Path:
-    """Return the package's folder as the servers' account sees it; `copies` is where `copy` puts one."""
+    """Return the package's folder as the servers' account sees it; `copies` is where `copy` puts
+    one.
+    """
     wheel = _wheel(package)
     if os.getuid() != 0 or all(map(_is_readable_by_all, _parts(wheel))):
         return wheel
@@ -22,7 +26,9 @@ def find(package: str, copies: Path) -> Path:
 
 
 def copy(package: str, copies: Path) -> None:
-    """Copy the package with its libraries where that is needed; a copy is whole or not there, however this ends."""
+    """Copy the package with its libraries where that is needed; a copy is whole or not there,
+    however this ends.
+    """
     whole = _copy_of(package, copies)
     if find(package, copies) == _wheel(package) or (whole / package).is_dir():
         return
@@ -30,14 +36,18 @@ def copy(package: str, copies: Path) -> None:
         shutil.rmtree(old)
     draft = whole.with_name(f"{whole.name}.new")
     for part in _parts(_wheel(package)):
-        shutil.copytree(part, draft / part.name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            part, draft / part.name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
     _open_to_all(draft)
     os.sync()  # a name that outlives a crash shall not lead to empty files
     draft.rename(whole)
 
 
 def _parts(wheel: Path) -> list[Path]:
-    """The package and its sibling: auditwheel puts shared libraries there, and programs look for them beside the package."""
+    """The package and its sibling: auditwheel puts shared libraries there, and programs look for
+    them beside the package.
+    """
     return [part for part in (wheel, wheel.with_name(f"{wheel.name}.libs")) if part.is_dir()]
 
 

@@ -1,4 +1,6 @@
-"""Waits for PostgreSQL and Valkey, as long as waiting can help; else says in the server's own words why it cannot."""
+"""Waits for PostgreSQL and Valkey, as long as waiting can help; else says in the server's own
+words why it cannot.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from django.conf import settings
 from django.db import Error, connection
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
-from redis.exceptions import AuthenticationError, AuthorizationError, BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    RedisError,
+    ResponseError,
+)
 
 from deliveries.backends import job_queues
 from foundation.command import CommandError
@@ -21,10 +29,13 @@ PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its lo
 SILENCE = 3.0  # seconds until people are told what is waited for
 VALKEY_PATIENCE = 2.0
 NOT_LIBPQS = {"context", "cursor_factory", "prepare_threshold"}
-# What libpq says of a server that is not there yet. A name may come later, too: that of a container that starts beside us.
+# What libpq says of a server that is not there yet. A name may come later, too: that of a container
+# that starts beside us.
 PASSING = (
-    "connection refused", "no such file or directory", "timeout", "timed out", "could not translate host name", "no route to host",
-    "network is unreachable", "reset by peer", "closed the connection unexpectedly", "too many clients", "remaining connection slots",
+    "connection refused", "no such file or directory", "timeout", "timed out",
+    "could not translate host name", "no route to host",
+    "network is unreachable", "reset by peer", "closed the connection unexpectedly",
+    "too many clients", "remaining connection slots",
 )  # fmt: skip
 
 
@@ -38,12 +49,21 @@ class Trouble:
 
 def wait_for_database(say: Callable[[str], object], patience: float = PATIENCE) -> None:
     """Return when PostgreSQL takes us; raises `CommandError`, at once where waiting is in vain."""
-    _wait("PostgreSQL", without_password(settings.DATABASE_URL), "DATABASE_URL", database_trouble, say, patience)
+    _wait(
+        "PostgreSQL",
+        without_password(settings.DATABASE_URL),
+        "DATABASE_URL",
+        database_trouble,
+        say,
+        patience,
+    )
 
 
 def wait_for_valkey(say: Callable[[str], object], patience: float = PATIENCE) -> None:
     """Return when Valkey takes us; raises `CommandError`, at once where waiting is in vain."""
-    _wait("Valkey", without_password(settings.REDIS_URL), "REDIS_URL", valkey_trouble, say, patience)
+    _wait(
+        "Valkey", without_password(settings.REDIS_URL), "REDIS_URL", valkey_trouble, say, patience
+    )
 
 
 def database_trouble() -> Trouble | None:
@@ -54,7 +74,9 @@ def database_trouble() -> Trouble | None:
     except Error as error:
         connection.close()
         text = str(error).strip() or "no answer"
-        return Trouble(_words(text), _is_starting() or any(phrase in text.lower() for phrase in PASSING))
+        return Trouble(
+            _words(text), _is_starting() or any(phrase in text.lower() for phrase in PASSING)
+        )
     return None
 
 
@@ -65,7 +87,9 @@ def valkey_trouble() -> Trouble | None:
             valkey.ping()
     except RedisError as error:
         is_refused = isinstance(error, (AuthenticationError, AuthorizationError, ResponseError))
-        is_refused |= any(isinstance(cause, ssl.SSLError) for cause in (error.__cause__, error.__context__))
+        is_refused |= any(
+            isinstance(cause, ssl.SSLError) for cause in (error.__cause__, error.__context__)
+        )
         return Trouble(_words(str(error)), isinstance(error, BusyLoadingError) or not is_refused)
     return None
 
@@ -75,7 +99,14 @@ def without_password(url: str) -> str:
     return f"{head.partition('://')[0]}://…@{tail}" if at else url
 
 
-def _wait(name: str, place: str, variable: str, look: Callable[[], Trouble | None], say: Callable[[str], object], patience: float) -> None:
+def _wait(
+    name: str,
+    place: str,
+    variable: str,
+    look: Callable[[], Trouble | None],
+    say: Callable[[str], object],
+    patience: float,
+) -> None:
     begun, is_told = time.monotonic(), False
     while (trouble := look()) is not None:
         if not trouble.is_passing:
@@ -90,8 +121,14 @@ def _wait(name: str, place: str, variable: str, look: Callable[[], Trouble | Non
 
 
 def _is_starting() -> bool:
-    """Whether PostgreSQL itself refuses everybody for now. libpq judges by the code, which has no language."""
-    given = {name: value for name, value in connection.get_connection_params().items() if name not in NOT_LIBPQS}
+    """Whether PostgreSQL itself refuses everybody for now. libpq judges by the code, which has no
+    language.
+    """
+    given = {
+        name: value
+        for name, value in connection.get_connection_params().items()
+        if name not in NOT_LIBPQS
+    }
     return PGconn.ping(make_conninfo(**given).encode()) == Ping.REJECT
 
 

@@ -1,4 +1,6 @@
-"""The account that the embedded servers run under when root starts them: PostgreSQL refuses root, and nobody else shares this one."""
+"""The account that the embedded servers run under when root starts them: PostgreSQL refuses root,
+and nobody else shares this one.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,21 @@ def make() -> bool:
     if program is None:
         raise AccountError(_advice("there is no useradd"))
     group = ["--gid", NAME] if _has_group() else ["--user-group"]
-    command = [program, "--system", *group, "--no-create-home", "--home-dir", "/var/lib/ekiden", "--shell", "/usr/sbin/nologin", NAME]
+    command = [
+        program,
+        "--system",
+        *group,
+        "--no-create-home",
+        "--home-dir",
+        "/var/lib/ekiden",
+        "--shell",
+        "/usr/sbin/nologin",
+        NAME,
+    ]
     said = ""
     for _ in range(TRIES):
-        said = subprocess.run(command, check=False, capture_output=True, text=True).stderr  # noqa: S603  (our own command line)
+        # S603 : our own command line
+        said = subprocess.run(command, check=False, capture_output=True, text=True).stderr  # noqa: S603
         if _entry() is not None:
             return True
         time.sleep(0.2)  # somebody else has the lock of /etc/passwd
@@ -46,7 +59,10 @@ def make() -> bool:
 
 
 def identity() -> tuple[int, int]:
-    """Return the servers' user and group numbers; our own where they run as we do. Raises `AccountError`."""
+    """Return the servers' user and group numbers; our own where they run as we do.
+
+    Raises `AccountError`.
+    """
     if os.getuid() != 0:
         return os.getuid(), os.getgid()
     entry = _entry()
@@ -56,7 +72,9 @@ def identity() -> tuple[int, int]:
 
 
 def for_subprocess() -> Any:
-    """Return the arguments that start a program under the account, for `subprocess`, whose overloads take no dictionary."""
+    """Return the arguments that start a program under the account, for `subprocess`, whose
+    overloads take no dictionary.
+    """
     if os.getuid() != 0:
         return {}
     user, group = identity()
@@ -64,12 +82,18 @@ def for_subprocess() -> Any:
 
 
 def take_over(folder: Path) -> None:
-    """Give the account what the servers of an earlier version have left under `FORMER`, once they have ended. Raises `AccountError`.
+    """Give the account what the servers of an earlier version have left under `FORMER`, once they
+    have ended. Raises `AccountError`.
 
     The folder itself comes last: cut off, the work is begun again.
     """
     user, group = identity()
-    if os.getuid() != 0 or not folder.is_dir() or folder.lstat().st_uid != _former() or _former() == user:
+    if (
+        os.getuid() != 0
+        or not folder.is_dir()
+        or folder.lstat().st_uid != _former()
+        or _former() == user
+    ):
         return
     _wait_until_unused(folder)
     for place, folders, files in os.walk(folder, topdown=False):
@@ -82,7 +106,10 @@ def _wait_until_unused(folder: Path) -> None:
     until = time.monotonic() + PATIENCE
     while pid := _user_of(folder):
         if time.monotonic() > until:
-            raise AccountError(f"Process {pid} still uses {folder}, which belongs to {FORMER}: stop it, and start again")
+            raise AccountError(
+                f"Process {pid} still uses {folder}, which belongs to {FORMER}: stop it, and "
+                "start again"
+            )
         time.sleep(0.1)
 
 
@@ -121,6 +148,8 @@ def _former() -> int | None:
 
 def _advice(why: str) -> str:
     return (
-        f"Started by root, PostgreSQL and Valkey need the system account {NAME}, and it cannot be made ({why}). "
-        f"Make it (useradd --system --user-group {NAME}), or run ./ekiden up as an ordinary account."
+        f"Started by root, PostgreSQL and Valkey need the system account {NAME}, and it cannot "
+        f"be made ({why}). "
+        f"Make it (useradd --system --user-group {NAME}), or run ./ekiden up as an ordinary "
+        "account."
     )

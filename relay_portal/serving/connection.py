@@ -1,4 +1,6 @@
-"""A client's connection: it gathers one request at a time, and holds the answer until the client has read it."""
+"""A client's connection: it gathers one request at a time, and holds the answer until the client
+has read it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class State(Enum):
     ARRIVING = "arriving"
     AT_WORK = "at work"  # a thread has it, or will
     ANSWERING = "answering"
-    LINGERING = "lingering"  # closed by us; the client's last bytes are thrown away, since a reset would cut the answer
+    # closed by us; the client's last bytes are thrown away, since a reset would cut the answer
+    LINGERING = "lingering"
 
 
 class Refused(Exception):
@@ -42,7 +45,9 @@ class Refused(Exception):
 
 
 class Connection:
-    def __init__(self, sock: socket.socket, cfg: Any, client: Any, server: Any, *, now: float) -> None:
+    def __init__(
+        self, sock: socket.socket, cfg: Any, client: Any, server: Any, *, now: float
+    ) -> None:
         self.sock, self.cfg, self.client, self.server = sock, cfg, client, server
         self.state = State.IDLE
         self.place = ""  # as limits see it
@@ -94,7 +99,11 @@ class Connection:
         return rest
 
     def _begin_body(self, request: Any, now: float) -> None:
-        fields = {name: value for name, value in request.headers if name in {"CONTENT-LENGTH", "TRANSFER-ENCODING", "EXPECT"}}
+        fields = {
+            name: value
+            for name, value in request.headers
+            if name in {"CONTENT-LENGTH", "TRANSFER-ENCODING", "EXPECT"}
+        }
         size = int(fields.get("CONTENT-LENGTH", "0"))  # gunicorn has refused what is no number
         self._largest = LARGEST_BY_PATH.get(request.path, LARGEST_BODY)
         if size > self._largest:
@@ -116,7 +125,7 @@ class Connection:
             raise Refused(TOO_LARGE)
         self.deadline = self._body_began + BODY_SECONDS + self.body_size / LEAST_RATE
 
-    # --- the answer -------------------------------------------------------------------------------------------------------------
+    # --- the answer -------------------------------------------------------------------------------
     def begin_answer(self, *, keeps_alive: bool, now: float) -> None:
         self.state, self.keeps_alive = State.ANSWERING, keeps_alive
         self.unsent, self._sent, self._answer_began = b"", 0, now
@@ -128,13 +137,17 @@ class Connection:
         status, reason = reply
         after = "Retry-After: 5\r\n" if reply == BUSY else ""
         self.exchange.answer.write(
-            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n{after}Content-Type: text/plain\r\n"
+            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+            f"{after}Content-Type: text/plain\r\n"
             f"Content-Length: {len(reason) + 1}\r\n\r\n{reason}\n".encode()
         )
         self.begin_answer(keeps_alive=False, now=now)
 
     def send_some(self) -> bool:
-        """Send what the client takes now. Return whether that was all; OSError where the client is gone."""
+        """Send what the client takes now.
+
+        Return whether that was all; OSError where the client is gone.
+        """
         for _ in range(16):  # and then it is others' turn
             chunk = self.unsent or self.exchange.answer.read(65_536)
             if not chunk:

@@ -1,8 +1,9 @@
 """A worker of gunicorn whose threads get whole requests only, and hand answers back whole.
 
-gunicorn's own thread worker reads requests and writes answers in its threads: eight clients that send nothing more, or read
-nothing more, hold all of them. Here the loop reads and writes, with time-outs; heads, bodies and connections are bounded, and
-where room is short, the connection that has waited longest for its client goes first.
+gunicorn's own thread worker reads requests and writes answers in its threads: eight clients that
+send nothing more, or read nothing more, hold all of them. Here the loop reads and writes, with
+time-outs; heads, bodies and connections are bounded, and where room is short, the connection that
+has waited longest for its client goes first.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from relay_portal.serving.connection import BUSY, LINGER_SECONDS, TIME_OUT, Connection, Refused, State
+from relay_portal.serving.connection import (
+    BUSY,
+    LINGER_SECONDS,
+    TIME_OUT,
+    Connection,
+    Refused,
+    State,
+)
 from relay_portal.serving.exchange import IN_MEMORY
 
-# Answered by threads of their own, so that they tell how things are while all others are busy with slow pages.
+# Answered by threads of their own, so that they tell how things are while all others are busy with
+# slow pages.
 APART = ("/health/", "/metrics/")
 QUEUE = 100  # whole requests that wait for a thread; one more is told to come back
 QUEUE_APART = 20
@@ -33,14 +42,18 @@ ACCEPTS = 64  # in one go
 
 class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes no types
     def init_process(self) -> None:
-        self.lanes = {path: ThreadPoolExecutor(1, thread_name_prefix=path.strip("/")) for path in APART}
-        self.connections: OrderedDict[Connection, None] = OrderedDict()  # that wait for their client, longest first
+        self.lanes = {
+            path: ThreadPoolExecutor(1, thread_name_prefix=path.strip("/")) for path in APART
+        }
+        self.connections: OrderedDict[Connection, None] = (
+            OrderedDict()
+        )  # that wait for their client, longest first
         self.at_work: Counter[str] = Counter()  # requests, by lane
         self.places: Counter[str] = Counter()
         self.last_look = 0.0
         super().init_process()
 
-    # --- connections come ------------------------------------------------------------------------------------------------------
+    # --- connections come -------------------------------------------------------------------------
     def accept(self, listener: Any) -> None:
         for _ in range(ACCEPTS):
             try:
@@ -57,7 +70,9 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         place = _place(client)
         if place and self.places[place] >= PER_PLACE:
             self._make_room(place)
-        if self.nr_conns >= self.worker_connections - 1:  # at the limit itself gunicorn accepts no more
+        if (
+            self.nr_conns >= self.worker_connections - 1
+        ):  # at the limit itself gunicorn accepts no more
             self._make_room()
         sock.setblocking(False)
         connection = Connection(sock, self.cfg, client, server, now=time.monotonic())
@@ -94,7 +109,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             del self.places[connection.place]
         connection.close()
 
-    # --- requests arrive -------------------------------------------------------------------------------------------------------
+    # --- requests arrive --------------------------------------------------------------------------
     def _go_on(self, connection: Connection, _sock: Any) -> None:
         if connection not in self.connections:  # dropped for another's sake since the poller looked
             return
@@ -161,9 +176,11 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         self.at_work[lane] += 1
         threads: ThreadPoolExecutor = self.lanes.get(lane) or self.tpool
         future = threads.submit(self.handle, connection.exchange)
-        future.add_done_callback(lambda done: self.method_queue.defer(self._take_back, connection, lane, done))
+        future.add_done_callback(
+            lambda done: self.method_queue.defer(self._take_back, connection, lane, done)
+        )
 
-    # --- answers leave ---------------------------------------------------------------------------------------------------------
+    # --- answers leave ----------------------------------------------------------------------------
     def _take_back(self, connection: Connection, lane: str, done: Future[Any]) -> None:
         self.at_work[lane] -= 1
         keeps_alive = not done.cancelled() and done.exception() is None and bool(done.result())
@@ -183,7 +200,9 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             self._wait_for(connection, selectors.EVENT_READ)
 
     def _await_next(self, connection: Connection) -> None:
-        rest = connection.await_next(keepalive=self.cfg.keepalive if self.alive else LINGER_SECONDS, now=time.monotonic())
+        rest = connection.await_next(
+            keepalive=self.cfg.keepalive if self.alive else LINGER_SECONDS, now=time.monotonic()
+        )
         self._wait_for(connection, selectors.EVENT_READ)
         if rest:
             self._feed(connection, rest)
@@ -193,7 +212,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             if not connection.sock.recv(65_536):
                 self._drop(connection)
 
-    # --- clocks: gunicorn's loop calls these two each second, and while it ends ------------------------------------------------------
+    # --- clocks: gunicorn's loop calls these two each second, and while it ends -------------------
     def murder_keepalived(self, force: bool = False) -> None:
         now = time.monotonic()
         if now - self.last_look < 0.5 and not force:

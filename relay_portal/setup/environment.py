@@ -1,4 +1,6 @@
-"""Reads settings from the environment; a value that cannot be meant is one line that names its variable."""
+"""Reads settings from the environment; a value that cannot be meant is one line that names its
+variable.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ VALKEY = ("redis", "rediss", "unix")
 
 
 def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
-    """The variable's value, or the default where it is empty or not set; raises `ImproperlyConfigured`."""
+    """The variable's value, or the default where it is empty or not set; raises
+    `ImproperlyConfigured`.
+    """
     if not os.environ.get(name):
         return default
     try:
@@ -32,7 +36,9 @@ def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
 
 
 def listeners_by_cores() -> int:
-    """A listener's work is done by one core; at most 8, since more of them make commits smaller and PostgreSQL dearer."""
+    """A listener's work is done by one core; at most 8, since more of them make commits smaller
+    and PostgreSQL dearer.
+    """
     return min(len(os.sched_getaffinity(0)), 8)
 
 
@@ -44,7 +50,10 @@ def workers_by_cores() -> int:
 def url_of(*schemes: str) -> Callable[[str], str]:
     def cast(text: str) -> str:
         if urlsplit(text).scheme not in schemes:
-            raise ValueError(f"a URL is needed that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+            raise ValueError(
+                "a URL is needed that begins with "
+                f"{' or '.join(f'{scheme}://' for scheme in schemes)}"
+            )
         return text
 
     return cast
@@ -106,17 +115,26 @@ def time_zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
     except (KeyError, OSError, ValueError) as error:  # no such zone; no file; no name
-        raise ValueError("a name of the time zone database is needed, such as Asia/Tokyo") from error
+        raise ValueError(
+            "a name of the time zone database is needed, such as Asia/Tokyo"
+        ) from error
 
 
 def host_name(text: str) -> str:
     name = text.lower().removesuffix(".")
-    if not name.isascii() or not all(label and all(char.isalnum() or char in "-_" for char in label) for label in name.split(".")):
-        raise ValueError("a host name is letters, digits and hyphens, in labels with dots between them")
+    if not name.isascii() or not all(
+        label and all(char.isalnum() or char in "-_" for char in label) for label in name.split(".")
+    ):
+        raise ValueError(
+            "a host name is letters, digits and hyphens, in labels with dots between them"
+        )
     return name
 
 
 def own_host_name() -> str:
-    """The machine's name, without asking DNS: every command reads it. A name without a dot gets one that leads nowhere."""
+    """The machine's name, without asking DNS: every command reads it.
+
+    A name without a dot gets one that leads nowhere.
+    """
     name = socket.gethostname().lower()
     return name if "." in name else f"{name}.localdomain"

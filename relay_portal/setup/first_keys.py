@@ -1,4 +1,6 @@
-"""Give a new installation its secret key, write down whose keys these are, and change them where an operator says so."""
+"""Give a new installation its secret key, write down whose keys these are, and change them where
+an operator says so.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,18 @@ from foundation.secrets.keyring import KeyRing
 from relay_portal.models import User
 from relay_portal.setup import secret_key
 
-NEW_SECRET = "Is it lost, or was it changed on purpose: ./ekiden setup --new-secret-key"  # noqa: S105  (a text)
+# S105 : a text
+NEW_SECRET = "Is it lost, or was it changed on purpose: ./ekiden setup --new-secret-key"  # noqa: S105
 
 
 @transaction.atomic
 def settle() -> None:
-    """See that the keys of this machine are the installation's, which begins here where the database is empty.
+    """See that the keys of this machine are the installation's, which begins here where the
+    database is empty.
 
-    Raises `KeyMismatch`. A version before this one has noted nothing: its keys are taken as they are, if they prove that they are
-    those of the database. A machine that has made its own without asking, as that version did, cannot prove it.
+    Raises `KeyMismatch`. A version before this one has noted nothing: its keys are taken as they
+    are, if they prove that they are those of the database. A machine that has made its own without
+    asking, as that version did, cannot prove it.
     """
     _alone()
     if not own_keys.noted(SECRET):
@@ -43,17 +48,24 @@ def renew_secret() -> None:
     if not settings.HAS_SECRET_KEY_FROM_ENVIRONMENT:
         settings.SECRET_KEY = secret_key.replace(own_keys.secret_path())
     elif fingerprint(_own()) in own_keys.noted(SECRET):
-        raise KeyMismatch("EKIDEN_SECRET_KEY still has the old value: give it a new one first, on all machines.")
+        raise KeyMismatch(
+            "EKIDEN_SECRET_KEY still has the old value: give it a new one first, on all machines."
+        )
     own_keys.note(SECRET, [fingerprint(_own())])
 
 
 @transaction.atomic
 def renew_ring() -> list[str]:
-    """Make a new key ring in place of a lost one; a domain whose key it cannot read gets a new key. Returns these domains' names."""
+    """Make a new key ring in place of a lost one; a domain whose key it cannot read gets a new key.
+
+    Returns these domains' names.
+    """
     _alone()
     place = own_keys.ring_place()
     if place.exists():
-        raise KeyMismatch(f"There is a key ring in {place}. Is it the wrong one, move it away first.")
+        raise KeyMismatch(
+            f"There is a key ring in {place}. Is it the wrong one, move it away first."
+        )
     lost = SigningKey.objects.active()
     domains = list(Domain.objects.filter(pk__in=lost.values("domain")))
     lost.update(is_active=False)
@@ -83,12 +95,14 @@ def _begin() -> None:
 def _adopt() -> None:
     if own_keys.secret_key() is None:
         raise KeyMismatch(
-            f"There is no secret key in {own_keys.secret_place()}, and the database holds mail or accounts: {HOW}. {NEW_SECRET}"
+            f"There is no secret key in {own_keys.secret_place()}, and the database holds mail "
+            f"or accounts: {HOW}. {NEW_SECRET}"
         )
     own_keys.check_ring()
     if not _has_signed_the_newest_session():
         raise KeyMismatch(
-            f"The portal's sessions in the database are signed by another secret key than that in {own_keys.secret_place()}: {HOW}. "
+            "The portal's sessions in the database are signed by another secret key than that "
+            f"in {own_keys.secret_place()}: {HOW}. "
             f"{NEW_SECRET}"
         )
     own_keys.note(SECRET, [fingerprint(_own())])

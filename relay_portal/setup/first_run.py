@@ -1,4 +1,6 @@
-"""What a new installation gets so that it can be tried at once: an operator, a demo project, and the sandbox."""
+"""What a new installation gets so that it can be tried at once: an operator, a demo project, and
+the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def make() -> Made | None:
 
 
 def welcome(made: Made) -> str:
-    # Without the secret, which would stay in the shell's history: `send` issues a credential for the one message.
+    # Without the secret, which would stay in the shell's history: `send` issues a credential for
+    # the one message.
     return f"""
 This installation is new. What follows is shown once:
 
@@ -68,7 +71,8 @@ Send a first message, in another terminal:
 def welcome_without_secrets() -> str:
     """The same for a log: it says how to get what it does not show."""
     return f"""
-This installation is new. Its secrets are shown on terminals only, and this is none. Make new ones, and send a first message:
+This installation is new. Its secrets are shown on terminals only, and this is none. \
+Make new ones, and send a first message:
 
   cd {shlex.quote(str(settings.BASE_DIR))}
   {terminal.line(f"operator reset {OPERATOR}")}

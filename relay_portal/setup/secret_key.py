@@ -10,7 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def load(path: Path) -> str:
-    """Return the key in `path`, or nothing where there is no such file. Raises `ImproperlyConfigured`."""
+    """Return the key in `path`, or nothing where there is no such file.
+
+    Raises `ImproperlyConfigured`.
+    """
     try:
         return path.read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -20,7 +23,10 @@ def load(path: Path) -> str:
 
 
 def make(path: Path) -> str:
-    """Return the key in `path`; a first caller makes it, and of two at once both get the same one. Raises `ImproperlyConfigured`."""
+    """Return the key in `path`; a first caller makes it, and of two at once both get the same one.
+
+    Raises `ImproperlyConfigured`.
+    """
     with _draft(path) as draft, suppress(FileExistsError):
         os.link(draft, path)  # unlike rename, refuses to replace the key of a faster process
     return load(path)
@@ -43,7 +49,11 @@ class _draft:
     def __enter__(self) -> Path:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            with open(
+                os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                "w",
+                encoding="ascii",
+            ) as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
                 os.fsync(file.fileno())
@@ -58,5 +68,7 @@ class _draft:
 def _trouble(path: Path, error: OSError | UnicodeDecodeError) -> ImproperlyConfigured:
     why = error.strerror if isinstance(error, OSError) else "it holds no key"
     if isinstance(error, OSError) and error.errno == errno.EROFS:
-        return ImproperlyConfigured(f"{path}: {why} (set EKIDEN_DATA to a folder that can be written)")
+        return ImproperlyConfigured(
+            f"{path}: {why} (set EKIDEN_DATA to a folder that can be written)"
+        )
     return ImproperlyConfigured(f"{path}: {why} (run as the account that owns EKIDEN_DATA)")

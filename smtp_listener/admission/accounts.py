@@ -1,4 +1,6 @@
-"""Who a client is and what it may do: credentials with their project's settings, looked up again every second."""
+"""Who a client is and what it may do: credentials with their project's settings, looked up again
+every second.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,23 @@ from deliveries.backends.database import Database
 from deliveries.intake.submission import Sender
 
 KEEP = 1.0  # seconds: how long a revoked credential may still be used
-UNKNOWN_A_SECOND = 50  # unknown user names that are looked up one by one; a new credential works at once where no flood is
+# unknown user names that are looked up one by one; a new credential works at once where no flood is
+UNKNOWN_A_SECOND = 50
 
 ACCOUNT = """
-SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash, credential.networks,
-       credential.priority, credential.highest_priority, credential.max_size, credential.max_recipients,
-       credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime, project.idempotency_window,
+SELECT credential.id, credential.project_id, credential.kind, credential.secret_hash,
+    credential.networks,
+       credential.priority, credential.highest_priority, credential.max_size,
+           credential.max_recipients,
+       credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime,
+           project.idempotency_window,
        project.hides_client_address, project.takes_foreign_names,
        coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
-                   SELECT domain_id FROM domains_credential_domains WHERE credential_id = credential.id))),
+                   SELECT domain_id FROM domains_credential_domains
+                       WHERE credential_id = credential.id))),
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL)
 FROM domains_credential credential
@@ -38,7 +45,8 @@ BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credent
 
 USED = """
 UPDATE domains_credential credential SET last_used_at = now(), last_used_from = used.address::inet
-FROM unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS used(id, address) WHERE credential.id = used.id
+FROM unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS used(id, address)
+    WHERE credential.id = used.id
 """
 
 COUNT_SINCE = """
@@ -114,11 +122,16 @@ class Accounts:
                 return None
             rows = await self._database.fetch(BY_NAME, {"username": username})
             self._unknown += not rows
-            kept = self._kept[username] = (time.monotonic() + KEEP, Account(*rows[0]) if rows else None)
+            kept = self._kept[username] = (
+                time.monotonic() + KEEP,
+                Account(*rows[0]) if rows else None,
+            )
         return kept[1]
 
     def _is_busy(self) -> bool:
-        """Whether so many unknown names were asked for within this second that PostgreSQL shall hear of no more of them."""
+        """Whether so many unknown names were asked for within this second that PostgreSQL shall
+        hear of no more of them.
+        """
         if self._second < time.monotonic():
             self._second, self._unknown = time.monotonic() + 1.0, 0
         return self._unknown >= UNKNOWN_A_SECOND
@@ -155,7 +168,9 @@ class Accounts:
     async def write_uses(self) -> None:
         used, self._used = self._used, {}
         if used:
-            await self._database.fetch(USED, {"ids": list(used), "addresses": [str(address) for address in used.values()]})
+            await self._database.fetch(
+                USED, {"ids": list(used), "addresses": [str(address) for address in used.values()]}
+            )
 
     async def close(self) -> None:
         await asyncio.shield(self._database.close())

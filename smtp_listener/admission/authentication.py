@@ -1,4 +1,6 @@
-"""AUTH PLAIN and LOGIN: what the client shows, held against the credentials (RFC 4954, RFC 4616)."""
+"""AUTH PLAIN and LOGIN: what the client shows, held against the credentials (RFC 4954, RFC
+4616).
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,11 @@ def decode_login(username: str, secret: str) -> Proof | Reply:
 
 
 def _proof(username: str, secret: str, identity: str = "") -> Proof | Reply:
-    if not 0 < len(username) <= MAX_NAME or not 0 < len(secret) <= MAX_SECRET or texts.has_control(username):
+    if (
+        not 0 < len(username) <= MAX_NAME
+        or not 0 < len(secret) <= MAX_SECRET
+        or texts.has_control(username)
+    ):
         return replies.AUTH_BAD_BASE64
     return Proof(username, secret, identity)
 
@@ -56,28 +62,49 @@ def _decode(text: str) -> str:
 
 
 def may_act_for(account: Account, proof: Proof) -> bool:
-    """Say whether the identity that the client asks for is its own: none, its user name at some host, or an address that it may send as."""
+    """Say whether the identity that the client asks for is its own: none, its user name at some
+    host, or an address that it may send as.
+    """
     local, _, domain = proof.identity.rpartition("@")
-    return not proof.identity or local == proof.username or (bool(local) and domain.lower() in account.domains)
+    return (
+        not proof.identity
+        or local == proof.username
+        or (bool(local) and domain.lower() in account.domains)
+    )
 
 
 class Authentication:
-    """Judges proofs: a right one is taken whatever strangers have tried; each wrong one gets the same answer, after a growing time."""
+    """Judges proofs: a right one is taken whatever strangers have tried; each wrong one gets the
+    same answer, after a growing time.
+    """
 
     def __init__(self, accounts: Accounts, guard: Guard) -> None:
         self._accounts = accounts
         self._guard = guard
 
-    async def judge(self, proof: Proof, address: Address, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Account | Reply:
-        """The account, or the refusal; `rest` lets the client of a wrong proof wait so many seconds."""
+    async def judge(
+        self,
+        proof: Proof,
+        address: Address,
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Account | Reply:
+        """The account, or the refusal; `rest` lets the client of a wrong proof wait so many
+        seconds.
+        """
         try:
             account = await self._accounts.named(proof.username)
         except DatabaseUnavailable:
             return replies.AUTH_UNAVAILABLE
         # An unknown name is compared too, so that it takes the same time.
-        is_right = matches(proof.secret, account.secret_hash if account and account.secret_hash else b"")
+        is_right = matches(
+            proof.secret, account.secret_hash if account and account.secret_hash else b""
+        )
         if account is not None and is_right and account.is_open_to(address):
-            return account if may_act_for(account, proof) else replies.AUTH_OTHER(identity=proof.identity)
+            return (
+                account
+                if may_act_for(account, proof)
+                else replies.AUTH_OTHER(identity=proof.identity)
+            )
         delay, is_last = self._guard.failed(address, proof.username)
         await rest(delay)
         return replies.AUTH_LOCKED if is_last else replies.AUTH_FAILED

@@ -1,4 +1,6 @@
-"""Whether the data folder has room: strangers' mail stops before apps' does, and both before PostgreSQL is hit."""
+"""Whether the data folder has room: strangers' mail stops before apps' does, and both before
+PostgreSQL is hit.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +54,15 @@ class Disk:
             try:
                 self._free = shutil.disk_usage(self._folder).free
             except OSError:
-                self._free = self._mark  # a folder that cannot be looked at is told by who writes there
+                self._free = (
+                    self._mark
+                )  # a folder that cannot be looked at is told by who writes there
             if self._is_low != (self._free < self._mark):
                 self._is_low = not self._is_low
-                logger.warning("event=%s free=%d mark=%d", "low-disk" if self._is_low else "disk-has-room", self._free, self._mark)
+                logger.warning(
+                    "event=%s free=%d mark=%d",
+                    "low-disk" if self._is_low else "disk-has-room",
+                    self._free,
+                    self._mark,
+                )
         return self._free

@@ -1,4 +1,6 @@
-"""How many bytes of strangers' mail are kept in a day: from one place, of one delivery, and in all."""
+"""How many bytes of strangers' mail are kept in a day: from one place, of one delivery, and in
+all.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,19 @@ ROW = 1024  # bytes that a mail costs besides its content: the row, its indexes,
 REPORTS_OF_DELIVERY = 10  # in a day: a delivery bounces once, and its report may be sent again
 
 # `octet_length` of a value that is stored apart reads its length, not the value.
-SUM = "SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM deliveries_inboundmail WHERE id >= %(since)s"
+SUM = (
+    "SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM deliveries_inboundmail WHERE "
+    "id >= "
+    "%(since)s"
+)
 UNPROVEN = SUM + " AND delivery_id IS NULL"
 PROVEN = SUM + " AND delivery_id IS NOT NULL"
 OF_PLACE = UNPROVEN + " AND client_address <<= %(place)s::inet"
-OF_DELIVERY = "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND delivery_id = %(delivery)s"
+OF_DELIVERY = (
+    "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND "
+    "delivery_id = "
+    "%(delivery)s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +46,11 @@ class _Room:
 
 
 class InboundQuotas:
-    """Counted by all listeners together; a fresh counter begins with what PostgreSQL knows, for Valkey may be wiped.
+    """Counted by all listeners together; a fresh counter begins with what PostgreSQL knows, for
+    Valkey may be wiped.
 
-    What comes to a true return path has room of its own, so that strangers' letters keep no bounce out.
+    What comes to a true return path has room of its own, so that strangers' letters keep no bounce
+    out.
     """
 
     def __init__(self, counters: Counters, database: Database) -> None:
@@ -76,12 +88,22 @@ class InboundQuotas:
         day = f"ekiden:inbound:{midnight:%Y%m%d}"
         if delivery is not None:
             return [
-                _Room(f"{day}:delivery:{delivery}", REPORTS_OF_DELIVERY, OF_DELIVERY, since | {"delivery": delivery}),
+                _Room(
+                    f"{day}:delivery:{delivery}",
+                    REPORTS_OF_DELIVERY,
+                    OF_DELIVERY,
+                    since | {"delivery": delivery},
+                ),
                 _Room(f"{day}:proven", settings.EKIDEN_REPORT_BYTES_PER_DAY, PROVEN, since),
             ]
         where = place(address)
         name = hashlib.blake2b(where.encode(), digest_size=16).hexdigest()
         return [
-            _Room(f"{day}:place:{name}", settings.EKIDEN_INBOUND_BYTES_PER_ADDRESS, OF_PLACE, since | {"place": where}),
+            _Room(
+                f"{day}:place:{name}",
+                settings.EKIDEN_INBOUND_BYTES_PER_ADDRESS,
+                OF_PLACE,
+                since | {"place": where},
+            ),
             _Room(f"{day}:unproven", settings.EKIDEN_INBOUND_BYTES_PER_DAY, UNPROVEN, since),
         ]

@@ -16,11 +16,14 @@ logger = logging.getLogger(__name__)
 Address = IPv4Address | IPv6Address
 
 WINDOW = 900  # seconds for which a wrong try counts
-PER_PAIR = 10  # wrong tries of one user name from one place within the window; each further one ends its session
+# wrong tries of one user name from one place within the window; each further one ends its session
+PER_PAIR = 10
 LONGEST_DELAY = 8.0  # seconds that the answer to a wrong try waits
 MOST_PAIRS = 20_000  # (place, name) that are remembered: both come from strangers
 MOST_KEYS = 100_000
-SESSION_KEEP = 330  # seconds after its last command for which a session counts, should its listener have died
+SESSION_KEEP = (
+    330  # seconds after its last command for which a session counts, should its listener have died
+)
 RETRY_VALKEY = 5.0
 TALLY_KEEP = 7_776_000  # 90 days
 FORGED_RETURN_PATHS = "ekiden:count:forged-return-paths"
@@ -52,7 +55,9 @@ class Counters:
         await self._shared(lambda: self._valkey.delete(key))
 
     async def enter(self, key: str, member: str) -> int:
-        """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are there."""
+        """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are
+        there.
+        """
         now = time.time()
         here = self._present.setdefault(key, set())
         here.add(member)
@@ -94,15 +99,20 @@ class Counters:
             pipe.expire(key, seconds, nx=True)
             return int((await pipe.execute())[0])
 
-    async def _shared(self, work: Callable[[], Awaitable[object]]):  # type: ignore[no-untyped-def]  # what `work` returns, or None
-        """None while Valkey is out of reach; it is asked again after some seconds, so that no login waits for it."""
+    # what `work` returns, or None
+    async def _shared(self, work: Callable[[], Awaitable[object]]):  # type: ignore[no-untyped-def]
+        """None while Valkey is out of reach; it is asked again after some seconds, so that no
+        login waits for it.
+        """
         if time.monotonic() < self._down_until:
             return None
         try:
             return await work()
         except (RedisError, OSError) as error:
             self._down_until = time.monotonic() + RETRY_VALKEY
-            logger.warning("limits are counted by each process alone while Valkey is out of reach: %s", error)
+            logger.warning(
+                "limits are counted by each process alone while Valkey is out of reach: %s", error
+            )
             return None
 
     def _add_locally(self, key: str, seconds: int, amount: int) -> int:
@@ -119,19 +129,27 @@ class Counters:
 
 
 class Guard:
-    """Wrong tries at AUTH, of one user name from one place: each answer waits longer, and after some the session ends.
+    """Wrong tries at AUTH, of one user name from one place: each answer waits longer, and after
+    some the session ends.
 
-    No count refuses a right secret, and none is of a name or of all together: strangers would fill it, and apps would pay. It is a
-    process's own, so that what strangers invent reaches neither Valkey nor PostgreSQL; secrets hold 190 random bits.
+    No count refuses a right secret, and none is of a name or of all together: strangers would fill
+    it, and apps would pay. It is a process's own, so that what strangers invent reaches neither
+    Valkey nor PostgreSQL; secrets hold 190 random bits.
     """
 
-    def __init__(self, *, first_delay: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, first_delay: float = 0.5, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._first_delay = first_delay
         self._clock = clock
-        self._tries: dict[tuple[str, str], tuple[float, int]] = {}  # until when, how many; the oldest first
+        self._tries: dict[
+            tuple[str, str], tuple[float, int]
+        ] = {}  # until when, how many; the oldest first
 
     def failed(self, address: Address, username: str) -> tuple[float, bool]:
-        """Count a wrong try; how many seconds its answer waits, and whether the session ends with it."""
+        """Count a wrong try; how many seconds its answer waits, and whether the session ends with
+        it.
+        """
         pair = place(address), username
         until, count = self._tries.pop(pair, (0.0, 0))
         if until <= self._clock():
@@ -156,9 +174,11 @@ class Quotas:
         return await self._counters.add(_minute(credential), 120)
 
     async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
-        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for Valkey may be wiped.
+        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for
+        Valkey may be wiped.
 
-        Where that cannot be asked, nothing is counted, and the next message finds the counter as fresh as this one did.
+        Where that cannot be asked, nothing is counted, and the next message finds the counter as
+        fresh as this one did.
         """
         count = await self._counters.add(_day(credential), 90_000)
         if count > 1:
@@ -171,7 +191,9 @@ class Quotas:
         return await self._counters.add(_day(credential), 90_000, known)
 
     async def give_back_minute(self, credential: int) -> None:
-        """A message that was counted and not taken; where the minute has ended meanwhile, the next one has room for one more."""
+        """A message that was counted and not taken; where the minute has ended meanwhile, the next
+        one has room for one more.
+        """
         await self._counters.add(_minute(credential), 120, -1)
 
     async def give_back_day(self, credential: int) -> None:

@@ -1,4 +1,6 @@
-"""Keeps one client from filling the log: the first lines of a minute are written, of the others their number."""
+"""Keeps one client from filling the log: the first lines of a minute are written, of the others
+their number.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Sparing:
 
     def sweep(self) -> None:
         """Tell what was left out of minutes that are over."""
-        for where in [where for where, (until, _) in self._places.items() if until <= self._clock()]:
+        for where in [
+            where for where, (until, _) in self._places.items() if until <= self._clock()
+        ]:
             self._forget(where)
 
     def _forget(self, where: str) -> None:

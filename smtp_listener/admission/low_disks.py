@@ -1,4 +1,6 @@
-"""Which machines' listeners refuse mail for lack of room: told through Valkey, so that every machine's `status` knows."""
+"""Which machines' listeners refuse mail for lack of room: told through Valkey, so that every
+machine's `status` knows.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def node() -> str:
 async def tell(counters: Counters, disk: Disk) -> None:
     """Say that this machine has no room; where it has, say nothing: the last word passes."""
     if (found := disk.low(node())) is not None:
-        await counters.note(KEY, f"{found.node} {found.folder}", json.dumps({"at": time.time(), **asdict(found)}), KEEP)
+        await counters.note(
+            KEY,
+            f"{found.node} {found.folder}",
+            json.dumps({"at": time.time(), **asdict(found)}),
+            KEEP,
+        )
 
 
 def find() -> list[LowDisk]:
@@ -50,5 +57,9 @@ def _told() -> list[LowDisk]:
         with suppress(ValueError, TypeError, KeyError):  # Valkey may hold anything
             told = json.loads(text)
             if float(told.pop("at")) > time.time() - KEEP:
-                found.append(LowDisk(str(told["node"]), str(told["folder"]), int(told["free"]), int(told["mark"])))
+                found.append(
+                    LowDisk(
+                        str(told["node"]), str(told["folder"]), int(told["free"]), int(told["mark"])
+                    )
+                )
     return sorted(found, key=lambda each: (each.node, each.folder))

@@ -1,4 +1,6 @@
-"""What a client may send: the checks of a finished message against its account, as replies or nothing."""
+"""What a client may send: the checks of a finished message against its account, as replies or
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,16 @@ from smtp_listener.protocol.replies import Reply
 
 MAX_RECEIVED = 30
 MAX_OWN_RECEIVED = 3  # a customer may forward to another of ours; three times is a loop
-OTHER_SENDERS = {b"sender": "Sender", b"resent-from": "Resent-From", b"resent-sender": "Resent-Sender"}
+OTHER_SENDERS = {
+    b"sender": "Sender",
+    b"resent-from": "Resent-From",
+    b"resent-sender": "Resent-Sender",
+}
 SENDERS = {b"from": "From"} | OTHER_SENDERS
 
 ADDRESS_FIELDS = frozenset({*SENDERS, b"reply-to", b"to", b"cc", b"resent-to", b"resent-cc"})
-# Names in quotes and comments; a quoted local part is followed by its "@" and stays. Possessive, so that time is linear.
+# Names in quotes and comments; a quoted local part is followed by its "@" and stays. Possessive, so
+# that time is linear.
 _NO_ADDRESS = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"(?!@)|\((?>(?:[^()\\]|\\.)*)\)')
 _ANGLE = re.compile(rb"<([^<>]*+)>")
 
@@ -39,7 +46,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A message that may be sent: its fields, where its body begins, the domain that signs it, and how urgent its header says it is."""
+    """A message that may be sent: its fields, where its body begins, the domain that signs it, and
+    how urgent its header says it is.
+    """
 
     headers: Headers
     body_start: int
@@ -57,7 +66,11 @@ class NotAllowed(Refused):
 
     def told(self, unverified: Collection[str]) -> Refused:
         """As it is told to who knows the project's domains that wait for their records."""
-        return Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain)) if self.domain in unverified else self
+        return (
+            Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain))
+            if self.domain in unverified
+            else self
+        )
 
 
 def check_sender(address: Address | None, domains: Collection[str]) -> None:
@@ -66,7 +79,9 @@ def check_sender(address: Address | None, domains: Collection[str]) -> None:
         raise NotAllowed(address.domain)
 
 
-def check_message(data: bytes, domains: Collection[str], *, smtputf8: bool, hostname: str) -> Checked:
+def check_message(
+    data: bytes, domains: Collection[str], *, smtputf8: bool, hostname: str
+) -> Checked:
     """The header section; every mailbox that says who sends must be of a domain of the account."""
     section, body_start = split(data)
     try:
@@ -98,13 +113,16 @@ def check_controls(headers: Headers) -> None:
 
 
 def check_names(headers: Headers, domains: Collection[str]) -> None:
-    """Many mail programs show the name alone; one that holds another's address would be taken for the sender.
+    """Many mail programs show the name alone; one that holds another's address would be taken for
+    the sender.
 
     An address of a verified domain, or of a part of one, is the project's own.
     """
     for name, shown in SENDERS.items():
         for field in headers.all(name):
-            with suppress(BadAddress):  # it breaks the grammar: then every address in it is the account's
+            with suppress(
+                BadAddress
+            ):  # it breaks the grammar: then every address in it is the account's
                 for address, domain in addresses_in_names(field.value):
                     if not _is_own(domain, domains):
                         raise Refused(replies.FOREIGN_NAME(name=shown, address=address))
@@ -118,13 +136,21 @@ def _is_own(domain: str, domains: Collection[str]) -> bool:
     return any(domain == own or domain.endswith(f".{own}") for own in domains)
 
 
-def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
-    """Empty where there is no such field; two of them could be read differently here and there (RFC 5322, section 3.6)."""
+def _mailboxes(
+    headers: Headers, name: bytes, shown: str, domains: Collection[str], *, smtputf8: bool
+) -> list[Address]:
+    """Empty where there is no such field; two of them could be read differently here and there
+    (RFC 5322, section 3.6).
+    """
     fields = headers.all(name)
     if len(fields) > 1 and not name.startswith(b"resent-"):
         raise Refused(replies.FROM_TWICE(name=shown))
     try:
-        found = [address for field in fields for address in _authors(field.value, domains, smtputf8=smtputf8)]
+        found = [
+            address
+            for field in fields
+            for address in _authors(field.value, domains, smtputf8=smtputf8)
+        ]
     except BadAddress as error:
         raise Refused(replies.FROM_UNREADABLE(name=shown, why=error.text)) from error
     for address in found:
@@ -133,9 +159,15 @@ def _mailboxes(headers: Headers, name: bytes, shown: str, domains: Collection[st
 
 
 def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
-    """By the grammar; what breaks it is taken where all that readers can make of it is the account's own. Raises `BadAddress`."""
+    """By the grammar; what breaks it is taken where all that readers can make of it is the
+    account's own. Raises `BadAddress`.
+    """
     try:
-        return list(_read_before(value, smtputf8) if len(value) <= SHORT else mailboxes(value, smtputf8=smtputf8))
+        return list(
+            _read_before(value, smtputf8)
+            if len(value) <= SHORT
+            else mailboxes(value, smtputf8=smtputf8)
+        )
     except BadAddress:
         return authors(value, domains, smtputf8=smtputf8)
 
@@ -149,9 +181,15 @@ def _read_before(value: bytes, smtputf8: bool) -> tuple[Address, ...]:
 def needs_smtputf8(headers: Headers) -> bool:
     """Whether an address in a header field can only be read by hosts with SMTPUTF8.
 
-    A name or a subject in UTF-8 is no such address, although RFC 6532 says it of any field: clients write those to every host.
+    A name or a subject in UTF-8 is no such address, although RFC 6532 says it of any field: clients
+    write those to every host.
     """
-    return any(field.name in ADDRESS_FIELDS and not field.raw.isascii() and _holds_utf8_address(field.value) for field in headers)
+    return any(
+        field.name in ADDRESS_FIELDS
+        and not field.raw.isascii()
+        and _holds_utf8_address(field.value)
+        for field in headers
+    )
 
 
 def _holds_utf8_address(value: bytes) -> bool:
@@ -164,7 +202,10 @@ def _holds_utf8_address(value: bytes) -> bool:
 
 
 def check_priority(headers: Headers) -> Priority | None:
-    """What X-Ekiden-Priority asks for. Other words are refused: who mistypes "urgent" would learn of it in no other way."""
+    """What X-Ekiden-Priority asks for.
+
+    Other words are refused: who mistypes "urgent" would learn of it in no other way.
+    """
     fields = headers.all(b"x-ekiden-priority")
     if not fields:
         return None

@@ -1,4 +1,6 @@
-"""Keeps what an app was refused, off the way of the reply: written every few seconds, and bounded whatever a client does."""
+"""Keeps what an app was refused, off the way of the reply: written every few seconds, and bounded
+whatever a client does.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,25 @@ EVERY = 1.0  # seconds
 HOUR = 3600.0
 
 WRITE = """
-INSERT INTO deliveries_refusal (at, project_id, credential_id, mail_from, recipient, recipient_key, command, code, enhanced, text)
-SELECT * FROM unnest(%(at)s::timestamptz[], %(project_id)s::bigint[], %(credential_id)s::bigint[], %(mail_from)s::text[],
-    %(recipient)s::text[], %(recipient_key)s::text[], %(command)s::text[], %(code)s::smallint[], %(enhanced)s::text[], %(text)s::text[])
+INSERT INTO deliveries_refusal (at, project_id, credential_id, mail_from, recipient, recipient_key,
+    command, code, enhanced, text)
+SELECT * FROM unnest(%(at)s::timestamptz[], %(project_id)s::bigint[], %(credential_id)s::bigint[],
+    %(mail_from)s::text[],
+    %(recipient)s::text[], %(recipient_key)s::text[], %(command)s::text[], %(code)s::smallint[],
+        %(enhanced)s::text[], %(text)s::text[])
 """
-COLUMNS = ("at", "project_id", "credential_id", "mail_from", "recipient", "recipient_key", "command", "code", "enhanced", "text")
+COLUMNS = (
+    "at",
+    "project_id",
+    "credential_id",
+    "mail_from",
+    "recipient",
+    "recipient_key",
+    "command",
+    "code",
+    "enhanced",
+    "text",
+)
 
 
 class Refusals:
@@ -44,7 +60,15 @@ class Refusals:
         self._noted_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, account: Account, reply: Reply, *, command: str, mail_from: str, recipients: Iterable[str]) -> None:
+    def note(
+        self,
+        account: Account,
+        reply: Reply,
+        *,
+        command: str,
+        mail_from: str,
+        recipients: Iterable[str],
+    ) -> None:
         """Remember it; `recipients` as the client wrote them, none where it had named none yet."""
         if self._clock() >= self._noted_until:
             self._noted.clear()
@@ -54,7 +78,8 @@ class Refusals:
             if self._noted[account.credential_id] > PER_HOUR:
                 return
             self._waiting.append((
-                datetime.now(UTC), account.project_id, account.credential_id, storable(mail_from)[:320], storable(recipient)[:320],
+                datetime.now(UTC), account.project_id, account.credential_id,
+                storable(mail_from)[:320], storable(recipient)[:320],
                 _key(recipient), command, reply.code, reply.enhanced, storable(reply.text)[:500],
             ))  # fmt: skip
 
@@ -78,7 +103,9 @@ class Refusals:
             return
         self._waiting.clear()
         try:
-            await self._database.fetch(WRITE, dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True)))
+            await self._database.fetch(
+                WRITE, dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+            )
         except DatabaseUnavailable:
             self._waiting.extendleft(reversed(rows[: WAITING_MOST - len(self._waiting)]))
         except Exception:  # a hint for people must not end what writes the next one

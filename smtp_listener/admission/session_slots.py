@@ -15,7 +15,8 @@ from smtp_listener.protocol.replies import Reply
 
 logger = logging.getLogger(__name__)
 
-# Descriptors that are no session's: PostgreSQL, Valkey, the ports, log, certificate, and what closes at this moment.
+# Descriptors that are no session's: PostgreSQL, Valkey, the ports, log, certificate, and what
+# closes at this moment.
 OTHER_DESCRIPTORS = 64
 PER_SESSION = 2  # its socket, and the file of a message that is too large for memory
 
@@ -36,9 +37,12 @@ class Guest(Protocol):
 
 
 class Room:
-    """The sessions of one port. Guests, which have not shown who they are, give way to whoever comes; others never do.
+    """The sessions of one port.
 
-    The place with most guests loses its oldest one first: who is honest is a guest for a second, and has few of them.
+    Guests, which have not shown who they are, give way to whoever comes; others never do.
+
+    The place with most guests loses its oldest one first: who is honest is a guest for a second,
+    and has few of them.
     """
 
     def __init__(self, most: Callable[[], int], most_of_place: Callable[[], int]) -> None:
@@ -83,7 +87,9 @@ class Room:
         return max(self._guests, key=lambda where: len(self._guests[where]), default="")
 
     def _give_way(self, where: str) -> bool:
-        """Send the oldest guest of this place away, if there is one that is not about to be answered `250`."""
+        """Send the oldest guest of this place away, if there is one that is not about to be
+        answered `250`.
+        """
         for guest in self._guests.get(where, ()):
             if guest.give_way():
                 self.release(guest)
@@ -103,16 +109,19 @@ def descriptors() -> int:
 
 
 def share(asked: dict[str, int], available: int) -> dict[str, int]:
-    """The sessions of each port that so many descriptors carry: as many as asked for, or each port its part of them.
+    """The sessions of each port that so many descriptors carry: as many as asked for, or each port
+    its part of them.
 
-    Past the limit of descriptors a connection is closed without a word; a port that knows its room says 421.
+    Past the limit of descriptors a connection is closed without a word; a port that knows its room
+    says 421.
     """
     room = max((available - OTHER_DESCRIPTORS) // PER_SESSION, len(asked))
     wanted = sum(asked.values())
     if wanted <= room:
         return asked
     logger.warning(
-        "event=few-descriptors limit=%d sessions=%d wanted=%d: raise the limit of open files (LimitNOFILE=, ulimit -n) to %d",
+        "event=few-descriptors limit=%d sessions=%d wanted=%d: raise the limit of open files "
+            "(LimitNOFILE=, ulimit -n) to %d",
         available, room, wanted, wanted * PER_SESSION + OTHER_DESCRIPTORS,
     )  # fmt: skip
     return {name: max(number * room // wanted, 1) for name, number in asked.items()}

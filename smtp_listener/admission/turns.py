@@ -1,4 +1,6 @@
-"""In-flow control at the listener: while delivery is behind, all but urgent mail waits for its turn before it is taken."""
+"""In-flow control at the listener: while delivery is behind, all but urgent mail waits for its
+turn before it is taken.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,26 @@ from deliveries.message.priorities import Priority
 TARGET = 0.3  # seconds behind at which as much is let in as is sent
 MOST, LEAST = 1.25, 0.5  # how much of what is sent is let in, at most and at least
 FLOOR = 20.0  # messages a second that are let in, however far behind delivery is
-LONGEST = 20.0  # seconds that an app waits for its answer; who would wait longer is asked to come again
+LONGEST = (
+    20.0  # seconds that an app waits for its answer; who would wait longer is asked to come again
+)
 TICK = 0.005  # seconds between two looks at whose turn it is
 BULK_EVERY = 4  # of so many turns one is for bulk mail first
 IDLE = 2.0  # seconds without a message after which nobody looks at the board
 
 
 class Turns:
-    """Of one listener process. Credentials take turns; of one credential's messages the first come first."""
+    """Of one listener process.
+
+    Credentials take turns; of one credential's messages the first come first.
+    """
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._lines: dict[Priority, dict[int, deque[asyncio.Future[None]]]] = {Priority.NORMAL: {}, Priority.BULK: {}}
+        self._lines: dict[Priority, dict[int, deque[asyncio.Future[None]]]] = {
+            Priority.NORMAL: {},
+            Priority.BULK: {},
+        }
         self._limit: float | None = None
         self._next = 0.0  # when the next turn may be
         self._turn = 0
@@ -76,7 +86,9 @@ class Turns:
 
     # --- what is let in ---
     async def _follow(self) -> None:
-        while not self._is_open:  # a cancellation may end in an error of Valkey's client, which the board passes over
+        while (
+            not self._is_open
+        ):  # a cancellation may end in an error of Valkey's client, which the board passes over
             await asyncio.sleep(EVERY)
             if time.monotonic() - self._asked > IDLE and not self._waiting:
                 self._limit = None
@@ -133,5 +145,7 @@ class Turns:
 
 
 def let_in(seconds_behind: float) -> float:
-    """Which part of what is sent may be taken: more than that while delivery is hardly behind, less where it falls back."""
+    """Which part of what is sent may be taken: more than that while delivery is hardly behind,
+    less where it falls back.
+    """
     return min(max(MOST - (MOST - 1) * seconds_behind / TARGET, LEAST), MOST)

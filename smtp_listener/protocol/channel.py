@@ -1,4 +1,6 @@
-"""The bytes of one connection: read as they come, answered in groups, watched by a clock, put under TLS."""
+"""The bytes of one connection: read as they come, answered in groups, watched by a clock, put
+under TLS.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,19 @@ class Patience:
     message: float = 1800.0  # for a whole one: 25 MB at 14 KB a second
     handshake: float = 30.0
     last_words: float = 5.0  # to take our last reply
-    # A guest's, from the moment it came: RFC 5321 gives a client minutes, but who says nothing takes the place of others.
+    # A guest's, from the moment it came: RFC 5321 gives a client minutes, but who says nothing
+    # takes the place of others.
     first_command: float = 30.0
     log_in: float = 60.0  # at the ports of apps
-    visit: float = 900.0  # at the MX port, where nobody logs in: after so long no further message is begun
+    visit: float = (
+        900.0  # at the MX port, where nobody logs in: after so long no further message is begun
+    )
 
 
 class Channel(SMTP):
-    """aiosmtpd's protocol with its reading, cancelling and inspecting replaced: one client's bytes, for one session."""
+    """aiosmtpd's protocol with its reading, cancelling and inspecting replaced: one client's
+    bytes, for one session.
+    """
 
     def __init__(
         self,
@@ -50,7 +57,8 @@ class Channel(SMTP):
         patience: Patience,
         serve: Callable[[Channel], Coroutine[Any, Any, None]],
     ) -> None:
-        # Not aiosmtpd's own __init__: it inspects handler and class anew for each connection (0.7 ms) and logs them.
+        # Not aiosmtpd's own __init__: it inspects handler and class anew for each connection (0.7
+        # ms) and logs them.
         asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), loop=loop)
         self.loop = loop
         self.patience = patience
@@ -73,10 +81,12 @@ class Channel(SMTP):
         self._watchdog: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.began = loop.time()
-        self.until = self.began + patience.first_command  # when the next command must be complete, whatever its own time
+        self.until = (
+            self.began + patience.first_command
+        )  # when the next command must be complete, whatever its own time
         self._resting: asyncio.Event | None = None
 
-    # --- the transport's side ---------------------------------------------------------------------------------------------
+    # --- the transport's side ---------------------------------------------------------------------
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         peer = transport.get_extra_info("peername")
@@ -95,7 +105,9 @@ class Channel(SMTP):
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """Unlike aiosmtpd's: no commit under way is cancelled, and what the client has asked for is answered."""
+        """Unlike aiosmtpd's: no commit under way is cancelled, and what the client has asked for
+        is answered.
+        """
         self._is_at_end = True
         self._more.set()
         return not self.tls  # TLS cannot be closed on one side only
@@ -118,7 +130,7 @@ class Channel(SMTP):
         """Whether nobody is there any more to hear an answer."""
         return self._is_gone
 
-    # --- reading and writing ----------------------------------------------------------------------------------------------
+    # --- reading and writing ----------------------------------------------------------------------
     async def wait(self, seconds: float, late: Reply = replies.TIMED_OUT) -> None:
         """For more bytes, and so long; what we have to say is said before."""
         self._watch(seconds, late)
@@ -139,7 +151,9 @@ class Channel(SMTP):
             self.is_waiting = False
 
     async def line(self, limit: int) -> bytes | None:
-        """The next line without its CRLF; None for one that is too long, which is read to its end."""
+        """The next line without its CRLF; None for one that is too long, which is read to its
+        end.
+        """
         until = min(self.loop.time() + self.patience.idle, self.until)
         searched = size = 0
         while (end := self.buffer.find(b"\r\n", max(searched - 1, 0))) < 0:
@@ -176,19 +190,27 @@ class Channel(SMTP):
                 await self._for_client(self._writable.wait())
         self._out.clear()
 
-    # --- TLS ------------------------------------------------------------------------------------------------------------------
+    # --- TLS --------------------------------------------------------------------------------------
     async def start_tls(self, context: ssl.SSLContext) -> None:
-        """After STARTTLS. What was said in plain text cannot be believed under TLS (CVE-2024-34083)."""
+        """After STARTTLS.
+
+        What was said in plain text cannot be believed under TLS (CVE-2024-34083).
+        """
         await self.flush()
         if self.buffer:
             raise Ended(replies.TLS_INJECTED)
         await self._shake_hands(context)
 
     async def begin_with_tls(self, context: ssl.SSLContext) -> None:
-        """On a port of implicit TLS. Not by `create_server(ssl=...)`: nobody could count the connections in their handshake."""
+        """On a port of implicit TLS.
+
+        Not by `create_server(ssl=...)`: nobody could count the connections in their handshake.
+        """
         handshake = asyncio.ensure_future(self._shake_hands(context))
         await asyncio.sleep(0)  # the loop has our TLS protocol in place,
-        await asyncio.sleep(0)  # and it is connected: it can be given the first bytes, which came to us
+        await asyncio.sleep(
+            0
+        )  # and it is connected: it can be given the first bytes, which came to us
         early = self.take(HIGH_WATER)
         while early and not self._is_gone:
             protocol = self.transport.get_protocol()
@@ -203,7 +225,11 @@ class Channel(SMTP):
         self._is_shaking_hands = True
         try:
             transport = await self.loop.start_tls(
-                self.transport, self, context, server_side=True, ssl_handshake_timeout=self.patience.handshake
+                self.transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self.patience.handshake,
             )
         except (OSError, ssl.SSLError) as error:
             raise Ended from error
@@ -215,7 +241,7 @@ class Channel(SMTP):
         connection = transport.get_extra_info("ssl_object")
         self.tls = f"{connection.version()} {connection.cipher()[0]}"
 
-    # --- time and the end -------------------------------------------------------------------------------------------------------
+    # --- time and the end -------------------------------------------------------------------------
     def _watch(self, seconds: float, late: Reply) -> None:
         """One timer serves a whole session; it is set anew only where it would ring too late."""
         self._late = late
@@ -232,7 +258,9 @@ class Channel(SMTP):
         if self.is_waiting and now >= self._deadline:
             self.interrupt(self._late)
         elif not self._is_gone:
-            self._watchdog = self.loop.call_at(self._deadline if now < self._deadline else now + 1, self._look_at_clock)
+            self._watchdog = self.loop.call_at(
+                self._deadline if now < self._deadline else now + 1, self._look_at_clock
+            )
 
     def _forget_time(self) -> None:
         if self._watchdog is not None:

@@ -1,21 +1,27 @@
-"""What a client's command line says: the verb, the path, the parameters (RFC 5321, section 4.1; RFC 3461, section 4)."""
+"""What a client's command line says: the verb, the path, the parameters (RFC 5321, section 4.1;
+RFC 3461, section 4).
+"""
 
 import re
 from dataclasses import dataclass, field
 
 from foundation.text import texts
 
-MAX_LINE = 2048  # RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take 500)
+# RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take
+# 500)
+MAX_LINE = 2048
 MAX_AUTH_LINE = 12_288  # RFC 4954, section 4
 
 _BLANKS = " \t"
 _LINE = re.compile(r"([A-Za-z]+)(?:[ \t]+(.*))?")
 _GREETING = re.compile(rb"(EHLO|HELO)(?:[ \t]+(.*))?", re.IGNORECASE | re.DOTALL)
 _ENDS = re.compile(rb"[\0\r\n]")
-# In angle brackets, or without them up to the first blank outside quotes. Printers and scripts leave them out, and put blanks inside:
-# one address is all that such a line can mean.
+# In angle brackets, or without them up to the first blank outside quotes. Printers and scripts
+# leave them out, and put blanks inside: one address is all that such a line can mean.
 _QUOTED = r"\"(?>(?:[^\"\\]|\\.)*)\""
-_PATH = re.compile(rf"(?:<((?>(?:[^<>\"]|{_QUOTED})*))>|((?>(?:[^<>\" \t]|{_QUOTED})+)))(?:[ \t]+(.*))?")
+_PATH = re.compile(
+    rf"(?:<((?>(?:[^<>\"]|{_QUOTED})*))>|((?>(?:[^<>\" \t]|{_QUOTED})+)))(?:[ \t]+(.*))?"
+)
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}")
@@ -41,7 +47,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class PathCommand:
-    """The address as it was written, without brackets, and the parameters by their names in upper case."""
+    """The address as it was written, without brackets, and the parameters by their names in upper
+    case.
+    """
 
     path: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -64,10 +72,12 @@ def parse(line: bytes) -> Command:
 
 
 def _name(written: bytes) -> str:
-    """How a client calls itself: anything, since the name is for the trace field only (RFC 5321, section 4.1.4).
+    """How a client calls itself: anything, since the name is for the trace field only (RFC 5321,
+    section 4.1.4).
 
-    Computers are called `MÜLLER-PC`, `経理部` in code page 932, `office (2nd floor)`, or have no name at all. What could be the
-    end of the line for somebody is refused: two readers would see different commands.
+    Computers are called `MÜLLER-PC`, `経理部` in code page 932, `office (2nd floor)`, or have no
+    name at all. What could be the end of the line for somebody is refused: two readers would see
+    different commands.
     """
     if _ENDS.search(written):
         raise BadCommand("line")
@@ -90,7 +100,9 @@ def path_in(argument: str) -> str:
     """The address of a MAIL or RCPT command for people, however malformed the command is."""
     written = argument.partition(":")[2].strip(_BLANKS)
     match = _PATH.match(written)
-    return texts.clean(written if match is None else match[2] if match[1] is None else match[1].strip(_BLANKS))[:320]
+    return texts.clean(
+        written if match is None else match[2] if match[1] is None else match[1].strip(_BLANKS)
+    )[:320]
 
 
 def _parameters(text: str) -> dict[str, str]:

@@ -12,7 +12,8 @@ from smtp_listener.protocol.reception import Reception
 
 @dataclass(slots=True)
 class Clock:
-    """Until when the content of one message may come: in so many seconds, and no slower than so many bytes a second.
+    """Until when the content of one message may come: in so many seconds, and no slower than so
+    many bytes a second.
 
     The rate is counted from `grace` seconds after the beginning; 0 asks for none.
     """
@@ -42,7 +43,9 @@ async def read_lines(channel: Channel, reception: Reception, clock: Clock, *, mo
             await _wait(channel, clock)
 
 
-async def read_chunk(channel: Channel, size: int, take: Callable[[bytes], None], clock: Clock) -> None:
+async def read_chunk(
+    channel: Channel, size: int, take: Callable[[bytes], None], clock: Clock
+) -> None:
     """After BDAT, so many bytes; all chunks of a message share its time."""
     while size:
         while not channel.buffer:
@@ -56,7 +59,9 @@ async def read_chunk(channel: Channel, size: int, take: Callable[[bytes], None],
 
 
 async def _wait(channel: Channel, clock: Clock) -> None:
-    await channel.wait(min(channel.patience.block, clock.until - channel.loop.time()), replies.DATA_TIMED_OUT)
+    await channel.wait(
+        min(channel.patience.block, clock.until - channel.loop.time()), replies.DATA_TIMED_OUT
+    )
 
 
 def discard(piece: bytes) -> None:

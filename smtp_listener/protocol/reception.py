@@ -1,4 +1,6 @@
-"""How the bytes after DATA or BDAT become a message: the end mark, the dots, and what is refused (RFC 5321, section 4.1.1.4)."""
+"""How the bytes after DATA or BDAT become a message: the end mark, the dots, and what is refused
+(RFC 5321, section 4.1.1.4).
+"""
 
 from __future__ import annotations
 
@@ -7,21 +9,30 @@ from collections.abc import Callable
 
 END = b"\r\n.\r\n"
 TEXT_LINE = 998  # without its CRLF (RFC 5322, section 2.1.1): what is longer cannot leave as it is
-MAX_LINE = 65_536  # RFC 5321 lets a server stop at 1,000; longer ones come from real apps, and most hosts take them
-TROUBLES = ("disk", "line", "bare", "nul")  # of several the first is told, so that it is the same however the bytes were split
+# RFC 5321 lets a server stop at 1,000; longer ones come from real apps, and most hosts take them
+MAX_LINE = 65_536
+TROUBLES = (
+    "disk",
+    "line",
+    "bare",
+    "nul",
+)  # of several the first is told, so that it is the same however the bytes were split
 _BARE = re.compile(rb"\r\n|\r|\n")
 
 
 def hopeless(max_size: int) -> int:
-    """The size up to which we read on, to answer at the end and keep the session; the client of more is cut off."""
+    """The size up to which we read on, to answer at the end and keep the session; the client of
+    more is cut off.
+    """
     return 2 * max_size + 1_048_576
 
 
 class Reception:
-    """Takes the content in pieces; only CRLF.CRLF ends it, and a bare CR or LF never means anything.
+    """Takes the content in pieces; only CRLF.CRLF ends it, and a bare CR or LF never means
+    anything.
 
-    Two servers that disagree about where a message ends are what SMTP smuggling needs (CVE-2023-51764, CVE-2024-27305).
-    Content with trouble is read to its end and thrown away.
+    Two servers that disagree about where a message ends are what SMTP smuggling needs
+    (CVE-2023-51764, CVE-2024-27305). Content with trouble is read to its end and thrown away.
     """
 
     __slots__ = (
@@ -37,7 +48,14 @@ class Reception:
         "size",
     )
 
-    def __init__(self, store: Callable[[bytes], None], *, max_size: int, is_repairing: bool, max_line: int = MAX_LINE) -> None:
+    def __init__(
+        self,
+        store: Callable[[bytes], None],
+        *,
+        max_size: int,
+        is_repairing: bool,
+        max_line: int = MAX_LINE,
+    ) -> None:
         self._store = store
         self.max_size = max_size
         self._max_line = max_line
@@ -59,9 +77,11 @@ class Reception:
         return next((trouble for trouble in TROUBLES if trouble in self._troubles), "")
 
     def lines(self, buffer: bytearray, searched: int) -> tuple[int, bool]:
-        """Take from the buffer what is complete; its first `searched` bytes are known to hold no end.
+        """Take from the buffer what is complete; its first `searched` bytes are known to hold no
+        end.
 
-        Returns how many bytes it now holds that need not be searched again, and whether the end has come.
+        Returns how many bytes it now holds that need not be searched again, and whether the end has
+        come.
         """
         if self._is_at_line_start and buffer.startswith(b".\r\n"):
             del buffer[:3]
@@ -76,7 +96,9 @@ class Reception:
         return len(buffer), False
 
     def _take_part(self, buffer: bytearray) -> None:
-        """What is here up to the last LF; at least four bytes stay, which could be the beginning of the end mark."""
+        """What is here up to the last LF; at least four bytes stay, which could be the beginning
+        of the end mark.
+        """
         cut = buffer.rfind(b"\n", 0, -4) + 1
         if not cut:
             self._troubles.add("line")
@@ -101,7 +123,9 @@ class Reception:
         self.take(data[: len(data) - len(self._held)])
 
     def end_chunks(self) -> None:
-        """After the last chunk: BDAT may leave the last line open (RFC 3030), a stored message ends in CRLF."""
+        """After the last chunk: BDAT may leave the last line open (RFC 3030), a stored message
+        ends in CRLF.
+        """
         if self._held:
             self.take(self._held)
         elif self._open:
@@ -121,7 +145,9 @@ class Reception:
 
     def _measure_lines(self, data: bytes) -> None:
         """A line may come in pieces; its CR is not counted."""
-        limit = TEXT_LINE + 2 - self._open  # the line that is open must have ended here; by leaps, so most lines are never looked at
+        limit = (
+            TEXT_LINE + 2 - self._open
+        )  # the line that is open must have ended here; by leaps, so most lines are never looked at
         while limit <= len(data) and not self.has_long_lines:
             end = data.rfind(b"\n", max(limit - TEXT_LINE - 2, 0), max(limit, 0))
             self.has_long_lines = end < 0

@@ -35,13 +35,16 @@ class Spool:
     def _spill(self, data: bytes) -> None:
         if self._file is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (lives as long as the spool)
+            # SIM115 : lives as long as the spool
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             self._file.write(self._memory)
             self._memory.clear()
         self._file.write(data)
 
     def whole(self) -> bytes:
-        """All of it, where it is in memory; else its beginning, long enough for any header section we take."""
+        """All of it, where it is in memory; else its beginning, long enough for any header section
+        we take.
+        """
         if self._file is None:
             return bytes(self._memory)
         self._file.flush()

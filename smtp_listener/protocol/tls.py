@@ -1,4 +1,6 @@
-"""The listener's certificate: the operator's, read again when its files change, or one of our own making."""
+"""The listener's certificate: the operator's, read again when its files change, or one of our own
+making.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Certificate:
         self.context = _context(*self._files)
 
     def refresh(self) -> None:
-        """Load changed files; what cannot be used is logged, and the old certificate goes on serving."""
+        """Load changed files; what cannot be used is logged, and the old certificate goes on
+        serving.
+        """
         if time.monotonic() - self._looked < LOOK_EVERY:
             return
         self._looked = time.monotonic()
@@ -44,7 +48,9 @@ class Certificate:
             return
         self._seen = stamp
         try:
-            _context(*self._files)  # tried in a context of its own: a half-loaded pair would break every handshake
+            _context(
+                *self._files
+            )  # tried in a context of its own: a half-loaded pair would break every handshake
             self.context.load_cert_chain(*self._files)
         except CertificateError as error:
             logger.error("the changed certificate is not used: %s", error)
@@ -55,17 +61,23 @@ class Certificate:
         return [_stamp(file) for file in self._files]
 
 
-def certificate(given_certificate: str, given_key: str, *, data: Path, hostname: str) -> Certificate:
+def certificate(
+    given_certificate: str, given_key: str, *, data: Path, hostname: str
+) -> Certificate:
     """The operator's certificate if one is given, else our own in `data`/tls."""
     if bool(given_certificate) != bool(given_key):
-        raise CertificateError("EKIDEN_TLS_CERT and EKIDEN_TLS_KEY go together: one of them is not set")
+        raise CertificateError(
+            "EKIDEN_TLS_CERT and EKIDEN_TLS_KEY go together: one of them is not set"
+        )
     if given_certificate:
         return Certificate(Path(given_certificate), Path(given_key))
     return Certificate(*own_pair(data / "tls", hostname))
 
 
 def own_pair(folder: Path, hostname: str) -> tuple[Path, Path]:
-    """A self-signed certificate and its key in one file, made once; of two makers at once, both use the same."""
+    """A self-signed certificate and its key in one file, made once; of two makers at once, both
+    use the same.
+    """
     both = folder / "self-signed.pem"
     if not both.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,7 +107,10 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, hostname: str) -> bytes:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname), x509.DNSName("localhost")]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(hostname), x509.DNSName("localhost")]),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     return built.public_bytes(Encoding.PEM)
@@ -112,7 +127,9 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
     except PermissionError as error:
         raise CertificateError(f"{certificate} or {key} may not be read by this account") from error
     except ssl.SSLError as error:
-        raise CertificateError(f"{certificate} and {key} are no matching pair of a certificate and its key") from error
+        raise CertificateError(
+            f"{certificate} and {key} are no matching pair of a certificate and its key"
+        ) from error
     return context
 
 

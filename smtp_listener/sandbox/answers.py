@@ -1,4 +1,6 @@
-"""What the sandbox MX answers, by the recipient's local part: one table for the server, the docs and the portal."""
+"""What the sandbox MX answers, by the recipient's local part: one table for the server, the docs
+and the portal.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +19,9 @@ class Play(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`stage` is RCPT or DATA (after the message); `reply` as the receiver says it; `meaning` in plain English."""
+    """`stage` is RCPT or DATA (after the message); `reply` as the receiver says it; `meaning` in
+    plain English.
+    """
 
     name: str
     meaning: str
@@ -33,13 +37,41 @@ BOUNCED_AFTER = 3.0  # seconds between the 250 and the report or complaint
 RULES = {
     rule.name: rule
     for rule in (
-        Rule("unknown-user", "There is no such mailbox: bounced at once.", reply="550 5.1.1 User unknown"),
-        Rule("unknown-user-docomo", "The same, as docomo says it: without an enhanced code.", reply="550 Unknown user"),
-        Rule("mailbox-full", "The mailbox is full for now: tried again.", reply="452 4.2.2 Mailbox full"),
-        Rule("over-quota", "The mailbox is over quota for good: bounced.", reply="552 5.2.2 Mailbox over quota"),
-        Rule("disabled", "The mailbox is switched off: bounced.", reply="550 5.2.1 Mailbox disabled, not accepting messages"),
-        Rule("blocked", "The sending address is on a blocklist: bounced.", reply="554 5.7.1 Blocked using a blocklist"),
-        Rule("temporary", "The receiver is in trouble, always: tried until the time is over.", reply="451 4.3.0 Try again later"),
+        Rule(
+            "unknown-user",
+            "There is no such mailbox: bounced at once.",
+            reply="550 5.1.1 User unknown",
+        ),
+        Rule(
+            "unknown-user-docomo",
+            "The same, as docomo says it: without an enhanced code.",
+            reply="550 Unknown user",
+        ),
+        Rule(
+            "mailbox-full",
+            "The mailbox is full for now: tried again.",
+            reply="452 4.2.2 Mailbox full",
+        ),
+        Rule(
+            "over-quota",
+            "The mailbox is over quota for good: bounced.",
+            reply="552 5.2.2 Mailbox over quota",
+        ),
+        Rule(
+            "disabled",
+            "The mailbox is switched off: bounced.",
+            reply="550 5.2.1 Mailbox disabled, not accepting messages",
+        ),
+        Rule(
+            "blocked",
+            "The sending address is on a blocklist: bounced.",
+            reply="554 5.7.1 Blocked using a blocklist",
+        ),
+        Rule(
+            "temporary",
+            "The receiver is in trouble, always: tried until the time is over.",
+            reply="451 4.3.0 Try again later",
+        ),
         Rule(
             "greylist",
             "The first try is put off, a later one is taken.",
@@ -52,17 +84,34 @@ RULES = {
             reply="421 4.7.0 Too many messages from your address, slow down",
             play=Play.FIRST_TRY,
         ),
-        Rule("content", "The message itself is refused: bounced.", stage="DATA", reply="550 5.7.1 Message content rejected"),
+        Rule(
+            "content",
+            "The message itself is refused: bounced.",
+            stage="DATA",
+            reply="550 5.7.1 Message content rejected",
+        ),
         Rule("slow", f"Each answer takes {SLOW:.0f} seconds; delivered.", play=Play.SLOWLY),
-        Rule("drop", "The answer after the message is lost: in doubt.", stage="DATA", play=Play.DROP),
+        Rule(
+            "drop", "The answer after the message is lost: in doubt.", stage="DATA", play=Play.DROP
+        ),
         Rule(
             "new-owner",
             "Unknown at the first try, taken later: as when an address is given to somebody else.",
             reply="550 5.1.1 User unknown",
             play=Play.FIRST_TRY,
         ),
-        Rule("late-bounce", "Taken, and returned with a report a little later.", stage="DATA", play=Play.LATE_BOUNCE),
-        Rule("complaint", "Taken, and complained of by a feedback report a little later.", stage="DATA", play=Play.COMPLAINT),
+        Rule(
+            "late-bounce",
+            "Taken, and returned with a report a little later.",
+            stage="DATA",
+            play=Play.LATE_BOUNCE,
+        ),
+        Rule(
+            "complaint",
+            "Taken, and complained of by a feedback report a little later.",
+            stage="DATA",
+            play=Play.COMPLAINT,
+        ),
     )
 }
 

@@ -1,4 +1,6 @@
-"""The sandbox MX: a real SMTP server that keeps what it takes for the portal to show, and plays receivers' answers."""
+"""The sandbox MX: a real SMTP server that keeps what it takes for the portal to show, and plays
+receivers' answers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from django.conf import settings
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.bounces.report_text import Failure, compose
 from deliveries.message.headers import split
-from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel, open_with_fallback
+from deliveries.smtp.connection import (
+    ConnectionFailed,
+    Endpoint,
+    Mail,
+    TlsLevel,
+    open_with_fallback,
+)
 from foundation.process import systemd
 from smtp_listener.protocol.tls import certificate
 from smtp_listener.sandbox import complaint
@@ -39,7 +47,8 @@ NO_ID = UUID(int=0)
 
 INSERT = """
 INSERT INTO smtp_listener_sandboxmessage (received_at, mail_from, recipient, tls, data)
-SELECT now(), %(mail_from)s, recipient, %(tls)s, %(data)b FROM unnest(%(recipients)s::text[]) AS recipient
+SELECT now(), %(mail_from)s, recipient, %(tls)s, %(data)b
+    FROM unnest(%(recipients)s::text[]) AS recipient
 """
 PRUNE = """
 DELETE FROM smtp_listener_sandboxmessage WHERE id NOT IN (
@@ -67,11 +76,18 @@ class SandboxHandler:
         self._reports: set[asyncio.Task[None]] = set()
         self._count = self._bytes = 0
 
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         rule = rule_for(address)
         if rule is not None and rule.play is Play.SLOWLY:
             await asyncio.sleep(SLOW)
-        if rule is not None and rule.stage == "RCPT" and rule.reply and self._applies(rule, address):
+        if (
+            rule is not None
+            and rule.stage == "RCPT"
+            and rule.reply
+            and self._applies(rule, address)
+        ):
             return self._refuse(server, rule)
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -82,7 +98,9 @@ class SandboxHandler:
         now = time.monotonic()
         if len(self._first_tries) > 100_000:
             self._first_tries.clear()
-        return now - self._first_tries.setdefault((rule.name, address.lower()), now) < GREYLISTED_FOR
+        return (
+            now - self._first_tries.setdefault((rule.name, address.lower()), now) < GREYLISTED_FOR
+        )
 
     def _refuse(self, server: SMTP, rule: Rule) -> str:
         if rule.reply.startswith("421") and server.transport is not None:
@@ -90,13 +108,18 @@ class SandboxHandler:
         return rule.reply
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        rules = [rule for rule in map(rule_for, envelope.rcpt_tos) if rule is not None and rule.stage == "DATA"]
+        rules = [
+            rule
+            for rule in map(rule_for, envelope.rcpt_tos)
+            if rule is not None and rule.stage == "DATA"
+        ]
         for rule in rules:
             if rule.reply:
                 return rule.reply
         await self._keep(session, envelope)
         if any(rule.play is Play.DROP for rule in rules) and server.transport is not None:
-            server.transport.abort()  # type: ignore[attr-defined]  # aiosmtpd names the base class of what it holds
+            # aiosmtpd names the base class of what it holds
+            server.transport.abort()  # type: ignore[attr-defined]
         for rule in rules:
             if rule.play in (Play.LATE_BOUNCE, Play.COMPLAINT):
                 self._report_later(envelope, rule.play)
@@ -124,15 +147,21 @@ class SandboxHandler:
     def _report_later(self, envelope: Envelope, play: Play) -> None:
         if not envelope.mail_from or not isinstance(envelope.content, bytes):
             return
-        report = asyncio.create_task(self._report(play, envelope.mail_from, envelope.rcpt_tos[0], envelope.content))
+        report = asyncio.create_task(
+            self._report(play, envelope.mail_from, envelope.rcpt_tos[0], envelope.content)
+        )
         self._reports.add(report)
         report.add_done_callback(self._reports.discard)
 
     async def _report(self, play: Play, return_path: str, recipient: str, content: bytes) -> None:
         await asyncio.sleep(BOUNCED_AFTER)
         if play is Play.COMPLAINT:
-            report = complaint.compose(return_path, recipient, content, hostname=HOSTNAME, now=datetime.now(UTC))
-            await send_report(f"abuse@{settings.EKIDEN_HOSTNAME}", report, mail_from=f"feedback@{HOSTNAME}")
+            report = complaint.compose(
+                return_path, recipient, content, hostname=HOSTNAME, now=datetime.now(UTC)
+            )
+            await send_report(
+                f"abuse@{settings.EKIDEN_HOSTNAME}", report, mail_from=f"feedback@{HOSTNAME}"
+            )
         else:
             await send_report(return_path, _late_bounce(return_path, recipient, content))
 
@@ -140,8 +169,10 @@ class SandboxHandler:
 def _late_bounce(return_path: str, recipient: str, content: bytes) -> bytes:
     now = datetime.now(UTC)
     failure = Failure(
-        delivery=NO_ID, message=NO_ID, sender=return_path, recipient=recipient, orcpt="", envid="", accepted_at=now,
-        ended_at=now, has_expired=False, host=HOSTNAME, code=550, enhanced="5.1.1", text="User unknown, found out later",
+        delivery=NO_ID, message=NO_ID, sender=return_path, recipient=recipient, orcpt="", envid="",
+        accepted_at=now,
+        ended_at=now, has_expired=False, host=HOSTNAME, code=550, enhanced="5.1.1",
+        text="User unknown, found out later",
         content=split(content)[0], is_whole=False,
     )  # fmt: skip
     return compose(failure, hostname=HOSTNAME, now=now)
@@ -151,7 +182,9 @@ async def send_report(to: str, report: bytes, *, mail_from: str = "") -> None:
     """To our own port for returning mail, as a stranger's server would send it."""
     endpoint = Endpoint(settings.EKIDEN_HOSTNAME, own_address(), settings.EKIDEN_MX_PORT)
     try:
-        connection = await open_with_fallback(endpoint, source=None, ehlo_name=HOSTNAME, tls=TlsLevel.OPPORTUNISTIC)
+        connection = await open_with_fallback(
+            endpoint, source=None, ehlo_name=HOSTNAME, tls=TlsLevel.OPPORTUNISTIC
+        )
     except ConnectionFailed as error:
         logger.warning("the sandbox could not send its report: %s", error)
         return
@@ -165,14 +198,19 @@ async def start(database: Database) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     handler = SandboxHandler(database)
     context = tls_context()
-    return await loop.create_server(lambda: session_for(handler, context, loop), sock=bound(own_address(), settings.EKIDEN_SANDBOX_PORT))
+    return await loop.create_server(
+        lambda: session_for(handler, context, loop),
+        sock=bound(own_address(), settings.EKIDEN_SANDBOX_PORT),
+    )
 
 
 def tls_context() -> ssl.SSLContext:
     return certificate("", "", data=settings.EKIDEN_DATA, hostname=settings.EKIDEN_HOSTNAME).context
 
 
-def session_for(handler: Any, context: ssl.SSLContext, loop: asyncio.AbstractEventLoop) -> SandboxSession:
+def session_for(
+    handler: Any, context: ssl.SSLContext, loop: asyncio.AbstractEventLoop
+) -> SandboxSession:
     return SandboxSession(
         handler,
         data_size_limit=settings.EKIDEN_MAX_MESSAGE_SIZE * 2,
@@ -189,7 +227,9 @@ async def serve() -> None:
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     database = Database("ekiden sandbox")
     server = await start(database)
-    logger.info("event=listening ports=%r", f"sandbox {own_address()}:{settings.EKIDEN_SANDBOX_PORT}")
+    logger.info(
+        "event=listening ports=%r", f"sandbox {own_address()}:{settings.EKIDEN_SANDBOX_PORT}"
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -1,4 +1,6 @@
-"""A transaction at the MX port: who may be written to there, how large, and how much of it in a day."""
+"""A transaction at the MX port: who may be written to there, how large, and how much of it in a
+day.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,36 @@ from smtp_listener.protocol.commands import PathCommand
 from smtp_listener.protocol.replies import Reply
 from smtp_listener.protocol.spool import Spool
 from smtp_listener.sessions.client import Client
-from smtp_listener.sessions.transaction import MAIL_PARAMETERS, Transaction, check_mail_parameters, check_names, path_of
+from smtp_listener.sessions.transaction import (
+    MAIL_PARAMETERS,
+    Transaction,
+    check_mail_parameters,
+    check_names,
+    path_of,
+)
 
 MAX_TARGETS = 10  # mailboxes of one letter
 LETTER = 262_144  # bytes of mail for people
 # Who is written to by name: RFC 2142, and the addresses for feedback loops that providers are told.
-MAILBOXES = {"postmaster": "postmaster", "abuse": "abuse", "feedback": "feedback", "fbl": "feedback"}
+MAILBOXES = {
+    "postmaster": "postmaster",
+    "abuse": "abuse",
+    "feedback": "feedback",
+    "fbl": "feedback",
+}
 FOR_PEOPLE = frozenset({"postmaster", "abuse"})
 
 
 class InboundTransaction(Transaction):
     """A report at one of our return paths, or a letter to one of our mailboxes.
 
-    It is stored once: what comes to several mailboxes is one letter, and a return path has its mail for itself.
+    It is stored once: what comes to several mailboxes is one letter, and a return path has its mail
+    for itself.
     """
 
-    def __init__(self, session: Client, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, session: Client, mail_from: Address | None, parameters: dict[str, str]
+    ) -> None:
         super().__init__(session, mail_from, parameters)
         self._declared = commands.size(parameters["SIZE"]) if "SIZE" in parameters else 0
         self._targets: list[tuple[str, UUID | None]] = []
@@ -45,7 +61,9 @@ class InboundTransaction(Transaction):
             raise Refused(replies.STORAGE_FULL)
         check_mail_parameters(given.parameters, MAIL_PARAMETERS, max_size=session.max_size)
         smtputf8 = "SMTPUTF8" in given.parameters
-        return cls(session, path_of(given.path, is_sender=True, smtputf8=smtputf8), given.parameters)
+        return cls(
+            session, path_of(given.path, is_sender=True, smtputf8=smtputf8), given.parameters
+        )
 
     @property
     def has_recipients(self) -> bool:
@@ -62,7 +80,9 @@ class InboundTransaction(Transaction):
             target = self._target(given.path)
         except return_path.ForgedReturnPath as error:
             if self.session.may_log():
-                maillog.forged_return_path(client=str(self.session.client), recipient=given.path[:64])
+                maillog.forged_return_path(
+                    client=str(self.session.client), recipient=given.path[:64]
+                )
             await self.session.listener.forged_return_paths.count()
             raise Refused(replies.NO_SUCH_RETURN_PATH) from error
         if target in self._targets:
@@ -76,7 +96,9 @@ class InboundTransaction(Transaction):
     async def _check(self, target: tuple[str, UUID | None]) -> None:
         """What is refused before the content comes."""
         kind, delivery = target
-        is_alone = delivery is not None or any(delivery is not None for _, delivery in self._targets)
+        is_alone = delivery is not None or any(
+            delivery is not None for _, delivery in self._targets
+        )
         most = 1 if is_alone else MAX_TARGETS
         if len(self._targets) >= most:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
@@ -95,10 +117,14 @@ class InboundTransaction(Transaction):
             return kind, None
         if not return_path.is_ours(local_part):
             raise Refused(replies.RELAY_DENIED)
-        return "report", return_path.parse(local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC))
+        return "report", return_path.parse(
+            local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC)
+        )
 
     def keep(self, spool: Spool) -> Callable[[bytes], None]:
-        """No more than is stored in the end; the rest is read and forgotten, and the report is taken all the same."""
+        """No more than is stored in the end; the rest is read and forgotten, and the report is
+        taken all the same.
+        """
         self.spool = spool
 
         def append(data: bytes) -> None:

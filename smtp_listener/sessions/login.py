@@ -12,14 +12,18 @@ USERNAME, PASSWORD = "VXNlcm5hbWU6", "UGFzc3dvcmQ6"
 
 
 async def ask(channel: Channel, argument: str) -> Proof | Reply:
-    """The proof that follows AUTH's argument, or why there is none. Raises `Refused` where the client breaks off."""
+    """The proof that follows AUTH's argument, or why there is none.
+
+    Raises `Refused` where the client breaks off.
+    """
     mechanism, _, initial = argument.replace("\t", " ").partition(" ")
     initial = initial.strip()
     match mechanism.upper():
         case "PLAIN":
             return authentication.decode_plain(initial or await _challenge(channel, ""))
         case "LOGIN":
-            # "=" is an empty initial response (RFC 4954, section 4): the name comes at the challenge.
+            # "=" is an empty initial response (RFC 4954, section 4): the name comes at the
+            # challenge.
             username = initial.removeprefix("=") or await _challenge(channel, USERNAME)
             return authentication.decode_login(username, await _challenge(channel, PASSWORD))
         case _:

@@ -15,7 +15,8 @@ from smtp_listener.protocol.content import Clock
 from smtp_listener.sessions.client import Client
 from smtp_listener.sessions.transaction import Transaction
 
-# At the MX port: seconds for a command or a piece of a message, and from when on how many bytes a second a message must bring.
+# At the MX port: seconds for a command or a piece of a message, and from when on how many bytes a
+# second a message must bring.
 MX_IDLE, MX_GRACE, MX_RATE = 60.0, 60.0, 4096
 
 
@@ -32,13 +33,17 @@ class Port:
     @property
     def most(self) -> int:
         """Sessions at once; each port has a number of its own."""
-        return int(settings.EKIDEN_MAX_SESSIONS if self.is_submission else settings.EKIDEN_MAX_MX_SESSIONS)
+        return int(
+            settings.EKIDEN_MAX_SESSIONS if self.is_submission else settings.EKIDEN_MAX_MX_SESSIONS
+        )
 
     def patience(self, patience: Patience) -> Patience:
         """The internet's mail hosts are quick, or come again."""
         if self.is_submission:
             return patience
-        return replace(patience, idle=min(patience.idle, MX_IDLE), block=min(patience.block, MX_IDLE))
+        return replace(
+            patience, idle=min(patience.idle, MX_IDLE), block=min(patience.block, MX_IDLE)
+        )
 
     def clock(self, channel: Channel) -> Clock:
         """For the content of a message that begins now."""
@@ -47,7 +52,9 @@ class Port:
         return Clock(channel.loop.time(), channel.patience.message, grace=MX_GRACE, rate=MX_RATE)
 
     def until(self, account: Account | None, channel: Channel) -> float:
-        """When a client that has spoken must have logged in; at the MX port, when it has been here long enough."""
+        """When a client that has spoken must have logged in; at the MX port, when it has been here
+        long enough.
+        """
         if account is not None:
             return inf
         patience = channel.patience

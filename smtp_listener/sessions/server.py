@@ -30,14 +30,19 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
 WRITE_USES_EVERY = 30.0
-LAST_WORDS = 5.0  # seconds for sessions that were cut off to say so, and for commits under way to be answered
+# seconds for sessions that were cut off to say so, and for commits under way to be answered
+LAST_WORDS = 5.0
 
 
 def ports() -> list[Port]:
     """A port number of 0 switches that port off."""
     every = [
-        Port("submission", settings.EKIDEN_SUBMISSION_PORT, True, False, SubmissionTransaction.begin),
-        Port("submissions", settings.EKIDEN_SUBMISSIONS_PORT, True, True, SubmissionTransaction.begin),
+        Port(
+            "submission", settings.EKIDEN_SUBMISSION_PORT, True, False, SubmissionTransaction.begin
+        ),
+        Port(
+            "submissions", settings.EKIDEN_SUBMISSIONS_PORT, True, True, SubmissionTransaction.begin
+        ),
         Port("mx", settings.EKIDEN_MX_PORT, False, False, InboundTransaction.begin),
     ]
     return [port for port in every if port.number]
@@ -53,8 +58,13 @@ def _most_of_place() -> int:
 
 def _make_rooms() -> dict[str, Room]:
     """One for each port; settings are looked at anew for each session."""
-    share = session_slots.share({port.name: port.most for port in ports()}, session_slots.descriptors())
-    return {port.name: Room(partial(_at_most, port, share[port.name]), _most_of_place) for port in ports()}
+    share = session_slots.share(
+        {port.name: port.most for port in ports()}, session_slots.descriptors()
+    )
+    return {
+        port.name: Room(partial(_at_most, port, share[port.name]), _most_of_place)
+        for port in ports()
+    }
 
 
 class Listener(Shared):
@@ -72,7 +82,10 @@ class Listener(Shared):
         for port in ports():
             self._servers.append(await self._listen(port))
         self.refusals.start()
-        self._tasks += [asyncio.create_task(self._write_uses()), asyncio.create_task(self.carrying.run())]
+        self._tasks += [
+            asyncio.create_task(self._write_uses()),
+            asyncio.create_task(self.carrying.run()),
+        ]
         self._indexing = asyncio.create_task(self.index.run())
 
     async def _listen(self, port: Port) -> asyncio.Server:
@@ -82,7 +95,11 @@ class Listener(Shared):
             return Session(self, port, channel, VERBS).run()
 
         listening = bound(settings.EKIDEN_BIND, port.number)
-        return await loop.create_server(lambda: Channel(loop, port.patience(self.patience), serve), sock=listening, backlog=BACKLOG)
+        return await loop.create_server(
+            lambda: Channel(loop, port.patience(self.patience), serve),
+            sock=listening,
+            backlog=BACKLOG,
+        )
 
     async def _write_uses(self) -> None:
         while True:

@@ -1,4 +1,6 @@
-"""One client's session: what each command does, what the client has become by it, and when the session is over."""
+"""One client's session: what each command does, what the client has become by it, and when the
+session is over.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ logger = logging.getLogger(__name__)
 # What each command does to a session (`smtp_listener.sessions.verbs`).
 Verbs = Mapping[str, Callable[["Session", Command], Awaitable[Reply | None]]]
 
-# Since the last message that was taken. An app may send to many suppressed addresses, and be told so for each.
+# Since the last message that was taken. An app may send to many suppressed addresses, and be told
+# so for each.
 MAX_ERRORS = 20
 MAX_REFUSED_RECIPIENTS = 1000
 SHORT_WORDS = 0.5  # seconds that a session which gives way has to be told so
@@ -34,7 +37,9 @@ MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
 
 
 class Session:
-    """Lives as long as its channel; nobody cancels its task, so that a commit under way always ends."""
+    """Lives as long as its channel; nobody cancels its task, so that a commit under way always
+    ends.
+    """
 
     def __init__(self, listener: Shared, port: Port, channel: Channel, verbs: Verbs) -> None:
         self.id = listener.next_session_id()
@@ -65,7 +70,7 @@ class Session:
         own = self.account.max_size if self.account else None
         return min(own, self.listener.max_size) if own else self.listener.max_size
 
-    # --- its life -------------------------------------------------------------------------------------------------------------
+    # --- its life ---------------------------------------------------------------------------------
     async def run(self) -> None:
         if refusal := self.listener.admit(self, self.port.name):
             await self._turn_away(refusal)
@@ -81,7 +86,9 @@ class Session:
             await self._end()
 
     async def _turn_away(self, refusal: Reply) -> None:
-        """Where TLS comes first nothing can be said: a handshake for each of a flood is what the limit is to save us from."""
+        """Where TLS comes first nothing can be said: a handshake for each of a flood is what the
+        limit is to save us from.
+        """
         if not self.port.is_implicit_tls:
             self.channel.say(refusal)
         await self.channel.finish()
@@ -95,7 +102,11 @@ class Session:
             if not self._has_spoken:
                 self._has_spoken = True
                 self.channel.until = self.port.until(self.account, self.channel)
-            reply = await self._answer(line) if line is not None else self._refuse(replies.LINE_TOO_LONG, "")
+            reply = (
+                await self._answer(line)
+                if line is not None
+                else self._refuse(replies.LINE_TOO_LONG, "")
+            )
             self.channel.say(reply)
             if reply is not None and reply.closes:
                 raise Ended
@@ -104,7 +115,9 @@ class Session:
 
     async def _greet(self) -> None:
         if self.port.is_submission:
-            with suppress(DatabaseUnavailable):  # then it is asked for its credential like anybody else
+            with suppress(
+                DatabaseUnavailable
+            ):  # then it is asked for its credential like anybody else
                 self.account = await self.listener.accounts.trusted(self.client)
         if self.account is not None:
             self.make_known()
@@ -122,7 +135,9 @@ class Session:
                 return self._refuse(replies.UNKNOWN_COMMAND, verb)
             verb = command.verb
             if verb in commands.SYNCHRONISING and self.channel.buffer:
-                raise Ended(replies.TLS_INJECTED if verb == "STARTTLS" else replies.PIPELINED(verb=verb))
+                raise Ended(
+                    replies.TLS_INJECTED if verb == "STARTTLS" else replies.PIPELINED(verb=verb)
+                )
             reply = await act(self, command)
         except BadCommand as error:
             reply = _explain(error)
@@ -152,15 +167,23 @@ class Session:
             self._refused_recipients += 1
         else:
             self._errors += 1
-        if not reply.closes and (self._errors >= MAX_ERRORS or self._refused_recipients >= MAX_REFUSED_RECIPIENTS):
+        if not reply.closes and (
+            self._errors >= MAX_ERRORS or self._refused_recipients >= MAX_REFUSED_RECIPIENTS
+        ):
             self.channel.say(reply)
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
 
     def _leave_a_trace(self, reply: Reply, verb: str, argument: str) -> None:
-        """In the log, and for an app in a row: many clients call a message sent though a recipient was refused."""
+        """In the log, and for an app in a row: many clients call a message sent though a recipient
+        was refused.
+        """
         transaction, self._failed = self._failed or self.transaction, None
-        mail_from = transaction.mail_from.wire if transaction is not None and transaction.mail_from is not None else ""
+        mail_from = (
+            transaction.mail_from.wire
+            if transaction is not None and transaction.mail_from is not None
+            else ""
+        )
         recipients = transaction.recipients if transaction is not None else []
         if verb == "MAIL":
             mail_from, recipients = commands.path_in(argument), []
@@ -168,13 +191,17 @@ class Session:
             recipients = [commands.path_in(argument)]
         credential = self.account.credential_id if self.account is not None else None
         if self.account is not None and verb in LEAVE_A_TRACE and not reply.is_our_fault:
-            self.listener.refusals.note(self.account, reply, command=verb, mail_from=mail_from, recipients=recipients)
-        # What a pipelining client has sent after a refused MAIL is refused as well: one line in the log, not three.
+            self.listener.refusals.note(
+                self.account, reply, command=verb, mail_from=mail_from, recipients=recipients
+            )
+        # What a pipelining client has sent after a refused MAIL is refused as well: one line in the
+        # log, not three.
         is_known = self._has_refused_mail and reply in (replies.NO_MAIL, replies.NO_RECIPIENTS)
         self._has_refused_mail = verb == "MAIL" or is_known
         if not is_known and self.may_log():
             maillog.refused(
-                client=str(self.client), code=reply.code, text=reply.text, command=verb or "?", mail_from=mail_from, recipients=recipients,
+                client=str(self.client), code=reply.code, text=reply.text, command=verb or "?",
+                mail_from=mail_from, recipients=recipients,
                 credential=credential,
             )  # fmt: skip
 
@@ -212,10 +239,13 @@ class Session:
         return not self._is_storing
 
     def give_up(self) -> None:
-        """Its commit takes too long. Whether it will have come about nobody knows: handed in again, the message is known if so."""
+        """Its commit takes too long.
+
+        Whether it will have come about nobody knows: handed in again, the message is known if so.
+        """
         self.channel.interrupt(replies.OUR_LAST_FAULT)
 
-    # --- what commands make of it ---------------------------------------------------------------------------------------------
+    # --- what commands make of it -----------------------------------------------------------------
     def greeted_by(self, helo: str, *, is_extended: bool) -> None:
         self.drop_transaction()
         self.helo, self.is_extended = helo, is_extended
@@ -242,7 +272,7 @@ class Session:
             self._errors = self._refused_recipients = self._idle_commands = 0
         return reply
 
-    # --- who it is ------------------------------------------------------------------------------------------------------------
+    # --- who it is --------------------------------------------------------------------------------
     @property
     def is_logged_in(self) -> bool:
         return self.account is not None and self.account.kind == "password"
@@ -253,7 +283,9 @@ class Session:
         self.listener.make_known(self, self.port.name)
 
     async def enter(self, account: Account) -> None:
-        """Count this session among the credential's; anew with each message, since an old count is forgotten."""
+        """Count this session among the credential's; anew with each message, since an old count is
+        forgotten.
+        """
         if account.max_sessions is None:
             return
         if await self.listener.quotas.enter(account.credential_id, self.id) > account.max_sessions:
@@ -265,11 +297,15 @@ class Session:
             await self.listener.quotas.leave(self.account.credential_id, self.id)
 
     async def current_account(self) -> Account:
-        """The account as it stands now: revoked and changed credentials take effect in an open session too."""
+        """The account as it stands now: revoked and changed credentials take effect in an open
+        session too.
+        """
         if self.account is None:
             raise Refused(replies.AUTH_REQUIRED if self.tls else replies.NEEDS_TLS)
         accounts = self.listener.accounts
-        account = await (accounts.named(self.username) if self.is_logged_in else accounts.trusted(self.client))
+        account = await (
+            accounts.named(self.username) if self.is_logged_in else accounts.trusted(self.client)
+        )
         if account is None or not account.is_open_to(self.client):
             raise Ended(replies.REVOKED)
         self.account = account
@@ -285,7 +321,9 @@ def _explain(error: BadCommand) -> Reply:
         case "line":
             return replies.BAD_LINE
         case "syntax":
-            return replies.BAD_SYNTAX(syntax="MAIL FROM:<address> or RCPT TO:<address>, then a blank and parameters")
+            return replies.BAD_SYNTAX(
+                syntax="MAIL FROM:<address> or RCPT TO:<address>, then a blank and parameters"
+            )
         case "parameter":
             return replies.BAD_PARAMETER(name=error.name)
         case "value":

@@ -1,4 +1,6 @@
-"""What all sessions of a listener share: its limits, accounts, connections and committer; it knows no session."""
+"""What all sessions of a listener share: its limits, accounts, connections and committer; it knows
+no session.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from suppressions.lookup import Lookup
 
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 GUEST_LINES, APP_LINES = 20, 1000  # refusals of one place in a minute that are written into the log
-INDEX_PATIENCE = 300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
+INDEX_PATIENCE = (
+    300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
+)
 
 
 class Shared:
@@ -45,7 +49,10 @@ class Shared:
         self.spool_folder: Path = settings.EKIDEN_DATA / "spool"
         self.return_path_key = return_path_key()
         self.certificate = tls.certificate(
-            settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=self.hostname
+            settings.EKIDEN_TLS_CERT,
+            settings.EKIDEN_TLS_KEY,
+            data=settings.EKIDEN_DATA,
+            hostname=self.hostname,
         )
         self.patience = Patience()
         self.sessions: set[Guest] = set()

@@ -1,4 +1,6 @@
-"""One mail transaction: its envelope as it grows, and what becomes of it when its content has come."""
+"""One mail transaction: its envelope as it grows, and what becomes of it when its content has
+come.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ SUBMISSION_RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 class Transaction(ABC):
     """What submission and port 25 have in common."""
 
-    def __init__(self, session: Client, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(
+        self, session: Client, mail_from: Address | None, parameters: dict[str, str]
+    ) -> None:
         self.session = session
         self.mail_from = mail_from
         self.smtputf8 = "SMTPUTF8" in parameters
@@ -67,7 +71,9 @@ class Transaction(ABC):
 
     @abstractmethod
     async def store(self, data: bytes) -> Reply:
-        """Store the message whose content is spooled; `data` is all of it, or a beginning that holds its header."""
+        """Store the message whose content is spooled; `data` is all of it, or a beginning that
+        holds its header.
+        """
 
     async def finish(self, reception: Reception) -> Reply:
         """The answer to the complete content."""
@@ -91,12 +97,22 @@ class Transaction(ABC):
 class SubmissionTransaction(Transaction):
     """A message of an app, for anybody."""
 
-    def __init__(self, session: Client, account: Account, mail_from: Address | None, parameters: dict[str, str]) -> None:
+    def __init__(
+        self,
+        session: Client,
+        account: Account,
+        mail_from: Address | None,
+        parameters: dict[str, str],
+    ) -> None:
         super().__init__(session, mail_from, parameters)
         self.account = account
         self.ret = commands.ret(parameters["RET"]) if "RET" in parameters else ""
         self.envid = commands.envid(parameters["ENVID"]) if "ENVID" in parameters else ""
-        self.asked = of_mt_priority(commands.mt_priority(parameters["MT-PRIORITY"])) if "MT-PRIORITY" in parameters else None
+        self.asked = (
+            of_mt_priority(commands.mt_priority(parameters["MT-PRIORITY"]))
+            if "MT-PRIORITY" in parameters
+            else None
+        )
         self._place = session.listener.carrying.place()
         self._recipients: dict[str, Recipient] = {}
         self._repeats = 0
@@ -109,7 +125,9 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.STORAGE_FULL)
         if session.listener.turns.is_full and account.highest_priority < Priority.URGENT:
             raise Refused(replies.BUSY)
-        check_mail_parameters(given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size)
+        check_mail_parameters(
+            given.parameters, SUBMISSION_MAIL_PARAMETERS, max_size=session.max_size
+        )
         mail_from = path_of(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
         try:
             policy.check_sender(mail_from, account.domains)
@@ -134,13 +152,22 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
 
     async def _take(self) -> None:
-        """Count this message; other sessions may have used up what MAIL found left. Where it raises, nothing is counted."""
+        """Count this message; other sessions may have used up what MAIL found left.
+
+        Where it raises, nothing is counted.
+        """
         account, quotas = self.account, self.session.listener.quotas
-        if account.per_minute is not None and await quotas.take_minute(account.credential_id) > account.per_minute:
+        if (
+            account.per_minute is not None
+            and await quotas.take_minute(account.credential_id) > account.per_minute
+        ):
             await quotas.give_back_minute(account.credential_id)
             raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
         try:
-            if account.per_day is not None and await quotas.take_day(account.credential_id, self._today) > account.per_day:
+            if (
+                account.per_day is not None
+                and await quotas.take_day(account.credential_id, self._today) > account.per_day
+            ):
                 await quotas.give_back_day(account.credential_id)
                 raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
         except BaseException:
@@ -157,7 +184,9 @@ class SubmissionTransaction(Transaction):
 
     async def _today(self) -> int:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return await self.session.listener.accounts.messages_since(self.account, first_id_of(midnight))
+        return await self.session.listener.accounts.messages_since(
+            self.account, first_id_of(midnight)
+        )
 
     @property
     def has_recipients(self) -> bool:
@@ -175,7 +204,9 @@ class SubmissionTransaction(Transaction):
         address = path_of(given.path, is_sender=False, smtputf8=self.smtputf8)
         if address is None or address.is_relay_trick:
             raise Refused(replies.RELAY_DENIED)
-        if not self.account.drops_suppressed:  # else the delivery ends as suppressed when its turn comes
+        if (
+            not self.account.drops_suppressed
+        ):  # else the delivery ends as suppressed when its turn comes
             await self._check_suppression(address)
         self._repeats += address.key in self._recipients
         self._recipients.setdefault(address.key, _recipient(address, given.parameters))
@@ -188,11 +219,15 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.SUPPRESSED(reason=reason))
 
     async def store(self, data: bytes) -> Reply:
-        """A client that hangs up now has its message stored all the same; handed in again, it is known."""
+        """A client that hangs up now has its message stored all the same; handed in again, it is
+        known.
+        """
         assert self.spool is not None
         hostname = self.session.listener.hostname
         try:
-            checked = policy.check_message(data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname)
+            checked = policy.check_message(
+                data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname
+            )
         except policy.NotAllowed as error:
             raise error.told(self.account.unverified) from error
         if not self.account.takes_foreign_names:
@@ -204,7 +239,9 @@ class SubmissionTransaction(Transaction):
         is_new = False
         try:
             submission = self._submission(checked, priority, self.spool, data)
-            receipt = await self.session.listener.intake.accept(submission, prepared=self._place.leave)
+            receipt = await self.session.listener.intake.accept(
+                submission, prepared=self._place.leave
+            )
             is_new = not receipt.is_repeat
         except IntakeUnavailable:
             return replies.OUR_FAULT
@@ -220,15 +257,22 @@ class SubmissionTransaction(Transaction):
     @property
     def may_be_urgent(self) -> bool:
         """The header may say so, which has not come yet."""
-        return self.account.highest_priority >= Priority.URGENT and self.asked in (None, Priority.URGENT)
+        return self.account.highest_priority >= Priority.URGENT and self.asked in (
+            None,
+            Priority.URGENT,
+        )
 
     def close(self) -> None:
         self._place.leave()
         super().close()
 
     async def _wait_for_turn(self, priority: Priority) -> None:
-        """A client that is gone meanwhile has not heard that its message was taken, so it is not."""
-        await self.session.listener.turns.wait(priority, self.account.credential_id, self.session.id)
+        """A client that is gone meanwhile has not heard that its message was taken, so it is
+        not.
+        """
+        await self.session.listener.turns.wait(
+            priority, self.account.credential_id, self.session.id
+        )
         if priority < Priority.URGENT:
             await self._place.wait()
         if self.session.channel.is_gone:
@@ -240,8 +284,14 @@ class SubmissionTransaction(Transaction):
             return self.asked
         return by_header if by_header is not None else Priority(self.account.priority)
 
-    def _submission(self, checked: policy.Checked, priority: Priority, spool: Spool, data: bytes) -> Submission:
-        body: Body = MemoryBody(data[checked.body_start :]) if spool.is_in_memory else spool.body(checked.body_start)
+    def _submission(
+        self, checked: policy.Checked, priority: Priority, spool: Spool, data: bytes
+    ) -> Submission:
+        body: Body = (
+            MemoryBody(data[checked.body_start :])
+            if spool.is_in_memory
+            else spool.body(checked.body_start)
+        )
         recipients = tuple(self._recipients.values())
         mail_from = self.mail_from.wire if self.mail_from else ""
         needs_utf8 = not (mail_from.isascii() and all(to.wire.isascii() for to in recipients))
@@ -263,7 +313,9 @@ class SubmissionTransaction(Transaction):
             eight_bit=not spool.is_ascii,
             has_long_lines=self.has_long_lines,
             priority=priority,
-            idempotency_key=checked.headers.value(b"x-idempotency-key").decode("utf-8", "backslashreplace"),
+            idempotency_key=checked.headers.value(b"x-idempotency-key").decode(
+                "utf-8", "backslashreplace"
+            ),
         )
 
 
@@ -272,7 +324,9 @@ def check_names(parameters: dict[str, str], known: frozenset[str]) -> None:
         raise Refused(replies.BAD_PARAMETER(name=min(unknown)))
 
 
-def check_mail_parameters(parameters: dict[str, str], known: frozenset[str], *, max_size: int) -> None:
+def check_mail_parameters(
+    parameters: dict[str, str], known: frozenset[str], *, max_size: int
+) -> None:
     check_names(parameters, known)
     if "SIZE" in parameters and commands.size(parameters["SIZE"]) > max_size:
         raise Refused(replies.TOO_LARGE(most=max_size))
@@ -320,5 +374,7 @@ def _arrival(session: Client, smtputf8: bool) -> Arrival:
     """RFC 3848 and RFC 6531, section 4.3: ESMTP, or UTF8SMTP, then S for TLS and A for AUTH."""
     protocol = "UTF8SMTP" if smtputf8 else "ESMTP" if session.is_extended else "SMTP"
     if protocol != "SMTP":
-        protocol += "S" * bool(session.tls) + "A" * (session.account is not None and session.account.kind == "password")
+        protocol += "S" * bool(session.tls) + "A" * (
+            session.account is not None and session.account.kind == "password"
+        )
     return Arrival(str(session.client), session.helo, protocol, session.tls)

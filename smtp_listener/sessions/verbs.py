@@ -18,7 +18,7 @@ from smtp_listener.sessions.transaction import Transaction
 NAMELESS = "unknown"  # in the trace field, of a client that gives no name
 
 
-# --- greeting, TLS, AUTH ----------------------------------------------------------------------------------------------------
+# --- greeting, TLS, AUTH --------------------------------------------------------------------------
 async def ehlo(session: Session, command: Command) -> Reply | None:
     session.count_idle()
     session.greeted_by(command.argument or NAMELESS, is_extended=True)
@@ -30,7 +30,14 @@ async def ehlo(session: Session, command: Command) -> Reply | None:
 
 
 def _offers(session: Session) -> list[str]:
-    offers = ["PIPELINING", f"SIZE {session.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"]
+    offers = [
+        "PIPELINING",
+        f"SIZE {session.max_size}",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+        "CHUNKING",
+    ]
     if session.port.is_submission:
         offers += ["DSN", "MT-PRIORITY MIXER"]
     if not session.tls:
@@ -47,7 +54,9 @@ async def hello(session: Session, command: Command) -> Reply:
 
 
 async def starttls(session: Session, command: Command) -> Reply | None:
-    """All that was said in plain text is forgotten (RFC 3207, section 4.2); nobody can have logged in there."""
+    """All that was said in plain text is forgotten (RFC 3207, section 4.2); nobody can have logged
+    in there.
+    """
     if command.argument:
         return replies.NO_ARGUMENT
     if session.tls:
@@ -73,7 +82,9 @@ async def auth(session: Session, command: Command) -> Reply:
     shown = await login.ask(session.channel, command.argument)
     if isinstance(shown, Reply):
         return shown
-    judged = await session.listener.authentication.judge(shown, session.client, session.channel.rest)
+    judged = await session.listener.authentication.judge(
+        shown, session.client, session.channel.rest
+    )
     if isinstance(judged, Reply):
         return judged
     await session.leave()  # a trusted network's credential, perhaps
@@ -84,13 +95,15 @@ async def auth(session: Session, command: Command) -> Reply:
     return replies.AUTHENTICATED
 
 
-# --- the message ------------------------------------------------------------------------------------------------------------
+# --- the message ----------------------------------------------------------------------------------
 async def mail(session: Session, command: Command) -> Reply:
     if not session.helo:
         return replies.SAY_EHLO
     if session.transaction is not None:
         return replies.NESTED_MAIL
-    session.transaction = await session.port.begin(session, commands.parse_path(command.argument, "FROM"))
+    session.transaction = await session.port.begin(
+        session, commands.parse_path(command.argument, "FROM")
+    )
     return replies.SENDER_OK
 
 
@@ -115,7 +128,9 @@ async def data(session: Session, command: Command) -> Reply:
     reception = _receive(session, session.transaction)
     session.channel.say(replies.GO_AHEAD)
     session.is_receiving = True
-    await read_lines(session.channel, reception, session.transaction.clock, most=hopeless(session.max_size))
+    await read_lines(
+        session.channel, reception, session.transaction.clock, most=hopeless(session.max_size)
+    )
     session.is_receiving = False
     return await session.finish(session.transaction, reception)
 
@@ -123,14 +138,20 @@ async def data(session: Session, command: Command) -> Reply:
 def _receive(session: Session, transaction: Transaction) -> Reception:
     keep = transaction.keep(Spool(session.listener.spool_folder))
     transaction.clock = session.port.clock(session.channel)
-    return Reception(keep, max_size=transaction.max_size, is_repairing=session.listener.is_repairing)
+    return Reception(
+        keep, max_size=transaction.max_size, is_repairing=session.listener.is_repairing
+    )
 
 
 async def bdat(session: Session, command: Command) -> Reply:
     size, is_last = _bdat(command.argument)
     if not size and not is_last:
         session.count_idle()
-    transaction = session.transaction if session.transaction is not None and session.transaction.has_recipients else None
+    transaction = (
+        session.transaction
+        if session.transaction is not None and session.transaction.has_recipients
+        else None
+    )
     if transaction is not None and transaction.reception is None:
         transaction.reception = _receive(session, transaction)
     reception = transaction.reception if transaction is not None else None
@@ -150,7 +171,7 @@ async def bdat(session: Session, command: Command) -> Reply:
     return replies.CHUNK_OK(size=size)
 
 
-# --- the rest ---------------------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------
 async def rset(session: Session, command: Command) -> Reply:
     session.count_idle()
     session.drop_transaction()
@@ -190,6 +211,11 @@ VERBS: dict[str, Callable[[Session, Command], Awaitable[Reply | None]]] = {
 def _bdat(argument: str) -> tuple[int, bool]:
     """`BDAT size [LAST]` (RFC 3030, section 2)."""
     size, _, last = argument.replace("\t", " ").partition(" ")
-    if not size.isascii() or not size.isdigit() or len(size) > 20 or last.strip().upper() not in ("", "LAST"):
+    if (
+        not size.isascii()
+        or not size.isdigit()
+        or len(size) > 20
+        or last.strip().upper() not in ("", "LAST")
+    ):
         raise Ended(replies.BAD_CHUNK)  # what follows cannot be told from commands
     return int(size), bool(last)

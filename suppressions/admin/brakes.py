@@ -1,4 +1,6 @@
-"""The portal's pages about the brakes on learning: what is held, and the choice to believe or to forget it."""
+"""The portal's pages about the brakes on learning: what is held, and the choice to believe or to
+forget it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,17 @@ def _stands(row: Brake) -> bool:
 class BrakePages(Pages):
     """For operators: a brake concerns the addresses of all projects."""
 
-    fields = ("title", "began_at", "domains", "usual", "held", "examples", "ended_at", "is_believed", "ended_by")
+    fields = (
+        "title",
+        "began_at",
+        "domains",
+        "usual",
+        "held",
+        "examples",
+        "ended_at",
+        "is_believed",
+        "ended_by",
+    )
     readonly_fields = fields
     list_display = ("title", "began_at", "domains", "usual", "ended_at", "is_believed", "ended_by")
     verbs = (
@@ -51,20 +63,32 @@ class BrakePages(Pages):
 
     def _release(self, request: HttpRequest, row: Brake, *, is_believed: bool) -> HttpResponse:
         amount = brakes.release(
-            row, is_believed=is_believed, by=request.user.get_username(), reason=reason_of(request), now=timezone.now(),
+            row, is_believed=is_believed, by=request.user.get_username(), reason=reason_of(request),
+            now=timezone.now(),
             client_address=client_address(request),
         )  # fmt: skip
         if is_believed:
-            text = ngettext("%d occurrence counts now; learning goes on.", "%d occurrences count now; learning goes on.", amount)
+            text = ngettext(
+                "%d occurrence counts now; learning goes on.",
+                "%d occurrences count now; learning goes on.",
+                amount,
+            )
         else:
-            text = ngettext("%d occurrence is forgotten; learning goes on.", "%d occurrences are forgotten; learning goes on.", amount)
+            text = ngettext(
+                "%d occurrence is forgotten; learning goes on.",
+                "%d occurrences are forgotten; learning goes on.",
+                amount,
+            )
         messages.success(request, text % amount)
         return self.to_page_of(row)
 
     def notice(self, row: Brake) -> str:
         if not _stands(row):
             return ""
-        return gettext("Look at your resolver and at the answers below before you decide: one fault may have made all of them.")
+        return gettext(
+            "Look at your resolver and at the answers below before you decide: one fault may "
+            "have made all of them."
+        )
 
     @display(description=_("class"))
     def title(self, row: Brake) -> str:

@@ -1,4 +1,6 @@
-"""The portal's pages about files of suppressions: upload, a look at it, taking it in, and how far it is."""
+"""The portal's pages about files of suppressions: upload, a look at it, taking it in, and how far
+it is.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ CALL = "deliveries.backends.job_queues.call"  # of an app that comes after this 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     file = forms.FileField(
         label=_("file"), widget=UnfoldAdminFileFieldWidget,
-        help_text=_("CSV of Amazon SES, SendGrid, Postmark, Mailgun, Postal or our own export, or one column of addresses."),
+        help_text=_("CSV of Amazon SES, SendGrid, Postmark, Mailgun, Postal or our own export, "
+            "or one "
+            "column of addresses."),
     )  # fmt: skip
 
     def clean_file(self) -> Any:
@@ -45,29 +49,47 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
 def _may_start(row: Import) -> bool:
     """One at which we failed has kept its file, and is gone on with behind the last batch."""
-    return row.state == Import.State.WAITING or (row.state == Import.State.FAILED and bool(row.data))
+    return row.state == Import.State.WAITING or (
+        row.state == Import.State.FAILED and bool(row.data)
+    )
 
 
 @admin.register(Import)
 class ImportPages(Pages):
-    """Operators import: a file may suppress whole domains. Support staff see the imports into their projects."""
+    """Operators import: a file may suppress whole domains.
+
+    Support staff see the imports into their projects.
+    """
 
     project_path = "project"
     form = ImportForm
     has_history = False
-    list_display = ("name", "scope", "state_label", "lines", "added", "updated", "refused", "created_by", "created_at")
+    list_display = (
+        "name",
+        "scope",
+        "state_label",
+        "lines",
+        "added",
+        "updated",
+        "refused",
+        "created_by",
+        "created_at",
+    )
     list_select_related = ("project",)
     change_form_template = "suppressions/import.html"
     verbs = (
         Verb("start", _("Import"), "upload", applies=_may_start, asks_reason=True),
-        Verb("drop", _("Throw it away"), "delete", applies=lambda row: row.state == Import.State.WAITING),
+        Verb("drop", _("Throw it away"), "delete",
+            applies=lambda row: row.state == Import.State.WAITING),
     )  # fmt: skip
 
     @display(description=_("project"))
     def scope(self, row: Import) -> Any:
         return row.project or _("the whole installation")
 
-    @display(description=_("state"), label={"failed": "danger", "done": "success", "running": "info"})
+    @display(
+        description=_("state"), label={"failed": "danger", "done": "success", "running": "info"}
+    )
     def state_label(self, row: Import) -> tuple[str, str]:
         return row.state, row.get_state_display()
 
@@ -82,18 +104,25 @@ class ImportPages(Pages):
         obj.created_by = request.user.get_username()
         super().save_model(request, obj, form, change)
 
-    def response_add(self, request: HttpRequest, obj: Import, post_url_continue: Any = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: Import, post_url_continue: Any = None
+    ) -> HttpResponse:
         return self.to_page_of(obj)  # where the look at it is
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given: dict[str, Any] = {}
         if row is not None and row.state == Import.State.WAITING and row.data:
             try:
-                given["found"] = importing.preview(importing.opened(row), project=row.project_id, now=timezone.now())
+                given["found"] = importing.preview(
+                    importing.opened(row), project=row.project_id, now=timezone.now()
+                )
             except ValueError as error:
                 given["wrong"] = str(error)
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def start(self, request: HttpRequest, row: Import) -> str:
         """Whoever calls it: should the call be lost, the row says that it is wanted."""
@@ -103,6 +132,8 @@ class ImportPages(Pages):
         return gettext("The file is being taken in.")
 
     def drop(self, request: HttpRequest, row: Import) -> str:
-        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(state=Import.State.FAILED, data=b"", ended_at=timezone.now())
+        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(
+            state=Import.State.FAILED, data=b"", ended_at=timezone.now()
+        )
         row.refresh_from_db()
         return gettext("Nothing of it was taken in.")

@@ -30,12 +30,16 @@ ARRIVALS = "deliveries.bounces.learning.arrivals"
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     def clean(self) -> dict[str, Any]:
-        """A preset that was chosen now fills in its values; values that were changed make it the project's own."""
+        """A preset that was chosen now fills in its values; values that were changed make it the
+        project's own.
+        """
         given = super().clean() or self.cleaned_data
         preset = given.get("preset")
         if "preset" in self.changed_data and preset in PRESETS:
             given |= {name: getattr(PRESETS[preset], name) for name in Rules.__slots__}
-        elif preset in PRESETS and any(given.get(name) != getattr(PRESETS[preset], name) for name in Rules.__slots__):
+        elif preset in PRESETS and any(
+            given.get(name) != getattr(PRESETS[preset], name) for name in Rules.__slots__
+        ):
             given["preset"] = Policy.Preset.CUSTOM
         given["changed_at"] = timezone.now()
         return given
@@ -47,18 +51,30 @@ class PolicyPages(Pages):
 
     project_path = "project"
     form = PolicyForm
-    list_display = ("project", "preset_name", "on_suppressed", "permanent", "temporary", "unknown", "changed_at")
+    list_display = (
+        "project",
+        "preset_name",
+        "on_suppressed",
+        "permanent",
+        "temporary",
+        "unknown",
+        "changed_at",
+    )
     list_select_related = ("project",)
     ordering = ("project__name",)
     change_form_outer_after_template = "suppressions/dry_run_button.html"
     fieldsets = (
-        (None, {"fields": ("project", "preset"), "description": _("A preset fills in the values below; change them and it is your own.")}),
+        (None, {"fields": ("project", "preset"), "description": _("A preset fills in the "
+            "values below; change them and it is your own.")}),
         (_("When an address is suppressed"), {"fields": (
-            "permanent", "temporary", "unknown", "within_days", "is_in_a_row", "full_days", "heeds_complaints",
+            "permanent", "temporary", "unknown", "within_days", "is_in_a_row", "full_days",
+            "heeds_complaints",
         )}),
-        (_("When it is tried again"), {"fields": ("permanent_probation_days", "other_probation_days", "lasts_days")}),
+        (_("When it is tried again"),
+            {"fields": ("permanent_probation_days", "other_probation_days", "lasts_days")}),
         (_("What apps and recipients see"), {"fields": ("on_suppressed", "adds_unsubscribe")}),
-        (_("When a credential's bounces are too many"), {"fields": ("alert_rate", "alert_least", "alert_hours", "pauses_credential")}),
+        (_("When a credential's bounces are too many"),
+            {"fields": ("alert_rate", "alert_least", "alert_hours", "pauses_credential")}),
     )  # fmt: skip
 
     @display(description=_("preset"))
@@ -67,7 +83,10 @@ class PolicyPages(Pages):
 
     def notice(self, row: Policy) -> str:
         if row.adds_unsubscribe and not settings.EKIDEN_PUBLIC_URL:
-            return gettext("One-click unsubscribe is wanted, but EKIDEN_PUBLIC_URL is not set: no message gets it.")
+            return gettext(
+                "One-click unsubscribe is wanted, but EKIDEN_PUBLIC_URL is not set: no message "
+                "gets it."
+            )
         return ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -75,7 +94,10 @@ class PolicyPages(Pages):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.dry_run_view))
-        return [path("<path:object_id>/dry-run/", view, name=self._name("dry_run")), *super().get_urls()]
+        return [
+            path("<path:object_id>/dry-run/", view, name=self._name("dry_run")),
+            *super().get_urls(),
+        ]
 
     def dry_run_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The form as it is filled in, saved or not."""
@@ -84,12 +106,22 @@ class PolicyPages(Pages):
             raise Http404
         in_force = policies([row.project_id])[row.project_id]
         form = self.get_form(request, row)(request.POST, instance=row)
-        context = {**self.admin_site.each_context(request), "title": _("What this policy would have done"), "opts": self.opts}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("What this policy would have done"),
+            "opts": self.opts,
+        }
         context["back"] = reverse(f"admin:{self._name('change')}", args=[row.pk])
         if form.is_valid():
             tried = form.save(commit=False).rules
-            found = dry_run.run(row.project_id, tried, in_force, import_string(ARRIVALS), now=timezone.now())
-            context |= {"found": found, "classes": [(_title(name), *amounts) for name, *amounts in found.classes], "project": row.project}
+            found = dry_run.run(
+                row.project_id, tried, in_force, import_string(ARRIVALS), now=timezone.now()
+            )
+            context |= {
+                "found": found,
+                "classes": [(_title(name), *amounts) for name, *amounts in found.classes],
+                "project": row.project,
+            }
             context["sums"] = (sum(found.in_force.values()), sum(found.tried.values()))
             context["more"] = [(key, _title(name)) for key, name in found.only_tried]
             context["fewer"] = [(key, _title(name)) for key, name in found.only_in_force]

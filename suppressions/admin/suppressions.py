@@ -1,4 +1,6 @@
-"""The portal's pages about suppressions: the list and its search, why one blocks, adding, and lifting one or many."""
+"""The portal's pages about suppressions: the list and its search, why one blocks, adding, and
+lifting one or many.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
         super().__init__(*args, **kwargs)
         if "address_key" in self.fields:  # on the page that only shows one there is no field
-            self.fields["address_key"].help_text = _("One address, however it is written; or @domain for all addresses of a domain.")
+            self.fields["address_key"].help_text = _(
+                "One address, however it is written; or @domain for all addresses of a domain."
+            )
 
     def clean_address_key(self) -> str:
         try:
@@ -75,7 +79,9 @@ class ClassFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(class_.value, gettext(meaning.title)) for class_, meaning in MEANINGS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> QuerySet[Suppression]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Suppression]
+    ) -> QuerySet[Suppression]:
         return queryset.filter(category=self.value()) if self.value() in MEANINGS else queryset
 
 
@@ -86,13 +92,21 @@ class SourceFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return list(Suppression.Source.choices)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> QuerySet[Suppression]:
-        return queryset.filter(source=self.value()) if self.value() in Suppression.Source.values else queryset
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Suppression]
+    ) -> QuerySet[Suppression]:
+        return (
+            queryset.filter(source=self.value())
+            if self.value() in Suppression.Source.values
+            else queryset
+        )
 
 
 @admin.register(Suppression)
 class SuppressionPages(Pages):
-    """Support staff see and lift those of their projects; what blocks for the whole installation they are told of."""
+    """Support staff see and lift those of their projects; what blocks for the whole installation
+    they are told of.
+    """
 
     project_path = "project"
     form = SuppressionForm
@@ -117,7 +131,10 @@ class SuppressionPages(Pages):
     def what(self, row: Suppression) -> str:
         return gettext(row.meaning.title) if row.meaning else row.reason[:60]
 
-    @display(description=_("source"), label={"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"})
+    @display(
+        description=_("source"),
+        label={"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"},
+    )
     def made_by(self, row: Suppression) -> tuple[str, Any]:
         return row.source, row.get_source_display()
 
@@ -133,8 +150,12 @@ class SuppressionPages(Pages):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         query = request.GET.get("q", "")
-        given = {"elsewhere": self._of_all(request, query), "matching": request.GET.urlencode() if query else ""}
-        return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # Unfold publishes no types
+        given = {
+            "elsewhere": self._of_all(request, query),
+            "matching": request.GET.urlencode() if query else "",
+        }
+        # Unfold publishes no types
+        return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
         """What support staff cannot lift, and has to tell a customer all the same."""
@@ -146,17 +167,25 @@ class SuppressionPages(Pages):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj else self.fields
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given = self._about(request, row) if row is not None else {}
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]  # as above
+        # as above
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _about(self, request: HttpRequest, row: Suppression) -> dict[str, Any]:
         projects = None if request.user.is_superuser else projects_of(request)
         learned = Occurrence.objects.filter(address_key=row.address_key)
-        lifted = AuditEntry.objects.filter(object_name=row.address_key, object_type=row._meta.label_lower, action="lift").order_by("-id")
+        lifted = AuditEntry.objects.filter(
+            object_name=row.address_key, object_type=row._meta.label_lower, action="lift"
+        ).order_by("-id")
         if projects is not None:
-            learned, lifted = learned.filter(project__in=projects), lifted.filter(project__in=projects)
+            learned, lifted = (
+                learned.filter(project__in=projects),
+                lifted.filter(project__in=projects),
+            )
         elif row.project_id:
             learned = learned.filter(project=row.project_id)
         return {
@@ -169,17 +198,27 @@ class SuppressionPages(Pages):
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         now = timezone.now()
         given = Given(
-            obj.project_id, obj.address_key, Suppression.Source.PERSON, audit.one_line(obj.reason), now, now,
-            sender_domain=obj.sender_domain, until=obj.until, created_by=request.user.get_username(),
+            obj.project_id, obj.address_key, Suppression.Source.PERSON, audit.one_line(obj.reason),
+            now, now,
+            sender_domain=obj.sender_domain, until=obj.until,
+            created_by=request.user.get_username(),
         )  # fmt: skip
         recording.suppress([given])
-        obj.pk = Suppression.objects.get(address_key=obj.address_key, project=obj.project_id, sender_domain=obj.sender_domain).pk
+        obj.pk = Suppression.objects.get(
+            address_key=obj.address_key, project=obj.project_id, sender_domain=obj.sender_domain
+        ).pk
         obj.refresh_from_db()
 
     # --- lifting ---
     def get_urls(self) -> list[URLPattern]:
-        lift_url = path("lift/", self.admin_site.admin_view(self.lift_view), name=self._name("lift"))
-        return [lift_url, path("export/", self.admin_site.admin_view(self.export), name=self._name("export")), *super().get_urls()]
+        lift_url = path(
+            "lift/", self.admin_site.admin_view(self.lift_view), name=self._name("lift")
+        )
+        return [
+            lift_url,
+            path("export/", self.admin_site.admin_view(self.export), name=self._name("export")),
+            *super().get_urls(),
+        ]
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         """All that this person may see, or what matches the search, as CSV."""
@@ -191,7 +230,10 @@ class SuppressionPages(Pages):
         who, where = request.user.get_username(), client_address(request)
         audit.note(who, "export", Suppression(address_key=query or "*"), client_address=where)
         lines = rows(chosen.matching(query) if query else chosen)
-        headers = {"Content-Disposition": 'attachment; filename="suppressions.csv"', "Cache-Control": "no-store"}
+        headers = {
+            "Content-Disposition": 'attachment; filename="suppressions.csv"',
+            "Cache-Control": "no-store",
+        }
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
     @admin.action(description=_("Lift"))
@@ -202,7 +244,9 @@ class SuppressionPages(Pages):
         return reverse(f"admin:{self._name('lift')}")
 
     def lift_view(self, request: HttpRequest) -> HttpResponse:
-        """First a look at what is meant, then the reason; what may have a new owner by now asks a second time."""
+        """First a look at what is meant, then the reason; what may have a new owner by now asks a
+        second time.
+        """
         if not self.may(request, rights.LIFT):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
@@ -212,9 +256,13 @@ class SuppressionPages(Pages):
         if request.method == "POST" and not wrong:
             return self._lift(request, meant)
         context = {
-            **self.admin_site.each_context(request), "title": _("Lift suppressions"), "opts": self.opts, "rows": meant[:SHOWN_MOST],
-            "amount": min(len(meant), LIFTED_MOST), "is_cut": len(meant) > LIFTED_MOST, "old": old[:SHOWN_MOST], "old_amount": len(old),
-            "wrong": wrong, "asked": {name: asked.get(name, "") for name in ("ids", "q", "class", "source")}, "reason": reason_of(request),
+            **self.admin_site.each_context(request), "title": _("Lift suppressions"),
+            "opts": self.opts, "rows": meant[:SHOWN_MOST],
+            "amount": min(len(meant), LIFTED_MOST), "is_cut": len(meant) > LIFTED_MOST,
+            "old": old[:SHOWN_MOST], "old_amount": len(old),
+            "wrong": wrong,
+            "asked": {name: asked.get(name, "") for name in ("ids", "q", "class", "source")},
+            "reason": reason_of(request),
             "back": reverse(f"admin:{self._name('changelist')}"),
         }  # fmt: skip
         return TemplateResponse(request, "suppressions/lift.html", context)
@@ -223,7 +271,11 @@ class SuppressionPages(Pages):
         """Of what this person may see: these ids, or what the list showed."""
         mine = self.get_queryset(request).select_related("project")
         assert isinstance(mine, SuppressionQuerySet)
-        ids = [int(each) for each in asked.get("ids", "").split(",") if each.isdigit() and len(each) < 19]
+        ids = [
+            int(each)
+            for each in asked.get("ids", "").split(",")
+            if each.isdigit() and len(each) < 19
+        ]
         if ids:
             return mine.filter(pk__in=ids)
         if not asked.get("q"):
@@ -231,9 +283,15 @@ class SuppressionPages(Pages):
         found: QuerySet[Suppression] = mine.matching(asked["q"])
         if asked.get("class") in MEANINGS:
             found = found.filter(category=asked["class"])
-        return found.filter(source=asked["source"]) if asked.get("source") in Suppression.Source.values else found
+        return (
+            found.filter(source=asked["source"])
+            if asked.get("source") in Suppression.Source.values
+            else found
+        )
 
-    def _wrong_with(self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]) -> str:
+    def _wrong_with(
+        self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]
+    ) -> str:
         if not rows:
             return gettext("There is nothing to lift any more.")
         if not reason_of(request):
@@ -244,6 +302,15 @@ class SuppressionPages(Pages):
 
     def _lift(self, request: HttpRequest, rows: list[Suppression]) -> HttpResponse:
         ids = [row.pk for row in rows[:LIFTED_MOST]]
-        amount = lift(ids, reason=reason_of(request), actor=request.user.get_username(), client_address=client_address(request))
-        messages.success(request, ngettext("%d address gets mail again.", "%d addresses get mail again.", amount) % amount)
+        amount = lift(
+            ids,
+            reason=reason_of(request),
+            actor=request.user.get_username(),
+            client_address=client_address(request),
+        )
+        messages.success(
+            request,
+            ngettext("%d address gets mail again.", "%d addresses get mail again.", amount)
+            % amount,
+        )
         return redirect(f"admin:{self._name('changelist')}")

@@ -1,4 +1,6 @@
-"""Cells that a spreadsheet would take for formulas: an apostrophe goes before them, and comes off again."""
+"""Cells that a spreadsheet would take for formulas: an apostrophe goes before them, and comes off
+again.
+"""
 
 import re
 

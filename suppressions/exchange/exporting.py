@@ -9,7 +9,19 @@ from suppressions.exchange.cells import safe
 from suppressions.models import Suppression
 from suppressions.models.suppressions import SuppressionQuerySet
 
-HEADER = ("address", "project", "sending_domain", "source", "class", "hard", "reason", "first_seen", "last_seen", "count", "until")
+HEADER = (
+    "address",
+    "project",
+    "sending_domain",
+    "source",
+    "class",
+    "hard",
+    "reason",
+    "first_seen",
+    "last_seen",
+    "count",
+    "until",
+)
 CHUNK = 2000
 
 
@@ -31,6 +43,8 @@ def rows(chosen: SuppressionQuerySet) -> Iterator[str]:
 def _cells(row: Suppression) -> tuple[str, ...]:
     until = row.until.isoformat() if row.until else ""
     return (
-        row.address_key, row.project.name if row.project else "", row.sender_domain, row.source, row.category,
-        "yes" if row.is_hard else "no", row.reason, row.first_seen_at.isoformat(), row.last_seen_at.isoformat(), str(row.count), until,
+        row.address_key, row.project.name if row.project else "", row.sender_domain, row.source,
+        row.category,
+        "yes" if row.is_hard else "no", row.reason, row.first_seen_at.isoformat(),
+        row.last_seen_at.isoformat(), str(row.count), until,
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""What the columns of other services' suppression lists are called, and what their words mean here."""
+"""What the columns of other services' suppression lists are called, and what their words mean
+here.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from typing import Any
 
 from suppressions.classes import Class
 
-COMPLAINT, UNSUBSCRIBE, IMPORTED, PERSON, AUTOMATIC = "complaint", "unsubscribe", "imported", "person", "automatic"
+COMPLAINT, UNSUBSCRIBE, IMPORTED, PERSON, AUTOMATIC = (
+    "complaint",
+    "unsubscribe",
+    "imported",
+    "person",
+    "automatic",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +44,26 @@ LISTED = Kind(IMPORTED, "", False, "Imported")
 # Words in the column that says why, without case and punctuation.
 WORDS = {
     **dict.fromkeys((
-        "bounce", "bounced", "hardbounce", "hardbounced", "hard", "hardfail", "permanent", "permanentfail", "invalid", "invalidemail",
+        "bounce", "bounced", "hardbounce", "hardbounced", "hard", "hardfail", "permanent",
+        "permanentfail", "invalid", "invalidemail",
         "bouncerule", "cleaned", "undeliverable", "unknownuser", "userunknown",
     ), BOUNCE),
     **dict.fromkeys((
-        "softbounce", "softbounced", "soft", "softfail", "temporary", "temporaryfail", "transient", "blocked", "deferred",
+        "softbounce", "softbounced", "soft", "softfail", "temporary", "temporaryfail", "transient",
+        "blocked", "deferred",
     ), SOFT),
     **dict.fromkeys((
-        "complaint", "complained", "spam", "spamcomplaint", "spamreport", "spamreported", "abuse", "flaggedasspam", "markedasspam",
+        "complaint", "complained", "spam", "spamcomplaint", "spamreport", "spamreported", "abuse",
+        "flaggedasspam", "markedasspam",
     ), SPAM),
     **dict.fromkeys((
-        "unsubscribe", "unsubscribed", "unsub", "optout", "optedout", "listunsubscribe", "unsubscribelink", "unsubscribedviaemail",
+        "unsubscribe", "unsubscribed", "unsub", "optout", "optedout", "listunsubscribe",
+        "unsubscribelink", "unsubscribedviaemail",
         "unsubscribedviamarketing", "globalunsubscribe", "groupunsubscribe",
     ), LEFT),
     **dict.fromkeys((
-        "manual", "manualsuppression", "manuallyadded", "custom", "rule", "compliance", "blocklisted", "blacklisted", "blocklist",
+        "manual", "manualsuppression", "manuallyadded", "custom", "rule", "compliance",
+        "blocklisted", "blacklisted", "blocklist",
         "blockedbyadmin", "adminblocked", "disabled",
     ), BY_HAND),
 }  # fmt: skip
@@ -72,23 +85,29 @@ LIVING = frozenset(
         "clicked",
     ]
 )
-# Columns about people beside a bare column of addresses: an export of contacts, of whom none is dead.
+# Columns about people beside a bare column of addresses: an export of contacts, of whom none is
+# dead.
 PEOPLE = frozenset({
-    "name", "firstname", "lastname", "fullname", "phone", "phonenumber", "optintime", "memberrating", "contactid", "attributes", "city",
+    "name", "firstname", "lastname", "fullname", "phone", "phonenumber", "optintime",
+    "memberrating", "contactid", "attributes", "city",
     "country", "company", "birthday", "subscribed",
 })  # fmt: skip
 # What columns are called in Japan.
 JAPANESE = {
     "メールアドレス": "email", "eメール": "email", "eメールアドレス": "email", "メール": "email",
     "アドレス": "address", "宛先": "recipient",
-    "理由": "reason", "種別": "reason", "エラー内容": "reason", "状態": "status", "ステータス": "status", "日時": "date", "日付": "date",
+    "理由": "reason", "種別": "reason", "エラー内容": "reason", "状態": "status",
+    "ステータス": "status",
+    "日時": "date", "日付": "date",
     "登録日": "date", "氏名": "name", "名前": "name", "お名前": "name", "電話番号": "phone",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Recognised by the columns it needs (names without case and punctuation); `kind` where no word and no code says another."""
+    """Recognised by the columns it needs (names without case and punctuation); `kind` where no
+    word and no code says another.
+    """
 
     name: str
     needs: frozenset[str]
@@ -106,37 +125,139 @@ def _format(name: str, columns: str, address: str, kind: Kind, **more: Any) -> F
     return Format(name, frozenset(columns.split()), address, kind, **more)
 
 
-# The more columns one needs, the earlier it comes: sets of columns that are part of another's must not hide it.
+# The more columns one needs, the earlier it comes: sets of columns that are part of another's must
+# not hide it.
 FORMATS: tuple[Format, ...] = (
-    _format("Ekiden", "address source class hard reason firstseen lastseen count until", "address", LISTED),
+    _format(
+        "Ekiden",
+        "address source class hard reason firstseen lastseen count until",
+        "address",
+        LISTED,
+    ),
     # Suppressions dump of the Bounce API: https://postmarkapp.com/developer/api/suppressions-api
-    _format("Postmark", "emailaddress suppressionreason", "emailaddress", BOUNCE, word="suppressionreason", at="createdat"),
-    # Downloads of the Suppressions pages, named as in the API: https://www.twilio.com/docs/sendgrid/api-reference/bounces-api
-    _format("SendGrid bounces or blocks", "status reason email created", "email", BOUNCE, text="reason", code="status", at="created"),
-    _format("SendGrid invalid addresses", "reason email created", "email", BOUNCE, text="reason", at="created"),
+    _format(
+        "Postmark",
+        "emailaddress suppressionreason",
+        "emailaddress",
+        BOUNCE,
+        word="suppressionreason",
+        at="createdat",
+    ),
+    # Downloads of the Suppressions pages, named as in the API:
+    # https://www.twilio.com/docs/sendgrid/api-reference/bounces-api
+    _format(
+        "SendGrid bounces or blocks",
+        "status reason email created",
+        "email",
+        BOUNCE,
+        text="reason",
+        code="status",
+        at="created",
+    ),
+    _format(
+        "SendGrid invalid addresses",
+        "reason email created",
+        "email",
+        BOUNCE,
+        text="reason",
+        at="created",
+    ),
     _format("SendGrid spam reports", "ip email created", "email", SPAM, at="created"),
     _format("SendGrid unsubscribes", "email created", "email", LEFT, at="created"),
     # https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/bounces
-    _format("Mailgun bounces", "address code error createdat", "address", BOUNCE, text="error", code="code", at="createdat"),
+    _format(
+        "Mailgun bounces",
+        "address code error createdat",
+        "address",
+        BOUNCE,
+        text="error",
+        code="code",
+        at="createdat",
+    ),
     _format("Mailgun unsubscribes", "address tags createdat", "address", LEFT, at="createdat"),
     _format("Mailgun complaints", "address createdat", "address", SPAM, at="createdat"),
     # The table of a message database: https://github.com/postalserver/postal (db "suppressions")
-    _format("Postal", "type address reason timestamp", "address", BOUNCE, word="type", text="reason", at="timestamp"),
+    _format(
+        "Postal",
+        "type address reason timestamp",
+        "address",
+        BOUNCE,
+        word="type",
+        text="reason",
+        at="timestamp",
+    ),
     # ListSuppressedDestinations of the SES v2 API, and what its console downloads
-    _format("Amazon SES", "emailaddress reason lastupdatetime", "emailaddress", BOUNCE, word="reason", at="lastupdatetime"),
-    _format("Amazon SES", "emailaddress suppressionreason dateadded", "emailaddress", BOUNCE, word="suppressionreason", at="dateadded"),
-    # Exports of the rejection list, the suppression list, blocked contacts, and of a list's members in each state
-    _format("Mandrill", "email reason detail createdat", "email", BOUNCE, word="reason", text="detail", at="createdat"),
-    _format("SparkPost", "recipient source description", "recipient", BOUNCE, word="source", text="description", at="created"),
-    _format("Mailjet", "email status date", "email", LISTED, word="status", at="date", needs_word=True),
+    _format(
+        "Amazon SES",
+        "emailaddress reason lastupdatetime",
+        "emailaddress",
+        BOUNCE,
+        word="reason",
+        at="lastupdatetime",
+    ),
+    _format(
+        "Amazon SES",
+        "emailaddress suppressionreason dateadded",
+        "emailaddress",
+        BOUNCE,
+        word="suppressionreason",
+        at="dateadded",
+    ),
+    # Exports of the rejection list, the suppression list, blocked contacts, and of a list's members
+    # in each state
+    _format(
+        "Mandrill",
+        "email reason detail createdat",
+        "email",
+        BOUNCE,
+        word="reason",
+        text="detail",
+        at="createdat",
+    ),
+    _format(
+        "SparkPost",
+        "recipient source description",
+        "recipient",
+        BOUNCE,
+        word="source",
+        text="description",
+        at="created",
+    ),
+    _format(
+        "Mailjet", "email status date", "email", LISTED, word="status", at="date", needs_word=True
+    ),
     _format("Brevo", "email blockedreason", "email", BY_HAND, word="blockedreason", at="date"),
-    _format("Mailchimp, cleaned", "emailaddress optintime cleantime", "emailaddress", BOUNCE, at="cleantime"),
-    _format("Mailchimp, unsubscribed", "emailaddress optintime unsubtime", "emailaddress", LEFT, at="unsubtime"),
-    _format("Mailchimp, subscribed", "emailaddress optintime", "emailaddress", LISTED, is_living=True),
-    _format("listmonk", "uuid email status", "email", LISTED, word="status", at="updatedat", needs_word=True),
+    _format(
+        "Mailchimp, cleaned",
+        "emailaddress optintime cleantime",
+        "emailaddress",
+        BOUNCE,
+        at="cleantime",
+    ),
+    _format(
+        "Mailchimp, unsubscribed",
+        "emailaddress optintime unsubtime",
+        "emailaddress",
+        LEFT,
+        at="unsubtime",
+    ),
+    _format(
+        "Mailchimp, subscribed", "emailaddress optintime", "emailaddress", LISTED, is_living=True
+    ),
+    _format(
+        "listmonk",
+        "uuid email status",
+        "email",
+        LISTED,
+        word="status",
+        at="updatedat",
+        needs_word=True,
+    ),
     _format("a list with states", "email status", "email", LISTED, word="status", needs_word=True),
     _format("a list with reasons", "email reason", "email", LISTED, word="reason", text="reason"),
-    _format("a list with reasons", "address reason", "address", LISTED, word="reason", text="reason"),
+    _format(
+        "a list with reasons", "address reason", "address", LISTED, word="reason", text="reason"
+    ),
     _format("a list of addresses", "email", "email", LISTED),
     _format("a list of addresses", "address", "address", LISTED),
     _format("a list of addresses", "emailaddress", "emailaddress", LISTED),
@@ -154,7 +275,9 @@ def word(text: str) -> str:
 
 
 def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
-    """The format of a file by its first row, where its columns are, and whether that row is a header. Raises `ValueError`."""
+    """The format of a file by its first row, where its columns are, and whether that row is a
+    header. Raises `ValueError`.
+    """
     columns = {column(cell): number for number, cell in reversed(list(enumerate(first)))}
     for each in sorted(FORMATS, key=lambda each: -len(each.needs)):
         if each.needs <= columns.keys():
@@ -163,15 +286,23 @@ def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
     if first and "@" in first[0]:
         plain = SES_PLAIN if len(first) > 1 and word(first[1]) in WORDS else PLAIN
         return plain, {str(number): number for number in range(len(first))}, False
-    raise ValueError("There is no column of addresses: its header must be email, address or recipient")
+    raise ValueError(
+        "There is no column of addresses: its header must be email, address or recipient"
+    )
 
 
 def _check_is_of_the_dead(format_: Format, about_people: Set[str]) -> None:
-    says_why = format_.word or format_.text or format_.code or (format_.kind is LEFT and "unsubtime" in format_.needs)
+    says_why = (
+        format_.word
+        or format_.text
+        or format_.code
+        or (format_.kind is LEFT and "unsubtime" in format_.needs)
+    )
     if format_.is_living or (about_people and not says_why and format_.at != "cleantime"):
         shown = ", ".join(sorted(about_people or format_.needs))
         raise ValueError(
-            f"This is a list of people who get mail (columns {shown}), not of suppressed ones. To suppress them all, keep the column "
+            f"This is a list of people who get mail (columns {shown}), not of suppressed ones. "
+            "To suppress them all, keep the column "
             "of addresses alone"
         )
 
@@ -183,7 +314,8 @@ def column(cell: str) -> str:
 
 
 def kind_of(format_: Format, said: str, code: str) -> Kind:
-    """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a dead address.
+    """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a
+    dead address.
 
     Raises `ValueError` for the word of a person who gets mail.
     """
@@ -200,7 +332,9 @@ def kind_of(format_: Format, said: str, code: str) -> Kind:
 
 @lru_cache(maxsize=10_000)
 def moment(text: str) -> datetime | None:
-    """Unix time, ISO 8601 or RFC 5322; UTC where no zone is named; None for what is none of these."""
+    """Unix time, ISO 8601 or RFC 5322; UTC where no zone is named; None for what is none of
+    these.
+    """
     text = text.strip()
     try:
         if text.isdigit() and len(text) in (10, 13):

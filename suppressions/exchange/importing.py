@@ -1,4 +1,6 @@
-"""Takes a file in: entries go by COPY into a table of the session, and from there in batches into the list."""
+"""Takes a file in: entries go by COPY into a table of the session, and from there in batches into
+the list.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from domains.models import Project
-from domains.operations.isolation import Kind, begin_again, guarded, is_outage, may_begin, progressed
+from domains.operations.isolation import (
+    Kind,
+    begin_again,
+    guarded,
+    is_outage,
+    may_begin,
+    progressed,
+)
 from foundation.text import texts
 from foundation.upkeep.job_leases import Lease, LeaseLost, left
 from suppressions.exchange.reading import BadLine, Entry, File
@@ -35,22 +44,27 @@ LARGEST = 268_435_456  # bytes of a file
 
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged (
-    address_key text, source text, category text, is_hard bool, reason text, first_seen_at timestamptz, last_seen_at timestamptz,
+    address_key text, source text, category text, is_hard bool, reason text,
+        first_seen_at timestamptz, last_seen_at timestamptz,
     seen int, until timestamptz, sender_domain text
 )
 """
 COPY = "COPY staged FROM STDIN"
-# The last row about an address counts, as if the rows had come one after the other. Each batch is a transaction.
+# The last row about an address counts, as if the rows had come one after the other. Each batch is a
+# transaction.
 TAKE = f"""
 WITH gone AS (DELETE FROM staged RETURNING *), latest AS (
     SELECT DISTINCT ON (address_key, scope) * FROM (
-        SELECT *, CASE WHEN %(project)s::bigint IS NULL THEN '' ELSE sender_domain END AS scope FROM gone) scoped
+        SELECT *, CASE WHEN %(project)s::bigint IS NULL THEN '' ELSE sender_domain END AS scope
+            FROM gone) scoped
     ORDER BY address_key, scope, last_seen_at DESC
 ), taken AS (
     INSERT INTO suppressions_suppression AS held
-        (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence, first_seen_at, last_seen_at, count,
+        (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence,
+            first_seen_at, last_seen_at, count,
          until, probation_at, created_by, created_at)
-    SELECT %(project)s, scope, address_key, source, category, is_hard, reason, %(evidence)s::jsonb, first_seen_at, last_seen_at, seen,
+    SELECT %(project)s, scope, address_key, source, category, is_hard, reason, %(evidence)s::jsonb,
+        first_seen_at, last_seen_at, seen,
            until, NULL, %(by)s, now()
     FROM latest
     {ON_CONFLICT}
@@ -64,7 +78,9 @@ Say = Callable[["Progress"], object]
 
 @dataclass(slots=True)
 class Progress:
-    """So far: lines read, addresses that are new, known before, lines that cannot be taken; the first of those."""
+    """So far: lines read, addresses that are new, known before, lines that cannot be taken; the
+    first of those.
+    """
 
     lines: int = 0
     added: int = 0
@@ -76,7 +92,9 @@ class Progress:
 
 @dataclass(slots=True)
 class Preview:
-    """Of the first lines: the format, some entries as they would be taken, and how many are what."""
+    """Of the first lines: the format, some entries as they would be taken, and how many are
+    what.
+    """
 
     format: str
     progress: Progress
@@ -100,15 +118,31 @@ def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview
                 break
         is_whole = next(found, None) is None
     keys = {each.key for each in entries}
-    known = Suppression.objects.filter(address_key__in=keys, project=project, sender_domain="").count()
+    known = Suppression.objects.filter(
+        address_key__in=keys, project=project, sender_domain=""
+    ).count()
     progress.added, progress.updated = len(keys) - known, known
-    return Preview(file.format.name, progress, entries[:EXAMPLES], is_whole, sorted(key for key in keys if key.startswith("@")))
+    return Preview(
+        file.format.name,
+        progress,
+        entries[:EXAMPLES],
+        is_whole,
+        sorted(key for key in keys if key.startswith("@")),
+    )
 
 
 def take(
-    opened: IO[bytes], *, project: int | None, by: str, now: datetime, say: Say = lambda progress: None, before: Progress | None = None
+    opened: IO[bytes],
+    *,
+    project: int | None,
+    by: str,
+    now: datetime,
+    say: Say = lambda progress: None,
+    before: Progress | None = None,
 ) -> Progress:
-    """All of it; `say` hears of each batch in its transaction. Raises `ValueError` as `preview`; a second time the same is harmless.
+    """All of it; `say` hears of each batch in its transaction.
+
+    Raises `ValueError` as `preview`; a second time the same is harmless.
 
     `before`: how far another came with the same file, whose lines are passed over.
     """
@@ -128,14 +162,18 @@ def _take(file: File, progress: Progress, *, project: int | None, by: str, say: 
                 for each in batch:
                     if isinstance(each, BadLine):
                         _refuse(progress, each)
-                _take_entries(entries, progress, {"project": project, "evidence": evidence, "by": by})
+                _take_entries(
+                    entries, progress, {"project": project, "evidence": evidence, "by": by}
+                )
                 progress.lines += len(batch)
                 say(progress)
     return progress
 
 
 def _take_entries(entries: list[Entry], progress: Progress, given: dict[str, Any]) -> None:
-    """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is alone."""
+    """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is
+    alone.
+    """
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             with cursor.copy(COPY) as copy:
@@ -179,17 +217,27 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 def _row(entry: Entry) -> str:
     """A line of COPY's text format; only what people wrote can hold what must be escaped."""
-    return (
-        f"{entry.key.translate(_ESCAPES)}\t{entry.source}\t{entry.category}\t{'t' if entry.is_hard else 'f'}\t"
-        f"{entry.reason.translate(_ESCAPES)}\t{entry.first_seen_at.isoformat()}\t{entry.last_seen_at.isoformat()}\t{entry.count}\t"
-        f"{entry.until.isoformat() if entry.until else chr(92) + 'N'}\t"
-        f"{entry.sender_domain.translate(_ESCAPES)}\n"
+    values = (
+        entry.key.translate(_ESCAPES),
+        entry.source,
+        entry.category,
+        "t" if entry.is_hard else "f",
+        entry.reason.translate(_ESCAPES),
+        entry.first_seen_at.isoformat(),
+        entry.last_seen_at.isoformat(),
+        str(entry.count),
+        entry.until.isoformat() if entry.until else r"\N",
+        entry.sender_domain.translate(_ESCAPES),
     )
+    return "\t".join(values) + "\n"
 
 
 # --- as a job ---
 def keep(row: Import, opened: IO[bytes]) -> None:
-    """The file goes with the row, since the worker may be another machine. Raises `ValueError` for one that is too large."""
+    """The file goes with the row, since the worker may be another machine.
+
+    Raises `ValueError` for one that is too large.
+    """
     packer, size, packed = zlib.compressobj(1), 0, []
     while piece := opened.read(1_048_576):
         size += len(piece)
@@ -204,19 +252,32 @@ def opened(row: Import) -> IO[bytes]:
 
 
 def run(import_id: int) -> None:
-    """Take in a file that was asked for, or go on with one whose worker has died; where another is at it, nothing."""
-    lease = Lease.take(Import.objects.filter(pk=import_id, state__in=(Import.State.WAITING, Import.State.RUNNING)))
+    """Take in a file that was asked for, or go on with one whose worker has died; where another is
+    at it, nothing.
+    """
+    lease = Lease.take(
+        Import.objects.filter(pk=import_id, state__in=(Import.State.WAITING, Import.State.RUNNING))
+    )
     if lease is None:
         return
     row = Import.objects.get(pk=import_id)
     if not row.data:
-        _end(row, Import.State.FAILED, "The command that read this file ended before it was through; give it again.")
+        _end(
+            row,
+            Import.State.FAILED,
+            "The command that read this file ended before it was through; give it again.",
+        )
         return
     if lease.follows_a_death and begin_again(Kind.IMPORT, import_id):
-        _end(row, Import.State.FAILED, "The worker ended at this place again and again; see the log.")
+        _end(
+            row, Import.State.FAILED, "The worker ended at this place again and again; see the log."
+        )
         return
     Import.objects.filter(pk=import_id).update(state=Import.State.RUNNING)
-    with guarded(Kind.IMPORT, import_id, most=1), suppress(ValueError, LeaseLost):  # a wrong file is in the row
+    with (
+        guarded(Kind.IMPORT, import_id, most=1),
+        suppress(ValueError, LeaseLost),
+    ):  # a wrong file is in the row
         take_for(row, opened(row), lease=lease)
 
 
@@ -229,13 +290,17 @@ def carry_on() -> None:
 
 def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease]:
     """A row for a file that this process reads itself."""
-    row = Import.objects.create(name=name, project=project, state=Import.State.RUNNING, created_by=by)
+    row = Import.objects.create(
+        name=name, project=project, state=Import.State.RUNNING, created_by=by
+    )
     lease = Lease.take(Import.objects.filter(pk=row.pk))
     assert lease is not None, "nobody else knows of it"
     return row, lease
 
 
-def take_for(row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda progress: None) -> Progress:
+def take_for(
+    row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda progress: None
+) -> Progress:
     """`take`, with how far it is in its row. Raises `ValueError` as it does, and `LeaseLost`.
 
     In an outage the row stays as it is, and is gone on with.
@@ -249,7 +314,14 @@ def take_for(row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda pr
         say(progress)
 
     try:
-        done = take(file, project=row.project_id, by=row.created_by, now=timezone.now(), say=note, before=_progress(row))
+        done = take(
+            file,
+            project=row.project_id,
+            by=row.created_by,
+            now=timezone.now(),
+            say=note,
+            before=_progress(row),
+        )
         with transaction.atomic():
             lease.renew()
             _note(row, done)
@@ -275,8 +347,12 @@ def _end(row: Import, state: str, why: str = "") -> None:
 
 
 def _stop(row: Import, error: Exception) -> None:
-    """By a fault of ours: the file stays, so that a person can have it gone on with behind the last batch."""
-    row.refresh_from_db(fields=["lines", "added", "updated", "refused", "errors", "data"])  # what was not committed has not been
+    """By a fault of ours: the file stays, so that a person can have it gone on with behind the
+    last batch.
+    """
+    row.refresh_from_db(
+        fields=["lines", "added", "updated", "refused", "errors", "data"]
+    )  # what was not committed has not been
     said = texts.one_line(str(error), 200) or "no reason was given"
     row.state, row.ended_at, row.leased_until = Import.State.FAILED, timezone.now(), None
     row.errors = [*row.errors, _error(BadLine(0, "", f"{FAULT} after {row.lines:,} lines: {said}"))]
@@ -297,7 +373,12 @@ def _progress(row: Import) -> Progress:
 
 def _note(row: Import, progress: Progress) -> None:
     row.format = progress.format
-    row.lines, row.added, row.updated, row.refused = progress.lines, progress.added, progress.updated, progress.refused
+    row.lines, row.added, row.updated, row.refused = (
+        progress.lines,
+        progress.added,
+        progress.updated,
+        progress.refused,
+    )
     row.errors = [_error(bad) for bad in progress.errors]
     row.save(update_fields=["format", "lines", "added", "updated", "refused", "errors"])
 

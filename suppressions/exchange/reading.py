@@ -1,4 +1,6 @@
-"""Reads a file of suppressions line by line, whatever wrote it: charset, delimiter, format; each row is an entry or an error."""
+"""Reads a file of suppressions line by line, whatever wrote it: charset, delimiter, format; each
+row is an entry or an error.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class File:
         self._text = io.TextIOWrapper(opened, encoding=self.charset, errors="replace", newline="")
         try:
             decoded = start.decode(self.charset, "replace")
-            named = _SEP.match(decoded)  # the first line of files that Excel wrote for another country
+            named = _SEP.match(
+                decoded
+            )  # the first line of files that Excel wrote for another country
             self.delimiter = named[1] if named else delimiter_of(decoded)
             self._rows = csv.reader(map(texts.storable, self._text), delimiter=self.delimiter)
             if named:
@@ -116,7 +120,16 @@ class File:
         reason = f"{kind.reason}: {text}" if text else kind.reason
         at = self._moment(self._cell(row, wanted.at)) or self._now
         key = key_of(_address_in(self._cell(row, wanted.address)))
-        return Entry(self._rows.line_num, key, kind.source, kind.category, kind.is_hard, _reason(reason), at, at)
+        return Entry(
+            self._rows.line_num,
+            key,
+            kind.source,
+            kind.category,
+            kind.is_hard,
+            _reason(reason),
+            at,
+            at,
+        )
 
     def _ours(self, row: list[str]) -> Entry:
         def cell(name: str) -> str:
@@ -132,7 +145,8 @@ class File:
         count = int(cell("count")) if cell("count").isdigit() else 1
         return Entry(
             self._rows.line_num, key_of(cell("address")), source, category, cell("hard") == "yes",
-            _reason(cell("reason")) or "Imported", first, last, min(max(count, 1), 2_000_000_000), moment(cell("until")),
+            _reason(cell("reason")) or "Imported", first, last, min(max(count, 1), 2_000_000_000),
+            moment(cell("until")),
             cell("sendingdomain"),
         )  # fmt: skip
 

@@ -18,13 +18,26 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Import",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.TextField(verbose_name="file")),
-                ("format", models.CharField(blank=True, default="", max_length=30, verbose_name="format")),
+                (
+                    "format",
+                    models.CharField(blank=True, default="", max_length=30, verbose_name="format"),
+                ),
                 (
                     "state",
                     models.CharField(
-                        choices=[("waiting", "Waiting"), ("running", "Running"), ("done", "Done"), ("failed", "Failed")],
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
                         default="waiting",
                         max_length=7,
                         verbose_name="state",
@@ -36,7 +49,12 @@ class Migration(migrations.Migration):
                 ("refused", models.PositiveIntegerField(default=0, verbose_name="refused")),
                 ("errors", models.JSONField(default=list, verbose_name="errors")),
                 ("created_by", models.TextField(verbose_name="made by")),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="given")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="given"
+                    ),
+                ),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
             ],
             options={
@@ -49,7 +67,12 @@ class Migration(migrations.Migration):
             name="Occurrence",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="at")),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="at"
+                    ),
+                ),
                 ("credential_id", models.BigIntegerField(default=0, verbose_name="credential")),
                 ("address_key", models.TextField(verbose_name="address")),
                 (
@@ -71,14 +94,27 @@ class Migration(migrations.Migration):
                 ("provider", models.TextField(blank=True, default="", verbose_name="provider")),
                 ("delivery_id", models.UUIDField(null=True, verbose_name="delivery")),
                 ("inbound_id", models.UUIDField(null=True, verbose_name="inbound mail")),
-                ("stage", models.CharField(blank=True, default="", max_length=11, verbose_name="stage")),
+                (
+                    "stage",
+                    models.CharField(blank=True, default="", max_length=11, verbose_name="stage"),
+                ),
                 ("host", models.TextField(blank=True, default="", verbose_name="host")),
                 ("code", models.PositiveSmallIntegerField(null=True, verbose_name="code")),
-                ("enhanced", models.CharField(blank=True, default="", max_length=11, verbose_name="enhanced code")),
+                (
+                    "enhanced",
+                    models.CharField(
+                        blank=True, default="", max_length=11, verbose_name="enhanced code"
+                    ),
+                ),
                 ("text", models.TextField(blank=True, default="", verbose_name="text")),
                 ("rule", models.TextField(blank=True, default="", verbose_name="rule")),
                 ("handled_at", models.DateTimeField(null=True, verbose_name="handled")),
-                ("is_void", models.BooleanField(db_default=False, default=False, verbose_name="counts no more")),
+                (
+                    "is_void",
+                    models.BooleanField(
+                        db_default=False, default=False, verbose_name="counts no more"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "occurrence",
@@ -89,7 +125,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Policy",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "preset",
                     models.CharField(
@@ -107,29 +148,46 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "permanent",
-                    models.PositiveSmallIntegerField(default=1, help_text="So many suppress; 0: never.", verbose_name="hard bounces"),
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="So many suppress; 0: never.",
+                        verbose_name="hard bounces",
+                    ),
                 ),
                 (
                     "temporary",
-                    models.PositiveSmallIntegerField(default=3, help_text="So many suppress; 0: never.", verbose_name="soft bounces"),
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        help_text="So many suppress; 0: never.",
+                        verbose_name="soft bounces",
+                    ),
                 ),
                 (
                     "unknown",
                     models.PositiveSmallIntegerField(
-                        default=3, help_text="So many suppress; 0: never.", verbose_name="bounces without a reason"
+                        default=3,
+                        help_text="So many suppress; 0: never.",
+                        verbose_name="bounces without a reason",
                     ),
                 ),
                 (
                     "within_days",
                     models.PositiveSmallIntegerField(
                         default=30,
-                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(90)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(90),
+                        ],
                         verbose_name="within days",
                     ),
                 ),
                 (
                     "is_in_a_row",
-                    models.BooleanField(default=True, help_text="A delivery in between begins the count anew.", verbose_name="in a row"),
+                    models.BooleanField(
+                        default=True,
+                        help_text="A delivery in between begins the count anew.",
+                        verbose_name="in a row",
+                    ),
                 ),
                 (
                     "full_days",
@@ -140,14 +198,20 @@ class Migration(migrations.Migration):
                         verbose_name="days of a full mailbox",
                     ),
                 ),
-                ("heeds_complaints", models.BooleanField(default=True, verbose_name="complaints suppress")),
+                (
+                    "heeds_complaints",
+                    models.BooleanField(default=True, verbose_name="complaints suppress"),
+                ),
                 (
                     "lasts_days",
                     models.PositiveSmallIntegerField(
                         blank=True,
                         help_text="Empty: until somebody lifts it.",
                         null=True,
-                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3650),
+                        ],
                         verbose_name="ends after days",
                     ),
                 ),
@@ -156,9 +220,16 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         blank=True,
                         default=180,
-                        help_text="Then one message may try it: success lifts the suppression, failure renews it. Empty: never.",
+                        help_text=(
+                            "Then one message may try it: success lifts the "
+                            "suppression, failure "
+                            "renews it. Empty: never."
+                        ),
                         null=True,
-                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3650),
+                        ],
                         verbose_name="probation of a dead address after days",
                     ),
                 ),
@@ -169,7 +240,10 @@ class Migration(migrations.Migration):
                         default=30,
                         help_text="Empty: never.",
                         null=True,
-                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3650),
+                        ],
                         verbose_name="probation of others after days",
                     ),
                 ),
@@ -200,26 +274,44 @@ class Migration(migrations.Migration):
                         default=5,
                         help_text="Per cent of a credential's ended deliveries; 0: no alert.",
                         max_digits=5,
-                        validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)],
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
                         verbose_name="alert above a hard-bounce rate of",
                     ),
                 ),
                 (
                     "alert_least",
                     models.PositiveIntegerField(
-                        default=100, validators=[django.core.validators.MinValueValidator(1)], verbose_name="of at least so many deliveries"
+                        default=100,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="of at least so many deliveries",
                     ),
                 ),
                 (
                     "alert_hours",
                     models.PositiveSmallIntegerField(
                         default=24,
-                        validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(168)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(168),
+                        ],
                         verbose_name="within hours",
                     ),
                 ),
-                ("pauses_credential", models.BooleanField(default=False, verbose_name="pause the credential at an alert")),
-                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="changed")),
+                (
+                    "pauses_credential",
+                    models.BooleanField(
+                        default=False, verbose_name="pause the credential at an alert"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="changed"
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "suppression policy",
@@ -233,7 +325,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="suppression",
             name="category",
-            field=models.CharField(blank=True, db_default="", default="", max_length=17, verbose_name="class"),
+            field=models.CharField(
+                blank=True, db_default="", default="", max_length=17, verbose_name="class"
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
@@ -248,39 +342,57 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="suppression",
             name="evidence",
-            field=models.JSONField(blank=True, db_default={}, default=dict, verbose_name="evidence"),
+            field=models.JSONField(
+                blank=True, db_default={}, default=dict, verbose_name="evidence"
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="first_seen_at",
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="first seen"),
+            field=models.DateTimeField(
+                db_default=django.db.models.functions.datetime.Now(), verbose_name="first seen"
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="is_hard",
-            field=models.BooleanField(db_default=False, default=False, help_text="The address itself is dead.", verbose_name="hard"),
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="The address itself is dead.",
+                verbose_name="hard",
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="last_seen_at",
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="last seen"),
+            field=models.DateTimeField(
+                db_default=django.db.models.functions.datetime.Now(), verbose_name="last seen"
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="made_in",
-            field=suppressions.fields.TransactionIdField(db_default=suppressions.fields.CurrentTransaction(), editable=False),
+            field=suppressions.fields.TransactionIdField(
+                db_default=suppressions.fields.CurrentTransaction(), editable=False
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="probation_at",
             field=models.DateTimeField(
-                blank=True, help_text="From then on one message may try the address; empty: never.", null=True, verbose_name="tried again"
+                blank=True,
+                help_text="From then on one message may try the address; empty: never.",
+                null=True,
+                verbose_name="tried again",
             ),
         ),
         migrations.AddField(
             model_name="suppression",
             name="probe_id",
-            field=models.UUIDField(blank=True, editable=False, null=True, verbose_name="the delivery that tries"),
+            field=models.UUIDField(
+                blank=True, editable=False, null=True, verbose_name="the delivery that tries"
+            ),
         ),
         migrations.AddField(
             model_name="suppression",
@@ -302,13 +414,20 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="suppression",
             name="until",
-            field=models.DateTimeField(blank=True, help_text="Empty: until somebody lifts it.", null=True, verbose_name="until"),
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Empty: until somebody lifts it.",
+                null=True,
+                verbose_name="until",
+            ),
         ),
         migrations.AlterField(
             model_name="suppression",
             name="address_key",
             field=models.CharField(
-                help_text="The canonical key of the address; @domain for all of a domain.", max_length=320, verbose_name="address"
+                help_text="The canonical key of the address; @domain for all of a domain.",
+                max_length=320,
+                verbose_name="address",
             ),
         ),
         migrations.AlterField(
@@ -337,29 +456,43 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="suppression",
-            index=models.Index(condition=models.Q(("probe_id__isnull", False)), fields=["probe_id"], name="suppression_on_probation"),
+            index=models.Index(
+                condition=models.Q(("probe_id__isnull", False)),
+                fields=["probe_id"],
+                name="suppression_on_probation",
+            ),
         ),
         migrations.AddIndex(
             model_name="suppression",
-            index=models.Index(condition=models.Q(("until__isnull", False)), fields=["until"], name="suppression_by_end"),
+            index=models.Index(
+                condition=models.Q(("until__isnull", False)),
+                fields=["until"],
+                name="suppression_by_end",
+            ),
         ),
         migrations.AddConstraint(
             model_name="suppression",
             constraint=models.UniqueConstraint(
-                fields=("address_key", "project", "sender_domain"), name="suppression_once_per_scope", nulls_distinct=False
+                fields=("address_key", "project", "sender_domain"),
+                name="suppression_once_per_scope",
+                nulls_distinct=False,
             ),
         ),
         migrations.AddConstraint(
             model_name="suppression",
             constraint=models.CheckConstraint(
-                condition=models.Q(("sender_domain", ""), ("project__isnull", False), _connector="OR"),
+                condition=models.Q(
+                    ("sender_domain", ""), ("project__isnull", False), _connector="OR"
+                ),
                 name="suppression_of_a_domain_has_a_project",
             ),
         ),
         migrations.AddConstraint(
             model_name="suppression",
             constraint=models.CheckConstraint(
-                condition=models.Q(("probe_id__isnull", True), ("probe_until__isnull", False), _connector="OR"),
+                condition=models.Q(
+                    ("probe_id__isnull", True), ("probe_until__isnull", False), _connector="OR"
+                ),
                 name="suppression_probe_ends",
             ),
         ),
@@ -390,12 +523,17 @@ class Migration(migrations.Migration):
             model_name="policy",
             name="project",
             field=models.OneToOneField(
-                on_delete=django.db.models.deletion.CASCADE, related_name="policy", to="domains.project", verbose_name="project"
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="policy",
+                to="domains.project",
+                verbose_name="project",
             ),
         ),
         migrations.AddIndex(
             model_name="occurrence",
-            index=models.Index(fields=["address_key", "project", "at"], name="occurrence_by_address"),
+            index=models.Index(
+                fields=["address_key", "project", "at"], name="occurrence_by_address"
+            ),
         ),
         migrations.AddIndex(
             model_name="occurrence",
@@ -407,10 +545,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="occurrence",
-            index=models.Index(condition=models.Q(("handled_at__isnull", True)), fields=["id"], name="occurrence_unhandled"),
+            index=models.Index(
+                condition=models.Q(("handled_at__isnull", True)),
+                fields=["id"],
+                name="occurrence_unhandled",
+            ),
         ),
         migrations.AddConstraint(
             model_name="policy",
-            constraint=models.CheckConstraint(condition=models.Q(("within_days__gte", 1)), name="policy_looks_at_a_day"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("within_days__gte", 1)), name="policy_looks_at_a_day"
+            ),
         ),
     ]

@@ -12,8 +12,16 @@ class Migration(migrations.Migration):
     dependencies = [("suppressions", "0002_what_is_known")]
 
     operations = [
-        AddIndexConcurrently("suppression", models.Index(OpClass("address_key", "varchar_pattern_ops"), name="suppression_by_beginning")),
         AddIndexConcurrently(
-            "suppression", models.Index(OpClass(Reverse("address_key"), "text_pattern_ops"), name="suppression_by_domain")
+            "suppression",
+            models.Index(
+                OpClass("address_key", "varchar_pattern_ops"), name="suppression_by_beginning"
+            ),
+        ),
+        AddIndexConcurrently(
+            "suppression",
+            models.Index(
+                OpClass(Reverse("address_key"), "text_pattern_ops"), name="suppression_by_domain"
+            ),
         ),
     ]

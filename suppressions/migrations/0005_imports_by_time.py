@@ -9,4 +9,6 @@ class Migration(migrations.Migration):
 
     dependencies = [("suppressions", "0004_packed_imports")]
 
-    operations = [AddIndexConcurrently("import", models.Index(fields=["created_at"], name="import_by_time"))]
+    operations = [
+        AddIndexConcurrently("import", models.Index(fields=["created_at"], name="import_by_time"))
+    ]

@@ -6,7 +6,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Learning stops where too much is learned at once; the index is empty, and built without a lock."""
+    """Learning stops where too much is learned at once; the index is empty, and built without a
+    lock.
+    """
 
     atomic = False
 
@@ -19,9 +21,19 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Brake",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("category", models.CharField(max_length=17, verbose_name="class")),
-                ("began_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="began")),
+                (
+                    "began_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="began"
+                    ),
+                ),
                 ("domains", models.PositiveIntegerField(verbose_name="domains at once")),
                 ("usual", models.PositiveIntegerField(verbose_name="the most before")),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
@@ -37,11 +49,15 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="occurrence",
             name="is_held",
-            field=models.BooleanField(db_default=False, default=False, editable=False, verbose_name="held"),
+            field=models.BooleanField(
+                db_default=False, default=False, editable=False, verbose_name="held"
+            ),
         ),
         AddIndexConcurrently(
             model_name="occurrence",
-            index=models.Index(condition=models.Q(("is_held", True)), fields=["category"], name="occurrence_held"),
+            index=models.Index(
+                condition=models.Q(("is_held", True)), fields=["category"], name="occurrence_held"
+            ),
         ),
         migrations.AddIndex(
             model_name="brake",
@@ -50,7 +66,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="brake",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at__isnull", True)), fields=("category",), name="brake_once_per_class"
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("category",),
+                name="brake_once_per_class",
             ),
         ),
     ]

@@ -1,4 +1,6 @@
-"""The rows of this app: whom we must not write to, what was learned about addresses, and what a project makes of it."""
+"""The rows of this app: whom we must not write to, what was learned about addresses, and what a
+project makes of it.
+"""
 
 from suppressions.models.brakes import Brake
 from suppressions.models.imports import Import

@@ -1,4 +1,6 @@
-"""Where learning stops: a class of which too much was learned at once to be believed without a person."""
+"""Where learning stops: a class of which too much was learned at once to be believed without a
+person.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -23,7 +25,11 @@ class Brake(models.Model):
         verbose_name = _("brake on learning")
         verbose_name_plural = _("brakes on learning")
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["category"], condition=Q(ended_at__isnull=True), name="brake_once_per_class")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["category"], condition=Q(ended_at__isnull=True), name="brake_once_per_class"
+            )
+        ]
         indexes = [models.Index(fields=["ended_at"], name="brake_by_end")]
 
     def __str__(self) -> str:

@@ -17,7 +17,12 @@ class Import(models.Model):
         FAILED = "failed", _("Failed")
 
     project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, null=True, blank=True, verbose_name=_("project"), help_text=_("Empty: the whole installation.")
+        Project,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        verbose_name=_("project"),
+        help_text=_("Empty: the whole installation."),
     )
     name = models.TextField(_("file"))
     format = models.TextField(_("format"), blank=True, default="")

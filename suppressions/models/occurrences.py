@@ -1,4 +1,6 @@
-"""What was learned about an address, one row for each refusal, bounce, complaint or unsubscription."""
+"""What was learned about an address, one row for each refusal, bounce, complaint or
+unsubscription.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -11,9 +13,11 @@ from suppressions.models.suppressions import CATEGORY_LENGTH
 
 
 class Occurrence(models.Model):
-    """Written in the transaction that ends the delivery, and looked at by `suppressions.recording` soon after.
+    """Written in the transaction that ends the delivery, and looked at by `suppressions.recording`
+    soon after.
 
-    As on the rest of the mail's path there are no foreign-key constraints: the rows come with the ledger's statement.
+    As on the rest of the mail's path there are no foreign-key constraints: the rows come with the
+    ledger's statement.
     """
 
     class Kind(models.TextChoices):
@@ -25,7 +29,9 @@ class Occurrence(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("at"), db_default=Now())
-    project = models.ForeignKey(Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project"))
+    project = models.ForeignKey(
+        Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
+    )
     credential_id = models.BigIntegerField(_("credential"), default=0)
     address_key = models.TextField(_("address"))
     kind = models.CharField(_("kind"), max_length=11, choices=Kind.choices)
@@ -54,7 +60,9 @@ class Occurrence(models.Model):
             models.Index(fields=["address_key", "project", "at"], name="occurrence_by_address"),
             models.Index(fields=["project", "at"], name="occurrence_by_project"),
             models.Index(fields=["at"], name="occurrence_by_time"),
-            models.Index(fields=["id"], condition=Q(handled_at__isnull=True), name="occurrence_unhandled"),
+            models.Index(
+                fields=["id"], condition=Q(handled_at__isnull=True), name="occurrence_unhandled"
+            ),
             models.Index(fields=["category"], condition=Q(is_held=True), name="occurrence_held"),
         ]
 

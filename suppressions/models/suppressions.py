@@ -31,11 +31,17 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         return self.filter(until__isnull=False, until__lte=now)
 
     def covering(self, project_id: int, address_key: str) -> Self:
-        """The rows that forbid this project to write to this address, whatever the sending domain."""
-        return self.filter(Q(project_id=project_id) | Q(project__isnull=True), address_key__in=_with_domain(address_key))
+        """The rows that forbid this project to write to this address, whatever the sending
+        domain.
+        """
+        return self.filter(
+            Q(project_id=project_id) | Q(project__isnull=True),
+            address_key__in=_with_domain(address_key),
+        )
 
     def matching(self, text: str) -> Self:
-        """By a whole address (with what covers its domain), by "@domain" (with all its addresses), or by how an address begins.
+        """By a whole address (with what covers its domain), by "@domain" (with all its addresses),
+        or by how an address begins.
 
         Of very many the first thousand: each way has an index, and none is sorted by age.
         """
@@ -44,14 +50,18 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         if key is not None and not key.startswith("@"):
             return self.filter(address_key__in=_with_domain(key))
         if key is not None:
-            found = self.model._default_manager.annotate(turned=Reverse("address_key")).filter(turned__startswith=key[::-1])
+            found = self.model._default_manager.annotate(turned=Reverse("address_key")).filter(
+                turned__startswith=key[::-1]
+            )
         else:
             found = self.model._default_manager.filter(address_key__startswith=text.lower())
         return self.filter(pk__in=list(found.order_by().values_list("pk", flat=True)[:FOUND_MOST]))
 
 
 class Suppression(models.Model):
-    """An address, or all addresses of a domain, that the installation, a project, or one of its sending domains does not write to."""
+    """An address, or all addresses of a domain, that the installation, a project, or one of its
+    sending domains does not write to.
+    """
 
     class Source(models.TextChoices):
         AUTOMATIC = "automatic", _("Automatic")
@@ -78,20 +88,34 @@ class Suppression(models.Model):
         help_text=_("Only mail whose reverse-path has this domain; empty: all."),
     )
     address_key = models.CharField(
-        _("address"), max_length=320, help_text=_("The canonical key of the address; @domain for all of a domain.")
+        _("address"),
+        max_length=320,
+        help_text=_("The canonical key of the address; @domain for all of a domain."),
     )
-    source = models.CharField(_("source"), max_length=11, choices=Source.choices, default=Source.PERSON)
-    category = models.CharField(_("class"), max_length=CATEGORY_LENGTH, blank=True, default="", db_default="")
-    is_hard = models.BooleanField(_("hard"), default=False, db_default=False, help_text=_("The address itself is dead."))
+    source = models.CharField(
+        _("source"), max_length=11, choices=Source.choices, default=Source.PERSON
+    )
+    category = models.CharField(
+        _("class"), max_length=CATEGORY_LENGTH, blank=True, default="", db_default=""
+    )
+    is_hard = models.BooleanField(
+        _("hard"), default=False, db_default=False, help_text=_("The address itself is dead.")
+    )
     reason = models.TextField(_("reason"))
-    # What was said: kind, stage, host, code, enhanced, text, rule, delivery, inbound; as far as there is such a thing.
+    # What was said: kind, stage, host, code, enhanced, text, rule, delivery, inbound; as far as
+    # there is such a thing.
     evidence = models.JSONField(_("evidence"), default=dict, db_default={}, blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), db_default=Now())
     last_seen_at = models.DateTimeField(_("last seen"), db_default=Now())
     count = models.PositiveIntegerField(_("how often"), default=1, db_default=1)
-    until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: until somebody lifts it."))
+    until = models.DateTimeField(
+        _("until"), null=True, blank=True, help_text=_("Empty: until somebody lifts it.")
+    )
     probation_at = models.DateTimeField(
-        _("tried again"), null=True, blank=True, help_text=_("From then on one message may try the address; empty: never.")
+        _("tried again"),
+        null=True,
+        blank=True,
+        help_text=_("From then on one message may try the address; empty: never."),
     )
     probe_id = models.UUIDField(_("the delivery that tries"), null=True, blank=True, editable=False)
     probe_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -107,19 +131,37 @@ class Suppression(models.Model):
         verbose_name_plural = _("suppressions")
         constraints = [
             models.UniqueConstraint(
-                fields=["address_key", "project", "sender_domain"], nulls_distinct=False, name="suppression_once_per_scope"
+                fields=["address_key", "project", "sender_domain"],
+                nulls_distinct=False,
+                name="suppression_once_per_scope",
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="suppression_has_a_reason"),
-            models.CheckConstraint(condition=Q(sender_domain="") | Q(project__isnull=False), name="suppression_of_a_domain_has_a_project"),
-            models.CheckConstraint(condition=Q(probe_id__isnull=True) | Q(probe_until__isnull=False), name="suppression_probe_ends"),
+            models.CheckConstraint(
+                condition=Q(sender_domain="") | Q(project__isnull=False),
+                name="suppression_of_a_domain_has_a_project",
+            ),
+            models.CheckConstraint(
+                condition=Q(probe_id__isnull=True) | Q(probe_until__isnull=False),
+                name="suppression_probe_ends",
+            ),
         ]
         indexes = [
             models.Index(fields=["made_in"], name="suppression_by_transaction"),
             models.Index(fields=["project", "-id"], name="suppression_newest"),
-            models.Index(fields=["probe_id"], condition=Q(probe_id__isnull=False), name="suppression_on_probation"),
-            models.Index(OpClass("address_key", "varchar_pattern_ops"), name="suppression_by_beginning"),
-            models.Index(OpClass(Reverse("address_key"), "text_pattern_ops"), name="suppression_by_domain"),
-            models.Index(fields=["until"], condition=Q(until__isnull=False), name="suppression_by_end"),
+            models.Index(
+                fields=["probe_id"],
+                condition=Q(probe_id__isnull=False),
+                name="suppression_on_probation",
+            ),
+            models.Index(
+                OpClass("address_key", "varchar_pattern_ops"), name="suppression_by_beginning"
+            ),
+            models.Index(
+                OpClass(Reverse("address_key"), "text_pattern_ops"), name="suppression_by_domain"
+            ),
+            models.Index(
+                fields=["until"], condition=Q(until__isnull=False), name="suppression_by_end"
+            ),
         ]
 
     def __str__(self) -> str:

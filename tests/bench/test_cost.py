@@ -1,8 +1,10 @@
 """What a message costs: statements, WAL, and calls of our own functions.
 
-WAL and calls do not depend on the machine's mood. Statements do: a slow machine makes smaller groups.
+WAL and calls do not depend on the machine's mood. Statements do: a slow machine makes smaller
+groups.
 
-A bound stands a little above what was counted when it was written; the figure is in its comment. Who raises one says why.
+A bound stands a little above what was counted when it was written; the figure is in its comment.
+Who raises one says why.
 """
 
 import asyncio
@@ -23,8 +25,14 @@ from tests.smtp_listener.conftest import domain, limits, listener, login  # noqa
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = tuple(f"{ROOT / package}/" for package in ("deliveries", "foundation", "domains", "suppressions", "smtp_listener"))
-MESSAGE = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\nMessage-ID: <%d@shop.test>\r\n\r\n" + b"hello there\r\n" * 800
+OURS = tuple(
+    f"{ROOT / package}/"
+    for package in ("deliveries", "foundation", "domains", "suppressions", "smtp_listener")
+)
+MESSAGE = (
+    b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\nMessage-ID: <%d@shop.test>\r\n"
+    b"\r\n"
+) + b"hello there\r\n" * 800
 
 
 class Calls:
@@ -46,7 +54,9 @@ class Calls:
 
 @pytest.fixture
 def round_trips(monkeypatch):
-    """How many statements each connection sent: each is a round trip and, in autocommit, a transaction."""
+    """How many statements each connection sent: each is a round trip and, in autocommit, a
+    transaction.
+    """
     execute, counted = psycopg.AsyncConnection.execute, Counter()
 
     async def counting(connection, *words, **given):
@@ -65,13 +75,19 @@ def log_position():
 
 
 def wal_since(position):
-    """Bytes that our transactions wrote about our tables, without images of whole pages: neither VACUUM, ANALYZE, nor others count."""
+    """Bytes that our transactions wrote about our tables, without images of whole pages: neither
+    VACUUM, ANALYZE, nor others count.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sum(size - images) FROM (SELECT max(record_length) AS size, sum(block_fpi_length) AS images"
-            " FROM pg_get_wal_block_info(%s, pg_current_wal_insert_lsn(), show_data => false) AS block"
-            " JOIN pg_class ON pg_relation_filenode(pg_class.oid) = block.relfilenode AND relnamespace <> 'pg_catalog'::regnamespace"
-            " WHERE reldatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND xid <> '0'::xid"
+            "SELECT sum(size - images) FROM (SELECT max(record_length) AS size, "
+            "sum(block_fpi_length) AS images"
+            " FROM pg_get_wal_block_info(%s, pg_current_wal_insert_lsn(), show_data => false) AS "
+            "block"
+            " JOIN pg_class ON pg_relation_filenode(pg_class.oid) = block.relfilenode AND "
+            "relnamespace <> 'pg_catalog'::regnamespace"
+            " WHERE reldatabase = (SELECT oid FROM pg_database WHERE datname = "
+            "current_database()) AND xid <> '0'::xid"
             " GROUP BY start_lsn) AS records",
             [position],
         )
@@ -94,7 +110,9 @@ def submit(listener, login):  # noqa: F811  (fixtures)
 def test_a_message_alone_asks_postgresql_once(submit, round_trips):
     submit(100, 20)
     asked = {name: amount / 20 for name, amount in round_trips.items() if "accounts" not in name}
-    assert sum(asked.values()) <= 1.2, asked  # 1.0: the commit; whether the recipient is suppressed, the index knows
+    assert sum(asked.values()) <= 1.2, (
+        asked
+    )  # 1.0: the commit; whether the recipient is suppressed, the index knows
 
 
 def test_accepting_a_message_calls_few_functions_of_ours(submit, listener):  # noqa: F811
@@ -104,12 +122,19 @@ def test_accepting_a_message_calls_few_functions_of_ours(submit, listener):  # n
     listener.run(calls.stop())
     assert 100 < calls.count / 50 <= 560, (
         calls.count / 50
-    )  # 481 to 514: 20 write the log line so that nobody forges it, some 35 see to the form of From and header
+        # 481 to 514: 20 write the log line so that nobody forges it, some 35 see to the form of
+        # From and header
+    )
 
 
 def test_messages_that_gather_are_committed_together(round_trips):
     credential = make.credential()
-    given = [submission(credential, headers=b"From: shop@shop.test\r\nMessage-ID: <%d@shop.test>\r\n" % number) for number in range(1000)]
+    given = [
+        submission(
+            credential, headers=b"From: shop@shop.test\r\nMessage-ID: <%d@shop.test>\r\n" % number
+        )
+        for number in range(1000)
+    ]
 
     async def main():
         async with running() as intake:
@@ -118,14 +143,22 @@ def test_messages_that_gather_are_committed_together(round_trips):
     before = log_position()
     asyncio.run(main())
     assert Delivery.objects.count() == 1000
-    assert round_trips["test"] <= 750  # 39 to 103, and up to 360 on a busy machine: what gathers while one commit runs goes into the next
-    assert (wal := wal_since(before)) <= 1_850_000, wal  # 1,763,000, with contents that compress to nothing
+    assert (
+        round_trips["test"] <= 750
+        # 39 to 103, and up to 360 on a busy machine: what gathers while one commit runs goes into
+        # the next
+    )
+    assert (wal := wal_since(before)) <= 1_850_000, (
+        wal
+    )  # 1,763,000, with contents that compress to nothing
 
 
 def test_delivering_a_thousand_messages_asks_postgresql_seldom(settings, round_trips):
     credential = make.credential()
     for number in range(1000):
-        make.delivery(to=f"u{number}@mx.test", of=make.message(credential.project), flow=credential.pk)
+        make.delivery(
+            to=f"u{number}@mx.test", of=make.message(credential.project), flow=credential.pk
+        )
     calls, before = Calls(), log_position()
 
     def script(_):
@@ -136,8 +169,18 @@ def test_delivering_a_thousand_messages_asks_postgresql_seldom(settings, round_t
     finally:
         sys.setprofile(None)
     wal = wal_since(before)
-    drain = {name: amount for name, amount in round_trips.items() if name.startswith("ekiden drain")}
-    assert drain["ekiden drain lanes"] <= 200, drain  # 32, and 69 on a busy machine: claims and contents, up to a hundred at a time
-    assert sum(drain.values()) <= 700, drain  # 230: most are the ledger's, whose groups are what comes while one is written
-    assert 50 < calls.count / 1000 <= 320, calls.count / 1000  # 281: 24 write the log line so that nobody forges it
-    assert wal <= 1_840_000, wal  # 1,747,000, of which 56,000 are what refusals mean and the tallies
+    drain = {
+        name: amount for name, amount in round_trips.items() if name.startswith("ekiden drain")
+    }
+    assert drain["ekiden drain lanes"] <= 200, (
+        drain
+    )  # 32, and 69 on a busy machine: claims and contents, up to a hundred at a time
+    assert sum(drain.values()) <= 700, (
+        drain
+    )  # 230: most are the ledger's, whose groups are what comes while one is written
+    assert 50 < calls.count / 1000 <= 320, (
+        calls.count / 1000
+    )  # 281: 24 write the log line so that nobody forges it
+    assert wal <= 1_840_000, (
+        wal
+    )  # 1,747,000, of which 56,000 are what refusals mean and the tallies

@@ -21,7 +21,11 @@ def found(sent, came, **given):
 @pytest.fixture
 def sent():
     """Three messages, each answered after 5 ms; a fourth was refused."""
-    return Submissions({0: 0, 1: 1_000 * MS, 2: 1_500 * MS}, {0: 5 * MS, 1: 1_005 * MS, 2: 1_505 * MS}, ["451 4.3.0 no"])
+    return Submissions(
+        {0: 0, 1: 1_000 * MS, 2: 1_500 * MS},
+        {0: 5 * MS, 1: 1_005 * MS, 2: 1_505 * MS},
+        ["451 4.3.0 no"],
+    )
 
 
 def test_what_was_accepted_and_never_came_is_lost(sent):
@@ -30,7 +34,9 @@ def test_what_was_accepted_and_never_came_is_lost(sent):
 
 
 def test_what_came_twice_is_a_duplicate_and_counts_from_its_first_arrival(sent):
-    figures = found(sent, Arrivals({0: [9 * MS, 99 * MS], 1: [1_009 * MS], 2: [1_509 * MS]}, {"unsigned": 0}))
+    figures = found(
+        sent, Arrivals({0: [9 * MS, 99 * MS], 1: [1_009 * MS], 2: [1_509 * MS]}, {"unsigned": 0})
+    )
     assert (figures.lost, figures.duplicates, figures.arrival) == (0, 1, (9.0, 9.0, 9.0))
 
 
@@ -54,7 +60,9 @@ def test_a_long_run_tells_its_worst_ten_seconds():
     seconds = 30
     times = {number: number * 100 * MS for number in range(seconds * 10)}
     came = {number: [at] for number, at in times.items() if not 100 <= number < 150}
-    text = "\n".join(report.lines(found(Submissions(times, times, []), Arrivals(came, {"unsigned": 0}))))
+    text = "\n".join(
+        report.lines(found(Submissions(times, times, []), Arrivals(came, {"unsigned": 0})))
+    )
     assert "10 /s (median), 5 (worst), 10 (best) of 3 times 10 seconds" in text
 
 
@@ -73,7 +81,15 @@ def test_a_full_database_is_compared_with_the_empty_one(sent):
 
 def test_a_peer_is_compared_in_rate_and_in_cpu(sent):
     figures = found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0}))
-    peer = report.Peer("Other", messages=3, lost=0, unsigned=0, rate=figures.rate / 4, cpu={"other": 5.0}, cpu_total=5.0)
+    peer = report.Peer(
+        "Other",
+        messages=3,
+        lost=0,
+        unsigned=0,
+        rate=figures.rate / 4,
+        cpu={"other": 5.0},
+        cpu_total=5.0,
+    )
     text = "\n".join(report.lines(replace(figures, peer=peer)))
     assert "Ekiden 4.0 times as many" in text and "5.0 times Ekiden's" in text
 
@@ -98,5 +114,7 @@ def test_notes_come_back_as_they_were_written(sent, tmp_path):
 def test_the_picture_shows_both_courses(sent):
     from xml.etree import ElementTree
 
-    drawn = ElementTree.fromstring(picture.draw(found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0})), "3 messages"))
+    drawn = ElementTree.fromstring(
+        picture.draw(found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0})), "3 messages")
+    )
     assert len(drawn.findall("{*}polyline")) == 2

@@ -1,4 +1,6 @@
-"""Apps that hand in mail under a ledger of their own, which alone says what the service has promised."""
+"""Apps that hand in mail under a ledger of their own, which alone says what the service has
+promised.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ PATIENCE = 60.0  # seconds for which an app tries one mail
 class Load:
     """`with Load(rig, ledger, domains) as load`: mail flows until the block ends.
 
-    As an MTA does, an app that hears no 250 tries the very same mail again, on a new connection. `sent` is what it
-    tried, `accepted` what was answered 250, both by recipient; the ledger file has each step, on disk before it is taken.
+    As an MTA does, an app that hears no 250 tries the very same mail again, on a new connection.
+    `sent` is what it tried, `accepted` what was answered 250, both by recipient; the ledger file
+    has each step, on disk before it is taken.
     """
 
     def __init__(self, rig: Rig, ledger: Path, domains: list[str]) -> None:
@@ -106,6 +109,9 @@ Message-ID: <{recipient}>
 
 def mail(recipient: str) -> bytes:
     """A small mail that nobody may change: every byte of it is looked for at the sink."""
-    lines = [random.choice((b"", b".", b"..dots", b"text " * random.randrange(1, 20))) for _ in range(random.randrange(1, 40))]
+    lines = [
+        random.choice((b"", b".", b"..dots", b"text " * random.randrange(1, 20)))
+        for _ in range(random.randrange(1, 40))
+    ]
     head = HEAD.format(sender=SENDER, recipient=recipient).replace("\n", "\r\n")
     return head.encode() + b"\r\n".join(lines) + b"\r\n"

@@ -1,7 +1,8 @@
-"""Kills the service's processes under load: what was answered 250 arrives, and no more is repeated than was in flight.
+"""Kills the service's processes under load: what was answered 250 arrives, and no more is repeated
+than was in flight.
 
-The truth is the apps' ledger and the sink's, never our own tables. EKIDEN_CHAOS_SEED repeats a run, EKIDEN_CHAOS_RUNS does
-each fault so many times.
+The truth is the apps' ledger and the sink's, never our own tables. EKIDEN_CHAOS_SEED repeats a run,
+EKIDEN_CHAOS_RUNS does each fault so many times.
 """
 
 import os
@@ -28,15 +29,20 @@ RUNS = int(os.environ.get("EKIDEN_CHAOS_RUNS", "1"))
 SEED = int(os.environ.get("EKIDEN_CHAOS_SEED") or random.randrange(2**32))
 DOMAINS = [f"{name}.test" for name in ("one", "two", "three", "four")]
 IN_DOUBT = """
-SELECT recipient FROM deliveries_attempt attempt JOIN deliveries_delivery delivery ON delivery.id = attempt.delivery_id
+SELECT recipient FROM deliveries_attempt attempt JOIN deliveries_delivery delivery
+    ON delivery.id = attempt.delivery_id
 WHERE attempt.outcome = 'in_doubt' AND attempt.id > %s
 """
 LIVE = """
-SELECT delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at - now() AS due_in, lane.id, lane.epoch,
-       lane.leased_until - now() AS leased_for, lane.paused_until - now() AS paused_for, lane.pause_reason
-FROM deliveries_delivery delivery JOIN deliveries_lane lane ON lane.id = delivery.lane_id WHERE delivery.ended_at IS NULL LIMIT 5
+SELECT delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at - now() AS due_in,
+    lane.id, lane.epoch,
+       lane.leased_until - now() AS leased_for, lane.paused_until - now() AS paused_for,
+           lane.pause_reason
+FROM deliveries_delivery delivery JOIN deliveries_lane lane ON lane.id = delivery.lane_id
+    WHERE delivery.ended_at IS NULL LIMIT 5
 """
-THINKING = 0.03  # seconds between the sink's taking a mail and its answer: there is always some mail in flight
+# seconds between the sink's taking a mail and its answer: there is always some mail in flight
+THINKING = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,9 @@ def rig(sink):
     zones: dict = {domain: {"MX": [(10, f"mx.{domain}")]} for domain in DOMAINS}
     zones |= {f"mx.{domain}": {"A": ["127.0.0.1"]} for domain in DOMAINS}
     with FakeDns(zones) as dns, Rig(dns.url, sink.port, workers=2) as rig:
-        rig.manage("project", "set", "shop", "--retry-schedule", "1", "2")  # the test does not wait minutes
+        rig.manage(
+            "project", "set", "shop", "--retry-schedule", "1", "2"
+        )  # the test does not wait minutes
         yield rig
 
 
@@ -88,11 +96,17 @@ class Scene:
         self.check()
 
     def arrived(self):
-        return [message for message in self.sink.messages if message.recipients[0].startswith(self.load.run)]
+        return [
+            message
+            for message in self.sink.messages
+            if message.recipients[0].startswith(self.load.run)
+        ]
 
     def count_in_flight(self):
         with suppress(psycopg.OperationalError):
-            [(self.in_flight,)] = self.rig.query("SELECT count(*) FROM deliveries_delivery WHERE ended_at IS NULL AND claim <> 0")
+            [(self.in_flight,)] = self.rig.query(
+                "SELECT count(*) FROM deliveries_delivery WHERE ended_at IS NULL AND claim <> 0"
+            )
 
     def in_doubt(self):
         """The recipients for whom we have written down that they may get a mail twice."""
@@ -112,21 +126,33 @@ class Scene:
         troubles = Counter(trouble.partition("(")[0] for trouble in self.load.troubles)
         repeats, doubts = self.repeats().total(), len(self.in_doubt())
         return (
-            f"accepted {len(self.load.accepted)}, arrived {len(self.arrived())}, repeats {repeats}, "
-            f"in flight at the fault {self.in_flight}, noted as in doubt {doubts}, the apps' troubles {dict(troubles)}"
+            f"accepted {len(self.load.accepted)}, arrived {len(self.arrived())}, repeats "
+            f"{repeats}, "
+            f"in flight at the fault {self.in_flight}, noted as in doubt {doubts}, the apps' "
+            f"troubles {dict(troubles)}"
         )
 
     def check(self):
         arrived, repeats = self.arrived(), self.repeats()
         assert self.load.accepted == self.load.sent.keys(), "the service does not take mail again"
-        assert not [code for code in self.load.codes if not 400 <= code < 500], "an app was told to give up"
-        assert self.load.accepted - {message.recipients[0] for message in arrived} == set(), "promised, and lost"
+        assert not [code for code in self.load.codes if not 400 <= code < 500], (
+            "an app was told to give up"
+        )
+        assert self.load.accepted - {message.recipients[0] for message in arrived} == set(), (
+            "promised, and lost"
+        )
         for message in arrived:
-            assert message.content.endswith(self.load.sent[message.recipients[0]]), "it arrived changed"
+            assert message.content.endswith(self.load.sent[message.recipients[0]]), (
+                "it arrived changed"
+            )
         assert repeats.keys() <= self.in_doubt(), "a repeat that nobody noted as possible"
         assert repeats.total() <= self.in_flight if self.may_repeat else not repeats
         counted = self.rig.manage_json("conservation")
-        assert (counted["missing"], counted["live"], counted["delivered"]) == (0, 0, counted["accepted"])
+        assert (counted["missing"], counted["live"], counted["delivered"]) == (
+            0,
+            0,
+            counted["accepted"],
+        )
 
 
 def busy_worker(scene):
@@ -138,7 +164,11 @@ def connections(pid, port):
     """How many TCP connections a process has to this port, as Linux tells."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     there = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
-    return sum(os.readlink(link) in there for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink())
+    return sum(
+        os.readlink(link) in there
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.is_symlink()
+    )
 
 
 def test_a_killed_listener_loses_nothing(scene):
@@ -182,7 +212,9 @@ def test_a_killed_backend_loses_nothing(scene, name):
     """PostgreSQL then ends all its sessions and recovers by itself."""
     with scene.disturbed():
         scene.count_in_flight()
-        backends = scene.rig.query("SELECT pid FROM pg_stat_activity WHERE application_name = %s", name)
+        backends = scene.rig.query(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = %s", name
+        )
         os.kill(random.choice(backends)[0], signal.SIGKILL)
         time.sleep(0.5)
         wait_until(scene.rig.postgres.is_ready, "PostgreSQL has recovered")
@@ -206,12 +238,17 @@ def test_a_worker_that_is_asked_to_end_loses_and_repeats_nothing(scene):
 
 @pytest.mark.timeout(400)
 def test_a_worker_that_is_asked_to_end_while_all_is_away_ends_and_loses_nothing(scene, monkeypatch):
-    """What it had done is read by those that go on, so that nothing is repeated and nothing is in doubt."""
+    """What it had done is read by those that go on, so that nothing is repeated and nothing is in
+    doubt.
+    """
     monkeypatch.setattr(load, "PATIENCE", 240.0)  # seconds: the apps go on trying
     scene.may_repeat = False
     with scene.disturbed():
         worker = busy_worker(scene)
-        servers = (scene.rig.valkey_process, scene.rig.valkey), (scene.rig.postgres_process, scene.rig.postgres)
+        servers = (
+            (scene.rig.valkey_process, scene.rig.valkey),
+            (scene.rig.postgres_process, scene.rig.postgres),
+        )
         for process, _ in servers:
             process.kill()
         worker.ask_to_stop()

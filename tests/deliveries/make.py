@@ -25,7 +25,9 @@ def project(**given):
 def credential(of=None, **given):
     of = of or project()
     name = f"app-{next(_number)}"
-    return Credential.objects.create(**{"project": of, "name": name, "username": name, "secret_hash": b"x"} | given)
+    return Credential.objects.create(
+        **{"project": of, "name": name, "username": name, "secret_hash": b"x"} | given
+    )
 
 
 def rule(name=ShapingRule.DEFAULT, **given):
@@ -39,13 +41,20 @@ def lane(site="mx.test", **given):
 
 def leads_to(lane, *domains):
     for domain in domains:
-        Destination.objects.create(domain=domain, lane=lane, expires_at=timezone.now() + timedelta(hours=1))
+        Destination.objects.create(
+            domain=domain, lane=lane, expires_at=timezone.now() + timedelta(hours=1)
+        )
 
 
 def message(of=None, content=CONTENT, **given):
     of = of or project()
     sent = Message.objects.create(
-        **{"project": of, "mail_from": "shop@shop.test", "message_id": f"<{next(_number)}@shop.test>", "size": len(content)}
+        **{
+            "project": of,
+            "mail_from": "shop@shop.test",
+            "message_id": f"<{next(_number)}@shop.test>",
+            "size": len(content),
+        }
         | {"recipient_count": 1, "header_from": "shop@shop.test"}
         | given
     )

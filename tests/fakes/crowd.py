@@ -1,11 +1,13 @@
-"""Any number of small receivers, each with a mail host of its own, played by one process beside the test.
+"""Any number of small receivers, each with a mail host of its own, played by one process beside
+the test.
 
     with Crowd(folder) as crowd:    # EKIDEN_DNS is crowd.dns_url, EKIDEN_DELIVERY_PORT crowd.port
         ...
         crowd.arrivals()            # (monotonic time, recipient) of all that was taken
 
-`<number>.crowd.test` exists for every number: of twenty in a row, the first is a tar-pit, the second refuses connections and the others
-take everything. `ok<number>.crowd.test` are never ill. Run as `python -m tests.fakes.crowd PORT DNS_PORT LEDGER`.
+`<number>.crowd.test` exists for every number: of twenty in a row, the first is a tar-pit, the
+second refuses connections and the others take everything. `ok<number>.crowd.test` are never ill.
+Run as `python -m tests.fakes.crowd PORT DNS_PORT LEDGER`.
 """
 
 from __future__ import annotations
@@ -23,11 +25,18 @@ from typing import Any, Self
 from tests.ports import free_port
 
 ZONE = b"\x05crowd\x04test\x00"
-HEALTHY, TAR_PITS, REFUSING = (int(IPv4Address(first)) for first in ("127.1.0.1", "127.2.0.1", "127.3.0.1"))
+HEALTHY, TAR_PITS, REFUSING = (
+    int(IPv4Address(first)) for first in ("127.1.0.1", "127.2.0.1", "127.3.0.1")
+)
 ADDRESSES = 200  # of the healthy ones and of the tar-pits: so many sockets listen
 MX, A = 15, 1
-SOA = bytes.fromhex("00060001000000050016") + bytes(2) + bytes.fromhex("00000001") * 5  # kept for five seconds
-OFFERS = b"250-crowd.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250 SIZE 104857600\r\n"
+SOA = (
+    bytes.fromhex("00060001000000050016") + bytes(2) + bytes.fromhex("00000001") * 5
+)  # kept for five seconds
+OFFERS = (
+    b"250-crowd.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+    b"250 SIZE 104857600\r\n"
+)
 
 
 def is_tar_pit(number: int) -> bool:
@@ -65,10 +74,13 @@ class Crowd:
     def arrivals(self) -> list[tuple[float, str]]:
         """In the order in which they came."""
         lines = self._ledger.read_text().splitlines(keepends=True)
-        return [(float(at), recipient) for at, recipient in (line.split() for line in lines if line.endswith("\n"))]
+        return [
+            (float(at), recipient)
+            for at, recipient in (line.split() for line in lines if line.endswith("\n"))
+        ]
 
 
-# --- DNS, as bytes: sixty thousand questions must not be what the test is about ------------------------------------------------------
+# --- DNS, as bytes: sixty thousand questions must not be what the test is about -------------------
 def answer(question: bytes) -> bytes:
     """To one question without compression."""
     end = question.index(b"\0", 12) + 5
@@ -76,9 +88,15 @@ def answer(question: bytes) -> bytes:
     name, is_host = labels[-3], labels[0] == b"mx"
     zone = b"\xc0" + bytes([end - 4 - len(ZONE)])
     if is_host and kind == A:
-        counts, record = b"\0\1\0\1\0\0\0\0", b"\xc0\x0c\0\1\0\1\0\0\1\x2c\0\4" + _address(name).to_bytes(4)
+        counts, record = (
+            b"\0\1\0\1\0\0\0\0",
+            b"\xc0\x0c\0\1\0\1\0\0\1\x2c\0\4" + _address(name).to_bytes(4),
+        )
     elif not is_host and kind == MX:
-        counts, record = b"\0\1\0\1\0\0\0\0", b"\xc0\x0c\0\x0f\0\1\0\0\1\x2c\0\7" + b"\0\x0a\2mx\xc0\x0c"
+        counts, record = (
+            b"\0\1\0\1\0\0\0\0",
+            b"\xc0\x0c\0\x0f\0\1\0\0\1\x2c\0\7" + b"\0\x0a\2mx\xc0\x0c",
+        )
     else:
         counts, record = b"\0\1\0\0\0\1\0\0", zone + SOA
     return question[:2] + b"\x85\x80" + counts + question[12:end] + record
@@ -108,7 +126,7 @@ class Dns(asyncio.DatagramProtocol):
         self._transport.sendto(answer(data), address)
 
 
-# --- SMTP ------------------------------------------------------------------------------------------------------------------------------
+# --- SMTP -----------------------------------------------------------------------------------------
 class Host(asyncio.Protocol):
     """Takes everything, by DATA or BDAT, and writes down when and for whom."""
 
@@ -171,7 +189,9 @@ async def play(port: int, dns_port: int, ledger: int) -> None:
     loop = asyncio.get_running_loop()
     await loop.create_datagram_endpoint(Dns, local_addr=("127.0.0.1", dns_port))
     for number in range(ADDRESSES):
-        await loop.create_server(lambda: Host(ledger), str(IPv4Address(HEALTHY + number)), port, backlog=1024)
+        await loop.create_server(
+            lambda: Host(ledger), str(IPv4Address(HEALTHY + number)), port, backlog=1024
+        )
         await loop.create_server(TarPit, str(IPv4Address(TAR_PITS + number)), port, backlog=1024)
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -181,4 +201,6 @@ if __name__ == "__main__":
     import uvloop
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    uvloop.run(play(int(sys.argv[1]), int(sys.argv[2]), os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND)))
+    uvloop.run(
+        play(int(sys.argv[1]), int(sys.argv[2]), os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND))
+    )

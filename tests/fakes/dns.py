@@ -1,10 +1,12 @@
 """A real name server on loopback that serves zones from a dict, and misbehaves where it is told to.
 
-    async with FakeDns({"a.test": {"MX": [(10, "mx.a.test")]}, "mx.a.test": {"A": ["127.0.0.1"]}}) as dns:
+    async with FakeDns({"a.test": {"MX": [(10, "mx.a.test")]}, "mx.a.test": {"A": ["127.0.0.1"]}})
+    as dns:
         resolver = Resolver([dns.address])
 
-`with` does the same from code without an event loop (the server then has a thread of its own). `zones` and `behaviours` may be
-changed at any time; `queries` counts what was asked, as (name, type).
+`with` does the same from code without an event loop (the server then has a thread of its own).
+`zones` and `behaviours` may be changed at any time; `queries` counts what was asked, as (name,
+type).
 """
 
 from __future__ import annotations
@@ -51,9 +53,10 @@ FORGED = "127.6.6.6"
 class FakeDns:
     """Serves UDP and TCP on one free port of 127.0.0.1.
 
-    Zones map a lower-case name to its records by type: A and AAAA are texts, MX (preference, host) with host "" for the null MX,
-    TXT a text of any length, CNAME a name, anything else zone-file text. A name in no zone does not exist; one with an empty dict,
-    or with names below it, exists without records. CNAMEs are followed as a resolver does.
+    Zones map a lower-case name to its records by type: A and AAAA are texts, MX (preference, host)
+    with host "" for the null MX, TXT a text of any length, CNAME a name, anything else zone-file
+    text. A name in no zone does not exist; one with an empty dict, or with names below it, exists
+    without records. CNAMEs are followed as a resolver does.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class FakeDns:
         authenticated: bool = False,
         is_resolver: bool = True,
     ) -> None:
-        """`is_resolver`: it finds answers (RA); else it has the zones itself (AA), and may be told of others as REFERRAL."""
+        """`is_resolver`: it finds answers (RA); else it has the zones itself (AA), and may be told
+        of others as REFERRAL.
+        """
         self.zones: Zones = zones if zones is not None else {}
         self.behaviours = dict(behaviours or {})
         self.ttl = ttl
@@ -87,7 +92,9 @@ class FakeDns:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         for _ in range(20):  # the TCP port with the number of a free UDP port may be taken
-            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=("127.0.0.1", 0))
+            self._udp, _ = await loop.create_datagram_endpoint(
+                lambda: _Udp(self), local_addr=("127.0.0.1", 0)
+            )
             self.address = self._udp.get_extra_info("sockname")[:2]
             try:
                 self._tcp = await asyncio.start_server(self._serve_tcp, *self.address)
@@ -126,7 +133,9 @@ class FakeDns:
         limit = 65_535 if over_tcp else query.payload or 512
         return [_wire(reply, limit) for reply in self._misbehave(query, behaviour)]
 
-    def _misbehave(self, query: dns.message.Message, behaviour: Behaviour | None) -> list[dns.message.Message | bytes]:
+    def _misbehave(
+        self, query: dns.message.Message, behaviour: Behaviour | None
+    ) -> list[dns.message.Message | bytes]:
         match behaviour:
             case Behaviour.SERVFAIL | Behaviour.REFUSED | Behaviour.NXDOMAIN:
                 return [_with_rcode(query, dns.rcode.from_text(behaviour.name))]
@@ -137,7 +146,12 @@ class FakeDns:
             case Behaviour.WRONG_ID:
                 return [self._with_wrong_id(query)]
             case Behaviour.FORGED_FIRST:
-                return [b"\0garbage", self._with_wrong_id(query), _forged_question(query), self.answer(query)]
+                return [
+                    b"\0garbage",
+                    self._with_wrong_id(query),
+                    _forged_question(query),
+                    self.answer(query),
+                ]
             case Behaviour.OTHER_NAME:
                 return [_about_another_name(query)]
             case Behaviour.GARBAGE:
@@ -165,7 +179,11 @@ class FakeDns:
 
     def _follow_cnames(self, response: dns.message.Message, name: str, kind: str) -> str:
         seen: set[str] = set()
-        while kind != "CNAME" and name not in seen and (targets := self.zones.get(name, {}).get("CNAME")):
+        while (
+            kind != "CNAME"
+            and name not in seen
+            and (targets := self.zones.get(name, {}).get("CNAME"))
+        ):
             seen.add(name)
             response.answer.append(self._rrset(name, "CNAME", targets))
             name = targets[0].removesuffix(".")
@@ -177,7 +195,9 @@ class FakeDns:
         if self.negative_ttl:
             apex = name.rpartition(".")[2]
             soa = f"ns.invalid. host.invalid. 1 3600 600 86400 {self.negative_ttl}"
-            response.authority.append(dns.rrset.from_text(apex + ".", self.negative_ttl, "IN", "SOA", soa))
+            response.authority.append(
+                dns.rrset.from_text(apex + ".", self.negative_ttl, "IN", "SOA", soa)
+            )
 
     def _rrset(self, name: str, kind: str, values: list[Any]) -> dns.rrset.RRset:
         rdatas = [dns.rdata.from_text("IN", kind, _zone_text(kind, value)) for value in values]
@@ -236,7 +256,9 @@ class _ServerThread(threading.Thread):
 
 def _asked(query: dns.message.Message) -> tuple[str, str]:
     question = query.question[0]
-    return question.name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(question.rdtype)
+    return question.name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(
+        question.rdtype
+    )
 
 
 def _zone_text(kind: str, value: Any) -> str:
@@ -248,7 +270,9 @@ def _zone_text(kind: str, value: Any) -> str:
         case "TXT":
             data = str(value).encode()
             chunks = [data[start : start + 255] for start in range(0, len(data), 255)] or [b""]
-            return " ".join('"' + "".join(f"\\{byte:03d}" for byte in chunk) + '"' for chunk in chunks)
+            return " ".join(
+                '"' + "".join(f"\\{byte:03d}" for byte in chunk) + '"' for chunk in chunks
+            )
     return str(value)
 
 
@@ -290,5 +314,7 @@ def _about_another_name(query: dns.message.Message) -> dns.message.Message:
 
 def _referral(query: dns.message.Message) -> dns.message.Message:
     response = dns.message.make_response(query)
-    response.authority.append(dns.rrset.from_text(query.question[0].name, 300, "IN", "NS", "ns.test."))
+    response.authority.append(
+        dns.rrset.from_text(query.question[0].name, 300, "IN", "NS", "ns.test.")
+    )
     return response

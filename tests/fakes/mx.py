@@ -3,14 +3,15 @@
     async with FakeMx() as mx:
         mx.on("RCPT", "550 5.1.1 no such user")            # from now on
         mx.on("RCPT", "450 4.2.0 later", "250 2.1.5 ok")   # once, then the last one for ever
-        mx.on("BODY", Drop())                              # the moments: GREETING EHLO HELO STARTTLS HANDSHAKE MAIL
-        ...                                                # RCPT DATA BODY BDAT RSET NOOP QUIT
+        mx.on("BODY", Drop())                              # the moments: GREETING EHLO HELO
+        ...                                                # STARTTLS HANDSHAKE MAIL RCPT DATA
+        ...                                                # BODY BDAT RSET NOOP QUIT
         assert mx.messages[0].content == b"..."
 
-An answer is a str (a reply; its lines are given their codes), bytes (sent as they are), an action below, a list of
-these (one after the other), or a callable that takes the command's argument and returns one of them, or None for the
-usual reply. BODY is the answer to a whole message, by DATA or by BDAT. `async with` and `with` (on a thread of its own)
-both work.
+An answer is a str (a reply; its lines are given their codes), bytes (sent as they are), an action
+below, a list of these (one after the other), or a callable that takes the command's argument and
+returns one of them, or None for the usual reply. BODY is the answer to a whole message, by DATA or
+by BDAT. `async with` and `with` (on a thread of its own) both work.
 """
 
 import asyncio
@@ -26,7 +27,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
+EXTENSIONS = (
+    "PIPELINING",
+    "SIZE 52428800",
+    "8BITMIME",
+    "SMTPUTF8",
+    "ENHANCEDSTATUSCODES",
+    "CHUNKING",
+)
 USUAL = {
     "GREETING": "220 mx.test ESMTP",
     "HELO": "250 mx.test",
@@ -92,7 +100,9 @@ class Flood:
 
 @dataclass(frozen=True)
 class Discard:
-    """Lose what the client has sent beyond this command, as a host does that offers PIPELINING and cannot; in a list, before the answer."""
+    """Lose what the client has sent beyond this command, as a host does that offers PIPELINING and
+    cannot; in a list, before the answer.
+    """
 
 
 @dataclass(frozen=True)
@@ -140,10 +150,19 @@ class _Gone(Exception):
 
 class FakeMx:
     def __init__(
-        self, *, extensions: tuple[str, ...] = EXTENSIONS, tls: ssl.SSLContext | None = None, implicit_tls: bool = False,
-        host: str = "127.0.0.1", port: int = 0, window: int = 0,
-    ) -> None:  # fmt: skip
-        """`tls`: STARTTLS is offered with it (see tests.fakes.certificates). `window`: octets that are received before they are read."""
+        self,
+        *,
+        extensions: tuple[str, ...] = EXTENSIONS,
+        tls: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        window: int = 0,
+    ) -> None:
+        """`tls`: STARTTLS is offered with it (see tests.fakes.certificates).
+
+        `window`: octets that are received before they are read.
+        """
         self.extensions = extensions
         self.tls = tls
         self.host = host
@@ -159,13 +178,18 @@ class FakeMx:
         self._thread: threading.Thread | None = None
 
     def on(self, moment: str, *answers: Answer) -> None:
-        """What to answer at `moment`, one after the other, across all sessions; the last one stays."""
+        """What to answer at `moment`, one after the other, across all sessions; the last one
+        stays.
+        """
         self._script[moment.upper()] = deque(answers)
 
     @property
     def messages(self) -> list[Received]:
         """In the order in which they were taken."""
-        return sorted((message for session in self.sessions for message in session.messages), key=lambda message: message.at)
+        return sorted(
+            (message for session in self.sessions for message in session.messages),
+            key=lambda message: message.at,
+        )
 
     @property
     def violations(self) -> list[str]:
@@ -181,7 +205,9 @@ class FakeMx:
 
     # --- on the caller's event loop ---
     async def __aenter__(self) -> "FakeMx":
-        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=self.window or 65_536)
+        self._server = await asyncio.start_server(
+            self._serve, self.host, self.port, limit=self.window or 65_536
+        )
         if self.window:
             self._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.window)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -202,7 +228,12 @@ class FakeMx:
         assert ready.wait(10), "the scripted MX did not start"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         assert self._thread is not None
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
@@ -236,7 +267,9 @@ class FakeMx:
 
     def usual(self, moment: str) -> Answer:
         if moment == "EHLO":
-            return "250 " + "\n".join(("mx.test", *self.extensions, *(["STARTTLS"] if self.offers_tls else [])))
+            return "250 " + "\n".join(
+                ("mx.test", *self.extensions, *(["STARTTLS"] if self.offers_tls else []))
+            )
         return USUAL.get(moment, "500 5.5.1 unknown command")
 
     @property
@@ -254,7 +287,9 @@ class FakeMx:
 class _Session:
     """One client: reads commands strictly, answers by the script."""
 
-    def __init__(self, mx: FakeMx, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, mx: FakeMx, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._mx = mx
         self._reader = reader
         self._writer = writer
@@ -322,7 +357,11 @@ class _Session:
         self.record.commands.append(line)
         verb, _, argument = line.partition(" ")
         verb = verb.upper()
-        may_follow = self._is_esmtp and self._mx.has("PIPELINING") and verb in ("MAIL", "RCPT", "RSET", "NOOP")
+        may_follow = (
+            self._is_esmtp
+            and self._mx.has("PIPELINING")
+            and verb in ("MAIL", "RCPT", "RSET", "NOOP")
+        )
         may_follow = may_follow or verb == "BDAT"  # by its chunk
         self._check(may_follow or not self._buffer, f"spoke on before the reply to {verb}")
         handler = getattr(self, f"_on_{verb.lower()}", None)
@@ -362,7 +401,9 @@ class _Session:
     async def _on_mail(self, argument: str) -> None:
         path, parameters = self._path(argument, "FROM")
         for parameter in parameters:
-            keyword = {"BODY": "8BITMIME"}.get(parameter.partition("=")[0], parameter.partition("=")[0])
+            keyword = {"BODY": "8BITMIME"}.get(
+                parameter.partition("=")[0], parameter.partition("=")[0]
+            )
             self._check(self._is_esmtp and self._mx.has(keyword), f"{parameter} was not offered")
         if self._reverse_path is not None:
             self._check(False, "MAIL inside a transaction")
@@ -395,7 +436,10 @@ class _Session:
         body = content[:-3]
         self._check(not BARE.search(content), "bare CR or LF in the content")
         lines = body.split(b"\r\n")
-        self._check(not any(line.startswith(b".") and line[1:2] != b"." for line in lines), "a dot was not doubled")
+        self._check(
+            not any(line.startswith(b".") and line[1:2] != b"." for line in lines),
+            "a dot was not doubled",
+        )
         plain = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
         await self._end(plain, is_chunked=False)
 
@@ -424,10 +468,19 @@ class _Session:
         await self._end(self._chunks, is_chunked=True)
 
     async def _end(self, content: bytes, *, is_chunked: bool) -> None:
-        message = Received(self._reverse_path or "", self._recipients, content, self._parameters, bool(self.record.tls), is_chunked)
+        message = Received(
+            self._reverse_path or "",
+            self._recipients,
+            content,
+            self._parameters,
+            bool(self.record.tls),
+            is_chunked,
+        )
         self._forget()
         answer = self._mx.next_answer("BODY", content.decode("latin-1"))
-        if (isinstance(answer, TakeAndDrop) or _first(answer).startswith("2")) and message.recipients:
+        if (
+            isinstance(answer, TakeAndDrop) or _first(answer).startswith("2")
+        ) and message.recipients:
             self.record.messages.append(message)
         await self._act(answer)
 

@@ -58,4 +58,7 @@ def test_on_a_thread_it_serves_an_ordinary_client():
         mx.on("RCPT", None, "550 5.1.1 no")
         refused = client.sendmail("a@a.test", ["b@b.test", "c@c.test"], b"Subject: x\r\n\r\n.x\r\n")
         assert refused == {"c@c.test": (550, b"5.1.1 no")}
-    assert mx.messages[0].recipients == ["b@b.test"] and mx.messages[0].content == b"Subject: x\r\n\r\n.x\r\n"
+    assert (
+        mx.messages[0].recipients == ["b@b.test"]
+        and mx.messages[0].content == b"Subject: x\r\n\r\n.x\r\n"
+    )

@@ -13,7 +13,9 @@ from foundation.text.addresses import BadAddress
 
 
 def run(*words):
-    return subprocess.run([sys.executable, "manage.py", *words], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "manage.py", *words], capture_output=True, text=True, check=False
+    )
 
 
 class Failing(EkidenCommand):
@@ -49,7 +51,10 @@ def test_the_help_shows_our_options_and_not_djangos():
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (OperationalError("connection refused\nDETAIL: more"), "PostgreSQL is out of reach: connection refused (is the service up"),
+        (
+            OperationalError("connection refused\nDETAIL: more"),
+            "PostgreSQL is out of reach: connection refused (is the service up",
+        ),
         (KeyRingError("The key ring is missing"), "The key ring is missing"),
         (BadAddress(501, "5.1.3", "The domain is no name"), "The domain is no name"),
     ],
@@ -70,9 +75,14 @@ def test_a_database_without_tables_is_told_apart_from_a_fault_of_ours():
         call_command(Failing(fault))
 
 
-@pytest.mark.parametrize(("error", "status"), [(CommandError("no"), 2), (CommandError("no", returncode=3), 3), (KeyboardInterrupt(), 130)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(CommandError("no"), 2), (CommandError("no", returncode=3), 3), (KeyboardInterrupt(), 130)],
+)
 def test_each_end_has_its_exit_status(error, status, monkeypatch, capsys):
-    monkeypatch.setattr("foundation.command.connections.close_all", lambda: None)  # the test's own connection must live
+    monkeypatch.setattr(
+        "foundation.command.connections.close_all", lambda: None
+    )  # the test's own connection must live
     with pytest.raises(SystemExit) as ended:
         Failing(error).run_from_argv(["manage.py", "failing"])
     assert ended.value.code == status

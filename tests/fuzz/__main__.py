@@ -1,6 +1,8 @@
-"""Feeds what strangers reach with what a coverage-guided fuzzer thinks of: `.venv/bin/python -m tests.fuzz --seconds 3600`.
+"""Feeds what strangers reach with what a coverage-guided fuzzer thinks of: `.venv/bin/python -m
+tests.fuzz --seconds 3600`.
 
-Ends with status 0 where nothing raised, took too long, grew or broke what must hold; else the input lies in the folder that it names.
+Ends with status 0 where nothing raised, took too long, grew or broke what must hold; else the input
+lies in the folder that it names.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ import atheris
 
 from tests.fuzz.targets import TARGETS, Ready, Target
 
-# Seconds of CPU for an input, with coverage counted, on a slow machine. A pattern that backtracks takes far longer.
+# Seconds of CPU for an input, with coverage counted, on a slow machine. A pattern that backtracks
+# takes far longer.
 SLOWEST = 5.0
 SECRET_KEY = "of the fuzzer: " + 48 * "x"
 _DONE = re.compile(r"Done (\d+) runs in (\d+) second")
@@ -32,22 +35,44 @@ _PEAK = re.compile(r"stat::peak_rss_mb:\s+(\d+)")
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
-    asked.add_argument("--target", action="append", choices=TARGETS, help="one of them, may be repeated; else all, one after the other")
+    asked = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description=__doc__.splitlines()[0]
+    )
+    asked.add_argument(
+        "--target",
+        action="append",
+        choices=TARGETS,
+        help="one of them, may be repeated; else all, one after the other",
+    )
     asked.add_argument("--seconds", type=int, default=60, help="of all targets together")
-    asked.add_argument("--jobs", type=int, default=1, help="targets at the same time; each still has its share of the seconds")
+    asked.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        help="targets at the same time; each still has its share of the seconds",
+    )
     asked.add_argument("--seed", type=int, default=0, help="0: another one each time")
     asked.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked.add_argument("inputs", nargs="*", help="only these files, one after the other, as they were found; --target says for what")
+    asked.add_argument(
+        "inputs",
+        nargs="*",
+        help="only these files, one after the other, as they were found; --target says for what",
+    )
     given = asked.parse_args()
     names = given.target or list(TARGETS)
     if given.folder:
-        fuzz(TARGETS[names[0]], given.folder, seconds=given.seconds, seed=given.seed, inputs=given.inputs)
+        fuzz(
+            TARGETS[names[0]],
+            given.folder,
+            seconds=given.seconds,
+            seed=given.seed,
+            inputs=given.inputs,
+        )
     else:
         sys.exit(_run(names, given))
 
 
-# --- the process that starts one for each target ---------------------------------------------------------------------------------
+# --- the process that starts one for each target --------------------------------------------------
 def _run(names: Sequence[str], given: argparse.Namespace) -> int:
     """The fuzzer leaves without a word to Python: who cleans up is its parent."""
     if given.inputs and len(names) > 1:
@@ -57,7 +82,9 @@ def _run(names: Sequence[str], given: argparse.Namespace) -> int:
     with _installation(folder, needs_servers=any(TARGETS[name].needs_servers for name in names)):
         seconds = max(given.seconds // len(names), 1)
         with ThreadPoolExecutor(given.jobs) as jobs:
-            is_well = all(list(jobs.map(lambda name: _is_well(name, folder, given, seconds=seconds), names)))
+            is_well = all(
+                list(jobs.map(lambda name: _is_well(name, folder, given, seconds=seconds), names))
+            )
     if is_well:
         shutil.rmtree(folder)
     return 0 if is_well else 1
@@ -67,10 +94,25 @@ def _is_well(name: str, folder: Path, given: argparse.Namespace, *, seconds: int
     """Run one target to its end, and tell how it went."""
     own = folder / name
     own.mkdir()
-    again = ["--target", name, "--seconds", str(seconds), "--seed", str(given.seed), "--folder", str(own), *given.inputs]
+    again = [
+        "--target",
+        name,
+        "--seconds",
+        str(seconds),
+        "--seed",
+        str(given.seed),
+        "--folder",
+        str(own),
+        *given.inputs,
+    ]
     log = own / "log"
     with log.open("wb") as written:
-        status = subprocess.run([sys.executable, "-m", "tests.fuzz", *again], check=False, stdout=written, stderr=written).returncode
+        status = subprocess.run(
+            [sys.executable, "-m", "tests.fuzz", *again],
+            check=False,
+            stdout=written,
+            stderr=written,
+        ).returncode
     said = log.read_text("utf-8", "replace")
     result = summary(status, said, is_replay=bool(given.inputs))
     if result is None:
@@ -81,16 +123,24 @@ def _is_well(name: str, folder: Path, given: argparse.Namespace, *, seconds: int
 
 
 def summary(status: int, said: str, *, is_replay: bool) -> str | None:
-    """Return what was done, in words; None where it did not end well, by an exit, by a signal (a negative status), or too early."""
+    """Return what was done, in words; None where it did not end well, by an exit, by a signal (a
+    negative status), or too early.
+    """
     done, peak = _DONE.search(said), _PEAK.search(said)
     if status or (done is None and not is_replay):
         return None
-    return f"{done[1]} inputs in {done[2]} s, at most {peak[1] if peak else '?'} MiB" if done is not None else "played"
+    return (
+        f"{done[1]} inputs in {done[2]} s, at most {peak[1] if peak else '?'} MiB"
+        if done is not None
+        else "played"
+    )
 
 
 @contextmanager
 def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
-    """What Django's settings need; where no database is given, and one is needed, an own one with all tables."""
+    """What Django's settings need; where no database is given, and one is needed, an own one with
+    all tables.
+    """
     os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     os.environ["EKIDEN_DATA"] = str(folder)
     os.environ.setdefault("EKIDEN_SECRET_KEY", SECRET_KEY)
@@ -116,7 +166,7 @@ def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
         shutil.rmtree(runtime_folder(folder), ignore_errors=True)
 
 
-# --- the process of one target ---------------------------------------------------------------------------------------------------
+# --- the process of one target --------------------------------------------------------------------
 def fuzz(target: Target, folder: Path, *, seconds: int, seed: int, inputs: Sequence[str]) -> None:
     """What it finds lies in the folder."""
     ready = target.load()
@@ -131,8 +181,10 @@ def fuzz(target: Target, folder: Path, *, seconds: int, seed: int, inputs: Seque
         (begin / f"{number}").write_bytes(data[: target.largest])
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in ready.words))
     options = [
-        f"-max_total_time={seconds}", f"-max_len={target.largest}", "-timeout=60", "-rss_limit_mb=0", "-print_final_stats=1",
-        f"-artifact_prefix={folder}/found-", *([f"-dict={words}"] if ready.words else []), *([f"-seed={seed}"] if seed else []),
+        f"-max_total_time={seconds}", f"-max_len={target.largest}", "-timeout=60",
+        "-rss_limit_mb=0", "-print_final_stats=1",
+        f"-artifact_prefix={folder}/found-", *([f"-dict={words}"] if ready.words else []),
+        *([f"-seed={seed}"] if seed else []),
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], *options, str(begin)], one)
     atheris.Fuzz()
@@ -158,7 +210,10 @@ def watched(ready: Ready, target: Target) -> Callable[[bytes], None]:
 
 
 def memory_mib() -> float:
-    """Now. The peak that libFuzzer prints is also that of the process that started it (getrusage(2))."""
+    """Now.
+
+    The peak that libFuzzer prints is also that of the process that started it (getrusage(2)).
+    """
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1_048_576
 
 

@@ -1,4 +1,6 @@
-"""What must hold whatever strangers send: no exception that an edge has caught, no line and no field of theirs in the log."""
+"""What must hold whatever strangers send: no exception that an edge has caught, no line and no
+field of theirs in the log.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +45,20 @@ class Log(logging.Handler):
         for record in records:
             if record.name not in self._harmless:
                 assert not record.exc_info, f"an edge caught it: {self._line.format(record)}"
-                assert record.levelno < logging.ERROR or _is_answer(record), f"an error: {message_of(record)}"
+                assert record.levelno < logging.ERROR or _is_answer(record), (
+                    f"an error: {message_of(record)}"
+                )
             check_line(record)
-            assert not texts.has_control(self._object.format(record)), "the JSON line has a control character"
+            assert not texts.has_control(self._object.format(record)), (
+                "the JSON line has a control character"
+            )
             json.loads(self._object.format(record))
 
 
 def _is_answer(record: logging.LogRecord) -> bool:
-    """Whether Django tells of a request that was refused, or of 503, which a busy machine may answer."""
+    """Whether Django tells of a request that was refused, or of 503, which a busy machine may
+    answer.
+    """
     code = getattr(record, "status_code", 0)
     return 400 <= code < 500 or code == 503
 

@@ -1,4 +1,6 @@
-"""An event loop and connections in memory: time jumps to the next timer, so that nothing waits, and what waits for ever is a finding."""
+"""An event loop and connections in memory: time jumps to the next timer, so that nothing waits,
+and what waits for ever is a finding.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-AT_ONCE, MOST_TURNS = 200, 20_000  # looks at whether something has come to rest: at first no time passes between them
+AT_ONCE, MOST_TURNS = (
+    200,
+    20_000,
+)  # looks at whether something has come to rest: at first no time passes between them
 
 # Real ones, for code that asks the kernel about its socket: one of a pair that says nothing.
 _QUIET, _OTHER = socket.socketpair()
@@ -32,7 +37,10 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Threads are called in place, the far side is `peer`, which hears. Any exception that reaches the loop is kept in `troubles`."""
+    """Threads are called in place, the far side is `peer`, which hears.
+
+    Any exception that reaches the loop is kept in `troubles`.
+    """
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -43,12 +51,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(lambda _, context: self.troubles.append(context))
         self.breaks_tls = False
         self.peer: Callable[[Any, Transport, bytes], None] | None = None
-        self.welcomed: Callable[[Any, Transport], object] = lambda protocol, transport: None  # once it is connected
+        self.welcomed: Callable[[Any, Transport], object] = lambda protocol, transport: (
+            None
+        )  # once it is connected
 
     def time(self) -> float:
         return self.now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # as much of it as is called
+    # as much of it as is called
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         future = self.create_future()
         try:
             future.set_result(func(*args))
@@ -56,7 +67,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             future.set_exception(error)
         return future
 
-    async def start_tls(self, transport: Any, protocol: Any, context: Any, **given: Any) -> Any:  # type: ignore[override]  # as much of it as is called
+    # as much of it as is called
+    async def start_tls(self, transport: Any, protocol: Any, context: Any, **given: Any) -> Any:  # type: ignore[override]
         """The handshake is OpenSSL's; only that it comes about or fails is ours."""
         await asyncio.sleep(0)
         if self.breaks_tls or transport.is_closing():
@@ -64,7 +76,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         transport.tls = _Encrypted(context)
         return transport
 
-    async def create_datagram_endpoint(self, protocol_factory: Any, **given: Any) -> Any:  # type: ignore[override]  # as much of it as is called
+    # as much of it as is called
+    async def create_datagram_endpoint(self, protocol_factory: Any, **given: Any) -> Any:  # type: ignore[override]
         return self._connected(protocol_factory())
 
     async def create_connection(self, protocol_factory: Any, *args: Any, **given: Any) -> Any:
@@ -90,7 +103,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         raise Hangs("it does not come to rest")
 
     def finish(self, main: Awaitable[Any]) -> Any:
-        """Run it to its end; nothing of it may be left, and no exception may have reached the loop."""
+        """Run it to its end; nothing of it may be left, and no exception may have reached the
+        loop.
+        """
         try:
             result = self.run_until_complete(self._whole(main))
         except BaseException:
@@ -124,7 +139,9 @@ class _Encrypted:
 class Transport:
     """Both a stream's and a datagram's: keeps what is written."""
 
-    def __init__(self, loop: VirtualLoop, protocol: Any, *, peer: tuple[str, int] = ("192.0.2.7", 40_000)) -> None:
+    def __init__(
+        self, loop: VirtualLoop, protocol: Any, *, peer: tuple[str, int] = ("192.0.2.7", 40_000)
+    ) -> None:
         self.loop, self.protocol, self.peer = loop, protocol, peer
         self.written = bytearray()
         self.tls: _Encrypted | None = None
@@ -132,7 +149,12 @@ class Transport:
         self._is_closed = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        known = {"peername": self.peer, "sockname": ("127.0.0.1", 25), "socket": _QUIET, "ssl_object": self.tls}
+        known = {
+            "peername": self.peer,
+            "sockname": ("127.0.0.1", 25),
+            "socket": _QUIET,
+            "ssl_object": self.tls,
+        }
         return known.get(name, default)
 
     def get_protocol(self) -> Any:

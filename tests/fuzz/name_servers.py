@@ -1,4 +1,6 @@
-"""Answers of hostile name servers, through our resolver to the site of a domain, its addresses and its published records."""
+"""Answers of hostile name servers, through our resolver to the site of a domain, its addresses and
+its published records.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ import dns.rdatatype
 
 from deliveries.routing.resolver import Forbidden, Router, Site
 from domains.senders import records
-from foundation.dns.resolver import MAX_MX, MAX_RECORDS, MAX_TTL, NoSuchName, Resolver, TemporaryFailure
+from foundation.dns.resolver import (
+    MAX_MX,
+    MAX_RECORDS,
+    MAX_TTL,
+    NoSuchName,
+    Resolver,
+    TemporaryFailure,
+)
 from foundation.text import texts
 from tests.fakes.dns import Behaviour, FakeDns
 from tests.fuzz.checks import Log
@@ -23,13 +32,20 @@ from tests.fuzz.targets import Ready
 
 DOMAIN, SERVER = "a.test", ("192.0.2.53", 53)
 NAT64 = IPv6Network("64:ff9b::/96")
-RECORDS = records.required(DOMAIN, token="t", keys=[("s", "v=DKIM1; k=rsa; p=AAAA")], spf=["ip4:192.0.2.1", "include:spf.relay.test"])
+RECORDS = records.required(
+    DOMAIN,
+    token="t",
+    keys=[("s", "v=DKIM1; k=rsa; p=AAAA")],
+    spf=["ip4:192.0.2.1", "include:spf.relay.test"],
+)
 MX, TXT, ADDRESSES = 0, 1, 2
 FORGED = 4  # in the first byte of an input: all ids are wrong, so nothing may be believed
 
 
 class Server:
-    """Answers one question with one message of the input (two octets of length before each); an empty one is silence."""
+    """Answers one question with one message of the input (two octets of length before each); an
+    empty one is silence.
+    """
 
     def __init__(self, data: bytes, *, is_forger: bool) -> None:
         self.messages: list[bytes] = []
@@ -67,7 +83,9 @@ def _failure(question: bytes) -> bytes:
 def ready() -> Ready:
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    log = Log("foundation.dns.servers").install()  # that no server answers is an error in the log, and so it should be
+    log = Log(
+        "foundation.dns.servers"
+    ).install()  # that no server answers is an error in the log, and so it should be
 
     def one(data: bytes) -> None:
         flags = data[0] if data else 0
@@ -81,10 +99,14 @@ def ready() -> Ready:
 
 
 def leads_inside(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is, or wraps, an address of this host or a private network: in the words of `ipaddress`, not in ours."""
+    """Whether it is, or wraps, an address of this host or a private network: in the words of
+    `ipaddress`, not in ours.
+    """
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in NAT64):
         address = IPv4Address(address.packed[-4:])
-    return address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
+    return (
+        address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
+    )
 
 
 async def _look_up(loop: VirtualLoop, what: int) -> list[object]:
@@ -120,7 +142,9 @@ async def _site(router: Router) -> list[object]:
     for _, host, _ in site.hosts:
         assert host.isascii() and not texts.has_control(host) and " " not in host
         try:
-            assert not any(map(leads_inside, await router.addresses(host, is_routed=False))), "a stranger leads us inside"
+            assert not any(map(leads_inside, await router.addresses(host, is_routed=False))), (
+                "a stranger leads us inside"
+            )
         except (NoSuchName, TemporaryFailure, Forbidden):
             continue
     return [site]
@@ -130,16 +154,24 @@ def seeds() -> list[bytes]:
     """Truthful answers and those of a server that misbehaves."""
     public, inside = "203.0.114.9", "127.0.0.1"
     zones = {
-        "plain": {DOMAIN: {"MX": [(10, "mx.a.test"), (20, "mx2.a.test")], "TXT": ["v=spf1 ip4:192.0.2.0/24 -all", "v=DMARC1; p=none"]},
-                  "mx.a.test": {"A": [public], "AAAA": ["2a00::1"]}, "mx2.a.test": {"CNAME": ["mx.a.test"]}},
-        "null": {DOMAIN: {"MX": [(0, "")], "TXT": ["ekiden-verification=t", "v=DKIM1; k=rsa; p=AAAA; t=y"]}},
-        "implicit": {DOMAIN: {"A": [inside, public], "AAAA": ["::1", "64:ff9b::7f00:1"], "TXT": ["x" * 700]}},
-        "alias": {DOMAIN: {"CNAME": ["b.test"]}, "b.test": {"MX": [(5, "relay.test"), (1, DOMAIN)], "A": [public], "TXT": ["v=spf1 +all"]}},
+        "plain": {DOMAIN: {"MX": [(10, "mx.a.test"), (20, "mx2.a.test")],
+            "TXT": ["v=spf1 ip4:192.0.2.0/24 -all", "v=DMARC1; p=none"]},
+                  "mx.a.test": {"A": [public], "AAAA": ["2a00::1"]},
+                  "mx2.a.test": {"CNAME": ["mx.a.test"]}},
+        "null": {DOMAIN: {"MX": [(0, "")],
+            "TXT": ["ekiden-verification=t", "v=DKIM1; k=rsa; p=AAAA; t=y"]}},
+        "implicit": {DOMAIN: {"A": [inside, public], "AAAA": ["::1", "64:ff9b::7f00:1"],
+            "TXT": ["x" * 700]}},
+        "alias": {DOMAIN: {"CNAME": ["b.test"]},
+            "b.test": {"MX": [(5, "relay.test"), (1, DOMAIN)], "A": [public],
+                "TXT": ["v=spf1 +all"]}},
     }  # fmt: skip
     found = []
     for zone in zones.values():
         for behaviour in (None, *Behaviour):
-            fake = FakeDns(zone, {} if behaviour is None else {DOMAIN: behaviour}, authenticated=True)
+            fake = FakeDns(
+                zone, {} if behaviour is None else {DOMAIN: behaviour}, authenticated=True
+            )
             found += [_recorded(fake, what) for what in (MX, TXT, ADDRESSES)]
     found.append(bytes([FORGED]) + found[0][1:])
     return sorted(set(found))

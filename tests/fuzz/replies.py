@@ -1,4 +1,6 @@
-"""What a receiver's host says to us: a mail is delivered only where the reply to its content says so."""
+"""What a receiver's host says to us: a mail is delivered only where the reply to its content says
+so.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,17 @@ ID = UUID(int=7)
 
 
 class Host:
-    """Reads what we say as a host would, and pairs it with its own replies in their order (RFC 5321, section 4.3)."""
+    """Reads what we say as a host would, and pairs it with its own replies in their order (RFC
+    5321, section 4.3).
+    """
 
     def __init__(self, turns: list[bytes]) -> None:
         self.turns = turns
         self.parser = ReplyParser()
         self.replies: list[Reply] = []
-        self.asked: list[bytes] = [b"greeting"]  # what each of its replies is about; the end of content as b"content"
+        self.asked: list[bytes] = [
+            b"greeting"
+        ]  # what each of its replies is about; the end of content as b"content"
         self.heard = bytearray()
         self.is_content = False
         self.is_nonsense = False
@@ -65,7 +71,8 @@ class Host:
                 return False
             del self.heard[: end + 3]
             self.is_content = False
-            # An empty message ends a DATA that went ahead behind a refused envelope (RFC 2920, section 3.1).
+            # An empty message ends a DATA that went ahead behind a refused envelope (RFC 2920,
+            # section 3.1).
             self.asked.append(b"content" if end else b"nothing")
             return True
         line, mark, rest = bytes(self.heard).partition(b"\r\n")
@@ -116,7 +123,9 @@ async def _session(loop: VirtualLoop, host: Host, level: TlsLevel) -> None:
     loop.peer = heard
     loop.welcomed = lambda protocol, transport: loop.call_soon(host.says, protocol, transport)
     try:
-        connection = await open_connection(Endpoint("mx.test", "192.0.2.7"), source=None, ehlo_name="relay.test", tls=level)
+        connection = await open_connection(
+            Endpoint("mx.test", "192.0.2.7"), source=None, ehlo_name="relay.test", tls=level
+        )
     except ConnectionFailed as failure:
         _fit_for_the_record(failure.reply, failure.stage)
         return
@@ -145,15 +154,29 @@ def _fit_for_the_record(reply: Reply, stage: Stage) -> None:
     assert 200 <= reply.code <= 599
     assert len(reply.text) <= MAX_TEXT and not texts.has_control(reply.text)
     assert reply.enhanced is None or reply.local or reply.enhanced[0] == str(reply.code)[0]
-    found = classify(Answer(reply.text, reply.code, reply.enhanced or "", stage, "mx.test", "mx.test"))
+    found = classify(
+        Answer(reply.text, reply.code, reply.enhanced or "", stage, "mx.test", "mx.test")
+    )
     assert not texts.has_control(found.rule)
     backoff.find(reply, stage, "")
-    maillog.attempted(ID, ID, outcome="deferred", recipient="you@mx.test", stage=stage, host="mx.test", code=reply.code, text=reply.text)
+    maillog.attempted(
+        ID,
+        ID,
+        outcome="deferred",
+        recipient="you@mx.test",
+        stage=stage,
+        host="mx.test",
+        code=reply.code,
+        text=reply.text,
+    )
 
 
 def _parses_alike(data: bytes) -> None:
     """However the bytes come, they are the same replies."""
-    assert _parsed([data]) == _parsed([data[at : at + 7] for at in range(0, min(len(data), 2000), 7)]) or len(data) > 2000
+    assert (
+        _parsed([data]) == _parsed([data[at : at + 7] for at in range(0, min(len(data), 2000), 7)])
+        or len(data) > 2000
+    )
 
 
 def _parsed(pieces: list[bytes]) -> tuple[list[Reply], bool]:
@@ -169,28 +192,64 @@ def _parsed(pieces: list[bytes]) -> tuple[list[Reply], bool]:
 def seeds() -> list[bytes]:
     greeting = b"220 mx.test ESMTP\r\n" + TURN
     plain = b"250-mx.test\r\n250 8BITMIME\r\n" + TURN
-    full = b"250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-MT-PRIORITY\r\n250 8BITMIME\r\n" + TURN
+    full = (
+        b"250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n"
+        b"250-MT-PRIORITY\r\n250 8BITMIME\r\n"
+    ) + TURN
     piped = full.replace(b"250-CHUNKING\r\n", b"")
     tls = b"250-mx.test\r\n250 STARTTLS\r\n" + TURN + b"220 go\r\n" + TURN
-    by_turns = b"250 2.1.0 ok\r\n" + TURN + b"250 2.1.5 ok\r\n" + TURN + b"354 go\r\n" + TURN + b"250 2.0.0 queued\r\n" + TURN
+    by_turns = (
+        b"250 2.1.0 ok\r\n"
+        + TURN
+        + b"250 2.1.5 ok\r\n"
+        + TURN
+        + b"354 go\r\n"
+        + TURN
+        + b"250 2.0.0 queued\r\n"
+        + TURN
+    )
     at_once = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n" + TURN
     in_two = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n" + TURN + b"250 2.0.0 queued\r\n" + TURN
     no = b"550-5.1.1 no such user\r\n550 5.1.1 here\r\n" + TURN
     return [
-        b"\0" + greeting + plain + by_turns * 3 + b"221 bye\r\n", b"\0" + greeting + full + at_once * 3,
-        b"\0" + greeting + piped + in_two * 3, b"\1" + greeting + tls + full + at_once,
-        b"\1" + greeting + tls + b"454 no\r\n" + TURN + plain + by_turns, b"\2" + greeting + plain,
+        b"\0" + greeting + plain + by_turns * 3 + b"221 bye\r\n",
+        b"\0" + greeting + full + at_once * 3,
+        b"\0" + greeting + piped + in_two * 3,
+        b"\1" + greeting + tls + full + at_once,
+        b"\1" + greeting + tls + b"454 no\r\n" + TURN + plain + by_turns,
+        b"\2" + greeting + plain,
         b"\0" + greeting + plain + b"250 ok\r\n" + TURN + no + b"250 reset\r\n" + TURN + by_turns,
-        b"\0" + greeting + full + b"250 ok\r\n550 no\r\n503 no\r\n" + TURN + b"250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
-        b"\0" + greeting + piped + b"250 ok\r\n550 no\r\n354 go\r\n" + TURN + b"554 no recipients\r\n" + TURN + in_two,
-        b"\0" + b"554 go away event=delivered\r\n", b"\0" + greeting + b"500 what\r\n" + TURN + plain + by_turns,
+        b"\0"
+        + greeting
+        + full
+        + b"250 ok\r\n550 no\r\n503 no\r\n"
+        + TURN
+        + (b"250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n"),
+        b"\0"
+        + greeting
+        + piped
+        + b"250 ok\r\n550 no\r\n354 go\r\n"
+        + TURN
+        + b"554 no recipients\r\n"
+        + TURN
+        + in_two,
+        b"\0" + b"554 go away event=delivered\r\n",
+        b"\0" + greeting + b"500 what\r\n" + TURN + plain + by_turns,
         b"\0" + b"421 4.7.0 \xe2\x80\xa8later\r\n",
-        b"\0" + greeting + plain + b"250 ok\r\n" + TURN + b"421 4.7.0 too many messages, slow down\r\n", b"\t" + greeting + tls,
-    ]  # fmt: skip
+        b"\0"
+        + greeting
+        + plain
+        + b"250 ok\r\n"
+        + TURN
+        + (b"421 4.7.0 too many messages, slow down\r\n"),
+        b"\t" + greeting + tls,
+    ]
 
 
 WORDS = [
-    TURN, b"\r\n", b"\n", b"250 ", b"250-", b"354 ", b"421 ", b"450 4.2.2 ", b"550 5.1.1 ", b"552 5.3.4 ", b"PIPELINING", b"CHUNKING",
-    b"SIZE ", b"STARTTLS", b"8BITMIME", b"SMTPUTF8", b"MT-PRIORITY", b"too many", b"try again later", b" event=delivered ",
+    TURN, b"\r\n", b"\n", b"250 ", b"250-", b"354 ", b"421 ", b"450 4.2.2 ", b"550 5.1.1 ",
+    b"552 5.3.4 ", b"PIPELINING", b"CHUNKING",
+    b"SIZE ", b"STARTTLS", b"8BITMIME", b"SMTPUTF8", b"MT-PRIORITY", b"too many",
+    b"try again later", b" event=delivered ",
     b"\xe2\x80\xa8", b"\xc2\x85",
 ]  # fmt: skip

@@ -14,7 +14,11 @@ from tests.deliveries.bounces.test_hostile_reports import SEEDS, is_harmless
 from tests.fuzz.targets import Ready
 
 KEY, NOW = b"k" * 32, datetime(2026, 11, 25, tzinfo=UTC)
-CORPUS = Path(os.environ.get("EKIDEN_CORPUS", Path(__file__).resolve().parents[2].parent / "shared" / "corpus"))
+CORPUS = Path(
+    os.environ.get(
+        "EKIDEN_CORPUS", Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
+    )
+)
 RULES = LocalRules([LocalRule("fuzz", Class.POLICY, "user * unknown * here|no such mailbox")])
 
 
@@ -30,7 +34,9 @@ def seeds() -> list[bytes]:
 def one(data: bytes) -> None:
     assert is_harmless(parser.read(data))
     about = original.read(data)
-    assert max(map(len, (about.return_paths, about.feedback_ids, about.message_ids))) <= original.MOST
+    assert (
+        max(map(len, (about.return_paths, about.feedback_ids, about.message_ids))) <= original.MOST
+    )
     text = data.decode("utf-8", "replace")
     code, enhanced, rest = parse(text)
     found = classify(Answer(rest, code, enhanced))
@@ -42,7 +48,10 @@ def one(data: bytes) -> None:
 
 def _refuses(text: str) -> None:
     """Nobody guesses a token of ours."""
-    for read in (lambda: feedback_id.parse(text, key=KEY, now=NOW), lambda: return_path.parse(text, key=KEY, now=NOW)):
+    for read in (
+        lambda: feedback_id.parse(text, key=KEY, now=NOW),
+        lambda: return_path.parse(text, key=KEY, now=NOW),
+    ):
         try:
             read()
         except (tokens.ForgedToken, return_path.ForgedReturnPath):

@@ -1,4 +1,6 @@
-"""Whole sessions of the listener in memory: its own channel, session and transactions; the stores behind them are scripted."""
+"""Whole sessions of the listener in memory: its own channel, session and transactions; the stores
+behind them are scripted.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,11 @@ from suppressions.lookup import Lookup
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop
 
-TURN = b"\xff"  # in an input: here the client waits for all that the server has to say. No UTF-8 has this byte.
+# in an input: here the client waits for all that the server has to say. No UTF-8 has this byte.
+TURN = b"\xff"
 NAME, SECRET, DOMAIN = "shop-app", "correct horse battery staple", "shop.test"
-# Lines of a reply (RFC 5321, section 4.2); all lines of one have the same code, and only the last no hyphen.
+# Lines of a reply (RFC 5321, section 4.2); all lines of one have the same code, and only the last
+# no hyphen.
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -])[ -~]{0,500}")
 
 Fetch = Callable[[str, dict[str, Any]], list[Any]]
@@ -77,7 +81,10 @@ class _Watched(Authentication):
 
 
 class Sessions:
-    """One port of a listener whose stores are scripted. `stored` are the rows of port 25, `committed` the messages of apps."""
+    """One port of a listener whose stores are scripted.
+
+    `stored` are the rows of port 25, `committed` the messages of apps.
+    """
 
     def __init__(self, port: str) -> None:
         self.loop = VirtualLoop()
@@ -97,7 +104,10 @@ class Sessions:
         listener, database = self.listener, Database(self._answer)
         counters = Counters(settings.REDIS_URL)
         counters._down_until = inf  # each process counts for itself
-        listener.quotas, listener.inbound_quotas = Quotas(counters), InboundQuotas(counters, database)
+        listener.quotas, listener.inbound_quotas = (
+            Quotas(counters),
+            InboundQuotas(counters, database),
+        )
         listener.forged_return_paths = Tally(counters, FORGED_RETURN_PATHS)
         listener.accounts = Accounts(database)
         listener.authentication = _Watched(listener.accounts, Guard(clock=self.loop.time))
@@ -121,8 +131,14 @@ class Sessions:
         if "sum(" in sql or "count(" in sql:
             return [(0,)]
         if "unnest(%(projects)s" in sql:
-            asked = zip(*(given[name] for name in ("projects", "keys", "domains", "senders")), strict=True)
-            return [(*question, "Unknown recipient") for question in asked if question[1].startswith("gone@")]
+            asked = zip(
+                *(given[name] for name in ("projects", "keys", "domains", "senders")), strict=True
+            )
+            return [
+                (*question, "Unknown recipient")
+                for question in asked
+                if question[1].startswith("gone@")
+            ]
         return []
 
     def converse(self, data: bytes, *, is_encrypted: bool = False) -> bytes:
@@ -163,11 +179,17 @@ class Sessions:
 
     def _check_over(self, said: bytes) -> None:
         check_replies(said)
-        assert not self.listener.sessions and not self.listener._rooms[self.port.name].sessions, "a session was left"
+        assert not self.listener.sessions and not self.listener._rooms[self.port.name].sessions, (
+            "a session was left"
+        )
         spool = self.listener.spool_folder
         assert not spool.exists() or not any(spool.iterdir()), "a spooled message was left"
-        assert said.count(b" OK received as ") == len(self.stored), "stored and not answered, or the other way round"
-        assert said.count(b" OK queued as ") == len(self.committed), "committed and not answered, or the other way round"
+        assert said.count(b" OK received as ") == len(self.stored), (
+            "stored and not answered, or the other way round"
+        )
+        assert said.count(b" OK queued as ") == len(self.committed), (
+            "committed and not answered, or the other way round"
+        )
 
 
 def check_replies(said: bytes) -> None:
@@ -185,8 +207,12 @@ def check_replies(said: bytes) -> None:
 
 _KEYS = _Keys()
 _GIVEN = {
-    "credential_id": 7, "project_id": 3, "kind": "password", "secret_hash": hash_secret(SECRET), "networks": [], "priority": 1,
-    "highest_priority": 2, "lifetime": 432_000, "idempotency_window": 0, "adds_unsubscribe": True, "domains": [DOMAIN], "unverified": [],
+    "credential_id": 7, "project_id": 3, "kind": "password", "secret_hash": hash_secret(SECRET),
+    "networks": [], "priority": 1,
+    "highest_priority": 2, "lifetime": 432_000, "idempotency_window": 0, "adds_unsubscribe": True,
+    "domains": [DOMAIN], "unverified": [],
 }  # fmt: skip
-_ACCOUNT = [_GIVEN.get(field.name) for field in fields(Account)]  # None and nothing are no limit, and no
+_ACCOUNT = [
+    _GIVEN.get(field.name) for field in fields(Account)
+]  # None and nothing are no limit, and no
 DELIVERY = UUID(int=7 << 64)

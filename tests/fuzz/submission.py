@@ -29,7 +29,9 @@ def ready() -> Ready:
 
 
 def check(rows: dict[str, list[object]]) -> None:
-    """What will be sent is one message of the app's domain, fit for the wire, and tells nobody what was blind."""
+    """What will be sent is one message of the app's domain, fit for the wire, and tells nobody
+    what was blind.
+    """
     for number, data in enumerate(rows["data"]):
         content = compression.decompress(bytes(data), most=LARGEST)  # type: ignore[call-overload]
         for recipient in rows["recipient"]:
@@ -38,32 +40,86 @@ def check(rows: dict[str, list[object]]) -> None:
         authors = [line for line in head.splitlines() if line.lower().startswith("from:")]
         assert len(authors) == 1, f"readers see several authors: {authors}"
         assert len(email.message_from_bytes(content).get_all("from", [])) == 1
-        assert not any(line.lower().startswith(("bcc:", "x-ekiden-", "x-feedback-token:")) for line in head.splitlines())
+        assert not any(
+            line.lower().startswith(("bcc:", "x-ekiden-", "x-feedback-token:"))
+            for line in head.splitlines()
+        )
         mail_from = str(rows["mail_from"][number])
         assert mail_from == "" or mail_from.endswith(f"@{DOMAIN}")
     for recipient in map(str, rows["recipient"]):
-        assert not any(mark in recipient.rpartition("@")[0] for mark in "%!@"), f"a relay may read another recipient: {recipient}"
+        assert not any(mark in recipient.rpartition("@")[0] for mark in "%!@"), (
+            f"a relay may read another recipient: {recipient}"
+        )
 
 
 def seeds() -> list[bytes]:
     begin = b"tEHLO app.test\r\n" + TURN
     plain = b"AUTH PLAIN " + _base64(f"\0{NAME}\0{SECRET}") + b"\r\n" + TURN
-    login = b"AUTH LOGIN\r\n" + TURN + _base64(NAME) + b"\r\n" + TURN + _base64(SECRET) + b"\r\n" + TURN
+    login = (
+        b"AUTH LOGIN\r\n" + TURN + _base64(NAME) + b"\r\n" + TURN + _base64(SECRET) + b"\r\n" + TURN
+    )
     envelope = b"MAIL FROM:<shop@shop.test>\r\nRCPT TO:<you@mx.test>\r\nDATA\r\n" + TURN
-    letter = b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nBcc: c@d.test\r\nSubject: hello\r\n\r\nhello\r\n..\r\n"
+    letter = (
+        b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nBcc: c@d.test\r\n"
+        b"Subject: hello\r\n"
+        b"\r\nhello\r\n..\r\n"
+    )
     end = b".\r\n" + TURN + b"QUIT\r\n"
-    dsn = b"MAIL FROM:<> RET=HDRS ENVID=a+2B MT-PRIORITY=4\r\nRCPT TO:<you@mx.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;you@mx.test\r\n"
-    fields = b"Message-ID: <a@b>\r\nX-Ekiden-Priority: bulk\r\nX-Idempotency-Key: k\r\nAuthentication-Results: relay.test; dkim=pass\r\n"
-    utf8 = "MAIL FROM:<shop@shop.test> SMTPUTF8 BODY=8BITMIME\r\nRCPT TO:<用户@例え.test>\r\nRCPT TO:<gone@mx.test>\r\n".encode()
+    dsn = (
+        b"MAIL FROM:<> RET=HDRS ENVID=a+2B MT-PRIORITY=4\r\n"
+        b"RCPT TO:<you@mx.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;you@mx.test\r\n"
+    )
+    fields = (
+        b"Message-ID: <a@b>\r\nX-Ekiden-Priority: bulk\r\nX-Idempotency-Key: k\r\n"
+        b"Authentication-Results: relay.test; dkim=pass\r\n"
+    )
+    utf8 = (
+        "MAIL FROM:<shop@shop.test> SMTPUTF8 BODY=8BITMIME\r\nRCPT TO:<用户@例え.test>\r\n"
+        "RCPT TO:<gone@mx.test>\r\n"
+    ).encode()
     return [
-        begin + plain + envelope + letter + end, begin + login + envelope + fields + letter + end,
-        b"xEHLO app.test\r\n" + TURN + b"STARTTLS\r\n" + TURN + begin[1:] + plain + envelope + letter + end,
+        begin + plain + envelope + letter + end,
+        begin + login + envelope + fields + letter + end,
+        b"xEHLO app.test\r\n"
+        + TURN
+        + b"STARTTLS\r\n"
+        + TURN
+        + begin[1:]
+        + plain
+        + envelope
+        + letter
+        + end,
         begin + plain + dsn + b"BDAT %d LAST\r\n" % len(letter) + letter + b"RSET\r\n",
-        begin + plain + utf8 + b"DATA\r\n" + TURN + "Subject: \u3042\r\nSender: 店 <a@shop.test>\r\n".encode() + letter + end,
-        begin + b"AUTH PLAIN\r\n" + TURN + _base64(f"\0{NAME}\0wrong") + b"\r\n" + TURN + b"AUTH LOGIN =\r\n" + TURN + b"*\r\n",
-        begin + plain + envelope + letter.replace(b"Shop <", b'=?utf-8?Q?a=0D=0A?= <a@shop.test>, "b@bank.test" <') + end,
-        begin + plain + b'MAIL FROM:<shop@shop.test>\r\nRCPT TO:<a%b@mx.test>\r\nRCPT TO:<"a b"@mx.test>\r\nRCPT TO:<..a.@docomo.test>\r\n',
-    ]  # fmt: skip
+        begin
+        + plain
+        + utf8
+        + b"DATA\r\n"
+        + TURN
+        + ("Subject: \u3042\r\nSender: 店 <a@shop.test>\r\n").encode()
+        + letter
+        + end,
+        begin
+        + b"AUTH PLAIN\r\n"
+        + TURN
+        + _base64(f"\0{NAME}\0wrong")
+        + b"\r\n"
+        + TURN
+        + b"AUTH LOGIN =\r\n"
+        + TURN
+        + b"*\r\n",
+        begin
+        + plain
+        + envelope
+        + letter.replace(b"Shop <", b'=?utf-8?Q?a=0D=0A?= <a@shop.test>, "b@bank.test" <')
+        + end,
+        begin
+        + plain
+        + (
+            b"MAIL FROM:<shop@shop.test>\r\nRCPT TO:<a%b@mx.test>\r\n"
+            b'RCPT TO:<"a b"@mx.test>\r\n'
+            b"RCPT TO:<..a.@docomo.test>\r\n"
+        ),
+    ]
 
 
 def _base64(text: str) -> bytes:
@@ -71,6 +127,7 @@ def _base64(text: str) -> bytes:
 
 
 WORDS = [
-    b"From: ", b"Sender: ", b"Resent-From: ", b"X-Ekiden-Priority: ", b"=?utf-8?Q?", b"?=", b"<shop@shop.test>", b"334", b"*\r\n",
+    b"From: ", b"Sender: ", b"Resent-From: ", b"X-Ekiden-Priority: ", b"=?utf-8?Q?", b"?=",
+    b"<shop@shop.test>", b"334", b"*\r\n",
     b"AA==",
 ]  # fmt: skip

@@ -14,7 +14,9 @@ LARGEST = 65_536  # octets of an input; larger mail is a test of its own (tests/
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A target that can be run: what takes one input, inputs to begin with, and words that it knows."""
+    """A target that can be run: what takes one input, inputs to begin with, and words that it
+    knows.
+    """
 
     one: Callable[[bytes], None]
     seeds: Sequence[bytes]
@@ -23,7 +25,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`traced` are the packages whose coverage guides the fuzzer. A module has `ready() -> Ready`."""
+    """`traced` are the packages whose coverage guides the fuzzer.
+
+    A module has `ready() -> Ready`.
+    """
 
     traced: tuple[str, ...]
     module: str
@@ -45,16 +50,37 @@ TARGETS = {
     "vouched": Target(("deliveries.bounces.vouching", "dkim"), "vouched"),
     "mx": Target(("smtp_listener", "foundation.text.addresses"), "mx"),
     "submission": Target(
-        ("smtp_listener", "foundation.text.addresses", "foundation.text.mailboxes", "deliveries.intake.header_completion"), "submission"
+        (
+            "smtp_listener",
+            "foundation.text.addresses",
+            "foundation.text.mailboxes",
+            "deliveries.intake.header_completion",
+        ),
+        "submission",
     ),
-    "replies": Target(("deliveries.smtp", "deliveries.shaping.backoff", "deliveries.classification.classifier"), "replies"),
+    "replies": Target(
+        ("deliveries.smtp", "deliveries.shaping.backoff", "deliveries.classification.classifier"),
+        "replies",
+    ),
     "names": Target(
-        ("foundation.dns.resolver", "foundation.dns.exchange", "domains.senders.records", "deliveries.routing.resolver", "dns"),
+        (
+            "foundation.dns.resolver",
+            "foundation.dns.exchange",
+            "domains.senders.records",
+            "deliveries.routing.resolver",
+            "dns",
+        ),
         "name_servers",
     ),
     "web": Target(("relay_portal", "gunicorn.http"), "web", needs_servers=True),
     "addresses": Target(
-        ("domains", "deliveries.message.headers", "deliveries.intake.header_completion", "smtp_listener.admission.policy"), "addresses"
+        (
+            "domains",
+            "deliveries.message.headers",
+            "deliveries.intake.header_completion",
+            "smtp_listener.admission.policy",
+        ),
+        "addresses",
     ),
     "tokens": Target(("deliveries.bounces", "deliveries.intake.unsubscribing"), "tokens"),
 }

@@ -1,4 +1,6 @@
-"""All targets within CI's time; longer by command: `.venv/bin/python -m tests.fuzz --seconds 3600`."""
+"""All targets within CI's time; longer by command: `.venv/bin/python -m tests.fuzz --seconds
+3600`.
+"""
 
 import importlib.util
 import os
@@ -15,19 +17,25 @@ SECONDS = 30
 
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this machine"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this machine"
+    ),
 ]
 
 
 def fuzz(*words, **environment):
     command = [sys.executable, "-m", "tests.fuzz", *words]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_coverage_guided_fuzzer_finds_nothing_that_raises_hangs_leaks_or_is_believed(mail_db):
     from tests.fuzz.targets import TARGETS
 
-    url = re.sub(r"/ekiden(?=\?|$)", f"/{connection.settings_dict['NAME']}", os.environ["DATABASE_URL"])
+    url = re.sub(
+        r"/ekiden(?=\?|$)", f"/{connection.settings_dict['NAME']}", os.environ["DATABASE_URL"]
+    )
     done = fuzz("--seconds", str(SECONDS), "--jobs", "2", DATABASE_URL=url)
     assert done.returncode == 0, done.stderr[-6000:]
     runs = dict(re.findall(r"^(\w+): (\d+) inputs", done.stdout, re.MULTILINE))
@@ -41,7 +49,10 @@ def test_an_input_that_was_found_can_be_played_again(tmp_path):
     assert fuzz("--target", "returned", str(found)).returncode == 0
 
 
-@pytest.mark.parametrize(("status", "said"), [(1, "Done 5 runs in 2 second"), (-9, "Done 5 runs in 2 second"), (0, "it stopped")])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(1, "Done 5 runs in 2 second"), (-9, "Done 5 runs in 2 second"), (0, "it stopped")],
+)
 def test_no_end_but_a_good_one_counts(status, said):
     from tests.fuzz.__main__ import summary
 

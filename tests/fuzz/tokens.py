@@ -1,4 +1,7 @@
-"""Tokens that come back to us: return paths, feedback tokens, links to unsubscribe. Only what we wrote is taken."""
+"""Tokens that come back to us: return paths, feedback tokens, links to unsubscribe.
+
+Only what we wrote is taken.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,25 @@ LINKS = [unsubscribing.url_of(wish).rstrip("/").rpartition("/")[2] for wish in W
 
 
 def ready() -> Ready:
-    return Ready(one, [token.encode() for token in (*OURS.values(), *LINKS)] + [OURS["path"].upper().encode(), b"b-", b"aaaa"])
+    return Ready(
+        one,
+        [token.encode() for token in (*OURS.values(), *LINKS)]
+        + [OURS["path"].upper().encode(), b"b-", b"aaaa"],
+    )
 
 
 def one(data: bytes) -> None:
-    """Each reader takes its own token, in any case of letters, and nothing else: not that of another use, cut, padded or longer."""
+    """Each reader takes its own token, in any case of letters, and nothing else: not that of
+    another use, cut, padded or longer.
+    """
     text = data.decode("utf-8", "surrogateescape")
     for candidate in (text, text.strip(), f"b-{text}"):
         if _is_taken(partial(return_path.parse, candidate, key=KEY, now=NOW)):
             # Only its token is looked at; that it begins as ours do, `is_ours` has seen before.
-            assert candidate[len(return_path.PREFIX) :].lower() == OURS["path"][len(return_path.PREFIX) :]
+            assert (
+                candidate[len(return_path.PREFIX) :].lower()
+                == OURS["path"][len(return_path.PREFIX) :]
+            )
         if _is_taken(partial(feedback_id.parse, candidate, key=KEY, now=NOW)):
             assert candidate.strip().lower() in (OURS["field"], OURS["shared"])
         if _is_taken(partial(unsubscribing.read, candidate)):

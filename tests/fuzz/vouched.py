@@ -1,4 +1,6 @@
-"""Complaints that claim the DKIM signature of a feedback loop: believed only with a signature that its key has made."""
+"""Complaints that claim the DKIM signature of a feedback loop: believed only with a signature that
+its key has made.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,12 @@ from tests.fuzz.targets import Ready
 [LOOP] = vouching.FEEDBACK_LOOPS
 REPORT = (
     f"From: Feedback <feedback@{LOOP}>\r\nTo: fbl@relay.test\r\nMIME-Version: 1.0\r\n"
-    "Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\r\nspam\r\n--x\r\n"
-    "Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\nOriginal-Rcpt-To: <you@mx.test>\r\n\r\n"
-    "--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: hello\r\nMessage-ID: <a@shop.test>\r\n\r\nhello\r\n--x--\r\n"
+    "Content-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n--x\r\n\r\n"
+    "spam\r\n--x\r\n"
+    "Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n"
+    "Original-Rcpt-To: <you@mx.test>\r\n\r\n"
+    "--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: hello\r\nMessage-ID: <a@shop.test>\r\n"
+    "\r\nhello\r\n--x--\r\n"
 ).encode()
 
 
@@ -26,14 +31,18 @@ def ready() -> Ready:
     key, other = dkim.generate("rsa"), dkim.generate("ed25519")
     zones = {
         f"s._domainkey.{LOOP}": {"TXT": [dkim.txt_value(key)]},
-        f"short._domainkey.{LOOP}": {"TXT": ["v=DKIM1; k=rsa; p=MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAL0"]},
+        f"short._domainkey.{LOOP}": {
+            "TXT": ["v=DKIM1; k=rsa; p=MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAL0"]
+        },
         f"odd._domainkey.{LOOP}": {"TXT": ["p=;;=;k=\xe9; h=sha1; t=y:s; p=!!"]},
         "s._domainkey.evil.test": {"TXT": [dkim.txt_value(other)]},
     }
     server = FakeDns(zones)
     server.__enter__()  # for as long as the process lives
     settings.EKIDEN_DNS = [server.url]
-    log = Log("dkimpy", "foundation.dns.servers").install()  # on a busy machine even our own name server is late
+    log = Log(
+        "dkimpy", "foundation.dns.servers"
+    ).install()  # on a busy machine even our own name server is late
     ours = _signature(key, LOOP)
     genuine = ours + REPORT
     value = _value_of(ours)
@@ -41,18 +50,23 @@ def ready() -> Ready:
     def one(data: bytes) -> None:
         if vouching.is_vouched_for(data):
             assert value in b"".join(data.split()), "believed without the loop's signature"
-            assert REPORT.partition(b"\r\n\r\n")[2].split() == data.partition(b"\r\n\r\n")[2].split(), "another body than was signed"
+            assert (
+                REPORT.partition(b"\r\n\r\n")[2].split() == data.partition(b"\r\n\r\n")[2].split()
+            ), "another body than was signed"
         log.check()
 
     one(genuine)
     assert vouching.is_vouched_for(genuine), "the seed itself is no good"
     seeds = [
         genuine, _signature(other, "evil.test") + REPORT, ours.replace(b"d=", b"l=10; d=") + REPORT,
-        ours.replace(b"s=s", b"s=odd") + REPORT, ours.replace(b"s=s", b"s=short") + REPORT, ours + ours + REPORT, REPORT, *SEEDS[:10],
+        ours.replace(b"s=s", b"s=odd") + REPORT, ours.replace(b"s=s", b"s=short") + REPORT,
+        ours + ours + REPORT, REPORT, *SEEDS[:10],
     ]  # fmt: skip
     words = [
-        b"DKIM-Signature: ", b"v=1; ", b"a=rsa-sha256; ", b"a=ed25519-sha256; ", b"c=simple/simple; ", b"l=0; ", b"t=0; ", b"x=1; ",
-        b"q=dns/txt", b"h=from", b"bh=", b"b=", f"d={LOOP}; ".encode(), b"i=@x; ", b"s=odd; ", b"s=short; ", b"Original-Rcpt-To: ",
+        b"DKIM-Signature: ", b"v=1; ", b"a=rsa-sha256; ", b"a=ed25519-sha256; ",
+        b"c=simple/simple; ", b"l=0; ", b"t=0; ", b"x=1; ",
+        b"q=dns/txt", b"h=from", b"bh=", b"b=", f"d={LOOP}; ".encode(), b"i=@x; ", b"s=odd; ",
+        b"s=short; ", b"Original-Rcpt-To: ",
     ]  # fmt: skip
     return Ready(one, seeds, words)
 
@@ -60,7 +74,14 @@ def ready() -> Ready:
 def _signature(key: dkim.PrivateKey, domain: str) -> bytes:
     head, _, body = REPORT.partition(b"\r\n\r\n")
     fields = [(line.partition(b":")[0].lower(), line + b"\r\n") for line in head.split(b"\r\n")]
-    return bytes(dkim.sign(fields, dkim.body_hash(body), signers=[dkim.Signer(domain, "s", key)], now=int(time.time())))
+    return bytes(
+        dkim.sign(
+            fields,
+            dkim.body_hash(body),
+            signers=[dkim.Signer(domain, "s", key)],
+            now=int(time.time()),
+        )
+    )
 
 
 def _value_of(field: bytes) -> bytes:

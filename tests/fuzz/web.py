@@ -1,4 +1,6 @@
-"""HTTP in memory: the worker that gathers requests, gunicorn's parser, and all of the portal that is open without a log-in."""
+"""HTTP in memory: the worker that gathers requests, gunicorn's parser, and all of the portal that
+is open without a log-in.
+"""
 
 from __future__ import annotations
 
@@ -113,9 +115,17 @@ class _Web:
         for name in ("threads", "worker_connections", "keepalive", "sendfile", "logger_class"):
             cfg.set(name, getattr(ours, name))
         self.worker = WholeRequests(0, 0, [], None, 30, cfg, cfg.logger_class(cfg))
-        self.worker.poller, self.worker.method_queue, self.worker.tpool = _Poller(), _Later(), _Threads()
+        self.worker.poller, self.worker.method_queue, self.worker.tpool = (
+            _Poller(),
+            _Later(),
+            _Threads(),
+        )
         self.worker.lanes = dict.fromkeys(APART, _Threads())
-        self.worker.connections, self.worker.at_work, self.worker.places = OrderedDict(), Counter(), Counter()
+        self.worker.connections, self.worker.at_work, self.worker.places = (
+            OrderedDict(),
+            Counter(),
+            Counter(),
+        )
         self.worker.last_look = 0.0
         self.worker.alive = True
         self.worker.wsgi = self._application
@@ -142,7 +152,11 @@ class _Web:
                 break
         else:
             raise AssertionError("the connection does not end")
-        assert (worker.nr_conns, len(worker.connections), len(worker.poller.watched)) == (0, 0, 0), "something of it is left"
+        assert (worker.nr_conns, len(worker.connections), len(worker.poller.watched)) == (
+            0,
+            0,
+            0,
+        ), "something of it is left"
         assert not +worker.at_work and not +worker.places
         return bytes(sock.sent)
 
@@ -156,7 +170,10 @@ def ready() -> Ready:
     TOTPDevice.objects.create(user=user, name="default")
     link = unsubscribing.url_of(Wish(project.pk, "you@mx.test")).removeprefix("https://mail.test")
     half_way = Client(headers={"Host": "localhost"})
-    half_way.post("/account/login/", {"auth-username": "otto", "auth-password": PASSWORD, "log_in-current_step": "auth"})
+    half_way.post(
+        "/account/login/",
+        {"auth-username": "otto", "auth-password": PASSWORD, "log_in-current_step": "auth"},
+    )
     session = half_way.cookies[settings.SESSION_COOKIE_NAME].value
     kept = Session.objects.get()
     web = _Web()
@@ -170,7 +187,9 @@ def ready() -> Ready:
         learned = Occurrence.objects.filter(project=project)
         if learned.exists():
             said = data.replace(TURN, b"")  # pauses between two pieces
-            assert token in said.lower() and b"POST" in said, "unsubscribed without the link, or by a look at it"
+            assert token in said.lower() and b"POST" in said, (
+                "unsubscribed without the link, or by a look at it"
+            )
             learned.delete()
         if any(environ["REQUEST_METHOD"] == "POST" for environ, _, _ in web.answers):
             AccessAttempt.objects.all().delete()  # else the address is locked out
@@ -187,7 +206,9 @@ def ready() -> Ready:
 def _check(web: _Web, sent: bytes) -> None:
     for environ, status, headers in web.answers:
         code = int(status.split()[0])
-        assert code < 500 or code == 503, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r} is answered {status}"
+        assert code < 500 or code == 503, (
+            f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']!r} is answered {status}"
+        )
         for name, value in headers:
             assert not re.search(r"[\r\n\0]", name + value), "a header field of a stranger's"
     if not sent:
@@ -200,7 +221,10 @@ def _check(web: _Web, sent: bytes) -> None:
 def _is_inside(web: _Web) -> bool:
     """Whether a page was given that demands a second factor."""
     closed = ("/deliveries/", "/domains/", "/suppressions/", "/relay_portal/")
-    return any(environ["PATH_INFO"].startswith(closed) and status.startswith("200") for environ, status, _ in web.answers)
+    return any(
+        environ["PATH_INFO"].startswith(closed) and status.startswith("200")
+        for environ, status, _ in web.answers
+    )
 
 
 def seeds(link: bytes, session: bytes) -> list[bytes]:
@@ -213,36 +237,78 @@ def seeds(link: bytes, session: bytes) -> list[bytes]:
         return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, host, more, len(body), body)
 
     given = b"csrfmiddlewaretoken=%s&log_in-current_step=" % csrf
-    multipart = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+    multipart = (
+        b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+        b"One-Click\r\n"
+        b"--x--\r\n"
+    )
     chunks = b"1a\r\n" + ONE_CLICK + b"\r\n0\r\nA: b\r\n\r\n"
     get = b"GET /%s" + host + b"\r\n"
     return [
-        get % link[1:], post(link, ONE_CLICK), post(link, multipart, b"Content-Type: multipart/form-data; boundary=x\r\n"),
+        get % link[1:],
+        post(link, ONE_CLICK),
+        post(link, multipart, b"Content-Type: multipart/form-data; boundary=x\r\n"),
         b"HEAD " + link + host + b"\r\n",
-        b"POST " + link + host + form + b"Transfer-Encoding: chunked\r\n\r\n" + TURN + chunks + get % b"health/",
-        get % b"u/aaaa/" + get % b"u/%E3%81/", get % b"health/" * 3, get % b"metrics/", get % b"account/login/?next=//evil.test/",
-        get % b"static/admin/css/base.css", get % b"", post(b"/account/login/", given + b"auth&auth-username=otto&auth-password=wrong"),
-        post(b"/account/login/?next=/domains/", given + b"auth&auth-username=otto&auth-password=" + PASSWORD.replace(" ", "+").encode()),
+        b"POST "
+        + link
+        + host
+        + form
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + TURN
+        + chunks
+        + get % b"health/",
+        get % b"u/aaaa/" + get % b"u/%E3%81/",
+        get % b"health/" * 3,
+        get % b"metrics/",
+        get % b"account/login/?next=//evil.test/",
+        get % b"static/admin/css/base.css",
+        get % b"",
+        post(b"/account/login/", given + b"auth&auth-username=otto&auth-password=wrong"),
+        post(
+            b"/account/login/?next=/domains/",
+            given
+            + (b"auth&auth-username=otto&auth-password=")
+            + PASSWORD.replace(" ", "+").encode(),
+        ),
         post(b"/account/login/", given + b"token&token-otp_token=123456"),
         post(b"/account/login/", given + b"backup&backup-otp_token=abc"),
         post(b"/language/", b"csrfmiddlewaretoken=%s&language=ja&next=/%%0d%%0aX:y" % csrf),
         post(b"/account/logout/", b"csrfmiddlewaretoken=" + csrf),
         b"GET /account/security/passkey/get_credential/" + host + cookies + b"\r\n",
         get % b"domains/credential/?secret_hash__startswith=a",
-        b"GET http://h/ HTTP/1.0\r\nX-Forwarded-For: 1.2.3.4, ::1%25\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (
+            b"GET http://h/ HTTP/1.0\r\nX-Forwarded-For: 1.2.3.4, ::1%25\r\n"
+            b"X-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n"
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"POST /u/x/" + host + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" + TURN + b"a=b", b"OPTIONS *" + host + b"\r\n",
-        b"\r\n\r\n", get % b"%00%0a%80/",
-        b"GET /health/" + host + b"Accept-Language: ja;q=\xff, *\r\nAccept-Encoding: gzip;q=x\r\nCookie: ekiden_session=\x80\r\n\r\n",
-    ]  # fmt: skip
+        b"POST /u/x/" + host + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" + TURN + b"a=b",
+        b"OPTIONS *" + host + b"\r\n",
+        b"\r\n\r\n",
+        get % b"%00%0a%80/",
+        b"GET /health/"
+        + host
+        + (
+            b"Accept-Language: ja;q=\xff, *\r\nAccept-Encoding: gzip;q=x\r\n"
+            b"Cookie: ekiden_session=\x80\r\n\r\n"
+        ),
+    ]
 
 
 WORDS = [
-    TURN, b"\r\n", b"GET ", b"POST ", b"HEAD ", b" HTTP/1.1\r\n", b"Host: localhost\r\n", b"Content-Length: ",
-    b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Expect: 100-continue\r\n",
-    b"X-Forwarded-For: ", b"X-Forwarded-Proto: https\r\n", b"Content-Type: multipart/form-data; boundary=x\r\n", b"Upgrade: h2c\r\n",
-    b"Referer: ", b"Origin: null\r\n", b"Cookie: ", b"%00", b"%0d%0a", b"/u/", b"/health/", b"/metrics/", b"/account/login/",
-    b"/language/", b"/static/", b"?next=", b"csrfmiddlewaretoken=", b"Range: bytes=0-1\r\n", b"If-Modified-Since: ",
-    b"Accept-Language: ja\r\n", b"auth-username=", b"token-otp_token=", b"0\r\n\r\n", b"ffffffff\r\n",
+    TURN, b"\r\n", b"GET ", b"POST ", b"HEAD ", b" HTTP/1.1\r\n", b"Host: localhost\r\n",
+    b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"Connection: keep-alive\r\n",
+    b"Expect: 100-continue\r\n",
+    b"X-Forwarded-For: ", b"X-Forwarded-Proto: https\r\n", (b"Content-Type: "
+        b"multipart/form-data; boundary=x\r\n"), b"Upgrade: h2c\r\n",
+    b"Referer: ", b"Origin: null\r\n", b"Cookie: ", b"%00", b"%0d%0a", b"/u/", b"/health/",
+    b"/metrics/", b"/account/login/",
+    b"/language/", b"/static/", b"?next=", b"csrfmiddlewaretoken=", b"Range: bytes=0-1\r\n",
+    b"If-Modified-Since: ",
+    b"Accept-Language: ja\r\n", b"auth-username=", b"token-otp_token=", b"0\r\n\r\n",
+    b"ffffffff\r\n",
 ]  # fmt: skip

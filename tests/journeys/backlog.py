@@ -1,4 +1,6 @@
-"""Mail that waits in a service's database as if its listeners had taken it, only faster; and what its worker uses meanwhile."""
+"""Mail that waits in a service's database as if its listeners had taken it, only faster; and what
+its worker uses meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +16,47 @@ from deliveries.message import compression
 from deliveries.queue.wakeups import CHANNEL
 from tests.journeys.rig import SENDER, Rig
 
-CONTENT = f"From: shop@{SENDER}\r\nTo: you@mx.test\r\nSubject: news\r\n\r\n{'Something new. ' * 60}\r\n".encode()
+CONTENT = (
+    f"From: shop@{SENDER}\r\nTo: you@mx.test\r\nSubject: news\r\n\r\n{'Something new. ' * 60}\r\n"
+).encode()
 
 FILL = """
 WITH number AS (
-    SELECT n, uuidv7() AS message, replace(%(to)s, '#', n::text) AS recipient FROM generate_series(0, %(amount)s - 1) n
+    SELECT n, uuidv7() AS message, replace(%(to)s, '#', n::text) AS recipient
+        FROM generate_series(0, %(amount)s - 1) n
 ), message AS (
-    INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from, header_from, message_id, size,
+    INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from,
+        header_from, message_id, size,
         recipient_count, eight_bit, smtputf8, envid, ret, client_tls)
-    SELECT message, project_id, credential.id, 'submission', now(), %(sender)s, %(sender)s, message::text, %(size)s, 1, false, false,
+    SELECT message, project_id, credential.id, 'submission', now(), %(sender)s, %(sender)s,
+        message::text, %(size)s, 1, false, false,
         '', '', '' FROM number, domains_credential credential
 ), content AS (
     INSERT INTO deliveries_content (message_id, data) SELECT message, %(data)s FROM number
 )
-INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key, domain, notify, orcpt, lane_id, priority,
+INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key, domain,
+    notify, orcpt, lane_id, priority,
     state, attempt_count, due_at, expires_at, claim, is_in_doubt, owes_report)
-SELECT uuidv7(), message, project_id, credential.id, recipient, recipient, split_part(recipient, '@', 2), '', '', 1, %(priority)s,
-    'queued', 0, now(), now() + interval '5 days', 0, false, false FROM number, domains_credential credential
+SELECT uuidv7(), message, project_id, credential.id, recipient, recipient,
+    split_part(recipient, '@', 2), '', '', 1, %(priority)s,
+    'queued', 0, now(), now() + interval '5 days', 0, false, false
+        FROM number, domains_credential credential
 """
 
 
 def fill(rig: Rig, amount: int, to: str, *, priority: int = 1) -> None:
-    """So many messages at once, from the rig's one credential; "#" in `to` stands for the number."""
+    """So many messages at once, from the rig's one credential; "#" in `to` stands for the
+    number.
+    """
     data = compression.compress(CONTENT, (), size=len(CONTENT))
-    given = {"amount": amount, "to": to, "priority": priority, "sender": f"shop@{SENDER}", "size": len(CONTENT), "data": data}
+    given = {
+        "amount": amount,
+        "to": to,
+        "priority": priority,
+        "sender": f"shop@{SENDER}",
+        "size": len(CONTENT),
+        "data": data,
+    }
     with psycopg.connect(rig.postgres.url, autocommit=True) as connection:
         connection.execute(FILL, given)
         connection.execute("ANALYZE")
@@ -57,7 +76,9 @@ def send(rig: Rig, to: str, *parameters: str, client: smtplib.SMTP | None = None
 
 
 class Watch:
-    """`with Watch(pid) as watch`: the most memory (in bytes) and file descriptors that the process had, looked at each half second."""
+    """`with Watch(pid) as watch`: the most memory (in bytes) and file descriptors that the process
+    had, looked at each half second.
+    """
 
     def __init__(self, pid: int) -> None:
         self.memory, self.files, self.seconds = 0, 0, 0.0

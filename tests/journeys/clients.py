@@ -15,7 +15,8 @@ from tests.journeys.rig import Rig
 NODE_SCRIPT = """
 const [file, sender, recipients, port, secure, user, pass] = JSON.parse(process.env.MAIL);
 require(process.env.NODEMAILER).createTransport({
-    host: "127.0.0.1", port, secure, requireTLS: !secure, auth: {user, pass}, tls: {rejectUnauthorized: false},
+    host: "127.0.0.1", port, secure, requireTLS: !secure, auth: {user, pass},
+    tls: {rejectUnauthorized: false},
 }).sendMail({envelope: {from: sender, to: recipients}, raw: require("fs").readFileSync(file)})
     .then(info => console.log(info.response), error => { console.error(error); process.exit(1); });
 """
@@ -33,7 +34,9 @@ password {password}
 Client = Callable[[Rig, Path, str, list[str], bool], None]
 
 
-def by_smtplib(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool) -> None:
+def by_smtplib(
+    rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool
+) -> None:
     with rig.client(implicit_tls=implicit_tls) as client:
         client.sendmail(sender, recipients, file.read_bytes(), ["BODY=8BITMIME"])
 
@@ -43,9 +46,12 @@ def by_swaks(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_
     port, tls = (rig.submissions, "--tls-on-connect") if implicit_tls else (rig.submission, "--tls")
     username, password = rig.login
     data = file.with_suffix(".swaks")
-    data.write_bytes(file.read_bytes().removesuffix(b"\r\n"))  # swaks always puts one before its final dot
+    data.write_bytes(
+        file.read_bytes().removesuffix(b"\r\n")
+    )  # swaks always puts one before its final dot
     run(
-        "swaks", "--server", f"127.0.0.1:{port}", tls, "--auth", "LOGIN", "--auth-user", username, "--auth-password", password,
+        "swaks", "--server", f"127.0.0.1:{port}", tls, "--auth", "LOGIN", "--auth-user", username,
+        "--auth-password", password,
         "--from", sender, "--to", ",".join(recipients), "--data", f"@{data}",
     )  # fmt: skip
 
@@ -55,13 +61,19 @@ def by_msmtp(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_
     username, password = rig.login
     port, starttls = (rig.submissions, "off") if implicit_tls else (rig.submission, "on")
     conf = file.with_suffix(".msmtprc")
-    conf.write_text(MSMTP_CONF.format(port=port, starttls=starttls, username=username, password=password))
+    conf.write_text(
+        MSMTP_CONF.format(port=port, starttls=starttls, username=username, password=password)
+    )
     conf.chmod(0o600)
-    lines = file.read_bytes().replace(b"\r\n", b"\n")  # as any program hands mail to a sendmail command
+    lines = file.read_bytes().replace(
+        b"\r\n", b"\n"
+    )  # as any program hands mail to a sendmail command
     run("msmtp", "-C", str(conf), "-f", sender, "--", *recipients, given=lines)
 
 
-def by_nodemailer(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool) -> None:
+def by_nodemailer(
+    rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool
+) -> None:
     peers.need("node", peers.NODEMAILER)
     port = rig.submissions if implicit_tls else rig.submission
     mail = json.dumps([str(file), sender, recipients, port, implicit_tls, *rig.login])
@@ -69,12 +81,18 @@ def by_nodemailer(rig: Rig, file: Path, sender: str, recipients: list[str], impl
 
 
 CLIENTS: dict[str, Client] = {
-    "smtplib": by_smtplib, "swaks": by_swaks, "msmtp": by_msmtp, "nodemailer": by_nodemailer, "go": by_go,
+    "smtplib": by_smtplib, "swaks": by_swaks, "msmtp": by_msmtp, "nodemailer": by_nodemailer,
+    "go": by_go,
     "javamail": by_javamail,
 }  # fmt: skip
 
 
 def run(*command: str, given: bytes = b"", env: dict[str, str] | None = None) -> bytes:
-    done = subprocess.run(command, input=given, env=os.environ | (env or {}), capture_output=True, timeout=60)
-    assert done.returncode == 0, f"{command[0]}: {done.stdout.decode(errors='replace')}{done.stderr.decode(errors='replace')}"
+    done = subprocess.run(
+        command, input=given, env=os.environ | (env or {}), capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, (
+        f"{command[0]}: "
+        f"{done.stdout.decode(errors='replace')}{done.stderr.decode(errors='replace')}"
+    )
     return done.stdout

@@ -1,4 +1,7 @@
-"""Clients in languages that are compiled: Go's net/smtp and JavaMail. Built once for a run, where the tools are installed."""
+"""Clients in languages that are compiled: Go's net/smtp and JavaMail.
+
+Built once for a run, where the tools are installed.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,21 @@ def folder() -> Path:
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
     done = subprocess.run(command, env=os.environ | (env or {}), capture_output=True, timeout=100)
-    assert done.returncode == 0, f"{command[0]}: {(done.stdout + done.stderr).decode(errors='replace')}"
+    assert done.returncode == 0, (
+        f"{command[0]}: {(done.stdout + done.stderr).decode(errors='replace')}"
+    )
 
 
 @cache
 def go_client() -> str:
     peers.need("go")
     built = folder() / "submit"
-    env = {"GOCACHE": str(folder() / "cache"), "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "CGO_ENABLED": "0"}
+    env = {
+        "GOCACHE": str(folder() / "cache"),
+        "GOFLAGS": "-mod=mod",
+        "GO111MODULE": "off",
+        "CGO_ENABLED": "0",
+    }
     run("go", "build", "-o", str(built), str(SOURCES / "submit.go"), env=env)
     return str(built)
 
@@ -48,7 +58,18 @@ def java_client() -> tuple[str, ...]:
     peers.need_files(*JARS, ECJ)
     path = ":".join(map(str, JARS))
     compiler = ("java", "-cp", str(ECJ), "org.eclipse.jdt.internal.compiler.batch.Main")
-    run(*compiler, "-source", "11", "-target", "11", "-cp", path, "-d", str(folder()), str(SOURCES / "Submit.java"))
+    run(
+        *compiler,
+        "-source",
+        "11",
+        "-target",
+        "11",
+        "-cp",
+        path,
+        "-d",
+        str(folder()),
+        str(SOURCES / "Submit.java"),
+    )
     return ("java", "-XX:TieredStopAtLevel=1", "-cp", f"{path}:{folder()}", "Submit")
 
 
@@ -57,12 +78,15 @@ def by_go(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls
     username, password = rig.login
     mail = {
         "File": str(file), "Sender": sender, "Recipients": recipients, "Implicit": implicit_tls,
-        "Port": rig.submissions if implicit_tls else rig.submission, "Username": username, "Password": password,
+        "Port": rig.submissions if implicit_tls else rig.submission, "Username": username,
+        "Password": password,
     }  # fmt: skip
     run(client, env={"MAIL": json.dumps(mail)})
 
 
-def by_javamail(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool) -> None:
+def by_javamail(
+    rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool
+) -> None:
     client = java_client()
     port, tls = (rig.submissions, "tls") if implicit_tls else (rig.submission, "starttls")
     run(*client, str(file), sender, str(port), tls, *rig.login, *recipients)

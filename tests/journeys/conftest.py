@@ -1,4 +1,6 @@
-"""One service and its peers for all journeys: Postfix and Exim as MX hosts, found through DNS, and a recorder."""
+"""One service and its peers for all journeys: Postfix and Exim as MX hosts, found through DNS, and
+a recorder.
+"""
 
 import pytest
 
@@ -9,7 +11,12 @@ from tests.journeys import peers
 from tests.journeys.rig import SENDER, Rig
 from tests.ports import free_port
 
-ADDRESSES = {"postfix.test": "127.0.0.2", "exim.test": "127.0.0.3", "recorder.test": "127.0.0.4", SENDER: "127.0.0.4"}
+ADDRESSES = {
+    "postfix.test": "127.0.0.2",
+    "exim.test": "127.0.0.3",
+    "recorder.test": "127.0.0.4",
+    SENDER: "127.0.0.4",
+}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""Sends the same messages to the same receivers by Postfix and by Ekiden, and tells what became of each."""
+"""Sends the same messages to the same receivers by Postfix and by Ekiden, and tells what became of
+each.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,10 @@ BODIES = {
     "two": TEXT.encode(),
 }
 HEADER = (
-    "From: Shop <shop@{sender}>\r\nTo: {to}\r\nSubject: {name}\r\nMessage-ID: <{token}@shop.test>\r\n"
-    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    "From: Shop <shop@{sender}>\r\nTo: {to}\r\nSubject: {name}\r\n"
+    "Message-ID: <{token}@shop.test>\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: 8bit\r\n\r\n"
 )
 MAIN_CF = """
 compatibility_level = 3.6
@@ -71,7 +75,9 @@ FATES = {"sent": DELIVERED, "deferred": DEFERRED, "bounced": BOUNCED}
 
 
 class Postfix(peers.MailServer):
-    """A client of these receivers, which a table leads to; the reports of its bounces go nowhere."""
+    """A client of these receivers, which a table leads to; the reports of its bounces go
+    nowhere.
+    """
 
     def __init__(self, address: str, port: int, transports: str) -> None:
         super().__init__(address, port, "client.test")
@@ -83,7 +89,9 @@ class Postfix(peers.MailServer):
         shutil.chown(self.folder / "lib", "postfix")
         (self.folder / "transport").write_text(self._transports)
         (self.folder / "main.cf").write_text(MAIN_CF.format(folder=self.folder))
-        (self.folder / "master.cf").write_text(MASTER_CF.format(address=self.address, port=self.port))
+        (self.folder / "master.cf").write_text(
+            MASTER_CF.format(address=self.address, port=self.port)
+        )
         return ["/usr/sbin/postfix", "-c", str(self.folder), "start-fg"]
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +102,11 @@ class Postfix(peers.MailServer):
         """The last word on each recipient."""
         log = (self.folder / "log").read_text(errors="replace")
         words = STATUS.findall(log)
-        return {recipient: FATES[status] for recipient, status in words if recipient.endswith(".postfix.test")}
+        return {
+            recipient: FATES[status]
+            for recipient, status in words
+            if recipient.endswith(".postfix.test")
+        }
 
 
 class Hosts:
@@ -107,7 +119,8 @@ class Hosts:
         for number, receiver in enumerate(RECEIVERS, 1):
             for client in CLIENTS:
                 self.made[client, receiver.name] = [
-                    FakeMx(extensions=receiver.offers, tls=contexts.get(receiver.tls), host=address, port=port,
+                    FakeMx(extensions=receiver.offers, tls=contexts.get(receiver.tls), host=address,
+                        port=port,
                            window=receiver.window)
                     for address in addresses(client, number, receiver)
                 ]  # fmt: skip
@@ -138,15 +151,23 @@ class Hosts:
         async with AsyncExitStack() as stack:
             for number, receiver in enumerate(RECEIVERS, 1):
                 for client in CLIENTS:
-                    for address, mx in zip(addresses(client, number, receiver), self.made[client, receiver.name], strict=True):
-                        if not (receiver.is_dead and address == addresses(client, number, receiver)[0]):
+                    for address, mx in zip(
+                        addresses(client, number, receiver),
+                        self.made[client, receiver.name],
+                        strict=True,
+                    ):
+                        if not (
+                            receiver.is_dead and address == addresses(client, number, receiver)[0]
+                        ):
                             await stack.enter_async_context(mx)
             ready.set()
             await self._stop.wait()
 
 
 def addresses(client: str, number: int, receiver: Receiver) -> list[str]:
-    return [f"{NETWORKS[client]}.{host}.{number}" for host in range(1, 3 if receiver.has_second else 2)]
+    return [
+        f"{NETWORKS[client]}.{host}.{number}" for host in range(1, 3 if receiver.has_second else 2)
+    ]
 
 
 def domain(client: str, receiver: Receiver) -> str:
@@ -168,7 +189,9 @@ def transports(port: int) -> str:
     """The same for Postfix."""
     lines = [f"{SENDER} discard:"]
     for number, receiver in enumerate(RECEIVERS, 1):
-        hops = ", ".join(f"[{address}]:{port}" for address in addresses("postfix", number, receiver))
+        hops = ", ".join(
+            f"[{address}]:{port}" for address in addresses("postfix", number, receiver)
+        )
         lines.append(f"{domain('postfix', receiver)} smtp:{hops}")
     return "\n".join(lines) + "\n"
 
@@ -183,8 +206,15 @@ def send_all(client: str, session: smtplib.SMTP) -> None:
     for receiver in RECEIVERS:
         for message in receiver.messages:
             to = recipients(client, receiver, message)
-            header = HEADER.format(sender=SENDER, to=", ".join(to), name=message, token=f"{receiver.name}-{message}-{client}")
-            session.sendmail(f"shop@{SENDER}", to, header.encode() + BODIES[message], ["BODY=8BITMIME"])
+            header = HEADER.format(
+                sender=SENDER,
+                to=", ".join(to),
+                name=message,
+                token=f"{receiver.name}-{message}-{client}",
+            )
+            session.sendmail(
+                f"shop@{SENDER}", to, header.encode() + BODIES[message], ["BODY=8BITMIME"]
+            )
 
 
 def body_of(content: bytes) -> bytes:
@@ -196,7 +226,9 @@ def body_of(content: bytes) -> bytes:
     return content.partition(b"\r\n\r\n")[2]
 
 
-def wait_for_all(look: Callable[[], dict[str, str]], expected: dict[str, str], seconds: float) -> dict[str, str]:
+def wait_for_all(
+    look: Callable[[], dict[str, str]], expected: dict[str, str], seconds: float
+) -> dict[str, str]:
     """The fates once they are as expected, or when the time is over."""
     until = time.monotonic() + seconds
     while (fates := look()) != expected and time.monotonic() < until:
@@ -206,17 +238,29 @@ def wait_for_all(look: Callable[[], dict[str, str]], expected: dict[str, str], s
 
 def expected_of(client: str, receiver: Receiver) -> dict[str, str]:
     """What becomes of each recipient."""
-    names = (name for message in receiver.messages for name in recipients(client, receiver, message))
-    return {name: BOUNCED if name.startswith("refused@") else getattr(receiver, client) for name in names}
+    names = (
+        name for message in receiver.messages for name in recipients(client, receiver, message)
+    )
+    return {
+        name: BOUNCED if name.startswith("refused@") else getattr(receiver, client)
+        for name in names
+    }
 
 
 def expected() -> dict[str, str]:
-    return {k: v for receiver in RECEIVERS for client in CLIENTS for k, v in expected_of(client, receiver).items()}
+    return {
+        k: v
+        for receiver in RECEIVERS
+        for client in CLIENTS
+        for k, v in expected_of(client, receiver).items()
+    }
 
 
 def assert_faithful(content: bytes, name: str) -> None:
     """The author's fields and body came as they were handed in."""
     message = "two" if name in ("taken", "refused") else name
-    parsed = email.message_from_bytes(content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", policy=email.policy.SMTP)
+    parsed = email.message_from_bytes(
+        content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", policy=email.policy.SMTP
+    )
     assert (parsed["From"], parsed["Subject"]) == (f"Shop <shop@{SENDER}>", message)
     assert body_of(content) == BODIES[message]

@@ -1,4 +1,6 @@
-"""Debian's Postfix and Exim as MX hosts and as smarthost clients of ours, each with a configuration and a queue of its own."""
+"""Debian's Postfix and Exim as MX hosts and as smarthost clients of ours, each with a
+configuration and a queue of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ EXIM = FOLDER / "usr/sbin/exim4"
 
 def need(*things: str | Path) -> None:
     """Skip, and say plainly what is missing; in CI a missing peer is a failure."""
-    missing = [str(thing) for thing in things if not shutil.which(thing)] if os.getuid() == 0 else ["root's rights"]
+    missing = (
+        [str(thing) for thing in things if not shutil.which(thing)]
+        if os.getuid() == 0
+        else ["root's rights"]
+    )
     _complain([thing for thing in missing if not Path(thing).is_dir()])
 
 
@@ -38,7 +44,9 @@ def _complain(missing: list[str]) -> None:
 
 
 class MailServer:
-    """A server with a Maildir for all local parts that begin with `box`; any other is an unknown user."""
+    """A server with a Maildir for all local parts that begin with `box`; any other is an unknown
+    user.
+    """
 
     account = ("nobody", "nogroup")  # owns the Maildir
 
@@ -56,7 +64,9 @@ class MailServer:
     def start(self, rig: Rig) -> None:
         self.process = Process(self.command(rig), env=dict(os.environ), log=self.folder / "log")
         self.process.start()
-        wait_until(lambda: answers(self.address, self.port), f"{self.domain} answers {self.words()}")
+        wait_until(
+            lambda: answers(self.address, self.port), f"{self.domain} answers {self.words()}"
+        )
 
     def words(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-1000:]
@@ -80,7 +90,10 @@ class MailServer:
 
     def wait_for(self, token: bytes, count: int = 1) -> Any:
         try:
-            return wait_until(lambda: len(found := self.boxed(token)) >= count and found, f"{count} mails at {self.domain}")
+            return wait_until(
+                lambda: len(found := self.boxed(token)) >= count and found,
+                f"{count} mails at {self.domain}",
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.words()}") from error
 
@@ -143,7 +156,10 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix(MailServer):
-    """`late@` of its domain is accepted, and bounces only at its mailbox. No CHUNKING: Exim stands for those that offer it."""
+    """`late@` of its domain is accepted, and bounces only at its mailbox.
+
+    No CHUNKING: Exim stands for those that offer it.
+    """
 
     def command(self, rig: Rig) -> list[str]:
         given = facts(self, rig)
@@ -229,7 +245,9 @@ plain:
 
 
 class Exim(MailServer):
-    """Run from where .ci/peers unpacked it; with a configuration not its own it gives up root before it delivers."""
+    """Run from where .ci/peers unpacked it; with a configuration not its own it gives up root
+    before it delivers.
+    """
 
     account = ("Debian-exim", "Debian-exim")
 
@@ -247,7 +265,9 @@ class Exim(MailServer):
 
 def facts(server: MailServer, rig: Rig) -> dict[str, object]:
     return {
-        "folder": server.folder, "address": server.address, "port": server.port, "domain": server.domain, "hostname": HOSTNAME,
-        "certificate": server.certificate, "mx": rig.mx, "submission": rig.submission, "submissions": rig.submissions,
+        "folder": server.folder, "address": server.address, "port": server.port,
+        "domain": server.domain, "hostname": HOSTNAME,
+        "certificate": server.certificate, "mx": rig.mx, "submission": rig.submission,
+        "submissions": rig.submissions,
         "username": rig.login[0], "password": rig.login[1], "exim": EXIM,
     }  # fmt: skip

@@ -1,4 +1,6 @@
-"""The service as `./ekiden up` runs it, for a test: real processes with servers of their own, to be killed and started again."""
+"""The service as `./ekiden up` runs it, for a test: real processes with servers of their own, to
+be killed and started again.
+"""
 
 from __future__ import annotations
 
@@ -47,21 +49,46 @@ def answers(host: str, port: int) -> bool:
 
 
 class Process:
-    """One process of ours, tethered as `up` does it: it ends when the test run does, however that ends."""
+    """One process of ours, tethered as `up` does it: it ends when the test run does, however that
+    ends.
+    """
 
     def __init__(
-        self, command: list[str], *, env: dict[str, str], log: Path, account: str = "-", stop_signal: int = signal.SIGTERM
+        self,
+        command: list[str],
+        *,
+        env: dict[str, str],
+        log: Path,
+        account: str = "-",
+        stop_signal: int = signal.SIGTERM,
     ) -> None:
-        self.command = [sys.executable, "-I", "-S", str(TETHER), str(int(stop_signal)), account, *command]
+        self.command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(TETHER),
+            str(int(stop_signal)),
+            account,
+            *command,
+        ]
         self.env, self.log, self.stop_signal = env, log, signal.Signals(stop_signal)
         self.running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with open(self.log, "ab") as out:
-            self.running = subprocess.Popen(self.command, env=self.env, cwd=ROOT, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            self.running = subprocess.Popen(
+                self.command,
+                env=self.env,
+                cwd=ROOT,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+            )
 
     def start_until(self, is_ready: Callable[[], object]) -> None:
-        """Start, and again if it ends at once: a killed PostgreSQL's last children may still hold its memory."""
+        """Start, and again if it ends at once: a killed PostgreSQL's last children may still hold
+        its memory.
+        """
 
         def look() -> object:
             assert self.running is not None
@@ -108,35 +135,78 @@ class Process:
 
 
 class Rig:
-    """`with Rig(dns.url, port) as rig`: everything is up, with one project, its domain and a credential (`rig.login`)."""
+    """`with Rig(dns.url, port) as rig`: everything is up, with one project, its domain and a
+    credential (`rig.login`).
+    """
 
-    def __init__(self, dns_url: str, delivery_port: int, *, listeners: int = 1, workers: int = 1, **settings: str) -> None:
+    def __init__(
+        self,
+        dns_url: str,
+        delivery_port: int,
+        *,
+        listeners: int = 1,
+        workers: int = 1,
+        **settings: str,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ekiden-rig-"))
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
         self.data.mkdir()
         self.postgres, self.valkey = EmbeddedPostgres(self.data), EmbeddedValkey(self.data)
         self.submission, self.submissions, self.mx = free_port(), free_port(), free_port()
-        self.env = {name: value for name, value in os.environ.items() if name not in ("EKIDEN_SECRET_KEY", "EKIDEN_MAY_LOSE_MAIL")} | {
-            "EKIDEN_DATA": str(self.data), "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url,
-            "DJANGO_SETTINGS_MODULE": "relay_portal.settings", "EKIDEN_HOSTNAME": HOSTNAME, "EKIDEN_BIND": "127.0.0.1",
-            "EKIDEN_SUBMISSION_PORT": str(self.submission), "EKIDEN_SUBMISSIONS_PORT": str(self.submissions),
-            "EKIDEN_MX_PORT": str(self.mx), "EKIDEN_DNS": dns_url, "EKIDEN_PRIVATE_NETWORKS": "127.0.0.0/8",
-            "EKIDEN_DELIVERY_PORT": str(delivery_port), "EKIDEN_LISTENERS": str(listeners), "EKIDEN_WORKERS": str(workers),
-        } | settings  # fmt: skip
-        self.listeners = [self._process("smtp_listener", f"listener-{number}") for number in range(listeners)]
-        self.workers = [self._process("rqworker deliveries", f"worker-{number}") for number in range(workers)]
-        self.others = [self._process("rqworker maintenance", "maintenance"), self._process("scheduler", "scheduler")]
-        self.postgres_process, self.valkey_process = self._server(self.postgres), self._server(self.valkey)
+        self.env = (
+            {
+                name: value
+                for name, value in os.environ.items()
+                if name not in ("EKIDEN_SECRET_KEY", "EKIDEN_MAY_LOSE_MAIL")
+            }
+            | {
+                "EKIDEN_DATA": str(self.data),
+                "DATABASE_URL": self.postgres.url,
+                "REDIS_URL": self.valkey.url,
+                "DJANGO_SETTINGS_MODULE": "relay_portal.settings",
+                "EKIDEN_HOSTNAME": HOSTNAME,
+                "EKIDEN_BIND": "127.0.0.1",
+                "EKIDEN_SUBMISSION_PORT": str(self.submission),
+                "EKIDEN_SUBMISSIONS_PORT": str(self.submissions),
+                "EKIDEN_MX_PORT": str(self.mx),
+                "EKIDEN_DNS": dns_url,
+                "EKIDEN_PRIVATE_NETWORKS": "127.0.0.0/8",
+                "EKIDEN_DELIVERY_PORT": str(delivery_port),
+                "EKIDEN_LISTENERS": str(listeners),
+                "EKIDEN_WORKERS": str(workers),
+            }
+            | settings
+        )
+        self.listeners = [
+            self._process("smtp_listener", f"listener-{number}") for number in range(listeners)
+        ]
+        self.workers = [
+            self._process("rqworker deliveries", f"worker-{number}") for number in range(workers)
+        ]
+        self.others = [
+            self._process("rqworker maintenance", "maintenance"),
+            self._process("scheduler", "scheduler"),
+        ]
+        self.postgres_process, self.valkey_process = (
+            self._server(self.postgres),
+            self._server(self.valkey),
+        )
         self.login = ("", "")
 
     def _process(self, command: str, name: str) -> Process:
-        return Process([sys.executable, str(ROOT / "manage.py"), *command.split()], env=self.env, log=self.folder / f"{name}.log")
+        return Process(
+            [sys.executable, str(ROOT / "manage.py"), *command.split()],
+            env=self.env,
+            log=self.folder / f"{name}.log",
+        )
 
     def _server(self, server: EmbeddedPostgres | EmbeddedValkey) -> Process:
         server.prepare()
         log, who = self.folder / f"{server.name}.log", account() or "-"
-        return Process(server.command(), env=self.env, log=log, account=who, stop_signal=server.stop_signal)
+        return Process(
+            server.command(), env=self.env, log=log, account=who, stop_signal=server.stop_signal
+        )
 
     @property
     def processes(self) -> list[Process]:
@@ -174,7 +244,14 @@ class Rig:
 
     def manage(self, *words: str) -> str:
         """What `manage.py` prints; its failure is the test's."""
-        ran = subprocess.run([sys.executable, "manage.py", *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        ran = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert ran.returncode == 0, f"manage.py {' '.join(words)}: {ran.stdout}{ran.stderr}"
         return ran.stdout
 
@@ -188,12 +265,18 @@ class Rig:
     @cached_property
     def dkim_record(self) -> tuple[str, str]:
         """The name and the text of the TXT record that holds the domain's public key."""
-        [record] = [each for each in self.manage_json("domain", "show", SENDER)["records"] if each["purpose"] == "dkim"]
+        [record] = [
+            each
+            for each in self.manage_json("domain", "show", SENDER)["records"]
+            if each["purpose"] == "dkim"
+        ]
         return record["name"], record["value"]
 
     def is_listening(self) -> bool:
         for process in self.listeners:
-            assert process.running is None or process.running.poll() is None, process.log.read_text()
+            assert process.running is None or process.running.poll() is None, (
+                process.log.read_text()
+            )
         return answers("127.0.0.1", self.mx)
 
     def client(self, *, implicit_tls: bool = False, timeout: float = 20) -> smtplib.SMTP:
@@ -202,7 +285,9 @@ class Rig:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connected: smtplib.SMTP
         if implicit_tls:
-            connected = smtplib.SMTP_SSL("127.0.0.1", self.submissions, timeout=timeout, context=context)
+            connected = smtplib.SMTP_SSL(
+                "127.0.0.1", self.submissions, timeout=timeout, context=context
+            )
         else:
             connected = smtplib.SMTP("127.0.0.1", self.submission, timeout=timeout)
         try:
@@ -222,7 +307,11 @@ class Rig:
         """The recipient's trace once it is in this state, as the `trace` command gives it."""
         look = "SELECT state FROM deliveries_delivery WHERE recipient = %s"
         try:
-            wait_until(lambda: self.query(look, recipient) == [(state,)], f"{recipient} is {state}", seconds)
+            wait_until(
+                lambda: self.query(look, recipient) == [(state,)],
+                f"{recipient} is {state}",
+                seconds,
+            )
         except AssertionError as error:
             raise AssertionError(f"{error}; {self.trace(recipient)}") from error
         return self.trace(recipient)

@@ -1,4 +1,6 @@
-"""`./ekiden up` as one process of a test, with a data folder and ports of its own, and the commands beside it."""
+"""`./ekiden up` as one process of a test, with a data folder and ports of its own, and the
+commands beside it.
+"""
 
 import json
 import os
@@ -22,18 +24,39 @@ class Up:
     """A running `./ekiden up` and the commands beside it, all under one account."""
 
     def __init__(self, data, log, user, program, *, terminal=False, **more):
-        """`terminal`: `up` writes to one, which shows secrets; what it shows is in `log` all the same."""
-        self.data, self.log, self.user, self.program, self.terminal = data, log, user, str(program), terminal
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
+        """`terminal`: `up` writes to one, which shows secrets; what it shows is in `log` all the
+        same.
+        """
+        self.data, self.log, self.user, self.program, self.terminal = (
+            data,
+            log,
+            user,
+            str(program),
+            terminal,
+        )
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))
+        }
         self.env = (
-            kept | more | {"EKIDEN_DATA": str(data), "HOME": "/nonexistent"} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
+            kept
+            | more
+            | {"EKIDEN_DATA": str(data), "HOME": "/nonexistent"}
+            | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
         )
         self.process = None
 
     def begin(self):
-        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        who = (
+            {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+            if self.user
+            else {}
+        )
         with self._terminal() if self.terminal else open(self.log, "ab") as out:
-            self.process = subprocess.Popen([self.program, "up"], env=self.env, stdout=out, stderr=out, **who)
+            self.process = subprocess.Popen(
+                [self.program, "up"], env=self.env, stdout=out, stderr=out, **who
+            )
 
     @contextmanager
     def _terminal(self):
@@ -58,21 +81,39 @@ class Up:
 
     def start(self):
         self.begin()
-        wait_until(lambda: "Ready." in self.said() or self.process.poll() is not None, "the service says Ready", 120)
+        wait_until(
+            lambda: "Ready." in self.said() or self.process.poll() is not None,
+            "the service says Ready",
+            120,
+        )
         assert self.process.poll() is None, self.said()
 
     def said(self):
         return self.log.read_text()
 
     def run(self, *words, **given):
-        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
-        return subprocess.run([self.program, *words], env=self.env, capture_output=True, text=True, check=False, **who, **given)
+        who = (
+            {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+            if self.user
+            else {}
+        )
+        return subprocess.run(
+            [self.program, *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            **who,
+            **given,
+        )
 
     def json(self, *words):
         return json.loads(self.run(*words, "--json").stdout)
 
     def pid(self, name):
-        return next((each["pid"] for each in self.json("status")["processes"] if each["name"] == name), None)
+        return next(
+            (each["pid"] for each in self.json("status")["processes"] if each["name"] == name), None
+        )
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
@@ -87,8 +128,18 @@ def up(user=None, *, checkout=None, python="", terminal=False, **settings):
     folder.chmod(0o755)
     root = checkout(folder / "checkout") if checkout else ROOT
     if user:
-        subprocess.run(["chown", "-R", user, str(data), *([str(root)] if checkout else [])], check=True)
-    running = Up(data, folder / "log", user, root / "ekiden", terminal=terminal, EKIDEN_PYTHON=python, **settings)
+        subprocess.run(
+            ["chown", "-R", user, str(data), *([str(root)] if checkout else [])], check=True
+        )
+    running = Up(
+        data,
+        folder / "log",
+        user,
+        root / "ekiden",
+        terminal=terminal,
+        EKIDEN_PYTHON=python,
+        **settings,
+    )
     try:
         running.start()
         yield running

@@ -1,4 +1,6 @@
-"""Failures at a real MX, at once and later: what the sender is told, and what the delivery becomes."""
+"""Failures at a real MX, at once and later: what the sender is told, and what the delivery
+becomes.
+"""
 
 import uuid
 from email import message_from_bytes, policy
@@ -13,16 +15,26 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 def send(rig, to):
     token = uuid.uuid4().hex
     with rig.client() as client:
-        client.sendmail(f"box-sender@{SENDER}", [to], f"From: box-sender@{SENDER}\r\nMessage-ID: <{token}@shop.test>\r\n\r\nhello\r\n")
+        client.sendmail(
+            f"box-sender@{SENDER}",
+            [to],
+            f"From: box-sender@{SENDER}\r\nMessage-ID: <{token}@shop.test>\r\n\r\nhello\r\n",
+        )
     return token
 
 
 @pytest.fixture
 def reported(recorder):
-    """The report about a message, which goes to its reverse-path: the sending domain's mail is at the recorder."""
+    """The report about a message, which goes to its reverse-path: the sending domain's mail is at
+    the recorder.
+    """
 
     def look(token):
-        found = [mail for mail in recorder.messages if mail.reverse_path == "" and token.encode() in mail.content]
+        found = [
+            mail
+            for mail in recorder.messages
+            if mail.reverse_path == "" and token.encode() in mail.content
+        ]
         return found[0] if found else None
 
     return lambda token: wait_until(lambda: look(token), "the sender has been told")
@@ -41,12 +53,21 @@ def test_a_user_that_postfix_does_not_know_bounces_and_the_sender_is_told(rig, p
 def assert_report(content, recipient, token):
     """As Python's email package reads it (RFC 3464)."""
     report = message_from_bytes(content, policy=policy.default)
-    assert (report.get_content_type(), report.get_param("report-type")) == ("multipart/report", "delivery-status")
+    assert (report.get_content_type(), report.get_param("report-type")) == (
+        "multipart/report",
+        "delivery-status",
+    )
     _, status, original = report.iter_parts()
     about_message, about_recipient = status.get_payload()
     assert about_message["Reporting-MTA"] == "dns; relay.test"
-    assert (about_recipient["Final-Recipient"], about_recipient["Action"]) == (f"rfc822; {recipient}", "failed")
-    assert (about_recipient["Status"], about_recipient["Remote-MTA"]) == ("5.1.1", "dns; mx.postfix.test")
+    assert (about_recipient["Final-Recipient"], about_recipient["Action"]) == (
+        f"rfc822; {recipient}",
+        "failed",
+    )
+    assert (about_recipient["Status"], about_recipient["Remote-MTA"]) == (
+        "5.1.1",
+        "dns; mx.postfix.test",
+    )
     assert about_recipient["Diagnostic-Code"].startswith("smtp; 550 5.1.1 ")
     assert token in original.as_string()
 
@@ -56,7 +77,11 @@ def test_what_postfix_sends_back_later_moves_the_delivery_to_bounced(rig, postfi
     shown = rig.wait_for_state("late@postfix.test", "bounced")
     accepted, came_back = shown["deliveries"][0]["attempts"]
     assert (accepted["stage"], accepted["code"]) == ("body", 250)
-    assert (came_back["stage"], came_back["host"], came_back["enhanced"]) == ("report", "mx.postfix.test", "5.1.1")
+    assert (came_back["stage"], came_back["host"], came_back["enhanced"]) == (
+        "report",
+        "mx.postfix.test",
+        "5.1.1",
+    )
     assert reported(token).reverse_path == ""
     assert rig.manage_json("conservation")["missing"] == 0
 
@@ -65,7 +90,8 @@ def test_an_unknown_user_at_exim_bounces_and_the_others_are_served(rig, exim):
     token = uuid.uuid4().hex
     with rig.client() as client:
         client.sendmail(f"shop@{SENDER}", ["stranger@exim.test", "box-known@exim.test"],
-                        f"From: shop@{SENDER}\r\nMessage-ID: <{token}@shop.test>\r\n\r\nhello\r\n")  # fmt: skip
+                        f"From: shop@{SENDER}\r\nMessage-ID: <{token}@shop.test>\r\n\r\n"
+                            "hello\r\n")  # fmt: skip
     rig.wait_for_state("stranger@exim.test", "bounced")
     rig.wait_for_state("box-known@exim.test", "delivered")
     assert len(exim.wait_for(token.encode())) == 1

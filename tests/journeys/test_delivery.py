@@ -1,4 +1,6 @@
-"""A mail's whole way: from the clients that apps use, through the service's own processes, to Postfix and Exim as MX hosts."""
+"""A mail's whole way: from the clients that apps use, through the service's own processes, to
+Postfix and Exim as MX hosts.
+"""
 
 import hashlib
 import uuid
@@ -13,13 +15,31 @@ from tests.journeys.rig import SENDER
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 ODD_BYTES = bytes(set(range(256)) - {0, 10, 13})  # NUL, LF and CR are no part of a line
-BODY = b"\r\n".join(
-    (
-        b"plain", b".", b"..", b".dot first", b"dot at the end.", b"", "日本語 Grüße".encode(), "駅伝".encode("iso2022_jp"),
-        ODD_BYTES, b"trailing blanks \t ", b"long " * 199, b"x" * 998,  # what is longer is encoded
-        b"From here on", b"", b".", b"", b"", b"",
+BODY = (
+    b"\r\n".join(
+        (
+            b"plain",
+            b".",
+            b"..",
+            b".dot first",
+            b"dot at the end.",
+            b"",
+            "日本語 Grüße".encode(),
+            "駅伝".encode("iso2022_jp"),
+            ODD_BYTES,
+            b"trailing blanks \t ",
+            b"long " * 199,
+            b"x" * 998,  # what is longer is encoded
+            b"From here on",
+            b"",
+            b".",
+            b"",
+            b"",
+            b"",
+        )
     )
-) + b"\r\n"  # fmt: skip
+    + b"\r\n"
+)
 HEADER = """\
 From: Shop <shop@{sender}>
 To: box-to@postfix.test,
@@ -51,7 +71,9 @@ def token():
 
 @pytest.mark.parametrize("implicit_tls", [False, True], ids=["starttls", "implicit-tls"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_mail_arrives_at_postfix_and_exim_as_it_was_handed_in(client, implicit_tls, rig, postfix, exim, token, tmp_path):
+def test_a_mail_arrives_at_postfix_and_exim_as_it_was_handed_in(
+    client, implicit_tls, rig, postfix, exim, token, tmp_path
+):
     file = tmp_path / "mail"
     file.write_bytes(mail(token))
     everybody = [recipient for recipients in RECIPIENTS.values() for recipient in recipients]
@@ -67,7 +89,11 @@ def test_a_mail_arrives_at_postfix_and_exim_as_it_was_handed_in(client, implicit
 
 def delivered_to(arrived):
     """The one recipient that this copy was for, as the server noted it on top."""
-    [line] = [line for line in header_of(arrived) if line.lower().startswith((b"delivered-to:", b"envelope-to:"))]
+    [line] = [
+        line
+        for line in header_of(arrived)
+        if line.lower().startswith((b"delivered-to:", b"envelope-to:"))
+    ]
     return line.partition(b":")[2].strip().decode()
 
 
@@ -79,14 +105,23 @@ def assert_faithful(arrived):
     body = arrived.partition(b"\r\n\r\n")[2]
     assert hashlib.sha256(body).hexdigest() == hashlib.sha256(BODY).hexdigest(), body
     assert not any(line.lower().startswith(b"bcc:") for line in header_of(arrived))
-    own = HEADER.partition("Message-ID")[0].replace("\n", "\r\n").replace("Bcc: box-hidden@postfix.test\r\n", "")
+    own = (
+        HEADER.partition("Message-ID")[0]
+        .replace("\n", "\r\n")
+        .replace("Bcc: box-hidden@postfix.test\r\n", "")
+    )
     assert own.format(sender=SENDER).encode() in arrived
 
 
 def assert_signed(arrived, record, folder):
     """dkimpy and OpenDKIM both say so; neither has any code of ours."""
     name, text = record
-    assert dkim.verify(arrived, dnsfunc=lambda asked, timeout=5: text.encode() if asked.rstrip(b".").decode() == name else None)
+    assert dkim.verify(
+        arrived,
+        dnsfunc=lambda asked, timeout=5: (
+            text.encode() if asked.rstrip(b".").decode() == name else None
+        ),
+    )
     peers.need("opendkim")
     keys, conf, file = folder / "keys", folder / "opendkim.conf", folder / "signed"
     keys.write_text(f"{name} {text}\n")
@@ -100,8 +135,13 @@ def assert_signed(arrived, record, folder):
 def assert_told_truly(rig, message_id, recipients):
     """`trace` and `conservation`, as programs read them."""
     shown = rig.trace(message_id)
-    assert (shown["message"]["message_id"], shown["message"]["from"]) == (message_id, f"shop@{SENDER}")
-    assert {each["recipient"]: each["state"] for each in shown["deliveries"]} == dict.fromkeys(recipients, "delivered")
+    assert (shown["message"]["message_id"], shown["message"]["from"]) == (
+        message_id,
+        f"shop@{SENDER}",
+    )
+    assert {each["recipient"]: each["state"] for each in shown["deliveries"]} == dict.fromkeys(
+        recipients, "delivered"
+    )
     for each in shown["deliveries"]:
         [attempt] = each["attempts"]
         assert (attempt["stage"], attempt["code"]) == ("body", 250)
@@ -114,4 +154,7 @@ def assert_told_truly(rig, message_id, recipients):
 def assert_conserved(rig):
     counted = rig.manage_json("conservation")
     assert counted["missing"] == 0
-    assert counted["accepted"] == sum(counted[state] for state in ("delivered", "bounced", "expired", "suppressed", "cancelled", "live"))
+    assert counted["accepted"] == sum(
+        counted[state]
+        for state in ("delivered", "bounced", "expired", "suppressed", "cancelled", "live")
+    )

@@ -1,4 +1,6 @@
-"""What we say on the wire, to real receivers and to one that notes every byte: smuggling, dots, extensions, old addresses."""
+"""What we say on the wire, to real receivers and to one that notes every byte: smuggling, dots,
+extensions, old addresses.
+"""
 
 import smtplib
 import uuid
@@ -9,10 +11,14 @@ from tests.journeys.rig import SENDER
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
-INNER = b"MAIL FROM:<evil@shop.test>\r\nRCPT TO:<box-smuggled@postfix.test>\r\nDATA\r\nFrom: evil@shop.test\r\n\r\nsmuggled\r\n"
+INNER = (
+    b"MAIL FROM:<evil@shop.test>\r\nRCPT TO:<box-smuggled@postfix.test>\r\nDATA\r\n"
+    b"From: evil@shop.test\r\n\r\nsmuggled\r\n"
+)
 # What some server takes for the end of a message (CVE-2023-51764, -51765, -51766; CVE-2024-27305).
 FALSE_ENDS = (
-    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\r\n.\r\r\n", b"\0\r\n.\n",
+    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r\r\n.\r\r\n",
+    b"\0\r\n.\n",
     b"\n\n.\r\n", b"\r\n.\0\n",
 )  # fmt: skip
 
@@ -39,8 +45,14 @@ def test_a_false_end_of_a_message_is_refused_and_nothing_goes_out(rig, recorder,
     token = uuid.uuid4().hex
     code, text = submit(rig, ["<box@recorder.test>"], letter(token, b"one" + false_end + INNER))
     assert code == 550, text
-    assert rig.query("SELECT 1 FROM deliveries_message WHERE message_id = %s", f"<{token}@shop.test>") == []
-    assert rig.query("SELECT 1 FROM deliveries_delivery WHERE recipient = 'box-smuggled@postfix.test'") == []
+    assert (
+        rig.query("SELECT 1 FROM deliveries_message WHERE message_id = %s", f"<{token}@shop.test>")
+        == []
+    )
+    assert (
+        rig.query("SELECT 1 FROM deliveries_delivery WHERE recipient = 'box-smuggled@postfix.test'")
+        == []
+    )
     assert token.encode() not in recorder.raw
 
 
@@ -78,7 +90,9 @@ def test_a_receiver_that_offers_chunking_gets_the_mail_by_bdat(rig, exim):
     assert submit(rig, ["<box-bdat@exim.test>"], letter(token, b"hello"))[0] == 250
     rig.wait_for_state("box-bdat@exim.test", "delivered")
     exim.wait_for(token.encode())
-    assert " K " in next(line for line in exim.words().splitlines() if f"id={token}" in line)  # Exim's mark for CHUNKING
+    assert " K " in next(
+        line for line in exim.words().splitlines() if f"id={token}" in line
+    )  # Exim's mark for CHUNKING
 
 
 def test_a_self_signed_certificate_does_not_stop_mail_and_is_told(rig, postfix):

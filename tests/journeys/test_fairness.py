@@ -1,4 +1,5 @@
-"""Urgent mail while very much bulk mail waits: it leaves its lane at once, and other lanes do not notice.
+"""Urgent mail while very much bulk mail waits: it leaves its lane at once, and other lanes do not
+notice.
 
 EKIDEN_BACKLOG=200000 is the whole size; CI plays a tenth of it.
 """
@@ -19,7 +20,8 @@ BACKLOG = int(os.environ.get("EKIDEN_BACKLOG", "20000"))
 CODES = 50  # to each of the two lanes
 PACE = 20  # messages a second that the slow lane allows
 RULE = """
-INSERT INTO deliveries_shapingrule (name, title, mx_suffixes, domains, per_second, tls, resets_are_throttling, is_shipped, is_edited,
+INSERT INTO deliveries_shapingrule (name, title, mx_suffixes, domains, per_second, tls,
+    resets_are_throttling, is_shipped, is_edited,
     changed_at)
 VALUES ('slow', 'slow', '{}', '{ok1.crowd.test}', %s, '', false, false, false, now()) RETURNING name
 """
@@ -46,10 +48,15 @@ def waits(rig, crowd, word, *domains):
             for domain in domains:
                 sent[f"{word}-{number}@{domain}"] = time.monotonic()
                 send(rig, f"{word}-{number}@{domain}", "MT-PRIORITY=4", client=app)
-            time.sleep(0.1)  # within the pace of the slow lane, which has its bulk mail to send as well
+            time.sleep(
+                0.1
+            )  # within the pace of the slow lane, which has its bulk mail to send as well
     wait_until(lambda: sent.keys() <= dict_of(crowd).keys(), "all codes have arrived")
     arrived = dict_of(crowd)
-    return [sorted(arrived[to] - at for to, at in sent.items() if to.endswith("@" + domain)) for domain in domains]
+    return [
+        sorted(arrived[to] - at for to, at in sent.items() if to.endswith("@" + domain))
+        for domain in domains
+    ]
 
 
 def dict_of(crowd):
@@ -70,10 +77,20 @@ def test_urgent_mail_leaves_at_once_whatever_waits(rig, crowd):
     slow, other = waits(rig, crowd, "code", "ok1.crowd.test", "ok2.crowd.test")
     times = [at for at, to in crowd.arrivals() if to.endswith("@ok1.crowd.test")]
     most = max(sum(start <= at < start + 1 for at in times) for start in times)
-    for name, found in (("nothing waits", alone), ("to another lane", other), ("to the slow lane", slow)):
-        print(f"\n{name}: {statistics.median(found) * 1000:.0f} ms, p99 {p99(found) * 1000:.0f} ms, most {found[-1] * 1000:.0f} ms", end="")
+    for name, found in (
+        ("nothing waits", alone),
+        ("to another lane", other),
+        ("to the slow lane", slow),
+    ):
+        print(
+            f"\n{name}: {statistics.median(found) * 1000:.0f} ms, p99 {p99(found) * 1000:.0f} "
+            f"ms, most {found[-1] * 1000:.0f} ms",
+            end="",
+        )
     print(f"\nslow lane: {len(times)} taken, at most {most} in one second; {BACKLOG} waited")
     assert p99(slow) < 2
     assert statistics.median(other) < 2 * statistics.median(alone) + 0.01
     assert most <= PACE + 1
-    assert len([to for _, to in crowd.arrivals() if "bulk" in to]) >= CODES * 0.1 * PACE / 4  # bulk is not starved either
+    assert (
+        len([to for _, to in crowd.arrivals() if "bulk" in to]) >= CODES * 0.1 * PACE / 4
+    )  # bulk is not starved either

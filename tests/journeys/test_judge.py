@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "receivers.md"
 SECONDS = 120  # at most, of a busy machine
 RULE = """
-INSERT INTO deliveries_shapingrule (name, title, mx_suffixes, domains, connect_timeout, greeting_timeout, reply_timeout,
+INSERT INTO deliveries_shapingrule (name, title, mx_suffixes, domains, connect_timeout,
+    greeting_timeout, reply_timeout,
     body_timeout, tls, resets_are_throttling, is_shipped, is_edited)
 VALUES ('judge', 'judge', ARRAY['ekiden.test'], ARRAY[]::text[], 4, 8, 4, 8, '', false, false, true)
 RETURNING name
@@ -30,13 +31,18 @@ def judged(rig, port, zones, tmp_path_factory):
     zones |= judging.zones()
     rig.query(RULE)
     rig.manage("project", "set", "shop", "--retry-schedule", "1")
-    with hosts.running(), judging.Postfix("127.0.0.9", free_port("127.0.0.9"), judging.transports(port)) as postfix:
+    with (
+        hosts.running(),
+        judging.Postfix("127.0.0.9", free_port("127.0.0.9"), judging.transports(port)) as postfix,
+    ):
         postfix.start(rig)
         with rig.client() as session:
             judging.send_all("ekiden", session)
         with smtplib.SMTP(postfix.address, postfix.port, timeout=20) as session:
             judging.send_all("postfix", session)
-        fates = judging.wait_for_all(lambda: postfix.fates() | dict(rig.query(OURS)), judging.expected(), SECONDS)
+        fates = judging.wait_for_all(
+            lambda: postfix.fates() | dict(rig.query(OURS)), judging.expected(), SECONDS
+        )
         yield hosts, fates
     rig.manage("project", "set", "shop", "--retry-schedule")
     rig.query("DELETE FROM deliveries_shapingrule WHERE name = 'judge' RETURNING name")
@@ -59,12 +65,16 @@ def test_a_receiver_that(receiver, client, judged):
 
 
 def test_only_a_difference_has_a_reason_and_each_has_one():
-    assert [each.name for each in RECEIVERS if (each.postfix != each.ekiden) != bool(each.reason)] == []
+    assert [
+        each.name for each in RECEIVERS if (each.postfix != each.ekiden) != bool(each.reason)
+    ] == []
     assert len(RECEIVERS) >= 40
 
 
 def test_ekiden_delivers_what_postfix_delivers_but_for_the_reasons_written_here():
-    assert {each.name for each in RECEIVERS if each.postfix == DELIVERED != each.ekiden} == {"reply-early"}
+    assert {each.name for each in RECEIVERS if each.postfix == DELIVERED != each.ekiden} == {
+        "reply-early"
+    }
 
 
 def test_the_docs_say_where_they_differ():

@@ -1,4 +1,5 @@
-"""Thousands of receivers at once, some of them ill: the healthy ones' mail leaves as if the ill ones were not there.
+"""Thousands of receivers at once, some of them ill: the healthy ones' mail leaves as if the ill
+ones were not there.
 
 EKIDEN_LANES=20000 is the whole size; CI plays a tenth of it.
 """
@@ -34,16 +35,25 @@ def rig(crowd):
 
 
 def deliver(rig, crowd, amount, to, wanted):
-    """Queue so many at once and wait for those that are wanted; how long the last of them took, and what the worker used."""
+    """Queue so many at once and wait for those that are wanted; how long the last of them took,
+    and what the worker used.
+    """
     before = len(crowd.arrivals())
     fill(rig, amount, to)
     began = time.monotonic()
     with Watch(rig.workers[0].pid) as watch:
-        wait_until(lambda: len(crowd.arrivals()) >= before + len(wanted), "all healthy hosts have their mail", PATIENCE)
+        wait_until(
+            lambda: len(crowd.arrivals()) >= before + len(wanted),
+            "all healthy hosts have their mail",
+            PATIENCE,
+        )
     arrivals = crowd.arrivals()[before:]
     took = arrivals[-1][0] - began
     first = arrivals[0][0] - began
-    print(f"\n{len(wanted)} of {amount} lanes: first after {first:.2f} s, last after {took:.1f} s ({len(wanted) / took:.0f}/s)")
+    print(
+        f"\n{len(wanted)} of {amount} lanes: first after {first:.2f} s, last after {took:.1f} s "
+        f"({len(wanted) / took:.0f}/s)"
+    )
     print(f"worker: {watch.seconds:.1f} s of CPU, {watch.memory >> 20} MB, {watch.files} files")
     assert sorted(to for _, to in arrivals) == sorted(wanted)  # each once
     return took, watch
@@ -51,9 +61,18 @@ def deliver(rig, crowd, amount, to, wanted):
 
 def test_the_healthy_get_their_mail_as_if_nobody_were_ill(rig, crowd):
     healthy = [number for number in range(LANES) if is_healthy(number)]
-    alone, _ = deliver(rig, crowd, len(healthy), "you@ok#.crowd.test", [f"you@ok{number}.crowd.test" for number in range(len(healthy))])
-    among, watch = deliver(rig, crowd, LANES, "you@#.crowd.test", [f"you@{number}.crowd.test" for number in healthy])
+    alone, _ = deliver(
+        rig,
+        crowd,
+        len(healthy),
+        "you@ok#.crowd.test",
+        [f"you@ok{number}.crowd.test" for number in range(len(healthy))],
+    )
+    among, watch = deliver(
+        rig, crowd, LANES, "you@#.crowd.test", [f"you@{number}.crowd.test" for number in healthy]
+    )
     assert among < 1.5 * alone + 1
     assert watch.memory < 300 << 20
-    # Twice as many connections again may wait for a host that is silent; look-ups have sockets of their own, and so has the process.
+    # Twice as many connections again may wait for a host that is silent; look-ups have sockets of
+    # their own, and so has the process.
     assert watch.files < 3 * CONNECTIONS + 250

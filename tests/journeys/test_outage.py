@@ -1,4 +1,6 @@
-"""PostgreSQL is stopped under a listener with open sessions, and comes back: no app hears a 5xx, no mail is lost (finding 1)."""
+"""PostgreSQL is stopped under a listener with open sessions, and comes back: no app hears a 5xx,
+no mail is lost (finding 1).
+"""
 
 import smtplib
 import time
@@ -25,7 +27,9 @@ def world():
 
 @contextmanager
 def stopped(rig):
-    """A time without PostgreSQL, longer than the listener remembers who its clients are and who is suppressed."""
+    """A time without PostgreSQL, longer than the listener remembers who its clients are and who is
+    suppressed.
+    """
     rig.postgres_process.stop()
     time.sleep(max(KEEP, TRUSTED) + 0.1)
     yield
@@ -41,7 +45,9 @@ def rcpt(client):
 
 
 def content(client, number):
-    client.send(f"From: shop@{SENDER}\r\nMessage-ID: <{number}@{SENDER}>\r\n\r\nhello\r\n.\r\n".encode())
+    client.send(
+        f"From: shop@{SENDER}\r\nMessage-ID: <{number}@{SENDER}>\r\n\r\nhello\r\n.\r\n".encode()
+    )
     return client.getreply()
 
 
@@ -64,5 +70,8 @@ def test_while_postgresql_is_stopped_every_step_is_451_and_then_all_is_well_agai
         for number, client in enumerate((at_mail, at_rcpt, at_dot), start=1):
             assert hand_in(client, number) == [250, 354, 250]
     wait_until(lambda: len(mx.messages) == 3, "all three arrive")
-    wait_until(lambda: rig.manage_json("conservation")["delivered"] == 3, "all three are known to be delivered")
+    wait_until(
+        lambda: rig.manage_json("conservation")["delivered"] == 3,
+        "all three are known to be delivered",
+    )
     assert rig.manage_json("conservation")["missing"] == 0

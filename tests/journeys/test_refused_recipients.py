@@ -1,4 +1,6 @@
-"""What the clients of docs/sending.md make of one refused recipient, and that it leaves a trace whatever they say."""
+"""What the clients of docs/sending.md make of one refused recipient, and that it leaves a trace
+whatever they say.
+"""
 
 import json
 import os
@@ -21,9 +23,12 @@ PHP = """
 require "/usr/share/php/libphp-phpmailer/autoload.php";
 [$port, $user, $pass, $from, $good, $bad] = json_decode(getenv("MAIL"));
 $mail = new PHPMailer\\PHPMailer\\PHPMailer(true);
-$mail->isSMTP(); $mail->Host = "127.0.0.1"; $mail->Port = $port; $mail->SMTPSecure = "tls"; $mail->SMTPAuth = true;
-$mail->SMTPOptions = ["ssl" => ["verify_peer" => false, "verify_peer_name" => false, "allow_self_signed" => true]];
-$mail->Username = $user; $mail->Password = $pass; $mail->setFrom($from); $mail->addAddress($good); $mail->addAddress($bad);
+$mail->isSMTP(); $mail->Host = "127.0.0.1"; $mail->Port = $port;
+$mail->SMTPSecure = "tls"; $mail->SMTPAuth = true;
+$mail->SMTPOptions = ["ssl" => [
+    "verify_peer" => false, "verify_peer_name" => false, "allow_self_signed" => true]];
+$mail->Username = $user; $mail->Password = $pass; $mail->setFrom($from);
+$mail->addAddress($good); $mail->addAddress($bad);
 $mail->Subject = "hello"; $mail->Body = "hello";
 try { $mail->send(); echo "sent"; } catch (Exception $error) { echo $error->getMessage(); }
 """
@@ -32,20 +37,25 @@ const [port, user, pass, from, good, bad] = JSON.parse(process.env.MAIL);
 require(process.env.NODEMAILER).createTransport({
     host: "127.0.0.1", port, requireTLS: true, auth: {user, pass}, tls: {rejectUnauthorized: false},
 }).sendMail({from, to: [good, bad], text: "hello"})
-    .then(info => console.log("sent, rejected: " + info.rejected), error => console.log(error.code));
+    .then(info => console.log("sent, rejected: " + info.rejected),
+        error => console.log(error.code));
 """
 JAVA = """
 import javax.mail.*; import javax.mail.internet.*; import java.util.Properties;
 public class Send { public static void main(String[] a) throws Exception {
     Properties p = new Properties();
-    p.put("mail.smtp.host", "127.0.0.1"); p.put("mail.smtp.port", a[0]); p.put("mail.smtp.starttls.required", "true");
-    p.put("mail.smtp.starttls.enable", "true"); p.put("mail.smtp.ssl.trust", "*"); p.put("mail.smtp.auth", "true");
+    p.put("mail.smtp.host", "127.0.0.1"); p.put("mail.smtp.port", a[0]);
+    p.put("mail.smtp.starttls.required", "true");
+    p.put("mail.smtp.starttls.enable", "true"); p.put("mail.smtp.ssl.trust", "*");
+    p.put("mail.smtp.auth", "true");
     p.put("mail.smtp.ssl.checkserveridentity", "false");
     Session s = Session.getInstance(p, new Authenticator() {
-        protected PasswordAuthentication getPasswordAuthentication() { return new PasswordAuthentication(a[1], a[2]); } });
+        protected PasswordAuthentication getPasswordAuthentication() {
+            return new PasswordAuthentication(a[1], a[2]); } });
     MimeMessage m = new MimeMessage(s); m.setFrom(new InternetAddress(a[3])); m.setText("hello");
     m.setRecipients(Message.RecipientType.TO, InternetAddress.parse(a[4] + "," + a[5]));
-    try { Transport.send(m); System.out.println("sent"); } catch (SendFailedException e) { System.out.println(e.getClass().getName()); }
+    try { Transport.send(m); System.out.println("sent"); } catch (SendFailedException e) {
+        System.out.println(e.getClass().getName()); }
 } }
 """
 JARS = [Path("/usr/share/java/javax.mail.jar"), Path("/usr/share/java/javax.activation.jar")]
@@ -53,8 +63,13 @@ LETTER = f"From: shop@{SENDER}\r\nSubject: hello\r\n\r\nhello\r\n"
 
 
 def run(*command, given="", **env):
-    done = subprocess.run(command, input=given.encode(), env=os.environ | env, capture_output=True, timeout=60)
-    return f"{done.returncode} {done.stdout.decode(errors='replace')} {done.stderr.decode(errors='replace')}"
+    done = subprocess.run(
+        command, input=given.encode(), env=os.environ | env, capture_output=True, timeout=60
+    )
+    return (
+        f"{done.returncode} {done.stdout.decode(errors='replace')} "
+        f"{done.stderr.decode(errors='replace')}"
+    )
 
 
 def about(rig, good, bad):
@@ -84,8 +99,10 @@ def by_curl(rig, good, bad, folder, *more):
     username, password = rig.login
     (folder / "mail").write_text(LETTER, newline="")
     return run(
-        "curl", "-sS", "--insecure", "--ssl-reqd", "--url", f"smtp://127.0.0.1:{rig.submission}", "--user", f"{username}:{password}",
-        "--mail-from", f"shop@{SENDER}", "--mail-rcpt", good, "--mail-rcpt", bad, "--upload-file", str(folder / "mail"), *more,
+        "curl", "-sS", "--insecure", "--ssl-reqd", "--url", f"smtp://127.0.0.1:{rig.submission}",
+        "--user", f"{username}:{password}",
+        "--mail-from", f"shop@{SENDER}", "--mail-rcpt", good, "--mail-rcpt", bad, "--upload-file",
+        str(folder / "mail"), *more,
     )  # fmt: skip
 
 
@@ -97,8 +114,10 @@ def by_swaks(rig, good, bad, folder):
     peers.need("swaks")
     username, password = rig.login
     return run(
-        "swaks", "--server", f"127.0.0.1:{rig.submission}", "--tls", "--auth", "LOGIN", "--auth-user", username,
-        "--auth-password", password, "--from", f"shop@{SENDER}", "--to", f"{good},{bad}", "--data", LETTER.replace("\r\n", "\\n"),
+        "swaks", "--server", f"127.0.0.1:{rig.submission}", "--tls", "--auth", "LOGIN",
+        "--auth-user", username,
+        "--auth-password", password, "--from", f"shop@{SENDER}", "--to", f"{good},{bad}", "--data",
+        LETTER.replace("\r\n", "\\n"),
         "--hide-all",
     )  # fmt: skip
 
@@ -107,9 +126,21 @@ def by_msmtp(rig, good, bad, folder):
     peers.need("msmtp")
     username, password = rig.login
     conf = folder / "msmtprc"
-    conf.write_text(MSMTP_CONF.format(port=rig.submission, starttls="on", username=username, password=password))
+    conf.write_text(
+        MSMTP_CONF.format(port=rig.submission, starttls="on", username=username, password=password)
+    )
     conf.chmod(0o600)
-    return run("msmtp", "-C", str(conf), "-f", f"shop@{SENDER}", "--", good, bad, given=LETTER.replace("\r\n", "\n"))
+    return run(
+        "msmtp",
+        "-C",
+        str(conf),
+        "-f",
+        f"shop@{SENDER}",
+        "--",
+        good,
+        bad,
+        given=LETTER.replace("\r\n", "\n"),
+    )
 
 
 def by_javamail(rig, good, bad, folder):
@@ -118,7 +149,17 @@ def by_javamail(rig, good, bad, folder):
         pytest.skip("not here: a Java compiler and libmail-java")
     (folder / "Send.java").write_text(JAVA)
     path = ":".join(map(str, JARS))
-    return run("java", "-cp", path, str(folder / "Send.java"), str(rig.submission), *rig.login, f"shop@{SENDER}", good, bad)
+    return run(
+        "java",
+        "-cp",
+        path,
+        str(folder / "Send.java"),
+        str(rig.submission),
+        *rig.login,
+        f"shop@{SENDER}",
+        good,
+        bad,
+    )
 
 
 # What docs/sending.md says: the client's words, and whether the other recipient gets the message.
@@ -135,7 +176,9 @@ CLIENTS = {
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
-def test_a_refused_recipient_leaves_a_trace_whatever_the_client_says(client, rig, recorder, tmp_path):
+def test_a_refused_recipient_leaves_a_trace_whatever_the_client_says(
+    client, rig, recorder, tmp_path
+):
     token = uuid.uuid4().hex[:8]
     good, bad = f"box-{token}@recorder.test", f"refused%{token}@recorder.test"
     words, is_sent = CLIENTS[client]
@@ -154,6 +197,9 @@ def test_where_all_are_refused_the_client_says_so_and_trace_too(rig):
     with rig.client() as client, pytest.raises(smtplib.SMTPRecipientsRefused):
         client.sendmail(f"shop@{SENDER}", ["a%b@recorder.test"], LETTER)
     wait_until(
-        lambda: rig.query("SELECT 1 FROM deliveries_refusal WHERE recipient = %s", "a%b@recorder.test"), "the refusal is written down"
+        lambda: rig.query(
+            "SELECT 1 FROM deliveries_refusal WHERE recipient = %s", "a%b@recorder.test"
+        ),
+        "the refusal is written down",
     )
     assert "550 5.7.1 Relaying denied" in rig.manage("trace", "a%b@recorder.test")

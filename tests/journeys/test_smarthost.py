@@ -1,4 +1,6 @@
-"""Postfix and Exim hand their mail to us as their smarthost: with AUTH, over STARTTLS and over implicit TLS."""
+"""Postfix and Exim hand their mail to us as their smarthost: with AUTH, over STARTTLS and over
+implicit TLS.
+"""
 
 import smtplib
 import uuid
@@ -25,9 +27,14 @@ def test_mail_from_exim_goes_through_us(postfix, exim, rig):
 def relayed(client, server):
     """Given to `client` for a domain that is not its own, what `server` has got."""
     token = uuid.uuid4().hex
-    text = f"From: shop@{SENDER}\r\nTo: box-relay@{server.domain}\r\nMessage-ID: <{token}@shop.test>\r\n\r\n.dot\r\nGr\u00fc\u00dfe\r\n"
+    text = (
+        f"From: shop@{SENDER}\r\nTo: box-relay@{server.domain}\r\n"
+        f"Message-ID: <{token}@shop.test>\r\n\r\n.dot\r\nGr\u00fc\u00dfe\r\n"
+    )
     with smtplib.SMTP(client.address, client.port, timeout=20) as session:
-        session.sendmail(f"shop@{SENDER}", [f"box-relay@{server.domain}"], text.encode(), ["BODY=8BITMIME"])
+        session.sendmail(
+            f"shop@{SENDER}", [f"box-relay@{server.domain}"], text.encode(), ["BODY=8BITMIME"]
+        )
     wait_until(lambda: server.boxed(token.encode()), "it has come through")
     [arrived] = server.boxed(token.encode())
     assert arrived.endswith("\r\n\r\n.dot\r\nGr\u00fc\u00dfe\r\n".encode())

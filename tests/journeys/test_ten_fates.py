@@ -1,4 +1,6 @@
-"""Ten recipients with ten fates: what each answer means, what it leads to, and the way back for one of them, on the real service."""
+"""Ten recipients with ten fates: what each answer means, what it leads to, and the way back for
+one of them, on the real service.
+"""
 
 import base64
 import re
@@ -17,7 +19,8 @@ pytestmark = [
 ]  # fmt: skip
 
 SENDER = "hello@demo.test"
-# By the local part: the delivery's last state, the class of its answer, whether the address is suppressed at once (the standard policy).
+# By the local part: the delivery's last state, the class of its answer, whether the address is
+# suppressed at once (the standard policy).
 FATES = {
     "you": ("delivered", "", False),
     "unknown-user": ("bounced", "unknown_user", True),
@@ -60,7 +63,9 @@ def portal(service):
 
     [password] = re.findall(r"^  Password +(\S+)", service.said(), re.MULTILINE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = chromium.new_page()
         page.set_default_timeout(15_000)
         page.goto(f"http://127.0.0.1:{service.env['EKIDEN_PORTAL_PORT']}/")
@@ -93,9 +98,15 @@ def lift(page, key, reason):
 def test_ten_fates_and_the_way_back(service):
     sent = service.json("send", SENDER, *map(address, FATES), "--wait", "20")
     assert len(sent["deliveries"]) == len(FATES)
-    wait_until(lambda: outcome(service, "late-bounce")[0] == "bounced", "the late bounce has come", 40)
-    wait_until(lambda: outcome(service, "complaint")[1] == "complaint", "the complaint has come", 40)
-    assert {name: outcome(service, name) for name in FATES} == {name: fate[:2] for name, fate in FATES.items()}
+    wait_until(
+        lambda: outcome(service, "late-bounce")[0] == "bounced", "the late bounce has come", 40
+    )
+    wait_until(
+        lambda: outcome(service, "complaint")[1] == "complaint", "the complaint has come", 40
+    )
+    assert {name: outcome(service, name) for name in FATES} == {
+        name: fate[:2] for name, fate in FATES.items()
+    }
 
     dead = {address(name) for name, (_, _, is_suppressed) in FATES.items() if is_suppressed}
     wait_until(lambda: suppressed(service) == dead, "the dead addresses are suppressed", 20)
@@ -109,8 +120,16 @@ def test_ten_fates_and_the_way_back(service):
         lift(page, address("new-owner"), "The customer has a new phone")
     assert address("new-owner") not in suppressed(service)
 
-    wait_until(lambda: service.run("send", SENDER, address("new-owner"), "--wait", "20").returncode == 0, "it is written to again", 40)
+    wait_until(
+        lambda: service.run("send", SENDER, address("new-owner"), "--wait", "20").returncode == 0,
+        "it is written to again",
+        40,
+    )
     [entry] = [row for row in service.json("audit") if row["what"] == "lift"]
-    assert (entry["who"], entry["thing"], entry["reason"]) == ("operator", address("new-owner"), "The customer has a new phone")
+    assert (entry["who"], entry["thing"], entry["reason"]) == (
+        "operator",
+        address("new-owner"),
+        "The customer has a new phone",
+    )
     assert entry["details"]["values"]["evidence"]["text"] == "User unknown"
     assert service.json("conservation")["missing"] == 0

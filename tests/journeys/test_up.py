@@ -39,7 +39,14 @@ def printed_command(said):
 
 def in_another_terminal(line, folder=ROOT):
     """As a person pastes it, in a shell that knows nothing of the settings."""
-    return subprocess.run(line, shell=True, cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    return subprocess.run(
+        line,
+        shell=True,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
@@ -49,20 +56,43 @@ def test_the_printed_command_sends_and_the_message_is_seen_delivered(service):
     [traced] = [service.json("trace", "you@example.com")]
     assert traced["message"]["from"] == "hello@demo.test"
     [delivery] = traced["deliveries"]
-    assert (delivery["state"], delivery["waiting"], delivery["attempts"][-1]["code"]) == ("delivered", None, 250)
+    assert (delivery["state"], delivery["waiting"], delivery["attempts"][-1]["code"]) == (
+        "delivered",
+        None,
+        250,
+    )
     assert service.json("conservation")["missing"] == 0
 
 
 def test_the_shown_credential_is_an_apps(service):
     [username] = re.findall(r"SMTP user name +(\S+)", service.said())
     [secret] = re.findall(r"SMTP secret +(\S+)", service.said())
-    assert service.run("send", "--login", f"{username}:{secret}", "anything@demo.test", "app@example.com").returncode == 0
+    assert (
+        service.run(
+            "send", "--login", f"{username}:{secret}", "anything@demo.test", "app@example.com"
+        ).returncode
+        == 0
+    )
 
 
 def test_what_is_shown_once_is_in_no_file(service):
-    [password], [secret] = (re.findall(rf"{name} +(\S+)", service.said()) for name in ("Password", "SMTP secret"))
-    files = [path for path in [*service.data.rglob("*"), *runtime_folder(service.data).rglob("*")] if path.is_file()]
-    assert files and [path for path in files if password.encode() in path.read_bytes() or secret.encode() in path.read_bytes()] == []
+    [password], [secret] = (
+        re.findall(rf"{name} +(\S+)", service.said()) for name in ("Password", "SMTP secret")
+    )
+    files = [
+        path
+        for path in [*service.data.rglob("*"), *runtime_folder(service.data).rglob("*")]
+        if path.is_file()
+    ]
+    assert (
+        files
+        and [
+            path
+            for path in files
+            if password.encode() in path.read_bytes() or secret.encode() in path.read_bytes()
+        ]
+        == []
+    )
 
 
 def test_the_logs_are_for_the_services_account_alone(service):
@@ -79,13 +109,21 @@ def test_the_certificate_that_apps_are_to_trust_is_named(service):
     [path] = re.findall(r"Apps must trust its own certificate: (\S+)", service.said())
     assert "PRIVATE" not in Path(path).read_text() and Path(path).stat().st_mode & 0o444 == 0o444
     context = ssl.create_default_context(cafile=path)
-    with smtplib.SMTP_SSL("localhost", int(service.env["EKIDEN_SUBMISSIONS_PORT"]), context=context) as client:
+    with smtplib.SMTP_SSL(
+        "localhost", int(service.env["EKIDEN_SUBMISSIONS_PORT"]), context=context
+    ) as client:
         assert client.noop()[0] == 250
 
 
 def test_a_command_without_the_settings_says_where_it_looked_and_makes_nothing(service, tmp_path):
     nowhere = str(tmp_path / "not here")
-    for words in (["send", "a@demo.test", "b@example.com"], ["trace", "a@demo.test"], ["status"], ["doctor"], ["project", "list"]):
+    for words in (
+        ["send", "a@demo.test", "b@example.com"],
+        ["trace", "a@demo.test"],
+        ["status"],
+        ["doctor"],
+        ["project", "list"],
+    ):
         service.env["EKIDEN_DATA"], before = nowhere, service.env["EKIDEN_DATA"]
         answer = service.run(*words)
         service.env["EKIDEN_DATA"] = before
@@ -96,9 +134,13 @@ def test_a_command_without_the_settings_says_where_it_looked_and_makes_nothing(s
 def test_status_tells_programs_that_all_is_up(service):
     status = service.json("status")
     assert status["ready"] is True
-    assert all(each.keys() == {"name", "state", "pid", "seconds"} and each["state"] == "running" for each in status["processes"])
+    assert all(
+        each.keys() == {"name", "state", "pid", "seconds"} and each["state"] == "running"
+        for each in status["processes"]
+    )
     assert {each["name"] for each in status["processes"]} == {
-        "postgres", "valkey", "sandbox", "maintenance-1", "maintenance-2", "worker", "scheduler", "portal", "listener"
+        "postgres", "valkey", "sandbox", "maintenance-1", "maintenance-2", "worker", "scheduler",
+        "portal", "listener"
     }  # fmt: skip
     assert service.run("status").returncode == 0
 
@@ -110,7 +152,9 @@ def test_the_log_says_that_this_is_the_sandbox(service):
 def test_the_doctor_finds_nothing_bad(service):
     found = service.json("doctor")
     assert [finding for finding in found if finding["level"] == "bad"] == []
-    assert {"PostgreSQL", "Valkey", "workers", "disk", "clock", "DNS", "ports"} <= {finding["name"] for finding in found}
+    assert {"PostgreSQL", "Valkey", "workers", "disk", "clock", "DNS", "ports"} <= {
+        finding["name"] for finding in found
+    }
 
 
 def test_a_refused_recipient_ends_the_command_with_status_1(service):
@@ -121,11 +165,17 @@ def test_a_refused_recipient_ends_the_command_with_status_1(service):
 
 def test_the_sandbox_plays_every_fate_of_a_mail(service):
     fates = {
-        "you": "delivered", "slow": "delivered", "unknown-user": "bounced", "unknown-user-docomo": "bounced", "over-quota": "bounced",
-        "disabled": "bounced", "blocked": "bounced", "mailbox-full": "deferred", "temporary": "deferred", "greylist": "deferred",
+        "you": "delivered", "slow": "delivered", "unknown-user": "bounced",
+        "unknown-user-docomo": "bounced", "over-quota": "bounced",
+        "disabled": "bounced", "blocked": "bounced", "mailbox-full": "deferred",
+        "temporary": "deferred", "greylist": "deferred",
     }  # fmt: skip
-    sent = service.json("send", "hello@demo.test", *[f"{name}+fate@example.com" for name in fates], "--wait", "20")
-    assert {each["recipient"].partition("+")[0]: each["state"] for each in sent["deliveries"]} == fates
+    sent = service.json(
+        "send", "hello@demo.test", *[f"{name}+fate@example.com" for name in fates], "--wait", "20"
+    )
+    assert {
+        each["recipient"].partition("+")[0]: each["state"] for each in sent["deliveries"]
+    } == fates
 
 
 def test_a_mail_that_comes_back_later_is_bounced_after_all(service):
@@ -141,7 +191,12 @@ def test_a_mail_that_comes_back_later_is_bounced_after_all(service):
 
 def test_a_lost_reply_is_in_doubt_and_shown_as_such(service):
     sent = service.json("send", "hello@demo.test", "drop@example.com", "--wait", "1")
-    wait_until(lambda: service.json("trace", sent["message"]["id"])["deliveries"][0]["state"] == "deferred", "it is put off")
+    wait_until(
+        lambda: (
+            service.json("trace", sent["message"]["id"])["deliveries"][0]["state"] == "deferred"
+        ),
+        "it is put off",
+    )
     [delivery] = service.json("trace", sent["message"]["id"])["deliveries"]
     assert "may have arrived" in delivery["waiting"]
 
@@ -168,10 +223,16 @@ def test_secrets_that_were_made_are_shown_however_early_the_end_comes(tmp_path):
     early = Up(folder / "data", tmp_path / "log", None, ROOT / "ekiden", terminal=True)
     try:
         early.begin()
-        wait_until(lambda: "Starting sandbox" in early.said(), "the secrets are made, and not yet shown", 120)
+        wait_until(
+            lambda: "Starting sandbox" in early.said(),
+            "the secrets are made, and not yet shown",
+            120,
+        )
         assert early.stop(signal.SIGINT) == 0
         assert "Traceback" not in early.said()
-        assert re.search(r"^  Password +\S+", early.said(), re.MULTILINE) and printed_command(early.said())
+        assert re.search(r"^  Password +\S+", early.said(), re.MULTILINE) and printed_command(
+            early.said()
+        )
     finally:
         for place in (folder, runtime_folder(early.data)):
             shutil.rmtree(place)
@@ -195,12 +256,22 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path):
         taken.env["EKIDEN_MX_PORT"] = str(other.getsockname()[1])
         answer = taken.run("up")
     assert answer.returncode == 2
-    assert f"127.0.0.1:{taken.env['EKIDEN_MX_PORT']} (EKIDEN_MX_PORT) cannot be used: Address already in use." in answer.stderr
+    assert (
+        f"127.0.0.1:{taken.env['EKIDEN_MX_PORT']} (EKIDEN_MX_PORT) cannot be used: Address "
+        "already in use."
+    ) in answer.stderr
     assert not (tmp_path / "postgres").exists()
 
 
 def test_a_certificate_that_is_not_there_is_told_before_anything_starts(tmp_path):
-    wrong = Up(tmp_path, tmp_path / "log", None, ROOT / "ekiden", EKIDEN_TLS_CERT="/none.pem", EKIDEN_TLS_KEY="/none.pem")
+    wrong = Up(
+        tmp_path,
+        tmp_path / "log",
+        None,
+        ROOT / "ekiden",
+        EKIDEN_TLS_CERT="/none.pem",
+        EKIDEN_TLS_KEY="/none.pem",
+    )
     answer = wrong.run("up")
     assert (answer.returncode, answer.stderr) == (2, "ekiden: There is no file /none.pem\n")
     assert not (tmp_path / "postgres").exists()
@@ -211,12 +282,22 @@ def test_no_secret_is_readable_by_others(service):
         assert not file.stat().st_mode & 0o077, file
 
 
-@pytest.mark.parametrize("names", [("listener", "worker", "scheduler", "portal"), ("maintenance-1", "sandbox", "valkey", "postgres")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("listener", "worker", "scheduler", "portal"),
+        ("maintenance-1", "sandbox", "valkey", "postgres"),
+    ],
+)
 def test_processes_that_die_are_started_again(service, names):
     before = {name: service.pid(name) for name in names}
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(service.pid(name) in (None, pid) for name, pid in before.items()), "all are started again", 60)
+    wait_until(
+        lambda: not any(service.pid(name) in (None, pid) for name, pid in before.items()),
+        "all are started again",
+        60,
+    )
     wait_until(lambda: service.json("status")["ready"], "all is up again", 60)
     has_sent(service, f"after-{names[0]}@example.com")
     for name in names:
@@ -261,20 +342,30 @@ def is_running(pid):
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another account")
 def test_from_a_x_ordinary_user_has_it_up_and_sends():
     python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
-    assert python, "Debian's python3 and python3-venv are needed: a Python in root's home is nobody else's"
+    assert python, (
+        "Debian's python3 and python3-venv are needed: a Python in root's home is nobody else's"
+    )
     begun = time.monotonic()
     with up("daemon", checkout=bare_checkout, python=python, terminal=True) as service:
         assert service.run(*printed_command(service.said())).returncode == 0
         seconds = time.monotonic() - begun
         print(f"from a bare checkout to a delivered message: {seconds:.1f} s")
-        owners = {Path(f"/proc/{each['pid']}").stat().st_uid for each in service.json("status")["processes"]}
+        owners = {
+            Path(f"/proc/{each['pid']}").stat().st_uid
+            for each in service.json("status")["processes"]
+        }
         assert owners == {pwd.getpwnam("daemon").pw_uid}
         assert service.stop() == 0
 
 
 def bare_checkout(folder):
     """What a clone holds, in this folder."""
-    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
     for name in filter(None, listed.decode().split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

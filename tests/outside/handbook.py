@@ -8,7 +8,9 @@ BLOCK = re.compile(r"^```(sh|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(heading: str) -> list[str]:
-    """All that are to be typed under a heading, with those of the headings below it, in their order."""
+    """All that are to be typed under a heading, with those of the headings below it, in their
+    order.
+    """
     level, page = heading.count("#"), PAGE.read_text(encoding="utf-8")
     begin = re.search(rf"^{re.escape(heading)}$", page, re.MULTILINE)
     assert begin, f"operations.md has no heading {heading!r}"

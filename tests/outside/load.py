@@ -1,9 +1,11 @@
-"""An app under load, run as a program on a machine that has only Python: hands messages in until a file says stop.
+"""An app under load, run as a program on a machine that has only Python: hands messages in until a
+file says stop.
 
-Told to go while it had nothing to say, it may notice that only by the closed session (code 0): smtplib does not read on then.
+Told to go while it had nothing to say, it may notice that only by the closed session (code 0):
+smtplib does not read on then.
 
-`python3 load.py USER SECRET SESSIONS STOP-FILE` prints as JSON the queue ids it was given, and what went otherwise. A message that
-was not taken is handed in again, as apps do.
+`python3 load.py USER SECRET SESSIONS STOP-FILE` prints as JSON the queue ids it was given, and what
+went otherwise. A message that was not taken is handed in again, as apps do.
 """
 
 import json
@@ -15,7 +17,10 @@ import time
 from pathlib import Path
 
 PORT = 587
-MESSAGE = "From: app@demo.test\r\nTo: you@example.com\r\nSubject: Load {}\r\nMessage-ID: <{}@demo.test>\r\n\r\nHello.\r\n"
+MESSAGE = (
+    "From: app@demo.test\r\nTo: you@example.com\r\nSubject: Load {}\r\n"
+    "Message-ID: <{}@demo.test>\r\n\r\nHello.\r\n"
+)
 
 
 class Refused(Exception):
@@ -85,7 +90,10 @@ def main():
         app.start()
     for app in apps:
         app.join()
-    told = {name: [one for app in apps for one in getattr(app, name)] for name in ("accepted", "refused", "shut")}
+    told = {
+        name: [one for app in apps for one in getattr(app, name)]
+        for name in ("accepted", "refused", "shut")
+    }
     sys.stdout.write(json.dumps(told))
 
 

@@ -11,7 +11,9 @@ from tests.journeys.rig import ROOT
 
 def block(language):
     """The one example in that language, word for word."""
-    [text] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    [text] = re.findall(
+        rf"```{language}\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL
+    )
     return text
 
 
@@ -25,14 +27,35 @@ def program(name):
 
 
 def nginx(text, folder):
-    temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    temporary = " ".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     (folder / "conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{ worker_connections 1024; }}\n"
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"events {{ worker_connections 1024; }}\n"
         f"http {{ access_log off; {temporary}\n{text}\n}}"
     )
-    return [program("nginx"), "-c", str(folder / "conf"), "-p", str(folder), "-e", str(folder / "error.log")]
+    return [
+        program("nginx"),
+        "-c",
+        str(folder / "conf"),
+        "-p",
+        str(folder),
+        "-e",
+        str(folder / "error.log"),
+    ]
 
 
 def caddy(text, folder):
-    (folder / "Caddyfile").write_text("{\n  admin off\n  auto_https off\n}\n" + text.replace("{\n", "{\n    bind 127.0.0.1\n", 1))
-    return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    (folder / "Caddyfile").write_text(
+        "{\n  admin off\n  auto_https off\n}\n" + text.replace("{\n", "{\n    bind 127.0.0.1\n", 1)
+    )
+    return [
+        program("caddy"),
+        "run",
+        "--adapter",
+        "caddyfile",
+        "--config",
+        str(folder / "Caddyfile"),
+    ]

@@ -1,4 +1,6 @@
-"""The service that tests attack from outside: `./ekiden up` in its sandbox, an app's login, and ways to knock and to judge."""
+"""The service that tests attack from outside: `./ekiden up` in its sandbox, an app's login, and
+ways to knock and to judge.
+"""
 
 import re
 import smtplib
@@ -17,7 +19,8 @@ from tests.journeys.rig import answers, wait_until
 from tests.journeys.service import Up, up
 
 DOMAIN = "app.test"
-RECIPIENT = "someone@example.com"  # the sandbox takes all mail; its table of addresses is in docs/sandbox.md
+# the sandbox takes all mail; its table of addresses is in docs/sandbox.md
+RECIPIENT = "someone@example.com"
 HOST, HOSTNAME = "127.0.0.1", "relay.test"
 
 
@@ -32,19 +35,23 @@ def careless() -> ssl.SSLContext:
 class Service:
     """What a test may use.
 
-    `hostname`, `data` (its EKIDEN_DATA), `submission`, `submissions`, `mx`, `portal` (ports at 127.0.0.1), `login` (user name and
-    secret of an app that may send as anything@`DOMAIN`). A source is the loopback address that a client comes from.
+    `hostname`, `data` (its EKIDEN_DATA), `submission`, `submissions`, `mx`, `portal` (ports at
+    127.0.0.1), `login` (user name and secret of an app that may send as anything@`DOMAIN`). A
+    source is the loopback address that a client comes from.
     """
 
     def __init__(self, running: Up) -> None:
         self.running = running
         self.data = running.data
         self.hostname = running.env["EKIDEN_HOSTNAME"]
-        ports = {name: int(running.env[f"EKIDEN_{name}_PORT"]) for name in ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL")}
+        ports = {
+            name: int(running.env[f"EKIDEN_{name}_PORT"])
+            for name in ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL")
+        }
         self.submission, self.submissions, self.mx, self.portal = ports.values()
         self.url = f"http://{HOST}:{self.portal}"
 
-    # --- what an operator does ------------------------------------------------------------------------------------------------
+    # --- what an operator does --------------------------------------------------------------------
     def command(self, *words: str) -> str:
         """What `./ekiden words` prints; its failure is the test's."""
         ran = self.running.run(*words)
@@ -53,7 +60,17 @@ class Service:
 
     def credential(self, name: str, domain: str = DOMAIN, *options: str) -> tuple[str, str]:
         """Make another credential in the project of the tests; its user name and secret."""
-        shown = self.running.json("credential", "create", "--project", "outside", "--name", name, "--domain", domain, *options)
+        shown = self.running.json(
+            "credential",
+            "create",
+            "--project",
+            "outside",
+            "--name",
+            name,
+            "--domain",
+            domain,
+            *options,
+        )
         return shown["username"], shown["password"]
 
     @cached_property
@@ -62,16 +79,20 @@ class Service:
         self.command("domain", "add", DOMAIN, "--project", "outside", "--assume-verified")
         return self.credential("app")
 
-    # --- what a client does ---------------------------------------------------------------------------------------------------
+    # --- what a client does -----------------------------------------------------------------------
     def connect(self, port: int, source: str = HOST, timeout: float = 20) -> socket.socket:
         """A bare connection; nothing is said or read yet."""
         return socket.create_connection((HOST, port), timeout=timeout, source_address=(source, 0))
 
     def smtp(self, port: int, source: str = HOST, timeout: float = 20) -> smtplib.SMTP:
-        """A session that was greeted (and said EHLO under TLS at a submission port), not logged in; raises as smtplib does."""
+        """A session that was greeted (and said EHLO under TLS at a submission port), not logged
+        in; raises as smtplib does.
+        """
         here = (source, 0)
         if port == self.submissions:
-            session: smtplib.SMTP = smtplib.SMTP_SSL(HOST, port, timeout=timeout, source_address=here, context=careless())
+            session: smtplib.SMTP = smtplib.SMTP_SSL(
+                HOST, port, timeout=timeout, source_address=here, context=careless()
+            )
         else:
             session = smtplib.SMTP(HOST, port, timeout=timeout, source_address=here)
         try:
@@ -95,10 +116,18 @@ class Service:
                 session.quit()
             session.close()
 
-    def send(self, to: str = RECIPIENT, source: str = HOST, login: tuple[str, str] | None = None, **fields: str) -> str:
+    def send(
+        self,
+        to: str = RECIPIENT,
+        source: str = HOST,
+        login: tuple[str, str] | None = None,
+        **fields: str,
+    ) -> str:
         """Send one message as the app does; returns its queue id."""
         message = EmailMessage()
-        for name, value in ({"From": f"app@{DOMAIN}", "To": to, "Subject": "From outside"} | fields).items():
+        for name, value in (
+            {"From": f"app@{DOMAIN}", "To": to, "Subject": "From outside"} | fields
+        ).items():
             message[name] = value
         message.set_content("A message of the app.\n")
         with self.app(source, login) as session:
@@ -108,15 +137,19 @@ class Service:
         assert code == 250, said
         return str(re.findall(rb"[0-9a-f-]{36}", said)[0], "ascii")
 
-    def to_mx(self, data: bytes, to: str, sender: str = "", source: str = HOST) -> tuple[int, bytes]:
-        """Hand one message in at the MX port, as a stranger does: the first refusal, or the answer to its content."""
+    def to_mx(
+        self, data: bytes, to: str, sender: str = "", source: str = HOST
+    ) -> tuple[int, bytes]:
+        """Hand one message in at the MX port, as a stranger does: the first refusal, or the answer
+        to its content.
+        """
         with self.smtp(self.mx, source) as session:
             for code, said in (session.mail(sender), session.rcpt(to)):
                 if code >= 400:
                     return code, said
             return session.data(data)
 
-    # --- how a test judges ----------------------------------------------------------------------------------------------------
+    # --- how a test judges ------------------------------------------------------------------------
     @property
     def database_url(self) -> str:
         """For judging only: nothing that a test does may go this way."""

@@ -25,7 +25,9 @@ def test_sixteen_hundred_silent_sessions_leave_room_for_apps(service, port):
                 assert app.noop()[0] == 250
         with service.smtp(service.mx, "127.42.0.9") as host:  # a bounce gets in, too
             assert host.noop()[0] == 250
-        with service.app(EIGHT[0]) as app:  # an app behind the very address that the crowd comes from
+        with service.app(
+            EIGHT[0]
+        ) as app:  # an app behind the very address that the crowd comes from
             assert app.noop()[0] == 250
 
 
@@ -38,7 +40,9 @@ def test_an_app_that_has_logged_in_stays_while_a_crowd_comes(service):
 
 @pytest.mark.timeout(300)
 def test_content_that_drips_is_cut_off(service):
-    """It has a minute until bytes are counted: this test takes as long, and asks for nothing but that it ends."""
+    """It has a minute until bytes are counted: this test takes as long, and asks for nothing but
+    that it ends.
+    """
     with closing(service.smtp(service.mx, "127.43.0.1", timeout=300)) as host:
         host.mail("a@stranger.test")
         assert host.rcpt("postmaster")[0] == 250
@@ -56,6 +60,9 @@ def test_content_that_drips_is_cut_off(service):
 
 def test_who_says_nothing_is_sent_away(service):
     began = time.monotonic()
-    with service.connect(service.mx, "127.43.0.2", timeout=120) as silent, silent.makefile("rb") as replies:
+    with (
+        service.connect(service.mx, "127.43.0.2", timeout=120) as silent,
+        silent.makefile("rb") as replies,
+    ):
         assert [line[:3] for line in replies] == [b"220", b"421"]
     assert time.monotonic() - began > 20  # not at once: a client may look up our name first

@@ -18,7 +18,9 @@ SETTINGS = {"EKIDEN_LISTENERS": "1"}
 def guess(service, name, source, secret=WRONG, times=1):
     """The codes that this many tries in one session hear; 0 where the session ended without one."""
     proof = base64.b64encode(f"\0{name}\0{secret}".encode())
-    with socket.create_connection((HOST, service.submissions), timeout=300, source_address=(source, 0)) as bare:
+    with socket.create_connection(
+        (HOST, service.submissions), timeout=300, source_address=(source, 0)
+    ) as bare:
         with TLS.wrap_socket(bare) as client, client.makefile("rb") as replies:
             replies.readline()
             client.sendall(b"EHLO x.test\r\n")
@@ -37,7 +39,10 @@ def guess(service, name, source, secret=WRONG, times=1):
 def test_two_thousand_addresses_with_wrong_secrets_lock_nobody_out(service):
     name, secret = service.login
     sources = [f"127.{16 + number // 250}.3.{number % 250 + 1}" for number in range(2000)]
-    tries = [(name if number % 2 else f"invented-{number}", source) for number, source in enumerate(sources)]
+    tries = [
+        (name if number % 2 else f"invented-{number}", source)
+        for number, source in enumerate(sources)
+    ]
     tries += [(name, source) for source in sources[:100]]
     with ThreadPoolExecutor(100) as pool:
         heard = list(pool.map(lambda each: guess(service, *each), tries))

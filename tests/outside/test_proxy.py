@@ -1,4 +1,6 @@
-"""The portal behind nginx with the handbook's lines, on a port that is not 443: people can log in, and their addresses are seen."""
+"""The portal behind nginx with the handbook's lines, on a port that is not 443: people can log in,
+and their addresses are seen.
+"""
 
 import http.client
 import re
@@ -21,15 +23,26 @@ CLIENT = "127.0.0.9"
 
 @contextmanager
 def before(service, folder, change=lambda text: text):
-    """Run nginx before the portal and give its port; of the handbook's lines only ports and the certificate's place are changed."""
+    """Run nginx before the portal and give its port; of the handbook's lines only ports and the
+    certificate's place are changed.
+    """
     port = free_port()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-days", "2", "-subj", f"/CN={NAME}",
          "-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")],
         check=True, capture_output=True,
     )  # fmt: skip
-    text = block("nginx").replace("/etc/ssl/portal", str(folder)).replace("127.0.0.1:8000", f"{HOST}:{service.portal}")
-    text = change(text.replace("listen 443", f"listen {HOST}:{port}").replace("listen [::]:443", f"listen [::1]:{port}"))
+    text = (
+        block("nginx")
+        .replace("/etc/ssl/portal", str(folder))
+        .replace("127.0.0.1:8000", f"{HOST}:{service.portal}")
+    )
+    text = change(
+        text.replace("listen 443", f"listen {HOST}:{port}").replace(
+            "listen [::]:443", f"listen [::1]:{port}"
+        )
+    )
     with open(folder / "said", "wb") as said:
         running = subprocess.Popen(nginx(text, folder), stdout=said, stderr=said)
     try:
@@ -54,11 +67,20 @@ class Browser:
         self.port, self.cookies, self.set = port, {}, []
 
     def ask(self, method, path, fields=None, **headers):
-        asking = http.client.HTTPSConnection(HOST, self.port, timeout=60, context=careless(), source_address=(CLIENT, 0))
-        told = {"Host": f"{NAME}:{self.port}", "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        asking = http.client.HTTPSConnection(
+            HOST, self.port, timeout=60, context=careless(), source_address=(CLIENT, 0)
+        )
+        told = {
+            "Host": f"{NAME}:{self.port}",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+        }
         if fields:
             address = f"https://{NAME}:{self.port}"
-            told |= {"Origin": address, "Referer": address + path, "Content-Type": "application/x-www-form-urlencoded"}
+            told |= {
+                "Origin": address,
+                "Referer": address + path,
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
         asking.request(method, path, urlencode(fields) if fields else None, told | headers)
         answer = asking.getresponse()
         body = answer.read().decode()
@@ -70,7 +92,12 @@ class Browser:
     def log_in(self, name, password, **headers):
         _, page = self.ask("GET", LOGIN)
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
-        fields = {"csrfmiddlewaretoken": token, "auth-username": name, "auth-password": password, "log_in-current_step": "auth"}
+        fields = {
+            "csrfmiddlewaretoken": token,
+            "auth-username": name,
+            "auth-password": password,
+            "log_in-current_step": "auth",
+        }
         return self.ask("POST", LOGIN, fields, **headers)
 
 
@@ -86,9 +113,14 @@ def test_people_log_in_on_a_port_that_is_not_443(service, person, tmp_path):
         assert browser.log_in(*person)[0] == 302
         assert browser.set and all("; Secure" in cookie for cookie in browser.set)
         assert browser.ask("GET", "/account/security/setup/")[0] == 200
-        status, _ = Browser(port).log_in("nobody", "wrong", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"})
+        status, _ = Browser(port).log_in(
+            "nobody", "wrong", **{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"}
+        )
     assert status == 200
-    service.wait_for(lambda: f"event=login-failed client={CLIENT} user=nobody" in service.log(), "the client's own address is in the log")
+    service.wait_for(
+        lambda: f"event=login-failed client={CLIENT} user=nobody" in service.log(),
+        "the client's own address is in the log",
+    )
     assert "by TLS, and the client's address is known" in service.running.run("doctor").stdout
 
 
@@ -111,7 +143,10 @@ def test_without_a_line_the_refusal_says_which(service, tmp_path, change, seen):
     with before(service, tmp_path, change) as port:
         status, page = Browser(port).log_in("nobody", "wrong")
     assert status == 403
-    assert f"from https://{NAME}:{port}, and the portal was asked as {seen.replace('%s', str(port))}." in page
+    assert (
+        f"from https://{NAME}:{port}, and the portal was asked as {seen.replace('%s', str(port))}."
+        in page
+    )
     assert "proxy_set_header Host $http_host;" in page
 
 

@@ -1,4 +1,6 @@
-"""Two hundred clients that send or read slowly, at the portal's own port and through the proxies of docs/operations.md."""
+"""Two hundred clients that send or read slowly, at the portal's own port and through the proxies
+of docs/operations.md.
+"""
 
 import http.client
 import os
@@ -22,11 +24,18 @@ SLOW = 200
 ROUNDS = 12
 HEAD = b"GET /health/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 BODY = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc"
-CHUNKS = b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
+CHUNKS = (
+    b"POST /account/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
+)
 WHOLE = b"GET /account/login/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
-WITH_A_SESSION = WHOLE.replace(b"/account/login/", b"/").replace(b"\r\n\r\n", b"\r\nCookie: ekiden_session=%b\r\n\r\n" % (b"a" * 32))
+WITH_A_SESSION = WHOLE.replace(b"/account/login/", b"/").replace(
+    b"\r\n\r\n", b"\r\nCookie: ekiden_session=%b\r\n\r\n" % (b"a" * 32)
+)
 SMALL = b"GET /static/relay_portal/icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n"
-LARGE = b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n"
+LARGE = (
+    b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: localhost\r\n"
+    b"Accept-Encoding: identity\r\n\r\n"
+)
 # What each kind says at first, and what it adds once a second.
 KINDS = {
     "half-sent heads": (HEAD, b""),
@@ -56,7 +65,10 @@ def slow_clients(port, first):
 
 
 def ask(port, path, seconds=5):
-    """The status of an answer. Where one client holds up another, none comes before the 10 s of the shortest time-out."""
+    """The status of an answer.
+
+    Where one client holds up another, none comes before the 10 s of the shortest time-out.
+    """
     asking = http.client.HTTPConnection(HOST, port, timeout=seconds)
     try:
         asking.request("GET", path, headers={"Host": "localhost"})
@@ -68,11 +80,15 @@ def ask(port, path, seconds=5):
 
 
 def attack(port, kind):
-    """Ask again and again while the slow ones hang on, and judge by what is usual: the machine has others to serve."""
+    """Ask again and again while the slow ones hang on, and judge by what is usual: the machine has
+    others to serve.
+    """
     first, more = KINDS[kind]
     took = []
     with slow_clients(port, first) as clients:
-        time.sleep(2 if first in {SMALL, LARGE * 4} else 0)  # what they asked for in whole requests is answered first
+        time.sleep(
+            2 if first in {SMALL, LARGE * 4} else 0
+        )  # what they asked for in whole requests is answered first
         for _ in range(ROUNDS):
             for client in clients if more else ():
                 with suppress(OSError):
@@ -100,7 +116,10 @@ def test_a_slow_head_is_told_so_and_an_idle_connection_is_closed(service):
 
 
 def test_a_head_or_a_body_without_end_is_refused(service):
-    for data, status in ((HEAD + b"a" * 100_000, 431), (BODY.replace(b"100000", b"9999999999"), 413)):
+    for data, status in (
+        (HEAD + b"a" * 100_000, 431),
+        (BODY.replace(b"100000", b"9999999999"), 413),
+    ):
         with service.connect(service.portal) as client:
             client.sendall(data)
             assert client.recv(4096).startswith(b"HTTP/1.1 %d " % status)
@@ -109,7 +128,10 @@ def test_a_head_or_a_body_without_end_is_refused(service):
 def test_a_body_in_chunks_and_one_after_100_continue_are_read(service):
     token = b"List-Unsubscribe=One-Click"
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(token), token)
-    head = b"POST /u/no-token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    head = (
+        b"POST /u/no-token/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
+    )
     with service.connect(service.portal) as client:
         client.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked)
         assert client.recv(65536).startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 429 "))
@@ -124,7 +146,9 @@ def test_a_body_in_chunks_and_one_after_100_continue_are_read(service):
 def test_requests_that_come_at_once_are_answered_one_after_the_other(service):
     health = b"GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with service.connect(service.portal) as client:
-        client.sendall(health + health + health.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        client.sendall(
+            health + health + health.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        )
         said = b""
         while data := client.recv(65536):
             said += data
@@ -145,12 +169,18 @@ def test_health_and_metrics_are_answered_while_all_threads_wait_for_the_database
         assert [ask(service.portal, "/metrics/") for _ in range(5)] == [401] * 5
 
 
-# --- through the proxies of the docs ---------------------------------------------------------------------------------------------
+# --- through the proxies of the docs --------------------------------------------------------------
 def example(language, service, port):
     """The example of docs/operations.md in that language, at this port and without TLS."""
-    text = re.sub(r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", block(language), flags=re.MULTILINE)
-    text = re.sub(r"listen 443 ssl", f"listen {HOST}:{port}", text).replace("portal.example.com {", f"http://localhost:{port} {{")
-    return text.replace("127.0.0.1:8000", f"{HOST}:{service.portal}").replace("portal.example.com", "localhost")
+    text = re.sub(
+        r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", block(language), flags=re.MULTILINE
+    )
+    text = re.sub(r"listen 443 ssl", f"listen {HOST}:{port}", text).replace(
+        "portal.example.com {", f"http://localhost:{port} {{"
+    )
+    return text.replace("127.0.0.1:8000", f"{HOST}:{service.portal}").replace(
+        "portal.example.com", "localhost"
+    )
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
@@ -160,7 +190,9 @@ def proxy(request, service, tmp_path_factory):
     folder, port = tmp_path_factory.mktemp(name), free_port()
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with open(folder / "said", "wb") as said:
-        running = subprocess.Popen(request.param(example(name, service, port), folder), env=env, stdout=said, stderr=said)
+        running = subprocess.Popen(
+            request.param(example(name, service, port), folder), env=env, stdout=said, stderr=said
+        )
         try:
             wait_until(lambda: is_there(port), f"{name} answers: {folder}", 20)
             yield port

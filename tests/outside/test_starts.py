@@ -1,4 +1,7 @@
-"""The ways in which newcomers start Ekiden: a fresh clone each, `up`, a first message, the end. As root, or it is skipped out loud."""
+"""The ways in which newcomers start Ekiden: a fresh clone each, `up`, a first message, the end.
+
+As root, or it is skipped out loud.
+"""
 
 import os
 import pwd
@@ -16,7 +19,9 @@ import pytest
 from tests.journeys.rig import ROOT, wait_until
 from tests.ports import free_port
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root makes homes, accounts and mounts")
+pytestmark = pytest.mark.skipif(
+    os.getuid() != 0, reason="only root makes homes, accounts and mounts"
+)
 PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -26,16 +31,24 @@ class Start:
 
     def __init__(self, place, *, user=None, umask=0o022, before=(), **env):
         self.place, self.user, self.umask, self.before = place, user, umask, before
-        self.env = {"PATH": SYSTEM} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS} | env
+        self.env = (
+            {"PATH": SYSTEM} | {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS} | env
+        )
         self.log = Path(tempfile.mkdtemp(prefix="ekiden-log-")) / "log"
         self.process = None
 
     def clone(self, venv=None):
-        """A clone as root or as the user makes it; with a copy of an environment, so that it takes seconds."""
+        """A clone as root or as the user makes it; with a copy of an environment, so that it takes
+        seconds.
+        """
         self.place.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["git", "clone", "-q", str(ROOT), str(self.place)], check=True, umask=self.umask)
+        subprocess.run(
+            ["git", "clone", "-q", str(ROOT), str(self.place)], check=True, umask=self.umask
+        )
         if venv:
-            subprocess.run(["cp", "-a", "--reflink=auto", str(venv), str(self.place / ".venv")], check=True)
+            subprocess.run(
+                ["cp", "-a", "--reflink=auto", str(venv), str(self.place / ".venv")], check=True
+            )
         if self.user:
             subprocess.run(["chown", "-R", self.user, str(self.place)], check=True)
         if self.umask == 0o077:
@@ -43,16 +56,34 @@ class Start:
         return self
 
     def run(self, *words):
-        return subprocess.run([*self.before, str(self.place / "ekiden"), *words], **self._how(), capture_output=True, text=True)
+        return subprocess.run(
+            [*self.before, str(self.place / "ekiden"), *words],
+            **self._how(),
+            capture_output=True,
+            text=True,
+        )
 
     def _how(self):
-        who = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        who = (
+            {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+            if self.user
+            else {}
+        )
         return {"env": self.env, "cwd": "/", "umask": self.umask, **who}
 
     def begin(self):
         with open(self.log, "ab") as out:
-            self.process = subprocess.Popen([*self.before, str(self.place / "ekiden"), "up"], stdout=out, stderr=out, **self._how())
-        wait_until(lambda: "\nReady." in self.said() or self.process.poll() is not None, f"it says Ready: {self.said()}", 150)
+            self.process = subprocess.Popen(
+                [*self.before, str(self.place / "ekiden"), "up"],
+                stdout=out,
+                stderr=out,
+                **self._how(),
+            )
+        wait_until(
+            lambda: "\nReady." in self.said() or self.process.poll() is not None,
+            f"it says Ready: {self.said()}",
+            150,
+        )
         assert self.process.poll() is None, self.said()
 
     def said(self):
@@ -63,9 +94,18 @@ class Start:
         self.begin()
         try:
             [line] = re.findall(r"^  (.*\./ekiden send .*)$", self.said(), re.MULTILINE)
-            kept = {name: value for name, value in self.env.items() if not name.startswith("EKIDEN_")}
-            typed = subprocess.run(["sh", "-c", line], **(self._how() | {"cwd": self.place, "env": kept}), capture_output=True, text=True)
-            assert typed.returncode == 0 and "Delivered" in typed.stdout, typed.stdout + typed.stderr
+            kept = {
+                name: value for name, value in self.env.items() if not name.startswith("EKIDEN_")
+            }
+            typed = subprocess.run(
+                ["sh", "-c", line],
+                **(self._how() | {"cwd": self.place, "env": kept}),
+                capture_output=True,
+                text=True,
+            )
+            assert typed.returncode == 0 and "Delivered" in typed.stdout, (
+                typed.stdout + typed.stderr
+            )
         finally:
             self.process.send_signal(signal.SIGTERM)
             ended = self.process.wait(90)
@@ -92,7 +132,10 @@ def ground():
 def venv(ground):
     """Made for real, as root's first command makes it, in an empty environment."""
     made = Start(ground / "first").clone()
-    made.env = {"PATH": SYSTEM, **{name: value for name, value in os.environ.items() if name.startswith("PIP_")}}
+    made.env = {
+        "PATH": SYSTEM,
+        **{name: value for name, value in os.environ.items() if name.startswith("PIP_")},
+    }
     done = made.run("--version")
     assert done.returncode == 0, done.stderr
     assert "Making .venv" in done.stderr
@@ -115,7 +158,9 @@ def test_as_root_in_an_empty_environment(ground, venv):
 
 def test_as_root_in_a_closed_home_whose_path_has_a_blank_and_letters_of_others(ground, venv):
     (ground / "root's höme").mkdir(mode=0o700)
-    with start(ground / "root's höme" / "駅伝 one", venv, HOME=str(ground / "root's höme"), LANG="C") as newcomer:
+    with start(
+        ground / "root's höme" / "駅伝 one", venv, HOME=str(ground / "root's höme"), LANG="C"
+    ) as newcomer:
         newcomer.walk()
 
 
@@ -130,24 +175,40 @@ def test_where_the_path_is_too_long_for_a_socket_and_tmpdir_is_none(ground, venv
 
 
 def test_from_a_clone_that_cannot_be_written_with_a_tmp_that_runs_nothing(ground, venv):
-    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t tmpfs -o noexec tmpfs /tmp && exec "$@"'
+    script = (
+        'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && mount -t tmpfs -o noexec '
+        'tmpfs /tmp && exec "$@"'
+    )
     place = ground / "readonly"
     data = ground / "data"
     before = ["unshare", "--mount", "sh", "-c", script, str(place)]
     with start(place, venv, before=before, EKIDEN_DATA=str(data)) as newcomer:
         refused = Start(place, before=before).run("up")
-        assert refused.returncode == 2 and "Read-only file system" in refused.stderr and "EKIDEN_DATA" in refused.stderr
+        assert (
+            refused.returncode == 2
+            and "Read-only file system" in refused.stderr
+            and "EKIDEN_DATA" in refused.stderr
+        )
         newcomer.walk()
 
 
 def test_beside_what_has_the_ports_it_names_them_all_and_starts_on_others(ground, venv):
     with start(ground / "beside", venv) as newcomer, ExitStack() as taken:
         for name in PORTS:
-            taken.enter_context(socket.create_server(("127.0.0.1", int(newcomer.env[f"EKIDEN_{name}_PORT"]))))
+            taken.enter_context(
+                socket.create_server(("127.0.0.1", int(newcomer.env[f"EKIDEN_{name}_PORT"])))
+            )
         answer = newcomer.run("up")
-        assert answer.returncode == 2 and answer.stderr.count("\n") == 1 and "1024" not in answer.stderr
+        assert (
+            answer.returncode == 2
+            and answer.stderr.count("\n") == 1
+            and "1024" not in answer.stderr
+        )
         for name in PORTS:
-            assert f"127.0.0.1:{newcomer.env[f'EKIDEN_{name}_PORT']} (EKIDEN_{name}_PORT)" in answer.stderr
+            assert (
+                f"127.0.0.1:{newcomer.env[f'EKIDEN_{name}_PORT']} (EKIDEN_{name}_PORT)"
+                in answer.stderr
+            )
         newcomer.env |= {f"EKIDEN_{name}_PORT": str(free_port()) for name in PORTS}
         newcomer.walk()
 
@@ -162,17 +223,32 @@ def test_a_venv_that_this_account_cannot_run_is_named(ground):
         newcomer.place.chmod(0o755)
         shutil.chown(newcomer.place, "root")
         answer = newcomer.run("status")
-        assert answer.returncode == 2 and ".venv/bin/python -> " in answer.stderr and "this account cannot run it" in answer.stderr
+        assert (
+            answer.returncode == 2
+            and ".venv/bin/python -> " in answer.stderr
+            and "this account cannot run it" in answer.stderr
+        )
         assert "may not be written" not in answer.stderr
 
 
 def test_another_account_that_knows_the_names_cannot_keep_it_from_starting(ground, venv):
     """Whatever can be foretold of the folders in /tmp is taken before the first start."""
     with start(ground / "squatted", venv, user="daemon") as newcomer:
-        program = "import hashlib, os, sys; print(hashlib.sha256(os.fsencode(os.path.realpath(sys.argv[1]))).hexdigest()[:12])"
+        program = (
+            "import hashlib, os, sys; "
+            "print(hashlib.sha256(os.fsencode(os.path.realpath(sys.argv[1]))).hexdigest()[:12])"
+        )
         data = str(newcomer.place / ".ekiden")
-        name = subprocess.run([str(venv / "bin/python"), "-c", program, data], capture_output=True, text=True, check=True).stdout.strip()
-        squatted = [Path(f"/tmp/ekiden-{pwd.getpwnam('daemon').pw_uid}-{name}"), Path(f"/tmp/ekiden-{name}")]
+        name = subprocess.run(
+            [str(venv / "bin/python"), "-c", program, data],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        squatted = [
+            Path(f"/tmp/ekiden-{pwd.getpwnam('daemon').pw_uid}-{name}"),
+            Path(f"/tmp/ekiden-{name}"),
+        ]
         for folder in squatted:
             folder.mkdir(mode=0o700)
             shutil.chown(folder, "nobody")

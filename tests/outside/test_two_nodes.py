@@ -1,4 +1,6 @@
-"""A second node of one installation: refused without the first's `keys`; with them, what it sends comes back to either as its own."""
+"""A second node of one installation: refused without the first's `keys`; with them, what it sends
+comes back to either as its own.
+"""
 
 import shutil
 import smtplib
@@ -57,7 +59,11 @@ def node(first, tmp_path):
     ports = {name: free_port() for name in ("SUBMISSION", "SUBMISSIONS", "MX")}
     data = tmp_path / "data"
     data.mkdir()
-    env = first.env | {"EKIDEN_DATA": str(data)} | {f"EKIDEN_{name}_PORT": str(port) for name, port in ports.items()}
+    env = (
+        first.env
+        | {"EKIDEN_DATA": str(data)}
+        | {f"EKIDEN_{name}_PORT": str(port) for name, port in ports.items()}
+    )
     return SimpleNamespace(data=data, env=env, submission=ports["SUBMISSION"], folder=tmp_path)
 
 
@@ -67,13 +73,19 @@ def second(first, node):
     shutil.copytree(first.data / "keys", node.data / "keys")
     named = {"listener": "smtp_listener", "worker": "rqworker deliveries"}
     started = [
-        Process([sys.executable, str(ROOT / "manage.py"), *words.split()], env=node.env, log=node.folder / f"{name}.log")
+        Process(
+            [sys.executable, str(ROOT / "manage.py"), *words.split()],
+            env=node.env,
+            log=node.folder / f"{name}.log",
+        )
         for name, words in named.items()
     ]
     try:
         for process in started:
             process.start()
-        wait_until(lambda: answers("127.0.0.1", node.submission), "the second node's listener answers", 120)
+        wait_until(
+            lambda: answers("127.0.0.1", node.submission), "the second node's listener answers", 120
+        )
         yield node
     finally:
         for process in started:
@@ -84,7 +96,11 @@ def send(rig, port, to):
     with smtplib.SMTP("127.0.0.1", port, timeout=60) as app:
         app.starttls(context=careless())
         app.login(*rig.login)
-        app.sendmail(f"app@{SENDER}", [to], f"From: app@{SENDER}\r\nTo: {to}\r\nSubject: two nodes\r\n\r\nhello\r\n")
+        app.sendmail(
+            f"app@{SENDER}",
+            [to],
+            f"From: app@{SENDER}\r\nTo: {to}\r\nSubject: two nodes\r\n\r\nhello\r\n",
+        )
 
 
 def state(rig, to):
@@ -92,7 +108,13 @@ def state(rig, to):
 
 
 def test_a_node_without_keys_is_refused_in_a_line_and_makes_none(first, node):
-    for words in ("smtp_listener", "rqworker deliveries", "rqworker maintenance", "scheduler", "setup"):
+    for words in (
+        "smtp_listener",
+        "rqworker deliveries",
+        "rqworker maintenance",
+        "scheduler",
+        "setup",
+    ):
         ended = subprocess.run(
             [sys.executable, "manage.py", *words.split()],
             env=node.env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
@@ -103,7 +125,9 @@ def test_a_node_without_keys_is_refused_in_a_line_and_makes_none(first, node):
 
 
 @pytest.mark.parametrize("taken_by", ["first", "second"])
-def test_what_the_second_node_delivers_comes_back_to_the_first_as_its_own(first, second, far, taken_by):
+def test_what_the_second_node_delivers_comes_back_to_the_first_as_its_own(
+    first, second, far, taken_by
+):
     to = f"{taken_by}@{FAR}"
     send(first, first.submission if taken_by == "first" else second.submission, to)
     wait_until(lambda: state(first, to) == [("delivered",)], "the second node has delivered", 120)

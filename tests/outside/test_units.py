@@ -1,6 +1,8 @@
-"""The units, booted by systemd on a bare Debian that was installed by typing docs/operations.md in, word for word.
+"""The units, booted by systemd on a bare Debian that was installed by typing docs/operations.md
+in, word for word.
 
-The tests go one after the other over the same machine, as an administrator's day does; each leaves it running.
+The tests go one after the other over the same machine, as an administrator's day does; each leaves
+it running.
 """
 
 import json
@@ -23,13 +25,15 @@ ROOT = debian.ROOT
 ADMINISTRATOR = "alice"
 PASSWORD = "0dd-Wörds"  # in the URL it is percent-encoded
 SERVICES = (
-    "ekiden-scheduler", "ekiden-maintenance", "ekiden-portal", "ekiden-sandbox", "ekiden-worker@1", "ekiden-worker@2",
+    "ekiden-scheduler", "ekiden-maintenance", "ekiden-portal", "ekiden-sandbox", "ekiden-worker@1",
+    "ekiden-worker@2",
     "ekiden-listener@1", "ekiden-listener@2",
 )  # fmt: skip
 # What the administrator does in his editor: `sudo editor /etc/ekiden/ekiden.env`.
 EDITOR = """#!/bin/sh
 exec sed -i \\
-    -e 's|^DATABASE_URL=.*|DATABASE_URL=postgres://ekiden:0dd-W%C3%B6rds@127.0.0.1:5432/ekiden?sslmode=require|' \\
+    -e 's|^DATABASE_URL=.*|DATABASE_URL=postgres://ekiden:0dd-W%C3%B6rds@127.0.0.1:5432/ekiden\
+?sslmode=require|' \\
     -e 's|^REDIS_URL=.*|REDIS_URL=unix:///run/redis/redis-server.sock?db=0|' "$1"
 """
 # Each command that fails says so, and the next is typed.
@@ -44,10 +48,16 @@ class Machine:
         self.secrets = ""
 
     def type(self, text: str, *, seconds: float = 300, at_a_terminal: bool = False) -> str:
-        """What the administrator sees who types this in; no command may fail. Secrets are shown at a terminal only."""
+        """What the administrator sees who types this in; no command may fail.
+
+        Secrets are shown at a terminal only.
+        """
         typed = SHOW_FAILURES + text
         if at_a_terminal:
-            typed = f"script --quiet --command {shlex.quote(f'bash -lc {shlex.quote(typed)}')} /dev/null"
+            typed = (
+                f"script --quiet --command {shlex.quote(f'bash -lc {shlex.quote(typed)}')} "
+                "/dev/null"
+            )
         seen = self.system.run(typed, account=ADMINISTRATOR, seconds=seconds, check=False)
         assert "FAILED" not in seen, seen
         return seen
@@ -63,12 +73,16 @@ class Machine:
 
     def entries(self, *options: str) -> list[dict]:
         """The entries of the journal that our processes wrote."""
-        text = self.ask(f"journalctl --output=json --no-pager {' '.join(options)} _UID=$(id -u ekiden)")
+        text = self.ask(
+            f"journalctl --output=json --no-pager {' '.join(options)} _UID=$(id -u ekiden)"
+        )
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     @property
     def login(self) -> tuple[str, str]:
-        user, secret = (re.search(rf"SMTP {name} +(\S+)", self.secrets)[1] for name in ("user name", "secret"))
+        user, secret = (
+            re.search(rf"SMTP {name} +(\S+)", self.secrets)[1] for name in ("user name", "secret")
+        )
         return user, secret
 
 
@@ -77,16 +91,23 @@ def installed(tmp_path_factory):
     """A machine on which the documentation was typed in up to its last `ekiden status`."""
     folder = tmp_path_factory.mktemp("units")
     try:
-        mounts = {debian.WHEELS: debian.wheels(ROOT / "requirements.txt"), "/srv/outside": ROOT / "tests/outside"}
+        mounts = {
+            debian.WHEELS: debian.wheels(ROOT / "requirements.txt"),
+            "/srv/outside": ROOT / "tests/outside",
+        }
         repository(folder / "ekiden.git")
-        with debian.booted(folder / "machine", mounts=mounts | {"/srv/clone": folder / "ekiden.git"}) as system:
+        with debian.booted(
+            folder / "machine", mounts=mounts | {"/srv/clone": folder / "ekiden.git"}
+        ) as system:
             machine = Machine(system)
             prepare(machine)
             install(machine)
             yield machine
     except debian.CannotBoot as reason:
         text = f"no machine can be booted here: {reason}"
-        pytest.fail(text) if os.environ.get("CI") == "true" and os.geteuid() == 0 else pytest.skip(text)
+        pytest.fail(text) if os.environ.get("CI") == "true" and os.geteuid() == 0 else pytest.skip(
+            text
+        )
 
 
 def repository(where: Path) -> None:
@@ -94,7 +115,11 @@ def repository(where: Path) -> None:
     where.mkdir()
     git = ["git", "-C", str(where), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
-    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"], check=True, capture_output=True)
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+    )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (where / name).parent.mkdir(parents=True, exist_ok=True)
@@ -106,16 +131,25 @@ def repository(where: Path) -> None:
 
 
 def prepare(machine: Machine) -> None:
-    """What the documentation takes for granted: an administrator, packages within reach, a certificate."""
-    machine.system.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {debian.HOSTNAME}\n")
+    """What the documentation takes for granted: an administrator, packages within reach, a
+    certificate.
+    """
+    machine.system.write(
+        "/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {debian.HOSTNAME}\n"
+    )
     machine.ask(f"hostname {debian.HOSTNAME} && echo {debian.HOSTNAME} >/etc/hostname")
     machine.ask(f"useradd --create-home --shell /bin/bash {ADMINISTRATOR}")
-    machine.system.write(f"/etc/sudoers.d/{ADMINISTRATOR}", f"{ADMINISTRATOR} ALL=(ALL) NOPASSWD: ALL\n", mode="440")
-    machine.system.write("/etc/pip.conf", f"[global]\nno-index = true\nfind-links = {debian.WHEELS}\n")
+    machine.system.write(
+        f"/etc/sudoers.d/{ADMINISTRATOR}", f"{ADMINISTRATOR} ALL=(ALL) NOPASSWD: ALL\n", mode="440"
+    )
+    machine.system.write(
+        "/etc/pip.conf", f"[global]\nno-index = true\nfind-links = {debian.WHEELS}\n"
+    )
     machine.system.write("/usr/local/bin/editor", EDITOR, mode="755")
     machine.ask("git config --system --add safe.directory '*' && cp -r /srv/clone /srv/ekiden")
     machine.system.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout privkey.pem -out fullchain.pem -days 90 -subj /CN=relay.example.com "
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout privkey.pem -out fullchain.pem -days "
+        "90 -subj /CN=relay.example.com "
         "-addext subjectAltName=DNS:relay.example.com 2>&1",
         account=ADMINISTRATOR,
     )
@@ -126,7 +160,10 @@ def install(machine: Machine) -> None:
     machine.type(first.replace("REPOSITORY", "/srv/ekiden"))
     for text in rest:
         if text.startswith("CREATE ROLE"):
-            machine.type(f"sudo -u postgres psql --quiet -v ON_ERROR_STOP=1 <<'END'\n{text.replace('…', PASSWORD)}END\n")
+            machine.type(
+                "sudo -u postgres psql --quiet -v ON_ERROR_STOP=1 <<'END'\n"
+                f"{text.replace('…', PASSWORD)}END\n"
+            )
         elif text.startswith("ekiden()"):
             machine.system.run(f"cat >>~/.profile <<'END'\n{text}END\n", account=ADMINISTRATOR)
         elif "ekiden setup" in text:
@@ -143,14 +180,16 @@ def machine(installed):
     assert installed.ask("systemctl --failed --no-legend --plain") == ""
 
 
-# --- clients ------------------------------------------------------------------------------------------------------------------
+# --- clients --------------------------------------------------------------------------------------
 class Load:
     """Apps that hand messages in, until told to stop; then what they were told."""
 
     def __init__(self, machine: Machine, sessions: int = 3) -> None:
         self._machine = machine
         machine.ask("rm -f /run/stop")
-        self._apps = machine.system.start("python3", "/srv/outside/load.py", *machine.login, str(sessions), "/run/stop")
+        self._apps = machine.system.start(
+            "python3", "/srv/outside/load.py", *machine.login, str(sessions), "/run/stop"
+        )
 
     def __enter__(self) -> "Load":
         time.sleep(1)
@@ -168,7 +207,9 @@ class Load:
 
 def deliveries(machine: Machine) -> list[str]:
     """The ids of the messages whose delivery stands in the mail log, once for each time."""
-    text = machine.ask("journalctl -t ekiden-worker --output=cat --no-pager --grep=event=delivered || true")
+    text = machine.ask(
+        "journalctl -t ekiden-worker --output=cat --no-pager --grep=event=delivered || true"
+    )
     return re.findall(r"message=(\S+) .*event=delivered", text)
 
 
@@ -180,14 +221,17 @@ def assert_delivered_once(machine: Machine, ids: list[str]) -> None:
     assert [one for one in ids if seen.count(one) != 1] == []
 
 
-# --- the administrator's day --------------------------------------------------------------------------------------------------
+# --- the administrator's day ----------------------------------------------------------------------
 def test_the_first_message_arrives_in_the_sandbox(machine):
     assert "does not answer" not in machine.type("ekiden status")
     with Load(machine, sessions=1) as app:
         pass
     assert app.refused == app.shut == []
     assert_delivered_once(machine, app.ids)
-    kept = machine.ask("cd / && sudo -u postgres psql -At ekiden -c 'SELECT count(*) FROM smtp_listener_sandboxmessage'")
+    kept = machine.ask(
+        "cd / && sudo -u postgres psql -At ekiden -c 'SELECT count(*) FROM "
+        "smtp_listener_sandboxmessage'"
+    )
     assert int(kept) == len(app.ids)
 
 
@@ -209,7 +253,9 @@ def test_a_unit_is_started_when_it_is_at_work(machine):
     """The port is open when `restart` returns, and a worker has registered."""
     for unit, port in (("ekiden-portal", 8000), ("ekiden-sandbox", 2526)):
         machine.ask(f"systemctl restart {unit} && bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}'")
-    machine.ask("systemctl restart ekiden-scheduler ekiden-maintenance ekiden-worker@1 ekiden-worker@2")
+    machine.ask(
+        "systemctl restart ekiden-scheduler ekiden-maintenance ekiden-worker@1 ekiden-worker@2"
+    )
     assert "does not answer" not in machine.type("ekiden status")
     said = {unit: machine.show(unit, "StatusText") for unit in SERVICES}
     assert said["ekiden-listener@1"].startswith("Listening: submission 0.0.0.0:587")
@@ -218,25 +264,38 @@ def test_a_unit_is_started_when_it_is_at_work(machine):
 
 
 def test_the_upgrade_refuses_no_connection_and_loses_nothing(machine):
-    machine.ask("cd /srv/ekiden && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m 'The next version'")
+    machine.ask(
+        "cd /srv/ekiden && git -c user.name=t -c user.email=t@example.com commit -q "
+        "--allow-empty -m 'The next version'"
+    )
     with Load(machine) as apps:
         machine.type(handbook.block("## Upgrade", "git pull"))
     assert apps.refused == []
-    assert [one for one in apps.shut if one[0] != 421 and "SMTPServerDisconnected" not in one[1]] == []
+    assert [
+        one for one in apps.shut if one[0] != 421 and "SMTPServerDisconnected" not in one[1]
+    ] == []
     assert_delivered_once(machine, apps.ids)
     assert json.loads(machine.type("ekiden conservation --json"))["missing"] == 0
 
 
 def test_a_broken_unit_becomes_failed_and_says_why(machine):
     machine.ask(
-        "mkdir -p /run/systemd/system/ekiden-worker@2.service.d && cd /run/systemd/system/ekiden-worker@2.service.d && "
-        "printf '[Service]\\nEnvironment=EKIDEN_CONNECTIONS_PER_WORKER=many\\nRestartSec=100ms\\n' >broken.conf && "
-        "systemctl daemon-reload && systemctl reset-failed && { systemctl restart ekiden-worker@2 || true; }"
+        "mkdir -p /run/systemd/system/ekiden-worker@2.service.d && cd "
+        "/run/systemd/system/ekiden-worker@2.service.d && "
+        "printf "
+        "'[Service]\\nEnvironment=EKIDEN_CONNECTIONS_PER_WORKER=many\\nRestartSec=100ms\\n' "
+        ">broken.conf && "
+        "systemctl daemon-reload && systemctl reset-failed && { systemctl restart "
+        "ekiden-worker@2 || true; }"
     )
-    wait_until(lambda: machine.show("ekiden-worker@2", "ActiveState") == "failed", "it is failed", 120)
+    wait_until(
+        lambda: machine.show("ekiden-worker@2", "ActiveState") == "failed", "it is failed", 120
+    )
     assert machine.show("ekiden-worker@2", "Result") == "exit-code"
     assert "ekiden-worker@2.service" in machine.ask("systemctl --failed --no-legend")
-    assert "EKIDEN_CONNECTIONS_PER_WORKER" in machine.ask("journalctl -p err -u ekiden-worker@2 -t ekiden-worker --output=cat")
+    assert "EKIDEN_CONNECTIONS_PER_WORKER" in machine.ask(
+        "journalctl -p err -u ekiden-worker@2 -t ekiden-worker --output=cat"
+    )
     machine.ask(
         "rm -r /run/systemd/system/ekiden-worker@2.service.d && systemctl daemon-reload && "
         "systemctl reset-failed ekiden-worker@2 && systemctl start ekiden-worker@2"
@@ -245,17 +304,33 @@ def test_a_broken_unit_becomes_failed_and_says_why(machine):
 
 def test_an_outage_of_the_servers_ends_no_unit(machine):
     machine.ask("systemctl reset-failed && systemctl stop postgresql@15-main redis-server")
-    starting = ("ekiden-worker@1", "ekiden-scheduler", "ekiden-listener@1", "ekiden-portal", "ekiden-sandbox")
+    starting = (
+        "ekiden-worker@1",
+        "ekiden-scheduler",
+        "ekiden-listener@1",
+        "ekiden-portal",
+        "ekiden-sandbox",
+    )
     before = {unit: machine.show(unit, "MainPID") for unit in starting}
     machine.ask(f"systemctl restart --no-block {' '.join(starting)}")
-    wait_until(lambda: all(machine.show(unit, "MainPID") not in {before[unit], "0"} for unit in starting), "they have stopped", 30)
+    wait_until(
+        lambda: all(machine.show(unit, "MainPID") not in {before[unit], "0"} for unit in starting),
+        "they have stopped",
+        30,
+    )
     time.sleep(20)  # what cannot bear it ends within this
     assert machine.show("ekiden-worker@1", "StatusText") == "Waiting for PostgreSQL"
     machine.ask("systemctl start postgresql@15-main")
     wait_until(lambda: machine.is_up("ekiden-listener@1"), "a listener needs no Valkey", 60)
-    wait_until(lambda: machine.show("ekiden-worker@1", "StatusText") == "Waiting for Valkey", "it waits", 60)
+    wait_until(
+        lambda: machine.show("ekiden-worker@1", "StatusText") == "Waiting for Valkey",
+        "it waits",
+        60,
+    )
     machine.ask("systemctl start redis-server")
-    assert {unit: machine.show(unit, "NRestarts") for unit in SERVICES} == dict.fromkeys(SERVICES, "0")
+    assert {unit: machine.show(unit, "NRestarts") for unit in SERVICES} == dict.fromkeys(
+        SERVICES, "0"
+    )
     wait_until(lambda: all(machine.is_up(unit) for unit in SERVICES), "all units run", 60)
     with Load(machine) as apps:
         pass
@@ -263,14 +338,23 @@ def test_an_outage_of_the_servers_ends_no_unit(machine):
 
 
 def test_a_process_that_hangs_is_ended_and_started_again(machine):
-    """A listener whose event loop stands still; one that works is left alone under the same watchdog."""
+    """A listener whose event loop stands still; one that works is left alone under the same
+    watchdog.
+    """
     for number in (1, 2):
         folder = f"/run/systemd/system/ekiden-listener@{number}.service.d"
-        machine.ask(f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=6\\nTimeoutAbortSec=1\\n' >{folder}/short.conf")
+        machine.ask(
+            f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=6\\nTimeoutAbortSec=1\\n' "
+            f">{folder}/short.conf"
+        )
     machine.ask("systemctl daemon-reload && systemctl restart ekiden-listener@1 ekiden-listener@2")
     before = {number: machine.show(f"ekiden-listener@{number}", "MainPID") for number in (1, 2)}
     machine.ask(f"kill -STOP {before[2]}")
-    wait_until(lambda: machine.show("ekiden-listener@2", "MainPID") not in {before[2], "0"}, "it is back", 60)
+    wait_until(
+        lambda: machine.show("ekiden-listener@2", "MainPID") not in {before[2], "0"},
+        "it is back",
+        60,
+    )
     assert "Watchdog timeout" in machine.ask("journalctl -u ekiden-listener@2 --output=cat")
     assert machine.show("ekiden-listener@1", "MainPID") == before[1]
     machine.ask("rm -r /run/systemd/system/ekiden-listener@?.service.d && systemctl daemon-reload")
@@ -280,7 +364,10 @@ def test_a_process_that_hangs_is_ended_and_started_again(machine):
 def test_the_journal_knows_priorities_and_units(machine):
     entries = machine.entries()
     written = {entry["SYSLOG_IDENTIFIER"] for entry in entries}
-    assert {unit.partition("@")[0] for unit in SERVICES} - {"ekiden-portal", "ekiden-sandbox"} <= written  # these two have said nothing
+    assert {unit.partition("@")[0] for unit in SERVICES} - {
+        "ekiden-portal",
+        "ekiden-sandbox",
+    } <= written  # these two have said nothing
     serious = [entry for entry in entries if re.search(" (WARNING|ERROR) ", str(entry["MESSAGE"]))]
     assert serious
     assert {entry["PRIORITY"] for entry in serious} <= {"3", "4"}
@@ -292,7 +379,9 @@ def test_the_journal_knows_priorities_and_units(machine):
 def test_the_units_are_confined(machine):
     for unit in SERVICES:
         machine.ask(f"systemd-analyze security --threshold=15 --no-pager {unit} >/dev/null")
-    refused = machine.ask("journalctl --output=cat -u 'ekiden-*' --grep='Operation not permitted' || true")
+    refused = machine.ask(
+        "journalctl --output=cat -u 'ekiden-*' --grep='Operation not permitted' || true"
+    )
     assert refused in {"", "-- No entries --"}
 
 
@@ -300,11 +389,16 @@ def test_a_backup_is_restored_as_written(machine):
     with Load(machine, sessions=1) as before:
         pass
     assert_delivered_once(machine, before.ids)
-    machine.type(handbook.block("## Backup and restore", 'pg_dump -Fc -d "$url" -f ekiden.dump\nsudo tar'))
+    machine.type(
+        handbook.block("## Backup and restore", 'pg_dump -Fc -d "$url" -f ekiden.dump\nsudo tar')
+    )
     restore, cancel, go_on = handbook.blocks("## Backup and restore")[-3:]
     stop, unpack = restore.split("\n", 1)
     machine.type(stop)
-    machine.ask("rm -r /var/lib/ekiden/keys && sudo -u postgres dropdb ekiden && redis-cli -s /run/redis/redis-server.sock flushall")
+    machine.ask(
+        "rm -r /var/lib/ekiden/keys && sudo -u postgres dropdb ekiden && redis-cli -s "
+        "/run/redis/redis-server.sock flushall"
+    )
     seen = machine.type(unpack)
     assert "0 missing" in seen or "missing" in seen, seen
     machine.type(cancel)

@@ -179,7 +179,9 @@ def listener(mail_db, limits):
 
 @pytest.fixture
 def domain(mail_db):
-    return Domain.objects.create(project=make.project(), name="shop.test", token="x", verified_at=timezone.now())
+    return Domain.objects.create(
+        project=make.project(), name="shop.test", token="x", verified_at=timezone.now()
+    )
 
 
 @pytest.fixture

@@ -29,7 +29,9 @@ def test_a_resolver_that_fails_suppresses_nobody_and_says_so(caplog):
         assert turn() == 0
     assert not Suppression.objects.exists() and Brake.objects.get().domains == brakes.LEAST
     assert "event=learning-stopped class=unknown_domain" in caplog.text
-    assert AuditEntry.objects.get(action="brake").reason.startswith("20 domains turned unknown_domain")
+    assert AuditEntry.objects.get(action="brake").reason.startswith(
+        "20 domains turned unknown_domain"
+    )
     [finding] = mail.learning()
     assert finding.level is Level.BAD and "suppression believe unknown_domain" in finding.advice
 
@@ -59,7 +61,10 @@ def test_under_the_brake_other_classes_and_what_people_say_count():
     occurrence(project, "cross@mx.test", kind="complaint", category="complaint", is_hard=False)
     occurrence(project, "more@mx.test", category="unknown_domain")
     turn()
-    assert set(Suppression.objects.values_list("address_key", flat=True)) == {"dead@mx.test", "cross@mx.test"}
+    assert set(Suppression.objects.values_list("address_key", flat=True)) == {
+        "dead@mx.test",
+        "cross@mx.test",
+    }
 
 
 def test_many_users_of_few_domains_are_no_wave():
@@ -83,7 +88,10 @@ def test_a_person_believes_what_is_held():
     turn()
     call_command("suppression", "believe", "unknown_domain", reason="an old list")
     assert turn() == brakes.LEAST == Suppression.objects.count()
-    assert (Brake.objects.get().is_believed, AuditEntry.objects.filter(action="believe").count()) == (True, 1)
+    assert (
+        Brake.objects.get().is_believed,
+        AuditEntry.objects.filter(action="believe").count(),
+    ) == (True, 1)
 
 
 def test_a_person_forgets_what_is_held():

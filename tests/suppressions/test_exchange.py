@@ -24,19 +24,28 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 SAMPLES = {
-    "Postmark": "EmailAddress,SuppressionReason,Origin,CreatedAt\r\nA@x.test,HardBounce,Recipient,2019-12-10T08:58:33-05:00\r\n"
-    "b@x.test,SpamComplaint,Recipient,2019-12-10T08:58:33-05:00\r\nc@x.test,ManualSuppression,Customer,2019-12-10T08:58:33-05:00\r\n",
-    "SendGrid bounces or blocks": "status,reason,email,created\r\n5.1.1,550 5.1.1 no such user,A@x.test,1443651125\r\n"
+    "Postmark": "EmailAddress,SuppressionReason,Origin,CreatedAt\r\n"
+        "A@x.test,HardBounce,Recipient,2019-12-10T08:58:33-05:00\r\n"
+    "b@x.test,SpamComplaint,Recipient,2019-12-10T08:58:33-05:00\r\n"
+        "c@x.test,ManualSuppression,Customer,2019-12-10T08:58:33-05:00\r\n",
+    "SendGrid bounces or blocks": "status,reason,email,created\r\n5.1.1,550 5.1.1 no such "
+        "user,A@x.test,1443651125\r\n"
     "4.0.0,unable to get mx info,b@x.test,1443651125\r\n",
-    "SendGrid invalid addresses": "reason,email,created\r\nMail domain mentioned is unknown,A@x.test,1449953655\r\n",
+    "SendGrid invalid addresses": ("reason,email,created\r\nMail domain mentioned is "
+        "unknown,A@x.test,1449953655\r\n"),
     "SendGrid spam reports": "ip,email,created\r\n192.0.2.1,A@x.test,1443651141\r\n",
     "SendGrid unsubscribes": "email,created\r\nA@x.test,1443651141\r\n",
-    "Mailgun bounces": 'address,code,error,created_at\r\nA@x.test,550,"No such mailbox, sorry","Fri, 21 Oct 2011 11:02:55 UTC"\r\n'
+    "Mailgun bounces": 'address,code,error,created_at\r\nA@x.test,550,"No such mailbox, '
+        'sorry","Fri, 21 Oct 2011 '
+        '11:02:55 UTC"\r\n'
     "b@x.test,452,full,\r\n",
     "Mailgun complaints": "address,created_at\r\nA@x.test,\"Fri, 21 Oct 2011 11:02:55 UTC\"\r\n",
-    "Mailgun unsubscribes": "address,tags,created_at\r\nA@x.test,*,\"Fri, 21 Oct 2011 11:02:55 UTC\"\r\n",
-    "Postal": "type,address,reason,timestamp,keep_until\r\nrecipient,A@x.test,too many hard fails,1443651141,1446243141\r\n",
-    "Amazon SES": "EmailAddress,Reason,LastUpdateTime\r\nA@x.test,BOUNCE,2020-04-08T21:14:05Z\r\nb@x.test,COMPLAINT,2020-04-09T21:14:05Z\r\n",  # noqa: E501
+    "Mailgun unsubscribes": ("address,tags,created_at\r\nA@x.test,*,\"Fri, 21 Oct 2011 11:02:55 "
+        "UTC\"\r\n"),
+    "Postal": ("type,address,reason,timestamp,keep_until\r\nrecipient,A@x.test,too many hard "
+        "fails,1443651141,1446243141\r\n"),
+    "Amazon SES": ("EmailAddress,Reason,LastUpdateTime\r\nA@x.test,BOUNCE,2020-04-08T21:14:05Z\r\n"
+        "b@x.test,COMPLAINT,2020-04-09T21:14:05Z\r\n"),
     "Amazon SES, without a header": "A@x.test,BOUNCE\r\nb@x.test,COMPLAINT\r\n",
     "a list of addresses": "Email\r\nA@x.test\r\n",
     "a list of addresses, without a header": "A@x.test\r\nb@x.test\r\n",
@@ -68,7 +77,8 @@ def entries(data):
 
 def take(data, **given):
     return importing.take(
-        io.BytesIO(data if isinstance(data, bytes) else data.encode()), **{"project": None, "by": "otto", "now": NOW} | given
+        io.BytesIO(data if isinstance(data, bytes) else data.encode()),
+        **{"project": None, "by": "otto", "now": NOW} | given,
     )
 
 
@@ -83,12 +93,21 @@ def test_a_format_is_recognised_and_its_words_understood(name):
 
 
 def test_when_it_was_first_seen_is_kept():
-    assert entries(SAMPLES["Mailgun bounces"])[0].first_seen_at == datetime(2011, 10, 21, 11, 2, 55, tzinfo=UTC)
+    assert entries(SAMPLES["Mailgun bounces"])[0].first_seen_at == datetime(
+        2011, 10, 21, 11, 2, 55, tzinfo=UTC
+    )
     assert entries(SAMPLES["Mailgun bounces"])[1].first_seen_at == NOW
 
 
 @pytest.mark.parametrize(
-    "text", ["1443651125", "1443651125000", "2015-09-30T22:12:05Z", "2015-09-30 22:12:05", "Wed, 30 Sep 2015 22:12:05 +0000"]
+    "text",
+    [
+        "1443651125",
+        "1443651125000",
+        "2015-09-30T22:12:05Z",
+        "2015-09-30 22:12:05",
+        "Wed, 30 Sep 2015 22:12:05 +0000",
+    ],
 )
 def test_a_moment_is_read_however_it_is_written(text):
     assert moment(text) == datetime(2015, 9, 30, 22, 12, 5, tzinfo=UTC)
@@ -103,10 +122,17 @@ def test_a_time_to_come_is_now():
     assert entries("email,created\r\na@x.test,2099-01-01T00:00:00Z\r\n")[0].last_seen_at == NOW
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp932"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp932"]
+)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_charset_and_delimiter_are_found_out(encoding, delimiter):
-    data = delimiter.join(["address", "reason"]) + "\r\n" + delimiter.join(["a@x.test", "宛先なし"]) + "\r\n"
+    data = (
+        delimiter.join(["address", "reason"])
+        + "\r\n"
+        + delimiter.join(["a@x.test", "宛先なし"])
+        + "\r\n"
+    )
     assert entries(data.encode(encoding))[0].reason == "Imported: 宛先なし"
 
 
@@ -147,7 +173,11 @@ def test_what_is_taken_in_is_in_the_list_with_where_it_came_from():
     done = take(SAMPLES["Postmark"], project=project.pk)
     assert (done.lines, done.added, done.updated, done.refused) == (3, 3, 0, 0)
     row = Suppression.objects.get(address_key="a@x.test")
-    assert (row.project, row.created_by, row.evidence) == (project, "otto", {"kind": "import", "format": "Postmark"})
+    assert (row.project, row.created_by, row.evidence) == (
+        project,
+        "otto",
+        {"kind": "import", "format": "Postmark"},
+    )
 
 
 def test_a_second_time_the_same_adds_nothing():
@@ -185,14 +215,37 @@ def test_what_people_wrote_cannot_break_the_copy():
 
 def test_a_preview_changes_nothing_and_tells_what_would_be():
     take("email\na@x.test\n")
-    found = importing.preview(io.BytesIO(b"email\na@x.test\nb@x.test\nnobody\n"), project=None, now=timezone.now())
-    assert (found.progress.added, found.progress.updated, found.progress.refused, found.is_whole) == (1, 1, 1, True)
+    found = importing.preview(
+        io.BytesIO(b"email\na@x.test\nb@x.test\nnobody\n"), project=None, now=timezone.now()
+    )
+    assert (
+        found.progress.added,
+        found.progress.updated,
+        found.progress.refused,
+        found.is_whole,
+    ) == (1, 1, 1, True)
     assert [each.key for each in found.examples] == ["a@x.test", "b@x.test"]
     assert Suppression.objects.count() == 1
 
 
 # --- out, and in again ---
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "''=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\tx",
+        "\rx",
+        "'=1",
+        "''=1",
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠SUM(A1)",
+    ],
+)
 def test_a_cell_is_no_formula_and_comes_back_as_it_was(text):
     assert safe(text)[0] == "'"
     assert plain(safe(text)) == text
@@ -205,16 +258,50 @@ def test_any_cell_comes_back_as_it_was(text):
 
 def test_an_export_taken_in_again_is_the_same_list():
     project = make.project()
-    known = {"project": project, "category": "unknown_user", "is_hard": True, "count": 7, "last_seen_at": NOW, "first_seen_at": NOW}
-    Suppression.objects.create(address_key="a@x.test", source="automatic", reason="=cmd|' /C calc'!A0", **known)
+    known = {
+        "project": project,
+        "category": "unknown_user",
+        "is_hard": True,
+        "count": 7,
+        "last_seen_at": NOW,
+        "first_seen_at": NOW,
+    }
     Suppression.objects.create(
-        address_key="@whole.test", source="person", reason='宛先なし, "quoted"', until=datetime(2099, 1, 1, tzinfo=UTC), **known
+        address_key="a@x.test", source="automatic", reason="=cmd|' /C calc'!A0", **known
     )
-    Suppression.objects.create(address_key="a@x.test", sender_domain="news.test", source="unsubscribe", reason="left", **known)
-    names = ("address_key", "sender_domain", "source", "category", "is_hard", "reason", "count", "first_seen_at", "last_seen_at", "until")
+    Suppression.objects.create(
+        address_key="@whole.test",
+        source="person",
+        reason='宛先なし, "quoted"',
+        until=datetime(2099, 1, 1, tzinfo=UTC),
+        **known,
+    )
+    Suppression.objects.create(
+        address_key="a@x.test",
+        sender_domain="news.test",
+        source="unsubscribe",
+        reason="left",
+        **known,
+    )
+    names = (
+        "address_key",
+        "sender_domain",
+        "source",
+        "category",
+        "is_hard",
+        "reason",
+        "count",
+        "first_seen_at",
+        "last_seen_at",
+        "until",
+    )
     before = sorted(Suppression.objects.values_list(*names))
     written = "".join(exporting.rows(Suppression.objects.all()))
-    assert all(not cell.startswith(("=", "+", "-", "@")) for row in csv.reader(io.StringIO(written)) for cell in row)
+    assert all(
+        not cell.startswith(("=", "+", "-", "@"))
+        for row in csv.reader(io.StringIO(written))
+        for cell in row
+    )
     Suppression.objects.all().delete()
     take(written, project=project.pk, now=timezone.now())
     assert sorted(Suppression.objects.values_list(*names)) == before
@@ -224,7 +311,9 @@ def test_an_export_taken_in_again_is_the_same_list():
 def test_the_command_previews_takes_in_and_writes_out(tmp_path):
     file = tmp_path / "list.csv"
     file.write_text(SAMPLES["Postmark"])
-    assert "This is: Postmark. 3 new, 0 known, 0 refused." in ekiden("suppression", "import", str(file), "--preview")
+    assert "This is: Postmark. 3 new, 0 known, 0 refused." in ekiden(
+        "suppression", "import", str(file), "--preview"
+    )
     assert not Suppression.objects.exists()
     assert "3 lines: 3 new" in ekiden("suppression", "import", str(file))
     assert AuditEntry.objects.get().action == "import"
@@ -255,7 +344,13 @@ def test_the_job_takes_a_waiting_file_in_once():
     importing.run(row.pk)
     importing.run(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.lines, row.added, row.format, bytes(row.data)) == ("done", 3, 3, "Postmark", b"")
+    assert (row.state, row.lines, row.added, row.format, bytes(row.data)) == (
+        "done",
+        3,
+        3,
+        "Postmark",
+        b"",
+    )
     assert Suppression.objects.get(address_key="a@x.test").count == 1
 
 
@@ -269,13 +364,21 @@ def test_a_job_that_fails_says_so():
 @pytest.mark.parametrize("place", range(7))
 def test_of_a_poisoned_entry_the_import_takes_all_but_that(place, poison):
     keys = [f"{number}@x.test" for number in range(7)]
-    Suppression.objects.create(address_key=keys[place], source="automatic", category="other", reason="before")
+    Suppression.objects.create(
+        address_key=keys[place], source="automatic", category="other", reason="before"
+    )
     poison(Suppression.objects.get())
-    row = waiting("EmailAddress,SuppressionReason,Origin,CreatedAt\r\n" + "".join(f"{key},HardBounce,Recipient,\r\n" for key in keys))
+    row = waiting(
+        "EmailAddress,SuppressionReason,Origin,CreatedAt\r\n"
+        + "".join(f"{key},HardBounce,Recipient,\r\n" for key in keys)
+    )
     importing.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.lines, row.added, row.updated, row.refused) == ("done", 7, 6, 0, 1)
-    assert (row.errors[0]["text"], row.errors[0]["why"]) == (keys[place], "The database refuses it.")
+    assert (row.errors[0]["text"], row.errors[0]["why"]) == (
+        keys[place],
+        "The database refuses it.",
+    )
     assert Suppression.objects.get(address_key=keys[place]).reason == "before"
 
 

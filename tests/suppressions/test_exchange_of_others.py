@@ -13,17 +13,29 @@ from tests.suppressions.test_exchange import entries, read, waiting
 pytestmark = pytest.mark.django_db
 
 SAID = {
-    "Mandrill": ("email,reason,detail,created_at,expired", "hard-bounce,no,2026-01-02,", "soft-bounce,full,,no", "spam,,,no", "unsub,,,no"),
-    "SparkPost": ("recipient,type,source,description,created", "transactional,Bounce Rule,gone,", None, "transactional,Spam Complaint,,",
+    "Mandrill": ("email,reason,detail,created_at,expired", "hard-bounce,no,2026-01-02,",
+        "soft-bounce,full,,no", "spam,,,no", "unsub,,,no"),
+    "SparkPost": ("recipient,type,source,description,created", "transactional,Bounce Rule,gone,",
+        None, "transactional,Spam Complaint,,",
                   "transactional,List Unsubscribe,,"),
     "Mailjet": ("Email,Status,Date", "hardbounced,2026-01-02", "softbounced,", "spam,", "unsub,"),
-    "Brevo": ("EMAIL;Blocked reason;Date", "Hard bounced;02-01-2026", "Soft bounced;", "Flagged as spam;", "Unsubscribed via email;"),
-    "Mailchimp, cleaned": ("Email Address,First Name,OPTIN_TIME,CLEAN_TIME", "Anna,2026-01-02,2026-01-03", None, None, None),
-    "Mailchimp, unsubscribed": ("Email Address,First Name,OPTIN_TIME,UNSUB_TIME", None, None, None, "Anna,2026-01-02,2026-01-03"),
-    "a list with states": ("メールアドレス,状態", "hard bounce", "soft bounce", "complaint", "opt-out"),
-    "a list with reasons": ("メールアドレス,理由", "bounced", "softbounce", "abuse", "unsubscribed"),
+    "Brevo": ("EMAIL;Blocked reason;Date", "Hard bounced;02-01-2026", "Soft bounced;",
+        "Flagged as spam;", "Unsubscribed via email;"),
+    "Mailchimp, cleaned": ("Email Address,First Name,OPTIN_TIME,CLEAN_TIME",
+        "Anna,2026-01-02,2026-01-03", None, None, None),
+    "Mailchimp, unsubscribed": ("Email Address,First Name,OPTIN_TIME,UNSUB_TIME", None, None, None,
+        "Anna,2026-01-02,2026-01-03"),
+    "a list with states": ("メールアドレス,状態", "hard bounce", "soft bounce", "complaint",
+        "opt-out"),
+    "a list with reasons": ("メールアドレス,理由", "bounced", "softbounce", "abuse",
+        "unsubscribed"),
 }  # fmt: skip
-KINDS = [("imported", "unknown_user", True), ("imported", "other", False), ("complaint", "complaint", False), ("unsubscribe", "", False)]
+KINDS = [
+    ("imported", "unknown_user", True),
+    ("imported", "other", False),
+    ("complaint", "complaint", False),
+    ("unsubscribe", "", False),
+]
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -33,12 +45,20 @@ def test_the_words_of_ten_services_are_known(name):
         if line is not None:
             found = read(f"{header}\r\na{number}@x.test{';' if ';' in header else ','}{line}\r\n")
             [entry] = found.entries()
-            assert (found.format.name, (entry.source, entry.category, entry.is_hard)) == (name, kind)
+            assert (found.format.name, (entry.source, entry.category, entry.is_hard)) == (
+                name,
+                kind,
+            )
 
 
 LIVING = {
-    "Mailchimp": "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME\r\na@x.test,Anna,A,2,2026-01-02 03:04:05\r\n",
-    "SendGrid contacts": "EMAIL,FIRST_NAME,CREATED_AT,CREATED\r\na@x.test,Anna,2026-01-02,2026-01-02\r\n",
+    "Mailchimp": (
+        "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME\r\n"
+        "a@x.test,Anna,A,2,2026-01-02 03:04:05\r\n"
+    ),
+    "SendGrid contacts": (
+        "EMAIL,FIRST_NAME,CREATED_AT,CREATED\r\na@x.test,Anna,2026-01-02,2026-01-02\r\n"
+    ),
     "Mailgun members": "address,name,subscribed,vars\r\na@x.test,Anna,yes,{}\r\n",
     "an address book": "氏名,メールアドレス,電話番号\r\n安奈,a@x.test,03\r\n",
 }
@@ -69,7 +89,16 @@ def test_the_line_by_which_excel_names_the_delimiter_is_no_header(mark):
     assert (entry.key, entry.reason) == ("a@x.test", "Imported: bounce, hard")
 
 
-@pytest.mark.parametrize("cell", ["Anna <a@x.test>", "<a@x.test>", "mailto:a@x.test", '"Anna, A. <a@x.test>"', "Anna <mailto:a@x.test> "])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Anna <a@x.test>",
+        "<a@x.test>",
+        "mailto:a@x.test",
+        '"Anna, A. <a@x.test>"',
+        "Anna <mailto:a@x.test> ",
+    ],
+)
 def test_a_name_or_a_link_around_the_address_is_read(cell):
     assert [entry.key for entry in entries(f"email\r\n{cell}\r\n")] == ["a@x.test"]
 
@@ -100,11 +129,16 @@ def test_a_fault_of_ours_leaves_its_reason_and_a_way_to_go_on(monkeypatch):
     row = waiting("email\r\n" + "".join(f"{number}@x.test\r\n" for number in range(25)))
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE suppressions_import ADD CONSTRAINT too_short CHECK (lines <= 10)")
+        cursor.execute(
+            "ALTER TABLE suppressions_import ADD CONSTRAINT too_short CHECK (lines <= 10)"
+        )
     importing.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.lines, Suppression.objects.count()) == ("failed", 10, 10)
-    assert row.errors[-1]["why"].startswith("A fault of the service after 10 lines: ") and "too_short" in row.errors[-1]["why"]
+    assert (
+        row.errors[-1]["why"].startswith("A fault of the service after 10 lines: ")
+        and "too_short" in row.errors[-1]["why"]
+    )
     assert not importing.resume(Import(pk=0)) and bytes(row.data)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -112,7 +146,13 @@ def test_a_fault_of_ours_leaves_its_reason_and_a_way_to_go_on(monkeypatch):
     assert importing.resume(row)
     importing.run(row.pk)
     row.refresh_from_db()
-    assert (row.state, row.lines, row.added, Suppression.objects.count(), bytes(row.data)) == ("done", 25, 25, 25, b"")
+    assert (row.state, row.lines, row.added, Suppression.objects.count(), bytes(row.data)) == (
+        "done",
+        25,
+        25,
+        25,
+        b"",
+    )
 
 
 def test_all_words_are_written_as_they_are_looked_up():

@@ -1,4 +1,6 @@
-"""The question at RCPT: the covering rows, and the index that answers most of it without PostgreSQL."""
+"""The question at RCPT: the covering rows, and the index that answers most of it without
+PostgreSQL.
+"""
 
 import asyncio
 import threading
@@ -30,7 +32,9 @@ def ask(project, key="gone@mx.test", sender="shop.test", *, indexed=True):
         index = Index(database)
         if indexed:
             await index.turn()
-        answer = await Lookup(database, index).reason(Question(project.pk, key, key.rpartition("@")[2], sender))
+        answer = await Lookup(database, index).reason(
+            Question(project.pk, key, key.rpartition("@")[2], sender)
+        )
         await database.close()
         return answer
 
@@ -215,7 +219,9 @@ def test_after_a_failure_all_is_read_anew():
         await index.turn()
         index._database = good
         await in_thread(suppress)
-        await in_thread(lambda: connection.cursor().execute("UPDATE suppressions_suppression SET made_in = '1'"))
+        await in_thread(
+            lambda: connection.cursor().execute("UPDATE suppressions_suppression SET made_in = '1'")
+        )
         await index.turn()
         assert not excludes(index)
 
@@ -237,7 +243,9 @@ def test_very_many_new_ones_are_merged(monkeypatch):
     with_index(scene)
 
 
-@pytest.mark.parametrize("key", ["gone@mx.test", "@mx.test", "ＧＯＮＥ@mx.test", "é…\U0001f600@xn--mx-test.invalid"])
+@pytest.mark.parametrize(
+    "key", ["gone@mx.test", "@mx.test", "ＧＯＮＥ@mx.test", "é…\U0001f600@xn--mx-test.invalid"]
+)
 def test_python_and_postgresql_make_the_same_fingerprint(key):
     with connection.cursor() as cursor:
         cursor.execute("SELECT substr(sha256(convert_to(%s, 'UTF8')), 1, 8)", [key])

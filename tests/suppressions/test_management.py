@@ -14,7 +14,12 @@ pytestmark = pytest.mark.django_db
 def test_an_address_is_suppressed_for_all_under_its_key():
     ekiden("suppression", "add", '"You"@MX.test', "--reason", "asked by letter")
     row = Suppression.objects.get()
-    assert (row.address_key, row.project, row.source, row.reason) == ("you@mx.test", None, "person", "asked by letter")
+    assert (row.address_key, row.project, row.source, row.reason) == (
+        "you@mx.test",
+        None,
+        "person",
+        "asked by letter",
+    )
 
 
 def test_a_projects_suppression_is_its_own():
@@ -61,12 +66,16 @@ def test_a_day_that_is_over_or_none_is_refused(day):
 def test_the_list_finds_by_domain():
     ekiden("suppression", "add", "you@mx.test")
     ekiden("suppression", "add", "you@elsewhere.test")
-    assert [facts["address"] for facts in ekiden_json("suppression", "list", "--find", "@mx.test")] == ["you@mx.test"]
+    assert [
+        facts["address"] for facts in ekiden_json("suppression", "list", "--find", "@mx.test")
+    ] == ["you@mx.test"]
 
 
 def test_an_old_dead_address_is_lifted_only_for_certain():
     last = timezone.now() - timedelta(days=400)
-    Suppression.objects.create(address_key="you@mx.test", reason="550 no", is_hard=True, last_seen_at=last)
+    Suppression.objects.create(
+        address_key="you@mx.test", reason="550 no", is_hard=True, last_seen_at=last
+    )
     with pytest.raises(CommandError, match="new owner"):
         ekiden("suppression", "lift", "you@mx.test", "--reason", "asked")
     ekiden("suppression", "lift", "you@mx.test", "--reason", "asked", "--yes")

@@ -35,7 +35,9 @@ def test_three_soft_bounces_in_a_row_are_enough_and_two_are_not():
 def test_a_delivery_in_between_begins_the_count_anew():
     bounces = event(SOFT, days=9), event(SOFT, days=8), event(SOFT)
     assert group(*bounces, delivered=4) is None
-    assert group(*bounces, delivered=4, rules=replace(STANDARD, is_in_a_row=False)) is Group.TEMPORARY
+    assert (
+        group(*bounces, delivered=4, rules=replace(STANDARD, is_in_a_row=False)) is Group.TEMPORARY
+    )
 
 
 def test_soft_bounces_that_lie_too_far_apart_do_not_add_up():
@@ -47,7 +49,15 @@ def test_bounces_of_several_groups_do_not_add_up():
 
 
 @pytest.mark.parametrize(
-    "class_", [Class.REPUTATION, Class.CONTENT, Class.AUTHENTICATION, Class.RATE_LIMITED, Class.VIRUS, Class.TOO_LARGE]
+    "class_",
+    [
+        Class.REPUTATION,
+        Class.CONTENT,
+        Class.AUTHENTICATION,
+        Class.RATE_LIMITED,
+        Class.VIRUS,
+        Class.TOO_LARGE,
+    ],
 )
 def test_what_is_the_senders_fault_or_ours_never_suppresses(class_):
     assert group_of(event(class_)) is None
@@ -84,5 +94,9 @@ def test_the_verdict_says_since_when_how_often_and_until_when():
 
 @pytest.mark.parametrize("unsubscribed", [False, True])
 def test_nobody_who_complained_or_unsubscribed_is_tried_again(unsubscribed):
-    verdict = decide([event(Class.COMPLAINT, unsubscribed=unsubscribed)], replace(STANDARD, lasts_days=10), now=NOW)
+    verdict = decide(
+        [event(Class.COMPLAINT, unsubscribed=unsubscribed)],
+        replace(STANDARD, lasts_days=10),
+        now=NOW,
+    )
     assert (verdict.until, verdict.probation_at) == (None, None)

@@ -15,10 +15,18 @@ pytestmark = pytest.mark.django_db
 def trying(**given):
     """A suppression whose address a delivery is trying."""
     now = timezone.now()
-    defaults = {"address_key": "gone@mx.test", "category": "unknown_user", "is_hard": True, "reason": "550 no", "probation_at": now}
+    defaults = {
+        "address_key": "gone@mx.test",
+        "category": "unknown_user",
+        "is_hard": True,
+        "reason": "550 no",
+        "probation_at": now,
+    }
     probe = make.delivery()
     return Suppression.objects.create(
-        **{"project": make.project(), "probe_id": probe.pk, "probe_until": now + timedelta(days=1)} | defaults | given
+        **{"project": make.project(), "probe_id": probe.pk, "probe_until": now + timedelta(days=1)}
+        | defaults
+        | given
     )
 
 
@@ -70,7 +78,11 @@ def test_one_that_never_tried_leaves_the_place_to_the_next(fate):
 
 
 def test_what_is_over_is_removed():
-    Suppression.objects.create(address_key="gone@mx.test", reason="asked", until=timezone.now() - timedelta(seconds=1))
-    kept = Suppression.objects.create(address_key="kept@mx.test", reason="asked", until=timezone.now() + timedelta(days=1))
+    Suppression.objects.create(
+        address_key="gone@mx.test", reason="asked", until=timezone.now() - timedelta(seconds=1)
+    )
+    kept = Suppression.objects.create(
+        address_key="kept@mx.test", reason="asked", until=timezone.now() + timedelta(days=1)
+    )
     assert probation.end_outdated(now=timezone.now()) == 1
     assert Suppression.objects.get() == kept

@@ -12,9 +12,20 @@ pytestmark = pytest.mark.django_db
 
 
 def occurrence(project, key="gone@mx.test", *, days=0, **given):
-    defaults = {"kind": "reply", "category": "unknown_user", "is_hard": True, "stage": "rcpt", "code": 550, "enhanced": "5.1.1"}
+    defaults = {
+        "kind": "reply",
+        "category": "unknown_user",
+        "is_hard": True,
+        "stage": "rcpt",
+        "code": 550,
+        "enhanced": "5.1.1",
+    }
     at = timezone.now() - timedelta(days=days)
-    return Occurrence.objects.create(**{"project": project, "address_key": key, "text": "no such user", "at": at} | defaults | given)
+    return Occurrence.objects.create(
+        **{"project": project, "address_key": key, "text": "no such user", "at": at}
+        | defaults
+        | given
+    )
 
 
 def soft(project, **given):
@@ -93,7 +104,9 @@ def test_a_bounce_of_a_suppressed_address_is_counted_and_renews_it():
 @pytest.mark.parametrize("source", ["person", "complaint", "unsubscribe"])
 def test_a_bounce_does_not_overrule_what_people_said(source):
     project = make.project()
-    Suppression.objects.create(project=project, address_key="gone@mx.test", source=source, reason="asked us to")
+    Suppression.objects.create(
+        project=project, address_key="gone@mx.test", source=source, reason="asked us to"
+    )
     occurrence(project)
     turn()
     row = Suppression.objects.get()
@@ -104,14 +117,30 @@ def test_a_complaint_overrules_a_bounce():
     project = make.project()
     occurrence(project)
     turn()
-    occurrence(project, kind="complaint", category="complaint", is_hard=False, code=None, enhanced="", text="")
+    occurrence(
+        project,
+        kind="complaint",
+        category="complaint",
+        is_hard=False,
+        code=None,
+        enhanced="",
+        text="",
+    )
     turn()
     row = Suppression.objects.get()
     assert (row.source, row.category, row.probation_at) == ("complaint", "complaint", None)
 
 
 def test_an_unsubscription_says_so_in_the_reason():
-    occurrence(make.project(), kind="unsubscribe", category="", is_hard=False, code=None, enhanced="", text="")
+    occurrence(
+        make.project(),
+        kind="unsubscribe",
+        category="",
+        is_hard=False,
+        code=None,
+        enhanced="",
+        text="",
+    )
     turn()
     row = Suppression.objects.get()
     assert (row.source, row.reason) == ("unsubscribe", "Unsubscribed by the recipient")
@@ -121,7 +150,14 @@ def test_thousands_are_looked_at_in_one_turn():
     project = make.project()
     at = timezone.now()
     Occurrence.objects.bulk_create(
-        Occurrence(project=project, address_key=f"gone{number}@mx.test", kind="reply", category="unknown_user", is_hard=True, at=at)
+        Occurrence(
+            project=project,
+            address_key=f"gone{number}@mx.test",
+            kind="reply",
+            category="unknown_user",
+            is_hard=True,
+            at=at,
+        )
         for number in range(recording.BATCH + 5)
     )
     assert turn() == recording.BATCH + 5
@@ -129,6 +165,9 @@ def test_thousands_are_looked_at_in_one_turn():
 
 def test_suppressing_tells_the_new_from_the_known():
     now = timezone.now()
-    given = [Given(None, f"{name}@mx.test", Suppression.Source.PERSON, "asked", now, now) for name in "ab"]
+    given = [
+        Given(None, f"{name}@mx.test", Suppression.Source.PERSON, "asked", now, now)
+        for name in "ab"
+    ]
     assert suppress(given[:1]) == (1, 0)
     assert suppress(given) == (1, 1)

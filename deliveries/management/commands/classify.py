@@ -9,7 +9,14 @@ from django.utils.translation import gettext
 from deliveries.bounces.mime import mails
 from deliveries.bounces.parser import Fate, Kind, read
 from deliveries.classification.caution import ENOUGH
-from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, parse, version
+from deliveries.classification.classifier import (
+    PHRASES,
+    Answer,
+    Classified,
+    classify,
+    parse,
+    version,
+)
 from deliveries.smtp.outcomes import SCOPES, Stage
 from foundation.command import CommandError, CommandParser, EkidenCommand
 from foundation.text.texts import clean
@@ -20,30 +27,80 @@ STAGES = [str(stage) for stage in SCOPES]
 
 
 class Command(EkidenCommand):
-    help = "Say what mails that came back, or a server's reply, mean. Needs neither the service nor its database."
+    help = (
+        "Say what mails that came back, or a server's reply, mean. Needs neither the "
+        "service nor "
+        "its database."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", metavar="FILE", nargs="*", help="a mail as it came (.eml), or an mbox of them")
-        parser.add_argument("--reply", metavar="TEXT", help="a server's reply instead of files: '550 5.1.1 User unknown'")
+        parser.add_argument(
+            "files", metavar="FILE", nargs="*", help="a mail as it came (.eml), or an mbox of them"
+        )
+        parser.add_argument(
+            "--reply",
+            metavar="TEXT",
+            help="a server's reply instead of files: '550 5.1.1 User unknown'",
+        )
         parser.add_argument("--stage", choices=STAGES, help="what the reply answered")
         parser.add_argument("--host", metavar="MX", default="", help="the host that gave the reply")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="one object for each file, on a line of its own")
-        parser.add_argument("--local", action="store_true", help="let the rules speak that were added in the portal (needs the database)")
         parser.add_argument(
-            "--measure", metavar="FOLDER", action="append", help="say how well a corpus with expected results is understood"
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="one object for each file, on a line of its own",
         )
-        parser.add_argument("--part", metavar="N/OF", default="1/1", help="with --measure: only this part of the corpus, as 1/2")
-        parser.add_argument("--show", metavar="N", type=int, default=0, help="with --measure: the first N wrong answers")
-        parser.add_argument("--why", action="store_true", help="name the signs that were weighed, and what spoke against")
-        parser.add_argument("--tables", action="store_true", help="say the version of the shipped rules, and end")
+        parser.add_argument(
+            "--local",
+            action="store_true",
+            help="let the rules speak that were added in the portal (needs the database)",
+        )
+        parser.add_argument(
+            "--measure",
+            metavar="FOLDER",
+            action="append",
+            help="say how well a corpus with expected results is understood",
+        )
+        parser.add_argument(
+            "--part",
+            metavar="N/OF",
+            default="1/1",
+            help="with --measure: only this part of the corpus, as 1/2",
+        )
+        parser.add_argument(
+            "--show",
+            metavar="N",
+            type=int,
+            default=0,
+            help="with --measure: the first N wrong answers",
+        )
+        parser.add_argument(
+            "--why",
+            action="store_true",
+            help="name the signs that were weighed, and what spoke against",
+        )
+        parser.add_argument(
+            "--tables", action="store_true", help="say the version of the shipped rules, and end"
+        )
 
-    def handle(self, *args: Any, files: list[str], reply: str | None, stage: str | None, host: str, as_json: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        files: list[str],
+        reply: str | None,
+        stage: str | None,
+        host: str,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
         if options["tables"]:
             return self.stdout.write(f"{len(PHRASES)} rules, version {version()}")
         if options["measure"]:
             return self._measure(options)
         if options["local"]:
-            from deliveries.classification import loaded_rules  # Django's connection, which the command does without otherwise
+            from deliveries.classification import (
+                loaded_rules,
+            )  # Django's connection, which the command does without otherwise
 
             loaded_rules.load()
         if (reply is None) == (not files):
@@ -59,16 +116,26 @@ class Command(EkidenCommand):
         return None
 
     def _measure(self, options: dict[str, Any]) -> None:
-        from deliveries.bounces import measured  # the tables are compiled again for each system: only where it is asked for
+        from deliveries.bounces import (
+            measured,
+        )  # the tables are compiled again for each system: only where it is asked for
 
-        for line in measured.lines([Path(name) for name in options["measure"]], part=options["part"], show=options["show"]):
+        for line in measured.lines(
+            [Path(name) for name in options["measure"]], part=options["part"], show=options["show"]
+        ):
             self.stdout.write(line)
 
     def _say_reply(self, answer: Answer, *, as_json: bool, why: bool) -> None:
         found = classify(answer)
         if as_json:
             return self.write_json(
-                {"class": found.class_, "hard": found.is_hard, "fault": found.fault, "detail": found.detail, "rule": found.rule}
+                {
+                    "class": found.class_,
+                    "hard": found.is_hard,
+                    "fault": found.fault,
+                    "detail": found.detail,
+                    "rule": found.rule,
+                }
             )
         return self.stdout.write("\n".join([*_meaning(found), *(_reasons(found) if why else ())]))
 
@@ -79,7 +146,9 @@ def _answer(reply: str, stage: str | None, host: str) -> Answer:
 
 
 def _read(name: str) -> tuple[Kind, list[Fate]]:
-    """An mbox is as one mail that has all their recipients, and the kind of the first that has one."""
+    """An mbox is as one mail that has all their recipients, and the kind of the first that has
+    one.
+    """
     try:
         with Path(name).open("rb") as file:
             data = file.read(LARGEST)
@@ -97,7 +166,8 @@ def _facts(name: str, kind: Kind, fates: list[Fate]) -> dict[str, object]:
 def _of(fate: Fate) -> dict[str, object]:
     found = fate.classified
     return {
-        "recipient": fate.recipient, "class": found.class_, "hard": found.is_hard, "code": fate.code or None,
+        "recipient": fate.recipient, "class": found.class_, "hard": found.is_hard,
+        "code": fate.code or None,
         "enhanced": fate.enhanced or None, "rule": found.rule,
     }  # fmt: skip
 
@@ -126,13 +196,22 @@ def _meaning(found: Classified) -> Iterator[str]:
 
 def _reasons(found: Classified) -> Iterator[str]:
     """Each sign with its weight: an address is dead at a sum of 2 (`caution.ENOUGH`)."""
-    weight = ("nothing", "a code", "words said of many things", "words or a code of one meaning", "the reporter's own reason")
+    weight = (
+        "nothing",
+        "a code",
+        "words said of many things",
+        "words or a code of one meaning",
+        "the reporter's own reason",
+    )
     yield f"rests on {weight[found.weight]}"
     for sign in found.signs:
         yield f"{'for' if sign.weight > 0 else 'against':8} {sign.weight:+d} {sign.says}"
     if found.signs:
         total = sum(sign.weight for sign in found.signs)
-        yield f"sum      {total:+d}: {'dead' if total >= ENOUGH else 'not dead'} (dead from {ENOUGH:+d})"
+        yield (
+            f"sum      {total:+d}: {'dead' if total >= ENOUGH else 'not dead'} (dead from "
+            f"{ENOUGH:+d})"
+        )
 
 
 def _printable(text: str) -> str:

@@ -7,7 +7,11 @@ from foundation.command import CommandParser, EkidenCommand
 
 
 class Command(EkidenCommand):
-    help = "Compare the recipients that were accepted with what became of them; exit status 1 where one is missing."
+    help = (
+        "Compare the recipients that were accepted with what became of them; exit status 1 "
+        "where "
+        "one is missing."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json")
@@ -24,5 +28,9 @@ class Command(EkidenCommand):
     def _print(self, counted: dict[str, int]) -> None:
         for name, amount in counted.items():
             self.stdout.write(f"{name:<10}{amount:>12,}")
-        verdict = self.style.ERROR("Some are missing.") if counted["missing"] else self.style.SUCCESS("None is missing.")
+        verdict = (
+            self.style.ERROR("Some are missing.")
+            if counted["missing"]
+            else self.style.SUCCESS("None is missing.")
+        )
         self.stdout.write(f"\nEvery accepted recipient must be live or ended. {verdict}")

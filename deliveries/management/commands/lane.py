@@ -16,20 +16,38 @@ SHOWN = 50
 
 
 class Command(ActionCommand):
-    help = "A lane is one receiver's hosts seen from one source address: what is paced, paused and flushed as a whole."
+    help = (
+        "A lane is one receiver's hosts seen from one source address: what is paced, "
+        "paused and "
+        "flushed as a whole."
+    )
 
     def add_actions(self, add: AddAction) -> None:
-        listing = add("list", self.list_all, f"List the lanes in which mail waits, the longest wait first ({SHOWN}; with --json 500).")
+        listing = add(
+            "list",
+            self.list_all,
+            f"List the lanes in which mail waits, the longest wait first ({SHOWN}; with --json "
+            "500).",
+        )
         show = add("show", self.show, "Show a lane and what it has learned.")
-        show.add_argument("name", metavar="LANE", help="its number, a recipient domain that leads there, or a host of it")
+        show.add_argument(
+            "name",
+            metavar="LANE",
+            help="its number, a recipient domain that leads there, or a host of it",
+        )
         for parser in (listing, show):
             parser.add_argument("--json", action="store_true", dest="as_json")
 
     def list_all(self, *, as_json: bool) -> None:
         waiting = stats.waiting_lanes(now=timezone.now())
         if as_json:
-            return self.write_json([{**each, "oldest": each["oldest"].isoformat()} for each in waiting])
-        return self.write_table([("LANE", "SITE", "WAITING", "OLDEST", "STATE"), *map(_row, waiting[:SHOWN])], empty="Nothing waits.")
+            return self.write_json(
+                [{**each, "oldest": each["oldest"].isoformat()} for each in waiting]
+            )
+        return self.write_table(
+            [("LANE", "SITE", "WAITING", "OLDEST", "STATE"), *map(_row, waiting[:SHOWN])],
+            empty="Nothing waits.",
+        )
 
     def show(self, *, name: str, as_json: bool) -> None:
         facts = _facts(find_lane(name))
@@ -42,7 +60,13 @@ class Command(ActionCommand):
 
 
 def _row(each: stats.WaitingLane) -> tuple[str, ...]:
-    state = "paused by a person" if each["is_closed"] else "paused for a while" if each["is_paused"] else "-"
+    state = (
+        "paused by a person"
+        if each["is_closed"]
+        else "paused for a while"
+        if each["is_paused"]
+        else "-"
+    )
     waits = span((timezone.now() - each["oldest"]).total_seconds())
     return str(each["id"]), short(each["site"]), f"{each['waiting']:,}", waits, state
 

@@ -14,24 +14,35 @@ from foundation.command import AddAction, CommandError
 
 
 class Command(ThingCommand):
-    help = "Stop delivery of something: its mail is accepted and waits until it is resumed. `pause all` is the emergency stop."
+    help = (
+        "Stop delivery of something: its mail is accepted and waits until it is resumed. "
+        "`pause "
+        "all` is the emergency stop."
+    )
     verb = "pause"
 
     def add_actions(self, add: AddAction) -> None:
         super().add_actions(add)
-        add("list", self.list_all, "List what is paused.").add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List what is paused.").add_argument(
+            "--json", action="store_true", dest="as_json"
+        )
 
     @transaction.atomic
     def act(self, thing: Thing, *, reason: str, as_json: bool, **options: Any) -> None:
         try:
             row = self._stop(thing, reason, audit.command_line())
         except pauses.AlreadyStopped as error:
-            raise CommandError(f"{thing.words.capitalize()} is paused already. See: ./ekiden pause list") from error
+            raise CommandError(
+                f"{thing.words.capitalize()} is paused already. See: ./ekiden pause list"
+            ) from error
         audit.note_command("pause", row, reason=reason)
         waiting = count(thing.selection)
         if as_json:
             return self.write_json({"paused": thing.typed, "reason": reason, "waiting": waiting})
-        self.stdout.write(f"Paused {thing.words}: its mail is accepted, and waits ({waiting:,} now); what is being sent is sent.")
+        self.stdout.write(
+            f"Paused {thing.words}: its mail is accepted, and waits ({waiting:,} now); what is "
+            "being sent is sent."
+        )
         self.stdout.write("What still waits at its deadline expires.")
         return self.stdout.write(f'To go on: ./ekiden resume {thing.typed} --reason "…"')
 
@@ -41,7 +52,8 @@ class Command(ThingCommand):
             case Lane():
                 if thing.row.pk in (Lane.ROUTING, Lane.PARKED):
                     raise CommandError(
-                        f"The lane {thing.row.pk} is the service's own, and cannot be paused. All delivery: ./ekiden pause all"
+                        f"The lane {thing.row.pk} is the service's own, and cannot be paused. "
+                        "All delivery: ./ekiden pause all"
                     )
                 pauses.close(thing.row, reason=reason, by=by)
                 return thing.row
@@ -59,11 +71,26 @@ class Command(ThingCommand):
         if as_json:
             return self.write_json([_facts(each) for each in standing])
         rows = [
-            (each.name, each.kind, f"{each.at:%Y-%m-%d %H:%M}", each.by or "an answer of the receiver", each.reason) for each in standing
+            (
+                each.name,
+                each.kind,
+                f"{each.at:%Y-%m-%d %H:%M}",
+                each.by or "an answer of the receiver",
+                each.reason,
+            )
+            for each in standing
         ]
-        return self.write_table([("WHAT", "KIND", "SINCE (UTC)", "BY", "WHY"), *rows], empty="Nothing is paused.")
+        return self.write_table(
+            [("WHAT", "KIND", "SINCE (UTC)", "BY", "WHY"), *rows], empty="Nothing is paused."
+        )
 
 
 def _facts(each: pauses.Standing) -> dict[str, Any]:
     kind = each.row.scope if isinstance(each.row, Stop) else "lane"
-    return {"what": each.name, "kind": kind, "since": each.at.isoformat(), "by": each.by, "reason": each.reason}
+    return {
+        "what": each.name,
+        "kind": kind,
+        "since": each.at.isoformat(),
+        "by": each.by,
+        "reason": each.reason,
+    }

@@ -13,7 +13,9 @@ from foundation.command import CommandError
 
 
 class Command(ThingCommand):
-    help = "Let something that was paused go on, but for what another pause covers or a person holds."
+    help = (
+        "Let something that was paused go on, but for what another pause covers or a person holds."
+    )
     verb = "resume"
 
     @transaction.atomic

@@ -7,15 +7,31 @@ from foundation.command import ActionCommand, AddAction, CommandError
 
 
 class Command(ActionCommand):
-    help = "A route leads the mail for recipient domains to a fixed host, in place of their MX hosts."
+    help = (
+        "A route leads the mail for recipient domains to a fixed host, in place of their MX hosts."
+    )
 
     def add_actions(self, add: AddAction) -> None:
         adding = add("add", self.add, "Add a route; mail that waits follows it.")
-        adding.add_argument("pattern", metavar="PATTERN", help="example.com, *.example.com (all below it) or * (all)")
-        adding.add_argument("target", metavar="HOST:PORT", help="mail.example.com:25, 192.0.2.1:25 or [2001:db8::1]:25")
-        adding.add_argument("--tls", choices=Route.Tls.values, default=Route.Tls.OPPORTUNISTIC.value)
-        add("list", self.list_all, "List the routes.").add_argument("--json", action="store_true", dest="as_json")
-        add("remove", self.remove, "Remove a route; mail that waits goes the usual way.").add_argument("pattern", metavar="PATTERN")
+        adding.add_argument(
+            "pattern",
+            metavar="PATTERN",
+            help="example.com, *.example.com (all below it) or * (all)",
+        )
+        adding.add_argument(
+            "target",
+            metavar="HOST:PORT",
+            help="mail.example.com:25, 192.0.2.1:25 or [2001:db8::1]:25",
+        )
+        adding.add_argument(
+            "--tls", choices=Route.Tls.values, default=Route.Tls.OPPORTUNISTIC.value
+        )
+        add("list", self.list_all, "List the routes.").add_argument(
+            "--json", action="store_true", dest="as_json"
+        )
+        add(
+            "remove", self.remove, "Remove a route; mail that waits goes the usual way."
+        ).add_argument("pattern", metavar="PATTERN")
 
     def add(self, *, pattern: str, target: str, tls: str) -> None:
         host, port = host_and_port(target)
@@ -28,8 +44,18 @@ class Command(ActionCommand):
         if as_json:
             return self.write_json([_facts(route) for route in everything])
         header = ("PATTERN", "TO", "TLS", "")
-        rows = [(each.pattern, f"{each.host}:{each.port}", each.tls, "sandbox" if each.is_sandbox else "") for each in everything]
-        return self.write_table([header, *rows], empty="There is no route: all mail goes to the recipients' MX hosts.")
+        rows = [
+            (
+                each.pattern,
+                f"{each.host}:{each.port}",
+                each.tls,
+                "sandbox" if each.is_sandbox else "",
+            )
+            for each in everything
+        ]
+        return self.write_table(
+            [header, *rows], empty="There is no route: all mail goes to the recipients' MX hosts."
+        )
 
     def remove(self, *, pattern: str) -> None:
         route = Route.objects.filter(pattern=routes.canonical_pattern(pattern)).first()
@@ -49,9 +75,17 @@ def host_and_port(text: str) -> tuple[str, int]:
         or (":" in host) != host.startswith("[")
         or not routes.is_host(bare)
     ):
-        raise CommandError(f"{text} is no HOST:PORT, such as mail.example.com:25 or [2001:db8::1]:25.")
+        raise CommandError(
+            f"{text} is no HOST:PORT, such as mail.example.com:25 or [2001:db8::1]:25."
+        )
     return bare, int(port)
 
 
 def _facts(route: Route) -> dict[str, object]:
-    return {"pattern": route.pattern, "host": route.host, "port": route.port, "tls": route.tls, "is_sandbox": route.is_sandbox}
+    return {
+        "pattern": route.pattern,
+        "host": route.host,
+        "port": route.port,
+        "tls": route.tls,
+        "is_sandbox": route.is_sandbox,
+    }

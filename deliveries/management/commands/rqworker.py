@@ -18,7 +18,11 @@ PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 
 class Command(EkidenCommand):
-    help = "Run a worker: on the queue `deliveries` it delivers mail, on `maintenance` it does the chores."
+    help = (
+        "Run a worker: on the queue `deliveries` it delivers mail, on `maintenance` it "
+        "does the "
+        "chores."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("queues", nargs="+", metavar="QUEUE", help="deliveries or maintenance")
@@ -27,7 +31,10 @@ class Command(EkidenCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         unknown = set(options["queues"]) - {job_queues.DELIVERIES, job_queues.MAINTENANCE}
         if unknown:
-            raise CommandError(f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and maintenance.")
+            raise CommandError(
+                f"No such queue: {', '.join(sorted(unknown))}. There are deliveries and "
+                "maintenance."
+            )
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
         loglines.spare_records()
         starting.admit()
@@ -43,11 +50,15 @@ class Command(EkidenCommand):
 
 
 def work(names: list[str], *, burst: bool) -> None:
-    """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach before that."""
+    """Run one worker until it is told to stop; raises `RedisError` where Valkey is out of reach
+    before that.
+    """
     with job_queues.signals_kept():
         worker = TableWorker(names, connection=job_queues.connect())
         try:
-            worker.work(burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT)
+            worker.work(
+                burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT
+            )
         except RedisError:
             if not worker.is_told_to_stop:  # then only its farewell was not heard
                 raise

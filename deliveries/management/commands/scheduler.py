@@ -15,7 +15,11 @@ PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 
 class Command(EkidenCommand):
-    help = "Run the scheduler: it rings for drains, the sweep of deadlines, reports, retention and domain checks."
+    help = (
+        "Run the scheduler: it rings for drains, the sweep of deadlines, reports, "
+        "retention and "
+        "domain checks."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         starting.admit()

@@ -7,7 +7,14 @@ from django.core.management.color import Style
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from deliveries.insight.tracing import AttemptFacts, DeliveryFacts, RefusalFacts, Trace, refusals, trace
+from deliveries.insight.tracing import (
+    AttemptFacts,
+    DeliveryFacts,
+    RefusalFacts,
+    Trace,
+    refusals,
+    trace,
+)
 from deliveries.insight.wait_reasons import short
 from deliveries.models.states import LIVE, State
 from foundation.command import CommandError, CommandParser, EkidenCommand
@@ -22,28 +29,52 @@ class Command(EkidenCommand):
     help = "Show what became of a message, attempt by attempt, and why what waits does."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("query", metavar="QUERY", help="a queue id, a Message-ID, or a recipient's address (newest 20 messages)")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="one object; a list of them where several match")
+        parser.add_argument(
+            "query",
+            metavar="QUERY",
+            help="a queue id, a Message-ID, or a recipient's address (newest 20 messages)",
+        )
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="one object; a list of them where several match",
+        )
 
     def handle(self, *args: Any, query: str, as_json: bool, **options: Any) -> None:
         found, refused = trace(query), refusals(query)
         if not (found or refused):
-            text = f"No message: {short(query)} is no queue id, Message-ID or recipient of any message that is kept."
+            text = (
+                f"No message: {short(query)} is no queue id, Message-ID or recipient of any "
+                "message that is kept."
+            )
             raise CommandError(" ".join([text, *_suppressed(query)]))
         if as_json:
             everything = [*found, *({"refused": each} for each in refused)]
             return self.write_json(everything[0] if len(everything) == 1 else everything)
         parts = ["\n".join(lines(each, self.style)) for each in found]
-        return self.stdout.write("\n\n".join([*parts, *(["\n".join(refused_lines(refused, self.style))] if refused else [])]))
+        return self.stdout.write(
+            "\n\n".join(
+                [*parts, *(["\n".join(refused_lines(refused, self.style))] if refused else [])]
+            )
+        )
 
 
 def _suppressed(query: str) -> Iterator[str]:
     """Why nobody writes to this address, where that is so."""
     key = known_key(query)
     keys = [key, f"@{key.rpartition('@')[2]}"] if key else []
-    for row in Suppression.objects.filter(address_key__in=keys).select_related("project").order_by("id")[:5]:
+    for row in (
+        Suppression.objects.filter(address_key__in=keys)
+        .select_related("project")
+        .order_by("id")[:5]
+    ):
         whose = f"for the project {row.project}" if row.project else "for all"
-        yield f"{row.address_key} is suppressed {whose} since {row.created_at:%Y-%m-%d %H:%M} UTC: {short(row.reason)}."
+        yield (
+            f"{row.address_key} is suppressed {whose} since {row.created_at:%Y-%m-%d %H:%M} "
+            "UTC: "
+            f"{short(row.reason)}."
+        )
 
 
 def lines(found: Trace, style: Style) -> Iterator[str]:
@@ -63,20 +94,38 @@ def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
     """What the app was told instead of a queue id; many clients show it to nobody."""
     yield style.MIGRATE_HEADING("Refused when apps handed it in")
     for each in refused:
-        yield f"{style.ERROR('✗')} {short(each['recipient'])}  from {short(each['from']) or '<>'}  credential {each['credential']}"
-        yield f"    {_clock(each['at'])}  {each['command']:<11} {short(' '.join((str(each['code']), each['enhanced'], each['text'])))}"
+        yield (
+            f"{style.ERROR('✗')} {short(each['recipient'])}  from "
+            f"{short(each['from']) or '<>'}  "
+            f"credential {each['credential']}"
+        )
+        yield (
+            f"    {_clock(each['at'])}  {each['command']:<11} "
+            f"{short(' '.join((str(each['code']), each['enhanced'], each['text'])))}"
+        )
 
 
 def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
     state = State(delivery["state"])
-    paint = style.SUCCESS if state is State.DELIVERED else style.WARNING if state in LIVE else style.ERROR
-    yield f"{paint(MARKS.get(state, '✗'))} {short(delivery['recipient'])}  {paint(str(state.label))}"
+    paint = (
+        style.SUCCESS
+        if state is State.DELIVERED
+        else style.WARNING
+        if state in LIVE
+        else style.ERROR
+    )
+    yield (
+        f"{paint(MARKS.get(state, '✗'))} {short(delivery['recipient'])}  {paint(str(state.label))}"
+    )
     for attempt in delivery["attempts"]:
         yield f"    {_clock(attempt['at'])}  {attempt['stage']:<11} {_where(attempt)}"
         yield f"        {_answer(attempt)}"
         if meaning := _meaning(attempt):
             advice = meaning.advice if state in LIVE else meaning.final_advice
-            yield f"        = {meaning.title}. {advice if attempt is delivery['attempts'][-1] else ''}".rstrip()
+            yield (
+                f"        = {meaning.title}. "
+                f"{advice if attempt is delivery['attempts'][-1] else ''}"
+            ).rstrip()
     if delivery["waiting"]:
         yield f"    {delivery['waiting']}"
 
@@ -93,7 +142,9 @@ def _where(attempt: AttemptFacts) -> str:
 
 
 def _answer(attempt: AttemptFacts) -> str:
-    return short(" ".join(filter(None, (str(attempt["code"] or ""), attempt["enhanced"], attempt["text"]))))
+    return short(
+        " ".join(filter(None, (str(attempt["code"] or ""), attempt["enhanced"], attempt["text"])))
+    )
 
 
 def _clock(text: str) -> str:

@@ -20,17 +20,41 @@ PRIORITIES = {priority.name.lower(): priority.value for priority in Credential.P
 
 
 class Command(ActionCommand):
-    help = "What an app shows to send: a user name with a generated secret, or the network it sends from."
+    help = (
+        "What an app shows to send: a user name with a generated secret, or the network it "
+        "sends "
+        "from."
+    )
 
     def add_actions(self, add: AddAction) -> None:
-        create = add("create", self.create, "Create a credential; its secret is shown once and never again.")
+        create = add(
+            "create", self.create, "Create a credential; its secret is shown once and never again."
+        )
         create.add_argument("--project", required=True)
         create.add_argument("--name", required=True, help="lower-case letters, digits and hyphens")
-        create.add_argument("--kind", choices=Credential.Kind.values, default="password", help="network: no AUTH, from --network only")
-        create.add_argument("--network", action="append", default=[], metavar="CIDR", help="allow only from here (again for more)")
-        create.add_argument("--domain", action="append", default=[], help="allow only this From domain (again for more)")
+        create.add_argument(
+            "--kind",
+            choices=Credential.Kind.values,
+            default="password",
+            help="network: no AUTH, from --network only",
+        )
+        create.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            metavar="CIDR",
+            help="allow only from here (again for more)",
+        )
+        create.add_argument(
+            "--domain",
+            action="append",
+            default=[],
+            help="allow only this From domain (again for more)",
+        )
         for limit, meaning in LIMITS.items():
-            create.add_argument(f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}")
+            create.add_argument(
+                f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}"
+            )
         listing = add("list", self.list_all, "List the credentials, without their secrets.")
         listing.add_argument("--project")
         for parser in (create, listing):
@@ -38,16 +62,36 @@ class Command(ActionCommand):
         change = add("set", self.set, "Change how urgent its mail is.")
         revoke = add("revoke", self.revoke, "Revoke a credential at once and for good.")
         for parser in (change, revoke):
-            parser.add_argument("name", metavar="USERNAME", help="its user name, or its name with --project")
+            parser.add_argument(
+                "name", metavar="USERNAME", help="its user name, or its name with --project"
+            )
             parser.add_argument("--project")
         for parser, given in ((create, ("normal", "urgent")), (change, (None, None))):
-            parser.add_argument("--priority", choices=PRIORITIES, default=given[0], help="of a message that asks for none")
-            parser.add_argument("--highest-priority", choices=PRIORITIES, default=given[1], help="that a message may ask for")
+            parser.add_argument(
+                "--priority",
+                choices=PRIORITIES,
+                default=given[0],
+                help="of a message that asks for none",
+            )
+            parser.add_argument(
+                "--highest-priority",
+                choices=PRIORITIES,
+                default=given[1],
+                help="that a message may ask for",
+            )
 
     def create(
-        self, *, project: str, name: str, network: list[str], domain: list[str], priority: str, highest_priority: str, as_json: bool,
+        self,
+        *,
+        project: str,
+        name: str,
+        network: list[str],
+        domain: list[str],
+        priority: str,
+        highest_priority: str,
+        as_json: bool,
         **rest: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         owner = names.project(project)
         credential, secret = credentials.issue(
             owner,
@@ -62,17 +106,26 @@ class Command(ActionCommand):
         if as_json:
             return self.write_json({"username": credential.username, "password": secret or None})
         if credential.kind == Credential.Kind.NETWORK:
-            return self.stdout.write(f"Created {credential}: mail from {', '.join(credential.networks)} needs no AUTH.")
+            return self.stdout.write(
+                f"Created {credential}: mail from {', '.join(credential.networks)} needs no AUTH."
+            )
         self.stdout.write(f"user name  {credential.username}\npassword   {secret}\n")
         return self.stdout.write("The password is shown this once; only a hash of it is kept.")
 
     def list_all(self, *, project: str | None, as_json: bool) -> None:
-        everything = Credential.objects.select_related("project").prefetch_related("domains").order_by("project__name", "name")
+        everything = (
+            Credential.objects.select_related("project")
+            .prefetch_related("domains")
+            .order_by("project__name", "name")
+        )
         chosen = everything.filter(project=names.project(project)) if project else everything
         if as_json:
             return self.write_json([_facts(credential) for credential in chosen])
         header = ("NAME", "PROJECT", "USER NAME OR NETWORKS", "LAST USED", "STATE")
-        return self.write_table([header, *map(_row, chosen)], empty="There is no credential. Create one: ./ekiden credential create")
+        return self.write_table(
+            [header, *map(_row, chosen)],
+            empty="There is no credential. Create one: ./ekiden credential create",
+        )
 
     def set(self, *, name: str, project: str | None, **priorities: str | None) -> None:
         given = {field: PRIORITIES[word] for field, word in priorities.items() if word is not None}
@@ -84,8 +137,15 @@ class Command(ActionCommand):
             setattr(credential, field, level)
         credential.full_clean()
         credential.save(update_fields=list(given))
-        audit.note_command("change", credential, details={"changed": audit.changes(before, audit.facts(credential))})
-        self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of {credential}; open sessions follow.")
+        audit.note_command(
+            "change",
+            credential,
+            details={"changed": audit.changes(before, audit.facts(credential))},
+        )
+        self.stdout.write(
+            f"Changed {', '.join(field.replace('_', ' ') for field in given)} of {credential}; "
+            "open sessions follow."
+        )
 
     def revoke(self, *, name: str, project: str | None) -> None:
         credential = names.credential(name, of=project)
@@ -97,7 +157,13 @@ class Command(ActionCommand):
 def _row(credential: Credential) -> tuple[str, ...]:
     proof = credential.username or ", ".join(credential.networks)
     used = f"{credential.last_used_at:%Y-%m-%d %H:%M}" if credential.last_used_at else "never"
-    return credential.name, credential.project.name, proof, used, "revoked" if credential.is_revoked else "in use"
+    return (
+        credential.name,
+        credential.project.name,
+        proof,
+        used,
+        "revoked" if credential.is_revoked else "in use",
+    )
 
 
 def _facts(credential: Credential) -> dict[str, Any]:

@@ -19,23 +19,41 @@ class Command(ActionCommand):
     help = "The domains that a project sends for; mail leaves only under a verified one."
 
     def add_actions(self, add: AddAction) -> None:
-        adding = add("add", self.add, "Add a domain, make its DKIM key and show the DNS records to publish.")
+        adding = add(
+            "add", self.add, "Add a domain, make its DKIM key and show the DNS records to publish."
+        )
         adding.add_argument("name", metavar="DOMAIN")
-        adding.add_argument("--assume-verified", action="store_true", help="let it send without a look at DNS, on your word")
-        adding.add_argument("--ed25519", action="store_true", help="make an Ed25519 key too, to sign with both")
+        adding.add_argument(
+            "--assume-verified",
+            action="store_true",
+            help="let it send without a look at DNS, on your word",
+        )
+        adding.add_argument(
+            "--ed25519", action="store_true", help="make an Ed25519 key too, to sign with both"
+        )
         listing = add("list", self.list_all, "List the domains.")
-        show = add("show", self.show, "Show the DNS records to publish, and what the last check found.")
-        checking = add("check", self.check_now, "Check the DNS records now; exit status 1 while the domain is not verified.")
+        show = add(
+            "show", self.show, "Show the DNS records to publish, and what the last check found."
+        )
+        checking = add(
+            "check",
+            self.check_now,
+            "Check the DNS records now; exit status 1 while the domain is not verified.",
+        )
         for parser in (show, checking):
             parser.add_argument("name", metavar="DOMAIN")
         for parser in (adding, listing, show, checking):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
 
-    def add(self, *, name: str, project: str, assume_verified: bool, ed25519: bool, as_json: bool) -> None:
+    def add(
+        self, *, name: str, project: str, assume_verified: bool, ed25519: bool, as_json: bool
+    ) -> None:
         canonical = canonical_domain(name)
         try:
-            domain = add_domain(names.project(project), canonical, with_ed25519=ed25519, is_assumed=assume_verified)
+            domain = add_domain(
+                names.project(project), canonical, with_ed25519=ed25519, is_assumed=assume_verified
+            )
         except AlreadyVerified as error:
             raise CommandError(f"Another project has verified {canonical} already.") from error
         audit.note_command("add", domain, details={"values": audit.facts(domain)})
@@ -48,9 +66,14 @@ class Command(ActionCommand):
         chosen = domains.filter(project=names.project(project)) if project else domains
         if as_json:
             return self.write_json([_facts(domain) for domain in chosen])
-        rows = [(readable_domain(domain.name), domain.project.name, _state(domain)) for domain in chosen]
+        rows = [
+            (readable_domain(domain.name), domain.project.name, _state(domain)) for domain in chosen
+        ]
         header = ("DOMAIN", "PROJECT", "STATE")
-        return self.write_table([header, *rows], empty="There is no domain. Add one: ./ekiden domain add DOMAIN --project P")
+        return self.write_table(
+            [header, *rows],
+            empty="There is no domain. Add one: ./ekiden domain add DOMAIN --project P",
+        )
 
     def show(self, *, name: str, project: str | None, as_json: bool) -> None:
         self._show(names.domain(name, of=project), as_json=as_json)
@@ -59,7 +82,9 @@ class Command(ActionCommand):
         domain = names.domain(name, of=project)
         was_verified = domain.is_verified
         check([domain], now=timezone.now())
-        audit.note_command("check_now", domain, details={"verified": [was_verified, domain.is_verified]})
+        audit.note_command(
+            "check_now", domain, details={"verified": [was_verified, domain.is_verified]}
+        )
         self._show(domain, as_json=as_json)
         if not domain.is_verified:
             raise SystemExit(1)
@@ -71,7 +96,8 @@ class Command(ActionCommand):
         if not domain.is_verified:
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
         for finding in findings(domain):
-            self.stdout.write(f"\n{MARKS[finding['state']]} {finding['purpose'].upper()}  {finding['text']}".rstrip())
+            mark, purpose = MARKS[finding["state"]], finding["purpose"].upper()
+            self.stdout.write(f"\n{mark} {purpose}  {finding['text']}".rstrip())
             self.stdout.write(f"  {finding['name']}  {finding['type']}\n  {finding['value']}")
         return None
 

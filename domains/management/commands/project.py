@@ -18,12 +18,16 @@ def yes_or_no(text: str) -> bool:
 
 
 class Command(ActionCommand):
-    help = "A project is one app or team: its domains, its credentials, and how its mail is treated."
+    help = (
+        "A project is one app or team: its domains, its credentials, and how its mail is treated."
+    )
 
     def add_actions(self, add: AddAction) -> None:
         create = add("create", self.create, "Create a project.")
         create.add_argument("name", help="lower-case letters, digits and hyphens")
-        add("list", self.list_all, "List all projects.").add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List all projects.").add_argument(
+            "--json", action="store_true", dest="as_json"
+        )
         show = add("show", self.show, "Show a project and its settings.")
         show.add_argument("name")
         show.add_argument("--json", action="store_true", dest="as_json")
@@ -41,15 +45,24 @@ class Command(ActionCommand):
                 audit.note_command("add", project, details={"values": audit.facts(project)})
         except IntegrityError as error:
             raise CommandError(f"There is a project {name} already.") from error
-        self.stdout.write(f"Created the project {name}. Next, a domain: ./ekiden domain add DOMAIN --project {name}")
+        self.stdout.write(
+            f"Created the project {name}. Next, a domain: ./ekiden domain add DOMAIN --project "
+            f"{name}"
+        )
 
     def list_all(self, *, as_json: bool) -> None:
         projects = Project.objects.prefetch_related("domains", "credentials")
         if as_json:
             return self.write_json([_facts(project) for project in projects])
         header = ("PROJECT", "DOMAINS", "CREDENTIALS")
-        rows = [(project.name, str(project.domains.count()), str(project.credentials.count())) for project in projects]
-        return self.write_table([header, *rows], empty="There is no project yet. Create one: ./ekiden project create NAME")
+        rows = [
+            (project.name, str(project.domains.count()), str(project.credentials.count()))
+            for project in projects
+        ]
+        return self.write_table(
+            [header, *rows],
+            empty="There is no project yet. Create one: ./ekiden project create NAME",
+        )
 
     def show(self, *, name: str, as_json: bool) -> None:
         facts = _facts(names.project(name))
@@ -71,20 +84,59 @@ class Command(ActionCommand):
         project.full_clean()
         with transaction.atomic():
             project.save(update_fields=list(given))
-            audit.note_command("change", project, details={"changed": audit.changes(before, audit.facts(project))})
-        self.stdout.write(f"Changed {', '.join(field.replace('_', ' ') for field in given)} of the project {name}.")
+            audit.note_command(
+                "change", project, details={"changed": audit.changes(before, audit.facts(project))}
+            )
+        self.stdout.write(
+            f"Changed {', '.join(field.replace('_', ' ') for field in given)} of the project "
+            f"{name}."
+        )
 
 
 def _add_settings(parser: CommandParser) -> None:
     """One option for each setting of a project; what is not given stays as it is."""
-    parser.add_argument("--lifetime", type=int, metavar="SECONDS", help="how long delivery is tried (432000 is 5 days)")
-    parser.add_argument("--retry-schedule", type=int, nargs="*", metavar="SECONDS", help="waits between tries; none: the usual schedule")
-    parser.add_argument("--in-doubt", choices=Project.InDoubt.values, help="when the reply after the final dot was lost")
-    parser.add_argument("--sends-reports", type=yes_or_no, metavar="yes|no", help="report failures to the sender")
-    parser.add_argument("--hides-client-address", type=yes_or_no, metavar="yes|no", help="leave it out of the Received line")
-    parser.add_argument("--takes-foreign-names", type=yes_or_no, metavar="yes|no", help="names in From that show other addresses")
-    parser.add_argument("--idempotency-window", type=int, metavar="SECONDS", help="the same message again within it is one message")
-    parser.add_argument("--content-days", type=int, metavar="DAYS", help="how long contents are kept")
+    parser.add_argument(
+        "--lifetime",
+        type=int,
+        metavar="SECONDS",
+        help="how long delivery is tried (432000 is 5 days)",
+    )
+    parser.add_argument(
+        "--retry-schedule",
+        type=int,
+        nargs="*",
+        metavar="SECONDS",
+        help="waits between tries; none: the usual schedule",
+    )
+    parser.add_argument(
+        "--in-doubt",
+        choices=Project.InDoubt.values,
+        help="when the reply after the final dot was lost",
+    )
+    parser.add_argument(
+        "--sends-reports", type=yes_or_no, metavar="yes|no", help="report failures to the sender"
+    )
+    parser.add_argument(
+        "--hides-client-address",
+        type=yes_or_no,
+        metavar="yes|no",
+        help="leave it out of the Received line",
+    )
+    parser.add_argument(
+        "--takes-foreign-names",
+        type=yes_or_no,
+        metavar="yes|no",
+        help="names in From that show other addresses",
+    )
+    parser.add_argument(
+        "--idempotency-window",
+        type=int,
+        metavar="SECONDS",
+        help="the same message again within it is one message",
+    )
+    parser.add_argument(
+        "--content-days", type=int, metavar="DAYS", help="how long contents are kept"
+    )
     parser.add_argument("--log-days", type=int, metavar="DAYS", help="how long the log is kept")
 
 

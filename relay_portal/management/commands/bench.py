@@ -29,30 +29,65 @@ MEANINGS = {
 
 
 class Command(EkidenCommand):
-    help = "Bring up a service of its own, submit messages to it, take them at a sink, and print the figures. Yours is not touched."
+    help = (
+        "Bring up a service of its own, submit messages to it, take them at a sink, and print "
+        "the figures. Yours is not touched."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         for name, meaning in MEANINGS.items():
             usual = getattr(Options(), name)
-            parser.add_argument(f"--{name}", type=type(usual), default=usual, metavar="N", help=f"{meaning} ({usual:g})")
-        parser.add_argument("--burst", action="store_true", help="deliver only when all has been accepted")
-        parser.add_argument("--idle", action="store_true", help="then measure a first message after idleness")
-        parser.add_argument("--unsigned", action="store_true", help="without DKIM")
-        parser.add_argument("--flood", action="store_true", help="measure urgent mail beside a flood of bulk mail, and nothing else")
+            parser.add_argument(
+                f"--{name}",
+                type=type(usual),
+                default=usual,
+                metavar="N",
+                help=f"{meaning} ({usual:g})",
+            )
         parser.add_argument(
-            "--peer", choices=("postfix",), default="", help="measure Postfix with OpenDKIM in the same run (Debian's, as root)"
+            "--burst", action="store_true", help="deliver only when all has been accepted"
         )
-        parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the course of the run as an SVG")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="print all figures as JSON")
+        parser.add_argument(
+            "--idle", action="store_true", help="then measure a first message after idleness"
+        )
+        parser.add_argument("--unsigned", action="store_true", help="without DKIM")
+        parser.add_argument(
+            "--flood",
+            action="store_true",
+            help="measure urgent mail beside a flood of bulk mail, and nothing else",
+        )
+        parser.add_argument(
+            "--peer",
+            choices=("postfix",),
+            default="",
+            help="measure Postfix with OpenDKIM in the same run (Debian's, as root)",
+        )
+        parser.add_argument(
+            "--picture", type=Path, metavar="FILE", help="draw the course of the run as an SVG"
+        )
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="print all figures as JSON"
+        )
 
     def handle(self, *args: Any, picture: Path | None, as_json: bool, **options: Any) -> None:
         given = {name: options[name] for name in MEANINGS}
-        if min(given["messages"], given["sessions"], given["domains"]) < 1 or given["domains"] > 200:
-            raise CommandError("At least one message, session and domain is needed, and at most 200 domains.")
+        if (
+            min(given["messages"], given["sessions"], given["domains"]) < 1
+            or given["domains"] > 200
+        ):
+            raise CommandError(
+                "At least one message, session and domain is needed, and at most 200 domains."
+            )
         asked = Options(
-            **given, is_signed=not options["unsigned"], is_burst=options["burst"], is_idle=options["idle"], peer=options["peer"]
+            **given,
+            is_signed=not options["unsigned"],
+            is_burst=options["burst"],
+            is_idle=options["idle"],
+            peer=options["peer"],
         )
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was brought up is brought down
+        signal.signal(
+            signal.SIGTERM, lambda *_: sys.exit(143)
+        )  # as Ctrl-C: what was brought up is brought down
         try:
             if options["flood"]:
                 self._flood(asked, as_json=as_json)
@@ -61,7 +96,10 @@ class Command(EkidenCommand):
         except BenchError as error:
             raise CommandError(str(error)) from error
         if picture is not None:
-            picture.write_text(draw(found, f"{found.messages:,} messages of {given['size']:,} bytes"), encoding="utf-8")
+            picture.write_text(
+                draw(found, f"{found.messages:,} messages of {given['size']:,} bytes"),
+                encoding="utf-8",
+            )
         if as_json:
             self.write_json(asdict(found) | {"options": asdict(asked)})
         else:

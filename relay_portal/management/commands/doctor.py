@@ -9,7 +9,11 @@ from relay_portal.doctor.finding import Finding, Level
 
 
 class Command(EkidenCommand):
-    help = "Check settings, ports, DNS, services, clock and disk, and say what to do; exit status 1 where something is bad."
+    help = (
+        "Check settings, ports, DNS, services, clock and disk, and say what to do; exit "
+        "status 1 "
+        "where something is bad."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json")
@@ -26,9 +30,11 @@ class Command(EkidenCommand):
             raise SystemExit(1)
 
     def _print(self, finding: Finding) -> None:
-        mark = {Level.GOOD: self.style.SUCCESS("✓"), Level.WARNING: self.style.WARNING("!"), Level.BAD: self.style.ERROR("✗")}[
-            finding.level
-        ]
+        mark = {
+            Level.GOOD: self.style.SUCCESS("✓"),
+            Level.WARNING: self.style.WARNING("!"),
+            Level.BAD: self.style.ERROR("✗"),
+        }[finding.level]
         self.stdout.write(f"{mark} {finding.name:<14}{finding.text}")
         if finding.advice:
             self.stdout.write(f"  {'':<14}→ {finding.advice}")

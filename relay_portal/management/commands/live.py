@@ -11,16 +11,22 @@ from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Level
 
 NEEDS = """Real sending needs:
-  1. a fixed public address whose name (PTR) is EKIDEN_HOSTNAME, and that name pointing back to the address;
+  1. a fixed public address whose name (PTR) is EKIDEN_HOSTNAME, \
+and that name pointing back to the address;
   2. outgoing connections to port 25 (many providers open it only on request);
-  3. EKIDEN_HOSTNAME's port 25 leading to EKIDEN_MX_PORT, and an MX record for it, so that bounces come back;
+  3. EKIDEN_HOSTNAME's port 25 leading to EKIDEN_MX_PORT, \
+and an MX record for it, so that bounces come back;
   4. for each sending domain its DKIM, SPF and DMARC records: ./ekiden domain show DOMAIN;
   5. a patient start: a new address that sends much at once is taken for a spammer.
 """
 
 
 class Command(EkidenCommand):
-    help = "Leave the sandbox: remove its route, so that mail goes to the internet. What waits for the sandbox is cancelled."
+    help = (
+        "Leave the sandbox: remove its route, so that mail goes to the internet. What "
+        "waits for "
+        "the sandbox is cancelled."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -38,8 +44,15 @@ class Command(EkidenCommand):
         audit.note_command("live", route)
         with maillog.at_a_terminal():
             cancelled = sandbox.leave(route)
-        waiting = f" {cancelled} deliveries that waited for the sandbox were cancelled." if cancelled else ""
-        self.stdout.write(f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden sandbox")
+        waiting = (
+            f" {cancelled} deliveries that waited for the sandbox were cancelled."
+            if cancelled
+            else ""
+        )
+        self.stdout.write(
+            f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden "
+            "sandbox"
+        )
 
 
 def is_agreed() -> bool:

@@ -14,19 +14,29 @@ from relay_portal.models import User
 
 
 class Command(ActionCommand):
-    help = "The people who may log in to the portal as operators; support staff are made in the portal itself."
+    help = (
+        "The people who may log in to the portal as operators; support staff are made in the "
+        "portal itself."
+    )
 
     def add_actions(self, add: AddAction) -> None:
         add("add", self.add, "Add an operator; the password is shown once.").add_argument("name")
-        add("list", self.list_all, "List everybody who may log in.").add_argument("--json", action="store_true", dest="as_json")
-        add("reset", self.reset, "Give a new password and forget the second factor; it is set up anew at the next log-in.").add_argument(
-            "name"
+        add("list", self.list_all, "List everybody who may log in.").add_argument(
+            "--json", action="store_true", dest="as_json"
         )
+        add(
+            "reset",
+            self.reset,
+            "Give a new password and forget the second factor; it is set up anew at the next "
+            "log-in.",
+        ).add_argument("name")
 
     @transaction.atomic
     def add(self, *, name: str) -> None:
         if User.objects.filter(username=name).exists():
-            raise CommandError(f"There is a user {name} already. A new password: ./ekiden operator reset {name}")
+            raise CommandError(
+                f"There is a user {name} already. A new password: ./ekiden operator reset {name}"
+            )
         user = User(username=name, is_staff=True, is_superuser=True)
         user.set_unusable_password()
         user.full_clean()
@@ -39,12 +49,23 @@ class Command(ActionCommand):
         if as_json:
             return self.write_json(users)
         header = ("NAME", "ROLE", "SECOND FACTOR", "LAST LOG-IN")
-        rows = [(each["name"], each["role"], "yes" if each["has_second_factor"] else "no", each["last_login"] or "-") for each in users]
-        return self.write_table([header, *rows], empty="There is nobody yet: ./ekiden operator add NAME")
+        rows = [
+            (
+                each["name"],
+                each["role"],
+                "yes" if each["has_second_factor"] else "no",
+                each["last_login"] or "-",
+            )
+            for each in users
+        ]
+        return self.write_table(
+            [header, *rows], empty="There is nobody yet: ./ekiden operator add NAME"
+        )
 
     @transaction.atomic
     def reset(self, *, name: str) -> None:
-        own_keys.check_secret()  # under another key nobody's session could be told from his, and ended
+        # under another key nobody's session could be told from his, and ended
+        own_keys.check_secret()
         user = User.objects.filter(username=name).first()
         if user is None:
             raise CommandError(f"There is no user {name}. See: ./ekiden operator list")
@@ -53,7 +74,10 @@ class Command(ActionCommand):
         self._show(user, user.start_anew())
 
     def _show(self, user: User, password: str) -> None:
-        self.stdout.write(f"Log-in {user.username}, password {password} (shown once). The second factor is set up at the next log-in.")
+        self.stdout.write(
+            f"Log-in {user.username}, password {password} (shown once). The second factor is set "
+            "up at the next log-in."
+        )
 
 
 def _end_sessions(user: User) -> None:

@@ -10,7 +10,10 @@ from relay_portal.console import sandbox
 
 
 class Command(EkidenCommand):
-    help = "Deliver all mail to the built-in sandbox MX, none to the internet; mail that waits follows."
+    help = (
+        "Deliver all mail to the built-in sandbox MX, none to the internet; mail that waits "
+        "follows."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if sandbox.route():
@@ -18,6 +21,11 @@ class Command(EkidenCommand):
         try:
             route = sandbox.enter()
         except ValidationError as error:
-            raise CommandError("There is another route for all domains. Remove it first: ./ekiden route remove '*'") from error
+            raise CommandError(
+                "There is another route for all domains. Remove it first: ./ekiden route remove '*'"
+            ) from error
         audit.note_command("sandbox", route)
-        self.stdout.write(f"SANDBOX: all mail goes to {route.host}:{route.port}, none to the internet. To leave: ./ekiden live")
+        self.stdout.write(
+            f"SANDBOX: all mail goes to {route.host}:{route.port}, none to the internet. To "
+            "leave: ./ekiden live"
+        )

@@ -20,22 +20,46 @@ TEXT = "This message came through Ekiden.\n\n駅伝で届きました。"
 
 class Command(EkidenCommand):
     help = (
-        "Send a test message through the real SMTP path and watch it until its outcome; exit status 0 when it is delivered to all, else 1."
+        "Send a test message through the real SMTP path and watch it until its outcome; exit "
+        "status 0 when it is delivered to all, else 1."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("sender", metavar="FROM", help="an address of a verified domain")
         parser.add_argument("recipients", metavar="TO", nargs="+")
-        parser.add_argument("--login", metavar="USER:SECRET", help="the app's credential; without it one is issued for this message")
+        parser.add_argument(
+            "--login",
+            metavar="USER:SECRET",
+            help="the app's credential; without it one is issued for this message",
+        )
         parser.add_argument("--subject", type=one_line, default="Hello from Ekiden")
         parser.add_argument("--text", default=TEXT)
-        parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to watch (60)")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="print the trace, as the command trace does")
+        parser.add_argument(
+            "--wait", type=float, default=60.0, metavar="SECONDS", help="how long to watch (60)"
+        )
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="print the trace, as the command trace does",
+        )
 
-    def handle(self, *args: Any, sender: str, recipients: list[str], login: str | None, as_json: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        sender: str,
+        recipients: list[str],
+        login: str | None,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
         letter = Letter(sender, recipients, options["subject"], options["text"])
         try:
-            with nullcontext(user_and_secret(login)) if login else test_message.own_login(sender) as user:
+            with (
+                nullcontext(user_and_secret(login))
+                if login
+                else test_message.own_login(sender) as user
+            ):
                 queue_id = test_message.hand_in(letter, user)
         except NotSent as error:
             raise CommandError(str(error)) from error
@@ -77,8 +101,14 @@ class Progress:
             return
         if self._is_live:
             line = " · ".join(_progress(delivery, is_long=True) for delivery in found["deliveries"])
-            self._command.stdout.write(f"\r\x1b[2K{short(line)[: shutil.get_terminal_size().columns - 1]}", ending="")
-        elif (line := " · ".join(_progress(delivery, is_long=False) for delivery in found["deliveries"])) != self._shown:
+            self._command.stdout.write(
+                f"\r\x1b[2K{short(line)[: shutil.get_terminal_size().columns - 1]}", ending=""
+            )
+        elif (
+            line := " · ".join(
+                _progress(delivery, is_long=False) for delivery in found["deliveries"]
+            )
+        ) != self._shown:
             self._shown = line
             self._command.stdout.write(line)
         self._command.stdout.flush()

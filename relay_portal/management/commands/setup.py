@@ -28,14 +28,29 @@ PATIENCE = reachability.PATIENCE
 
 
 class Command(EkidenCommand):
-    help = "Migrate the database and, in a new installation, make an operator, a demo project and the sandbox route. Harmless to repeat."
+    help = (
+        "Migrate the database and, in a new installation, make an operator, a demo project and "
+        "the sandbox route. Harmless to repeat."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--start", action="store_true", help="then start the services (as `up` does)")
-        parser.add_argument("--new-secret-key", action="store_true", help="change the secret key, because it leaked or is lost")
-        parser.add_argument("--new-key-ring", action="store_true", help="make a key ring, and signing keys, in place of a lost one")
+        parser.add_argument(
+            "--start", action="store_true", help="then start the services (as `up` does)"
+        )
+        parser.add_argument(
+            "--new-secret-key",
+            action="store_true",
+            help="change the secret key, because it leaked or is lost",
+        )
+        parser.add_argument(
+            "--new-key-ring",
+            action="store_true",
+            help="make a key ring, and signing keys, in place of a lost one",
+        )
 
-    def handle(self, *args: Any, start: bool, new_secret_key: bool, new_key_ring: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, start: bool, new_secret_key: bool, new_key_ring: bool, **options: Any
+    ) -> None:
         self._wait_for_servers()
         postgres_session.demand()
         self._migrate()
@@ -70,7 +85,11 @@ class Command(EkidenCommand):
 
     def _wait_for_servers(self) -> None:
         for server in processes.embedded_servers():
-            wait_for(server.is_ready, f"{server.name} does not answer; see its log, {processes.log_folder() / server.name}.log")
+            wait_for(
+                server.is_ready,
+                f"{server.name} does not answer; see its log, "
+                f"{processes.log_folder() / server.name}.log",
+            )
             if isinstance(server, EmbeddedPostgres):
                 server.make_database()
         reachability.wait_for_database(self._say)
@@ -96,7 +115,10 @@ class Command(EkidenCommand):
             domains = first_keys.renew_ring()
             self.stdout.write(f"The key ring {own_keys.ring_place()} is new. {EVERYWHERE}")
             for domain in domains:
-                self.stdout.write(f"{domain} has a new signing key; publish its record: ./ekiden domain show {domain}")
+                self.stdout.write(
+                    f"{domain} has a new signing key; publish its record: ./ekiden domain show "
+                    f"{domain}"
+                )
         first_keys.settle()
 
     def _start(self) -> None:
@@ -122,17 +144,31 @@ class Command(EkidenCommand):
         return missing
 
     def _say_where(self, missing: list[str]) -> None:
-        state = f"Not ready: still waiting for {', '.join(missing)} (see above, and {processes.log_folder()})." if missing else "Ready."
+        state = (
+            (
+                f"Not ready: still waiting for {', '.join(missing)} (see above, and "
+                f"{processes.log_folder()})."
+            )
+            if missing
+            else "Ready."
+        )
         self.stdout.write(f"\n{state} {readiness.where()}")
         if not settings.EKIDEN_TLS_CERT:
             where = public_certificate.path()
-            self.stdout.write(f"Apps must trust its own certificate: {where} (how: docs/sending.md, “A fresh installation”)")
+            self.stdout.write(
+                f"Apps must trust its own certificate: {where} (how: docs/sending.md, “A fresh "
+                "installation”)"
+            )
         if sandbox.route():
-            self.stdout.write("SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send for real: ./ekiden live")
+            self.stdout.write(
+                "SANDBOX: all mail goes to the built-in sandbox, none to the internet. To send "
+                "for real: ./ekiden live"
+            )
         if terminal.has_settings():
             besides = ", ".join(terminal.secrets_needed())
             self.stdout.write(
-                f"Commands in another terminal need these settings: {terminal.line('status')}{besides and f' (and {besides})'}"
+                "Commands in another terminal need these settings: "
+                f"{terminal.line('status')}{besides and f' (and {besides})'}"
             )
 
 

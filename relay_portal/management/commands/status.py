@@ -39,7 +39,11 @@ class Command(EkidenCommand):
             and all(process["state"] == "running" for process in processes)
         )
         if as_json:
-            paused = [f"{each.kind.lower()} {each.name}" for each in pauses.everything()] if parts["PostgreSQL"] else []
+            paused = (
+                [f"{each.kind.lower()} {each.name}" for each in pauses.everything()]
+                if parts["PostgreSQL"]
+                else []
+            )
             self.write_json(
                 {
                     "ready": ready,
@@ -49,7 +53,9 @@ class Command(EkidenCommand):
                     "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
                     "outcome_files": _outcome_files(),
                     "in_flow": {"state": flow.state, **asdict(flow)},
-                    "low_disks": [asdict(each) | {"refuses_apps": each.refuses_apps} for each in low],
+                    "low_disks": [
+                        asdict(each) | {"refuses_apps": each.refuses_apps} for each in low
+                    ],
                 }
             )
         else:
@@ -63,30 +69,54 @@ class Command(EkidenCommand):
 
     def _print(self, parts: dict[str, bool], processes: list[dict[str, Any]]) -> None:
         for name, is_there in parts.items():
-            self.stdout.write(f"{name:<20}{self.style.SUCCESS('up') if is_there else self.style.ERROR('does not answer')}")
+            state = self.style.SUCCESS("up") if is_there else self.style.ERROR("does not answer")
+            self.stdout.write(f"{name:<20}{state}")
         if processes:
             self.stdout.write("")
         header = ("PROCESS", "STATE", "PID", "SINCE")
-        rows = [(each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"])) for each in processes]
-        self.write_table([header, *rows], empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}." if not processes else "")
+        rows = [
+            (each["name"], each["state"], str(each["pid"] or "-"), span(each["seconds"]))
+            for each in processes
+        ]
+        self.write_table(
+            [header, *rows],
+            empty=f"No `ekiden up` runs with its data in {settings.EKIDEN_DATA}."
+            if not processes
+            else "",
+        )
         if amount := _outcome_files():
-            text = f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten_outcomes.folder()}. See: ./ekiden doctor"
+            text = (
+                f"LEFT BEHIND: {amount} files of outcomes wait in "
+                f"{unwritten_outcomes.folder()}. "
+                "See: ./ekiden doctor"
+            )
             self.stdout.write(self.style.WARNING(text))
         if parts["PostgreSQL"]:
             self.stdout.write(f"\n{readiness.where()}")
             if sandbox.route():
                 self.stdout.write("SANDBOX: no mail leaves for the internet (./ekiden live).")
             if amount := _set_aside():
-                self.stdout.write(self.style.ERROR(f"PUT ASIDE: {amount} items could not be handled. See the portal, Put aside."))
+                self.stdout.write(
+                    self.style.ERROR(
+                        f"PUT ASIDE: {amount} items could not be handled. See the portal, Put "
+                        "aside."
+                    )
+                )
             for brake in Brake.objects.filter(ended_at__isnull=True):
-                self.stdout.write(self.style.ERROR(f"LEARNING STOPPED: too many domains turned {brake} at once. See: ./ekiden doctor"))
+                self.stdout.write(
+                    self.style.ERROR(
+                        f"LEARNING STOPPED: too many domains turned {brake} at once. See: "
+                        "./ekiden doctor"
+                    )
+                )
             for each in pauses.everything():
                 self.stdout.write(self.style.WARNING(_paused(each)))
 
 
 def _slowed(flow: inflow.Word) -> str:
     return (
-        f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, so apps wait for their turn; urgent mail "
+        f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, "
+        "so apps wait for their turn; urgent mail "
         f"does not ({flow.limit:.0f} messages a second are let in, {flow.waiting} wait)."
     )
 
@@ -110,5 +140,10 @@ def _outcome_files() -> int:
 
 def _paused(each: pauses.Standing) -> str:
     if isinstance(each.row, Stop) and each.row.scope == Stop.Scope.ALL:
-        return f"EMERGENCY STOP: no mail is delivered ({short(each.reason)}). To go on: ./ekiden resume all"
-    return f"PAUSED: {each.kind.lower()} {each.name} ({short(each.reason)}). See: ./ekiden pause list"
+        return (
+            f"EMERGENCY STOP: no mail is delivered ({short(each.reason)}). To go on: ./ekiden "
+            "resume all"
+        )
+    return (
+        f"PAUSED: {each.kind.lower()} {each.name} ({short(each.reason)}). See: ./ekiden pause list"
+    )

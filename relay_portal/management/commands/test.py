@@ -12,7 +12,8 @@ from foundation.command import CommandError, EkidenCommand
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 
-# The tests from outside start whole services and crowds of clients: a file at a time on each core, after the rest.
+# The tests from outside start whole services and crowds of clients: a file at a time on each core,
+# after the rest.
 STAGES = (
     ("-n", "auto", "--cov", "--cov-report=term:skip-covered", "-m", "not outside"),
     ("-n", "2", "--dist", "loadfile", "-m", "outside"),
@@ -20,7 +21,10 @@ STAGES = (
 
 
 class Command(EkidenCommand):
-    help = "Lint, types, and the whole test suite, with the services it needs. Arguments go to pytest, which then runs alone."
+    help = (
+        "Lint, types, and the whole test suite, with the services it needs. Arguments go to "
+        "pytest, which then runs alone."
+    )
 
     def run_from_argv(self, argv: list[str]) -> None:
         """All arguments are pytest's but the help."""
@@ -42,9 +46,21 @@ class Command(EkidenCommand):
         self.stdout.flush()
         begun = time.monotonic()
         # What the developer has set for a service of his own must not reach the tests.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))}
-        status = subprocess.run([sys.executable, "-m", module, *arguments], cwd=settings.BASE_DIR, env=environment, check=False).returncode  # noqa: S603
-        self.stdout.write(f"-- {module}: {'ok' if not status else f'exit status {status}'} after {time.monotonic() - begun:.0f} s")
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))
+        }
+        status = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", module, *arguments],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            check=False,
+        ).returncode
+        self.stdout.write(
+            f"-- {module}: {'ok' if not status else f'exit status {status}'} after "
+            f"{time.monotonic() - begun:.0f} s"
+        )
         return status
 
     def handle(self, *args: Any, **options: Any) -> None:

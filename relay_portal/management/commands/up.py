@@ -20,16 +20,26 @@ from smtp_listener.protocol.tls import CertificateError
 
 
 class Command(EkidenCommand):
-    help = "Bring everything up: PostgreSQL and Valkey where no URL names others, listeners, workers, scheduler, portal. Ctrl-C stops it."
+    help = (
+        "Bring everything up: PostgreSQL and Valkey where no URL names others, listeners, "
+        "workers, scheduler, portal. Ctrl-C stops it."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}")
+        self.stdout.write(
+            f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}"
+        )
         try:
             make_data_folder(settings.EKIDEN_DATA)
             protect_logs(processes.log_folder())
             settle_sockets(take_place())
             refuse_taken_ports()
-            tls.certificate(settings.EKIDEN_TLS_CERT, settings.EKIDEN_TLS_KEY, data=settings.EKIDEN_DATA, hostname=settings.EKIDEN_HOSTNAME)
+            tls.certificate(
+                settings.EKIDEN_TLS_CERT,
+                settings.EKIDEN_TLS_KEY,
+                data=settings.EKIDEN_DATA,
+                hostname=settings.EKIDEN_HOSTNAME,
+            )
             if not settings.EKIDEN_TLS_CERT:
                 public_certificate.publish()
             self._prepare_servers()
@@ -41,9 +51,14 @@ class Command(EkidenCommand):
     def _prepare_servers(self) -> None:
         servers = processes.embedded_servers()
         if servers and system_account.make():
-            self.stdout.write(f"Made the system account {system_account.NAME}: PostgreSQL and Valkey run under it, not as root")
+            self.stdout.write(
+                f"Made the system account {system_account.NAME}: PostgreSQL and Valkey run under "
+                "it, not as root"
+            )
         for server in servers:
-            self.stdout.write(f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)")
+            self.stdout.write(
+                f"Starting {server.name} (its log: {processes.log_folder() / server.name}.log)"
+            )
             server.prepare()
 
 
@@ -53,7 +68,9 @@ def make_data_folder(folder: Path) -> None:
         make_folder(folder, 0o711)
     except OSError as error:
         why = f"{folder}: {error.strerror}" if error.strerror else str(error)
-        raise CommandError(f"{why}. Set EKIDEN_DATA to a folder that this account can write.") from error
+        raise CommandError(
+            f"{why}. Set EKIDEN_DATA to a folder that this account can write."
+        ) from error
 
 
 def protect_logs(folder: Path) -> None:
@@ -64,7 +81,9 @@ def protect_logs(folder: Path) -> None:
 
 
 def take_place() -> int:
-    """There is one `up` for the data: the lock is Supervisor's as long as it lives, since its descriptor outlives the exec."""
+    """There is one `up` for the data: the lock is Supervisor's as long as it lives, since its
+    descriptor outlives the exec.
+    """
     descriptor = os.open(settings.EKIDEN_DATA / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(descriptor, True)
     is_up = places.is_older_version_up(settings.EKIDEN_DATA)
@@ -73,12 +92,17 @@ def take_place() -> int:
     except BlockingIOError:
         is_up = True
     if is_up:
-        raise CommandError(f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status).")
+        raise CommandError(
+            f"The service of {settings.EKIDEN_DATA} is up already (./ekiden status)."
+        )
     return descriptor
 
 
 def settle_sockets(lock: int) -> None:
-    """Make their folder. Where that is not the one which the settings were computed with, begin again with it."""
+    """Make their folder.
+
+    Where that is not the one which the settings were computed with, begin again with it.
+    """
     expected = places.runtime_folder(settings.EKIDEN_DATA)
     places.forget_older_version(settings.EKIDEN_DATA)
     if places.settle(settings.EKIDEN_DATA) != expected:
@@ -99,8 +123,20 @@ def write_configuration() -> Path:
 
 
 def become_supervisor(configuration: Path) -> NoReturn:
-    """In place of this process, so that signals for `ekiden up` are Supervisor's, and Django's memory is given back."""
+    """In place of this process, so that signals for `ekiden up` are Supervisor's, and Django's
+    memory is given back.
+    """
     os.chdir(settings.BASE_DIR)
     os.umask(0o077)  # Supervisor opens the logs
     # UTF-8 in any locale: the configuration may hold a path that the locale has no letters for.
-    os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "relay_portal.process.supervision", str(configuration)])  # noqa: S606  (our own program)
+    os.execv(  # noqa: S606
+        sys.executable,
+        [
+            sys.executable,
+            "-X",
+            "utf8",
+            "-m",
+            "relay_portal.process.supervision",
+            str(configuration),
+        ],
+    )

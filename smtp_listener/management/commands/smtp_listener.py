@@ -10,7 +10,10 @@ from smtp_listener.sessions.server import run
 
 
 class Command(EkidenCommand):
-    help = "Run one listener process; several share the ports. Ends on SIGTERM after its sessions have."
+    help = (
+        "Run one listener process; several share the ports. Ends on SIGTERM after its sessions "
+        "have."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         spare_records()
@@ -20,4 +23,6 @@ class Command(EkidenCommand):
         except CertificateError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"The listener cannot open its ports: {error.strerror or error}") from error
+            raise CommandError(
+                f"The listener cannot open its ports: {error.strerror or error}"
+            ) from error

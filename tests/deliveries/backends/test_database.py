@@ -23,7 +23,9 @@ def fetch(sql, parameters=None):
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("whose", ["ROLE CURRENT_USER", "DATABASE {name}", "ROLE CURRENT_USER IN DATABASE {name}"])
+@pytest.mark.parametrize(
+    "whose", ["ROLE CURRENT_USER", "DATABASE {name}", "ROLE CURRENT_USER IN DATABASE {name}"]
+)
 def test_a_commit_reaches_the_disk_whatever_the_role_or_the_database_has_set(whose):
     whose = whose.format(name=connection.ops.quote_name(connection.settings_dict["NAME"]))
     with connection.cursor() as cursor:
@@ -36,13 +38,17 @@ def test_a_commit_reaches_the_disk_whatever_the_role_or_the_database_has_set(who
 
 def test_a_row_too_large_for_an_index_is_the_statements_fault_and_not_the_servers():
     with pytest.raises(psycopg.errors.ProgramLimitExceeded):
-        fetch("INSERT INTO deliveries_lane (site, source, hosts, tls, is_routed, epoch, failures, pause_reason)"
-              " SELECT string_agg(md5(i::text), ''), '', '[]', 'none', false, 0, 0, '' FROM generate_series(1, 500) i")  # fmt: skip
+        fetch("INSERT INTO deliveries_lane (site, source, hosts, tls, is_routed, epoch, failures, "
+            "pause_reason)"
+              " SELECT string_agg(md5(i::text), ''), '', '[]', 'none', false, 0, 0, '' FROM "
+                  "generate_series(1, 500) i")  # fmt: skip
 
 
 @pytest.mark.parametrize("steps", range(1, 9))
 def test_who_is_cut_off_while_it_connects_leaves_no_connection(steps):
-    """After each number of steps of the loop: somewhere among them the connection is made and not yet handed over."""
+    """After each number of steps of the loop: somewhere among them the connection is made and not
+    yet handed over.
+    """
 
     async def main():
         database = Database("cut off")

@@ -16,5 +16,9 @@ def expected():
     """File to kind and to (recipient, class, whether hard) of each."""
     mails = defaultdict(list)
     for row in table("expected.tsv"):
-        mails[row["file"], row["kind"]].append((row["recipient"], row["class"], row["hard"] == "yes"))
-    return [(file, kind, [each for each in fates if each[0]]) for (file, kind), fates in mails.items()]
+        mails[row["file"], row["kind"]].append(
+            (row["recipient"], row["class"], row["hard"] == "yes")
+        )
+    return [
+        (file, kind, [each for each in fates if each[0]]) for (file, kind), fates in mails.items()
+    ]

@@ -1,4 +1,6 @@
-"""Reports with and without a token of ours: which delivery they are about, what becomes of it, what is learned."""
+"""Reports with and without a token of ours: which delivery they are about, what becomes of it,
+what is learned.
+"""
 
 from datetime import timedelta
 
@@ -17,24 +19,35 @@ from tests.deliveries.bounces.test_receive import REPORT, arrives
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 BOUNCE = (
-    b"From: MAILER-DAEMON@mx.test\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n"
-    b"--x\r\n\r\nsorry\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.test\r\n\r\n"
-    b"Final-Recipient: rfc822; %s\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 no such user\r\n\r\n"
+    b"From: MAILER-DAEMON@mx.test\r\nContent-Type: multipart/report; "
+    b"report-type=delivery-status; boundary=x\r\n\r\n"
+    b"--x\r\n\r\nsorry\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n"
+    b"Reporting-MTA: dns; mx.test\r\n\r\n"
+    b"Final-Recipient: rfc822; %s\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    b"Diagnostic-Code: smtp; 550 no such user\r\n\r\n"
     b"--x\r\nContent-Type: text/rfc822-headers\r\n\r\n%s\r\n--x--\r\n"
 )
 COMPLAINT = (
-    b"From: fbl@provider.test\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=x\r\n\r\n"
-    b"--x\r\n\r\nspam\r\n--x\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: %s\r\nUser-Agent: X/1\r\nVersion: 1\r\n%s\r\n"
+    b"From: fbl@provider.test\r\nContent-Type: multipart/report; report-type=feedback-report; "
+    b"boundary=x\r\n\r\n"
+    b"--x\r\n\r\nspam\r\n--x\r\nContent-Type: message/feedback-report\r\n\r\n"
+    b"Feedback-Type: %s\r\nUser-Agent: X/1\r\nVersion: 1\r\n%s\r\n"
     b"--x\r\nContent-Type: message/rfc822\r\n\r\n%s\r\nhello\r\n--x--\r\n"
 )
 
 
 def delivered(to="you@mx.test", **given):
-    return make.delivery(to, **{"state": "delivered", "ended_at": timezone.now(), "due_at": None, "flow": 7} | given)
+    return make.delivery(
+        to, **{"state": "delivered", "ended_at": timezone.now(), "due_at": None, "flow": 7} | given
+    )
 
 
 def returned(delivery, *, to=None, fields=None):
-    about = fields if fields is not None else b"Message-ID: %s\r\n" % delivery.message.message_id.encode()
+    about = (
+        fields
+        if fields is not None
+        else b"Message-ID: %s\r\n" % delivery.message.message_id.encode()
+    )
     return BOUNCE % ((to or delivery.recipient).encode(), about)
 
 
@@ -49,7 +62,10 @@ def token(delivery, *, now=None):
 
 def shared(delivery):
     """As older versions gave it to all recipients of a message."""
-    return b"X-Feedback-Token: %s\r\n" % tokens.make(delivery.message_id.bytes, key=feedback_key(), use=b"feedback-id").encode()
+    return (
+        b"X-Feedback-Token: %s\r\n"
+        % tokens.make(delivery.message_id.bytes, key=feedback_key(), use=b"feedback-id").encode()
+    )
 
 
 def verp(delivery, *, now=None):
@@ -79,8 +95,17 @@ def test_a_late_bounce_by_the_return_path_teaches_and_suppresses():
     delivery = delivered()
     arrives(REPORT % b"failed", delivery)
     known = Occurrence.objects.get()
-    assert (known.kind, known.category, known.is_hard, known.code) == ("report", "unknown_user", True, 550)
-    assert (known.credential_id, known.delivery_id, known.inbound_id) == (7, delivery.pk, InboundMail.objects.get().pk)
+    assert (known.kind, known.category, known.is_hard, known.code) == (
+        "report",
+        "unknown_user",
+        True,
+        550,
+    )
+    assert (known.credential_id, known.delivery_id, known.inbound_id) == (
+        7,
+        delivery.pk,
+        InboundMail.objects.get().pk,
+    )
     assert tallies() == {"delivered": -1, "unknown_user": 1}
     assert Attempt.objects.get(delivery=delivery).category == "unknown_user"
     assert "deliveries.jobs.learn" in [job.func_name for job in queue(MAINTENANCE).get_jobs()]
@@ -102,10 +127,18 @@ def nothing_moved(*deliveries):
 @pytest.mark.parametrize("kind", ["postmaster", "abuse", "feedback"])
 def test_b6_a_bounce_that_only_knows_a_message_id_is_a_claim(kind):
     delivery = delivered()
-    assert arrives(returned(delivery), kind=kind) == "a claim without a proof, kept with the delivery for a person to read: bounce"
+    assert (
+        arrives(returned(delivery), kind=kind)
+        == "a claim without a proof, kept with the delivery for a person to read: bounce"
+    )
     assert nothing_moved(delivery)
     [claim] = Attempt.objects.filter(delivery=delivery)
-    assert (claim.stage, claim.outcome, claim.category, claim.code) == ("claim", "claimed", "", None)
+    assert (claim.stage, claim.outcome, claim.category, claim.code) == (
+        "claim",
+        "claimed",
+        "",
+        None,
+    )
     assert claim.text == "Not proven: somebody claims a bounce: 550 5.1.1 no such user"
 
 
@@ -115,23 +148,33 @@ def test_what_is_shared_old_or_forged_proves_no_more_than_a_message_id(what):
     mine, other = delivered(of=message), delivered("other@mx.test", of=message)
     long_ago = timezone.now() - timedelta(days=40)
     fields = {
-        "shared": shared(mine), "expired token": token(mine, now=long_ago),
-        "expired path": verp(mine, now=long_ago).replace(b"Original-Mail-From", b"Return-Path"), "forged": shared(mine)[:-4] + b"\r\n",
-    }[what]  # fmt: skip
+        "shared": shared(mine),
+        "expired token": token(mine, now=long_ago),
+        "expired path": verp(mine, now=long_ago).replace(b"Original-Mail-From", b"Return-Path"),
+        "forged": shared(mine)[:-4] + b"\r\n",
+    }[what]
     fields += b"Message-ID: %s\r\n" % message.message_id.encode()
     arrives(returned(mine, fields=fields), kind="postmaster")
     InboundMail.objects.all().delete()
-    arrives(complained(mine, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=fields), kind="abuse")
+    arrives(
+        complained(mine, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=fields), kind="abuse"
+    )
     assert nothing_moved(mine, other)
     assert Attempt.objects.filter(delivery=mine, stage="claim").count() == 2
 
 
 def test_the_token_of_one_recipient_says_nothing_of_another():
     message = make.message(recipient_count=2)
-    mallory, victim = delivered("mallory@mx.test", of=message), delivered("victim@mx.test", of=message)
+    mallory, victim = (
+        delivered("mallory@mx.test", of=message),
+        delivered("victim@mx.test", of=message),
+    )
     arrives(returned(victim, fields=token(mallory)), kind="postmaster")
     InboundMail.objects.all().delete()
-    arrives(complained(victim, named=b"Original-Rcpt-To: <victim@mx.test>\r\n", fields=token(mallory)), kind="abuse")
+    arrives(
+        complained(victim, named=b"Original-Rcpt-To: <victim@mx.test>\r\n", fields=token(mallory)),
+        kind="abuse",
+    )
     assert (state(mallory), state(victim)) == ("bounced", "delivered")
     assert set(Occurrence.objects.values_list("address_key", flat=True)) == {"mallory@mx.test"}
     assert not Attempt.objects.filter(delivery=victim).exists()
@@ -139,7 +182,10 @@ def test_the_token_of_one_recipient_says_nothing_of_another():
 
 def test_the_return_path_of_one_recipient_says_nothing_of_another():
     message = make.message(recipient_count=2)
-    mallory, victim = delivered("mallory@mx.test", of=message), delivered("victim@mx.test", of=message)
+    mallory, victim = (
+        delivered("mallory@mx.test", of=message),
+        delivered("victim@mx.test", of=message),
+    )
     arrives(returned(victim), mallory)
     assert (state(mallory), state(victim)) == ("bounced", "delivered")
 
@@ -151,8 +197,13 @@ def test_forty_forged_bounces_move_nothing():
         b"Final-Recipient: rfc822; s0@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n",
         b"",
     )
-    groups = b"".join(b"Final-Recipient: rfc822; s%d@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n" % n for n in range(40))
-    forged = forged.replace(b"Final-Recipient: rfc822; s0@mx.test", groups + b"Final-Recipient: rfc822; s0@mx.test")
+    groups = b"".join(
+        b"Final-Recipient: rfc822; s%d@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n" % n
+        for n in range(40)
+    )
+    forged = forged.replace(
+        b"Final-Recipient: rfc822; s0@mx.test", groups + b"Final-Recipient: rfc822; s0@mx.test"
+    )
     arrives(forged, kind="postmaster")
     assert Attempt.objects.filter(stage="claim").count() == 40
     assert nothing_moved(*staff)
@@ -196,7 +247,10 @@ def test_a_claim_is_not_what_a_later_report_to_the_sender_says():
     delivery = delivered()
     Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", text="the truth")
     Attempt.objects.create(delivery=delivery, outcome="claimed", stage="claim", text="a lie")
-    assert outgoing_reports._failure(Delivery.objects.select_related("message").get()).text == "the truth"
+    assert (
+        outgoing_reports._failure(Delivery.objects.select_related("message").get()).text
+        == "the truth"
+    )
 
 
 def test_a_bounce_that_returns_our_signed_field_counts_fully():
@@ -256,7 +310,11 @@ def test_a_complaint_finds_its_message_by_our_field_and_suppresses_the_recipient
     assert tallies() == {"complaint": 1}
     learning.take_turn(now=timezone.now())
     row = Suppression.objects.get()
-    assert (row.project, row.address_key, row.source) == (delivery.project, "you@mx.test", "complaint")
+    assert (row.project, row.address_key, row.source) == (
+        delivery.project,
+        "you@mx.test",
+        "complaint",
+    )
 
 
 def test_a_complaint_by_the_return_path_names_one_of_many_recipients():
@@ -273,15 +331,27 @@ def test_a_complaint_with_a_shared_token_that_hides_one_of_many_recipients_is_le
     assert not Occurrence.objects.exists()
 
 
-HOLIDAY = b"From: you@mx.test\r\nSubject: %s\r\n%sContent-Type: text/plain; charset=utf-8\r\n\r\nI am away.\r\n"
+HOLIDAY = (
+    b"From: you@mx.test\r\nSubject: %s\r\n%sContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    b"I am away.\r\n"
+)
 SUBJECTS = [
-    "Unsubscribe confirmation", "unsubscribe", "Opt-out", "配信停止のお知らせ", "購読解除", "Out of office: Unsubscribe",
+    "Unsubscribe confirmation", "unsubscribe", "Opt-out", "配信停止のお知らせ", "購読解除",
+    "Out of office: Unsubscribe",
     "Complaint about message from 192.0.2.1",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-@pytest.mark.parametrize("mark", [b"", b"Auto-Submitted: auto-replied\r\n", b"Precedence: auto_reply\r\n", b"X-Autoreply: yes\r\n"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        b"",
+        b"Auto-Submitted: auto-replied\r\n",
+        b"Precedence: auto_reply\r\n",
+        b"X-Autoreply: yes\r\n",
+    ],
+)
 @pytest.mark.parametrize("kind", ["report", "abuse"])
 def test_b8_what_an_answer_says_in_the_apps_own_words_is_no_complaint(subject, mark, kind):
     delivery = delivered()
@@ -291,7 +361,10 @@ def test_b8_what_an_answer_says_in_the_apps_own_words_is_no_complaint(subject, m
 
 def test_b8_an_absence_note_that_encloses_a_complaint_of_the_apps_own_is_none():
     delivery = delivered()
-    note = complained(delivery).replace(b"Content-Type: multipart/report", b"Auto-Submitted: auto-replied\r\nContent-Type: multipart/mixed")
+    note = complained(delivery).replace(
+        b"Content-Type: multipart/report",
+        b"Auto-Submitted: auto-replied\r\nContent-Type: multipart/mixed",
+    )
     note = note.replace(b"message/feedback-report", b"text/plain").replace(
         b"\r\n\r\nspam\r\n", b"\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x\r\n"
     )
@@ -302,13 +375,19 @@ def test_b8_an_absence_note_that_encloses_a_complaint_of_the_apps_own_is_none():
 @pytest.mark.parametrize("kind", [b"not-spam", b"auth-failure", b"virus"])
 def test_a_feedback_report_that_is_no_complaint_suppresses_nobody(kind):
     delivery = delivered()
-    assert arrives(complained(delivery, kind=kind), kind="feedback").startswith("a feedback report that is no user's complaint")
+    assert arrives(complained(delivery, kind=kind), kind="feedback").startswith(
+        "a feedback report that is no user's complaint"
+    )
     assert not Occurrence.objects.exists()
 
 
 def test_b7_a_forged_complaint_is_kept_and_does_nothing():
     delivery = delivered()
-    forged = b"X-Feedback-Token: " + b"a" * 39 + b"\r\nMessage-ID: %s\r\n" % delivery.message.message_id.encode()
+    forged = (
+        b"X-Feedback-Token: "
+        + b"a" * 39
+        + b"\r\nMessage-ID: %s\r\n" % delivery.message.message_id.encode()
+    )
     data = complained(delivery, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=forged)
     assert arrives(data, kind="abuse").startswith("a claim without a proof")
     assert nothing_moved(delivery)
@@ -318,7 +397,9 @@ def test_b7_a_forged_complaint_is_kept_and_does_nothing():
 def test_b7_an_expired_return_path_in_a_complaint_proves_nothing():
     delivery = delivered()
     old = verp(delivery, now=timezone.now() - timedelta(days=40))
-    assert arrives(complained(delivery, named=old, fields=b""), kind="abuse").startswith("a report about no delivery")
+    assert arrives(complained(delivery, named=old, fields=b""), kind="abuse").startswith(
+        "a report about no delivery"
+    )
     assert nothing_moved(delivery)
 
 
@@ -348,6 +429,9 @@ def test_the_token_of_a_message_that_is_gone_is_told_so():
 
 def test_handling_stops_at_nothing():
     delivery = delivered()
-    arrives(complained(delivery, fields=b"X-Feedback-Token:" + b" \xff\0" * 3000 + b"\r\n"), kind="feedback")
+    arrives(
+        complained(delivery, fields=b"X-Feedback-Token:" + b" \xff\0" * 3000 + b"\r\n"),
+        kind="feedback",
+    )
     receive.handle_all()
     assert InboundMail.objects.get().handled_at is not None

@@ -1,4 +1,6 @@
-"""Real reports that nobody of this project wrote, where they are at hand: a folder `corpus` beside the checkout's parent."""
+"""Real reports that nobody of this project wrote, where they are at hand: a folder `corpus` beside
+the checkout's parent.
+"""
 
 import os
 import subprocess
@@ -11,7 +13,9 @@ ROOT = Path(__file__).parents[3]
 CORPUS = Path(os.environ.get("EKIDEN_CORPUS", ROOT.parent / "shared" / "corpus"))
 
 
-@pytest.mark.skipif(not (CORPUS / "score.py").exists(), reason=f"the corpus of real reports is not at {CORPUS}")
+@pytest.mark.skipif(
+    not (CORPUS / "score.py").exists(), reason=f"the corpus of real reports is not at {CORPUS}"
+)
 def test_the_corpus_is_understood_as_well_as_we_promise():
     command = [
         sys.executable,

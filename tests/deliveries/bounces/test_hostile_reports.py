@@ -13,11 +13,15 @@ from tests.deliveries.bounces.sampled import SAMPLES
 
 SEEDS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.eml"))]
 PIECES = [
-    b"\r\n", b"\n", b"\r", b"\0", b"\xff\xfe", b"\x1b[31m", b"\x1b$B", "\u2028".encode(), b"--=_b\n", b"--=_b--\n", b"; ", b"<a@b>",
-    b"Content-Type: message/delivery-status\n\n", b"Content-Type: text/plain; charset=unicode_escape\n", b"=?utf-8?Q?=0D=0A?=",
-    b"Content-Transfer-Encoding: base64\n", b"Status: 5.1.1\n", b"Diagnostic-Code: smtp; \xe3\x81\n", b"Action: failed\n", b"550 5.1.1 ",
+    b"\r\n", b"\n", b"\r", b"\0", b"\xff\xfe", b"\x1b[31m", b"\x1b$B", "\u2028".encode(),
+        b"--=_b\n", b"--=_b--\n", b"; ", b"<a@b>",
+    b"Content-Type: message/delivery-status\n\n", (b"Content-Type: text/plain; "
+        b"charset=unicode_escape\n"), b"=?utf-8?Q?=0D=0A?=",
+    b"Content-Transfer-Encoding: base64\n", b"Status: 5.1.1\n",
+    b"Diagnostic-Code: smtp; \xe3\x81\n", b"Action: failed\n", b"550 5.1.1 ",
     b">>> DATA\n",
-    b"Final-Recipient: utf-8; \\x{110000}\\x{D800}@x\n", b'{"notificationType":"Bounce","bounce":{"bouncedRecipients":[1,null,{}]}}',
+    b"Final-Recipient: utf-8; \\x{110000}\\x{D800}@x\n", (b'{"notificationType":"Bounce",'
+        b'"bounce":{"bouncedRecipients":[1,null,{}]}}'),
 ]  # fmt: skip
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -26,14 +30,26 @@ def is_harmless(report):
     """Fit for a database, a log and a page: sizes bounded, no controls, no lone surrogates."""
     assert report.kind in Kind
     for fate in report.fates:
-        for word in (fate.recipient, fate.text, fate.host, fate.enhanced, fate.action, fate.classified.detail):
+        for word in (
+            fate.recipient,
+            fate.text,
+            fate.host,
+            fate.enhanced,
+            fate.action,
+            fate.classified.detail,
+        ):
             assert len(word) <= 1000 and not CONTROLS.search(word)
             word.encode()
     return True
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 3000), st.sampled_from(PIECES) | st.binary(max_size=8)), max_size=8))
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(
+        st.tuples(st.integers(0, 3000), st.sampled_from(PIECES) | st.binary(max_size=8)), max_size=8
+    ),
+)
 def test_a_report_with_anything_put_into_it_is_harmless(data, changes):
     for at, piece in changes:
         data = data[:at] + piece + data[at:]
@@ -52,7 +68,13 @@ def test_a_report_cut_off_anywhere_is_harmless(data):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(max_size=3000), st.integers(0, 999), st.text(max_size=12), st.sampled_from([None, *Stage]), st.text(max_size=80))
+@given(
+    st.text(max_size=3000),
+    st.integers(0, 999),
+    st.text(max_size=12),
+    st.sampled_from([None, *Stage]),
+    st.text(max_size=80),
+)
 def test_any_reply_has_a_class(text, code, enhanced, stage, host):
     assert classify(Answer(text, code, enhanced, stage, host, host)).rule
     assert len(parse(text)) == 3

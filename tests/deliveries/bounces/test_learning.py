@@ -1,4 +1,6 @@
-"""From refusals to suppressions and back: what the ledger, the sweeper and a real drain leave for the policies."""
+"""From refusals to suppressions and back: what the ledger, the sweeper and a real drain leave for
+the policies.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -34,7 +36,9 @@ def refuse(answer="550 5.1.1 no such user"):
 
 
 def tallies():
-    sums = Tally.objects.values("project", "credential_id", "provider", "category", "is_hard").annotate(amount=Sum("amount"))
+    sums = Tally.objects.values(
+        "project", "credential_id", "provider", "category", "is_hard"
+    ).annotate(amount=Sum("amount"))
     return {(row["category"], row["is_hard"]): row["amount"] for row in sums}
 
 
@@ -48,8 +52,18 @@ def test_a_refusal_is_understood_tallied_and_suppresses(settings):
     attempt = Attempt.objects.get()
     assert (attempt.category, attempt.rule.split("/")[0]) == ("unknown_user", "unknown_user")
     known = Occurrence.objects.get()
-    assert (known.project, known.credential_id, known.address_key) == (delivery.project, 7, "you@mx.test")
-    assert (known.kind, known.stage, known.code, known.is_hard, known.delivery_id) == ("reply", "rcpt", 550, True, delivery.pk)
+    assert (known.project, known.credential_id, known.address_key) == (
+        delivery.project,
+        7,
+        "you@mx.test",
+    )
+    assert (known.kind, known.stage, known.code, known.is_hard, known.delivery_id) == (
+        "reply",
+        "rcpt",
+        550,
+        True,
+        delivery.pk,
+    )
     assert tallies() == {("unknown_user", True): 1}
     assert learn() == 1
     assert Suppression.objects.get().address_key == "you@mx.test"
@@ -78,7 +92,12 @@ def test_a_deferral_is_understood_and_counts_when_it_has_ended(settings):
     expiry.sweep()
     assert tallies() == {("mailbox_full", False): 1}
     known = Occurrence.objects.get()
-    assert (known.kind, known.category, known.code, known.delivery_id) == ("expiry", "mailbox_full", 452, delivery.pk)
+    assert (known.kind, known.category, known.code, known.delivery_id) == (
+        "expiry",
+        "mailbox_full",
+        452,
+        delivery.pk,
+    )
     assert Attempt.objects.latest("id").category == "mailbox_full"
 
 
@@ -105,7 +124,10 @@ def test_suppressed_mail_is_tallied_apart(settings):
     assert tallies() == {("suppressed", False): 1}
 
 
-@pytest.mark.parametrize("of", [{"address_key": "@mx.test"}, {"address_key": "you@mx.test", "sender_domain": "shop.test"}])
+@pytest.mark.parametrize(
+    "of",
+    [{"address_key": "@mx.test"}, {"address_key": "you@mx.test", "sender_domain": "shop.test"}],
+)
 def test_a_whole_domain_and_a_sending_domain_are_looked_at_before_delivery(settings, of):
     delivery = make.delivery()
     Suppression.objects.create(project=delivery.project, reason="asked", **of)
@@ -115,7 +137,12 @@ def test_a_whole_domain_and_a_sending_domain_are_looked_at_before_delivery(setti
 
 def test_a_suppression_of_another_sending_domain_stops_nothing(settings):
     delivery = make.delivery()
-    Suppression.objects.create(project=delivery.project, address_key="you@mx.test", sender_domain="news.shop.test", reason="asked")
+    Suppression.objects.create(
+        project=delivery.project,
+        address_key="you@mx.test",
+        sender_domain="news.shop.test",
+        reason="asked",
+    )
     play(settings)
     assert state(delivery) == "delivered"
 
@@ -124,7 +151,8 @@ def test_a_suppression_of_another_sending_domain_stops_nothing(settings):
 def on_probation():
     project = make.project()
     row = Suppression.objects.create(
-        project=project, address_key="you@mx.test", category="unknown_user", is_hard=True, reason="550 no",
+        project=project, address_key="you@mx.test", category="unknown_user", is_hard=True,
+        reason="550 no",
         probation_at=timezone.now() - timedelta(seconds=1),
     )  # fmt: skip
     return row, [make.delivery(of=make.message(of=project)) for _ in range(3)]

@@ -21,7 +21,12 @@ def corpus(folder, reports):
     return load(folder)
 
 
-ALPHA = ("lhost-alpha-01.eml", "<a@b.test>: 550 Envelope blocked - User Entry\n", "sender_refused", "false")
+ALPHA = (
+    "lhost-alpha-01.eml",
+    "<a@b.test>: 550 Envelope blocked - User Entry\n",
+    "sender_refused",
+    "false",
+)
 BOTH = (
     ("lhost-alpha-02.eml", "<a@b.test>: 552 5.2.2 Mailbox full\n", "mailbox_full", "false"),
     ("rhost-beta-01.eml", "<a@b.test>: 552 5.2.2 Mailbox full\n", "mailbox_full", "false"),
@@ -32,7 +37,12 @@ def test_what_is_right_is_counted(tmp_path):
     wrong = ("lhost-gamma-01.eml", "<a@b.test>: 552 5.2.2 Mailbox full\n", "unknown_user", "true")
     score = total(measure(corpus(tmp_path, [ALPHA, *BOTH, wrong])))
     assert score.figures == (1.0, 0.75, None, 0.0, None)
-    assert score.wrong == ["lhost-gamma-01.eml: wanted unknown_user (hard), got bounce: mailbox_full by mailbox_full/full"]
+    assert score.wrong == [
+        (
+            "lhost-gamma-01.eml: wanted unknown_user (hard), got bounce: mailbox_full by "
+            "mailbox_full/full"
+        )
+    ]
 
 
 def test_what_only_one_system_says_is_off_for_it(tmp_path):
@@ -51,28 +61,45 @@ def test_where_a_phrase_was_heard_is_known(tmp_path):
 
 def test_hardness_counts_in_the_order_of_the_rows(tmp_path):
     dead = ("lhost-alpha-01.eml", "<a@b.test>: 550 5.1.1 User unknown\n", "unknown_user", "true")
-    alive = ("lhost-alpha-02.eml", "<a@b.test>: 550 5.1.1 User unknown\n", "recipient_refused", "false")
+    alive = (
+        "lhost-alpha-02.eml",
+        "<a@b.test>: 550 5.1.1 User unknown\n",
+        "recipient_refused",
+        "false",
+    )
     assert total(measure(corpus(tmp_path, [dead, alive]))).figures[2:4] == (0.5, 1.0)
 
 
 def test_addresses_that_failed_are_compared_as_a_set(tmp_path):
     corpus(tmp_path, [])
     (tmp_path / "recipients").mkdir()
-    (tmp_path / "recipients" / "alpha_01.txt").write_text(f"{HEADER}<a@b.test>: gone\n\n<c@b.test>: gone\n", encoding="utf-8")
-    (tmp_path / "recipients.tsv").write_text("file\tkind\taddresses\nalpha_01.txt\tpermanent\tC@b.test,a@b.test\n", encoding="utf-8")
+    (tmp_path / "recipients" / "alpha_01.txt").write_text(
+        f"{HEADER}<a@b.test>: gone\n\n<c@b.test>: gone\n", encoding="utf-8"
+    )
+    (tmp_path / "recipients.tsv").write_text(
+        "file\tkind\taddresses\nalpha_01.txt\tpermanent\tC@b.test,a@b.test\n", encoding="utf-8"
+    )
     assert total(measure(load(tmp_path))).figures[4] == 1.0
 
 
 def test_the_parts_of_a_corpus_are_the_whole(tmp_path):
     samples = corpus(tmp_path, [ALPHA, *BOTH])
-    parts = [{sample.path.name for sample in samples if sample.is_in(number, 2)} for number in (1, 2)]
-    assert parts[0] | parts[1] == {sample.path.name for sample in samples} and not parts[0] & parts[1]
+    parts = [
+        {sample.path.name for sample in samples if sample.is_in(number, 2)} for number in (1, 2)
+    ]
+    assert (
+        parts[0] | parts[1] == {sample.path.name for sample in samples} and not parts[0] & parts[1]
+    )
 
 
 def test_the_command_prints_a_row_for_each_system_and_for_all(tmp_path):
     corpus(tmp_path, [ALPHA, *BOTH])
     lines = ekiden("classify", "--measure", str(tmp_path), "--show", "1").splitlines()
-    assert [line.split()[:2] for line in lines[2:5]] == [["alpha", "2"], ["beta", "1"], ["all", "3"]]
+    assert [line.split()[:2] for line in lines[2:5]] == [
+        ["alpha", "2"],
+        ["beta", "1"],
+        ["all", "3"],
+    ]
     assert lines[5].startswith("without: lhost-alpha-01.eml: wanted sender_refused")
 
 

@@ -27,7 +27,13 @@ def failed(of=None, state="bounced", **given):
     end = {"state": state, "ended_at": timezone.now(), "due_at": None, "owes_report": True}
     delivery = make.delivery(to="gone@mx.test", of=of, **end | given)
     Attempt.objects.create(
-        delivery=delivery, outcome="bounced", stage="rcpt", host="mx1.mx.test", code=550, enhanced="5.1.1", text="no such user"
+        delivery=delivery,
+        outcome="bounced",
+        stage="rcpt",
+        host="mx1.mx.test",
+        code=550,
+        enhanced="5.1.1",
+        text="no such user",
     )
     return delivery
 
@@ -42,7 +48,11 @@ def test_a_failure_is_reported_to_the_reverse_path_with_a_null_one():
     failed()
     assert outgoing_reports.issue() == 1
     queued = Delivery.objects.get(message__origin="report")
-    assert (queued.recipient, queued.message.mail_from, queued.state) == ("shop@shop.test", "", "queued")
+    assert (queued.recipient, queued.message.mail_from, queued.state) == (
+        "shop@shop.test",
+        "",
+        "queued",
+    )
 
 
 def test_a_failure_is_reported_once():
@@ -55,7 +65,9 @@ def test_a_failure_is_reported_once():
 def test_a_report_rings_for_a_drain():
     failed()
     outgoing_reports.issue()
-    assert [job.func_name for job in job_queues.queue(job_queues.DELIVERIES).get_jobs()] == ["deliveries.jobs.drain"]
+    assert [job.func_name for job in job_queues.queue(job_queues.DELIVERIES).get_jobs()] == [
+        "deliveries.jobs.drain"
+    ]
 
 
 def test_a_report_is_one_of_rfc_3464():
@@ -101,7 +113,9 @@ def test_an_expired_delivery_says_so():
 
 def test_a_strangers_text_cannot_add_a_field():
     delivery = failed()
-    Attempt.objects.filter(delivery=delivery).update(text="no\r\nX-Evil: yes\u0085\u2028", host="mx\r\nEvil: 1")
+    Attempt.objects.filter(delivery=delivery).update(
+        text="no\r\nX-Evil: yes\u0085\u2028", host="mx\r\nEvil: 1"
+    )
     outgoing_reports.issue()
     assert b"\r\nX-Evil" not in the_report()
     assert b"\r\nEvil" not in the_report()
@@ -118,7 +132,10 @@ def test_a_report_lives_as_long_as_its_message_might_have():
     of = make.message()
     failed(of=of, expires_at=of.accepted_at + timedelta(hours=2))
     outgoing_reports.issue()
-    left = Delivery.objects.get(message=Message.objects.get(origin="report")).expires_at - timezone.now()
+    left = (
+        Delivery.objects.get(message=Message.objects.get(origin="report")).expires_at
+        - timezone.now()
+    )
     assert timedelta(minutes=119) < left <= timedelta(hours=2)
 
 
@@ -130,7 +147,7 @@ def test_every_line_of_a_report_ends_in_crlf():
     assert data.endswith(b"\r\n")
 
 
-# --- our own reports are no customer's mail -----------------------------------------------------------------------------------
+# --- our own reports are no customer's mail -------------------------------------------------------
 def a_report(to="noreply@mx.test", **given):
     failed(of=make.message(mail_from=to))
     outgoing_reports.issue()
@@ -141,16 +158,22 @@ def a_report(to="noreply@mx.test", **given):
 
 def test_a_report_whose_time_is_over_says_nothing_about_the_sender():
     report = a_report(expires_at=timezone.now() - timedelta(minutes=1))
-    Attempt.objects.create(delivery=report, outcome="deferred", stage="rcpt", category="unknown_domain")
+    Attempt.objects.create(
+        delivery=report, outcome="deferred", stage="rcpt", category="unknown_domain"
+    )
     assert expiry.sweep() == 1
     assert not Occurrence.objects.exists() and not Tally.objects.exists()
 
 
 def test_reports_stand_in_no_list_of_failures():
     report = a_report(state="bounced", ended_at=timezone.now(), due_at=None)
-    Attempt.objects.create(delivery=report, outcome="bounced", stage="rcpt", code=550, text="no such user")
+    Attempt.objects.create(
+        delivery=report, outcome="bounced", stage="rcpt", code=550, text="no such user"
+    )
     assert [each["recipient"] for each in stats.recent_failures()] == ["gone@mx.test"]
-    assert list(Delivery.objects.besides_reports()) == [Delivery.objects.get(recipient="gone@mx.test")]
+    assert list(Delivery.objects.besides_reports()) == [
+        Delivery.objects.get(recipient="gone@mx.test")
+    ]
 
 
 def test_a_report_says_in_both_languages_what_to_do():
@@ -167,13 +190,22 @@ def test_a_report_says_in_both_languages_what_to_do():
 def test_a_report_is_signed_with_the_key_of_the_host_name(settings):
     settings.EKIDEN_HOSTNAME = "relay.test"
     key = dkim.generate("ed25519")
-    domain = Domain.objects.create(project=make.project(), name="relay.test", token="x", verified_at=timezone.now())
-    encrypted = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring").encrypt(dkim.private_bytes(key))
-    SigningKey.objects.create(domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True)
+    domain = Domain.objects.create(
+        project=make.project(), name="relay.test", token="x", verified_at=timezone.now()
+    )
+    encrypted = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring").encrypt(
+        dkim.private_bytes(key)
+    )
+    SigningKey.objects.create(
+        domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True
+    )
     failed()
     outgoing_reports.issue()
     report = the_report()
-    assert b"From: Mail Delivery System <postmaster@relay.test>" in report and b"d=relay.test;" in report
+    assert (
+        b"From: Mail Delivery System <postmaster@relay.test>" in report
+        and b"d=relay.test;" in report
+    )
     assert oracle.verify(report, dnsfunc=lambda *_, **__: dkim.txt_value(key).encode())
     (fate,) = read(report).fates
     assert fate.recipient == "gone@mx.test"
@@ -181,7 +213,11 @@ def test_a_report_is_signed_with_the_key_of_the_host_name(settings):
 
 def test_a_key_that_cannot_be_read_stops_no_report(settings):
     settings.EKIDEN_HOSTNAME = "relay.test"
-    domain = Domain.objects.create(project=make.project(), name="relay.test", token="x", verified_at=timezone.now())
-    SigningKey.objects.create(domain=domain, selector="s1", algorithm="ed25519", private_key=b"broken", is_active=True)
+    domain = Domain.objects.create(
+        project=make.project(), name="relay.test", token="x", verified_at=timezone.now()
+    )
+    SigningKey.objects.create(
+        domain=domain, selector="s1", algorithm="ed25519", private_key=b"broken", is_active=True
+    )
     failed()
     assert outgoing_reports.issue() == 1 and b"DKIM-Signature" not in the_report()

@@ -13,7 +13,10 @@ MAILS = expected()
 def test_a_sample_is_what_it_is(file, kind, fates):
     report = read((SAMPLES / file).read_bytes())
     assert report.kind == kind
-    assert [(fate.recipient, str(fate.classified.class_), fate.classified.is_hard) for fate in report.fates] == fates
+    assert [
+        (fate.recipient, str(fate.classified.class_), fate.classified.is_hard)
+        for fate in report.fates
+    ] == fates
 
 
 def test_no_sample_is_forgotten():
@@ -29,17 +32,26 @@ def changed(name, *pairs):
 
 
 def test_crlf_and_lf_read_the_same():
-    assert changed("postfix-unknown.eml", (b"\n", b"\r\n")) == read((SAMPLES / "postfix-unknown.eml").read_bytes())
+    assert changed("postfix-unknown.eml", (b"\n", b"\r\n")) == read(
+        (SAMPLES / "postfix-unknown.eml").read_bytes()
+    )
 
 
 @pytest.mark.parametrize("type_", [b"multipart/mixed", b"MULTIPART/REPORT", b"multipart/x-unknown"])
 def test_the_status_counts_whatever_the_mail_calls_itself(type_):
-    assert changed("postfix-unknown.eml", (b"multipart/report; report-type=delivery-status", type_)).kind is Kind.BOUNCE
+    assert (
+        changed(
+            "postfix-unknown.eml", (b"multipart/report; report-type=delivery-status", type_)
+        ).kind
+        is Kind.BOUNCE
+    )
 
 
 def test_status_fields_in_plain_text_are_read_as_well():
     report = changed("postfix-unknown.eml", (b"message/delivery-status", b"text/plain"))
-    assert [(fate.recipient, fate.code, fate.enhanced) for fate in report.fates] == [("hanako@example.test", 550, "5.1.1")]
+    assert [(fate.recipient, fate.code, fate.enhanced) for fate in report.fates] == [
+        ("hanako@example.test", 550, "5.1.1")
+    ]
 
 
 def test_a_warning_makes_nothing_hard():
@@ -49,32 +61,59 @@ def test_a_warning_makes_nothing_hard():
 
 def test_the_evidence_is_one_printable_line():
     report = changed("postfix-unknown.eml", (b"Status: 5.1.1", b"Status: 5.1.1\nX-Other: \x1b[31m"))
-    assert report.fates[0].text == "<hanako@example.test>: Recipient address rejected: User unknown in virtual mailbox table"
+    assert report.fates[0].text == (
+        "<hanako@example.test>: Recipient address rejected: User unknown in virtual mailbox table"
+    )
 
 
 def test_the_host_that_answered_is_known():
-    assert changed("postfix-unknown.eml", (b"Remote-MTA: dns; mx.example.test\n", b"")).fates[0].host == "mx.example.test"
+    assert (
+        changed("postfix-unknown.eml", (b"Remote-MTA: dns; mx.example.test\n", b"")).fates[0].host
+        == "mx.example.test"
+    )
 
 
 def test_an_address_beyond_ascii_is_read():
     report = changed(
-        "delayed.eml", (b"Final-Recipient: rfc822; hanako@example.test", rb"Final-Recipient: utf-8; \x{82B1}\x{5B50}@example.test")
+        "delayed.eml",
+        (
+            b"Final-Recipient: rfc822; hanako@example.test",
+            rb"Final-Recipient: utf-8; \x{82B1}\x{5B50}@example.test",
+        ),
     )
     assert report.fates[0].recipient == "花子@example.test"
 
 
 def test_an_address_of_another_kind_is_found_in_the_text():
-    report = changed("delayed.eml", (b"Final-Recipient: rfc822; hanako@example.test", b"Final-Recipient: x400; /S=hanako/C=JP/"))
+    report = changed(
+        "delayed.eml",
+        (
+            b"Final-Recipient: rfc822; hanako@example.test",
+            b"Final-Recipient: x400; /S=hanako/C=JP/",
+        ),
+    )
     assert report.fates[0].recipient == "hanako@example.test"
 
 
 def test_the_address_that_we_wrote_to_counts_and_not_what_it_was_turned_into():
     report = changed(
-        "postfix-unknown.eml", (b"Final-Recipient: rfc822; hanako@example.test", b"Final-Recipient: rfc822; h.suzuki@other.test")
+        "postfix-unknown.eml",
+        (
+            b"Final-Recipient: rfc822; hanako@example.test",
+            b"Final-Recipient: rfc822; h.suzuki@other.test",
+        ),
     )
     assert [fate.recipient for fate in report.fates] == ["hanako@example.test"]
-    report = changed("exim.eml", (b"\n  hanako@example.test\n", b"\n  h.suzuki@other.test\n    (generated from hanako@example.test)\n"))
-    assert [(fate.recipient, str(fate.classified.class_)) for fate in report.fates] == [("hanako@example.test", "content")]
+    report = changed(
+        "exim.eml",
+        (
+            b"\n  hanako@example.test\n",
+            b"\n  h.suzuki@other.test\n    (generated from hanako@example.test)\n",
+        ),
+    )
+    assert [(fate.recipient, str(fate.classified.class_)) for fate in report.fates] == [
+        ("hanako@example.test", "content")
+    ]
 
 
 def test_the_receiver_is_the_one_that_the_mail_was_forwarded_to():
@@ -82,7 +121,10 @@ def test_the_receiver_is_the_one_that_the_mail_was_forwarded_to():
         "docomo-filter.eml",
         (
             b"Final-Recipient: rfc822; hanako@docomo.ne.jp",
-            b"Original-Recipient: rfc822; hanako@example.test\nFinal-Recipient: rfc822; h@docomo.ne.jp",
+            (
+                b"Original-Recipient: rfc822; hanako@example.test\n"
+                b"Final-Recipient: rfc822; h@docomo.ne.jp"
+            ),
         ),
         (b"Remote-MTA: dns; mfsmax.docomo.ne.jp\n", b""),
     )
@@ -92,12 +134,22 @@ def test_the_receiver_is_the_one_that_the_mail_was_forwarded_to():
 
 
 def test_the_report_of_a_mail_to_oneself_is_read():
-    assert changed("qmail.eml", (b"To: b-abc@bounces.example.com", b"To: hanako@example.test")).fates[0].recipient == "hanako@example.test"
+    assert (
+        changed("qmail.eml", (b"To: b-abc@bounces.example.com", b"To: hanako@example.test"))
+        .fates[0]
+        .recipient
+        == "hanako@example.test"
+    )
 
 
 def test_a_complaint_says_what_it_is_about():
     assert read((SAMPLES / "arf.eml").read_bytes()).fates[0].classified.detail == "abuse"
-    assert changed("arf.eml", (b"Feedback-Type: abuse", b"Feedback-Type: opt-out")).fates[0].classified.detail == "opt-out"
+    assert (
+        changed("arf.eml", (b"Feedback-Type: abuse", b"Feedback-Type: opt-out"))
+        .fates[0]
+        .classified.detail
+        == "opt-out"
+    )
 
 
 def test_a_report_of_failed_authentication_names_nobody_as_a_complainer():
@@ -106,11 +158,26 @@ def test_a_report_of_failed_authentication_names_nobody_as_a_complainer():
 
 
 def test_an_absence_note_to_a_bounce_address_is_none():
-    report = changed("vacation.eml", (b"From: hanako@example.test", b"Return-Path: <>\nFrom: hanako@example.test"))
+    report = changed(
+        "vacation.eml",
+        (b"From: hanako@example.test", b"Return-Path: <>\nFrom: hanako@example.test"),
+    )
     assert report.kind is Kind.AUTO_REPLY and report.fates[0].classified.class_ is Class.AUTO_REPLY
 
 
-@pytest.mark.parametrize("subject", [b"Hello", b"Re: Undeliverable: Your order", b"AW: Mail delivery failed", b"My delivery is delayed"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        b"Hello",
+        b"Re: Undeliverable: Your order",
+        b"AW: Mail delivery failed",
+        b"My delivery is delayed",
+    ],
+)
 def test_a_letter_is_nothing_that_came_back(subject):
-    letter = b"From: hanako@example.test\nTo: shop@example.com\nSubject: " + subject + b"\n\nWrite to jiro@example.test, please.\n"
+    letter = (
+        b"From: hanako@example.test\nTo: shop@example.com\nSubject: "
+        + subject
+        + b"\n\nWrite to jiro@example.test, please.\n"
+    )
     assert read(letter).kind is Kind.NONE

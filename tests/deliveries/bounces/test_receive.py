@@ -12,8 +12,10 @@ from tests.deliveries.bounces.sampled import SAMPLES
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 REPORT = (
-    b"From: MAILER-DAEMON@mx.test\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n"
-    b"--x\r\n\r\nsorry\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.test\r\n\r\n"
+    b"From: MAILER-DAEMON@mx.test\r\nContent-Type: multipart/report; "
+    b"report-type=delivery-status; boundary=x\r\n\r\n"
+    b"--x\r\n\r\nsorry\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\n"
+    b"Reporting-MTA: dns; mx.test\r\n\r\n"
     b"Final-Recipient: rfc822; you@mx.test\r\nAction: %s\r\nStatus: 5.1.1\r\n"
     b"Diagnostic-Code: smtp; 550 no such user\r\n\r\n--x--\r\n"
 )
@@ -30,7 +32,9 @@ def arrives(data, delivery=None, kind="report"):
         database = Database("test")
         given = {"kind": kind, "mail_from": "", "client_address": "127.0.0.1"}
         stored = await receive.compressed(data)
-        await receive.receive(database, delivery_id=delivery and delivery.pk, compressed=stored, **given)
+        await receive.receive(
+            database, delivery_id=delivery and delivery.pk, compressed=stored, **given
+        )
         await database.close()
 
     asyncio.run(main())
@@ -62,20 +66,31 @@ def test_a_failure_report_moves_the_delivery_it_names():
 
 def test_a_report_in_free_form_moves_it_as_well():
     delivery = delivered()
-    assert arrives((SAMPLES / "qmail.eml").read_bytes(), delivery) == "the delivery has bounced: unknown_user"
+    assert (
+        arrives((SAMPLES / "qmail.eml").read_bytes(), delivery)
+        == "the delivery has bounced: unknown_user"
+    )
 
 
 def test_of_several_recipients_the_one_of_the_delivery_counts():
     delivery = delivered()
-    data = (SAMPLES / "two-fates.eml").read_bytes().replace(b"jiro@example.test", delivery.recipient.encode())
+    data = (
+        (SAMPLES / "two-fates.eml")
+        .read_bytes()
+        .replace(b"jiro@example.test", delivery.recipient.encode())
+    )
     assert arrives(data, delivery) == "a report of another kind: delivered"
     delivery.refresh_from_db()
     assert delivery.state == "delivered"
 
 
-@pytest.mark.parametrize(("name", "kind"), [("vacation.eml", "auto_reply"), ("exim-warning.eml", "delay")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("vacation.eml", "auto_reply"), ("exim-warning.eml", "delay")]
+)
 def test_what_is_no_failure_is_named(name, kind):
-    assert arrives((SAMPLES / name).read_bytes(), delivered()) == f"a report of another kind: {kind}"
+    assert (
+        arrives((SAMPLES / name).read_bytes(), delivered()) == f"a report of another kind: {kind}"
+    )
 
 
 @pytest.mark.parametrize("action", [b"delayed", b"relayed", b"delivered", b"expanded"])
@@ -93,7 +108,9 @@ def test_a_report_moves_only_what_was_delivered():
     assert delivery.state == "queued"
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\xff" * 500, b"Content-Type: multipart/report\r\n\r\n", REPORT[:200]])
+@pytest.mark.parametrize(
+    "data", [b"", b"\0\xff" * 500, b"Content-Type: multipart/report\r\n\r\n", REPORT[:200]]
+)
 def test_anything_else_at_a_return_path_is_kept_and_moves_nothing(data):
     delivery = delivered()
     assert arrives(data, delivery) == "no delivery report"

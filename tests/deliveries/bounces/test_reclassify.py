@@ -1,4 +1,6 @@
-"""A second look at old answers: counted first, carried out when wanted, and what becomes of the suppressions."""
+"""A second look at old answers: counted first, carried out when wanted, and what becomes of the
+suppressions.
+"""
 
 from datetime import timedelta
 
@@ -26,17 +28,43 @@ def none_left():
 
 
 def local_rule(category="unknown_user", **given):
-    defaults = {"name": "moved", "is_hard": category == "unknown_user", "pattern": "kunde verzogen", "example": ODD}
+    defaults = {
+        "name": "moved",
+        "is_hard": category == "unknown_user",
+        "pattern": "kunde verzogen",
+        "example": ODD,
+    }
     return LocalRule.objects.create(category=category, **defaults | given)
 
 
 def refused(project=None, *, days=1, category="other", is_hard=False, text=ODD, **given):
     """A delivery that was refused some days ago, as it was understood then."""
-    delivery = make.delivery(of=make.message(project or make.project()), state="bounced", due_at=None, ended_at=timezone.now())
-    Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", code=550, text=text, category=category, rule="old")
-    defaults = {"address_key": "you@mx.test", "kind": "reply", "rule": "old", "stage": "rcpt", "code": 550, "handled_at": timezone.now()}
+    delivery = make.delivery(
+        of=make.message(project or make.project()),
+        state="bounced",
+        due_at=None,
+        ended_at=timezone.now(),
+    )
+    Attempt.objects.create(
+        delivery=delivery,
+        outcome="bounced",
+        stage="rcpt",
+        code=550,
+        text=text,
+        category=category,
+        rule="old",
+    )
+    defaults = {
+        "address_key": "you@mx.test",
+        "kind": "reply",
+        "rule": "old",
+        "stage": "rcpt",
+        "code": 550,
+        "handled_at": timezone.now(),
+    }
     return Occurrence.objects.create(
-        project=delivery.project, category=category, is_hard=is_hard, text=text, delivery_id=delivery.pk,
+        project=delivery.project, category=category, is_hard=is_hard, text=text,
+        delivery_id=delivery.pk,
         at=timezone.now() - timedelta(days=days), **defaults | given,
     )  # fmt: skip
 
@@ -58,7 +86,12 @@ def test_first_it_is_only_counted():
     known = refused()
     local_rule()
     made = look()
-    assert (made.state, made.seen, made.changed, made.table) == ("counted", 1, 1, [["other", "unknown_user", False, True, 1]])
+    assert (made.state, made.seen, made.changed, made.table) == (
+        "counted",
+        1,
+        1,
+        [["other", "unknown_user", False, True, 1]],
+    )
     assert made.version == classifier.version()
     known.refresh_from_db()
     assert known.category == "other"
@@ -93,7 +126,14 @@ def test_a_suppression_that_the_rules_of_today_would_not_make_is_lifted():
 def test_one_that_other_bounces_still_bear_out_stays():
     project = make.project()
     refused(project, category="unknown_user", is_hard=True, handled_at=None)
-    refused(project, category="unknown_user", is_hard=True, handled_at=None, text="550 5.1.1 no such user here", enhanced="5.1.1")
+    refused(
+        project,
+        category="unknown_user",
+        is_hard=True,
+        handled_at=None,
+        text="550 5.1.1 no such user here",
+        enhanced="5.1.1",
+    )
     learning.take_turn(now=timezone.now())
     local_rule("policy")
     carry_out(look())
@@ -102,7 +142,13 @@ def test_one_that_other_bounces_still_bear_out_stays():
 
 def test_what_a_person_suppressed_stays():
     known = refused(category="unknown_user", is_hard=True)
-    Suppression.objects.create(project=known.project, address_key="you@mx.test", source="person", reason="asked", is_hard=True)
+    Suppression.objects.create(
+        project=known.project,
+        address_key="you@mx.test",
+        source="person",
+        reason="asked",
+        is_hard=True,
+    )
     local_rule("policy")
     carry_out(look())
     assert Suppression.objects.exists()
@@ -116,7 +162,11 @@ def test_only_the_last_30_days_are_looked_at():
 
 def test_a_report_is_read_again_as_a_whole():
     data = REPORT % b"failed"
-    mail = InboundMail.objects.create(kind="report", data=compression.compress(data, (), size=len(data)), handled_at=timezone.now())
+    mail = InboundMail.objects.create(
+        kind="report",
+        data=compression.compress(data, (), size=len(data)),
+        handled_at=timezone.now(),
+    )
     refused(kind="report", inbound_id=mail.pk, text="something else")
     assert look().table == [["other", "unknown_user", False, True, 1]]
 
@@ -137,10 +187,16 @@ def test_of_a_poisoned_answer_the_look_does_all_but_that(place, poison):
     carry_out(made)
     for each in known:
         each.refresh_from_db()
-    assert [each.category for each in known] == ["other" if number == place else "unknown_user" for number in range(3)]
+    assert [each.category for each in known] == [
+        "other" if number == place else "unknown_user" for number in range(3)
+    ]
     assert (made.state, made.renewed, Suppression.objects.count()) == ("done", 2, 2)
     aside = SetAside.objects.get()
-    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (Kind.SECOND_LOOK, str(known[place].pk), True)
+    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (
+        Kind.SECOND_LOOK,
+        str(known[place].pk),
+        True,
+    )
 
 
 def test_a_second_ring_does_nothing():

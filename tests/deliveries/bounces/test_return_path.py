@@ -32,12 +32,16 @@ def test_a_return_path_expires():
 def test_no_character_of_a_return_path_can_be_changed():
     local_part = make(new_id(), key=KEY, now=NOW)
     for place in range(2, len(local_part)):
-        other = chr(ord(local_part[place]) + 1)  # in the last place it differs in a bit that base32 does not use
+        other = chr(
+            ord(local_part[place]) + 1
+        )  # in the last place it differs in a bit that base32 does not use
         with pytest.raises(ForgedReturnPath):
             parse(local_part[:place] + other + local_part[place + 1 :], key=KEY, now=NOW)
 
 
-@pytest.mark.parametrize("local_part", ["b-", "b-abc", "b-0189", "b-" + "a" * 42, "b-" + "é" * 42, "b-" + "=" * 40])
+@pytest.mark.parametrize(
+    "local_part", ["b-", "b-abc", "b-0189", "b-" + "a" * 42, "b-" + "é" * 42, "b-" + "=" * 40]
+)
 def test_anything_else_is_forged(local_part):
     with pytest.raises(ForgedReturnPath):
         parse(local_part, key=KEY, now=NOW)

@@ -1,4 +1,6 @@
-"""Complaints that a known feedback loop signed: DKIM checked against DNS, the body with it, for us and about a named recipient."""
+"""Complaints that a known feedback loop signed: DKIM checked against DNS, the body with it, for us
+and about a named recipient.
+"""
 
 import time
 
@@ -24,7 +26,10 @@ NAMED = b"Original-Rcpt-To: <you@mx.test>\r\n"
 @pytest.fixture(autouse=True)
 def zone(settings):
     settings.EKIDEN_HOSTNAME = HOST
-    zones = {f"s._domainkey.{YAHOO}": {"TXT": [dkim.txt_value(KEY)]}, "s._domainkey.evil.test": {"TXT": [dkim.txt_value(OTHER)]}}
+    zones = {
+        f"s._domainkey.{YAHOO}": {"TXT": [dkim.txt_value(KEY)]},
+        "s._domainkey.evil.test": {"TXT": [dkim.txt_value(OTHER)]},
+    }
     with FakeDns(zones) as dns:
         settings.EKIDEN_DNS = [dns.url]
         yield zones
@@ -32,8 +37,12 @@ def zone(settings):
 
 def report(delivery, *, named=NAMED, sender=YAHOO, to=f"feedback@{HOST}"):
     about = b"Message-ID: %s\r\n" % delivery.message.message_id.encode()
-    data = complained(delivery, named=named, fields=about).replace(b"From: fbl@provider.test\r\n", b"")
-    return f"From: Feedback <feedback@{sender}>\r\nTo: {to}\r\nMIME-Version: 1.0\r\n".encode() + data
+    data = complained(delivery, named=named, fields=about).replace(
+        b"From: fbl@provider.test\r\n", b""
+    )
+    return (
+        f"From: Feedback <feedback@{sender}>\r\nTo: {to}\r\nMIME-Version: 1.0\r\n".encode() + data
+    )
 
 
 def signed(data, *, domain=YAHOO, key=KEY, names=None):
@@ -43,7 +52,15 @@ def signed(data, *, domain=YAHOO, key=KEY, names=None):
         name = line.partition(b":")[0].lower()
         if names is None or name in names:
             fields.append((name, line + b"\r\n"))
-    return dkim.sign(fields, dkim.body_hash(body), signers=[dkim.Signer(domain, "s", key)], now=int(time.time())) + data
+    return (
+        dkim.sign(
+            fields,
+            dkim.body_hash(body),
+            signers=[dkim.Signer(domain, "s", key)],
+            now=int(time.time()),
+        )
+        + data
+    )
 
 
 def signed_in_part(data):
@@ -55,24 +72,38 @@ def signed_in_part(data):
 
 def test_with_it_message_id_and_recipient_are_enough_for_a_complaint():
     delivery = delivered()
-    assert arrives(signed(report(delivery)), kind="feedback") == "the recipient has complained: abuse"
+    assert (
+        arrives(signed(report(delivery)), kind="feedback") == "the recipient has complained: abuse"
+    )
     assert Occurrence.objects.get().address_key == "you@mx.test"
 
 
 FORGED = {
     "unsigned": lambda delivery: report(delivery),
     "by somebody else": lambda delivery: signed(report(delivery), domain="evil.test", key=OTHER),
-    "by somebody else for himself": lambda delivery: signed(report(delivery, sender="evil.test"), domain="evil.test", key=OTHER),
+    "by somebody else for himself": lambda delivery: signed(
+        report(delivery, sender="evil.test"), domain="evil.test", key=OTHER
+    ),
     "with another key": lambda delivery: signed(report(delivery), key=OTHER),
-    "the body changed": lambda delivery: signed(report(delivery)).replace(b"Feedback-Type: abuse", b"Feedback-Type: fraud"),
-    "the header changed": lambda delivery: signed(report(delivery)).replace(b"To: feedback@", b"To: fbl@"),
+    "the body changed": lambda delivery: signed(report(delivery)).replace(
+        b"Feedback-Type: abuse", b"Feedback-Type: fraud"
+    ),
+    "the header changed": lambda delivery: signed(report(delivery)).replace(
+        b"To: feedback@", b"To: fbl@"
+    ),
     "a line that is no field": lambda delivery: b"$ no field\r\n" + signed(report(delivery)),
     "for somebody else": lambda delivery: signed(report(delivery, to="fbl@evil.test")),
-    "two senders": lambda delivery: b"From: feedback@arf.mail.yahoo.com\r\n" + signed(report(delivery)),
-    "to not signed": lambda delivery: signed(report(delivery), names={b"from", b"mime-version", b"content-type"}),
-    "type not signed": lambda delivery: signed(report(delivery), names={b"from", b"to", b"mime-version"}),
+    "two senders": lambda delivery: (
+        b"From: feedback@arf.mail.yahoo.com\r\n" + signed(report(delivery))
+    ),
+    "to not signed": lambda delivery: signed(
+        report(delivery), names={b"from", b"mime-version", b"content-type"}
+    ),
+    "type not signed": lambda delivery: signed(
+        report(delivery), names={b"from", b"to", b"mime-version"}
+    ),
     "with a length": lambda delivery: signed_in_part(report(delivery)) + b"appended by anybody\r\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("data", FORGED.values(), ids=FORGED)
@@ -103,4 +134,6 @@ def test_a_name_server_that_fails_is_no_proof(zone):
 
 def test_a_report_with_a_token_of_ours_asks_no_name_server(settings):
     settings.EKIDEN_DNS = ["127.0.0.1:1"]
-    assert arrives(complained(delivered()), kind="feedback") == "the recipient has complained: abuse"
+    assert (
+        arrives(complained(delivered()), kind="feedback") == "the recipient has complained: abuse"
+    )

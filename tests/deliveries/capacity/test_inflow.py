@@ -115,7 +115,9 @@ def test_a_word_passes_by_itself_and_its_speaker_is_forgotten(board_of, valkey):
     assert board_of(work, "worker", "listener") == set()
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", "{}", json.dumps({"limit": "much", "seconds_behind": None})])
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "{}", json.dumps({"limit": "much", "seconds_behind": None})]
+)
 def test_what_is_no_word_is_passed_over(board_of, valkey, text):
     valkey.sadd(inflow.SPEAKERS, "stranger")
     valkey.set(inflow._key("stranger"), text)

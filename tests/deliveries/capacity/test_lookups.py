@@ -1,4 +1,6 @@
-"""Look-ups of recipient domains: who has a place, and what an outage of our own name servers costs."""
+"""Look-ups of recipient domains: who has a place, and what an outage of our own name servers
+costs.
+"""
 
 import asyncio
 
@@ -55,7 +57,9 @@ def delivered_to(domain):
 @pytest.mark.parametrize("is_retry", [False, True], ids=["seen for the first time", "tried again"])
 @pytest.mark.usefixtures("mail_db")
 def test_a_thousand_silent_domains_hold_up_no_other(settings, monkeypatch, is_retry):
-    """By the order of events: the healthy one arrives while the look-ups of the silent ones still wait, however slow the machine."""
+    """By the order of events: the healthy one arrives while the look-ups of the silent ones still
+    wait, however slow the machine.
+    """
     monkeypatch.setattr("foundation.dns.servers.ask", patient)  # none of the silent ones ends
     silent = [f"s{number}.dead.test" for number in range(1000)]
     of = make.message()
@@ -92,7 +96,12 @@ def test_while_no_name_server_answers_known_domains_get_mail_and_others_lose_no_
             for to in ("two@known.test", "you@new.test"):
                 await asyncio.to_thread(in_thread, lambda to=to: make.delivery(to=to))
             await drain_until(lambda: Delivery.objects.filter(state="delivered").count() == 2, 30)
-            assert await asyncio.to_thread(in_thread, lambda: Delivery.objects.get(domain="new.test").state) == "queued"
+            assert (
+                await asyncio.to_thread(
+                    in_thread, lambda: Delivery.objects.get(domain="new.test").state
+                )
+                == "queued"
+            )
             dns.is_silent = False
             await drain_until(delivered_to("new.test"), 30)
 

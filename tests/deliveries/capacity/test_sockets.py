@@ -35,7 +35,10 @@ async def test_who_waits_gets_the_place_that_is_given_back_and_urgent_mail_first
         async with sockets.slot(is_urgent=is_urgent):
             order.append(name)
 
-    waiting = [asyncio.create_task(wait("bulk", is_urgent=False)), asyncio.create_task(wait("code", is_urgent=True))]
+    waiting = [
+        asyncio.create_task(wait("bulk", is_urgent=False)),
+        asyncio.create_task(wait("code", is_urgent=True)),
+    ]
     await asyncio.sleep(0)
     for slot in held:
         await slot.__aexit__(None, None, None)

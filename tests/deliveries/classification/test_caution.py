@@ -51,20 +51,29 @@ def test_what_speaks_against_it_keeps_it_alive(reply, stage):
 
 def test_words_that_give_another_reason_give_the_class():
     assert (
-        of("550-Requested action not taken: mailbox unavailable 550-Reject due to policy restrictions", Stage.RCPT).class_ is Class.POLICY
+        of(
+            "550-Requested action not taken: mailbox unavailable 550-Reject due to policy "
+            "restrictions",
+            Stage.RCPT,
+        ).class_
+        is Class.POLICY
     )
 
 
 def test_signs_are_kept_with_their_weight():
     found = of("550 5.7.1 user unknown", Stage.RCPT)
     assert [(sign.weight, sign.says) for sign in found.signs] == [
-        (1, "words"), (-1, "the code 5.7.1, which is about a rule"), (1, "said when the recipient was named"),
+        (1, "words"), (-1, "the code 5.7.1, which is about a rule"),
+        (1, "said when the recipient was named"),
     ]  # fmt: skip
 
 
 def test_why_names_what_spoke_for_and_against():
     said = ekiden("classify", "--reply", "550 5.7.1 user unknown", "--stage", "rcpt", "--why")
-    assert "for      +1 words\nagainst  -1 the code 5.7.1" in said and "sum      +1: not dead (dead from +2)" in said
+    assert (
+        "for      +1 words\nagainst  -1 the code 5.7.1" in said
+        and "sum      +1: not dead (dead from +2)" in said
+    )
 
 
 def test_without_why_no_sign_is_named():

@@ -25,7 +25,11 @@ def test_a_known_reply_has_its_class(row):
 
 @pytest.mark.parametrize(
     ("stage", "class_", "is_hard"),
-    [(Stage.RCPT, Class.UNKNOWN_USER, True), (Stage.BODY, Class.RECIPIENT_REFUSED, False), (None, Class.RECIPIENT_REFUSED, False)],
+    [
+        (Stage.RCPT, Class.UNKNOWN_USER, True),
+        (Stage.BODY, Class.RECIPIENT_REFUSED, False),
+        (None, Class.RECIPIENT_REFUSED, False),
+    ],
 )
 def test_docomos_unknown_user_is_a_dead_address_at_rcpt_only(stage, class_, is_hard):
     found = classify(answer("550 Unknown user hanako@docomo.ne.jp", stage, "mfsmax.docomo.ne.jp"))
@@ -34,7 +38,9 @@ def test_docomos_unknown_user_is_a_dead_address_at_rcpt_only(stage, class_, is_h
 
 def test_au_names_the_address_that_is_dead_and_none_where_the_user_filters():
     assert classify(answer("550 <hanako@au.com>: User unknown", host="msmx.au.com")).is_hard
-    assert classify(answer("550 : User unknown", host="msmx.au.com")).class_ is Class.RECIPIENT_REFUSED
+    assert (
+        classify(answer("550 : User unknown", host="msmx.au.com")).class_ is Class.RECIPIENT_REFUSED
+    )
 
 
 def test_user_unknown_is_believed_with_its_enhanced_code_whatever_the_stage():
@@ -43,7 +49,10 @@ def test_user_unknown_is_believed_with_its_enhanced_code_whatever_the_stage():
     assert not classify(answer("550 5.7.1 User unknown", "rcpt")).is_hard
 
 
-@pytest.mark.parametrize(("stage", "class_"), [("mail", Class.SENDER_REFUSED), ("ehlo", Class.REPUTATION), ("rcpt", Class.UNKNOWN_DOMAIN)])
+@pytest.mark.parametrize(
+    ("stage", "class_"),
+    [("mail", Class.SENDER_REFUSED), ("ehlo", Class.REPUTATION), ("rcpt", Class.UNKNOWN_DOMAIN)],
+)
 def test_an_unknown_domain_is_the_recipients_only_from_rcpt_on(stage, class_):
     found = classify(answer("550 Host unknown", stage))
     assert (found.class_, found.is_hard) == (class_, stage == "rcpt")
@@ -91,8 +100,13 @@ def test_each_answer_says_whose_fault_it_is():
 
 def test_what_may_still_go_well_is_not_hard():
     reply = Reply(450, "4.1.1", "User unknown")
-    deferred = classify_outcome(Deferred(reply, Stage.RCPT, Scope.RECIPIENT), host="mx.example.test")
-    bounced = classify_outcome(Bounced(Reply(550, "5.1.1", "User unknown"), Stage.RCPT, Scope.RECIPIENT), host="mx.example.test")
+    deferred = classify_outcome(
+        Deferred(reply, Stage.RCPT, Scope.RECIPIENT), host="mx.example.test"
+    )
+    bounced = classify_outcome(
+        Bounced(Reply(550, "5.1.1", "User unknown"), Stage.RCPT, Scope.RECIPIENT),
+        host="mx.example.test",
+    )
     assert deferred.class_ is bounced.class_ is Class.UNKNOWN_USER
     assert (deferred.is_hard, bounced.is_hard) == (False, True)
 
@@ -100,15 +114,60 @@ def test_what_may_still_go_well_is_not_hard():
 @pytest.mark.parametrize(
     ("reply", "stage", "class_", "is_hard"),
     [
-        (local_reply(556, "5.1.10", "The domain x.test does not accept mail (null MX)"), Stage.DNS, Class.NETWORK, True),
-        (local_reply(550, "5.1.2", "The domain x.test does not exist"), Stage.DNS, Class.UNKNOWN_DOMAIN, True),
-        (local_reply(554, "5.4.6", "The best mail host of x.test is this server: it would loop"), Stage.DNS, Class.NETWORK, False),
-        (local_reply(550, "5.4.4", "x.test has only addresses that are not public"), Stage.DNS, Class.NETWORK, False),
-        (local_reply(451, "4.4.3", "Looking up the mail hosts of x.test failed: timeout"), Stage.DNS, Class.NETWORK, False),
-        (local_reply(554, "5.6.0", "The message cannot be sent as it is"), Stage.MAIL, Class.CONTENT, False),
-        (local_reply(451, "4.7.4", "TLS is required, but the host does not offer it"), Stage.EHLO, Class.NETWORK, False),
-        (local_reply(552, "5.3.4", "the message is larger than the host takes"), Stage.MAIL, Class.TOO_LARGE, False),
-        (local_reply(421, "4.4.2", "timed out while waiting for the greeting"), Stage.GREETING, Class.NETWORK, False),
+        (
+            local_reply(556, "5.1.10", "The domain x.test does not accept mail (null MX)"),
+            Stage.DNS,
+            Class.NETWORK,
+            True,
+        ),
+        (
+            local_reply(550, "5.1.2", "The domain x.test does not exist"),
+            Stage.DNS,
+            Class.UNKNOWN_DOMAIN,
+            True,
+        ),
+        (
+            local_reply(554, "5.4.6", "The best mail host of x.test is this server: it would loop"),
+            Stage.DNS,
+            Class.NETWORK,
+            False,
+        ),
+        (
+            local_reply(550, "5.4.4", "x.test has only addresses that are not public"),
+            Stage.DNS,
+            Class.NETWORK,
+            False,
+        ),
+        (
+            local_reply(451, "4.4.3", "Looking up the mail hosts of x.test failed: timeout"),
+            Stage.DNS,
+            Class.NETWORK,
+            False,
+        ),
+        (
+            local_reply(554, "5.6.0", "The message cannot be sent as it is"),
+            Stage.MAIL,
+            Class.CONTENT,
+            False,
+        ),
+        (
+            local_reply(451, "4.7.4", "TLS is required, but the host does not offer it"),
+            Stage.EHLO,
+            Class.NETWORK,
+            False,
+        ),
+        (
+            local_reply(552, "5.3.4", "the message is larger than the host takes"),
+            Stage.MAIL,
+            Class.TOO_LARGE,
+            False,
+        ),
+        (
+            local_reply(421, "4.4.2", "timed out while waiting for the greeting"),
+            Stage.GREETING,
+            Class.NETWORK,
+            False,
+        ),
     ],
 )
 def test_what_we_say_ourselves_is_understood(reply, stage, class_, is_hard):
@@ -124,7 +183,10 @@ def test_what_we_say_ourselves_is_understood(reply, stage, class_, is_hard):
         ("550 #5.1.0 Address rejected.", (550, "5.1.0", "Address rejected.")),
         ("553 sorry, no (#5.7.1)", (553, "5.7.1", "sorry, no (#5.7.1)")),
         ("host mx.example.test[192.0.2.1] said: 550 no", (550, "", "no")),
-        ("5.1.0 - Unknown address error 550-'5.7.1 Access denied'", (550, "5.7.1", "Access denied'")),
+        (
+            "5.1.0 - Unknown address error 550-'5.7.1 Access denied'",
+            (550, "5.7.1", "Access denied'"),
+        ),
         ("no code at all", (0, "", "no code at all")),
         ("", (0, "", "")),
     ],
@@ -134,7 +196,12 @@ def test_a_reply_is_taken_apart(text, parts):
 
 
 def test_a_failed_delivery_costs_little_to_classify():
-    """Measured: 50 µs in the mean on the machine of the Performance page. Much less than a search by every rule, at any rate."""
+    """Measured: 50 µs in the mean on the machine of the Performance page.
+
+    Much less than a search by every rule, at any rate.
+    """
     answers = [answer(row["reply"], row["stage"], row["host"]) for row in REPLIES]
-    by_every_rule = seconds(lambda: [rule.pattern.search(each.text.lower()) for each in answers for rule in PHRASES])
+    by_every_rule = seconds(
+        lambda: [rule.pattern.search(each.text.lower()) for each in answers for rule in PHRASES]
+    )
     assert seconds(lambda: [classify(each) for each in answers]) < by_every_rule / 2

@@ -16,7 +16,8 @@ def test_each_file_is_one_line_of_json():
     assert second == {"file": names[1], "kind": "none", "recipients": []}
     assert (first["file"], first["kind"]) == (names[0], "bounce")
     assert first["recipients"][0] == {
-        "recipient": "hanako@example.test", "class": "mailbox_full", "hard": False, "code": 552, "enhanced": "5.2.2",
+        "recipient": "hanako@example.test", "class": "mailbox_full", "hard": False, "code": 552,
+        "enhanced": "5.2.2",
         "rule": "mailbox_full/full",
     }  # fmt: skip
 
@@ -30,17 +31,38 @@ def test_an_mbox_has_the_recipients_of_all_its_mails(tmp_path):
 
 
 def test_a_reply_is_explained_with_what_to_do():
-    said = ekiden("classify", "--reply", "550 Unknown user hanako@docomo.ne.jp", "--stage", "rcpt", "--host", "mfsmax.docomo.ne.jp")
-    assert re.search(r"class +unknown_user, hard.*means +The receiving system.*do +Check.*rule +unknown_user/docomo", said, re.DOTALL)
+    said = ekiden(
+        "classify",
+        "--reply",
+        "550 Unknown user hanako@docomo.ne.jp",
+        "--stage",
+        "rcpt",
+        "--host",
+        "mfsmax.docomo.ne.jp",
+    )
+    assert re.search(
+        r"class +unknown_user, hard.*means +The receiving system.*do +Check.*rule "
+        r"+unknown_user/docomo",
+        said,
+        re.DOTALL,
+    )
 
 
 def test_a_reply_is_one_object_of_json():
     said = ekiden_json("classify", "--reply", "452 4.2.2 Mailbox full")
-    assert said == {"class": "mailbox_full", "hard": False, "fault": "recipient", "detail": "", "rule": "mailbox_full/full"}
+    assert said == {
+        "class": "mailbox_full",
+        "hard": False,
+        "fault": "recipient",
+        "detail": "",
+        "rule": "mailbox_full/full",
+    }
 
 
 def test_a_report_is_told_to_people_without_what_moves_their_terminal(tmp_path):
-    (tmp_path / "x").write_bytes((SAMPLES / "qmail.eml").read_bytes().replace(b"No such user", b"\x1b[31mNo such user"))
+    (tmp_path / "x").write_bytes(
+        (SAMPLES / "qmail.eml").read_bytes().replace(b"No such user", b"\x1b[31mNo such user")
+    )
     said = ekiden("classify", str(tmp_path / "x"))
     assert "hanako@example.test" in said and "\x1b" not in said
 

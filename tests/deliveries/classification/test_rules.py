@@ -1,4 +1,6 @@
-"""Every rule speaks for its example, may be looked for by its literals, and takes no longer for hostile text."""
+"""Every rule speaks for its example, may be looked for by its literals, and takes no longer for
+hostile text.
+"""
 
 import re
 
@@ -13,17 +15,28 @@ from tests.cost import assert_in_proportion
 from tests.deliveries.bounces.sampled import table
 
 NAMES = [rule.name for rule in PHRASES]
-TEXTS = [normal(parse(row["reply"])[2]) for row in table("replies.tsv")] + [normal(parse(rule.example)[2]) for rule in PHRASES]
+TEXTS = [normal(parse(row["reply"])[2]) for row in table("replies.tsv")] + [
+    normal(parse(rule.example)[2]) for rule in PHRASES
+]
 HOSTILE = [
-    "a" * 65_536, "user " * 13_000, "@" * 65_536, "a@" * 32_768, "<@>: " * 13_000, "not " * 16_000, "1.1.1.1 " * 8000, "mailbox is " * 6000,
-    "your ip is not " * 4300, "too many message " * 3800, " " * 65_536, "(((" * 20_000, "550-5.7.1 " * 6500, "メール" * 20_000,
+    "a" * 65_536, "user " * 13_000, "@" * 65_536, "a@" * 32_768, "<@>: " * 13_000, "not " * 16_000,
+    "1.1.1.1 " * 8000, "mailbox is " * 6000,
+    "your ip is not " * 4300, "too many message " * 3800, " " * 65_536, "(((" * 20_000,
+        "550-5.7.1 " * 6500, "メール" * 20_000,
 ]  # fmt: skip
-HOSTS = {"docomo": "mfsmax.docomo.ne.jp", "au": "msmx.au.com", "softbank": "mx.softbank.ne.jp", "yahoo": "mta5.am0.yahoodns.net"}
+HOSTS = {
+    "docomo": "mfsmax.docomo.ne.jp",
+    "au": "msmx.au.com",
+    "softbank": "mx.softbank.ne.jp",
+    "yahoo": "mta5.am0.yahoodns.net",
+}
 
 
 def host_of(rule):
     provider = next(iter(rule.providers), "")
-    return HOSTS.get(provider) or next((f"mx.{known.mx_suffixes[0]}" for known in KNOWN if known.name == provider), "")
+    return HOSTS.get(provider) or next(
+        (f"mx.{known.mx_suffixes[0]}" for known in KNOWN if known.name == provider), ""
+    )
 
 
 def test_no_two_rules_have_one_name():
@@ -34,7 +47,9 @@ def test_no_two_rules_have_one_name():
 def test_a_rule_speaks_for_its_example(rule):
     code, enhanced, text = parse(rule.example)
     enhanced = "" if rule in LOOSE else enhanced  # a telling code would speak before it
-    found = classify(Said(text, code, enhanced, next(iter(sorted(rule.stages)), None), host_of(rule)))
+    found = classify(
+        Said(text, code, enhanced, next(iter(sorted(rule.stages)), None), host_of(rule))
+    )
     assert found.rule == rule.name
 
 
@@ -82,8 +97,16 @@ def test_each_class_that_a_refusal_can_have_has_a_rule():
 
 
 def test_only_dead_addresses_and_domains_that_take_no_mail_are_hard():
-    hard = {(rule.class_, rule.detail if rule.class_ is Class.NETWORK else "") for rule in PHRASES if rule.is_hard}
-    assert hard == {(Class.UNKNOWN_USER, ""), (Class.UNKNOWN_DOMAIN, ""), (Class.NETWORK, "accepts_no_mail")}
+    hard = {
+        (rule.class_, rule.detail if rule.class_ is Class.NETWORK else "")
+        for rule in PHRASES
+        if rule.is_hard
+    }
+    assert hard == {
+        (Class.UNKNOWN_USER, ""),
+        (Class.UNKNOWN_DOMAIN, ""),
+        (Class.NETWORK, "accepts_no_mail"),
+    }
 
 
 def test_names_say_class_and_words():

@@ -53,7 +53,10 @@ def test_differences_become_one_row_and_the_sums_stay(credential):
         tally(credential, amount)
     tally(credential, 2, "unknown_user")
     assert tallies.merge(now=now())
-    assert sorted(Tally.objects.values_list("category", "amount")) == [("delivered", 6), ("unknown_user", 2)]
+    assert sorted(Tally.objects.values_list("category", "amount")) == [
+        ("delivered", 6),
+        ("unknown_user", 2),
+    ]
 
 
 @pytest.mark.parametrize("hours", [0, 1, 47])
@@ -137,7 +140,10 @@ def test_a_late_bounce_is_one_less_delivered(credential):
 
 
 def test_without_mail_there_is_no_rate():
-    assert (error_rates.total(scope()).hard_rate, error_rates.series(scope())[0][1]) == (0.0, Figures())
+    assert (error_rates.total(scope()).hard_rate, error_rates.series(scope())[0][1]) == (
+        0.0,
+        Figures(),
+    )
 
 
 def test_it_is_told_by_project_credential_receiver_and_class(credential):
@@ -145,7 +151,10 @@ def test_it_is_told_by_project_credential_receiver_and_class(credential):
     tally(credential, 2, "unknown_user", provider="docomo")
     assert error_rates.by("project", scope()) == {credential.project_id: Figures(ended=10, hard=2)}
     assert error_rates.by("credential", scope()) == {credential.pk: Figures(ended=10, hard=2)}
-    assert error_rates.by("provider", scope()) == {"docomo": Figures(ended=2, hard=2), "google": Figures(ended=8)}
+    assert error_rates.by("provider", scope()) == {
+        "docomo": Figures(ended=2, hard=2),
+        "google": Figures(ended=8),
+    }
     assert error_rates.by("class", scope()) == {"unknown_user": Figures(ended=10, hard=2)}
 
 
@@ -179,7 +188,16 @@ def test_the_command_tells_rates_and_alerts(credential):
     assert f"Alert since {timezone.localtime(now()):%Y-%m-%d}" in told
     facts = ekiden_json("stats", "--by", "class")
     assert facts["rows"] == [
-        {"name": "unknown_user", "ended": 100, "hard": 10, "soft": 0, "suppressed": 0, "complaints": 0, "hard_rate": 10.0, "soft_rate": 0.0}
+        {
+            "name": "unknown_user",
+            "ended": 100,
+            "hard": 10,
+            "soft": 0,
+            "suppressed": 0,
+            "complaints": 0,
+            "hard_rate": 10.0,
+            "soft_rate": 0.0,
+        }
     ]
     assert facts["alerts"] == [str(credential)]
 
@@ -195,7 +213,13 @@ def test_an_alert_opens_at_the_threshold_once_and_is_on_record(credential):
     assert alerts.check(now=now()) == (1, 0)
     assert alerts.check(now=now()) == (0, 0)
     alert = Alert.objects.get()
-    assert (alert.credential, alert.bounced, alert.total, alert.rate, alert.has_paused) == (credential, 5, 100, 5.0, False)
+    assert (alert.credential, alert.bounced, alert.total, alert.rate, alert.has_paused) == (
+        credential,
+        5,
+        100,
+        5.0,
+        False,
+    )
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action) == ("alert", "alert")
     assert "5 of 100" in entry.reason
@@ -229,7 +253,11 @@ def test_a_project_may_have_the_credential_paused_until_a_person_resumes_it(cred
     bounces(credential, 10)
     alerts.check(now=now())
     standing = Stop.objects.get()
-    assert (standing.scope, standing.credential, standing.created_by) == ("credential", credential, "alert")
+    assert (standing.scope, standing.credential, standing.created_by) == (
+        "credential",
+        credential,
+        "alert",
+    )
     assert "10 of 100" in standing.reason
     assert Alert.objects.get().has_paused
     assert set(AuditEntry.objects.values_list("action", flat=True)) == {"alert", "pause"}

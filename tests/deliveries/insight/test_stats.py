@@ -18,7 +18,8 @@ def ended(state, of=None, to="you@mx.test", **given):
 
 def test_nothing_at_all_is_conserved():
     assert stats.conservation() == {
-        "accepted": 0, "delivered": 0, "bounced": 0, "expired": 0, "suppressed": 0, "cancelled": 0, "live": 0, "missing": 0,
+        "accepted": 0, "delivered": 0, "bounced": 0, "expired": 0, "suppressed": 0, "cancelled": 0,
+        "live": 0, "missing": 0,
     }  # fmt: skip
 
 
@@ -63,7 +64,10 @@ def test_nothing_waits_in_an_empty_queue():
 
 def test_paused_lanes_come_with_how_many_wait():
     now = timezone.now()
-    few, many = (make.lane(f"{name}.test", paused_until=now + timedelta(minutes=5)) for name in ("few", "many"))
+    few, many = (
+        make.lane(f"{name}.test", paused_until=now + timedelta(minutes=5))
+        for name in ("few", "many")
+    )
     make.lane("over.test", paused_until=now - timedelta(minutes=5))
     for lane, amount in ((few, 1), (many, 2)):
         for _ in range(amount):
@@ -75,23 +79,43 @@ def test_paused_lanes_come_with_how_many_wait():
 def test_recent_failures_tell_who_and_why():
     failed = ended(State.BOUNCED)
     Attempt.objects.create(
-        delivery=failed, outcome="bounced", stage="rcpt", host="mx.test", code=550, enhanced="5.1.1", text="No such user"
+        delivery=failed,
+        outcome="bounced",
+        stage="rcpt",
+        host="mx.test",
+        code=550,
+        enhanced="5.1.1",
+        text="No such user",
     )
-    Attempt.objects.create(delivery=make.delivery(), outcome="deferred", stage="rcpt", code=451, text="Later")
+    Attempt.objects.create(
+        delivery=make.delivery(), outcome="deferred", stage="rcpt", code=451, text="Later"
+    )
     [failure] = stats.recent_failures()
-    assert (failure["delivery_id"], failure["recipient"], failure["code"]) == (failed.pk, "you@mx.test", 550)
+    assert (failure["delivery_id"], failure["recipient"], failure["code"]) == (
+        failed.pk,
+        "you@mx.test",
+        550,
+    )
 
 
 def test_recent_failures_are_newest_first_and_few():
     for number in range(4):
         failed = ended(State.EXPIRED, to=f"{number}@mx.test")
         Attempt.objects.create(delivery=failed, outcome="expired", stage="expiry", text="over")
-    assert [failure["recipient"] for failure in stats.recent_failures(2)] == ["3@mx.test", "2@mx.test"]
+    assert [failure["recipient"] for failure in stats.recent_failures(2)] == [
+        "3@mx.test",
+        "2@mx.test",
+    ]
 
 
 def test_a_series_has_every_minute_and_how_its_mail_stands():
     now = datetime(2026, 5, 4, 12, 0, 30, tzinfo=UTC)
-    for seconds, state in ((0, State.DELIVERED), (20, State.BOUNCED), (61, State.DELIVERED), (3600, State.DELIVERED)):
+    for seconds, state in (
+        (0, State.DELIVERED),
+        (20, State.BOUNCED),
+        (61, State.DELIVERED),
+        (3600, State.DELIVERED),
+    ):
         ended(state, id=first_id_of(now - timedelta(seconds=seconds)))
     series = stats.per_minute(3, now=now)
     assert [minute["at"].minute for minute in series] == [58, 59, 0]
@@ -108,19 +132,35 @@ def test_numbers_of_a_period_read_its_index_range_only(statement):
         cursor.execute("EXPLAIN " + statement, {"since": first_id_of(timezone.now())})
         plan = "\n".join(line for (line,) in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
-    assert "Index Cond: (id >= " in plan and "Seq Scan" not in plan  # of a nearly empty table it takes any index that can
+    assert (
+        "Index Cond: (id >= " in plan and "Seq Scan" not in plan
+    )  # of a nearly empty table it takes any index that can
 
 
 def test_each_lane_that_waits_tells_how_much_since_when_and_why():
     now = timezone.now()
-    slow = make.lane("slow.test", rate=20.0, provider="docomo", pace={"limit": "per_second"}, window=3)
+    slow = make.lane(
+        "slow.test", rate=20.0, provider="docomo", pace={"limit": "per_second"}, window=3
+    )
     for minutes in (1, 10):
-        make.delivery(lane=slow, id=first_id_of(now - timedelta(minutes=minutes)), due_at=now - timedelta(seconds=2))
+        make.delivery(
+            lane=slow,
+            id=first_id_of(now - timedelta(minutes=minutes)),
+            due_at=now - timedelta(seconds=2),
+        )
     make.delivery(lane=make.lane("closed.test", closed_at=now, close_reason="550 blocked"))
     ended(State.DELIVERED, lane=make.lane("ended.test"))
     first, second = stats.waiting_lanes(now=now, with_reasons=True)
-    assert (first["site"], first["waiting"], first["per_second"], first["window"], first["rule"]) == ("slow.test", 2, 20.0, 3, "docomo")
+    assert (
+        first["site"],
+        first["waiting"],
+        first["per_second"],
+        first["window"],
+        first["rule"],
+    ) == ("slow.test", 2, 20.0, 3, "docomo")
     assert now - first["oldest"] >= timedelta(minutes=10)
     assert "the rule “docomo” allows 20 messages a second" in first["why"]
-    assert second["is_closed"] and second["why"].endswith("by an answer of the receiver: 550 blocked.")
+    assert second["is_closed"] and second["why"].endswith(
+        "by an answer of the receiver: 550 blocked."
+    )
     assert stats.waiting_lanes(now=now)[0]["why"] == ""

@@ -14,8 +14,17 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def attempt(delivery, **given):
-    facts = {"outcome": "deferred", "stage": "rcpt", "host": "mx.test", "source": "192.0.2.1", "tls": "TLSv1.3", "code": 451}
-    return Attempt.objects.create(delivery=delivery, **facts | {"enhanced": "4.7.1", "text": "Come back later"} | given)
+    facts = {
+        "outcome": "deferred",
+        "stage": "rcpt",
+        "host": "mx.test",
+        "source": "192.0.2.1",
+        "tls": "TLSv1.3",
+        "code": 451,
+    }
+    return Attempt.objects.create(
+        delivery=delivery, **facts | {"enhanced": "4.7.1", "text": "Come back later"} | given
+    )
 
 
 def waiting(delivery):
@@ -25,15 +34,33 @@ def waiting(delivery):
 
 def test_the_shape_is_what_programs_rely_on():
     sent = make.message(message_id="<1@shop.test>")
-    attempt(make.delivery(of=sent, state=State.DEFERRED, due_at=timezone.now() + timedelta(hours=1)))
+    attempt(
+        make.delivery(of=sent, state=State.DEFERRED, due_at=timezone.now() + timedelta(hours=1))
+    )
     [found] = trace(str(sent.pk))
     assert found.keys() == {"message", "deliveries"}
     assert found["message"].keys() == {"id", "message_id", "from", "size", "accepted_at"}
     [delivery] = found["deliveries"]
     assert delivery.keys() == {"recipient", "state", "due_at", "waiting", "attempts"}
     [event] = delivery["attempts"]
-    assert event.keys() == {"at", "stage", "host", "source", "tls", "code", "enhanced", "text", "class", "rule"}
-    assert (event["stage"], event["host"], event["code"], event["enhanced"]) == ("rcpt", "mx.test", 451, "4.7.1")
+    assert event.keys() == {
+        "at",
+        "stage",
+        "host",
+        "source",
+        "tls",
+        "code",
+        "enhanced",
+        "text",
+        "class",
+        "rule",
+    }
+    assert (event["stage"], event["host"], event["code"], event["enhanced"]) == (
+        "rcpt",
+        "mx.test",
+        451,
+        "4.7.1",
+    )
 
 
 @pytest.mark.parametrize("written", ["{id}", "<1@shop.test>", "1@shop.test", " 1@shop.test\n"])
@@ -69,7 +96,10 @@ def test_the_newest_20_messages_of_a_recipient_come_first():
     assert ids == sorted(ids, reverse=True)
 
 
-@pytest.mark.parametrize("written", ["", "nobody@mx.test", "not an address", "\0", "<>", "0190f0f0-0000-7000-8000-000000000000"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "nobody@mx.test", "not an address", "\0", "<>", "0190f0f0-0000-7000-8000-000000000000"],
+)
 def test_what_names_nothing_finds_nothing(written):
     make.delivery()
     assert trace(written) == []
@@ -101,7 +131,10 @@ def test_a_delivery_in_a_couriers_hands_says_so():
 
 def test_a_paused_lane_is_named_by_its_host():
     lane = make.lane(
-        "a.test b.test", hosts=[[10, "a.test", 25]], paused_until=timezone.now() + timedelta(minutes=5), pause_reason="421 Busy"
+        "a.test b.test",
+        hosts=[[10, "a.test", 25]],
+        paused_until=timezone.now() + timedelta(minutes=5),
+        pause_reason="421 Busy",
     )
     said = waiting(make.delivery(lane=lane))
     assert said.startswith("a.test is paused until")
@@ -109,7 +142,9 @@ def test_a_paused_lane_is_named_by_its_host():
 
 
 def test_a_deferral_is_told_with_the_last_answer():
-    deferred = make.delivery(lane=make.lane(), state=State.DEFERRED, due_at=timezone.now() + timedelta(minutes=30))
+    deferred = make.delivery(
+        lane=make.lane(), state=State.DEFERRED, due_at=timezone.now() + timedelta(minutes=30)
+    )
     attempt(deferred, text="The first")
     attempt(deferred, text="The last")
     assert waiting(deferred).endswith("after: 451 4.7.1 The last (mx.test).")
@@ -121,15 +156,27 @@ def test_those_before_it_in_its_lane_are_counted():
     make.delivery("earlier@mx.test", lane=lane, due_at=now - timedelta(seconds=9))
     make.delivery("not-due@mx.test", lane=lane, due_at=now + timedelta(hours=1))
     make.delivery("bulk@mx.test", lane=lane, priority=0, due_at=now - timedelta(seconds=9))
-    make.delivery("elsewhere@other.test", lane=Lane.objects.get(pk=Lane.ROUTING), due_at=now - timedelta(seconds=9))
-    assert "with 2 before it" in waiting(make.delivery(lane=lane, due_at=now - timedelta(seconds=5)))
+    make.delivery(
+        "elsewhere@other.test",
+        lane=Lane.objects.get(pk=Lane.ROUTING),
+        due_at=now - timedelta(seconds=9),
+    )
+    assert "with 2 before it" in waiting(
+        make.delivery(lane=lane, due_at=now - timedelta(seconds=5))
+    )
 
 
 def test_what_a_person_stopped_is_named_with_its_reason():
     credential = make.credential()
-    delivery = make.delivery(of=make.message(of=credential.project), flow=credential.pk, lane=make.lane())
-    Stop.objects.create(scope="credential", credential=credential, reason="A complaint.", created_by="operator")
-    assert waiting(delivery).startswith(f"Delivery for the credential {credential} has been stopped by operator")
+    delivery = make.delivery(
+        of=make.message(of=credential.project), flow=credential.pk, lane=make.lane()
+    )
+    Stop.objects.create(
+        scope="credential", credential=credential, reason="A complaint.", created_by="operator"
+    )
+    assert waiting(delivery).startswith(
+        f"Delivery for the credential {credential} has been stopped by operator"
+    )
     delivery.hold = delivery.Hold.RELEASED
     delivery.save()
     assert "stopped" not in waiting(delivery)
@@ -143,7 +190,9 @@ def test_the_emergency_stop_goes_before_every_other_reason():
 
 def test_a_lane_that_an_answer_closed_says_whose_and_waits_for_a_person():
     lane = make.lane(closed_at=timezone.now(), close_reason="550 5.7.1 blocked")
-    assert waiting(make.delivery(lane=lane)).endswith("until somebody looks, by an answer of the receiver: 550 5.7.1 blocked.")
+    assert waiting(make.delivery(lane=lane)).endswith(
+        "until somebody looks, by an answer of the receiver: 550 5.7.1 blocked."
+    )
 
 
 def test_the_limit_that_holds_a_line_back_is_named():

@@ -11,7 +11,14 @@ from django.utils import timezone
 from deliveries.backends import job_queues
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.intake.committer import Intake, IntakeUnavailable
-from deliveries.intake.submission import Arrival, Envelope, MemoryBody, Recipient, Sender, Submission
+from deliveries.intake.submission import (
+    Arrival,
+    Envelope,
+    MemoryBody,
+    Recipient,
+    Sender,
+    Submission,
+)
 from deliveries.message import compression
 from deliveries.message.headers import parse
 from deliveries.message.signing import SigningKeys
@@ -25,14 +32,19 @@ from tests.deliveries import make
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 ARRIVAL = Arrival("192.0.2.7", "app.test", "ESMTPSA", "TLSv1.3 TLS_AES_256_GCM_SHA384")
-HEADERS = b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nBcc: him@mx.test\r\nSubject: hi\r\nMessage-ID: <1@shop.test>\r\n"
+HEADERS = (
+    b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nBcc: him@mx.test\r\nSubject: hi\r\n"
+    b"Message-ID: <1@shop.test>\r\n"
+)
 
 
 def to(*addresses):
     return tuple(Recipient(address, address, address.rpartition("@")[2]) for address in addresses)
 
 
-def submission(credential, *, headers=HEADERS, body=b"hello\r\n", recipients=("you@mx.test",), **given):
+def submission(
+    credential, *, headers=HEADERS, body=b"hello\r\n", recipients=("you@mx.test",), **given
+):
     sender = Sender(credential.project_id, credential.pk, **given.pop("sender", {}))
     envelope = Envelope("shop@shop.test", to(*recipients))
     facts = {"header_from": "shop@shop.test", "from_domain": "shop.test", "eight_bit": False}
@@ -67,7 +79,9 @@ def credential():
 @pytest.fixture
 def key(credential):
     """An active RSA key of shop.test; returns its TXT value."""
-    domain = Domain.objects.create(project=credential.project, name="shop.test", token="x", verified_at=timezone.now())
+    domain = Domain.objects.create(
+        project=credential.project, name="shop.test", token="x", verified_at=timezone.now()
+    )
     return sign_with(domain, "rsa")
 
 
@@ -75,7 +89,9 @@ def sign_with(domain, algorithm):
     private = dkim.generate(algorithm)
     ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring")
     encrypted = ring.encrypt(dkim.private_bytes(private))
-    SigningKey.objects.create(domain=domain, selector=algorithm, algorithm=algorithm, private_key=encrypted)
+    SigningKey.objects.create(
+        domain=domain, selector=algorithm, algorithm=algorithm, private_key=encrypted
+    )
     return dkim.txt_value(private)
 
 
@@ -87,7 +103,11 @@ def stored(message_id=None):
 def test_an_accepted_message_is_committed_with_its_deliveries(credential):
     [receipt] = accept(submission(credential, recipients=("you@mx.test", "her@other.test")))
     message = Message.objects.get(pk=receipt.queue_id)
-    assert (message.mail_from, message.recipient_count, message.client_address) == ("shop@shop.test", 2, "192.0.2.7")
+    assert (message.mail_from, message.recipient_count, message.client_address) == (
+        "shop@shop.test",
+        2,
+        "192.0.2.7",
+    )
     assert message.size == len(stored())
     deliveries = Delivery.objects.filter(message=message)
     assert {(d.recipient, d.state, d.lane_id, d.flow) for d in deliveries} == {
@@ -110,7 +130,9 @@ def test_a_known_domain_goes_straight_to_its_lane(credential):
 
 
 def test_the_body_and_the_other_headers_are_kept_to_the_byte(credential):
-    headers = b"X-Odd:  two  spaces \r\nFrom: shop@shop.test\r\nSubject: =?utf-8?B?44GC?=\r\n\tfolded\r\n"
+    headers = (
+        b"X-Odd:  two  spaces \r\nFrom: shop@shop.test\r\nSubject: =?utf-8?B?44GC?=\r\n\tfolded\r\n"
+    )
     accept(submission(credential, headers=headers, body=b".\r\n..\r\n \t \r\n\r\n\r\n"))
     received, _, rest = stored().partition(b"X-Odd:")
     assert received.startswith(b"Received: from app.test ([192.0.2.7])\r\n\tby ")
@@ -119,7 +141,9 @@ def test_the_body_and_the_other_headers_are_kept_to_the_byte(credential):
 
 
 def test_bcc_and_our_control_headers_are_removed(credential):
-    headers = HEADERS + b"Resent-Bcc: x@y.test\r\nX-Ekiden-Priority: urgent\r\nX-Idempotency-Key: 7\r\n"
+    headers = (
+        HEADERS + b"Resent-Bcc: x@y.test\r\nX-Ekiden-Priority: urgent\r\nX-Idempotency-Key: 7\r\n"
+    )
     accept(submission(credential, headers=headers))
     assert not any(name in stored().lower() for name in (b"bcc:", b"x-ekiden", b"x-idempotency"))
 
@@ -140,7 +164,16 @@ def test_a_project_may_hide_the_clients_address(credential):
 
 def test_a_strange_helo_cannot_add_a_header(credential):
     odd = submission(credential)
-    odd = Submission(odd.sender, odd.envelope, Arrival("192.0.2.7", "a\r\nX: y(", "ESMTP"), odd.headers, odd.body, "", "shop.test", False)
+    odd = Submission(
+        odd.sender,
+        odd.envelope,
+        Arrival("192.0.2.7", "a\r\nX: y(", "ESMTP"),
+        odd.headers,
+        odd.body,
+        "",
+        "shop.test",
+        False,
+    )
     accept(odd)
     assert stored().startswith(b"Received: from a-X:-y ([192.0.2.7])")
 
@@ -177,15 +210,24 @@ def test_the_same_submission_twice_at_once_is_one_message(credential):
     assert Message.objects.count() == 1
 
 
-@pytest.mark.parametrize("change", [{"recipients": ("her@mx.test",)}, {"body": b"other\r\n"}, {"headers": HEADERS.replace(b"<1@", b"<2@")}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipients": ("her@mx.test",)},
+        {"body": b"other\r\n"},
+        {"headers": HEADERS.replace(b"<1@", b"<2@")},
+    ],
+)
 def test_another_recipient_body_or_message_id_is_another_message(credential, change):
     accept(submission(credential), submission(credential, **change))
     assert Message.objects.count() == 2
 
 
 OTHER_FIELDS = [
-    (b"Subject: hi", b"Subject: your code is 222"), (b"Subject: hi", b"Subject: hi\r\nDate: Thu, 26 Nov 2026 09:00:00 +0900"),
-    (b"Subject: hi", b"Subject: hi\r\nContent-Type: text/html"), (b"Subject: hi", b"Subject: hi\r\nList-Unsubscribe: <https://shop.test/2>"),
+    (b"Subject: hi", b"Subject: your code is 222"), (b"Subject: hi", (b"Subject: hi\r\nDate: "
+        b"Thu, 26 Nov 2026 09:00:00 +0900")),
+    (b"Subject: hi", b"Subject: hi\r\nContent-Type: text/html"), (b"Subject: hi", (b"Subject: "
+        b"hi\r\nList-Unsubscribe: <https://shop.test/2>")),
     (b"To: you", b"To: her"), (b"Subject: hi", b"Subject: hi\r\nIn-Reply-To: <2@shop.test>"),
 ]  # fmt: skip
 
@@ -197,23 +239,31 @@ def test_one_message_id_for_what_readers_tell_apart_is_two_messages(credential, 
 
 
 def test_what_no_reader_sees_makes_no_other_message(credential):
-    accept(submission(credential), submission(credential, headers=b"Received: from a by b\r\nX-Try: 2\r\n" + HEADERS))
+    accept(
+        submission(credential),
+        submission(credential, headers=b"Received: from a by b\r\nX-Try: 2\r\n" + HEADERS),
+    )
     assert Message.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     ("states", "is_repeat"),
     [
-        (["bounced"], False), (["expired", "cancelled"], False), (["suppressed"], False), (["delivered"], True), (["deferred"], True),
+        (["bounced"], False), (["expired", "cancelled"], False), (["suppressed"], False),
+        (["delivered"], True), (["deferred"], True),
         (["bounced", "delivered"], True), (["bounced", "queued"], True),
     ],
 )  # fmt: skip
-def test_of_which_nothing_was_delivered_the_same_again_is_a_new_message(credential, states, is_repeat):
+def test_of_which_nothing_was_delivered_the_same_again_is_a_new_message(
+    credential, states, is_repeat
+):
     given = {"recipients": [f"{number}@mx.test" for number in range(len(states))]}
     [first] = accept(submission(credential, **given))
     for delivery, state in zip(Delivery.objects.order_by("recipient"), states, strict=True):
         ended = None if state in ("queued", "deferred") else timezone.now()
-        Delivery.objects.filter(pk=delivery.pk).update(state=state, ended_at=ended, **({"due_at": None} if ended else {}))
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=state, ended_at=ended, **({"due_at": None} if ended else {})
+        )
     [again] = accept(submission(credential, **given))
     assert again.is_repeat == is_repeat and (again.queue_id == first.queue_id) == is_repeat
     [third] = accept(submission(credential, **given))
@@ -234,14 +284,22 @@ def test_a_message_without_a_message_id_is_never_a_repeat(credential):
 def test_the_clients_own_key_makes_it_the_same_message_whatever_else_changed(credential):
     accept(
         submission(credential, idempotency_key="order-7"),
-        submission(credential, idempotency_key="order-7", body=b"other\r\n", headers=b"From: shop@shop.test\r\n"),
+        submission(
+            credential,
+            idempotency_key="order-7",
+            body=b"other\r\n",
+            headers=b"From: shop@shop.test\r\n",
+        ),
     )
     assert Message.objects.count() == 1
 
 
 def test_after_the_window_the_same_is_a_new_message(credential):
     given = {"sender": {"idempotency_window": 0}}
-    assert [accept(submission(credential, **given))[0].is_repeat for _ in range(2)] == [False, False]
+    assert [accept(submission(credential, **given))[0].is_repeat for _ in range(2)] == [
+        False,
+        False,
+    ]
     assert Message.objects.count() == 2
 
 
@@ -284,7 +342,9 @@ def test_a_large_message_is_stored_as_any_other(credential):
 
 def test_a_commit_calls_for_a_drain_where_none_listens(credential):
     accept(submission(credential), submission(credential, recipients=("her@mx.test",)))
-    assert [job.func_name for job in job_queues.queue(job_queues.DELIVERIES).get_jobs()] == ["deliveries.jobs.drain"]
+    assert [job.func_name for job in job_queues.queue(job_queues.DELIVERIES).get_jobs()] == [
+        "deliveries.jobs.drain"
+    ]
 
 
 def test_commits_are_durable():
@@ -298,7 +358,10 @@ def test_commits_are_durable():
 
 
 def test_messages_that_gather_share_a_transaction(credential):
-    many = [submission(credential, headers=HEADERS.replace(b"<1@", b"<%d@" % number)) for number in range(50)]
+    many = [
+        submission(credential, headers=HEADERS.replace(b"<1@", b"<%d@" % number))
+        for number in range(50)
+    ]
     accept(*many, database=SlowAtFirst("test"))
     accepted = set(Message.objects.values_list("accepted_at", flat=True))
     assert Message.objects.count() == 50
@@ -322,21 +385,32 @@ def test_a_message_id_of_many_kilobytes_harms_neither_itself_nor_its_neighbours(
 
     credential = make.credential()
     long_id = f"<{secrets.token_hex(20_000)}@shop.test>".encode()
-    folded = b"Message-ID: " + b"\r\n ".join(long_id[at : at + 900] for at in range(0, len(long_id), 900)) + b"\r\n"
-    receipts = accept(submission(credential, headers=b"From: shop@shop.test\r\n" + folded), submission(credential))
+    folded = (
+        b"Message-ID: "
+        + b"\r\n ".join(long_id[at : at + 900] for at in range(0, len(long_id), 900))
+        + b"\r\n"
+    )
+    receipts = accept(
+        submission(credential, headers=b"From: shop@shop.test\r\n" + folded), submission(credential)
+    )
     assert len({receipt.queue_id for receipt in receipts}) == Message.objects.count() == 2
 
 
 @pytest.mark.parametrize("poison", ["\ud800", "x\0"])
 def test_a_message_that_cannot_be_written_fails_alone(poison):
     credential = make.credential()
-    bad, good = accept(submission(credential, header_from=poison, headers=b"From: x@shop.test\r\n"), submission(credential))
+    bad, good = accept(
+        submission(credential, header_from=poison, headers=b"From: x@shop.test\r\n"),
+        submission(credential),
+    )
     assert isinstance(bad, IntakeUnavailable)
     assert Message.objects.get().pk.hex == good.queue_id.replace("-", "")
 
 
 class LosesItsAnswer(Database):
-    """The commit is done, and its answer never comes; then PostgreSQL is away for one question more."""
+    """The commit is done, and its answer never comes; then PostgreSQL is away for one question
+    more.
+    """
 
     troubles = 2
 
@@ -348,14 +422,18 @@ class LosesItsAnswer(Database):
         return rows
 
 
-def test_a_message_whose_commit_was_not_answered_is_logged_and_rung_for_when_it_is_known(credential, caplog, monkeypatch):
+def test_a_message_whose_commit_was_not_answered_is_logged_and_rung_for_when_it_is_known(
+    credential, caplog, monkeypatch
+):
     monkeypatch.setattr("deliveries.intake.unsure_commits.AGAIN", 0.01)
     caplog.set_level("INFO", "ekiden.mail")
     rung = []
 
     async def main():
         async with running(LosesItsAnswer("test")) as intake:
-            monkeypatch.setattr(intake._bell, "ring", lambda lanes, urgent: rung.append(list(lanes)))
+            monkeypatch.setattr(
+                intake._bell, "ring", lambda lanes, urgent: rung.append(list(lanes))
+            )
             with pytest.raises(IntakeUnavailable):
                 await intake.accept(submission(credential))
             async with asyncio.timeout(30):
@@ -364,5 +442,9 @@ def test_a_message_whose_commit_was_not_answered_is_logged_and_rung_for_when_it_
 
     asyncio.run(main())
     message = Message.objects.get()
-    assert [str(message.pk) in record.getMessage() for record in caplog.records if "event=accepted" in record.getMessage()] == [True]
+    assert [
+        str(message.pk) in record.getMessage()
+        for record in caplog.records
+        if "event=accepted" in record.getMessage()
+    ] == [True]
     assert rung == [[Lane.ROUTING]]

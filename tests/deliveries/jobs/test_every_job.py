@@ -1,4 +1,6 @@
-"""Each job of the table goes on past a row that cannot be written, whatever the reason; a new job has to say how it does."""
+"""Each job of the table goes on past a row that cannot be written, whatever the reason; a new job
+has to say how it does.
+"""
 
 from datetime import timedelta
 
@@ -24,7 +26,9 @@ ABOUT_ONE = {
     "deliveries.bounces.reclassify.count": Kind.SECOND_LOOK,
     "deliveries.bounces.reclassify.apply": Kind.SECOND_LOOK,
 }
-OUTSIDE_RQ = {"deliveries.jobs.drain": "tests/deliveries/sending/test_faults.py"}  # a loop of its own, with its own tests
+OUTSIDE_RQ = {
+    "deliveries.jobs.drain": "tests/deliveries/sending/test_faults.py"
+}  # a loop of its own, with its own tests
 
 
 def late(to):
@@ -32,30 +36,52 @@ def late(to):
 
 
 def owing(to):
-    return make.delivery(to, state="bounced", ended_at=timezone.now(), due_at=None, owes_report=True)
+    return make.delivery(
+        to, state="bounced", ended_at=timezone.now(), due_at=None, owes_report=True
+    )
 
 
 def letter(number):
     data = b"Subject: hello %d\r\n\r\nwords\r\n" % number
     packed = compression.compress(data, (), size=len(data))
-    return InboundMail.objects.create(kind="postmaster", mail_from="a@b.test", client_address="192.0.2.1", data=packed)
+    return InboundMail.objects.create(
+        kind="postmaster", mail_from="a@b.test", client_address="192.0.2.1", data=packed
+    )
 
 
 def occurrence(key):
-    given = {"kind": "reply", "category": "unknown_user", "is_hard": True, "stage": "rcpt", "code": 550, "enhanced": "5.1.1"}
-    return Occurrence.objects.create(project=make.project(), address_key=key, text="no", at=timezone.now(), **given)
+    given = {
+        "kind": "reply",
+        "category": "unknown_user",
+        "is_hard": True,
+        "stage": "rcpt",
+        "code": 550,
+        "enhanced": "5.1.1",
+    }
+    return Occurrence.objects.create(
+        project=make.project(), address_key=key, text="no", at=timezone.now(), **given
+    )
 
 
 def trying(key):
     probe = make.delivery(key, state="delivered", ended_at=timezone.now(), due_at=None)
-    given = {"category": "unknown_user", "is_hard": True, "reason": "550 no", "probation_at": timezone.now()}
+    given = {
+        "category": "unknown_user",
+        "is_hard": True,
+        "reason": "550 no",
+        "probation_at": timezone.now(),
+    }
     until = timezone.now() + timedelta(days=1)
-    return Suppression.objects.create(project=make.project(), address_key=key, probe_id=probe.pk, probe_until=until, **given)
+    return Suppression.objects.create(
+        project=make.project(), address_key=key, probe_id=probe.pk, probe_until=until, **given
+    )
 
 
 def order(to):
     make.delivery(to, state="deferred", due_at=timezone.now() + timedelta(hours=1))
-    return orders.give(Order.Verb.CANCEL, Selection(recipient=to), reason="asked", by="otto", begins=False)
+    return orders.give(
+        Order.Verb.CANCEL, Selection(recipient=to), reason="asked", by="otto", begins=False
+    )
 
 
 def unverified(to):
@@ -63,18 +89,21 @@ def unverified(to):
 
 
 CASES = {
-    "deliveries.jobs.sweep": (Kind.EXPIRY, late, lambda row: Delivery.objects.get(pk=row.pk).state == "expired"),
+    "deliveries.jobs.sweep": (Kind.EXPIRY, late,
+        lambda row: Delivery.objects.get(pk=row.pk).state == "expired"),
     "deliveries.jobs.report_failures": (
         Kind.REPORT, owing, lambda row: Message.objects.filter(origin="report").count() == 1,
     ),
     "deliveries.jobs.receive_reports": (
-        Kind.INBOUND, lambda to: letter(len(to)), lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
+        Kind.INBOUND, lambda to: letter(len(to)),
+        lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
     ),
     "deliveries.jobs.carry_out_orders": (
         Kind.ORDER, order, lambda row: Order.objects.get(pk=row.pk).finished_at is not None,
     ),
     "deliveries.jobs.learn": (
-        Kind.OCCURRENCE, occurrence, lambda row: Occurrence.objects.get(pk=row.pk).handled_at is not None,
+        Kind.OCCURRENCE, occurrence,
+        lambda row: Occurrence.objects.get(pk=row.pk).handled_at is not None,
     ),
     "deliveries.jobs.learn (probation)": (
         Kind.PROBATION, trying, lambda row: not Suppression.objects.filter(pk=row.pk).exists(),
@@ -109,7 +138,12 @@ def test_a_row_that_cannot_be_written_is_put_aside_and_the_others_are_handled(ca
 
 
 def test_each_job_of_the_table_says_what_a_bad_row_does_to_it():
-    known = {case.partition(" ")[0] for case in CASES} | ABOUT_ONE.keys() | OUTSIDE_RQ.keys() | IN_STEPS.keys()
+    known = (
+        {case.partition(" ")[0] for case in CASES}
+        | ABOUT_ONE.keys()
+        | OUTSIDE_RQ.keys()
+        | IN_STEPS.keys()
+    )
     assert known == FUNCTIONS.keys()
 
 
@@ -122,7 +156,10 @@ IN_STEPS = {
 
 @pytest.mark.usefixtures("mail_db", "valkey")
 def test_an_alert_that_cannot_be_written_keeps_no_other_from_ending(poison):
-    bad, good = (Alert.objects.create(credential=make.credential(), rate=50, bounced=50, total=100, hours=24) for _ in "12")
+    bad, good = (
+        Alert.objects.create(credential=make.credential(), rate=50, bounced=50, total=100, hours=24)
+        for _ in "12"
+    )
     poison(bad)
     FUNCTIONS["deliveries.jobs.add_up"]()
     assert Alert.objects.get(pk=good.pk).ended_at is not None
@@ -133,7 +170,9 @@ def test_an_alert_that_cannot_be_written_keeps_no_other_from_ending(poison):
 def test_a_table_that_cannot_be_emptied_keeps_no_other_from_it(poison):
     long_ago = timezone.now() - timedelta(days=1000)
     old_letter, old_word = letter(1), occurrence("gone@mx.test")
-    InboundMail.objects.filter(pk=old_letter.pk).update(id=first_id_of(long_ago), handled_at=long_ago, delivery_id=new_id())
+    InboundMail.objects.filter(pk=old_letter.pk).update(
+        id=first_id_of(long_ago), handled_at=long_ago, delivery_id=new_id()
+    )
     Occurrence.objects.filter(pk=old_word.pk).update(at=long_ago, handled_at=long_ago)
     poison(InboundMail.objects.get())
     FUNCTIONS["deliveries.jobs.retain"]()

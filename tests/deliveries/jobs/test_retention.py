@@ -41,7 +41,12 @@ def test_content_goes_before_the_log(project):
 def test_the_log_of_an_old_message_goes_whole(project):
     old(project, days=91)
     retention.retain(now=NOW)
-    assert [model.objects.count() for model in (Message, Content, Delivery, Attempt)] == [0, 0, 0, 0]
+    assert [model.objects.count() for model in (Message, Content, Delivery, Attempt)] == [
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 def test_what_is_young_is_kept(project):
@@ -89,20 +94,36 @@ def test_a_turn_ends_when_its_time_is_over_and_the_next_goes_on(project):
 def test_mail_that_nobody_could_handle_is_forgotten_too_and_the_log_says_so(handled_at, caplog):
     old, fresh = (first_id_of(NOW - timedelta(days=days)) for days in (91, 89))
     for id_ in (old, fresh):
-        InboundMail.objects.create(id=id_, kind="report", delivery_id=new_id(), data=b"", handled_at=handled_at)
+        InboundMail.objects.create(
+            id=id_, kind="report", delivery_id=new_id(), data=b"", handled_at=handled_at
+        )
     retention.retain(now=NOW)
     assert [mail.pk for mail in InboundMail.objects.all()] == [fresh]
-    assert ("event=forgotten-unhandled table=deliveries_inboundmail rows=1" in caplog.text) is (handled_at is None)
+    assert ("event=forgotten-unhandled table=deliveries_inboundmail rows=1" in caplog.text) is (
+        handled_at is None
+    )
 
 
 def inbound(days, kind="feedback", *, is_proven=False, size=0):
-    given = {"delivery_id": new_id() if is_proven else None, "handled_at": NOW, "data": os.urandom(size)}
-    return InboundMail.objects.create(id=first_id_of(NOW - timedelta(days=days)), kind=kind, **given).pk
+    given = {
+        "delivery_id": new_id() if is_proven else None,
+        "handled_at": NOW,
+        "data": os.urandom(size),
+    }
+    return InboundMail.objects.create(
+        id=first_id_of(NOW - timedelta(days=days)), kind=kind, **given
+    ).pk
 
 
 @pytest.mark.parametrize(
     ("kind", "is_proven", "days"),
-    [("feedback", False, 7), ("postmaster", False, 30), ("abuse", False, 30), ("feedback", True, 90), ("report", True, 90)],
+    [
+        ("feedback", False, 7),
+        ("postmaster", False, 30),
+        ("abuse", False, 30),
+        ("feedback", True, 90),
+        ("report", True, 90),
+    ],
 )
 def test_inbound_mail_is_kept_by_what_it_is(kind, is_proven, days):
     _, young = (inbound(age, kind, is_proven=is_proven) for age in (days + 0.01, days - 0.01))
@@ -113,7 +134,9 @@ def test_inbound_mail_is_kept_by_what_it_is(kind, is_proven, days):
 @pytest.mark.parametrize("is_proven", [False, True])
 def test_of_too_much_inbound_mail_the_oldest_goes(settings, is_proven):
     settings.EKIDEN_INBOUND_BYTES_PER_DAY = settings.EKIDEN_REPORT_BYTES_PER_DAY = 1_000_000
-    settings.EKIDEN_REPORT_BYTES_PER_DAY += not is_proven  # of the other kind there is little, and it stays
+    settings.EKIDEN_REPORT_BYTES_PER_DAY += (
+        not is_proven
+    )  # of the other kind there is little, and it stays
     other = inbound(6.9, "report", is_proven=not is_proven)
     mails = [inbound(6 - day, "postmaster", is_proven=is_proven, size=998_976) for day in range(6)]
     retention.retain(now=NOW)
@@ -174,12 +197,18 @@ def test_a_lane_is_idle_from_when_no_domain_leads_there_until_one_does_again(pro
 
 def test_the_lanes_of_routing_and_of_parked_mail_are_never_idle(project):
     retention.retain(now=NOW)
-    assert set(Lane.objects.filter(pk__in=[Lane.PARKED, Lane.ROUTING]).values_list("idle_since", flat=True)) == {None}
+    assert set(
+        Lane.objects.filter(pk__in=[Lane.PARKED, Lane.ROUTING]).values_list("idle_since", flat=True)
+    ) == {None}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_table_that_cannot_be_emptied_holds_up_no_other(project, monkeypatch, caplog):
-    broken = replace(next(table for table in kept.tables() if table.delete), name="broken", delete="DELETE FROM nowhere")
+    broken = replace(
+        next(table for table in kept.tables() if table.delete),
+        name="broken",
+        delete="DELETE FROM nowhere",
+    )
     monkeypatch.setattr(suppressions_retained, "TABLES", (broken, *suppressions_retained.TABLES))
     sent = old(project, days=91)
     retention.retain(now=NOW)

@@ -1,4 +1,6 @@
-"""Whoever can write to Valkey can ring our bells, and do nothing else: no job runs code that is not in the table."""
+"""Whoever can write to Valkey can ring our bells, and do nothing else: no job runs code that is
+not in the table.
+"""
 
 import json
 import pickle
@@ -48,7 +50,16 @@ def as_json(function, *args, instance=None):
 def push(valkey, number, **facts):
     """A job's row as an attacker writes it."""
     job = f"evil-{number}"
-    valkey.hset(f"rq:job:{job}", mapping={"created_at": NOW, "origin": job_queues.MAINTENANCE, "status": "queued", "timeout": 60} | facts)
+    valkey.hset(
+        f"rq:job:{job}",
+        mapping={
+            "created_at": NOW,
+            "origin": job_queues.MAINTENANCE,
+            "status": "queued",
+            "timeout": 60,
+        }
+        | facts,
+    )
     valkey.sadd("rq:queues", f"rq:queue:{job_queues.MAINTENANCE}")
     valkey.rpush(f"rq:queue:{job_queues.MAINTENANCE}", job)
 
@@ -56,7 +67,9 @@ def push(valkey, number, **facts):
 def work(valkey):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        TableWorker([job_queues.MAINTENANCE], connection=valkey).work(burst=True, logging_level="CRITICAL")
+        TableWorker([job_queues.MAINTENANCE], connection=valkey).work(
+            burst=True, logging_level="CRITICAL"
+        )
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -71,21 +84,42 @@ def jobs(fuse):
         "a shell": {"data": as_json("os.system", touch)},
         "a module beside ours": {"data": as_json("deliveries.jobs.logging.os.system", touch)},
         "a method": {"data": as_json("system", touch, instance="os")},
-        "a callback": {"data": as_json("deliveries.jobs.sweep"), "success_callback_name": "evil.run", "success_callback_timeout": 60},
-        "a failure's callback": {"data": as_json("no.such"), "failure_callback_name": "evil.run", "failure_callback_timeout": 60},
-        "a result": {"data": as_json("deliveries.jobs.sweep"), "result": pickle.dumps(Bomb(fuse)), "meta": pickle.dumps(Bomb(fuse))},
-        "another serializer": {"data": pickle.dumps(Bomb(fuse)), "serializer": "rq.serializers.PickleSerializer"},
+        "a callback": {
+            "data": as_json("deliveries.jobs.sweep"),
+            "success_callback_name": "evil.run",
+            "success_callback_timeout": 60,
+        },
+        "a failure's callback": {
+            "data": as_json("no.such"),
+            "failure_callback_name": "evil.run",
+            "failure_callback_timeout": 60,
+        },
+        "a result": {
+            "data": as_json("deliveries.jobs.sweep"),
+            "result": pickle.dumps(Bomb(fuse)),
+            "meta": pickle.dumps(Bomb(fuse)),
+        },
+        "another serializer": {
+            "data": pickle.dumps(Bomb(fuse)),
+            "serializer": "rq.serializers.PickleSerializer",
+        },
         "wrong arguments": {"data": as_json("deliveries.jobs.sweep", touch, touch)},
         "no data": {},
         "a wrong date": {"data": as_json("deliveries.jobs.sweep"), "created_at": "yesterday"},
-        "a wrong number": {"data": as_json("deliveries.jobs.sweep"), "result_ttl": "x", "timeout": "soon"},
+        "a wrong number": {
+            "data": as_json("deliveries.jobs.sweep"),
+            "result_ttl": "x",
+            "timeout": "soon",
+        },
         "a wrong status": {"data": as_json("deliveries.jobs.sweep"), "status": "exploded"},
         "garbage": {"data": b"\xff\x00\x80", "description": b"\xff\xfe", "origin": b"\xff"},
     }
 
 
 @pytest.mark.parametrize("kind", jobs(""))
-def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(valkey, fuse, tmp_path, kind):
+def test_a_job_that_an_attacker_wrote_runs_nothing_and_the_worker_goes_on(
+    valkey, fuse, tmp_path, kind
+):
     late = make.delivery(expires_at=timezone.now() - timedelta(minutes=1))
     push(valkey, 1, **jobs(fuse)[kind])
     job_queues.enqueue("deliveries.jobs.sweep")
@@ -126,7 +160,10 @@ def known_now(valkey):
 
 
 def rung(valkey):
-    return {name: [job.func_name for job in job_queues.queue(name).get_jobs()] for name in (job_queues.DELIVERIES, job_queues.MAINTENANCE)}
+    return {
+        name: [job.func_name for job in job_queues.queue(name).get_jobs()]
+        for name in (job_queues.DELIVERIES, job_queues.MAINTENANCE)
+    }
 
 
 def test_two_schedulers_ring_no_bell_twice_and_a_wiped_valkey_is_rung_anew(valkey):

@@ -20,7 +20,14 @@ def test_a_folded_value_is_unfolded():
 
 @pytest.mark.parametrize(
     "section",
-    [b"From : a@b.test\r\n", b" folded: first\r\n", b"no colon\r\n", b": no name\r\n", b"From: a\r\n\xe3x: b\r\n", b"From: cut"],
+    [
+        b"From : a@b.test\r\n",
+        b" folded: first\r\n",
+        b"no colon\r\n",
+        b": no name\r\n",
+        b"From: a\r\n\xe3x: b\r\n",
+        b"From: cut",
+    ],
 )
 def test_a_malformed_section_is_refused(section):
     with pytest.raises(BadHeaders):
@@ -33,7 +40,12 @@ def test_too_many_fields_are_refused():
 
 
 def test_fields_are_removed_and_added_without_touching_the_others():
-    headers = parse(b"Bcc: x\r\nFrom: a\r\n").without(frozenset({b"bcc"})).before(b"Received: r\r\n").after(b"Date: d\r\n")
+    headers = (
+        parse(b"Bcc: x\r\nFrom: a\r\n")
+        .without(frozenset({b"bcc"}))
+        .before(b"Received: r\r\n")
+        .after(b"Date: d\r\n")
+    )
     assert bytes(headers) == b"Received: r\r\nFrom: a\r\nDate: d\r\n"
 
 

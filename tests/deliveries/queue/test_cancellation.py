@@ -18,8 +18,14 @@ def test_what_waits_in_a_lane_or_is_in_hand_there_ends():
     make.delivery("in-hand@mx.test", lane=lane, claim=3)
     make.delivery("elsewhere@mx.test", lane=make.lane("other.test"))
     assert cancel_lanes([lane.pk], why="Nobody wants it") == 2
-    assert states() == {"waiting@mx.test": "cancelled", "in-hand@mx.test": "cancelled", "elsewhere@mx.test": "queued"}
-    assert set(Attempt.objects.values_list("outcome", "stage", "text")) == {("cancelled", "operator", "Nobody wants it")}
+    assert states() == {
+        "waiting@mx.test": "cancelled",
+        "in-hand@mx.test": "cancelled",
+        "elsewhere@mx.test": "queued",
+    }
+    assert set(Attempt.objects.values_list("outcome", "stage", "text")) == {
+        ("cancelled", "operator", "Nobody wants it")
+    }
 
 
 def test_what_has_ended_stays_as_it_is():

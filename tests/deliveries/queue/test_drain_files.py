@@ -126,5 +126,9 @@ def test_the_file_is_private_and_does_not_grow(tmp_path):
     for _ in range(1000):
         own.mark(each := uuid4())
         own.unmark([each])
-    assert (path.stat().st_size, path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (size, 0o600, 0o700)
+    assert (
+        path.stat().st_size,
+        path.stat().st_mode & 0o777,
+        path.parent.stat().st_mode & 0o777,
+    ) == (size, 0o600, 0o700)
     own.close()

@@ -48,7 +48,13 @@ def test_more_than_one_batch_is_swept(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "owes"), [({}, True), ({"notify": "NEVER"}, False), ({"notify": "SUCCESS"}, False), ({"notify": "DELAY,FAILURE"}, True)]
+    ("given", "owes"),
+    [
+        ({}, True),
+        ({"notify": "NEVER"}, False),
+        ({"notify": "SUCCESS"}, False),
+        ({"notify": "DELAY,FAILURE"}, True),
+    ],
 )
 def test_the_sender_is_told_unless_it_asked_not_to_be(given, owes):
     delivery = late(**given)

@@ -139,15 +139,21 @@ def test_a_late_release_does_not_end_the_next_lease(lane):
 def test_priority_goes_first_then_flows_take_turns_then_age(lane, most):
     now = timezone.now()
     bulk = [make.delivery(lane=lane, priority=0, due_at=now - timedelta(hours=9)) for _ in range(2)]
-    first = [make.delivery(lane=lane, flow=1, due_at=now - timedelta(minutes=9 - n)) for n in range(3)]
-    second = [make.delivery(lane=lane, flow=2, due_at=now - timedelta(minutes=5 - n)) for n in range(2)]
+    first = [
+        make.delivery(lane=lane, flow=1, due_at=now - timedelta(minutes=9 - n)) for n in range(3)
+    ]
+    second = [
+        make.delivery(lane=lane, flow=2, due_at=now - timedelta(minutes=5 - n)) for n in range(2)
+    ]
     code = make.delivery(lane=lane, priority=2)
     expected = [code, first[0], second[0], first[1], second[1], first[2], *bulk]
     assert claimed_ids(lane, most) == [delivery.id for delivery in expected[:most]]
 
 
 def test_turns_go_on_behind_the_flow_that_came_last(lane):
-    """Else the flows that happen to sort first would get more than others from a lane that takes a few at a time."""
+    """Else the flows that happen to sort first would get more than others from a lane that takes a
+    few at a time.
+    """
     for flow in range(1, 6):
         for _ in range(4):
             make.delivery(lane=lane, flow=flow)
@@ -246,7 +252,9 @@ def test_ended_expired_and_future_deliveries_are_not_claimed(lane):
 
 def test_a_claim_says_whether_the_address_is_suppressed(lane):
     made = make.delivery(lane=lane)
-    Suppression.objects.create(address_key="you@mx.test", project=made.project, reason="asked us to stop")
+    Suppression.objects.create(
+        address_key="you@mx.test", project=made.project, reason="asked us to stop"
+    )
 
     async def scene(lanes):
         [leased] = await lanes.lease([lane.id], 1)
@@ -310,17 +318,24 @@ def test_a_claim_reads_the_head_of_a_long_line_only(each):
         cursor.execute(MANY, {"message": of.pk, "project": of.project_id, "lane": make.lane().pk})
         cursor.execute("ANALYZE deliveries_delivery")
         names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", CLAIMS[each])))
-        numbered = re.sub(r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", CLAIMS[each])
+        numbered = re.sub(
+            r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", CLAIMS[each]
+        )
         cursor.execute("EXPLAIN (GENERIC_PLAN, COSTS OFF) " + numbered)
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert "Seq Scan on deliveries_delivery" not in plan and "Bitmap Index Scan on delivery_claim_order" not in plan, plan
+    assert (
+        "Seq Scan on deliveries_delivery" not in plan
+        and "Bitmap Index Scan on delivery_claim_order" not in plan
+    ), plan
     assert "Index Scan using delivery_claim_order" in plan
 
 
 MANY = """
-INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain, notify, orcpt, lane_id, priority, flow,
+INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain,
+    notify, orcpt, lane_id, priority, flow,
     state, attempt_count, due_at, expires_at, claim, is_in_doubt, owes_report)
-SELECT gen_random_uuid(), %(message)s, %(project)s, 'u', 'u', 'mx.test', '', '', %(lane)s, 1, n %% 3, 'queued', 0,
+SELECT gen_random_uuid(), %(message)s, %(project)s, 'u', 'u', 'mx.test', '', '', %(lane)s, 1,
+    n %% 3, 'queued', 0,
     now() - n * interval '1 ms', now() + interval '5 days', 0, false, false
 FROM generate_series(1, 30000) n
 """
@@ -329,7 +344,10 @@ FROM generate_series(1, 30000) n
 async def has_to_wait(blocker):
     """Until somebody waits for what this connection has locked."""
     looking = Database("test")
-    while not await looking.fetch("SELECT 1 FROM pg_stat_activity WHERE %(blocker)s = ANY(pg_blocking_pids(pid))", {"blocker": blocker}):
+    while not await looking.fetch(
+        "SELECT 1 FROM pg_stat_activity WHERE %(blocker)s = ANY(pg_blocking_pids(pid))",
+        {"blocker": blocker},
+    ):
         await asyncio.sleep(0.01)
     await looking.close()
 
@@ -340,7 +358,9 @@ def test_what_is_moved_away_while_it_is_being_claimed_is_not_claimed(lane):
     async def scene(lanes):
         [leased] = await lanes.lease([lane.id], 1)
         mover = await psycopg.AsyncConnection.connect(**parameters())
-        await mover.execute("UPDATE deliveries_delivery SET lane_id = 0, hold = 1")  # a person holds it, and has not committed yet
+        await mover.execute(
+            "UPDATE deliveries_delivery SET lane_id = 0, hold = 1"
+        )  # a person holds it, and has not committed yet
         claiming = asyncio.create_task(lanes.claim(leased, 10))
         await has_to_wait(mover.info.backend_pid)
         await mover.commit()
@@ -353,9 +373,14 @@ def test_what_is_moved_away_while_it_is_being_claimed_is_not_claimed(lane):
 
 
 def test_several_lanes_claim_in_one_statement(monkeypatch):
-    """Each gets its own, of its own, and no more than it asked for; who has lost its lane gets nothing."""
+    """Each gets its own, of its own, and no more than it asked for; who has lost its lane gets
+    nothing.
+    """
     lanes_of_ours = [make.lane(f"mx{number}.test") for number in range(4)]
-    sent = {lane.id: [make.delivery(lane=lane, domain=lane.site).id for _ in range(3)] for lane in lanes_of_ours}
+    sent = {
+        lane.id: [make.delivery(lane=lane, domain=lane.site).id for _ in range(3)]
+        for lane in lanes_of_ours
+    }
     for lane in lanes_of_ours:
         make.leads_to(lane, lane.site)
     asked, fetch = [], Database.fetch
@@ -368,7 +393,9 @@ def test_several_lanes_claim_in_one_statement(monkeypatch):
         leased = await lanes.lease([lane.id for lane in lanes_of_ours], 4)
         lost = leased[3]
         other = Database("test")
-        await other.fetch("UPDATE deliveries_lane SET epoch = epoch + 1 WHERE id = %(id)s", {"id": lost.id})
+        await other.fetch(
+            "UPDATE deliveries_lane SET epoch = epoch + 1 WHERE id = %(id)s", {"id": lost.id}
+        )
         await other.close()
         monkeypatch.setattr(Database, "fetch", counted)
         return leased, await asyncio.gather(*(lanes.claim(lane, 2) for lane in leased))
@@ -387,7 +414,9 @@ def test_a_lane_whose_claim_is_refused_does_not_hold_up_the_others(lane):
     async def scene(lanes):
         leased = {each.id: each for each in await lanes.lease([lane.id, other.id], 2)}
         return await asyncio.gather(
-            lanes.claim(leased[lane.id], 1), lanes.claim(leased[other.id], 1, besides=["\0"]), return_exceptions=True
+            lanes.claim(leased[lane.id], 1),
+            lanes.claim(leased[other.id], 1, besides=["\0"]),
+            return_exceptions=True,
         )
 
     claimed, refused = run(scene)

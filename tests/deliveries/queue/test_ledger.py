@@ -15,8 +15,17 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def entry(delivery, state=State.DELIVERED, **given):
-    facts = {"outcome": str(state), "stage": "body", "code": 250, "enhanced": "2.0.0", "text": "taken", "host": "mx.test"}
-    return Entry(delivery.id, delivery.message_id, delivery.recipient, delivery.claim, state, **facts | given)
+    facts = {
+        "outcome": str(state),
+        "stage": "body",
+        "code": 250,
+        "enhanced": "2.0.0",
+        "text": "taken",
+        "host": "mx.test",
+    }
+    return Entry(
+        delivery.id, delivery.message_id, delivery.recipient, delivery.claim, state, **facts | given
+    )
 
 
 def write(*entries, database=None):
@@ -39,9 +48,19 @@ def test_a_delivered_entry_ends_the_delivery_and_leaves_an_attempt():
     delivery = make.delivery(claim=3)
     write(entry(delivery, address="192.0.2.1", source="192.0.2.2", tls="TLSv1.3"))
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at) == ("delivered", 0, 1, None)
+    assert (delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at) == (
+        "delivered",
+        0,
+        1,
+        None,
+    )
     [attempt] = Attempt.objects.filter(delivery=delivery)
-    assert (attempt.code, attempt.enhanced, attempt.host, attempt.tls) == (250, "2.0.0", "mx.test", "TLSv1.3")
+    assert (attempt.code, attempt.enhanced, attempt.host, attempt.tls) == (
+        250,
+        "2.0.0",
+        "mx.test",
+        "TLSv1.3",
+    )
 
 
 def test_a_deferred_entry_sets_the_next_due_time():
@@ -132,7 +151,10 @@ def test_an_entry_whose_words_cannot_be_stored_still_moves_its_delivery(text):
 def test_an_entry_that_cannot_be_written_at_all_holds_up_no_other():
     bad, good = make.delivery(claim=1), make.delivery(claim=1)
     write(entry(bad, seconds="no number"), entry(good))
-    assert dict(Delivery.objects.values_list("id", "state")) == {bad.id: "queued", good.id: "delivered"}
+    assert dict(Delivery.objects.values_list("id", "state")) == {
+        bad.id: "queued",
+        good.id: "delivered",
+    }
 
 
 def test_attempts_are_counted_as_far_as_the_column_reaches():
@@ -143,7 +165,9 @@ def test_attempts_are_counted_as_far_as_the_column_reaches():
 
 
 class LosesTheAnswer(Database):
-    """Commits, then loses the connection before the first answer arrives; others may act before it is back."""
+    """Commits, then loses the connection before the first answer arrives; others may act before it
+    is back.
+    """
 
     def __init__(self, meanwhile):
         super().__init__("test")
@@ -161,7 +185,10 @@ class LosesTheAnswer(Database):
 def test_an_entry_committed_before_its_answer_was_lost_is_written_once():
     delivery = make.delivery(claim=3)
     # Taken in hand again under the same lease, before the ledger knows that its entry was written.
-    write(entry(delivery, State.DEFERRED, wait=0.0), database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"))
+    write(
+        entry(delivery, State.DEFERRED, wait=0.0),
+        database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"),
+    )
     delivery.refresh_from_db()
     assert (delivery.claim, delivery.attempt_count, Attempt.objects.count()) == (3, 1, 1)
 
@@ -223,7 +250,12 @@ def test_what_was_committed_before_its_answer_was_lost_is_logged_and_learned_fro
 def test_a_wait_in_whole_seconds_goes_with_the_others_in_one_statement(caplog):
     deliveries = [make.delivery(to=f"u{number}@mx.test", claim=3) for number in range(2)]
     waits = (3600, 61.5)  # IN_DOUBT_WAIT is an int
-    write(*(entry(each, State.DEFERRED, wait=wait) for each, wait in zip(deliveries, waits, strict=True)))
+    write(
+        *(
+            entry(each, State.DEFERRED, wait=wait)
+            for each, wait in zip(deliveries, waits, strict=True)
+        )
+    )
     assert "was refused" not in caplog.text
     assert Attempt.objects.count() == 2
 

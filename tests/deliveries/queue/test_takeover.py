@@ -1,4 +1,6 @@
-"""A drain whose predecessor on the same machine was killed; leases last an hour here, so that nothing is waited out."""
+"""A drain whose predecessor on the same machine was killed; leases last an hour here, so that
+nothing is waited out.
+"""
 
 import asyncio
 import subprocess
@@ -28,7 +30,8 @@ from django.conf import settings
 from django.db import connection
 from deliveries.sending.drain import run_drain
 connection.settings_dict["NAME"] = sys.argv[1]
-settings.EKIDEN_DATA, settings.EKIDEN_DNS, settings.EKIDEN_DELIVERY_PORT = Path(sys.argv[2]), [sys.argv[3]], int(sys.argv[4])
+settings.EKIDEN_DATA, settings.EKIDEN_DNS = Path(sys.argv[2]), [sys.argv[3]]
+settings.EKIDEN_DELIVERY_PORT = int(sys.argv[4])
 settings.EKIDEN_PRIVATE_NETWORKS = ["127.0.0.0/8"]
 run_drain(600)
 """
@@ -51,12 +54,19 @@ def stages(delivery):
 def test_the_lanes_of_a_dead_drain_are_taken_over_at_once(settings):
     holder = uuid4()
     lane = make.lane("dead.test", holder=holder, epoch=4, leased_until=hour())
-    waiting, sent, queued = (make.delivery(to=f"{name}@mx.test", lane=lane, claim=claim) for name, claim in (("a", 4), ("b", 4), ("c", 0)))
+    waiting, sent, queued = (
+        make.delivery(to=f"{name}@mx.test", lane=lane, claim=claim)
+        for name, claim in (("a", 4), ("b", 4), ("c", 0))
+    )
     own = HolderFile(drain_files.folder(), holder, marks=4)
     own.mark(sent.id)
     own.close(owes=True)
     play(settings)
-    assert (stages(waiting), stages(sent), stages(queued)) == (["body"], ["interrupted", "body"], ["body"])
+    assert (stages(waiting), stages(sent), stages(queued)) == (
+        ["body"],
+        ["interrupted", "body"],
+        ["body"],
+    )
     assert drain_files.files(drain_files.folder()) == []
 
 
@@ -73,20 +83,40 @@ def test_the_lanes_of_a_living_drain_are_left_to_it(settings):
 
 
 @pytest.mark.parametrize(("moment", "doubts"), [("GREETING", 0), ("BODY", 1)])
-def test_what_a_killed_worker_never_offered_is_not_in_doubt(settings, data, monkeypatch, moment, doubts):
+def test_what_a_killed_worker_never_offered_is_not_in_doubt(
+    settings, data, monkeypatch, moment, doubts
+):
     make.rule(connections=1)
     of = make.message()
     for number in range(5):
         make.delivery(to=f"u{number}@mx.test", of=of)
 
     def is_under_way(mx):
-        return mx.sessions and (moment == "GREETING" or mx.messages) and Delivery.objects.filter(claim__gt=0).count() == 5
+        return (
+            mx.sessions
+            and (moment == "GREETING" or mx.messages)
+            and Delivery.objects.filter(claim__gt=0).count() == 5
+        )
 
     async def main():
         async with scene(settings) as (mx, dns):
-            mx.on(moment, [Wait(600), "250 2.0.0 taken"], "220 mx.test" if moment == "GREETING" else "250 2.0.0 taken")
-            words = [sys.executable, "-c", PROGRAM, connection.settings_dict["NAME"], str(data), dns.url, str(mx.port)]
-            killed = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=subprocess.DEVNULL)
+            mx.on(
+                moment,
+                [Wait(600), "250 2.0.0 taken"],
+                "220 mx.test" if moment == "GREETING" else "250 2.0.0 taken",
+            )
+            words = [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                connection.settings_dict["NAME"],
+                str(data),
+                dns.url,
+                str(mx.port),
+            ]
+            killed = await asyncio.create_subprocess_exec(
+                *words, cwd=ROOT, stdout=subprocess.DEVNULL
+            )
             try:
                 async with asyncio.timeout(60):
                     while not await asyncio.to_thread(in_thread, lambda: is_under_way(mx)):

@@ -49,11 +49,17 @@ def look():
 
 def test_what_is_left_behind_is_written_down_once_and_removed():
     delivered, deferred = make.delivery(claim=3), make.delivery(to="b@mx.test", claim=3)
-    given = [entry(delivered), entry(deferred, State.DEFERRED, wait=60.0, code=None, text="日本\udcff")]
+    given = [
+        entry(delivered),
+        entry(deferred, State.DEFERRED, wait=60.0, code=None, text="日本\udcff"),
+    ]
     path = left(*given)
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     look()
-    assert dict(Delivery.objects.values_list("id", "state")) == {delivered.id: "delivered", deferred.id: "deferred"}
+    assert dict(Delivery.objects.values_list("id", "state")) == {
+        delivered.id: "delivered",
+        deferred.id: "deferred",
+    }
     assert (waiting(), Attempt.objects.get(delivery=delivered).at) == ([], given[0].at)
     left(*given)  # as if the machine had gone down before the file was removed
     look()
@@ -65,15 +71,21 @@ def test_a_row_that_others_hold_by_now_is_moved_by_an_arrival_only():
     left(entry(delivered), entry(deferred, State.DEFERRED, wait=60.0))
     Delivery.objects.update(claim=4)
     look()
-    assert dict(Delivery.objects.values_list("id", "state")) == {delivered.id: "delivered", deferred.id: "queued"}
+    assert dict(Delivery.objects.values_list("id", "state")) == {
+        delivered.id: "delivered",
+        deferred.id: "queued",
+    }
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda whole: b"", lambda whole: whole[:-9], lambda whole: b"[]", lambda whole: whole.replace(b'"format": 1', b'"format": 2'),
-        lambda whole: whole.replace(b'"claim": 3', b'"claim": "3"'), lambda whole: whole.replace(b'"text"', b'"texts"'),
-        lambda whole: whole.replace(b'"delivered"', b'"eaten"'), lambda whole: b"[" * 100_000, lambda whole: b"\xff" + whole,
+        lambda whole: b"", lambda whole: whole[:-9], lambda whole: b"[]",
+        lambda whole: whole.replace(b'"format": 1', b'"format": 2'),
+        lambda whole: whole.replace(b'"claim": 3', b'"claim": "3"'),
+        lambda whole: whole.replace(b'"text"', b'"texts"'),
+        lambda whole: whole.replace(b'"delivered"', b'"eaten"'), lambda whole: b"[" * 100_000,
+            lambda whole: b"\xff" + whole,
     ],
 )  # fmt: skip
 def test_a_broken_file_is_put_aside_and_holds_up_no_other(spoil, caplog):
@@ -83,7 +95,9 @@ def test_a_broken_file_is_put_aside_and_holds_up_no_other(spoil, caplog):
     left(entry(good))
     look()
     assert (waiting(), broken()) == ([], [path.with_suffix(".broken")])
-    assert [str(path) in record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [True]
+    assert [
+        str(path) in record.getMessage() for record in caplog.records if record.levelname == "ERROR"
+    ] == [True]
     assert Delivery.objects.get(pk=good.pk).state == "delivered"
 
 
@@ -137,7 +151,11 @@ def test_a_ledger_that_ends_without_postgresql_leaves_its_outcomes_behind(monkey
     deliveries = [make.delivery(to=f"u{number}@mx.test", claim=3) for number in range(3)]
     end(Ledger(Away("test"), save=lambda entries: left(*entries)), *map(entry, deliveries))
     [path] = waiting()
-    assert [each["recipient"] for each in json.loads(path.read_bytes())["outcomes"]] == ["u0@mx.test", "u1@mx.test", "u2@mx.test"]
+    assert [each["recipient"] for each in json.loads(path.read_bytes())["outcomes"]] == [
+        "u0@mx.test",
+        "u1@mx.test",
+        "u2@mx.test",
+    ]
     look()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
 
@@ -161,7 +179,9 @@ def test_a_ledger_that_can_save_nothing_ends_as_well(caplog):
     assert "could not be left behind" in caplog.text
 
 
-def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(settings, monkeypatch):
+def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(
+    settings, monkeypatch
+):
     monkeypatch.setattr(drain_module, "END", 1.0)
     make.rule(connections=1)
     of = make.message()
@@ -174,14 +194,21 @@ def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(
             drain = Drain()
             running = asyncio.create_task(drain.run(600))
             async with asyncio.timeout(30):
-                while not mx.messages or await asyncio.to_thread(in_thread, Delivery.objects.filter(claim=0).exists):
+                while not mx.messages or await asyncio.to_thread(
+                    in_thread, Delivery.objects.filter(claim=0).exists
+                ):
                     await asyncio.sleep(0.02)
             with monkeypatch.context() as patch:
                 for database in drain._databases:
                     patch.setattr(database, "run", Away("test").run)
                 drain.stop()
                 await asyncio.wait_for(running, 60)
-            before = len(waiting()), await asyncio.to_thread(in_thread, Lane.objects.filter(holder__isnull=False).exists)
+            before = (
+                len(waiting()),
+                await asyncio.to_thread(
+                    in_thread, Lane.objects.filter(holder__isnull=False).exists
+                ),
+            )
             await drain_until(lambda: not Delivery.objects.live().exists(), 30)
             return before, len(mx.messages)
 
@@ -191,7 +218,9 @@ def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(
     assert os.listdir(unwritten_outcomes.folder()) == []
 
 
-def test_a_worker_that_is_told_to_end_waits_for_no_receiver_that_never_answers(settings, monkeypatch):
+def test_a_worker_that_is_told_to_end_waits_for_no_receiver_that_never_answers(
+    settings, monkeypatch
+):
     """What that one may have taken is in doubt, as after a kill; what was not offered is not."""
     monkeypatch.setattr(drain_module, "END", 1.0)
     make.rule(connections=1)
@@ -204,7 +233,9 @@ def test_a_worker_that_is_told_to_end_waits_for_no_receiver_that_never_answers(s
             mx.on("BODY", [Wait(600), "250 2.0.0 taken"], "250 2.0.0 taken")
             running = asyncio.create_task((drain := Drain()).run(600))
             async with asyncio.timeout(30):
-                while not mx.messages or await asyncio.to_thread(in_thread, Delivery.objects.filter(claim=0).exists):
+                while not mx.messages or await asyncio.to_thread(
+                    in_thread, Delivery.objects.filter(claim=0).exists
+                ):
                     await asyncio.sleep(0.02)
             drain.stop()
             await asyncio.wait_for(running, 60)

@@ -22,7 +22,9 @@ async def hear(listener, valkey, *rings, until):
 
     listening = asyncio.create_task(listen())
     async with asyncio.timeout(5):
-        while not listening.done():  # others may listen too, so that nothing tells when this one does
+        while (
+            not listening.done()
+        ):  # others may listen too, so that nothing tells when this one does
             for ring in rings:
                 valkey.publish(CHANNEL, ring)
             await asyncio.sleep(0.05)
@@ -49,7 +51,8 @@ async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
         await asyncio.sleep(0.5)
         return valkey.publish(CHANNEL, "9")
 
-    async def hears_it():  # among others': Valkey's channels are not divided by database, and other tests ring too
+    # among others': Valkey's channels are not divided by database, and other tests ring too
+    async def hears_it():
         async for ring in listener.heard():
             if 9 in ring.lanes:
                 return True

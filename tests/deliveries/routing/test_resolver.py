@@ -41,7 +41,10 @@ def site(zones, behaviours=None):
 
 
 def addresses(*, four=(), six=()):
-    return ask({"in.mx.test": {"A": list(four), "AAAA": list(six)}}, lambda router, _: router.addresses("in.mx.test", is_routed=False))
+    return ask(
+        {"in.mx.test": {"A": list(four), "AAAA": list(six)}},
+        lambda router, _: router.addresses("in.mx.test", is_routed=False),
+    )
 
 
 @pytest.mark.parametrize("preference", [0, 10])
@@ -52,11 +55,15 @@ def test_a_lone_dot_is_the_null_mx_whatever_its_preference(preference):
 
 
 def test_a_dot_beside_mail_hosts_is_ignored():
-    assert [host for _, host, _ in site({"mx.test": {"MX": [(0, ""), (10, "in.mx.test")]}}).hosts] == ["in.mx.test"]
+    assert [
+        host for _, host, _ in site({"mx.test": {"MX": [(0, ""), (10, "in.mx.test")]}}).hosts
+    ] == ["in.mx.test"]
 
 
 def test_of_a_hundred_mail_hosts_the_twenty_best_are_kept():
-    hosts = site({"mx.test": {"MX": [(number, f"h{number}.mx.test") for number in range(100, 0, -1)]}}).hosts
+    hosts = site(
+        {"mx.test": {"MX": [(number, f"h{number}.mx.test") for number in range(100, 0, -1)]}}
+    ).hosts
     assert [preference for preference, _, _ in hosts] == list(range(1, 21))
 
 
@@ -76,11 +83,17 @@ def test_trouble_with_dns_is_never_a_bounce(behaviour):
 
 def test_an_mx_that_is_an_alias_is_followed_to_its_address():
     zones = {"in.mx.test": {"CNAME": ["real.mx.test"]}, "real.mx.test": {"A": ["8.8.8.8"]}}
-    assert [str(address) for address in ask(zones, lambda router, _: router.addresses("in.mx.test", is_routed=False))] == ["8.8.8.8"]
+    assert [
+        str(address)
+        for address in ask(zones, lambda router, _: router.addresses("in.mx.test", is_routed=False))
+    ] == ["8.8.8.8"]
 
 
 def test_of_good_and_bad_addresses_only_the_good_are_connected_to():
-    found = addresses(four=["127.0.0.1", "8.8.8.8", "10.0.0.1"], six=["::1", "2606:4700::1111", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+    found = addresses(
+        four=["127.0.0.1", "8.8.8.8", "10.0.0.1"],
+        six=["::1", "2606:4700::1111", "::ffff:127.0.0.1", "64:ff9b::7f00:1"],
+    )
     assert {str(address) for address in found} == {"8.8.8.8", "2606:4700::1111"}
 
 
@@ -91,7 +104,10 @@ def test_a_mail_host_that_is_this_machine_by_name_is_refused(host):
 
 
 def test_mail_hosts_with_the_longest_names_make_a_lane_all_the_same():
-    names = [".".join([secrets.token_hex(30), secrets.token_hex(30), secrets.token_hex(30), "test"]) for _ in range(20)]
+    names = [
+        ".".join([secrets.token_hex(30), secrets.token_hex(30), secrets.token_hex(30), "test"])
+        for _ in range(20)
+    ]
 
     async def assign(router, database):
         found = await router.site("mx.test")
@@ -107,7 +123,10 @@ def test_ipv6_goes_first_but_never_without_the_ipv4_that_there_is():
     six, four = [f"2606:4700::{number}" for number in range(1, 9)], ["8.8.4.4", "8.8.8.8"]
     found = addresses(four=four, six=six)
     assert [address.version for address in found] == [6, 6, 6, 4, 4]
-    assert {tuple(addresses(four=four)) for _ in range(20)} == {tuple(map(ip_address, four)), tuple(map(ip_address, four[::-1]))}
+    assert {tuple(addresses(four=four)) for _ in range(20)} == {
+        tuple(map(ip_address, four)),
+        tuple(map(ip_address, four[::-1])),
+    }
 
 
 IN_A_NAMESPACE = """
@@ -123,9 +142,32 @@ for host in ("8.8.4.4", "8.8.8.8", "2606:4700::1111"):
 """
 
 
-@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("ip"), reason="only root with iproute2 can give a machine another address")
+@pytest.mark.skipif(
+    os.getuid() != 0 or not shutil.which("ip"),
+    reason="only root with iproute2 can give a machine another address",
+)
 def test_an_address_of_this_machine_is_refused_though_it_is_public():
-    add = "ip link set lo up && ip address add 8.8.8.8/32 dev lo && ip address add 2606:4700::1111/128 dev lo"
-    command = ["unshare", "--net", "sh", "-c", f'{add} && exec "$0" -c "$1"', sys.executable, IN_A_NAMESPACE]
-    done = subprocess.run(command, env=os.environ | {"DJANGO_SETTINGS_MODULE": "relay_portal.settings"}, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["8.8.4.4 True", "8.8.8.8 refused", "2606:4700::1111 refused"], done.stderr
+    add = (
+        "ip link set lo up && ip address add 8.8.8.8/32 dev lo && ip address add "
+        "2606:4700::1111/128 dev lo"
+    )
+    command = [
+        "unshare",
+        "--net",
+        "sh",
+        "-c",
+        f'{add} && exec "$0" -c "$1"',
+        sys.executable,
+        IN_A_NAMESPACE,
+    ]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "relay_portal.settings"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == [
+        "8.8.4.4 True",
+        "8.8.8.8 refused",
+        "2606:4700::1111 refused",
+    ], done.stderr

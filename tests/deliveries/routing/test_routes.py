@@ -17,7 +17,9 @@ def no_wait(monkeypatch):
 
 
 def expired():
-    return set(Destination.objects.filter(expires_at__lte=timezone.now()).values_list("domain", flat=True))
+    return set(
+        Destination.objects.filter(expires_at__lte=timezone.now()).values_list("domain", flat=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,9 @@ def test_mail_under_a_changed_route_is_routed_anew(pattern, led_anew):
 
 
 def test_mail_in_a_paused_lane_may_leave_it():
-    lane = make.lane(paused_until=timezone.now() + timedelta(minutes=9), failures=3, pause_reason="down")
+    lane = make.lane(
+        paused_until=timezone.now() + timedelta(minutes=9), failures=3, pause_reason="down"
+    )
     bystander = make.lane("by.test", paused_until=timezone.now() + timedelta(minutes=9))
     make.leads_to(lane, "mx.test")
     make.leads_to(bystander, "by.test")
@@ -52,7 +56,13 @@ def test_mail_in_a_paused_lane_may_leave_it():
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"), [("Example.Test.", "example.test"), ("*.bücher.test", "*.xn--bcher-kva.test"), ("*.Test", "*.test"), ("*", "*")]
+    ("written", "kept"),
+    [
+        ("Example.Test.", "example.test"),
+        ("*.bücher.test", "*.xn--bcher-kva.test"),
+        ("*.Test", "*.test"),
+        ("*", "*"),
+    ],
 )
 def test_a_pattern_has_one_form(written, kept):
     assert routes.canonical_pattern(written) == kept

@@ -25,7 +25,11 @@ def test_a_load_that_meets_a_connection_lost_while_idle_goes_over_another(settin
             make.delivery(to="late@mx.test")
         return Delivery.objects.ended().count() == 2
 
-    mx = play(settings, lambda mx: mx.on("BODY", ["250 2.0.0 taken", Wait(0.02), Drop()], "250 2.0.0 taken"), until=late_one)
+    mx = play(
+        settings,
+        lambda mx: mx.on("BODY", ["250 2.0.0 taken", Wait(0.02), Drop()], "250 2.0.0 taken"),
+        until=late_one,
+    )
     assert len(mx.messages) == len(mx.sessions) == 2
     assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered", "delivered"]
 
@@ -42,7 +46,11 @@ def test_a_site_that_refuses_all_sessions_costs_one_delivery_one_attempt(setting
     of = make.message()
     for number in range(30):
         make.delivery(to=f"u{number}@mx.test", of=of)
-    play(settings, lambda mx: mx.on("GREETING", answer), until=lambda: Lane.objects.filter(failures__gt=0).exists())
+    play(
+        settings,
+        lambda mx: mx.on("GREETING", answer),
+        until=lambda: Lane.objects.filter(failures__gt=0).exists(),
+    )
     assert Attempt.objects.count() == 1
     assert Delivery.objects.filter(state="queued", attempt_count=0, claim=0).count() == 29
 
@@ -54,7 +62,14 @@ def test_a_site_that_allows_few_sessions_gets_all_mail_over_those(settings):
         make.delivery(to=f"u{number}@mx.test", of=of)
 
     def script(mx):
-        mx.on("GREETING", lambda _: None if sum(session.is_open for session in mx.sessions) <= 2 else "421 4.7.0 too many sessions")
+        mx.on(
+            "GREETING",
+            lambda _: (
+                None
+                if sum(session.is_open for session in mx.sessions) <= 2
+                else "421 4.7.0 too many sessions"
+            ),
+        )
         mx.on("BODY", [Wait(0.01), "250 2.0.0 taken"])
 
     mx = play(settings, script)
@@ -71,7 +86,12 @@ def test_what_waits_in_a_slow_lane_past_its_deadline_is_given_back_unsent(settin
     async def main():
         async with scene(settings) as (mx, _):
             mx.on("BODY", [Wait(2.5), "250 2.0.0 taken"])
-            await drain_until(lambda: Delivery.objects.filter(pk=late.pk, claim=0, expires_at__lt=timezone.now()).exists(), 4)
+            await drain_until(
+                lambda: Delivery.objects.filter(
+                    pk=late.pk, claim=0, expires_at__lt=timezone.now()
+                ).exists(),
+                4,
+            )
             return mx
 
     mx = asyncio.run(main())
@@ -105,7 +125,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_reply_leads_to_the_right_state_and_a_clean_short_record(settings, kind, pipelining):
+def test_a_hostile_reply_leads_to_the_right_state_and_a_clean_short_record(
+    settings, kind, pipelining
+):
     answer, state = HOSTILE[kind]
     make.delivery(of=make.message(of=make.project(retry_schedule=[3600])))
 
@@ -129,7 +151,9 @@ def test_a_lease_that_ran_out_while_its_worker_lives_leaves_nothing_in_doubt(set
     two_for_one_connection(settings)
 
     def ends_the_lease():
-        if Attempt.objects.exists() or Delivery.objects.filter(claim__gt=0).count() == 2:  # both are in hand from here on
+        if (
+            Attempt.objects.exists() or Delivery.objects.filter(claim__gt=0).count() == 2
+        ):  # both are in hand from here on
             Lane.objects.filter(leased_until__isnull=False).update(leased_until=timezone.now())
         return not Delivery.objects.live().exists()
 
@@ -138,9 +162,15 @@ def test_a_lease_that_ran_out_while_its_worker_lives_leaves_nothing_in_doubt(set
 
 
 def test_nothing_more_is_sent_when_the_lease_may_be_over(settings, monkeypatch):
-    monkeypatch.setattr(lanes_module, "LEASE_SECONDS", 0.5)  # and the drain renews every ten seconds: PostgreSQL is away
+    monkeypatch.setattr(
+        lanes_module, "LEASE_SECONDS", 0.5
+    )  # and the drain renews every ten seconds: PostgreSQL is away
     two_for_one_connection(settings)
-    mx = play(settings, lambda mx: mx.on("BODY", [Wait(0.6), "250 2.0.0 taken"]), until=lambda: Attempt.objects.exists())
+    mx = play(
+        settings,
+        lambda mx: mx.on("BODY", [Wait(0.6), "250 2.0.0 taken"]),
+        until=lambda: Attempt.objects.exists(),
+    )
     assert len(mx.messages) == 1
     assert Delivery.objects.filter(state="queued", claim=0).count() == 1
 
@@ -164,7 +194,9 @@ def test_what_waited_for_a_connection_is_not_sent_when_the_lease_may_be_over(set
 
 
 @pytest.mark.parametrize("lost", [lanes_module.CLAIMS[20], lanes_module.CONTENT])
-@pytest.mark.parametrize("zones", [None, {"mx.test": {"MX": [(0, "")]}}], ids=["sent", "refused by DNS"])
+@pytest.mark.parametrize(
+    "zones", [None, {"mx.test": {"MX": [(0, "")]}}], ids=["sent", "refused by DNS"]
+)
 def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypatch, lost, zones):
     fetch, times = Database.fetch, iter([True])
 
@@ -182,10 +214,14 @@ def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypat
 
 
 @pytest.mark.parametrize(
-    "lost", [{lanes_module.UNCLAIM}, {lanes_module.UNCLAIM, lanes_module.RELEASE, lanes_module.LEAVE}], ids=["claims", "all"]
+    "lost",
+    [{lanes_module.UNCLAIM}, {lanes_module.UNCLAIM, lanes_module.RELEASE, lanes_module.LEAVE}],
+    ids=["claims", "all"],
 )
 @pytest.mark.parametrize("is_told_to_end", [True, False], ids=["at the end", "in a pause"])
-def test_a_give_back_that_postgresql_did_not_take_is_made_again(settings, monkeypatch, lost, is_told_to_end):
+def test_a_give_back_that_postgresql_did_not_take_is_made_again(
+    settings, monkeypatch, lost, is_told_to_end
+):
     """Else mail whose connection never spoke would read as possibly sent."""
     fetch, refused = Database.fetch, []
 

@@ -1,4 +1,6 @@
-"""Every pattern of the back-off table, answered by a receiver: what becomes of the delivery, and of its lane."""
+"""Every pattern of the back-off table, answered by a receiver: what becomes of the delivery, and
+of its lane.
+"""
 
 from typing import Any
 
@@ -24,7 +26,9 @@ def receivers():
     """Each provider's rule, recognised by host names of our own."""
     rules.sync()
     for provider in {pattern.provider for pattern in PATTERNS} - {""}:
-        ShapingRule.objects.filter(name=provider).update(mx_suffixes=[f"{provider}.test"], tls="none", is_edited=True)
+        ShapingRule.objects.filter(name=provider).update(
+            mx_suffixes=[f"{provider}.test"], tls="none", is_edited=True
+        )
 
 
 def zones_of(patterns):
@@ -37,7 +41,9 @@ def zones_of(patterns):
 
 def check(number, pattern):
     delivery = Delivery.objects.get(domain=f"d{number}.test")
-    attempt = Attempt.objects.filter(delivery=delivery).earliest("id")  # on a slow machine the next may have followed
+    attempt = Attempt.objects.filter(delivery=delivery).earliest(
+        "id"
+    )  # on a slow machine the next may have followed
     lane = Lane.objects.get(site=host_of(number, pattern))
     assert lane.provider in ("", pattern.provider or "default"), pattern.name
     match pattern.action:
@@ -45,15 +51,33 @@ def check(number, pattern):
             assert attempt.outcome in ("deferred", "bounced"), pattern.name
             assert lane.pace.get("limit") != "learned" and lane.closed_at is None, pattern.name
         case SlowDown():
-            assert (attempt.outcome, delivery.state, delivery.attempt_count) == ("throttled", "deferred", 0), pattern.name
+            assert (attempt.outcome, delivery.state, delivery.attempt_count) == (
+                "throttled",
+                "deferred",
+                0,
+            ), pattern.name
             assert lane.pace["limit"] == "learned" and lane.closed_at is None, pattern.name
         case Pause(seconds):
-            assert (attempt.outcome, delivery.state, delivery.attempt_count) == ("throttled", "deferred", 0), pattern.name
-            assert 0.8 * seconds < (lane.paused_until - attempt.at).total_seconds() < 1.2 * seconds, pattern.name
+            assert (attempt.outcome, delivery.state, delivery.attempt_count) == (
+                "throttled",
+                "deferred",
+                0,
+            ), pattern.name
+            assert (
+                0.8 * seconds < (lane.paused_until - attempt.at).total_seconds() < 1.2 * seconds
+            ), pattern.name
             assert attempt.text in lane.pause_reason, pattern.name
         case Block():
-            assert (attempt.outcome, delivery.state, delivery.attempt_count) == ("throttled", "deferred", 0), pattern.name
-            assert lane.closed_at is not None and attempt.text in lane.close_reason and lane.closed_by == "", pattern.name
+            assert (attempt.outcome, delivery.state, delivery.attempt_count) == (
+                "throttled",
+                "deferred",
+                0,
+            ), pattern.name
+            assert (
+                lane.closed_at is not None
+                and attempt.text in lane.close_reason
+                and lane.closed_by == ""
+            ), pattern.name
 
 
 def test_every_pattern_is_heeded(settings):
@@ -67,7 +91,13 @@ def test_every_pattern_is_heeded(settings):
     def is_over():
         return Attempt.objects.values("delivery").distinct().count() == len(EVERYWHERE)
 
-    play(settings, lambda mx: mx.on("RCPT", answer), zones=zones_of(EVERYWHERE), until=is_over, seconds=60)
+    play(
+        settings,
+        lambda mx: mx.on("RCPT", answer),
+        zones=zones_of(EVERYWHERE),
+        until=is_over,
+        seconds=60,
+    )
     assert len(EVERYWHERE) > 100
     for number, pattern in enumerate(EVERYWHERE):
         check(number, pattern)
@@ -77,5 +107,10 @@ def test_every_pattern_is_heeded(settings):
 def test_a_carrier_that_answers_so_at_the_greeting_is_heeded_too(settings, pattern):
     receivers()
     make.delivery(to="you@d0.test")
-    play(settings, lambda mx: mx.on("GREETING", pattern.example), zones=zones_of([pattern]), until=lambda: Attempt.objects.exists())
+    play(
+        settings,
+        lambda mx: mx.on("GREETING", pattern.example),
+        zones=zones_of([pattern]),
+        until=lambda: Attempt.objects.exists(),
+    )
     check(0, pattern)

@@ -1,7 +1,9 @@
-"""The life of deliveries as a state machine: the real SQL of leases, claims, ledger and sweep, in any order, with any crash.
+"""The life of deliveries as a state machine: the real SQL of leases, claims, ledger and sweep, in
+any order, with any crash.
 
-Two workers take turns at one lane; each may die, or be stopped until its lease is over and then go on. What arrives at the
-receiver is noted apart from the database, and compared with it at every step.
+Two workers take turns at one lane; each may die, or be stopped until its lease is over and then go
+on. What arrives at the receiver is noted apart from the database, and compared with it at every
+step.
 """
 
 import asyncio
@@ -12,7 +14,13 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from deliveries.backends.database import Database
 from deliveries.insight import stats
@@ -63,7 +71,12 @@ class Life(RuleBasedStateMachine):
     def start(self, worker):
         """A fresh process: it knows nothing of what the one before had in hand."""
         workers = self.__dict__.setdefault("workers", {})
-        workers[worker] = {"lanes": Lanes(self.database, uuid4()), "lease": None, "in_hand": [], "unwritten": []}
+        workers[worker] = {
+            "lanes": Lanes(self.database, uuid4()),
+            "lease": None,
+            "in_hand": [],
+            "unwritten": [],
+        }
 
     def run(self, coroutine):
         return self.loop.run_until_complete(coroutine)
@@ -81,7 +94,9 @@ class Life(RuleBasedStateMachine):
     # --- what happens ---
     @rule(worker=WORKERS)
     def work(self, worker):
-        """Lease the lane where that is possible, and claim what is due: all that is nobody's, for time has passed."""
+        """Lease the lane where that is possible, and claim what is due: all that is nobody's, for
+        time has passed.
+        """
         its = self.workers[worker]
         if leased := self.run(its["lanes"].lease([self.lane.pk], 1)):
             its["lease"] = leased[0]
@@ -92,10 +107,14 @@ class Life(RuleBasedStateMachine):
 
     def take(self, its, claimed):
         assert claimed.id not in self.ended
-        if self.arrived[claimed.id]:  # a repeat is possible from here on: it must be known beforehand
+        if self.arrived[
+            claimed.id
+        ]:  # a repeat is possible from here on: it must be known beforehand
             assert claimed.is_in_doubt or claimed.was_claimed
         if claimed.was_claimed:
-            its["unwritten"].append(disposition.interrupted(claimed, epoch=its["lease"].epoch, wait=0.0))
+            its["unwritten"].append(
+                disposition.interrupted(claimed, epoch=its["lease"].epoch, wait=0.0)
+            )
         else:
             its["in_hand"].append((claimed, its["lease"].epoch))
 
@@ -112,14 +131,17 @@ class Life(RuleBasedStateMachine):
         its = self.workers[worker]
         entries, its["unwritten"] = its["unwritten"], []
         self.write(entries)
-        if is_repeated:  # the answer to the first commit was lost, and the ledger of a careless version wrote again
+        # the answer to the first commit was lost, and the ledger of a careless version wrote again
+        if is_repeated:
             self.write(entries)
 
     @rule(worker=WORKERS)
     def give_back(self, worker):
         its = self.workers[worker]
         if its["lease"] is not None and not its["unwritten"]:
-            self.run(its["lanes"].unclaim(its["lease"], [claimed.id for claimed, _ in its["in_hand"]]))
+            self.run(
+                its["lanes"].unclaim(its["lease"], [claimed.id for claimed, _ in its["in_hand"]])
+            )
             self.run(its["lanes"].release(its["lease"]))
             its["lease"], its["in_hand"] = None, []
 
@@ -129,11 +151,16 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def end_the_lease(self):
-        sql("UPDATE deliveries_lane SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL")
+        sql(
+            "UPDATE deliveries_lane SET leased_until = now() - interval '1 s' WHERE leased_until "
+            "IS NOT NULL"
+        )
 
     @rule(worker=WORKERS)
     def take_over(self, worker):
-        """The other one is stopped for longer than its lease; all that it had in hand is taken up again."""
+        """The other one is stopped for longer than its lease; all that it had in hand is taken up
+        again.
+        """
         self.end_the_lease()
         self.work(worker)
         self.commit(worker, False)
@@ -143,7 +170,10 @@ class Life(RuleBasedStateMachine):
     @rule(is_last=st.booleans())
     def reach_a_deadline(self, is_last):
         one = Delivery.objects.live().order_by("-id" if is_last else "id").first()
-        sql("UPDATE deliveries_delivery SET expires_at = now() - interval '1 s' WHERE id = %s", one.pk)
+        sql(
+            "UPDATE deliveries_delivery SET expires_at = now() - interval '1 s' WHERE id = %s",
+            one.pk,
+        )
         expiry.sweep()
 
     # --- what always holds ---
@@ -163,7 +193,9 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def every_repeat_was_in_doubt_before(self):
-        doubtful = set(Attempt.objects.filter(outcome="in_doubt").values_list("delivery_id", flat=True))
+        doubtful = set(
+            Attempt.objects.filter(outcome="in_doubt").values_list("delivery_id", flat=True)
+        )
         assert {id_ for id_, copies in self.arrived.items() if copies > 1} <= doubtful
 
     def check(self):
@@ -193,24 +225,37 @@ class Life(RuleBasedStateMachine):
 def test_whatever_happens_each_delivery_ends_once_and_every_repeat_is_known():
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(
-        Life, settings=settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=checks, database=None)
+        Life,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=checks,
+            database=None,
+        ),
     )
 
 
 A, B = 0, 1
 STALE = [("work", A), ("take_over", B)]  # both have the same in hand, and A's lease is over
 ORDERS = {
-    "a stale refusal while the other sends": [*STALE, ("send", B, TAKEN), ("send", A, NEVER), ("commit", A, False), ("work", B)],
-    "a stale delay while the other sends": [*STALE, ("send", B, TAKEN), ("send", A, LATER), ("commit", A, False), ("work", B)],
-    "a stale arrival after the end": [*STALE, ("send", B, NEVER), ("commit", B, False), ("send", A, TAKEN), ("commit", A, False)],
+    "a stale refusal while the other sends": [*STALE, ("send", B, TAKEN), ("send", A, NEVER),
+        ("commit", A, False), ("work", B)],
+    "a stale delay while the other sends": [*STALE, ("send", B, TAKEN), ("send", A, LATER),
+        ("commit", A, False), ("work", B)],
+    "a stale arrival after the end": [*STALE, ("send", B, NEVER), ("commit", B, False),
+        ("send", A, TAKEN), ("commit", A, False)],
     "a lost reply, written twice": [
-        ("work", A), ("send", A, LOST), ("commit", A, True), ("work", A), ("send", A, TAKEN), ("commit", A, True),
+        ("work", A), ("send", A, LOST), ("commit", A, True), ("work", A), ("send", A, TAKEN),
+        ("commit", A, True),
     ],
     "two workers die one after the other": [
-        ("work", A), ("send", A, TAKEN), ("crash", A), ("take_over", B), ("send", B, TAKEN), ("crash", B),
+        ("work", A), ("send", A, TAKEN), ("crash", A), ("take_over", B), ("send", B, TAKEN),
+        ("crash", B),
     ],
     "the deadline of what a dead worker sent": [
-        ("work", A), ("send", A, TAKEN), ("crash", A), ("end_the_lease",), ("reach_a_deadline", False),
+        ("work", A), ("send", A, TAKEN), ("crash", A), ("end_the_lease",),
+        ("reach_a_deadline", False),
     ],
 }  # fmt: skip
 

@@ -45,13 +45,26 @@ def test_a_domain_that_is_refused_with_421_stops_no_neighbour(settings):
     mails("well.test", 20, of)
 
     def script(mx):
-        mx.on("RCPT", lambda argument: "421 4.3.0 this domain is being moved, closing" if "@sick.test" in argument else None)
+        mx.on(
+            "RCPT",
+            lambda argument: (
+                "421 4.3.0 this domain is being moved, closing"
+                if "@sick.test" in argument
+                else None
+            ),
+        )
 
     play(settings, script, zones=SHARED, until=lambda: delivered("well.test") == 20, seconds=60)
     lane = Lane.objects.get(site="in.mx.test")
     assert lane.paused_until is None and lane.failures == 0
-    assert Attempt.objects.exclude(outcome="delivered").count() < 10  # and the others of that domain were not tried
-    (line,) = [line for line in host_notes.lines(lane, now=timezone.now()) if line.startswith("sick.test: ")]
+    assert (
+        Attempt.objects.exclude(outcome="delivered").count() < 10
+    )  # and the others of that domain were not tried
+    (line,) = [
+        line
+        for line in host_notes.lines(lane, now=timezone.now())
+        if line.startswith("sick.test: ")
+    ]
     assert "421 4.3.0 this domain is being moved" in line
 
 
@@ -70,7 +83,9 @@ def test_a_loss_in_a_group_of_commands_may_be_the_domains(settings):
     play(settings, script, zones=SHARED, until=lambda: delivered("well.test") == 20, seconds=60)
     lane = Lane.objects.get(site="in.mx.test")
     assert lane.paused_until is None and lane.failures == 0
-    assert set(Attempt.objects.exclude(outcome="delivered").values_list("stage", flat=True)) == {"mail"}
+    assert set(Attempt.objects.exclude(outcome="delivered").values_list("stage", flat=True)) == {
+        "mail"
+    }
     assert set(lane.experience["domains"]) == {"sick.test"}
 
 
@@ -99,7 +114,9 @@ def test_a_domain_with_slow_look_ups_leaves_connections_to_others(settings):
         async with scene(settings, SHARED) as (mx, _):
             mx.on("RCPT", lambda argument: Hang() if "@sick.test" in argument else None)
             late = asyncio.create_task(drain_until(lambda: delivered("well.test") == 11, 60))
-            while mx.current < 6 and not late.done():  # one more after each second and a half, and one is kept for others
+            while (
+                mx.current < 6 and not late.done()
+            ):  # one more after each second and a half, and one is kept for others
                 await asyncio.sleep(0.05)
             await asyncio.to_thread(add)
             await late
@@ -122,7 +139,9 @@ def test_only_a_slow_domain_leaves_connections_to_others():
         turns.begin(uuid4(), "slow.test", now=0.0)
     assert turns.held(now=SLOW, room=4) == frozenset()
     assert turns.held(now=SLOW + 1, room=4) == {"slow.test"}
-    assert turns.held(now=SLOW + 1, room=8) == frozenset() and turns.slow(now=SLOW + 1) == {"slow.test"}
+    assert turns.held(now=SLOW + 1, room=8) == frozenset() and turns.slow(now=SLOW + 1) == {
+        "slow.test"
+    }
     turns.is_shared = False
     assert turns.held(now=SLOW + 1, room=4) == frozenset()
 
@@ -131,7 +150,10 @@ def test_trouble_of_a_domain_grows_has_an_end_and_is_over_with_a_success():
     known = Experience({})
     for times in (1, 2):
         assert not known.trouble("sick.test", BUSY, now=100.0, wait=lambda times: 10.0 * times)
-        assert known.troubled(now=100.0 + 10.0 * times - 1) == {"sick.test"} and known.troubled(now=100.0 + 10.0 * times) == frozenset()
+        assert (
+            known.troubled(now=100.0 + 10.0 * times - 1) == {"sick.test"}
+            and known.troubled(now=100.0 + 10.0 * times) == frozenset()
+        )
     assert known.trouble("also.test", BUSY, now=100.0, wait=lambda _: 10.0)
     known = Experience(known.snapshot(now=100.0))
     assert known.troubled(now=101.0) == {"sick.test", "also.test"}

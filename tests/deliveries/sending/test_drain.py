@@ -1,4 +1,6 @@
-"""A drain with real PostgreSQL and Valkey, from queued rows to a scripted MX found through real DNS."""
+"""A drain with real PostgreSQL and Valkey, from queued rows to a scripted MX found through real
+DNS.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -36,7 +38,12 @@ def test_a_message_reaches_the_mx_that_dns_names(settings):
     delivery.refresh_from_db()
     assert delivery.lane.site == "in.mx.test"
     attempt = Attempt.objects.get()
-    assert (attempt.host, attempt.address, attempt.source, attempt.code) == ("in.mx.test", "127.0.0.1", "127.0.0.1", 250)
+    assert (attempt.host, attempt.address, attempt.source, attempt.code) == (
+        "in.mx.test",
+        "127.0.0.1",
+        "127.0.0.1",
+        250,
+    )
 
 
 def test_the_reverse_path_names_the_delivery(settings):
@@ -64,14 +71,24 @@ def test_a_refusal_bounces_the_delivery_and_owes_a_report(settings):
 
 
 @pytest.mark.parametrize(
-    ("of", "notify"), [({"mail_from": ""}, ""), ({}, "NEVER"), ({}, "SUCCESS,DELAY"), ({"sends_reports": False}, ""), (None, "FAILURE")]
+    ("of", "notify"),
+    [
+        ({"mail_from": ""}, ""),
+        ({}, "NEVER"),
+        ({}, "SUCCESS,DELAY"),
+        ({"sends_reports": False}, ""),
+        (None, "FAILURE"),
+    ],
 )
 def test_b5_no_report_follows_a_report_or_an_unwanted_failure(settings, of, notify):
     given = dict(of or {})
     project = make.project(sends_reports=given.pop("sends_reports", True))
     make.delivery(of=make.message(of=project, **given), notify=notify)
     play(settings, lambda mx: mx.on("RCPT", "550 5.1.1 no such user"))
-    assert (Delivery.objects.get().state, Delivery.objects.get().owes_report) == ("bounced", of is None)
+    assert (Delivery.objects.get().state, Delivery.objects.get().owes_report) == (
+        "bounced",
+        of is None,
+    )
 
 
 def test_a_deferral_is_tried_again_after_the_projects_wait(settings):
@@ -100,7 +117,9 @@ def test_a_connection_carries_no_more_messages_than_allowed(settings):
     assert len(mx.sessions) == 3
 
 
-@pytest.mark.parametrize("zones", [None, {"other.test": {}}], ids=["with a mail host", "without a domain"])
+@pytest.mark.parametrize(
+    "zones", [None, {"other.test": {}}], ids=["with a mail host", "without a domain"]
+)
 def test_a_suppressed_address_gets_nothing(settings, zones):
     delivery = make.delivery()
     Suppression.objects.create(address_key=delivery.recipient_key, reason="complained")
@@ -135,7 +154,11 @@ def test_a_site_that_refuses_sessions_is_left_alone_and_the_rest_is_not_tried(se
     of = make.message()
     for number in range(5):
         make.delivery(to=f"u{number}@mx.test", of=of)
-    play(settings, lambda mx: mx.on("GREETING", "421 4.3.2 too busy"), until=lambda: Lane.objects.filter(failures__gt=0).exists())
+    play(
+        settings,
+        lambda mx: mx.on("GREETING", "421 4.3.2 too busy"),
+        until=lambda: Lane.objects.filter(failures__gt=0).exists(),
+    )
     lane = Lane.objects.get(site="in.mx.test")
     assert "too busy" in lane.pause_reason
     assert lane.paused_until > timezone.now()
@@ -164,7 +187,10 @@ def test_the_next_host_is_tried_when_the_first_takes_no_session(settings, moment
     }
 
     async def main():
-        async with scene(settings, zones) as (busy, _), FakeMx(host="127.0.0.2", port=busy.port) as up:
+        async with (
+            scene(settings, zones) as (busy, _),
+            FakeMx(host="127.0.0.2", port=busy.port) as up,
+        ):
             busy.on(moment, "421 4.3.2 too busy")
             await drain_until(lambda: not Delivery.objects.live().exists())
             return busy.sessions, up.messages
@@ -186,7 +212,11 @@ def test_a_domain_without_mx_takes_mail_at_its_address(settings):
 def test_a_domain_that_takes_no_mail_bounces_at_once(settings, zones, enhanced):
     make.delivery()
     play(settings, zones=zones)
-    assert (Attempt.objects.get().stage, Attempt.objects.get().enhanced, states()) == ("dns", enhanced, {"you@mx.test": "bounced"})
+    assert (Attempt.objects.get().stage, Attempt.objects.get().enhanced, states()) == (
+        "dns",
+        enhanced,
+        {"you@mx.test": "bounced"},
+    )
 
 
 @pytest.mark.parametrize("zones", [{"other.test": {}}, {"mx.test": {"TXT": ["x"]}}])
@@ -195,14 +225,22 @@ def test_an_unknown_domain_is_asked_for_again_before_its_mail_is_given_up(settin
     delivery = make.delivery()
     play(settings, zones=zones, until=tried())
     first = Attempt.objects.get()
-    assert (first.stage, first.enhanced, first.category, states()) == ("dns", "4.1.2", "unknown_domain", {"you@mx.test": "deferred"})
+    assert (first.stage, first.enhanced, first.category, states()) == (
+        "dns",
+        "4.1.2",
+        "unknown_domain",
+        {"you@mx.test": "deferred"},
+    )
     Delivery.objects.update(due_at=timezone.now())
     play(settings, zones=zones, until=lambda: Attempt.objects.count() == 2)
     assert states() == {"you@mx.test": "deferred"} and not Occurrence.objects.exists()
     Attempt.objects.update(at=timezone.now() - timedelta(hours=1, seconds=1))
     Delivery.objects.update(due_at=timezone.now())
     play(settings, zones=zones)
-    assert (Attempt.objects.order_by("id").last().enhanced, states()) == ("5.1.2", {"you@mx.test": "bounced"})
+    assert (Attempt.objects.order_by("id").last().enhanced, states()) == (
+        "5.1.2",
+        {"you@mx.test": "bounced"},
+    )
     assert Occurrence.objects.get().delivery_id == delivery.pk
 
 
@@ -226,7 +264,9 @@ def test_an_mx_at_a_private_address_is_never_connected_to(settings, address):
     make.delivery()
 
     async def main():
-        async with scene(settings, {"mx.test": {"MX": [(10, "in.mx.test")]}, "in.mx.test": {"A": [address]}}) as (mx, _):
+        async with scene(
+            settings, {"mx.test": {"MX": [(10, "in.mx.test")]}, "in.mx.test": {"A": [address]}}
+        ) as (mx, _):
             settings.EKIDEN_PRIVATE_NETWORKS = []
             await drain_until(lambda: not Delivery.objects.live().exists())
             return mx
@@ -241,7 +281,9 @@ def test_a_route_goes_before_dns_and_may_lead_to_a_private_address(settings):
     async def main():
         async with scene(settings, {"other.test": {}}) as (mx, _):
             settings.EKIDEN_PRIVATE_NETWORKS = []
-            await asyncio.to_thread(in_thread, lambda: Route.objects.create(pattern="*", host="127.0.0.1", port=mx.port))
+            await asyncio.to_thread(
+                in_thread, lambda: Route.objects.create(pattern="*", host="127.0.0.1", port=mx.port)
+            )
             await drain_until(lambda: not Delivery.objects.live().exists())
             return mx
 
@@ -301,7 +343,9 @@ def test_a_drain_gives_its_lanes_back(settings):
 
 
 def test_a_new_drain_looks_at_once(settings, monkeypatch):
-    """Mail that came while the former one handed its lanes back must not wait for a bell or the next look."""
+    """Mail that came while the former one handed its lanes back must not wait for a bell or the
+    next look.
+    """
     monkeypatch.setattr(drain_module, "POLL", 3600.0)
     make.delivery()
     play(settings, seconds=60)
@@ -313,7 +357,9 @@ def test_new_work_is_found_without_a_bell(settings, monkeypatch):
 
     async def main():
         async with scene(settings) as (mx, _):
-            waiting = asyncio.create_task(drain_until(lambda: bool(Delivery.objects.ended().exists())))
+            waiting = asyncio.create_task(
+                drain_until(lambda: bool(Delivery.objects.ended().exists()))
+            )
             await asyncio.sleep(0.5)
             await asyncio.to_thread(in_thread, make.delivery)
             await waiting
@@ -326,7 +372,12 @@ def test_a_drain_whose_time_is_over_holds_up_no_mail_for_a_slow_receiver(setting
     monkeypatch.setattr(drain_module, "HAND_BACK", 0.1)
     monkeypatch.setattr(drain_module, "POLL", 0.1)
     host = {"A": ["127.0.0.1"]}
-    zones = {"mx.test": {"MX": [(1, "a.test")]}, "b.test": {"MX": [(1, "c.test")]}, "a.test": host, "c.test": host}
+    zones = {
+        "mx.test": {"MX": [(1, "a.test")]},
+        "b.test": {"MX": [(1, "c.test")]},
+        "a.test": host,
+        "c.test": host,
+    }
 
     async def main():
         async with scene(settings, zones) as (mx, _):
@@ -338,4 +389,7 @@ def test_a_drain_whose_time_is_over_holds_up_no_mail_for_a_slow_receiver(setting
             await running
 
     asyncio.run(main())
-    assert list(Attempt.objects.values_list("delivery__recipient", flat=True)) == ["quick@b.test", "slow@mx.test"]
+    assert list(Attempt.objects.values_list("delivery__recipient", flat=True)) == [
+        "quick@b.test",
+        "slow@mx.test",
+    ]

@@ -26,19 +26,29 @@ def expire(delivery):
 
 
 def order(verb):
-    return lambda delivery: orders.give(verb, Selection(recipient=delivery.recipient), reason="they asked", by="otto")
+    return lambda delivery: orders.give(
+        verb, Selection(recipient=delivery.recipient), reason="they asked", by="otto"
+    )
 
 
 WAYS = {
     "expired": (expire, "expiry", "The time allowed for delivery is over"),
-    "cancelled": (lambda delivery: cancel_lanes([delivery.lane_id], why="Nobody wants it"), "operator", "Nobody wants it"),
+    "cancelled": (
+        lambda delivery: cancel_lanes([delivery.lane_id], why="Nobody wants it"),
+        "operator",
+        "Nobody wants it",
+    ),
     "cancelled by order": (order("cancel"), "operator", "Cancelled: they asked"),
     "bounced by order": (order("bounce"), "operator", "Returned by an operator: they asked"),
 }
 
 
 def lines(caplog, message):
-    return [record.getMessage() for record in caplog.records if f"message={message}" in record.getMessage()]
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if f"message={message}" in record.getMessage()
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -48,7 +58,10 @@ def test_an_ending_has_its_line(caplog, way):
     delivery = make.delivery()
     end(delivery)
     [line] = lines(caplog, delivery.message_id)
-    assert f"delivery={delivery.pk} event={way.split()[0]} to=<you@mx.test> stage={stage} host=- code=- text={text!r}" in line
+    assert (
+        f"delivery={delivery.pk} event={way.split()[0]} to=<you@mx.test> stage={stage} host=- "
+        f"code=- text={text!r}"
+    ) in line
 
 
 def test_a_late_bounce_has_its_line(caplog):
@@ -65,7 +78,9 @@ def test_a_report_has_its_line(caplog):
     outgoing_reports.issue()
     about = Message.objects.get(origin="report")
     [line] = lines(caplog, about.pk)
-    assert f"event=reported about={failed.message_id} delivery={failed.pk} to=<shop@shop.test>" in line
+    assert (
+        f"event=reported about={failed.message_id} delivery={failed.pk} to=<shop@shop.test>" in line
+    )
 
 
 def test_what_is_rolled_back_has_no_line(caplog, poison):
@@ -80,12 +95,25 @@ def test_what_is_rolled_back_has_no_line(caplog, poison):
 def test_a_command_at_a_terminal_keeps_its_output_to_itself(caplog):
     caplog.set_level("INFO", "ekiden.mail")
     delivery = make.delivery()
-    assert carry_out("cancel", Selection(recipient=delivery.recipient), reason="they asked").done == 1
+    assert (
+        carry_out("cancel", Selection(recipient=delivery.recipient), reason="they asked").done == 1
+    )
     assert lines(caplog, delivery.message_id) == []
 
 
 def test_whoever_ends_deliveries_writes_to_the_mail_log():
-    """A statement that ends a delivery stands in a module that logs it, or hands its rows to one that does."""
+    """A statement that ends a delivery stands in a module that logs it, or hands its rows to one
+    that does.
+    """
     ends = re.compile(r"ended_at = (now\(\)|CASE)|state = State\.")
-    found = {path.name for path in (ROOT / "deliveries").rglob("*.py") if ends.search(path.read_text(encoding="utf-8"))}
-    assert found - {"order_statements.py"} == {"ledger.py", "expiry.py", "cancellation.py", "consequences.py"}
+    found = {
+        path.name
+        for path in (ROOT / "deliveries").rglob("*.py")
+        if ends.search(path.read_text(encoding="utf-8"))
+    }
+    assert found - {"order_statements.py"} == {
+        "ledger.py",
+        "expiry.py",
+        "cancellation.py",
+        "consequences.py",
+    }

@@ -23,7 +23,19 @@ def test_hosts_go_by_preference_and_at_random_within_one():
 def outcome(*names, zones):
     """Of a site with these hosts, tried in this order."""
     hosts = [(number, name, 25) for number, name in enumerate(names)]
-    lane = LeasedLane(1, "site", "", hosts, "opportunistic", is_routed=False, is_forced=False, epoch=1, failures=0, pace={}, experience={})
+    lane = LeasedLane(
+        1,
+        "site",
+        "",
+        hosts,
+        "opportunistic",
+        is_routed=False,
+        is_forced=False,
+        epoch=1,
+        failures=0,
+        pace={},
+        experience={},
+    )
 
     async def travel(router, _):
         with pytest.raises(NoRoad) as told:

@@ -1,4 +1,6 @@
-"""Faults of our own while mail is sent: one delivery, domain or lane waits alone, and all others go on."""
+"""Faults of our own while mail is sent: one delivery, domain or lane waits alone, and all others
+go on.
+"""
 
 import pytest
 from django.utils import timezone
@@ -26,7 +28,10 @@ def test_a_delivery_that_cannot_be_loaded_holds_up_no_other(settings):
     assert Delivery.objects.get(pk=good.pk).state == "delivered"
     assert Delivery.objects.get(pk=poison.pk).state == "deferred"
     attempt = Attempt.objects.get(delivery=poison)
-    assert (attempt.stage, attempt.text) == ("interrupted", "A fault of the service; it is tried again")
+    assert (attempt.stage, attempt.text) == (
+        "interrupted",
+        "A fault of the service; it is tried again",
+    )
     assert "KeyError: 7" in SetAside.objects.get().traceback
 
 
@@ -34,12 +39,19 @@ def test_the_third_time_it_is_held_and_its_deadline_still_holds(settings):
     poison = make.delivery(priority=STRANGE)
 
     def is_held():
-        Delivery.objects.filter(pk=poison.pk, due_at__gt=timezone.now()).update(due_at=timezone.now())
+        Delivery.objects.filter(pk=poison.pk, due_at__gt=timezone.now()).update(
+            due_at=timezone.now()
+        )
         return Delivery.objects.get(pk=poison.pk).hold == Delivery.Hold.HELD
 
     play(settings, until=is_held, seconds=60)
     held = Delivery.objects.get(pk=poison.pk)
-    assert (held.state, held.hold, held.lane_id, held.claim) == ("deferred", Delivery.Hold.HELD, Lane.PARKED, 0)
+    assert (held.state, held.hold, held.lane_id, held.claim) == (
+        "deferred",
+        Delivery.Hold.HELD,
+        Lane.PARKED,
+        0,
+    )
     aside = SetAside.objects.get()
     assert (aside.kind, aside.key, aside.failures) == ("delivery", str(poison.pk), 3)
     Delivery.objects.filter(pk=poison.pk).update(expires_at=timezone.now())

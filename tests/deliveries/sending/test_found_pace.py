@@ -1,4 +1,6 @@
-"""A receiver that answers 421 above 30 messages a second, for minutes: its pace is found, held, and doubled when it may be."""
+"""A receiver that answers 421 above 30 messages a second, for minutes: its pace is found, held,
+and doubled when it may be.
+"""
 
 import asyncio
 import threading
@@ -77,7 +79,10 @@ def test_a_limit_of_30_a_second_is_found_held_and_outgrown(settings):
     end = FIND + HOLD
     held, refused = between(receiver.taken, FIND, end), between(receiver.refused, FIND, end)
     last_second = between(receiver.taken, end + GENEROUS - 1, end + GENEROUS)
-    print(f"held {held / HOLD:.1f}/s, {refused} of {held + refused} refused; a minute after it became generous {last_second}/s")
+    print(
+        f"held {held / HOLD:.1f}/s, {refused} of {held + refused} refused; a minute after it "
+        f"became generous {last_second}/s"
+    )
     assert held >= 0.85 * LIMIT * HOLD
     assert refused <= 0.02 * (held + refused)
     assert last_second >= 2 * held / HOLD

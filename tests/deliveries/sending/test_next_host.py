@@ -1,4 +1,6 @@
-"""The next mail host is asked after any answer that is about the host, in one attempt (RFC 5321, section 5.1)."""
+"""The next mail host is asked after any answer that is about the host, in one attempt (RFC 5321,
+section 5.1).
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -32,7 +34,9 @@ UNWELL = {
 
 
 def deliver(settings, script, *, zones=TWO_HOSTS, until=None):
-    """The hosts at 127.0.0.1 and 127.0.0.2, scripted by `script(first, second)`, after all was delivered or refused."""
+    """The hosts at 127.0.0.1 and 127.0.0.2, scripted by `script(first, second)`, after all was
+    delivered or refused.
+    """
 
     async def main():
         async with AsyncExitStack() as stack:
@@ -81,7 +85,9 @@ def test_a_host_that_was_unwell_is_asked_later_for_a_while_and_people_see_it(set
     deliver(settings, answers(MAIL="452 4.3.1 full"))
     lane = Lane.objects.get(site="a.mx.test b.mx.test")
     (line,) = [line for line in host_notes.lines(lane, now=timezone.now()) if "[127.0.0.1]" in line]
-    assert line.startswith("a.mx.test [127.0.0.1]: asked after the other hosts until ") and line.endswith("452 4.3.1 full")
+    assert line.startswith(
+        "a.mx.test [127.0.0.1]: asked after the other hosts until "
+    ) and line.endswith("452 4.3.1 full")
     make.delivery("late@mx.test")
     first, second = deliver(settings, answers(MAIL="452 4.3.1 full"))
     assert len(first.sessions) == 0 and len(second.messages) == 1
@@ -96,7 +102,10 @@ def test_a_host_that_is_well_again_is_the_first_again(settings):
     lane.save()
     make.delivery("late@mx.test")
     first, _ = deliver(settings, lambda *_: None)
-    assert len(first.messages) == 1 and "unwell" not in Lane.objects.get(site="a.mx.test b.mx.test").experience
+    assert (
+        len(first.messages) == 1
+        and "unwell" not in Lane.objects.get(site="a.mx.test b.mx.test").experience
+    )
 
 
 def test_what_is_said_of_one_recipient_says_nothing_about_the_host(settings):
@@ -110,7 +119,10 @@ def test_what_is_said_of_one_recipient_says_nothing_about_the_host(settings):
     assert Delivery.objects.filter(state="delivered").count() == 3
 
 
-@pytest.mark.parametrize("answer", ["550 5.1.1 no such user", "452 4.2.2 mailbox full", "450 4.2.0 greylisted, try again later"])
+@pytest.mark.parametrize(
+    "answer",
+    ["550 5.1.1 no such user", "452 4.2.2 mailbox full", "450 4.2.0 greylisted, try again later"],
+)
 def test_an_answer_about_the_mailbox_is_asked_for_once(settings, answer):
     make.delivery()
     _, second = deliver(settings, answers(RCPT=answer), until=Attempt.objects.exists)
@@ -119,7 +131,9 @@ def test_an_answer_about_the_mailbox_is_asked_for_once(settings, answer):
 
 def test_a_message_that_may_have_arrived_is_offered_to_nobody_else(settings):
     make.delivery()
-    _, second = deliver(settings, lambda first, _: first.on("BODY", TakeAndDrop()), until=Attempt.objects.exists)
+    _, second = deliver(
+        settings, lambda first, _: first.on("BODY", TakeAndDrop()), until=Attempt.objects.exists
+    )
     assert second.sessions == [] and Delivery.objects.get().is_in_doubt
 
 
@@ -132,4 +146,7 @@ def test_a_site_whose_hosts_are_all_unwell_costs_one_try(settings):
 
     deliver(settings, script, until=lambda: Attempt.objects.filter(outcome="deferred").exists())
     assert outcomes() == [("passed", "a.mx.test"), ("deferred", "b.mx.test")]
-    assert Delivery.objects.get().attempt_count == 1 and "unwell" not in Lane.objects.get(site="a.mx.test b.mx.test").experience
+    assert (
+        Delivery.objects.get().attempt_count == 1
+        and "unwell" not in Lane.objects.get(site="a.mx.test b.mx.test").experience
+    )

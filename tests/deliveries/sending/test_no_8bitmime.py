@@ -1,11 +1,15 @@
-"""8-bit mail to hosts without 8BITMIME: another host first, then in ASCII and signed anew, then as it is."""
+"""8-bit mail to hosts without 8BITMIME: another host first, then in ASCII and signed anew, then as
+it is.
+"""
 
 import dkim as oracle
 import pytest
 
 from deliveries.models import Attempt, Delivery
 from tests.deliveries import make
-from tests.deliveries.intake.test_committer import accept, credential, key, stored, submission  # noqa: F401  (fixtures)
+
+# F401 : fixtures
+from tests.deliveries.intake.test_committer import accept, credential, key, stored, submission  # noqa: F401
 from tests.deliveries.sending.test_next_host import deliver, outcomes
 from tests.deliveries.stage import play
 
@@ -13,7 +17,11 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 PLAIN = ("PIPELINING", "SIZE 1000000")
 TEXT = "ご注文ありがとうございます\r\n"
-CONTENT = f"From: shop@shop.test\r\nSubject: ご注文\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{TEXT}".encode()
+CONTENT = (
+    "From: shop@shop.test\r\nSubject: ご注文\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    f"{TEXT}"
+).encode()
 SIGNED = CONTENT.replace(b"text/plain", b'multipart/signed; boundary="x"')
 OLD_HOSTS = {
     "no 8BITMIME": lambda mx: setattr(mx, "extensions", PLAIN),
@@ -68,4 +76,6 @@ def test_what_was_re_encoded_is_signed_anew(settings, credential, key):  # noqa:
     (message,) = play(settings, OLD_HOSTS["no 8BITMIME"]).messages
     arrived = message.content.partition(b"\r\n")[2]  # below this delivery's own field
     assert arrived.isascii() and arrived != before
-    assert arrived.count(b"DKIM-Signature:") == 1 and oracle.verify(arrived, dnsfunc=lambda *_, **__: key.encode())
+    assert arrived.count(b"DKIM-Signature:") == 1 and oracle.verify(
+        arrived, dnsfunc=lambda *_, **__: key.encode()
+    )

@@ -1,4 +1,6 @@
-"""Mail hosts without an address in DNS: a report of the delay, a second look hours later, and then a bounce."""
+"""Mail hosts without an address in DNS: a report of the delay, a second look hours later, and then
+a bounce.
+"""
 
 import email
 import time
@@ -30,7 +32,10 @@ def look(settings, zones, amount):
 def hours_pass():
     lane = Lane.objects.exclude(site__startswith="(").get()
     since, last = lane.experience["addressless"]
-    lane.experience["addressless"] = [since - retry_schedule.SECOND_LOOK - 60, last - retry_schedule.SECOND_LOOK - 60]
+    lane.experience["addressless"] = [
+        since - retry_schedule.SECOND_LOOK - 60,
+        last - retry_schedule.SECOND_LOOK - 60,
+    ]
     lane.save()
     Delivery.objects.update(due_at=timezone.now(), lane=Lane.ROUTING)
 
@@ -39,7 +44,10 @@ def hours_pass():
 def test_the_second_look_hours_later_is_final(settings, kind):
     make.delivery()
     delivery = look(settings, DEAD[kind], 1)
-    assert delivery.state == "deferred" and (delivery.due_at.timestamp() - time.time()) > retry_schedule.SECOND_LOOK / 2
+    assert (
+        delivery.state == "deferred"
+        and (delivery.due_at.timestamp() - time.time()) > retry_schedule.SECOND_LOOK / 2
+    )
     hours_pass()
     delivery = look(settings, DEAD[kind], 2)
     assert delivery.state == "bounced" and Attempt.objects.latest("id").enhanced == "5.4.4"
@@ -57,11 +65,18 @@ def test_a_host_that_has_an_address_again_gets_the_mail(settings):
 def test_dns_that_fails_for_one_host_proves_nothing(settings):
     make.delivery()
     zones = DEAD["no such name"]
-    play(settings, zones=zones, behaviours={"gone.mx.test": Behaviour.SERVFAIL}, until=Attempt.objects.exists)
+    play(
+        settings,
+        zones=zones,
+        behaviours={"gone.mx.test": Behaviour.SERVFAIL},
+        until=Attempt.objects.exists,
+    )
     assert "addressless" not in Lane.objects.exclude(site__startswith="(").get().experience
 
 
-@pytest.mark.parametrize(("notify", "told"), [("", 1), ("FAILURE", 0), ("FAILURE,DELAY", 1), ("NEVER", 0)])
+@pytest.mark.parametrize(
+    ("notify", "told"), [("", 1), ("FAILURE", 0), ("FAILURE,DELAY", 1), ("NEVER", 0)]
+)
 def test_the_sender_is_told_of_the_delay(settings, notify, told):
     make.delivery(notify=notify)
     look(settings, DEAD["no data"], 1)
@@ -69,6 +84,8 @@ def test_the_sender_is_told_of_the_delay(settings, notify, told):
     if told:
         report = Message.objects.get(origin=Message.Origin.REPORT)
         text = stored(report.pk).decode()
-        assert "\r\nAction: delayed\r\nStatus: 4.4.4\r\n" in text and "\r\nWill-Retry-Until: " in text
+        assert (
+            "\r\nAction: delayed\r\nStatus: 4.4.4\r\n" in text and "\r\nWill-Retry-Until: " in text
+        )
         assert email.message_from_string(text)["Subject"] == "Delayed Mail (still being retried)"
     assert Delivery.objects.get(recipient="you@mx.test").state == "deferred"

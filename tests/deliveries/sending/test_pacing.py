@@ -1,4 +1,6 @@
-"""A whole drain against receivers with limits: what it finds out, keeps to, and what urgent mail gains by it."""
+"""A whole drain against receivers with limits: what it finds out, keeps to, and what urgent mail
+gains by it.
+"""
 
 import asyncio
 import time
@@ -20,7 +22,10 @@ BULK, NORMAL, URGENT = Credential.Priority.values
 
 def queue(amount, *, priority=NORMAL, flow=0, to="u{}@mx.test", of=None):
     of = of or make.message()
-    return [make.delivery(to=to.format(number), of=of, priority=priority, flow=flow) for number in range(amount)]
+    return [
+        make.delivery(to=to.format(number), of=of, priority=priority, flow=flow)
+        for number in range(amount)
+    ]
 
 
 def arrivals(mx):
@@ -94,7 +99,9 @@ def test_urgent_mail_overtakes_what_is_already_loaded(settings):
     async def main():
         async with scene(settings) as (mx, _):
             async with asyncio.TaskGroup() as group:
-                group.create_task(drain_until(lambda: any("code" in to for _, to in arrivals(mx)), 20))
+                group.create_task(
+                    drain_until(lambda: any("code" in to for _, to in arrivals(mx)), 20)
+                )
                 while len(mx.messages) < 5:
                     await asyncio.sleep(0.05)
                 sent = time.monotonic()
@@ -119,8 +126,12 @@ def test_bulk_leaves_a_connection_for_urgent_mail(settings):
 
     async def main():
         async with scene(settings) as (mx, _):
-            mx.on("BODY", lambda content: None if "code" in content else [Wait(4), "250 2.0.0 taken"])
-            running = asyncio.create_task(drain_until(lambda: any(b"code" in message.content for message in mx.messages), 20))
+            mx.on(
+                "BODY", lambda content: None if "code" in content else [Wait(4), "250 2.0.0 taken"]
+            )
+            running = asyncio.create_task(
+                drain_until(lambda: any(b"code" in message.content for message in mx.messages), 20)
+            )
             while len(mx.messages) < 4:  # taken in, and thought about
                 await asyncio.sleep(0.02)
             sent = time.monotonic()
@@ -144,7 +155,9 @@ def test_credentials_get_equal_shares_whatever_their_backlog(settings):
     make.rule(per_second=50)
     queue(300, flow=1, to="big{}@mx.test")
     queue(20, flow=2, to="small{}@mx.test")
-    mx = play(settings, until=lambda: Delivery.objects.ended().filter(flow=2).count() == 20, seconds=15)
+    mx = play(
+        settings, until=lambda: Delivery.objects.ended().filter(flow=2).count() == 20, seconds=15
+    )
     before = [to for _, to in arrivals(mx)]
     last = max(number for number, to in enumerate(before) if "small" in to)
     assert sum("big" in to for to in before[: last + 1]) <= 30
@@ -178,12 +191,23 @@ def test_what_is_paused_is_put_aside_and_the_rest_flows(settings, scope):
     of = make.message(of=credential.project)
     [stopped] = queue(1, of=of, flow=credential.pk)
     other = make.delivery(to="you@other.test")
-    thing = {"project": {"project": credential.project}, "credential": {"credential": credential}, "domain": {"domain": "mx.test"}}
+    thing = {
+        "project": {"project": credential.project},
+        "credential": {"credential": credential},
+        "domain": {"domain": "mx.test"},
+    }
     Stop.objects.create(scope=scope, reason="a complaint", created_by="operator", **thing[scope])
-    zones = {"mx.test": {"MX": [(10, "in.mx.test")]}, "other.test": {"MX": [(10, "in.mx.test")]}, "in.mx.test": {"A": ["127.0.0.1"]}}
+    zones = {
+        "mx.test": {"MX": [(10, "in.mx.test")]},
+        "other.test": {"MX": [(10, "in.mx.test")]},
+        "in.mx.test": {"A": ["127.0.0.1"]},
+    }
 
     def is_done():
-        return Delivery.objects.get(pk=other.pk).ended_at and Delivery.objects.get(pk=stopped.pk).lane_id == Lane.PARKED
+        return (
+            Delivery.objects.get(pk=other.pk).ended_at
+            and Delivery.objects.get(pk=stopped.pk).lane_id == Lane.PARKED
+        )
 
     mx = play(settings, zones=zones, until=is_done)
     assert [to for _, to in arrivals(mx)] == ["you@other.test"]
@@ -203,7 +227,11 @@ def test_a_pause_reaches_what_is_loaded_already(settings):
 
     async def main():
         async with scene(settings) as (mx, _):
-            running = asyncio.create_task(drain_until(lambda: not Delivery.objects.live().exclude(lane=Lane.PARKED).exists(), 20))
+            running = asyncio.create_task(
+                drain_until(
+                    lambda: not Delivery.objects.live().exclude(lane=Lane.PARKED).exists(), 20
+                )
+            )
             while len(mx.messages) < 2:
                 await asyncio.sleep(0.02)
             await asyncio.to_thread(stop_domain)
@@ -236,7 +264,11 @@ def test_a_lane_that_is_closed_while_it_works_stops_within_seconds(settings):
 
     async def main():
         async with scene(settings) as (mx, _):
-            running = asyncio.create_task(drain_until(lambda: Lane.objects.filter(closed_at__isnull=False, holder=None).exists(), 20))
+            running = asyncio.create_task(
+                drain_until(
+                    lambda: Lane.objects.filter(closed_at__isnull=False, holder=None).exists(), 20
+                )
+            )
             while len(mx.messages) < 2:
                 await asyncio.sleep(0.02)
             await asyncio.to_thread(close_lane)
@@ -251,7 +283,9 @@ def close_lane():
     from django.db import connection
     from django.utils import timezone
 
-    Lane.objects.filter(site="in.mx.test").update(closed_at=timezone.now(), closed_by="operator", close_reason="look")
+    Lane.objects.filter(site="in.mx.test").update(
+        closed_at=timezone.now(), closed_by="operator", close_reason="look"
+    )
     connection.close()
 
 
@@ -268,7 +302,10 @@ def test_a_host_that_hangs_up_while_others_work_gets_fewer_connections(settings)
     queue(40)
 
     def script(mx):
-        mx.on("GREETING", lambda _: None if sum(session.is_open for session in mx.sessions) <= 2 else Reset())
+        mx.on(
+            "GREETING",
+            lambda _: None if sum(session.is_open for session in mx.sessions) <= 2 else Reset(),
+        )
         mx.on("BODY", [Wait(0.02), "250 2.0.0 taken"])
 
     mx = play(settings, script, seconds=20)

@@ -18,10 +18,15 @@ def test_a_report_that_bounces_says_nothing_about_the_sender(settings):
     assert not Occurrence.objects.exists() and not Tally.objects.exists()
 
 
-@pytest.mark.parametrize(("source", "state"), [("automatic", "delivered"), ("person", "suppressed"), ("complaint", "suppressed")])
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [("automatic", "delivered"), ("person", "suppressed"), ("complaint", "suppressed")],
+)
 def test_a_report_obeys_people_and_no_automatic_suppression(settings, source, state):
     report = a_report()
-    Suppression.objects.create(address_key=report.recipient_key, project=report.project, source=source, reason="x")
+    Suppression.objects.create(
+        address_key=report.recipient_key, project=report.project, source=source, reason="x"
+    )
     play(settings)
     report.refresh_from_db()
     assert report.state == state and not Tally.objects.exists()

@@ -1,4 +1,6 @@
-"""Before an unknown domain bounces, a server of the zone above it is asked: our resolvers may be the ones that are wrong."""
+"""Before an unknown domain bounces, a server of the zone above it is asked: our resolvers may be
+the ones that are wrong.
+"""
 
 from datetime import timedelta
 

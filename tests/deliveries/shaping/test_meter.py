@@ -22,10 +22,14 @@ def sent(meter, *, seconds, every=0.01, keep_for_urgent=False):
 
 def most_in_any(times, period):
     """Half-open periods: what leaves exactly one period later belongs to the next."""
-    return max(bisect_left(times, time + period - 1e-9) - number for number, time in enumerate(times))
+    return max(
+        bisect_left(times, time + period - 1e-9) - number for number, time in enumerate(times)
+    )
 
 
-@pytest.mark.parametrize(("limit", "period"), [(1, 1.0), (3, 1.0), (20, 1.0), (100, 60.0), (1000, 3600.0)])
+@pytest.mark.parametrize(
+    ("limit", "period"), [(1, 1.0), (3, 1.0), (20, 1.0), (100, 60.0), (1000, 3600.0)]
+)
 def test_no_period_holds_more_than_the_limit_and_nearly_all_of_it_is_used(limit, period):
     times = sent(Meter(limit, period), seconds=5 * period)
     assert most_in_any(times, period) <= limit

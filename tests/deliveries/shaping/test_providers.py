@@ -30,7 +30,10 @@ def test_a_suffix_matches_whole_labels():
 def test_the_longest_suffix_goes_first_and_the_best_host():
     long, short = Rule("long", "", ("in.mx.test",)), Rule("short", "", ("mx.test",))
     assert match([short, long], hosts=["a.in.mx.test"], domain="") is long
-    assert match([short, long], hosts=["unknown.test", "b.mx.test", "a.in.mx.test"], domain="") is short
+    assert (
+        match([short, long], hosts=["unknown.test", "b.mx.test", "a.in.mx.test"], domain="")
+        is short
+    )
 
 
 def test_the_host_says_more_than_the_domain():
@@ -55,7 +58,9 @@ def test_limits_are_positive_and_what_is_left_open_is_filled_in(rule):
 
 
 def test_an_edited_default_fills_in():
-    assert effective(Rule("a", "A"), replace(DEFAULT, connections=2, tls="required")).connections == 2
+    assert (
+        effective(Rule("a", "A"), replace(DEFAULT, connections=2, tls="required")).connections == 2
+    )
     assert effective(Rule("a", "A"), replace(DEFAULT, tls="required")).tls == "required"
 
 
@@ -67,13 +72,20 @@ def test_the_resets_of_carriers_and_of_yahoo_japan_mean_too_fast():
 @pytest.mark.parametrize(
     ("host", "name"),
     [
-        ("aspmx.l.google.com", "google"), ("alt1.gmail-smtp-in.l.google.com", "google"), ("aspmx2.googlemail.com", "google"),
-        ("outlook-com.olc.protection.outlook.com", "microsoft"), ("contoso-com.mail.protection.outlook.com", "microsoft365"),
-        ("contoso-com.a-v1.mx.microsoft", "microsoft365"), ("mta7.am0.yahoodns.net", "yahoo"), ("mx1.mail.yahoo.co.jp", "yahoo-japan"),
-        ("mx01.mail.icloud.com", "icloud"), ("mfsmax.docomo.ne.jp", "docomo"), ("msmx.au.com", "au"), ("lsean.ezweb.ne.jp", "au"),
-        ("mx.softbank.ne.jp", "softbank"), ("mx00.emig.gmx.net", "gmx"), ("mx-ha.web.de", "gmx"), ("mx00.mail.com", "gmx"),
-        ("mx1a1.comcast.net", "comcast"), ("smtp-in.orange.fr", "orange"), ("smtpz4.laposte.net", "orange"), ("mxs.mail.ru", "mail-ru"),
-        ("mx3.qq.com", "qq"), ("163mx01.mxmail.netease.com", "netease"), ("mail.protection.outlook.com.evil.test", "default"),
+        ("aspmx.l.google.com", "google"), ("alt1.gmail-smtp-in.l.google.com", "google"),
+        ("aspmx2.googlemail.com", "google"),
+        ("outlook-com.olc.protection.outlook.com", "microsoft"),
+        ("contoso-com.mail.protection.outlook.com", "microsoft365"),
+        ("contoso-com.a-v1.mx.microsoft", "microsoft365"), ("mta7.am0.yahoodns.net", "yahoo"),
+        ("mx1.mail.yahoo.co.jp", "yahoo-japan"),
+        ("mx01.mail.icloud.com", "icloud"), ("mfsmax.docomo.ne.jp", "docomo"),
+        ("msmx.au.com", "au"), ("lsean.ezweb.ne.jp", "au"),
+        ("mx.softbank.ne.jp", "softbank"), ("mx00.emig.gmx.net", "gmx"), ("mx-ha.web.de", "gmx"),
+        ("mx00.mail.com", "gmx"),
+        ("mx1a1.comcast.net", "comcast"), ("smtp-in.orange.fr", "orange"),
+        ("smtpz4.laposte.net", "orange"), ("mxs.mail.ru", "mail-ru"),
+        ("mx3.qq.com", "qq"), ("163mx01.mxmail.netease.com", "netease"),
+        ("mail.protection.outlook.com.evil.test", "default"),
     ],
 )  # fmt: skip
 def test_the_hosts_that_receivers_have_today_are_known(host, name):
@@ -91,13 +103,30 @@ def ticked(names):
 
 @pytest.mark.parametrize("rule", [*RULES, DEFAULT], ids=lambda rule: rule.name)
 def test_the_page_about_receivers_says_what_the_rules_say(rule):
-    figures = ["–" if limit is None else f"{limit:,}" for limit in (rule.connections, rule.messages_per_connection, rule.per_second)]
+    figures = [
+        "–" if limit is None else f"{limit:,}"
+        for limit in (rule.connections, rule.messages_per_connection, rule.per_second)
+    ]
     rest = [rule.tls or "–", "yes" if rule.resets_are_throttling else "–"]
-    cells = [f"`{rule.name}`", rule.title, ticked(rule.mx_suffixes), ticked(rule.domains), *figures, *rest]
+    cells = [
+        f"`{rule.name}`",
+        rule.title,
+        ticked(rule.mx_suffixes),
+        ticked(rule.domains),
+        *figures,
+        *rest,
+    ]
     assert f"| {' | '.join(cells)} |" in PAGE.read_text(encoding="utf-8")
 
 
 def test_no_rule_has_a_limit_that_the_page_leaves_out():
     for rule in RULES:
-        assert rule.connections_per_minute is rule.per_minute is rule.per_hour is rule.reply_timeout is rule.body_timeout is None
+        assert (
+            rule.connections_per_minute
+            is rule.per_minute
+            is rule.per_hour
+            is rule.reply_timeout
+            is rule.body_timeout
+            is None
+        )
         assert rule.recipients_per_transaction in (None, 1)

@@ -1,4 +1,6 @@
-"""The pace is found, held, and raised again when the receiver becomes generous: played on a clock of its own."""
+"""The pace is found, held, and raised again when the receiver becomes generous: played on a clock
+of its own.
+"""
 
 from collections import deque
 
@@ -23,7 +25,10 @@ class Receiver:
 
 
 def play(rate, receiver, *, begin, seconds, fastest=500.0):
-    """Messages always wait; returns when each was accepted and when refused. A lane that did not help is left alone for 15 s."""
+    """Messages always wait; returns when each was accepted and when refused.
+
+    A lane that did not help is left alone for 15 s.
+    """
     accepted, refused, now, pauses = [], [], begin, 15.0
     while now < begin + seconds:
         now += max(rate.wait(now), 1 / fastest)
@@ -112,7 +117,9 @@ def test_the_curve_is_flat_near_the_ceiling_and_steep_beyond():
 
 @pytest.mark.parametrize("taken", [0, 1, 2])
 def test_one_or_two_messages_in_a_minute_are_no_measure_of_a_pace(taken):
-    """A host that says 421 to the second message of its first minute is not left with one message in half a minute."""
+    """A host that says 421 to the second message of its first minute is not left with one message
+    in half a minute.
+    """
     rate = Rate()
     for second in range(taken):
         rate.accepted.note(100.0 + second)

@@ -70,7 +70,9 @@ def test_what_would_not_work_is_refused_with_its_reason(given, said):
 
 
 def test_names_are_kept_in_canonical_form():
-    row = ShapingRule(name="mine", title="Mine", mx_suffixes=["*.MX.Example.test"], domains=["例え.test"])
+    row = ShapingRule(
+        name="mine", title="Mine", mx_suffixes=["*.MX.Example.test"], domains=["例え.test"]
+    )
     rules.check(row)
     assert (row.mx_suffixes, row.domains) == (["mx.example.test"], ["xn--r8jz45g.test"])
 

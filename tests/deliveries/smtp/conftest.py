@@ -18,10 +18,14 @@ def pytest_asyncio_loop_factories(config, item):
 
 @pytest.fixture
 def session_with():
-    """Opens sessions with a scripted MX, closed rudely at the end where the test has not closed them itself."""
+    """Opens sessions with a scripted MX, closed rudely at the end where the test has not closed
+    them itself.
+    """
 
     @asynccontextmanager
-    async def connect(mx, *, tls=TlsLevel.OPPORTUNISTIC, timeouts=QUICK, source=None, trust=None, host="mx.test"):
+    async def connect(
+        mx, *, tls=TlsLevel.OPPORTUNISTIC, timeouts=QUICK, source=None, trust=None, host="mx.test"
+    ):
         connection = await open_with_fallback(
             Endpoint(host, mx.host, mx.port),
             source=source,

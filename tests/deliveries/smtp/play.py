@@ -1,4 +1,6 @@
-"""Plays the server's part of a sans-IO dialogue: replies in order, and what the client said to get them."""
+"""Plays the server's part of a sans-IO dialogue: replies in order, and what the client said to get
+them.
+"""
 
 from collections.abc import Generator
 from typing import Any
@@ -17,8 +19,13 @@ def reply(text: str) -> Reply:
     return next(ReplyParser().feed(data))
 
 
-def play(dialogue: Generator[Any, Any, Any], *answers: str | Reply | None) -> tuple[Any, list[bytes]]:
-    """The dialogue's result, and what was said before each reply. Content and TLS have no trouble of their own."""
+def play(
+    dialogue: Generator[Any, Any, Any], *answers: str | Reply | None
+) -> tuple[Any, list[bytes]]:
+    """The dialogue's result, and what was said before each reply.
+
+    Content and TLS have no trouble of their own.
+    """
     script, said, answer = list(answers), [b""], None
     while True:
         try:

@@ -14,7 +14,12 @@ from tests.fakes.mx import Drip, Drop, FakeMx, Flood, Freeze, Hang, Reset, TakeA
 CONTENT = b"Subject: x\r\n\r\n.\r\n..dots\r\n.\r\nend.\r\n"
 LARGE = (b"." + b"x" * 75 + b"\r\n") * 400_000  # 31 MB: more than any socket buffer
 ESMTP = ("PIPELINING", "SIZE 52428800", "8BITMIME")
-KINDS = {"plain": (), "pipelining": ESMTP, "chunking": (*ESMTP, "CHUNKING"), "chunks": ("CHUNKING",)}
+KINDS = {
+    "plain": (),
+    "pipelining": ESMTP,
+    "chunking": (*ESMTP, "CHUNKING"),
+    "chunks": ("CHUNKING",),
+}
 
 
 def mail(content=CONTENT, recipient="b@b.test"):
@@ -29,10 +34,14 @@ def impatient(**seconds):
 @pytest.mark.parametrize("extensions", KINDS.values(), ids=KINDS)
 async def test_messages_arrive_byte_for_byte_one_after_the_other(session_with, extensions):
     async with FakeMx(extensions=extensions) as mx, session_with(mx) as connection:
-        outcomes = [await connection.send(mail(CONTENT + b"%d\r\n" % number)) for number in range(3)]
+        outcomes = [
+            await connection.send(mail(CONTENT + b"%d\r\n" % number)) for number in range(3)
+        ]
         await connection.close()
     assert all(isinstance(outcome, Delivered) for outcome in outcomes)
-    assert [message.content for message in mx.messages] == [CONTENT + b"%d\r\n" % number for number in range(3)]
+    assert [message.content for message in mx.messages] == [
+        CONTENT + b"%d\r\n" % number for number in range(3)
+    ]
     assert mx.violations == [] and mx.sessions[0].ended_by == "quit" and len(mx.sessions) == 1
 
 
@@ -74,7 +83,9 @@ async def test_our_address_is_the_source_that_was_asked_for(session_with):
 
 async def test_an_ipv6_host_is_reached_from_an_ipv6_source(session_with):
     async with FakeMx(host="::1") as mx, session_with(mx, source="::1") as connection:
-        assert connection.local_address == "::1" and isinstance(await connection.send(mail()), Delivered)
+        assert connection.local_address == "::1" and isinstance(
+            await connection.send(mail()), Delivered
+        )
 
 
 # --- refusals, and what follows them ---
@@ -82,7 +93,10 @@ async def test_each_recipient_has_its_own_outcome(session_with):
     answers = {"no": "550 5.1.1 no", "full": "452 4.2.2 full"}
     async with FakeMx() as mx, session_with(mx) as connection:
         mx.on("RCPT", lambda argument: answers.get(argument.partition("<")[2].partition("@")[0]))
-        outcomes = [await connection.send(mail(recipient=f"{name}@b.test")) for name in ("no", "yes", "full", "yes")]
+        outcomes = [
+            await connection.send(mail(recipient=f"{name}@b.test"))
+            for name in ("no", "yes", "full", "yes")
+        ]
     assert [type(outcome) for outcome in outcomes] == [Bounced, Delivered, Deferred, Delivered]
     assert len(mx.messages) == 2 and mx.violations == []
 
@@ -93,7 +107,9 @@ async def test_the_next_mail_is_not_harmed_by_a_refused_one(session_with, extens
     async with FakeMx(extensions=extensions) as mx, session_with(mx) as connection:
         mx.on(moment, "550 5.0.0 no", None)
         first, second = await connection.send(mail()), await connection.send(mail())
-    assert isinstance(first, Delivered if moment == "DATA" and "CHUNKING" in extensions else Bounced)
+    assert isinstance(
+        first, Delivered if moment == "DATA" and "CHUNKING" in extensions else Bounced
+    )
     assert isinstance(second, Delivered) and mx.violations == []
 
 
@@ -108,12 +124,16 @@ async def test_a_data_command_that_goes_ahead_without_recipients_delivers_nothin
 
 @pytest.mark.parametrize("extensions", [ESMTP, (*ESMTP, "CHUNKING")])
 @pytest.mark.parametrize("refusal", ["552 5.3.4 too much", "421 4.3.2 closing"])
-async def test_a_refusal_amid_the_content_is_heard_by_one_who_is_stuck(session_with, extensions, refusal):
+async def test_a_refusal_amid_the_content_is_heard_by_one_who_is_stuck(
+    session_with, extensions, refusal
+):
     async with FakeMx(extensions=extensions) as mx, session_with(mx) as connection:
         mx.on("DATA", ["354 go ahead", refusal, Freeze()])
         mx.on("BDAT", [refusal, Freeze()])
         outcome = await connection.send(mail(LARGE))
-        assert str(outcome.reply) == refusal and outcome.stage is Stage.DATA and not connection.usable
+        assert (
+            str(outcome.reply) == refusal and outcome.stage is Stage.DATA and not connection.usable
+        )
 
 
 # --- losses ---
@@ -123,7 +143,9 @@ async def test_a_loss_before_the_content_defers(session_with, moment, end):
     async with FakeMx(extensions=ESMTP) as mx, session_with(mx) as connection:
         mx.on(moment, end)
         outcome = await connection.send(mail())
-        assert isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION and outcome.reply.local
+        assert (
+            isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION and outcome.reply.local
+        )
         assert "connection lost" in outcome.reply.text and not connection.usable
 
 
@@ -140,7 +162,10 @@ async def test_a_loss_amid_large_content_defers(session_with):
     async with FakeMx(extensions=ESMTP) as mx, session_with(mx) as connection:
         mx.on("DATA", ["354 go ahead", Wait(0.05), Reset()])
         outcome = await connection.send(mail(LARGE))
-    assert isinstance(outcome, Deferred) and outcome.reply.text == "connection lost while sending the message"
+    assert (
+        isinstance(outcome, Deferred)
+        and outcome.reply.text == "connection lost while sending the message"
+    )
 
 
 async def test_a_positive_reply_then_a_reset_is_delivered(session_with):
@@ -171,7 +196,10 @@ async def test_replies_that_answer_nothing_end_the_session(session_with):
 # --- tar-pits and floods ---
 @pytest.mark.parametrize("moment", ["MAIL", "RCPT", "DATA"])
 async def test_silence_is_cut_at_its_stage(session_with, moment):
-    async with FakeMx(extensions=ESMTP) as mx, session_with(mx, timeouts=impatient(**{moment.lower(): 0.05})) as it:
+    async with (
+        FakeMx(extensions=ESMTP) as mx,
+        session_with(mx, timeouts=impatient(**{moment.lower(): 0.05})) as it,
+    ):
         mx.on(moment, Hang())
         outcome = await it.send(mail())
     assert isinstance(outcome, Deferred) and outcome.stage == moment.lower()
@@ -188,21 +216,35 @@ async def test_a_reply_that_drips_is_cut_by_the_deadline_of_its_stage(session_wi
     async with FakeMx() as mx, session_with(mx, timeouts=impatient(mail=0.1)) as connection:
         mx.on("MAIL", Drip("250 2.1.0 " + "x" * 1000, pause=0.02))
         outcome = await connection.send(mail())
-    assert isinstance(outcome, InDoubt) and "timed out while waiting for the reply to MAIL" in outcome.reply.text
+    assert (
+        isinstance(outcome, InDoubt)
+        and "timed out while waiting for the reply to MAIL" in outcome.reply.text
+    )
 
 
 async def test_a_peer_that_stops_to_read_is_cut(session_with):
-    async with FakeMx(extensions=ESMTP) as mx, session_with(mx, timeouts=impatient(block=0.1)) as connection:
+    async with (
+        FakeMx(extensions=ESMTP) as mx,
+        session_with(mx, timeouts=impatient(block=0.1)) as connection,
+    ):
         mx.on("DATA", ["354 go ahead", Freeze()])
         outcome = await connection.send(mail(LARGE))
-    assert isinstance(outcome, Deferred) and outcome.reply.text == "timed out while sending the message"
+    assert (
+        isinstance(outcome, Deferred)
+        and outcome.reply.text == "timed out while sending the message"
+    )
 
 
 async def test_what_is_left_of_a_mail_broken_off_never_leaves_after_all(session_with):
-    async with FakeMx(extensions=ESMTP) as mx, session_with(mx, timeouts=impatient(block=0.1, quit=30)) as connection:
+    async with (
+        FakeMx(extensions=ESMTP) as mx,
+        session_with(mx, timeouts=impatient(block=0.1, quit=30)) as connection,
+    ):
         mx.on("DATA", ["354 go ahead", Freeze()])
         assert isinstance(await connection.send(mail(LARGE)), Deferred)
-        async with asyncio.timeout(1):  # else its buffer is given half a minute to empty itself, final dot included
+        async with asyncio.timeout(
+            1
+        ):  # else its buffer is given half a minute to empty itself, final dot included
             await connection.close()
 
 
@@ -213,7 +255,10 @@ def test_a_peer_has_the_time_that_rfc_5321_gives_it():
 
 
 async def test_a_transaction_ends_however_patient_its_stages_are(session_with):
-    async with FakeMx(extensions=()) as mx, session_with(mx, timeouts=impatient(transaction=0.15)) as connection:
+    async with (
+        FakeMx(extensions=()) as mx,
+        session_with(mx, timeouts=impatient(transaction=0.15)) as connection,
+    ):
         mx.on("MAIL", [Wait(0.1), "250 ok"])
         mx.on("RCPT", Hang())
         outcome = await connection.send(mail())
@@ -222,7 +267,11 @@ async def test_a_transaction_ends_however_patient_its_stages_are(session_with):
 
 @pytest.mark.parametrize(
     "flood",
-    [Flood(b"x" * 65_536, 200), Flood(b"250-" + b"x" * 4000 + b"\r\n", 6000), Flood(b"250 ok\r\n" * 1000, 1000)],
+    [
+        Flood(b"x" * 65_536, 200),
+        Flood(b"250-" + b"x" * 4000 + b"\r\n", 6000),
+        Flood(b"250 ok\r\n" * 1000, 1000),
+    ],
 )
 async def test_a_flood_is_bounded_and_ends_the_session(session_with, flood):
     async with FakeMx() as mx, session_with(mx) as connection:
@@ -239,7 +288,9 @@ async def test_a_hundred_thousand_lines_are_one_reply(session_with):
         mx.on("RCPT", [Flood(b"550-5.1.1 no\r\n" * 1000, 100), "550 5.1.1 no"])
         mx.on("DATA", "503 5.5.1 no recipient")
         outcome = await connection.send(mail())
-        assert isinstance(outcome, Bounced) and outcome.reply.enhanced == "5.1.1" and connection.usable
+        assert (
+            isinstance(outcome, Bounced) and outcome.reply.enhanced == "5.1.1" and connection.usable
+        )
 
 
 async def test_hostile_text_is_harmless_text(session_with):
@@ -262,7 +313,11 @@ async def test_an_unfriendly_greeting_is_the_sessions_trouble(session_with, repl
     async with FakeMx() as mx:
         mx.on("GREETING", reply)
         error = await failure(session_with, mx)
-    assert error.stage is Stage.GREETING and error.outcome.scope is Scope.SESSION and not error.is_tls_broken
+    assert (
+        error.stage is Stage.GREETING
+        and error.outcome.scope is Scope.SESSION
+        and not error.is_tls_broken
+    )
 
 
 @pytest.mark.parametrize("silence", [Hang(), Drip("220 " + "x" * 1000, pause=0.01)])
@@ -281,7 +336,10 @@ async def test_a_closed_port_refuses_the_connection(session_with):
 
 
 async def test_a_host_that_does_not_answer_is_given_up(session_with):
-    with socket.socket() as full, socket.socket() as waiting:  # a backlog of one, taken: further SYNs are dropped
+    with (
+        socket.socket() as full,
+        socket.socket() as waiting,
+    ):  # a backlog of one, taken: further SYNs are dropped
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         waiting.connect(full.getsockname())
@@ -318,7 +376,10 @@ async def test_closing_waits_but_shortly_for_a_silent_peer(session_with):
 async def test_a_hundred_silent_peers_cost_a_task_each_and_stop_nobody(session_with):
     async with FakeMx() as tarpit, FakeMx() as mx:
         tarpit.on("GREETING", Hang())
-        waiting = [asyncio.create_task(failure(session_with, tarpit, timeouts=impatient(greeting=0.5))) for _ in range(100)]
+        waiting = [
+            asyncio.create_task(failure(session_with, tarpit, timeouts=impatient(greeting=0.5)))
+            for _ in range(100)
+        ]
         async with session_with(mx) as connection:
             assert isinstance(await connection.send(mail()), Delivered)
         async with asyncio.timeout(5):

@@ -14,13 +14,18 @@ def open_session(*answers, tls=TlsLevel.OPPORTUNISTIC):
 
 
 def test_capabilities_are_read_whatever_their_case_and_order():
-    offers = capabilities_of(reply("250 mx.test\nsize 1000\nPipelining\n8bitmime\nCHUNKING\nDSN\nSMTPUTF8\nAUTH PLAIN"))
+    offers = capabilities_of(
+        reply("250 mx.test\nsize 1000\nPipelining\n8bitmime\nCHUNKING\nDSN\nSMTPUTF8\nAUTH PLAIN")
+    )
     assert offers == Capabilities(
         pipelining=True, chunking=True, smtputf8=True, eightbitmime=True, dsn=True, size=1000
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "size"), [("SIZE", 0), ("SIZE 0", 0), ("SIZE x", 0), ("SIZE " + "9" * 5000, 0), ("DSN", None)])
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [("SIZE", 0), ("SIZE 0", 0), ("SIZE x", 0), ("SIZE " + "9" * 5000, 0), ("DSN", None)],
+)
 def test_a_size_that_is_no_limit_limits_nothing(line, size):
     assert capabilities_of(reply(f"250 mx.test\n{line}")).size == size
 
@@ -42,7 +47,14 @@ def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo():
 
 @pytest.mark.parametrize(
     "answers",
-    [["554 go away"], ["450 busy"], [LOST], ["220 hi", "450 no"], ["220 hi", "550 no", "550 no"], ["220 hi", LOST]],
+    [
+        ["554 go away"],
+        ["450 busy"],
+        [LOST],
+        ["220 hi", "450 no"],
+        ["220 hi", "550 no", "550 no"],
+        ["220 hi", LOST],
+    ],
 )
 def test_trouble_before_mail_defers_and_says_no_more(answers):
     outcome, _ = open_session(*answers)
@@ -56,7 +68,10 @@ def test_refused_starttls_goes_on_in_plain_text_where_tls_is_no_demand(refusal):
 
 
 @pytest.mark.parametrize("level", [TlsLevel.REQUIRED, TlsLevel.VERIFIED])
-@pytest.mark.parametrize("answers", [["220 hi", PLAIN], ["220 hi", OFFERS_TLS, "454 not now"], ["220 hi", "502 no", "250 mx.test"]])
+@pytest.mark.parametrize(
+    "answers",
+    [["220 hi", PLAIN], ["220 hi", OFFERS_TLS, "454 not now"], ["220 hi", "502 no", "250 mx.test"]],
+)
 def test_demanded_tls_never_goes_on_in_plain_text(level, answers):
     outcome, _ = open_session(*answers, tls=level)
     assert isinstance(outcome, Deferred) and outcome.stage is Stage.STARTTLS

@@ -25,7 +25,9 @@ def test_content_with_any_line_end_but_crlf_is_refused(content):
         Mail("a@a.test", "b@b.test", content)
 
 
-@pytest.mark.parametrize("address", ["a@b.test\r\nRCPT TO:<x@y.test>", "a\nb@c.test", "a\0@b.test", "é@b.test"])
+@pytest.mark.parametrize(
+    "address", ["a@b.test\r\nRCPT TO:<x@y.test>", "a\nb@c.test", "a\0@b.test", "é@b.test"]
+)
 def test_an_address_that_would_not_stay_an_argument_is_refused(address):
     with pytest.raises(UnsafeMail):
         Mail(address, "b@b.test", GOOD)

@@ -10,7 +10,8 @@ CLOSING = Reply(421, "4.3.2", "closing")
 LOST = local_reply(421, "4.4.2", "connection lost")
 BEFORE_MAIL = [Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.STARTTLS]
 SCOPE_OF_A_REFUSAL = {
-    Stage.MAIL: Scope.MESSAGE, Stage.RCPT: Scope.RECIPIENT, Stage.DATA: Scope.MESSAGE, Stage.BODY: Scope.MESSAGE,
+    Stage.MAIL: Scope.MESSAGE, Stage.RCPT: Scope.RECIPIENT, Stage.DATA: Scope.MESSAGE,
+    Stage.BODY: Scope.MESSAGE,
 }  # fmt: skip
 
 

@@ -23,20 +23,30 @@ def test_a_reply_has_its_code_its_enhanced_code_and_its_text():
 
 
 def test_a_multi_line_reply_becomes_one_line_of_text():
-    reply = parse_one(b"550-5.7.26 This mail is\r\n550-5.7.26 not authenticated\r\n550 5.7.26 abc\r\n")
+    reply = parse_one(
+        b"550-5.7.26 This mail is\r\n550-5.7.26 not authenticated\r\n550 5.7.26 abc\r\n"
+    )
     assert reply == Reply(550, "5.7.26", "This mail is not authenticated abc")
 
 
 def test_the_lines_of_a_positive_reply_are_kept_for_ehlo():
-    assert parse_one(b"250-mx.test\r\n250-SIZE 1\r\n250 DSN\r\n").lines == ("mx.test", "SIZE 1", "DSN")
+    assert parse_one(b"250-mx.test\r\n250-SIZE 1\r\n250 DSN\r\n").lines == (
+        "mx.test",
+        "SIZE 1",
+        "DSN",
+    )
 
 
-@pytest.mark.parametrize("text", ["4.1.1 other class", "5.1 two numbers", "5.1.1000 too large", "5.1.1.1 four", ""])
+@pytest.mark.parametrize(
+    "text", ["4.1.1 other class", "5.1 two numbers", "5.1.1000 too large", "5.1.1.1 four", ""]
+)
 def test_an_enhanced_code_that_is_none_is_left_in_the_text(text):
     assert parse_one(f"550 {text}\r\n".encode()) == Reply(550, None, text)
 
 
-@pytest.mark.parametrize("data", [b"250\r\n", b"250 \r\n", b"250\n", b"250-\n250\n", b"250-\r\n250 \r\r\n"])
+@pytest.mark.parametrize(
+    "data", [b"250\r\n", b"250 \r\n", b"250\n", b"250-\n250\n", b"250-\r\n250 \r\r\n"]
+)
 def test_text_may_be_missing_and_lines_may_end_in_a_bare_lf(data):
     assert parse_one(data) == Reply(250, None, "")
 
@@ -49,7 +59,10 @@ def test_a_missing_space_after_the_code_is_forgiven():
     assert parse_one(b"250ok\r\n") == Reply(250, None, "ok")
 
 
-@pytest.mark.parametrize("data", [b"999 no\r\n", b"150 no\r\n", b"abc\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"\xff\xfe\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [b"999 no\r\n", b"150 no\r\n", b"abc\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"\xff\xfe\r\n"],
+)
 def test_what_is_no_reply_is_a_protocol_error(data):
     with pytest.raises(ProtocolError):
         parse(data)
@@ -68,13 +81,20 @@ def test_text_of_any_charset_is_readable():
 
 
 @pytest.mark.parametrize("charset", ["shift_jis", "euc_jp", "iso2022_jp"])
-@pytest.mark.parametrize("text", ["宛先のメールボックスはありません", "メールを受け取れません (user unknown)", "宛先不明"])
+@pytest.mark.parametrize(
+    "text",
+    ["宛先のメールボックスはありません", "メールを受け取れません (user unknown)", "宛先不明"],
+)
 def test_replies_in_the_charsets_of_japan_are_readable(charset, text):
     assert parse_one(b"550 5.1.1 " + text.encode(charset) + b"\r\n") == Reply(550, "5.1.1", text)
 
 
 def test_text_of_the_west_is_not_taken_for_japanese():
-    for text in ("Adresse inconnue, refusée à la réception", "Größe überschritten", "Usuario desconocido: señor Muñoz, ¡adiós!"):
+    for text in (
+        "Adresse inconnue, refusée à la réception",
+        "Größe überschritten",
+        "Usuario desconocido: señor Muñoz, ¡adiós!",
+    ):
         assert parse_one(b"550 " + text.encode("latin-1") + b"\r\n").text == text
 
 
@@ -89,12 +109,21 @@ def test_a_line_without_a_code_after_the_banner_is_a_protocol_error():
 
 
 def test_the_enhanced_code_may_stand_in_any_line():
-    assert parse_one(b"550-We are sorry:\r\n550 5.1.1 no such user\r\n") == Reply(550, "5.1.1", "We are sorry: no such user")
+    assert parse_one(b"550-We are sorry:\r\n550 5.1.1 no such user\r\n") == Reply(
+        550, "5.1.1", "We are sorry: no such user"
+    )
 
 
 def test_control_characters_and_terminal_escapes_are_shown():
-    hostile = b"550 a\tb\x1b[31mred\x1b[0m\x00\r\x07\x1b]0;title\x07c\xe2\x80\xaed\xe2\x80\xa8e\xc2\x9b2Jf\r\n"
-    assert parse_one(hostile).text == r"a b\u001b[31mred\u001b[0m\u0000\r\u0007\u001b]0;title\u0007c\u202ed\u2028e\u009b2Jf"
+    hostile = (
+        b"550 "
+        b"a\tb\x1b[31mred\x1b[0m\x00\r\x07\x1b]0;"
+        b"title\x07c\xe2\x80\xaed\xe2\x80\xa8e\xc2\x9b2Jf\r\n"
+    )
+    assert (
+        parse_one(hostile).text
+        == r"a b\u001b[31mred\u001b[0m\u0000\r\u0007\u001b]0;title\u0007c\u202ed\u2028e\u009b2Jf"
+    )
 
 
 def test_a_long_text_is_capped():
@@ -134,7 +163,12 @@ def test_the_parser_knows_whether_a_reply_is_half_read():
     assert not [*parser.feed(b"50-a\r\n")] and not parser.is_idle
 
 
-@given(st.lists(st.sampled_from([b"250 ok", b"250-", b"550-5.1.1 x", b"\r\n", b"\n", b"\xe5", b"\x1b["]), max_size=30))
+@given(
+    st.lists(
+        st.sampled_from([b"250 ok", b"250-", b"550-5.1.1 x", b"\r\n", b"\n", b"\xe5", b"\x1b["]),
+        max_size=30,
+    )
+)
 def test_how_the_bytes_are_cut_makes_no_difference(pieces):
     data = b"".join(pieces)
 

@@ -47,7 +47,9 @@ async def test_a_good_certificate_is_noted_as_verified(session_with, authority, 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong name", "self-signed"])
 @pytest.mark.parametrize("level", [TlsLevel.OPPORTUNISTIC, TlsLevel.REQUIRED])
-async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(session_with, authority, poor_certificates, fault, level):
+async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(
+    session_with, authority, poor_certificates, fault, level
+):
     async with FakeMx(tls=poor_certificates[fault]) as mx:
         async with session_with(mx, tls=level, trust=authority.bundle) as connection:
             assert isinstance(await connection.send(MAIL), Delivered)
@@ -56,11 +58,19 @@ async def test_a_poor_certificate_does_not_stop_mail_but_is_noted(session_with, 
 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong name", "self-signed"])
-async def test_a_poor_certificate_stops_mail_where_verification_is_demanded(session_with, authority, poor_certificates, fault):
+async def test_a_poor_certificate_stops_mail_where_verification_is_demanded(
+    session_with, authority, poor_certificates, fault
+):
     async with FakeMx(tls=poor_certificates[fault]) as mx:
         error = await failure(session_with, mx, tls=TlsLevel.VERIFIED, trust=authority.bundle)
-    assert error.stage is Stage.STARTTLS and error.reply.enhanced == "4.7.5" and error.outcome.scope is Scope.SESSION
-    assert error.reply.text.startswith("the host's certificate is not trusted: ") and mx.messages == []
+    assert (
+        error.stage is Stage.STARTTLS
+        and error.reply.enhanced == "4.7.5"
+        and error.outcome.scope is Scope.SESSION
+    )
+    assert (
+        error.reply.text.startswith("the host's certificate is not trusted: ") and mx.messages == []
+    )
 
 
 async def test_tls_from_the_first_byte_is_verified(session_with, authority):
@@ -68,7 +78,9 @@ async def test_tls_from_the_first_byte_is_verified(session_with, authority):
         async with session_with(mx, tls=TlsLevel.IMPLICIT, trust=authority.bundle) as connection:
             assert isinstance(await connection.send(MAIL), Delivered)
             await connection.close()
-        error = await failure(session_with, mx, tls=TlsLevel.IMPLICIT, trust=authority.bundle, host="other.test")
+        error = await failure(
+            session_with, mx, tls=TlsLevel.IMPLICIT, trust=authority.bundle, host="other.test"
+        )
     assert connection.tls.endswith(" verified") and mx.sessions[0].ended_by == "quit"
     assert error.stage is Stage.STARTTLS
 
@@ -84,7 +96,10 @@ async def test_stripped_starttls_leaves_opportunistic_mail_in_plain_text(session
 async def test_stripped_starttls_stops_mail_that_demands_tls(session_with, level):
     async with FakeMx() as mx:
         error = await failure(session_with, mx, tls=level)
-    assert str(error.reply) == "451 4.7.4 TLS is required, but the host does not offer it" and mx.messages == []
+    assert (
+        str(error.reply) == "451 4.7.4 TLS is required, but the host does not offer it"
+        and mx.messages == []
+    )
 
 
 BROKEN = {"garbage": b"this is no TLS\r\n" * 10, "hang-up": Drop(), "silence": Freeze()}
@@ -96,7 +111,11 @@ async def test_a_broken_handshake_is_tried_again_in_plain_text(session_with, aut
         mx.on("HANDSHAKE", handshake)
         async with session_with(mx) as connection:
             assert isinstance(await connection.send(MAIL), Delivered)
-    assert connection.tls == "" and [session.tls for session in mx.sessions] == ["", ""] and len(mx.messages) == 1
+    assert (
+        connection.tls == ""
+        and [session.tls for session in mx.sessions] == ["", ""]
+        and len(mx.messages) == 1
+    )
 
 
 @pytest.mark.parametrize("level", DEMANDS)
@@ -105,11 +124,15 @@ async def test_a_broken_handshake_never_loosens_a_demand(session_with, authority
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         mx.on("HANDSHAKE", handshake)
         error = await failure(session_with, mx, tls=level)
-    assert error.stage is Stage.STARTTLS and error.reply.text.startswith("the TLS handshake failed: ")
+    assert error.stage is Stage.STARTTLS and error.reply.text.startswith(
+        "the TLS handshake failed: "
+    )
     assert len(mx.sessions) == 1 and mx.messages == []
 
 
-async def test_a_host_that_hangs_up_right_after_the_handshake_is_tried_again_in_plain_text(session_with, authority):
+async def test_a_host_that_hangs_up_right_after_the_handshake_is_tried_again_in_plain_text(
+    session_with, authority
+):
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         mx.on("EHLO", None, Drop(), None)
         async with session_with(mx) as connection:
@@ -117,7 +140,9 @@ async def test_a_host_that_hangs_up_right_after_the_handshake_is_tried_again_in_
     assert connection.tls == "" and [bool(session.tls) for session in mx.sessions] == [True, False]
 
 
-async def test_refused_starttls_goes_on_in_plain_text_on_the_same_connection(session_with, authority):
+async def test_refused_starttls_goes_on_in_plain_text_on_the_same_connection(
+    session_with, authority
+):
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         mx.on("STARTTLS", "454 4.7.0 not now")
         async with session_with(mx) as connection:
@@ -138,12 +163,21 @@ async def test_an_old_tls_is_better_than_none_but_no_tls_to_demand(session_with,
 
 
 # --- what an attacker on the line could say ---
-@pytest.mark.parametrize("injected", [b"220 go\r\n250-mx.test\r\n250 CHUNKING\r\n", b"220 go\r\n25", b"220 go\r\n250 x\r\n"])
-async def test_what_is_said_before_tls_is_never_believed_under_it(session_with, authority, injected):
+@pytest.mark.parametrize(
+    "injected",
+    [b"220 go\r\n250-mx.test\r\n250 CHUNKING\r\n", b"220 go\r\n25", b"220 go\r\n250 x\r\n"],
+)
+async def test_what_is_said_before_tls_is_never_believed_under_it(
+    session_with, authority, injected
+):
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         mx.on("STARTTLS", injected)
         error = await failure(session_with, mx, tls=TlsLevel.REQUIRED)
-    assert error.stage is Stage.STARTTLS and "before TLS began" in error.reply.text and error.is_tls_broken
+    assert (
+        error.stage is Stage.STARTTLS
+        and "before TLS began" in error.reply.text
+        and error.is_tls_broken
+    )
 
 
 async def test_offers_made_in_plain_text_are_forgotten(session_with, authority):
@@ -161,12 +195,21 @@ async def test_large_content_arrives_under_tls(session_with, authority, extensio
         async with session_with(mx) as connection:
             assert isinstance(await connection.send(LARGE), Delivered)
             assert isinstance(await connection.send(MAIL), Delivered)
-    assert [message.content for message in mx.messages] == [LARGE.content, MAIL.content] and mx.violations == []
+    assert [message.content for message in mx.messages] == [
+        LARGE.content,
+        MAIL.content,
+    ] and mx.violations == []
 
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("mx.test", "mx.test"), ("mx.test.", "mx.test"), (".mx.test", None), ("", None), ("a" * 64 + ".test", None)],
+    [
+        ("mx.test", "mx.test"),
+        ("mx.test.", "mx.test"),
+        (".mx.test", None),
+        ("", None),
+        ("a" * 64 + ".test", None),
+    ],
 )
 def test_a_host_that_cannot_be_a_server_name_is_not_sent_as_one(host, name):
     assert server_name(host) == name
@@ -177,4 +220,6 @@ async def test_a_host_of_an_odd_name_is_still_spoken_to_under_tls(session_with, 
     async with FakeMx(tls=authority.server("mx.test")) as mx:
         async with session_with(mx, host=host) as connection:
             assert connection.tls.endswith(" unverified")
-        assert (await failure(session_with, mx, host=host, tls=TlsLevel.VERIFIED)).stage is Stage.STARTTLS
+        assert (
+            await failure(session_with, mx, host=host, tls=TlsLevel.VERIFIED)
+        ).stage is Stage.STARTTLS

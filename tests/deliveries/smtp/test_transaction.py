@@ -80,10 +80,16 @@ def test_parameters_are_given_where_they_are_offered():
     assert said[1] == "RCPT TO:<é@b.test>\r\n".encode()
 
 
-@pytest.mark.parametrize(("priority", "said"), [("BULK", b" MT-PRIORITY=-4"), ("NORMAL", b""), ("URGENT", b" MT-PRIORITY=4")])
+@pytest.mark.parametrize(
+    ("priority", "said"),
+    [("BULK", b" MT-PRIORITY=-4"), ("NORMAL", b""), ("URGENT", b" MT-PRIORITY=4")],
+)
 def test_the_next_host_is_told_the_priority_where_it_cares(priority, said):
     it = mail(priority=Priority[priority])
-    assert run(session(mt_priority=True), OK, OK, GO, OK, it=it)[1][0] == b"MAIL FROM:<a@a.test>%b\r\n" % said
+    assert (
+        run(session(mt_priority=True), OK, OK, GO, OK, it=it)[1][0]
+        == b"MAIL FROM:<a@a.test>%b\r\n" % said
+    )
     assert run(session(), OK, OK, GO, OK, it=it)[1][0] == MAIL_LINE
 
 
@@ -177,7 +183,11 @@ def test_after_a_refusal_rset_rides_with_the_next_mail():
     peer = pipelining()
     run(peer, OK, NO, "503 no")
     outcome, said = run(peer, OK, OK, OK, GO, OK)
-    assert outcome == delivered() and said[0] == RSET + MAIL_LINE + RCPT_LINE + DATA and not peer.reset_due
+    assert (
+        outcome == delivered()
+        and said[0] == RSET + MAIL_LINE + RCPT_LINE + DATA
+        and not peer.reset_due
+    )
 
 
 def test_after_a_refusal_no_content_rides_with_the_envelope():
@@ -235,7 +245,12 @@ def test_a_refusal_stands_whatever_is_lost_after_it(peer):
 
 @pytest.mark.parametrize(
     ("early", "expected"),
-    [("552 5.3.4 too large", Bounced), ("451 4.3.0 later", Deferred), ("250 ok", Deferred), (LOST, Deferred)],
+    [
+        ("552 5.3.4 too large", Bounced),
+        ("451 4.3.0 later", Deferred),
+        ("250 ok", Deferred),
+        (LOST, Deferred),
+    ],
 )
 def test_a_reply_amid_the_content_ends_it_and_the_session(early, expected):
     peer = pipelining()
@@ -245,4 +260,8 @@ def test_a_reply_amid_the_content_ends_it_and_the_session(early, expected):
         dialogue.send(answer)
     with pytest.raises(StopIteration) as end:
         dialogue.send(reply(early) if isinstance(early, str) else early)
-    assert isinstance(end.value.value, expected) and end.value.value.stage is Stage.DATA and not peer.in_step
+    assert (
+        isinstance(end.value.value, expected)
+        and end.value.value.stage is Stage.DATA
+        and not peer.in_step
+    )

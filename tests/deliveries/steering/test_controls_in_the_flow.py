@@ -1,4 +1,6 @@
-"""The controls while a drain is at work: what people say reaches the couriers, and what they take back goes on."""
+"""The controls while a drain is at work: what people say reaches the couriers, and what they take
+back goes on.
+"""
 
 import asyncio
 import logging
@@ -34,10 +36,16 @@ def give(verb, selection=None, **given):
 
 
 @pytest.mark.parametrize("scope", [Scope.PROJECT, Scope.CREDENTIAL, Scope.DOMAIN])
-def test_mail_of_what_is_paused_is_held_as_it_comes_and_leaves_when_that_is_resumed(settings, scope):
+def test_mail_of_what_is_paused_is_held_as_it_comes_and_leaves_when_that_is_resumed(
+    settings, scope
+):
     credential = make.credential()
     project = {"project": credential.project}
-    thing = {Scope.PROJECT: project, Scope.CREDENTIAL: {"credential": credential}, Scope.DOMAIN: {"domain": "mx.test"}}
+    thing = {
+        Scope.PROJECT: project,
+        Scope.CREDENTIAL: {"credential": credential},
+        Scope.DOMAIN: {"domain": "mx.test"},
+    }
     standing = pauses.stop(scope, reason="they asked", by="otto", **thing[scope])
     make.delivery(of=make.message(credential.project), flow=credential.pk)
 
@@ -53,7 +61,9 @@ def test_mail_of_what_is_paused_is_held_as_it_comes_and_leaves_when_that_is_resu
 
 def test_a_released_message_passes_a_pause_and_the_others_wait_on(settings):
     pauses.stop(Scope.DOMAIN, domain="mx.test", reason="they asked", by="otto")
-    released, other = (make.delivery(f"{name}@mx.test", lane_id=Lane.PARKED) for name in ("released", "other"))
+    released, other = (
+        make.delivery(f"{name}@mx.test", lane_id=Lane.PARKED) for name in ("released", "other")
+    )
     give(Verb.RELEASE, Selection(ids=(released.pk,)))
     mx = play(settings, until=lambda: Delivery.objects.filter(state="delivered").exists())
     assert [message.recipients for message in mx.messages] == [["released@mx.test"]]
@@ -88,7 +98,10 @@ def test_a_closed_lane_keeps_its_mail_until_it_is_opened(settings):
 
     async def main():
         async with scene(settings) as (mx, _):
-            await asyncio.to_thread(in_thread, lambda: Lane.objects.filter(pk=lane.pk).update(hosts=[[10, "in.mx.test", mx.port]]))
+            await asyncio.to_thread(
+                in_thread,
+                lambda: Lane.objects.filter(pk=lane.pk).update(hosts=[[10, "in.mx.test", mx.port]]),
+            )
             draining = asyncio.create_task(drain_until(all_delivered, seconds=15))
             await asyncio.sleep(1.5)
             assert mx.messages == []
@@ -134,7 +147,9 @@ def test_what_was_being_sent_when_it_was_cancelled_is_delivered_and_not_called_c
         async with scene(settings) as (mx, _):
             mx.on("BODY", [Wait(1), "250 2.0.0 taken"])
             draining = asyncio.create_task(drain_until(all_delivered))
-            while not mx.sessions or not any(line.startswith(("DATA", "BDAT")) for line in mx.sessions[0].commands):
+            while not mx.sessions or not any(
+                line.startswith(("DATA", "BDAT")) for line in mx.sessions[0].commands
+            ):
                 await asyncio.sleep(0.02)
             order = await asyncio.to_thread(in_thread, lambda: give(Verb.CANCEL))
             await draining
@@ -143,7 +158,11 @@ def test_what_was_being_sent_when_it_was_cancelled_is_delivered_and_not_called_c
     order = asyncio.run(main())
     jobs.carry_out_orders()
     order.refresh_from_db()
-    assert (order.done, order.finished_at is not None, Delivery.objects.get().state) == (0, True, "delivered")
+    assert (order.done, order.finished_at is not None, Delivery.objects.get().state) == (
+        0,
+        True,
+        "delivered",
+    )
 
 
 def steer_until(is_over):
@@ -157,14 +176,24 @@ def steer_until(is_over):
 
 def test_orders_and_couriers_are_never_in_each_others_way(settings, caplog):
     amount, sent = 1500, make.message()
-    rows = ({"recipient": f"{number}@mx.test", "recipient_key": f"{number}@mx.test", "flow": number % 7} for number in range(amount))
-    common = {"message": sent, "project": sent.project, "domain": "mx.test", "expires_at": timezone.now() + timedelta(days=1)}
+    rows = (
+        {"recipient": f"{number}@mx.test", "recipient_key": f"{number}@mx.test", "flow": number % 7}
+        for number in range(amount)
+    )
+    common = {
+        "message": sent,
+        "project": sent.project,
+        "domain": "mx.test",
+        "expires_at": timezone.now() + timedelta(days=1),
+    }
     Delivery.objects.bulk_create(Delivery(**common, **each) for each in rows)
     is_over = Event()
 
     async def main():
         async with scene(settings) as (mx, _):
-            steering = asyncio.create_task(asyncio.to_thread(in_thread, lambda: steer_until(is_over)))
+            steering = asyncio.create_task(
+                asyncio.to_thread(in_thread, lambda: steer_until(is_over))
+            )
             draining = asyncio.create_task(drain_until(all_delivered, seconds=30))
             await asyncio.sleep(4)
             is_over.set()
@@ -179,7 +208,9 @@ def test_orders_and_couriers_are_never_in_each_others_way(settings, caplog):
 
 
 def let_all_go():
-    """What an order found in a courier's hand is held when it comes back, until the order is finished."""
+    """What an order found in a courier's hand is held when it comes back, until the order is
+    finished.
+    """
     while Order.objects.filter(finished_at__isnull=True).exists():
         jobs.carry_out_orders()
     orders.carry_out(give(Verb.RELEASE, begins=False).pk)

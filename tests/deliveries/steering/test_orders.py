@@ -1,4 +1,6 @@
-"""Orders about many deliveries: what each verb leaves, what is in a courier's hand, crashes, and being stopped."""
+"""Orders about many deliveries: what each verb leaves, what is in a courier's hand, crashes, and
+being stopped.
+"""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -27,7 +29,9 @@ LATER = timedelta(hours=2)
 
 def give(verb, selection=None, **given):
     """Carried out at once, being small."""
-    order = orders.give(verb, selection or Selection(), reason="the receiver asked", by="otto", **given)
+    order = orders.give(
+        verb, selection or Selection(), reason="the receiver asked", by="otto", **given
+    )
     order.refresh_from_db()
     return order
 
@@ -45,7 +49,7 @@ def now(delivery):
     return delivery
 
 
-# --- what each verb leaves ----------------------------------------------------------------------------------------------
+# --- what each verb leaves ------------------------------------------------------------------------
 def test_what_is_tried_now_is_due_and_its_lane_waits_no_more():
     lane = make.lane(paused_until=timezone.now() + LATER, pause_reason="421 slow down", failures=4)
     delivery = deferred(lane=lane)
@@ -58,20 +62,33 @@ def test_what_is_tried_now_is_due_and_its_lane_waits_no_more():
 def test_what_is_cancelled_has_ended_and_nobody_is_told():
     delivery = deferred()
     assert give(Order.Verb.CANCEL).done == 1
-    assert (now(delivery).state, delivery.due_at, delivery.owes_report) == (State.CANCELLED, None, False)
+    assert (now(delivery).state, delivery.due_at, delivery.owes_report) == (
+        State.CANCELLED,
+        None,
+        False,
+    )
     attempt = Attempt.objects.get()
-    assert (attempt.outcome, attempt.stage, attempt.text) == ("cancelled", "operator", "Cancelled: the receiver asked")
+    assert (attempt.outcome, attempt.stage, attempt.text) == (
+        "cancelled",
+        "operator",
+        "Cancelled: the receiver asked",
+    )
 
 
 @pytest.mark.parametrize(
-    ("given", "sender", "owes"), [({}, "shop@shop.test", True), ({"notify": "NEVER"}, "shop@shop.test", False), ({}, "", False)]
+    ("given", "sender", "owes"),
+    [({}, "shop@shop.test", True), ({"notify": "NEVER"}, "shop@shop.test", False), ({}, "", False)],
 )
 def test_what_is_bounced_is_reported_as_a_failure_is(given, sender, owes):
     delivery = deferred(of=make.message(mail_from=sender), **given)
     give(Order.Verb.BOUNCE)
     assert (now(delivery).state, delivery.owes_report) == (State.BOUNCED, owes)
     attempt = Attempt.objects.get()
-    assert (attempt.outcome, attempt.enhanced, attempt.text) == ("bounced", "5.0.0", "Returned by an operator: the receiver asked")
+    assert (attempt.outcome, attempt.enhanced, attempt.text) == (
+        "bounced",
+        "5.0.0",
+        "Returned by an operator: the receiver asked",
+    )
 
 
 def test_the_sender_of_what_is_bounced_reads_why():
@@ -79,7 +96,9 @@ def test_the_sender_of_what_is_bounced_reads_why():
     give(Order.Verb.BOUNCE)
     assert outgoing_reports.issue() == 1
     report = Content.objects.exclude(message__origin="submission").get()
-    text, status, _ = message_from_bytes(compression.decompress(bytes(report.data), most=100_000)).get_payload()
+    text, status, _ = message_from_bytes(
+        compression.decompress(bytes(report.data), most=100_000)
+    ).get_payload()
     assert "Returned by an operator: the receiver asked" in text.get_payload(decode=True).decode()
     assert "Status: 5.0.0" in status.as_string()
 
@@ -100,7 +119,12 @@ def test_what_is_led_to_a_host_waits_in_a_lane_that_no_route_shares():
     delivery, lane = deferred(lane=make.lane()), orders.forced_lane("192.0.2.1", 25, "required")
     give(Order.Verb.REROUTE, parameters={"lane": lane.pk})
     assert now(delivery).lane == lane == orders.forced_lane("192.0.2.1", 25, "required")
-    assert (lane.is_forced, lane.is_routed, lane.hosts, lane.tls) == (True, True, [[0, "192.0.2.1", 25]], "required")
+    assert (lane.is_forced, lane.is_routed, lane.hosts, lane.tls) == (
+        True,
+        True,
+        [[0, "192.0.2.1", 25]],
+        "required",
+    )
     assert lane.site.startswith("forced:")
 
 
@@ -108,9 +132,17 @@ def test_what_is_held_is_put_aside_as_it_is_and_released_as_it_was():
     delivery = deferred(lane=make.lane())
     due = delivery.due_at
     give(Order.Verb.HOLD)
-    assert (now(delivery).hold, delivery.lane_id, delivery.due_at) == (Delivery.Hold.HELD, Lane.PARKED, due)
+    assert (now(delivery).hold, delivery.lane_id, delivery.due_at) == (
+        Delivery.Hold.HELD,
+        Lane.PARKED,
+        due,
+    )
     give(Order.Verb.RELEASE)
-    assert (now(delivery).hold, delivery.lane_id, delivery.due_at) == (Delivery.Hold.RELEASED, Lane.ROUTING, due)
+    assert (now(delivery).hold, delivery.lane_id, delivery.due_at) == (
+        Delivery.Hold.RELEASED,
+        Lane.ROUTING,
+        due,
+    )
 
 
 def test_a_release_passes_what_is_stopped_and_leaves_other_mail_alone():
@@ -144,13 +176,17 @@ def test_what_is_accepted_after_the_order_is_not_meant():
     assert (order.finished_at is not None, order.done, now(later).is_live) == (True, 0, True)
 
 
-# --- what a courier has in hand -----------------------------------------------------------------------------------------
+# --- what a courier has in hand -------------------------------------------------------------------
 @pytest.mark.parametrize("verb", [verb for verb in Order.Verb if verb != Order.Verb.RELEASE])
 def test_what_is_being_sent_is_left_alone_and_looked_at_again(verb):
     delivery = make.delivery(lane=leased(), claim=3)
     order = give(verb)
     assert (order.seen, order.done, order.finished_at) == (1, 0, None)
-    assert (now(delivery).state, delivery.claim, delivery.hold) == (State.QUEUED, 3, Delivery.Hold.NONE)
+    assert (now(delivery).state, delivery.claim, delivery.hold) == (
+        State.QUEUED,
+        3,
+        Delivery.Hold.NONE,
+    )
     Delivery.objects.update(claim=0, state=State.DEFERRED)  # it came back
     jobs.carry_out_orders()
     order.refresh_from_db()
@@ -163,7 +199,11 @@ def test_what_was_delivered_meanwhile_is_neither_bounced_nor_counted():
     Delivery.objects.update(claim=0, state=State.DELIVERED, ended_at=timezone.now(), due_at=None)
     jobs.carry_out_orders()
     order.refresh_from_db()
-    assert (order.done, order.finished_at is not None, now(delivery).state) == (0, True, State.DELIVERED)
+    assert (order.done, order.finished_at is not None, now(delivery).state) == (
+        0,
+        True,
+        State.DELIVERED,
+    )
 
 
 def test_what_is_in_hand_for_longer_than_a_transaction_takes_is_given_up():
@@ -182,7 +222,7 @@ def test_what_a_dead_worker_had_in_hand_is_ended_in_doubt():
     assert (now(delivery).state, delivery.is_in_doubt, delivery.claim) == (State.CANCELLED, True, 0)
 
 
-# --- many of them -------------------------------------------------------------------------------------------------------
+# --- many of them ---------------------------------------------------------------------------------
 @pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr(orders, "BATCH", 2)
@@ -198,7 +238,12 @@ def five_of_one_second():
 def test_an_order_goes_through_its_deliveries_batch_by_batch():
     five_of_one_second()
     order = give(Order.Verb.HOLD)
-    assert (order.expected, order.seen, order.done, order.finished_at is not None) == (5, 5, 5, True)
+    assert (order.expected, order.seen, order.done, order.finished_at is not None) == (
+        5,
+        5,
+        5,
+        True,
+    )
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -226,7 +271,11 @@ def test_of_a_poisoned_delivery_the_order_does_all_but_that(verb, place, poison)
     assert (order.seen, order.done, order.finished_at is not None) == (5, 4, True)
     assert now(bad).is_live and not now(bad).hold
     aside = SetAside.objects.get()
-    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (Kind.ORDER, f"{order.pk} {bad.pk}", True)
+    assert (aside.kind, aside.key, aside.set_aside_at is not None) == (
+        Kind.ORDER,
+        f"{order.pk} {bad.pk}",
+        True,
+    )
     assert "this row cannot be written" in aside.traceback
 
 
@@ -259,5 +308,7 @@ def test_an_order_that_cannot_be_carried_out_does_not_hold_up_the_next(caplog):
     Order.objects.update(selection={"nonsense": 1})
     good = orders.give(Order.Verb.CANCEL, Selection(), reason="why", by="otto", begins=False)
     jobs.carry_out_orders()
-    assert Order.objects.get(pk=good.pk).done == 1 and Order.objects.get(pk=bad.pk).finished_at is None
+    assert (
+        Order.objects.get(pk=good.pk).done == 1 and Order.objects.get(pk=bad.pk).finished_at is None
+    )
     assert f"kind=order key={bad.pk} failures=1" in caplog.text

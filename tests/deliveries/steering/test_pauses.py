@@ -1,4 +1,7 @@
-"""Pauses, and how mail goes on. What couriers do while something is stopped is in test_courier and test_drain."""
+"""Pauses, and how mail goes on.
+
+What couriers do while something is stopped is in test_courier and test_drain.
+"""
 
 from datetime import timedelta
 
@@ -66,7 +69,8 @@ def test_what_another_pause_covers_stays_put_aside(scope):
     credential = make.credential()
     put_aside(of=make.message(credential.project), flow=credential.pk)
     all_of_them = {
-        Scope.PROJECT: {"project": credential.project}, Scope.CREDENTIAL: {"credential": credential}, Scope.DOMAIN: {"domain": "mx.test"},
+        Scope.PROJECT: {"project": credential.project},
+        Scope.CREDENTIAL: {"credential": credential}, Scope.DOMAIN: {"domain": "mx.test"},
     }  # fmt: skip
     standing = {each: stop(each, **given) for each, given in all_of_them.items()}
     for each in set(standing) - {scope}:
@@ -97,7 +101,9 @@ def test_of_much_that_was_put_aside_the_worker_does_the_rest(monkeypatch, valkey
     for number in range(5):
         put_aside(f"{number}@mx.test")
     pauses.resume(standing)
-    assert list(lanes().values()).count(Lane.PARKED) == 3 and valkey.llen("rq:queue:maintenance") == 1
+    assert (
+        list(lanes().values()).count(Lane.PARKED) == 3 and valkey.llen("rq:queue:maintenance") == 1
+    )
     jobs.carry_out_orders()
     assert set(lanes().values()) == {Lane.ROUTING}
 
@@ -107,11 +113,17 @@ def test_what_was_put_aside_keeps_its_due_time_and_deadline():
     before = put_aside()
     pauses.resume(standing)
     after = Delivery.objects.get()
-    assert (after.due_at, after.expires_at, after.attempt_count) == (before.due_at, before.expires_at, before.attempt_count)
+    assert (after.due_at, after.expires_at, after.attempt_count) == (
+        before.due_at,
+        before.expires_at,
+        before.attempt_count,
+    )
 
 
 def test_a_lane_is_closed_once_and_opened_without_the_pause_it_had_learned(heard):
-    lane = make.lane(paused_until=timezone.now() + timedelta(hours=1), pause_reason="421", failures=5)
+    lane = make.lane(
+        paused_until=timezone.now() + timedelta(hours=1), pause_reason="421", failures=5
+    )
     pauses.close(lane, reason="they asked", by="otto")
     assert heard().has_orders
     with pytest.raises(pauses.AlreadyStopped):
@@ -120,7 +132,13 @@ def test_a_lane_is_closed_once_and_opened_without_the_pause_it_had_learned(heard
     assert (lane.closed_by, lane.close_reason) == ("otto", "they asked") and lane.closed_at
     pauses.reopen(lane)
     lane.refresh_from_db()
-    assert (lane.closed_at, lane.closed_by, lane.close_reason, lane.paused_until, lane.failures) == (None, "", "", None, 0)
+    assert (
+        lane.closed_at,
+        lane.closed_by,
+        lane.close_reason,
+        lane.paused_until,
+        lane.failures,
+    ) == (None, "", "", None, 0)
     assert heard().lanes == {lane.pk}
 
 

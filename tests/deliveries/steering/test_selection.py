@@ -23,14 +23,20 @@ def chosen():
 
 
 @pytest.mark.parametrize(
-    "field", ["lane_id", "domain", "project_id", "flow", "recipient_key", "state", "id", "message_id"], ids=lambda field: field
+    "field",
+    ["lane_id", "domain", "project_id", "flow", "recipient_key", "state", "id", "message_id"],
+    ids=lambda field: field,
 )
 def test_each_condition_chooses_by_its_column(chosen, field):
     value = getattr(chosen, field)
     given = {
-        "lane_id": {"lane": value}, "project_id": {"project": value}, "flow": {"credential": value}, "recipient_key": {"recipient": value},
-        "id": {"ids": (value,)}, "message_id": {"messages": (value,)},
-    }.get(field, {field: value})  # fmt: skip
+        "lane_id": {"lane": value},
+        "project_id": {"project": value},
+        "flow": {"credential": value},
+        "recipient_key": {"recipient": value},
+        "id": {"ids": (value,)},
+        "message_id": {"messages": (value,)},
+    }.get(field, {field: value})
     found = preview(Selection(**given))
     assert (found.count, [each.pk for each in found.examples]) == (1, [chosen.pk])
 
@@ -59,7 +65,8 @@ def test_what_is_put_aside_is_found_whoever_did_it(chosen, given):
 def test_a_selection_is_kept_whole():
     at = timezone.now()
     everything = Selection(
-        lane=0, domain="mx.test", project=1, credential=2, recipient="you@mx.test", state="queued", since=at, before=at, ids=(new_id(),),
+        lane=0, domain="mx.test", project=1, credential=2, recipient="you@mx.test", state="queued",
+        since=at, before=at, ids=(new_id(),),
         messages=(new_id(), new_id()), is_held=True,
     )  # fmt: skip
     assert Selection.of_json(everything.as_json()) == everything
@@ -67,7 +74,11 @@ def test_a_selection_is_kept_whole():
 
 
 def test_a_selection_is_told_in_words(chosen):
-    words = str(Selection(lane=chosen.lane_id, domain="mx.test", project=chosen.project_id, state=State.QUEUED))
+    words = str(
+        Selection(
+            lane=chosen.lane_id, domain="mx.test", project=chosen.project_id, state=State.QUEUED
+        )
+    )
     assert words == f"lane mx.test, recipient domain mx.test, project {chosen.project}, Queued"
     assert str(Selection()) == "everything that waits"
 
@@ -81,7 +92,10 @@ def test_the_examples_wait_the_longest(chosen):
 def test_what_is_put_aside_by_stops_is_found_by_its_index():
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute("EXPLAIN SELECT domain FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = 0 AND hold <> 1 ORDER BY 1")
+        cursor.execute(
+            "EXPLAIN SELECT domain FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = "
+            "0 AND hold <> 1 ORDER BY 1"
+        )
         plan = str(cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert "delivery_put_aside" in plan

@@ -1,4 +1,6 @@
-"""What operators stop, resume and order from the command line: the state it leaves, and what is written down."""
+"""What operators stop, resume and order from the command line: the state it leaves, and what is
+written down.
+"""
 
 import getpass
 from datetime import timedelta
@@ -27,7 +29,7 @@ def later():
     return timezone.now() + timedelta(hours=2)
 
 
-# --- pause and resume ---------------------------------------------------------------------------------------------------
+# --- pause and resume -----------------------------------------------------------------------------
 @pytest.fixture
 def credential():
     return make.credential(make.project(name="shop"), name="web")
@@ -43,7 +45,9 @@ THINGS = [
 
 @pytest.mark.parametrize(("thing", "scope", "name"), THINGS, ids=str)
 def test_each_thing_is_paused_and_resumed(credential, thing, scope, name):
-    put_aside = make.delivery(of=make.message(credential.project), flow=credential.pk, lane_id=Lane.PARKED)
+    put_aside = make.delivery(
+        of=make.message(credential.project), flow=credential.pk, lane_id=Lane.PARKED
+    )
     said = ekiden_json("pause", *thing, *WHY)
     standing = Stop.objects.get()
     assert (standing.scope, str(standing), standing.reason) == (scope, name, "they asked")
@@ -51,17 +55,26 @@ def test_each_thing_is_paused_and_resumed(credential, thing, scope, name):
     ekiden("resume", *thing, *WHY)
     put_aside.refresh_from_db()
     assert not Stop.objects.exists() and put_aside.lane_id == Lane.ROUTING
-    assert [each for each in written() if each[1] == name] == [(verb, name, "they asked") for verb in ("pause", "resume")]
+    assert [each for each in written() if each[1] == name] == [
+        (verb, name, "they asked") for verb in ("pause", "resume")
+    ]
 
 
 def test_a_lane_is_paused_and_resumed():
     lane = make.lane()
     said = ekiden("pause", "lane", "mx.test", *WHY)
     lane.refresh_from_db()
-    assert lane.closed_at and lane.close_reason == "they asked" and f"./ekiden resume lane {lane.pk}" in said
+    assert (
+        lane.closed_at
+        and lane.close_reason == "they asked"
+        and f"./ekiden resume lane {lane.pk}" in said
+    )
     ekiden("resume", "lane", str(lane.pk), *WHY)
     lane.refresh_from_db()
-    assert lane.closed_at is None and written() == [("pause", "mx.test", "they asked"), ("resume", "mx.test", "they asked")]
+    assert lane.closed_at is None and written() == [
+        ("pause", "mx.test", "they asked"),
+        ("resume", "mx.test", "they asked"),
+    ]
 
 
 def test_a_lane_is_known_by_number_domain_site_and_host():
@@ -79,7 +92,12 @@ def test_a_name_of_several_lanes_is_asked_about():
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_what_is_not_there_is_a_mistake(command):
-    for thing in (["project", "nobody"], ["lane", "nowhere.test"], ["credential", "nobody"], ["domain", "no domain"]):
+    for thing in (
+        ["project", "nobody"],
+        ["lane", "nowhere.test"],
+        ["credential", "nobody"],
+        ["domain", "no domain"],
+    ):
         with pytest.raises(CommandError):
             ekiden(command, *thing, *WHY)
     assert not AuditEntry.objects.exists()
@@ -87,7 +105,13 @@ def test_what_is_not_there_is_a_mistake(command):
 
 @pytest.mark.parametrize(
     "words",
-    [["pause", "all"], ["resume", "all"], ["queue", "retry", "--all"], ["queue", "hold", "--all"], ["pause", "all", "--reason", " "]],
+    [
+        ["pause", "all"],
+        ["resume", "all"],
+        ["queue", "retry", "--all"],
+        ["queue", "hold", "--all"],
+        ["pause", "all", "--reason", " "],
+    ],
 )
 def test_no_control_goes_without_a_reason(words):
     with pytest.raises(CommandError, match="reason"):
@@ -115,20 +139,29 @@ def test_the_services_own_lanes_cannot_be_paused(lane):
 def test_all_that_is_paused_is_listed():
     make.lane("blocked.test", closed_at=timezone.now(), close_reason="550 blocked")
     ekiden("pause", "domain", "mx.test", *WHY)
-    assert [(each["what"], each["kind"], each["reason"]) for each in ekiden_json("pause", "list")] == [
+    assert [(each["what"], each["kind"], each["reason"]) for each in ekiden_json("pause",
+        "list")] == [
         ("mx.test", "domain", "they asked"), ("blocked.test", "lane", "550 blocked"),
     ]  # fmt: skip
     assert "an answer of the receiver" in ekiden("pause", "list")
 
 
-# --- retry --------------------------------------------------------------------------------------------------------------
-MAIL_OF = [["--all"], ["--project", "shop"], ["--credential", "web", "--project", "shop"], ["--domain", "mx.test"], ["--lane", "mx.test"]]
+# --- retry ----------------------------------------------------------------------------------------
+MAIL_OF = [
+    ["--all"],
+    ["--project", "shop"],
+    ["--credential", "web", "--project", "shop"],
+    ["--domain", "mx.test"],
+    ["--lane", "mx.test"],
+]
 
 
 @pytest.mark.parametrize("choice", MAIL_OF, ids=str)
 def test_what_waits_of_a_thing_is_tried_now(credential, choice):
     lane = make.lane(paused_until=later(), failures=3)
-    delivery = make.delivery(of=make.message(credential.project), flow=credential.pk, lane=lane, due_at=later())
+    delivery = make.delivery(
+        of=make.message(credential.project), flow=credential.pk, lane=lane, due_at=later()
+    )
     other = make.delivery("me@other.test", due_at=later())
     assert ekiden_json("queue", "retry", *choice, *WHY)["done"] == (2 if choice == ["--all"] else 1)
     for row in (lane, delivery, other):
@@ -137,13 +170,19 @@ def test_what_waits_of_a_thing_is_tried_now(credential, choice):
     assert (other.due_at <= timezone.now()) == (choice == ["--all"])
 
 
-@pytest.mark.parametrize("stop", [["all"], ["project", "shop"], ["domain", "mx.test"], ["lane", "mx.test"]], ids=str)
+@pytest.mark.parametrize(
+    "stop", [["all"], ["project", "shop"], ["domain", "mx.test"], ["lane", "mx.test"]], ids=str
+)
 def test_a_try_says_how_many_wait_all_the_same(credential, stop):
-    make.delivery(of=make.message(credential.project), flow=credential.pk, lane=make.lane(), due_at=later())
+    make.delivery(
+        of=make.message(credential.project), flow=credential.pk, lane=make.lane(), due_at=later()
+    )
     make.delivery("me@other.test", lane=make.lane("other.test"), due_at=later())
     assert "all the same" not in ekiden("queue", "retry", "--all", *WHY)
     ekiden("pause", *stop, *WHY)
-    assert f"{2 if stop == ['all'] else 1} of them wait all the same" in ekiden("queue", "retry", "--all", *WHY)
+    assert f"{2 if stop == ['all'] else 1} of them wait all the same" in ekiden(
+        "queue", "retry", "--all", *WHY
+    )
     assert "all the same" not in ekiden("queue", "hold", "--all", *WHY)
 
 
@@ -154,11 +193,14 @@ def test_an_empty_lane_forgets_its_pause_too():
     assert lane.paused_until is None
 
 
-# --- selections ---------------------------------------------------------------------------------------------------------
+# --- selections -----------------------------------------------------------------------------------
 LEFT = [
-    (["retry"], {"state": "deferred", "lane__site": "mx.test"}), (["cancel", "--yes"], {"state": "cancelled"}),
-    (["bounce", "--yes"], {"state": "bounced", "owes_report": True}), (["reroute"], {"lane": Lane.ROUTING}),
-    (["reroute", "--to", "192.0.2.1:2525", "--tls", "required"], {"lane__site": "forced:192.0.2.1:2525:required"}),
+    (["retry"], {"state": "deferred", "lane__site": "mx.test"}),
+    (["cancel", "--yes"], {"state": "cancelled"}),
+    (["bounce", "--yes"], {"state": "bounced", "owes_report": True}),
+    (["reroute"], {"lane": Lane.ROUTING}),
+    (["reroute", "--to", "192.0.2.1:2525", "--tls", "required"],
+        {"lane__site": "forced:192.0.2.1:2525:required"}),
     (["hold"], {"hold": Delivery.Hold.HELD, "lane": Lane.PARKED}),
 ]  # fmt: skip
 
@@ -170,7 +212,9 @@ def test_each_verb_is_done_to_what_was_chosen_and_to_nothing_else(verb, left):
     other = make.delivery("me@other.test", state=State.DEFERRED, lane=lane, due_at=later())
     assert "Done to 1 of 1" in ekiden("queue", *verb, "--domain", "mx.test", *WHY)
     assert Delivery.objects.filter(pk=chosen.pk, **left).exists()
-    assert Delivery.objects.filter(pk=other.pk, state="deferred", hold=0, lane=lane, due_at__gt=timezone.now()).exists()
+    assert Delivery.objects.filter(
+        pk=other.pk, state="deferred", hold=0, lane=lane, due_at__gt=timezone.now()
+    ).exists()
     assert written() == [("order", str(Order.objects.get()), "they asked")]
 
 
@@ -187,12 +231,16 @@ def test_each_choice_chooses(credential):
     make.delivery("you@mx.test", sent, flow=credential.pk, lane=lane, state=State.DEFERRED)
     make.delivery("me@other.test")
     choices = (
-        ["--project", "shop"], ["--credential", "web", "--project", "shop"], ["--domain", "MX.test"], ["--recipient", "<You@mx.test>"],
+        ["--project", "shop"], ["--credential", "web", "--project", "shop"],
+        ["--domain", "MX.test"], ["--recipient", "<You@mx.test>"],
         ["--lane", "mx.test"], ["--state", "deferred"], ["--message", str(sent.pk)],
     )  # fmt: skip
     for choice in choices:
         found = ekiden_json("queue", "show", *choice)
-        assert (found["waiting"], [each["recipient"] for each in found["examples"]]) == (1, ["you@mx.test"]), choice
+        assert (found["waiting"], [each["recipient"] for each in found["examples"]]) == (
+            1,
+            ["you@mx.test"],
+        ), choice
     assert ekiden_json("queue", "show", "--all")["waiting"] == 2
     assert ekiden_json("queue", "show", "--older-than", "1h")["waiting"] == 0
     assert "being looked up" in ekiden("queue", "show", "--domain", "other.test")
@@ -201,7 +249,11 @@ def test_each_choice_chooses(credential):
 def test_a_dry_run_shows_and_changes_nothing():
     make.delivery()
     assert "1 wait" in ekiden("queue", "cancel", "--all", "--dry-run", *WHY)
-    assert Delivery.objects.live().count() == 1 and not Order.objects.exists() and not AuditEntry.objects.exists()
+    assert (
+        Delivery.objects.live().count() == 1
+        and not Order.objects.exists()
+        and not AuditEntry.objects.exists()
+    )
 
 
 @pytest.mark.parametrize("verb", ["cancel", "bounce"])
@@ -213,7 +265,14 @@ def test_what_cannot_be_undone_is_asked_about(verb):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--all", "--domain", "mx.test"], ["--older-than", "2 weeks"], ["--message", "x"], ["--domain", "a b"]]
+    "words",
+    [
+        [],
+        ["--all", "--domain", "mx.test"],
+        ["--older-than", "2 weeks"],
+        ["--message", "x"],
+        ["--domain", "a b"],
+    ],
 )
 def test_a_choice_that_makes_no_sense_is_a_mistake(words):
     with pytest.raises(CommandError):
@@ -246,20 +305,26 @@ def test_an_order_is_stopped():
             ekiden("queue", "stop", wrong, *WHY)
 
 
-# --- lanes and the log --------------------------------------------------------------------------------------------------
+# --- lanes and the log ----------------------------------------------------------------------------
 def test_the_lanes_in_which_mail_waits_are_listed():
     make.lane("empty.test")
     lane = make.lane("full.test", closed_at=timezone.now())
     make.delivery(lane=lane)
     [listed] = ekiden_json("lane", "list")
     assert (listed["id"], listed["waiting"], listed["is_closed"]) == (lane.pk, 1, True)
-    assert "paused by a person" in ekiden("lane", "list") and "full.test" in ekiden("lane", "show", "full.test")
+    assert "paused by a person" in ekiden("lane", "list") and "full.test" in ekiden(
+        "lane", "show", "full.test"
+    )
 
 
 def test_the_audit_log_is_read_by_person_action_and_thing():
     ekiden("pause", "all", "--reason", "flood")
     ekiden("resume", "all", "--reason", "calm")
     assert [each["what"] for each in ekiden_json("audit")] == ["resume", "pause"]
-    for words in (["--what", "pause"], ["--about", "flood"], ["--what", "pause", "--who", getpass.getuser(), "--about", "DELIVERY"]):
+    for words in (
+        ["--what", "pause"],
+        ["--about", "flood"],
+        ["--what", "pause", "--who", getpass.getuser(), "--about", "DELIVERY"],
+    ):
         assert [each["reason"] for each in ekiden_json("audit", *words)] == ["flood"], words
     assert "flood" in ekiden("audit") and "Nothing" in ekiden("audit", "--who", "nobody-at-all")

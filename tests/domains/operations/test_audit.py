@@ -13,7 +13,10 @@ pytestmark = pytest.mark.django_db
 
 
 def entries():
-    return [(entry.actor, entry.action, entry.object_name) for entry in AuditEntry.objects.order_by("id")]
+    return [
+        (entry.actor, entry.action, entry.object_name)
+        for entry in AuditEntry.objects.order_by("id")
+    ]
 
 
 def test_a_command_is_written_down_as_its_account():
@@ -25,7 +28,11 @@ def test_a_change_tells_what_was_before_and_what_is_now():
     project = make.project(content_days=7)
     ekiden("project", "set", project.name, "--content-days", "3")
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.details, entry.project) == ("change", {"changed": {"content_days": [7, 3]}}, project)
+    assert (entry.action, entry.details, entry.project) == (
+        "change",
+        {"changed": {"content_days": [7, 3]}},
+        project,
+    )
 
 
 def test_every_command_that_changes_who_may_send_is_written_down():
@@ -37,21 +44,33 @@ def test_every_command_that_changes_who_may_send_is_written_down():
     ekiden("suppression", "add", "gone@mx.test", "--reason", "asked")
     ekiden("suppression", "lift", "gone@mx.test", "--reason", "asked")
     assert [(action, name) for _, action, name in entries()] == [
-        ("add", "shop"), ("add", "shop.test"), ("add", "shop/app"), ("change", "shop/app"), ("revoke", "shop/app"),
+        ("add", "shop"), ("add", "shop.test"), ("add", "shop/app"), ("change", "shop/app"),
+        ("revoke", "shop/app"),
         ("add", "gone@mx.test"), ("lift", "gone@mx.test"),
     ]  # fmt: skip
-    assert set(AuditEntry.objects.exclude(object_type="suppressions.suppression").values_list("project__name", flat=True)) == {"shop"}
+    assert set(
+        AuditEntry.objects.exclude(object_type="suppressions.suppression").values_list(
+            "project__name", flat=True
+        )
+    ) == {"shop"}
 
 
 def test_no_secret_is_ever_written_down():
-    printed = ekiden("project", "create", "shop") + ekiden("credential", "create", "--project", "shop", "--name", "app")
+    printed = ekiden("project", "create", "shop") + ekiden(
+        "credential", "create", "--project", "shop", "--name", "app"
+    )
     password = printed.partition("password   ")[2].split()[0]
     domain = Domain.objects.create(project=Project.objects.get(), name="shop.test", token="t")
     row, credential = make_key(domain, "ed25519"), Credential.objects.get()
     for each in (row, credential):
         audit.note_command("change", each, details={"values": audit.facts(each)})
     written = str(list(AuditEntry.objects.values()))
-    secrets = (password, bytes(credential.secret_hash).hex(), str(credential.secret_hash), bytes(row.private_key).decode()[:40])
+    secrets = (
+        password,
+        bytes(credential.secret_hash).hex(),
+        str(credential.secret_hash),
+        bytes(row.private_key).decode()[:40],
+    )
     assert "ed25519" in written and not any(secret in written for secret in secrets)
 
 

@@ -79,7 +79,9 @@ def test_a_value_that_is_too_large_for_an_index_is_the_items_fault():
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE narrow (text text UNIQUE)")
     with isolated(Kind.INBOUND, 1), connection.cursor() as cursor:
-        cursor.execute("INSERT INTO narrow SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) n")
+        cursor.execute(
+            "INSERT INTO narrow SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) n"
+        )
     assert "index row" in row().traceback
 
 
@@ -126,10 +128,13 @@ def test_a_queryset_passes_over_what_waits_or_is_put_aside():
     fail(projects[0].pk)
     fail(projects[1].pk, times=3)
     SetAside.objects.filter(key=projects[1].pk).update(retry_at=timezone.now())
-    assert list(Project.objects.filter(is_free(Kind.INBOUND), name__startswith="p").order_by("pk")) == [projects[2]]
+    assert list(
+        Project.objects.filter(is_free(Kind.INBOUND), name__startswith="p").order_by("pk")
+    ) == [projects[2]]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT name FROM domains_project WHERE name LIKE 'p_' AND {isolation.passed_over(Kind.INBOUND, id='domains_project.id')}"
+            "SELECT name FROM domains_project WHERE name LIKE 'p_' AND "
+            f"{isolation.passed_over(Kind.INBOUND, id='domains_project.id')}"
         )
         assert cursor.fetchall() == [("p2",)]
 

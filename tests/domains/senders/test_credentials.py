@@ -58,12 +58,16 @@ def test_limits_are_kept(shop):
 
 
 def test_a_trusted_network_has_no_secret(shop):
-    credential, secret = issue(shop, "lan", kind="network", networks=["192.0.2.0/24", "2001:db8::1"])
+    credential, secret = issue(
+        shop, "lan", kind="network", networks=["192.0.2.0/24", "2001:db8::1"]
+    )
     assert (secret, credential.username, credential.secret_hash) == ("", None, None)
     assert credential.networks == ["192.0.2.0/24", "2001:db8::1/128"]
 
 
-@pytest.mark.parametrize("networks", [[], ["0.0.0.0/0"], ["::/0"], ["192.0.2.0/99"], ["192.0.2.1/24"], ["lan"]])
+@pytest.mark.parametrize(
+    "networks", [[], ["0.0.0.0/0"], ["::/0"], ["192.0.2.0/99"], ["192.0.2.1/24"], ["lan"]]
+)
 def test_a_trusted_network_must_be_one(shop, networks):
     with pytest.raises(ValidationError):
         issue(shop, "lan", kind="network", networks=networks)

@@ -18,13 +18,17 @@ def data(settings, tmp_path):
 
 @pytest.fixture
 def domain():
-    return Domain.objects.create(project=Project.objects.create(name="shop"), name="shop.test", token="t")
+    return Domain.objects.create(
+        project=Project.objects.create(name="shop"), name="shop.test", token="t"
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["rsa", "ed25519"])
 def test_a_key_is_kept_encrypted_and_fits_its_record(domain, data, algorithm):
     key = keys.make_key(domain, algorithm)
-    private_key = dkim.load_private_key(KeyRing.open(data / "keys" / "ring").decrypt(key.private_key))
+    private_key = dkim.load_private_key(
+        KeyRing.open(data / "keys" / "ring").decrypt(key.private_key)
+    )
     assert key.public_record == dkim.txt_value(private_key)
     assert f"k={algorithm};" in key.public_record
     assert dkim.private_bytes(private_key) not in bytes(key.private_key)

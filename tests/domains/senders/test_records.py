@@ -6,7 +6,10 @@ from domains.senders.records import Found, Missing, Purpose, Wrong, check, requi
 
 KEY = "v=DKIM1; k=rsa; p=MIIBIjANBgkq"
 RECORDS = required(
-    "a.test", token="t0ken", keys=[("r1", KEY), ("e1", "v=DKIM1; k=ed25519; p=11qYAYKx")], spf=["include:spf.relay.test", "ip4:192.0.2.1"]
+    "a.test",
+    token="t0ken",
+    keys=[("r1", KEY), ("e1", "v=DKIM1; k=ed25519; p=11qYAYKx")],
+    spf=["include:spf.relay.test", "ip4:192.0.2.1"],
 )
 OWNERSHIP, RSA, ED25519, SPF, DMARC = RECORDS
 SIX = required("a.test", token="t0ken", keys=[], spf=["ip6:2001:db8::1"])[1]
@@ -24,12 +27,16 @@ def test_each_purpose_has_its_name_and_value():
 
 
 def test_without_hosts_to_name_no_spf_record_is_asked_for():
-    assert Purpose.SPF not in {record.purpose for record in required("a.test", token="t", keys=[], spf=[])}
+    assert Purpose.SPF not in {
+        record.purpose for record in required("a.test", token="t", keys=[], spf=[])
+    }
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
 def test_what_was_asked_for_is_found_among_other_texts(record):
-    assert isinstance(check(record, ["unrelated", "google-site-verification=x", record.value]), Found)
+    assert isinstance(
+        check(record, ["unrelated", "google-site-verification=x", record.value]), Found
+    )
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
@@ -72,7 +79,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("record", "found", "kind"), CASES, ids=[f"{record.purpose}-{n}" for n, (record, *_) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("record", "found", "kind"),
+    CASES,
+    ids=[f"{record.purpose}-{n}" for n, (record, *_) in enumerate(CASES)],
+)
 def test_records_are_judged_as_receivers_do(record, found, kind):
     assert type(check(record, found)) is kind
 
@@ -81,6 +92,11 @@ def test_a_wrong_spf_record_is_told_what_it_lacks():
     assert "ip4:192.0.2.1 " in check(SPF, ["v=spf1 include:spf.relay.test -all"]).text
 
 
-@given(st.sampled_from(RECORDS), st.lists(st.text(max_size=60) | st.text("vpkts=spfDKIM1;: +-~?all/ip46", max_size=40), max_size=4))
+@given(
+    st.sampled_from(RECORDS),
+    st.lists(
+        st.text(max_size=60) | st.text("vpkts=spfDKIM1;: +-~?all/ip46", max_size=40), max_size=4
+    ),
+)
 def test_no_text_in_dns_raises(record, found):
     assert check(record, [*found, "v=spf1 " + " ".join(found), "v=DKIM1;" + ";".join(found)]).text

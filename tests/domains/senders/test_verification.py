@@ -26,7 +26,9 @@ def domain():
 
 
 def new_domain(project, name="shop.test"):
-    domain = Domain.objects.create(project=Project.objects.create(name=project), name=name, token=f"token-of-{project}")
+    domain = Domain.objects.create(
+        project=Project.objects.create(name=project), name=name, token=f"token-of-{project}"
+    )
     make_key(domain, "ed25519")
     return domain
 
@@ -137,4 +139,6 @@ def test_the_regular_ring_leaves_out_what_was_seen_today(zones, domain):
         each.checked_at = timezone.now() - timedelta(days=days)
         each.save()
     jobs.verify_domains()
-    assert {name for name, _ in zones.queries} == {record.name for each in (domain, stale) for record in required_records(each)}
+    assert {name for name, _ in zones.queries} == {
+        record.name for each in (domain, stale) for record in required_records(each)
+    }

@@ -12,13 +12,23 @@ ZONES = {"shop.test": {}, "test": {"NS": ["ns.test."]}, "ns.test": {"A": ["127.0
 DENIED = {"gone.shop.test": Behaviour.NXDOMAIN}
 
 
-async def opinion(above, *, name="gone.test", zones=ZONES, behaviours=None, may_ask=lambda address: True, seconds=60.0):
+async def opinion(
+    above,
+    *,
+    name="gone.test",
+    zones=ZONES,
+    behaviours=None,
+    may_ask=lambda address: True,
+    seconds=60.0,
+):
     """What is said by `above`, which stands for all servers that have zones themselves."""
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(FakeDns(zones, behaviours))
         theirs = await stack.enter_async_context(above)
         given = {"port": theirs.address[1], "try_timeout": seconds, "total_timeout": seconds}
-        return await Parents(Resolver([ours.address], try_timeout=60.0), may_ask, **given).know(name), theirs
+        return await Parents(Resolver([ours.address], try_timeout=60.0), may_ask, **given).know(
+            name
+        ), theirs
 
 
 def server(zones=None, behaviours=None):

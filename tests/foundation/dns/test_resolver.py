@@ -44,7 +44,9 @@ class Clock:
 @asynccontextmanager
 async def served(*, behaviours=None, zones=ZONES, first=(), **options):
     clock = Clock()
-    fake_options = {key: options.pop(key) for key in ("ttl", "negative_ttl", "authenticated") if key in options}
+    fake_options = {
+        key: options.pop(key) for key in ("ttl", "negative_ttl", "authenticated") if key in options
+    }
     async with FakeDns(zones, behaviours, **fake_options) as fake:
         options = {"try_timeout": 0.3, "total_timeout": 1.0} | options
         yield fake, Resolver([*first, fake.address], clock=clock, **options), clock
@@ -100,7 +102,9 @@ async def test_a_cname_loop_is_temporary():
 HARMLESS = [Behaviour.TRUNCATED, Behaviour.FORGED_FIRST, Behaviour.NO_EDNS]
 
 
-@pytest.mark.parametrize("behaviour", [b for b in Behaviour if b not in HARMLESS and b is not Behaviour.NXDOMAIN])
+@pytest.mark.parametrize(
+    "behaviour", [b for b in Behaviour if b not in HARMLESS and b is not Behaviour.NXDOMAIN]
+)
 async def test_trouble_with_the_server_is_temporary(behaviour):
     async with served(behaviours={"a.test": behaviour}) as (_, resolver, _clock):
         for look_up in (resolver.mx, resolver.txt, resolver.addresses):
@@ -131,7 +135,10 @@ async def test_a_dead_server_is_passed_over_at_once():
 
 
 async def test_a_server_that_answers_is_asked_first_from_then_on():
-    async with FakeDns(behaviours={"a.test": Behaviour.SILENT}) as silent, served(first=[silent.address]) as (_, resolver, _c):
+    async with (
+        FakeDns(behaviours={"a.test": Behaviour.SILENT}) as silent,
+        served(first=[silent.address]) as (_, resolver, _c),
+    ):
         assert await resolver.mx("a.test")
         assert await resolver.txt("a.test")
         assert silent.queries.total() == 1
@@ -143,7 +150,9 @@ async def test_all_servers_dead_is_temporary():
 
 
 async def test_silence_ends_within_the_total_time():
-    async with served(behaviours={"a.test": Behaviour.SILENT}, try_timeout=5, total_timeout=0.2) as (_, resolver, _clock):
+    async with served(
+        behaviours={"a.test": Behaviour.SILENT}, try_timeout=5, total_timeout=0.2
+    ) as (_, resolver, _clock):
         async with asyncio.timeout(2):
             with pytest.raises(TemporaryFailure, match="in time"):
                 await resolver.mx("a.test")
@@ -219,7 +228,11 @@ async def test_the_cache_is_bounded(monkeypatch):
 
 
 async def test_one_family_in_trouble_does_not_hide_the_other():
-    async with served(behaviours={("four.test", "AAAA"): Behaviour.SERVFAIL}) as (_, resolver, clock):
+    async with served(behaviours={("four.test", "AAAA"): Behaviour.SERVFAIL}) as (
+        _,
+        resolver,
+        clock,
+    ):
         answer = await resolver.addresses("four.test")
         assert list(map(str, answer)) == ["192.0.2.4"]
         assert answer.expires_at == clock.now + FAILURE_TTL
@@ -244,7 +257,19 @@ async def test_an_internationalised_name_is_asked_in_a_labels():
         assert await resolver.mx("Bücher.test")
 
 
-@pytest.mark.parametrize("name", ["", ".", "a..test", "x" * 64 + ".test", "a." * 200 + "test", "a\\000.test", "\ud800.test", "a\nb.test"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "a..test",
+        "x" * 64 + ".test",
+        "a." * 200 + "test",
+        "a\\000.test",
+        "\ud800.test",
+        "a\nb.test",
+    ],
+)
 async def test_what_is_no_name_does_not_exist(name):
     async with served() as (_, resolver, _clock):
         with pytest.raises(NoSuchName):
@@ -281,13 +306,17 @@ def test_code_without_an_event_loop_can_ask_too():
 
 
 def test_name_servers_are_written_with_or_without_port():
-    assert nameservers(["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:54", "[::1]"]) == [
-        ("192.0.2.1", 53), ("192.0.2.1", 5353), ("2001:db8::1", 53), ("2001:db8::1", 54), ("::1", 53),
+    assert nameservers(["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:54",
+        "[::1]"]) == [
+        ("192.0.2.1", 53), ("192.0.2.1", 5353), ("2001:db8::1", 53), ("2001:db8::1", 54),
+        ("::1", 53),
     ]  # fmt: skip
     assert nameservers([]) is None
 
 
-@pytest.mark.parametrize("text", ["ns.test", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1:70000", "", "[::1]x"])
+@pytest.mark.parametrize(
+    "text", ["ns.test", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1:70000", "", "[::1]x"]
+)
 def test_a_name_server_must_be_an_address(text):
     with pytest.raises(ValueError):
         nameservers([text])
@@ -298,7 +327,9 @@ async def test_while_no_server_answers_the_last_good_answer_is_used_on():
         good = await resolver.mx("a.test")
         clock.now += 301
         fake.is_silent = True
-        assert await resolver.mx("a.test") == replace(good, stale_until=0.0, expires_at=good.expires_at)
+        assert await resolver.mx("a.test") == replace(
+            good, stale_until=0.0, expires_at=good.expires_at
+        )
         with pytest.raises(NoServerAnswers, match="None of our name servers answers"):
             await resolver.mx("four.test")
         assert resolver.is_cut_off
@@ -337,7 +368,9 @@ async def test_a_broken_zones_last_good_answer_is_used_on_for_a_while():
         assert await resolver.mx("a.test")
         asked = fake.queries["a.test", "MX"]
         assert await resolver.mx("a.test")
-        assert fake.queries["a.test", "MX"] == asked  # RFC 8767, section 5: not again for 30 seconds
+        assert (
+            fake.queries["a.test", "MX"] == asked
+        )  # RFC 8767, section 5: not again for 30 seconds
         clock.now += STALE_TTL + 1
         fake.behaviours["a.test"] = Behaviour.NXDOMAIN
         with pytest.raises(NoSuchName):  # an answer is an answer

@@ -61,7 +61,9 @@ def test_nobody_listening_disturbs_nothing(monkeypatch, tmp_path):
         ({"WATCHDOG_USEC": "soon"}, systemd.UNWATCHED),
     ],
 )
-def test_signs_of_life_come_three_times_as_often_as_the_unit_asks(monkeypatch, environment, seconds):
+def test_signs_of_life_come_three_times_as_often_as_the_unit_asks(
+    monkeypatch, environment, seconds
+):
     for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -93,7 +95,13 @@ def test_lines_in_the_journal_have_their_priority(tmp_path, monkeypatch):
     with (tmp_path / "journal").open("w+") as stream:
         monkeypatch.setenv("JOURNAL_STREAM", journal(stream))
         handler = GroupedHandler(stream)
-        for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+        for level in (
+            logging.DEBUG,
+            logging.INFO,
+            logging.WARNING,
+            logging.ERROR,
+            logging.CRITICAL,
+        ):
             handler.emit(logging.LogRecord("x", level, "", 1, "event=%d", (level,), None))
         stream.seek(0)
         assert stream.read() == "<7>event=10\n<6>event=20\n<4>event=30\n<3>event=40\n<2>event=50\n"
@@ -116,7 +124,9 @@ def test_each_line_of_a_traceback_has_the_priority(tmp_path, monkeypatch):
 def test_another_stream_than_the_journals_is_left_plain(tmp_path, monkeypatch):
     with (tmp_path / "journal").open("w") as one, (tmp_path / "file").open("w+") as stream:
         monkeypatch.setenv("JOURNAL_STREAM", journal(one))
-        GroupedHandler(stream).emit(logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), None))
+        GroupedHandler(stream).emit(
+            logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), None)
+        )
         stream.seek(0)
         assert stream.read() == "failed\n"
 
@@ -152,7 +162,9 @@ raise SystemError("the end")
 
 
 def test_what_ends_a_process_or_a_thread_is_an_error_in_the_journal():
-    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH], capture_output=True, text=True, timeout=60, check=False
+    )
     lines = done.stderr.splitlines()
     assert done.returncode == 1
     assert "<3>ZeroDivisionError: division by zero" in lines

@@ -1,4 +1,6 @@
-"""A ring fits if it holds the newest key that was noted, or proves itself; a fingerprint is of no other use."""
+"""A ring fits if it holds the newest key that was noted, or proves itself; a fingerprint is of no
+other use.
+"""
 
 import hashlib
 
@@ -26,7 +28,12 @@ def test_a_fingerprint_tells_keys_apart_and_is_no_plain_digest_of_the_key():
         ("b", "a", True, Fit.NEWER),  # rotate(), all under the new key, forget_old()
         ("b", "a", None, Fit.FOREIGN),  # nothing proves that
         ("b", "a", False, Fit.FOREIGN),
-        ("a", "ba", True, Fit.BEHIND),  # rotated elsewhere: what is under the newest key cannot be read here for long
+        (
+            "a",
+            "ba",
+            True,
+            Fit.BEHIND,
+        ),  # rotated elsewhere: what is under the newest key cannot be read here for long
         ("a", "ba", False, Fit.BEHIND),
         ("ba", "ba", False, Fit.BEHIND),
         ("b", "ba", True, Fit.SAME),  # forget_old() here, or on another machine first

@@ -68,7 +68,13 @@ def test_a_lost_ring_is_not_silently_made_anew(path):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "empty"), (b"\n \n", "empty"), (b"secret-but-short\n", "damaged"), (b"\xff" * 44, "damaged")]
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        (b"secret-but-short\n", "damaged"),
+        (b"\xff" * 44, "damaged"),
+    ],
 )
 def test_a_damaged_ring_says_so_without_showing_it(path, content, reason):
     path.parent.mkdir()

@@ -59,10 +59,14 @@ def test_a_good_address_is_written_in_its_shortest_form(text, wire):
 
 
 MALFORMED = [
-    "", "@", "a", "a@", "@a.test", "a@localhost", "a@a..test", "a@.a.test", "a@a.test..", "a@-a.test", "a@a-.test", "a b@a.test",
-    " a@a.test", "a@a.test ", "a@a .test", "a@b@a.test", '"a@a.test', 'a"@a.test', '"a"b@a.test', '""@a.test', '" "@a.test',
-    "..@a.test", '"a"b"@a.test', '"a\\"@a.test', "<a@a.test>", "a@[127.0.0.1]", "a@127.0.0.1", "a@a.1", "a(c)@a.test", "a,b@a.test",
-    "a:b@a.test", "a@a/b.test", "a@a%b.test", "a@" + "x" * 64 + ".test", "x" * 65 + "@a.test", "a@" + "x." * 126 + "test",
+    "", "@", "a", "a@", "@a.test", "a@localhost", "a@a..test", "a@.a.test", "a@a.test..",
+    "a@-a.test", "a@a-.test", "a b@a.test",
+    " a@a.test", "a@a.test ", "a@a .test", "a@b@a.test", '"a@a.test', 'a"@a.test', '"a"b@a.test',
+    '""@a.test', '" "@a.test',
+    "..@a.test", '"a"b"@a.test', '"a\\"@a.test', "<a@a.test>", "a@[127.0.0.1]", "a@127.0.0.1",
+    "a@a.1", "a(c)@a.test", "a,b@a.test",
+    "a:b@a.test", "a@a/b.test", "a@a%b.test", "a@" + "x" * 64 + ".test", "x" * 65 + "@a.test",
+    "a@" + "x." * 126 + "test",
     "あ" * 22 + "@a.test", "a@\u200b.test", "a@あ\u202e.test", "a@a＠b.test", "a@あ" * 2000,
 ]  # fmt: skip
 
@@ -70,7 +74,10 @@ MALFORMED = [
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_malformed_address_is_refused(text):
     assert str(refused(text)).startswith("501 5.1.3 ")
-    assert (refused(text, is_sender=True).code, refused(text, is_sender=True).enhanced) == (501, "5.1.7")
+    assert (refused(text, is_sender=True).code, refused(text, is_sender=True).enhanced) == (
+        501,
+        "5.1.7",
+    )
 
 
 @pytest.mark.parametrize("text", ["@a.test,@b.test:u@d.test", "@a.test:u@d.test"])
@@ -78,9 +85,33 @@ def test_source_routes_are_refused(text):
     assert "Source routes" in refused(text).text
 
 
-@pytest.mark.parametrize("char", ["\0", "\r", "\n", "\r\n", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\ufeff", "\ud800"])
+@pytest.mark.parametrize(
+    "char",
+    [
+        "\0",
+        "\r",
+        "\n",
+        "\r\n",
+        "\t",
+        "\x1b",
+        "\x7f",
+        "\x85",
+        "\u2028",
+        "\u2029",
+        "\u202e",
+        "\ufeff",
+        "\ud800",
+    ],
+)
 def test_no_control_reaches_an_address(char):
-    around = ["a{}b@a.test", '"a{}b"@a.test', '"a\\{}b"@a.test', "a@a{}b.test", "a@a.test{}", "{}a@a.test"]
+    around = [
+        "a{}b@a.test",
+        '"a{}b"@a.test',
+        '"a\\{}b"@a.test',
+        "a@a{}b.test",
+        "a@a.test{}",
+        "{}a@a.test",
+    ]
     assert {refused(text.format(char)).code for text in around} == {501}
 
 
@@ -138,7 +169,21 @@ def test_an_address_literal_is_taken_only_where_allowed(text, domain):
     assert parse(text, allow_literal=True).domain == domain
 
 
-@pytest.mark.parametrize("inside", ["", "a", "1.2.3", "01.2.3.4", "IPv6:", "IPv6:fe80::1%eth0", "::1", "IPv6:1.2.3.4", "x:y", "1.2.3.4]["])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "",
+        "a",
+        "1.2.3",
+        "01.2.3.4",
+        "IPv6:",
+        "IPv6:fe80::1%eth0",
+        "::1",
+        "IPv6:1.2.3.4",
+        "x:y",
+        "1.2.3.4][",
+    ],
+)
 def test_a_broken_literal_is_refused(inside):
     for text in (f"a@[{inside}]", f"a@[{inside}"):
         assert refused(text, allow_literal=True).code == 501
@@ -156,7 +201,22 @@ def test_a_refusal_repeats_nothing_of_the_address():
     assert "evil" not in str(refused("evil\r\nevil@evil"))
 
 
-ODD = ["test", ".test", "@a.test", "\r\n", "\0", "é", "用", "İ", "ß", "ſ", "\u0345", "。", "xn--", "＠"]
+ODD = [
+    "test",
+    ".test",
+    "@a.test",
+    "\r\n",
+    "\0",
+    "é",
+    "用",
+    "İ",
+    "ß",
+    "ſ",
+    "\u0345",
+    "。",
+    "xn--",
+    "＠",
+]
 PIECES = st.lists(st.sampled_from([*'a"\\.@ <>%!,:;()[]-_', *ODD]), max_size=20).map("".join)
 ANYTHING = st.text(max_size=80) | PIECES | PIECES.map(lambda local: local + "@a.test")
 
@@ -196,10 +256,17 @@ def test_a_canonical_domain_stays_as_it_is(text):
     assert canonical_domain(domain) == domain == domain.lower()
 
 
-@pytest.mark.parametrize("piece", ["a", ".", '"', "\\", '\\"', "a.", "a-", "@", "é", "\u0301", "xn--", "<", " "])
+@pytest.mark.parametrize(
+    "piece", ["a", ".", '"', "\\", '\\"', "a.", "a-", "@", "é", "\u0301", "xn--", "<", " "]
+)
 def test_a_megabyte_is_judged_at_once(piece):
     def judge(size):
-        for text in (piece * size, f'"{piece * size}"@a.test', "a@" + piece * size, "a@é" + piece * 120 + ".test"):
+        for text in (
+            piece * size,
+            f'"{piece * size}"@a.test',
+            "a@" + piece * size,
+            "a@é" + piece * 120 + ".test",
+        ):
             with pytest.raises(BadAddress):
                 parse(text)
         with pytest.raises(BadAddress):

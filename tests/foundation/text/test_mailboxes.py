@@ -15,10 +15,14 @@ def read(value):
 
 
 ONE = [
-    "a@a.test", " a@A.Test ", "<a@a.test>", "< a@a.test >", "Shop <a@a.test>", "Shop<a@a.test>", '"Shop, Inc." <a@a.test>',
-    '"b@b.test" <a@a.test>', r'"The \"Shop\"" <a@a.test>', "John Q. Public <a@a.test>", "a@a.test (Cron, Daemon)",
-    "Shop (the one) <a@a.test> (here)", "=?utf-8?B?5bqX?= <a@a.test>", "=?utf-8?q?b=40b.test?= <a@a.test>",
-    '"=?iso-2022-jp?B?GyRCRTkbKEI=?=" <a@a.test>', "店 <a@a.test>", '"店　舗" <a@a.test>', "Shop\r\n <a@a.test>", "a@a.test\r\n",
+    "a@a.test", " a@A.Test ", "<a@a.test>", "< a@a.test >", "Shop <a@a.test>", "Shop<a@a.test>",
+    '"Shop, Inc." <a@a.test>',
+    '"b@b.test" <a@a.test>', r'"The \"Shop\"" <a@a.test>', "John Q. Public <a@a.test>",
+    "a@a.test (Cron, Daemon)",
+    "Shop (the one) <a@a.test> (here)", "=?utf-8?B?5bqX?= <a@a.test>",
+    "=?utf-8?q?b=40b.test?= <a@a.test>",
+    '"=?iso-2022-jp?B?GyRCRTkbKEI=?=" <a@a.test>', "店 <a@a.test>", '"店　舗" <a@a.test>',
+    "Shop\r\n <a@a.test>", "a@a.test\r\n",
     "Shop\t<a@a.test>", '"<b@b.test>" <a@a.test>', '"" <a@a.test>',
 ]  # fmt: skip
 
@@ -29,11 +33,18 @@ def test_an_ordinary_field_has_the_one_mailbox_that_every_reader_sees(value):
 
 
 def test_every_mailbox_of_a_list_is_seen():
-    assert read('a@a.test, "x, y" <b@b.test>,C <c@c.test> (d)') == ["a@a.test", "b@b.test", "c@c.test"]
+    assert read('a@a.test, "x, y" <b@b.test>,C <c@c.test> (d)') == [
+        "a@a.test",
+        "b@b.test",
+        "c@c.test",
+    ]
 
 
 def test_a_legacy_and_an_internationalised_mailbox_are_read():
-    assert read("a..b@docomo.ne.jp, 用户@例え.test") == ['"a..b"@docomo.ne.jp', "用户@xn--r8jz45g.test"]
+    assert read("a..b@docomo.ne.jp, 用户@例え.test") == [
+        '"a..b"@docomo.ne.jp',
+        "用户@xn--r8jz45g.test",
+    ]
 
 
 DOUBTFUL = {
@@ -69,7 +80,9 @@ DOUBTFUL = {
     "an encoded word as local part": "=?utf-8?q?b=40b.test=3E?=@a.test",
     "an encoded word in brackets": "<=?utf-8?q?b?=@a.test>",
     "a line end in an encoded word": "=?utf-8?Q?x=0D=0ABcc:_b=40b.test?= <a@a.test>",
-    "a line end in base64": f"=?utf-8?B?{base64.b64encode(b'x' + bytes([13, 10]) + b'Bcc: b').decode()}?= <a@a.test>",
+    "a line end in base64": (
+        f"=?utf-8?B?{base64.b64encode(b'x' + bytes([13, 10]) + b'Bcc: b').decode()}?= <a@a.test>"
+    ),
     "a NUL in an encoded word": '"=?utf-8?q?=00?=" <a@a.test>',
     "broken base64": "=?utf-8?B?A?= <a@a.test>",
     "a new header line": "a@a.test\r\nBcc: b@b.test",
@@ -100,12 +113,27 @@ def test_raw_bytes_of_a_legacy_charset_are_refused(charset):
         mailboxes(f"{name} <a@a.test>".encode(charset))
 
 
-ODD = ["a@a.test", "<b@b.test>", '"c@c.test"', "=?utf-8?q?=", "?=", "=?", "\r\n", "\r\n ", "é", "\x85"]
+ODD = [
+    "a@a.test",
+    "<b@b.test>",
+    '"c@c.test"',
+    "=?utf-8?q?=",
+    "?=",
+    "=?",
+    "\r\n",
+    "\r\n ",
+    "é",
+    "\x85",
+]
 PIECES = st.sampled_from([*'a"\\.@ <>%!,:;()[]\t', *ODD])
 VALUES = st.text(max_size=60) | st.lists(PIECES, max_size=25).map("".join)
 
 
-@given(VALUES | VALUES.map(lambda value: value.encode("utf-8", "surrogatepass")) | st.binary(max_size=60))
+@given(
+    VALUES
+    | VALUES.map(lambda value: value.encode("utf-8", "surrogatepass"))
+    | st.binary(max_size=60)
+)
 def test_any_value_is_mailboxes_or_a_bad_address(value):
     try:
         found = mailboxes(value)
@@ -121,17 +149,42 @@ def test_no_address_outside_quotes_and_encoded_words_is_overlooked(value):
         found = read(value)
     except BadAddress:
         return
-    bare = [part for number, part in enumerate(value.replace('\\"', "").split('"')) if number % 2 == 0]
+    bare = [
+        part for number, part in enumerate(value.replace('\\"', "").split('"')) if number % 2 == 0
+    ]
     assert "".join(bare).count("@") <= len(found)
 
 
-PATTERNS = ["a", '"', "(", "<", "\\", '\\"', ",", "a,", " ", "a@a.test,", "=?", "=?a?q?", "=?a?b?A", "()", '""', "\r\n ", "a@", "."]
+PATTERNS = [
+    "a",
+    '"',
+    "(",
+    "<",
+    "\\",
+    '\\"',
+    ",",
+    "a,",
+    " ",
+    "a@a.test,",
+    "=?",
+    "=?a?q?",
+    "=?a?b?A",
+    "()",
+    '""',
+    "\r\n ",
+    "a@",
+    ".",
+]
 
 
 @pytest.mark.parametrize("piece", PATTERNS)
 def test_the_longest_value_is_judged_at_once(piece):
     def judge(size):
-        for value in (piece * (size // 31 // len(piece)), '"' + piece * (size // 500), piece * size):
+        for value in (
+            piece * (size // 31 // len(piece)),
+            '"' + piece * (size // 500),
+            piece * size,
+        ):
             with suppress(BadAddress):
                 mailboxes(value)
 
@@ -139,7 +192,11 @@ def test_the_longest_value_is_judged_at_once(piece):
 
 
 def word(charset, data, encoding="B"):
-    payload = base64.b64encode(data).decode() if encoding == "B" else "".join(f"={byte:02X}" for byte in data)
+    payload = (
+        base64.b64encode(data).decode()
+        if encoding == "B"
+        else "".join(f"={byte:02X}" for byte in data)
+    )
     return f"=?{charset}?{encoding}?{payload}?="
 
 
@@ -178,7 +235,9 @@ def test_a_control_split_over_two_words_is_found():
         mailboxes(f"{first}\r\n {second} <a@a.test>")
 
 
-@pytest.mark.parametrize("charset", ["none-such", "x-sjis-2", "unicode_escape", "hex", "", "undefined", "utf-8\u00e9"])
+@pytest.mark.parametrize(
+    "charset", ["none-such", "x-sjis-2", "unicode_escape", "hex", "", "undefined", "utf-8\u00e9"]
+)
 def test_an_unknown_charset_is_judged_by_its_low_bytes(charset):
     assert read(f"{word(charset, bytes([0x93, 0xFA, 0x85]))} <a@a.test>") == ["a@a.test"]
     with pytest.raises(BadAddress, match="VT"):
@@ -186,7 +245,10 @@ def test_an_unknown_charset_is_judged_by_its_low_bytes(charset):
 
 
 @pytest.mark.parametrize("encoding", ["B", "Q"])
-@pytest.mark.parametrize("charset", ["utf-8", "shift_jis", "cp932", "euc-jp", "iso-2022-jp", "iso-2022-jp-2004", "gb18030"])
+@pytest.mark.parametrize(
+    "charset",
+    ["utf-8", "shift_jis", "cp932", "euc-jp", "iso-2022-jp", "iso-2022-jp-2004", "gb18030"],
+)
 def test_an_encoded_japanese_name_is_taken(charset, encoding):
     for name in ("表示ソ能ポ", "ご注文の店　舗\t支店", "カナ"):
         assert read(f"{word(charset, name.encode(charset), encoding)} <a@a.test>") == ["a@a.test"]
@@ -203,7 +265,10 @@ def test_iso_2022_jp_beyond_its_standard_is_taken(data):
 
 
 def test_windows_1252_is_taken_under_its_own_name():
-    assert read(f"{word('windows-1252', b'Joe' + bytes([0x92]) + b's Shop' + bytes([0x85]), 'Q')} <a@a.test>") == ["a@a.test"]
+    assert read(
+        f"{word('windows-1252', b'Joe' + bytes([0x92]) + b's Shop' + bytes([0x85]), 'Q')} "
+        "<a@a.test>"
+    ) == ["a@a.test"]
 
 
 @pytest.mark.parametrize("encoding", ["B", "Q"])
@@ -228,11 +293,16 @@ def named(value):
 @pytest.mark.parametrize(
     "name",
     [
-        '"boss@bank.test"', '"Boss (boss@bank.test) via Shop"', "=?utf-8?q?boss=40bank.test?=", '"=?utf-8?q?boss=40bank.test?="',
-        "=?utf-8?q?boss=40?= =?us-ascii?q?bank.test?=", "=?utf-8?q?boss?=\r\n =?utf-8?q?=40bank.test?=", '"BOSS@Bank.Test."',
-        word("utf-8", "boss＠bank．test".encode()), word("utf-8", "boss\u200b@ba\u2060nk.test".encode()), '"boss＠bank。test"',
-        word("iso-2022-jp", "boss＠ｂank.test".encode("iso-2022-jp")), word("x-none", b"boss@bank.test"), r'"boss\@bank\.test"',
-        "=?utf-8?q?Mail_boss=40bank.test_via_Shop?=", "Boss (=?utf-8?q?boss=40bank.test?=)", '"<boss@bank.test>"', '"Mail=boss@bank.test,"',
+        '"boss@bank.test"', '"Boss (boss@bank.test) via Shop"', "=?utf-8?q?boss=40bank.test?=",
+        '"=?utf-8?q?boss=40bank.test?="',
+        "=?utf-8?q?boss=40?= =?us-ascii?q?bank.test?=", ("=?utf-8?q?boss?=\r\n "
+            "=?utf-8?q?=40bank.test?="), '"BOSS@Bank.Test."',
+        word("utf-8", "boss＠bank．test".encode()),
+        word("utf-8", "boss\u200b@ba\u2060nk.test".encode()), '"boss＠bank。test"',
+        word("iso-2022-jp", "boss＠ｂank.test".encode("iso-2022-jp")),
+        word("x-none", b"boss@bank.test"), r'"boss\@bank\.test"',
+        "=?utf-8?q?Mail_boss=40bank.test_via_Shop?=", "Boss (=?utf-8?q?boss=40bank.test?=)",
+        '"<boss@bank.test>"', '"Mail=boss@bank.test,"',
     ],
 )  # fmt: skip
 def test_an_address_in_a_name_is_found_however_it_is_written(name):
@@ -241,14 +311,27 @@ def test_an_address_in_a_name_is_found_however_it_is_written(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["Shop", '"Meet @ noon"', '"Sold 2@1.99"', '"@shop.test"', '"Shop @home"', '"a@b"', "(Cron)", '"店 @ 日本"']
+    "name",
+    [
+        "Shop",
+        '"Meet @ noon"',
+        '"Sold 2@1.99"',
+        '"@shop.test"',
+        '"Shop @home"',
+        '"a@b"',
+        "(Cron)",
+        '"店 @ 日本"',
+    ],
 )
 def test_a_name_with_no_address_has_none(name):
     assert named(f"{name} <a@a.test>") == []
 
 
 def test_addresses_in_the_names_of_all_mailboxes_are_found():
-    assert [domain for _, domain in named('"a@a.test" <b@b.test>, "c@日本.test" <d@d.test>')] == ["a.test", "日本.test"]
+    assert [domain for _, domain in named('"a@a.test" <b@b.test>, "c@日本.test" <d@d.test>')] == [
+        "a.test",
+        "日本.test",
+    ]
 
 
 @pytest.mark.parametrize("piece", ["a", "a@", "@", "a.", "a@a.", "店", "=?a?q?=40?= "])

@@ -23,14 +23,23 @@ OWN = frozenset({"a.test", "shop.example", "xn--r8jz45g.test"})
 
 
 def read(value, *, smtputf8=False):
-    return [address.wire for address in authors(value if isinstance(value, bytes) else value.encode(), OWN, smtputf8=smtputf8)]
+    return [
+        address.wire
+        for address in authors(
+            value if isinstance(value, bytes) else value.encode(), OWN, smtputf8=smtputf8
+        )
+    ]
 
 
 WRITTEN = [
-    "a@a.test <a@a.test>", "'a@a.test' <a@a.test>", "'a@a.test' via Shop <a@a.test>", "b@shop.example <a@a.test>", "Shop, Inc. <a@a.test>",
-    "Shop: News <a@a.test>", "Shop [Tokyo] <a@a.test>", "[Tokyo] <a@a.test>", "(Tokyo (Japan)) <a@a.test>", "S@les <a@a.test>",
-    "Shop;News <a@a.test>", "a@a.test,", "a@a.test;", "Shop: a@a.test;", "Café\u00a0Shop <a@a.test>", "Shop a@a.test", "<a@a.test> Shop",
-    "=?UTF-8?B?5bq?= <a@a.test>", "=?UTF-8?B?5?= <a@a.test>", "Rock @ Roll <a@a.test>", "a@a.test (b@shop.example)",
+    "a@a.test <a@a.test>", "'a@a.test' <a@a.test>", "'a@a.test' via Shop <a@a.test>",
+    "b@shop.example <a@a.test>", "Shop, Inc. <a@a.test>",
+    "Shop: News <a@a.test>", "Shop [Tokyo] <a@a.test>", "[Tokyo] <a@a.test>",
+    "(Tokyo (Japan)) <a@a.test>", "S@les <a@a.test>",
+    "Shop;News <a@a.test>", "a@a.test,", "a@a.test;", "Shop: a@a.test;",
+    "Café\u00a0Shop <a@a.test>", "Shop a@a.test", "<a@a.test> Shop",
+    "=?UTF-8?B?5bq?= <a@a.test>", "=?UTF-8?B?5?= <a@a.test>", "Rock @ Roll <a@a.test>",
+    "a@a.test (b@shop.example)",
     "Shop \U0001fae9 <a@a.test>",
     "Tickets 2@1.99 <a@a.test>", "店\u2003, 舗 <a@a.test>",
 ]  # fmt: skip
@@ -41,7 +50,9 @@ def test_what_leads_nowhere_else_is_taken(value):
     assert read(value)[0] == "a@a.test"
 
 
-@pytest.mark.parametrize("charset", ["shift_jis", "euc-jp", "iso-2022-jp", "utf-8", "gb18030", "big5"])
+@pytest.mark.parametrize(
+    "charset", ["shift_jis", "euc-jp", "iso-2022-jp", "utf-8", "gb18030", "big5"]
+)
 @pytest.mark.parametrize("name", ["店", "表示", "東京, 日本", "株式会社"])
 def test_a_name_in_raw_bytes_is_taken(charset, name):
     assert read(f"{name} <a@a.test>".encode(charset, "replace"))[-1] == "a@a.test"
@@ -59,20 +70,33 @@ def test_names_in_iso_2022_jp_may_not_spell_somebody_elses_address():
 
 
 FOREIGN = [
-    "a@a.test <b@evil.test>", "b@evil.test <a@a.test>", "'b@evil.test' <a@a.test>", "<b@evil.test> <a@a.test>", "a@a.test; b@evil.test",
-    "Shop: b@evil.test; <a@a.test>", "<@evil.test:a@a.test>", "a@a.test (b@evil.test)", "a@a.test (b (c@evil.test))", "b@evil.test@a.test",
-    '"b@evil.test"@a.test', "Shop, b@(c)evil.test <a@a.test>", "Shop, b@ evil.test <a@a.test>", "Shop, b@evil (c) . test <a@a.test>",
-    "Shop, b@a.test .evil.test <a@a.test>", "Shop, b@a.test\u00a0.evil.test <a@a.test>", 'Shop, b@"evil.test" <a@a.test>',
-    "Shop, b@ev'il.test <a@a.test>", r"Shop, b@ev\il.test <a@a.test>", r"Shop, b\@evil.test <a@a.test>", "Shop, b＠ｅvil．test <a@a.test>",
-    "Shop, b@evil.test店 <a@a.test>", "Shop, =?utf-8?q?b=40evil.test?= <a@a.test>", "Shop, =?utf-8?b?YkBldmlsLnRlc3Q?= <a@a.test>",
-    "Shop, b@=?utf-8?q?evil.test?= <a@a.test>", "Shop, b@例え.evil.test <a@a.test>", "a@a.test\r\n .evil.test,",
+    "a@a.test <b@evil.test>", "b@evil.test <a@a.test>", "'b@evil.test' <a@a.test>",
+    "<b@evil.test> <a@a.test>", "a@a.test; b@evil.test",
+    "Shop: b@evil.test; <a@a.test>", "<@evil.test:a@a.test>", "a@a.test (b@evil.test)",
+    "a@a.test (b (c@evil.test))", "b@evil.test@a.test",
+    '"b@evil.test"@a.test', "Shop, b@(c)evil.test <a@a.test>", "Shop, b@ evil.test <a@a.test>",
+    "Shop, b@evil (c) . test <a@a.test>",
+    "Shop, b@a.test .evil.test <a@a.test>", "Shop, b@a.test\u00a0.evil.test <a@a.test>",
+    'Shop, b@"evil.test" <a@a.test>',
+    "Shop, b@ev'il.test <a@a.test>", r"Shop, b@ev\il.test <a@a.test>",
+    r"Shop, b\@evil.test <a@a.test>", "Shop, b＠ｅvil．test <a@a.test>",
+    "Shop, b@evil.test店 <a@a.test>", "Shop, =?utf-8?q?b=40evil.test?= <a@a.test>", ("Shop, "
+        "=?utf-8?b?YkBldmlsLnRlc3Q?= <a@a.test>"),
+    "Shop, b@=?utf-8?q?evil.test?= <a@a.test>", "Shop, b@例え.evil.test <a@a.test>",
+    "a@a.test\r\n .evil.test,",
     "(\\) <b@evil.test> (\\) a@a.test", "x, b@sub.a.test <a@a.test>",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", FOREIGN)
 def test_what_somebody_could_read_as_anothers_address_is_refused_with_its_domain(value):
-    with pytest.raises(BadAddress, match=r"at @ \(U\+0040\): it can be read as an address of (evil|.*\.evil|a\.test\.evil|sub\.a)\.test$"):
+    with pytest.raises(
+        BadAddress,
+        match=(
+            r"at @ \(U\+0040\): it can be read as an address of "
+            r"(evil|.*\.evil|a\.test\.evil|sub\.a)\.test$"
+        ),
+    ):
         read(value)
 
 
@@ -90,7 +114,10 @@ def test_what_somebody_could_read_as_anothers_address_is_refused_with_its_domain
         ("Shop\u202e <a@a.test>", "a control character: right-to-left override (U+202E)"),
         ("a@a.test\n b", "a control character: LF (U+000A)"),
         ("=?utf-8?q?x=0B?= , <a@a.test>", "An encoded word hides a control character: VT (U+000B)"),
-        ("=?utf-8?q?a=e2=80?= =?utf-8?q?=a8?= , <a@a.test>", "An encoded word hides a control character: line separator (U+2028)"),
+        (
+            "=?utf-8?q?a=e2=80?= =?utf-8?q?=a8?= , <a@a.test>",
+            "An encoded word hides a control character: line separator (U+2028)",
+        ),
         ("undisclosed:;", "has no address"),
         ("", "has no address"),
         ("a@例え.test, x", "not ASCII"),
@@ -130,11 +157,13 @@ def test_the_longest_value_is_read_at_once(piece):
     assert_in_proportion(judge, 16_000)
 
 
-# --- other parsers as judges ------------------------------------------------------------------------------------------------
+# --- other parsers as judges ----------------------------------------------------------------------
 PIECES = [
-    *'"\'\\<>%!,:;()[].', *"     ", "\t", "\r\n ", "Shop", "Inc.", "é", "店", "evil.test", "@evil.test", "b@evil.test",
+    *'"\'\\<>%!,:;()[].', *"     ", "\t", "\r\n ", "Shop", "Inc.", "é", "店", "evil.test",
+    "@evil.test", "b@evil.test",
     "=?utf-8?q?b=40evil.test?=",
-    "@", "b@", "a@a.test", "<a@a.test>", "'a@a.test'", "a@shop.example", " <a@a.test>", "(", ")", "\u00a0", "a.test", "test", "\\@",
+    "@", "b@", "a@a.test", "<a@a.test>", "'a@a.test'", "a@shop.example", " <a@a.test>", "(", ")",
+    "\u00a0", "a.test", "test", "\\@",
 ]  # fmt: skip
 NODE = """
 const parse = require(process.argv[1] + "/lib/addressparser");
@@ -145,25 +174,32 @@ console.log(JSON.stringify(values.map(value => flat(parse(value)))));
 PERL = """
 use strict; use JSON::PP; use Mail::Address; use Email::Address; binmode STDOUT, ":raw"; local $/;
 sub read_by { my ($parser, $value) = @_; map { $_->address } $parser->parse($value) }
-my @all = map { [read_by("Mail::Address", $_), read_by("Email::Address", $_)] } @{decode_json(<STDIN>)};
+my @all = map {
+    [read_by("Mail::Address", $_), read_by("Email::Address", $_)]
+} @{decode_json(<STDIN>)};
 print encode_json(\\@all);
 """
 PHP = """
 require "/usr/share/php/libphp-phpmailer/autoload.php";
 $all = [];
 foreach (json_decode(stream_get_contents(STDIN)) as $value)
-    $all[] = array_column(PHPMailer\\PHPMailer\\PHPMailer::parseAddresses($value, false), "address");
+    $all[] = array_column(
+        PHPMailer\\PHPMailer\\PHPMailer::parseAddresses($value, false), "address");
 echo json_encode($all, JSON_INVALID_UTF8_SUBSTITUTE);
 """
 
 
 @pytest.fixture(scope="module")
 def taken():
-    """What the grammar refuses and we take all the same: some thousand fields, the same in each run."""
+    """What the grammar refuses and we take all the same: some thousand fields, the same in each
+    run.
+    """
     chance = random.Random(5322)
     found = set()
     for _ in range(20_000):
-        value = "".join(chance.choices(PIECES, k=chance.randrange(2, 9))) + chance.choice(["", "<a@a.test>", " <a@a.test>"])
+        value = "".join(chance.choices(PIECES, k=chance.randrange(2, 9))) + chance.choice(
+            ["", "<a@a.test>", " <a@a.test>"]
+        )
         with suppress(BadAddress):
             mailboxes(value, smtputf8=True)
             continue
@@ -183,7 +219,9 @@ def judge(values, answers):
 
 
 def ask(values, *command):
-    done = subprocess.run(command, input=json.dumps(values).encode(), capture_output=True, timeout=120)
+    done = subprocess.run(
+        command, input=json.dumps(values).encode(), capture_output=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
@@ -205,7 +243,15 @@ def test_pythons_newer_parser_finds_nobody_else(taken):
 
 
 def test_what_scripts_search_for_is_nobody_else(taken):
-    judge(taken, [re.findall(r"[\w.+-]+@[\w.-]+", value) + re.findall(r"<(.*)>", value) + re.findall(r"<(.*?)>", value) for value in taken])
+    judge(
+        taken,
+        [
+            re.findall(r"[\w.+-]+@[\w.-]+", value)
+            + re.findall(r"<(.*)>", value)
+            + re.findall(r"<(.*?)>", value)
+            for value in taken
+        ],
+    )
 
 
 @pytest.mark.peer

@@ -11,7 +11,10 @@ from foundation.text import texts
 
 EVERY = list(map(chr, range(0x110000)))
 ANY = st.text(st.characters(codec=None))
-WITH_TRICKS = st.text(st.sampled_from('ab= <>"\\\r\n\t\x00\x0b\x0c\x1b\x85\x9b\u2028\u202e\ud800\U000e0041あ\u200d'), max_size=30)
+WITH_TRICKS = st.text(
+    st.sampled_from('ab= <>"\\\r\n\t\x00\x0b\x0c\x1b\x85\x9b\u2028\u202e\ud800\U000e0041あ\u200d'),
+    max_size=30,
+)
 
 
 @pytest.mark.parametrize("category", ["Cc", "Cs", "Zl", "Zp"])
@@ -22,7 +25,11 @@ def test_a_whole_category_is_controls(category):
 def test_whatever_turns_the_direction_of_writing_is_a_control():
     turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     marks = {"\u061c", "\u200e", "\u200f"}
-    assert all(texts.is_control(char) for char in EVERY if unicodedata.bidirectional(char) in turning or char in marks)
+    assert all(
+        texts.is_control(char)
+        for char in EVERY
+        if unicodedata.bidirectional(char) in turning or char in marks
+    )
 
 
 @pytest.mark.parametrize("char", "\u00ad\u200b\u2060\ufeff\ufff9\u3164\U000e0041")
@@ -72,7 +79,9 @@ def test_storable_text_is_utf8_without_nul(text):
     assert len(texts.storable(text)) == len(text)
 
 
-@pytest.mark.parametrize("text", ["<a@b.test>", "2.0.0", "-", "<r+user=b.test@c.test>", "https://a.test/?p=B", "あ"])
+@pytest.mark.parametrize(
+    "text", ["<a@b.test>", "2.0.0", "-", "<r+user=b.test@c.test>", "https://a.test/?p=B", "あ"]
+)
 def test_a_plain_value_stands_without_quotes(text):
     assert texts.quoted(text) == text
 
@@ -82,11 +91,20 @@ def test_a_value_is_read_back_as_it_was(text):
     shown = texts.quoted(text)
     if not shown.startswith('"'):
         assert shown == text
-    elif not any("\ud800" <= char <= "\udfff" for char in text):  # two lone surrogates are a pair to JSON
+    elif not any(
+        "\ud800" <= char <= "\udfff" for char in text
+    ):  # two lone surrogates are a pair to JSON
         assert json.loads(shown) == text
 
 
-@given(st.lists(ANY | WITH_TRICKS | st.sampled_from(["a event=delivered", "event=x", '" event=delivered x="', "\\"]), min_size=1))
+@given(
+    st.lists(
+        ANY
+        | WITH_TRICKS
+        | st.sampled_from(["a event=delivered", "event=x", '" event=delivered x="', "\\"]),
+        min_size=1,
+    )
+)
 def test_nothing_in_a_value_begins_a_field_or_a_line(values):
     line = " ".join(f"key={texts.quoted(value)}" for value in values)
     assert not any(map(texts.is_control, line))
@@ -111,8 +129,23 @@ def fields(line):
     return found
 
 
-@pytest.mark.parametrize("charset", ["shift_jis", "cp932", "euc_jp", "iso2022_jp", "iso2022_jp_2004", "utf-8", "gb18030", "big5", "euc_kr"])
-@pytest.mark.parametrize("text", ["ご注文の確認", "表示ソ能\tポ", "㈱" * 3, "ﾂﾃ半角", "plain", "Order"])
+@pytest.mark.parametrize(
+    "charset",
+    [
+        "shift_jis",
+        "cp932",
+        "euc_jp",
+        "iso2022_jp",
+        "iso2022_jp_2004",
+        "utf-8",
+        "gb18030",
+        "big5",
+        "euc_kr",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["ご注文の確認", "表示ソ能\tポ", "㈱" * 3, "ﾂﾃ半角", "plain", "Order"]
+)
 def test_a_field_in_a_charset_of_mail_has_no_control(charset, text):
     value = text.encode(charset, "ignore")
     assert texts.field_control(value) == ""

@@ -49,7 +49,13 @@ def test_a_reset_ends_sessions_and_forgets_the_second_factor():
 def test_everybody_is_listed_with_role_and_second_factor():
     ekiden("operator", "add", "on-call")
     [facts] = ekiden_json("operator", "list")
-    assert facts == {"name": "on-call", "role": "operator", "is_active": True, "has_second_factor": False, "last_login": None}
+    assert facts == {
+        "name": "on-call",
+        "role": "operator",
+        "is_active": True,
+        "has_second_factor": False,
+        "last_login": None,
+    }
 
 
 def test_nobody_is_reset_by_mistake():

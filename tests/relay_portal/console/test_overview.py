@@ -14,16 +14,22 @@ ROOT = Path(__file__).parents[3]
 
 def run(*words, **environment):
     command = [sys.executable, str(ROOT / "manage.py"), *words]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, check=False
+    )
 
 
 def test_every_command_of_the_overview_exists():
-    assert {name for commands in overview.GROUPS.values() for name in commands} <= get_commands().keys()
+    assert {
+        name for commands in overview.GROUPS.values() for name in commands
+    } <= get_commands().keys()
 
 
 def test_every_command_of_ours_is_in_the_overview():
     ours = {
-        name for name, app in get_commands().items() if app in ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+        name
+        for name, app in get_commands().items()
+        if app in ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     }
     assert ours == {name for commands in overview.GROUPS.values() for name in commands}
 
@@ -34,12 +40,18 @@ def test_without_a_command_there_is_an_overview(words):
 
 
 def test_the_version_is_ours():
-    assert run("--version").stdout == "Ekiden 0.1.0\n" and 'version = "0.1.0"' in (ROOT / "pyproject.toml").read_text()
+    assert (
+        run("--version").stdout == "Ekiden 0.1.0\n"
+        and 'version = "0.1.0"' in (ROOT / "pyproject.toml").read_text()
+    )
 
 
 def test_an_unknown_command_is_one_line_with_a_hint():
     answer = run("trcae")
-    assert (answer.returncode, answer.stderr) == (2, "ekiden: There is no command trcae. Did you mean trace?\n")
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "ekiden: There is no command trcae. Did you mean trace?\n",
+    )
 
 
 def test_flush_does_not_reach_the_command_that_would_empty_the_database():
@@ -54,7 +66,13 @@ def test_a_setting_that_is_wrong_is_one_line():
 
 
 @pytest.mark.parametrize(
-    ("name", "bad"), [("REDIS_URL", "valkey:6379"), ("DATABASE_URL", "ekiden"), ("EKIDEN_TIME_ZONE", "Mars"), ("EKIDEN_DNS", "name.server")]
+    ("name", "bad"),
+    [
+        ("REDIS_URL", "valkey:6379"),
+        ("DATABASE_URL", "ekiden"),
+        ("EKIDEN_TIME_ZONE", "Mars"),
+        ("EKIDEN_DNS", "name.server"),
+    ],
 )
 def test_whatever_setting_is_wrong_is_one_line(name, bad):
     answer = run("status", **{name: bad})
@@ -63,7 +81,11 @@ def test_whatever_setting_is_wrong_is_one_line(name, bad):
 
 
 def test_a_start_that_is_interrupted_says_nothing():
-    command = subprocess.Popen([sys.executable, "-X", "importtime", str(ROOT / "manage.py"), "status"], stderr=subprocess.PIPE, text=True)
+    command = subprocess.Popen(
+        [sys.executable, "-X", "importtime", str(ROOT / "manage.py"), "status"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     next(line for line in command.stderr if "django" in line)
     command.send_signal(signal.SIGINT)
     assert "Traceback" not in command.communicate()[1]

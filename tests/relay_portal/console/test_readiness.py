@@ -24,7 +24,10 @@ def test_status_tells_what_is_paused(capsys):
     with pytest.raises(SystemExit):
         call_command("status")
     said = capsys.readouterr().out
-    assert "EMERGENCY STOP: no mail is delivered (a flood)" in said and "PAUSED: recipient domain mx.test (they asked)" in said
+    assert (
+        "EMERGENCY STOP: no mail is delivered (a flood)" in said
+        and "PAUSED: recipient domain mx.test (they asked)" in said
+    )
 
 
 def test_a_valkey_that_is_frozen_is_down_within_seconds(settings, tmp_path):
@@ -43,11 +46,22 @@ def test_status_tells_what_workers_left_behind(settings, capsys, tmp_path):
         with pytest.raises(SystemExit):
             call_command("status", *words)
     said = capsys.readouterr().out
-    assert f"LEFT BEHIND: 1 files of outcomes wait in {tmp_path}/outcomes" in said and '"outcome_files": 1' in said
+    assert (
+        f"LEFT BEHIND: 1 files of outcomes wait in {tmp_path}/outcomes" in said
+        and '"outcome_files": 1' in said
+    )
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (792, "13 min"), (7200, "2 h"), (172_799, "47 h"), (1_000_000, "11 days")]
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (119, "119 s"),
+        (792, "13 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (1_000_000, "11 days"),
+    ],
 )
 def test_a_span_is_said_in_the_unit_that_people_read(seconds, said):
     assert span(seconds) == said

@@ -16,7 +16,11 @@ def states():
 def test_the_sandbox_is_an_ordinary_route_for_all_domains(settings):
     ekiden("sandbox")
     route = Route.objects.get()
-    assert (route.pattern, route.port, route.is_sandbox) == ("*", settings.EKIDEN_SANDBOX_PORT, True)
+    assert (route.pattern, route.port, route.is_sandbox) == (
+        "*",
+        settings.EKIDEN_SANDBOX_PORT,
+        True,
+    )
 
 
 def test_mail_that_waits_for_the_sandbox_never_gets_out():
@@ -26,7 +30,11 @@ def test_mail_that_waits_for_the_sandbox_never_gets_out():
     make.delivery("not-routed-yet@mx.test")
     make.delivery("by-another-route@mx.test", lane=make.lane("route:mail.test:25:opportunistic"))
     assert "2 deliveries that waited for the sandbox were cancelled" in ekiden("live", "--yes")
-    assert states() == {"in-sandbox@mx.test": "cancelled", "not-routed-yet@mx.test": "cancelled", "by-another-route@mx.test": "queued"}
+    assert states() == {
+        "in-sandbox@mx.test": "cancelled",
+        "not-routed-yet@mx.test": "cancelled",
+        "by-another-route@mx.test": "queued",
+    }
     assert not Route.objects.exists()
 
 
@@ -37,7 +45,11 @@ def test_mail_of_other_routes_that_waits_to_be_routed_stays():
     make.delivery("paused@partner.test", lane=Lane.objects.get(pk=Lane.PARKED))
     make.delivery("test@elsewhere.test")
     ekiden("live", "--yes")
-    assert states() == {"acknowledged@partner.test": "queued", "paused@partner.test": "queued", "test@elsewhere.test": "cancelled"}
+    assert states() == {
+        "acknowledged@partner.test": "queued",
+        "paused@partner.test": "queued",
+        "test@elsewhere.test": "cancelled",
+    }
 
 
 def test_parked_mail_for_the_sandbox_does_not_get_out_when_its_pause_ends():
@@ -78,7 +90,13 @@ def test_another_catch_all_route_is_not_pushed_aside():
 
 
 @pytest.mark.parametrize(
-    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.9", "192.0.2.9")]
+    ("bind", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "::1"),
+        ("192.0.2.9", "192.0.2.9"),
+    ],
 )
 def test_who_listens_everywhere_is_reached_on_this_machine(settings, bind, host):
     settings.EKIDEN_BIND = bind

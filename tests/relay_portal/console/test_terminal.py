@@ -6,7 +6,10 @@ from relay_portal.console import terminal
 
 
 def test_with_the_defaults_it_is_the_command_alone():
-    assert terminal.line("status", {"HOME": "/root", "EKIDEN_WORKERS": "2", "EKIDEN_DATA": ""}) == "./ekiden status"
+    assert (
+        terminal.line("status", {"HOME": "/root", "EKIDEN_WORKERS": "2", "EKIDEN_DATA": ""})
+        == "./ekiden status"
+    )
     assert not terminal.has_settings({"HOME": "/root", "EKIDEN_WORKERS": "2"})
 
 
@@ -23,6 +26,14 @@ def test_a_relative_folder_is_found_from_anywhere(monkeypatch, tmp_path):
 
 
 def test_a_secret_is_named_and_not_shown():
-    environment = {"DATABASE_URL": "postgres://a:hidden@h/d", "REDIS_URL": "unix:///s?db=0&password=hidden", "EKIDEN_SECRET_KEY": "hidden"}
+    environment = {
+        "DATABASE_URL": "postgres://a:hidden@h/d",
+        "REDIS_URL": "unix:///s?db=0&password=hidden",
+        "EKIDEN_SECRET_KEY": "hidden",
+    }
     assert "hidden" not in terminal.line("status", environment)
-    assert terminal.secrets_needed(environment) == ["DATABASE_URL", "REDIS_URL", "EKIDEN_SECRET_KEY"]
+    assert terminal.secrets_needed(environment) == [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "EKIDEN_SECRET_KEY",
+    ]

@@ -1,4 +1,7 @@
-"""The credential that `send` issues for its one message. That the message gets through is the journeys' to show."""
+"""The credential that `send` issues for its one message.
+
+That the message gets through is the journeys' to show.
+"""
 
 import pytest
 from django.utils import timezone

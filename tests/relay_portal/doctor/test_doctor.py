@@ -35,13 +35,20 @@ def only(check):
 def test_a_misspelt_setting_is_told_with_the_right_one(monkeypatch):
     monkeypatch.setenv("EKIDEN_SUBMISION_PORT", "587")
     finding = next(machine.variables())
-    assert (finding.level, finding.advice) == (Level.WARNING, "Did you mean EKIDEN_SUBMISSION_PORT?")
+    assert (finding.level, finding.advice) == (
+        Level.WARNING,
+        "Did you mean EKIDEN_SUBMISSION_PORT?",
+    )
 
 
-@pytest.mark.parametrize(("name", "level"), [("box.localdomain", Level.WARNING), ("relay.example.com", Level.GOOD)])
+@pytest.mark.parametrize(
+    ("name", "level"), [("box.localdomain", Level.WARNING), ("relay.example.com", Level.GOOD)]
+)
 def test_a_host_name_that_leads_nowhere_is_told(settings, name, level):
     settings.EKIDEN_HOSTNAME = name
-    assert [finding.level for finding in machine.variables() if finding.name == "host name"] == [level]
+    assert [finding.level for finding in machine.variables() if finding.name == "host name"] == [
+        level
+    ]
 
 
 def test_keys_that_others_may_read_are_bad(settings, tmp_path):
@@ -78,9 +85,9 @@ def test_a_port_that_another_program_holds_is_bad(settings):
         [bad] = [finding for finding in machine.ports() if finding.level is Level.BAD]
     assert "EKIDEN_PORTAL_PORT" in bad.text
     assert (
-        f"is held by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user {pwd.getpwuid(os.getuid()).pw_name})."
-        in bad.text
-    )
+        f"is held by {Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user "
+        f"{pwd.getpwuid(os.getuid()).pw_name})."
+    ) in bad.text
 
 
 def greet_once(listener):
@@ -95,10 +102,17 @@ def test_the_sandbox_may_be_gone_once_no_mail_goes_there(settings, is_live, leve
             taken.bind(("127.0.0.1", 0))
         listener.listen()
         threading.Thread(target=greet_once, args=[listener], daemon=True).start()
-        settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_SANDBOX_PORT = listener.getsockname()[1], closed.getsockname()[1]
+        settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_SANDBOX_PORT = (
+            listener.getsockname()[1],
+            closed.getsockname()[1],
+        )
         if not is_live:
             sandbox.enter()
-        [finding] = [finding for finding in machine.ports() if str(settings.EKIDEN_SANDBOX_PORT) in finding.text]
+        [finding] = [
+            finding
+            for finding in machine.ports()
+            if str(settings.EKIDEN_SANDBOX_PORT) in finding.text
+        ]
     assert finding.level is level
 
 
@@ -125,7 +139,8 @@ def test_a_database_that_is_out_of_reach_is_bad_and_ends_the_questions_to_it(mon
 def test_a_postgresql_that_does_not_write_safely_is_bad():
     # The tests' own runs so, which EKIDEN_MAY_LOSE_MAIL lets processes start on.
     assert [text for _, text in found(services.postgres)] == [
-        f"PostgreSQL does not write safely: {name} is off." for name in ("fsync", "full_page_writes")
+        f"PostgreSQL does not write safely: {name} is off."
+        for name in ("fsync", "full_page_writes")
     ]
 
 
@@ -164,13 +179,20 @@ def test_domains_that_nobody_verified_are_told():
     Domain.objects.create(project=project, name="new.test", token="x")
     assumed = Domain.objects.create(project=project, name="word.test", token="x")
     assumed.verify(now=datetime.now(UTC), assumed=True)
-    assert [text for _, text in found(mail.domains)] == ["Not verified: new.test.", "Taken on an operator's word: word.test."]
+    assert [text for _, text in found(mail.domains)] == [
+        "Not verified: new.test.",
+        "Taken on an operator's word: word.test.",
+    ]
 
 
 def test_a_paused_lane_is_told_with_its_reply():
-    lane = make.lane(paused_until=datetime.now(UTC) + timedelta(minutes=5), pause_reason="421 Too many messages")
+    lane = make.lane(
+        paused_until=datetime.now(UTC) + timedelta(minutes=5), pause_reason="421 Too many messages"
+    )
     make.delivery(lane=lane)
-    assert found(mail.waiting) == [(Level.WARNING, "1 wait for mx.test, which is paused: 421 Too many messages")]
+    assert found(mail.waiting) == [
+        (Level.WARNING, "1 wait for mx.test, which is paused: 421 Too many messages")
+    ]
 
 
 def test_a_message_that_was_lost_is_bad():
@@ -181,7 +203,9 @@ def test_a_message_that_was_lost_is_bad():
 def test_private_networks_where_mail_may_go_are_told(settings):
     assert found(mail.private_networks) == []
     settings.EKIDEN_PRIVATE_NETWORKS = ["10.20.0.0/16"]
-    assert found(mail.private_networks) == [(Level.WARNING, "Mail is carried into 10.20.0.0/16 where DNS says so.")]
+    assert found(mail.private_networks) == [
+        (Level.WARNING, "Mail is carried into 10.20.0.0/16 where DNS says so.")
+    ]
     assert "private networks" in {finding.name for finding in doctor.for_real_sending()}
 
 

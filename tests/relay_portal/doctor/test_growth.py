@@ -23,9 +23,16 @@ def told(check=growth.database):
 
 def test_the_largest_tables_are_named_with_their_rows():
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO deliveries_submission SELECT int8send(n), gen_random_uuid(), now() FROM generate_series(1, 40000) n")
+        cursor.execute(
+            "INSERT INTO deliveries_submission SELECT int8send(n), gen_random_uuid(), now() FROM "
+            "generate_series(1, 40000) n"
+        )
         cursor.execute("VACUUM (ANALYZE) deliveries_submission")
-    [first] = [finding for finding in growth.database() if finding.figures.get("table") == "deliveries_submission"]
+    [first] = [
+        finding
+        for finding in growth.database()
+        if finding.figures.get("table") == "deliveries_submission"
+    ]
     assert (first.figures["rows"], first.figures["bytes"] > 2**20) == (40_000, True)
 
 
@@ -41,10 +48,14 @@ def test_the_growth_is_that_since_the_first_day_noted(valkey):
 def test_a_day_is_noted_once_and_old_days_are_left_out(valkey):
     for days in (20, 1, 0, 0):
         noted.note(now=NOW - timedelta(days=days))
-    assert sorted(map(bytes.decode, valkey.hkeys(noted.KEY))) == [f"{NOW - timedelta(days=days):%Y-%m-%d}" for days in (1, 0)]
+    assert sorted(map(bytes.decode, valkey.hkeys(noted.KEY))) == [
+        f"{NOW - timedelta(days=days):%Y-%m-%d}" for days in (1, 0)
+    ]
 
 
-@pytest.mark.parametrize("nonsense", ["x", "[]", '{"at": "2026-01-01"}', '{"at": "2026-01-01", "bytes": 1}'])
+@pytest.mark.parametrize(
+    "nonsense", ["x", "[]", '{"at": "2026-01-01"}', '{"at": "2026-01-01", "bytes": 1}']
+)
 def test_what_means_nothing_is_passed_over(valkey, nonsense):
     valkey.hset(noted.KEY, "x", nonsense)
     valkey.expire(noted.KEY, 60)

@@ -21,7 +21,11 @@ def metrics(client, settings):
     def get():
         answer = client.get(URL, headers={"Authorization": f"Bearer {TOKEN}"})
         assert answer.status_code == 200
-        return dict(line.rsplit(" ", 1) for line in answer.content.decode().splitlines() if not line.startswith("#"))
+        return dict(
+            line.rsplit(" ", 1)
+            for line in answer.content.decode().splitlines()
+            if not line.startswith("#")
+        )
 
     return get
 
@@ -32,7 +36,9 @@ def test_the_oldest_that_waits_in_each_lane_is_told(metrics):
     old = first_id_of(timezone.now() - timedelta(minutes=10))
     make.delivery(lane=lane, id=old)
     make.delivery(lane=lane)
-    make.delivery(lane=make.lane("ended.test"), state="delivered", due_at=None, ended_at=timezone.now())
+    make.delivery(
+        lane=make.lane("ended.test"), state="delivered", due_at=None, ended_at=timezone.now()
+    )
     told = metrics()
     labels = f'{{lane="{lane.pk}",site="mx.test"}}'
     assert 600 <= float(told[f"ekiden_lane_oldest_waiting_seconds{labels}"]) < 660

@@ -19,7 +19,9 @@ def quick_hashes(settings):
 
 
 def person(name="otto", *, operator=True, projects=(), enrolled=True, **given):
-    user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=operator, **given)
+    user = User.objects.create_user(
+        name, password=PASSWORD, is_staff=True, is_superuser=operator, **given
+    )
     user.projects.set(projects)
     if enrolled:
         TOTPDevice.objects.create(user=user, name="default")
@@ -50,7 +52,11 @@ def code(device):
 
 
 def code_of(key):
-    return f"{totp(bytes.fromhex(key), t0=0, step=30, digits=6, drift=0):06d}" if key else str(time.time())
+    return (
+        f"{totp(bytes.fromhex(key), t0=0, step=30, digits=6, drift=0):06d}"
+        if key
+        else str(time.time())
+    )
 
 
 @pytest.fixture

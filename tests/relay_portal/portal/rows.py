@@ -5,7 +5,18 @@ from django.utils import timezone
 from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
 from deliveries.message import compression
-from deliveries.models import Attempt, InboundMail, Lane, LocalRule, Order, Reclassification, Refusal, Route, ShapingRule, Stop
+from deliveries.models import (
+    Attempt,
+    InboundMail,
+    Lane,
+    LocalRule,
+    Order,
+    Reclassification,
+    Refusal,
+    Route,
+    ShapingRule,
+    Stop,
+)
 from domains.models import Domain, SetAside
 from domains.operations import audit
 from domains.senders.keys import make_key
@@ -23,29 +34,41 @@ def of(project):
     domain = Domain.objects.create(project=project, name=f"{project.name}.test", token="t")
     sent = make.message(project, credential=credential)
     delivery = make.delivery(f"you@{project.name}.test", sent)
-    Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=450, text=TRICKY)
+    Attempt.objects.create(
+        delivery=delivery, outcome="deferred", stage="rcpt", host="mx.test", code=450, text=TRICKY
+    )
     path = return_path.make(delivery.pk, key=return_path_key(), now=timezone.now())
     content = compression.compress(make.CONTENT, (), size=len(make.CONTENT))
     rows = [
         project, domain, make_key(domain, "ed25519"), credential, sent, delivery,
-        Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test", reason=TRICKY),
+        Suppression.objects.create(project=project, address_key=f"gone@{project.name}.test",
+            reason=TRICKY),
         Policy.objects.create(project=project),
         Brake.objects.create(category="unknown_domain", domains=30, usual=2),
-        Reclassification.objects.create(created_by="otto", state="done", table=[["other", "policy", False, False, 3]]),
-        LocalRule.objects.create(name=project.name, category="policy", pattern=TRICKY, example=TRICKY),
+        Reclassification.objects.create(created_by="otto", state="done",
+            table=[["other", "policy", False, False, 3]]),
+        LocalRule.objects.create(name=project.name, category="policy", pattern=TRICKY,
+            example=TRICKY),
         Import.objects.create(project=project, name=TRICKY, created_by="otto", state="done"),
-        SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test", data=make.CONTENT),
+        SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test",
+            data=make.CONTENT),
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
         Refusal.objects.create(
-            project=project, credential_id=credential.pk, recipient=TRICKY, recipient_key="x", command="RCPT", code=550, text=TRICKY
+            project=project, credential_id=credential.pk, recipient=TRICKY, recipient_key="x",
+            command="RCPT", code=550, text=TRICKY
         ),
         User.objects.create_user(f"of-{project.name}", is_staff=True),
-        ShapingRule.objects.create(name=project.name, title=TRICKY, domains=[f"{project.name}.test"]),
-        Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY, created_by="otto"),
-        Order.objects.create(verb="hold", selection={"project": project.pk}, reason=TRICKY, created_by="otto"),
-        SetAside.objects.create(kind="inbound", key=project.name, traceback=TRICKY, set_aside_at=timezone.now()),
-        audit.note("otto", "change", project, reason=TRICKY, details={"changed": {"name": ["a", TRICKY]}}),
+        ShapingRule.objects.create(name=project.name, title=TRICKY,
+            domains=[f"{project.name}.test"]),
+        Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY,
+            created_by="otto"),
+        Order.objects.create(verb="hold", selection={"project": project.pk}, reason=TRICKY,
+            created_by="otto"),
+        SetAside.objects.create(kind="inbound", key=project.name, traceback=TRICKY,
+            set_aside_at=timezone.now()),
+        audit.note("otto", "change", project, reason=TRICKY,
+            details={"changed": {"name": ["a", TRICKY]}}),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}

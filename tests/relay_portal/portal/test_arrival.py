@@ -1,4 +1,6 @@
-"""A proxy that hides whom it speaks for, and passwords in clear, are noticed by the log-ins that came so."""
+"""A proxy that hides whom it speaks for, and passwords in clear, are noticed by the log-ins that
+came so.
+"""
 
 import pytest
 from axes.models import AccessAttempt, AccessLog
@@ -25,7 +27,12 @@ def hosts(settings):
 
 
 def told():
-    return [word for finding in log_ins.proxy() for word in ("hides the address", "plain HTTP", "is known") if word in finding.text]
+    return [
+        word
+        for finding in log_ins.proxy()
+        for word in ("hides the address", "plain HTTP", "is known")
+        if word in finding.text
+    ]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,16 @@ def told():
         ({"REMOTE_ADDR": "10.0.0.7"} | NAMED, ["hides the address", "plain HTTP"]),
         ({"REMOTE_ADDR": "10.0.0.7", "HTTP_VIA": "1.1 edge"}, ["hides the address", "plain HTTP"]),
     ],
-    ids=["as documented", "no address", "no TLS", "neither", "no true address", "an open portal", "a proxy elsewhere", "another's mark"],
+    ids=[
+        "as documented",
+        "no address",
+        "no TLS",
+        "neither",
+        "no true address",
+        "an open portal",
+        "a proxy elsewhere",
+        "another's mark",
+    ],
 )
 def test_a_try_tells_how_it_came(how, expected):
     guess(**how)
@@ -49,10 +65,18 @@ def test_a_try_tells_how_it_came(how, expected):
 
 def test_of_another_host_that_says_nothing_is_told_what_is_known():
     for name in ("otto", "anna"):
-        AccessLog.objects.create(username=name, ip_address="10.0.0.7", path_info="through untold plain")
+        AccessLog.objects.create(
+            username=name, ip_address="10.0.0.7", path_info="through untold plain"
+        )
     [finding] = log_ins.proxy()
-    assert "came from 10.0.0.7 by plain HTTP" in finding.text and "a proxy that hides people" in finding.text
-    assert "2 people have logged in from it." in finding.text and "one on another host is never believed" in finding.advice
+    assert (
+        "came from 10.0.0.7 by plain HTTP" in finding.text
+        and "a proxy that hides people" in finding.text
+    )
+    assert (
+        "2 people have logged in from it." in finding.text
+        and "one on another host is never believed" in finding.advice
+    )
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "localhost"])
@@ -76,7 +100,11 @@ def test_the_last_try_counts_and_the_first_look_is_silent():
     assert told() == []
     guess(**TLS)
     [finding] = log_ins.proxy()
-    assert finding.level is Level.WARNING and "127.0.0.1" in finding.text and "X-Forwarded-For" in finding.advice
+    assert (
+        finding.level is Level.WARNING
+        and "127.0.0.1" in finding.text
+        and "X-Forwarded-For" in finding.advice
+    )
     guess(**NAMED, **TLS)
     guess("localhost")
     assert told() == ["is known"]

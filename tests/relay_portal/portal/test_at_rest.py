@@ -27,7 +27,12 @@ def ring(settings, tmp_path):
 
 
 def spellings(seed):
-    return {seed.hex(), base64.b32encode(seed).decode(), base64.b64encode(seed).decode(), repr(seed)[2:-1]}
+    return {
+        seed.hex(),
+        base64.b32encode(seed).decode(),
+        base64.b64encode(seed).decode(),
+        repr(seed)[2:-1],
+    }
 
 
 @pytest.mark.django_db(transaction=True)
@@ -38,7 +43,11 @@ def test_a_dump_holds_no_session_no_seed_and_no_recovery_code(client):
     codes = client.post("/account/security/codes/").context["codes"]
     half_way = verified(user)
     half_way.get(SETUP)
-    seed_half_way = half_way.post(SETUP, {"method-method": "generator", "set_up-current_step": "method"}).context["wizard"]["form"].key
+    seed_half_way = (
+        half_way.post(SETUP, {"method-method": "generator", "set_up-current_step": "method"})
+        .context["wizard"]["form"]
+        .key
+    )
     cookies = [each.cookies[settings.SESSION_COOKIE_NAME].value for each in (client, half_way)]
     assert client.get("/").status_code == half_way.get("/").status_code == 200
     stolen = dump_of_postgresql().decode()
@@ -87,7 +96,10 @@ def test_a_lost_ring_lets_nobody_in_and_breaks_no_page(tmp_path, client, caplog)
     give_password(client)
     assert give_token(client, token).status_code == 200
     assert client.get("/").status_code == 302
-    assert "event=second-factor-unreadable" in caplog.text and not (tmp_path / "keys" / "ring").exists()
+    assert (
+        "event=second-factor-unreadable" in caplog.text
+        and not (tmp_path / "keys" / "ring").exists()
+    )
 
 
 @pytest.mark.django_db
@@ -95,7 +107,9 @@ def test_the_migration_protects_what_stands_in_clear(client):
     user = person()
     seed, stored = "00112233445566778899aabbccddeeff00112233", TOTPDevice.objects.filter(user=user)
     stored.update(key=seed)
-    assert stored.get().bin_key.hex() == seed  # a process of the version before may still have written it
+    assert (
+        stored.get().bin_key.hex() == seed
+    )  # a process of the version before may still have written it
     device = StaticDevice.objects.create(user=user, name="backup")
     StaticToken.objects.bulk_create([StaticToken(device=device, token="abcdefgh")])
     verified(user)

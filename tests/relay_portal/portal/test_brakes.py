@@ -41,7 +41,10 @@ def test_what_is_believed_suppresses(brake, operator):
 
 
 def test_what_is_forgotten_never_counts(brake, operator):
-    assert "20 occurrences are forgotten" in do(brake, "forget", operator, reason="the resolver was ill").text
+    assert (
+        "20 occurrences are forgotten"
+        in do(brake, "forget", operator, reason="the resolver was ill").text
+    )
     assert turn() == 0 and not Suppression.objects.exists()
     assert AuditEntry.objects.filter(action="forget").count() == 1
     assert Brake.objects.get().is_believed is False
@@ -57,7 +60,10 @@ def test_a_brake_is_decided_once(brake, operator):
     assert do(brake, "believe", operator, reason="y").status_code == 404
     late = {"is_believed": True, "by": "anna", "reason": "z", "now": timezone.now()}
     assert brakes.release(brake, **late) == 0
-    assert Brake.objects.get().is_believed is False and not AuditEntry.objects.filter(action="believe").exists()
+    assert (
+        Brake.objects.get().is_believed is False
+        and not AuditEntry.objects.filter(action="believe").exists()
+    )
     assert not Occurrence.objects.filter(is_void=False).exists()
 
 
@@ -70,5 +76,7 @@ def test_support_staff_neither_sees_nor_decides(brake):
 
 def test_it_is_in_japanese_too(brake, operator):
     with override("ja"):
-        page = operator.get(f"/suppressions/brake/{brake.pk}/change/", headers={"Accept-Language": "ja"}).text
+        page = operator.get(
+            f"/suppressions/brake/{brake.pk}/change/", headers={"Accept-Language": "ja"}
+        ).text
     assert "学習" in page and "Look at your resolver" not in page

@@ -11,13 +11,19 @@ from smtp_listener.models import SandboxMessage
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import PASSWORD, person
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium"),
+]
 
 # What a hostile mail would have the reader's browser do.
 EVIL = (
-    b"From: <script>alert(1)</script> <a@evil.test>\r\nSubject: <img src=x onerror=alert(2)>\r\nContent-Type: multipart/alternative;"
-    b" boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nplain <script>alert(3)</script> words\r\n--b\r\nContent-Type: text/html\r\n"
-    b'\r\n<img src="http://evil.test/pixel"><link rel=stylesheet href="//evil.test/style"><iframe src="//evil.test/"></iframe>\r\n--b--\r\n'
+    b"From: <script>alert(1)</script> <a@evil.test>\r\nSubject: <img src=x onerror=alert(2)>\r\n"
+    b"Content-Type: multipart/alternative;"
+    b" boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+    b"plain <script>alert(3)</script> words\r\n--b\r\nContent-Type: text/html\r\n"
+    b'\r\n<img src="http://evil.test/pixel"><link rel=stylesheet '
+    b'href="//evil.test/style"><iframe src="//evil.test/"></iframe>\r\n--b--\r\n'
 )
 
 
@@ -25,7 +31,10 @@ EVIL = (
 def mail(transactional_db):
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     person("otto", enrolled=False)
-    make.delivery("hanako@docomo.test", make.message(make.project(name="shop"), message_id="<order-1@shop.test>"))
+    make.delivery(
+        "hanako@docomo.test",
+        make.message(make.project(name="shop"), message_id="<order-1@shop.test>"),
+    )
     SandboxMessage.objects.create(recipient="hanako@docomo.test", data=EVIL)
 
 
@@ -35,7 +44,9 @@ def browser(mail, live_server):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
         page = chromium.new_page()
         page.set_default_timeout(15_000)
         yield page, live_server.url, faults_of(page, live_server.url)
@@ -51,8 +62,18 @@ def faults_of(page, url):
 
     page.on("dialog", dismiss)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.extend([message.text] if message.type in ("error", "warning") else []))
-    page.on("request", lambda request: wrong.extend([] if request.url.startswith((url, "data:")) else [request.url]))
+    page.on(
+        "console",
+        lambda message: wrong.extend(
+            [message.text] if message.type in ("error", "warning") else []
+        ),
+    )
+    page.on(
+        "request",
+        lambda request: wrong.extend(
+            [] if request.url.startswith((url, "data:")) else [request.url]
+        ),
+    )
     return wrong
 
 
@@ -77,8 +98,17 @@ def give_passkeys(page):
     """A virtual authenticator that says yes at once, as a fast one does."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**options, "automaticPresenceSimulation": True}})
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    devtools.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "automaticPresenceSimulation": True}},
+    )
 
 
 def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
@@ -90,7 +120,9 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page.fill("[role=search] input", "hanako@docomo.test")
     page.click("text=Find")
     page.click("#result_list tbody th a")
-    assert "order-1@shop.test" in page.inner_text("#content") and "Queued" in page.inner_text("#content")
+    assert "order-1@shop.test" in page.inner_text("#content") and "Queued" in page.inner_text(
+        "#content"
+    )
 
     give_passkeys(page)
     page.goto(f"{url}/account/security/setup/")
@@ -152,11 +184,15 @@ def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
     page.check("input.action-select")
     page.select_option("select[name=action]", "cancel")
     page.click("button:has-text('Run')")
-    assert "1 delivery waits" in page.inner_text("#content") and "hanako@docomo.test" in page.inner_text("#content")
+    assert "1 delivery waits" in page.inner_text(
+        "#content"
+    ) and "hanako@docomo.test" in page.inner_text("#content")
     page.fill("input[name=reason]", "sent by mistake")
     page.click("button:has-text('Do it to 1 delivery')")
     page.wait_for_url("**/deliveries/order/*/change/")
-    assert "Finished" in page.inner_text("#content") and "sent by mistake" in page.inner_text("#content")
+    assert "Finished" in page.inner_text("#content") and "sent by mistake" in page.inner_text(
+        "#content"
+    )
     page.goto(f"{url}/deliveries/delivery/?state=cancelled")
     assert "hanako@docomo.test" in page.inner_text("#result_list")
     assert wrong == []

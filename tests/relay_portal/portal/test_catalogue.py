@@ -18,11 +18,17 @@ def entries():
     """(msgid, msgstr, whether it is fuzzy) of each."""
     for block in (FOLDER / "django.po").read_text(encoding="utf-8").split("\n\n")[1:]:
         found = {key: unquoted(text) for key, text in TEXT.findall(block)}
-        yield found["msgid"], found.get("msgstr") or found.get("msgstr[0]"), "fuzzy" in block.partition("msgid")[0]
+        yield (
+            found["msgid"],
+            found.get("msgstr") or found.get("msgstr[0]"),
+            "fuzzy" in block.partition("msgid")[0],
+        )
 
 
 def unquoted(text):
-    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)).replace('\\"', '"').replace("\\n", "\n")
+    return (
+        "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)).replace('\\"', '"').replace("\\n", "\n")
+    )
 
 
 ENTRIES = list(entries())
@@ -30,7 +36,14 @@ ENTRIES = list(entries())
 
 def test_it_holds_what_people_see():
     msgids = {msgid for msgid, _, _ in ENTRIES}
-    assert {"Deferred", "It is being delivered now.", "Reset filters", "Passkey", "suppressions", "SPF lets our hosts send."} <= msgids
+    assert {
+        "Deferred",
+        "It is being delivered now.",
+        "Reset filters",
+        "Passkey",
+        "suppressions",
+        "SPF lets our hosts send.",
+    } <= msgids
 
 
 def test_it_holds_what_the_sandbox_says_about_its_plays():
@@ -47,6 +60,8 @@ def test_the_compiled_catalogue_is_of_this_text():
     with (FOLDER / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     stale = [
-        english for english, japanese, _ in ENTRIES if japanese not in (compiled.ngettext(english, english, 1), compiled.gettext(english))
+        english
+        for english, japanese, _ in ENTRIES
+        if japanese not in (compiled.ngettext(english, english, 1), compiled.gettext(english))
     ]
     assert not stale

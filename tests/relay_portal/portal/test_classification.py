@@ -14,7 +14,8 @@ from tests.relay_portal.portal.conftest import person, verified
 pytestmark = pytest.mark.django_db
 PAGE, RULES = "/classification/", "/deliveries/localrule/"
 RULE = {
-    "name": "moved", "pattern": "kunde * verzogen", "example": "550 Der Kunde ist verzogen", "is_active": "on", "category": "unknown_user",
+    "name": "moved", "pattern": "kunde * verzogen", "example": "550 Der Kunde ist verzogen",
+    "is_active": "on", "category": "unknown_user",
     "is_hard": "on", "detail": "", "providers": "", "stages": "", "codes": "",
 }  # fmt: skip
 
@@ -26,13 +27,23 @@ def none_left():
 
 
 def test_a_reply_is_explained_with_the_rule_that_spoke(operator):
-    text = operator.post(PAGE, {"reply": "550 Unknown user", "stage": "rcpt", "host": "mfsmax.docomo.ne.jp"}).text
-    for words in ("Unknown recipient", "Check the spelling", "docomo-unknown", "the address is suppressed at once", classifier.version()):
+    text = operator.post(
+        PAGE, {"reply": "550 Unknown user", "stage": "rcpt", "host": "mfsmax.docomo.ne.jp"}
+    ).text
+    for words in (
+        "Unknown recipient",
+        "Check the spelling",
+        "docomo-unknown",
+        "the address is suppressed at once",
+        classifier.version(),
+    ):
         assert words in text
 
 
 def test_the_same_words_after_data_are_the_users_own_filter(operator):
-    text = operator.post(PAGE, {"reply": "550 Unknown user", "stage": "body", "host": "mfsmax.docomo.ne.jp"}).text
+    text = operator.post(
+        PAGE, {"reply": "550 Unknown user", "stage": "body", "host": "mfsmax.docomo.ne.jp"}
+    ).text
     assert "Refused by the recipient" in text
     assert "this alone does not suppress" in text
 
@@ -47,25 +58,34 @@ def test_a_mail_that_came_back_is_explained_for_each_recipient(operator):
 def test_support_staff_may_ask_in_japanese():
     sue = verified(person("sue", operator=False, projects=[make.project()]))
     sue.post("/language/", {"language": "ja"})
-    assert "受信側のシステム" in sue.post(PAGE, {"reply": "550 5.1.1 no such user", "stage": "rcpt"}).text
+    assert (
+        "受信側のシステム"
+        in sue.post(PAGE, {"reply": "550 5.1.1 no such user", "stage": "rcpt"}).text
+    )
     assert sue.get(RULES).status_code == 403
 
 
-@pytest.mark.parametrize("given", [{}, {"reply": " "}, {"reply": "550 x", "stage": "nonsense"}, {"reply": "x" * 20_000}])
+@pytest.mark.parametrize(
+    "given", [{}, {"reply": " "}, {"reply": "550 x", "stage": "nonsense"}, {"reply": "x" * 20_000}]
+)
 def test_what_cannot_be_asked_is_said(operator, given):
     page = operator.post(PAGE, given)
     assert page.status_code == 200
     assert page.context["form"].errors
 
 
-@pytest.mark.parametrize("content", [b"\0\xff" * 5000, b"From: you\r\n\r\nhello\r\n", b"x" * 3_000_000])
+@pytest.mark.parametrize(
+    "content", [b"\0\xff" * 5000, b"From: you\r\n\r\nhello\r\n", b"x" * 3_000_000]
+)
 def test_any_file_is_answered(operator, content):
     page = operator.post(PAGE, {"file": SimpleUploadedFile("x", content)})
     assert "nothing about a delivery" in page.text
 
 
 def test_hostile_words_are_shown_as_text(operator):
-    assert "<script>alert" not in operator.post(PAGE, {"reply": "550 <script>alert(1)</script>"}).text
+    assert (
+        "<script>alert" not in operator.post(PAGE, {"reply": "550 <script>alert(1)</script>"}).text
+    )
 
 
 # --- local rules ---
@@ -82,7 +102,8 @@ def test_a_rule_is_added_speaks_and_is_on_record(operator):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"pattern": "no"}, {"example": "550 something else"}, {"category": "policy"}, {"stages": "nonsense"}, {"providers": "nobody"},
+        {"pattern": "no"}, {"example": "550 something else"}, {"category": "policy"},
+        {"stages": "nonsense"}, {"providers": "nobody"},
         {"codes": "x"}, {"name": "Not A Name"},
     ],
 )  # fmt: skip
@@ -94,20 +115,29 @@ def test_a_rule_that_cannot_be_meant_is_refused(operator, wrong):
 def test_a_change_is_on_record_and_a_rule_can_be_switched_off(operator):
     operator.post(f"{RULES}add/", RULE)
     row = LocalRule.objects.get()
-    operator.post(f"{RULES}{row.pk}/change/", {name: value for name, value in RULE.items() if name != "is_active"})
+    operator.post(
+        f"{RULES}{row.pk}/change/",
+        {name: value for name, value in RULE.items() if name != "is_active"},
+    )
     assert AuditEntry.objects.get(action="change").details["changed"]["is_active"] == [True, False]
-    assert "local/moved" not in operator.post(PAGE, {"reply": "550 5.7.1 Ihr Kunde ist verzogen"}).text
+    assert (
+        "local/moved" not in operator.post(PAGE, {"reply": "550 5.7.1 Ihr Kunde ist verzogen"}).text
+    )
 
 
 # --- a second look ---
 LOOKS = "/deliveries/reclassification/"
 
 
-def test_a_second_look_is_counted_seen_and_carried_out(operator, valkey, django_capture_on_commit_callbacks):
+def test_a_second_look_is_counted_seen_and_carried_out(
+    operator, valkey, django_capture_on_commit_callbacks
+):
     with django_capture_on_commit_callbacks(execute=True):
         operator.post(f"{LOOKS}add/", {"_save": ""})
     made = Reclassification.objects.get()
-    assert [job.func_name for job in queue(MAINTENANCE).get_jobs()] == ["deliveries.bounces.reclassify.count"]
+    assert [job.func_name for job in queue(MAINTENANCE).get_jobs()] == [
+        "deliveries.bounces.reclassify.count"
+    ]
     made.state, made.changed, made.table = "counted", 2, [["other", "unknown_user", False, True, 2]]
     made.save()
     text = operator.get(f"{LOOKS}{made.pk}/change/").text

@@ -1,4 +1,6 @@
-"""What operators stop, resume and order in the portal: the state it leaves, and what is written down."""
+"""What operators stop, resume and order in the portal: the state it leaves, and what is written
+down.
+"""
 
 from datetime import timedelta
 
@@ -22,28 +24,39 @@ def browser(mail_db):
 
 
 def do(browser, row, verb, **form):
-    return browser.post(f"/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/do/{verb}/", form or WHY, follow=True)
+    return browser.post(
+        f"/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/do/{verb}/",
+        form or WHY,
+        follow=True,
+    )
 
 
 def written():
-    return list(AuditEntry.objects.order_by("id").values_list("actor", "action", "object_name", "reason"))
+    return list(
+        AuditEntry.objects.order_by("id").values_list("actor", "action", "object_name", "reason")
+    )
 
 
 def later():
     return timezone.now() + timedelta(hours=2)
 
 
-# --- pauses -------------------------------------------------------------------------------------------------------------
+# --- pauses ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["project", "credential"])
 def test_a_project_or_credential_is_paused_and_resumed(browser, kind):
     row = make.project() if kind == "project" else make.credential()
     assert "the customer asked" in do(browser, row, "pause").text
     standing = Stop.objects.get()
     assert (standing.scope, getattr(standing, kind), standing.created_by) == (kind, row, "otto")
-    make.delivery(lane_id=Lane.PARKED, **({"of": make.message(row)} if kind == "project" else {"flow": row.pk}))
+    make.delivery(
+        lane_id=Lane.PARKED,
+        **({"of": make.message(row)} if kind == "project" else {"flow": row.pk}),
+    )
     do(browser, row, "resume")
     assert not Stop.objects.exists() and Delivery.objects.get().lane_id == Lane.ROUTING
-    assert written() == [("otto", verb, str(row), "the customer asked") for verb in ("pause", "resume")]
+    assert written() == [
+        ("otto", verb, str(row), "the customer asked") for verb in ("pause", "resume")
+    ]
 
 
 def test_a_lane_is_paused_and_resumed(browser):
@@ -51,7 +64,9 @@ def test_a_lane_is_paused_and_resumed(browser):
     assert "the customer asked" in do(browser, lane, "pause").text
     lane.refresh_from_db()
     assert lane.closed_at and (lane.closed_by, lane.close_reason) == ("otto", "the customer asked")
-    assert [row.pk for row in browser.get("/deliveries/lane/?state=closed").context["cl"].result_list] == [lane.pk]
+    assert [
+        row.pk for row in browser.get("/deliveries/lane/?state=closed").context["cl"].result_list
+    ] == [lane.pk]
     do(browser, lane, "resume")
     lane.refresh_from_db()
     assert lane.closed_at is None
@@ -67,9 +82,15 @@ def test_the_services_own_lanes_cannot_be_paused(browser, lane):
 def test_mail_is_flushed_by_what_it_belongs_to(browser, kind):
     lane = make.lane(paused_until=later(), pause_reason="421", failures=3)
     credential = make.credential()
-    delivery = make.delivery(of=make.message(credential.project), flow=credential.pk, lane=lane, due_at=later())
+    delivery = make.delivery(
+        of=make.message(credential.project), flow=credential.pk, lane=lane, due_at=later()
+    )
     other = make.delivery("you@other.test", due_at=later())
-    do(browser, {"lane": lane, "project": credential.project, "credential": credential}[kind], "flush")
+    do(
+        browser,
+        {"lane": lane, "project": credential.project, "credential": credential}[kind],
+        "flush",
+    )
     for row in (lane, delivery, other):
         row.refresh_from_db()
     assert delivery.due_at <= timezone.now() < other.due_at and lane.paused_until is None
@@ -91,7 +112,11 @@ def test_nothing_is_paused_without_a_reason(browser):
 
 def test_a_reason_is_kept_on_one_line(browser):
     do(browser, make.project(), "pause", reason=" they\r\nasked\0 \x1b[2J")
-    assert Stop.objects.get().reason == r"they asked\u0000 \u001b[2J" == AuditEntry.objects.get().reason
+    assert (
+        Stop.objects.get().reason
+        == r"they asked\u0000 \u001b[2J"
+        == AuditEntry.objects.get().reason
+    )
 
 
 def test_a_recipient_domain_is_paused_and_resumed_on_the_pauses_page(browser):
@@ -102,11 +127,21 @@ def test_a_recipient_domain_is_paused_and_resumed_on_the_pauses_page(browser):
     do(browser, standing, "resume")
     assert not Stop.objects.exists()
     name = "xn--bcher-kva.test"
-    assert written() == [("otto", "pause", name, "the customer asked"), ("otto", "resume", name, "the customer asked")]
+    assert written() == [
+        ("otto", "pause", name, "the customer asked"),
+        ("otto", "resume", name, "the customer asked"),
+    ]
 
 
 @pytest.mark.parametrize(
-    "form", [{"scope": "domain"}, {"scope": "project"}, {"scope": "all"}, {"scope": "domain", "domain": "no domain"}], ids=str
+    "form",
+    [
+        {"scope": "domain"},
+        {"scope": "project"},
+        {"scope": "all"},
+        {"scope": "domain", "domain": "no domain"},
+    ],
+    ids=str,
 )
 def test_a_pause_of_nothing_is_refused_in_words(browser, form):
     page = browser.post("/deliveries/stop/add/", form | WHY)
@@ -114,7 +149,9 @@ def test_a_pause_of_nothing_is_refused_in_words(browser, form):
 
 
 def test_a_pause_is_shown_in_words(browser):
-    standing = Stop.objects.create(scope="domain", domain="mx.test", reason="they asked", created_by="mika")
+    standing = Stop.objects.create(
+        scope="domain", domain="mx.test", reason="they asked", created_by="mika"
+    )
     page = browser.get(f"/deliveries/stop/{standing.pk}/change/").text
     assert "Recipient domain" in page and "they asked" in page and "&#x27;domain&#x27;" not in page
 
@@ -130,12 +167,17 @@ def test_the_emergency_stop_stands_on_every_page_until_it_is_resumed(browser, cl
     assert "Stop all delivery" in browser.get("/").text
     browser.post("/deliveries/stop/everything/", WHY)
     standing = Stop.objects.get()
-    assert standing.scope == Stop.Scope.ALL and all("Emergency stop" in page.get(path).text for page, path in pages)
+    assert standing.scope == Stop.Scope.ALL and all(
+        "Emergency stop" in page.get(path).text for page, path in pages
+    )
     assert "the customer asked" not in client.get("/account/login/").text
     assert "Stop all delivery" not in browser.get("/").text
     do(browser, standing, "resume")
     assert not any("Emergency stop:" in page.get(path).text for page, path in pages)
-    assert [(action, name) for _, action, name, _ in written()] == [("pause", "All delivery"), ("resume", "All delivery")]
+    assert [(action, name) for _, action, name, _ in written()] == [
+        ("pause", "All delivery"),
+        ("resume", "All delivery"),
+    ]
 
 
 def test_the_emergency_stop_needs_a_reason_and_stands_once(browser):
@@ -160,7 +202,7 @@ def test_the_overview_lists_what_is_paused(browser):
     assert "shop" in page and "slow.test" in page and page.count("the customer asked") >= 2
 
 
-# --- orders -------------------------------------------------------------------------------------------------------------
+# --- orders ---------------------------------------------------------------------------------------
 def order(browser, **form):
     return browser.post("/deliveries/order/add/", form | WHY, follow=True)
 
@@ -177,7 +219,8 @@ def test_what_matches_is_looked_at_before_the_order_and_nothing_is_changed_by_th
 @pytest.mark.parametrize(
     ("verb", "left"),
     [
-        ("cancel", {"state": "cancelled"}), ("bounce", {"state": "bounced"}), ("hold", {"hold": 1, "lane_id": Lane.PARKED}),
+        ("cancel", {"state": "cancelled"}), ("bounce", {"state": "bounced"}),
+        ("hold", {"hold": 1, "lane_id": Lane.PARKED}),
         ("reroute", {"lane_id": Lane.ROUTING}), ("retry", {"state": "deferred"}),
     ],
 )  # fmt: skip
@@ -189,9 +232,15 @@ def test_each_verb_is_done_to_what_was_chosen_and_to_nothing_else(browser, verb,
     assert "Finished" in page.text and "the customer asked" in page.text
     assert Delivery.objects.filter(pk=chosen.pk, **left).exists()
     other.refresh_from_db()
-    assert (other.state, other.hold, other.lane_id) == ("deferred", 0, lane.pk) and other.due_at > timezone.now()
+    assert (other.state, other.hold, other.lane_id) == (
+        "deferred",
+        0,
+        lane.pk,
+    ) and other.due_at > timezone.now()
     [(actor, action, name, reason)] = written()
-    assert (actor, action, reason) == ("otto", "order", "the customer asked") and name == str(Order.objects.get())
+    assert (actor, action, reason) == ("otto", "order", "the customer asked") and name == str(
+        Order.objects.get()
+    )
 
 
 def test_what_is_held_is_released(browser):
@@ -205,12 +254,23 @@ def test_mail_is_led_to_a_host(browser):
     delivery = make.delivery(lane=make.lane())
     order(browser, verb="reroute", domain="mx.test", host="Next.test", port="2525", tls="required")
     delivery.refresh_from_db()
-    assert delivery.lane.is_forced and delivery.lane.hosts == [[0, "next.test", 2525]] and delivery.lane.tls == "required"
+    assert (
+        delivery.lane.is_forced
+        and delivery.lane.hosts == [[0, "next.test", 2525]]
+        and delivery.lane.tls == "required"
+    )
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"verb": "delete"}, {"verb": ""}, {"host": "http://x", "verb": "reroute"}, {"reason": ""}, {"ids": "nonsense"}, {"domain": "a b"}],
+    [
+        {"verb": "delete"},
+        {"verb": ""},
+        {"host": "http://x", "verb": "reroute"},
+        {"reason": ""},
+        {"ids": "nonsense"},
+        {"domain": "a b"},
+    ],
 )
 def test_an_order_that_makes_no_sense_is_not_given(browser, wrong):
     make.delivery()
@@ -220,7 +280,9 @@ def test_an_order_that_makes_no_sense_is_not_given(browser, wrong):
 
 def test_everything_must_be_said(browser):
     make.delivery()
-    assert "everything that waits" in order(browser, verb="cancel").text and not Order.objects.exists()
+    assert (
+        "everything that waits" in order(browser, verb="cancel").text and not Order.objects.exists()
+    )
     order(browser, verb="cancel", everything="on")
     assert Order.objects.get().done == 1
 
@@ -228,12 +290,16 @@ def test_everything_must_be_said(browser):
 @pytest.mark.parametrize("verb", Order.Verb)
 def test_what_is_ticked_in_the_list_is_asked_about(browser, verb):
     ticked, _ = make.delivery(), make.delivery("me@other.test")
-    page = browser.post("/deliveries/delivery/", {"action": verb, "_selected_action": [str(ticked.pk)]})
+    page = browser.post(
+        "/deliveries/delivery/", {"action": verb, "_selected_action": [str(ticked.pk)]}
+    )
     assert page.context["selection"].ids == (ticked.pk,) and page.context["found"].count == 1
     assert page.context["form"]["verb"].value() == verb
 
 
-@pytest.mark.parametrize("query", ["state=deferred", "since=hour&state=live", "q=you@mx.test", "lane={lane}"])
+@pytest.mark.parametrize(
+    "query", ["state=deferred", "since=hour&state=live", "q=you@mx.test", "lane={lane}"]
+)
 def test_all_that_match_the_lists_filter_are_asked_about(browser, query):
     lane = make.lane()
     chosen = make.delivery(state=State.DEFERRED, lane=lane)
@@ -252,13 +318,17 @@ def test_a_messages_recipients_are_ticked_on_its_page(browser):
     first, second = make.delivery("a@mx.test", sent), make.delivery("b@mx.test", sent)
     page = browser.get(f"/deliveries/message/{sent.pk}/change/").text
     assert f'value="{first.pk}"' in page and "?messages=" in page
-    asked = browser.post("/deliveries/order/add/", {"do": "hold", "ids": [str(first.pk), str(second.pk)]})
+    asked = browser.post(
+        "/deliveries/order/add/", {"do": "hold", "ids": [str(first.pk), str(second.pk)]}
+    )
     assert asked.context["found"].count == 2 and not Order.objects.exists()
     assert browser.get(f"/deliveries/order/add/?messages={sent.pk}").context["found"].count == 2
 
 
 def test_an_order_under_way_shows_how_far_it_is_and_can_be_stopped(browser):
-    given = Order.objects.create(verb="cancel", selection={}, reason="why", created_by="otto", expected=10, seen=4, done=3)
+    given = Order.objects.create(
+        verb="cancel", selection={}, reason="why", created_by="otto", expected=10, seen=4, done=3
+    )
     page = browser.get(f"/deliveries/order/{given.pk}/change/").text
     assert 'http-equiv="refresh"' in page and 'max="10" value="4"' in page
     do(browser, given, "stop_order")
@@ -267,7 +337,7 @@ def test_an_order_under_way_shows_how_far_it_is_and_can_be_stopped(browser):
     assert [action for _, action, _, _ in written()] == ["stop_order"]
 
 
-# --- who may ------------------------------------------------------------------------------------------------------------
+# --- who may --------------------------------------------------------------------------------------
 def test_support_staff_can_pause_and_order_nothing_of_its_own_project():
     credential = make.credential()
     delivery = make.delivery(of=make.message(credential.project))
@@ -276,10 +346,21 @@ def test_support_staff_can_pause_and_order_nothing_of_its_own_project():
         for verb in ("pause", "resume", "flush"):
             assert do(sue, row, verb).status_code == 403
     for path in ("order/add/", "stop/add/", "stop/everything/"):
-        assert sue.post(f"/deliveries/{path}", {"verb": "cancel", "ids": str(delivery.pk), "scope": "all", **WHY}).status_code == 403
+        assert (
+            sue.post(
+                f"/deliveries/{path}",
+                {"verb": "cancel", "ids": str(delivery.pk), "scope": "all", **WHY},
+            ).status_code
+            == 403
+        )
     sue.post("/deliveries/delivery/", {"action": "cancel", "_selected_action": [str(delivery.pk)]})
     delivery.refresh_from_db()
-    assert delivery.is_live and not Stop.objects.exists() and not Order.objects.exists() and not AuditEntry.objects.exists()
+    assert (
+        delivery.is_live
+        and not Stop.objects.exists()
+        and not Order.objects.exists()
+        and not AuditEntry.objects.exists()
+    )
 
 
 def test_support_staff_sees_no_buttons_that_it_may_not_press():

@@ -27,7 +27,16 @@ def test_rates_are_shown_and_lead_closer(operator, credential):
     assert closer.context["total"].ended == 10
 
 
-@pytest.mark.parametrize("asked", [{"hours": "x"}, {"project": "9" * 30}, {"credential": "'"}, {"class": "<b>"}, {"provider": "\0"}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hours": "x"},
+        {"project": "9" * 30},
+        {"credential": "'"},
+        {"class": "<b>"},
+        {"provider": "\0"},
+    ],
+)
 def test_nonsense_in_the_url_is_answered(operator, credential, asked):
     assert operator.get("/error-rates/", asked).status_code == 200
 
@@ -41,7 +50,9 @@ def test_support_staff_sees_its_projects_only(credential):
 
 
 def test_an_alert_is_told_on_the_overview_with_a_way_to_act(operator, credential):
-    Alert.objects.create(credential=credential, rate=10.0, bounced=10, total=100, hours=24, has_paused=True)
+    Alert.objects.create(
+        credential=credential, rate=10.0, bounced=10, total=100, hours=24, has_paused=True
+    )
     text = operator.get("/").text
     assert "10.0 % hard bounces (10 of 100 within 24 hours)" in text
     assert "The credential is paused." in text

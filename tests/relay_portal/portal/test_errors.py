@@ -1,4 +1,6 @@
-"""Where a host or a form is refused, the page says what to set, in both languages, and repeats nothing that is no address."""
+"""Where a host or a form is refused, the page says what to set, in both languages, and repeats
+nothing that is no address.
+"""
 
 import re
 
@@ -16,28 +18,43 @@ LOGIN = "/account/login/"
 
 
 def text(answer, status):
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (
+        status,
+        "text/plain; charset=utf-8",
+    )
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     return answer.text
 
 
 @pytest.fixture
 def form(settings):
-    """Sends the log-in form as a browser at that address does, through a proxy that passes on these headers."""
+    """Sends the log-in form as a browser at that address does, through a proxy that passes on
+    these headers.
+    """
     settings.ALLOWED_HOSTS = ["portal.example.com"]
 
     def send(origin, host, secure=False, language="en", token="", **headers):
-        browser = Client(enforce_csrf_checks=True, headers={"host": host, "accept-language": language})
+        browser = Client(
+            enforce_csrf_checks=True, headers={"host": host, "accept-language": language}
+        )
         shown = browser.get(LOGIN, secure=secure)
         token = token or re.search(r'csrfmiddlewaretoken" value="(\w+)"', shown.text)[1]
-        fields = {"csrfmiddlewaretoken": token, "auth-username": "a", "auth-password": "b", "log_in-current_step": "auth"}
+        fields = {
+            "csrfmiddlewaretoken": token,
+            "auth-username": "a",
+            "auth-password": "b",
+            "log_in-current_step": "auth",
+        }
         return browser.post(LOGIN, fields, secure=secure, headers={"origin": origin} | headers)
 
     return send
 
 
 def test_a_form_from_the_portals_own_address_is_taken(form):
-    assert form("https://portal.example.com:8443", "portal.example.com:8443", secure=True).status_code == 200
+    assert (
+        form("https://portal.example.com:8443", "portal.example.com:8443", secure=True).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,12 +73,19 @@ def test_a_proxy_that_hides_the_address_is_told_what_to_pass(form, host, secure,
 
 
 def test_a_wrong_referrer_says_the_same(form):
-    said = text(form("", "portal.example.com", secure=True, referer="https://portal.example.com:8443/x?<b>"), 403)
+    said = text(
+        form(
+            "", "portal.example.com", secure=True, referer="https://portal.example.com:8443/x?<b>"
+        ),
+        403,
+    )
     assert "from https://portal.example.com:8443, and" in said and "<b>" not in said
 
 
 def test_a_browser_that_names_no_page_is_told_so(form):
-    assert "must send the field Origin or Referer" in text(form("", "portal.example.com", secure=True), 403)
+    assert "must send the field Origin or Referer" in text(
+        form("", "portal.example.com", secure=True), 403
+    )
 
 
 def test_a_form_that_is_out_of_date_is_not_the_proxys_fault(form):
@@ -76,17 +100,37 @@ def test_a_wrong_host_is_told_what_to_set(client):
 
 
 def test_both_speak_japanese(form, client):
-    assert "プロキシ" in text(form("https://portal.example.com:1", "portal.example.com", language="ja"), 403)
-    assert "再読み込み" in text(form("http://portal.example.com", "portal.example.com", language="ja", token="x" * 64), 403)
-    assert "ホスト名" in text(client.get(LOGIN, headers={"host": "other.example.com", "accept-language": "ja"}), 400)
+    assert "プロキシ" in text(
+        form("https://portal.example.com:1", "portal.example.com", language="ja"), 403
+    )
+    assert "再読み込み" in text(
+        form("http://portal.example.com", "portal.example.com", language="ja", token="x" * 64), 403
+    )
+    assert "ホスト名" in text(
+        client.get(LOGIN, headers={"host": "other.example.com", "accept-language": "ja"}), 400
+    )
 
 
-STRANGE = ["<script>alert(1)</script>", "a b", "evil.test/<b>", "x\u202ey", "", "[::1", "[", "名前.test", "a" * 300, "a.test\n"]
+STRANGE = [
+    "<script>alert(1)</script>",
+    "a b",
+    "evil.test/<b>",
+    "x\u202ey",
+    "",
+    "[::1",
+    "[",
+    "名前.test",
+    "a" * 300,
+    "a.test\n",
+]
 
 
 @pytest.mark.parametrize("sent", STRANGE)
 def test_what_is_no_address_is_not_repeated(form, client, sent):
-    for said in (text(client.get(LOGIN, headers={"host": sent}), 400), text(form(f"https://{sent}", "portal.example.com"), 403)):
+    for said in (
+        text(client.get(LOGIN, headers={"host": sent}), 400),
+        text(form(f"https://{sent}", "portal.example.com"), 403),
+    ):
         assert not sent or sent not in said
         assert "<" not in said and "\u202e" not in said
     said = text(client.get(LOGIN, headers={"host": "a" * 300}), 400)

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 def guess(address="", name="otto", client=None):
-    """One wrong password of a stranger who comes through the proxy on this host; the status of the answer."""
+    """One wrong password of a stranger who comes through the proxy on this host; the status of the
+    answer.
+    """
     given = {"HTTP_X_FORWARDED_FOR": address} if address else {}
     return give_password(client or Client(), name, "wrong", **given).status_code
 
@@ -44,7 +46,9 @@ def test_guesses_from_one_64_are_those_of_one_client(otto):
 
 
 def test_addresses_of_ipv4_count_each_for_itself_however_they_are_written(otto):
-    assert [guess("192.0.2.1") for _ in range(5)] + [guess("::ffff:192.0.2.1") for _ in range(5)] == [200] * 9 + [429]
+    assert [guess("192.0.2.1") for _ in range(5)] + [
+        guess("::ffff:192.0.2.1") for _ in range(5)
+    ] == [200] * 9 + [429]
     assert guess("192.0.2.2") == 200
 
 
@@ -107,7 +111,10 @@ def test_the_log_shows_who_attacks_and_neither_log_nor_table_what_was_typed(otto
         guess("192.0.2.77")
     lines = [record.getMessage() for record in caplog.records if "login-" in record.msg]
     assert lines[0] == "event=login-failed client=192.0.2.77 user=otto locked=no"
-    assert lines[-2:] == ["event=login-failed client=192.0.2.77 user=otto locked=yes", "event=login-refused client=192.0.2.77 user=otto"]
+    assert lines[-2:] == [
+        "event=login-failed client=192.0.2.77 user=otto locked=yes",
+        "event=login-refused client=192.0.2.77 user=otto",
+    ]
     assert "****" not in caplog.text and "wrong" not in caplog.text
     assert "wrong" not in str(list(AccessAttempt.objects.values()))
 
@@ -119,14 +126,22 @@ def test_no_name_breaks_the_log_in(name):
 
 def test_a_wrong_host_is_one_line(client, caplog):
     assert client.get(LOGIN, headers={"host": "evil.test"}).status_code == 400
-    [record] = [record for record in caplog.records if record.name == "django.security.DisallowedHost"]
-    assert record.exc_info is None and "evil.test" in record.getMessage() and "\n" not in record.getMessage()
+    [record] = [
+        record for record in caplog.records if record.name == "django.security.DisallowedHost"
+    ]
+    assert (
+        record.exc_info is None
+        and "evil.test" in record.getMessage()
+        and "\n" not in record.getMessage()
+    )
 
 
-# --- what a guess costs -----------------------------------------------------------------------------------------------------------
+# --- what a guess costs ---------------------------------------------------------------------------
 @pytest.fixture
 def slow_hash(settings, monkeypatch):
-    """The real hasher, and two passwords that are being looked at until the test lets go of them."""
+    """The real hasher, and two passwords that are being looked at until the test lets go of
+    them.
+    """
     settings.PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]
     go_on, counted = threading.Event(), []
 
@@ -136,7 +151,10 @@ def slow_hash(settings, monkeypatch):
         return False
 
     monkeypatch.setattr(hashers.hashers.Argon2PasswordHasher, "verify", verify)
-    threads = [threading.Thread(target=lambda: get_hasher("argon2").verify("guess", "x"), daemon=True) for _ in range(hashers.AT_ONCE)]
+    threads = [
+        threading.Thread(target=lambda: get_hasher("argon2").verify("guess", "x"), daemon=True)
+        for _ in range(hashers.AT_ONCE)
+    ]
     for thread in threads:
         thread.start()
     while hashers._places._value:  # both have taken their places

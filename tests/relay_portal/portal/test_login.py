@@ -13,7 +13,14 @@ from domains.models import AuditEntry
 from relay_portal.access.middleware import OPENED, SEEN
 from relay_portal.access.sessions import SessionStore
 from relay_portal.models import User
-from tests.relay_portal.portal.conftest import PASSWORD, code, code_of, password_only, person, verified
+from tests.relay_portal.portal.conftest import (
+    PASSWORD,
+    code,
+    code_of,
+    password_only,
+    person,
+    verified,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +28,11 @@ LOGIN, SETUP = "/account/login/", "/account/security/setup/"
 
 
 def give_password(client, name="otto", password=PASSWORD, **given):
-    return client.post(LOGIN, {"auth-username": name, "auth-password": password, "log_in-current_step": "auth"}, **given)
+    return client.post(
+        LOGIN,
+        {"auth-username": name, "auth-password": password, "log_in-current_step": "auth"},
+        **given,
+    )
 
 
 def give_token(client, token):
@@ -53,10 +64,17 @@ def test_what_people_do_to_their_own_second_factors_and_password_is_written_down
     spare = TOTPDevice.objects.create(user=user, name="default")
     browser.post("/account/security/codes/")
     browser.post(f"/account/security/remove/{spare.persistent_id}/")
-    form = {"old_password": PASSWORD, "new_password1": "another long word 17", "new_password2": "another long word 17"}
+    form = {
+        "old_password": PASSWORD,
+        "new_password1": "another long word 17",
+        "new_password2": "another long word 17",
+    }
     browser.post("/password_change/", form | {"new_password2": "mistyped"})
     browser.post("/password_change/", form)
-    assert did() == [("otto", action, "otto") for action in ("make_recovery_codes", "remove_factor", "change_password")]
+    assert did() == [
+        ("otto", action, "otto")
+        for action in ("make_recovery_codes", "remove_factor", "change_password")
+    ]
     assert "another long word" not in str(list(AuditEntry.objects.values()))
 
 
@@ -177,19 +195,28 @@ def test_a_wrong_password_locks_the_name_out_at_the_tenth_try_from_one_address(c
 def test_a_lie_about_the_address_does_not_escape_the_lock(client):
     person()
     for number in range(10):
-        last = give_password(client, password="wrong", REMOTE_ADDR="192.0.2.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}")
+        last = give_password(
+            client,
+            password="wrong",
+            REMOTE_ADDR="192.0.2.9",
+            HTTP_X_FORWARDED_FOR=f"198.51.100.{number}",
+        )
     assert last.status_code == 429
 
 
 def test_behind_a_proxy_of_this_host_the_address_it_wrote_counts(client):
     person()
     for number in range(10):
-        give_password(client, password="wrong", HTTP_X_FORWARDED_FOR=f"203.0.113.{number}, 192.0.2.66")
+        give_password(
+            client, password="wrong", HTTP_X_FORWARDED_FOR=f"203.0.113.{number}, 192.0.2.66"
+        )
     assert give_password(client, HTTP_X_FORWARDED_FOR="192.0.2.66").status_code == 429
     assert give_password(client, HTTP_X_FORWARDED_FOR="192.0.2.67").status_code == 200
 
 
-@pytest.mark.parametrize(("stamp", "age"), [(SEEN, settings.SESSION_IDLE), (OPENED, settings.SESSION_LONGEST)])
+@pytest.mark.parametrize(
+    ("stamp", "age"), [(SEEN, settings.SESSION_IDLE), (OPENED, settings.SESSION_LONGEST)]
+)
 def test_a_session_ends_by_idleness_and_by_age(operator, stamp, age):
     assert operator.get("/").status_code == 200
     session = operator.session
@@ -214,7 +241,10 @@ def test_the_log_in_leads_nowhere_else(client):
     user = person()
     give_password(client)
     token = code(user.totpdevice_set.get())
-    answer = client.post(f"{LOGIN}?next=https://evil.test/", {"token-otp_token": token, "log_in-current_step": "token"})
+    answer = client.post(
+        f"{LOGIN}?next=https://evil.test/",
+        {"token-otp_token": token, "log_in-current_step": "token"},
+    )
     assert answer.headers["Location"] == "/"
 
 
@@ -222,16 +252,29 @@ def test_every_post_needs_its_token():
     user = person()
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = verified(user).cookies
-    for path in ("/account/logout/", "/relay_portal/user/add/", f"/relay_portal/user/{user.pk}/do/start_anew/", "/language/", LOGIN):
+    for path in (
+        "/account/logout/",
+        "/relay_portal/user/add/",
+        f"/relay_portal/user/{user.pk}/do/start_anew/",
+        "/language/",
+        LOGIN,
+    ):
         assert strict.post(path).status_code == 403
 
 
 def test_the_policy_allows_no_inline_script_and_no_other_origin(client):
     answer = client.get(LOGIN)
     policy = answer.headers["Content-Security-Policy"].split("; ")
-    assert {"script-src 'self' 'unsafe-eval'", "default-src 'none'", "frame-ancestors 'none'"} <= set(policy)
+    assert {
+        "script-src 'self' 'unsafe-eval'",
+        "default-src 'none'",
+        "frame-ancestors 'none'",
+    } <= set(policy)
     assert answer.headers["X-Frame-Options"] == "DENY"
-    assert "http://" not in answer.text.replace("http://www.w3.org", "") and "<script>" not in answer.text
+    assert (
+        "http://" not in answer.text.replace("http://www.w3.org", "")
+        and "<script>" not in answer.text
+    )
 
 
 def test_another_host_name_is_not_answered(client):

@@ -29,24 +29,35 @@ def ended(state, of=None, **given):
     return make.delivery(of=of, state=state, due_at=None, ended_at=timezone.now(), **given)
 
 
-# --- every page -------------------------------------------------------------------------------------------------------
+# --- every page -----------------------------------------------------------------------------------
 NOTICE = "./ekiden live"
 
 
 def test_while_the_sandbox_is_in_use_every_page_says_so(operator, client):
-    pages = [(client, "/account/login/"), (operator, "/"), (operator, "/domains/project/add/"), (operator, "/account/security/")]
+    pages = [
+        (client, "/account/login/"),
+        (operator, "/"),
+        (operator, "/domains/project/add/"),
+        (operator, "/account/security/"),
+    ]
     assert not any(NOTICE in browser.get(path).text for browser, path in pages)
     Route.objects.create(pattern="*", host="127.0.0.1", port=2526, is_sandbox=True)
     assert all(NOTICE in browser.get(path).text for browser, path in pages)
 
 
 def test_every_page_has_a_language_switch(operator, client):
-    assert all('name="language"' in browser.get(path).text for browser, path in [(client, "/account/login/"), (operator, "/queues/")])
+    assert all(
+        'name="language"' in browser.get(path).text
+        for browser, path in [(client, "/account/login/"), (operator, "/queues/")]
+    )
 
 
 def test_the_portal_speaks_japanese(operator):
     operator.post("/language/", {"language": "ja"})
-    assert "直近 1 時間" in operator.get("/").text and "送信抑止" in operator.get("/suppressions/suppression/").text
+    assert (
+        "直近 1 時間" in operator.get("/").text
+        and "送信抑止" in operator.get("/suppressions/suppression/").text
+    )
 
 
 def test_health_tells_strangers_only_whether(client):
@@ -59,7 +70,7 @@ def test_health_fails_without_valkey(client, settings):
     assert (answer.status_code, answer.text) == (503, "unavailable\n")
 
 
-# --- messages and deliveries ------------------------------------------------------------------------------------------
+# --- messages and deliveries ----------------------------------------------------------------------
 def found(browser, query, page="deliveries/message"):
     return [row.pk for row in browser.get(f"/{page}/", {"q": query}).context["cl"].result_list]
 
@@ -68,7 +79,13 @@ def test_a_message_is_found_by_each_of_its_names(operator):
     sent = make.message(message_id="<order-1@shop.test>")
     make.delivery("a..b@docomo.test", sent)
     make.delivery(of=make.message())
-    for query in (str(sent.pk), "<order-1@shop.test>", "order-1@shop.test", "a..b@docomo.test", '<"a..b"@DOCOMO.test>'):
+    for query in (
+        str(sent.pk),
+        "<order-1@shop.test>",
+        "order-1@shop.test",
+        "a..b@docomo.test",
+        '<"a..b"@DOCOMO.test>',
+    ):
         assert found(operator, query) == [sent.pk], query
     assert found(operator, "nobody@docomo.test") == found(operator, "no address") == []
 
@@ -80,12 +97,23 @@ def test_a_search_finds_only_mail_of_ones_own_projects():
     sue = verified(person("sue", operator=False, projects=[own]))
     assert found(sue, "you@mx.test") == [mine.message_id]
     assert found(sue, "you@mx.test", "deliveries/delivery") == [mine.pk]
-    assert found(sue, str(theirs.message_id)) == found(sue, str(theirs.pk), "deliveries/delivery") == []
+    assert (
+        found(sue, str(theirs.message_id))
+        == found(sue, str(theirs.pk), "deliveries/delivery")
+        == []
+    )
 
 
 def test_a_message_tells_its_attempts_and_why_it_waits(operator):
     delivery = make.delivery()
-    Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", host="mx9.test", code=450, text=rows.TRICKY)
+    Attempt.objects.create(
+        delivery=delivery,
+        outcome="deferred",
+        stage="rcpt",
+        host="mx9.test",
+        code=450,
+        text=rows.TRICKY,
+    )
     page = operator.get(f"/deliveries/delivery/{delivery.pk}/change/", follow=True).text
     assert "mx9.test" in page and "being looked up" in page
     assert rows.TRICKY not in page and "&lt;script&gt;" in page
@@ -94,7 +122,11 @@ def test_a_message_tells_its_attempts_and_why_it_waits(operator):
 def test_the_lists_of_mail_count_nothing_and_sort_by_their_key_alone(operator):
     for _ in range(60):
         make.delivery(of=make.message())
-    for page in ("deliveries/message/?o=4", "deliveries/delivery/?o=3.-0&state=queued&_facets=True", "suppressions/suppression/?o=0"):
+    for page in (
+        "deliveries/message/?o=4",
+        "deliveries/delivery/?o=3.-0&state=queued&_facets=True",
+        "suppressions/suppression/?o=0",
+    ):
         with CaptureQueriesContext(connection) as asked:
             assert operator.get(f"/{page}").status_code == 200
         statements = [query["sql"] for query in asked]
@@ -119,21 +151,36 @@ def test_the_number_of_statements_does_not_grow_with_the_list(operator):
 @pytest.mark.parametrize("state", State)
 def test_each_state_has_its_list(operator, state):
     rows_of = {each: make.delivery(state=each) if each in LIVE else ended(each) for each in State}
-    listed = operator.get(f"/deliveries/delivery/?state={state}&since=today").context["cl"].result_list
+    listed = (
+        operator.get(f"/deliveries/delivery/?state={state}&since=today").context["cl"].result_list
+    )
     assert [row.pk for row in listed] == [rows_of[state].pk]
 
 
-# --- the overview -----------------------------------------------------------------------------------------------------
+# --- the overview ---------------------------------------------------------------------------------
 def test_the_overview_shows_what_is_stuck_and_leads_there(operator):
-    lane = make.lane("slow.test", paused_until=timezone.now() + timedelta(minutes=5), pause_reason="421 slow down")
+    lane = make.lane(
+        "slow.test",
+        paused_until=timezone.now() + timedelta(minutes=5),
+        pause_reason="421 slow down",
+    )
     waits = make.delivery("waits@slow.test", lane=lane)
     failed = ended(State.BOUNCED)
-    Attempt.objects.create(delivery=failed, outcome="bounced", stage="rcpt", code=550, text=rows.TRICKY)
+    Attempt.objects.create(
+        delivery=failed, outcome="bounced", stage="rcpt", code=550, text=rows.TRICKY
+    )
     page = operator.get("/").text
-    links = (f"/deliveries/delivery/?lane={lane.pk}", f"/deliveries/message/{waits.message_id}/", "state=bounced")
+    links = (
+        f"/deliveries/delivery/?lane={lane.pk}",
+        f"/deliveries/message/{waits.message_id}/",
+        "state=bounced",
+    )
     assert all(part in page for part in ("421 slow down", "550", *links))
     assert rows.TRICKY not in page
-    assert [row.pk for row in operator.get(f"/deliveries/delivery/?lane={lane.pk}").context["cl"].result_list] == [waits.pk]
+    assert [
+        row.pk
+        for row in operator.get(f"/deliveries/delivery/?lane={lane.pk}").context["cl"].result_list
+    ] == [waits.pk]
 
 
 def test_the_overview_shows_in_red_that_mail_may_go_to_private_networks(operator, settings):
@@ -144,17 +191,33 @@ def test_the_overview_shows_in_red_that_mail_may_go_to_private_networks(operator
 
 
 def test_support_staff_begins_at_its_messages():
-    assert verified(person("sue", operator=False)).get("/").headers["Location"] == "/deliveries/message/"
+    assert (
+        verified(person("sue", operator=False)).get("/").headers["Location"]
+        == "/deliveries/message/"
+    )
 
 
 def test_the_queues_are_counted_and_no_job_is_read(operator, valkey):
     valkey.rpush("rq:queue:deliveries", "poison")
-    valkey.hset("rq:job:poison", mapping={"data": b"cos\nsystem\n(S'true'\ntR.", "created_at": "never"})
+    valkey.hset(
+        "rq:job:poison", mapping={"data": b"cos\nsystem\n(S'true'\ntR.", "created_at": "never"}
+    )
     valkey.sadd("rq:workers", "rq:worker:w")
-    valkey.hset("rq:worker:w", mapping={"hostname": "box", "pid": 7, "state": "busy", "queues": "deliveries", "last_heartbeat": "nonsense"})
+    valkey.hset(
+        "rq:worker:w",
+        mapping={
+            "hostname": "box",
+            "pid": 7,
+            "state": "busy",
+            "queues": "deliveries",
+            "last_heartbeat": "nonsense",
+        },
+    )
     context = operator.get("/queues/").context
     assert context["queues"][0]["waiting"] == 1
-    assert context["workers"] == [{"name": "box:7", "state": "busy", "queues": "deliveries", "seen": None}]
+    assert context["workers"] == [
+        {"name": "box:7", "state": "busy", "queues": "deliveries", "seen": None}
+    ]
 
 
 def test_support_staff_does_not_see_the_queues():
@@ -168,8 +231,14 @@ def test_the_queues_page_says_that_valkey_is_gone(operator, settings):
     assert "out of reach" in operator.get("/queues/").text
 
 
-# --- who may send -----------------------------------------------------------------------------------------------------
-CREDENTIAL = {"name": "app", "kind": "password", "networks": "", "priority": "1", "highest_priority": "2"}
+# --- who may send ---------------------------------------------------------------------------------
+CREDENTIAL = {
+    "name": "app",
+    "kind": "password",
+    "networks": "",
+    "priority": "1",
+    "highest_priority": "2",
+}
 
 
 def test_a_credential_shows_its_secret_once(operator):
@@ -177,11 +246,15 @@ def test_a_credential_shows_its_secret_once(operator):
     form = {"project": project.pk, **CREDENTIAL}
     shown = dict(operator.post("/domains/credential/add/", form).context["rows"])
     made = Credential.objects.get(name="app")
-    assert shown["User name"] == made.username and credentials.matches(shown["Password"], made.secret_hash)
+    assert shown["User name"] == made.username and credentials.matches(
+        shown["Password"], made.secret_hash
+    )
     assert shown["Password"] not in operator.get(f"/domains/credential/{made.pk}/change/").text
 
 
-@pytest.mark.parametrize(("kind", "networks"), [("network", ""), ("network", "0.0.0.0/0"), ("password", "nonsense")])
+@pytest.mark.parametrize(
+    ("kind", "networks"), [("network", ""), ("network", "0.0.0.0/0"), ("password", "nonsense")]
+)
 def test_a_credential_with_unfit_networks_is_refused_with_a_reason(operator, kind, networks):
     form = CREDENTIAL | {"project": make.project().pk, "kind": kind, "networks": networks}
     assert operator.post("/domains/credential/add/", form).context["errors"]
@@ -221,15 +294,22 @@ def test_a_verb_is_no_link(operator):
 
 
 def test_a_new_domain_has_a_key_and_shows_its_records(operator):
-    operator.post("/domains/domain/add/", {"project": make.project().pk, "name": "Bücher.test", "with_ed25519": "on"})
+    operator.post(
+        "/domains/domain/add/",
+        {"project": make.project().pk, "name": "Bücher.test", "with_ed25519": "on"},
+    )
     domain = Domain.objects.get(name="xn--bcher-kva.test")
     assert domain.keys.count() == 2 and not domain.is_verified
     page = operator.get(f"/domains/domain/{domain.pk}/change/").text
-    assert f"ekiden-verification={domain.token}" in page and all(key.record_name in page for key in domain.keys.all())
+    assert f"ekiden-verification={domain.token}" in page and all(
+        key.record_name in page for key in domain.keys.all()
+    )
 
 
 def test_a_domain_that_another_project_verified_is_not_taken_on_ones_word(operator):
-    Domain.objects.create(project=make.project(), name="shop.test", token="t", verified_at=timezone.now())
+    Domain.objects.create(
+        project=make.project(), name="shop.test", token="t", verified_at=timezone.now()
+    )
     again = Domain.objects.create(project=make.project(), name="shop.test", token="u")
     answer = operator.post(f"/domains/domain/{again.pk}/do/take_on_word/", follow=True)
     again.refresh_from_db()
@@ -261,7 +341,9 @@ def test_a_private_key_is_on_no_page(operator):
 
 
 def test_a_suppression_is_kept_by_its_canonical_key(operator):
-    operator.post("/suppressions/suppression/add/", {"address_key": "Gone@MX.test", "reason": "asked"})
+    operator.post(
+        "/suppressions/suppression/add/", {"address_key": "Gone@MX.test", "reason": "asked"}
+    )
     assert Suppression.objects.get().address_key == "gone@mx.test"
 
 
@@ -269,7 +351,9 @@ def test_a_new_person_gets_a_password_and_may_enrol(operator):
     form = {"username": "sue", "projects": [make.project().pk]}
     shown = operator.post("/relay_portal/user/add/", form)
     sue = User.objects.get(username="sue")
-    assert sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and not sue.is_superuser
+    assert (
+        sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and not sue.is_superuser
+    )
     assert "no-store" in shown.headers["Cache-Control"]
 
 
@@ -280,12 +364,15 @@ def test_nobody_takes_away_their_own_rights(operator):
     assert otto.is_superuser and otto.is_active
 
 
-# --- where mail goes --------------------------------------------------------------------------------------------------
+# --- where mail goes ------------------------------------------------------------------------------
 def test_waiting_mail_follows_a_route_from_the_portal(mail_db):
     browser = verified(person())
     lane = make.lane(paused_until=timezone.now() + timedelta(hours=1))
     make.leads_to(lane, "mx.test")
-    browser.post("/deliveries/route/add/", {"pattern": "MX.test", "host": "Next.test", "port": "25", "tls": "opportunistic"})
+    browser.post(
+        "/deliveries/route/add/",
+        {"pattern": "MX.test", "host": "Next.test", "port": "25", "tls": "opportunistic"},
+    )
     route, lane = Route.objects.get(), Lane.objects.get(pk=lane.pk)
     assert (route.pattern, route.host, lane.paused_until) == ("mx.test", "next.test", None)
     assert Destination.objects.get().expires_at <= timezone.now()
@@ -299,16 +386,24 @@ def test_a_route_for_nonsense_is_refused(operator):
     assert operator.post("/deliveries/route/add/", form).context["errors"]
 
 
-@pytest.mark.parametrize("wrong", [{"port": "0"}, {"port": "65536"}, {"host": "http://x"}, {"host": "a b"}])
+@pytest.mark.parametrize(
+    "wrong", [{"port": "0"}, {"port": "65536"}, {"host": "http://x"}, {"host": "a b"}]
+)
 def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
     form = {"pattern": "mx.test", "host": "next.test", "port": "25", "tls": "opportunistic"} | wrong
     page = operator.post("/deliveries/route/add/", form)
-    assert page.context["adminform"].form.errors.keys() == wrong.keys() and "Constraint" not in page.text
+    assert (
+        page.context["adminform"].form.errors.keys() == wrong.keys()
+        and "Constraint" not in page.text
+    )
 
 
 def test_a_search_that_finds_nothing_says_what_can_be_searched_for(operator):
     page = operator.get("/deliveries/message/", {"q": "nobody@docomo.test"}).text
-    assert "Nothing matches" in page and "What can be searched for: Queue id, Message-ID or recipient" in page
+    assert (
+        "Nothing matches" in page
+        and "What can be searched for: Queue id, Message-ID or recipient" in page
+    )
     assert "reset your filters" not in operator.get("/deliveries/message/").text
 
 
@@ -331,7 +426,9 @@ def test_the_hosts_of_a_lane_are_written_as_hosts(operator):
 
 
 def test_a_mail_that_cannot_be_parsed_is_shown_by_its_source(operator):
-    headers = b"Subject: =?unicode_escape?q?\\x?=\r\nContent-Type: text/plain; charset=zlib_codec\r\n"
+    headers = (
+        b"Subject: =?unicode_escape?q?\\x?=\r\nContent-Type: text/plain; charset=zlib_codec\r\n"
+    )
     data = headers + b"Content-Transfer-Encoding: base64\r\n\r\n!!\xff\r\n"
     row = SandboxMessage.objects.create(recipient="you@mx.test", data=data)
     page = operator.get(f"/smtp_listener/sandboxmessage/{row.pk}/change/")

@@ -1,4 +1,6 @@
-"""The pages about receivers: what is shipped, what was changed here and by whom, and the way back."""
+"""The pages about receivers: what is shipped, what was changed here and by whom, and the way
+back.
+"""
 
 import pytest
 
@@ -17,7 +19,8 @@ def shipped():
 
 def form_of(row, **changed):
     fields = [
-        "title", "connections", "connections_per_minute", "messages_per_connection", "per_second", "per_minute", "per_hour",
+        "title", "connections", "connections_per_minute", "messages_per_connection", "per_second",
+        "per_minute", "per_hour",
         "connect_timeout", "greeting_timeout", "reply_timeout", "body_timeout", "tls",
     ]  # fmt: skip
     given = {name: "" if (value := getattr(row, name)) is None else value for name in fields}
@@ -68,7 +71,9 @@ def test_what_cannot_be_is_refused_with_its_reason(operator, changed, said):
 
 
 def test_a_rule_of_ones_own_can_be_made_and_removed(operator):
-    made = ShapingRule(name="partner", title="A partner", mx_suffixes=["mx.partner.test"], connections=1)
+    made = ShapingRule(
+        name="partner", title="A partner", mx_suffixes=["mx.partner.test"], connections=1
+    )
     assert operator.post(f"{LIST}add/", form_of(made, name="partner")).status_code == 302
     assert ShapingRule.objects.get(name="partner").is_edited
     assert operator.post(f"{LIST}partner/delete/", {"post": "yes"}).status_code == 302

@@ -49,7 +49,9 @@ def test_the_table_names_every_page_and_every_verb():
 
 
 def test_support_staff_changes_nothing_but_what_the_form_and_the_docs_say():
-    changes = {(page, verb) for page, may in RIGHTS.items() for verb in may.support - rights.ONLY_LOOKS}
+    changes = {
+        (page, verb) for page, may in RIGHTS.items() for verb in may.support - rights.ONLY_LOOKS
+    }
     assert changes == {("suppressions.suppression", LIFT)}
 
 
@@ -64,17 +66,24 @@ def test_a_page_answers_as_the_table_says(label, role, own, client_of):
     seen, page = (200 if SEE in may else 403), reverse(f"{name}_change", args=[row.pk])
     assert client_of.get(reverse(f"{name}_changelist")).status_code == seen
     assert client_of.get(page, follow=True).status_code in {seen, 404}
-    assert (client_of.get(reverse(f"{name}_history", args=[row.pk])).status_code == 200) == (SEE in may)
-    for verb, path in ((ADD, reverse(f"{name}_add")), (DELETE, reverse(f"{name}_delete", args=[row.pk]))):
+    assert (client_of.get(reverse(f"{name}_history", args=[row.pk])).status_code == 200) == (
+        SEE in may
+    )
+    for verb, path in (
+        (ADD, reverse(f"{name}_add")),
+        (DELETE, reverse(f"{name}_delete", args=[row.pk])),
+    ):
         for method in ("get", "post"):
             answer = getattr(client_of, method)(path)
             assert (answer.status_code in {403, 404}) == (verb not in may), (method, path)
     if CHANGE not in may:
         assert client_of.post(page, {"name": "mine"}).status_code in {302, 403, 404}
         before = type(row).objects.get(pk=row.pk)
-        assert {field.name: getattr(before, field.attname) for field in row._meta.concrete_fields if field.name == "name"} != {
-            "name": "mine"
-        }
+        assert {
+            field.name: getattr(before, field.attname)
+            for field in row._meta.concrete_fields
+            if field.name == "name"
+        } != {"name": "mine"}
 
 
 @pytest.mark.parametrize("label", sorted(PAGES))
@@ -92,14 +101,18 @@ def test_a_page_without_a_model_answers_as_the_table_says(name, role, client_of)
     answer = client_of.get(reverse(f"admin:{name}"))
     expected = 200 if SEE in rights_of(role, name) else 302 if name == "index" else 403
     assert answer.status_code == expected
-    assert name in {"index", "classification"} or client_of.post(reverse(f"admin:{name}")).status_code in {expected, 405}
+    assert name in {"index", "classification"} or client_of.post(
+        reverse(f"admin:{name}")
+    ).status_code in {expected, 405}
 
 
 def test_exporting_and_lifting_obey_the_table(role, client_of, monkeypatch):
     for verb in (EXPORT, LIFT):
         path = reverse(f"admin:suppressions_suppression_{verb}")
         assert client_of.get(path).status_code == 200
-        without = RIGHTS["suppressions.suppression"]._replace(operator=frozenset({SEE}), support=frozenset({SEE}))
+        without = RIGHTS["suppressions.suppression"]._replace(
+            operator=frozenset({SEE}), support=frozenset({SEE})
+        )
         with monkeypatch.context() as patched:
             patched.setitem(RIGHTS, "suppressions.suppression", without)
             assert client_of.get(path).status_code == 403
@@ -109,8 +122,12 @@ def test_exporting_and_lifting_obey_the_table(role, client_of, monkeypatch):
 def test_the_sidebar_shows_what_a_person_may_see(role, rf):
     request = rf.get("/")
     request.user = person("sue", operator=role == "operator")
-    shown = {str(item["title"]) for section in navigation.sidebar(request) for item in section["items"]}
+    shown = {
+        str(item["title"]) for section in navigation.sidebar(request) for item in section["items"]
+    }
     entries = [entry for _, section in navigation.SIDEBAR for entry in section]
     assert {entry.model or entry.page for entry in entries} == set(RIGHTS)
-    assert shown == {str(entry.title) for entry in entries if SEE in rights_of(role, entry.model or entry.page)}
+    assert shown == {
+        str(entry.title) for entry in entries if SEE in rights_of(role, entry.model or entry.page)
+    }
     assert {"What does it mean?", "Error rates"} <= shown

@@ -1,4 +1,6 @@
-"""What could not be handled: seen by operators, tried again or given up, written down; and told by status, doctor and metrics."""
+"""What could not be handled: seen by operators, tried again or given up, written down; and told by
+status, doctor and metrics.
+"""
 
 import json
 
@@ -28,7 +30,9 @@ def letter(mail_db):
 
 
 def do(row, verb, browser=None, **form):
-    return (browser or verified(person())).post(f"/domains/setaside/{row.pk}/do/{verb}/", form, follow=True)
+    return (browser or verified(person())).post(
+        f"/domains/setaside/{row.pk}/do/{verb}/", form, follow=True
+    )
 
 
 def test_an_operator_sees_the_traceback_as_text(letter):
@@ -72,7 +76,9 @@ def test_a_delivery_is_not_given_up_here(mail_db):
 
 
 def test_a_report_that_is_given_up_is_owed_no_more(mail_db):
-    delivery = make.delivery(state="bounced", ended_at=timezone.now(), due_at=None, owes_report=True)
+    delivery = make.delivery(
+        state="bounced", ended_at=timezone.now(), due_at=None, owes_report=True
+    )
     do(aside(Kind.REPORT, delivery.pk), "drop", reason="x")
     assert not Delivery.objects.get().owes_report
 
@@ -92,7 +98,10 @@ def test_every_kind_can_be_tried_again_or_given_up_or_comes_by_itself():
 def test_status_doctor_and_metrics_count_it(letter, client, settings, capsys):
     aside(Kind.INBOUND, letter.pk)
     settings.EKIDEN_METRICS_TOKEN = "t"
-    assert 'ekiden_set_aside{kind="inbound"} 1' in client.get("/metrics/", headers={"Authorization": "Bearer t"}).text
+    assert (
+        'ekiden_set_aside{kind="inbound"} 1'
+        in client.get("/metrics/", headers={"Authorization": "Bearer t"}).text
+    )
     assert [finding.level.name for finding in doctor.set_aside()] == ["BAD"]
     with pytest.raises(SystemExit):
         call_command("status", "--json")

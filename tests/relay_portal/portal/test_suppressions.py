@@ -18,7 +18,12 @@ LIST, LIFT = "/suppressions/suppression/", "/suppressions/suppression/lift/"
 
 
 def suppress(key="gone@mx.test", **given):
-    defaults = {"reason": "550 5.1.1 no such user", "category": "unknown_user", "is_hard": True, "source": "automatic"}
+    defaults = {
+        "reason": "550 5.1.1 no such user",
+        "category": "unknown_user",
+        "is_hard": True,
+        "source": "automatic",
+    }
     return Suppression.objects.create(**{"address_key": key} | defaults | given)
 
 
@@ -38,10 +43,21 @@ def staff(project):
 
 # --- looking ---
 def test_one_says_why_in_words_with_evidence_and_history(operator, project):
-    evidence = {"code": 550, "enhanced": "5.1.1", "text": "no such user", "host": "in.mx.test", "rule": "unknown_user/no-such"}
+    evidence = {
+        "code": 550,
+        "enhanced": "5.1.1",
+        "text": "no such user",
+        "host": "in.mx.test",
+        "rule": "unknown_user/no-such",
+    }
     row = suppress(project=project, evidence=evidence)
     Occurrence.objects.create(
-        project=project, address_key="gone@mx.test", kind="reply", category="unknown_user", is_hard=True, text="earlier words"
+        project=project,
+        address_key="gone@mx.test",
+        kind="reply",
+        category="unknown_user",
+        is_hard=True,
+        text="earlier words",
     )
     text = operator.get(page_of(row)).text
     for words in (
@@ -60,7 +76,9 @@ def test_one_is_explained_in_japanese(operator):
     assert "受信側のシステム" in operator.get(page_of(suppress())).text
 
 
-@pytest.mark.parametrize("query", ["gone@mx.test", "Gone@MX.test", "@mx.test", "gon", "<gone@mx.test>"])
+@pytest.mark.parametrize(
+    "query", ["gone@mx.test", "Gone@MX.test", "@mx.test", "gon", "<gone@mx.test>"]
+)
 def test_it_is_found_by_address_domain_and_beginning(operator, query):
     row = suppress()
     suppress("other@elsewhere.test")
@@ -91,15 +109,31 @@ def test_a_whole_domain_is_added_until_a_day(operator, project):
     }
     assert operator.post(f"{LIST}add/", given).status_code == 302
     row = Suppression.objects.get()
-    assert (row.address_key, row.source, row.created_by, row.until.year) == ("@mx.test", "person", "otto", 2099)
+    assert (row.address_key, row.source, row.created_by, row.until.year) == (
+        "@mx.test",
+        "person",
+        "otto",
+        2099,
+    )
     assert AuditEntry.objects.get(action="add").object_name == "@mx.test"
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"address_key": "nobody"}, {"reason": ""}, {"until_0": "2001-01-01", "until_1": "00:00"}, {"sender_domain": "not-ours.test"}]
+    "wrong",
+    [
+        {"address_key": "nobody"},
+        {"reason": ""},
+        {"until_0": "2001-01-01", "until_1": "00:00"},
+        {"sender_domain": "not-ours.test"},
+    ],
 )
 def test_what_cannot_be_is_said(operator, project, wrong):
-    given = {"address_key": "you@mx.test", "project": project.pk, "reason": "asked", "sender_domain": ""}
+    given = {
+        "address_key": "you@mx.test",
+        "project": project.pk,
+        "reason": "asked",
+        "sender_domain": "",
+    }
     page = operator.post(f"{LIST}add/", given | wrong)
     assert page.status_code == 200
     assert page.context["errors"]
@@ -113,7 +147,12 @@ def test_support_staff_lifts_one_of_its_project_with_a_reason(staff, project):
     staff.post(LIFT, {"ids": row.pk, "reason": "the customer called"})
     assert not Suppression.objects.exists()
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor, entry.reason, entry.project) == ("lift", "sue", "the customer called", project)
+    assert (entry.action, entry.actor, entry.reason, entry.project) == (
+        "lift",
+        "sue",
+        "the customer called",
+        project,
+    )
 
 
 def test_support_staff_cannot_lift_what_is_not_its_projects(staff):
@@ -147,7 +186,9 @@ def test_an_old_dead_address_asks_a_second_time(operator, settings):
     assert not Suppression.objects.exists()
 
 
-@pytest.mark.parametrize("given", [{"is_hard": False}, {"last_seen_at": timezone.now() - timedelta(days=100)}])
+@pytest.mark.parametrize(
+    "given", [{"is_hard": False}, {"last_seen_at": timezone.now() - timedelta(days=100)}]
+)
 def test_others_are_lifted_at_once(operator, given):
     row = suppress(**given)
     operator.post(LIFT, {"ids": row.pk, "reason": "asked"})
@@ -166,7 +207,9 @@ def test_all_that_match_are_lifted_and_no_others(operator):
 
 def test_chosen_ones_lead_to_the_question(operator):
     rows = [suppress(f"gone{number}@mx.test") for number in range(2)]
-    answer = operator.post(LIST, {"action": "lift_chosen", "_selected_action": [row.pk for row in rows]}, follow=True)
+    answer = operator.post(
+        LIST, {"action": "lift_chosen", "_selected_action": [row.pk for row in rows]}, follow=True
+    )
     assert "2 addresses would get mail again" in answer.text
 
 
@@ -175,7 +218,9 @@ def test_what_was_lifted_before_is_told_the_next_time(operator, project):
     assert "the first time" in operator.get(page_of(suppress(project=project))).text
 
 
-@pytest.mark.parametrize("asked", [{"q": "\0"}, {"q": "%"}, {"class": "\0"}, {"source": "\0", "q": "gone@mx.test"}])
+@pytest.mark.parametrize(
+    "asked", [{"q": "\0"}, {"q": "%"}, {"class": "\0"}, {"source": "\0", "q": "gone@mx.test"}]
+)
 def test_nonsense_in_the_url_is_answered(operator, asked):
     suppress()
     assert operator.get(LIST, asked).status_code == 200
@@ -191,8 +236,10 @@ def test_a_question_about_nothing_is_answered(operator, asked):
 # --- policies ---
 POLICY = "/suppressions/policy/"
 VALUES = {
-    "preset": "standard", "permanent": 1, "temporary": 3, "unknown": 3, "within_days": 30, "is_in_a_row": "on", "full_days": 14,
-    "heeds_complaints": "on", "permanent_probation_days": 180, "other_probation_days": 30, "lasts_days": "", "on_suppressed": "refuse",
+    "preset": "standard", "permanent": 1, "temporary": 3, "unknown": 3, "within_days": 30,
+    "is_in_a_row": "on", "full_days": 14,
+    "heeds_complaints": "on", "permanent_probation_days": 180, "other_probation_days": 30,
+    "lasts_days": "", "on_suppressed": "refuse",
     "alert_rate": "5", "alert_least": 100, "alert_hours": 24,
 }  # fmt: skip
 
@@ -221,7 +268,8 @@ def test_support_staff_reads_the_policy_and_changes_nothing(staff, project):
 def soft(project, key, *days):
     for each in days:
         Occurrence.objects.create(
-            project=project, address_key=key, kind="reply", category="recipient_refused", is_hard=False,
+            project=project, address_key=key, kind="reply", category="recipient_refused",
+            is_hard=False,
             at=timezone.now() - timedelta(days=each),
         )  # fmt: skip
 
@@ -231,7 +279,9 @@ def test_a_dry_run_tells_what_an_unsaved_policy_would_have_done(operator, projec
     soft(project, "twice@mx.test", 5, 2)
     soft(project, "thrice@mx.test", 5, 3, 2)
     soft(project, "once@mx.test", 2)
-    page = operator.post(f"{POLICY}{row.pk}/dry-run/", VALUES | {"preset": "custom", "temporary": 2})
+    page = operator.post(
+        f"{POLICY}{row.pk}/dry-run/", VALUES | {"preset": "custom", "temporary": 2}
+    )
     assert page.context["sums"] == (1, 2)
     assert page.context["more"] == [("twice@mx.test", "Refused by the recipient")]
     row.refresh_from_db()
@@ -242,13 +292,17 @@ def test_a_dry_run_knows_what_arrived_in_between(operator, project):
     row = Policy.objects.create(project=project)
     soft(project, "you@mx.test", 5, 3, 2)
     arrived = timezone.now() - timedelta(days=4)
-    make.delivery("you@mx.test", of=make.message(project), state="delivered", due_at=None, ended_at=arrived)
+    make.delivery(
+        "you@mx.test", of=make.message(project), state="delivered", due_at=None, ended_at=arrived
+    )
     assert operator.post(f"{POLICY}{row.pk}/dry-run/", VALUES).context["sums"] == (0, 0)
 
 
 def test_a_dry_run_of_nonsense_says_what_is_wrong(operator, project):
     row = Policy.objects.create(project=project)
-    assert operator.post(f"{POLICY}{row.pk}/dry-run/", VALUES | {"within_days": 0}).context["errors"]
+    assert operator.post(f"{POLICY}{row.pk}/dry-run/", VALUES | {"within_days": 0}).context[
+        "errors"
+    ]
 
 
 # --- files ---
@@ -256,10 +310,14 @@ IMPORT = "/suppressions/import/"
 
 
 def upload(client, content=b"email\r\na@mx.test\r\nnobody\r\n", **given):
-    return client.post(f"{IMPORT}add/", {"file": SimpleUploadedFile("list.csv", content)} | given, follow=True)
+    return client.post(
+        f"{IMPORT}add/", {"file": SimpleUploadedFile("list.csv", content)} | given, follow=True
+    )
 
 
-def test_a_file_is_looked_at_before_it_is_taken_in(operator, valkey, django_capture_on_commit_callbacks):
+def test_a_file_is_looked_at_before_it_is_taken_in(
+    operator, valkey, django_capture_on_commit_callbacks
+):
     text = upload(operator).text
     assert "1 new, 0 known before, 1 refused" in text
     assert "nobody" in text
@@ -292,7 +350,10 @@ def test_a_file_may_be_thrown_away(operator):
 
 
 def test_lines_that_suppress_whole_domains_are_shouted_at(operator):
-    assert "1 line suppresses a whole domain" in upload(operator, b"email\r\n@mx.test\r\na@mx.test\r\n").text
+    assert (
+        "1 line suppresses a whole domain"
+        in upload(operator, b"email\r\n@mx.test\r\na@mx.test\r\n").text
+    )
     assert "whole domain" not in upload(operator).text
 
 
@@ -312,4 +373,7 @@ def test_the_list_is_exported_as_far_as_one_may_see_it(operator, staff, project)
     assert "gone@mx.test" in whole and "'=evil@mx.test" in whole
     mine = b"".join(staff.get(f"{LIST}export/").streaming_content).decode()
     assert "gone@mx.test" in mine and "evil" not in mine
-    assert set(AuditEntry.objects.values_list("action", "actor")) == {("export", "otto"), ("export", "sue")}
+    assert set(AuditEntry.objects.values_list("action", "actor")) == {
+        ("export", "otto"),
+        ("export", "sue"),
+    }

@@ -39,14 +39,24 @@ def test_one_post_without_a_cookie_suppresses_for_the_project(client, project, l
     assert (answer.status_code, dict(answer.cookies)) == (200, {})
     learning.take_turn(now=timezone.now())
     row = Suppression.objects.get()
-    assert (row.project, row.address_key, row.source, row.probation_at) == (project, "you@mx.test", "unsubscribe", None)
+    assert (row.project, row.address_key, row.source, row.probation_at) == (
+        project,
+        "you@mx.test",
+        "unsubscribe",
+        None,
+    )
 
 
 def test_it_is_posted_from_another_site_and_in_another_form(link):
     from django.test import Client
 
     strict = Client(enforce_csrf_checks=True)
-    assert strict.post(link, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded").status_code == 200
+    assert (
+        strict.post(
+            link, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
+        ).status_code
+        == 200
+    )
     assert Occurrence.objects.count() == 1
 
 
@@ -127,7 +137,10 @@ def test_the_fields_are_added_and_lead_to_the_recipient():
     assert unsubscribing.read(url.decode()).address_key == "you@mx.test"
 
 
-@pytest.mark.parametrize("because", ["the project does not want it", "there is no public address", "there are two recipients"])
+@pytest.mark.parametrize(
+    "because",
+    ["the project does not want it", "there is no public address", "there are two recipients"],
+)
 def test_without_need_no_field_is_added(settings, because):
     given = {"sender": {"adds_unsubscribe": because != "the project does not want it"}}
     if because == "there is no public address":
@@ -138,7 +151,10 @@ def test_without_need_no_field_is_added(settings, because):
 
 
 def test_the_apps_own_field_stays_alone():
-    data = sent(sender={"adds_unsubscribe": True}, headers=HEADERS + b"List-Unsubscribe: <mailto:leave@shop.test>\r\n")
+    data = sent(
+        sender={"adds_unsubscribe": True},
+        headers=HEADERS + b"List-Unsubscribe: <mailto:leave@shop.test>\r\n",
+    )
     assert data.count(b"List-Unsubscribe") == 1
 
 

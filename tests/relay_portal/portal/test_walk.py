@@ -1,4 +1,6 @@
-"""Every URL that the portal answers, walked as nobody, by password alone, as support staff of another project, as an operator."""
+"""Every URL that the portal answers, walked as nobody, by password alone, as support staff of
+another project, as an operator.
+"""
 
 import pytest
 from django.contrib import admin
@@ -29,14 +31,21 @@ def every_path(patterns=None, before="/", names=()):
         if isinstance(pattern, URLPattern):
             yield before + route, ":".join([*names, pattern.name or ""])
         else:
-            yield from every_path(pattern.url_patterns, before + route, [*names, *filter(None, [pattern.namespace])])
+            yield from every_path(
+                pattern.url_patterns, before + route, [*names, *filter(None, [pattern.namespace])]
+            )
 
 
 def filled(route):
     import re
 
     named = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: ARGUMENTS[found[1]], route)
-    return re.sub(r"\^?\(\?P<app_label>[^)]*\)", "domains", named).replace("(?P<url>.*)$", "nowhere").replace("^", "").replace("$", "")
+    return (
+        re.sub(r"\^?\(\?P<app_label>[^)]*\)", "domains", named)
+        .replace("(?P<url>.*)$", "nowhere")
+        .replace("^", "")
+        .replace("$", "")
+    )
 
 
 PATHS = sorted({(filled(route), name) for route, name in every_path()})
@@ -45,14 +54,32 @@ CLOSED = [path for path, name in PATHS if name not in OPEN and name not in ENROL
 
 def test_the_walk_reaches_every_kind_of_page():
     names = {name for _, name in PATHS}
-    assert {"admin:index", "admin:queues", "admin:jsi18n", "admin:autocomplete", "admin:deliveries_message_change"} <= names
-    assert {"health", "two_factor:setup", "two_factor:profile", "two_factor:webauthn:create_credential", "admin:search"} <= names
+    assert {
+        "admin:index",
+        "admin:queues",
+        "admin:jsi18n",
+        "admin:autocomplete",
+        "admin:deliveries_message_change",
+    } <= names
+    assert {
+        "health",
+        "two_factor:setup",
+        "two_factor:profile",
+        "two_factor:webauthn:create_credential",
+        "admin:search",
+    } <= names
     assert len(CLOSED) > 80
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_nobody_sees_only_the_log_in(client, method):
-    for path in [*CLOSED, *(path for path, name in PATHS if name in ENROLMENT), "/nowhere", "/admin/", "/static/../manage.py"]:
+    for path in [
+        *CLOSED,
+        *(path for path, name in PATHS if name in ENROLMENT),
+        "/nowhere",
+        "/admin/",
+        "/static/../manage.py",
+    ]:
         answer = getattr(client, method)(path)
         assert answer.status_code == 302, path
         assert answer.headers["Location"].startswith("/account/login/"), path
@@ -72,7 +99,10 @@ def test_an_account_that_never_had_a_second_factor_only_gets_one(method):
     client = password_only(person(enrolled=False))
     for path in CLOSED:
         answer = getattr(client, method)(path)
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/account/security/setup/"), path
+        assert (answer.status_code, answer.headers["Location"]) == (
+            302,
+            "/account/security/setup/",
+        ), path
 
 
 def test_a_verified_second_factor_without_a_place_among_staff_opens_nothing():
@@ -102,8 +132,12 @@ def test_support_staff_reaches_no_row_of_another_project(method):
     for row in theirs.values():
         for path in detail_paths(row):
             assert getattr(client, method)(path).status_code in (403, 404, 405), path
-        listed = client.get(reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist"))
-        assert listed.status_code == 403 or str(row.pk) not in [str(each.pk) for each in listed.context["cl"].result_list], row
+        listed = client.get(
+            reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
+        )
+        assert listed.status_code == 403 or str(row.pk) not in [
+            str(each.pk) for each in listed.context["cl"].result_list
+        ], row
 
 
 SCOPED = {
@@ -133,7 +167,9 @@ def test_support_staff_sees_its_own_rows_and_changes_none():
         assert expected == 403 or [each.pk for each in listed.context["cl"].result_list] == [row.pk]
         page = client.get(reverse(f"{name}_change", args=[row.pk]), follow=True)
         assert page.status_code in (expected, 404), row
-        assert client.post(reverse(f"{name}_change", args=[row.pk]), {"name": "mine"}).status_code in (302, 403, 404), row
+        assert client.post(
+            reverse(f"{name}_change", args=[row.pk]), {"name": "mine"}
+        ).status_code in (302, 403, 404), row
         assert client.get(reverse(f"{name}_add")).status_code == 403, row
         for path in list(detail_paths(row))[2:]:
             assert client.post(path, {"post": "yes"}).status_code in (403, 404), path
@@ -144,18 +180,35 @@ def test_an_operator_sees_every_page(operator):
     for row in rows.of(make.project()).values():
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
         assert operator.get(reverse(f"{name}_changelist")).status_code == 200, row
-        assert operator.get(reverse(f"{name}_change", args=[row.pk]), follow=True).status_code == 200, row
+        assert (
+            operator.get(reverse(f"{name}_change", args=[row.pk]), follow=True).status_code == 200
+        ), row
         may = RIGHTS[row._meta.label_lower].operator
         assert operator.get(reverse(f"{name}_history", args=[row.pk])).status_code == 200, row
-        assert operator.get(reverse(f"{name}_delete", args=[row.pk])).status_code == (200 if "delete" in may else 403), row
-        assert operator.get(reverse(f"{name}_add")).status_code == (200 if "add" in may else 403), row
-    for path in ("/", "/queues/", "/account/security/", "/account/security/codes/", "/account/security/setup/", "/password_change/"):
+        assert operator.get(reverse(f"{name}_delete", args=[row.pk])).status_code == (
+            200 if "delete" in may else 403
+        ), row
+        assert operator.get(reverse(f"{name}_add")).status_code == (200 if "add" in may else 403), (
+            row
+        )
+    for path in (
+        "/",
+        "/queues/",
+        "/account/security/",
+        "/account/security/codes/",
+        "/account/security/setup/",
+        "/password_change/",
+    ):
         assert operator.get(path).status_code == 200, path
 
 
 def test_a_list_cannot_be_asked_about_other_columns(operator):
     rows.of(make.project())
-    for query in ("relay_portal/user/?password__startswith=md5", "domains/credential/?secret_hash__gt=a", "deliveries/message/?size=3"):
+    for query in (
+        "relay_portal/user/?password__startswith=md5",
+        "domains/credential/?secret_hash__gt=a",
+        "deliveries/message/?size=3",
+    ):
         assert operator.get(f"/{query}").status_code == 400
 
 

@@ -41,10 +41,18 @@ def test_a_connection_is_no_listener(bound):
         assert listening.addresses(client.getsockname()[1]) == []
 
 
-@pytest.mark.parametrize(("address", "level"), [("127.0.0.1", Level.GOOD), ("0.0.0.0", Level.WARNING), ("::", Level.WARNING)])
-def test_an_open_portal_is_told_though_settings_say_otherwise(bound, address, level, settings, monkeypatch):
+@pytest.mark.parametrize(
+    ("address", "level"),
+    [("127.0.0.1", Level.GOOD), ("0.0.0.0", Level.WARNING), ("::", Level.WARNING)],
+)
+def test_an_open_portal_is_told_though_settings_say_otherwise(
+    bound, address, level, settings, monkeypatch
+):
     monkeypatch.setattr(readiness, "greets", lambda _: True)
-    settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_PORTAL_PORT = bound("127.0.0.1"), bound(address)
+    settings.EKIDEN_SUBMISSION_PORT, settings.EKIDEN_PORTAL_PORT = (
+        bound("127.0.0.1"),
+        bound(address),
+    )
     for name in ("SUBMISSIONS", "MX", "SANDBOX"):
         setattr(settings, f"EKIDEN_{name}_PORT", 0)
     settings.EKIDEN_BIND = "127.0.0.1"
@@ -54,15 +62,22 @@ def test_an_open_portal_is_told_though_settings_say_otherwise(bound, address, le
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1"])
-def test_a_portal_that_listens_elsewhere_than_the_settings_say_is_told_as_it_is(bound, address, settings, monkeypatch):
+def test_a_portal_that_listens_elsewhere_than_the_settings_say_is_told_as_it_is(
+    bound, address, settings, monkeypatch
+):
     monkeypatch.setattr(readiness, "greets", lambda _: True)
     monkeypatch.setattr(readiness, "is_open", lambda _: True)
     settings.EKIDEN_BIND, settings.EKIDEN_PORTAL_PORT = "0.0.0.0", bound(address)
-    assert f"127.0.0.1:{settings.EKIDEN_PORTAL_PORT} (portal): {me()}" in [finding.text for finding in machine.ports()]
+    assert f"127.0.0.1:{settings.EKIDEN_PORTAL_PORT} (portal): {me()}" in [
+        finding.text for finding in machine.ports()
+    ]
 
 
 def me():
-    return f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user {pwd.getpwuid(os.getuid()).pw_name})"
+    return (
+        f"{Path('/proc/self/comm').read_text().strip()} (pid {os.getpid()}, user "
+        f"{pwd.getpwuid(os.getuid()).pw_name})"
+    )
 
 
 def test_who_holds_a_port_of_an_address_is_named(bound):
@@ -74,7 +89,9 @@ def test_who_holds_a_port_of_an_address_is_named(bound):
 
 def test_a_connection_that_holds_a_port_is_named_too(bound):
     with socket.create_connection(("127.0.0.1", bound("127.0.0.1"))) as client:
-        assert me() in map(str, listening.holders(client.getsockname()[1], "127.0.0.1"))  # others may have the same to elsewhere
+        assert me() in map(
+            str, listening.holders(client.getsockname()[1], "127.0.0.1")
+        )  # others may have the same to elsewhere
 
 
 @pytest.fixture

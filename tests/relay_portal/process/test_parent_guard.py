@@ -25,9 +25,14 @@ def is_gone(pid):
         return True
 
 
-@pytest.mark.parametrize("account", ["-", pytest.param("nobody", marks=pytest.mark.skipif(os.getuid() != 0, reason="needs root"))])
+@pytest.mark.parametrize(
+    "account",
+    ["-", pytest.param("nobody", marks=pytest.mark.skipif(os.getuid() != 0, reason="needs root"))],
+)
 def test_a_tethered_program_ends_with_its_killed_parent(account):
-    with subprocess.Popen([sys.executable, "-c", PARENT, account], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, account], stdout=subprocess.PIPE, text=True
+    ) as parent:
         child = int(parent.stdout.readline())
         owner = Path(f"/proc/{child}").stat().st_uid
         assert (owner == os.getuid()) == (account == "-")

@@ -21,14 +21,21 @@ def test_free_ports_need_no_words():
 
 
 def test_every_taken_port_is_in_one_line(settings):
-    taken = [socket.create_server(("127.0.0.1", getattr(settings, f"EKIDEN_{name}_PORT"))) for name in ports.NAMES]
+    taken = [
+        socket.create_server(("127.0.0.1", getattr(settings, f"EKIDEN_{name}_PORT")))
+        for name in ports.NAMES
+    ]
     complaint = ports.complaint()
     for each in taken:
         assert f"127.0.0.1:{each.getsockname()[1]} (EKIDEN_" in complaint
         assert f"{each.getsockname()[1]} is held by " in complaint
         each.close()
     assert complaint.count("cannot be used: Address already in use.") == 1
-    assert complaint.count("or end what is using it") == 1 and "1024" not in complaint and "\n" not in complaint
+    assert (
+        complaint.count("or end what is using it") == 1
+        and "1024" not in complaint
+        and "\n" not in complaint
+    )
 
 
 def test_a_port_that_is_switched_off_is_not_looked_at(settings):
@@ -45,4 +52,7 @@ def test_an_address_of_another_machine_is_told_as_such(settings):
 @pytest.mark.skipif(os.getuid() == 0, reason="root may listen on any port")
 def test_a_low_port_needs_a_capability_and_only_then_that_is_said(settings):
     settings.EKIDEN_MX_PORT = 25
-    assert "Below 1024 a service needs CAP_NET_BIND_SERVICE; or set EKIDEN_MX_PORT." in ports.complaint()
+    assert (
+        "Below 1024 a service needs CAP_NET_BIND_SERVICE; or set EKIDEN_MX_PORT."
+        in ports.complaint()
+    )

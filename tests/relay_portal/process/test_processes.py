@@ -20,7 +20,11 @@ def read(settings, tmp_path, monkeypatch):
         file.write_text(processes.configuration(processes.table()))
         options = ServerOptions()
         options.realize(["--configuration", str(file), "--nodaemon"])
-        return {program.name: program for group in options.process_group_configs for program in group.process_configs}
+        return {
+            program.name: program
+            for group in options.process_group_configs
+            for program in group.process_configs
+        }
 
     return run
 
@@ -28,7 +32,12 @@ def read(settings, tmp_path, monkeypatch):
 def test_each_process_of_the_table_is_a_program(read, settings):
     settings.EKIDEN_LISTENERS, settings.EKIDEN_WORKERS = 2, 3
     listeners, workers = {"listener-1", "listener-2"}, {"worker-1", "worker-2", "worker-3"}
-    assert read().keys() == {"ekiden", "sandbox", "maintenance-1", "maintenance-2", "scheduler", "portal"} | listeners | workers
+    assert (
+        read().keys()
+        == {"ekiden", "sandbox", "maintenance-1", "maintenance-2", "scheduler", "portal"}
+        | listeners
+        | workers
+    )
 
 
 def test_listeners_stop_first_and_have_time_to_drain(read, settings):
@@ -44,11 +53,17 @@ def test_only_the_set_up_starts_by_itself_where_urls_name_the_servers(read):
 
 def test_without_urls_the_embedded_servers_come_first(read, settings):
     read()
-    settings.DATABASE_URL, settings.REDIS_URL = embedded.postgres_url(settings.EKIDEN_DATA), embedded.valkey_url(settings.EKIDEN_DATA)
+    settings.DATABASE_URL, settings.REDIS_URL = (
+        embedded.postgres_url(settings.EKIDEN_DATA),
+        embedded.valkey_url(settings.EKIDEN_DATA),
+    )
     programs = read()
     assert {"postgres", "valkey"} <= programs.keys()
     assert programs["postgres"].priority < programs["ekiden"].priority
-    assert programs["postgres"].command.split(" -I ")[1].split()[2:4] == ["2", embedded.account() or "-"]
+    assert programs["postgres"].command.split(" -I ")[1].split()[2:4] == [
+        "2",
+        embedded.account() or "-",
+    ]
     assert "50% full; really" in programs["postgres"].stdout_logfile
 
 

@@ -10,7 +10,9 @@ from relay_portal.process.supervision import Foreground, tell_again
 
 
 def process(name="listener", *, status=None):
-    return SimpleNamespace(config=SimpleNamespace(name=name), group=None, exitstatus=status, backoff=0, pid=7)
+    return SimpleNamespace(
+        config=SimpleNamespace(name=name), group=None, exitstatus=status, backoff=0, pid=7
+    )
 
 
 @pytest.fixture
@@ -77,7 +79,13 @@ def stopping(*, after):
     sent = []
     options = SimpleNamespace(kill=lambda pid, number: sent.append((pid, number)))
     config = SimpleNamespace(options=options, stopwaitsecs=20, stopsignal=15)
-    return SimpleNamespace(pid=7, state=ProcessStates.STOPPING, laststart=100.0, delay=100.0 + after + 20, config=config), sent
+    return SimpleNamespace(
+        pid=7,
+        state=ProcessStates.STOPPING,
+        laststart=100.0,
+        delay=100.0 + after + 20,
+        config=config,
+    ), sent
 
 
 def test_a_stop_that_came_right_after_the_start_is_told_again():

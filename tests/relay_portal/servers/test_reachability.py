@@ -1,4 +1,6 @@
-"""Waiting for the servers: only for what can change, and the rest in the server's own words at once."""
+"""Waiting for the servers: only for what can change, and the rest in the server's own words at
+once.
+"""
 
 import socket
 import subprocess
@@ -46,10 +48,15 @@ def test_what_is_there_is_not_waited_for(db):
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
-    [({"dbname": "nodb"}, 'database "nodb" does not exist'), ({"user": "nobody-at-all"}, 'role "nobody-at-all" does not exist')],
+    [
+        ({"dbname": "nodb"}, 'database "nodb" does not exist'),
+        ({"user": "nobody-at-all"}, 'role "nobody-at-all" does not exist'),
+    ],
 )
 def test_a_refusal_is_told_at_once_in_the_servers_words(asked, parameters, words):
-    with pytest.raises(CommandError, match=f"PostgreSQL at .* refuses: FATAL: {words} .DATABASE_URL.$"):
+    with pytest.raises(
+        CommandError, match=f"PostgreSQL at .* refuses: FATAL: {words} .DATABASE_URL.$"
+    ):
         asked(patience=100, **parameters)
 
 
@@ -65,14 +72,24 @@ def test_a_server_without_tls_is_told_at_once(asked):
                     peer.close()
 
         threading.Thread(target=refuse, daemon=True).start()
-        with pytest.raises(CommandError, match="refuses: server does not support SSL, but SSL was required"):
-            asked(patience=100, host="127.0.0.1", port=server.getsockname()[1], sslmode="require", connect_timeout=2)
+        with pytest.raises(
+            CommandError, match="refuses: server does not support SSL, but SSL was required"
+        ):
+            asked(
+                patience=100,
+                host="127.0.0.1",
+                port=server.getsockname()[1],
+                sslmode="require",
+                connect_timeout=2,
+            )
 
 
 @pytest.mark.parametrize("place", [{"host": "/nowhere"}, {"host": "127.0.0.1"}])
 def test_what_is_not_there_yet_is_waited_for(asked, place, monkeypatch):
     monkeypatch.setattr(reachability, "SILENCE", 0)
-    with pytest.raises(CommandError, match=r"does not answer at .*: (Connection refused|No such file)"):
+    with pytest.raises(
+        CommandError, match=r"does not answer at .*: (Connection refused|No such file)"
+    ):
         asked(**place, port=free_port())
 
 
@@ -80,7 +97,9 @@ def test_people_are_told_what_is_waited_for():
     looks, said = [reachability.Trouble("not yet", is_passing=True)] * 3, []
     reachability.SILENCE, silence = 0.0, reachability.SILENCE
     try:
-        reachability._wait("X", "x://h", "X_URL", lambda: looks.pop() if looks else None, said.append, 5)
+        reachability._wait(
+            "X", "x://h", "X_URL", lambda: looks.pop() if looks else None, said.append, 5
+        )
     finally:
         reachability.SILENCE = silence
     assert said == ["Waiting for X at x://h: not yet"]
@@ -100,18 +119,29 @@ while True:
 
 
 def test_a_server_that_starts_is_waited_for_whatever_its_language(asked):
-    """57P03 in Japanese: libpq knows it by its code. The server is a process, since PQping keeps Python's lock."""
-    with subprocess.Popen([sys.executable, "-c", STARTING], stdout=subprocess.PIPE, text=True) as server:
+    """57P03 in Japanese: libpq knows it by its code.
+
+    The server is a process, since PQping keeps Python's lock.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTING], stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             with pytest.raises(CommandError, match=r"does not answer at .*起動中です"):
-                asked(host="127.0.0.1", port=int(server.stdout.readline()), sslmode="disable", gssencmode="disable")
+                asked(
+                    host="127.0.0.1",
+                    port=int(server.stdout.readline()),
+                    sslmode="disable",
+                    gssencmode="disable",
+                )
         finally:
             server.kill()
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(b"-WRONGPASS invalid username-password pair\r\n", "refuses: .*invalid username-password pair"),
+    [(b"-WRONGPASS invalid username-password pair\r\n", ("refuses: .*invalid username-password "
+        "pair")),
      (b"-LOADING Valkey is loading the dataset in memory\r\n", "does not answer at")],
 )  # fmt: skip
 def test_valkey_is_judged_the_same_way(settings, answer, words):
@@ -137,7 +167,9 @@ def test_valkey_is_judged_the_same_way(settings, answer, words):
 
 def test_a_closed_valkey_is_waited_for(settings):
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
-    with pytest.raises(CommandError, match=r"Valkey does not answer at redis://.*Connection refused"):
+    with pytest.raises(
+        CommandError, match=r"Valkey does not answer at redis://.*Connection refused"
+    ):
         reachability.wait_for_valkey(lambda text: None, 0.3)
 
 

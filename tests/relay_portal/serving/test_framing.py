@@ -17,9 +17,18 @@ def taken(body, data, cuts):
     return sum(body.feed(data[start:end]) for start, end in pairwise(places))
 
 
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=5), st.lists(st.integers(min_value=0)), st.sampled_from([b"", b"A: b\r\n"]))
+@given(
+    st.lists(st.binary(min_size=1, max_size=40), max_size=5),
+    st.lists(st.integers(min_value=0)),
+    st.sampled_from([b"", b"A: b\r\n"]),
+)
 def test_chunks_end_where_they_end(chunks, cuts, trailer):
-    data = b"".join(b"%x;a=b\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + trailer + b"\r\n"
+    data = (
+        b"".join(b"%x;a=b\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+        + b"0\r\n"
+        + trailer
+        + b"\r\n"
+    )
     body = ChunkedBody()
     assert taken(body, data + NEXT, cuts) == len(data)
     assert body.is_whole
@@ -32,7 +41,10 @@ def test_a_sized_body_ends_after_its_size(content, cuts):
     assert body.is_whole
 
 
-@pytest.mark.parametrize("data", [b"x\r\n", b"-1\r\n", b"\r\n", b"5 5\r\n", b"123456789\r\n", b"1;" + b"a" * LONGEST_LINE])
+@pytest.mark.parametrize(
+    "data",
+    [b"x\r\n", b"-1\r\n", b"\r\n", b"5 5\r\n", b"123456789\r\n", b"1;" + b"a" * LONGEST_LINE],
+)
 def test_what_is_no_chunk_is_refused(data):
     with pytest.raises(BadFraming):
         ChunkedBody().feed(data)

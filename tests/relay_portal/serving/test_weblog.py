@@ -20,11 +20,15 @@ def no_form():
 
 
 def no_multipart():
-    return Client(headers=HERE).post("/account/login/", b"x", content_type="multipart/form-data; boundary=" + 300 * "x")
+    return Client(headers=HERE).post(
+        "/account/login/", b"x", content_type="multipart/form-data; boundary=" + 300 * "x"
+    )
 
 
 def too_many_fields():
-    return Client(headers=HERE).post("/account/login/", {f"x{number}": "" for number in range(1100)})
+    return Client(headers=HERE).post(
+        "/account/login/", {f"x{number}": "" for number in range(1100)}
+    )
 
 
 @pytest.mark.django_db
@@ -38,7 +42,9 @@ def too_many_fields():
     ],
 )
 def test_a_request_that_is_refused_is_one_line_without_a_traceback(asks, said):
-    handler = next(each for each in logging.getLogger().handlers if isinstance(each, GroupedHandler))
+    handler = next(
+        each for each in logging.getLogger().handlers if isinstance(each, GroupedHandler)
+    )
     written = io.StringIO()
     kept = handler.setStream(written)
     try:

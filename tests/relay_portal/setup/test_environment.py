@@ -77,7 +77,12 @@ def test_no_number_among_the_settings_goes_unchecked():
     assert re.findall(r"setting\([^,]+, (?:int|float)\b", text) == []
 
 
-@pytest.mark.parametrize(("cores", "listeners", "workers"), [(1, 1, 1), (2, 2, 1), (4, 4, 1), (8, 8, 2), (32, 8, 8)])
+@pytest.mark.parametrize(
+    ("cores", "listeners", "workers"), [(1, 1, 1), (2, 2, 1), (4, 4, 1), (8, 8, 2), (32, 8, 8)]
+)
 def test_processes_follow_the_cores_that_we_may_use(monkeypatch, cores, listeners, workers):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
-    assert (environment.listeners_by_cores(), environment.workers_by_cores()) == (listeners, workers)
+    assert (environment.listeners_by_cores(), environment.workers_by_cores()) == (
+        listeners,
+        workers,
+    )

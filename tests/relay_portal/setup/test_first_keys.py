@@ -26,8 +26,13 @@ pytestmark = pytest.mark.usefixtures("db")
 
 @pytest.fixture
 def machine(settings, tmp_path):
-    """A machine of the installation: `machine("b")` goes to another one. It has no keys but those that were put there."""
-    settings.SECRET_KEY = "put back at the end"  # the fixture's last act; an empty one in between would fail it
+    """A machine of the installation: `machine("b")` goes to another one.
+
+    It has no keys but those that were put there.
+    """
+    settings.SECRET_KEY = (
+        "put back at the end"  # the fixture's last act; an empty one in between would fail it
+    )
     settings.HAS_SECRET_KEY_FROM_ENVIRONMENT = False
 
     def to(name):
@@ -52,7 +57,11 @@ def copied(from_, to):
 
 
 def signing_key():
-    return make_key(Domain.objects.create(project=make.project(), name=f"d{SigningKey.objects.count()}.test", token="t"))
+    return make_key(
+        Domain.objects.create(
+            project=make.project(), name=f"d{SigningKey.objects.count()}.test", token="t"
+        )
+    )
 
 
 def refused(text):
@@ -286,7 +295,7 @@ def test_a_ring_that_cannot_be_read_is_one_line_too(machine):
         starting.examine()
 
 
-# --- every process, as it is run ------------------------------------------------------------------------------------------------
+# --- every process, as it is run ------------------------------------------------------------------
 PROCESSES = {
     "listener": ["manage.py", "smtp_listener"],
     "worker": ["manage.py", "rqworker", "deliveries"],
@@ -299,10 +308,15 @@ PROCESSES = {
 
 
 def run(words, data, **environment):
-    ports = {f"EKIDEN_{name}_PORT": str(free_port()) for name in ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")}
+    ports = {
+        f"EKIDEN_{name}_PORT": str(free_port())
+        for name in ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
+    }
     url = os.environ["DATABASE_URL"].replace("@/ekiden?", f"@/{connection.settings_dict['NAME']}?")
     env = os.environ | ports | {"DATABASE_URL": url, "EKIDEN_DATA": str(data)} | environment
-    return subprocess.run([sys.executable, *words], env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [sys.executable, *words], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.usefixtures("mail_db")

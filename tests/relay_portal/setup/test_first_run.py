@@ -37,7 +37,11 @@ def test_the_welcome_shows_every_secret_and_a_command_to_paste(monkeypatch):
 
 def test_where_it_would_be_kept_no_secret_is_written_but_the_way_to_new_ones():
     text = first_run.welcome_without_secrets()
-    words = [shlex.split(line)[shlex.split(line).index("./ekiden") + 1 :] for line in text.splitlines() if "./ekiden" in line]
+    words = [
+        shlex.split(line)[shlex.split(line).index("./ekiden") + 1 :]
+        for line in text.splitlines()
+        if "./ekiden" in line
+    ]
     assert [name for name, *_ in words] == ["operator", "credential", "send"]
     first_run.make()
     for name, *arguments in words[:2]:

@@ -54,12 +54,19 @@ def project():
 def test_an_account_has_the_limits_and_the_verified_domains_of_its_project(project):
     credential, _ = issue(project, "app", max_size=1000, per_day=5)
     account = named(credential.username)
-    assert (account.max_size, account.per_day, account.per_minute, account.domains) == (1000, 5, None, ["shop.test"])
+    assert (account.max_size, account.per_day, account.per_minute, account.domains) == (
+        1000,
+        5,
+        None,
+        ["shop.test"],
+    )
     assert account.sender.lifetime == project.lifetime
 
 
 def test_a_credential_may_be_held_to_some_domains(project):
-    other = Domain.objects.create(project=project, name="other.test", token="x", verified_at=timezone.now())
+    other = Domain.objects.create(
+        project=project, name="other.test", token="x", verified_at=timezone.now()
+    )
     credential, _ = issue(project, "app", domains=[other])
     assert named(credential.username).domains == ["other.test"]
 

@@ -28,15 +28,34 @@ def b64(text):
 
 
 def test_plain_and_login_show_the_same_proof():
-    assert decode_plain(b64("\0app\0secret")) == decode_login(b64("app"), b64("secret")) == Proof("app", "secret")
+    assert (
+        decode_plain(b64("\0app\0secret"))
+        == decode_login(b64("app"), b64("secret"))
+        == Proof("app", "secret")
+    )
     assert decode_plain(b64("app\0app\0secret")) == Proof("app", "secret")
     assert decode_plain(b64("boss\0app\0secret")) == Proof("app", "secret", "boss")
 
 
 @pytest.mark.parametrize(
-    "line", ["", "=", "!!!", "あ", b64("app"), b64("\0app"), b64("\0\0secret"), b64("\0app\0"), b64("\0a\0b\0c"),
-             b64("\0" + "x" * 256 + "\0secret"), b64("\0app\0" + "x" * 3000), b64("\0a\nb\0secret"), "AGFwcABzZWNyZXQ", "/w=="],
-)  # fmt: skip
+    "line",
+    [
+        "",
+        "=",
+        "!!!",
+        "あ",
+        b64("app"),
+        b64("\0app"),
+        b64("\0\0secret"),
+        b64("\0app\0"),
+        b64("\0a\0b\0c"),
+        b64("\0" + "x" * 256 + "\0secret"),
+        b64("\0app\0" + "x" * 3000),
+        b64("\0a\nb\0secret"),
+        "AGFwcABzZWNyZXQ",
+        "/w==",
+    ],
+)
 def test_a7_what_is_no_proof_gets_a_neutral_answer(line):
     assert decode_plain(line) == replies.AUTH_BAD_BASE64
 
@@ -101,7 +120,9 @@ def test_a_flood_of_invented_names_asks_postgresql_for_few_of_them(app):
     async def main():
         accounts = Accounts(database := Counting("test"))
         try:
-            await asyncio.gather(*(accounts.named(f"name-{number}") for number in range(UNKNOWN_A_SECOND)))
+            await asyncio.gather(
+                *(accounts.named(f"name-{number}") for number in range(UNKNOWN_A_SECOND))
+            )
             found = [await accounts.named(f"other-{number}") for number in range(500)]
             return database.asked, found, await accounts.named(app[0])
         finally:
@@ -125,7 +146,9 @@ def test_b8_an_unknown_name_takes_the_time_of_a_wrong_secret(app):
             for number in range(500):
                 for name in took:
                     started = time.perf_counter()
-                    address = ip_address(f"10.{number // 200}.{number % 200}.{1 if name == 'nobody' else 2}")
+                    address = ip_address(
+                        f"10.{number // 200}.{number % 200}.{1 if name == 'nobody' else 2}"
+                    )
                     await judge.judge(Proof(name, "x" * 32), address)
                     took[name].append(time.perf_counter() - started)
         return [statistics.median(times) for times in took.values()]

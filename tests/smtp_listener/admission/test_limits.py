@@ -9,7 +9,16 @@ import pytest
 from django.conf import settings
 
 from deliveries.backends.database import DatabaseUnavailable
-from smtp_listener.admission.limits import MOST_KEYS, MOST_PAIRS, PER_PAIR, WINDOW, Counters, Guard, Quotas, place
+from smtp_listener.admission.limits import (
+    MOST_KEYS,
+    MOST_PAIRS,
+    PER_PAIR,
+    WINDOW,
+    Counters,
+    Guard,
+    Quotas,
+    place,
+)
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -49,7 +58,11 @@ async def test_without_valkey_each_process_counts_alone():
     async with processes(NOWHERE) as (one, two):
         assert [await one.add("k", 60), await one.add("k", 60), await two.add("k", 60)] == [1, 2, 1]
         assert await one.get("k") == [2]
-        assert [await one.enter("s", "a"), await one.enter("s", "b"), await two.enter("s", "c")] == [1, 2, 1]
+        assert [
+            await one.enter("s", "a"),
+            await one.enter("s", "b"),
+            await two.enter("s", "c"),
+        ] == [1, 2, 1]
         await one.leave("s", "a")
         assert await one.enter("s", "b") == 1
 
@@ -70,7 +83,11 @@ async def test_a_dead_valkey_is_not_asked_for_each_message():
 async def test_sessions_are_counted_across_processes_and_leave():
     async with processes() as (one, two):
         quotas = Quotas(one), Quotas(two)
-        assert [await quotas[0].enter(1, "a"), await quotas[1].enter(1, "b"), await quotas[1].enter(1, "b")] == [1, 2, 2]
+        assert [
+            await quotas[0].enter(1, "a"),
+            await quotas[1].enter(1, "b"),
+            await quotas[1].enter(1, "b"),
+        ] == [1, 2, 2]
         await quotas[0].leave(1, "a")
         assert await quotas[1].enter(1, "c") == 2
         assert await quotas[0].enter(2, "a") == 1
@@ -87,7 +104,10 @@ async def test_a_wiped_day_begins_with_what_postgresql_knows():
         return 41
 
     async with processes() as (one, two):
-        assert [await Quotas(one).take_day(1, known), await Quotas(two).take_day(1, none_today)] == [42, 43]
+        assert [
+            await Quotas(one).take_day(1, known),
+            await Quotas(two).take_day(1, none_today),
+        ] == [42, 43]
         await Quotas(two).give_back_day(1)
         assert await Quotas(one).take_day(1, none_today) == 43
         assert await Quotas(two).taken(1) == [0, 43]
@@ -129,8 +149,15 @@ def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
 
 def test_b8_after_some_wrong_tries_of_one_name_from_one_place_each_ends_its_session():
     guard = Guard()
-    assert [is_last for _, is_last in fail(guard, PER_PAIR + 2)] == [False] * PER_PAIR + [True, True]
-    assert fail(guard, 1, username="another") == fail(guard, 1, address=ip_address("192.0.2.8")) == [(0.5, False)]
+    assert [is_last for _, is_last in fail(guard, PER_PAIR + 2)] == [False] * PER_PAIR + [
+        True,
+        True,
+    ]
+    assert (
+        fail(guard, 1, username="another")
+        == fail(guard, 1, address=ip_address("192.0.2.8"))
+        == [(0.5, False)]
+    )
 
 
 def test_a_try_is_forgotten_after_its_window():
@@ -151,7 +178,11 @@ def test_invented_names_are_forgotten_oldest_first():
 
 
 def test_a_whole_64_of_ipv6_is_one_place():
-    assert place(ip_address("2001:db8::1")) == place(ip_address("2001:db8::ffff:1")) != place(ip_address("2001:db8:0:1::1"))
+    assert (
+        place(ip_address("2001:db8::1"))
+        == place(ip_address("2001:db8::ffff:1"))
+        != place(ip_address("2001:db8:0:1::1"))
+    )
     assert place(HOME) == "192.0.2.7"
 
 

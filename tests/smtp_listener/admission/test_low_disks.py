@@ -35,7 +35,10 @@ def test_a_listener_tells_the_others(listener, valkey, tmp_path):
     listener.listener.disk = Disk(tmp_path, 2**60)
     listener.run(low_disks.tell(listener.listener.counters, listener.listener.disk))
     [told] = valkey.hvals(low_disks.KEY)
-    assert json.loads(told)["folder"] == str(tmp_path) and 0 < valkey.ttl(low_disks.KEY) <= low_disks.KEEP
+    assert (
+        json.loads(told)["folder"] == str(tmp_path)
+        and 0 < valkey.ttl(low_disks.KEY) <= low_disks.KEEP
+    )
 
 
 def test_a_listener_with_room_says_nothing(listener, valkey):
@@ -46,7 +49,11 @@ def test_a_listener_with_room_says_nothing(listener, valkey):
 def test_this_machine_is_looked_at_though_valkey_is_away(settings):
     settings.REDIS_URL, settings.EKIDEN_LOW_DISK = "redis://127.0.0.1:1/0", 2**60
     [found] = low_disks.find()
-    assert (found.node, found.folder, found.mark) == (low_disks.node(), str(settings.EKIDEN_DATA), 2**60)
+    assert (found.node, found.folder, found.mark) == (
+        low_disks.node(),
+        str(settings.EKIDEN_DATA),
+        2**60,
+    )
 
 
 def test_old_words_and_nonsense_are_passed_over(valkey):
@@ -58,7 +65,10 @@ def test_old_words_and_nonsense_are_passed_over(valkey):
     assert low_disks.find() == [ELSEWHERE]
 
 
-@pytest.mark.parametrize(("free", "level", "words"), [(100, "BAD", "answers all mail"), (600, "WARNING", "not yet that of apps")])
+@pytest.mark.parametrize(
+    ("free", "level", "words"),
+    [(100, "BAD", "answers all mail"), (600, "WARNING", "not yet that of apps")],
+)
 def test_status_and_doctor_say_where_and_how_little(valkey, capsys, free, level, words):
     tell(valkey, LowDisk("node2", "/srv/ekiden", free * 2**20, 1000 * 2**20))
     [finding] = machine.low_disk()
@@ -66,7 +76,11 @@ def test_status_and_doctor_say_where_and_how_little(valkey, capsys, free, level,
     assert f"/srv/ekiden on node2 has {free}.0 MiB free of the 1000.0 MiB" in finding.text
     as_json, said = status(capsys)
     [low] = as_json["low_disks"]
-    assert (low["node"], low["free"], low["refuses_apps"]) == ("node2", free * 2**20, level == "BAD")
+    assert (low["node"], low["free"], low["refuses_apps"]) == (
+        "node2",
+        free * 2**20,
+        level == "BAD",
+    )
     assert f"DISK FULL: {finding.text}" in said
 
 
@@ -91,7 +105,10 @@ def test_metrics_have_it_while_it_lasts(valkey, settings):
     assert line in Client().get("/metrics/", **asked).text
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "The disk is full: no mail is taken."), ("ja", "ディスクがいっぱい")])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "The disk is full: no mail is taken."), ("ja", "ディスクがいっぱい")],
+)
 def test_the_overview_has_it_in_both_languages(valkey, language, words):
     browser = verified(person())
     assert words not in browser.get("/", headers={"Accept-Language": language}).text

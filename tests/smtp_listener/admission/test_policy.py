@@ -10,7 +10,9 @@ DOMAINS = ["shop.test", "xn--wgv71a.test"]
 
 
 def check(header, *, smtputf8=False):
-    return policy.check_message(header + b"\r\nbody\r\n", DOMAINS, smtputf8=smtputf8, hostname="relay.test")
+    return policy.check_message(
+        header + b"\r\nbody\r\n", DOMAINS, smtputf8=smtputf8, hostname="relay.test"
+    )
 
 
 def refusal(header, **given):
@@ -89,12 +91,16 @@ def test_b5_thirty_hosts_are_a_loop(times, is_loop):
 
 @pytest.mark.parametrize(("times", "is_loop"), [(2, False), (3, True)])
 def test_b5_the_third_pass_through_this_host_is_a_loop(times, is_loop):
-    header = b"Received: from a.test\r\n\tby Relay.test with ESMTP id 1;\r\n\tnow\r\n" * times + b"From: shop@shop.test\r\n"
+    header = (
+        b"Received: from a.test\r\n\tby Relay.test with ESMTP id 1;\r\n\tnow\r\n" * times
+        + b"From: shop@shop.test\r\n"
+    )
     assert (refusal(header).code == 554) if is_loop else check(header)
 
 
 OWN_NAMES = [
-    b'From: "app@shop.test" <app@shop.test>', b'From: "other@shop.test" <app@shop.test>', b"From: Shop <app@shop.test>",
+    b'From: "app@shop.test" <app@shop.test>', b'From: "other@shop.test" <app@shop.test>',
+    b"From: Shop <app@shop.test>",
     b'From: "a@mail.shop.test" <app@shop.test>', 'From: "a@日本.test" <app@shop.test>'.encode(),
     b'Reply-To: "b@bank.test" <a@shop.test>\r\nFrom: app@shop.test',
 ]  # fmt: skip
@@ -121,7 +127,9 @@ def test_a_name_that_shows_anothers_address_is_refused_by_name(field, header):
         policy.check_names(headers, DOMAINS)
     reply = caught.value.reply
     assert (reply.code, reply.enhanced) == (550, "5.7.1")
-    assert reply.text.startswith(f"The name in the {field} field shows boss@bank.test, of no verified domain")
+    assert reply.text.startswith(
+        f"The name in the {field} field shows boss@bank.test, of no verified domain"
+    )
 
 
 def test_a_domain_that_ends_alike_is_anothers():
@@ -131,7 +139,9 @@ def test_a_domain_that_ends_alike_is_anothers():
 
 def test_b5_mail_of_port_25_loops_too():
     with pytest.raises(Refused, match="loop"):
-        policy.check_returned(b"Received: by relay.test with SMTP; now\r\n" * 3 + b"\r\n", "relay.test")
+        policy.check_returned(
+            b"Received: by relay.test with SMTP; now\r\n" * 3 + b"\r\n", "relay.test"
+        )
     policy.check_returned(b"no header at all\r\n\r\n", "relay.test")
 
 
@@ -142,7 +152,10 @@ def test_the_null_reverse_path_is_anybodys_and_others_are_not():
 
 
 def test_a_domain_that_waits_for_its_records_is_told_as_that():
-    for domain, words in (("new.test", "may not send as new.test yet: the domain's records"), ("other.test", "it is no verified domain")):
+    for domain, words in (
+        ("new.test", "may not send as new.test yet: the domain's records"),
+        ("other.test", "it is no verified domain"),
+    ):
         with pytest.raises(policy.NotAllowed) as caught:
             check(f"From: a@{domain}\r\n".encode())
         reply = caught.value.told(["new.test"]).reply
@@ -154,8 +167,14 @@ def test_a_domain_that_waits_for_its_records_is_told_as_that():
     [
         (b"X-A: a\x0bFrom: boss@other.test", "The X-A field has a control character: VT (U+000B)"),
         (b"Subject: a\r\n \x0cb", "The Subject field has a control character: FF (U+000C)"),
-        ("Subject: a\x85From: b".encode(), "The Subject field has a control character: NEL (U+0085)"),
-        ("List-Id: \u2028a".encode(), "The List-Id field has a control character: line separator (U+2028)"),
+        (
+            "Subject: a\x85From: b".encode(),
+            "The Subject field has a control character: NEL (U+0085)",
+        ),
+        (
+            "List-Id: \u2028a".encode(),
+            "The List-Id field has a control character: line separator (U+2028)",
+        ),
     ],
 )
 def test_a_control_character_in_any_field_is_refused_by_name(field, text):
@@ -166,7 +185,16 @@ def test_a_control_character_in_any_field_is_refused_by_name(field, text):
 @pytest.mark.parametrize("field", ["From", "Sender", "Resent-From", "Resent-Sender"])
 @pytest.mark.parametrize("smtputf8", [False, True])
 @pytest.mark.parametrize(
-    "address", ["x@shop。test", "x@ｓhop.test", "x@shop．test", "x@shop｡test", "x@日本。test", "x@日本．test", "店 <x@日本.ｔest>"]
+    "address",
+    [
+        "x@shop。test",
+        "x@ｓhop.test",
+        "x@shop．test",
+        "x@shop｡test",
+        "x@日本。test",
+        "x@日本．test",
+        "店 <x@日本.ｔest>",
+    ],
 )
 def test_a_domain_that_receivers_must_map_is_refused(field, smtputf8, address):
     header = f"{field}: {address}\r\n" + ("" if field == "From" else "From: a@shop.test\r\n")
@@ -202,7 +230,13 @@ def test_a_unicode_domain_in_from_needs_smtputf8():
 
 
 @pytest.mark.parametrize(
-    "written", ["shop@shop.test <shop@shop.test>", "Shop, Inc. <shop@shop.test>", "Shop: News <shop@shop.test>", "us: shop@shop.test;"]
+    "written",
+    [
+        "shop@shop.test <shop@shop.test>",
+        "Shop, Inc. <shop@shop.test>",
+        "Shop: News <shop@shop.test>",
+        "us: shop@shop.test;",
+    ],
 )
 def test_a_from_that_breaks_the_grammar_is_taken_where_all_of_it_is_the_accounts(written):
     message = f"From: {written}\r\nSender: {written}\r\n\r\n".encode()

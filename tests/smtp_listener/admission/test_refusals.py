@@ -1,4 +1,6 @@
-"""A refused recipient leaves a trace: a row, a line of the log, `trace`; bounded, whatever a client does."""
+"""A refused recipient leaves a trace: a row, a line of the log, `trace`; bounded, whatever a
+client does.
+"""
 
 import asyncio
 import json
@@ -22,7 +24,10 @@ from tests.smtp_listener.sessions.test_session import MAIL
 
 def rows(listener):
     listener.run(listener.listener.refusals.write())
-    return [(row.command, row.mail_from, row.recipient, row.code) for row in Refusal.objects.order_by("id")]
+    return [
+        (row.command, row.mail_from, row.recipient, row.code)
+        for row in Refusal.objects.order_by("id")
+    ]
 
 
 def traced(address, **given):
@@ -37,7 +42,9 @@ def suppressed(mail_db):
     Suppression.objects.create(address_key="gone@mx.test", reason="Unknown user")
 
 
-def test_one_of_two_recipients_that_smtplib_calls_sent_leaves_a_trace(suppressed, listener, login, caplog):
+def test_one_of_two_recipients_that_smtplib_calls_sent_leaves_a_trace(
+    suppressed, listener, login, caplog
+):
     message = EmailMessage()
     message["From"], message["To"] = "shop@shop.test", "you@mx.test, Gone@mx.test"
     message.set_content("x")
@@ -45,10 +52,18 @@ def test_one_of_two_recipients_that_smtplib_calls_sent_leaves_a_trace(suppressed
         client.send_message(message)  # no exception: `smtplib` calls it sent
     assert rows(listener) == [("RCPT", "shop@shop.test", "Gone@mx.test", 550)]
     credential = Credential.objects.get()
-    assert f"credential={credential.pk} from=<shop@shop.test> to=<Gone@mx.test> recipients=1" in caplog.text
+    assert (
+        f"credential={credential.pk} from=<shop@shop.test> to=<Gone@mx.test> recipients=1"
+        in caplog.text
+    )
     text = traced("gone@mx.test")
-    assert "550 5.1.1 The recipient is suppressed: Unknown user" in text and "from shop@shop.test" in text
-    assert json.loads(traced("GONE@mx.test", as_json=True))["refused"]["credential"] == credential.pk
+    assert (
+        "550 5.1.1 The recipient is suppressed: Unknown user" in text
+        and "from shop@shop.test" in text
+    )
+    assert (
+        json.loads(traced("GONE@mx.test", as_json=True))["refused"]["credential"] == credential.pk
+    )
     with pytest.raises(CommandError):
         traced("nobody@mx.test")
 
@@ -62,14 +77,24 @@ def test_malformed_and_too_many_recipients_leave_a_trace(listener, domain):
         app.say(b"MAIL FROM:<boss@other.test>")
         app.begin("you@mx.test")
         app.say(b"RCPT TO:<no address>")
-    assert rows(listener)[:2] == [("RCPT", "shop@shop.test", "two@mx.test", 452), ("MAIL", "boss@other.test", "", 550)]
+    assert rows(listener)[:2] == [
+        ("RCPT", "shop@shop.test", "two@mx.test", 452),
+        ("MAIL", "boss@other.test", "", 550),
+    ]
     assert "no address" in traced("no address")
 
 
 def test_each_recipient_of_a_refused_message_leaves_a_trace(listener, login):
     with listener.connect(login=login) as client, pytest.raises(smtplib.SMTPDataError):
-        client.sendmail("shop@shop.test", ["a@mx.test", "b@mx.test"], MAIL.replace(b"Subject: hi", b"Subject: hi\r\nSubject: two"))
-    assert rows(listener) == [("DATA", "shop@shop.test", "a@mx.test", 550), ("DATA", "shop@shop.test", "b@mx.test", 550)]
+        client.sendmail(
+            "shop@shop.test",
+            ["a@mx.test", "b@mx.test"],
+            MAIL.replace(b"Subject: hi", b"Subject: hi\r\nSubject: two"),
+        )
+    assert rows(listener) == [
+        ("DATA", "shop@shop.test", "a@mx.test", 550),
+        ("DATA", "shop@shop.test", "b@mx.test", 550),
+    ]
     assert "more than one Subject field" in traced("b@mx.test")
 
 
@@ -102,7 +127,13 @@ def test_a_client_that_tries_on_and_on_fills_no_table():
 
     def note(times, **given):
         for _ in range(times):
-            refusals.note(ACCOUNT, SUPPRESSED, command="RCPT", mail_from="a@b.test", **{"recipients": ["x@y.test"]} | given)
+            refusals.note(
+                ACCOUNT,
+                SUPPRESSED,
+                command="RCPT",
+                mail_from="a@b.test",
+                **{"recipients": ["x@y.test"]} | given,
+            )
             if len(refusals._waiting) > WAITING_MOST // 2:
                 asyncio.run(refusals.write())
         asyncio.run(refusals.write())

@@ -122,7 +122,9 @@ def test_an_app_hears_its_250_though_delivery_is_behind(client, behind):
 
 
 @pytest.mark.parametrize(("highest", "code"), [(NORMAL, 451), (URGENT, 250)])
-def test_where_an_app_would_wait_for_too_long_it_is_asked_to_come_again(listener, domain, behind, highest, code):
+def test_where_an_app_would_wait_for_too_long_it_is_asked_to_come_again(
+    listener, domain, behind, highest, code
+):
     credential, secret = issue(domain.project, "app", highest_priority=int(highest))
     with listener.connect(login=(credential.username, secret)) as client:
         behind()

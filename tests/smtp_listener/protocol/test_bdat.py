@@ -15,7 +15,9 @@ def app(listener, login):
 
 
 def bdat(app, data, *, last=False, size=None):
-    app.send(b"BDAT %d%b\r\n" % (len(data) if size is None else size, b" LAST" if last else b"") + data)
+    app.send(
+        b"BDAT %d%b\r\n" % (len(data) if size is None else size, b" LAST" if last else b"") + data
+    )
     return app.reply()
 
 
@@ -39,7 +41,11 @@ def test_a_last_chunk_may_be_empty_and_the_last_line_open(app):
 
 
 def test_everything_may_come_in_one_packet(app):
-    app.send(b"MAIL FROM:<shop@shop.test>\r\nRCPT TO:<you@mx.test>\r\nBDAT 24\r\n" + HEAD + b"BDAT 3 LAST\r\na\r\nNOOP\r\n")
+    app.send(
+        b"MAIL FROM:<shop@shop.test>\r\nRCPT TO:<you@mx.test>\r\nBDAT 24\r\n"
+        + HEAD
+        + b"BDAT 3 LAST\r\na\r\nNOOP\r\n"
+    )
     assert [app.reply()[:3] for _ in range(5)] == ["250"] * 5
     assert stored().endswith(b"\r\n\r\na\r\n")
 
@@ -92,7 +98,9 @@ def test_a_hopeless_chunk_is_not_read_at_all(app, listener, chunk):
     assert app.is_closed()
 
 
-@pytest.mark.parametrize("argument", [b"", b"x", b"-1", b"5 FIRST", b"5 LAST x", "５".encode(), b"1" * 21])
+@pytest.mark.parametrize(
+    "argument", [b"", b"x", b"-1", b"5 FIRST", b"5 LAST x", "５".encode(), b"1" * 21]
+)
 def test_a_chunk_of_unknown_size_ends_the_session(app, argument):
     app.begin()
     assert app.say(b"BDAT " + argument).startswith("501")

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp_listener.protocol.commands import BadCommand, Command, PathCommand, mt_priority, notify, orcpt, parse, parse_path
+from smtp_listener.protocol.commands import (
+    BadCommand,
+    Command,
+    PathCommand,
+    mt_priority,
+    notify,
+    orcpt,
+    parse,
+    parse_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +26,10 @@ from smtp_listener.protocol.commands import BadCommand, Command, PathCommand, mt
         (b"NOOP\tx", Command("NOOP", "x")),
         ("EHLO MÜLLER-PC".encode(), Command("EHLO", "MÜLLER-PC")),
         ("helo 経理部".encode("cp932"), Command("HELO", "\ufffdo\ufffd\ufffd\ufffd\ufffd")),
-        (b"EHLO Anna's-PC$ (2nd floor)/10.0.0.1 ", Command("EHLO", "Anna's-PC$ (2nd floor)/10.0.0.1")),
+        (
+            b"EHLO Anna's-PC$ (2nd floor)/10.0.0.1 ",
+            Command("EHLO", "Anna's-PC$ (2nd floor)/10.0.0.1"),
+        ),
         (b"HELO", Command("HELO", "")),
     ],
 )
@@ -26,7 +38,16 @@ def test_a_line_is_a_verb_and_its_argument(line, command):
 
 
 @pytest.mark.parametrize(
-    "line", [b"MAIL FROM:<a\0@b.test>", b"NOOP\n", b"NOOP\rQUIT", b"EHLO a\rQUIT", b"HELO\0", b"NOOP \x1b[2J", b"RCPT TO:<\xff@b.test>"]
+    "line",
+    [
+        b"MAIL FROM:<a\0@b.test>",
+        b"NOOP\n",
+        b"NOOP\rQUIT",
+        b"EHLO a\rQUIT",
+        b"HELO\0",
+        b"NOOP \x1b[2J",
+        b"RCPT TO:<\xff@b.test>",
+    ],
 )
 def test_nul_control_and_broken_bytes_are_refused(line):
     with pytest.raises(BadCommand, match="line"):
@@ -53,11 +74,17 @@ def test_any_bytes_are_a_command_or_a_bad_one(line):
     ("argument", "path"),
     [
         ("FROM:<a@b.test>", PathCommand("a@b.test", {})),
-        ("from: <a@b.test> size=5 body=8BITMIME", PathCommand("a@b.test", {"SIZE": "5", "BODY": "8BITMIME"})),
+        (
+            "from: <a@b.test> size=5 body=8BITMIME",
+            PathCommand("a@b.test", {"SIZE": "5", "BODY": "8BITMIME"}),
+        ),
         ("FROM:<>", PathCommand("", {})),
         ('FROM:<"a>\\"b"@b.test> SMTPUTF8', PathCommand('"a>\\"b"@b.test', {"SMTPUTF8": ""})),
         ("FROM:a@b.test", PathCommand("a@b.test", {})),
-        ("From : a@b.test\tSIZE=5  BODY=7BIT", PathCommand("a@b.test", {"SIZE": "5", "BODY": "7BIT"})),
+        (
+            "From : a@b.test\tSIZE=5  BODY=7BIT",
+            PathCommand("a@b.test", {"SIZE": "5", "BODY": "7BIT"}),
+        ),
         ("FROM:\t< a@b.test\t>\tSIZE=5", PathCommand("a@b.test", {"SIZE": "5"})),
         ('FROM:"a b>"@b.test SIZE=5', PathCommand('"a b>"@b.test', {"SIZE": "5"})),
     ],
@@ -67,7 +94,16 @@ def test_a_path_and_its_parameters_are_read(argument, path):
 
 
 @pytest.mark.parametrize(
-    "argument", ["", "TO:<a@b.test>", "FROM:", "FROM:a@b.test>", "FROM:<a@b.test", "FROM:<<a@b.test>>", "FROM:<a@b.test>SIZE=1"]
+    "argument",
+    [
+        "",
+        "TO:<a@b.test>",
+        "FROM:",
+        "FROM:a@b.test>",
+        "FROM:<a@b.test",
+        "FROM:<<a@b.test>>",
+        "FROM:<a@b.test>SIZE=1",
+    ],
 )
 def test_a_malformed_path_is_refused(argument):
     with pytest.raises(BadCommand, match="syntax"):

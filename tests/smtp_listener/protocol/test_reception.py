@@ -1,4 +1,6 @@
-"""What the bytes after DATA and BDAT become, however they are split (hardening A1, A2, A9; findings 4 and 5)."""
+"""What the bytes after DATA and BDAT become, however they are split (hardening A1, A2, A9;
+findings 4 and 5).
+"""
 
 import re
 
@@ -9,7 +11,20 @@ from hypothesis import strategies as st
 from smtp_listener.protocol.reception import Reception
 
 MAX_LINE = 20
-BITS = [b"\r\n", b"\r\n", b".", b".", b"\r", b"\n", b"\0", b"a", b"\r\n.\r\n", b"\r\n..", b"x" * 19, b"y" * 30]
+BITS = [
+    b"\r\n",
+    b"\r\n",
+    b".",
+    b".",
+    b"\r",
+    b"\n",
+    b"\0",
+    b"a",
+    b"\r\n.\r\n",
+    b"\r\n..",
+    b"x" * 19,
+    b"y" * 30,
+]
 wire = st.lists(st.sampled_from(BITS), max_size=30).map(b"".join)
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=40)
 
@@ -24,9 +39,13 @@ def pieces(data, cuts):
 
 
 def by_data(data, cuts, *, is_repairing=False):
-    """What is stored, the trouble, and the bytes left for commands; None where the end has not come."""
+    """What is stored, the trouble, and the bytes left for commands; None where the end has not
+    come.
+    """
     kept, buffer, searched = [], bytearray(), 0
-    reception = Reception(kept.append, max_size=10_000, is_repairing=is_repairing, max_line=MAX_LINE)
+    reception = Reception(
+        kept.append, max_size=10_000, is_repairing=is_repairing, max_line=MAX_LINE
+    )
     rest = pieces(data, cuts)
     for piece in rest:
         buffer += piece
@@ -39,7 +58,9 @@ def by_data(data, cuts, *, is_repairing=False):
 
 def by_bdat(data, cuts, *, is_repairing=False):
     kept = []
-    reception = Reception(kept.append, max_size=10_000, is_repairing=is_repairing, max_line=MAX_LINE)
+    reception = Reception(
+        kept.append, max_size=10_000, is_repairing=is_repairing, max_line=MAX_LINE
+    )
     for piece in pieces(data, cuts):
         reception.take_chunk(piece)
     reception.end_chunks()
@@ -48,7 +69,11 @@ def by_bdat(data, cuts, *, is_repairing=False):
 
 def expected(data):
     """The same by the letter of RFC 5321: find the end, then look at the lines."""
-    found = re.match(rb"(?s)(.*?\r\n)?\.\r\n", data) if not data.startswith(b".\r\n") else re.match(rb"()\.\r\n", data)
+    found = (
+        re.match(rb"(?s)(.*?\r\n)?\.\r\n", data)
+        if not data.startswith(b".\r\n")
+        else re.match(rb"()\.\r\n", data)
+    )
     if found is None:
         return None
     content = re.sub(rb"(?:\A|(?<=\r\n))\.", b"", found[1] or b"")
@@ -93,7 +118,12 @@ def test_nothing_bare_is_ever_stored(data, cuts):
 
 
 @pytest.mark.parametrize(
-    ("data", "stored"), [(b"a\nb\r\n", b"a\r\nb\r\n"), (b"a\rb\r\n", b"a\r\nb\r\n"), (b"a\n.\nb\r\n", b"a\r\n.\r\nb\r\n")]
+    ("data", "stored"),
+    [
+        (b"a\nb\r\n", b"a\r\nb\r\n"),
+        (b"a\rb\r\n", b"a\r\nb\r\n"),
+        (b"a\n.\nb\r\n", b"a\r\n.\r\nb\r\n"),
+    ],
 )
 def test_repairing_makes_line_ends_of_bare_ones_and_no_end_mark(data, stored):
     assert by_data(data + b".\r\n", [100], is_repairing=True) == (stored, "", b"")
@@ -107,7 +137,11 @@ def test_content_over_the_size_is_counted_and_not_kept():
 
 
 def test_a_line_without_end_takes_no_memory():
-    reception, buffer, searched = Reception(bytes, max_size=10_000_000, is_repairing=False), bytearray(), 0
+    reception, buffer, searched = (
+        Reception(bytes, max_size=10_000_000, is_repairing=False),
+        bytearray(),
+        0,
+    )
     for _ in range(1000):
         buffer += b"x" * 10_000
         searched, _ = reception.lines(buffer, searched)

@@ -21,7 +21,14 @@ def test_a_reply_is_one_line_whose_codes_agree(reply):
 
 @pytest.mark.parametrize("reply", EVERY.values(), ids=EVERY)
 def test_a_421_and_only_what_leaves_no_way_on_closes(reply):
-    closing = {replies.BYE, replies.EARLY_TALKER, replies.PIPELINED, replies.TLS_INJECTED, replies.TOO_LARGE_BY_FAR, replies.BAD_CHUNK}
+    closing = {
+        replies.BYE,
+        replies.EARLY_TALKER,
+        replies.PIPELINED,
+        replies.TLS_INJECTED,
+        replies.TOO_LARGE_BY_FAR,
+        replies.BAD_CHUNK,
+    }
     assert reply.closes == (reply.code == 421 or reply in closing)
 
 
@@ -31,5 +38,11 @@ def test_no_value_can_break_out_of_a_reply(reason):
 
 
 def test_no_reply_is_permanent_for_a_fault_of_ours():
-    ours = [replies.OUR_FAULT, replies.OUR_LAST_FAULT, replies.STORAGE_FULL, replies.AUTH_UNAVAILABLE, replies.SHUTTING_DOWN]
+    ours = [
+        replies.OUR_FAULT,
+        replies.OUR_LAST_FAULT,
+        replies.STORAGE_FULL,
+        replies.AUTH_UNAVAILABLE,
+        replies.SHUTTING_DOWN,
+    ]
     assert all(400 <= reply.code < 500 for reply in ours)

@@ -13,7 +13,9 @@ from smtp_listener.protocol.tls import CertificateError, certificate, own_pair
 
 
 def names(path):
-    found = x509.load_pem_x509_certificate(path.read_bytes()).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    found = x509.load_pem_x509_certificate(path.read_bytes()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
     return found.value.get_values_for_type(x509.DNSName)
 
 
@@ -25,7 +27,10 @@ def served_name(given):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     client = context.wrap_bio(client_in, client_out)
     for _ in range(3):
-        for side, incoming, outgoing in ((client, server_in, client_out), (server, client_in, server_out)):
+        for side, incoming, outgoing in (
+            (client, server_in, client_out),
+            (server, client_in, server_out),
+        ):
             with suppress(ssl.SSLWantReadError):
                 side.do_handshake()
             incoming.write(outgoing.read())

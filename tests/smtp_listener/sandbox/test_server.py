@@ -61,10 +61,18 @@ def send(port, address):
 def test_ordinary_mail_is_taken_and_kept(play):
     assert play("you@mx.test") == ["250 2.0.0 OK taken by the sandbox"]
     kept = SandboxMessage.objects.get()
-    assert (kept.recipient, kept.mail_from, bytes(kept.data)) == ("you@mx.test", "b-x@relay.test", MAIL.encode())
+    assert (kept.recipient, kept.mail_from, bytes(kept.data)) == (
+        "you@mx.test",
+        "b-x@relay.test",
+        MAIL.encode(),
+    )
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.reply and rule.play == "reply"], ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in RULES.values() if rule.reply and rule.play == "reply"],
+    ids=lambda rule: rule.name,
+)
 def test_a_local_part_plays_its_receiver(play, rule):
     assert play(f"{rule.name}+7@mx.test") == [rule.reply]
     assert not SandboxMessage.objects.exists()
@@ -83,9 +91,18 @@ def test_a_dropped_connection_has_taken_the_mail(play):
 
 
 def test_a_complaint_is_a_feedback_report_that_names_the_delivery():
-    given = complaint.compose("b-x@relay.test", "complaint@mx.test", MAIL.encode(), hostname="sandbox.invalid", now=datetime.now(UTC))
+    given = complaint.compose(
+        "b-x@relay.test",
+        "complaint@mx.test",
+        MAIL.encode(),
+        hostname="sandbox.invalid",
+        now=datetime.now(UTC),
+    )
     found = read(given)
-    assert (found.kind, [fate.recipient for fate in found.fates]) == (Kind.COMPLAINT, ["complaint@mx.test"])
+    assert (found.kind, [fate.recipient for fate in found.fates]) == (
+        Kind.COMPLAINT,
+        ["complaint@mx.test"],
+    )
     assert b"Original-Mail-From: <b-x@relay.test>" in given
 
 
@@ -97,7 +114,10 @@ def test_only_the_last_messages_are_kept(play, monkeypatch):
     monkeypatch.setattr(sandbox, "KEPT", 2)
     monkeypatch.setattr(sandbox, "PRUNE_EVERY", 1)
     play(*[f"you{number}@mx.test" for number in range(4)])
-    assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == ["you2@mx.test", "you3@mx.test"]
+    assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == [
+        "you2@mx.test",
+        "you3@mx.test",
+    ]
 
 
 def test_the_kept_messages_are_limited_in_bytes(play, monkeypatch):
@@ -105,7 +125,10 @@ def test_the_kept_messages_are_limited_in_bytes(play, monkeypatch):
     play("you1@mx.test")
     monkeypatch.setattr(sandbox, "KEPT_BYTES", len(SandboxMessage.objects.get().data) * 5 // 2)
     play(*[f"you{number}@mx.test" for number in range(2, 5)])
-    assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == ["you3@mx.test", "you4@mx.test"]
+    assert sorted(SandboxMessage.objects.values_list("recipient", flat=True)) == [
+        "you3@mx.test",
+        "you4@mx.test",
+    ]
 
 
 def test_the_rules_have_texts_for_people():
@@ -124,7 +147,9 @@ def test_a_late_bounce_really_comes_back(listener, play, limits):
     local_part = return_path.make(delivery.pk, key=return_path_key(), now=datetime.now(UTC))
 
     async def main():
-        report = sandbox.compose(failure(f"{local_part}@relay.test"), hostname="sandbox.invalid", now=datetime.now(UTC))
+        report = sandbox.compose(
+            failure(f"{local_part}@relay.test"), hostname="sandbox.invalid", now=datetime.now(UTC)
+        )
         await sandbox.send_report(f"{local_part}@relay.test", report)
 
     asyncio.run(main())
@@ -136,7 +161,23 @@ def failure(sender):
     from smtp_listener.sandbox.server import NO_ID
 
     now = datetime.now(UTC)
-    return Failure(NO_ID, NO_ID, sender, "late@mx.test", "", "", now, now, False, "mx", 550, "5.1.1", "gone", b"Subject: x\r\n", False)
+    return Failure(
+        NO_ID,
+        NO_ID,
+        sender,
+        "late@mx.test",
+        "",
+        "",
+        now,
+        now,
+        False,
+        "mx",
+        550,
+        "5.1.1",
+        "gone",
+        b"Subject: x\r\n",
+        False,
+    )
 
 
 def test_the_sandbox_is_for_this_machine_only(limits):

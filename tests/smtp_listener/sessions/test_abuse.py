@@ -38,7 +38,17 @@ def test_a6_a_flood_of_idle_commands_ends(listener, verb):
 
 
 @pytest.mark.parametrize(
-    "verb", [b"FOO", b"EXPN all", b"\x80\x81", b"NO\0OP", b"MAIL FROM:<a\0@b.test>", b"RCPT TO:<a@b.test>", b"\r", b""]
+    "verb",
+    [
+        b"FOO",
+        b"EXPN all",
+        b"\x80\x81",
+        b"NO\0OP",
+        b"MAIL FROM:<a\0@b.test>",
+        b"RCPT TO:<a@b.test>",
+        b"\r",
+        b"",
+    ],
 )
 def test_a6_a_flood_of_errors_ends(listener, verb):
     with listener.raw("mx") as client:
@@ -52,7 +62,9 @@ def test_a6_mail_and_rset_over_and_over_end_too(listener, login):
         assert ends_with(app, 500).startswith("421 4.7.0")
 
 
-@pytest.mark.parametrize("lines", [[b"EHLO x.test"], [b"HELO x.test"], [b"EHLO x.test", b"MAIL FROM:<a@b.test>"]])
+@pytest.mark.parametrize(
+    "lines", [[b"EHLO x.test"], [b"HELO x.test"], [b"EHLO x.test", b"MAIL FROM:<a@b.test>"]]
+)
 def test_a6_greeting_over_and_over_ends_too(listener, lines):
     with listener.raw("mx") as client:
         replies = (client.say(line) for _ in range(MAX_IDLE_COMMANDS + 1) for line in lines)
@@ -83,7 +95,9 @@ def test_a_message_that_was_taken_clears_the_counts(listener, login):
         for number in range(3):
             for _ in range(MAX_IDLE_COMMANDS // 2):
                 assert client.noop()[0] == 250
-            client.sendmail("shop@shop.test", ["you@mx.test"], MAIL.replace(b"<1@", b"<%d@" % number))
+            client.sendmail(
+                "shop@shop.test", ["you@mx.test"], MAIL.replace(b"<1@", b"<%d@" % number)
+            )
 
 
 def test_an_app_may_write_to_many_suppressed_addresses(listener, login, domain):
@@ -92,7 +106,11 @@ def test_an_app_may_write_to_many_suppressed_addresses(listener, login, domain):
         Suppression.objects.create(project=domain.project, address_key=address, reason="bounce")
     listener.run(listener.listener.index.turn())
     with listener.connect(login=login) as client:
-        refused = client.sendmail("shop@shop.test", [*(f"gone{number}@mx.test" for number in range(50)), "you@mx.test"], MAIL)
+        refused = client.sendmail(
+            "shop@shop.test",
+            [*(f"gone{number}@mx.test" for number in range(50)), "you@mx.test"],
+            MAIL,
+        )
     assert {code for code, _ in refused.values()} == {550}
     assert Delivery.objects.get().recipient == "you@mx.test"
 
@@ -185,7 +203,9 @@ def test_a_client_that_never_reads_does_not_hold_its_session(listener):
     listener.listener.patience = Patience(idle=0.3, last_words=0.3)
     with listener.raw("mx") as client:
         channel = next(iter(listener.listener.sessions)).channel
-        listener.loop.call_soon_threadsafe(channel.pause_writing)  # as the transport does when its buffer is full
+        listener.loop.call_soon_threadsafe(
+            channel.pause_writing
+        )  # as the transport does when its buffer is full
         client.send(b"NOOP\r\n")
         listener.wait_until_empty()
         client.reply()  # what was written before
@@ -215,7 +235,12 @@ def test_finding_3_sessions_of_one_address_are_limited(listener, limits, login):
 
 def test_finding_3_a_full_port_sends_guests_away_and_no_app(listener, limits, login):
     limits.EKIDEN_MAX_SESSIONS, limits.EKIDEN_MAX_MX_SESSIONS = 2, 1
-    with listener.raw_app(login) as app, listener.raw() as guest, listener.raw("mx"), listener.raw_app(login) as other:
+    with (
+        listener.raw_app(login) as app,
+        listener.raw() as guest,
+        listener.raw("mx"),
+        listener.raw_app(login) as other,
+    ):
         assert guest.reply().startswith("421 4.7.0 You were idle")
         with listener.raw() as third:
             assert third.greeting.startswith("421 4.7.0 Too many sessions here")
@@ -223,21 +248,32 @@ def test_finding_3_a_full_port_sends_guests_away_and_no_app(listener, limits, lo
 
 
 def from_place(listener, source):
-    return Raw(socket.create_connection(("127.0.0.1", listener.port("mx")), timeout=5, source_address=(source, 0)))
+    return Raw(
+        socket.create_connection(
+            ("127.0.0.1", listener.port("mx")), timeout=5, source_address=(source, 0)
+        )
+    )
 
 
 def test_the_place_with_most_guests_gives_way_first(listener, limits):
     limits.EKIDEN_MAX_MX_SESSIONS = 4
     sources = ["127.9.0.1", *["127.9.0.2"] * 3, *["127.9.0.3"] * 2]
     with ExitStack() as stack:
-        lone, *crowd = [stack.enter_context(closing(from_place(listener, source))) for source in sources]
+        lone, *crowd = [
+            stack.enter_context(closing(from_place(listener, source))) for source in sources
+        ]
         assert [guest.reply()[:3] for guest in crowd[:2]] == ["421"] * 2
         assert all(guest.say(b"NOOP").startswith("250") for guest in (lone, *crowd[2:]))
 
 
 def test_a_guest_that_says_nothing_or_does_not_log_in_is_timed_out(listener, login):
     listener.listener.patience = Patience(first_command=0.3, log_in=0.6)
-    with listener.raw() as silent, listener.raw() as talker, listener.raw("mx") as host, listener.raw_app(login) as app:
+    with (
+        listener.raw() as silent,
+        listener.raw() as talker,
+        listener.raw("mx") as host,
+        listener.raw_app(login) as app,
+    ):
         talker.say(b"EHLO app.test")
         host.say(b"EHLO host.test")
         assert silent.reply().startswith("421 4.4.2")
@@ -291,7 +327,9 @@ def test_finding_3_connections_that_never_begin_tls_are_limited_and_timed_out(li
     listener.listener.patience = Patience(handshake=0.5)
     address = ("127.0.0.1", listener.port("submissions"))
     with ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(4)]
+        clients = [
+            stack.enter_context(socket.create_connection(address, timeout=5)) for _ in range(4)
+        ]
         assert clients[3].recv(1) == b""
         assert all(client.recv(1) == b"" for client in clients)
     listener.wait_until_empty()

@@ -1,4 +1,6 @@
-"""PostgreSQL gone, disk full, clients that vanish: a 250 is a commit, and nothing else is lost or left (findings 1, 2, 8)."""
+"""PostgreSQL gone, disk full, clients that vanish: a 250 is a commit, and nothing else is lost or
+left (findings 1, 2, 8).
+"""
 
 import asyncio
 import os
@@ -58,7 +60,9 @@ def test_finding_1_without_postgresql_the_answer_is_451_at_every_step(listener, 
         assert hand_in(app).startswith("451 4.3.0")
         replace(listener, shared.suppressions, Stopped("test"))
         replace(listener, shared.index, Stopped("test"))
-        listener.run(asyncio.sleep(TRUSTED))  # until then it is known that the address is not suppressed
+        listener.run(
+            asyncio.sleep(TRUSTED)
+        )  # until then it is known that the address is not suppressed
         app.say(b"MAIL FROM:<shop@shop.test>")
         assert app.say(b"RCPT TO:<you@mx.test>").startswith("451 4.3.0")
         replace(listener, shared.accounts, Stopped("test"))
@@ -85,13 +89,18 @@ def test_finding_1_a_fault_of_ours_is_451_and_names_no_class(listener, login, ca
     listener.listener.suppressions = None  # whatever it is that goes wrong
     with listener.raw_app(login) as app:
         app.say(b"MAIL FROM:<shop@shop.test>")
-        assert app.say(b"RCPT TO:<you@mx.test>") == "451 4.3.0 Something is wrong here, try again later\r\n"
+        assert (
+            app.say(b"RCPT TO:<you@mx.test>")
+            == "451 4.3.0 Something is wrong here, try again later\r\n"
+        )
         assert app.say(b"NOOP").startswith("250")
     assert "AttributeError" in caplog.text
 
 
 @pytest.mark.parametrize("tail", [b"", b"QUIT\r\n"])
-def test_finding_2_a_client_that_vanishes_during_the_commit_has_its_message_stored(listener, login, tail):
+def test_finding_2_a_client_that_vanishes_during_the_commit_has_its_message_stored(
+    listener, login, tail
+):
     slow = Slow("test")
     replace(listener, listener.listener.intake, slow)
     with listener.raw_app(login) as app:
@@ -137,7 +146,13 @@ def test_an_idempotency_key_makes_it_the_same_whatever_else_changed(listener, lo
     answers = []
     for number in range(2):
         with listener.raw_app(login) as app:
-            answers.append(hand_in(app, b"X-Idempotency-Key: order-7\r\n" + MAIL.replace(b"hello", b"hello %d" % number)))
+            answers.append(
+                hand_in(
+                    app,
+                    b"X-Idempotency-Key: order-7\r\n"
+                    + MAIL.replace(b"hello", b"hello %d" % number),
+                )
+            )
     assert answers[0] == answers[1]
     assert Message.objects.count() == 1
 
@@ -145,7 +160,10 @@ def test_an_idempotency_key_makes_it_the_same_whatever_else_changed(listener, lo
 @pytest.mark.parametrize("keys", [(b"x" * 300 + b"1", b"x" * 300 + b"2"), (b"\xff", b"\xfe")])
 def test_two_idempotency_keys_are_two_messages_however_long_or_odd(listener, login, keys):
     with listener.raw_app(login) as app:
-        assert all(hand_in(app, b"X-Idempotency-Key: " + key + b"\r\n" + MAIL).startswith("250") for key in keys)
+        assert all(
+            hand_in(app, b"X-Idempotency-Key: " + key + b"\r\n" + MAIL).startswith("250")
+            for key in keys
+        )
     assert Message.objects.count() == 2
 
 
@@ -153,7 +171,9 @@ def test_a_full_disk_is_452_and_the_rest_of_the_message_is_no_command(listener, 
     (tmp_path / "file").touch()
     listener.listener.spool_folder = tmp_path / "file" / "spool"  # cannot be made
     with listener.raw_app(login) as app:
-        assert hand_in(app, MAIL + (b"MAIL FROM:<boss@shop.test>" + b"x" * 900 + b"\r\n") * 500).startswith("452 4.3.1")
+        assert hand_in(
+            app, MAIL + (b"MAIL FROM:<boss@shop.test>" + b"x" * 900 + b"\r\n") * 500
+        ).startswith("452 4.3.1")
         assert app.say(b"NOOP").startswith("250")
         assert hand_in(app).startswith("250")
     assert Message.objects.count() == 1
@@ -165,7 +185,9 @@ def test_a_large_message_arrives_whole_by_way_of_the_disk(listener, login, tmp_p
     with listener.raw_app(login) as app:
         assert hand_in(app, MAIL + body).startswith("250")
     assert (tmp_path / "spool").exists()
-    assert compression.decompress(bytes(Content.objects.get().data), most=2_000_000).endswith(MAIL + body)
+    assert compression.decompress(bytes(Content.objects.get().data), most=2_000_000).endswith(
+        MAIL + body
+    )
 
 
 def tasks(listener):
@@ -195,7 +217,9 @@ def test_idle_sessions_are_told_so(listener):
 
 
 def test_a5_who_speaks_before_the_greeting_is_cut_off(listener):
-    replace(listener, listener.listener.accounts, Slow("test"))  # the look-up that comes before the greeting takes its time
+    replace(
+        listener, listener.listener.accounts, Slow("test")
+    )  # the look-up that comes before the greeting takes its time
     with socket.create_connection(("127.0.0.1", listener.port("submission")), timeout=5) as client:
         client.sendall(b"EHLO x.test\r\n")
         assert client.recv(100).startswith(b"554 5.5.0")

@@ -81,14 +81,17 @@ def said(login, form):
         "blanks at both": [b"AUTH LOGIN", name + b" ", word + b"\t"],
         "an empty response": [b"AUTH LOGIN =", name, word],
         "its own name": [b"AUTH PLAIN " + b64(f"{username}\0{username}\0{secret}".encode())],
-        "its name at a host": [b"AUTH PLAIN " + b64(f"{username}@relay.test\0{username}\0{secret}".encode())],
+        "its name at a host": [
+            b"AUTH PLAIN " + b64(f"{username}@relay.test\0{username}\0{secret}".encode())
+        ],
         "its mailbox": [b"AUTH PLAIN " + b64(f"news@SHOP.test\0{username}\0{secret}".encode())],
     }[form]
 
 
 @pytest.mark.parametrize(
     "form",
-    ["two blanks", "a tab", "blanks at the challenge", "blanks at both", "an empty response", "its own name", "its name at a host",
+    ["two blanks", "a tab", "blanks at the challenge", "blanks at both", "an empty response",
+        "its own name", "its name at a host",
      "its mailbox"],
 )  # fmt: skip
 def test_auth_is_read_as_clients_write_it(guest, login, form):
@@ -101,4 +104,6 @@ def test_nobody_acts_for_somebody_else(guest, login, identity):
     username, secret = login
     refusal = guest.say(b"AUTH PLAIN " + b64(f"{identity}\0{username}\0{secret}".encode()))
     assert refusal.startswith("535 5.7.8") and identity in refusal
-    assert guest.say(b"AUTH PLAIN " + b64(f"{identity}\0{username}\0wrong".encode())).startswith("535 5.7.8 User name or secret")
+    assert guest.say(b"AUTH PLAIN " + b64(f"{identity}\0{username}\0wrong".encode())).startswith(
+        "535 5.7.8 User name or secret"
+    )

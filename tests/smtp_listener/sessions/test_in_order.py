@@ -1,4 +1,6 @@
-"""What leaves is in order, whatever the app wrote, and the signature holds at a host that wraps what is too long."""
+"""What leaves is in order, whatever the app wrote, and the signature holds at a host that wraps
+what is too long.
+"""
 
 import dkim as oracle
 import pytest
@@ -11,14 +13,22 @@ from domains.senders import dkim
 from foundation.secrets.keyring import KeyRing
 
 HEAD = b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nSubject: s\r\n"
-LONG_TO = b"Cc: " + b", ".join(b"recipient-%03d@example-company.test" % number for number in range(60)) + b"\r\n"
+LONG_TO = (
+    b"Cc: "
+    + b", ".join(b"recipient-%03d@example-company.test" % number for number in range(60))
+    + b"\r\n"
+)
 
 
 @pytest.fixture
 def key(domain):
     private = dkim.generate("ed25519")
-    encrypted = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring").encrypt(dkim.private_bytes(private))
-    SigningKey.objects.create(domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True)
+    encrypted = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring").encrypt(
+        dkim.private_bytes(private)
+    )
+    SigningKey.objects.create(
+        domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True
+    )
     return private
 
 
@@ -61,7 +71,9 @@ def test_a_field_that_says_the_same_twice_leaves_once(submit):
     assert count(b"Subject") == count(b"To") == 1
 
 
-@pytest.mark.parametrize("first", [b"From shop@shop.test Thu Nov 26 00:00:00 2026\r\n", b">From shop@shop.test\r\n"])
+@pytest.mark.parametrize(
+    "first", [b"From shop@shop.test Thu Nov 26 00:00:00 2026\r\n", b">From shop@shop.test\r\n"]
+)
 def test_the_first_line_of_a_mailbox_file_is_dropped(submit, first):
     assert submit(first + HEAD + b"\r\nFrom here on\r\n").startswith("250")
     assert first.strip() not in stored() and stored().endswith(b"\r\n\r\nFrom here on\r\n")
@@ -90,7 +102,9 @@ def test_a_long_line_is_noticed_however_the_bytes_come(listener, login):
                 piece = content[start : start + size]
                 app.send(b"BDAT %d\r\n" % len(piece) + piece)
                 assert app.reply().startswith("250")
-            assert app.say(b"BDAT 0 LAST").startswith("550 5.6.0 A part of type application/json has a line over 998 bytes")
+            assert app.say(b"BDAT 0 LAST").startswith(
+                "550 5.6.0 A part of type application/json has a line over 998 bytes"
+            )
 
 
 def signed(content, selector):
@@ -98,7 +112,12 @@ def signed(content, selector):
     signer = dkim.Signer("shop.test", selector, private)
     head, _, body = content.partition(b"\r\n\r\n")
     fields = [(line.partition(b":")[0], line + b"\r\n") for line in head.split(b"\r\n")]
-    return dkim.sign(fields, dkim.body_hash(body, relaxed=True), signers=[signer], now=1, relaxed_body=True) + content
+    return (
+        dkim.sign(
+            fields, dkim.body_hash(body, relaxed=True), signers=[signer], now=1, relaxed_body=True
+        )
+        + content
+    )
 
 
 def test_a_dead_signature_of_the_domain_is_removed_and_one_that_lives_stays(submit, key):
@@ -107,4 +126,9 @@ def test_a_dead_signature_of_the_domain_is_removed_and_one_that_lives_stays(subm
     dead = dead[: dead.index(b"From:")]
     assert submit(foreign + dead + alive).startswith("250")
     head = stored().partition(b"\r\n\r\n")[0]
-    assert [b"s=%b;" % name in head for name in (b"s1", b"alive", b"dead", b"x")] == [True, True, False, True]
+    assert [b"s=%b;" % name in head for name in (b"s1", b"alive", b"dead", b"x")] == [
+        True,
+        True,
+        False,
+        True,
+    ]

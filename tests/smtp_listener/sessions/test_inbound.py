@@ -26,7 +26,8 @@ def host(listener):
 @pytest.fixture
 def bounced(mail_db):
     """A true return path."""
-    return f"{return_path.make(make.delivery().pk, key=return_path_key(), now=datetime.now(UTC))}@relay.test"
+    local_part = return_path.make(make.delivery().pk, key=return_path_key(), now=datetime.now(UTC))
+    return f"{local_part}@relay.test"
 
 
 def hand_in(host, to, mail=MAIL):
@@ -75,8 +76,12 @@ def test_a_return_path_has_its_mail_for_itself(host, bounced):
         host.say(b"RSET")
 
 
-@pytest.mark.parametrize("name", ["EKIDEN_INBOUND_BYTES_PER_DAY", "EKIDEN_INBOUND_BYTES_PER_ADDRESS"])
-def test_a_days_room_is_used_up_and_bounces_come_in_all_the_same(host, limits, bounced, valkey, name):
+@pytest.mark.parametrize(
+    "name", ["EKIDEN_INBOUND_BYTES_PER_DAY", "EKIDEN_INBOUND_BYTES_PER_ADDRESS"]
+)
+def test_a_days_room_is_used_up_and_bounces_come_in_all_the_same(
+    host, limits, bounced, valkey, name
+):
     setattr(limits, name, 4000)
     answers = [hand_in(host, "feedback@relay.test")[:9] for _ in range(6)]
     assert (answers[0][:3], answers[-1]) == ("250", "452 4.3.1")
@@ -94,9 +99,14 @@ def test_a_delivery_has_few_reports_in_a_day(host, bounced, valkey):
     assert taken == ["250"] * REPORTS_OF_DELIVERY + ["452"] * (REPORTS_OF_DELIVERY // 2)
 
 
-def test_a_low_disk_refuses_strangers_before_apps(listener, host, login, tmp_path, monkeypatch, caplog):
+def test_a_low_disk_refuses_strangers_before_apps(
+    listener, host, login, tmp_path, monkeypatch, caplog
+):
     free = 1000
-    monkeypatch.setattr("smtp_listener.admission.disk.shutil.disk_usage", lambda folder: type("Usage", (), {"free": free}))
+    monkeypatch.setattr(
+        "smtp_listener.admission.disk.shutil.disk_usage",
+        lambda folder: type("Usage", (), {"free": free}),
+    )
     listener.listener.disk = Disk(tmp_path, 2000)
     assert host.say(b"MAIL FROM:<>").startswith("452 4.3.1")
     with listener.raw_app(login) as app:

@@ -53,7 +53,9 @@ def test_login_works_with_and_without_an_initial_response(guest, login, has_init
     assert guest.say(secret).startswith("235")
 
 
-@pytest.mark.parametrize("said", [[b"AUTH PLAIN", b"*"], [b"AUTH LOGIN", b"*"], [b"AUTH LOGIN", b64(b"app"), b"*"]])
+@pytest.mark.parametrize(
+    "said", [[b"AUTH PLAIN", b"*"], [b"AUTH LOGIN", b"*"], [b"AUTH LOGIN", b64(b"app"), b"*"]]
+)
 def test_a_cancelled_exchange_is_501_and_the_session_goes_on(guest, said):
     *_, last = [guest.say(line) for line in said]
     assert last.startswith("501")
@@ -100,7 +102,9 @@ def test_finding_6_a_failed_auth_gets_its_reply_and_another_try(guest, login):
 
 
 def test_b8_who_guesses_on_is_told_so_and_hung_up_on(guest, listener, login):
-    listener.listener.authentication = Authentication(listener.listener.accounts, Guard(first_delay=0))
+    listener.listener.authentication = Authentication(
+        listener.listener.accounts, Guard(first_delay=0)
+    )
     guesses = [guest.say(b"AUTH PLAIN " + plain(login[0], "wrong")) for _ in range(PER_PAIR + 1)]
     assert [guess[:9] for guess in guesses] == ["535 5.7.8"] * PER_PAIR + ["421 4.7.0"]
     assert guest.is_closed()
@@ -173,12 +177,18 @@ def test_a_client_that_logs_in_no_longer_counts_for_its_network(listener, domain
 
 
 @pytest.mark.parametrize(
-    ("limit", "says"), [("per_minute", b"limit of 2 messages per minute"), ("per_day", b"limit of 2 messages per day")]
+    ("limit", "says"),
+    [
+        ("per_minute", b"limit of 2 messages per minute"),
+        ("per_day", b"limit of 2 messages per day"),
+    ],
 )
 def test_over_a_rate_limit_the_answer_is_a_4xx_that_names_it(listener, domain, limit, says):
     with listener.connect(login=limited(domain, **{limit: 2})) as client:
         for number in range(2):
-            client.sendmail("shop@shop.test", ["you@mx.test"], MAIL.replace(b"<1@", b"<%d@" % number))
+            client.sendmail(
+                "shop@shop.test", ["you@mx.test"], MAIL.replace(b"<1@", b"<%d@" % number)
+            )
         code, text = client.mail("shop@shop.test")
     assert (code, says in text) == (450, True)
 
@@ -210,7 +220,9 @@ def test_a_message_whose_day_cannot_be_counted_uses_up_no_minute(listener, domai
 
 
 def hand_in_refused(app):
-    assert hand_in(app, MAIL.replace(b"From: Shop <shop@", b"From: Shop <shop@other.")).startswith("550")
+    assert hand_in(app, MAIL.replace(b"From: Shop <shop@", b"From: Shop <shop@other.")).startswith(
+        "550"
+    )
 
 
 @pytest.mark.parametrize("limit", ["per_minute", "per_day"])
@@ -221,7 +233,9 @@ def test_two_sessions_that_found_room_for_one_message_have_one_taken(listener, d
             app.begin()
             assert app.say(b"DATA").startswith("354")
         assert first.say(MAIL + b".").startswith("250")
-        assert second.say(MAIL.replace(b"<1@", b"<2@") + b".").startswith("450 4.7.1 Over the limit of 1 messages")
+        assert second.say(MAIL.replace(b"<1@", b"<2@") + b".").startswith(
+            "450 4.7.1 Over the limit of 1 messages"
+        )
     assert Message.objects.count() == 1
 
 

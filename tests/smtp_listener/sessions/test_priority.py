@@ -27,7 +27,9 @@ def levels():
 
 
 def test_the_levels_are_those_of_credentials():
-    assert {name: int(level) for name, level in BY_NAME.items()} == {level.name.lower(): level.value for level in Credential.Priority}
+    assert {name: int(level) for name, level in BY_NAME.items()} == {
+        level.name.lower(): level.value for level in Credential.Priority
+    }
 
 
 def test_an_app_learns_which_numbers_are_ours(client):
@@ -35,7 +37,8 @@ def test_an_app_learns_which_numbers_are_ours(client):
 
 
 @pytest.mark.parametrize(
-    ("number", "level"), [(-9, BULK), (-4, BULK), (-1, BULK), (0, NORMAL), (3, NORMAL), (4, URGENT), (9, URGENT)]
+    ("number", "level"),
+    [(-9, BULK), (-4, BULK), (-1, BULK), (0, NORMAL), (3, NORMAL), (4, URGENT), (9, URGENT)]
 )  # fmt: skip
 def test_all_numbers_are_taken_and_mean_one_of_three_levels(client, number, level):
     assert "250 2.0.0" in hand_in(client, f"MT-PRIORITY={number}", to=("you@mx.test", "me@mx.test"))
@@ -54,7 +57,9 @@ def test_the_port_for_bounces_knows_no_priorities(listener):
     client.close()
 
 
-@pytest.mark.parametrize("header", [b"X-Ekiden-Priority: urgent\r\n", b"x-ekiden-priority:URGENT \r\n"])
+@pytest.mark.parametrize(
+    "header", [b"X-Ekiden-Priority: urgent\r\n", b"x-ekiden-priority:URGENT \r\n"]
+)
 def test_a_header_says_it_as_well_and_goes_no_further(client, header):
     hand_in(client, header=header)
     assert levels() == [URGENT]
@@ -63,17 +68,22 @@ def test_a_header_says_it_as_well_and_goes_no_further(client, header):
 
 
 @pytest.mark.parametrize(
-    "header", [b"urgnt", b"urgent (code)", b"2", b"", b"\xe3\x81\x82", b"urgent\r\nX-Ekiden-Priority: bulk"]
-)  # fmt: skip
+    "header",
+    [b"urgnt", b"urgent (code)", b"2", b"", b"\xe3\x81\x82", b"urgent\r\nX-Ekiden-Priority: bulk"],
+)
 def test_a_word_that_means_nothing_is_refused_so_that_somebody_learns_of_it(client, header):
-    assert hand_in(client, header=b"X-Ekiden-Priority: " + header + b"\r\n").startswith("550 5.6.0 X-Ekiden-Priority")
+    assert hand_in(client, header=b"X-Ekiden-Priority: " + header + b"\r\n").startswith(
+        "550 5.6.0 X-Ekiden-Priority"
+    )
     assert levels() == []
 
 
 def test_the_envelope_goes_before_the_header_and_the_header_before_the_credential(listener, login):
     Credential.objects.update(priority=BULK)
     with listener.connect(login=login) as client:
-        hand_in(client, "MT-PRIORITY=0", header=b"X-Idempotency-Key: 1\r\nX-Ekiden-Priority: urgent\r\n")
+        hand_in(
+            client, "MT-PRIORITY=0", header=b"X-Idempotency-Key: 1\r\nX-Ekiden-Priority: urgent\r\n"
+        )
         hand_in(client, header=b"X-Idempotency-Key: 2\r\nX-Ekiden-Priority: urgent\r\n")
         hand_in(client, header=b"X-Idempotency-Key: 3\r\n")
     assert levels() == [NORMAL, URGENT, BULK]
@@ -83,7 +93,9 @@ def test_the_envelope_goes_before_the_header_and_the_header_before_the_credentia
 def test_more_than_the_credential_may_ask_for_is_lowered_and_said(listener, login, highest, number):
     Credential.objects.update(priority=BULK, highest_priority=highest)
     with listener.connect(login=login) as client:
-        assert hand_in(client, "MT-PRIORITY=9").startswith(f"250 2.3.6 {number} is the priority it gets; OK queued as ")
+        assert hand_in(client, "MT-PRIORITY=9").startswith(
+            f"250 2.3.6 {number} is the priority it gets; OK queued as "
+        )
     assert levels() == [highest]
 
 

@@ -14,9 +14,12 @@ from tests.deliveries import make
 from tests.smtp_listener.sessions.test_session import MAIL, stored
 
 TRICKS = [
-    "u@d.test", "@a.test,@b.test:u@d.test", "u%d.test@relay.test", '"u@d.test"@relay.test', "d.test!u@relay.test",
-    "u@[127.0.0.1]", "u@[192.0.2.1]", "u@relay.test", " u@d.test ", "u@d.test@relay.test", '"postmaster"@d.test',
-    "postmaster@d.test", "postmaster%d.test@relay.test", "abuse", "b-x", "@relay.test:u@d.test", "u@relay.test.d.test", "u@", "",
+    "u@d.test", "@a.test,@b.test:u@d.test", "u%d.test@relay.test", '"u@d.test"@relay.test',
+    "d.test!u@relay.test",
+    "u@[127.0.0.1]", "u@[192.0.2.1]", "u@relay.test", " u@d.test ", "u@d.test@relay.test",
+    '"postmaster"@d.test',
+    "postmaster@d.test", "postmaster%d.test@relay.test", "abuse", "b-x", "@relay.test:u@d.test",
+    "u@relay.test.d.test", "u@", "",
 ]  # fmt: skip
 SENDERS = ["", "postmaster@relay.test", "a@shop.test", "a@b.test"]
 
@@ -47,7 +50,13 @@ def test_b1_with_auth_no_trick_makes_another_destination(listener, login):
     with listener.raw_app(login) as app:
         for trick in TRICKS[1:]:
             reply = refused(app, "shop@shop.test", trick)
-            plain_address = trick.strip() in ("u@d.test", "u@relay.test", '"postmaster"@d.test', "postmaster@d.test", "u@relay.test.d.test")
+            plain_address = trick.strip() in (
+                "u@d.test",
+                "u@relay.test",
+                '"postmaster"@d.test',
+                "postmaster@d.test",
+                "u@relay.test.d.test",
+            )
             assert (reply is None) if plain_address else reply[:3] in ("501", "550"), trick
 
 
@@ -58,14 +67,27 @@ def test_b1_with_auth_only_own_senders_and_the_null_one_are_taken(listener, logi
             assert refused(app, sender, "you@mx.test").startswith("550 5.7.1")
 
 
-@pytest.mark.parametrize("recipient", ["postmaster", "Postmaster@Relay.Test", "abuse@relay.test.", "feedback@relay.test", "FBL@relay.test"])
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "postmaster",
+        "Postmaster@Relay.Test",
+        "abuse@relay.test.",
+        "feedback@relay.test",
+        "FBL@relay.test",
+    ],
+)
 def test_postmaster_and_abuse_are_heard(listener, recipient):
     with listener.raw("mx") as client:
         client.say(b"EHLO x.test")
         client.begin(recipient, mail_from="a@b.test")
         client.say(b"DATA")
-        assert client.say(b"Subject: hello\r\n\r\nhello\r\n.").startswith("250 2.0.0 OK received as ")
-    assert InboundMail.objects.get().kind == recipient.lower().partition("@")[0].replace("fbl", "feedback")
+        assert client.say(b"Subject: hello\r\n\r\nhello\r\n.").startswith(
+            "250 2.0.0 OK received as "
+        )
+    assert InboundMail.objects.get().kind == recipient.lower().partition("@")[0].replace(
+        "fbl", "feedback"
+    )
     assert Message.objects.count() == 0
 
 
@@ -120,7 +142,11 @@ def test_b6_what_comes_in_is_never_answered_by_mail(listener):
             client.begin(to, mail_from="victim@b.test")
             client.say(b"DATA")
             client.say(b"Subject: out of office\r\n\r\nhello\r\n.")
-    assert (InboundMail.objects.count(), Message.objects.count(), Delivery.objects.count()) == (2, 0, 0)
+    assert (InboundMail.objects.count(), Message.objects.count(), Delivery.objects.count()) == (
+        2,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize("parameter", ["NOTIFY=NEVER", "ORCPT=rfc822;a@b.test", "FOO=bar"])
@@ -160,5 +186,9 @@ def test_b3_fields_that_would_steer_us_are_not_sent_on(listener, login):
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")
-        app.say(b"X-Ekiden-Priority: urgent\r\nx-ekiden-pool: b\r\nBcc: secret@mx.test\r\n" + MAIL + b".")
+        app.say(
+            b"X-Ekiden-Priority: urgent\r\nx-ekiden-pool: b\r\nBcc: secret@mx.test\r\n"
+            + MAIL
+            + b"."
+        )
     assert not any(word in stored().lower() for word in (b"x-ekiden", b"bcc", b"secret"))

@@ -29,10 +29,21 @@ from tests.smtp_listener.sessions.test_session import MAIL, stored
 def process(limits, tmp_path, **environment):
     """A `manage.py smtp_listener` that listens."""
     url = os.environ["DATABASE_URL"].replace("@/ekiden?", f"@/{connection.settings_dict['NAME']}?")
-    ports = {name: str(getattr(limits, name)) for name in ("EKIDEN_SUBMISSION_PORT", "EKIDEN_SUBMISSIONS_PORT", "EKIDEN_MX_PORT")}
-    names = {"EKIDEN_HOSTNAME": "relay.test", "EKIDEN_DRAIN_SECONDS": "2", "DATABASE_URL": url, "EKIDEN_DATA": str(tmp_path)}
+    ports = {
+        name: str(getattr(limits, name))
+        for name in ("EKIDEN_SUBMISSION_PORT", "EKIDEN_SUBMISSIONS_PORT", "EKIDEN_MX_PORT")
+    }
+    names = {
+        "EKIDEN_HOSTNAME": "relay.test",
+        "EKIDEN_DRAIN_SECONDS": "2",
+        "DATABASE_URL": url,
+        "EKIDEN_DATA": str(tmp_path),
+    }
     running = subprocess.Popen(
-        [sys.executable, "manage.py", "smtp_listener"], env=os.environ | ports | names | environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "manage.py", "smtp_listener"],
+        env=os.environ | ports | names | environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield running
@@ -56,7 +67,9 @@ def connect(port):
     return Raw(socket.create_connection(("127.0.0.1", port), timeout=10))
 
 
-def test_on_sigterm_what_is_under_way_is_finished_and_the_idle_are_told(mail_db, limits, tmp_path, domain):
+def test_on_sigterm_what_is_under_way_is_finished_and_the_idle_are_told(
+    mail_db, limits, tmp_path, domain
+):
     issue(domain.project, "lan", kind="network", networks=["127.0.0.1/32"])
     port = limits.EKIDEN_SUBMISSION_PORT
     with process(limits, tmp_path) as running:
@@ -116,7 +129,9 @@ def test_twenty_messages_of_20_mb_under_way_take_little_memory(mail_db, limits, 
         for _ in range(20):
             for app in apps:
                 app.send(block)
-        assert apps[0].say(b".").startswith("250")  # so all has been read but for the others' last blocks
+        assert (
+            apps[0].say(b".").startswith("250")
+        )  # so all has been read but for the others' last blocks
         assert peak_memory(running) - before < 60  # of 400
         for app in apps:
             app.close()
@@ -124,10 +139,14 @@ def test_twenty_messages_of_20_mb_under_way_take_little_memory(mail_db, limits, 
 
 
 def test_broken_tls_settings_end_the_command_with_one_line(mail_db, limits, tmp_path):
-    with process(limits, tmp_path, EKIDEN_TLS_CERT="/nowhere/cert.pem", EKIDEN_TLS_KEY="/nowhere/key.pem") as running:
+    with process(
+        limits, tmp_path, EKIDEN_TLS_CERT="/nowhere/cert.pem", EKIDEN_TLS_KEY="/nowhere/key.pem"
+    ) as running:
         assert running.wait(20) == 2
         lines = running.stderr.read().splitlines()
-    assert [line for line in lines if line.strip()][-1].endswith("There is no file /nowhere/cert.pem")
+    assert [line for line in lines if line.strip()][-1].endswith(
+        "There is no file /nowhere/cert.pem"
+    )
     assert not any("Traceback" in line for line in lines)
 
 
@@ -137,7 +156,9 @@ def test_two_listeners_share_a_port_and_a_stranger_cannot(mail_db, limits):
             stranger.bind(("127.0.0.1", limits.EKIDEN_SUBMISSION_PORT))
 
 
-@pytest.mark.parametrize(("bind", "client", "shown"), [("::1", "::1", "IPv6:::1"), ("::", "127.0.0.1", "127.0.0.1")])
+@pytest.mark.parametrize(
+    ("bind", "client", "shown"), [("::1", "::1", "IPv6:::1"), ("::", "127.0.0.1", "127.0.0.1")]
+)
 def test_clients_of_both_families_are_served(mail_db, limits, login, bind, client, shown):
     limits.EKIDEN_BIND = bind
     with Running(limits), smtplib.SMTP(client, limits.EKIDEN_SUBMISSION_PORT, timeout=5) as app:
@@ -165,7 +186,9 @@ class Stuck(Database):
         await asyncio.Event().wait()
 
 
-def test_a_commit_that_never_ends_holds_up_no_shutdown_and_is_answered(listener, login, monkeypatch):
+def test_a_commit_that_never_ends_holds_up_no_shutdown_and_is_answered(
+    listener, login, monkeypatch
+):
     monkeypatch.setattr(server, "LAST_WORDS", 0.2)
     stuck = Stuck("test")
     replace(listener, listener.listener.intake, stuck)

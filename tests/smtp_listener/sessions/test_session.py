@@ -8,7 +8,8 @@ from deliveries.message import compression
 from deliveries.models import Content, Delivery, Message
 
 MAIL = (
-    b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nSubject: hi\r\nMessage-ID: <1@shop.test>\r\n"
+    b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nSubject: hi\r\n"
+    b"Message-ID: <1@shop.test>\r\n"
     b"Date: Tue, 24 Nov 2026 00:00:00 +0000\r\n\r\nhello\r\n"
 )
 
@@ -38,7 +39,11 @@ def test_login_works_as_well_as_plain(listener, login):
 
 
 def test_what_is_offered_depends_on_port_and_tls(listener, login):
-    plain, secure, mx = listener.connect(tls=False), listener.connect(), listener.connect("mx", tls=False)
+    plain, secure, mx = (
+        listener.connect(tls=False),
+        listener.connect(),
+        listener.connect("mx", tls=False),
+    )
     everywhere = {"pipelining", "size", "8bitmime", "smtputf8", "enhancedstatuscodes", "chunking"}
     assert set(plain.esmtp_features) == everywhere | {"dsn", "mt-priority", "starttls"}
     assert set(secure.esmtp_features) == everywhere | {"dsn", "mt-priority", "auth"}
@@ -68,7 +73,10 @@ def test_several_messages_go_over_one_session(client):
 
 def test_all_recipients_of_the_envelope_are_served_and_repeats_are_one(client):
     client.sendmail("shop@shop.test", ["you@mx.test", "YOU@mx.test", "secret@other.test"], MAIL)
-    assert sorted(Delivery.objects.values_list("recipient", flat=True)) == ["secret@other.test", "you@mx.test"]
+    assert sorted(Delivery.objects.values_list("recipient", flat=True)) == [
+        "secret@other.test",
+        "you@mx.test",
+    ]
 
 
 def test_the_parameters_of_rfc_3461_are_kept(client):
@@ -81,13 +89,27 @@ def test_the_parameters_of_rfc_3461_are_kept(client):
 
 
 @pytest.mark.parametrize(
-    "parameters", ["RET=ALL", "ENVID=a=b", "ENVID=+zz", "SIZE=-1", "SIZE=x", "BODY=9BIT", "FOO=bar", "SIZE=1 SIZE=2", "ENVID=" + "x" * 101]
+    "parameters",
+    [
+        "RET=ALL",
+        "ENVID=a=b",
+        "ENVID=+zz",
+        "SIZE=-1",
+        "SIZE=x",
+        "BODY=9BIT",
+        "FOO=bar",
+        "SIZE=1 SIZE=2",
+        "ENVID=" + "x" * 101,
+    ],
 )
 def test_a_bad_parameter_of_mail_is_refused_with_a_5xx(client, parameters):
     assert client.mail("shop@shop.test", [parameters])[0] in (501, 555)
 
 
-@pytest.mark.parametrize("parameters", ["NOTIFY=NEVER,SUCCESS", "NOTIFY=", "ORCPT=nobody", "ORCPT=rfc822;+0D+0A", "SIZE=1"])
+@pytest.mark.parametrize(
+    "parameters",
+    ["NOTIFY=NEVER,SUCCESS", "NOTIFY=", "ORCPT=nobody", "ORCPT=rfc822;+0D+0A", "SIZE=1"],
+)
 def test_a_bad_parameter_of_rcpt_is_refused_with_a_5xx(client, parameters):
     client.mail("shop@shop.test")
     assert client.rcpt("you@mx.test", [parameters])[0] in (501, 555)
@@ -111,13 +133,19 @@ def test_binarymime_is_refused_politely(client):
         ("あ@mx.test", "あ@mx.test", "あ@mx.test"),
     ],
 )
-def test_legacy_and_international_addresses_are_taken_and_sent_in_one_form(client, given, sent, key):
+def test_legacy_and_international_addresses_are_taken_and_sent_in_one_form(
+    client, given, sent, key
+):
     client.mail("shop@shop.test", ["SMTPUTF8"])
     client.send(f"RCPT TO:<{given}>\r\n".encode())
     assert client.getreply()[0] == 250
     client.data(MAIL)
     delivery = Delivery.objects.select_related("message").get()
-    assert (delivery.recipient, delivery.recipient_key, delivery.message.smtputf8) == (sent, key, not sent.isascii())
+    assert (delivery.recipient, delivery.recipient_key, delivery.message.smtputf8) == (
+        sent,
+        key,
+        not sent.isascii(),
+    )
 
 
 @pytest.mark.parametrize(("to", "asked"), [("you@mx.test", False), ("あ@mx.test", True)])
@@ -129,7 +157,19 @@ def test_smtputf8_by_habit_is_not_asked_of_the_next_host(client, to, asked):
     assert Delivery.objects.select_related("message").get().message.smtputf8 is asked
 
 
-@pytest.mark.parametrize("address", ["you", "you@", "@mx.test", "y u@mx.test", "you@mx", "you@[127.0.0.1]", "you@-.test", "あ@mx.test"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "you",
+        "you@",
+        "@mx.test",
+        "y u@mx.test",
+        "you@mx",
+        "you@[127.0.0.1]",
+        "you@-.test",
+        "あ@mx.test",
+    ],
+)
 def test_a_malformed_address_is_refused(client, address):
     client.mail("shop@shop.test")
     client.send(f"RCPT TO:<{address}>\r\n".encode())
