@@ -15,6 +15,7 @@ import dns.rdatatype
 
 from deliveries.routing.resolver import Forbidden, Router, Site
 from domains.senders import records
+from foundation.dns.parents import Parents
 from foundation.dns.resolver import (
     MAX_MX,
     MAX_RECORDS,
@@ -38,7 +39,7 @@ RECORDS = records.required(
     keys=[("s", "v=DKIM1; k=rsa; p=AAAA")],
     spf=["ip4:192.0.2.1", "include:spf.relay.test"],
 )
-MX, TXT, ADDRESSES = 0, 1, 2
+MX, TXT, ADDRESSES, ABOVE = 0, 1, 2, 3
 FORGED = 4  # in the first byte of an input: all ids are wrong, so nothing may be believed
 
 
@@ -121,6 +122,9 @@ async def _look_up(loop: VirtualLoop, what: int) -> list[object]:
             answer = await resolver.txt(DOMAIN)
             assert len(answer) <= MAX_RECORDS and not answer.authenticated
             found += [*answer, *(records.check(record, list(answer)) for record in RECORDS)]
+        elif what == ABOVE:
+            known = await Parents(resolver, lambda address: not leads_inside(address)).know(DOMAIN)
+            found += [] if known is None else [known]
         else:
             addresses = await router.addresses(DOMAIN, is_routed=False)
             assert not any(map(leads_inside, addresses)), f"a stranger leads us inside: {addresses}"
@@ -173,16 +177,25 @@ def seeds() -> list[bytes]:
                 zone, {} if behaviour is None else {DOMAIN: behaviour}, authenticated=True
             )
             found += [_recorded(fake, what) for what in (MX, TXT, ADDRESSES)]
+    above = {"test": {"NS": ["ns.test."]}, "ns.test": {"A": [public]}}
+    for behaviour in (None, *Behaviour):
+        found.append(
+            _recorded(FakeDns(above, {} if behaviour is None else {DOMAIN: behaviour}), ABOVE)
+        )
     found.append(bytes([FORGED]) + found[0][1:])
     return sorted(set(found))
 
 
 def _recorded(fake: FakeDns, what: int) -> bytes:
     """What this server would answer to the questions of one look-up."""
-    kinds = {MX: ["MX", "A", "AAAA"], TXT: ["TXT"], ADDRESSES: ["AAAA", "A"]}[what]
+    asked = {
+        MX: [(DOMAIN, "MX"), ("mx.a.test", "A"), ("mx.a.test", "AAAA")], TXT: [(DOMAIN, "TXT")],
+        ADDRESSES: [(DOMAIN, "AAAA"), (DOMAIN, "A")],
+        ABOVE: [("test", "NS"), ("ns.test", "AAAA"), ("ns.test", "A"), (DOMAIN, "MX")],
+    }  # fmt: skip
     data = bytes([what])
-    for number, kind in enumerate(kinds):
-        name = "mx.a.test" if what == MX and number else DOMAIN
+    for name, kind in asked[what]:
+        fake.is_resolver = (what, name) != (ABOVE, DOMAIN)
         question = dns.message.make_query(name, kind, use_edns=0).to_wire()
         for over_tcp in (False, True):
             for reply in list(fake.replies(question, over_tcp=over_tcp))[:1]:

@@ -66,6 +66,7 @@ TARGETS = {
         (
             "foundation.dns.resolver",
             "foundation.dns.exchange",
+            "foundation.dns.parents",
             "domains.senders.records",
             "deliveries.routing.resolver",
             "dns",

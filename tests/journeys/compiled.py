@@ -52,8 +52,8 @@ def go_client() -> str:
 
 
 @cache
-def java_client() -> tuple[str, ...]:
-    """The command that runs it."""
+def java_client(name: str) -> tuple[str, ...]:
+    """The command that runs this class."""
     peers.need("java")
     peers.need_files(*JARS, ECJ)
     path = ":".join(map(str, JARS))
@@ -68,25 +68,36 @@ def java_client() -> tuple[str, ...]:
         path,
         "-d",
         str(folder()),
-        str(SOURCES / "Submit.java"),
+        str(SOURCES / f"{name}.java"),
     )
-    return ("java", "-XX:TieredStopAtLevel=1", "-cp", f"{path}:{folder()}", "Submit")
+    return ("java", "-XX:TieredStopAtLevel=1", "-cp", f"{path}:{folder()}", name)
+
+
+def described(
+    rig: Rig, file: Path, sender: str, recipients: list[str], *, implicit_tls: bool
+) -> str:
+    """The mail as submit.go wants it in MAIL."""
+    username, password = rig.login
+    port = rig.submissions if implicit_tls else rig.submission
+    mail = {
+        "File": str(file),
+        "Sender": sender,
+        "Recipients": recipients,
+        "Implicit": implicit_tls,
+        "Port": port,
+    }
+    return json.dumps(mail | {"Username": username, "Password": password})
 
 
 def by_go(rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool) -> None:
-    client = go_client()
-    username, password = rig.login
-    mail = {
-        "File": str(file), "Sender": sender, "Recipients": recipients, "Implicit": implicit_tls,
-        "Port": rig.submissions if implicit_tls else rig.submission, "Username": username,
-        "Password": password,
-    }  # fmt: skip
-    run(client, env={"MAIL": json.dumps(mail)})
+    run(
+        go_client(),
+        env={"MAIL": described(rig, file, sender, recipients, implicit_tls=implicit_tls)},
+    )
 
 
 def by_javamail(
     rig: Rig, file: Path, sender: str, recipients: list[str], implicit_tls: bool
 ) -> None:
-    client = java_client()
     port, tls = (rig.submissions, "tls") if implicit_tls else (rig.submission, "starttls")
-    run(*client, str(file), sender, str(port), tls, *rig.login, *recipients)
+    run(*java_client("Submit"), str(file), sender, str(port), tls, *rig.login, *recipients)

@@ -4,7 +4,6 @@ whatever they say.
 
 import json
 import os
-import shutil
 import smtplib
 import subprocess
 import uuid
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys import peers
+from tests.journeys import compiled, peers
 from tests.journeys.clients import MSMTP_CONF
 from tests.journeys.rig import SENDER, wait_until
 
@@ -40,25 +39,6 @@ require(process.env.NODEMAILER).createTransport({
     .then(info => console.log("sent, rejected: " + info.rejected),
         error => console.log(error.code));
 """
-JAVA = """
-import javax.mail.*; import javax.mail.internet.*; import java.util.Properties;
-public class Send { public static void main(String[] a) throws Exception {
-    Properties p = new Properties();
-    p.put("mail.smtp.host", "127.0.0.1"); p.put("mail.smtp.port", a[0]);
-    p.put("mail.smtp.starttls.required", "true");
-    p.put("mail.smtp.starttls.enable", "true"); p.put("mail.smtp.ssl.trust", "*");
-    p.put("mail.smtp.auth", "true");
-    p.put("mail.smtp.ssl.checkserveridentity", "false");
-    Session s = Session.getInstance(p, new Authenticator() {
-        protected PasswordAuthentication getPasswordAuthentication() {
-            return new PasswordAuthentication(a[1], a[2]); } });
-    MimeMessage m = new MimeMessage(s); m.setFrom(new InternetAddress(a[3])); m.setText("hello");
-    m.setRecipients(Message.RecipientType.TO, InternetAddress.parse(a[4] + "," + a[5]));
-    try { Transport.send(m); System.out.println("sent"); } catch (SendFailedException e) {
-        System.out.println(e.getClass().getName()); }
-} }
-"""
-JARS = [Path("/usr/share/java/javax.mail.jar"), Path("/usr/share/java/javax.activation.jar")]
 LETTER = f"From: shop@{SENDER}\r\nSubject: hello\r\n\r\nhello\r\n"
 
 
@@ -144,22 +124,17 @@ def by_msmtp(rig, good, bad, folder):
 
 
 def by_javamail(rig, good, bad, folder):
-    """Where Java happens to be: it is too large to be installed for this."""
-    if not (shutil.which("javac") and all(jar.exists() for jar in JARS)):
-        pytest.skip("not here: a Java compiler and libmail-java")
-    (folder / "Send.java").write_text(JAVA)
-    path = ":".join(map(str, JARS))
     return run(
-        "java",
-        "-cp",
-        path,
-        str(folder / "Send.java"),
-        str(rig.submission),
-        *rig.login,
-        f"shop@{SENDER}",
-        good,
-        bad,
+        *compiled.java_client("Send"), str(rig.submission), *rig.login, f"shop@{SENDER}", good, bad
     )
+
+
+def by_go(rig, good, bad, folder):
+    (folder / "mail").write_text(LETTER, newline="")
+    given = compiled.described(
+        rig, folder / "mail", f"shop@{SENDER}", [good, bad], implicit_tls=False
+    )
+    return run(compiled.go_client(), MAIL=given)
 
 
 # What docs/sending.md says: the client's words, and whether the other recipient gets the message.
@@ -172,6 +147,7 @@ CLIENTS = {
     by_swaks: ("0 ", True),
     by_msmtp: ("65 ", False),
     by_javamail: ("0 javax.mail.SendFailedException", False),
+    by_go: ("1  550 5.7.1 Relaying denied", False),
 }
 
 
