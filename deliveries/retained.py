@@ -1,7 +1,7 @@
 """How long the rows and keys of this package are kept."""
 
 from deliveries.models import Lane
-from foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
 
 INBOUND_DAYS = 90  # of what came to a return path, or has proven something
 LETTER_DAYS = 30

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from foundation.process.postgres_session import promise
+from domains.foundation.process.postgres_session import promise
 
 
 class DomainsConfig(AppConfig):

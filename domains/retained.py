@@ -1,6 +1,6 @@
 """How long the rows of this package are kept."""
 
-from foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
 
 PEOPLE = "people"
 ASIDE_DAYS = 90

@@ -1,6 +1,6 @@
 """How long the rows and keys of the portal are kept, and of the libraries that it is made with."""
 
-from foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
 
 ACCESS_DAYS = 90
 TRY_DAYS = 1

@@ -35,7 +35,7 @@ DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DA
 REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
 DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
 # Seconds; without it a host that does not answer holds a command for minutes.
-# `foundation.process.postgres_session` sets the rest on the connection.
+# `domains.foundation.process.postgres_session` sets the rest on the connection.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
 EKIDEN_MAY_LOSE_MAIL = setting("EKIDEN_MAY_LOSE_MAIL", one_of("no", "yes"), "no")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -76,13 +76,13 @@ EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
 # --- the log --------------------------------------------------------------------------------------
 EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
 EKIDEN_LOG_FORMAT = setting("EKIDEN_LOG_FORMAT", one_of("text", "json"), "text")
-LOGGING_CONFIG = "foundation.process.logformat.configure"
+LOGGING_CONFIG = "domains.foundation.process.logformat.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "foundation.process.logformat.LineFormatter"},
-        "json": {"()": "foundation.process.logformat.JSONFormatter"},
+        "text": {"()": "domains.foundation.process.logformat.LineFormatter"},
+        "json": {"()": "domains.foundation.process.logformat.JSONFormatter"},
     },
     "handlers": {
         "stdout": {

@@ -1,6 +1,6 @@
 """How long the rows and keys of this package are kept."""
 
-from foundation.upkeep.retention import Keys, Table
+from domains.foundation.upkeep.retention import Keys, Table
 from smtp_listener.admission.limits import SESSION_KEEP, TALLY_KEEP
 
 TABLES = (

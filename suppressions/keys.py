@@ -2,7 +2,7 @@
 suppressions knows it.
 """
 
-from foundation.text.addresses import BadAddress, canonical_domain, parse_path
+from domains.foundation.text.addresses import BadAddress, canonical_domain, parse_path
 
 
 def key_of(text: str) -> str:

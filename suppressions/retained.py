@@ -1,6 +1,6 @@
 """How long the rows of this package are kept."""
 
-from foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
 
 OCCURRENCE_DAYS = 90  # a policy looks back 45 days at most
 IMPORT_DAYS = 90

@@ -8,7 +8,7 @@ from tests.poison import poison  # noqa: F401  (a fixture)
 
 def without_an_end(client):
     """The keys that no package has written down, or that stay although they should not."""
-    from foundation.upkeep.retention import key_patterns
+    from domains.foundation.upkeep.retention import key_patterns
 
     for key in client.scan_iter(count=1000):
         name = key.decode("utf-8", "replace")
@@ -45,8 +45,8 @@ def valkey():
 def mail_db(transactional_db, valkey):
     """A database that other connections see too, with the rows that migrations made."""
     from deliveries.models import Lane
+    from domains.foundation.secrets.fingerprints import fingerprint
     from domains.operations import own_keys
-    from foundation.secrets.fingerprints import fingerprint
 
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     Lane.objects.get_or_create(id=Lane.PARKED, defaults={"site": "(held)"})

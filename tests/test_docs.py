@@ -20,7 +20,7 @@ from django.core.management import call_command, get_commands, load_command_clas
 from deliveries.insight.tracing import AttemptFacts, DeliveryFacts, MessageFacts
 from deliveries.models.states import State
 from deliveries.smtp.outcomes import Stage
-from foundation.command import CommandError
+from domains.foundation.command import CommandError
 from relay_portal.console import overview
 from smtp_listener.protocol import replies
 from smtp_listener.protocol.replies import Reply
@@ -33,7 +33,7 @@ COMMANDS = [name for commands in overview.GROUPS.values() for name in commands]
 REGISTRIES = re.compile(
     r"\b(pypi|pythonhosted|npmjs|docker|ghcr|quay|crates|rubygems|anaconda)\.(org|com|io)\b"
 )
-PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 NOT_IN_SETTINGS = {"EKIDEN_PYTHON"}  # read by the script `ekiden`
 
 

@@ -1,4 +1,4 @@
-"""`foundation/text/texts.py` alone says what a control character and a line are."""
+"""`domains/foundation/text/texts.py` alone says what a control character and a line are."""
 
 import ast
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
-TEXTS = ROOT / "foundation" / "text" / "texts.py"
+PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+TEXTS = ROOT / "domains" / "foundation" / "text" / "texts.py"
 MODULES = [
     path
     for package in PACKAGES
@@ -38,7 +38,7 @@ def ideas(tree):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_has_an_idea_of_its_own(path):
     assert not list(ideas(ast.parse(path.read_text(encoding="utf-8")))), (
-        "use foundation/text/texts.py: is_control, clean, lines, storable, quoted"
+        "use domains/foundation/text/texts.py: is_control, clean, lines, storable, quoted"
     )
 
 

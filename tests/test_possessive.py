@@ -17,7 +17,6 @@ BEHIND_A_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{\d*,?\d*\})\+")
 FILES = [
     path
     for package in (
-        "foundation",
         "domains",
         "suppressions",
         "deliveries",

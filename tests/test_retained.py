@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from deliveries.jobs import retention
 from deliveries.queue.wakeups import CHANNEL
-from foundation.upkeep import retention as kept
+from domains.foundation.upkeep import retention as kept
 from tests.conftest import without_an_end
 from tests.rows import ROWS
 from tests.test_layers import ROOT, modules

@@ -15,10 +15,10 @@ from deliveries.backends.job_queues import DELIVERIES
 from deliveries.jobs import schedule
 from deliveries.jobs.worker import FUNCTIONS
 from deliveries.models import Reclassification
+from domains.foundation.upkeep.job_leases import Lease, LeaseLost
 from domains.models import SetAside
 from domains.operations import isolation
 from domains.operations.isolation import Kind
-from foundation.upkeep.job_leases import Lease, LeaseLost
 from suppressions.exchange import importing
 from suppressions.models import Import, Suppression
 

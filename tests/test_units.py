@@ -130,7 +130,6 @@ def refused_calls(tree):
 
 def served():
     packages = (
-        "foundation",
         "domains",
         "suppressions",
         "deliveries",

@@ -23,9 +23,9 @@ from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Message, Order
 from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, State
+from domains.foundation import rights
+from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.operations.pages import Pages
-from foundation import rights
-from foundation.text.addresses import BadAddress, parse_path
 
 FOUND_MOST = 200
 SHOWN_MOST = 200  # deliveries on a message's page

@@ -28,10 +28,10 @@ from deliveries.models.states import LIVE
 from deliveries.routing import routes
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection, preview
+from domains.foundation.text.addresses import BadAddress, canonical_domain, parse_path
 from domains.models import Credential, Project
 from domains.operations import audit
 from domains.operations.pages import Pages, Verb
-from foundation.text.addresses import BadAddress, canonical_domain, parse_path
 
 MEANINGS: dict[str, Promise | str] = {
     Order.Verb.RETRY: _(

@@ -25,9 +25,9 @@ from deliveries.steering import orders, pauses
 from deliveries.steering.selection import Selection
 from domains.admin.credentials import CredentialPages
 from domains.admin.projects import ProjectPages
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Project
 from domains.operations.pages import Pages, Verb, reason_of
-from foundation.text.addresses import BadAddress, canonical_domain
 
 PAUSE = _(
     "Its mail is accepted and waits until you resume. What still waits at its deadline expires."

@@ -12,7 +12,7 @@ import psycopg
 from django.db import connection
 
 from deliveries.backends.priority_lock import Ticket, Turnstile
-from foundation.process import postgres_session
+from domains.foundation.process import postgres_session
 
 Result = TypeVar("Result")
 Row = tuple[Any, ...]  # what a statement returns is known to its caller only

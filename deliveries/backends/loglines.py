@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
-from foundation.process import systemd
+from domains.foundation.process import systemd
 
 
 def spare_records() -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import binascii
 import re
 
-from foundation.text.charsets import guess
-from foundation.text.texts import storable
+from domains.foundation.text.charsets import guess
+from domains.foundation.text.texts import storable
 
 _CODECS = {
     "utf8": "utf-8", "unicode11utf8": "utf-8", "utf7": "utf-7", "unicode11utf7": "utf-7",

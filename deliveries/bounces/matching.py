@@ -25,7 +25,7 @@ from deliveries.bounces.parser import Report
 from deliveries.bounces.tokens import ForgedToken
 from deliveries.models import Delivery, InboundMail
 from deliveries.models.states import State
-from foundation.text.addresses import BadAddress, parse_path
+from domains.foundation.text.addresses import BadAddress, parse_path
 
 MOST = 50  # recipients of one report that are looked for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deliveries.bounces.corpus import Sample, load
 from deliveries.bounces.measuring import FIGURES, Score, ablated, measure, total
-from foundation.command import CommandError
+from domains.foundation.command import CommandError
 
 
 def lines(folders: Sequence[Path], *, part: str, show: int) -> Iterator[str]:

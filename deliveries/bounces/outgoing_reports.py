@@ -22,11 +22,11 @@ from deliveries.message.ids import new_id
 from deliveries.models import Attempt, Content, Delivery, Message
 from deliveries.models.states import State
 from deliveries.smtp.outcomes import Stage
+from domains.foundation.secrets.keyring import KeyRing
+from domains.foundation.text.addresses import Address, BadAddress, parse_path
 from domains.models import SigningKey
 from domains.operations.isolation import Kind, is_free, isolated
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
-from foundation.text.addresses import Address, BadAddress, parse_path
 from suppressions.classes import MEANINGS, Class
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from deliveries.bounces.mime import LOOKED_AT, Fields, Part, header, read_fields
 from deliveries.bounces.status import Status, stands_in, statuses
 from deliveries.bounces.wording import addresses, host_in, notice, stage_of
 from deliveries.classification.classifier import Answer, Classified, parse, plainly, softened
-from foundation.text.texts import one_line
+from domains.foundation.text.texts import one_line
 from suppressions.classes import Class
 
 

@@ -23,6 +23,7 @@ from deliveries.classification.classifier import Answer, Classified, classify, s
 from deliveries.message import compression
 from deliveries.models import Attempt, InboundMail, Reclassification
 from deliveries.smtp.outcomes import SCOPES, Stage
+from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
 from domains.operations.isolation import (
     Kind,
     begin_again,
@@ -32,7 +33,6 @@ from domains.operations.isolation import (
     may_begin,
     together_or_alone,
 )
-from foundation.upkeep.job_leases import Lease, LeaseLost, left
 from suppressions import recording
 from suppressions.lifting import lift
 from suppressions.models import Occurrence, Suppression

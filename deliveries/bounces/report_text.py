@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deliveries.bounces.mime import Fields, read_fields
 from deliveries.bounces.wording import ADDRESS
-from foundation.text.texts import has_control
+from domains.foundation.text.texts import has_control
 
 MAX_RECIPIENTS = 100
 

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from deliveries.insight import wait_reasons as waiting
 from deliveries.models import Attempt, Delivery, Lane, Message, Refusal, Stop
-from foundation.text.addresses import BadAddress, parse_path
-from foundation.text.texts import storable
+from domains.foundation.text.addresses import BadAddress, parse_path
+from domains.foundation.text.texts import storable
 
 NEWEST = 20
 STOPPED = {

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 # A drain looks at least every five seconds, and a dead worker's lease ends after thirty.
 NOBODY_CAME = timedelta(seconds=60)

@@ -10,8 +10,8 @@ from functools import lru_cache
 from deliveries.bounces import feedback_id
 from deliveries.intake.submission import Arrival, Submission
 from deliveries.message.headers import Headers
+from domains.foundation.text.texts import storable
 from domains.senders import dkim
-from foundation.text.texts import storable
 
 # Bcc must not be seen by the others (RFC 5322, section 3.6.3), and Return-Path is written by the
 # last host alone (RFC 5321, section 4.4); the rest steers us and is nobody else's business.

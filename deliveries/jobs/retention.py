@@ -25,9 +25,9 @@ from deliveries.retained import (
     UNPROVEN,
     UNPROVEN_DAYS,
 )
+from domains.foundation.upkeep import retention as kept
 from domains.models import Project
 from domains.operations.isolation import step
-from foundation.upkeep import retention as kept
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from rq.exceptions import StopRequested
 from deliveries import jobs
 from deliveries.backends import job_queues
 from domains import jobs as domain_jobs
-from foundation.process import systemd
+from domains.foundation.process import systemd
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from deliveries import jobs
 from deliveries.backends.job_queues import StoredJob
 from deliveries.bounces import reclassify
 from domains import jobs as domain_jobs
-from foundation.process import systemd
+from domains.foundation.process import systemd
 from suppressions.exchange import importing
 
 logger = logging.getLogger(__name__)

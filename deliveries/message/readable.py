@@ -11,7 +11,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
-from foundation.text.texts import clean, clean_lines
+from domains.foundation.text.texts import clean, clean_lines
 
 logger = logging.getLogger(__name__)
 

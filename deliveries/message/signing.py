@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from deliveries.backends.database import Database
+from domains.foundation.secrets.keyring import KeyRing
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
 
 KEEP = 2.0  # seconds: how long a key that was switched off may still sign
 

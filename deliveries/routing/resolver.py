@@ -19,8 +19,8 @@ from deliveries.backends.database import Database
 from deliveries.routing.allowed_addresses import Address, is_allowed, is_public
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply
-from foundation.dns.parents import Parents
-from foundation.dns.resolver import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.parents import Parents
+from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
 
 ROUTES = "SELECT pattern, host, port, tls FROM deliveries_route"
 ROUTES_KEEP = 1.0  # seconds: how long a removed route may still be taken

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from deliveries.models import Destination, Lane, Route
 from deliveries.routing.resolver import ROUTES_KEEP
-from foundation.text.addresses import BadAddress, canonical_domain
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 
 
 def add(

@@ -20,8 +20,8 @@ from deliveries.sending import disposition
 from deliveries.sending.shared import Depot
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import local_reply
+from domains.foundation.dns.resolver import NoServerAnswers
 from domains.operations.isolation import Kind
-from foundation.dns.resolver import NoServerAnswers
 
 logger = logging.getLogger(__name__)
 

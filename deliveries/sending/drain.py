@@ -41,9 +41,9 @@ from deliveries.sending.agent import Courier
 from deliveries.sending.controls import StandingOrders
 from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.shared import Depot
+from domains.foundation.dns.resolver import Kept, Resolver, nameservers
+from domains.foundation.process import systemd
 from domains.operations.isolation import Kind
-from foundation.dns.resolver import Kept, Resolver, nameservers
-from foundation.process import systemd
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from deliveries.smtp.connection import (
 )
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import local_reply
-from foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
+from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
 
 
 class NoRoad(Exception):

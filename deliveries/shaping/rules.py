@@ -16,7 +16,7 @@ from deliveries.models import ShapingRule
 from deliveries.queue.wakeups import ring_now
 from deliveries.shaping import providers
 from deliveries.shaping.providers import Rule
-from foundation.text.addresses import BadAddress, canonical_domain
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 
 SHIPPED: dict[str, Rule] = {rule.name: rule for rule in (providers.DEFAULT, *providers.RULES)}
 

@@ -5,7 +5,7 @@ the wire.
 from dataclasses import dataclass
 
 from deliveries.message.priorities import Priority
-from foundation.text import texts
+from domains.foundation.text import texts
 
 
 class UnsafeMail(ValueError):

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from foundation.text import texts
-from foundation.text.charsets import guess
+from domains.foundation.text import texts
+from domains.foundation.text.charsets import guess
 
 MAX_LINE = 4096  # octets kept of one line: eight times what RFC 5321 4.5.3.1.5 allows
 MAX_REPLY = 65_536  # octets kept of one reply

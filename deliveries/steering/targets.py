@@ -14,11 +14,11 @@ from deliveries.insight.tracing import site_name
 from deliveries.models import Lane, Stop
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Project
 from domains.operations import audit
 from domains.senders import names
-from foundation.command import ActionCommand, AddAction, CommandError, CommandParser
-from foundation.text.addresses import BadAddress, canonical_domain
 
 SEVERAL_MOST = 10
 

@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Domain, SigningKey
 from domains.operations.pages import Pages, Verb
 from domains.senders import adding, verification
 from domains.senders.explained import explained
 from domains.senders.keys import make_key
-from foundation.text.addresses import BadAddress, canonical_domain
 
 FINDINGS = {
     "found": (_("Found"), "delivered"),

@@ -12,8 +12,8 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from domains.foundation.text import texts
 from domains.models import AuditEntry, Project
-from foundation.text import texts
 
 # Beside what is stored as bytes (hashes, encrypted keys): never written down, whoever changes it.
 SECRET = frozenset({"password", "secret", "token"})

@@ -18,9 +18,9 @@ from django.db.models.expressions import NegatedExpression
 from django.db.models.functions import Cast, Now
 from redis.exceptions import RedisError
 
+from domains.foundation.text.texts import storable
 from domains.models import SetAside
 from domains.operations import audit
-from foundation.text.texts import storable
 
 logger = logging.getLogger("ekiden.mail")
 

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.functions import Now
 
+from domains.foundation.secrets.fingerprints import Fit, fingerprint, fit, joined
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import KeyFingerprint, SigningKey
-from foundation.secrets.fingerprints import Fit, fingerprint, fit, joined
-from foundation.secrets.keyring import KeyRing, KeyRingError
 
 SECRET, RING = KeyFingerprint.Kind.SECRET, KeyFingerprint.Kind.RING
 

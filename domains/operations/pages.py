@@ -27,8 +27,8 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as EndlessPaginator
 from unfold.views import ChangeList
 
+from domains.foundation import rights
 from domains.operations import audit
-from foundation import rights
 
 HISTORY_MOST = 200
 
@@ -108,7 +108,7 @@ class Verb:
 class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     """Operators see all rows, support staff the rows of their projects.
 
-    Who may do what is said in `foundation.rights` alone.
+    Who may do what is said in `domains.foundation.rights` alone.
     """
 
     # The look-up from a row to its project; None: no row belongs to one.

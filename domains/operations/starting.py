@@ -10,10 +10,10 @@ import time
 
 from django.db import InterfaceError, OperationalError, connection
 
+from domains.foundation.process import postgres_session, systemd
+from domains.foundation.process.postgres_session import UnsafeDatabase
+from domains.foundation.secrets.keyring import KeyRingError
 from domains.operations import own_keys
-from foundation.process import postgres_session, systemd
-from foundation.process.postgres_session import UnsafeDatabase
-from foundation.secrets.keyring import KeyRingError
 
 AGAIN = 1.0  # seconds until PostgreSQL is asked again
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on

@@ -6,10 +6,10 @@ import secrets
 
 from django.utils import timezone
 
+from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, SigningKey
 from domains.operations import own_keys
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
 
 
 def make_key(domain: Domain, algorithm: dkim.Algorithm = "rsa") -> SigningKey:

@@ -4,9 +4,9 @@ instead.
 
 from collections.abc import Iterable
 
+from domains.foundation.command import CommandError
+from domains.foundation.text.addresses import canonical_domain
 from domains.models import Credential, Domain, Project
-from foundation.command import CommandError
-from foundation.text.addresses import canonical_domain
 
 
 def project(name: str) -> Project:

@@ -11,11 +11,11 @@ from typing import TypedDict
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from domains.foundation.dns import resolver as dns
 from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
 from domains.senders import records
 from domains.senders.records import Purpose, Record
-from foundation.dns import resolver as dns
 
 # Either proves that whoever asks may change the domain's zone: both values were made for this
 # project alone.

@@ -21,7 +21,7 @@ from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from foundation.text.texts import storable
+from domains.foundation.text.texts import storable
 from relay_portal.access import arrival, known_devices
 
 logger = logging.getLogger(__name__)

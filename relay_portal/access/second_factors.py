@@ -14,8 +14,8 @@ from django.utils.crypto import salted_hmac
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.senders.keys import ring
-from foundation.secrets.keyring import KeyRing, KeyRingError
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 from django.core.management import ManagementUtility, get_commands
 from django.core.management.base import BaseCommand
 
-from foundation.process import systemd
+from domains.foundation.process import systemd
 
 GROUPS: dict[str, dict[str, str]] = {
     "Run it": {

@@ -9,9 +9,9 @@ from django.conf import settings
 
 from deliveries.insight import stats
 from deliveries.steering import pauses
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SetAside, SigningKey
 from domains.operations import own_keys
-from foundation.secrets.keyring import KeyRing, KeyRingError
 from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 from suppressions.models import Brake

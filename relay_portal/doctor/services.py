@@ -13,9 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
-from foundation.command import first_line
-from foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers, run
-from foundation.process import postgres_session
+from domains.foundation.command import first_line
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers, run
+from domains.foundation.process import postgres_session
 from relay_portal.console import readiness, sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 

@@ -20,9 +20,9 @@ from django.utils.translation import gettext_lazy
 from deliveries.insight import error_rates
 from deliveries.insight.error_rates import Figures, Scope
 from deliveries.models import Alert
+from domains.foundation.text.texts import storable
 from domains.models import Credential, Project
 from domains.operations.pages import projects_of
-from foundation.text.texts import storable
 from suppressions.classes import MEANINGS, Class
 
 SPANS: dict[str, tuple[int, Promise | str]] = {

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from foundation import rights
+from domains.foundation import rights
 
 Text = str | Promise
 

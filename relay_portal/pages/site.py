@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from two_factor.admin import AdminSiteOTPRequiredMixin
 from unfold.sites import UnfoldAdminSite
 
+from domains.foundation import rights
 from domains.operations.pages import Pages
-from foundation import rights
 
 FOUND = 302
 

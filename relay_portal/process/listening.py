@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from pwd import getpwuid
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 TABLES = {"tcp": socket.AF_INET, "tcp6": socket.AF_INET6}
 PROC = Path("/proc")

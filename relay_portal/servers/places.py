@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 SOCKET_BYTES = 107  # of a socket's path: sun_path of unix(7) without its final NUL
 LONGEST_NAME = "postgres/.s.PGSQL.5432"

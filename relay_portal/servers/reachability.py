@@ -22,8 +22,8 @@ from redis.exceptions import (
 )
 
 from deliveries.backends import job_queues
-from foundation.command import CommandError
-from foundation.text.texts import clean
+from domains.foundation.command import CommandError
+from domains.foundation.text.texts import clean
 
 PATIENCE = 60.0  # seconds for a server: after a crash PostgreSQL replays its log first
 SILENCE = 3.0  # seconds until people are told what is waited for

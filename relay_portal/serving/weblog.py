@@ -6,7 +6,7 @@ import os
 from gunicorn.config import Config
 from gunicorn.glogging import Logger as GunicornLogger
 
-from foundation.process import logformat, systemd
+from domains.foundation.process import logformat, systemd
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types

@@ -105,7 +105,9 @@ def address(text: str) -> str:
 
 
 def resolvers(text: str) -> list[str]:
-    from foundation.dns.resolver import nameservers  # loads dnspython, which few commands need
+    from domains.foundation.dns.resolver import (
+        nameservers,  # loads dnspython, which few commands need
+    )
 
     nameservers(words(text))
     return words(text)

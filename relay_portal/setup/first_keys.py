@@ -12,12 +12,12 @@ from django.core import signing
 from django.db import connection, transaction
 
 from deliveries.models import Message
+from domains.foundation.secrets.fingerprints import fingerprint
+from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, KeyFingerprint, SigningKey
 from domains.operations import own_keys
 from domains.operations.own_keys import HOW, SECRET, KeyMismatch
 from domains.senders.keys import make_key
-from foundation.secrets.fingerprints import fingerprint
-from foundation.secrets.keyring import KeyRing
 from relay_portal.models import User
 from relay_portal.setup import secret_key
 

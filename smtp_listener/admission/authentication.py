@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from deliveries.backends.database import DatabaseUnavailable
+from domains.foundation.text import texts
 from domains.senders.credentials import matches
-from foundation.text import texts
 from smtp_listener.admission.accounts import Account, Accounts
 from smtp_listener.admission.limits import Address, Guard
 from smtp_listener.protocol import replies

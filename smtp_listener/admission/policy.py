@@ -13,10 +13,10 @@ from functools import lru_cache
 from deliveries.message.header_form import in_order
 from deliveries.message.headers import BadHeaders, Headers, parse, split
 from deliveries.message.priorities import BY_NAME, Priority
-from foundation.text.addresses import Address, BadAddress, canonical_domain
-from foundation.text.mailboxes import addresses_in_names, mailboxes
-from foundation.text.readings import authors
-from foundation.text.texts import field_control, may_hold_control
+from domains.foundation.text.addresses import Address, BadAddress, canonical_domain
+from domains.foundation.text.mailboxes import addresses_in_names, mailboxes
+from domains.foundation.text.readings import authors
+from domains.foundation.text.texts import field_control, may_hold_control
 from smtp_listener.protocol import replies
 from smtp_listener.protocol.replies import Reply
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deliveries.backends.database import Database, DatabaseUnavailable
-from foundation.text.addresses import BadAddress, parse_path
-from foundation.text.texts import storable
+from domains.foundation.text.addresses import BadAddress, parse_path
+from domains.foundation.text.texts import storable
 from smtp_listener.admission.accounts import Account
 from smtp_listener.protocol.replies import Reply
 

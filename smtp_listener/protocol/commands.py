@@ -5,7 +5,7 @@ RFC 3461, section 4).
 import re
 from dataclasses import dataclass, field
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 # RFC 5321, section 4.5.3.1.4, wants 512; MAIL and RCPT grow with extensions (ORCPT alone may take
 # 500)

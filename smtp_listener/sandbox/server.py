@@ -28,7 +28,7 @@ from deliveries.smtp.connection import (
     TlsLevel,
     open_with_fallback,
 )
-from foundation.process import systemd
+from domains.foundation.process import systemd
 from smtp_listener.protocol.tls import certificate
 from smtp_listener.sandbox import complaint
 from smtp_listener.sandbox.answers import BOUNCED_AFTER, GREYLISTED_FOR, SLOW, Play, Rule, rule_for

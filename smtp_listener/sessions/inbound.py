@@ -11,7 +11,7 @@ from uuid import UUID
 
 from deliveries.backends import maillog
 from deliveries.bounces import receive, return_path, trimming
-from foundation.text.addresses import Address
+from domains.foundation.text.addresses import Address
 from smtp_listener.admission import policy
 from smtp_listener.admission.policy import Refused
 from smtp_listener.protocol import commands, replies

@@ -15,7 +15,7 @@ import uvloop
 from django.conf import settings
 
 from deliveries.backends.database import DatabaseUnavailable
-from foundation.process import systemd
+from domains.foundation.process import systemd
 from smtp_listener.admission import low_disks, session_slots
 from smtp_listener.admission.session_slots import Room
 from smtp_listener.protocol.channel import Channel

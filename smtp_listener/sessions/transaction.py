@@ -13,7 +13,7 @@ from deliveries.intake.long_lines import NotText
 from deliveries.intake.submission import Arrival, Body, Envelope, MemoryBody, Recipient, Submission
 from deliveries.message.ids import first_id_of
 from deliveries.message.priorities import Priority, of_mt_priority
-from foundation.text.addresses import Address, BadAddress, parse_path
+from domains.foundation.text.addresses import Address, BadAddress, parse_path
 from smtp_listener.admission import policy
 from smtp_listener.admission.accounts import Account
 from smtp_listener.admission.policy import Refused

@@ -20,11 +20,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from domains.foundation import rights
+from domains.foundation.text.addresses import BadAddress
 from domains.models import AuditEntry
 from domains.operations import audit
 from domains.operations.pages import Pages, client_address, projects_of, reason_of
-from foundation import rights
-from foundation.text.addresses import BadAddress
 from suppressions import recording
 from suppressions.classes import MEANINGS
 from suppressions.exchange.exporting import rows

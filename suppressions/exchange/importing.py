@@ -18,6 +18,8 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from domains.foundation.text import texts
+from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
 from domains.models import Project
 from domains.operations.isolation import (
     Kind,
@@ -27,8 +29,6 @@ from domains.operations.isolation import (
     may_begin,
     progressed,
 )
-from foundation.text import texts
-from foundation.upkeep.job_leases import Lease, LeaseLost, left
 from suppressions.exchange.reading import BadLine, Entry, File
 from suppressions.models import Import, Suppression
 from suppressions.recording import ON_CONFLICT

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from foundation.text import texts
-from foundation.text.addresses import BadAddress
+from domains.foundation.text import texts
+from domains.foundation.text.addresses import BadAddress
 from suppressions.classes import Class
 from suppressions.exchange.cells import plain
 from suppressions.exchange.formats import FORMATS, Format, kind_of, moment, recognise

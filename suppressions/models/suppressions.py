@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.db.models.functions import Now, Reverse
 from django.utils.translation import gettext_lazy as _
 
+from domains.foundation.text.texts import storable
 from domains.models import Project
-from foundation.text.texts import storable
 from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.fields import CurrentTransaction, TransactionIdField
 from suppressions.keys import known_key

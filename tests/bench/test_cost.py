@@ -26,8 +26,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = tuple(
-    f"{ROOT / package}/"
-    for package in ("deliveries", "foundation", "domains", "suppressions", "smtp_listener")
+    f"{ROOT / package}/" for package in ("deliveries", "domains", "suppressions", "smtp_listener")
 )
 MESSAGE = (
     b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\nMessage-ID: <%d@shop.test>\r\n"

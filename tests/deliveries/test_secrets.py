@@ -14,10 +14,10 @@ from psycopg.conninfo import make_conninfo
 from deliveries.backends.database import parameters
 from deliveries.bounces.keys import return_path_key
 from deliveries.models import Delivery
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SigningKey
 from domains.senders import credentials, dkim
 from domains.senders.keys import make_key
-from foundation.secrets.keyring import KeyRing, KeyRingError
 from tests.deliveries import make
 from tests.deliveries.intake.test_committer import accept, submission
 from tests.deliveries.stage import play

@@ -1,10 +1,10 @@
 import pytest
 from django.core.management.base import CommandError
 
+from domains.foundation.text.addresses import readable_domain
 from domains.models import Credential, Domain, Project
 from domains.senders.credentials import matches
 from domains.senders.verification import required_records
-from foundation.text.addresses import readable_domain
 from tests.commands import ekiden, ekiden_json
 from tests.fakes.dns import FakeDns
 

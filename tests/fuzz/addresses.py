@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from deliveries.intake import header_completion
 from deliveries.message.headers import BadHeaders, parse
-from foundation.text import texts
-from foundation.text.addresses import MAX_PATH, BadAddress, canonical_domain, parse_path
-from foundation.text.mailboxes import mailboxes
+from domains.foundation.text import texts
+from domains.foundation.text.addresses import MAX_PATH, BadAddress, canonical_domain, parse_path
+from domains.foundation.text.mailboxes import mailboxes
 from smtp_listener.admission import policy
 from smtp_listener.admission.policy import Refused
 from tests.fuzz.targets import Ready

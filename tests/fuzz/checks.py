@@ -8,8 +8,8 @@ import json
 import logging
 import re
 
-from foundation.process.logformat import JSONFormatter, LineFormatter, message_of, words
-from foundation.text import texts
+from domains.foundation.process.logformat import JSONFormatter, LineFormatter, message_of, words
+from domains.foundation.text import texts
 
 # What a search such as `grep ' event=delivered'` takes for a field.
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z_][A-Za-z0-9_.-]*)=")

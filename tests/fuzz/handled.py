@@ -16,7 +16,7 @@ from deliveries.classification import loaded_rules
 from deliveries.message import compression
 from deliveries.message.ids import new_id
 from deliveries.models import Delivery, InboundMail, Tally
-from foundation.text import texts
+from domains.foundation.text import texts
 from suppressions.models import Occurrence
 from tests.deliveries import make
 from tests.deliveries.bounces.test_consequences import BOUNCE, COMPLAINT

@@ -14,9 +14,8 @@ import dns.rcode
 import dns.rdatatype
 
 from deliveries.routing.resolver import Forbidden, Router, Site
-from domains.senders import records
-from foundation.dns.parents import Parents
-from foundation.dns.resolver import (
+from domains.foundation.dns.parents import Parents
+from domains.foundation.dns.resolver import (
     MAX_MX,
     MAX_RECORDS,
     MAX_TTL,
@@ -24,7 +23,8 @@ from foundation.dns.resolver import (
     Resolver,
     TemporaryFailure,
 )
-from foundation.text import texts
+from domains.foundation.text import texts
+from domains.senders import records
 from tests.fakes.dns import Behaviour, FakeDns
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop
@@ -85,7 +85,7 @@ def ready() -> Ready:
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
     log = Log(
-        "foundation.dns.servers"
+        "domains.foundation.dns.servers"
     ).install()  # that no server answers is an error in the log, and so it should be
 
     def one(data: bytes) -> None:

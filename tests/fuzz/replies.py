@@ -16,7 +16,7 @@ from deliveries.smtp.connection import ConnectionFailed, Endpoint, TlsLevel, ope
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.outcomes import Delivered, Outcome, Stage
 from deliveries.smtp.replies import MAX_TEXT, ProtocolError, Reply, ReplyParser
-from foundation.text import texts
+from domains.foundation.text import texts
 from tests.fuzz.checks import Log
 from tests.fuzz.loop import Transport, VirtualLoop, feed
 from tests.fuzz.targets import Ready

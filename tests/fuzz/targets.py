@@ -48,12 +48,12 @@ TARGETS = {
     "returned": Target(("deliveries.bounces",), "returned"),
     "handled": Target(("deliveries.bounces",), "handled", needs_servers=True),
     "vouched": Target(("deliveries.bounces.vouching", "dkim"), "vouched"),
-    "mx": Target(("smtp_listener", "foundation.text.addresses"), "mx"),
+    "mx": Target(("smtp_listener", "domains.foundation.text.addresses"), "mx"),
     "submission": Target(
         (
             "smtp_listener",
-            "foundation.text.addresses",
-            "foundation.text.mailboxes",
+            "domains.foundation.text.addresses",
+            "domains.foundation.text.mailboxes",
             "deliveries.intake.header_completion",
         ),
         "submission",
@@ -64,9 +64,9 @@ TARGETS = {
     ),
     "names": Target(
         (
-            "foundation.dns.resolver",
-            "foundation.dns.exchange",
-            "foundation.dns.parents",
+            "domains.foundation.dns.resolver",
+            "domains.foundation.dns.exchange",
+            "domains.foundation.dns.parents",
             "domains.senders.records",
             "deliveries.routing.resolver",
             "dns",

@@ -41,7 +41,7 @@ def ready() -> Ready:
     server.__enter__()  # for as long as the process lives
     settings.EKIDEN_DNS = [server.url]
     log = Log(
-        "dkimpy", "foundation.dns.servers"
+        "dkimpy", "domains.foundation.dns.servers"
     ).install()  # on a busy machine even our own name server is late
     ours = _signature(key, LOOP)
     genuine = ours + REPORT

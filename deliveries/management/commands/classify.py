@@ -18,8 +18,8 @@ from deliveries.classification.classifier import (
     version,
 )
 from deliveries.smtp.outcomes import SCOPES, Stage
-from foundation.command import CommandError, CommandParser, EkidenCommand
-from foundation.text.texts import clean
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.text.texts import clean
 from suppressions.classes import MEANINGS, Class
 
 LARGEST = 67_108_864  # octets read of one file

@@ -3,7 +3,7 @@
 from typing import Any
 
 from deliveries.insight.stats import conservation
-from foundation.command import CommandParser, EkidenCommand
+from domains.foundation.command import CommandParser, EkidenCommand
 
 
 class Command(EkidenCommand):

@@ -10,7 +10,7 @@ from deliveries.insight.wait_reasons import pace, short, span
 from deliveries.models import Lane
 from deliveries.steering.selection import Selection, count
 from deliveries.steering.targets import find_lane
-from foundation.command import ActionCommand, AddAction
+from domains.foundation.command import ActionCommand, AddAction
 
 SHOWN = 50
 

@@ -8,9 +8,9 @@ from deliveries.models import Lane, Stop
 from deliveries.steering import pauses
 from deliveries.steering.selection import count
 from deliveries.steering.targets import Thing, ThingCommand
+from domains.foundation.command import AddAction, CommandError
 from domains.models import Credential, Project
 from domains.operations import audit
-from foundation.command import AddAction, CommandError
 
 
 class Command(ThingCommand):

@@ -18,10 +18,10 @@ from deliveries.models.states import LIVE
 from deliveries.steering import order_commands, orders, pauses
 from deliveries.steering.selection import Preview, Selection, preview
 from deliveries.steering.targets import find_lane, reason
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
+from domains.foundation.text.addresses import canonical_domain, parse_path
 from domains.operations import audit
 from domains.senders import names
-from foundation.command import ActionCommand, AddAction, CommandError, CommandParser
-from foundation.text.addresses import canonical_domain, parse_path
 
 VERBS = {
     Order.Verb.RETRY: (

@@ -8,8 +8,8 @@ from deliveries.models import Lane
 from deliveries.steering import pauses
 from deliveries.steering.selection import count
 from deliveries.steering.targets import Thing, ThingCommand
+from domains.foundation.command import CommandError
 from domains.operations import audit
-from foundation.command import CommandError
 
 
 class Command(ThingCommand):

@@ -2,8 +2,8 @@
 
 from deliveries.models import Route
 from deliveries.routing import routes
+from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.operations import audit
-from foundation.command import ActionCommand, AddAction, CommandError
 
 
 class Command(ActionCommand):

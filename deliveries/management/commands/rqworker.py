@@ -9,9 +9,9 @@ from rq.worker.base import DequeueStrategy
 
 from deliveries.backends import job_queues, loglines
 from deliveries.jobs.worker import TableWorker
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.process import systemd
 from domains.operations import starting
-from foundation.command import CommandError, CommandParser, EkidenCommand
-from foundation.process import systemd
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on

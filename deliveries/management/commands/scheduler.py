@@ -6,9 +6,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from deliveries.jobs import schedule
+from domains.foundation.command import EkidenCommand
+from domains.foundation.process import systemd
 from domains.operations import starting
-from foundation.command import EkidenCommand
-from foundation.process import systemd
 
 AGAIN = 2.0  # seconds until Valkey is asked again after it was out of reach
 PATIENCE = 60.0  # seconds that systemd allows the start from each try on

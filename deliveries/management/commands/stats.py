@@ -8,9 +8,9 @@ from django.utils import timezone
 from deliveries.insight import error_rates
 from deliveries.insight.error_rates import DIMENSIONS, Figures, Scope
 from deliveries.models import Alert
+from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import Credential, Project
 from domains.senders import names
-from foundation.command import CommandParser, EkidenCommand
 
 
 class Command(EkidenCommand):

@@ -17,7 +17,7 @@ from deliveries.insight.tracing import (
 )
 from deliveries.insight.wait_reasons import short
 from deliveries.models.states import LIVE, State
-from foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.keys import known_key
 from suppressions.models import Suppression

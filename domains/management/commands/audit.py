@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db.models import Q
 
+from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import AuditEntry
-from foundation.command import CommandParser, EkidenCommand
 
 SHOWN = 50
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.models import Credential
 from domains.operations import audit
 from domains.senders import credentials, names
-from foundation.command import ActionCommand, AddAction, CommandError
 
 LIMITS = {
     "max_size": "bytes in a message",

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.text.addresses import canonical_domain, readable_domain
 from domains.models import Domain
 from domains.operations import audit
 from domains.senders import names
 from domains.senders.adding import AlreadyVerified, add_domain
 from domains.senders.verification import check, findings
-from foundation.command import ActionCommand, AddAction, CommandError
-from foundation.text.addresses import canonical_domain, readable_domain
 
 MARKS = {"found": "✓", "missing": "✗", "wrong": "✗", "unknown": "?", "unchecked": "·"}
 

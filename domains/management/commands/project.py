@@ -4,10 +4,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.models import Project
 from domains.operations import audit
 from domains.senders import names
-from foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 
 YES_OR_NO = {"yes": True, "no": False}
 

@@ -11,7 +11,7 @@ from bench.picture import draw
 from bench.run import flood as flooded
 from bench.run import run
 from bench.stage import BenchError, Options
-from foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 
 MEANINGS = {
     "messages": "how many",

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from foundation.command import CommandParser, EkidenCommand
+from domains.foundation.command import CommandParser, EkidenCommand
 from relay_portal import doctor
 from relay_portal.doctor.finding import Finding, Level
 

@@ -4,8 +4,8 @@ import sys
 from typing import Any
 
 from deliveries.backends import maillog
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.operations import audit
-from foundation.command import CommandError, CommandParser, EkidenCommand
 from relay_portal import doctor
 from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Level

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 from django_otp import devices_for_user
 
+from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.operations import audit, own_keys
-from foundation.command import ActionCommand, AddAction, CommandError
 from relay_portal.access.sessions import SessionStore
 from relay_portal.models import User
 

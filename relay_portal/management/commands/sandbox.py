@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from domains.foundation.command import CommandError, EkidenCommand
 from domains.operations import audit
-from foundation.command import CommandError, EkidenCommand
 from relay_portal.console import sandbox
 
 

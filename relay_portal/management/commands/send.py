@@ -10,8 +10,8 @@ from deliveries.insight.tracing import DeliveryFacts, Trace
 from deliveries.insight.wait_reasons import short
 from deliveries.management.commands import trace
 from deliveries.models.states import State
-from foundation.command import CommandError, CommandParser, EkidenCommand
-from foundation.text.texts import has_control
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.text.texts import has_control
 from relay_portal.console import test_message
 from relay_portal.console.test_message import Letter, NotSent
 

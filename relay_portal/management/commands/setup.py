@@ -13,9 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
 from deliveries.shaping import rules
+from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.process import postgres_session
 from domains.operations import own_keys
-from foundation.command import CommandError, CommandParser, EkidenCommand
-from foundation.process import postgres_session
 from relay_portal.console import readiness, sandbox, terminal
 from relay_portal.process import processes
 from relay_portal.servers import reachability

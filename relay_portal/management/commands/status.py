@@ -10,8 +10,8 @@ from deliveries.insight.wait_reasons import short
 from deliveries.models import Stop
 from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
+from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import SetAside
-from foundation.command import CommandParser, EkidenCommand
 from relay_portal.console import readiness, sandbox
 from relay_portal.doctor.machine import low_disk_text
 from smtp_listener.admission import low_disks

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from foundation.command import CommandError, EkidenCommand
+from domains.foundation.command import CommandError, EkidenCommand
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 

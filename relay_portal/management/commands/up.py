@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 
-from foundation.command import CommandError, EkidenCommand
+from domains.foundation.command import CommandError, EkidenCommand
 from relay_portal.process import ports, processes
 from relay_portal.servers import embedded, places, system_account
 from relay_portal.servers.embedded import EmbeddedError

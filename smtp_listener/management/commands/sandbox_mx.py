@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from domains.foundation.command import CommandError, EkidenCommand
 from domains.operations import starting
-from foundation.command import CommandError, EkidenCommand
 from smtp_listener.sandbox.server import run
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from deliveries.backends.loglines import spare_records
+from domains.foundation.command import CommandError, EkidenCommand
 from domains.operations import starting
-from foundation.command import CommandError, EkidenCommand
 from smtp_listener.protocol.tls import CertificateError
 from smtp_listener.sessions.server import run
 

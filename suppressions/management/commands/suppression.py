@@ -7,12 +7,12 @@ from typing import IO, Any
 
 from django.utils import timezone
 
+from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.upkeep.job_leases import LeaseLost
 from domains.models import Project
 from domains.operations import audit
 from domains.operations.isolation import is_outage
 from domains.senders import names
-from foundation.command import ActionCommand, AddAction, CommandError
-from foundation.upkeep.job_leases import LeaseLost
 from suppressions import brakes, lifting
 from suppressions.exchange import exporting, importing
 from suppressions.keys import key_of

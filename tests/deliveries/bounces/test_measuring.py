@@ -4,7 +4,7 @@ import pytest
 
 from deliveries.bounces.corpus import load
 from deliveries.bounces.measuring import ablated, listen, measure, total
-from foundation.command import CommandError
+from domains.foundation.command import CommandError
 from tests.commands import ekiden
 
 HEADER = "From: MAILER-DAEMON@mx.test\nSubject: Undelivered mail\n\n"

@@ -13,9 +13,9 @@ from deliveries.insight import stats
 from deliveries.message import compression
 from deliveries.models import Attempt, Content, Delivery, Message, Tally
 from deliveries.queue import expiry
+from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, SigningKey
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence
 from tests.deliveries import make

@@ -9,7 +9,7 @@ import pytest
 from deliveries.capacity import lookups
 from deliveries.capacity.lookups import LookupFailures, Places
 from deliveries.models import Attempt, Delivery
-from foundation.dns import exchange
+from domains.foundation.dns import exchange
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, scene
 from tests.fakes.dns import Behaviour
@@ -60,7 +60,9 @@ def test_a_thousand_silent_domains_hold_up_no_other(settings, monkeypatch, is_re
     """By the order of events: the healthy one arrives while the look-ups of the silent ones still
     wait, however slow the machine.
     """
-    monkeypatch.setattr("foundation.dns.servers.ask", patient)  # none of the silent ones ends
+    monkeypatch.setattr(
+        "domains.foundation.dns.servers.ask", patient
+    )  # none of the silent ones ends
     silent = [f"s{number}.dead.test" for number in range(1000)]
     of = make.message()
     for domain in silent:

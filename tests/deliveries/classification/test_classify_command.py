@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from foundation.command import CommandError
+from domains.foundation.command import CommandError
 from tests.commands import ekiden, ekiden_json
 from tests.deliveries.bounces.sampled import SAMPLES
 

@@ -24,9 +24,9 @@ from deliveries.message.headers import parse
 from deliveries.message.signing import SigningKeys
 from deliveries.models import Content, Delivery, Lane, Message
 from deliveries.queue.wakeups import Bell
+from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, SigningKey
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")

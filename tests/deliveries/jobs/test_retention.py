@@ -9,7 +9,7 @@ from deliveries.backends import job_queues
 from deliveries.jobs import retention
 from deliveries.message.ids import first_id_of, new_id
 from deliveries.models import Attempt, Content, Delivery, InboundMail, Lane, Message, Submission
-from foundation.upkeep import retention as kept
+from domains.foundation.upkeep import retention as kept
 from suppressions import retained as suppressions_retained
 from tests.deliveries import make
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import Attempt, Delivery
-from foundation.dns import parents
+from domains.foundation.dns import parents
 from suppressions.models import Occurrence
 from tests.deliveries import make
 from tests.deliveries.stage import play

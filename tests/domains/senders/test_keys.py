@@ -3,9 +3,9 @@ import re
 import pytest
 from django.utils import timezone
 
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import Domain, Project
 from domains.senders import dkim, keys
-from foundation.secrets.keyring import KeyRing, KeyRingError
 
 pytestmark = pytest.mark.django_db
 

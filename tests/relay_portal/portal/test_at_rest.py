@@ -11,7 +11,7 @@ from django.test import Client
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from foundation.secrets.keyring import KeyRing, KeyRingError
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from relay_portal.access import second_factors
 from tests.deliveries.test_secrets import dump_of_postgresql
 from tests.relay_portal.portal.conftest import code, code_of, person, verified

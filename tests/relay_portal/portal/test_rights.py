@@ -6,8 +6,8 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from foundation import rights
-from foundation.rights import ADD, CHANGE, DELETE, EXPORT, LIFT, RIGHTS, SEE
+from domains.foundation import rights
+from domains.foundation.rights import ADD, CHANGE, DELETE, EXPORT, LIFT, RIGHTS, SEE
 from relay_portal.pages import navigation
 from tests.deliveries import make
 from tests.relay_portal.portal import rows

@@ -6,7 +6,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, get_resolver, reverse
 
-from foundation.rights import RIGHTS
+from domains.foundation.rights import RIGHTS
 from relay_portal.access.middleware import ENROLMENT, OPEN
 from tests.deliveries import make
 from tests.relay_portal.portal import rows

@@ -16,8 +16,8 @@ import pytest
 from django.db import connection
 
 from deliveries.backends.database import parameters
-from foundation.process import postgres_session
-from foundation.process.postgres_session import Facts, UnsafeDatabase
+from domains.foundation.process import postgres_session
+from domains.foundation.process.postgres_session import Facts, UnsafeDatabase
 from tests.journeys.rig import ROOT, wait_until
 from tests.ports import free_port
 

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings as real
 from django.db import connection
 
-from foundation.command import CommandError
+from domains.foundation.command import CommandError
 from relay_portal.servers import reachability
 from relay_portal.setup.environment import database
 from tests.ports import free_port

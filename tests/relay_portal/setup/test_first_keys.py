@@ -9,11 +9,11 @@ from django.conf import settings as in_force
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import Domain, KeyFingerprint, SigningKey
 from domains.operations import own_keys, starting
 from domains.operations.own_keys import KeyMismatch
 from domains.senders.keys import make_key
-from foundation.secrets.keyring import KeyRing, KeyRingError
 from relay_portal.management.commands.setup import Command as SetUp
 from relay_portal.models import User
 from relay_portal.setup import first_keys

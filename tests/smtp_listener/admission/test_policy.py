@@ -2,7 +2,7 @@
 
 import pytest
 
-from foundation.text.addresses import parse_path
+from domains.foundation.text.addresses import parse_path
 from smtp_listener.admission import policy
 from smtp_listener.admission.policy import Refused
 

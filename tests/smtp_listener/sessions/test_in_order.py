@@ -8,9 +8,9 @@ from django.conf import settings
 
 from deliveries.message import compression
 from deliveries.models import Content, Message
+from domains.foundation.secrets.keyring import KeyRing
 from domains.models import SigningKey
 from domains.senders import dkim
-from foundation.secrets.keyring import KeyRing
 
 HEAD = b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nSubject: s\r\n"
 LONG_TO = (

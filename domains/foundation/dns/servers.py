@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import dns.name
 import dns.rdatatype
 
-from foundation.dns.exchange import Reply, ServerFailure, ask
+from domains.foundation.dns.exchange import Reply, ServerFailure, ask
 
 logger = logging.getLogger(__name__)
 

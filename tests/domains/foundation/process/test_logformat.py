@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.process.logformat import JSONFormatter, LineFormatter, words
-from foundation.text import texts
+from domains.foundation.process.logformat import JSONFormatter, LineFormatter, words
+from domains.foundation.text import texts
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("foundation", "domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
+PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 HOSTILE = st.text(
     st.sampled_from("ab= <>\"'\\%\r\n\x00\x0b\x1b\x85\x9b\u2028\u202e\ud800あ")

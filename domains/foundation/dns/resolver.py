@@ -23,9 +23,15 @@ from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
-from foundation.dns.exchange import Reply, ServerFailure
-from foundation.dns.servers import TOTAL_TIMEOUT, TRY_TIMEOUT, CutOff, Nameserver, NameServers
-from foundation.text.addresses import BadAddress, canonical_domain
+from domains.foundation.dns.exchange import Reply, ServerFailure
+from domains.foundation.dns.servers import (
+    TOTAL_TIMEOUT,
+    TRY_TIMEOUT,
+    CutOff,
+    Nameserver,
+    NameServers,
+)
+from domains.foundation.text.addresses import BadAddress, canonical_domain
 
 MAX_ENTRIES = 20_000
 MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five

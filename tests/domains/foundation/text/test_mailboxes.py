@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.text.addresses import BadAddress
-from foundation.text.mailboxes import addresses_in_names, mailboxes
+from domains.foundation.text.addresses import BadAddress
+from domains.foundation.text.mailboxes import addresses_in_names, mailboxes
 from tests.cost import assert_in_proportion
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from foundation.secrets.fingerprints import fingerprint
+from domains.foundation.secrets.fingerprints import fingerprint
 
 NONCE = 12  # bytes
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 EVERY = list(map(chr, range(0x110000)))
 ANY = st.text(st.characters(codec=None))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import idna
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 # RFC 5321, section 4.5.3.1; the path counts its angle brackets. A domain of 255 octets in DNS is
 # 253 characters of text.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from foundation.text.addresses import Address, BadAddress, canonical_domain, parse_path
+from domains.foundation.text.addresses import Address, BadAddress, canonical_domain, parse_path
 from tests.cost import assert_in_proportion
 
 

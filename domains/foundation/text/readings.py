@@ -14,15 +14,15 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from foundation.text import texts
-from foundation.text.addresses import (
+from domains.foundation.text import texts
+from domains.foundation.text.addresses import (
     Address,
     BadAddress,
     canonical_domain,
     check_written,
     parse_path,
 )
-from foundation.text.mailboxes import MAX_LENGTH, check_encoded_words
+from domains.foundation.text.mailboxes import MAX_LENGTH, check_encoded_words
 
 MAX_SIGNS = 100  # of "@" in one field: each is looked up as a domain in each view
 

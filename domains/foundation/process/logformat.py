@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from foundation.text import texts
+from domains.foundation.text import texts
 
 _BLANKS = re.compile(r"(\s+)")
 _FIELD = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)

@@ -10,8 +10,14 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from foundation.text.addresses import Address, BadAddress, check_written, is_printable, parse_path
-from foundation.text.texts import field_control, name_control, without_controls
+from domains.foundation.text.addresses import (
+    Address,
+    BadAddress,
+    check_written,
+    is_printable,
+    parse_path,
+)
+from domains.foundation.text.texts import field_control, name_control, without_controls
 
 MAX_LENGTH = 16_384
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from foundation.secrets.keyring import KeyRing, KeyRingError
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 
 
 @pytest.fixture

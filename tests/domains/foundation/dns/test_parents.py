@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from foundation.dns.parents import Parents
-from foundation.dns.resolver import Resolver
+from domains.foundation.dns.parents import Parents
+from domains.foundation.dns.resolver import Resolver
 from tests.fakes.dns import Behaviour, FakeDns
 
 ZONES = {"shop.test": {}, "test": {"NS": ["ns.test."]}, "ns.test": {"A": ["127.0.0.1"]}}

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from foundation.secrets.fingerprints import Fit, fingerprint, fit, joined
+from domains.foundation.secrets.fingerprints import Fit, fingerprint, fit, joined
 
 
 def test_a_fingerprint_tells_keys_apart_and_is_no_plain_digest_of_the_key():

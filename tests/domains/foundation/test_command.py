@@ -7,9 +7,9 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import UndefinedTable
 
-from foundation.command import EkidenCommand
-from foundation.secrets.keyring import KeyRingError
-from foundation.text.addresses import BadAddress
+from domains.foundation.command import EkidenCommand
+from domains.foundation.secrets.keyring import KeyRingError
+from domains.foundation.text.addresses import BadAddress
 
 
 def run(*words):
@@ -81,7 +81,7 @@ def test_a_database_without_tables_is_told_apart_from_a_fault_of_ours():
 )
 def test_each_end_has_its_exit_status(error, status, monkeypatch, capsys):
     monkeypatch.setattr(
-        "foundation.command.connections.close_all", lambda: None
+        "domains.foundation.command.connections.close_all", lambda: None
     )  # the test's own connection must live
     with pytest.raises(SystemExit) as ended:
         Failing(error).run_from_argv(["manage.py", "failing"])

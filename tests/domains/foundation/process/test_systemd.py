@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from deliveries.backends.loglines import GroupedHandler
-from foundation.process import systemd
+from domains.foundation.process import systemd
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ CRASH = """
 import os, sys, threading
 found = os.fstat(2)
 os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
-from foundation.process import systemd
+from domains.foundation.process import systemd
 systemd.report_crashes()
 thread = threading.Thread(target=lambda: 1 / 0)
 thread.start()

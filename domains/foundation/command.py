@@ -14,11 +14,11 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from psycopg.errors import UndefinedTable
 from redis.exceptions import RedisError
 
-from foundation.process import systemd
-from foundation.process.postgres_session import UnsafeDatabase
-from foundation.secrets.keyring import KeyRingError
-from foundation.text import texts
-from foundation.text.addresses import BadAddress
+from domains.foundation.process import systemd
+from domains.foundation.process.postgres_session import UnsafeDatabase
+from domains.foundation.secrets.keyring import KeyRingError
+from domains.foundation.text import texts
+from domains.foundation.text.addresses import BadAddress
 
 __all__ = ["ActionCommand", "AddAction", "CommandError", "CommandParser", "EkidenCommand"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from foundation.text.addresses import BadAddress, canonical_domain
-from foundation.text.mailboxes import mailboxes
-from foundation.text.readings import authors
+from domains.foundation.text.addresses import BadAddress, canonical_domain
+from domains.foundation.text.mailboxes import mailboxes
+from domains.foundation.text.readings import authors
 from tests.cost import assert_in_proportion
-from tests.foundation.text.test_mailboxes import DOUBTFUL, PATTERNS, VALUES
+from tests.domains.foundation.text.test_mailboxes import DOUBTFUL, PATTERNS, VALUES
 from tests.journeys import peers
 
 OWN = frozenset({"a.test", "shop.example", "xn--r8jz45g.test"})

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from foundation.dns.resolver import (
+from domains.foundation.dns.resolver import (
     FAILURE_TTL,
     MAX_MX,
     STALE_MOST,
@@ -220,7 +220,7 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_the_others():
 
 
 async def test_the_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr("foundation.dns.resolver.MAX_ENTRIES", 3)
+    monkeypatch.setattr("domains.foundation.dns.resolver.MAX_ENTRIES", 3)
     async with served(zones={f"{n}.test": {} for n in range(9)}) as (_, resolver, _clock):
         for n in range(9):
             await resolver.mx(f"{n}.test")
