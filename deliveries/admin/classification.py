@@ -16,6 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries.backends import job_queues
+from deliveries.bounces import unknown_answers
 from deliveries.classification import loaded_rules
 from deliveries.classification.classifier import parse
 from deliveries.classification.dialects import KNOWN, provider_of
@@ -26,10 +27,16 @@ from deliveries.smtp.outcomes import SCOPES
 from domains.operations.pages import Pages, Verb
 from suppressions.classes import MEANINGS, Class
 
+EFFECTS_SHOWN = 10
 HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_denied", "other"})
 
 
 class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    is_seen = forms.BooleanField(
+        label=_("I have seen what it changes"), required=False,
+        help_text=_("Saving without it says which of the stored answers of the last 30 days the rule would give another class."),
+    )  # fmt: skip
+
     class Meta:
         widgets = dict.fromkeys(
             ("pattern", "example", "providers", "stages", "codes"), UnfoldAdminTextInputWidget
@@ -81,7 +88,21 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
             return given
         if not self._fits(rules, given):
             self.add_error("example", _("The rule does not speak about its own example."))
+        elif given.get("is_active") and not given.get("is_seen"):
+            self._show_effects(given)
         return given
+
+    def _show_effects(self, given: dict[str, Any]) -> None:
+        """A rule speaks before all others, so a person sees first what else it would speak about."""
+        rule = loaded_rules.rule_of([given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS])
+        found = unknown_answers.effects(rule, now=timezone.now())
+        for each in found[:EFFECTS_SHOWN]:
+            title = MEANINGS[Class(each.category)].title if each.category else "–"
+            words = {"amount": each.amount, "title": gettext(title), "form": each.form}
+            self.add_error("is_seen", gettext("It changes %(amount)s: %(title)s, %(form)s") % words)
+        if len(found) > EFFECTS_SHOWN:
+            rest = sum(each.amount for each in found[EFFECTS_SHOWN:])
+            self.add_error("is_seen", gettext("It changes %(amount)s more.") % {"amount": rest})
 
     def _fits(self, rules: LocalRules, given: dict[str, Any]) -> bool:
         code, _enhanced, text = parse(given["example"])
@@ -103,7 +124,7 @@ class LocalRulePages(Pages):
     list_display = ("name", "what", "is_hard", "pattern", "is_active", "created_by", "changed_at")
     ordering = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "pattern", "example", "is_active")}),
+        (None, {"fields": ("name", "pattern", "example", "is_active", "is_seen")}),
         (_("Means"), {"fields": ("category", "is_hard", "detail")}),
         (_("Only for"), {"fields": ("providers", "stages", "codes")}),
     )

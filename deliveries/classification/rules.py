@@ -101,12 +101,15 @@ class Table:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._keyed = tuple((literals(each.pattern.pattern), each) for each in self.rules)
+        # Most answers are ASCII, and hold no literal that is not: the other languages cost them nothing.
+        ascii_keys = ((tuple(filter(str.isascii, keys)), each) for keys, each in self._keyed)
+        self._ascii = tuple((keys, each) for keys, each in ascii_keys if keys)
 
     def find(
         self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
     ) -> Rule | None:
         """The first rule that fits `text`, which `normal` has been over."""
-        for keys, each in self._keyed:
+        for keys, each in self._ascii if text.isascii() else self._keyed:
             for key in keys:
                 if key in text:
                     if each.fits(text, provider=provider, stage=stage, code=code):

@@ -37,6 +37,7 @@ RIGHTS: dict[str, Rights] = {
     "suppressions.brake": _rights("see believe forget"),
     "error_rates": _rights("see", "see"),
     "classification": _rights("see", "see"),
+    "unknown_answers": _rights("see"),
     "deliveries.localrule": _rights("see add change delete"),
     "deliveries.reclassification": _rights("see add apply"),
     "domains.project": _rights("see add change pause resume flush", "see"),

@@ -44,6 +44,7 @@ SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
             Entry(_("Brakes on learning"), "front_hand", "suppressions.brake"),
             Entry(_("Error rates"), "trending_down", page="error_rates"),
             Entry(_("What does it mean?"), "quiz", page="classification"),
+            Entry(_("Unknown answers"), "help", page="unknown_answers"),
             Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),
             Entry(_("Second looks"), "restart_alt", "deliveries.reclassification"),
         ),

@@ -38,16 +38,13 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.pages import classification, error_rates
+        from relay_portal.pages import classification, error_rates, unknown_answers
         from relay_portal.pages.queues import queues
 
         return [
             path("queues/", self._page("queues", queues), name="queues"),
-            path(
-                "classification/",
-                self._page("classification", classification.page),
-                name="classification",
-            ),
+            path("classification/", self._page("classification", classification.page), name="classification"),
+            path("unknown-answers/", self._page("unknown_answers", unknown_answers.page), name="unknown_answers"),
             path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]

@@ -1,14 +1,17 @@
 """Strangers write what is parsed: whatever the bytes, there is an answer, and it is harmless."""
 
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliveries.bounces.freeform import MAX_RECIPIENTS
 from deliveries.bounces.parser import Kind, read
 from deliveries.classification.classifier import Answer, classify, parse
 from deliveries.smtp.outcomes import Stage
+from tests.cost import assert_in_proportion
 from tests.deliveries.bounces.sampled import SAMPLES
 
 SEEDS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.eml"))]
@@ -78,3 +81,28 @@ def test_a_report_cut_off_anywhere_is_harmless(data):
 def test_any_reply_has_a_class(text, code, enhanced, stage, host):
     assert classify(Answer(text, code, enhanced, stage, host, host)).rule
     assert len(parse(text)) == 3
+
+
+HEAD = b"From: MAILER-DAEMON@x.test\nSubject: Undelivered mail\nMIME-Version: 1.0\n"
+SHAPES = {
+    "ten megabytes": HEAD + b"\n" + b"<a@b.test>: 550 5.1.1 User unknown\n" * 280_000,
+    "100,000 parts": HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\nContent-Type: text/plain\n\nx\n" * 100_000,
+    "100,000 parts in one another": b"Content-Type: message/rfc822\n\n" * 100_000,
+    "the beginning of a phrase": HEAD + b"\n<a@b.test>: " + b"the user mailbox is " * 50_000,
+    "stems without a state": HEAD + b"\n<a@b.test>: " + "der Empfänger das Postfach ".encode() * 40_000,
+    "the beginning of a receiver's words": HEAD + b"\n<a@b.test>: " + b"dns error: dns type " * 50_000,
+    "brackets": b'{"notificationType":"Bounce","bounce":' + b"[" * 900_000,
+    "replies": HEAD + b"\n" + b"550 5.1.1 <a@b.test> \n" * 45_000,
+}
+
+
+@pytest.mark.parametrize("data", SHAPES.values(), ids=SHAPES)
+def test_a_huge_report_costs_no_more_than_its_beginning(data):
+    tracemalloc.start()
+    try:
+        assert len(read(data).fates) <= MAX_RECIPIENTS
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+    assert_in_proportion(lambda size: read(data[:size]), len(data))

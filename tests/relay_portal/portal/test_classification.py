@@ -9,6 +9,7 @@ from deliveries.models import LocalRule, Reclassification
 from domains.models import AuditEntry
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
+from tests.deliveries.bounces.test_unknown_answers import occurrence
 from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +127,28 @@ def test_a_change_is_on_record_and_a_rule_can_be_switched_off(operator):
 
 
 # --- a second look ---
+def test_an_answer_that_no_rule_understood_is_a_click_away_from_a_rule(operator):
+    project = make.credential().project
+    occurrence(project, "Der Kunde <hanako@example.test> ist verzogen")
+    text = operator.get("/unknown-answers/").text
+    assert "der kunde &lt;(address)&gt; ist verzogen" in text and "1 answer of this form from example.test" in text
+    assert "pattern=der+kunde+%2A+ist+verzogen" in text
+
+
+def test_unknown_answers_are_exported_without_personal_data(operator):
+    occurrence(make.credential().project, "Der Kunde <hanako@example.test> ist verzogen")
+    answer = operator.get("/unknown-answers/", {"export": ""})
+    assert "hanako" not in answer.text and "550 der kunde <(address)> ist verzogen" in answer.text
+
+
+def test_a_rule_is_saved_once_a_person_has_seen_what_it_changes(operator):
+    occurrence(make.credential().project, "Der Kunde ist lange verzogen")
+    text = operator.post(f"{RULES}add/", RULE).text
+    assert "It changes 1" in text and not LocalRule.objects.exists()
+    operator.post(f"{RULES}add/", RULE | {"is_seen": "on"})
+    assert LocalRule.objects.get().name == "moved"
+
+
 LOOKS = "/deliveries/reclassification/"
 
 
