@@ -33,9 +33,13 @@ HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_d
 
 class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     is_seen = forms.BooleanField(
-        label=_("I have seen what it changes"), required=False,
-        help_text=_("Saving without it says which of the stored answers of the last 30 days the rule would give another class."),
-    )  # fmt: skip
+        label=_("I have seen what it changes"),
+        required=False,
+        help_text=_(
+            "Saving without it says which of the stored answers of the last 30 days the rule would "
+            "give another class."
+        ),
+    )
 
     class Meta:
         widgets = dict.fromkeys(
@@ -93,8 +97,10 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         return given
 
     def _show_effects(self, given: dict[str, Any]) -> None:
-        """A rule speaks before all others, so a person sees first what else it would speak about."""
-        rule = loaded_rules.rule_of([given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS])
+        """A rule speaks before all others, so a person sees first what else it fits."""
+        rule = loaded_rules.rule_of(
+            [given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS]
+        )
         found = unknown_answers.effects(rule, now=timezone.now())
         for each in found[:EFFECTS_SHOWN]:
             title = MEANINGS[Class(each.category)].title if each.category else "–"

@@ -1,4 +1,4 @@
-"""Answers of the last 30 days that no rule understood, counted by form, receiver and stage: what a rule would be worth writing for."""
+"""Counts the answers of the last 30 days that no rule understood, by form, receiver and stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMS_MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class UnknownAnswer:
-    """`receiver` is the provider's name, or the domain where no provider is known; `example` is one answer as it came."""
+    """`receiver` is the provider's name, else the domain; `example` is one answer as it came."""
 
     form: str
     receiver: str
@@ -56,7 +56,11 @@ def collect(*, now: datetime) -> list[UnknownAnswer]:
     found: dict[tuple[str, str, str, int], UnknownAnswer] = {}
     unknown = _answers(now).filter(rule__startswith="code/", code__isnull=False).exclude(text="")
     columns = ("text", "stage", "code", "host", "address_key", "category", "is_hard")
-    rows = unknown.values_list(*columns).annotate(amount=Count("id"), first=Min("at")).order_by("-amount")[:ROWS_MOST]
+    rows = (
+        unknown.values_list(*columns)
+        .annotate(amount=Count("id"), first=Min("at"))
+        .order_by("-amount")[:ROWS_MOST]
+    )
     for text, stage, code, host, key, category, is_hard, amount, first in rows:
         domain = key.rpartition("@")[2]
         provider = provider_of(host, domain)
@@ -64,29 +68,49 @@ def collect(*, now: datetime) -> list[UnknownAnswer]:
         name = (form_of(text), receiver, stage, code)
         known = found.get(name)
         found[name] = UnknownAnswer(
-            name[0], receiver, provider, stage, code, amount + (known.amount if known else 0), min(first, known.since) if known else first,
-            category, is_hard, known.example if known else f"{code} {text}",
-        )  # fmt: skip
+            name[0],
+            receiver,
+            provider,
+            stage,
+            code,
+            amount + (known.amount if known else 0),
+            min(first, known.since) if known else first,
+            category,
+            is_hard,
+            known.example if known else f"{code} {text}",
+        )
     return sorted(found.values(), key=lambda each: (-each.amount, each.form))[:FORMS_MOST]
 
 
 def effects(rule: LocalRule, *, now: datetime) -> list[Effect]:
-    """Return what this rule would change among all stored answers, the most frequent first; `ValueError` for a rule that is none."""
+    """Return what this rule would change among the stored answers, the most frequent first.
+
+    Raises `ValueError` for a rule that is none.
+    """
     rules = LocalRules([rule])
     amounts: Counter[tuple[str, bool, str]] = Counter()
     columns = ("text", "stage", "code", "host", "category", "is_hard", "address_key")
-    rows = _answers(now).exclude(text="").values_list(*columns).annotate(amount=Count("id")).order_by("-amount")[:ROWS_MOST]
+    rows = (
+        _answers(now)
+        .exclude(text="")
+        .values_list(*columns)
+        .annotate(amount=Count("id"))
+        .order_by("-amount")[:ROWS_MOST]
+    )
     for text, stage, code, host, category, is_hard, key, amount in rows:
         provider = provider_of(host, key.rpartition("@")[2])
         at = Stage(stage) if stage in SCOPES else None
         changes = (category, is_hard) != (str(rule.class_), rule.is_hard)
-        if changes and rules.find(normal(text), provider=provider, stage=at, code=code or 0) is not None:
+        if (
+            changes
+            and rules.find(normal(text), provider=provider, stage=at, code=code or 0) is not None
+        ):
             amounts[category, is_hard, form_of(text)] += amount
     return [Effect(*name, amount) for name, amount in amounts.most_common()]
 
 
 def exported(found: list[UnknownAnswer]) -> Iterator[str]:
-    """Yield the lines of a file without anybody's data, in the form of `samples/replies.tsv`, and with how often each came.
+    """Yield the lines of a file without anybody's data, in the form of `samples/replies.tsv`.
 
     The class is left open: who contributes says what the answer means.
     """
@@ -97,4 +121,6 @@ def exported(found: list[UnknownAnswer]) -> Iterator[str]:
 
 
 def _answers(now: datetime):  # type: ignore[no-untyped-def]  # a queryset whose values are named where they are used
-    return Occurrence.objects.filter(at__gt=now - DAYS, kind__in=("reply", "report", "expiry")).order_by()
+    return Occurrence.objects.filter(
+        at__gt=now - DAYS, kind__in=("reply", "report", "expiry")
+    ).order_by()

@@ -1,4 +1,4 @@
-"""The form of an answer: what is left when everything that differs from one message to the next is taken out of it.
+"""The form of an answer: what is left without all that differs from message to message.
 
 Answers of one form are counted together, and none of what is taken out is anybody's data any more.
 """
@@ -14,12 +14,30 @@ LONGEST = 300
 _REPLACED = (
     (re.compile(r"https?://[^\s<>\"']{1,500}"), "(url)"),
     (re.compile(r"[^\s<>()\[\]\"';:,@]{1,64}@[^\s<>()\[\]\"';:,@]{1,253}"), "(address)"),
-    (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:{1,2}){2,7}[0-9a-f]{0,4}\b"), "(ip)"),
-    (re.compile(r"\b(?=[a-z0-9-]{1,63}\.)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}\b"), "(host)"),
+    (
+        re.compile(
+            r"\b\d{1,3}(?:\.\d{1,3}){3}\b"
+            r"|\b(?:[0-9a-f]{1,4}:{1,2}){2,7}[0-9a-f]{0,4}\b"
+        ),
+        "(ip)",
+    ),
+    (
+        re.compile(
+            r"\b(?=[a-z0-9-]{1,63}\.)"
+            r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}\b"
+        ),
+        "(host)",
+    ),
     # An id mixes letters and digits, or is long: queue ids, hashes, times.
-    (re.compile(r"\b(?=[a-z]{0,40}\d)(?=\d{0,40}[a-z])[a-z0-9_-]{6,200}\b|\b[0-9a-f]{16,200}\b"), "(id)"),
+    (
+        re.compile(
+            r"\b(?=[a-z]{0,40}\d)(?=\d{0,40}[a-z])[a-z0-9_-]{6,200}\b"
+            r"|\b[0-9a-f]{16,200}\b"
+        ),
+        "(id)",
+    ),
     (re.compile(r"(?<![\d.])\d{4,40}(?![\d.])"), "(number)"),
-)  # fmt: skip
+)
 _SPACES = re.compile(r"\s+")
 
 
@@ -32,6 +50,6 @@ def form_of(text: str) -> str:
 
 
 def pattern_of(form: str) -> str:
-    """Return the pattern of a local rule for answers of this form: its words, `*` for what was taken out."""
+    """Return a local rule's pattern: the form's words, `*` for what was taken out."""
     words = (part.strip(" <>[]\"'.,:;-") for part in re.split(r"\(\w+\)|[*|]", form))
     return " * ".join(word for word in words if len(word) > 2)

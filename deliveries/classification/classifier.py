@@ -154,21 +154,43 @@ class Classified:
 def classify(answer: Answer) -> Classified:
     text = _CHECK.sub("", normal(answer.text))
     provider = provider_of(answer.host, answer.domain)
-    if _added and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code)) is not None:
-        return Classified(spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name)
+    if (
+        _added
+        and (spoke := _added.find(text, provider=provider, stage=answer.stage, code=answer.code))
+        is not None
+    ):
+        return Classified(
+            spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name
+        )
     return _judged(text, provider, answer.stage, answer.code, answer.enhanced, _tables)
 
 
 @lru_cache(maxsize=1024)  # receivers repeat themselves, and addresses are out of the text already
-def _judged(text: str, provider: str, stage: Stage | None, code: int, enhanced: str, tables: tuple[Table, Table]) -> Classified:
+def _judged(
+    text: str,
+    provider: str,
+    stage: Stage | None,
+    code: int,
+    enhanced: str,
+    tables: tuple[Table, Table],
+) -> Classified:
     """Judge `text` as `normal` leaves it."""
     answer = Answer("", code, enhanced, stage)
     telling, loose = tables
     found = telling.find(text, provider=provider, stage=stage, code=code)
-    is_vague = found is not None and found.name in caution.VAGUE and caution.OTHER_REASON.search(text) is not None
+    is_vague = (
+        found is not None
+        and found.name in caution.VAGUE
+        and caution.OTHER_REASON.search(text) is not None
+    )
     if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
         found = loose.find(text, provider=provider, stage=stage, code=code) or found
-    if found is not None and found.name in caution.VAGUE and answer.enhanced[2:4] == "7." and codes.by_telling(answer.enhanced) is not None:
+    if (
+        found is not None
+        and found.name in caution.VAGUE
+        and answer.enhanced[2:4] == "7."
+        and codes.by_telling(answer.enhanced) is not None
+    ):
         found = None  # "Rejected", and a code that says by which rule
     return _by_rule(found, answer, text) if found else _by_codes(answer, text)
 

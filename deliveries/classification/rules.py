@@ -101,7 +101,7 @@ class Table:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._keyed = tuple((literals(each.pattern.pattern), each) for each in self.rules)
-        # Most answers are ASCII, and hold no literal that is not: the other languages cost them nothing.
+        # Most answers are ASCII and hold no other literal: other languages cost them nothing.
         ascii_keys = ((tuple(filter(str.isascii, keys)), each) for keys, each in self._keyed)
         self._ascii = tuple((keys, each) for keys, each in ascii_keys if keys)
 

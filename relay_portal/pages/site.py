@@ -43,8 +43,16 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
 
         return [
             path("queues/", self._page("queues", queues), name="queues"),
-            path("classification/", self._page("classification", classification.page), name="classification"),
-            path("unknown-answers/", self._page("unknown_answers", unknown_answers.page), name="unknown_answers"),
+            path(
+                "classification/",
+                self._page("classification", classification.page),
+                name="classification",
+            ),
+            path(
+                "unknown-answers/",
+                self._page("unknown_answers", unknown_answers.page),
+                name="unknown_answers",
+            ),
             path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]

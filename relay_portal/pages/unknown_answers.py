@@ -1,4 +1,4 @@
-"""Answers that no rule understood: how often each form came, from whom, and a click to a rule of one's own."""
+"""Answers that no rule understood: how often each form came, from whom, and a way to a rule."""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ def page(request: HttpRequest) -> HttpResponse:
     if "export" in request.GET:
         headers = {"Content-Disposition": 'attachment; filename="unknown-answers.tsv"'}
         return HttpResponse(
-            "\n".join([*unknown_answers.exported(found), ""]), content_type="text/tab-separated-values; charset=utf-8", headers=headers
+            "\n".join([*unknown_answers.exported(found), ""]),
+            content_type="text/tab-separated-values; charset=utf-8",
+            headers=headers,
         )
     context: dict[str, Any] = {
-        **admin.site.each_context(request), "title": _("Answers that no rule understood"),
-        "rows": [(each, MEANINGS[Class(each.category)].title if each.category else "", _rule_for(each)) for each in found],
-    }  # fmt: skip
+        **admin.site.each_context(request),
+        "title": _("Answers that no rule understood"),
+        "rows": [
+            (each, MEANINGS[Class(each.category)].title if each.category else "", _rule_for(each))
+            for each in found
+        ],
+    }
     return TemplateResponse(request, "portal/unknown_answers.html", context)
 
 

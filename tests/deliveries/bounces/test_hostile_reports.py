@@ -86,11 +86,17 @@ def test_any_reply_has_a_class(text, code, enhanced, stage, host):
 HEAD = b"From: MAILER-DAEMON@x.test\nSubject: Undelivered mail\nMIME-Version: 1.0\n"
 SHAPES = {
     "ten megabytes": HEAD + b"\n" + b"<a@b.test>: 550 5.1.1 User unknown\n" * 280_000,
-    "100,000 parts": HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\nContent-Type: text/plain\n\nx\n" * 100_000,
+    "100,000 parts": HEAD
+    + b"Content-Type: multipart/mixed; boundary=b\n\n"
+    + b"--b\nContent-Type: text/plain\n\nx\n" * 100_000,
     "100,000 parts in one another": b"Content-Type: message/rfc822\n\n" * 100_000,
     "the beginning of a phrase": HEAD + b"\n<a@b.test>: " + b"the user mailbox is " * 50_000,
-    "stems without a state": HEAD + b"\n<a@b.test>: " + "der Empfänger das Postfach ".encode() * 40_000,
-    "the beginning of a receiver's words": HEAD + b"\n<a@b.test>: " + b"dns error: dns type " * 50_000,
+    "stems without a state": HEAD
+    + b"\n<a@b.test>: "
+    + "der Empfänger das Postfach ".encode() * 40_000,
+    "the beginning of a receiver's words": HEAD
+    + b"\n<a@b.test>: "
+    + b"dns error: dns type " * 50_000,
     "brackets": b'{"notificationType":"Bounce","bounce":' + b"[" * 900_000,
     "replies": HEAD + b"\n" + b"550 5.1.1 <a@b.test> \n" * 45_000,
 }

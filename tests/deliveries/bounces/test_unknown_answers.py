@@ -1,4 +1,4 @@
-"""Answers that no rule understood are counted by their form, and a rule's effects are known before it speaks."""
+"""Answers without a rule are counted by form, and what a rule changes is known beforehand."""
 
 from datetime import timedelta
 
@@ -13,11 +13,30 @@ from suppressions.models import Occurrence
 from tests.deliveries import make
 
 
-def occurrence(project, text, *, rule="code/550", category="policy", code=550, days=0, key="hanako@example.test", host="mx.example.test"):
+def occurrence(
+    project,
+    text,
+    *,
+    rule="code/550",
+    category="policy",
+    code=550,
+    days=0,
+    key="hanako@example.test",
+    host="mx.example.test",
+):
     return Occurrence.objects.create(
-        project=project, at=timezone.now() - timedelta(days=days), address_key=key, kind="reply", category=category, is_hard=False,
-        stage="rcpt", host=host, code=code, text=text, rule=rule,
-    )  # fmt: skip
+        project=project,
+        at=timezone.now() - timedelta(days=days),
+        address_key=key,
+        kind="reply",
+        category=category,
+        is_hard=False,
+        stage="rcpt",
+        host=host,
+        code=code,
+        text=text,
+        rule=rule,
+    )
 
 
 @pytest.fixture
@@ -28,7 +47,10 @@ def project(db):
 @pytest.mark.parametrize(
     ("text", "form"),
     [
-        ("No! <hanako@example.test> (qid 4XyZ12ab3c) from 192.0.2.1", "no! <(address)> (qid (id)) from (ip)"),
+        (
+            "No! <hanako@example.test> (qid 4XyZ12ab3c) from 192.0.2.1",
+            "no! <(address)> (qid (id)) from (ip)",
+        ),
         ("See https://example.test/x?id=7 at mx1.example.test", "see (url) at (host)"),
         ("Ticket 123456, IPv6 2001:db8::1", "ticket (number), ipv6 (ip)"),
         ("Denied by house rule 7", "denied by house rule 7"),
@@ -48,7 +70,12 @@ def test_answers_of_one_form_are_counted_together(project):
     occurrence(project, "Mailbox full", rule="mailbox_full/full")
     occurrence(project, "Nope <taro@example.test> q1w2e3r4", days=40)
     (found,) = collect(now=timezone.now())
-    assert (found.form, found.receiver, found.stage, found.amount) == ("nope <(address)> (id)", "example.test", "rcpt", 2)
+    assert (found.form, found.receiver, found.stage, found.amount) == (
+        "nope <(address)> (id)",
+        "example.test",
+        "rcpt",
+        2,
+    )
     assert (timezone.now() - found.since).days == 3
 
 
@@ -70,5 +97,6 @@ def test_what_a_rule_would_change_is_counted(project):
     occurrence(project, "Something else")
     rule = LocalRule("moved", Class.RECIPIENT_REFUSED, "moved")
     assert sorted(effects(rule, now=timezone.now()), key=lambda each: each.category) == [
-        Effect("policy", False, "nope, moved away", 1), Effect("unknown_user", False, "moved, unknown user", 1),
-    ]  # fmt: skip
+        Effect("policy", False, "nope, moved away", 1),
+        Effect("unknown_user", False, "moved, unknown user", 1),
+    ]

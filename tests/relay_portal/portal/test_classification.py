@@ -131,7 +131,10 @@ def test_an_answer_that_no_rule_understood_is_a_click_away_from_a_rule(operator)
     project = make.credential().project
     occurrence(project, "Der Kunde <hanako@example.test> ist verzogen")
     text = operator.get("/unknown-answers/").text
-    assert "der kunde &lt;(address)&gt; ist verzogen" in text and "1 answer of this form from example.test" in text
+    assert (
+        "der kunde &lt;(address)&gt; ist verzogen" in text
+        and "1 answer of this form from example.test" in text
+    )
     assert "pattern=der+kunde+%2A+ist+verzogen" in text
 
 
