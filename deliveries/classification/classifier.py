@@ -71,7 +71,8 @@ TELLING = (
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
-_tables = (Table(TELLING), Table(LOOSE))
+_SHIPPED = (Table(TELLING), Table(LOOSE))
+_tables = _SHIPPED
 # Rules that people have added, for this process: they speak before the shipped ones. None until
 # somebody has read them.
 _added: LocalRules | None = None
@@ -162,7 +163,9 @@ def classify(answer: Answer) -> Classified:
         return Classified(
             spoke.class_, spoke.is_hard, MEANINGS[spoke.class_].fault, spoke.detail, spoke.full_name
         )
-    return _judged(text, provider, answer.stage, answer.code, answer.enhanced, _tables)
+    # Tables that are measured want to be asked each time.
+    judge = _judged if _tables is _SHIPPED else _judged.__wrapped__
+    return judge(text, provider, answer.stage, answer.code, answer.enhanced, _tables)
 
 
 @lru_cache(maxsize=1024)  # receivers repeat themselves, and addresses are out of the text already
