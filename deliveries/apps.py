@@ -7,3 +7,8 @@ from django.utils.translation import gettext_lazy as _
 class DeliveriesConfig(AppConfig):
     name = "deliveries"
     verbose_name = _("Deliveries")
+
+    def ready(self) -> None:
+        from deliveries.backends import stored_jobs
+
+        stored_jobs.harden()

@@ -23,6 +23,7 @@ from relay_portal.setup.environment import (
     setting,
     time_zone,
     url_of,
+    with_timeouts,
     words,
     workers_by_cores,
 )
@@ -72,6 +73,20 @@ EKIDEN_MAX_SESSIONS_PER_ADDRESS = setting("EKIDEN_MAX_SESSIONS_PER_ADDRESS", at_
 EKIDEN_BARE_NEWLINES = setting("EKIDEN_BARE_NEWLINES", one_of("refuse", "repair"), "refuse")
 EKIDEN_CONNECTIONS_PER_WORKER = setting("EKIDEN_CONNECTIONS_PER_WORKER", at_least(1), 500)
 EKIDEN_DRAIN_SECONDS = setting("EKIDEN_DRAIN_SECONDS", at_least(0), 20)
+
+# --- the queues of jobs (docs/decisions/rq.md) ----------------------------------------------------
+RQ_QUEUES = {
+    name: {"URL": with_timeouts(REDIS_URL), "SERIALIZER": "rq.serializers.JSONSerializer"}
+    for name in ("deliveries", "maintenance")
+}
+RQ = {
+    "QUEUE_CLASS": "deliveries.backends.stored_jobs.StoredQueue",
+    "WORKER_CLASS": "deliveries.jobs.worker.TableWorker",
+    # Who enqueues says what it waits for: a wake-up may come before the commit or without any.
+    "COMMIT_MODE": "auto",
+}
+RQ_SHOW_ADMIN_LINK = False  # its pages stand in relay_portal.pages.queues
+RQ_API_TOKEN = ""  # statistics are for operators, and /metrics/ has a token of its own
 
 # --- the log --------------------------------------------------------------------------------------
 EKIDEN_LOG_LEVEL = setting("EKIDEN_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info")
@@ -143,6 +158,7 @@ INSTALLED_APPS = [
     "deliveries",
     "smtp_listener",
     "relay_portal",
+    "django_rq",  # after ours: the command `rqworker` is ours
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

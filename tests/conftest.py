@@ -1,3 +1,4 @@
+import sys
 from fnmatch import fnmatchcase
 
 import pytest
@@ -54,3 +55,13 @@ def mail_db(transactional_db, valkey):
     yield
     # Write a new key down in the `retained` module of its package.
     assert list(without_an_end(valkey)) == []
+
+
+@pytest.fixture
+def fuse(tmp_path, tmp_path_factory, monkeypatch):
+    """A file that only a job which ran could have made, as `evil.run` does whatever it is given."""
+    path, folder = str(tmp_path / "it-ran"), tmp_path_factory.mktemp("evil")
+    (folder / "evil.py").write_text(f"def run(*_):\n    open({path!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
+    return path

@@ -48,7 +48,8 @@ OWNERS = {  # outside thing: who alone may import it
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {
-        "deliveries/backends/job_queues.py", "deliveries/jobs/worker.py",
+        "deliveries/backends/job_queues.py", "deliveries/backends/stored_jobs.py",
+        "deliveries/jobs/worker.py",
         "deliveries/jobs/schedule.py",
         "deliveries/management/commands/rqworker.py",
         "relay_portal",

@@ -6,43 +6,19 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import django_rq
 from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
-from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.exceptions import DeserializationError
 from rq.job import Job
-from rq.serializers import JSONSerializer
 
 logger = logging.getLogger(__name__)
 
 DELIVERIES, MAINTENANCE = "deliveries", "maintenance"
 DAY = 86_400
-
-
-class StoredJob(Job):
-    """A job as Valkey holds it, which may be anything that whoever can write there thought of."""
-
-    def restore(self, raw_data: Any) -> Any:  # RQ leaves the shape of a Valkey hash untyped
-        """As RQ does, without what could call or reach something else: callbacks by path,
-        webhooks, repeats.
-
-        What cannot be read is no job: RQ passes over that, where any other error would end the
-        worker.
-        """
-        try:
-            return super().restore(
-                {key: value for key, value in raw_data.items() if not _is_dangerous(key)}
-            )
-        except Exception as error:  # hostile bytes: whatever they make RQ raise
-            raise NoSuchJobError("Unexpected job format") from error
-
-
-def _is_dangerous(key: bytes | str) -> bool:
-    name = key.decode("utf-8", "replace") if isinstance(key, bytes) else key
-    return "callback" in name or name in {"webhooks", "result", "meta"}
 
 
 def connect(*, patience: float = 10) -> Redis:
@@ -51,9 +27,8 @@ def connect(*, patience: float = 10) -> Redis:
 
 
 def queue(name: str, connection: Redis | None = None) -> Queue:
-    return Queue(
-        name, connection=connection or connect(), serializer=JSONSerializer, job_class=StoredJob
-    )
+    """Return the queue as `RQ_QUEUES` and `RQ` of the settings have it."""
+    return django_rq.get_queue(name, connection=connection or connect())
 
 
 def enqueue_drain() -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from django_rq.cron import DjangoCronScheduler
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.cron import CronJob, CronScheduler
+from rq.cron import CronJob
 from rq.exceptions import StopRequested
 
 from deliveries import jobs
@@ -49,8 +50,8 @@ class Ring(CronJob):
         self._ring()
 
 
-class Scheduler(CronScheduler):
-    """RQ's scheduler, which tells systemd how it is."""
+class Scheduler(DjangoCronScheduler):
+    """django-rq's scheduler, which tells systemd how it is."""
 
     is_told_to_stop = False
 
@@ -70,7 +71,7 @@ class Scheduler(CronScheduler):
 
 
 def scheduler() -> Scheduler:
-    """RQ's scheduler with our table; `start()` runs it until a signal comes."""
+    """Return django-rq's scheduler with our table; `start()` runs it until a signal comes."""
     built = Scheduler(connection=job_queues.connect(), logging_level=logging.WARNING)
     built.get_jobs().append(
         Ring(

@@ -12,16 +12,14 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
-from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, worker_registration
-from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from deliveries import jobs
-from deliveries.backends.job_queues import StoredJob
+from deliveries.backends.stored_jobs import StoredQueue, forbidden
 from deliveries.bounces import reclassify
 from domains import jobs as domain_jobs
 from domains.foundation.process import systemd
@@ -57,62 +55,21 @@ FORMER_NAMES = {
 }
 
 
-class ForbiddenJob(Exception):
-    """A job names a function that is not in the table, or brings more than plain arguments."""
+def function_of(job: Job) -> Callable[..., Any] | None:
+    """Return what a worker runs for this job, or None: then it is refused."""
+    return (
+        None
+        if job.instance is not None
+        else FUNCTIONS.get(str(job.func_name)) or FORMER_NAMES.get(str(job.func_name))
+    )
 
 
-class TableJob(StoredJob):
-    """A job whose function is looked up in the table: RQ itself would import any dotted path that
-    Valkey holds.
-    """
+class TableJob(Job):
+    """A job whose function is looked up in the table."""
 
     @property
     def func(self) -> Callable[..., Any]:
-        function = FUNCTIONS.get(str(self.func_name)) or FORMER_NAMES.get(str(self.func_name))
-        if self.instance is not None or function is None:
-            raise ForbiddenJob(f"not a function of this service: {str(self.func_name)[:100]!r}")
-        return function
-
-
-class TakenJobs(IntermediateQueue):
-    """The ids that workers have taken.
-
-    One that is no text would end every worker, and each again at its start.
-    """
-
-    def drop_other_than_text(self) -> None:
-        found: Any = self.connection.lrange(
-            self.key, 0, -1
-        )  # bytes; their type depends on the connection
-        for job_id in found:
-            if not _is_text(job_id):
-                self.connection.lrem(self.key, 0, job_id)
-
-    def get_job_ids(self) -> list[str]:
-        self.drop_other_than_text()
-        return super().get_job_ids()
-
-
-class TableQueue(Queue):
-    job_class = TableJob
-
-    @property
-    def intermediate_queue(self) -> TakenJobs:
-        return TakenJobs(self.key, connection=self.connection)
-
-    @classmethod
-    def lmove(
-        cls, connection: Redis, queue_key: str, timeout: int | None
-    ) -> Any:  # a pair, or None
-        taken = super().lmove(connection, queue_key, timeout)
-        if taken is None or _is_text(taken[1]):
-            return taken
-        TakenJobs(queue_key, connection).drop_other_than_text()
-        return queue_key, b""  # no job has this id: the next is taken
-
-
-def _is_text(job_id: bytes) -> bool:
-    return job_id.decode("utf-8", "ignore").encode() == job_id
+        return function_of(self) or forbidden(self)
 
 
 class TableWorker(SimpleWorker):
@@ -121,7 +78,7 @@ class TableWorker(SimpleWorker):
     """
 
     job_class = TableJob
-    queue_class = TableQueue
+    queue_class = StoredQueue
     beat_every = 5.0  # seconds
     max_connection_wait_time = 15.0  # seconds between two tries to reach Valkey again
     # seconds until a worker without a job shows that it is alive; RQ's own 405 would be no sign of
@@ -131,7 +88,7 @@ class TableWorker(SimpleWorker):
     _is_ready = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # RQ's own signature, one argument fixed
-        kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=TableQueue)
+        kwargs.update(serializer=JSONSerializer, job_class=TableJob, queue_class=StoredQueue)
         super().__init__(*args, **kwargs)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:

@@ -52,6 +52,7 @@ ACTIONS: dict[str, Promise | str] = {
     "apply": _("Carried out"),
     "try_again": _("Tried again"),
     "drop": _("Gave up"),
+    "requeue": _("Queued again"),
     "set_aside": _("Put aside"),
 }
 

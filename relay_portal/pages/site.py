@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 from two_factor.admin import AdminSiteOTPRequiredMixin
 from unfold.sites import UnfoldAdminSite
@@ -38,11 +38,10 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.pages import classification, error_rates, unknown_answers
-        from relay_portal.pages.queues import queues
+        from relay_portal.pages import classification, error_rates, queues, unknown_answers
 
         return [
-            path("queues/", self._page("queues", queues), name="queues"),
+            path("queues/", include(queues.urls(self.admin_view))),
             path(
                 "classification/",
                 self._page("classification", classification.page),

@@ -59,6 +59,11 @@ def url_of(*schemes: str) -> Callable[[str], str]:
     return cast
 
 
+def with_timeouts(url: str) -> str:
+    """Return the URL of Valkey with seconds to connect and for an answer, where it gives none."""
+    return f"{url}{'&' if '?' in url else '?'}socket_connect_timeout=2&socket_timeout=10"
+
+
 def database(url: str) -> dict[str, Any]:  # as Django's DATABASES wants it
     try:
         return dict(env.db_url_config(url))

@@ -4,11 +4,11 @@ import logging
 import time
 from typing import Any
 
+import django_rq
 from redis.exceptions import RedisError
 from rq.worker.base import DequeueStrategy
 
 from deliveries.backends import job_queues, loglines
-from deliveries.jobs.worker import TableWorker
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.process import systemd
 from domains.operations import starting
@@ -54,7 +54,7 @@ def work(names: list[str], *, burst: bool) -> None:
     before that.
     """
     with job_queues.signals_kept():
-        worker = TableWorker(names, connection=job_queues.connect())
+        worker: Any = django_rq.get_worker(*names)  # of the class that the settings name
         try:
             worker.work(
                 burst=burst, logging_level="WARNING", dequeue_strategy=DequeueStrategy.DEFAULT

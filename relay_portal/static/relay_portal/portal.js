@@ -7,3 +7,9 @@ document.addEventListener("click", (event) => {
     setTimeout(() => button.classList.remove("portal-copied"), 1500);
   });
 });
+
+// The box above django-rq's lists ticks all their jobs; its own script is an inline one.
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "action-toggle") return;
+  document.querySelectorAll("input.action-select").forEach((box) => { box.checked = event.target.checked; });
+});

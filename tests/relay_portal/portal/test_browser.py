@@ -5,7 +5,10 @@ import shutil
 
 import pytest
 from django_otp.oath import totp
+from rq.registry import FailedJobRegistry
+from rq.results import Result
 
+from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.models import Lane
 from smtp_listener.models import SandboxMessage
 from tests.deliveries import make
@@ -216,4 +219,42 @@ def test_the_emergency_stop_asks_why_and_shows_itself_on_every_page(browser):
     page.click(".portal-ask button:has-text('Resume')")
     page.wait_for_url("**/deliveries/stop/")
     assert page.locator(".portal-emergency").count() == 0
+    assert wrong == []
+
+
+def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, valkey):
+    page, url, wrong = browser
+    waiting = queue(MAINTENANCE, valkey)
+    failed = FailedJobRegistry(queue=waiting)
+    for _ in range(2):
+        job = waiting.enqueue("deliveries.jobs.sweep")
+        waiting.remove(job)
+        job.set_status("failed")
+        with valkey.pipeline() as pipe:
+            failed.add(job, ttl=500, exc_string="RuntimeError: the disk is full", pipeline=pipe)
+            Result.create_failure(job, 500, "RuntimeError: the disk is full", pipeline=pipe)
+            pipe.execute()
+    give_password(page, url)
+    enrol_app(page)
+    for path in (
+        "",
+        "queues/1/",
+        "queues/1/details/",
+        "queues/1/finished/",
+        "queues/1/started/",
+        "workers/1/",
+        f"queues/1/{job.id}/",
+    ):
+        page.goto(f"{url}/queues/{path}")
+        assert "aintenance" in page.inner_text("#main"), path
+    page.click("#content >> text=View")
+    assert "the disk is full" in page.inner_text("#content")
+    page.goto(f"{url}/queues/queues/1/failed/")
+    page.check("#action-toggle")
+    page.select_option("select[name=action]", "requeue")
+    page.click("#changelist button[name=index]")
+    page.click("[value='Requeue 2 jobs']")
+    page.wait_for_url("**/queues/1/failed/")
+    assert "requeued 2 jobs" in page.inner_text("body")
+    assert len(waiting.get_job_ids()) == 2
     assert wrong == []

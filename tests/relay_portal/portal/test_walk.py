@@ -22,6 +22,14 @@ ARGUMENTS = {
     "content_type_id": "1",
     "url": "x",
     "token": "x",
+    "queue_index": "1",
+    "scheduler_index": "0",
+    "connection_index": "0",
+    "job_id": "x",
+    "result_id": "x",
+    "key": "x",
+    "scheduler_name": "x",
+    "cron_job_name": "x",
 }
 
 
