@@ -140,6 +140,19 @@ KEYS = (
         "how far delivery is behind, and what is let in",
     ),
     Keys(
+        "ekiden:dns-outage",
+        "some seconds",
+        "its time to live",
+        "what workers say whose name servers are all silent",
+    ),
+    Keys(
+        "ekiden:filled",
+        "for ever",
+        "nothing",
+        "its absence tells that Valkey has lost what it held",
+        expires=False,
+    ),
+    Keys(
         "ekiden:retention",
         "a day",
         "its time to live",

@@ -66,6 +66,12 @@ TABLES = (
 )  # fmt: skip
 KEYS = (
     Keys(
+        "ekiden:status",
+        "a minute",
+        "its time to live",
+        "`status` writes it to see that Valkey takes writes",
+    ),
+    Keys(
         "ekiden:unsubscribe:*",
         "a minute",
         "its time to live",

@@ -27,6 +27,9 @@ from deliveries.backends import job_queues
 
 # the names of those that have spoken; what each said stands in a key of its own
 SPEAKERS = "ekiden:inflow"
+# what the last worker said that could ask no name server
+DNS_OUTAGE = "ekiden:dns-outage"
+KEEP_OUTAGE = 10  # seconds
 KEEP = 3000  # milliseconds for which a word counts
 EVERY = 0.2  # seconds between two words
 PATIENCE = 1.0  # seconds for an answer of Valkey
@@ -91,6 +94,18 @@ def find(valkey: Redis | None = None) -> Word:
     return together(_words(said))
 
 
+def dns_outage() -> str:
+    """What workers say whose name servers are all silent, for people; empty where none says so, or
+    Valkey is out of reach.
+    """
+    try:
+        with job_queues.connect(patience=2) as asked:
+            said: Any = asked.get(DNS_OUTAGE)
+    except (RedisError, OSError):
+        return ""
+    return said.decode("utf-8", "replace") if said else ""
+
+
 class Board:
     """Where a process says its word and reads the others'.
 
@@ -133,6 +148,11 @@ class Board:
         except (RedisError, OSError):
             return NOTHING
         return together(_words(said))
+
+    async def say_dns_outage(self, complaint: str) -> None:
+        """For `KEEP_OUTAGE`: it is to be said again as long as it lasts."""
+        with suppress(RedisError, OSError):
+            await self._valkey.set(DNS_OUTAGE, complaint, ex=KEEP_OUTAGE)
 
     async def close(self) -> None:
         with suppress(RedisError, OSError):

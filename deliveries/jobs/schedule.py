@@ -19,11 +19,14 @@ from deliveries import jobs
 from deliveries.backends import job_queues
 from domains import jobs as domain_jobs
 from domains.foundation.process import systemd
+from domains.foundation.process.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
 # Seconds between two rings. All are harmless when nothing is to be done, and harmless twice.
 DRAIN_EVERY = 5
+ROUND = 75.0  # seconds: a round of RQ's loop takes up to 60
+MARK = "ekiden:filled"  # stands in Valkey as long as it keeps what it is given
 TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.sweep, 15),
     (jobs.carry_out_orders, 5),
@@ -55,6 +58,11 @@ class Scheduler(DjangoCronScheduler):
 
     is_told_to_stop = False
 
+    def __init__(self, **kwargs: Any) -> None:  # RQ's own arguments
+        super().__init__(**kwargs)
+        self.pulse = Pulse(asleep=ROUND)
+        self._has_filled = False
+
     def _request_stop(self, signum: int, frame: Any) -> NoReturn:
         self.is_told_to_stop = True
         systemd.stopping("Stopping")
@@ -67,7 +75,28 @@ class Scheduler(DjangoCronScheduler):
     def heartbeat(self) -> None:
         """Once in each round of its loop."""
         systemd.alive()
+        if (
+            self.pulse.beat() < 0
+        ):  # else what is next would be rung when the clock comes there again
+            self.begin_intervals()
+        self._look_for_mark()
         super().heartbeat()
+
+    def begin_intervals(self) -> None:
+        for job in self.get_jobs():
+            job.set_enqueue_time(datetime.now(UTC))
+
+    def _look_for_mark(self) -> None:
+        """Tell in the log where Valkey has lost what it held: that is why limits count anew and
+        workers are missed for a while.
+        """
+        is_new = self.connection.set(MARK, "1", nx=True)
+        if is_new and self._has_filled:
+            logger.warning(
+                "event=valkey-emptied text=Valkey has lost all it held; limits count anew, and"
+                " what was to be rung is rung again"
+            )
+        self._has_filled = True
 
 
 def scheduler() -> Scheduler:
@@ -86,8 +115,7 @@ def scheduler() -> Scheduler:
         built.get_jobs().append(
             Ring(_ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds)
         )
-    for job in built.get_jobs():
-        job.set_enqueue_time(datetime.now(UTC))
+    built.begin_intervals()
     return built
 
 

@@ -22,11 +22,13 @@ from uuid import UUID
 
 from django.conf import settings
 
+from domains.foundation.process.pulse import boot_id, machine_seconds
+
 logger = logging.getLogger(__name__)
 
-HEADER = 64  # bytes before the first mark
+HEADER = 128  # bytes before the first mark
 MARK = 16  # bytes
-FORMAT = b"ekiden holder 1 "
+FORMAT = b"ekiden holder 2 "
 OLD = 3600.0  # seconds
 SAME_START = 2.0  # seconds by which two looks at the machine's start may differ
 NO_DELIVERY = bytes(MARK)
@@ -81,7 +83,7 @@ class HolderFile:
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.posix_fallocate(self._descriptor, 0, size)  # no mark meets a full disk
-        os.pwrite(self._descriptor, FORMAT + f"{_machine_started():.3f}".encode(), 0)
+        os.pwrite(self._descriptor, FORMAT + f"{_machine_started():.3f} {boot_id()}".encode(), 0)
         new.rename(self._path)
 
     @property
@@ -183,11 +185,10 @@ def _read(path: Path, descriptor: int) -> Dead | None:
     data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     head, marks = data[:HEADER].rstrip(b"\0"), data[HEADER:]
     try:
-        started = float(head.removeprefix(FORMAT)) if head.startswith(FORMAT) else 0.0
         holder = UUID(path.name)
     except ValueError:
         return None
-    if abs(started - _machine_started()) > SAME_START:
+    if not _is_of_this_start(*_started(head)):
         return None
     found = (marks[start : start + MARK] for start in range(0, len(marks), MARK))
     return Dead(
@@ -195,11 +196,39 @@ def _read(path: Path, descriptor: int) -> Dead | None:
     )
 
 
+def clock_was_set() -> float:
+    """Return by how many seconds the machine's clock was set since the oldest file of this start of
+    the machine was made.
+    """
+    for path in files(folder()):
+        with suppress(OSError):
+            with path.open("rb") as file:
+                started, boot = _started(file.read(HEADER).rstrip(b"\0"))
+            if boot and boot == boot_id():
+                return _machine_started() - started
+    return 0.0
+
+
+def _started(head: bytes) -> tuple[float, str]:
+    """Return what the head of a file says of the machine's start; nothing where it is none."""
+    started, _, boot = head.removeprefix(FORMAT).decode("ascii", "replace").partition(" ")
+    try:
+        return (float(started), boot) if head.startswith(FORMAT) else (0.0, "")
+    except ValueError:
+        return 0.0, ""
+
+
+def _is_of_this_start(started: float, boot: str) -> bool:
+    if boot and boot_id():
+        return boot == boot_id()
+    return abs(started - _machine_started()) <= SAME_START
+
+
 def _machine_started() -> float:
     """When the machine started, as seconds of the epoch: another one after each start, and on each
     machine.
 
-    A clock that was set meanwhile makes it another as well: then nothing is proven, and the lease
-    runs out.
+    A clock that was set meanwhile makes it another as well. Where the start has no name that can
+    be read, nothing is proven then, and the lease runs out.
     """
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - machine_seconds()

@@ -28,7 +28,7 @@ from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.capacity.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.message.signing import SigningKeys
 from deliveries.models import Lane
-from deliveries.queue import drain_files, unwritten_outcomes
+from deliveries.queue import drain_files, future_times, unwritten_outcomes
 from deliveries.queue.drain_files import HolderFile
 from deliveries.queue.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
 from deliveries.queue.ledger import LAST_TRY, ROOM, Ledger
@@ -43,6 +43,7 @@ from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.shared import Depot
 from domains.foundation.dns.resolver import Kept, Resolver, nameservers
 from domains.foundation.process import systemd
+from domains.foundation.process.pulse import Pulse
 from domains.operations.isolation import Kind
 
 logger = logging.getLogger(__name__)
@@ -135,12 +136,17 @@ class Drain:
         self._ends_at = 0.0  # on the loop's clock, once it is to end
         self._owes = False  # whether a lane could not be given back
         self._looked = self._renewed = 0.0
+        self._was_set_back: bool | None = None  # the clock; unknown until it was looked for
 
     async def run(self, seconds: float = RUN) -> None:
         """Deliver for so long, or until stopped; every lane is given back at the end."""
         helpers = [
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._depot.ledger.run()),
+        ]
+        helpers += [
+            asyncio.create_task(Pulse().run(self._clock_was_set)),
+            asyncio.create_task(self._tell_of_dns()),
         ]
         helpers += [
             asyncio.create_task(self._depot.progress.run()),
@@ -190,6 +196,8 @@ class Drain:
         if self._is_stopping:
             return
         try:
+            if self._was_set_back is not False:
+                await self._mend_times()
             if time.monotonic() - self._renewed >= LEASE_SECONDS / 3:
                 await self._renew()
                 self._renewed = time.monotonic()
@@ -323,6 +331,20 @@ class Drain:
         async for ring in self._bell.heard():
             self._heard |= ring
             self._changed.set()
+
+    async def _tell_of_dns(self) -> None:
+        while True:
+            await asyncio.sleep(POLL)
+            if complaint := self._resolver.complaint:
+                await self._board.say_dns_outage(complaint)
+
+    def _clock_was_set(self, seconds: float) -> None:
+        self._was_set_back = self._was_set_back or seconds < 0
+
+    async def _mend_times(self) -> None:
+        if self._was_set_back or await future_times.are_there(self._databases[0]):
+            await future_times.mend(self._databases[0])
+        self._was_set_back = False
 
     def _heard_of(self, lane: int) -> None:
         self._heard |= Ring(frozenset([lane]), frozenset([lane]))

@@ -20,19 +20,23 @@ PATIENCE = 2.0
 
 
 def has_database() -> bool:
+    """Whether it answers, and takes writes."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SELECT current_setting('transaction_read_only')")
+            return bool(cursor.fetchone() == ("off",))
     except Error:
         connection.close()
         return False
-    return True
 
 
 def has_valkey() -> bool:
+    """Whether it answers, and takes writes."""
     try:
         with job_queues.connect(patience=PATIENCE) as valkey:
-            return bool(valkey.ping())
+            return bool(
+                valkey.set("ekiden:status", "1", ex=60)
+            )  # a replica, and one that is full, answers a ping as well
     except RedisError:
         return False
 

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from deliveries.backends.database import DatabaseUnavailable
 from domains.foundation.process import systemd
+from domains.foundation.process.pulse import Pulse
 from smtp_listener.admission import low_disks, session_slots
 from smtp_listener.admission.session_slots import Room
 from smtp_listener.protocol.channel import Channel
@@ -84,6 +85,7 @@ class Listener(Shared):
         self.refusals.start()
         self._tasks += [
             asyncio.create_task(self._write_uses()),
+            asyncio.create_task(Pulse().run()),
             asyncio.create_task(self.carrying.run()),
         ]
         self._indexing = asyncio.create_task(self.index.run())

@@ -12,13 +12,19 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
-from tests.journeys.rig import SENDER, Rig
+from tests.journeys.rig import SENDER
 
 APPS = 4
 PAUSE = 0.02  # seconds between two mails of one app
 PATIENCE = 60.0  # seconds for which an app tries one mail
+
+
+class Takes(Protocol):
+    """A service under test that gives out sessions of an app, logged in."""
+
+    def client(self) -> smtplib.SMTP: ...
 
 
 class Load:
@@ -29,12 +35,16 @@ class Load:
     has each step, on disk before it is taken.
     """
 
-    def __init__(self, rig: Rig, ledger: Path, domains: list[str]) -> None:
+    def __init__(
+        self, rig: Takes, ledger: Path, domains: list[str], *, sender: str = SENDER
+    ) -> None:
         self.sent: dict[str, bytes] = {}
         self.accepted: set[str] = set()
+        self.tried_at: dict[str, float] = {}  # monotonic, for the first time
+        self.accepted_at: dict[str, float] = {}
         self.troubles: list[str] = []
         self.codes: set[int] = set()  # of the refusals
-        self._rig, self._domains = rig, domains
+        self._rig, self._domains, self._sender = rig, domains, sender
         self._ledger = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.run = uuid.uuid4().hex[:8]
         self._stopping = threading.Event()
@@ -60,7 +70,8 @@ class Load:
         number = 0
         while not self._stopping.is_set():
             recipient = f"{self.run}-{app}-{number}@{self._domains[number % len(self._domains)]}"
-            self.sent[recipient] = mail(recipient)
+            self.sent[recipient] = mail(recipient, self._sender)
+            self.tried_at[recipient] = time.monotonic()
             self._note("sending", recipient)
             client = self._hand_in(client, recipient)
             number += 1
@@ -73,7 +84,7 @@ class Load:
         while time.monotonic() < until:
             try:
                 client = client or self._rig.client()
-                client.sendmail(f"shop@{SENDER}", [recipient], self.sent[recipient])
+                client.sendmail(f"shop@{self._sender}", [recipient], self.sent[recipient])
             except (smtplib.SMTPException, OSError) as error:
                 self.troubles.append(repr(error))
                 self.codes |= codes_of(error)
@@ -86,6 +97,7 @@ class Load:
             else:
                 self._note("accepted", recipient)
                 self.accepted.add(recipient)
+                self.accepted_at[recipient] = time.monotonic()
                 return client
         return client
 
@@ -107,11 +119,11 @@ Message-ID: <{recipient}>
 """
 
 
-def mail(recipient: str) -> bytes:
+def mail(recipient: str, sender: str = SENDER) -> bytes:
     """A small mail that nobody may change: every byte of it is looked for at the sink."""
     lines = [
         random.choice((b"", b".", b"..dots", b"text " * random.randrange(1, 20)))
         for _ in range(random.randrange(1, 40))
     ]
-    head = HEAD.format(sender=SENDER, recipient=recipient).replace("\n", "\r\n")
+    head = HEAD.format(sender=sender, recipient=recipient).replace("\n", "\r\n")
     return head.encode() + b"\r\n".join(lines) + b"\r\n"

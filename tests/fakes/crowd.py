@@ -6,8 +6,9 @@ the test.
         crowd.arrivals()            # (monotonic time, recipient) of all that was taken
 
 `<number>.crowd.test` exists for every number: of twenty in a row, the first is a tar-pit, the
-second refuses connections and the others take everything. `ok<number>.crowd.test` are never ill.
-Run as `python -m tests.fakes.crowd PORT DNS_PORT LEDGER`.
+second refuses connections and the others take everything. `ok<number>.crowd.test` are never ill,
+`pit<number>.crowd.test` are tar-pits, and nobody answers for `dead<number>.crowd.test`; while
+`silent()` nobody answers at all. Run as `python -m tests.fakes.crowd PORT DNS_PORT LEDGER`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self
@@ -71,6 +75,15 @@ class Crowd:
         self._running.terminate()
         self._running.communicate()
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The name server answers nothing meanwhile."""
+        self._running.send_signal(signal.SIGUSR1)
+        try:
+            yield
+        finally:
+            self._running.send_signal(signal.SIGUSR2)
+
     def arrivals(self) -> list[tuple[float, str]]:
         """In the order in which they came."""
         lines = self._ledger.read_text().splitlines(keepends=True)
@@ -82,10 +95,14 @@ class Crowd:
 
 # --- DNS, as bytes: sixty thousand questions must not be what the test is about -------------------
 def answer(question: bytes) -> bytes:
-    """To one question without compression."""
+    """To one question without compression; empty where there is none."""
     end = question.index(b"\0", 12) + 5
     labels, kind = _labels(question[12 : end - 4]), int.from_bytes(question[end - 4 : end - 2])
+    if labels == []:  # the root: whether we are there
+        return question[:2] + b"\x85\x80" + b"\0\1\0\0\0\0\0\0" + question[12:end]
     name, is_host = labels[-3], labels[0] == b"mx"
+    if name.startswith(b"dead"):
+        return b""
     zone = b"\xc0" + bytes([end - 4 - len(ZONE)])
     if is_host and kind == A:
         counts, record = (
@@ -111,7 +128,9 @@ def _labels(name: bytes) -> list[bytes]:
 
 
 def _address(name: bytes) -> int:
-    number = int(name.removeprefix(b"ok"))
+    number = int(name.removeprefix(b"ok").removeprefix(b"pit"))
+    if name.startswith(b"pit"):
+        return TAR_PITS + number // 20 % ADDRESSES
     if is_refusing(number) and not name.startswith(b"ok"):
         return REFUSING + number
     first = TAR_PITS if is_tar_pit(number) and not name.startswith(b"ok") else HEALTHY
@@ -121,9 +140,15 @@ def _address(name: bytes) -> int:
 class Dns(asyncio.DatagramProtocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        self._is_silent = False
+        for number, is_silent in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):
+            asyncio.get_running_loop().add_signal_handler(
+                number, setattr, self, "_is_silent", is_silent
+            )
 
     def datagram_received(self, data: bytes, address: Any) -> None:
-        self._transport.sendto(answer(data), address)
+        if not self._is_silent and (said := answer(data)):
+            self._transport.sendto(said, address)
 
 
 # --- SMTP -----------------------------------------------------------------------------------------

@@ -150,6 +150,11 @@ class Resolver:
         """Whether no name server of ours answers anything just now."""
         return self._servers.is_cut_off
 
+    @property
+    def complaint(self) -> str:
+        """What was said of them when none answered; empty while one does."""
+        return self._servers.complaint if self.is_cut_off else ""
+
     async def answers(self) -> None:
         """Wait until a name server answers again."""
         await self._servers.answer()

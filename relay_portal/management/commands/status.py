@@ -12,7 +12,7 @@ from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
 from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import SetAside
-from relay_portal.console import readiness, sandbox
+from relay_portal.console import causes, readiness, sandbox
 from relay_portal.doctor.machine import low_disk_text
 from smtp_listener.admission import low_disks
 from suppressions.models import Brake
@@ -27,12 +27,12 @@ class Command(EkidenCommand):
             action="store_true",
             dest="as_json",
             help='{"ready": …, "parts": {…}, "processes": […], "paused": […], "set_aside": N, '
-            '"outcome_files": N, "low_disks": […], "in_flow": {…}}',
+            '"outcome_files": N, "causes": […], "low_disks": […], "in_flow": {…}}',
         )
 
     def handle(self, *args: Any, as_json: bool, **options: Any) -> None:
         parts, processes = readiness.parts(), readiness.supervised()
-        low, flow = low_disks.find(), inflow.find()
+        low, flow, found = low_disks.find(), inflow.find(), causes.find(processes)
         ready = (
             not any(each.refuses_apps for each in low)
             and all(parts.values())
@@ -53,6 +53,7 @@ class Command(EkidenCommand):
                     "set_aside": _set_aside() if parts["PostgreSQL"] else 0,
                     "outcome_files": _outcome_files(),
                     "in_flow": {"state": flow.state, **asdict(flow)},
+                    "causes": found,
                     "low_disks": [
                         asdict(each) | {"refuses_apps": each.refuses_apps} for each in low
                     ],
@@ -60,6 +61,8 @@ class Command(EkidenCommand):
             )
         else:
             self._print(parts, processes)
+            for cause in found:
+                self.stdout.write(self.style.ERROR(cause))
             for each in low:
                 self.stdout.write(self.style.ERROR(f"DISK FULL: {low_disk_text(each)}"))
             if flow.limit is not None:

@@ -100,12 +100,30 @@ def test_a_file_that_takes_no_more_marks_proves_nothing(tmp_path):
 def test_a_file_of_an_earlier_start_of_the_machine_proves_nothing_and_goes(tmp_path, monkeypatch):
     own = HolderFile(tmp_path, uuid4(), marks=1)
     own.close(owes=True)
+    monkeypatch.setattr(drain_files, "boot_id", lambda: "another")
+    assert (proven(tmp_path), files(tmp_path)) == ([], [])
+
+
+def test_where_a_start_has_no_name_its_time_tells(tmp_path, monkeypatch):
+    monkeypatch.setattr(drain_files, "boot_id", str)
+    HolderFile(tmp_path, uuid4(), marks=1).close(owes=True)
     started = drain_files._machine_started()
     monkeypatch.setattr(drain_files, "_machine_started", lambda: started + 100)
     assert (proven(tmp_path), files(tmp_path)) == ([], [])
 
 
-@pytest.mark.parametrize("content", [b"", b"ekiden holder 1 x", b"ekiden holder 2 1.0", bytes(100)])
+def test_a_clock_that_is_set_takes_no_proof_away_and_is_told(settings, tmp_path, monkeypatch):
+    settings.EKIDEN_DATA = tmp_path
+    own = HolderFile(drain_files.folder(), uuid4(), marks=1)
+    assert abs(drain_files.clock_was_set()) < 1
+    started = drain_files._machine_started()
+    monkeypatch.setattr(drain_files, "_machine_started", lambda: started - 3600)
+    assert round(drain_files.clock_was_set()) == -3600
+    own.close(owes=True)
+    assert len(proven(drain_files.folder())) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"ekiden holder 2 x", b"ekiden holder 1 1.0", bytes(100)])
 def test_a_broken_file_proves_nothing(tmp_path, content):
     (tmp_path / str(uuid4())).write_bytes(content)
     assert (proven(tmp_path), files(tmp_path)) == ([], [])
