@@ -47,11 +47,11 @@ class Plan:
     first: int = 0
 
 
-class Refused(Exception):
+class UnexpectedReply(Exception):
     """The service said something else than it should."""
 
 
-class Session:
+class LoadSession:
     """One kept-open connection."""
 
     def __init__(self, plan: Plan, noted: notes.Submissions) -> None:
@@ -120,12 +120,14 @@ class Session:
             if line[3:4] != b"-":
                 break
         if not line.startswith(str(code).encode()):
-            raise Refused(line.decode("utf-8", "replace").strip() or "the connection was closed")
+            raise UnexpectedReply(
+                line.decode("utf-8", "replace").strip() or "the connection was closed"
+            )
 
 
 async def run(plan: Plan) -> notes.Submissions:
     noted = notes.Submissions(opened=time.monotonic_ns())
-    sessions = [Session(plan, noted) for _ in range(plan.sessions)]
+    sessions = [LoadSession(plan, noted) for _ in range(plan.sessions)]
     await asyncio.gather(*(session.open() for session in sessions))
     numbers, begun = iter(range(plan.first, plan.first + plan.messages)), time.monotonic()
     await asyncio.gather(*(_work(session, plan, numbers, begun, noted) for session in sessions))
@@ -134,7 +136,7 @@ async def run(plan: Plan) -> notes.Submissions:
 
 
 async def _work(
-    session: Session, plan: Plan, numbers: Iterator[int], begun: float, noted: notes.Submissions
+    session: LoadSession, plan: Plan, numbers: Iterator[int], begun: float, noted: notes.Submissions
 ) -> None:
     for number in numbers:
         if plan.seconds and time.monotonic() - begun >= plan.seconds:
@@ -146,7 +148,7 @@ async def _work(
         try:
             await session.submit(number)
         except (
-            Refused,
+            UnexpectedReply,
             OSError,
         ) as error:  # the session is lost; what it had in hand is counted as refused
             noted.refusals.append(str(error))

@@ -104,7 +104,7 @@ Syslog no
 """
 
 
-def measure(folder: Path, options: Options, say: Callable[[str], object]) -> report.Peer:
+def measure(folder: Path, options: Options, say: Callable[[str], object]) -> report.PeerResult:
     """Raises `BenchError`."""
     missing = [name for name in NEEDED if not shutil.which(name)] or (
         [] if os.getuid() == 0 else ["root's rights, which Postfix starts with"]
@@ -131,7 +131,7 @@ def measure(folder: Path, options: Options, say: Callable[[str], object]) -> rep
     amount = len(submissions.accepted)
     cpu = {kind: (after[kind] - before[kind]) * 1000 / amount for kind in after}
     last = max((max(times) for times in arrivals.arrivals.values()), default=ended)
-    return report.Peer(
+    return report.PeerResult(
         name=TITLE if options.is_signed else "Postfix",
         messages=amount,
         lost=len(submissions.accepted.keys() - arrivals.arrivals.keys()),

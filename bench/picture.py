@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bench.report import Figures
+from bench.report import BenchFigures
 
 WIDTH, HEIGHT, MARGIN = 720, 300, 48
 COLOURS = {"accepted": "#2563eb", "arrived": "#16a34a"}
 
 
-def draw(found: Figures, title: str) -> str:
+def draw(found: BenchFigures, title: str) -> str:
     series = {"accepted": found.accepted_each_second, "arrived": found.arrived_each_second}
     most = max(max(values, default=0) for values in series.values()) or 1
     seconds = max(len(values) for values in series.values())

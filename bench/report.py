@@ -12,7 +12,7 @@ STRETCH = 10  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class PeerResult:
     """Another relay under the same load, between the same generator and sink.
 
     CPU in milliseconds for each message.
@@ -28,7 +28,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class BenchFigures:
     """Latencies in milliseconds as (p50, p95, p99); CPU in milliseconds for each message; memory
     in MiB.
 
@@ -55,9 +55,9 @@ class Figures:
     bench_cpu: dict[str, float]
     accepted_each_second: list[int]
     arrived_each_second: list[int]
-    empty: Figures | None = None
+    empty: BenchFigures | None = None
     first: float = 0.0
-    peer: Peer | None = None
+    peer: PeerResult | None = None
 
 
 def figures(
@@ -70,7 +70,7 @@ def figures(
     memory: dict[str, float],
     largest: dict[str, float],
     bench_cpu: dict[str, float],
-) -> Figures:
+) -> BenchFigures:
     """`recorded` is when the last delivery was on record, in ns, and `released` when a burst's
     delivery began, 0 without one; `cpu` and `bench_cpu` are seconds by kind of process.
     """
@@ -79,7 +79,7 @@ def figures(
     numbered = {number: times for number, times in came.arrivals.items() if number >= 0}
     firsts = {number: min(times) for number, times in numbered.items()}
     each = 1000 / max(len(accepted), 1)
-    return Figures(
+    return BenchFigures(
         messages=len(accepted),
         refused=len(sent.refusals),
         lost=len(accepted.keys() - firsts.keys()),
@@ -122,7 +122,7 @@ def each_second(times: object, begun: int) -> list[int]:
     return [counts.get(second, 0) for second in range(max(counts, default=-1) + 1)]
 
 
-def lines(found: Figures) -> Iterator[str]:
+def lines(found: BenchFigures) -> Iterator[str]:
     wrong = {
         "refused": found.refused,
         "lost": found.lost,
@@ -179,7 +179,7 @@ def lines(found: Figures) -> Iterator[str]:
         )
 
 
-def _change(empty: Figures, full: Figures) -> str:
+def _change(empty: BenchFigures, full: BenchFigures) -> str:
     kinds = {
         kind: full.cpu[kind] - empty.cpu[kind]
         for kind in full.cpu

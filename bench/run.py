@@ -18,7 +18,7 @@ from bench.stage import ENDLESS, Options
 from relay_portal.servers import embedded
 
 
-def run(options: Options, say: Callable[[str], object]) -> report.Figures:
+def run(options: Options, say: Callable[[str], object]) -> report.BenchFigures:
     """Raises `BenchError`."""
     with _folder() as folder:
         say("Bringing the service up")
@@ -29,7 +29,7 @@ def run(options: Options, say: Callable[[str], object]) -> report.Figures:
         return replace(found, peer=peer.measure(folder, options, say))
 
 
-def _ours(folder: Path, options: Options, say: Callable[[str], object]) -> report.Figures:
+def _ours(folder: Path, options: Options, say: Callable[[str], object]) -> report.BenchFigures:
     amount = (
         f"for {options.seconds:g} seconds" if options.seconds else f"{options.messages:,} messages"
     )

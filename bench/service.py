@@ -87,7 +87,7 @@ class Service:
             )
         )
 
-    def measure(self, *, first: int = 0) -> report.Figures:
+    def measure(self, *, first: int = 0) -> report.BenchFigures:
         """One load, its messages numbered from `first`."""
         options, pids, came = self._options, self._pids(), self._folder / "arrivals.json"
         with self._sink(came) as sink:

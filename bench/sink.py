@@ -38,7 +38,7 @@ class Sink:
         self.arrivals.setdefault(int(number or -1), []).append(time.monotonic_ns())
 
 
-class Connection(asyncio.Protocol):
+class SinkConnection(asyncio.Protocol):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._buffer = b""
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
 async def serve(port: int, hosts: list[str], file: Path) -> None:
     loop, sink = asyncio.get_running_loop(), Sink()
     servers = [
-        await loop.create_server(lambda: Connection(sink), host, port, backlog=1024)
+        await loop.create_server(lambda: SinkConnection(sink), host, port, backlog=1024)
         for host in hosts
     ]
     stopping = asyncio.Event()

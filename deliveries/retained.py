@@ -1,7 +1,7 @@
 """How long the rows and keys of this package are kept."""
 
 from deliveries.models import Lane
-from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTable, oldest
 
 INBOUND_DAYS = 90  # of what came to a return path, or has proven something
 LETTER_DAYS = 30
@@ -59,20 +59,21 @@ DOWN_TO_STOCK = oldest(
 )  # fmt: skip
 
 TABLES = (
-    Table("deliveries_message", "`--log-days` of its project", BY_RETENTION, "never before all "
+    RetainedTable("deliveries_message", "`--log-days` of its project", BY_RETENTION,
+        "never before all "
         "its deliveries have ended"),
-    Table("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
+    RetainedTable("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
         "written is of use for days, and large"),
-    Table("deliveries_delivery", "with its message", BY_RETENTION, "one log"),
-    Table("deliveries_attempt", "with its message", BY_RETENTION, "one log"),
-    Table(
+    RetainedTable("deliveries_delivery", "with its message", BY_RETENTION, "one log"),
+    RetainedTable("deliveries_attempt", "with its message", BY_RETENTION, "one log"),
+    RetainedTable(
         "deliveries_submission", "`--idempotency-window` of its project", BY_RETENTION, "the "
             "same mail again within it is one message",
         delete=oldest("deliveries_submission", "expires_at < now()", key="key", order="expires_at"),
     ),
     # A delivery's own attempts say what the report said; a letter to postmaster has been read by
     # then, or never will be.
-    Table(
+    RetainedTable(
         "deliveries_inboundmail",
         f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse, "
             f"else {UNPROVEN_DAYS};"
@@ -82,14 +83,14 @@ TABLES = (
         delete=oldest("deliveries_inboundmail", "id < %(before_id)s", order="id",
             returning="handled_at IS NULL"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_destination", f"{DESTINATION_DAYS} days after the last mail to the domain",
         BY_RETENTION,
         "the next mail asks DNS anyway", days=DESTINATION_DAYS,
         delete=oldest("deliveries_destination", "expires_at < %(before)s", key="domain",
             order="expires_at"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_lane", f"{LANE_DAYS} days after its last domain, or `--log-days` if that "
             f"is more; {PACE_DAYS} "
             "with a learned rate",
@@ -97,35 +98,35 @@ TABLES = (
         days=LANE_DAYS,
         delete=oldest("deliveries_lane", f"{IDLE_LONG} AND {UNUSED_LANE}", order="idle_since"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_refusal", f"{REFUSAL_DAYS} days", BY_RETENTION,
-        "who misses a mail asks within a month",
+        "who misses a message asks within a month",
         days=REFUSAL_DAYS, delete=oldest("deliveries_refusal", "at < %(before)s", order="at"),
     ),
-    Table("deliveries_route", "until removed", "people", "a person's word"),
-    Table("deliveries_shapingrule", "until removed", "people",
+    RetainedTable("deliveries_route", "until removed", "people", "a person's word"),
+    RetainedTable("deliveries_shapingrule", "until removed", "people",
         "the shipped ones and a person's word"),
-    Table("deliveries_localrule", "until removed", "people", "a person's word"),
-    Table("deliveries_stop", "until resumed", "people", "a person's word"),
-    Table(
+    RetainedTable("deliveries_localrule", "until removed", "people", "a person's word"),
+    RetainedTable("deliveries_stop", "until resumed", "people", "a person's word"),
+    RetainedTable(
         "deliveries_order", f"{ORDER_DAYS} days after it is finished", BY_RETENTION,
         "the audit log keeps who ordered what",
         days=ORDER_DAYS,
         delete=oldest("deliveries_order", "finished_at < %(before)s", order="finished_at"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_reclassification", f"{LOOK_DAYS} days", BY_RETENTION,
         "it counts the 30 days before it",
         days=LOOK_DAYS,
         delete=oldest("deliveries_reclassification", "created_at < %(before)s", order="created_at"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_alert", f"{ALERT_DAYS} days after it has ended", BY_RETENTION,
         "as long as the figures behind it",
         days=ALERT_DAYS,
         delete=oldest("deliveries_alert", "ended_at < %(before)s", order="ended_at"),
     ),
-    Table(
+    RetainedTable(
         "deliveries_tally", f"{TALLY_DAYS} days", BY_RETENTION, "a year and the month to "
             "compare it with",
         days=TALLY_DAYS, delete=oldest("deliveries_tally", "hour < %(before)s", order="hour"),

@@ -1,4 +1,4 @@
-"""The jobs about domains: doorbells that look at the database and do what is to be done there."""
+"""The jobs about domains: wake-ups that look at the database and do what is to be done there."""
 
 from __future__ import annotations
 

@@ -1,23 +1,25 @@
 """How long the rows of this package are kept."""
 
-from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTable, oldest
 
 PEOPLE = "people"
 ASIDE_DAYS = 90
 
 TABLES = (
-    Table("domains_project", "until removed", PEOPLE, "all mail belongs to one"),
-    Table("domains_domain", "until removed", PEOPLE, "mail is sent as it"),
-    Table("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
-    Table("domains_credential", "until removed", PEOPLE, "a revoked one still names the app "
+    RetainedTable("domains_project", "until removed", PEOPLE, "all mail belongs to one"),
+    RetainedTable("domains_domain", "until removed", PEOPLE, "mail is sent as it"),
+    RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
+    RetainedTable("domains_credential", "until removed", PEOPLE,
+        "a revoked one still names the app "
         "that sent"),
-    Table("domains_credential_domains", "with its credential", PEOPLE,
+    RetainedTable("domains_credential_domains", "with its credential", PEOPLE,
         "the credential's From domains"),
-    Table("domains_auditentry", "for ever", "nothing", "who did what must be known years "
+    RetainedTable("domains_auditentry", "for ever", "nothing", "who did what must be known years "
         "later; people act seldom"),
-    Table("domains_keyfingerprint", "for ever", "nothing", "one row for each kind of key; no "
+    RetainedTable("domains_keyfingerprint", "for ever", "nothing",
+        "one row for each kind of key; no "
         "machine works without"),
-    Table(
+    RetainedTable(
         "domains_setaside", f"{ASIDE_DAYS} days after the last failure", BY_RETENTION, "what "
             "is still there is then tried again",
         days=ASIDE_DAYS,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.operations.pages import Pages, Verb, shown_once
+from domains.operations.pages import Pages, RowVerb, shown_once
 from relay_portal.models import User
 
 
@@ -33,7 +33,7 @@ class UserPages(Pages):
     list_display = ("username", "role", "is_active", "enrolled_at", "last_login")
     ordering = ("username",)
     verbs = (
-        Verb(
+        RowVerb(
             "start_anew",
             _("New password, and a new second factor"),
             "lock_reset",

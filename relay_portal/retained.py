@@ -1,6 +1,6 @@
 """How long the rows and keys of the portal are kept, and of the libraries that it is made with."""
 
-from domains.foundation.upkeep.retention import BY_RETENTION, Keys, Table, oldest
+from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTable, oldest
 
 ACCESS_DAYS = 90
 TRY_DAYS = 1
@@ -33,36 +33,40 @@ DELETE FROM axes_accessattempt WHERE id = ANY(ARRAY(SELECT id FROM old))
 """
 
 TABLES = (
-    Table("relay_portal_user", "until removed", "people", "whoever may log in"),
-    Table("relay_portal_user_projects", "with the user", "people", "what support staff may see"),
-    Table("relay_portal_user_groups", "with the user", "people", "Django's; unused"),
-    Table("relay_portal_user_user_permissions", "with the user", "people", "Django's; unused"),
-    Table("otp_totp_totpdevice", "with the user", "people", "a second factor"),
-    Table("otp_static_staticdevice", "with the user", "people", "recovery codes"),
-    Table("otp_static_statictoken", "until used", "its use", "recovery codes"),
-    Table("two_factor_webauthn_webauthndevice", "with the user", "people", "a second factor"),
-    Table(
+    RetainedTable("relay_portal_user", "until removed", "people", "whoever may log in"),
+    RetainedTable("relay_portal_user_projects", "with the user", "people",
+        "what support staff may see"),
+    RetainedTable("relay_portal_user_groups", "with the user", "people", "Django's; unused"),
+    RetainedTable("relay_portal_user_user_permissions", "with the user", "people",
+        "Django's; unused"),
+    RetainedTable("otp_totp_totpdevice", "with the user", "people", "a second factor"),
+    RetainedTable("otp_static_staticdevice", "with the user", "people", "recovery codes"),
+    RetainedTable("otp_static_statictoken", "until used", "its use", "recovery codes"),
+    RetainedTable("two_factor_webauthn_webauthndevice", "with the user", "people",
+        "a second factor"),
+    RetainedTable(
         "django_session", "12 hours", BY_RETENTION, "a session is made by a right password only",
         delete=oldest("django_session", "expire_date < now()", key="session_key",
             order="expire_date"),
     ),
-    Table("axes_accessattempt", f"{TRY_DAYS} day", BY_RETENTION,
+    RetainedTable("axes_accessattempt", f"{TRY_DAYS} day", BY_RETENTION,
         "wrong passwords count for 15 minutes", days=TRY_DAYS, delete=TRIES),
-    Table("axes_accessattemptexpiration", "with its attempt", BY_RETENTION, "as above"),
-    Table("axes_accesslog", f"{ACCESS_DAYS} days", BY_RETENTION, "who logged in, from where",
+    RetainedTable("axes_accessattemptexpiration", "with its attempt", BY_RETENTION, "as above"),
+    RetainedTable("axes_accesslog", f"{ACCESS_DAYS} days", BY_RETENTION,
+        "who logged in, from where",
         days=ACCESS_DAYS,
           delete=_first("axes_accesslog", "attempt_time")),
-    Table("axes_accessfailurelog", f"{ACCESS_DAYS} days", BY_RETENTION,
+    RetainedTable("axes_accessfailurelog", f"{ACCESS_DAYS} days", BY_RETENTION,
         "switched off; what is there is old", days=ACCESS_DAYS,
           delete=_first("axes_accessfailurelog", "attempt_time")),
-    Table("django_admin_log", f"{ADMIN_LOG_DAYS} days", BY_RETENTION,
+    RetainedTable("django_admin_log", f"{ADMIN_LOG_DAYS} days", BY_RETENTION,
         "the audit log says the same and more", days=ADMIN_LOG_DAYS,
           delete=_first("django_admin_log", "action_time")),
-    Table("auth_group", "for ever", "nothing", "Django's; unused"),
-    Table("auth_group_permissions", "for ever", "nothing", "Django's; unused"),
-    Table("auth_permission", "for ever", "`setup`", "a few for each kind of row"),
-    Table("django_content_type", "for ever", "`setup`", "one for each kind of row"),
-    Table("django_migrations", "for ever", "`setup`", "one for each step of the schema"),
+    RetainedTable("auth_group", "for ever", "nothing", "Django's; unused"),
+    RetainedTable("auth_group_permissions", "for ever", "nothing", "Django's; unused"),
+    RetainedTable("auth_permission", "for ever", "`setup`", "a few for each kind of row"),
+    RetainedTable("django_content_type", "for ever", "`setup`", "one for each kind of row"),
+    RetainedTable("django_migrations", "for ever", "`setup`", "one for each step of the schema"),
 )  # fmt: skip
 KEYS = (
     Keys(

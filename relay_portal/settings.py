@@ -119,7 +119,7 @@ LOGGING = {
             "relay_portal",
         )
     },
-    "filters": {"refusals": {"()": "relay_portal.serving.weblog.Refusals"}},
+    "filters": {"refusals": {"()": "relay_portal.serving.weblog.RefusedRequests"}},
 }
 
 # --- Django ---------------------------------------------------------------------------------------

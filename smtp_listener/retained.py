@@ -1,10 +1,10 @@
 """How long the rows and keys of this package are kept."""
 
-from domains.foundation.upkeep.retention import Keys, Table
+from domains.foundation.upkeep.retention import Keys, RetainedTable
 from smtp_listener.admission.limits import SESSION_KEEP, TALLY_KEEP
 
 TABLES = (
-    Table(
+    RetainedTable(
         "smtp_listener_sandboxmessage",
         "the last 500, of 256 MB at most",
         "the sandbox, as it takes more",

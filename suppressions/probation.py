@@ -25,7 +25,7 @@ BATCH = 1000
 ACTOR = "probation"
 
 
-class Fate(StrEnum):
+class ProbeStatus(StrEnum):
     """What became of a delivery on probation.
 
     `NONE`: it ended without trying (cancelled, or no longer stored).
@@ -37,7 +37,7 @@ class Fate(StrEnum):
     NONE = "none"
 
 
-Fates = Callable[[Collection[UUID]], dict[UUID, Fate]]
+Fates = Callable[[Collection[UUID]], dict[UUID, ProbeStatus]]
 
 
 def settle(fates: Fates, *, now: datetime) -> int:
@@ -63,14 +63,18 @@ def _settle(ids: Sequence[int], *, fates: Fates, now: datetime) -> int:
     trying = list(Suppression.objects.on_probation().filter(pk__in=ids))
     known = fates([row.probe_id for row in trying if row.probe_id])
     by_fate = {
-        fate: [row for row in trying if row.probe_id and known.get(row.probe_id, Fate.NONE) is fate]
-        for fate in Fate
+        fate: [
+            row
+            for row in trying
+            if row.probe_id and known.get(row.probe_id, ProbeStatus.NONE) is fate
+        ]
+        for fate in ProbeStatus
     }
-    _renew(by_fate[Fate.FAILED], now=now)
-    Suppression.objects.filter(pk__in=[row.pk for row in by_fate[Fate.NONE]]).update(
+    _renew(by_fate[ProbeStatus.FAILED], now=now)
+    Suppression.objects.filter(pk__in=[row.pk for row in by_fate[ProbeStatus.NONE]]).update(
         probe_id=None, probe_until=None
     )
-    arrived = by_fate[Fate.DELIVERED]
+    arrived = by_fate[ProbeStatus.DELIVERED]
     for row in arrived:
         logger.info(
             "event=unsuppressed project=%s to=<%s> delivery=%s reason=probation",

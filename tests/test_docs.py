@@ -23,7 +23,7 @@ from deliveries.smtp.outcomes import Stage
 from domains.foundation.command import CommandError
 from relay_portal.console import overview
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.sandbox.answers import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -227,7 +227,7 @@ def test_the_reply_tables_hold_just_the_refusals_of_the_listener():
     assert said == {
         shown(reply)
         for reply in vars(replies).values()
-        if isinstance(reply, Reply) and reply.is_refusal
+        if isinstance(reply, ServerReply) and reply.is_refusal
     }
 
 

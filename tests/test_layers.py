@@ -217,6 +217,14 @@ def test_the_page_draws_the_rooms_as_they_are():
     assert shown == list(drawn())
 
 
+def test_the_way_signs_of_contributing_lead_somewhere():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    signs = page.partition("## Where is it?")[2].partition("## Tests")[0]
+    places = re.findall(r"`([\w/]+/[\w/]+\.(?:py|md))`", signs)
+    assert len(places) > 20
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_a_package_and_a_room_import_only_what_stands_below_them():
     assert upwards(GRAPH) == []
 

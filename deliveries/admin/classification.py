@@ -24,7 +24,7 @@ from deliveries.classification.local_rules import LocalRules
 from deliveries.classification.rules import normal
 from deliveries.models import LocalRule, Reclassification
 from deliveries.smtp.outcomes import SCOPES
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 from suppressions.classes import MEANINGS, Class
 
 EFFECTS_SHOWN = 10
@@ -154,7 +154,7 @@ class ReclassificationPages(Pages):
     list_display = ("id", "state_label", "seen", "changed", "lifted", "created_by", "created_at")
     change_form_template = "deliveries/reclassification.html"
     verbs = (
-        Verb(
+        RowVerb(
             "apply", _("Carry it out"), "done_all", _("Classes are written anew, and the "
                 "policies judge these addresses again."),
             lambda look: look.state == Reclassification.State.COUNTED and look.changed > 0,

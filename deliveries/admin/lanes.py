@@ -22,7 +22,7 @@ from deliveries.insight.tracing import site_name
 from deliveries.models import Delivery, Lane
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection
-from domains.operations.pages import Pages, Verb, reason_of
+from domains.operations.pages import Pages, RowVerb, reason_of
 
 COUNTED_MOST = 10_000
 PAUSE = _(
@@ -65,7 +65,7 @@ class LanePages(Pages):
     )  # fmt: skip
     readonly_fields = fields
     verbs = (
-        Verb(
+        RowVerb(
             "pause",
             _("Pause"),
             "pause_circle",
@@ -73,7 +73,7 @@ class LanePages(Pages):
             lambda lane: may_pause(lane) and lane.closed_at is None,
             asks_reason=True,
         ),
-        Verb(
+        RowVerb(
             "resume",
             _("Resume"),
             "play_circle",

@@ -31,7 +31,7 @@ from deliveries.steering.selection import Selection, preview
 from domains.foundation.text.addresses import BadAddress, canonical_domain, parse_path
 from domains.models import Credential, Project
 from domains.operations import audit
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 
 MEANINGS: dict[str, Promise | str] = {
     Order.Verb.RETRY: _(
@@ -185,7 +185,7 @@ class OrderPages(Pages):
     list_display = ("name", "which", "progress", "created_by", "created_at")
     change_form_template = "deliveries/order.html"
     verbs = (
-        Verb("stop_order", _("Stop it"), "stop_circle", _("What is done stays done."),
+        RowVerb("stop_order", _("Stop it"), "stop_circle", _("What is done stays done."),
             lambda order: order.finished_at is None),
     )  # fmt: skip
 

@@ -27,19 +27,19 @@ from domains.admin.credentials import CredentialPages
 from domains.admin.projects import ProjectPages
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Project
-from domains.operations.pages import Pages, Verb, reason_of
+from domains.operations.pages import Pages, RowVerb, reason_of
 
 PAUSE = _(
     "Its mail is accepted and waits until you resume. What still waits at its deadline expires."
 )
-FLUSH = Verb("flush", _("Try now"), "bolt", asks_reason=True)
+FLUSH = RowVerb("flush", _("Try now"), "bolt", asks_reason=True)
 
 
 class Pausing(Pages):
     """Of rows whose mail can be paused by a `Stop`."""
 
     pausing = (
-        Verb(
+        RowVerb(
             "pause",
             _("Pause"),
             "pause_circle",
@@ -47,7 +47,7 @@ class Pausing(Pages):
             lambda row: pauses.of(row) is None,
             asks_reason=True,
         ),
-        Verb(
+        RowVerb(
             "resume",
             _("Resume"),
             "play_circle",
@@ -156,7 +156,7 @@ class StopPages(Pages):
     list_display = ("name", "kind", "created_at", "created_by", "reason")
     list_select_related = ("project", "credential__project")
     list_before_template = "deliveries/closed_lanes.html"
-    verbs = (Verb("resume", _("Resume"), "play_circle", asks_reason=True),)
+    verbs = (RowVerb("resume", _("Resume"), "play_circle", asks_reason=True),)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         closed = [each for each in pauses.everything() if isinstance(each.row, Lane)]
@@ -210,10 +210,10 @@ class StopPages(Pages):
         obj.refresh_from_db()
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        self.note(request, "pause", pauses.thing(obj))
+        self.note(request, "pause", pauses.target(obj))
 
     def resume(self, request: HttpRequest, row: Stop) -> HttpResponse:
-        self.note(request, "resume", pauses.thing(row))
+        self.note(request, "resume", pauses.target(row))
         pauses.resume(row)
         messages.success(request, gettext("Resumed: its mail goes on."))
         return redirect(f"admin:{self._name('changelist')}")

@@ -17,7 +17,7 @@ from unfold.decorators import display
 
 from deliveries.jobs import giving_up
 from domains.models import SetAside
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 
 
 @admin.register(SetAside)
@@ -37,9 +37,9 @@ class SetAsidePages(Pages):
     readonly_fields = fields
     list_display = ("name", "failures", "last_failed_at", "is_aside")
     verbs = (
-        Verb("try_again", _("Try again"), "refresh",
+        RowVerb("try_again", _("Try again"), "refresh",
             applies=lambda row: row.kind in giving_up.AGAIN),
-        Verb(
+        RowVerb(
             "drop", _("Give it up"), "delete", _("What was to be done with it is done no more."),
             lambda row: row.kind in giving_up.DROP, asks_reason=True,
         ),

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries.models import ShapingRule
 from deliveries.shaping import rules
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 
 PERIODS = {
     "per_second": _("%d a second"),
@@ -88,7 +88,7 @@ class RulePages(Pages):
         (_("Security"), {"fields": ("tls",)}),
     )
     verbs = (
-        Verb(
+        RowVerb(
             "reset", _("Reset to shipped"), "restart_alt", _("What was changed here is "
                 "replaced by the figures that are shipped."),
             lambda row: row.is_shipped and row.is_edited,

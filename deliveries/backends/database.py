@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connection
 
-from deliveries.backends.priority_lock import Ticket, Turnstile
+from deliveries.backends.priority_lock import PriorityLock, Ticket
 from domains.foundation.process import postgres_session
 
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class Database:
         self._name = name
         self._is_durable = is_durable
         self._patience = patience
-        self._turnstile = Turnstile()
+        self._turnstile = PriorityLock()
         self._connection: Connection | None = None
 
     async def run(

@@ -9,7 +9,7 @@ import asyncio
 from deliveries.backends import job_queues
 
 
-class Doorbell:
+class JobRequests:
     """The job comes by itself now and then, so that a call may be lost."""
 
     def __init__(self, job: str) -> None:
@@ -17,7 +17,7 @@ class Doorbell:
         self._is_wanted = False
         self._calling: asyncio.Task[None] | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Returns at once; must be called on the event loop."""
         self._is_wanted = True
         if self._calling is None or self._calling.done():

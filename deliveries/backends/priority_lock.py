@@ -39,7 +39,7 @@ class Ticket:
         self.is_hurried, self._turnstile, self._place = False, None, None
 
 
-class Turnstile:
+class PriorityLock:
     """Lets one through at a time: those in a hurry, then who came first."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from deliveries.backends import job_queues, maillog
 from deliveries.bounces import findings
 from deliveries.bounces.matching import Match, key_of
-from deliveries.bounces.parser import Fate, Kind, Report
+from deliveries.bounces.parser import RecipientStatus, Report, ReportKind
 from deliveries.classification.classifier import plainly
 from deliveries.models import Attempt, Delivery, InboundMail, Tally
 from deliveries.models.states import State, owes_report
@@ -52,7 +52,7 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
     if fate is None:
         return "", findings.NO_REPORT
     if fate.classified.class_ is Class.DELIVERED:
-        return "", f"{findings.OTHER_KIND}: {Kind.DELIVERED}"
+        return "", f"{findings.OTHER_KIND}: {ReportKind.DELIVERED}"
     _note(delivery, fate, outcome="bounced", host=report.reporter or fate.host)
     delivery.state = State.BOUNCED
     delivery.owes_report = owes_report(
@@ -66,7 +66,8 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
 
 
 def complaint(mail: InboundMail, report: Report, match: Match) -> str:
-    """The recipient wants no more of it, whatever else is said; one complaint of a mail is enough.
+    """The recipient wants no more of it, whatever else is said; one complaint of a message is
+    enough.
 
     Returns the finding.
     """
@@ -81,10 +82,10 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
         if not delivery.attempts.filter(outcome="complained").exists()
     ]
     for delivery in fresh:
-        fate = _fate_of(delivery, report) or Fate(
+        fate = _fate_of(delivery, report) or RecipientStatus(
             delivery.recipient, plainly(Class.COMPLAINT, rule="complaint", detail=kind)
         )
-        said = Fate(
+        said = RecipientStatus(
             delivery.recipient,
             fate.classified,
             text=f"Feedback report: {kind}",
@@ -119,7 +120,7 @@ def _claims(report: Report, match: Match, what: str) -> str:
     return f"{findings.CLAIMED}: {what}"
 
 
-def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
+def _fate_of(delivery: Delivery, report: Report) -> RecipientStatus | None:
     """The return path names one recipient; the report may call it by the address that it was
     forwarded to.
     """
@@ -127,7 +128,7 @@ def _fate_of(delivery: Delivery, report: Report) -> Fate | None:
     return next(iter(same or report.fates), None)
 
 
-def _note(delivery: Delivery, fate: Fate, *, outcome: str, host: str) -> None:
+def _note(delivery: Delivery, fate: RecipientStatus, *, outcome: str, host: str) -> None:
     Attempt.objects.create(
         delivery=delivery, outcome=outcome, stage=REPORT, host=host, code=fate.code or None,
         enhanced=fate.enhanced[:11],
@@ -151,7 +152,9 @@ def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None
     )  # fmt: skip
 
 
-def _learn(mail: InboundMail, delivery: Delivery, fate: Fate, kind: Occurrence.Kind) -> None:
+def _learn(
+    mail: InboundMail, delivery: Delivery, fate: RecipientStatus, kind: Occurrence.Kind
+) -> None:
     mail.delivery_id = (
         mail.delivery_id or delivery.pk
     )  # it has proven something: it is kept as long as what it proved

@@ -1,5 +1,5 @@
-"""What can be found about a mail that came to port 25: kept in English, with more behind a colon,
-translated where it is shown.
+"""What can be found about a message that came to port 25: kept in English, with more behind a
+colon, translated where it is shown.
 """
 
 from django.utils.translation import gettext_noop as _

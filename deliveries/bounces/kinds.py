@@ -1,5 +1,5 @@
-"""Tells by a mail's header and first words what came back: a report, an absence note, a challenge;
-and a warning from the end.
+"""Tells by a message's header and first words what came back: a report, an absence note, a
+challenge; and a warning from the end.
 """
 
 from __future__ import annotations

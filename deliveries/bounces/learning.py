@@ -17,7 +17,7 @@ from deliveries.models import Delivery
 from deliveries.models.states import LIVE, State
 from domains.operations.isolation import step
 from suppressions import dry_run, probation, recording
-from suppressions.probation import Fate
+from suppressions.probation import ProbeStatus
 from suppressions.recording import Key
 
 LAST_DELIVERED = """
@@ -58,7 +58,7 @@ def last_delivered(keys: Collection[Key]) -> dict[Key, datetime]:
         return {(project, key): ended_at for project, key, ended_at in cursor.fetchall()}
 
 
-def fates(ids: Collection[UUID]) -> dict[UUID, Fate]:
+def fates(ids: Collection[UUID]) -> dict[UUID, ProbeStatus]:
     """What became of these deliveries, as far as they are stored."""
     return {
         id_: _fate(state)
@@ -66,12 +66,12 @@ def fates(ids: Collection[UUID]) -> dict[UUID, Fate]:
     }
 
 
-def _fate(state: str) -> Fate:
+def _fate(state: str) -> ProbeStatus:
     if state in LIVE:
-        return Fate.LIVE
+        return ProbeStatus.LIVE
     if state == State.DELIVERED:
-        return Fate.DELIVERED
-    return Fate.FAILED if state in (State.BOUNCED, State.EXPIRED) else Fate.NONE
+        return ProbeStatus.DELIVERED
+    return ProbeStatus.FAILED if state in (State.BOUNCED, State.EXPIRED) else ProbeStatus.NONE
 
 
 def arrivals(project: int, keys: Collection[str]) -> dict[str, list[datetime]]:

@@ -1,5 +1,5 @@
-"""Says whether a mail that does not call itself a report is built like one: by several signs, each
-of which alone says little.
+"""Says whether a message that does not call itself a report is built like one: by several signs,
+each of which alone says little.
 
 A person who writes about a delivery quotes a reply, too; so a letter that answers, or quotes with
 ">", has to show more.

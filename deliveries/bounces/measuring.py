@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from deliveries.bounces.corpus import Sample
-from deliveries.bounces.parser import Kind, Report, read
+from deliveries.bounces.parser import Report, ReportKind, read
 from deliveries.classification.classifier import LOOSE, TELLING, speaking
-from deliveries.classification.rules import Rule, Table, alternatives
+from deliveries.classification.rules import BounceRule, RuleTable, alternatives
 from deliveries.smtp.outcomes import Stage
 
 LARGEST = 67_108_864  # octets of a file
 FIGURES = ("recognised", "class", "hard precision", "hard recall", "recipients")
-_KINDS = {"complaint": Kind.COMPLAINT, "auto_reply": Kind.AUTO_REPLY, "delivered": Kind.DELIVERED}
+_KINDS = {
+    "complaint": ReportKind.COMPLAINT,
+    "auto_reply": ReportKind.AUTO_REPLY,
+    "delivered": ReportKind.DELIVERED,
+}
 _ALONE = {kind: name for name, kind in _KINDS.items()}
 
 Phrase = tuple[str, int]  # a rule's name, and the number of one alternative of its pattern
@@ -74,9 +78,11 @@ class Score:
         """As the corpus' own score.py counts: classes in any order, hardness in the order of the
         rows.
         """
-        n, kind = self.counts, _KINDS.get(sample.rows[0].class_, Kind.BOUNCE)
+        n, kind = self.counts, _KINDS.get(sample.rows[0].class_, ReportKind.BOUNCE)
         n["files"] += 1
-        n["kind"] += report.kind == kind or (kind is Kind.BOUNCE and report.kind is Kind.DELAY)
+        n["kind"] += report.kind == kind or (
+            kind is ReportKind.BOUNCE and report.kind is ReportKind.DELAY
+        )
         classes = Counter(str(fate.classified.class_) for fate in report.fates)
         if report.kind in _ALONE and not report.fates:
             classes[_ALONE[report.kind]] = len(sample.rows)
@@ -125,8 +131,8 @@ def ablated(samples: Iterable[Sample], learned: Iterable[Sample] = ()) -> dict[s
     heard = listen([*samples, *learned])
 
     @cache
-    def tables(system: str) -> tuple[Table, Table]:
-        return Table(list(_without(TELLING, system, heard))), Table(
+    def tables(system: str) -> tuple[RuleTable, RuleTable]:
+        return RuleTable(list(_without(TELLING, system, heard))), RuleTable(
             list(_without(LOOSE, system, heard))
         )
 
@@ -149,7 +155,7 @@ def listen(samples: Iterable[Sample]) -> Heard:
     heard: dict[Phrase, set[str]] = defaultdict(set)
     now = [""]
 
-    def note(rule: Rule, text: str) -> None:
+    def note(rule: BounceRule, text: str) -> None:
         for number, branch in enumerate(_branches(rule)):
             if branch.search(text):
                 heard[rule.name, number].add(now[0])
@@ -166,16 +172,18 @@ def data_of(sample: Sample) -> bytes:
         return file.read(LARGEST)
 
 
-class _Listening(Table):
+class _Listening(RuleTable):
     """A table that says which rule spoke, and about what."""
 
-    def __init__(self, rules: Iterable[Rule], note: Callable[[Rule, str], None]) -> None:
+    def __init__(
+        self, rules: Iterable[BounceRule], note: Callable[[BounceRule, str], None]
+    ) -> None:
         super().__init__(tuple(rules))
         self._note = note
 
     def find(
         self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
-    ) -> Rule | None:
+    ) -> BounceRule | None:
         found = super().find(text, provider=provider, stage=stage, code=code)
         if found is not None:
             self._note(found, text)
@@ -183,11 +191,11 @@ class _Listening(Table):
 
 
 @cache
-def _branches(rule: Rule) -> tuple[re.Pattern[str], ...]:
+def _branches(rule: BounceRule) -> tuple[re.Pattern[str], ...]:
     return tuple(map(re.compile, alternatives(rule.pattern.pattern)))
 
 
-def _without(rules: Iterable[Rule], system: str, heard: Heard) -> Iterator[Rule]:
+def _without(rules: Iterable[BounceRule], system: str, heard: Heard) -> Iterator[BounceRule]:
     for rule in rules:
         if f"/{system}-" in rule.name or system in rule.seen:
             continue

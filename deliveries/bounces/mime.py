@@ -1,4 +1,4 @@
-"""Takes a mail of any shape apart into its leaves, in bounded time and memory.
+"""Takes a message of any shape apart into its leaves, in bounded time and memory.
 
 Not the email package: ten thousand nested parts exhaust its stack, its charsets are whatever Python
 has, and it keeps all 50 MB.
@@ -87,7 +87,7 @@ def take_apart(data: bytes) -> tuple[Fields, list[Part]]:
 
 
 def mails(data: bytes) -> list[bytes]:
-    """The mails of an mbox, or the one mail that the data are."""
+    """The messages of an mbox, or the one mail that the data are."""
     return _MBOX.split(data, MAX_MAILS)[:MAX_MAILS] if data.startswith(b"From ") else [data]
 
 

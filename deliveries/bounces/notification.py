@@ -28,14 +28,14 @@ MAX_BRACKETS = 1000  # a notice has some dozens; thousands nested would exhaust 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notification:
     """The kind in the words of `report.Kind`, and whom it is about."""
 
     kind: str
     statuses: list[Status]
 
 
-def read(text: str) -> Told | None:
+def read(text: str) -> Notification | None:
     """None where the text is no such notice."""
     start = text.find("{")
     if (
@@ -60,7 +60,7 @@ def _decoded(text: str) -> object:
     return None
 
 
-def _told(told: dict[str, Any]) -> Told | None:  # JSON that anybody may have written
+def _told(told: dict[str, Any]) -> Notification | None:  # JSON that anybody may have written
     if isinstance(told.get("Message"), str):  # as SNS wraps it
         return read(told["Message"])
     type_ = str(told.get("notificationType") or told.get("eventType") or "").lower()
@@ -77,7 +77,7 @@ def _told(told: dict[str, Any]) -> Told | None:  # JSON that anybody may have wr
         and isinstance(mail.get("destination"), list)
     ):
         people = mail["destination"]
-    return Told(kind, [_status(each, body) for each in people[:MAX_RECIPIENTS]])
+    return Notification(kind, [_status(each, body) for each in people[:MAX_RECIPIENTS]])
 
 
 _NAMES = ("bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients")

@@ -17,7 +17,7 @@ MOST_CHARACTERS = 1000
 PATHS = (
     "original-mail-from",
     "return-path",
-)  # RFC 5965, section 3.2, and what the last host writes above a mail
+)  # RFC 5965, section 3.2, and what the last host writes above a message
 _FEEDBACK = NAME.decode()
 
 

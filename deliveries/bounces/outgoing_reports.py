@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from deliveries.backends import job_queues, maillog
-from deliveries.bounces.report_text import Failure, compose
+from deliveries.bounces.report_text import ReportedFailure, compose
 from deliveries.message import compression
 from deliveries.message.headers import parse, split
 from deliveries.message.ids import new_id
@@ -146,7 +146,7 @@ def _queue(message: Message, sender: Address, failed: Delivery) -> None:
     )
 
 
-def _failure(delivery: Delivery) -> Failure:
+def _failure(delivery: Delivery) -> ReportedFailure:
     message = delivery.message
     last = (
         Attempt.objects.filter(delivery=delivery)
@@ -155,7 +155,7 @@ def _failure(delivery: Delivery) -> Failure:
         .first()
     )
     content, is_whole = _returned_content(message)
-    return Failure(
+    return ReportedFailure(
         delivery=delivery.pk,
         message=message.pk,
         sender=message.mail_from,

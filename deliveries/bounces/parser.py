@@ -20,7 +20,7 @@ from domains.foundation.text.texts import one_line
 from suppressions.classes import Class
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     BOUNCE = "bounce"
     DELAY = "delay"
     DELIVERED = "delivered"
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RecipientStatus:
     """What the report says of one recipient; `text` is its evidence, `action` and `status` are the
     words of RFC 3464 where it has them.
 
@@ -64,18 +64,20 @@ class Report:
     recipient who could have it in his fate.
     """
 
-    kind: Kind
-    fates: tuple[Fate, ...] = ()
+    kind: ReportKind
+    fates: tuple[RecipientStatus, ...] = ()
     reporter: str = ""
     complaint: str = ""
 
 
 ACTIONS = {
-    "failed": Kind.BOUNCE, "failure": Kind.BOUNCE, "error": Kind.BOUNCE, "delayed": Kind.DELAY,
-    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED,
-    "deliverable": Kind.DELIVERED,
+    "failed": ReportKind.BOUNCE, "failure": ReportKind.BOUNCE, "error": ReportKind.BOUNCE,
+    "delayed": ReportKind.DELAY,
+    "delivered": ReportKind.DELIVERED, "relayed": ReportKind.DELIVERED,
+    "expanded": ReportKind.DELIVERED,
+    "deliverable": ReportKind.DELIVERED,
 }  # fmt: skip
-WORST_FIRST = (Kind.BOUNCE, Kind.DELAY, Kind.DELIVERED)
+WORST_FIRST = (ReportKind.BOUNCE, ReportKind.DELAY, ReportKind.DELIVERED)
 MAX_NESTING = 3
 
 
@@ -97,9 +99,10 @@ def _read(data: bytes, depth: int) -> Report:
     )
     report = report or _by_text(fields, parts, text, rest)
     if report is None or (
-        report.kind is Kind.BOUNCE and not any(fate.classified.weight for fate in report.fates)
+        report.kind is ReportKind.BOUNCE
+        and not any(fate.classified.weight for fate in report.fates)
     ):
-        return _inner(parts, depth, report, text) or report or Report(Kind.NONE)
+        return _inner(parts, depth, report, text) or report or Report(ReportKind.NONE)
     return report
 
 
@@ -117,7 +120,11 @@ def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -
             fate.recipient and fate.recipient in text for fate in outer.fates
         )
         says_more = outer is None or any(fate.classified.weight for fate in inner.fates)
-        if names_nobody and says_more and inner.kind not in (Kind.NONE, Kind.AUTO_REPLY):
+        if (
+            names_nobody
+            and says_more
+            and inner.kind not in (ReportKind.NONE, ReportKind.AUTO_REPLY)
+        ):
             return inner
         if outer is not None:
             return _with_reasons(outer, part, inner)
@@ -141,7 +148,7 @@ def _with_reasons(outer: Report, part: Part, inner: Report) -> Report | None:
                 fate.recipient,
                 Answer("", stage=stage_of(said), host=host_in(said)),
                 said,
-                Kind.BOUNCE,
+                ReportKind.BOUNCE,
             )
         fates.append(found or fate)
     return replace(outer, fates=tuple(fates)) if fates != list(outer.fates) else None
@@ -166,8 +173,8 @@ def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | Non
         return None
     classified = plainly(Class.COMPLAINT, rule="complaint", detail=found.type)
     return Report(
-        Kind.COMPLAINT,
-        tuple(Fate(recipient, classified) for recipient in found.recipients),
+        ReportKind.COMPLAINT,
+        tuple(RecipientStatus(recipient, classified) for recipient in found.recipients),
         complaint=found.type,
     )
 
@@ -183,13 +190,13 @@ def _notification(parts: Sequence[Part]) -> Report | None:
     return None
 
 
-def _of_notice(told: notification.Told) -> Report:
-    kind = Kind(told.kind)
-    if kind is Kind.COMPLAINT:
+def _of_notice(told: notification.Notification) -> Report:
+    kind = ReportKind(told.kind)
+    if kind is ReportKind.COMPLAINT:
         classified = plainly(Class.COMPLAINT, rule="complaint", detail="abuse")
         return Report(
             kind,
-            tuple(Fate(each.recipient, classified) for each in told.statuses),
+            tuple(RecipientStatus(each.recipient, classified) for each in told.statuses),
             complaint="abuse",
         )
     return Report(kind, tuple(_fate(each, each.diagnostic, kind) for each in told.statuses))
@@ -229,12 +236,12 @@ def _with_names(found: list[Status], text: str) -> list[Status]:
     return [replace(found[0], recipient=named[0].recipient)] if len(named) == 1 else found
 
 
-def _kind_of(status: Status, fields: Fields, text: str) -> Kind:
+def _kind_of(status: Status, fields: Fields, text: str) -> ReportKind:
     if status.action in ACTIONS:
         return ACTIONS[status.action]
     if status.status.startswith("2"):
-        return Kind.DELIVERED
-    return Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
+        return ReportKind.DELIVERED
+    return ReportKind.DELAY if kinds.is_delay(fields, text) else ReportKind.BOUNCE
 
 
 def _said_of(found: Sequence[Status], text: str) -> list[str]:
@@ -248,11 +255,11 @@ def _said_of(found: Sequence[Status], text: str) -> list[str]:
     ]
 
 
-def _fate(status: Status, said: str, kind: Kind) -> Fate:
+def _fate(status: Status, said: str, kind: ReportKind) -> RecipientStatus:
     code, enhanced, text = parse(status.diagnostic)
-    if kind is Kind.DELIVERED:
+    if kind is ReportKind.DELIVERED:
         classified = plainly(Class.DELIVERED, rule=f"action/{status.action or 'delivered'}")
-        return Fate(
+        return RecipientStatus(
             status.recipient,
             classified,
             code,
@@ -276,15 +283,15 @@ def _fate(status: Status, said: str, kind: Kind) -> Fate:
     )
 
 
-def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
+def _judged(recipient: str, answer: Answer, said: str, kind: ReportKind) -> RecipientStatus:
     found, spoke = best(answer, said)
-    if kind is Kind.DELAY:  # it may still arrive
+    if kind is ReportKind.DELAY:  # it may still arrive
         found = (
             softened(found)
             if found.weight
             else plainly(Class.NETWORK, rule="delay", detail="expired")
         )
-    return Fate(
+    return RecipientStatus(
         recipient,
         found,
         spoke.code or answer.code,
@@ -297,12 +304,12 @@ def _judged(recipient: str, answer: Answer, said: str, kind: Kind) -> Fate:
 def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Report | None:
     is_from_a_mailer = _is_from_a_mailer(fields)
     if kinds.is_receipt(fields, {part.type for part in parts}):
-        return Report(Kind.AUTO_REPLY, tuple(_answered(fields, "receipt")))
+        return Report(ReportKind.AUTO_REPLY, tuple(_answered(fields, "receipt")))
     if not is_from_a_mailer and not kinds.says_undelivered(fields):
         if not likeness.is_report(fields, parts, text, rest):
             return _automatic(fields, text)
         is_from_a_mailer = True
-    kind = Kind.DELAY if kinds.is_delay(fields, text) else Kind.BOUNCE
+    kind = ReportKind.DELAY if kinds.is_delay(fields, text) else ReportKind.BOUNCE
     whom = list(_whom(fields, parts, text, rest))
     fates = tuple(
         _by_mention(each, said, text, kind, is_alone=len(whom) == 1) for each, said in whom
@@ -316,7 +323,7 @@ def _by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Rep
     return _automatic(fields, text)  # people write about deliveries, too
 
 
-def _understands(fates: Sequence[Fate]) -> bool:
+def _understands(fates: Sequence[RecipientStatus]) -> bool:
     return any(fate.classified.weight and fate.classified.rule != "delay" for fate in fates)
 
 
@@ -333,13 +340,15 @@ def _automatic(fields: Fields, text: str) -> Report | None:
     is_challenge = kinds.is_challenge(fields, text)
     if not is_challenge and not kinds.is_automatic(fields):
         return None
-    return Report(Kind.AUTO_REPLY, tuple(_answered(fields, "challenge" if is_challenge else "")))
+    return Report(
+        ReportKind.AUTO_REPLY, tuple(_answered(fields, "challenge" if is_challenge else ""))
+    )
 
 
-def _answered(fields: Fields, detail: str) -> Iterator[Fate]:
+def _answered(fields: Fields, detail: str) -> Iterator[RecipientStatus]:
     """Who answered."""
     for sender in addresses(header(fields, "from"))[:1]:
-        yield Fate(sender, plainly(Class.AUTO_REPLY, rule="auto_reply", detail=detail))
+        yield RecipientStatus(sender, plainly(Class.AUTO_REPLY, rule="auto_reply", detail=detail))
 
 
 def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterator[tuple[str, str]]:
@@ -394,7 +403,9 @@ def _of_original(parts: Sequence[Part], rest: str) -> list[str]:
     return []
 
 
-def _by_mention(recipient: str, said: str, text: str, kind: Kind, *, is_alone: bool) -> Fate:
+def _by_mention(
+    recipient: str, said: str, text: str, kind: ReportKind, *, is_alone: bool
+) -> RecipientStatus:
     """By the part about it; where that tells nothing, by the whole text: some give the reason
     first and for all.
     """

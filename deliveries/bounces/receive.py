@@ -109,12 +109,12 @@ def _finding(mail: InboundMail) -> str:
         return f"{UNREADABLE}: {error}"
     report = read(data)
     try:
-        if report.kind is reports.Kind.COMPLAINT:
+        if report.kind is reports.ReportKind.COMPLAINT:
             found = matching.find(
                 mail, report, original.read(data), vouched=lambda: vouching.is_vouched_for(data)
             )
             return consequences.complaint(mail, report, found)
-        if report.kind is reports.Kind.BOUNCE:
+        if report.kind is reports.ReportKind.BOUNCE:
             return consequences.bounce(
                 mail, report, matching.find(mail, report, original.read(data))
             )
@@ -122,4 +122,4 @@ def _finding(mail: InboundMail) -> str:
         return error.finding
     if mail.kind != InboundMail.Kind.REPORT:
         return FOR_A_PERSON
-    return NO_REPORT if report.kind is reports.Kind.NONE else f"{OTHER_KIND}: {report.kind}"
+    return NO_REPORT if report.kind is reports.ReportKind.NONE else f"{OTHER_KIND}: {report.kind}"

@@ -12,7 +12,7 @@ from domains.foundation.text import texts
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ReportedFailure:
     """One failed recipient, and what is known of the last try.
 
     Texts come from strangers and are one line each.
@@ -45,7 +45,7 @@ class Failure:
         return "delay" if self.retried_until else "report"
 
 
-def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
+def compose(failure: ReportedFailure, *, hostname: str, now: datetime) -> bytes:
     """The complete report, lines ending in CRLF; 8-bit only where the original's header section is.
 
     Put together by hand: the email package would fold and re-encode what must be shown as it was.
@@ -72,7 +72,7 @@ def compose(failure: Failure, *, hostname: str, now: datetime) -> bytes:
     return _fields(head).encode() + b"\r\n" + body + f"--{boundary}--\r\n".encode()
 
 
-def _text(failure: Failure, hostname: str) -> bytes:
+def _text(failure: ReportedFailure, hostname: str) -> bytes:
     text = base64.encodebytes(_wording(failure, hostname).encode()).replace(b"\n", b"\r\n")
     return (
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -80,7 +80,7 @@ def _text(failure: Failure, hostname: str) -> bytes:
     )
 
 
-def _wording(failure: Failure, hostname: str) -> str:
+def _wording(failure: ReportedFailure, hostname: str) -> str:
     answer = texts.clean(failure.text) or "-"
     if failure.code:
         answer = " ".join(filter(None, (str(failure.code), failure.enhanced, failure.text)))
@@ -121,7 +121,7 @@ def _wording(failure: Failure, hostname: str) -> str:
     )
 
 
-def _status(failure: Failure, hostname: str) -> bytes:
+def _status(failure: ReportedFailure, hostname: str) -> bytes:
     """message/delivery-status (RFC 3464, section 2)."""
     # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own
     # is X.0.0.
@@ -162,7 +162,7 @@ def _one_line(value: str) -> str:
     return texts.clean(value).encode("ascii", "replace").decode("ascii")[:900]
 
 
-def _original(failure: Failure) -> bytes:
+def _original(failure: ReportedFailure) -> bytes:
     kind = b"message/rfc822" if failure.is_whole else b"text/rfc822-headers"
     encoding = b"" if failure.content.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
     return b"Content-Type: " + kind + b"\r\n" + encoding + b"\r\n" + failure.content

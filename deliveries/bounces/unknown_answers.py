@@ -11,7 +11,7 @@ from django.db.models import Count, Min
 
 from deliveries.classification.answer_forms import form_of, pattern_of
 from deliveries.classification.dialects import provider_of
-from deliveries.classification.local_rules import LocalRule, LocalRules
+from deliveries.classification.local_rules import LocalRules, ParsedLocalRule
 from deliveries.classification.rules import normal
 from deliveries.smtp.outcomes import SCOPES, Stage
 from suppressions.models import Occurrence
@@ -82,7 +82,7 @@ def collect(*, now: datetime) -> list[UnknownAnswer]:
     return sorted(found.values(), key=lambda each: (-each.amount, each.form))[:FORMS_MOST]
 
 
-def effects(rule: LocalRule, *, now: datetime) -> list[Effect]:
+def effects(rule: ParsedLocalRule, *, now: datetime) -> list[Effect]:
     """Return what this rule would change among the stored answers, the most frequent first.
 
     Raises `ValueError` for a rule that is none.
@@ -120,7 +120,8 @@ def exported(found: list[UnknownAnswer]) -> Iterator[str]:
         yield f"?\t\t{each.stage}\t{host}\t{each.code} {each.form}\t{each.amount}"
 
 
-def _answers(now: datetime):  # type: ignore[no-untyped-def]  # a queryset whose values are named where they are used
+# a queryset whose values are named where they are used
+def _answers(now: datetime):  # type: ignore[no-untyped-def]
     return Occurrence.objects.filter(
         at__gt=now - DAYS, kind__in=("reply", "report", "expiry")
     ).order_by()

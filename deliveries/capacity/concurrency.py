@@ -1,5 +1,5 @@
-"""How many mails that are not urgent a worker has on the way at one time: as many as let its event
-loop turn quickly.
+"""How many messages that are not urgent a worker has on the way at one time: as many as let its
+event loop turn quickly.
 
 Where receivers are what takes time, thousands are; where our own core is, more on the way make none
 of them faster, and each step of an urgent mail waits for a step of all of them.
@@ -17,7 +17,7 @@ LOOK_EVERY = 0.05  # seconds
 GROW, SHRINK = 1.3, 0.8
 
 
-class Carrying:
+class Concurrency:
     """Of one event loop.
 
     The limit follows what a turn of the loop costs in CPU time, which other programs do not change.
@@ -68,9 +68,9 @@ class Carrying:
 
 
 class Place:
-    """One sender's: held while it carries a mail that is not urgent."""
+    """One sender's: held while it carries a message that is not urgent."""
 
-    def __init__(self, carrying: Carrying) -> None:
+    def __init__(self, carrying: Concurrency) -> None:
         self._carrying = carrying
         self._is_held = False
 

@@ -43,7 +43,7 @@ SMOOTH = 0.3  # of each new look in the rate
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class InflowReport:
     """What one process says, or all together: how far behind delivery is (seconds), what is sent
     (a second), what is let in.
 
@@ -67,13 +67,13 @@ class Word:
         return "full" if self.is_full else "slowed"
 
 
-NOTHING = Word()
+NOTHING = InflowReport()
 
 
-def together(words: list[Word]) -> Word:
+def together(words: list[InflowReport]) -> InflowReport:
     """The worst of the workers tells how far behind; rates, limits and those that wait are sums."""
     limits = [word.limit for word in words if word.limit is not None]
-    return Word(
+    return InflowReport(
         seconds_behind=max((word.seconds_behind for word in words), default=0.0),
         per_second=sum(word.per_second for word in words),
         limit=sum(limits) if limits else None,
@@ -83,7 +83,7 @@ def together(words: list[Word]) -> Word:
     )
 
 
-def find(valkey: Redis | None = None) -> Word:
+def find(valkey: Redis | None = None) -> InflowReport:
     """What all have said lately, for people; nothing where Valkey is out of reach."""
     try:
         with valkey or job_queues.connect(patience=2) as asked:
@@ -119,7 +119,7 @@ class Board:
         )
         self._has_spoken = False
 
-    async def say(self, word: Word) -> None:
+    async def say(self, word: InflowReport) -> None:
         """It counts for `KEEP`; a word that says nothing takes back the last one, and is said
         once.
         """
@@ -137,7 +137,7 @@ class Board:
                 await pipe.execute()
             self._has_spoken = word != NOTHING
 
-    async def read(self) -> Word:
+    async def read(self) -> InflowReport:
         """What all have said; those that say nothing any more are forgotten."""
         valkey: Any = self._valkey  # its methods' types are those of both kinds of client
         try:
@@ -164,7 +164,7 @@ def _key(name: str) -> str:
     return f"{SPEAKERS}:{name}"
 
 
-def _words(texts: list[bytes | None]) -> list[Word]:
+def _words(texts: list[bytes | None]) -> list[InflowReport]:
     """Whoever reaches Valkey can say anything: what is no word is passed over."""
     found = []
     for text in texts:
@@ -173,9 +173,9 @@ def _words(texts: list[bytes | None]) -> list[Word]:
     return found
 
 
-def _word(told: dict[str, Any]) -> Word:
+def _word(told: dict[str, Any]) -> InflowReport:
     limit = told["limit"]
-    return Word(
+    return InflowReport(
         seconds_behind=float(told["seconds_behind"]),
         per_second=float(told["per_second"]),
         limit=None if limit is None else float(limit),
@@ -185,8 +185,8 @@ def _word(told: dict[str, Any]) -> Word:
     )
 
 
-class Progress:
-    """How a worker's couriers get on with mail that is not urgent."""
+class DeliveryProgress:
+    """How a worker's agents get on with mail that is not urgent."""
 
     def __init__(
         self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None
@@ -212,7 +212,7 @@ class Progress:
             await asyncio.sleep(EVERY)
             await self._board.say(self.word(time.monotonic() - looked))
 
-    def word(self, seconds: float) -> Word:
+    def word(self, seconds: float) -> InflowReport:
         """After so many seconds.
 
         By the median: a receiver that is slow holds up its own mail, not most of it.
@@ -226,7 +226,7 @@ class Progress:
             self._behind = 0.0
         if not is_pressed or self._behind < LATE:
             return NOTHING
-        return Word(seconds_behind=round(self._behind, 3), per_second=round(self._rate, 1))
+        return InflowReport(seconds_behind=round(self._behind, 3), per_second=round(self._rate, 1))
 
 
 class Strain:

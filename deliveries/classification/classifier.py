@@ -44,7 +44,7 @@ from deliveries.classification.recipient_phrases import (
     TOLD,
     UNKNOWN,
 )
-from deliveries.classification.rules import HARD, Rule, Table, normal
+from deliveries.classification.rules import HARD, BounceRule, RuleTable, normal
 from deliveries.classification.sender_phrases import (
     ADDRESS,
     AUTHENTICATION,
@@ -71,7 +71,7 @@ TELLING = (
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
 PHRASES = (*TELLING, *LOOSE)
-_SHIPPED = (Table(TELLING), Table(LOOSE))
+_SHIPPED = (RuleTable(TELLING), RuleTable(LOOSE))
 _tables = _SHIPPED
 # Rules that people have added, for this process: they speak before the shipped ones. None until
 # somebody has read them.
@@ -175,7 +175,7 @@ def _judged(
     stage: Stage | None,
     code: int,
     enhanced: str,
-    tables: tuple[Table, Table],
+    tables: tuple[RuleTable, RuleTable],
 ) -> Classified:
     """Judge `text` as `normal` leaves it."""
     answer = Answer("", code, enhanced, stage)
@@ -205,7 +205,7 @@ def add(rules: LocalRules | None) -> None:
 
 
 @contextmanager
-def speaking(telling: Table, loose: Table) -> Iterator[None]:
+def speaking(telling: RuleTable, loose: RuleTable) -> Iterator[None]:
     """Let these tables speak in place of the shipped ones: for measuring what a rule is worth,
     never in a service.
     """
@@ -282,7 +282,7 @@ ABOUT_US = {
 }
 
 
-def _by_rule(rule: Rule, answer: Answer, text: str) -> Classified:
+def _by_rule(rule: BounceRule, answer: Answer, text: str) -> Classified:
     class_, is_hard, detail = rule.class_, rule.is_hard, rule.detail
     against: tuple[Sign, ...] = ()
     if class_ in HARD and answer.stage in ABOUT_US:

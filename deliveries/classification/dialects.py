@@ -11,16 +11,16 @@ from suppressions.classes import Class
 
 # Receivers and filters that have words of their own and no shaping rule.
 OTHERS = (
-    providers.Rule(
+    providers.ReceiverRule(
         "mimecast", "Mimecast", ("mimecast.com", "mimecast.co.za", "mimecast-offshore.com")
     ),
-    providers.Rule("proofpoint", "Proofpoint", ("pphosted.com", "ppe-hosted.com")),
-    providers.Rule("barracuda", "Barracuda", ("barracudanetworks.com", "cudamail.com")),
-    providers.Rule("messagelabs", "Symantec Email Security.cloud", ("messagelabs.com",)),
-    providers.Rule("godaddy", "GoDaddy", ("secureserver.net",)),
-    providers.Rule("facebook", "Facebook", ("facebook.com",), ("facebook.com",)),
-    providers.Rule("cox", "Cox", ("cox.net",), ("cox.net",)),
-    providers.Rule("amazon", "Amazon SES", ("amazonaws.com", "amazonses.com")),
+    providers.ReceiverRule("proofpoint", "Proofpoint", ("pphosted.com", "ppe-hosted.com")),
+    providers.ReceiverRule("barracuda", "Barracuda", ("barracudanetworks.com", "cudamail.com")),
+    providers.ReceiverRule("messagelabs", "Symantec Email Security.cloud", ("messagelabs.com",)),
+    providers.ReceiverRule("godaddy", "GoDaddy", ("secureserver.net",)),
+    providers.ReceiverRule("facebook", "Facebook", ("facebook.com",), ("facebook.com",)),
+    providers.ReceiverRule("cox", "Cox", ("cox.net",), ("cox.net",)),
+    providers.ReceiverRule("amazon", "Amazon SES", ("amazonaws.com", "amazonses.com")),
 )
 KNOWN = (*providers.RULES, *OTHERS)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from deliveries.classification import classifier
-from deliveries.classification.local_rules import LocalRule, LocalRules
+from deliveries.classification.local_rules import LocalRules, ParsedLocalRule
 from deliveries.models import LocalRule as Row
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
@@ -35,10 +35,10 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
     classifier.add(LocalRules(rules) if rules else None)
 
 
-def rule_of(row: Sequence[Any]) -> LocalRule:
+def rule_of(row: Sequence[Any]) -> ParsedLocalRule:
     """Raises `ValueError`."""
     name, category, pattern, is_hard, detail, providers, stages, codes = row
-    return LocalRule(
+    return ParsedLocalRule(
         name,
         Class(category),
         pattern,

@@ -16,7 +16,7 @@ WORD_LEAST = 4  # characters of the longest word: "550" or "no" would speak abou
 
 
 @dataclass(frozen=True, slots=True)
-class LocalRule:
+class ParsedLocalRule:
     """`pattern`: words that the answer holds, `*` between two that follow each other anywhere, `|`
     between alternatives.
     """
@@ -55,7 +55,7 @@ class LocalRules:
     Costs microseconds for each rule, whatever the text.
     """
 
-    def __init__(self, rules: Iterable[LocalRule]) -> None:
+    def __init__(self, rules: Iterable[ParsedLocalRule]) -> None:
         self._rules = [
             (rule, alternatives(rule.pattern)) for rule in sorted(rules, key=lambda rule: rule.name)
         ]
@@ -63,7 +63,9 @@ class LocalRules:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def find(self, text: str, *, provider: str, stage: Stage | None, code: int) -> LocalRule | None:
+    def find(
+        self, text: str, *, provider: str, stage: Stage | None, code: int
+    ) -> ParsedLocalRule | None:
         for rule, found in self._rules:
             is_here = (
                 (not rule.providers or provider in rule.providers)

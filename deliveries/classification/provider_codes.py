@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from deliveries.classification.rules import Rule, phrases
+from deliveries.classification.rules import BounceRule, phrases
 from suppressions.classes import Class
 
 
 def said(
     class_: Class, name: str, *, by: str, words: str, example: str, **settings: Any
-) -> tuple[Rule, ...]:
+) -> tuple[BounceRule, ...]:
     """Return one row; `by` is the system as `corpus` names it, "" where anybody may say so."""
     return phrases(class_, (name, words, example), seen=(by,) if by else (), **settings)
 
@@ -331,7 +331,7 @@ JAPAN = (
     ),
 )  # fmt: skip
 
-PROVIDER_CODES: tuple[Rule, ...] = (
+PROVIDER_CODES: tuple[BounceRule, ...] = (
     *APPLE, *YANDEX, *TONLINE, *UNITED_INTERNET, *NETEASE, *TENCENT, *GODADDY, *ZOHO, *MIMECAST,
     *CHARTER, *COX, *MESSAGELABS, *GATEWAYS, *GOOGLE, *MICROSOFT, *TELEPHONES, *JAPAN,
 )  # fmt: skip

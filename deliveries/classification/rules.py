@@ -17,7 +17,7 @@ GENERAL = frozenset({"general"})
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class BounceRule:
     """`pattern` is searched in the text as `normal` leaves it.
 
     Empty `providers`, `stages` and `codes` stand for any.
@@ -64,8 +64,8 @@ def rule(
     stages: tuple[Stage, ...] = (),
     codes: tuple[int, ...] = (),
     seen: tuple[str, ...] = (),
-) -> Rule:
-    return Rule(
+) -> BounceRule:
+    return BounceRule(
         name, class_, re.compile(pattern), example, detail,
         class_ in HARD if is_hard is None else is_hard, says_so_itself,
         frozenset(of), frozenset(stages), frozenset(codes), frozenset(seen) or GENERAL,
@@ -74,7 +74,7 @@ def rule(
 
 def phrases(
     class_: Class, *rows: tuple[str, ...], detail: str = "", **settings: Any
-) -> tuple[Rule, ...]:
+) -> tuple[BounceRule, ...]:
     """One rule for each row (name, pattern, example, and a detail of its own), all of one class;
     `settings` are those of `rule`.
     """
@@ -90,7 +90,7 @@ def phrases(
     )
 
 
-class Table:
+class RuleTable:
     """Rules in order; the first that fits counts.
 
     Each branch of a pattern has a literal without which it cannot match. Looking for a literal
@@ -98,7 +98,7 @@ class Table:
     dozen would.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[BounceRule]) -> None:
         self.rules = tuple(rules)
         self._keyed = tuple((literals(each.pattern.pattern), each) for each in self.rules)
         # Most answers are ASCII and hold no other literal: other languages cost them nothing.
@@ -107,7 +107,7 @@ class Table:
 
     def find(
         self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
-    ) -> Rule | None:
+    ) -> BounceRule | None:
         """The first rule that fits `text`, which `normal` has been over."""
         for keys, each in self._ascii if text.isascii() else self._keyed:
             for key in keys:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from deliveries.classification.asian_stems import ASIAN
 from deliveries.classification.european_stems import EUROPEAN
-from deliveries.classification.rules import Rule, phrases
+from deliveries.classification.rules import BounceRule, phrases
 from suppressions.classes import Class
 
 NEAR = 40
@@ -22,8 +22,8 @@ _CLASSES = {
 _DETAILS = {"spam": "spam", "late": "expired", "connection": "connection"}
 
 
-def _rules() -> tuple[Rule, ...]:
-    made: list[Rule] = []
+def _rules() -> tuple[BounceRule, ...]:
+    made: list[BounceRule] = []
     for language, meaning, nouns, states, example in (*EUROPEAN, *ASIAN):
         gap = rf"[^.!?。！？]{{0,{NEAR}}}?"  # the ends of a sentence, in East Asian scripts too
         pattern = rf"(?:{nouns}){gap}(?:{states})|(?:{states}){gap}(?:{nouns})"

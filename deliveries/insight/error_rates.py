@@ -41,7 +41,7 @@ WHERE hour >= %(since)s AND hour < %(until)s AND
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RateScope:
     """What is looked at; None or empty stands for all.
 
     `class_` narrows what counts as an error, not what it is compared with.
@@ -64,7 +64,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ErrorFigures:
     """Of deliveries.
 
     `ended` are those that were tried: delivered, hard or soft; suppressed and complained of are
@@ -87,11 +87,11 @@ class Figures:
         return 100 * self.soft / self.ended if self.ended > 0 else 0.0
 
 
-def total(scope: Scope) -> Figures:
-    return next(iter(_grouped(scope, "1").values()), Figures())
+def total(scope: RateScope) -> ErrorFigures:
+    return next(iter(_grouped(scope, "1").values()), ErrorFigures())
 
 
-def by(dimension: str, scope: Scope) -> dict[Any, Figures]:
+def by(dimension: str, scope: RateScope) -> dict[Any, ErrorFigures]:
     """By `project`, `credential` (ids), `provider` or `class`, the most errors first."""
     found = _grouped(scope, DIMENSIONS[dimension])
     if dimension == "class":  # each class beside all that ended
@@ -106,7 +106,7 @@ def by(dimension: str, scope: Scope) -> dict[Any, Figures]:
     )
 
 
-def series(scope: Scope) -> list[tuple[datetime, Figures]]:
+def series(scope: RateScope) -> list[tuple[datetime, ErrorFigures]]:
     """By the hour, or by the day (of the portal's time zone) where it is long; what had no mail is
     there too.
     """
@@ -114,10 +114,10 @@ def series(scope: Scope) -> list[tuple[datetime, Figures]]:
     zone = timezone.get_current_timezone_name()
     expression = "hour" if is_hourly else "date_trunc('day', hour, %(zone)s)"
     found = _grouped(scope, expression, zone=zone)
-    return [(at, found.get(at, Figures())) for at in _steps(scope, is_hourly=is_hourly)]
+    return [(at, found.get(at, ErrorFigures())) for at in _steps(scope, is_hourly=is_hourly)]
 
 
-def _steps(scope: Scope, *, is_hourly: bool) -> list[datetime]:
+def _steps(scope: RateScope, *, is_hourly: bool) -> list[datetime]:
     start = timezone.localtime(scope.since).replace(minute=0, second=0, microsecond=0)
     step = timedelta(hours=1)
     if not is_hourly:
@@ -129,13 +129,13 @@ def _steps(scope: Scope, *, is_hourly: bool) -> list[datetime]:
     return steps
 
 
-def _grouped(scope: Scope, expression: str, **more: Any) -> dict[Any, Figures]:
+def _grouped(scope: RateScope, expression: str, **more: Any) -> dict[Any, ErrorFigures]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {expression}, {_COUNTS} FROM deliveries_tally {_WHERE} GROUP BY 1",  # noqa: S608
             scope.parameters | more,
         )
-        return {row[0]: Figures(*map(int, row[1:])) for row in cursor.fetchall()}
+        return {row[0]: ErrorFigures(*map(int, row[1:])) for row in cursor.fetchall()}
 
 
 def categories(*, since: datetime) -> dict[str, int]:

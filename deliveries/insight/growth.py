@@ -28,7 +28,7 @@ ORDER BY 2 DESC
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSize:
     """One table with its indexes; sizes in bytes, rows by estimate."""
 
     name: str
@@ -45,11 +45,11 @@ class Growth:
     since: date
 
 
-def tables() -> list[Table]:
+def tables() -> list[TableSize]:
     """Return all tables, the largest first."""
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
-        return [Table(*row) for row in cursor.fetchall()]
+        return [TableSize(*row) for row in cursor.fetchall()]
 
 
 def database_size() -> int:

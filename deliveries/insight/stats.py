@@ -90,7 +90,7 @@ class WaitingLane(TypedDict):
     why: str
 
 
-class Failure(TypedDict):
+class RecentFailure(TypedDict):
     """A delivery that ended badly, and the answer that ended it."""
 
     at: datetime
@@ -195,12 +195,12 @@ def _made_at(start: str) -> datetime:
     return datetime.fromtimestamp(int(start.replace("-", ""), 16) / 1000, UTC)
 
 
-def recent_failures(most: int = NEWEST) -> list[Failure]:
+def recent_failures(most: int = NEWEST) -> list[RecentFailure]:
     """The last ones, as far as the last 10,000 attempts reach."""
     with connection.cursor() as cursor:
         cursor.execute(FAILURES, {"most": most})
         return [
-            Failure(**dict(zip(Failure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
+            RecentFailure(**dict(zip(RecentFailure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
             for row in cursor.fetchall()
         ]
 

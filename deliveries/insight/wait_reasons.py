@@ -36,7 +36,7 @@ class Situation:
     sets it, "" where that was learned. `site` is the lane's name for people; `answer` is the last
     attempt's, "" without one.
 
-    `is_claimed` tells that a courier took it; `is_leased` that the lease under which it did still
+    `is_claimed` tells that an agent took it; `is_leased` that the lease under which it did still
     holds. `ahead` counts those of its lane that are due and go first; None where that was not
     looked up.
     """

@@ -9,10 +9,8 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -23,12 +21,13 @@ from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.intake import unsubscribing
 from deliveries.intake.header_completion import complete, without_dead_signatures
 from deliveries.intake.long_lines import without_long_lines
-from deliveries.intake.submission import Receipt, Submission
+from deliveries.intake.pending import COMMIT, FIRST_IDS, PendingMessage, columns
+from deliveries.intake.submission import Receipt, SubmittedMessage
 from deliveries.intake.unsure_commits import Unsure
 from deliveries.message import compression
 from deliveries.message.ids import new_id
 from deliveries.message.signing import SigningKeys
-from deliveries.queue.wakeups import Bell
+from deliveries.queue.wakeups import WakeUps
 from domains.senders import dkim
 
 logger = logging.getLogger(__name__)
@@ -36,92 +35,9 @@ logger = logging.getLogger(__name__)
 LARGE_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 GROUP = 100
 
-# One statement is one transaction: submissions seen before drop out, the rest is written, all or
-# nothing. One of which nothing was or will be delivered counts as not seen: its app has corrected
-# what was wrong. (Of one that was committed this moment no delivery is visible here; `bool_and` is
-# null then, and it counts.) `lane` is where the recipient's domain led last; a domain not seen, or
-# too long ago, goes to the routing lane.
-COMMIT = """
-WITH given AS (
-    SELECT * FROM unnest(
-        %(id)s::uuid[], %(key)s::bytea[], %(window)s::int[], %(project_id)s::bigint[],
-            %(credential_id)s::bigint[],
-        %(origin)s::text[], %(mail_from)s::text[], %(header_from)s::text[], %(message_id)s::text[],
-            %(size)s::int[],
-        %(recipient_count)s::int[], %(eight_bit)s::bool[], %(smtputf8)s::bool[], %(envid)s::text[],
-            %(ret)s::text[],
-        %(client_address)s::inet[], %(client_tls)s::text[], %(data)b::bytea[])
-    AS given(id, key, time_window, project_id, credential_id, origin, mail_from, header_from,
-        message_id, size,
-             recipient_count, eight_bit, smtputf8, envid, ret, client_address, client_tls, data)
-), taken AS (
-    INSERT INTO deliveries_submission AS seen (key, message_id, expires_at)
-    SELECT key, id, now() + make_interval(secs => time_window) FROM given WHERE key IS NOT NULL
-        ORDER BY key
-    ON CONFLICT (key) DO UPDATE SET message_id = EXCLUDED.message_id,
-        expires_at = EXCLUDED.expires_at
-        WHERE seen.expires_at <= now() OR (
-            SELECT bool_and(state IN ('bounced', 'expired', 'suppressed', 'cancelled'))
-                FROM deliveries_delivery
-            WHERE message_id = seen.message_id)
-    RETURNING message_id
-), fresh AS (
-    SELECT * FROM given WHERE key IS NULL OR id IN (SELECT message_id FROM taken)
-), messages AS (
-    INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from,
-        header_from,
-        message_id, size, recipient_count, eight_bit, smtputf8, envid, ret, client_address,
-            client_tls)
-    SELECT id, project_id, credential_id, origin, now(), mail_from, header_from, message_id, size,
-        recipient_count,
-        eight_bit, smtputf8, envid, ret, client_address, client_tls FROM fresh
-), contents AS (
-    INSERT INTO deliveries_content (message_id, data) SELECT id, data FROM fresh
-), deliveries AS (
-    INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key,
-        domain, notify, orcpt,
-        lane_id, priority, state, attempt_count, due_at, expires_at, claim, is_in_doubt,
-            owes_report)
-    SELECT rcpt.id, rcpt.message_id, fresh.project_id, coalesce(fresh.credential_id, 0), recipient,
-        recipient_key,
-        rcpt.domain, notify, orcpt, coalesce(destination.lane_id, 1), priority, 'queued', 0, now(),
-        now() + make_interval(secs => lifetime), 0, false, false
-    FROM unnest(%(rcpt_id)s::uuid[], %(rcpt_message)s::uuid[], %(recipient)s::text[],
-        %(recipient_key)s::text[],
-        %(domain)s::text[], %(notify)s::text[], %(orcpt)s::text[], %(priority)s::smallint[],
-            %(lifetime)s::int[])
-        AS rcpt(id, message_id, recipient, recipient_key, domain, notify, orcpt, priority, lifetime)
-    JOIN fresh ON fresh.id = rcpt.message_id
-    LEFT JOIN deliveries_destination destination
-        ON destination.domain = rcpt.domain AND destination.expires_at > now()
-    RETURNING lane_id, priority
-)
-SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh),
-    coalesce(array_agg(DISTINCT lane_id), '{}'),
-    coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE priority = 2), '{}') FROM deliveries
-"""
-
-FIRST_IDS = "SELECT key, message_id FROM deliveries_submission WHERE key = ANY(%(keys)b::bytea[])"
-
 
 class IntakeUnavailable(Exception):
     """The message was not taken, by our own fault; the client shall try again."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One message on its way into the database, and whoever waits for the answer."""
-
-    id: UUID
-    key: bytes | None
-    submission: Submission
-    message_id: str
-    size: int
-    data: bytes
-    origin: str = "submission"
-    taken: asyncio.Future[Receipt] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
 
 
 class Intake:
@@ -129,26 +45,26 @@ class Intake:
     gathered.
     """
 
-    def __init__(self, database: Database, keys: SigningKeys, bell: Bell) -> None:
+    def __init__(self, database: Database, keys: SigningKeys, wakeups: WakeUps) -> None:
         self._database = database
         self._keys = keys
-        self._bell = bell
-        self._waiting: list[Entry] = []
+        self._wakeups = wakeups
+        self._waiting: list[PendingMessage] = []
         self._changed = asyncio.Event()
         self._memory = ByteBudget(LARGE_AT_ONCE)
         self._committer: asyncio.Task[None] | None = None
-        self._unsure = Unsure(database, bell)
+        self._unsure = Unsure(database, wakeups)
 
     @classmethod
     def create(cls) -> Intake:
         """With its own connections, to be closed by `close`."""
-        return cls(Database("ekiden intake"), SigningKeys(Database("ekiden keys")), Bell())
+        return cls(Database("ekiden intake"), SigningKeys(Database("ekiden keys")), WakeUps())
 
     async def start(self) -> None:
         self._committer = asyncio.get_running_loop().create_task(self._run())
 
     async def accept(
-        self, submission: Submission, *, prepared: Callable[[], None] = lambda: None
+        self, submission: SubmittedMessage, *, prepared: Callable[[], None] = lambda: None
     ) -> Receipt:
         """Committed when this returns; raises `IntakeUnavailable` where it is not known to be,
         `NotText` where it cannot leave.
@@ -161,7 +77,7 @@ class Intake:
         async with self._memory.share(submission.body.size):
             return await self._accept(submission, prepared)
 
-    async def _accept(self, submission: Submission, prepared: Callable[[], None]) -> Receipt:
+    async def _accept(self, submission: SubmittedMessage, prepared: Callable[[], None]) -> Receipt:
         try:
             signers = await self._keys.signers(submission.sender.project_id, submission.from_domain)
         except (DatabaseUnavailable, ValueError) as error:
@@ -200,7 +116,7 @@ class Intake:
         ) as error:  # the committer must outlive any message, and every session must hear an answer
             await self._commit_each(group, error)
 
-    async def _commit_each(self, group: list[Entry], error: Exception) -> None:
+    async def _commit_each(self, group: list[PendingMessage], error: Exception) -> None:
         """A message that cannot be written fails alone."""
         if len(group) == 1:
             logger.error("message=%s cannot be stored: %s", group[0].id, error)
@@ -217,17 +133,17 @@ class Intake:
                     self._note_unsure([entry])
                 _fail([entry], own_error)
 
-    def _note_unsure(self, group: list[Entry]) -> None:
+    def _note_unsure(self, group: list[PendingMessage]) -> None:
         """They may be committed, and only the answer be lost."""
         for entry in group:
             if not entry.taken.done():
                 self._unsure.add(entry.id, _line(entry))
 
-    async def _commit(self, group: list[Entry]) -> None:
+    async def _commit(self, group: list[PendingMessage]) -> None:
         first = {entry.key or entry.id: entry for entry in reversed(group)}
         unique = list(first.values())
         [(fresh, lanes, urgent)] = await self._database.fetch(COMMIT, columns(unique))
-        self._bell.ring(lanes, urgent=urgent)
+        self._wakeups.notify(lanes, urgent=urgent)
         taken = set(fresh)
         repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
         with loglines.together():
@@ -257,12 +173,12 @@ class Intake:
             await asyncio.gather(self._committer, return_exceptions=True)
         _fail(self._waiting, DatabaseUnavailable("this process is ending"))
         await self._unsure.close()
-        await self._bell.close()
+        await self._wakeups.close()
         await self._database.close()
         await self._keys.close()
 
 
-def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
+def _prepare(submission: SubmittedMessage, signers: Sequence[dkim.Signer]) -> PendingMessage:
     """Complete, sign and compress: all that costs time and needs no database."""
     id_ = new_id()
     now = datetime.now(UTC)
@@ -292,16 +208,16 @@ def _prepare(submission: Submission, signers: Sequence[dkim.Signer]) -> Entry:
     size = len(head) + submission.body.size
     data = compression.compress(head, submission.body.chunks(), size=size)
     # set on the loop
-    return Entry(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]
+    return PendingMessage(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]
 
 
-def idempotency_key(submission: Submission, message_id: bytes, body_hash: bytes) -> bytes:
+def idempotency_key(submission: SubmittedMessage, message_id: bytes, body_hash: bytes) -> bytes:
     """What makes two submissions the same: the client's own key; else Message-ID, recipients, body
     and all fields that we sign.
 
-    An app that reuses one Message-ID for different mails must not lose them silently, and a reader
-    tells mails apart by Subject and Date too. A client that repeats a message after a lost reply
-    repeats its fields byte for byte.
+    An app that reuses one Message-ID for different messages must not lose them silently, and a
+    reader tells messages apart by Subject and Date too. A client that repeats a message after a
+    lost reply repeats its fields byte for byte.
     """
     what = blake(str(submission.sender.credential_id or -submission.sender.project_id).encode())
     if submission.idempotency_key:
@@ -318,69 +234,14 @@ def blake(data: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(data, digest_size=16, person=b"submission")
 
 
-def columns(group: list[Entry]) -> dict[str, list[Any]]:
-    """The entries by column, as the statement takes them."""
-    rows = [_message_row(entry) for entry in group]
-    recipients = [row for entry in group for row in _recipient_rows(entry)]
-    return {name: [row[name] for row in rows] for name in rows[0]} | {
-        name: [row[name] for row in recipients] for name in recipients[0]
-    }
-
-
-def _message_row(entry: Entry) -> dict[str, Any]:
-    sender, envelope, arrival = (
-        entry.submission.sender,
-        entry.submission.envelope,
-        entry.submission.arrival,
-    )
-    return {
-        "id": entry.id,
-        "key": entry.key,
-        "window": sender.idempotency_window,
-        "project_id": sender.project_id,
-        "credential_id": sender.credential_id,
-        "origin": entry.origin,
-        "mail_from": envelope.mail_from,
-        "header_from": entry.submission.header_from,
-        "message_id": entry.message_id,
-        "size": entry.size,
-        "recipient_count": len(envelope.recipients),
-        "eight_bit": entry.submission.eight_bit,
-        "smtputf8": envelope.smtputf8,
-        "envid": envelope.envid,
-        "ret": envelope.ret,
-        "client_address": arrival.client_address,
-        "client_tls": arrival.tls,
-        "data": entry.data,
-    }
-
-
-def _recipient_rows(entry: Entry) -> list[dict[str, Any]]:
-    sender = entry.submission.sender
-    return [
-        {
-            "rcpt_id": new_id(),
-            "rcpt_message": entry.id,
-            "recipient": recipient.wire,
-            "recipient_key": recipient.key,
-            "domain": recipient.domain,
-            "notify": recipient.notify,
-            "orcpt": recipient.orcpt,
-            "priority": entry.submission.priority,
-            "lifetime": sender.lifetime,
-        }
-        for recipient in entry.submission.envelope.recipients
-    ]
-
-
-def _answer(entry: Entry, id_: UUID) -> None:
+def _answer(entry: PendingMessage, id_: UUID) -> None:
     receipt = Receipt(str(id_), is_repeat=id_ != entry.id)
     if not entry.taken.done():
         entry.taken.set_result(receipt)
     _log(entry, receipt)
 
 
-def _fail(group: list[Entry], error: BaseException) -> None:
+def _fail(group: list[PendingMessage], error: BaseException) -> None:
     for entry in group:
         if not entry.taken.done():
             failure = IntakeUnavailable(str(error))
@@ -388,14 +249,14 @@ def _fail(group: list[Entry], error: BaseException) -> None:
             entry.taken.set_exception(failure)
 
 
-def _log(entry: Entry, receipt: Receipt) -> None:
+def _log(entry: PendingMessage, receipt: Receipt) -> None:
     if receipt.is_repeat:
         maillog.repeated(receipt.queue_id, credential=entry.submission.sender.credential_id)
         return
     _line(entry)()
 
 
-def _line(entry: Entry) -> Callable[[], None]:
+def _line(entry: PendingMessage) -> Callable[[], None]:
     """What the log says of it when it is taken, without the entry and its content."""
     sender, envelope = entry.submission.sender, entry.submission.envelope
     return partial(

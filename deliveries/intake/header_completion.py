@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from deliveries.bounces import feedback_id
-from deliveries.intake.submission import Arrival, Submission
+from deliveries.intake.submission import Arrival, SubmittedMessage
 from deliveries.message.headers import Headers
 from domains.foundation.text.texts import storable
 from domains.senders import dkim
@@ -30,7 +30,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]+")
 
 
 def complete(
-    submission: Submission, *, queue_id: str, hostname: str, now: datetime, unsubscribe: bytes = b""
+    submission: SubmittedMessage,
+    *,
+    queue_id: str,
+    hostname: str,
+    now: datetime,
+    unsubscribe: bytes = b"",
 ) -> tuple[Headers, str]:
     """The header section to be signed and sent, and its Message-ID.
 

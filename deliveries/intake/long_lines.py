@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from email.message import Message
 
-from deliveries.intake.submission import MemoryBody, Submission
+from deliveries.intake.submission import MemoryBody, SubmittedMessage
 from deliveries.message.header_form import MAX_LINE
 from deliveries.message.headers import BadHeaders, Headers, parse, split
 
@@ -27,7 +27,7 @@ class NotText(ValueError):
     """A part with such lines that nobody but the app can write anew; the text is for the client."""
 
 
-def without_long_lines(submission: Submission) -> Submission:
+def without_long_lines(submission: SubmittedMessage) -> SubmittedMessage:
     """The same with a body that may leave; raises `NotText`. All of the body is in memory then."""
     given = b"".join(submission.body.chunks())
     headers, body = rewritten(submission.headers, given)

@@ -9,7 +9,7 @@ from deliveries.message.priorities import Priority
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class SubmittingAccount:
     """The account behind a message, as far as intake must know it. Durations in seconds."""
 
     project_id: int
@@ -81,7 +81,7 @@ class MemoryBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SubmittedMessage:
     """A message that passed every check of the edge.
 
     `header_from` is the From field for display, `from_domain` the A-label of its first mailbox: it
@@ -89,7 +89,7 @@ class Submission:
     whether a line may be over 998 octets. `idempotency_key` is the client's own, if it gave one.
     """
 
-    sender: Sender
+    sender: SubmittingAccount
     envelope: Envelope
     arrival: Arrival
     headers: Headers

@@ -12,7 +12,7 @@ from django.conf import settings
 from deliveries.backends import job_queues
 from deliveries.bounces import tokens
 from deliveries.bounces.keys import unsubscribe_key
-from deliveries.intake.submission import Submission
+from deliveries.intake.submission import SubmittedMessage
 from suppressions.models import Occurrence, Suppression
 
 logger = logging.getLogger("ekiden.mail")
@@ -33,7 +33,7 @@ class Wish:
     address_key: str
 
 
-def fields(submission: Submission) -> bytes:
+def fields(submission: SubmittedMessage) -> bytes:
     """For a message to one recipient, where the project wants it and the app brings none of its
     own; else nothing.
 

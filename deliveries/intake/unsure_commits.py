@@ -12,7 +12,7 @@ from uuid import UUID
 
 from deliveries.backends import loglines
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.queue.wakeups import Bell
+from deliveries.queue.wakeups import WakeUps
 
 AGAIN = 1.0  # seconds between two questions
 KEEP = 60.0  # seconds after which a commit that was under way has come through, or never will
@@ -40,9 +40,9 @@ class Unsure:
     taken.
     """
 
-    def __init__(self, database: Database, bell: Bell) -> None:
+    def __init__(self, database: Database, wakeups: WakeUps) -> None:
         self._database = database
-        self._bell = bell
+        self._wakeups = wakeups
         self._waiting: dict[UUID, _Waiting] = {}
         self._asking: asyncio.Task[None] | None = None
 
@@ -67,7 +67,7 @@ class Unsure:
                 for message, _, _ in taken:
                     self._waiting.pop(message).log()
             for _, lanes, urgent in taken:
-                self._bell.ring(lanes, urgent=urgent)
+                self._wakeups.notify(lanes, urgent=urgent)
             now = time.monotonic()
             self._waiting = {
                 message: each for message, each in self._waiting.items() if now < each.until

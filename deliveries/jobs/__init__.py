@@ -1,4 +1,4 @@
-"""The jobs of the mail path: doorbells that look at the database and do what is to be done
+"""The jobs of the mail path: wake-ups that look at the database and do what is to be done
 there.
 """
 

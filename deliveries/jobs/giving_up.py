@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deliveries.bounces.findings import GIVEN_UP
 from deliveries.models import Delivery, InboundMail, Lane, Order
-from deliveries.queue.wakeups import ring_now
+from deliveries.queue.wakeups import notify_now
 from deliveries.steering import orders
 from domains import jobs as domain_jobs
 from domains.models import SetAside
@@ -38,7 +38,7 @@ def _release(key: str) -> None:
     """As a person releases what is held; it is routed anew and due at once."""
     held = Delivery.objects.live().filter(pk=key, hold=Delivery.Hold.HELD)
     if held.update(hold=Delivery.Hold.NONE, lane=Lane.ROUTING, due_at=timezone.now()):
-        transaction.on_commit(partial(ring_now, [Lane.ROUTING]))
+        transaction.on_commit(partial(notify_now, [Lane.ROUTING]))
 
 
 def _make_key(key: str) -> None:

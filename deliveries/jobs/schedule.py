@@ -1,4 +1,4 @@
-"""What is rung regularly, by RQ's own cron scheduler: doorbells in case others were lost, and the
+"""What is rung regularly, by RQ's own cron scheduler: wake-ups in case others were lost, and the
 daily chores.
 """
 
@@ -40,17 +40,17 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
 )
 
 
-class Ring(CronJob):
+class ScheduledJob(CronJob):
     """A scheduled job that goes through our own door: as JSON, and not a second time while one
     waits.
     """
 
     def __init__(self, ring: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
         super().__init__(**kwargs)
-        self._ring = ring
+        self._notify = ring
 
     def enqueue(self, connection: Redis) -> Any:  # RQ's caller does not look at the result
-        self._ring()
+        self._notify()
 
 
 class Scheduler(DjangoCronScheduler):
@@ -103,7 +103,7 @@ def scheduler() -> Scheduler:
     """Return django-rq's scheduler with our table; `start()` runs it until a signal comes."""
     built = Scheduler(connection=job_queues.connect(), logging_level=logging.WARNING)
     built.get_jobs().append(
-        Ring(
+        ScheduledJob(
             job_queues.enqueue_drain,
             queue_name=job_queues.DELIVERIES,
             func=jobs.drain,
@@ -113,7 +113,9 @@ def scheduler() -> Scheduler:
     for function, seconds in TABLE:
         name = f"{function.__module__}.{function.__name__}"
         built.get_jobs().append(
-            Ring(_ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds)
+            ScheduledJob(
+                _ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds
+            )
         )
     built.begin_intervals()
     return built

@@ -1,4 +1,4 @@
-"""What a person reads of a mail: its headers and its plain text, never its HTML.
+"""What a person reads of a message: its headers and its plain text, never its HTML.
 
 Mail is hostile, and so is its form.
 """

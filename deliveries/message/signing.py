@@ -38,7 +38,7 @@ class SigningKeys:
         self._database = database
         self._kept: dict[tuple[int, str], _Kept] = {}
         self._loaded: dict[int, dkim.Signer] = {}
-        self._ring: KeyRing | None = None
+        self._notify: KeyRing | None = None
         self._asking = asyncio.Lock()
 
     async def signers(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
@@ -68,9 +68,9 @@ class SigningKeys:
     def _load(
         self, id_: int, domain: str, selector: str, algorithm: str, encrypted: bytes
     ) -> dkim.Signer:
-        if self._ring is None:
-            self._ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
-        private_key = dkim.load_private_key(self._ring.decrypt(encrypted))
+        if self._notify is None:
+            self._notify = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring", create=False)
+        private_key = dkim.load_private_key(self._notify.decrypt(encrypted))
         self._loaded[id_] = dkim.Signer(domain, selector, private_key)
         return self._loaded[id_]
 

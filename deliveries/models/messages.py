@@ -167,7 +167,7 @@ class Delivery(models.Model):
     due_at = models.DateTimeField(_("due"), null=True, db_default=Now())
     expires_at = models.DateTimeField(_("deadline"))
     ended_at = models.DateTimeField(_("ended"), null=True)
-    # The epoch of the lane's lease under which a courier took this row; 0: nobody has it in hand.
+    # The epoch of the lane's lease under which an agent took this row; 0: nobody has it in hand.
     claim = models.BigIntegerField(default=0, editable=False)
     is_in_doubt = models.BooleanField(_("in doubt"), default=False)
     # Answers in a row that said "too fast"; each makes the wait longer, and none uses up a try.

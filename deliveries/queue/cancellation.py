@@ -10,7 +10,7 @@ from deliveries.backends import maillog
 
 BATCH = 1000
 
-# Also what a courier has in hand: its outcome will find the row ended and only be written down. No
+# Also what an agent has in hand: its outcome will find the row ended and only be written down. No
 # report is owed: nothing failed.
 CANCEL = """
 WITH waiting AS (

@@ -11,7 +11,7 @@ from deliveries.backends import maillog
 from deliveries.models.states import IS_REPORT
 from domains.operations.isolation import Kind, passed_over, together_or_alone
 
-# What a courier has in hand is left to it for as long as one transaction may take (30 minutes): the
+# What an agent has in hand is left to it for as long as one transaction may take (30 minutes): the
 # mail may be arriving. A claim whose lease is over belongs to nobody (the worker is dead, and its
 # lane may be paused for long); the lease's epoch keeps a late writer from moving the row.
 GRACE = "35 minutes"

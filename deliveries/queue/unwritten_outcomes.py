@@ -2,8 +2,9 @@
 while PostgreSQL was away, read by the next.
 
 A file is whole or not there (written aside, synced, renamed), private, and one JSON object:
-`format`, `saved_at` and `outcomes`, each the fields of a `deliveries.queue.ledger.Entry`. What
-cannot be read gets the suffix `.broken` and stays for people; its deliveries are then in doubt.
+`format`, `saved_at` and `outcomes`, each the fields of a `deliveries.queue.ledger.LedgerEntry`.
+What cannot be read gets the suffix `.broken` and stays for people; its deliveries are then in
+doubt.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from django.conf import settings
 
 from deliveries.models.states import State
 from deliveries.queue.drain_files import sweep
-from deliveries.queue.ledger import Entry
+from deliveries.queue.ledger_entries import LedgerEntry
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def folder() -> Path:
     return Path(settings.EKIDEN_DATA / "outcomes")
 
 
-def save(path: Path, entries: Sequence[Entry]) -> Path:
+def save(path: Path, entries: Sequence[LedgerEntry]) -> Path:
     """One more file in this folder, on disk when it returns. Raises `OSError`."""
     path.mkdir(mode=0o700, exist_ok=True)
     sweep(path)
@@ -80,7 +81,7 @@ def files(path: Path) -> tuple[list[Path], list[Path]]:
 
 
 @contextmanager
-def taken(path: Path) -> Iterator[list[Entry]]:
+def taken(path: Path) -> Iterator[list[LedgerEntry]]:
     """What the file holds; it is removed when the block ends without an error.
 
     A broken one is put aside and holds nothing.
@@ -113,7 +114,7 @@ def taken(path: Path) -> Iterator[list[Entry]]:
         os.close(descriptor)
 
 
-def _read(descriptor: int) -> list[Entry]:
+def _read(descriptor: int) -> list[LedgerEntry]:
     """Raises `ValueError`, `TypeError` or `KeyError` for what is no such file."""
     whole = json.loads(os.pread(descriptor, LARGEST, 0))
     if whole["format"] != FORMAT:
@@ -121,15 +122,15 @@ def _read(descriptor: int) -> list[Entry]:
     return [_entry(given) for given in whole["outcomes"]]
 
 
-def _entry(given: dict[str, Any]) -> Entry:
+def _entry(given: dict[str, Any]) -> LedgerEntry:
     known = given | {
         "id": UUID(given["id"]),
         "message_id": UUID(given["message_id"]),
         "state": State(given["state"]),
         "at": datetime.fromisoformat(given["at"]),
     }
-    entry = Entry(**known)
-    for each in fields(Entry):
+    entry = LedgerEntry(**known)
+    for each in fields(LedgerEntry):
         value = getattr(entry, each.name)
         if not isinstance(value, _TYPES[str(each.type)]):
             raise TypeError(f"{each.name} is no {each.type}")

@@ -1,8 +1,8 @@
 """The wake-up after a commit: tells running drains which lanes have work, and calls for a drain
 where none runs.
 
-The bell may be lost: PostgreSQL holds the truth, drains look there every second, and the scheduler
-calls for drains.
+The wake-up may be lost: PostgreSQL holds the truth, drains look there every second, and the
+scheduler calls for drains.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
+class WakeUp:
     """Lanes that have new work, those of them with urgent mail, and whether standing orders have
     changed.
     """
@@ -40,8 +40,8 @@ class Ring:
         words = [f"{lane}!" if lane in self.urgent else str(lane) for lane in self.lanes]
         return " ".join([*words, ORDERS] if self.has_orders else words)
 
-    def __or__(self, other: Ring) -> Ring:
-        return Ring(
+    def __or__(self, other: WakeUp) -> WakeUp:
+        return WakeUp(
             self.lanes | other.lanes,
             self.urgent | other.urgent,
             self.has_orders or other.has_orders,
@@ -51,35 +51,35 @@ class Ring:
         return bool(self.lanes) or self.has_orders
 
 
-class Bell:
+class WakeUps:
     """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
 
     def __init__(self, url: str | None = None) -> None:
         self._valkey = redis.asyncio.from_url(
             url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2
         )
-        self._waiting = Ring()
+        self._waiting = WakeUp()
         self._ringing: asyncio.Task[None] | None = None
 
-    def ring(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
+    def notify(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
         """Returns at once; must be called on the event loop.
 
         `urgent` are those of the lanes that have urgent mail.
         """
-        self._waiting |= Ring(frozenset(lanes), frozenset(urgent))
+        self._waiting |= WakeUp(frozenset(lanes), frozenset(urgent))
         if self._waiting and (self._ringing is None or self._ringing.done()):
-            self._ringing = asyncio.get_running_loop().create_task(self._ring())
+            self._ringing = asyncio.get_running_loop().create_task(self._notify())
 
-    async def _ring(self) -> None:
+    async def _notify(self) -> None:
         while self._waiting:
-            ring, self._waiting = self._waiting, Ring()
+            ring, self._waiting = self._waiting, WakeUp()
             try:
                 heard = await self._valkey.publish(CHANNEL, str(ring))
                 if not heard:
                     await asyncio.to_thread(enqueue_drain)
             except (RedisError, OSError) as error:
                 logger.warning(
-                    "the bell could not be rung; drains will look by themselves: %s", error
+                    "no wake-up could be sent; drains will look by themselves: %s", error
                 )
 
     async def close(self) -> None:
@@ -87,7 +87,7 @@ class Bell:
             await self._ringing
         await self._valkey.aclose()
 
-    async def heard(self) -> AsyncIterator[Ring]:
+    async def heard(self) -> AsyncIterator[WakeUp]:
         """Each ring, for ever; a broken connection is made again and may miss rings."""
         while True:
             with suppress(RedisError, OSError):
@@ -95,30 +95,30 @@ class Bell:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            yield ring_of(message["data"])
+                            yield wakeup_of(message["data"])
             await asyncio.sleep(1)
 
 
-def ring_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
+def notify_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
     """For code without an event loop.
 
     Where it is not heard, drains see the change within a second by themselves.
     """
     called = frozenset(lanes)
-    ring = Ring(called, called, has_orders)
+    ring = WakeUp(called, called, has_orders)
     try:
         with connect(patience=PATIENCE) as valkey:
             if not valkey.publish(CHANNEL, str(ring)):
                 enqueue_drain()
     except (RedisError, OSError) as error:
-        logger.warning("the bell could not be rung; drains will look by themselves: %s", error)
+        logger.warning("no wake-up could be sent; drains will look by themselves: %s", error)
 
 
-def ring_of(data: bytes) -> Ring:
+def wakeup_of(data: bytes) -> WakeUp:
     """Whoever reaches Valkey can ring: what is no lane's number is passed over."""
     words = data.split()
     lanes = {
         word.rstrip(b"!"): word for word in words if word.rstrip(b"!").isdigit() and len(word) < 19
     }
     urgent = frozenset(int(lane) for lane, word in lanes.items() if word.endswith(b"!"))
-    return Ring(frozenset(map(int, lanes)), urgent, ORDERS.encode() in words)
+    return WakeUp(frozenset(map(int, lanes)), urgent, ORDERS.encode() in words)

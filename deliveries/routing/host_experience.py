@@ -39,7 +39,7 @@ class Unwell:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class DomainTrouble:
     """A recipient domain at which the host broke off, `times` in a row."""
 
     until: float
@@ -80,7 +80,7 @@ class Experience:
             str, str
         ] = {}  # at each address, the recipient that was refused for now and taken by another host
         self._has_news = False
-        self._domains = {domain: Trouble(*facts) for domain, facts in _domains(learned)}
+        self._domains = {domain: DomainTrouble(*facts) for domain, facts in _domains(learned)}
         self._in_trouble: set[str] = set()  # domains, since a message was last taken for any
         self._addressless: list[float] = [
             float(at) for at in learned.get("addressless", ())
@@ -107,7 +107,7 @@ class Experience:
         """
         known = self._domains.get(domain)
         times = known.times + 1 if known else 1
-        self._domains[domain] = Trouble(now + wait(times), times, str(reply))
+        self._domains[domain] = DomainTrouble(now + wait(times), times, str(reply))
         self._in_trouble.add(domain)
         self._has_news = True
         return len(self._in_trouble) > 1

@@ -1,4 +1,4 @@
-"""One lane's courier: claims its due deliveries, and has as many of them sent at a time as the
+"""One lane's agent: claims its due deliveries, and has as many of them sent at a time as the
 receiver takes.
 """
 
@@ -15,14 +15,14 @@ from uuid import UUID
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.backends.priority_lock import Ticket
 from deliveries.capacity.concurrency import Place
-from deliveries.queue.lanes import Claimed, Learned, LeasedLane
+from deliveries.queue.leased import Claimed, Learned, LeasedLane
 from deliveries.sending import disposition
-from deliveries.sending.claimed_deliveries import Load, Loads
+from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
 from deliveries.sending.disposition import URGENT
-from deliveries.sending.domain_turns import NOBODY, Turns
-from deliveries.sending.feedback import Lessons
-from deliveries.sending.lane_connection import SMALL, Sender
-from deliveries.sending.shared import Depot
+from deliveries.sending.domain_turns import NOBODY, DomainTurns
+from deliveries.sending.feedback import Feedback
+from deliveries.sending.lane_connection import SMALL, LaneConnection
+from deliveries.sending.shared import SharedResources
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.outcomes import Bounced, Deferred, Outcome
 from domains.operations.isolation import Kind
@@ -38,21 +38,21 @@ KEEP_OPEN = (
 )
 
 
-class Courier:
+class DeliveryAgent:
     """Runs until its lane has been idle for a while, is paused, is lost, or is told to stop."""
 
-    def __init__(self, lane: LeasedLane, depot: Depot) -> None:
+    def __init__(self, lane: LeasedLane, shared: SharedResources) -> None:
         self.lane = lane
-        self.depot = depot
+        self.shared = shared
         self.pace = Pace(
-            depot.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time()
+            shared.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time()
         )
-        self.lessons = Lessons(lane, depot.lanes, self.pace)
-        self.turns = Turns(self.lessons.experience, is_shared=lane.is_shared)
+        self.feedback = Feedback(lane, shared.lanes, self.pace)
+        self.turns = DomainTurns(self.feedback.experience, is_shared=lane.is_shared)
         self._full_since = time.monotonic()
-        self._orders_read = (depot.orders.version, depot.orders.stops)
+        self._orders_read = (shared.orders.version, shared.orders.stops)
         self._domain = ""  # one of those that led here
-        self._loads = Loads()
+        self._loads = ClaimedDeliveries()
         self._senders: set[asyncio.Task[None]] = set()
         self._idle = 0  # senders that wait for a load, or for their turn
         self._connected = 0
@@ -97,10 +97,10 @@ class Courier:
 
     def learned(self) -> Learned | None:
         """What the lane's row shall keep, at the end."""
-        return self.lessons.learned() if self.lessons.is_to_note else None
+        return self.feedback.learned() if self.feedback.is_to_note else None
 
     async def run(self) -> None:
-        """The whole life of this courier; the lane's lease is the caller's."""
+        """The whole life of this agent; the lane's lease is the caller's."""
         try:
             while not self._is_stopping:
                 if not await self._turn():
@@ -118,7 +118,7 @@ class Courier:
         """
         self._woken.clear()
         await self._heed_orders()
-        self.turns.is_shared = self.turns.is_shared or self.depot.lanes.is_shared(self.lane)
+        self.turns.is_shared = self.turns.is_shared or self.shared.lanes.is_shared(self.lane)
         troubled = self.turns.troubled()
         await self._give_back(
             [load for load in self._loads if load.is_late or load.claimed.domain in troubled]
@@ -142,7 +142,7 @@ class Courier:
     def _patience(self) -> float | None:
         """Seconds to wait for news; None where a sender will bring them."""
         if not self._loads:
-            return 0.0 if self.depot.is_crowded() and not self._senders else LINGER
+            return 0.0 if self.shared.is_crowded() and not self._senders else LINGER
         if self._senders:
             return DEMAND if self._is_full() else None
         now = time.monotonic()
@@ -183,7 +183,7 @@ class Courier:
 
     # --- loads ---
     async def _heed_orders(self) -> None:
-        orders = self.depot.orders
+        orders = self.shared.orders
         version, stops = self._orders_read
         if version == orders.version and stops is orders.stops:
             return
@@ -205,14 +205,14 @@ class Courier:
             await self._refill(page, least=URGENT)
 
     async def _refill(self, page: int, *, least: int = 0) -> None:
-        await self.depot.ledger.has_room()
+        await self.shared.ledger.has_room()
         try:
             if self.may_have_strays:
                 await self._free_strays()
             if self._is_hurried:
                 self._is_hurried = False
                 self._ticket.hurry()
-            claimed = await self.depot.lanes.claim(
+            claimed = await self.shared.lanes.claim(
                 self.lane, page, least=least, after=self._last_flow, ticket=self._ticket,
                 besides=self._held(), is_shared=self.turns.is_shared,
             )  # fmt: skip
@@ -232,23 +232,23 @@ class Courier:
         takes no outcome.
         """
         in_hand = list(self._in_hand)
-        await self.depot.ledger.flush()
-        await self.depot.lanes.free_strays(self.lane, besides=in_hand)
+        await self.shared.ledger.flush()
+        await self.shared.lanes.free_strays(self.lane, besides=in_hand)
         self.may_have_strays = False
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """What is to be sent from this lane; the rest is settled, put aside or handed on at
         once.
         """
-        stops = self.depot.orders.stops
+        stops = self.shared.orders.stops
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
-            await self.depot.lanes.park(self.lane, parked)
+            await self.shared.lanes.park(self.lane, parked)
             claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
         open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
-            await self.depot.lanes.reroute(self.lane, moved)
-            self.depot.wake_routing()
+            await self.shared.lanes.reroute(self.lane, moved)
+            self.shared.wake_routing()
         return [delivery for delivery in open_ones if delivery.is_here]
 
     async def _is_sound(self, claimed: Claimed) -> bool:
@@ -262,11 +262,11 @@ class Courier:
 
     def _is_open(self, claimed: Claimed) -> bool:
         if claimed.suppressed is not None:
-            self.depot.ledger.record(disposition.suppressed(claimed, epoch=self.lane.epoch))
+            self.shared.ledger.record(disposition.suppressed(claimed, epoch=self.lane.epoch))
             return False
         if claimed.was_claimed:
             # Not a matter of the receiver, so it waits only until this is on record.
-            self.depot.ledger.record(
+            self.shared.ledger.record(
                 disposition.interrupted(claimed, epoch=self.lane.epoch, wait=1.0)
             )
             return False
@@ -278,13 +278,13 @@ class Courier:
         small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
         if any(delivery.priority >= URGENT for delivery in claimed):
             self._ticket.hurry()
-        contents = await self.depot.lanes.contents(small, ticket=self._ticket) if small else {}
+        contents = await self.shared.lanes.contents(small, ticket=self._ticket) if small else {}
         now = time.monotonic()
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:
             try:
                 self._loads.add(
-                    Load(
+                    ClaimedDelivery(
                         each,
                         contents.get(each.message_id),
                         now + each.seconds_left,
@@ -297,10 +297,10 @@ class Courier:
         self._last_flow = claimed[-1].flow
         if not self._domain:
             self._domain = claimed[0].domain
-            self.pace.follow(self.depot.orders.rule(self.lane, self._domain))
+            self.pace.follow(self.shared.orders.rule(self.lane, self._domain))
         await self._call_senders()
 
-    async def _give_back(self, loads: Collection[Load]) -> None:
+    async def _give_back(self, loads: Collection[ClaimedDelivery]) -> None:
         """What was not tried is nobody's again: for the next holder, or for the sweeper of
         deadlines.
         """
@@ -308,7 +308,7 @@ class Courier:
             self._loads.remove(lambda load: load in loads)
             self._in_hand.difference_update(load.claimed.id for load in loads)
             try:
-                await self.depot.lanes.unclaim(self.lane, [load.claimed.id for load in loads])
+                await self.shared.lanes.unclaim(self.lane, [load.claimed.id for load in loads])
             except DatabaseUnavailable as error:
                 logger.warning(
                     "lane=%s could not give back its claims yet: %s", self.lane.id, error
@@ -322,13 +322,13 @@ class Courier:
         now = time.monotonic()
         if (
             self._is_stopping
-            or not self.depot.lanes.holds(self.lane)
+            or not self.shared.lanes.holds(self.lane)
             or self.pace.connect_wait(now)
         ):
             return
         for _ in range(self._wanted(now)):
             self.pace.connect(now)
-            sender = asyncio.create_task(Sender(self).run())
+            sender = asyncio.create_task(LaneConnection(self).run())
             self._senders.add(sender)
             sender.add_done_callback(self._sender_ended)
             if self.pace.connect_wait(now):
@@ -381,7 +381,7 @@ class Courier:
         self._connected += by
         self._woken.set()
 
-    async def next_load(self, place: Place) -> Load | None:
+    async def next_load(self, place: Place) -> ClaimedDelivery | None:
         """The next load, when its turn has come; None after `KEEP_OPEN` without one, or where no
         more are to be sent.
 
@@ -406,13 +406,13 @@ class Courier:
     async def _room(self) -> None:
         self._idle += 1
         try:
-            await self.depot.carrying.room()
+            await self.shared.carrying.room()
         finally:
             self._idle -= 1
 
     def _may_send(self) -> bool:
-        if self._is_stopping or self.lessons.is_over or not self.depot.lanes.holds(self.lane):
-            self._is_stopping = self._is_stopping or self.lessons.is_over
+        if self._is_stopping or self.feedback.is_over or not self.shared.lanes.holds(self.lane):
+            self._is_stopping = self._is_stopping or self.feedback.is_over
             return False
         return len(self._senders) <= self.pace.room(is_urgent=bool(self._loads.urgent))
 
@@ -423,7 +423,7 @@ class Courier:
             return KEEP_OPEN
         return self.pace.wait(now, is_urgent=first.is_urgent)
 
-    def _take(self, now: float, held: frozenset[str]) -> Load | None:
+    def _take(self, now: float, held: frozenset[str]) -> ClaimedDelivery | None:
         load = self._loads.pop(held)
         if load.is_late:
             self._loads.put_back(load)
@@ -431,7 +431,7 @@ class Courier:
             return None
         self.pace.take(now)
         if not load.is_urgent:
-            self.depot.progress.taken(now - load.due)
+            self.shared.progress.taken(now - load.due)
         if self.turns.is_shared:
             self.turns.begin(load.claimed.id, load.claimed.domain, now=now)
         left = len(self._loads)
@@ -446,7 +446,7 @@ class Courier:
         """Wait for loads or a turn; false where others need the connection's place: of ordinary
         mail, the first that wait.
         """
-        if not self.depot.sockets.has_room(is_urgent=False):
+        if not self.shared.sockets.has_room(is_urgent=False):
             return False
         self._idle += 1
         try:
@@ -458,7 +458,7 @@ class Courier:
             self._idle -= 1
         return True
 
-    def put_back(self, load: Load) -> None:
+    def put_back(self, load: ClaimedDelivery) -> None:
         self.turns.end(load.claimed.id)
         self._loads.put_back(load)
         self._woken.set()
@@ -471,7 +471,7 @@ class Courier:
 
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(
+        self.shared.ledger.record(
             disposition.settle(
                 claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts
             )
@@ -495,15 +495,15 @@ class Courier:
             spread=random.random(),
             may_have_arrived=may_have_arrived,
         )
-        self.depot.ledger.record(entry)
+        self.shared.ledger.record(entry)
         self._over(claimed)
         if is_of_lane:
-            await self.depot.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
-        elif await self.depot.faults.note(Kind.DELIVERY, claimed.id, error):
+            await self.shared.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
+        elif await self.shared.faults.note(Kind.DELIVERY, claimed.id, error):
             await (
-                self.depot.ledger.flush()
+                self.shared.ledger.flush()
             )  # the entry's fence is the claim, which holding takes away
-            await self.depot.faults.hold(claimed.id)
+            await self.shared.faults.hold(claimed.id)
 
     def has_in_hand(self, claimed: Claimed) -> bool:
         """False once its outcome is recorded."""
@@ -512,7 +512,7 @@ class Courier:
     def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None:
         """It is looked at again in hours, and the sender told."""
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(
+        self.shared.ledger.record(
             disposition.put_off(
                 claimed, outcome, epoch=self.lane.epoch, wait=wait, spread=random.random(), **facts
             )
@@ -521,13 +521,13 @@ class Courier:
 
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         """One host has answered, and another one was asked."""
-        self.depot.ledger.record(
+        self.shared.ledger.record(
             disposition.passed(claimed, outcome, provider=self.pace.rule.name, **facts)
         )
 
     def throttled(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
         facts["provider"] = self.pace.rule.name
-        self.depot.ledger.record(
+        self.shared.ledger.record(
             disposition.throttled(
                 claimed, outcome, epoch=self.lane.epoch, spread=random.random(), **facts
             )

@@ -1,4 +1,4 @@
-"""What a courier has claimed and not sent yet, in the order in which it should leave."""
+"""What an agent has claimed and not sent yet, in the order in which it should leave."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from deliveries.queue.lanes import Claimed
+from deliveries.queue.leased import Claimed
 from deliveries.sending.disposition import URGENT
 from domains.models import Credential
 
 
 @dataclass(slots=True, eq=False)
-class Load:
+class ClaimedDelivery:
     """A claimed delivery with its content, where that is small enough to wait in memory."""
 
     claimed: Claimed
@@ -34,20 +34,20 @@ class Load:
         return self.claimed.priority >= URGENT
 
 
-class Loads:
+class ClaimedDeliveries:
     """A line for each priority; within one, turns between recipient domains; within a domain first
     in, first out.
     """
 
     def __init__(self) -> None:
         levels = sorted(map(int, Credential.Priority.values), reverse=True)
-        self._lines: dict[int, dict[str, deque[Load]]] = {level: {} for level in levels}
+        self._lines: dict[int, dict[str, deque[ClaimedDelivery]]] = {level: {} for level in levels}
         self._amounts = dict.fromkeys(levels, 0)
 
     def __len__(self) -> int:
         return sum(self._amounts.values())
 
-    def __iter__(self) -> Iterator[Load]:
+    def __iter__(self) -> Iterator[ClaimedDelivery]:
         for line in self._lines.values():
             for queue in line.values():
                 yield from queue
@@ -67,12 +67,12 @@ class Loads:
             if domain in domains
         )
 
-    def add(self, load: Load) -> None:
+    def add(self, load: ClaimedDelivery) -> None:
         level = load.claimed.priority
         self._lines[level].setdefault(load.claimed.domain, deque()).append(load)
         self._amounts[level] += 1
 
-    def put_back(self, load: Load) -> None:
+    def put_back(self, load: ClaimedDelivery) -> None:
         """It was taken and not tried: it goes first among its like."""
         level, domain = load.claimed.priority, load.claimed.domain
         line = self._lines[level]
@@ -81,7 +81,7 @@ class Loads:
         self._lines[level] = {domain: queue, **line}
         self._amounts[level] += 1
 
-    def first(self, besides: Collection[str] = ()) -> Load | None:
+    def first(self, besides: Collection[str] = ()) -> ClaimedDelivery | None:
         """The next one of all domains but these."""
         for line in self._lines.values():
             for domain, queue in line.items():
@@ -89,7 +89,7 @@ class Loads:
                     return queue[0]
         return None
 
-    def pop(self, besides: Collection[str] = ()) -> Load:
+    def pop(self, besides: Collection[str] = ()) -> ClaimedDelivery:
         """The first, whose domain's turn is over then; raises `IndexError` where there is none."""
         load = self.first(besides)
         if load is None:
@@ -102,7 +102,7 @@ class Loads:
         self._amounts[level] -= 1
         return load
 
-    def remove(self, is_wanted: Callable[[Load], bool]) -> list[Load]:
+    def remove(self, is_wanted: Callable[[ClaimedDelivery], bool]) -> list[ClaimedDelivery]:
         """All for which `is_wanted` holds, taken out."""
         found = [load for load in self if is_wanted(load)]
         if found:

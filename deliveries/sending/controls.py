@@ -15,9 +15,9 @@ from uuid import UUID
 from deliveries.backends.database import Database
 from deliveries.classification import loaded_rules
 from deliveries.models import Delivery, ShapingRule
-from deliveries.queue.lanes import Claimed, LeasedLane
+from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.shaping import providers
-from deliveries.shaping.providers import Rule
+from deliveries.shaping.providers import ReceiverRule
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
            WHERE is_active)
 """
 
-COLUMNS = [field.name for field in fields(Rule)]
+COLUMNS = [field.name for field in fields(ReceiverRule)]
 # S608 : put together from constants
 LOCAL = f"SELECT {', '.join(loaded_rules.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608
 # S608 : put together from constants
@@ -59,7 +59,7 @@ class Stops:
         )
 
 
-class StandingOrders:
+class Controls:
     """As they were when last read; a drain reads them once a second, and when it is told that they
     changed.
     """
@@ -67,7 +67,7 @@ class StandingOrders:
     def __init__(self, database: Database, holder: UUID) -> None:
         self._database = database
         self._holder = holder
-        self._rules: tuple[Rule, ...] = providers.RULES
+        self._rules: tuple[ReceiverRule, ...] = providers.RULES
         self._default = providers.DEFAULT
         self.stops = Stops()
         self.version = ""  # of the rules
@@ -90,7 +90,7 @@ class StandingOrders:
                 loaded_rules.take(found)
         return set(closed)
 
-    def rule(self, lane: LeasedLane, domain: str) -> Rule:
+    def rule(self, lane: LeasedLane, domain: str) -> ReceiverRule:
         """The rule for this lane, complete.
 
         Where a route leads, the recipient's domain says nothing about the host.
@@ -104,7 +104,7 @@ class StandingOrders:
             else providers.effective(found, self._default)
         )
 
-    def _take(self, edited: Sequence[Rule]) -> None:
+    def _take(self, edited: Sequence[ReceiverRule]) -> None:
         """Rules written here go before the shipped ones of the same name."""
         by_name = {rule.name: rule for rule in [*providers.RULES, *edited]}
         default = by_name.pop(ShapingRule.DEFAULT, providers.DEFAULT)
@@ -133,6 +133,6 @@ def stops_of(rows: Sequence[Sequence[Any]]) -> Stops:
     )
 
 
-def _rule(row: Sequence[Any]) -> Rule:
+def _rule(row: Sequence[Any]) -> ReceiverRule:
     values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row]
-    return Rule(**dict(zip(COLUMNS, values, strict=True)))
+    return ReceiverRule(**dict(zip(COLUMNS, values, strict=True)))

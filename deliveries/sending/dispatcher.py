@@ -1,4 +1,4 @@
-"""The routing lane's courier: finds the lane of each delivery whose domain has not been resolved
+"""The routing lane's agent: finds the lane of each delivery whose domain has not been resolved
 lately.
 """
 
@@ -13,11 +13,11 @@ from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.capacity.lookups import AGAIN, FIRST, PROMPT, LookupFailures, Places
-from deliveries.queue.lanes import Claimed, LeasedLane
+from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Site
 from deliveries.sending import disposition
-from deliveries.sending.shared import Depot
+from deliveries.sending.shared import SharedResources
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers
@@ -33,13 +33,17 @@ FAULT = local_reply(
 
 
 class Dispatcher:
-    """Runs like a courier; a domain that is slow to resolve holds up nobody else's."""
+    """Runs like an agent; a domain that is slow to resolve holds up nobody else's."""
 
     def __init__(
-        self, lane: LeasedLane, depot: Depot, destinations: Destinations, failures: LookupFailures
+        self,
+        lane: LeasedLane,
+        shared: SharedResources,
+        destinations: Destinations,
+        failures: LookupFailures,
     ) -> None:
         self.lane = lane
-        self._depot = depot
+        self._shared = shared
         self._destinations = destinations
         self._failures = failures
         self._places = Places(failures)
@@ -121,7 +125,7 @@ class Dispatcher:
         self._has_news = False
         try:
             if self.may_have_strays:  # what is claimed here is settled at once: none is in hand
-                await self._depot.lanes.free_strays(self.lane, besides=())
+                await self._shared.lanes.free_strays(self.lane, besides=())
                 self.may_have_strays = False
             return await self._find()
         except DatabaseUnavailable as error:
@@ -151,7 +155,7 @@ class Dispatcher:
 
     async def _route(self, domain: str) -> None:
         try:
-            found = await self._depot.router.site(domain)
+            found = await self._shared.router.site(domain)
             self._failures.note(domain, has_failed=isinstance(found, Deferred))
             if isinstance(found, Site):
                 await self._destinations.assign(domain, found)
@@ -168,7 +172,7 @@ class Dispatcher:
         except Exception as error:
             # whatever is the matter with this domain, its mail waits like that of one that DNS
             # fails
-            await self._depot.faults.note(Kind.ROUTING, domain, error, lasting=False)
+            await self._shared.faults.note(Kind.ROUTING, domain, error, lasting=False)
             await self._defer_all(domain)
 
     async def _defer_all(self, domain: str) -> None:
@@ -183,7 +187,7 @@ class Dispatcher:
 
     async def _wait_for_dns(self) -> None:
         """The mail stays as it is, without a try, and is looked at when a name server answers."""
-        await self._depot.router.answers()
+        await self._shared.router.answers()
         self._put_off.clear()
         self.wake(is_urgent=False)
 
@@ -192,16 +196,16 @@ class Dispatcher:
         up now.
         """
         last = outcome
-        while claimed := await self._depot.lanes.claim(self.lane, 500, domain=domain):
+        while claimed := await self._shared.lanes.claim(self.lane, 500, domain=domain):
             known = await self._unknown_before(claimed, outcome)
-            if known and last is outcome and await self._depot.router.is_known_above(domain):
+            if known and last is outcome and await self._shared.router.is_known_above(domain):
                 last = _known_above(domain)
             for delivery in claimed:
                 self._settle(
                     delivery, last if known is None or delivery.id in known else _once_more(domain)
                 )
-            await self._depot.ledger.has_room()
-        await self._depot.ledger.flush()  # else the next turn would find the same domain again
+            await self._shared.ledger.has_room()
+        await self._shared.ledger.flush()  # else the next turn would find the same domain again
 
     async def _unknown_before(
         self, claimed: Sequence[Claimed], outcome: Bounced | Deferred
@@ -223,7 +227,7 @@ class Dispatcher:
             entry = disposition.settle(
                 claimed, outcome, epoch=self.lane.epoch, spread=random.random()
             )
-        self._depot.ledger.record(entry)
+        self._shared.ledger.record(entry)
 
 
 def _once_more(domain: str) -> Deferred:

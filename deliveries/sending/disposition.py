@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from deliveries.classification.classifier import classify_outcome
 from deliveries.models.states import State, owes_delay, owes_report
-from deliveries.queue.lanes import Claimed
-from deliveries.queue.ledger import PASSED, Entry
+from deliveries.queue.leased import Claimed
+from deliveries.queue.ledger_entries import PASSED, LedgerEntry
 from deliveries.sending import retry_schedule
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Stage
 from deliveries.smtp.replies import Reply
@@ -18,7 +18,7 @@ URGENT = int(Credential.Priority.URGENT)
 
 def settle(
     claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object
-) -> Entry:
+) -> LedgerEntry:
     """The ledger's entry for this outcome; `facts` are the attempt's (host, address, source, tls,
     seconds).
     """
@@ -68,11 +68,11 @@ def understood(
 
 def in_doubt(
     claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object
-) -> Entry:
+) -> LedgerEntry:
     """The reply after the final dot is lost: the peer has the mail, or it has not (RFC 1047).
 
-    One more try, later; a mail whose reply is lost twice is not sent a third time, and the sender
-    is told.
+    One more try, later; a message whose reply is lost twice is not sent a third time, and the
+    sender is told.
     """
     if claimed.in_doubt_policy == "delivered":
         return entry(
@@ -113,7 +113,7 @@ def in_doubt(
 
 def throttled(
     claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object
-) -> Entry:
+) -> LedgerEntry:
     """The receiver wants less of us for now, whatever the code it says so with: no try of this
     delivery is used up.
     """
@@ -130,7 +130,7 @@ def throttled(
 
 def put_off(
     claimed: Claimed, outcome: Deferred, *, epoch: int, wait: float, spread: float, **facts: object
-) -> Entry:
+) -> LedgerEntry:
     """Look again after `wait` seconds, and tell the sender meanwhile (RFC 3464: delayed)."""
     wait *= 1 + 0.1 * spread
     facts |= understood(claimed, outcome, facts)
@@ -142,7 +142,7 @@ def put_off(
     )  # fmt: skip
 
 
-def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Entry:
+def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> LedgerEntry:
     """One host's answer after which the next one was asked: written down beside the outcome, which
     moves the delivery.
     """
@@ -159,14 +159,14 @@ def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> En
     )
 
 
-def suppressed(claimed: Claimed, *, epoch: int) -> Entry:
+def suppressed(claimed: Claimed, *, epoch: int) -> LedgerEntry:
     reply = Reply(550, "5.1.1", f"Suppressed: {claimed.suppressed}", local=True)
     return entry(
         claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False
     )
 
 
-def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> Entry:
+def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> LedgerEntry:
     """Our own code failed at this delivery.
 
     What the answer means is not asked: that may be what failed.
@@ -186,7 +186,7 @@ def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: boo
     )
 
 
-def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> Entry:
+def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> LedgerEntry:
     """A former holder died with this delivery in its hands; it may or may not have been sent."""
     reply = Reply(
         451,
@@ -219,8 +219,8 @@ def entry(
     stage: Stage,
     reply: Reply,
     **facts: object,
-) -> Entry:
-    return Entry(
+) -> LedgerEntry:
+    return LedgerEntry(
         id=claimed.id,
         message_id=claimed.message_id,
         recipient=claimed.recipient,

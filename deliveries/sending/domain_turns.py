@@ -15,7 +15,7 @@ SHARE_OF_OTHERS = 4  # every fourth, one at least
 NOBODY: frozenset[str] = frozenset()
 
 
-class Turns:
+class DomainTurns:
     """Of one lane.
 
     It costs nothing as long as one domain has the lane for itself (not `is_shared`).

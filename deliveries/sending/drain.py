@@ -1,4 +1,4 @@
-"""A worker's turn at delivering: leases lanes that have work and runs a courier for each on one
+"""A worker's turn at delivering: leases lanes that have work and runs an agent for each on one
 event loop.
 """
 
@@ -19,10 +19,10 @@ import uvloop
 from django.conf import settings
 
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.backends.job_requests import Doorbell
+from deliveries.backends.job_requests import JobRequests
 from deliveries.bounces.keys import feedback_key, return_path_key
-from deliveries.capacity.concurrency import Carrying
-from deliveries.capacity.inflow import Board, Progress
+from deliveries.capacity.concurrency import Concurrency
+from deliveries.capacity.inflow import Board, DeliveryProgress
 from deliveries.capacity.lookups import AT_ONCE, LookupFailures
 from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.capacity.sockets import SHARE_OF_SILENT, Sockets
@@ -30,17 +30,18 @@ from deliveries.message.signing import SigningKeys
 from deliveries.models import Lane
 from deliveries.queue import drain_files, future_times, unwritten_outcomes
 from deliveries.queue.drain_files import HolderFile
-from deliveries.queue.lanes import LEASE_SECONDS, Lanes, Learned, LeasedLane
+from deliveries.queue.lanes import LEASE_SECONDS, Lanes
+from deliveries.queue.leased import Learned, LeasedLane
 from deliveries.queue.ledger import LAST_TRY, ROOM, Ledger
 from deliveries.queue.own_faults import Faults
 from deliveries.queue.takeover import Succession
-from deliveries.queue.wakeups import Bell, Ring
+from deliveries.queue.wakeups import WakeUp, WakeUps
 from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Router
-from deliveries.sending.agent import Courier
-from deliveries.sending.controls import StandingOrders
+from deliveries.sending.agent import DeliveryAgent
+from deliveries.sending.controls import Controls
 from deliveries.sending.dispatcher import Dispatcher
-from deliveries.sending.shared import Depot
+from deliveries.sending.shared import SharedResources
 from domains.foundation.dns.resolver import Kept, Resolver, nameservers
 from domains.foundation.process import systemd
 from domains.foundation.process.pulse import Pulse
@@ -48,7 +49,7 @@ from domains.operations.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
-POLL = 1.0  # seconds: how late work is found whose bell was lost
+POLL = 1.0  # seconds: how late work is found whose wake-up was lost
 # seconds after which a drain hands its lanes back, so that lanes spread over new workers (below
 # RQ's worker TTL of 420)
 RUN = 300.0
@@ -62,7 +63,7 @@ CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
 
 
 class _Runs(Protocol):
-    """A courier or the dispatcher."""
+    """An agent or the dispatcher."""
 
     lane: LeasedLane
     may_have_strays: (
@@ -79,7 +80,7 @@ class _Runs(Protocol):
 
 
 class Drain:
-    """Leases, renews and gives back; the couriers do the rest."""
+    """Leases, renews and gives back; the agents do the rest."""
 
     def __init__(self) -> None:
         self._databases = [
@@ -91,29 +92,29 @@ class Drain:
         self._lanes = Lanes(lanes, uuid.uuid4(), notes, contents)
         marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
         self._own_file = HolderFile(drain_files.folder(), self._lanes.holder, marks=marks)
-        self._orders = StandingOrders(lanes, self._lanes.holder)
-        self._bell = Bell()
-        self._doorbell = Doorbell("deliveries.jobs.learn")
-        self._succession = Succession(self._doorbell.ring)
+        self._orders = Controls(lanes, self._lanes.holder)
+        self._wakeups = WakeUps()
+        self._job_requests = JobRequests("deliveries.jobs.learn")
+        self._succession = Succession(self._job_requests.notify)
         answers, failures = _known_of_dns(tuple(settings.EKIDEN_DNS))
         self._failures = failures
         self._resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
         self._destinations = Destinations(routing, self._heard_of, source=settings.EKIDEN_SOURCE)
         written = Ledger(
             ledger,
-            learned=self._doorbell.ring,
+            learned=self._job_requests.notify,
             committed=self._own_file.unmark,
             faults=Faults(ledger),
             save=partial(unwritten_outcomes.save, unwritten_outcomes.folder()),
         )
         self._board = Board(f"worker-{self._lanes.holder}")
-        progress = Progress(self._board, has_room=lambda: not written.is_full)
-        self._depot = Depot(
+        progress = DeliveryProgress(self._board, has_room=lambda: not written.is_full)
+        self._shared = SharedResources(
             lanes=self._lanes,
             own_file=self._own_file,
             ledger=written,
             progress=progress,
-            carrying=Carrying(),
+            carrying=Concurrency(),
             router=Router(routing, self._resolver),
             orders=self._orders,
             sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
@@ -125,9 +126,9 @@ class Drain:
             wake_routing=lambda: self._heard_of(Lane.ROUTING),
             is_crowded=lambda: self._is_crowded,
         )
-        self._couriers: dict[int, _Runs] = {}
+        self._agents: dict[int, _Runs] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heard = Ring()
+        self._heard = WakeUp()
         self._is_crowded = False
         self._changed = asyncio.Event()
         # the first look waits for nothing: mail that came during a hand-over is there already
@@ -142,15 +143,15 @@ class Drain:
         """Deliver for so long, or until stopped; every lane is given back at the end."""
         helpers = [
             asyncio.create_task(self._listen()),
-            asyncio.create_task(self._depot.ledger.run()),
+            asyncio.create_task(self._shared.ledger.run()),
         ]
         helpers += [
             asyncio.create_task(Pulse().run(self._clock_was_set)),
             asyncio.create_task(self._tell_of_dns()),
         ]
         helpers += [
-            asyncio.create_task(self._depot.progress.run()),
-            asyncio.create_task(self._depot.carrying.run()),
+            asyncio.create_task(self._shared.progress.run()),
+            asyncio.create_task(self._shared.carrying.run()),
         ]
         try:
             while not self._is_stopping:
@@ -173,8 +174,8 @@ class Drain:
         """False where a receiver that takes its time holds up a lane: nobody else's mail shall
         wait for that.
         """
-        for courier in self._couriers.values():
-            courier.stop()
+        for agent in self._agents.values():
+            agent.stop()
         _, held_up = await asyncio.wait(self._tasks, timeout=HAND_BACK) if self._tasks else ((), ())
         return not held_up
 
@@ -183,11 +184,11 @@ class Drain:
         if not self._is_stopping:
             self._is_stopping = True
             self._ends_at = asyncio.get_running_loop().time() + END
-            self._depot.ledger.end_by(self._ends_at)
+            self._shared.ledger.end_by(self._ends_at)
         self._changed.set()
 
     async def turn(self) -> None:
-        """Start couriers for the lanes that called, look for others now and then, renew leases."""
+        """Start agents for the lanes that called, look for others now and then, renew leases."""
         systemd.alive()
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL / 2):
@@ -208,46 +209,44 @@ class Drain:
                 self._looked = time.monotonic()
             if self._heard.has_orders:
                 await self._heed_orders()
-            await self._answer_bell()
+            await self._answer_wakeups()
         except DatabaseUnavailable as error:
             logger.warning("PostgreSQL is out of reach: %s", error)
             await asyncio.sleep(1)
 
-    async def _answer_bell(self) -> None:
-        heard, self._heard = self._heard, Ring()
-        for lane in heard.lanes & self._couriers.keys():
-            self._couriers[lane].wake(is_urgent=lane in heard.urgent)
+    async def _answer_wakeups(self) -> None:
+        heard, self._heard = self._heard, WakeUp()
+        for lane in heard.lanes & self._agents.keys():
+            self._agents[lane].wake(is_urgent=lane in heard.urgent)
             if lane in heard.urgent:
-                self._couriers[lane].hurry()
-        await self._start(heard.lanes - self._couriers.keys())
+                self._agents[lane].hurry()
+        await self._start(heard.lanes - self._agents.keys())
 
     async def _look(self) -> None:
         await self._heed_orders()
         await self._succession.look()
         free, ours = await self._lanes.due()
-        for lane in ours & self._couriers.keys():
-            self._couriers[lane].wake(is_urgent=True)
+        for lane in ours & self._agents.keys():
+            self._agents[lane].wake(is_urgent=True)
         await self._start(
-            free - self._couriers.keys()
+            free - self._agents.keys()
         )  # a lease of ours that is over is `_renew`'s to see
 
     async def _heed_orders(self) -> None:
-        """What people have said since: lanes closed, all delivery stopped; the couriers see to the
+        """What people have said since: lanes closed, all delivery stopped; the agents see to the
         rest by themselves.
         """
         before = (self._orders.version, self._orders.stops)
         closed = await self._orders.read()
-        stopped = (
-            self._couriers.keys() if self._orders.stops.is_all else closed & self._couriers.keys()
-        )
+        stopped = self._agents.keys() if self._orders.stops.is_all else closed & self._agents.keys()
         for lane in stopped:
-            self._couriers[lane].stop()
+            self._agents[lane].stop()
         if before != (self._orders.version, self._orders.stops):
-            for courier in self._couriers.values():
-                courier.nudge()
+            for agent in self._agents.values():
+                agent.nudge()
 
     async def _start(self, lanes: Set[int]) -> None:
-        room = LANES - len(self._couriers)
+        room = LANES - len(self._agents)
         if not lanes or self._orders.stops.is_all:
             return
         if len(lanes) > room:
@@ -256,12 +255,12 @@ class Drain:
             return
         for lane in await self._lanes.lease(lanes, room):
             try:
-                courier = self._courier(lane)
+                agent = self._agent(lane)
             except Exception as error:  # what its row holds must not end the others
                 await self._rest(lane, error)
                 continue
-            self._couriers[lane.id] = courier
-            task = asyncio.create_task(self._carry(courier))
+            self._agents[lane.id] = agent
+            task = asyncio.create_task(self._carry(agent))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -269,34 +268,34 @@ class Drain:
         """More lanes have work than one drain holds: those that only linger go."""
         self._is_crowded = True
         asyncio.get_running_loop().call_later(POLL, setattr, self, "_is_crowded", False)
-        for courier in self._couriers.values():
-            courier.nudge()
+        for agent in self._agents.values():
+            agent.nudge()
 
-    def _courier(self, lane: LeasedLane) -> _Runs:
+    def _agent(self, lane: LeasedLane) -> _Runs:
         if lane.id == Lane.ROUTING:
-            return Dispatcher(lane, self._depot, self._destinations, self._failures)
-        return Courier(lane, self._depot)
+            return Dispatcher(lane, self._shared, self._destinations, self._failures)
+        return DeliveryAgent(lane, self._shared)
 
-    async def _carry(self, courier: _Runs) -> None:
+    async def _carry(self, agent: _Runs) -> None:
         try:
-            await courier.run()
+            await agent.run()
         except Exception as error:  # one lane's fault must not end the others
-            await self._rest(courier.lane, error)
+            await self._rest(agent.lane, error)
         finally:
-            self._couriers.pop(courier.lane.id, None)
-        await self._give_back(courier)
+            self._agents.pop(agent.lane.id, None)
+        await self._give_back(agent)
 
     async def _rest(self, lane: LeasedLane, error: Exception) -> None:
         """After a fault of ours: else the lane would be taken and lost again many times a
         second.
         """
-        await self._depot.faults.note(Kind.LANE, lane.id, error, lasting=False)
+        await self._shared.faults.note(Kind.LANE, lane.id, error, lasting=False)
         with suppress(DatabaseUnavailable):
             await self._lanes.pause(
                 lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log"
             )
 
-    async def _give_back(self, courier: _Runs) -> None:
+    async def _give_back(self, agent: _Runs) -> None:
         """Only when all its outcomes are written, and its claims free: the next holder would take
         the rest for interrupted.
 
@@ -304,31 +303,31 @@ class Drain:
         machine sees to.
         """
         while True:
-            await self._depot.ledger.flush()
+            await self._shared.ledger.flush()
             if (
-                self._depot.ledger.has_left_behind
+                self._shared.ledger.has_left_behind
             ):  # who comes next writes it down before he takes the lanes
                 self._owes = True
                 return None
             try:
-                if courier.may_have_strays:
-                    await self._lanes.free_strays(courier.lane, besides=self._own_file.marked)
-                return await self._lanes.release(courier.lane, courier.learned())
+                if agent.may_have_strays:
+                    await self._lanes.free_strays(agent.lane, besides=self._own_file.marked)
+                return await self._lanes.release(agent.lane, agent.learned())
             except DatabaseUnavailable as error:
-                logger.warning("lane=%s could not be given back yet: %s", courier.lane.id, error)
+                logger.warning("lane=%s could not be given back yet: %s", agent.lane.id, error)
                 await asyncio.sleep(1)
 
     async def _renew(self) -> None:
-        held = set(self._couriers)
+        held = set(self._agents)
         if not held:
             return
         for lane in held - await self._lanes.renew(held):
-            if courier := self._couriers.get(lane):
+            if agent := self._agents.get(lane):
                 logger.warning("lane=%s the lease was lost", lane)
-                courier.stop()
+                agent.stop()
 
     async def _listen(self) -> None:
-        async for ring in self._bell.heard():
+        async for ring in self._wakeups.heard():
             self._heard |= ring
             self._changed.set()
 
@@ -347,14 +346,14 @@ class Drain:
         self._was_set_back = False
 
     def _heard_of(self, lane: int) -> None:
-        self._heard |= Ring(frozenset([lane]), frozenset([lane]))
+        self._heard |= WakeUp(frozenset([lane]), frozenset([lane]))
         self._changed.set()
 
     async def _finish(self) -> None:
         self.stop()
-        for courier in self._couriers.values():
-            courier.stop()
-            courier.hang_up()
+        for agent in self._agents.values():
+            agent.stop()
+            agent.hang_up()
         renewals = asyncio.create_task(self._keep_renewing())
         if self._tasks:
             await asyncio.wait(
@@ -369,7 +368,7 @@ class Drain:
             for task in late:
                 task.cancel()
             await asyncio.wait(late, timeout=HAND_BACK)
-        await self._depot.ledger.flush()
+        await self._shared.ledger.flush()
         renewals.cancel()
 
     async def _keep_renewing(self) -> None:
@@ -380,9 +379,9 @@ class Drain:
                 await self._renew()
 
     async def _close(self) -> None:
-        await self._doorbell.close()
+        await self._job_requests.close()
         await self._board.close()
-        await self._bell.close()
+        await self._wakeups.close()
         await self._succession.close()
         for database in self._databases:
             await database.close()

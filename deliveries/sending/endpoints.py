@@ -10,7 +10,7 @@ from typing import cast
 
 from django.conf import settings
 
-from deliveries.queue.lanes import LeasedLane
+from deliveries.queue.leased import LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.routing.resolver import Forbidden, Router
 from deliveries.smtp.connection import (
@@ -26,7 +26,7 @@ from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
 
 
-class NoRoad(Exception):
+class NoEndpoint(Exception):
     """No host of the site took a connection; tells the last try.
 
     `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that
@@ -50,7 +50,7 @@ class NoRoad(Exception):
         self.address = address
 
 
-class Road:
+class Endpoints:
     """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321,
     section 5.1).
 
@@ -73,12 +73,12 @@ class Road:
         self._experience = experience
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
         self._timeouts = timeouts
-        self._failure = NoRoad(_unreachable("The site has no mail host with an address"))
+        self._failure = NoEndpoint(_unreachable("The site has no mail host with an address"))
         self._is_addressless = (
             True  # as long as DNS has named no address, and has not failed either
         )
         self._besides = besides
-        self._unreached: list[NoRoad] = []
+        self._unreached: list[NoEndpoint] = []
         self._endpoints = self._unwell_last()
         self._peeked: Endpoint | None = None
 
@@ -96,14 +96,14 @@ class Road:
             try:
                 connection = await self._open(endpoint)
             except ConnectionFailed as error:
-                self._failure = NoRoad(error.outcome, endpoint.host, endpoint.address)
+                self._failure = NoEndpoint(error.outcome, endpoint.host, endpoint.address)
                 self._unreached.append(self._failure)
             else:
                 self._note_unreached()
                 return connection
         if self._is_addressless:
             names = ", ".join(name for _, name, _ in sorted(self._lane.hosts)[:3])
-            raise NoRoad(
+            raise NoEndpoint(
                 _unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True
             )
         raise self._failure
@@ -149,12 +149,12 @@ class Road:
                     self._failure.is_ours or not self._failure.host
                 )
                 reply = _unreachable(f"Looking up the mail host {host} failed: {error}", "4.4.3")
-                self._failure = NoRoad(reply, host, is_ours=is_ours)
+                self._failure = NoEndpoint(reply, host, is_ours=is_ours)
                 continue
             except Forbidden as error:
                 # Final, but only if no other host of the site failed for a reason that may pass.
                 self._failure = (
-                    self._failure if self._failure.host else NoRoad(_forbidden(str(error)))
+                    self._failure if self._failure.host else NoEndpoint(_forbidden(str(error)))
                 )
                 self._is_addressless = False
                 continue

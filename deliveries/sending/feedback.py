@@ -12,7 +12,8 @@ from typing import TypeGuard
 
 from deliveries.backends import maillog
 from deliveries.backends.database import DatabaseUnavailable
-from deliveries.queue.lanes import Lanes, Learned, LeasedLane
+from deliveries.queue.lanes import Lanes
+from deliveries.queue.leased import Learned, LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.sending import retry_schedule
 from deliveries.shaping import backoff
@@ -27,8 +28,8 @@ logger = logging.getLogger(__name__)
 NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
 
 
-class Lessons:
-    """Of one courier's lane.
+class Feedback:
+    """Of one agent's lane.
 
     `is_over`: the lane is paused or closed, and nothing more is to be sent from it.
     """
@@ -47,8 +48,8 @@ class Lessons:
     def advice(self, outcome: Outcome, *, is_farewell: bool, is_shared: bool) -> Action | None:
         """What the answer says about our pace; None where it is about something else.
 
-        `is_farewell`: it was said between two mails, when the host had heard nothing for a while.
-        `is_shared`: by several recipient domains, one of which it may be about.
+        `is_farewell`: it was said between two messages, when the host had heard nothing for a
+        while. `is_shared`: by several recipient domains, one of which it may be about.
         """
         if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
             return None

@@ -1,4 +1,4 @@
-"""One sender of a courier: a connection, and the mails that go over it."""
+"""One sender of an agent: a connection, and the messages that go over it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from deliveries.capacity.concurrency import Place
 from deliveries.capacity.sockets import Slot
 from deliveries.message import compression, reencoding
 from deliveries.message.priorities import Priority
-from deliveries.queue.lanes import Claimed, LeasedLane
+from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.sending import retry_schedule
-from deliveries.sending.claimed_deliveries import Load
-from deliveries.sending.domain_turns import Turns
-from deliveries.sending.endpoints import NoRoad, Road
-from deliveries.sending.feedback import Lessons, is_about_domain
-from deliveries.sending.shared import Depot
+from deliveries.sending.claimed_deliveries import ClaimedDelivery
+from deliveries.sending.domain_turns import DomainTurns
+from deliveries.sending.endpoints import Endpoints, NoEndpoint
+from deliveries.sending.feedback import Feedback, is_about_domain
+from deliveries.sending.shared import SharedResources
 from deliveries.shaping.backoff import SlowDown
 from deliveries.shaping.pace import Pace
-from deliveries.shaping.providers import Rule
+from deliveries.shaping.providers import ReceiverRule
 from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
@@ -46,13 +46,13 @@ CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are sile
 
 
 class Office(Protocol):
-    """The courier, as its senders need it."""
+    """The agent, as its senders need it."""
 
     lane: LeasedLane
-    depot: Depot
+    shared: SharedResources
     pace: Pace
-    lessons: Lessons
-    turns: Turns
+    feedback: Feedback
+    turns: DomainTurns
     openings: set[asyncio.Future[Any]]
 
     @property
@@ -63,8 +63,8 @@ class Office(Protocol):
     def is_alone(self) -> bool:
         """Whether no other sender has a connection."""
 
-    async def next_load(self, place: Place) -> Load | None: ...
-    def put_back(self, load: Load) -> None: ...
+    async def next_load(self, place: Place) -> ClaimedDelivery | None: ...
+    def put_back(self, load: ClaimedDelivery) -> None: ...
     def settle(self, claimed: Claimed, outcome: Outcome, **facts: object) -> None: ...
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None: ...
     def put_off(
@@ -84,8 +84,8 @@ class Office(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one host said to a mail, and the attempt's facts (host, address, source, tls,
+class HostAnswer:
+    """What one host said to a message, and the attempt's facts (host, address, source, tls,
     seconds).
     """
 
@@ -93,34 +93,36 @@ class Answer:
     facts: dict[str, Any]
 
 
-class Sender:
+class LaneConnection:
     """Runs until there is nothing to send, its connection has carried enough, or the site has
     enough of us.
     """
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._depot = office.depot
-        self._place = office.depot.carrying.place()
+        self._shared = office.shared
+        self._place = office.shared.carrying.place()
         self._slot: Slot
-        self._road: Road
+        self._endpoints: Endpoints
         self._connection: Connection
-        self._on_road: Load | None = None  # the mail whose hosts in order the road leads along
+        self._on_road: ClaimedDelivery | None = (
+            None  # the mail whose hosts in order the road leads along
+        )
 
     async def run(self) -> None:
         try:
             if (load := await self._office.next_load(self._place)) is not None:
-                async with self._depot.sockets.slot(is_urgent=load.is_urgent) as self._slot:
+                async with self._shared.sockets.slot(is_urgent=load.is_urgent) as self._slot:
                     await self._carry(load)
         finally:
             self._place.leave()
 
-    async def _carry(self, first: Load) -> None:
+    async def _carry(self, first: ClaimedDelivery) -> None:
         started = time.monotonic()
         try:
             self._on_road = first
             self._connection = await self._open(self._first_host())
-        except NoRoad as error:
+        except NoEndpoint as error:
             return await self._no_road(first, error, seconds=time.monotonic() - started)
         except (
             Exception
@@ -156,33 +158,33 @@ class Sender:
 
     async def _first_host(self) -> Connection:
         while True:
-            self._road = self._new_road()
+            self._endpoints = self._new_road()
             try:
-                return await self._road.next()
-            except NoRoad as error:
+                return await self._endpoints.next()
+            except NoEndpoint as error:
                 if not error.is_ours:
                     raise
                 await (
-                    self._depot.router.answers()
+                    self._shared.router.answers()
                 )  # the receiver has done nothing: no try is used up, and no lane paused
 
-    def _new_road(self, besides: str = "") -> Road:
+    def _new_road(self, besides: str = "") -> Endpoints:
         rule = self._office.pace.rule
         timeouts = timeouts_of(rule)
-        if self._depot.sockets.is_crowded:
+        if self._shared.sockets.is_crowded:
             timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
-        experience = self._office.lessons.experience
-        return Road(
+        experience = self._office.feedback.experience
+        return Endpoints(
             self._office.lane,
-            self._depot.router,
+            self._shared.router,
             experience,
             tls=rule.tls or "",
             timeouts=timeouts,
             besides=besides,
         )
 
-    async def _send_all(self, first: Load) -> None:
-        load: Load | None = first
+    async def _send_all(self, first: ClaimedDelivery) -> None:
+        load: ClaimedDelivery | None = first
         sent = 0
         while (
             load is not None
@@ -193,7 +195,7 @@ class Sender:
             has_more = self._connection.usable and (not most or sent < most)
             load = await self._office.next_load(self._place) if has_more else None
 
-    async def _send_isolated(self, load: Load, *, is_first: bool) -> None:
+    async def _send_isolated(self, load: ClaimedDelivery, *, is_first: bool) -> None:
         """A fault of ours at one delivery is noted with it, and ends the connection, of whose
         state nobody knows any more.
         """
@@ -205,13 +207,13 @@ class Sender:
                 raise
             await self._office.failed(load.claimed, error, may_have_arrived=True)
 
-    async def _send(self, load: Load, *, is_first: bool) -> None:
-        if not self._depot.lanes.holds(
+    async def _send(self, load: ClaimedDelivery, *, is_first: bool) -> None:
+        if not self._shared.lanes.holds(
             self._office.lane
         ):  # it ran out while the connection was opened, or this process was stopped
             return self._office.put_back(load)
         had_ended = not self._connection.usable
-        passed: list[Answer] = []
+        passed: list[HostAnswer] = []
         answer = await self._ask(load)
         is_stale = False
         if not isinstance(answer.outcome, Delivered):
@@ -219,12 +221,12 @@ class Sender:
                 _is_stale(answer.outcome, self._connection) and not is_first and load.tries == 0
             )
             answer = answer if is_stale else await self._ask_others(load, answer, passed)
-        outcome, lessons = answer.outcome, self._office.lessons
+        outcome, feedback = answer.outcome, self._office.feedback
         for each in passed:
             assert isinstance(each.outcome, Deferred | Bounced)
             self._office.passed(load.claimed, each.outcome, **each.facts)
         if (
-            advice := lessons.advice(
+            advice := feedback.advice(
                 outcome,
                 is_farewell=had_ended and not passed,
                 is_shared=self._office.turns.is_shared,
@@ -232,21 +234,23 @@ class Sender:
         ) is not None:
             assert isinstance(outcome, Deferred | Bounced)
             self._office.throttled(load.claimed, outcome, **answer.facts)
-            await lessons.heed(advice, outcome.reply)
+            await feedback.heed(advice, outcome.reply)
         elif is_stale:
             load.tries = 1
-            self._depot.own_file.unmark([load.claimed.id])
+            self._shared.own_file.unmark([load.claimed.id])
             self._office.put_back(load)  # the peer closed an idle connection: nothing was tried
         else:
             self._office.settle(load.claimed, outcome, **answer.facts)
             await self._learn(load.claimed.domain, outcome, is_first=is_first or bool(passed))
         if passed and isinstance(outcome, Delivered):
             self._note_unwell(load, passed)
-        if lessons.experience.is_news:
-            await lessons.note_news()
-        return await self._depot.ledger.has_room()
+        if feedback.experience.is_news:
+            await feedback.note_news()
+        return await self._shared.ledger.has_room()
 
-    async def _ask_others(self, load: Load, answer: Answer, passed: list[Answer]) -> Answer:
+    async def _ask_others(
+        self, load: ClaimedDelivery, answer: HostAnswer, passed: list[HostAnswer]
+    ) -> HostAnswer:
         """Ask the next hosts, and where none takes the message as it is, the best one for its
         other form; the last answer.
 
@@ -263,7 +267,7 @@ class Sender:
             answer = await self._ask(load)
         return answer
 
-    async def _ask(self, load: Load) -> Answer:
+    async def _ask(self, load: ClaimedDelivery) -> HostAnswer:
         """What the host that we are connected to says to the mail."""
         started = time.monotonic()
         outcome = await self._offer(load)
@@ -273,44 +277,44 @@ class Sender:
             "source": connection.local_address,
             "tls": connection.tls, "seconds": time.monotonic() - started,
         }  # fmt: skip
-        return Answer(outcome, facts)
+        return HostAnswer(outcome, facts)
 
-    def _may_go_on(self, load: Load, outcome: Outcome, hosts: int) -> bool:
+    def _may_go_on(self, load: ClaimedDelivery, outcome: Outcome, hosts: int) -> bool:
         if isinstance(outcome, Delivered) or hosts + 1 >= MOST_HOSTS or load.is_late:
             return False
-        return self._depot.lanes.holds(self._office.lane) and self._office.lessons.is_about_host(
+        return self._shared.lanes.holds(self._office.lane) and self._office.feedback.is_about_host(
             outcome
         )
 
-    async def _next_host(self, load: Load) -> bool:
+    async def _next_host(self, load: ClaimedDelivery) -> bool:
         """Go on to the next host that takes a connection; false where there is none, and then we
         have none either.
         """
         if load is not self._on_road:
-            self._road = self._new_road(besides=self._connection.endpoint.address)
+            self._endpoints = self._new_road(besides=self._connection.endpoint.address)
         self._on_road = load
-        if not await self._road.has_more():
+        if not await self._endpoints.has_more():
             return False
         try:
-            await self._change(self._road.next())
-        except NoRoad:
+            await self._change(self._endpoints.next())
+        except NoEndpoint:
             return False
         return True
 
-    async def _same_hosts_again(self, load: Load, *, is_only: bool) -> bool:
+    async def _same_hosts_again(self, load: ClaimedDelivery, *, is_only: bool) -> bool:
         """Be connected to the best host that gives a connection, to offer it the message in
         another form.
         """
         if is_only and self._connection.usable:
             return True
-        self._road, self._on_road = self._new_road(), load
+        self._endpoints, self._on_road = self._new_road(), load
         try:
-            await self._change(self._road.next())
-        except NoRoad:
+            await self._change(self._endpoints.next())
+        except NoEndpoint:
             return False
         return True
 
-    def _note_unwell(self, load: Load, passed: list[Answer]) -> None:
+    def _note_unwell(self, load: ClaimedDelivery, passed: list[HostAnswer]) -> None:
         """Another host took what these refused for now."""
         for each in passed:
             if isinstance(each.outcome, Bounced):  # it offers less than the message needs
@@ -320,9 +324,9 @@ class Sender:
             )
             recipient = load.claimed.recipient if is_of_recipient else ""
             given = each.facts["host"], each.facts["address"], each.outcome.reply
-            self._office.lessons.experience.unwell(*given, now=time.time(), recipient=recipient)
+            self._office.feedback.experience.unwell(*given, now=time.time(), recipient=recipient)
 
-    async def _offer(self, load: Load) -> Outcome:
+    async def _offer(self, load: ClaimedDelivery) -> Outcome:
         """Offer the mail to this host: again at once, over another connection, without what it may
         have broken off for.
         """
@@ -335,12 +339,14 @@ class Sender:
         ):
             without |= {blamed}
             try:
-                await self._change(self._road.again(self._connection.endpoint, without=without))
+                await self._change(
+                    self._endpoints.again(self._connection.endpoint, without=without)
+                )
             except ConnectionFailed:
                 break
             again = await self._outcome(self._connection, load)
             if not is_same(again, outcome):
-                self._office.lessons.experience.peer(self._connection.endpoint.host).breaks(
+                self._office.feedback.experience.peer(self._connection.endpoint.host).breaks(
                     blamed, outcome.reply, now=time.time()
                 )
             outcome = again
@@ -352,23 +358,23 @@ class Sender:
         self._connection = await self._open(connecting)
 
     async def _learn(self, domain: str, outcome: Outcome, *, is_first: bool) -> None:
-        lessons, busy = self._office.lessons, self._office.busy
+        feedback, busy = self._office.feedback, self._office.busy
         if self._office.turns.is_shared:
             if isinstance(outcome, Delivered):
-                lessons.experience.delivered_to(domain)
-            elif is_about_domain(outcome) and not lessons.trouble(domain, outcome.reply):
+                feedback.experience.delivered_to(domain)
+            elif is_about_domain(outcome) and not feedback.trouble(domain, outcome.reply):
                 return  # its neighbours may be well, and so the host
         match outcome:
             case Delivered():
-                await lessons.delivered(busy=busy, address=self._connection.endpoint.address)
+                await feedback.delivered(busy=busy, address=self._connection.endpoint.address)
             case Deferred(reply, _, Scope.SESSION) if is_first:
-                await lessons.refused(reply, busy=busy, is_alone=self._office.is_alone)
+                await feedback.refused(reply, busy=busy, is_alone=self._office.is_alone)
             case Deferred(_, _, Scope.SESSION) | InDoubt():
-                lessons.lost(busy=busy)
+                feedback.lost(busy=busy)
             case _:
                 pass
 
-    async def _no_road(self, load: Load, error: NoRoad, *, seconds: float) -> None:
+    async def _no_road(self, load: ClaimedDelivery, error: NoEndpoint, *, seconds: float) -> None:
         """No host of the site took the connection.
 
         One delivery tells so in its attempts; the others have not tried.
@@ -379,7 +385,7 @@ class Sender:
         facts = {"host": error.host, "address": error.address, "seconds": seconds}
         if isinstance(outcome, Bounced):
             return office.settle(load.claimed, outcome, **facts)
-        advice = office.lessons.advice(outcome, is_farewell=False, is_shared=False)
+        advice = office.feedback.advice(outcome, is_farewell=False, is_shared=False)
         is_alone, busy = office.is_alone, office.busy
         if not is_alone:
             office.put_back(load)  # for the others, who are fewer with each refusal
@@ -390,15 +396,17 @@ class Sender:
         else:
             office.settle(load.claimed, outcome, **facts)
         if advice is not None and not isinstance(advice, SlowDown):
-            return await office.lessons.heed(advice, outcome.reply)
-        return await office.lessons.refused(outcome.reply, busy=busy, is_alone=is_alone)
+            return await office.feedback.heed(advice, outcome.reply)
+        return await office.feedback.refused(outcome.reply, busy=busy, is_alone=is_alone)
 
-    async def _addressless(self, load: Load, error: NoRoad, *, seconds: float) -> None:
+    async def _addressless(
+        self, load: ClaimedDelivery, error: NoEndpoint, *, seconds: float
+    ) -> None:
         """The second look, hours later, is final: a domain with a typing mistake often has such
         hosts.
         """
-        lessons, outcome = self._office.lessons, error.outcome
-        waited = lessons.experience.addressless(now=time.time())
+        feedback, outcome = self._office.feedback, error.outcome
+        waited = feedback.experience.addressless(now=time.time())
         if waited >= retry_schedule.SECOND_LOOK:
             outcome = Bounced(
                 local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, Scope.RECIPIENT
@@ -409,20 +417,20 @@ class Sender:
             self._office.put_off(
                 load.claimed, outcome, wait=retry_schedule.SECOND_LOOK - waited, seconds=seconds
             )
-        await lessons.note_news()
+        await feedback.note_news()
 
-    async def _outcome(self, connection: Connection, load: Load) -> Outcome:
+    async def _outcome(self, connection: Connection, load: ClaimedDelivery) -> Outcome:
         claimed = load.claimed
         try:
-            async with self._depot.memory.share(claimed.size if load.data is None else 0):
-                data = load.data or await self._depot.lanes.large(claimed.message_id)
+            async with self._shared.memory.share(claimed.size if load.data is None else 0):
+                data = load.data or await self._shared.lanes.large(claimed.message_id)
                 if data is None:
                     return _unsendable("the content of the message is no longer stored")
                 content = await _decompress(data, claimed.size)
                 if load.is_reencoded:
                     content = await self._reencoded(claimed, content)
                 mail = self._mail(claimed, content, is_last_resort=load.is_reencoded)
-                self._depot.own_file.mark(claimed.id)
+                self._shared.own_file.mark(claimed.id)
                 return await connection.send(mail)
         except (UnsafeMail, ValueError) as error:
             logger.error("message=%s cannot be sent: %s", claimed.message_id, error)
@@ -442,7 +450,7 @@ class Sender:
         if again == content:
             return content
         try:
-            signers = await self._depot.keys.signers(
+            signers = await self._shared.keys.signers(
                 claimed.project_id, reencoding.signing_domain(content)
             )
         except (ValueError, OSError) as error:
@@ -454,19 +462,21 @@ class Sender:
 
     def _mail(self, claimed: Claimed, content: bytes, *, is_last_resort: bool) -> Mail:
         reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
-        on_top = feedback_id.field(claimed.id, key=self._depot.feedback_key, now=self._depot.now())
+        on_top = feedback_id.field(
+            claimed.id, key=self._shared.feedback_key, now=self._shared.now()
+        )
         eight_bit = claimed.eight_bit and not (is_last_resort and content.isascii())
         given = (claimed.smtputf8, eight_bit, Priority(claimed.priority), on_top, is_last_resort)
         return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
     def _reverse_path(self, delivery: UUID) -> str:
         local_part = return_path.make(
-            delivery, key=self._depot.return_path_key, now=self._depot.now()
+            delivery, key=self._shared.return_path_key, now=self._shared.now()
         )
         return f"{local_part}@{settings.EKIDEN_HOSTNAME}"
 
 
-def timeouts_of(rule: Rule) -> Timeouts:
+def timeouts_of(rule: ReceiverRule) -> Timeouts:
     """RFC 5321's, but for what the rule says."""
     given = {
         "connect": rule.connect_timeout, "greeting": rule.greeting_timeout,
@@ -484,7 +494,7 @@ async def _decompress(data: bytes, size: int) -> bytes:
     return await asyncio.to_thread(compression.decompress, data, most=size)
 
 
-def _wants_seven_bit(load: Load, answers: list[Answer]) -> bool:
+def _wants_seven_bit(load: ClaimedDelivery, answers: list[HostAnswer]) -> bool:
     """Whether a host would have taken the message in ASCII, and none took it."""
     is_refused = isinstance(answers[-1].outcome, Deferred | Bounced)
     return (

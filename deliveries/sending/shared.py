@@ -1,4 +1,4 @@
-"""What all couriers of a drain share: connections to PostgreSQL, limits, and the ways to wake each
+"""What all agents of a drain share: connections to PostgreSQL, limits, and the ways to wake each
 other.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deliveries.capacity.concurrency import Carrying
-from deliveries.capacity.inflow import Progress
+from deliveries.capacity.concurrency import Concurrency
+from deliveries.capacity.inflow import DeliveryProgress
 from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.capacity.sockets import Sockets
 from deliveries.message.signing import SigningKeys
@@ -18,11 +18,11 @@ from deliveries.queue.lanes import Lanes
 from deliveries.queue.ledger import Ledger
 from deliveries.queue.own_faults import Faults
 from deliveries.routing.resolver import Router
-from deliveries.sending.controls import StandingOrders
+from deliveries.sending.controls import Controls
 
 
 @dataclass(frozen=True, slots=True)
-class Depot:
+class SharedResources:
     """Made once for a drain; `sockets` bounds the open connections, `memory` the content loaded
     for large messages, `own_file` says what may have been sent.
     """
@@ -31,17 +31,17 @@ class Depot:
     own_file: HolderFile
     ledger: Ledger
     router: Router
-    orders: StandingOrders
+    orders: Controls
     sockets: Sockets
     memory: ByteBudget
     faults: Faults
-    progress: Progress
-    carrying: Carrying
+    progress: DeliveryProgress
+    carrying: Concurrency
     keys: SigningKeys
     return_path_key: bytes
     feedback_key: bytes
     wake_routing: Callable[[], None]
-    is_crowded: Callable[[], bool]  # whether lanes wait for a courier's place
+    is_crowded: Callable[[], bool]  # whether lanes wait for an agent's place
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -78,9 +78,9 @@ def pattern(
 ) -> Pattern:
     """`name` is `provider/what`, or `what` alone for all.
 
-    Without `codes`, a reply that slows us down is a temporary one: held back for its pace, a mail
-    that was refused for good would come again and again. What blocks, or is none of the pace's
-    business, may have any code.
+    Without `codes`, a reply that slows us down is a temporary one: held back for its pace, a
+    message that was refused for good would come again and again. What blocks, or is none of the
+    pace's business, may have any code.
     """
     if codes is None:
         codes = TEMPORARY if isinstance(action, SlowDown | Pause) else ()

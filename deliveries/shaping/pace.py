@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deliveries.shaping.meter import Meter
-from deliveries.shaping.providers import Rule
+from deliveries.shaping.providers import ReceiverRule
 from deliveries.shaping.rate import KEPT, Rate
 from deliveries.shaping.window import START, Window
 
@@ -23,7 +23,9 @@ class Pace:
     `wall` is the time of day, by which two holders understand each other.
     """
 
-    def __init__(self, rule: Rule, learned: dict[str, Any], *, now: float, wall: float) -> None:
+    def __init__(
+        self, rule: ReceiverRule, learned: dict[str, Any], *, now: float, wall: float
+    ) -> None:
         self.rate = Rate()
         self._meters: dict[str, Meter] = {}
         self._connects: Meter | None = None
@@ -31,7 +33,7 @@ class Pace:
         self.follow(rule)
         self._restore(learned, now=now, passed=max(0.0, wall - _number(learned, "at", wall)))
 
-    def follow(self, rule: Rule) -> None:
+    def follow(self, rule: ReceiverRule) -> None:
         """The rule that holds from now on, with every limit filled in where there is one."""
         self.rule = rule
         given = {name: getattr(rule, name) for name in PERIODS}

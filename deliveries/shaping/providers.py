@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReceiverRule:
     """One receiver: how it is recognised, and its limits for one lane.
 
     None is the default rule's value, and there no limit.
@@ -48,17 +48,17 @@ class Rule:
 # KumoMTA's default, and half of Postfix's default_destination_concurrency_limit of 20. The
 # time-outs are the least that RFC 5321, section 4.5.3.2, allows, but for the connection, which it
 # leaves open.
-DEFAULT = Rule(
+DEFAULT = ReceiverRule(
     "default", "All others", connections=10, messages_per_connection=100,
     recipients_per_transaction=1, connect_timeout=30,
     greeting_timeout=300, reply_timeout=300, body_timeout=600,
 )  # fmt: skip
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[ReceiverRule, ...] = (
     # Gmail and Google Workspace share their hosts. https://support.google.com/mail/answer/81126
     # asks to raise the volume slowly and names no figure: these are KumoMTA's. Without TLS it
     # limits large senders (4.7.29, https://support.google.com/a/answer/3726730).
-    Rule(
+    ReceiverRule(
         "google",
         "Google (Gmail, Workspace)",
         ("google.com", "googlemail.com"),
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # https://sendersupport.olc.protection.outlook.com/pm/Policies: limits by reputation, no figure
     # for a new sender. KumoMTA's figures.
-    Rule(
+    ReceiverRule(
         "microsoft",
         "Microsoft (Outlook.com, Hotmail)",
         ("olc.protection.outlook.com",),
@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     # Each organisation has a host name of its own, and so a lane; the figures as above. The hosts
     # with DANE are under mx.microsoft:
     # https://techcommunity.microsoft.com/t5/exchange-team-blog/implementing-inbound-smtp-dane-with-dnssec-for-exchange-online/ba-p/3939694
-    Rule(
+    ReceiverRule(
         "microsoft365",
         "Microsoft 365",
         ("mail.protection.outlook.com", "mx.microsoft"),
@@ -97,7 +97,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # https://senders.yahooinc.com/best-practices; the 20 messages are Yahoo's word to KumoMTA.
     # Connections: a conservative guess.
-    Rule(
+    ReceiverRule(
         "yahoo",
         "Yahoo, AOL",
         ("yahoodns.net", "aol.com"),
@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
     # Its hosts are mx1 to mx5.mail.yahoo.co.jp. KumoMTA's figures (community). That it stops
     # answering those who sent too much, for half a day to a whole one, is what
     # https://www.y-ml.com/help/deliveryerror/50-connection-timeout.html tells, of the carriers too.
-    Rule(
+    ReceiverRule(
         "yahoo-japan",
         "Yahoo! JAPAN",
         ("mail.yahoo.co.jp",),
@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         resets_are_throttling=True,
     ),
     # https://support.apple.com/en-us/102322 asks for good lists and no more; KumoMTA's figures.
-    Rule(
+    ReceiverRule(
         "icloud",
         "Apple (iCloud)",
         ("icloud.com",),
@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
     # sessions, at most 100 recipients in one, and reception is blocked for a time above that. The
     # figures are a conservative guess; 20 messages for each connection is what a public client for
     # the three carriers does (`MbSmtp`).
-    Rule(
+    ReceiverRule(
         "docomo",
         "NTT docomo",
         ("docomo.ne.jp",),
@@ -148,7 +148,7 @@ RULES: tuple[Rule, ...] = (
     # long ones, and TCP RESET while reception is blocked;
     # https://www.au.com/mobile/service/attention/faq: no figures, as the load varies. A
     # conservative guess.
-    Rule(
+    ReceiverRule(
         "au",
         "KDDI (au, UQ mobile)",
         ("au.com", "ezweb.ne.jp"),
@@ -161,7 +161,7 @@ RULES: tuple[Rule, ...] = (
     # A host of its own is mx.softbank.ne.jp.
     # https://www.softbank.jp/mobile/support/antispam/wrestle/: clean lists, and "take time". A
     # conservative guess.
-    Rule(
+    ReceiverRule(
         "softbank",
         "SoftBank, Y!mobile",
         ("softbank.ne.jp", "softbank.jp"),
@@ -182,7 +182,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # Rakuten Mobile publishes nothing, and no host's name was found: by domain, and as the other
     # carriers. A conservative guess.
-    Rule(
+    ReceiverRule(
         "rakuten",
         "Rakuten Mobile",
         (),
@@ -194,7 +194,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # https://postmaster.gmx.net/ publishes what it answers and no figures: KumoMTA's (community),
     # its TLS too.
-    Rule(
+    ReceiverRule(
         "gmx",
         "GMX, Web.de, mail.com",
         ("gmx.net", "web.de", "mail.com"),
@@ -204,7 +204,7 @@ RULES: tuple[Rule, ...] = (
         tls="required",
     ),
     # https://spa.xfinity.com/postmaster: Comcast's word to KumoMTA, its TLS too.
-    Rule(
+    ReceiverRule(
         "comcast",
         "Comcast (Xfinity)",
         ("comcast.net",),
@@ -216,7 +216,7 @@ RULES: tuple[Rule, ...] = (
     # Two connections at once and 100 messages on each are what Orange recommends with its codes 104
     # and 109, as Sisimai has kept them (sisimai/rb-sisimai, lib/sisimai/rhost/franceptt.rb). La
     # Poste answers with the same codes.
-    Rule(
+    ReceiverRule(
         "orange",
         "Orange, Wanadoo, La Poste",
         ("orange.fr", "wanadoo.fr", "laposte.net"),
@@ -226,7 +226,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # Its rules for senders (https://help.mail.ru/mail-help/rules) name no figure for connections: a
     # conservative guess.
-    Rule(
+    ReceiverRule(
         "mail-ru",
         "Mail.ru",
         ("mail.ru",),
@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
     # Tencent has limits by minute, hour and day and says that they are secret (help of
     # exmail.qq.com). Connections, messages on each and TLS are KumoMTA's (community), the pace a
     # conservative guess.
-    Rule(
+    ReceiverRule(
         "qq",
         "Tencent (QQ, exmail)",
         ("qq.com",),
@@ -250,7 +250,7 @@ RULES: tuple[Rule, ...] = (
     # NetEase limits connections (HL:ICC), messages in a time (HL:IFC) and on one connection
     # (MI:DMC), without figures (http://help.163.com/09/1224/17/5RAJ4LMH00753VB8.html). KumoMTA's
     # (community), the pace a conservative guess.
-    Rule(
+    ReceiverRule(
         "netease",
         "NetEase (163, 126)",
         ("netease.com",),
@@ -263,7 +263,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def match(rules: Sequence[Rule], *, hosts: Sequence[str], domain: str) -> Rule:
+def match(rules: Sequence[ReceiverRule], *, hosts: Sequence[str], domain: str) -> ReceiverRule:
     """The rule for a site with these hosts (the best first), to which this recipient domain (""
     for any) led.
 
@@ -282,7 +282,7 @@ def match(rules: Sequence[Rule], *, hosts: Sequence[str], domain: str) -> Rule:
     return DEFAULT
 
 
-def effective(rule: Rule, default: Rule) -> Rule:
+def effective(rule: ReceiverRule, default: ReceiverRule) -> ReceiverRule:
     """The rule with what it leaves open filled in."""
     open_ones = [field.name for field in fields(rule) if getattr(rule, field.name) in (None, "")]
     return replace(rule, **{name: getattr(default, name) for name in open_ones})

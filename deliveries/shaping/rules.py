@@ -13,12 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deliveries.models import ShapingRule
-from deliveries.queue.wakeups import ring_now
+from deliveries.queue.wakeups import notify_now
 from deliveries.shaping import providers
-from deliveries.shaping.providers import Rule
+from deliveries.shaping.providers import ReceiverRule
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 
-SHIPPED: dict[str, Rule] = {rule.name: rule for rule in (providers.DEFAULT, *providers.RULES)}
+SHIPPED: dict[str, ReceiverRule] = {
+    rule.name: rule for rule in (providers.DEFAULT, *providers.RULES)
+}
 
 
 @transaction.atomic
@@ -41,7 +43,7 @@ def reset(row: ShapingRule) -> None:
     """Back to what is shipped; raises `KeyError` for a rule of one's own."""
     _write(SHIPPED[row.name])
     row.refresh_from_db()
-    transaction.on_commit(lambda: ring_now(has_orders=True))
+    transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def save(row: ShapingRule) -> None:
@@ -49,13 +51,13 @@ def save(row: ShapingRule) -> None:
     row.is_edited = True
     row.changed_at = timezone.now()
     row.save()
-    transaction.on_commit(lambda: ring_now(has_orders=True))
+    transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def remove(row: ShapingRule) -> None:
     """Of one's own; a shipped one can only be reset."""
     row.delete()
-    transaction.on_commit(lambda: ring_now(has_orders=True))
+    transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def check(row: ShapingRule) -> None:
@@ -97,20 +99,20 @@ def _names(given: list[str], field: str) -> list[str]:
         raise ValidationError({field: _("This is no domain name.")}) from error
 
 
-def _values(rule: Rule) -> dict[str, Any]:
+def _values(rule: ReceiverRule) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(rule).items()
     }
 
 
-def _differs(row: ShapingRule, rule: Rule) -> bool:
+def _differs(row: ShapingRule, rule: ReceiverRule) -> bool:
     return not row.is_shipped or any(
         getattr(row, name) != value for name, value in _values(rule).items()
     )
 
 
-def _write(rule: Rule) -> None:
+def _write(rule: ReceiverRule) -> None:
     values = _values(rule)
     fixed = {"is_shipped": True, "is_edited": False, "changed_at": timezone.now()}
     ShapingRule.objects.update_or_create(name=values.pop("name"), defaults=values | fixed)

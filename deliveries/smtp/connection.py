@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from deliveries.smtp.dialogue import (
     Answer,
+    ClientSession,
     Glance,
     Read,
     Send,
-    Session,
     StartTls,
     Step,
     TlsLevel,
@@ -97,7 +97,7 @@ class Connection:
         self._timeouts = timeouts
         self._trust = trust
         self._ends_at = 0.0
-        self._session: Session
+        self._session: ClientSession
         self.endpoint = endpoint
         self.tls = ""
         local: tuple[str, int] = wire.transport.get_extra_info("sockname")
@@ -130,8 +130,8 @@ class Connection:
     async def close(self) -> None:
         """QUIT, wait shortly for its reply, and hang up.
 
-        Where a mail was broken off, at once: what of it is still in our buffers would go out after
-        all, final dot included.
+        Where a message was broken off, at once: what of it is still in our buffers would go out
+        after all, final dot included.
         """
         if not self._session.in_step:
             self.abort()
@@ -148,7 +148,7 @@ class Connection:
         self._wire.abort("connection closed")
 
     def _farewell(self) -> Outcome:
-        """What to record for a mail that was never offered, since the session had ended before
+        """What to record for a message that was never offered, since the session had ended before
         it.
         """
         self._session.way_back = None
@@ -160,7 +160,7 @@ class Connection:
     # --- carrying a dialogue ---
     async def open(
         self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]
-    ) -> Session | Outcome:
+    ) -> ClientSession | Outcome:
         """Used by `open_connection` only: the dialogue up to the first MAIL."""
         self._ends_at = self._now() + self._timeouts.opening
         if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
@@ -168,7 +168,7 @@ class Connection:
         opened = await self._within(
             self._timeouts.opening, greet(ehlo_name, tls, peer, without), tls
         )
-        if isinstance(opened, Session):
+        if isinstance(opened, ClientSession):
             self._session = opened
         return opened
 
@@ -314,7 +314,7 @@ async def open_connection(
     except BaseException:
         connection.abort()
         raise
-    if isinstance(opened, Session):
+    if isinstance(opened, ClientSession):
         return connection
     connection.abort()
     raise ConnectionFailed(opened, tls=connection.tls)

@@ -99,7 +99,7 @@ FIELDS = {
 
 
 @dataclass(slots=True)
-class Session:
+class ClientSession:
     """What we know of the peer after its greeting, and where the dialogue stands.
 
     `said` are the extensions of which the last transaction made use, `way_back` the one without
@@ -143,7 +143,7 @@ def _size(parameter: str) -> int:
 
 def greet(
     name: str, tls: TlsLevel, peer: Peer | None = None, without: frozenset[str] = frozenset()
-) -> Generator[Step, Answer, Session | Outcome]:
+) -> Generator[Step, Answer, ClientSession | Outcome]:
     """From the connection to a session ready for MAIL, by which name we say hello; an outcome
     where there is none.
 
@@ -154,7 +154,7 @@ def greet(
     if reply.kind != 2:
         return judge(reply, Stage.GREETING)
     hello = yield from _hello(name, peer, without)
-    if not isinstance(hello, Session) or tls in (TlsLevel.NONE, TlsLevel.IMPLICIT):
+    if not isinstance(hello, ClientSession) or tls in (TlsLevel.NONE, TlsLevel.IMPLICIT):
         return hello
     if hello.capabilities.starttls:
         return (yield from _encrypt(hello, name, tls, without))
@@ -163,7 +163,7 @@ def greet(
 
 def _hello(
     name: str, peer: Peer, without: frozenset[str]
-) -> Generator[Step, Answer, Session | Outcome]:
+) -> Generator[Step, Answer, ClientSession | Outcome]:
     yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
     reply = yield from read(Stage.EHLO)
     if (
@@ -172,15 +172,15 @@ def _hello(
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
     return (
-        Session(capabilities_of(reply, without), peer)
+        ClientSession(capabilities_of(reply, without), peer)
         if reply.kind == 2
         else judge(reply, Stage.EHLO)
     )
 
 
 def _encrypt(
-    plain: Session, name: str, tls: TlsLevel, without: frozenset[str]
-) -> Generator[Step, Answer, Session | Outcome]:
+    plain: ClientSession, name: str, tls: TlsLevel, without: frozenset[str]
+) -> Generator[Step, Answer, ClientSession | Outcome]:
     """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC
     3207 4.2).
     """

@@ -5,7 +5,7 @@
 from collections.abc import Generator
 
 from deliveries.message.priorities import Priority
-from deliveries.smtp.dialogue import Answer, Capabilities, Glance, Send, Session, Step, read
+from deliveries.smtp.dialogue import Answer, Capabilities, ClientSession, Glance, Send, Step, read
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.outcomes import (
     Bounced,
@@ -38,7 +38,9 @@ OBSTACLES = (TOO_LARGE, NOT_8BIT, NOT_UTF8)
 Talk = Generator[Step, Answer, Outcome]
 
 
-def transact(session: Session, mail: Mail, *, is_fresh: bool = True, now: float = 0.0) -> Talk:
+def transact(
+    session: ClientSession, mail: Mail, *, is_fresh: bool = True, now: float = 0.0
+) -> Talk:
     """Offer `mail`, and again without each extension that the peer may have refused in its place,
     until that changes the answer.
 
@@ -89,7 +91,7 @@ def is_same(again: Outcome, outcome: Deferred | Bounced | InDoubt) -> bool:
     )
 
 
-def _offer(session: Session, mail: Mail, *, is_fresh: bool) -> Talk:
+def _offer(session: ClientSession, mail: Mail, *, is_fresh: bool) -> Talk:
     """Return the dialogue that offers `mail` once.
 
     Only where the peer was heard a moment ago does small content ride with its envelope. On a
@@ -149,7 +151,7 @@ def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
     return b"".join((on_top, first, content.replace(b"\r\n.", b"\r\n.."), b".\r\n"))
 
 
-def _by_data(session: Session, mail: Mail) -> Talk:
+def _by_data(session: ClientSession, mail: Mail) -> Talk:
     if session.capabilities.pipelining:
         refusal = yield from _envelope(session, mail, b"DATA\r\n")
         if refusal:
@@ -166,7 +168,7 @@ def _by_data(session: Session, mail: Mail) -> Talk:
     return (yield from _content(session, dot_stuffed(mail.content, mail.on_top)))
 
 
-def _unwind_data(session: Session, refusal: Outcome) -> Talk:
+def _unwind_data(session: ClientSession, refusal: Outcome) -> Talk:
     """DATA is under way behind a refused envelope: an empty message ends it if the peer goes ahead
     (RFC 2920 3.1).
     """
@@ -179,7 +181,7 @@ def _unwind_data(session: Session, refusal: Outcome) -> Talk:
     return refusal
 
 
-def _by_chunk(session: Session, mail: Mail) -> Talk:
+def _by_chunk(session: ClientSession, mail: Mail) -> Talk:
     refusal = yield from _envelope(session, mail)
     if refusal:
         return refusal
@@ -187,7 +189,7 @@ def _by_chunk(session: Session, mail: Mail) -> Talk:
     return (yield from _content(session, _last_chunk(mail)))
 
 
-def _by_first_chunk(session: Session, mail: Mail) -> Talk:
+def _by_first_chunk(session: ClientSession, mail: Mail) -> Talk:
     """The line of BDAT goes alone, and the content a moment later.
 
     A host that offers chunks and does not know them says so, or hangs up, at the line. So nothing
@@ -210,7 +212,7 @@ def _by_first_chunk(session: Session, mail: Mail) -> Talk:
         session.peer.is_probed = False
 
 
-def _in_one_trip(session: Session, mail: Mail) -> Talk:
+def _in_one_trip(session: ClientSession, mail: Mail) -> Talk:
     """MAIL, RCPT and the content in one write.
 
     A peer that refuses RCPT reads the chunk all the same (RFC 3030 2).
@@ -234,7 +236,7 @@ def _last_chunk(mail: Mail) -> bytes:
 
 
 def _envelope(
-    session: Session, mail: Mail, tail: bytes = b""
+    session: ClientSession, mail: Mail, tail: bytes = b""
 ) -> Generator[Step, Answer, Outcome | None]:
     """MAIL and RCPT, after RSET where one is due; the first refusal.
 
@@ -257,7 +259,7 @@ def _envelope(
     return refusal
 
 
-def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
+def _commands(session: ClientSession, mail: Mail) -> list[tuple[Stage, bytes]]:
     commands = [
         (Stage.MAIL, _mail(session, mail)),
         (Stage.RCPT, b"RCPT TO:<%b>\r\n" % mail.recipient.encode()),
@@ -269,7 +271,7 @@ def _commands(session: Session, mail: Mail) -> list[tuple[Stage, bytes]]:
     return commands
 
 
-def _mail(session: Session, mail: Mail) -> bytes:
+def _mail(session: ClientSession, mail: Mail) -> bytes:
     """DSN parameters are left out: the reverse-path is ours, and so are the reports."""
     offers, line = session.capabilities, b"MAIL FROM:<%b>" % mail.reverse_path.encode()
     if offers.size is not None:
@@ -289,7 +291,7 @@ def _mail(session: Session, mail: Mail) -> bytes:
     return line + b"\r\n"
 
 
-def _content(session: Session, data: bytes) -> Talk:
+def _content(session: ClientSession, data: bytes) -> Talk:
     early = yield Send(data, is_content=True)
     if early is None:
         return (yield from _end(session))
@@ -297,7 +299,7 @@ def _content(session: Session, data: bytes) -> Talk:
     return _unwanted(session, early, Stage.DATA)
 
 
-def _end(session: Session) -> Talk:
+def _end(session: ClientSession) -> Talk:
     reply = yield from read(Stage.BODY)
     refusal = _refusal(session, reply, Stage.BODY, wanted=2)
     session.reset_due = (
@@ -306,11 +308,11 @@ def _end(session: Session) -> Talk:
     return refusal or Delivered(reply)
 
 
-def _refusal(session: Session, reply: Reply, stage: Stage, *, wanted: int) -> Outcome | None:
+def _refusal(session: ClientSession, reply: Reply, stage: Stage, *, wanted: int) -> Outcome | None:
     return None if reply.kind == wanted else _unwanted(session, reply, stage)
 
 
-def _unwanted(session: Session, reply: Reply, stage: Stage) -> Outcome:
+def _unwanted(session: ClientSession, reply: Reply, stage: Stage) -> Outcome:
     """What such a reply means.
 
     After one about the session, or of a kind that answers nothing, nothing more is said.

@@ -52,7 +52,7 @@ WITH recent AS MATERIALIZED (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AlertFigures:
     """A credential's figures against its project's threshold, in per cent."""
 
     credential_id: int
@@ -103,18 +103,18 @@ def check(*, now: datetime) -> tuple[int, int]:
     return opened, ended
 
 
-def standings(*, now: datetime) -> list[Standing]:
+def standings(*, now: datetime) -> list[AlertFigures]:
     """Of each credential that had mail lately, or has an alert."""
     with connection.cursor() as cursor:
         cursor.execute(RECENT + RATES, {"now": now})
         return [
-            Standing(*row[:5], ended=int(row[5]), hard=int(row[6]))  # type: ignore[misc]
+            AlertFigures(*row[:5], ended=int(row[5]), hard=int(row[6]))  # type: ignore[misc]
             for row in cursor.fetchall()
         ]
 
 
 @transaction.atomic
-def _open(standing: Standing) -> bool:
+def _open(standing: AlertFigures) -> bool:
     credential = (
         Credential.objects.select_for_update(of=("self",))
         .select_related("project")

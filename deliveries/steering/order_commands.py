@@ -20,7 +20,7 @@ SHOW_EVERY = 0.2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OrderResult:
     """What came of an order; `in_hand` were being sent and are looked at again by the maintenance
     worker.
     """
@@ -43,7 +43,7 @@ def carry_out(
     reason: str,
     parameters: dict[str, Any] | None = None,
     progress: OutputWrapper | None = None,
-) -> Told:
+) -> OrderResult:
     """Give the order and stay with it; Ctrl-C stops it, and what is done stays done."""
     with transaction.atomic():
         order = orders.give(
@@ -57,7 +57,7 @@ def carry_out(
         audit.note_command("order", order, reason=reason, details=orders.facts(order))
     try:
         show = (
-            _Line(progress).show
+            _ProgressLine(progress).show
             if progress is not None and sys.stdout.isatty()
             else lambda order: None
         )
@@ -68,7 +68,7 @@ def carry_out(
         raise
     order.refresh_from_db()
     stopped = orders.stopped(selection) if verb is Order.Verb.RETRY else 0
-    return Told(
+    return OrderResult(
         order.pk,
         order.expected,
         order.done,
@@ -78,7 +78,7 @@ def carry_out(
     )
 
 
-def sentence(told: Told) -> str:
+def sentence(told: OrderResult) -> str:
     """`Done to 12 of 12 deliveries.`"""
     text = f"Done to {told.done:,} of {told.selected:,} deliveries."
     if told.stopped:
@@ -96,7 +96,7 @@ def sentence(told: Told) -> str:
     return text
 
 
-class _Line:
+class _ProgressLine:
     """One line on a terminal, written over."""
 
     def __init__(self, output: OutputWrapper | None) -> None:

@@ -9,7 +9,7 @@ Verb = Order.Verb
 
 MOVED = "RETURNING delivery.id, delivery.lane_id"
 ENDED = "RETURNING delivery.id, 0 AS lane_id, delivery.message_id, delivery.recipient"
-# A claim whose lease is over is a dead worker's: such a mail may have been sent.
+# A claim whose lease is over is a dead worker's: such a message may have been sent.
 IN_DOUBT = "is_in_doubt = delivery.is_in_doubt OR delivery.claim <> 0, claim = 0"
 
 
@@ -76,7 +76,7 @@ changed AS (
     UPDATE deliveries_delivery delivery SET hold = 1, lane_id = 0, {IN_DOUBT}
     FROM mine WHERE delivery.id = mine.id AND delivery.hold <> 1 {MOVED}
 )""",
-    # Also what a stop covers and no courier has met yet.
+    # Also what a stop covers and no agent has met yet.
     Verb.RELEASE: f"""
 changed AS (
     UPDATE deliveries_delivery delivery SET hold = 2, lane_id = CASE delivery.lane_id WHEN 0 THEN 1
@@ -97,7 +97,7 @@ WHERE {LIVE_BY_DEADLINE} AND {{condition}} ORDER BY expires_at, id LIMIT %(most)
 """
 
 
-# Parked, in a closed lane, or covered by a stop that no courier has met yet.
+# Parked, in a closed lane, or covered by a stop that no agent has met yet.
 STOPPED = f"""
 SELECT count(*) FROM deliveries_delivery mail JOIN deliveries_lane lane ON lane.id = mail.lane_id
 WHERE {LIVE_BY_DEADLINE} AND {{condition}} AND
@@ -116,7 +116,7 @@ def statement(verb: str, condition: str) -> str:
     again, [deadline, id] of the last, the lanes to be rung for, and as JSON [message, id,
     recipient] of those that have ended.
 
-    What a courier has in hand is left to it: a mail that arrives after it was reported as bounced
+    What an agent has in hand is left to it: a message that arrives after it was reported as bounced
     would make a liar of us. SKIP LOCKED, since an order and a claim then never wait for each other,
     so that neither can be in the other's way.
     """

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from deliveries.backends import maillog
 from deliveries.models import Lane, Order
-from deliveries.queue.wakeups import ring_now
+from deliveries.queue.wakeups import notify_now
 from deliveries.steering import order_statements, pauses
 from deliveries.steering.selection import Selection, count
 from domains.operations.isolation import Kind, failed, guarded, is_free, is_outage
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 BATCH = 2000
 AT_ONCE = 1000  # a smaller order is carried out while the person waits
-# What a courier has in hand is left to it, and looked at again when it has come back; a transaction
+# What an agent has in hand is left to it, and looked at again when it has come back; a transaction
 # takes no longer.
 PATIENCE = timedelta(minutes=35)
 
 
 @dataclass(slots=True)
 class Position:
-    """Where an order stands: the last delivery it looked at, and those that were in a courier's
+    """Where an order stands: the last delivery it looked at, and those that were in an agent's
     hand then.
     """
 
@@ -154,7 +154,7 @@ def carry_out(
     until: float | None = None,
     on_progress: Callable[[Order], None] = lambda order: None,
 ) -> None:
-    """Go on with an order, until it is finished, or what is left of it is in couriers' hands, or
+    """Go on with an order, until it is finished, or what is left of it is in agents' hands, or
     it is late.
     """
     while until is None or time.monotonic() < until:
@@ -163,7 +163,7 @@ def carry_out(
             return
         order, lanes, may_go_on = stepped
         if lanes:
-            ring_now(lanes)
+            notify_now(lanes)
         on_progress(order)
         if not may_go_on:
             return

@@ -17,12 +17,12 @@ from redis.exceptions import RedisError
 from deliveries.backends import job_queues
 from deliveries.insight.tracing import site_name
 from deliveries.models import Lane, Stop
-from deliveries.queue.wakeups import ring_now
+from deliveries.queue.wakeups import notify_now
 from domains.models import Credential, Project
 
 BATCH = 2000
 
-# Couriers put aside what a stop covers, a moment after it was taken back too. So nobody notes what
+# Agents put aside what a stop covers, a moment after it was taken back too. So nobody notes what
 # must come out again: it is what lies there and is covered no more, found by one probe of the index
 # for each (domain, project, flow) that lies there.
 LET_GO = """
@@ -83,7 +83,7 @@ def stop(
             )
     except IntegrityError as error:
         raise AlreadyStopped from error
-    transaction.on_commit(partial(ring_now, has_orders=True))
+    transaction.on_commit(partial(notify_now, has_orders=True))
     return made
 
 
@@ -98,7 +98,7 @@ def close(lane: Lane, *, reason: str, by: str) -> None:
     closing = Lane.objects.filter(pk=lane.pk, closed_at__isnull=True)
     if not closing.update(closed_at=timezone.now(), closed_by=by, close_reason=reason):
         raise AlreadyStopped
-    transaction.on_commit(partial(ring_now, has_orders=True))
+    transaction.on_commit(partial(notify_now, has_orders=True))
 
 
 def reopen(lane: Lane) -> None:
@@ -110,7 +110,7 @@ def reopen(lane: Lane) -> None:
 def wake(lane: Lane) -> None:
     """Let it forget the pause that it has learned."""
     Lane.objects.filter(pk=lane.pk).update(paused_until=None, pause_reason="", failures=0)
-    transaction.on_commit(partial(ring_now, [lane.pk]))
+    transaction.on_commit(partial(notify_now, [lane.pk]))
 
 
 def of(row: Project | Credential) -> Stop | None:
@@ -119,13 +119,13 @@ def of(row: Project | Credential) -> Stop | None:
     return Stop.objects.filter(**given).first()
 
 
-def thing(standing: Stop) -> Model:
+def target(standing: Stop) -> Model:
     """The row that is stopped; the stop itself where it is about no row."""
     return standing.project or standing.credential or standing
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Paused:
     """Something that stands still until a person resumes it: a stop, or a closed lane (`by` is ""
     where an answer closed it).
     """
@@ -138,10 +138,10 @@ class Standing:
     reason: str
 
 
-def everything() -> list[Standing]:
+def everything() -> list[Paused]:
     """All that is paused, the newest first."""
     standing = [
-        Standing(
+        Paused(
             each,
             str(each),
             str(each.get_scope_display()),
@@ -156,7 +156,7 @@ def everything() -> list[Standing]:
     for lane in Lane.objects.filter(closed_at__isnull=False).defer("pace", "experience"):
         assert lane.closed_at is not None
         standing.append(
-            Standing(
+            Paused(
                 lane,
                 site_name(lane),
                 gettext("Lane"),
@@ -188,12 +188,12 @@ def _let_go_batch() -> int:
         cursor.execute(LET_GO, {"most": BATCH})
         moved = int(cursor.rowcount)
     if moved:
-        ring_now([Lane.ROUTING])
+        notify_now([Lane.ROUTING])
     return moved
 
 
 def _go_on() -> None:
-    ring_now(has_orders=True)
+    notify_now(has_orders=True)
     if _let_go_batch() == BATCH:
         call_worker()
 

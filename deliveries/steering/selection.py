@@ -104,7 +104,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class SelectionPreview:
     """What a selection holds now; `count` goes no further than `COUNTED_MOST`, `examples` wait the
     longest.
     """
@@ -121,8 +121,8 @@ class Preview:
         return self.examples[0].message.accepted_at if self.examples else None
 
 
-def preview(selection: Selection) -> Preview:
-    return Preview(count(selection), examples(selection))
+def preview(selection: Selection) -> SelectionPreview:
+    return SelectionPreview(count(selection), examples(selection))
 
 
 def count(selection: Selection) -> int:

@@ -24,7 +24,7 @@ SEVERAL_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Target:
     """One of them: in words, as it is typed, its row where it has one, and its mail."""
 
     words: str
@@ -42,31 +42,31 @@ class Thing:
         )
 
 
-def everything() -> Thing:
-    return Thing("all delivery", "all", None, "", Selection())
+def everything() -> Target:
+    return Target("all delivery", "all", None, "", Selection())
 
 
-def project(name: str) -> Thing:
+def project(name: str) -> Target:
     row = names.project(name)
-    return Thing(f"the project {row}", f"project {row}", row, "", Selection(project=row.pk))
+    return Target(f"the project {row}", f"project {row}", row, "", Selection(project=row.pk))
 
 
-def credential(name: str, project: str | None) -> Thing:
+def credential(name: str, project: str | None) -> Target:
     row = names.credential(name, of=project)
     typed = f"credential {row.name} --project {row.project}"
-    return Thing(f"the credential {row}", typed, row, "", Selection(credential=row.pk))
+    return Target(f"the credential {row}", typed, row, "", Selection(credential=row.pk))
 
 
-def domain(name: str) -> Thing:
+def domain(name: str) -> Target:
     canonical = canonical_domain(name)
-    return Thing(
+    return Target(
         f"mail to {canonical}", f"domain {canonical}", None, canonical, Selection(domain=canonical)
     )
 
 
-def lane(name: str) -> Thing:
+def lane(name: str) -> Target:
     row = find_lane(name)
-    return Thing(f"the lane {site_name(row)}", f"lane {row.pk}", row, "", Selection(lane=row.pk))
+    return Target(f"the lane {site_name(row)}", f"lane {row.pk}", row, "", Selection(lane=row.pk))
 
 
 def find_lane(text: str) -> Lane:
@@ -105,12 +105,12 @@ def _lower(text: str) -> str:
         return text.lower()
 
 
-class ThingCommand(ActionCommand):
+class TargetCommand(ActionCommand):
     """A command about one thing: `pause project shop`."""
 
     verb: str
 
-    def act(self, thing: Thing, *, reason: str, as_json: bool, **options: Any) -> None:
+    def act(self, target: Target, *, reason: str, as_json: bool, **options: Any) -> None:
         raise NotImplementedError
 
     def add_actions(self, add: AddAction) -> None:
@@ -132,7 +132,7 @@ class ThingCommand(ActionCommand):
         parser.add_argument("--json", action="store_true", dest="as_json")
 
     def _found(
-        self, find: Callable[..., Thing], *, reason: str, as_json: bool, **given: Any
+        self, find: Callable[..., Target], *, reason: str, as_json: bool, **given: Any
     ) -> None:
         own = {name: given.pop(name) for name in ("name", "project") if name in given}
         self.act(find(**own), reason=reason, as_json=as_json, **given)

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.models import Credential
-from domains.operations.pages import Pages, Verb, shown_once
+from domains.operations.pages import Pages, RowVerb, shown_once
 from domains.senders import credentials
 
 
@@ -93,8 +93,8 @@ class CredentialPages(Pages):
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
-    verbs: ClassVar[Sequence[Verb]] = (
-        Verb(
+    verbs: ClassVar[Sequence[RowVerb]] = (
+        RowVerb(
             "revoke",
             _("Revoke"),
             "block",

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldBooleanWidget
 
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Domain, SigningKey
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 from domains.senders import adding, verification
 from domains.senders.explained import explained
 from domains.senders.keys import make_key
@@ -73,8 +73,8 @@ class DomainPages(Pages):
     ordering = ("name",)
     change_form_template = "domains/domain.html"
     verbs = (
-        Verb("check_now", _("Check now"), "fact_check"),
-        Verb(
+        RowVerb("check_now", _("Check now"), "fact_check"),
+        RowVerb(
             "take_on_word",
             _("Let it send without a look at DNS"),
             "verified_user",
@@ -155,7 +155,7 @@ class DomainPages(Pages):
         return self.standing(row)[1]
 
 
-def _shown(finding: verification.Finding) -> dict[str, Any]:
+def _shown(finding: verification.RecordFinding) -> dict[str, Any]:
     label, colour = FINDINGS[finding["state"]]
     return {
         **finding,
@@ -177,8 +177,8 @@ class SigningKeyPages(Pages):
     list_display = ("record", "algorithm", "is_active", "created_at")
     list_select_related = ("domain",)
     verbs = (
-        Verb("start_signing", _("Sign with it"), "key", applies=lambda key: not key.is_active),
-        Verb(
+        RowVerb("start_signing", _("Sign with it"), "key", applies=lambda key: not key.is_active),
+        RowVerb(
             "stop_signing",
             _("Stop signing with it"),
             "key_off",

@@ -89,7 +89,7 @@ def large_columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class RowVerb:
     """Something an operator may do with one row, by a button of its own: `method` of the pages
     does it.
 
@@ -116,7 +116,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     # What a list may be asked for by its URL, beside its filters: any other column would be read
     # from end to end, and `?secret_hash__startswith=` would give it away letter by letter.
     lookups: ClassVar[frozenset[str]] = frozenset()
-    verbs: ClassVar[Sequence[Verb]] = ()
+    verbs: ClassVar[Sequence[RowVerb]] = ()
     has_history: ClassVar[bool] = (
         True  # whether people do things to the row itself, which the audit log then tells
     )
@@ -225,7 +225,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         """What everybody who looks at the row must see first."""
         return ""
 
-    def verbs_for(self, row: Model) -> list[Verb]:
+    def verbs_for(self, row: Model) -> list[RowVerb]:
         return [verb for verb in self.verbs if verb.applies(row)]
 
     def render_change_form(

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 Algorithm = Literal["rsa", "ed25519"]
 
-# What a reader sees or a mail program acts on (RFC 6376, section 5.4.1), the List fields and
+# What a reader sees or a message program acts on (RFC 6376, section 5.4.1), the List fields and
 # Feedback-ID as large receivers ask. Not signed: trace fields, which every hop adds to, Return-Path
 # and Bcc, which are removed, and what filters on the way rewrite.
 SIGNED = frozenset({

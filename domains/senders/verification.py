@@ -24,7 +24,7 @@ PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM})
 TAKEN = "Another project has verified this domain. Remove it there first."
 
 
-class Finding(TypedDict):
+class RecordFinding(TypedDict):
     """One record as it is kept with the domain; `state` is found, missing, wrong, or unknown where
     DNS gave no answer.
     """
@@ -43,9 +43,9 @@ def required_records(domain: Domain) -> list[Record]:
     return records.required(domain.name, token=domain.token, keys=list(keys), spf=[our_spf()])
 
 
-def findings(domain: Domain) -> list[Finding]:
+def findings(domain: Domain) -> list[RecordFinding]:
     """The records required now, each with what the last check found about just this record."""
-    kept: dict[tuple[str, str], Finding] = {
+    kept: dict[tuple[str, str], RecordFinding] = {
         (finding["name"], finding["value"]): finding for finding in domain.findings
     }
     return [
@@ -73,13 +73,13 @@ def check(domains: Collection[Domain], *, now: datetime) -> None:
             _keep(domain, found, now=now)
 
 
-async def _look_up(wanted: list[list[Record]]) -> list[list[Finding] | BaseException]:
+async def _look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | BaseException]:
     resolver = dns.Resolver(dns.nameservers(settings.EKIDEN_DNS))
     looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
     return await asyncio.gather(*looks, return_exceptions=True)
 
 
-async def _finding(resolver: dns.Resolver, record: Record) -> Finding:
+async def _finding(resolver: dns.Resolver, record: Record) -> RecordFinding:
     try:
         published = list(await resolver.txt(record.name))
     except dns.NoSuchName:
@@ -90,8 +90,8 @@ async def _finding(resolver: dns.Resolver, record: Record) -> Finding:
     return as_finding(record, type(finding).__name__.lower(), finding.text)
 
 
-def as_finding(record: Record, state: str, text: str) -> Finding:
-    return Finding(
+def as_finding(record: Record, state: str, text: str) -> RecordFinding:
+    return RecordFinding(
         purpose=record.purpose.value,
         name=record.name,
         type=record.type,
@@ -101,7 +101,7 @@ def as_finding(record: Record, state: str, text: str) -> Finding:
     )
 
 
-def _keep(domain: Domain, found: list[Finding], *, now: datetime) -> None:
+def _keep(domain: Domain, found: list[RecordFinding], *, now: datetime) -> None:
     """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail,
     and the findings tell.
     """

@@ -55,7 +55,7 @@ def database() -> Iterator[Finding]:
         yield from _lasts(grown.per_day)
 
 
-def _told(table: growth.Table) -> Finding:
+def _told(table: growth.TableSize) -> Finding:
     text = f"{table.name} {human(table.size)}, about {table.rows:,} rows, {table.dead:,} dead"
     figures = {
         "table": table.name,

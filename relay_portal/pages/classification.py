@@ -1,4 +1,4 @@
-"""What an answer or a mail that came back means, and which rule says so: for a reply that is
+"""What an answer or a message that came back means, and which rule says so: for a reply that is
 pasted or a file that is dropped.
 """
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries.bounces.mime import mails
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from deliveries.classification import classifier, loaded_rules
 from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, parse
 from deliveries.models import LocalRule
@@ -27,12 +27,13 @@ from suppressions.policy import STANDARD, Event, decide, group_of
 LARGEST = 52_428_800  # bytes of a file; what a report says stands in its first megabyte
 SHIPPED = {rule.name: rule for rule in PHRASES}
 KINDS = {
-    Kind.BOUNCE: gettext_lazy("a bounce"), Kind.DELAY: gettext_lazy("a warning; delivery is "
+    ReportKind.BOUNCE: gettext_lazy("a bounce"),
+    ReportKind.DELAY: gettext_lazy("a warning; delivery is "
         "still being tried"),
-    Kind.DELIVERED: gettext_lazy("a confirmation of delivery"),
-    Kind.COMPLAINT: gettext_lazy("a complaint"),
-    Kind.AUTO_REPLY: gettext_lazy("an automatic reply"),
-    Kind.NONE: gettext_lazy("nothing about a delivery"),
+    ReportKind.DELIVERED: gettext_lazy("a confirmation of delivery"),
+    ReportKind.COMPLAINT: gettext_lazy("a complaint"),
+    ReportKind.AUTO_REPLY: gettext_lazy("an automatic reply"),
+    ReportKind.NONE: gettext_lazy("nothing about a delivery"),
 }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ class AskForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ClassifiedAnswer:
     """One recipient's, or the reply's."""
 
     recipient: str
@@ -113,7 +114,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "portal/classification.html", context)
 
 
-def _of_reply(given: dict[str, Any]) -> Finding:
+def _of_reply(given: dict[str, Any]) -> ClassifiedAnswer:
     code, enhanced, text = parse(given["reply"])
     stage = Stage(given["stage"]) if given["stage"] else None
     return _finding(
@@ -121,9 +122,11 @@ def _of_reply(given: dict[str, Any]) -> Finding:
     )
 
 
-def _of_mail(data: bytes) -> tuple[Kind, list[Finding]]:
+def _of_mail(data: bytes) -> tuple[ReportKind, list[ClassifiedAnswer]]:
     reports = [read(each) for each in mails(data)]
-    kind = next((report.kind for report in reports if report.kind is not Kind.NONE), Kind.NONE)
+    kind = next(
+        (report.kind for report in reports if report.kind is not ReportKind.NONE), ReportKind.NONE
+    )
     fates = [fate for report in reports for fate in report.fates]
     return kind, [
         _finding(
@@ -135,7 +138,7 @@ def _of_mail(data: bytes) -> tuple[Kind, list[Finding]]:
     ]
 
 
-def _finding(recipient: str, said: str, found: Classified) -> Finding:
+def _finding(recipient: str, said: str, found: Classified) -> ClassifiedAnswer:
     is_local = found.rule.startswith("local/")
     shipped = SHIPPED.get(found.rule)
     added = (
@@ -150,7 +153,9 @@ def _finding(recipient: str, said: str, found: Classified) -> Finding:
         if shipped
         else ("", "")
     )
-    return Finding(recipient, said[:1000], found, pattern, example, is_local, _suppresses(found))
+    return ClassifiedAnswer(
+        recipient, said[:1000], found, pattern, example, is_local, _suppresses(found)
+    )
 
 
 def _suppresses(found: Classified) -> bool:

@@ -59,7 +59,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "low_disks": low_disks.find(),
         "in_flow": inflow.find(),
         "set_aside": SetAside.objects.troubles().count(),
-        "errors": error_rates.total(error_rates.Scope(now - DAY, now + DAY)),
+        "errors": error_rates.total(error_rates.RateScope(now - DAY, now + DAY)),
         "stopped": pauses.everything(),
         "is_stopped": pauses.emergency() is not None,
         "failures": [

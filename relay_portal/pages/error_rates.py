@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries.insight import error_rates
-from deliveries.insight.error_rates import Figures, Scope
+from deliveries.insight.error_rates import ErrorFigures, RateScope
 from deliveries.models import Alert
 from domains.foundation.text.texts import storable
 from domains.models import Credential, Project
@@ -65,10 +65,10 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "portal/error_rates.html", context)
 
 
-def _scope(request: HttpRequest, asked: dict[str, str]) -> Scope:
+def _scope(request: HttpRequest, asked: dict[str, str]) -> RateScope:
     until = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     mine = None if request.user.is_superuser else projects_of(request)
-    scope = Scope(until - timedelta(hours=SPANS[asked["hours"]][0]), until, projects=mine)
+    scope = RateScope(until - timedelta(hours=SPANS[asked["hours"]][0]), until, projects=mine)
     if (project := _number(asked["project"])) is not None:
         scope = replace(scope, projects=[project] if mine is None or project in mine else [])
     class_ = asked["class"] if asked["class"] in MEANINGS else ""
@@ -84,12 +84,12 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _highest(points: list[tuple[Any, Figures]]) -> float:
+def _highest(points: list[tuple[Any, ErrorFigures]]) -> float:
     """The top of the picture, in per cent: at least one."""
     return max([1.0, *(each.hard_rate + each.soft_rate for _at, each in points)])
 
 
-def _bar(at: Any, each: Figures, *, most: float) -> dict[str, Any]:
+def _bar(at: Any, each: ErrorFigures, *, most: float) -> dict[str, Any]:
     parts = [("failed", each.hard_rate), ("live", each.soft_rate)]
     return {
         "at": at,
@@ -109,7 +109,7 @@ def _chosen(asked: dict[str, str]) -> list[tuple[str, str]]:
     return [(label, _link(asked, **{name: ""})) for name, label in names]
 
 
-def _table(dimension: str, scope: Scope, asked: dict[str, str]) -> dict[str, Any]:
+def _table(dimension: str, scope: RateScope, asked: dict[str, str]) -> dict[str, Any]:
     titles = {
         "project": _("Projects"),
         "credential": _("Credentials"),

@@ -14,7 +14,7 @@ from domains.foundation import rights
 Text = str | Promise
 
 
-class Entry(NamedTuple):
+class NavigationEntry(NamedTuple):
     """A page by its model's label, or by the name of its URL where it has none."""
 
     title: Text
@@ -23,58 +23,58 @@ class Entry(NamedTuple):
     page: str = ""
 
 
-SIDEBAR: tuple[tuple[Text, tuple[Entry, ...]], ...] = (
+SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
     (
         _("Mail"),
         (
-            Entry(_("Overview"), "monitoring", page="index"),
-            Entry(_("Messages"), "mail", "deliveries.message"),
-            Entry(_("Deliveries"), "send", "deliveries.delivery"),
-            Entry(_("Refused"), "do_not_disturb_on", "deliveries.refusal"),
-            Entry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
-            Entry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
+            NavigationEntry(_("Overview"), "monitoring", page="index"),
+            NavigationEntry(_("Messages"), "mail", "deliveries.message"),
+            NavigationEntry(_("Deliveries"), "send", "deliveries.delivery"),
+            NavigationEntry(_("Refused"), "do_not_disturb_on", "deliveries.refusal"),
+            NavigationEntry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),
+            NavigationEntry(_("Sandbox mailbox"), "experiment", "smtp_listener.sandboxmessage"),
         ),
     ),
     (
         _("Bounces and complaints"),
         (
-            Entry(_("Suppressions"), "block", "suppressions.suppression"),
-            Entry(_("Suppression policies"), "rule", "suppressions.policy"),
-            Entry(_("Imports"), "upload_file", "suppressions.import"),
-            Entry(_("Brakes on learning"), "front_hand", "suppressions.brake"),
-            Entry(_("Error rates"), "trending_down", page="error_rates"),
-            Entry(_("What does it mean?"), "quiz", page="classification"),
-            Entry(_("Unknown answers"), "help", page="unknown_answers"),
-            Entry(_("Local rules"), "playlist_add", "deliveries.localrule"),
-            Entry(_("Second looks"), "restart_alt", "deliveries.reclassification"),
+            NavigationEntry(_("Suppressions"), "block", "suppressions.suppression"),
+            NavigationEntry(_("Suppression policies"), "rule", "suppressions.policy"),
+            NavigationEntry(_("Imports"), "upload_file", "suppressions.import"),
+            NavigationEntry(_("Brakes on learning"), "front_hand", "suppressions.brake"),
+            NavigationEntry(_("Error rates"), "trending_down", page="error_rates"),
+            NavigationEntry(_("What does it mean?"), "quiz", page="classification"),
+            NavigationEntry(_("Unknown answers"), "help", page="unknown_answers"),
+            NavigationEntry(_("Local rules"), "playlist_add", "deliveries.localrule"),
+            NavigationEntry(_("Second looks"), "restart_alt", "deliveries.reclassification"),
         ),
     ),
     (
         _("Who may send"),
         (
-            Entry(_("Projects"), "workspaces", "domains.project"),
-            Entry(_("Domains"), "domain", "domains.domain"),
-            Entry(_("Signing keys"), "vpn_key", "domains.signingkey"),
-            Entry(_("Credentials"), "badge", "domains.credential"),
+            NavigationEntry(_("Projects"), "workspaces", "domains.project"),
+            NavigationEntry(_("Domains"), "domain", "domains.domain"),
+            NavigationEntry(_("Signing keys"), "vpn_key", "domains.signingkey"),
+            NavigationEntry(_("Credentials"), "badge", "domains.credential"),
         ),
     ),
     (
         _("Where mail goes"),
         (
-            Entry(_("Lanes"), "alt_route", "deliveries.lane"),
-            Entry(_("Routes"), "signpost", "deliveries.route"),
-            Entry(_("Receivers"), "speed", "deliveries.shapingrule"),
-            Entry(_("Pauses"), "pause_circle", "deliveries.stop"),
-            Entry(_("Orders"), "checklist", "deliveries.order"),
-            Entry(_("Queues"), "stacks", page="queues"),
-            Entry(_("Put aside"), "warning", "domains.setaside"),
+            NavigationEntry(_("Lanes"), "alt_route", "deliveries.lane"),
+            NavigationEntry(_("Routes"), "signpost", "deliveries.route"),
+            NavigationEntry(_("Receivers"), "speed", "deliveries.shapingrule"),
+            NavigationEntry(_("Pauses"), "pause_circle", "deliveries.stop"),
+            NavigationEntry(_("Orders"), "checklist", "deliveries.order"),
+            NavigationEntry(_("Queues"), "stacks", page="queues"),
+            NavigationEntry(_("Put aside"), "warning", "domains.setaside"),
         ),
     ),
     (
         _("People"),
         (
-            Entry(_("Users"), "group", "relay_portal.user"),
-            Entry(_("Audit log"), "history_edu", "domains.auditentry"),
+            NavigationEntry(_("Users"), "group", "relay_portal.user"),
+            NavigationEntry(_("Audit log"), "history_edu", "domains.auditentry"),
         ),
     ),
 )
@@ -98,15 +98,15 @@ def account(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _item(entry: Entry) -> dict[str, Any]:
+def _item(entry: NavigationEntry) -> dict[str, Any]:
     return {"title": entry.title, "icon": entry.icon, "link": _link(entry)}
 
 
-def _link(entry: Entry) -> str:
+def _link(entry: NavigationEntry) -> str:
     return reverse(
         f"admin:{entry.page}" if entry.page else f"admin:{entry.model.replace('.', '_')}_changelist"
     )
 
 
-def _may_see(request: HttpRequest, entry: Entry) -> bool:
+def _may_see(request: HttpRequest, entry: NavigationEntry) -> bool:
     return rights.may(request.user, rights.SEE, entry.model or entry.page)

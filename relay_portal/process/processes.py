@@ -21,7 +21,7 @@ from relay_portal.process.supervision import SETUP
 from relay_portal.servers import embedded
 from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 
-TETHER = Path(__file__).with_name("parent_guard.py")
+PARENT_GUARD = Path(__file__).with_name("parent_guard.py")
 FOREVER = 1_000_000  # tries: a process that cannot start now may start when its trouble is over
 
 
@@ -180,7 +180,7 @@ def _section(process: Process) -> dict[str, Any]:
         sys.executable,
         "-I",
         "-S",
-        str(TETHER),
+        str(PARENT_GUARD),
         str(int(process.stop_signal)),
         process.account,
         *process.command,

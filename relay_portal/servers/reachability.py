@@ -40,7 +40,7 @@ PASSING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ServerTrouble:
     """Why a server cannot be used now; `is_passing`: that can change while we wait."""
 
     words: str
@@ -66,7 +66,7 @@ def wait_for_valkey(say: Callable[[str], object], patience: float = PATIENCE) ->
     )
 
 
-def database_trouble() -> Trouble | None:
+def database_trouble() -> ServerTrouble | None:
     """Return why PostgreSQL does not take us; None when it does."""
     try:
         with connection.cursor() as cursor:
@@ -74,13 +74,13 @@ def database_trouble() -> Trouble | None:
     except Error as error:
         connection.close()
         text = str(error).strip() or "no answer"
-        return Trouble(
+        return ServerTrouble(
             _words(text), _is_starting() or any(phrase in text.lower() for phrase in PASSING)
         )
     return None
 
 
-def valkey_trouble() -> Trouble | None:
+def valkey_trouble() -> ServerTrouble | None:
     """Return why Valkey does not take us; None when it does."""
     try:
         with job_queues.connect(patience=VALKEY_PATIENCE) as valkey:
@@ -90,7 +90,9 @@ def valkey_trouble() -> Trouble | None:
         is_refused |= any(
             isinstance(cause, ssl.SSLError) for cause in (error.__cause__, error.__context__)
         )
-        return Trouble(_words(str(error)), isinstance(error, BusyLoadingError) or not is_refused)
+        return ServerTrouble(
+            _words(str(error)), isinstance(error, BusyLoadingError) or not is_refused
+        )
     return None
 
 
@@ -103,7 +105,7 @@ def _wait(
     name: str,
     place: str,
     variable: str,
-    look: Callable[[], Trouble | None],
+    look: Callable[[], ServerTrouble | None],
     say: Callable[[str], object],
     patience: float,
 ) -> None:

@@ -16,7 +16,7 @@ from relay_portal.serving.framing import END_OF_HEAD, BadFraming, ChunkedBody, S
 
 LONGEST_HEAD = 32_768  # bytes
 LARGEST_BODY = 1_048_576  # bytes
-# Where people send files: a list of suppressions, a mail that came back.
+# Where people send files: a list of suppressions, a message that came back.
 LARGEST_BY_PATH = {"/suppressions/import/add/": 269_484_032, "/classification/": 34_603_008}
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS, LINGER_SECONDS = 10, 30, 30, 2
 LEAST_RATE = 16_384  # bytes a second, after the seconds above
@@ -27,7 +27,7 @@ TOO_LARGE, HEAD_TOO_LARGE = (413, "Content Too Large"), (431, "Request Header Fi
 BUSY = (503, "Service Unavailable")
 
 
-class State(Enum):
+class WebConnectionState(Enum):
     IDLE = "idle"  # nothing of a request has come
     ARRIVING = "arriving"
     AT_WORK = "at work"  # a thread has it, or will
@@ -36,7 +36,7 @@ class State(Enum):
     LINGERING = "lingering"
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is not taken; the connection ends with this reply."""
 
     def __init__(self, reply: Reply) -> None:
@@ -44,12 +44,12 @@ class Refused(Exception):
         self.reply = reply
 
 
-class Connection:
+class WebConnection:
     def __init__(
         self, sock: socket.socket, cfg: Any, client: Any, server: Any, *, now: float
     ) -> None:
         self.sock, self.cfg, self.client, self.server = sock, cfg, client, server
-        self.state = State.IDLE
+        self.state = WebConnectionState.IDLE
         self.place = ""  # as limits see it
         self.events = 0  # what the poller watches for
         self.deadline = now + HEAD_SECONDS
@@ -77,8 +77,8 @@ class Connection:
 
     def feed(self, data: bytes, *, now: float) -> None:
         """Take what came. Raise Refused, or one of gunicorn's errors about a malformed head."""
-        if self.state is State.IDLE:
-            self.state, self.deadline = State.ARRIVING, now + HEAD_SECONDS
+        if self.state is WebConnectionState.IDLE:
+            self.state, self.deadline = WebConnectionState.ARRIVING, now + HEAD_SECONDS
         if self._body is None:
             data = self._feed_head(data, now)
         if self._body is not None:
@@ -89,7 +89,7 @@ class Connection:
         self._head += data
         end = self._head.find(END_OF_HEAD, looked)
         if end > LONGEST_HEAD or (end < 0 and len(self._head) > LONGEST_HEAD):
-            raise Refused(HEAD_TOO_LARGE)
+            raise RequestRefused(HEAD_TOO_LARGE)
         if end < 0:
             return b""
         end += len(END_OF_HEAD)
@@ -107,7 +107,7 @@ class Connection:
         size = int(fields.get("CONTENT-LENGTH", "0"))  # gunicorn has refused what is no number
         self._largest = LARGEST_BY_PATH.get(request.path, LARGEST_BODY)
         if size > self._largest:
-            raise Refused(TOO_LARGE)
+            raise RequestRefused(TOO_LARGE)
         self._body = ChunkedBody() if "TRANSFER-ENCODING" in fields else SizedBody(size)
         self.path, self._body_began = request.path, now
         self.deadline = now + BODY_SECONDS
@@ -117,17 +117,17 @@ class Connection:
         try:
             taken = body.feed(data)
         except BadFraming as error:
-            raise Refused(BAD_REQUEST) from error
+            raise RequestRefused(BAD_REQUEST) from error
         self.exchange.request.write(data[:taken])
         self.rest = data[taken:]
         self.body_size += taken
         if self.body_size > self._largest:
-            raise Refused(TOO_LARGE)
+            raise RequestRefused(TOO_LARGE)
         self.deadline = self._body_began + BODY_SECONDS + self.body_size / LEAST_RATE
 
     # --- the answer -------------------------------------------------------------------------------
     def begin_answer(self, *, keeps_alive: bool, now: float) -> None:
-        self.state, self.keeps_alive = State.ANSWERING, keeps_alive
+        self.state, self.keeps_alive = WebConnectionState.ANSWERING, keeps_alive
         self.unsent, self._sent, self._answer_began = b"", 0, now
         self.deadline = now + ANSWER_SECONDS
         self.exchange.answer.seek(0)
@@ -167,13 +167,13 @@ class Connection:
         rest = self.rest
         self.exchange.close()
         self.new_exchange()
-        self.state, self.deadline = State.IDLE, now + keepalive
+        self.state, self.deadline = WebConnectionState.IDLE, now + keepalive
         return rest
 
     def end(self, *, now: float) -> None:
         """Say that no more will come, and wait a little for the client to hear it."""
         self.sock.shutdown(socket.SHUT_WR)
-        self.state, self.deadline = State.LINGERING, now + LINGER_SECONDS
+        self.state, self.deadline = WebConnectionState.LINGERING, now + LINGER_SECONDS
 
     def close(self) -> None:
         self.exchange.close()

@@ -25,7 +25,7 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
             )
 
 
-class Refusals(logging.Filter):
+class RefusedRequests(logging.Filter):
     """Makes one line of what Django tells with a traceback of a request that it refuses: strangers
     write them, as often as they like.
     """

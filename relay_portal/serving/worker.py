@@ -24,9 +24,9 @@ from relay_portal.serving.connection import (
     BUSY,
     LINGER_SECONDS,
     TIME_OUT,
-    Connection,
-    Refused,
-    State,
+    RequestRefused,
+    WebConnection,
+    WebConnectionState,
 )
 from relay_portal.serving.exchange import IN_MEMORY
 
@@ -45,7 +45,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         self.lanes = {
             path: ThreadPoolExecutor(1, thread_name_prefix=path.strip("/")) for path in APART
         }
-        self.connections: OrderedDict[Connection, None] = (
+        self.connections: OrderedDict[WebConnection, None] = (
             OrderedDict()
         )  # that wait for their client, longest first
         self.at_work: Counter[str] = Counter()  # requests, by lane
@@ -75,7 +75,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         ):  # at the limit itself gunicorn accepts no more
             self._make_room()
         sock.setblocking(False)
-        connection = Connection(sock, self.cfg, client, server, now=time.monotonic())
+        connection = WebConnection(sock, self.cfg, client, server, now=time.monotonic())
         connection.place = place
         self.nr_conns += 1
         self.places[place] += 1
@@ -85,9 +85,13 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         """Drop who has waited longest for its client: at first one that is between two requests."""
         waiting = [each for each in self.connections if place is None or each.place == place]
         if waiting:
-            self._drop(next((each for each in waiting if each.state is State.IDLE), waiting[0]))
+            self._drop(
+                next(
+                    (each for each in waiting if each.state is WebConnectionState.IDLE), waiting[0]
+                )
+            )
 
-    def _wait_for(self, connection: Connection, events: int) -> None:
+    def _wait_for(self, connection: WebConnection, events: int) -> None:
         self.connections[connection] = None
         if connection.events == 0:
             self.poller.register(connection.sock, events, partial(self._go_on, connection))
@@ -95,13 +99,13 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             self.poller.modify(connection.sock, events, partial(self._go_on, connection))
         connection.events = events
 
-    def _leave_alone(self, connection: Connection) -> None:
+    def _leave_alone(self, connection: WebConnection) -> None:
         if connection.events:
             self.poller.unregister(connection.sock)
             connection.events = 0
         self.connections.pop(connection, None)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: WebConnection) -> None:
         self._leave_alone(connection)
         self.nr_conns -= 1
         self.places[connection.place] -= 1
@@ -110,20 +114,20 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         connection.close()
 
     # --- requests arrive --------------------------------------------------------------------------
-    def _go_on(self, connection: Connection, _sock: Any) -> None:
+    def _go_on(self, connection: WebConnection, _sock: Any) -> None:
         if connection not in self.connections:  # dropped for another's sake since the poller looked
             return
         try:
-            if connection.state is State.ANSWERING:
+            if connection.state is WebConnectionState.ANSWERING:
                 self._send(connection)
-            elif connection.state is State.LINGERING:
+            elif connection.state is WebConnectionState.LINGERING:
                 self._linger(connection)
             else:
                 self._receive(connection)
         except OSError:
             self._drop(connection)
 
-    def _receive(self, connection: Connection) -> None:
+    def _receive(self, connection: WebConnection) -> None:
         try:
             data = connection.sock.recv(65_536)
         except (BlockingIOError, InterruptedError):
@@ -133,14 +137,14 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         else:
             self._drop(connection)
 
-    def _feed(self, connection: Connection, data: bytes) -> None:
-        if connection.state is State.IDLE:
+    def _feed(self, connection: WebConnection, data: bytes) -> None:
+        if connection.state is WebConnectionState.IDLE:
             self.connections.move_to_end(connection)
         now = time.monotonic()
         try:
             connection.feed(data, now=now)
             self._check_room(connection)
-        except Refused as refused:
+        except RequestRefused as refused:
             self._refuse(connection, refused.reply)
             return
         except Exception as error:  # of gunicorn's many kinds for a malformed head
@@ -155,23 +159,27 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             with suppress(BlockingIOError):  # the client sends the body without it, a little later
                 connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _check_room(self, connection: Connection) -> None:
+    def _check_room(self, connection: WebConnection) -> None:
         if connection.body_size > IN_MEMORY:
-            sizes = (each.body_size for each in self.connections if each.state is State.ARRIVING)
+            sizes = (
+                each.body_size
+                for each in self.connections
+                if each.state is WebConnectionState.ARRIVING
+            )
             if sum(size for size in sizes if size > IN_MEMORY) > LARGE_BODIES:
-                raise Refused(BUSY)
+                raise RequestRefused(BUSY)
 
-    def _refuse(self, connection: Connection, reply: tuple[int, str]) -> None:
+    def _refuse(self, connection: WebConnection, reply: tuple[int, str]) -> None:
         connection.refuse(reply, now=time.monotonic())
         self._send(connection)
 
-    def _hand_over(self, connection: Connection) -> None:
+    def _hand_over(self, connection: WebConnection) -> None:
         lane = connection.path if connection.path in self.lanes else ""
         if self.at_work[lane] >= (QUEUE_APART if lane else QUEUE + self.cfg.threads):
             self._refuse(connection, BUSY)
             return
         self._leave_alone(connection)
-        connection.state = State.AT_WORK
+        connection.state = WebConnectionState.AT_WORK
         connection.exchange.request.seek(0)
         self.at_work[lane] += 1
         threads: ThreadPoolExecutor = self.lanes.get(lane) or self.tpool
@@ -181,7 +189,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         )
 
     # --- answers leave ----------------------------------------------------------------------------
-    def _take_back(self, connection: Connection, lane: str, done: Future[Any]) -> None:
+    def _take_back(self, connection: WebConnection, lane: str, done: Future[Any]) -> None:
         self.at_work[lane] -= 1
         keeps_alive = not done.cancelled() and done.exception() is None and bool(done.result())
         connection.begin_answer(keeps_alive=keeps_alive, now=time.monotonic())
@@ -190,7 +198,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         except OSError:
             self._drop(connection)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: WebConnection) -> None:
         if not connection.send_some():
             self._wait_for(connection, selectors.EVENT_WRITE)
         elif connection.keeps_alive:
@@ -199,7 +207,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
             connection.end(now=time.monotonic())
             self._wait_for(connection, selectors.EVENT_READ)
 
-    def _await_next(self, connection: Connection) -> None:
+    def _await_next(self, connection: WebConnection) -> None:
         rest = connection.await_next(
             keepalive=self.cfg.keepalive if self.alive else LINGER_SECONDS, now=time.monotonic()
         )
@@ -207,7 +215,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         if rest:
             self._feed(connection, rest)
 
-    def _linger(self, connection: Connection) -> None:
+    def _linger(self, connection: WebConnection) -> None:
         with suppress(BlockingIOError, InterruptedError):
             if not connection.sock.recv(65_536):
                 self._drop(connection)
@@ -220,7 +228,7 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         self.last_look = now
         for connection in [each for each in self.connections if force or each.deadline <= now]:
             try:
-                if connection.state is State.ARRIVING and not force:
+                if connection.state is WebConnectionState.ARRIVING and not force:
                     self._refuse(connection, TIME_OUT)
                 else:
                     self._drop(connection)
@@ -233,7 +241,10 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
     def _cap_keepalive(self, deadline: float) -> None:
         """Stop waiting for requests, as this worker ends; what is under way may be finished."""
         for connection in self.connections:
-            if connection.state in {State.IDLE, State.ARRIVING} and not connection.has_head:
+            if (
+                connection.state in {WebConnectionState.IDLE, WebConnectionState.ARRIVING}
+                and not connection.has_head
+            ):
                 connection.deadline = min(connection.deadline, deadline)
 
 

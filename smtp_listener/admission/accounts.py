@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from deliveries.backends.database import Database
-from deliveries.intake.submission import Sender
+from deliveries.intake.submission import SubmittingAccount
 
 KEEP = 1.0  # seconds: how long a revoked credential may still be used
 # unknown user names that are looked up one by one; a new credential works at once where no flood is
@@ -88,8 +88,8 @@ class Account:
         return any(address in ip_network(network, strict=False) for network in self.networks)
 
     @property
-    def sender(self) -> Sender:
-        return Sender(
+    def sender(self) -> SubmittingAccount:
+        return SubmittingAccount(
             project_id=self.project_id,
             credential_id=self.credential_id,
             lifetime=self.lifetime,

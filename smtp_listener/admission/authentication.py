@@ -14,9 +14,9 @@ from deliveries.backends.database import DatabaseUnavailable
 from domains.foundation.text import texts
 from domains.senders.credentials import matches
 from smtp_listener.admission.accounts import Account, Accounts
-from smtp_listener.admission.limits import Address, Guard
+from smtp_listener.admission.limits import Address, LoginThrottle
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 MAX_NAME, MAX_SECRET = 255, 255
 
@@ -30,7 +30,7 @@ class Proof:
     identity: str = ""  # for whom it wants to act (authzid); empty for itself
 
 
-def decode_plain(line: str) -> Proof | Reply:
+def decode_plain(line: str) -> Proof | ServerReply:
     """`authzid NUL authcid NUL password`."""
     parts = _decode(line).split("\0")
     if len(parts) != 3:
@@ -39,11 +39,11 @@ def decode_plain(line: str) -> Proof | Reply:
     return _proof(username, secret, identity if identity != username else "")
 
 
-def decode_login(username: str, secret: str) -> Proof | Reply:
+def decode_login(username: str, secret: str) -> Proof | ServerReply:
     return _proof(_decode(username), _decode(secret))
 
 
-def _proof(username: str, secret: str, identity: str = "") -> Proof | Reply:
+def _proof(username: str, secret: str, identity: str = "") -> Proof | ServerReply:
     if (
         not 0 < len(username) <= MAX_NAME
         or not 0 < len(secret) <= MAX_SECRET
@@ -78,7 +78,7 @@ class Authentication:
     same answer, after a growing time.
     """
 
-    def __init__(self, accounts: Accounts, guard: Guard) -> None:
+    def __init__(self, accounts: Accounts, guard: LoginThrottle) -> None:
         self._accounts = accounts
         self._guard = guard
 
@@ -87,7 +87,7 @@ class Authentication:
         proof: Proof,
         address: Address,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> Account | Reply:
+    ) -> Account | ServerReply:
         """The account, or the refusal; `rest` lets the client of a wrong proof wait so many
         seconds.
         """

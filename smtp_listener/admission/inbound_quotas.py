@@ -16,7 +16,8 @@ from deliveries.message.ids import first_id_of
 from smtp_listener.admission.limits import Address, Counters, place
 
 DAY = 90_000  # seconds for which a day's counter is kept
-ROW = 1024  # bytes that a mail costs besides its content: the row, its indexes, its line in the log
+# bytes that a message costs besides its content: the row, its indexes, its line in the log
+ROW = 1024
 REPORTS_OF_DELIVERY = 10  # in a day: a delivery bounces once, and its report may be sent again
 
 # `octet_length` of a value that is stored apart reads its length, not the value.
@@ -64,7 +65,7 @@ class InboundQuotas:
         return all(count < room.most for count, room in zip(taken, rooms, strict=True))
 
     async def take(self, address: Address, delivery: UUID | None, size: int) -> bool:
-        """Count a mail of so many stored bytes, if there is room for it everywhere."""
+        """Count a message of so many stored bytes, if there is room for it everywhere."""
         taken: list[tuple[_Room, int]] = []
         for room in self._rooms(address, delivery):
             amount = 1 if room.sql is OF_DELIVERY else size + ROW

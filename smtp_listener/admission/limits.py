@@ -128,7 +128,7 @@ class Counters:
         return count if until > time.monotonic() else 0
 
 
-class Guard:
+class LoginThrottle:
     """Wrong tries at AUTH, of one user name from one place: each answer waits longer, and after
     some the session ends.
 
@@ -219,7 +219,7 @@ def place(address: Address) -> str:
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
 
 
-class Tally:
+class EventCounter:
     """How often something has happened of late, for the metrics."""
 
     def __init__(self, counters: Counters, key: str) -> None:

@@ -18,7 +18,7 @@ from domains.foundation.text.mailboxes import addresses_in_names, mailboxes
 from domains.foundation.text.readings import authors
 from domains.foundation.text.texts import field_control, may_hold_control
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 MAX_RECEIVED = 30
 MAX_OWN_RECEIVED = 3  # a customer may forward to another of ours; three times is a loop
@@ -39,7 +39,7 @@ _ANGLE = re.compile(rb"<([^<>]*+)>")
 class Refused(Exception):
     """The message is not taken; `reply` says why."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: ServerReply) -> None:
         super().__init__(reply.text)
         self.reply = reply
 

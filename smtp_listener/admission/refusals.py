@@ -16,7 +16,7 @@ from deliveries.backends.database import Database, DatabaseUnavailable
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.text.texts import storable
 from smtp_listener.admission.accounts import Account
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Refusals:
     def note(
         self,
         account: Account,
-        reply: Reply,
+        reply: ServerReply,
         *,
         command: str,
         mail_from: str,

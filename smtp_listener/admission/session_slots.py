@@ -11,7 +11,7 @@ from typing import Protocol
 
 from smtp_listener.admission.limits import place
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Room:
         self._places: Counter[str] = Counter()
         self._guests: dict[str, dict[Guest, None]] = {}  # each in the order in which they came
 
-    def admit(self, session: Guest) -> Reply | None:
+    def admit(self, session: Guest) -> ServerReply | None:
         """Take it in until `release`; or why there is no room for it."""
         where = place(session.client)
         if self._places[where] >= self._most_of_place() and not self._give_way(where):

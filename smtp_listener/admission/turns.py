@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 
-from deliveries.capacity.inflow import EVERY, NOTHING, Board, Word
+from deliveries.capacity.inflow import EVERY, NOTHING, Board, InflowReport
 from deliveries.message.priorities import Priority
 
 TARGET = 0.3  # seconds behind at which as much is let in as is sent
@@ -22,7 +22,7 @@ BULK_EVERY = 4  # of so many turns one is for bulk mail first
 IDLE = 2.0  # seconds without a message after which nobody looks at the board
 
 
-class Turns:
+class ListenerTurns:
     """Of one listener process.
 
     Credentials take turns; of one credential's messages the first come first.
@@ -97,7 +97,7 @@ class Turns:
             self._heed(await self._board.read())
             await self._board.say(self._word())
 
-    def _heed(self, said: Word) -> None:
+    def _heed(self, said: InflowReport) -> None:
         """Each listener lets in its part, by the sessions that hand in mail."""
         own, self._weight = len(self._sessions), len(self._sessions)
         self._sessions.clear()
@@ -108,9 +108,11 @@ class Turns:
         allowed = max(said.per_second * let_in(said.seconds_behind), FLOOR)
         self._limit = max(allowed * share, 1.0)
 
-    def _word(self) -> Word:
+    def _word(self) -> InflowReport:
         limit = None if self._limit is None else round(self._limit, 1)
-        return Word(limit=limit, waiting=self._waiting, weight=self._weight, is_full=self.is_full)
+        return InflowReport(
+            limit=limit, waiting=self._waiting, weight=self._weight, is_full=self.is_full
+        )
 
     async def _serve(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 HIGH_WATER = 262_144  # bytes read ahead before the client must wait
 
@@ -23,7 +23,7 @@ HIGH_WATER = 262_144  # bytes read ahead before the client must wait
 class Ended(Exception):
     """The session is over; `reply`, if any, is the last word."""
 
-    def __init__(self, reply: Reply | None = None) -> None:
+    def __init__(self, reply: ServerReply | None = None) -> None:
         super().__init__(reply.text if reply else "")
         self.reply = reply
 
@@ -131,7 +131,7 @@ class Channel(SMTP):
         return self._is_gone
 
     # --- reading and writing ----------------------------------------------------------------------
-    async def wait(self, seconds: float, late: Reply = replies.TIMED_OUT) -> None:
+    async def wait(self, seconds: float, late: ServerReply = replies.TIMED_OUT) -> None:
         """For more bytes, and so long; what we have to say is said before."""
         self._watch(seconds, late)
         self._more.clear()  # what is here was looked at; what comes while we speak was not
@@ -175,7 +175,7 @@ class Channel(SMTP):
         del self.buffer[: len(piece)]
         return piece
 
-    def say(self, reply: Reply | None) -> None:
+    def say(self, reply: ServerReply | None) -> None:
         if reply is not None:
             self._out.append(bytes(reply))
 
@@ -242,7 +242,7 @@ class Channel(SMTP):
         self.tls = f"{connection.version()} {connection.cipher()[0]}"
 
     # --- time and the end -------------------------------------------------------------------------
-    def _watch(self, seconds: float, late: Reply) -> None:
+    def _watch(self, seconds: float, late: ServerReply) -> None:
         """One timer serves a whole session; it is set anew only where it would ring too late."""
         self._late = late
         self._deadline = self.loop.time() + seconds
@@ -267,7 +267,7 @@ class Channel(SMTP):
             self._watchdog.cancel()
             self._watchdog = None
 
-    def interrupt(self, reply: Reply, *, seconds: float | None = None) -> None:
+    def interrupt(self, reply: ServerReply, *, seconds: float | None = None) -> None:
         """End a session that waits; `reply` is heard by a client that listens, within `seconds`."""
         if self._is_gone:
             return

@@ -18,7 +18,7 @@ class Play(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SandboxRule:
     """`stage` is RCPT or DATA (after the message); `reply` as the receiver says it; `meaning` in
     plain English.
     """
@@ -37,76 +37,76 @@ BOUNCED_AFTER = 3.0  # seconds between the 250 and the report or complaint
 RULES = {
     rule.name: rule
     for rule in (
-        Rule(
+        SandboxRule(
             "unknown-user",
             "There is no such mailbox: bounced at once.",
             reply="550 5.1.1 User unknown",
         ),
-        Rule(
+        SandboxRule(
             "unknown-user-docomo",
             "The same, as docomo says it: without an enhanced code.",
             reply="550 Unknown user",
         ),
-        Rule(
+        SandboxRule(
             "mailbox-full",
             "The mailbox is full for now: tried again.",
             reply="452 4.2.2 Mailbox full",
         ),
-        Rule(
+        SandboxRule(
             "over-quota",
             "The mailbox is over quota for good: bounced.",
             reply="552 5.2.2 Mailbox over quota",
         ),
-        Rule(
+        SandboxRule(
             "disabled",
             "The mailbox is switched off: bounced.",
             reply="550 5.2.1 Mailbox disabled, not accepting messages",
         ),
-        Rule(
+        SandboxRule(
             "blocked",
             "The sending address is on a blocklist: bounced.",
             reply="554 5.7.1 Blocked using a blocklist",
         ),
-        Rule(
+        SandboxRule(
             "temporary",
             "The receiver is in trouble, always: tried until the time is over.",
             reply="451 4.3.0 Try again later",
         ),
-        Rule(
+        SandboxRule(
             "greylist",
             "The first try is put off, a later one is taken.",
             reply="451 4.7.1 Greylisted, please try again in a while",
             play=Play.FIRST_TRY,
         ),
-        Rule(
+        SandboxRule(
             "rate-limit",
             "The session is ended for sending too fast; a later one is taken.",
             reply="421 4.7.0 Too many messages from your address, slow down",
             play=Play.FIRST_TRY,
         ),
-        Rule(
+        SandboxRule(
             "content",
             "The message itself is refused: bounced.",
             stage="DATA",
             reply="550 5.7.1 Message content rejected",
         ),
-        Rule("slow", f"Each answer takes {SLOW:.0f} seconds; delivered.", play=Play.SLOWLY),
-        Rule(
+        SandboxRule("slow", f"Each answer takes {SLOW:.0f} seconds; delivered.", play=Play.SLOWLY),
+        SandboxRule(
             "drop", "The answer after the message is lost: in doubt.", stage="DATA", play=Play.DROP
         ),
-        Rule(
+        SandboxRule(
             "new-owner",
             "Unknown at the first try, taken later: as when an address is given to somebody else.",
             reply="550 5.1.1 User unknown",
             play=Play.FIRST_TRY,
         ),
-        Rule(
+        SandboxRule(
             "late-bounce",
             "Taken, and returned with a report a little later.",
             stage="DATA",
             play=Play.LATE_BOUNCE,
         ),
-        Rule(
+        SandboxRule(
             "complaint",
             "Taken, and complained of by a feedback report a little later.",
             stage="DATA",
@@ -116,7 +116,7 @@ RULES = {
 }
 
 
-def rule_for(address: str) -> Rule | None:
+def rule_for(address: str) -> SandboxRule | None:
     """`unknown-user@any.test`; what follows a plus sign makes different addresses of one rule."""
     local_part = address.rpartition("@")[0].strip('"').lower()
     return RULES.get(local_part.partition("+")[0])

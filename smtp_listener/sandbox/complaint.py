@@ -1,4 +1,6 @@
-"""The feedback report (RFC 5965) that a provider sends when one of its users calls a mail spam."""
+"""The feedback report (RFC 5965) that a provider sends when one of its users calls a message
+spam.
+"""
 
 from __future__ import annotations
 

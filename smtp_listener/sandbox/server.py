@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings
 
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.bounces.report_text import Failure, compose
+from deliveries.bounces.report_text import ReportedFailure, compose
 from deliveries.message.headers import split
 from deliveries.smtp.connection import (
     ConnectionFailed,
@@ -31,7 +31,14 @@ from deliveries.smtp.connection import (
 from domains.foundation.process import systemd
 from smtp_listener.protocol.tls import certificate
 from smtp_listener.sandbox import complaint
-from smtp_listener.sandbox.answers import BOUNCED_AFTER, GREYLISTED_FOR, SLOW, Play, Rule, rule_for
+from smtp_listener.sandbox.answers import (
+    BOUNCED_AFTER,
+    GREYLISTED_FOR,
+    SLOW,
+    Play,
+    SandboxRule,
+    rule_for,
+)
 from smtp_listener.sandbox.local_addresses import own_address
 from smtp_listener.sessions.server import bound
 
@@ -92,7 +99,7 @@ class SandboxHandler:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    def _applies(self, rule: Rule, address: str) -> bool:
+    def _applies(self, rule: SandboxRule, address: str) -> bool:
         if rule.play is not Play.FIRST_TRY:
             return True
         now = time.monotonic()
@@ -102,7 +109,7 @@ class SandboxHandler:
             now - self._first_tries.setdefault((rule.name, address.lower()), now) < GREYLISTED_FOR
         )
 
-    def _refuse(self, server: SMTP, rule: Rule) -> str:
+    def _refuse(self, server: SMTP, rule: SandboxRule) -> str:
         if rule.reply.startswith("421") and server.transport is not None:
             server.loop.call_later(0.1, server.transport.close)
         return rule.reply
@@ -168,7 +175,7 @@ class SandboxHandler:
 
 def _late_bounce(return_path: str, recipient: str, content: bytes) -> bytes:
     now = datetime.now(UTC)
-    failure = Failure(
+    failure = ReportedFailure(
         delivery=NO_ID, message=NO_ID, sender=return_path, recipient=recipient, orcpt="", envid="",
         accepted_at=now,
         ended_at=now, has_expired=False, host=HOSTNAME, code=550, enhanced="5.1.1",

@@ -16,7 +16,7 @@ from smtp_listener.admission import policy
 from smtp_listener.admission.policy import Refused
 from smtp_listener.protocol import commands, replies
 from smtp_listener.protocol.commands import PathCommand
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.protocol.spool import Spool
 from smtp_listener.sessions.client import Client
 from smtp_listener.sessions.transaction import (
@@ -133,7 +133,7 @@ class InboundTransaction(Transaction):
 
         return append
 
-    async def store(self, data: bytes) -> Reply:
+    async def store(self, data: bytes) -> ServerReply:
         assert self.spool is not None
         policy.check_returned(data, self.session.listener.hostname)
         async with self.session.listener.returned_at_once.share(self.spool.size):
@@ -141,7 +141,7 @@ class InboundTransaction(Transaction):
                 data = await asyncio.to_thread(b"".join, self.spool.body(0).chunks())
             return await self._store(await receive.compressed(trimming.trim(data, trimming.MOST)))
 
-    async def _store(self, compressed: bytes) -> Reply:
+    async def _store(self, compressed: bytes) -> ServerReply:
         kind, delivery = self._targets[0]
         listener, client = self.session.listener, self.session.client
         if not await listener.inbound_quotas.take(client, delivery, len(compressed)):

@@ -6,12 +6,12 @@ from smtp_listener.admission.policy import Refused
 from smtp_listener.protocol import replies
 from smtp_listener.protocol.channel import Channel
 from smtp_listener.protocol.commands import MAX_AUTH_LINE
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 USERNAME, PASSWORD = "VXNlcm5hbWU6", "UGFzc3dvcmQ6"
 
 
-async def ask(channel: Channel, argument: str) -> Proof | Reply:
+async def ask(channel: Channel, argument: str) -> Proof | ServerReply:
     """The proof that follows AUTH's argument, or why there is none.
 
     Raises `Refused` where the client breaks off.

@@ -17,7 +17,7 @@ from smtp_listener.protocol import commands, replies
 from smtp_listener.protocol.channel import Channel, Ended
 from smtp_listener.protocol.commands import BadCommand, Command
 from smtp_listener.protocol.reception import Reception
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.sessions.ports import Port
 from smtp_listener.sessions.shared import Shared
 from smtp_listener.sessions.transaction import Transaction
@@ -25,7 +25,7 @@ from smtp_listener.sessions.transaction import Transaction
 logger = logging.getLogger(__name__)
 
 # What each command does to a session (`smtp_listener.sessions.verbs`).
-Verbs = Mapping[str, Callable[["Session", Command], Awaitable[Reply | None]]]
+Verbs = Mapping[str, Callable[["Session", Command], Awaitable[ServerReply | None]]]
 
 # Since the last message that was taken. An app may send to many suppressed addresses, and be told
 # so for each.
@@ -85,7 +85,7 @@ class Session:
         finally:
             await self._end()
 
-    async def _turn_away(self, refusal: Reply) -> None:
+    async def _turn_away(self, refusal: ServerReply) -> None:
         """Where TLS comes first nothing can be said: a handshake for each of a flood is what the
         limit is to save us from.
         """
@@ -125,7 +125,7 @@ class Session:
             raise Ended(replies.EARLY_TALKER)
         self.channel.say_raw(f"220 {self.listener.hostname} ESMTP")
 
-    async def _answer(self, line: bytes) -> Reply | None:
+    async def _answer(self, line: bytes) -> ServerReply | None:
         """The reply to one command; a fault of ours is answered, and the session goes on."""
         verb, command = "", None
         try:
@@ -159,7 +159,7 @@ class Session:
         self._has_refused_mail = False
         return reply
 
-    def _refuse(self, reply: Reply, verb: str, command: Command | None = None) -> Reply:
+    def _refuse(self, reply: ServerReply, verb: str, command: Command | None = None) -> ServerReply:
         self._leave_a_trace(reply, verb, command.argument if command is not None else "")
         if reply.is_our_fault:
             pass  # a client that keeps trying while we are ill does what it should
@@ -174,7 +174,7 @@ class Session:
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
 
-    def _leave_a_trace(self, reply: Reply, verb: str, argument: str) -> None:
+    def _leave_a_trace(self, reply: ServerReply, verb: str, argument: str) -> None:
         """In the log, and for an app in a row: many clients call a message sent though a recipient
         was refused.
         """
@@ -255,7 +255,7 @@ class Session:
             self.transaction.close()
             self.transaction = None
 
-    async def finish(self, transaction: Transaction, reception: Reception) -> Reply:
+    async def finish(self, transaction: Transaction, reception: Reception) -> ServerReply:
         """Judge and store what was received; the transaction is over in any case."""
         self._is_storing = True
         try:
@@ -316,7 +316,7 @@ class Session:
         self.listener.accounts.note_use(account.credential_id, self.client)
 
 
-def _explain(error: BadCommand) -> Reply:
+def _explain(error: BadCommand) -> ServerReply:
     match error.reason:
         case "line":
             return replies.BAD_LINE

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from deliveries.backends.database import Database
 from deliveries.bounces.keys import return_path_key
-from deliveries.capacity.concurrency import Carrying
+from deliveries.capacity.concurrency import Concurrency
 from deliveries.capacity.inflow import Board
 from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.intake.committer import Intake
@@ -20,14 +20,20 @@ from smtp_listener.admission.accounts import Accounts
 from smtp_listener.admission.authentication import Authentication
 from smtp_listener.admission.disk import Disk
 from smtp_listener.admission.inbound_quotas import InboundQuotas
-from smtp_listener.admission.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
+from smtp_listener.admission.limits import (
+    FORGED_RETURN_PATHS,
+    Counters,
+    EventCounter,
+    LoginThrottle,
+    Quotas,
+)
 from smtp_listener.admission.log_limits import Sparing
 from smtp_listener.admission.refusals import Refusals
 from smtp_listener.admission.session_slots import Guest, Room
-from smtp_listener.admission.turns import Turns
+from smtp_listener.admission.turns import ListenerTurns
 from smtp_listener.protocol import replies, tls
 from smtp_listener.protocol.channel import Patience
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from suppressions.index import Index
 from suppressions.lookup import Lookup
 
@@ -69,14 +75,14 @@ class Shared:
         self.index = Index(self.index_database)
         self.suppressions = Lookup(self.suppression_database, self.index)
         self.counters = Counters(settings.REDIS_URL)
-        self.carrying = Carrying()
-        self.turns = Turns(Board(f"listener-{uuid.uuid4()}"))
+        self.carrying = Concurrency()
+        self.turns = ListenerTurns(Board(f"listener-{uuid.uuid4()}"))
         self.quotas = Quotas(self.counters)
         self.inbound_quotas = InboundQuotas(self.counters, self.inbound)
         self.disk = Disk(settings.EKIDEN_DATA, settings.EKIDEN_LOW_DISK)
         self.guest_lines, self.app_lines = Sparing(GUEST_LINES), Sparing(APP_LINES)
-        self.forged_return_paths = Tally(self.counters, FORGED_RETURN_PATHS)
-        self.authentication = Authentication(self.accounts, Guard())
+        self.forged_return_paths = EventCounter(self.counters, FORGED_RETURN_PATHS)
+        self.authentication = Authentication(self.accounts, LoginThrottle())
         self._name = uuid.uuid4().hex[:12]
         self._session_count = 0
 
@@ -84,7 +90,7 @@ class Shared:
         self._session_count += 1
         return f"{self._name}-{self._session_count}"
 
-    def admit(self, session: Guest, port: str) -> Reply | None:
+    def admit(self, session: Guest, port: str) -> ServerReply | None:
         """Take it in until `release`; or why there is no room for it."""
         if self.is_draining:
             return replies.SHUTTING_DOWN

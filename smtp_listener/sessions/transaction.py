@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 
 from deliveries.intake.committer import IntakeUnavailable
 from deliveries.intake.long_lines import NotText
-from deliveries.intake.submission import Arrival, Body, Envelope, MemoryBody, Recipient, Submission
+from deliveries.intake.submission import (
+    Arrival,
+    Body,
+    Envelope,
+    MemoryBody,
+    Recipient,
+    SubmittedMessage,
+)
 from deliveries.message.ids import first_id_of
 from deliveries.message.priorities import Priority, of_mt_priority
 from domains.foundation.text.addresses import Address, BadAddress, parse_path
@@ -22,7 +29,7 @@ from smtp_listener.protocol.channel import Ended
 from smtp_listener.protocol.commands import PathCommand
 from smtp_listener.protocol.content import Clock
 from smtp_listener.protocol.reception import MAX_LINE, Reception
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.protocol.spool import Spool
 from smtp_listener.sessions.client import Client
 from suppressions.lookup import Question
@@ -70,12 +77,12 @@ class Transaction(ABC):
         """Raises `Refused`, and `BadCommand` for parameters that cannot be read."""
 
     @abstractmethod
-    async def store(self, data: bytes) -> Reply:
+    async def store(self, data: bytes) -> ServerReply:
         """Store the message whose content is spooled; `data` is all of it, or a beginning that
         holds its header.
         """
 
-    async def finish(self, reception: Reception) -> Reply:
+    async def finish(self, reception: Reception) -> ServerReply:
         """The answer to the complete content."""
         assert self.spool is not None
         if self.reception is not None:
@@ -218,7 +225,7 @@ class SubmissionTransaction(Transaction):
         if reason is not None:
             raise Refused(replies.SUPPRESSED(reason=reason))
 
-    async def store(self, data: bytes) -> Reply:
+    async def store(self, data: bytes) -> ServerReply:
         """A client that hangs up now has its message stored all the same; handed in again, it is
         known.
         """
@@ -286,7 +293,7 @@ class SubmissionTransaction(Transaction):
 
     def _submission(
         self, checked: policy.Checked, priority: Priority, spool: Spool, data: bytes
-    ) -> Submission:
+    ) -> SubmittedMessage:
         body: Body = (
             MemoryBody(data[checked.body_start :])
             if spool.is_in_memory
@@ -302,7 +309,7 @@ class SubmissionTransaction(Transaction):
             envid=self.envid,
             ret=self.ret,
         )
-        return Submission(
+        return SubmittedMessage(
             sender=self.account.sender,
             envelope=envelope,
             arrival=_arrival(self.session, self.smtputf8),
@@ -337,7 +344,7 @@ def check_mail_parameters(
         raise commands.BadCommand("value", "BODY")
 
 
-def judge(reception: Reception) -> Reply | None:
+def judge(reception: Reception) -> ServerReply | None:
     """What is wrong with the content itself."""
     if reception.is_too_large:
         return replies.TOO_LARGE(most=reception.max_size)
@@ -361,7 +368,7 @@ def path_of(path: str, *, is_sender: bool, smtputf8: bool) -> Address | None:
     try:
         return parse_path(path, smtputf8=smtputf8, is_sender=is_sender)
     except BadAddress as error:
-        raise Refused(Reply(error.code, error.enhanced, error.text)) from error
+        raise Refused(ServerReply(error.code, error.enhanced, error.text)) from error
 
 
 def _recipient(address: Address, parameters: dict[str, str]) -> Recipient:

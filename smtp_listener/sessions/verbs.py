@@ -9,7 +9,7 @@ from smtp_listener.protocol.channel import Ended
 from smtp_listener.protocol.commands import Command
 from smtp_listener.protocol.content import discard, read_chunk, read_lines
 from smtp_listener.protocol.reception import Reception, hopeless
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.protocol.spool import Spool
 from smtp_listener.sessions import login
 from smtp_listener.sessions.session import Session
@@ -19,7 +19,7 @@ NAMELESS = "unknown"  # in the trace field, of a client that gives no name
 
 
 # --- greeting, TLS, AUTH --------------------------------------------------------------------------
-async def ehlo(session: Session, command: Command) -> Reply | None:
+async def ehlo(session: Session, command: Command) -> ServerReply | None:
     session.count_idle()
     session.greeted_by(command.argument or NAMELESS, is_extended=True)
     *offers, last = [session.listener.hostname, *_offers(session)]
@@ -47,13 +47,13 @@ def _offers(session: Session) -> list[str]:
     return offers
 
 
-async def hello(session: Session, command: Command) -> Reply:
+async def hello(session: Session, command: Command) -> ServerReply:
     session.count_idle()
     session.greeted_by(command.argument or NAMELESS, is_extended=False)
-    return Reply(250, "", session.listener.hostname)
+    return ServerReply(250, "", session.listener.hostname)
 
 
-async def starttls(session: Session, command: Command) -> Reply | None:
+async def starttls(session: Session, command: Command) -> ServerReply | None:
     """All that was said in plain text is forgotten (RFC 3207, section 4.2); nobody can have logged
     in there.
     """
@@ -68,7 +68,7 @@ async def starttls(session: Session, command: Command) -> Reply | None:
     return None
 
 
-async def auth(session: Session, command: Command) -> Reply:
+async def auth(session: Session, command: Command) -> ServerReply:
     if not session.port.is_submission:
         return replies.AUTH_NOT_HERE
     if not session.is_extended:
@@ -80,12 +80,12 @@ async def auth(session: Session, command: Command) -> Reply:
     if session.transaction is not None:
         return replies.AUTH_IN_MAIL
     shown = await login.ask(session.channel, command.argument)
-    if isinstance(shown, Reply):
+    if isinstance(shown, ServerReply):
         return shown
     judged = await session.listener.authentication.judge(
         shown, session.client, session.channel.rest
     )
-    if isinstance(judged, Reply):
+    if isinstance(judged, ServerReply):
         return judged
     await session.leave()  # a trusted network's credential, perhaps
     await session.enter(judged)
@@ -96,7 +96,7 @@ async def auth(session: Session, command: Command) -> Reply:
 
 
 # --- the message ----------------------------------------------------------------------------------
-async def mail(session: Session, command: Command) -> Reply:
+async def mail(session: Session, command: Command) -> ServerReply:
     if not session.helo:
         return replies.SAY_EHLO
     if session.transaction is not None:
@@ -107,7 +107,7 @@ async def mail(session: Session, command: Command) -> Reply:
     return replies.SENDER_OK
 
 
-async def rcpt(session: Session, command: Command) -> Reply:
+async def rcpt(session: Session, command: Command) -> ServerReply:
     if session.transaction is None:
         return replies.NO_MAIL
     if session.transaction.spool is not None:
@@ -116,7 +116,7 @@ async def rcpt(session: Session, command: Command) -> Reply:
     return replies.RECIPIENT_OK
 
 
-async def data(session: Session, command: Command) -> Reply:
+async def data(session: Session, command: Command) -> ServerReply:
     if command.argument:
         return replies.NO_ARGUMENT
     if session.transaction is None:
@@ -143,7 +143,7 @@ def _receive(session: Session, transaction: Transaction) -> Reception:
     )
 
 
-async def bdat(session: Session, command: Command) -> Reply:
+async def bdat(session: Session, command: Command) -> ServerReply:
     size, is_last = _bdat(command.argument)
     if not size and not is_last:
         session.count_idle()
@@ -172,36 +172,36 @@ async def bdat(session: Session, command: Command) -> Reply:
 
 
 # --- the rest -------------------------------------------------------------------------------------
-async def rset(session: Session, command: Command) -> Reply:
+async def rset(session: Session, command: Command) -> ServerReply:
     session.count_idle()
     session.drop_transaction()
     return replies.OK
 
 
-async def noop(session: Session, command: Command) -> Reply:
+async def noop(session: Session, command: Command) -> ServerReply:
     session.count_idle()
     return replies.OK
 
 
-async def vrfy(session: Session, command: Command) -> Reply:
+async def vrfy(session: Session, command: Command) -> ServerReply:
     session.count_idle()
     return replies.CANNOT_VERIFY
 
 
-async def expn(session: Session, command: Command) -> Reply:
+async def expn(session: Session, command: Command) -> ServerReply:
     return replies.NOT_IMPLEMENTED
 
 
-async def help_(session: Session, command: Command) -> Reply:
+async def help_(session: Session, command: Command) -> ServerReply:
     session.count_idle()
     return replies.HELP
 
 
-async def quit_(session: Session, command: Command) -> Reply:
+async def quit_(session: Session, command: Command) -> ServerReply:
     return replies.BYE
 
 
-VERBS: dict[str, Callable[[Session, Command], Awaitable[Reply | None]]] = {
+VERBS: dict[str, Callable[[Session, Command], Awaitable[ServerReply | None]]] = {
     "EHLO": ehlo, "HELO": hello, "STARTTLS": starttls, "AUTH": auth,
     "MAIL": mail, "RCPT": rcpt, "DATA": data, "BDAT": bdat,
     "RSET": rset, "NOOP": noop, "VRFY": vrfy, "EXPN": expn, "HELP": help_, "QUIT": quit_,

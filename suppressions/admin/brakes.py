@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.operations.pages import Pages, Verb, client_address, reason_of
+from domains.operations.pages import Pages, RowVerb, client_address, reason_of
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Brake, Occurrence
@@ -44,12 +44,12 @@ class BrakePages(Pages):
     readonly_fields = fields
     list_display = ("title", "began_at", "domains", "usual", "ended_at", "is_believed", "ended_by")
     verbs = (
-        Verb(
+        RowVerb(
             "believe", _("Believe it"), "check_circle",
             _("What is held counts then, and these addresses may be suppressed. Learning goes on."),
             _stands, asks_reason=True,
         ),
-        Verb(
+        RowVerb(
             "forget", _("Forget it"), "cancel", _("What is held never counts. Learning goes on."),
             _stands, asks_reason=True,
         ),

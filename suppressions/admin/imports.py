@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from domains.operations.pages import Pages, Verb
+from domains.operations.pages import Pages, RowVerb
 from suppressions.exchange import importing
 from suppressions.models import Import
 
@@ -78,8 +78,8 @@ class ImportPages(Pages):
     list_select_related = ("project",)
     change_form_template = "suppressions/import.html"
     verbs = (
-        Verb("start", _("Import"), "upload", applies=_may_start, asks_reason=True),
-        Verb("drop", _("Throw it away"), "delete",
+        RowVerb("start", _("Import"), "upload", applies=_may_start, asks_reason=True),
+        RowVerb("drop", _("Throw it away"), "delete",
             applies=lambda row: row.state == Import.State.WAITING),
     )  # fmt: skip
 

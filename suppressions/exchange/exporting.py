@@ -25,7 +25,7 @@ HEADER = (
 CHUNK = 2000
 
 
-class _Line:
+class _CsvLine:
     """What csv writes into; each row is handed on at once."""
 
     def write(self, text: str) -> str:
@@ -34,7 +34,7 @@ class _Line:
 
 def rows(chosen: SuppressionQuerySet) -> Iterator[str]:
     """CRLF at the end of each line (RFC 4180), UTF-8 with the mark that spreadsheets look for."""
-    writer = csv.writer(_Line())
+    writer = csv.writer(_CsvLine())
     yield "\ufeff" + str(writer.writerow(HEADER))
     for row in chosen.select_related("project").order_by("pk").iterator(CHUNK):
         yield str(writer.writerow([safe(cell) for cell in _cells(row)]))

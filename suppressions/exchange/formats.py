@@ -25,7 +25,7 @@ COMPLAINT, UNSUBSCRIBE, IMPORTED, PERSON, AUTOMATIC = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReasonKind:
     """What a word for a reason comes to."""
 
     source: str
@@ -34,12 +34,12 @@ class Kind:
     reason: str
 
 
-BOUNCE = Kind(IMPORTED, Class.UNKNOWN_USER, True, "Bounced at another service")
-SOFT = Kind(IMPORTED, Class.OTHER, False, "Refused at another service")
-SPAM = Kind(COMPLAINT, Class.COMPLAINT, False, "Complained at another service")
-LEFT = Kind(UNSUBSCRIBE, "", False, "Unsubscribed at another service")
-BY_HAND = Kind(IMPORTED, "", False, "Suppressed by a person at another service")
-LISTED = Kind(IMPORTED, "", False, "Imported")
+BOUNCE = ReasonKind(IMPORTED, Class.UNKNOWN_USER, True, "Bounced at another service")
+SOFT = ReasonKind(IMPORTED, Class.OTHER, False, "Refused at another service")
+SPAM = ReasonKind(COMPLAINT, Class.COMPLAINT, False, "Complained at another service")
+LEFT = ReasonKind(UNSUBSCRIBE, "", False, "Unsubscribed at another service")
+BY_HAND = ReasonKind(IMPORTED, "", False, "Suppressed by a person at another service")
+LISTED = ReasonKind(IMPORTED, "", False, "Imported")
 
 # Words in the column that says why, without case and punctuation.
 WORDS = {
@@ -112,7 +112,7 @@ class Format:
     name: str
     needs: frozenset[str]
     address: str
-    kind: Kind
+    kind: ReasonKind
     word: str = ""
     text: str = ""
     code: str = ""
@@ -121,7 +121,7 @@ class Format:
     is_living: bool = False  # a list of people who get mail
 
 
-def _format(name: str, columns: str, address: str, kind: Kind, **more: Any) -> Format:
+def _format(name: str, columns: str, address: str, kind: ReasonKind, **more: Any) -> Format:
     return Format(name, frozenset(columns.split()), address, kind, **more)
 
 
@@ -313,7 +313,7 @@ def column(cell: str) -> str:
     return JAPANESE.get(plain) or word(plain)
 
 
-def kind_of(format_: Format, said: str, code: str) -> Kind:
+def kind_of(format_: Format, said: str, code: str) -> ReasonKind:
     """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a
     dead address.
 

@@ -29,7 +29,7 @@ from domains.operations.isolation import (
     may_begin,
     progressed,
 )
-from suppressions.exchange.reading import BadLine, Entry, File
+from suppressions.exchange.reading import BadLine, File, ListedAddress
 from suppressions.models import Import, Suppression
 from suppressions.recording import ON_CONFLICT
 
@@ -73,11 +73,11 @@ WITH gone AS (DELETE FROM staged RETURNING *), latest AS (
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM taken
 """  # noqa: S608  (put together from constants)
 
-Say = Callable[["Progress"], object]
+Say = Callable[["ImportProgress"], object]
 
 
 @dataclass(slots=True)
-class Progress:
+class ImportProgress:
     """So far: lines read, addresses that are new, known before, lines that cannot be taken; the
     first of those.
     """
@@ -91,21 +91,21 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Preview:
+class ImportPreview:
     """Of the first lines: the format, some entries as they would be taken, and how many are
     what.
     """
 
     format: str
-    progress: Progress
-    examples: list[Entry]
+    progress: ImportProgress
+    examples: list[ListedAddress]
     is_whole: bool
     domains: list[str] = field(default_factory=list)  # `@domain`: everybody there
 
 
-def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview:
+def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> ImportPreview:
     """Nothing is changed. Raises `ValueError` for what is no list of addresses."""
-    progress, entries = Progress(), []
+    progress, entries = ImportProgress(), []
     with File(opened, now=now) as file:
         found = file.entries()
         for each in found:
@@ -122,7 +122,7 @@ def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> Preview
         address_key__in=keys, project=project, sender_domain=""
     ).count()
     progress.added, progress.updated = len(keys) - known, known
-    return Preview(
+    return ImportPreview(
         file.format.name,
         progress,
         entries[:EXAMPLES],
@@ -138,8 +138,8 @@ def take(
     by: str,
     now: datetime,
     say: Say = lambda progress: None,
-    before: Progress | None = None,
-) -> Progress:
+    before: ImportProgress | None = None,
+) -> ImportProgress:
     """All of it; `say` hears of each batch in its transaction.
 
     Raises `ValueError` as `preview`; a second time the same is harmless.
@@ -147,17 +147,19 @@ def take(
     `before`: how far another came with the same file, whose lines are passed over.
     """
     with File(opened, now=now) as file:
-        return _take(file, before or Progress(), project=project, by=by, say=say)
+        return _take(file, before or ImportProgress(), project=project, by=by, say=say)
 
 
-def _take(file: File, progress: Progress, *, project: int | None, by: str, say: Say) -> Progress:
+def _take(
+    file: File, progress: ImportProgress, *, project: int | None, by: str, say: Say
+) -> ImportProgress:
     progress.format = file.format.name
     evidence = json.dumps({"kind": "import", "format": file.format.name})
     with connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE staged")
         for batch in _batches(islice(file.entries(), progress.lines, None)):
-            entries = [each for each in batch if isinstance(each, Entry)]
+            entries = [each for each in batch if isinstance(each, ListedAddress)]
             with transaction.atomic():
                 for each in batch:
                     if isinstance(each, BadLine):
@@ -170,7 +172,9 @@ def _take(file: File, progress: Progress, *, project: int | None, by: str, say: 
     return progress
 
 
-def _take_entries(entries: list[Entry], progress: Progress, given: dict[str, Any]) -> None:
+def _take_entries(
+    entries: list[ListedAddress], progress: ImportProgress, given: dict[str, Any]
+) -> None:
     """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is
     alone.
     """
@@ -195,8 +199,8 @@ def _take_entries(entries: list[Entry], progress: Progress, given: dict[str, Any
     return None
 
 
-def _batches(found: Iterator[Entry | BadLine]) -> Iterator[list[Entry | BadLine]]:
-    batch: list[Entry | BadLine] = []
+def _batches(found: Iterator[ListedAddress | BadLine]) -> Iterator[list[ListedAddress | BadLine]]:
+    batch: list[ListedAddress | BadLine] = []
     for each in found:
         batch.append(each)
         if len(batch) >= BATCH:
@@ -206,7 +210,7 @@ def _batches(found: Iterator[Entry | BadLine]) -> Iterator[list[Entry | BadLine]
         yield batch
 
 
-def _refuse(progress: Progress, bad: BadLine) -> None:
+def _refuse(progress: ImportProgress, bad: BadLine) -> None:
     progress.refused += 1
     if len(progress.errors) < ERRORS_KEPT:
         progress.errors.append(bad)
@@ -215,7 +219,7 @@ def _refuse(progress: Progress, bad: BadLine) -> None:
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: ListedAddress) -> str:
     """A line of COPY's text format; only what people wrote can hold what must be escaped."""
     values = (
         entry.key.translate(_ESCAPES),
@@ -300,13 +304,13 @@ def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease
 
 def take_for(
     row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda progress: None
-) -> Progress:
+) -> ImportProgress:
     """`take`, with how far it is in its row. Raises `ValueError` as it does, and `LeaseLost`.
 
     In an outage the row stays as it is, and is gone on with.
     """
 
-    def note(progress: Progress) -> None:
+    def note(progress: ImportProgress) -> None:
         lease.renew()
         _note(row, progress)
         if lease.follows_a_death:
@@ -366,12 +370,12 @@ def resume(row: Import) -> bool:
     return bool(wanted.update(state=Import.State.RUNNING, ended_at=None, leased_until=None))
 
 
-def _progress(row: Import) -> Progress:
+def _progress(row: Import) -> ImportProgress:
     errors = [BadLine(each["line"], each["text"], each["why"]) for each in row.errors]
-    return Progress(row.lines, row.added, row.updated, row.refused, row.format, errors)
+    return ImportProgress(row.lines, row.added, row.updated, row.refused, row.format, errors)
 
 
-def _note(row: Import, progress: Progress) -> None:
+def _note(row: Import, progress: ImportProgress) -> None:
     row.format = progress.format
     row.lines, row.added, row.updated, row.refused = (
         progress.lines,

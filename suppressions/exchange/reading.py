@@ -33,7 +33,7 @@ csv.field_size_limit(CELL_MOST)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedAddress:
     """One row that can be taken."""
 
     line: int
@@ -91,7 +91,7 @@ class File:
         """The file is the caller's: left open, wherever it stands."""
         self._text.detach()
 
-    def entries(self) -> Iterator[Entry | BadLine]:
+    def entries(self) -> Iterator[ListedAddress | BadLine]:
         read = self._ours if self.format is OURS else self._theirs
         for row in self._all_rows():
             if isinstance(row, BadLine):
@@ -113,14 +113,14 @@ class File:
             except csv.Error as error:
                 yield BadLine(self._rows.line_num, "", f"This line cannot be read: {error}")
 
-    def _theirs(self, row: list[str]) -> Entry:
+    def _theirs(self, row: list[str]) -> ListedAddress:
         wanted = self.format
         kind = kind_of(wanted, self._cell(row, wanted.word), self._cell(row, wanted.code))
         text = self._cell(row, wanted.text)
         reason = f"{kind.reason}: {text}" if text else kind.reason
         at = self._moment(self._cell(row, wanted.at)) or self._now
         key = key_of(_address_in(self._cell(row, wanted.address)))
-        return Entry(
+        return ListedAddress(
             self._rows.line_num,
             key,
             kind.source,
@@ -131,7 +131,7 @@ class File:
             at,
         )
 
-    def _ours(self, row: list[str]) -> Entry:
+    def _ours(self, row: list[str]) -> ListedAddress:
         def cell(name: str) -> str:
             return plain(self._cell(row, name))
 
@@ -143,7 +143,7 @@ class File:
         first = self._moment(cell("firstseen")) or self._now
         last = self._moment(cell("lastseen")) or first
         count = int(cell("count")) if cell("count").isdigit() else 1
-        return Entry(
+        return ListedAddress(
             self._rows.line_num, key_of(cell("address")), source, category, cell("hard") == "yes",
             _reason(cell("reason")) or "Imported", first, last, min(max(count, 1), 2_000_000_000),
             moment(cell("until")),
@@ -190,4 +190,4 @@ def _reason(text: str) -> str:
     return texts.one_line(text, REASON_MOST)
 
 
-__all__ = ["BadLine", "Entry", "File", "Format"]
+__all__ = ["BadLine", "File", "Format", "ListedAddress"]

@@ -81,7 +81,7 @@ def test_a_full_database_is_compared_with_the_empty_one(sent):
 
 def test_a_peer_is_compared_in_rate_and_in_cpu(sent):
     figures = found(sent, Arrivals({0: [9 * MS]}, {"unsigned": 0}))
-    peer = report.Peer(
+    peer = report.PeerResult(
         "Other",
         messages=3,
         lost=0,

@@ -17,7 +17,7 @@ from typing import Protocol, Self
 from tests.journeys.rig import SENDER
 
 APPS = 4
-PAUSE = 0.02  # seconds between two mails of one app
+PAUSE = 0.02  # seconds between two messages of one app
 PATIENCE = 60.0  # seconds for which an app tries one mail
 
 
@@ -27,7 +27,7 @@ class Takes(Protocol):
     def client(self) -> smtplib.SMTP: ...
 
 
-class Load:
+class ClaimedDelivery:
     """`with Load(rig, ledger, domains) as load`: mail flows until the block ends.
 
     As an MTA does, an app that hears no 250 tries the very same mail again, on a new connection.

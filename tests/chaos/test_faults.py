@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from tests.chaos import load
-from tests.chaos.load import Load
+from tests.chaos.load import ClaimedDelivery
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx, Wait
 from tests.journeys.rig import Rig, wait_until
@@ -41,7 +41,7 @@ SELECT delivery.state, delivery.claim, delivery.attempt_count, delivery.due_at -
 FROM deliveries_delivery delivery JOIN deliveries_lane lane ON lane.id = delivery.lane_id
     WHERE delivery.ended_at IS NULL LIMIT 5
 """
-# seconds between the sink's taking a mail and its answer: there is always some mail in flight
+# seconds between the sink's taking a message and its answer: there is always some mail in flight
 THINKING = 0.03
 
 
@@ -79,7 +79,7 @@ class Scene:
 
     def __init__(self, rig, sink, ledger):
         self.rig, self.sink = rig, sink
-        self.load = Load(rig, ledger, DOMAINS)
+        self.load = ClaimedDelivery(rig, ledger, DOMAINS)
         self.in_flight = 0
         self.may_repeat = True
         self._first_attempt = rig.query("SELECT coalesce(max(id), 0) FROM deliveries_attempt")[0][0]
@@ -109,7 +109,7 @@ class Scene:
             )
 
     def in_doubt(self):
-        """The recipients for whom we have written down that they may get a mail twice."""
+        """The recipients for whom we have written down that they may get a message twice."""
         return {recipient for (recipient,) in self.rig.query(IN_DOUBT, self._first_attempt)}
 
     def settle(self):

@@ -25,7 +25,7 @@ import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
 from relay_portal.servers.embedded import runtime_folder
-from tests.chaos.load import Load
+from tests.chaos.load import ClaimedDelivery
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx, Wait
 from tests.journeys.rig import wait_until
@@ -34,7 +34,7 @@ from tests.outside.service import DOMAIN, Service
 DOMAINS = [f"{name}.test" for name in ("one", "two", "three", "four")]
 SILENT = "silent.test"  # its host takes connections and never says a word
 SILENT_HOST = "127.0.0.9"
-# seconds between the sink's taking a mail and its answer: there is always some mail in flight
+# seconds between the sink's taking a message and its answer: there is always some mail in flight
 THINKING = 0.03
 # All must be well again by itself 30 s after a fault's end; a machine that is shared by others gets
 # three times as long before a run fails.
@@ -161,7 +161,7 @@ class Scene:
 
     def __init__(self, world: World, ledger: Path) -> None:
         self.world = world
-        self.load = Load(world, ledger, DOMAINS, sender=DOMAIN)
+        self.load = ClaimedDelivery(world, ledger, DOMAINS, sender=DOMAIN)
         self.faults: list[float] = []
         self.back: list[
             float
@@ -253,7 +253,7 @@ class Scene:
     # --- the judgement ----------------------------------------------------------------------------
     # -----------------------------
     def in_doubt(self) -> set[str]:
-        """For whom the service has written down that a mail may come twice."""
+        """For whom the service has written down that a message may come twice."""
         return {
             recipient for (recipient,) in self.world.service.query(IN_DOUBT, self._first_attempt)
         }

@@ -1,5 +1,5 @@
-"""What a receiver's host says to us: a mail is delivered only where the reply to its content says
-so.
+"""What a receiver's host says to us: a message is delivered only where the reply to its content
+says so.
 """
 
 from __future__ import annotations

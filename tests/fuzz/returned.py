@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deliveries.bounces import feedback_id, original, parser, return_path, tokens
 from deliveries.classification.classifier import Answer, classify, parse
-from deliveries.classification.local_rules import LocalRule, LocalRules
+from deliveries.classification.local_rules import LocalRules, ParsedLocalRule
 from suppressions.classes import Class
 from tests.deliveries.bounces.test_hostile_reports import SEEDS, is_harmless
 from tests.fuzz.targets import Ready
@@ -19,7 +19,7 @@ CORPUS = Path(
         "EKIDEN_CORPUS", Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
     )
 )
-RULES = LocalRules([LocalRule("fuzz", Class.POLICY, "user * unknown * here|no such mailbox")])
+RULES = LocalRules([ParsedLocalRule("fuzz", Class.POLICY, "user * unknown * here|no such mailbox")])
 
 
 def ready() -> Ready:

@@ -14,13 +14,20 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries.intake.committer import COMMIT, Intake
+from deliveries.intake.committer import Intake
+from deliveries.intake.pending import COMMIT
 from domains.senders import dkim
 from domains.senders.credentials import hash_secret
 from smtp_listener.admission.accounts import BY_NAME, NAMES, Account, Accounts
 from smtp_listener.admission.authentication import Authentication, Proof
 from smtp_listener.admission.inbound_quotas import InboundQuotas
-from smtp_listener.admission.limits import FORGED_RETURN_PATHS, Counters, Guard, Quotas, Tally
+from smtp_listener.admission.limits import (
+    FORGED_RETURN_PATHS,
+    Counters,
+    EventCounter,
+    LoginThrottle,
+    Quotas,
+)
 from smtp_listener.admission.log_limits import Sparing
 from smtp_listener.protocol.channel import Channel
 from smtp_listener.sessions import server
@@ -108,9 +115,9 @@ class Sessions:
             Quotas(counters),
             InboundQuotas(counters, database),
         )
-        listener.forged_return_paths = Tally(counters, FORGED_RETURN_PATHS)
+        listener.forged_return_paths = EventCounter(counters, FORGED_RETURN_PATHS)
         listener.accounts = Accounts(database)
-        listener.authentication = _Watched(listener.accounts, Guard(clock=self.loop.time))
+        listener.authentication = _Watched(listener.accounts, LoginThrottle(clock=self.loop.time))
         listener.suppressions = Lookup(database)
         listener.inbound = database
         listener.intake = Intake(database, _KEYS, _Bell())

@@ -25,11 +25,11 @@ EXIM = FOLDER / "usr/sbin/exim4"
 def need(*things: str | Path) -> None:
     """Skip, and say plainly what is missing; in CI a missing peer is a failure."""
     missing = (
-        [str(thing) for thing in things if not shutil.which(thing)]
+        [str(target) for target in things if not shutil.which(target)]
         if os.getuid() == 0
         else ["root's rights"]
     )
-    _complain([thing for thing in missing if not Path(thing).is_dir()])
+    _complain([target for target in missing if not Path(target).is_dir()])
 
 
 def need_files(*files: Path) -> None:
@@ -84,7 +84,9 @@ class MailServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def boxed(self, token: bytes) -> list[bytes]:
-        """All arrived mails that hold this token, lines ending in CRLF as they were on the wire."""
+        """All arrived messages that hold this token, lines ending in CRLF as they were on the
+        wire.
+        """
         found = [path.read_bytes() for path in sorted(self.mail.rglob("new/*"))]
         return [mail.replace(b"\n", b"\r\n") for mail in found if token in mail]
 

@@ -27,7 +27,7 @@ from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey, acco
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-TETHER = ROOT / "relay_portal" / "process" / "parent_guard.py"
+PARENT_GUARD = ROOT / "relay_portal" / "process" / "parent_guard.py"
 HOSTNAME = "relay.test"
 SENDER = "shop.test"
 
@@ -49,7 +49,7 @@ def answers(host: str, port: int) -> bool:
 
 
 class Process:
-    """One process of ours, tethered as `up` does it: it ends when the test run does, however that
+    """One process of ours, guarded as `up` does it: it ends when the test run does, however that
     ends.
     """
 
@@ -66,7 +66,7 @@ class Process:
             sys.executable,
             "-I",
             "-S",
-            str(TETHER),
+            str(PARENT_GUARD),
             str(int(stop_signal)),
             account,
             *command,

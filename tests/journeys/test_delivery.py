@@ -1,4 +1,4 @@
-"""A mail's whole way: from the clients that apps use, through the service's own processes, to
+"""A message's whole way: from the clients that apps use, through the service's own processes, to
 Postfix and Exim as MX hosts.
 """
 

@@ -15,7 +15,7 @@ from domains.models import AuditEntry
 from suppressions.exchange import exporting, importing
 from suppressions.exchange.cells import plain, safe
 from suppressions.exchange.formats import moment, recognise
-from suppressions.exchange.reading import BadLine, Entry, File
+from suppressions.exchange.reading import BadLine, File, ListedAddress
 from suppressions.models import Import, Suppression
 from tests.commands import ekiden
 from tests.deliveries import make
@@ -164,7 +164,7 @@ def test_nul_and_line_ends_within_a_cell_are_harmless():
 def test_anything_is_read_or_refused(data):
     for file in (b"email,reason\n" + data, data):
         with contextlib.suppress(ValueError):  # there is no column of addresses
-            assert all(isinstance(each, (BadLine, Entry)) for each in entries(file))
+            assert all(isinstance(each, (BadLine, ListedAddress)) for each in entries(file))
 
 
 # --- taking in ---

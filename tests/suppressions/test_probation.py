@@ -6,7 +6,7 @@ from django.utils import timezone
 from domains.models import AuditEntry
 from suppressions import probation
 from suppressions.models import Suppression
-from suppressions.probation import Fate
+from suppressions.probation import ProbeStatus
 from tests.deliveries import make
 
 pytestmark = pytest.mark.django_db
@@ -35,14 +35,14 @@ def settle(row, fate):
 
 
 def test_a_delivery_lifts_the_suppression_on_record():
-    assert settle(trying(), Fate.DELIVERED) == 1
+    assert settle(trying(), ProbeStatus.DELIVERED) == 1
     assert not Suppression.objects.exists()
     assert AuditEntry.objects.get().actor == "probation"
 
 
 def test_a_failure_renews_it_for_as_long_as_the_policy_says():
     row = trying()
-    assert settle(row, Fate.FAILED) == 0
+    assert settle(row, ProbeStatus.FAILED) == 0
     row.refresh_from_db()
     assert (row.probe_id, row.count) == (None, 2)
     assert row.probation_at > timezone.now() + timedelta(days=179)
@@ -50,14 +50,14 @@ def test_a_failure_renews_it_for_as_long_as_the_policy_says():
 
 def test_a_persons_own_is_renewed_as_a_soft_one():
     row = trying(source="person", category="", is_hard=False, project=None)
-    settle(row, Fate.FAILED)
+    settle(row, ProbeStatus.FAILED)
     row.refresh_from_db()
     assert timedelta(days=29) < row.probation_at - timezone.now() < timedelta(days=31)
 
 
 def test_while_it_is_under_way_nothing_changes():
     row = trying()
-    settle(row, Fate.LIVE)
+    settle(row, ProbeStatus.LIVE)
     assert Suppression.objects.get().probe_id == row.probe_id
 
 
@@ -65,12 +65,12 @@ def test_many_that_are_under_way_hold_up_none_that_has_arrived(monkeypatch):
     monkeypatch.setattr(probation, "BATCH", 2)
     rows = [trying(address_key=f"gone{number}@mx.test") for number in range(5)]
     arrived = rows[-1].probe_id
-    fates = {row.probe_id: Fate.LIVE for row in rows} | {arrived: Fate.DELIVERED}
+    fates = {row.probe_id: ProbeStatus.LIVE for row in rows} | {arrived: ProbeStatus.DELIVERED}
     assert probation.settle(lambda ids: {id_: fates[id_] for id_ in ids}, now=timezone.now()) == 1
     assert Suppression.objects.count() == 4
 
 
-@pytest.mark.parametrize("fate", [Fate.NONE, None])
+@pytest.mark.parametrize("fate", [ProbeStatus.NONE, None])
 def test_one_that_never_tried_leaves_the_place_to_the_next(fate):
     settle(trying(), fate)
     row = Suppression.objects.get()

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from deliveries.bounces.mime import mails
-from deliveries.bounces.parser import Fate, Kind, read
+from deliveries.bounces.parser import RecipientStatus, ReportKind, read
 from deliveries.classification.caution import ENOUGH
 from deliveries.classification.classifier import (
     PHRASES,
@@ -145,7 +145,7 @@ def _answer(reply: str, stage: str | None, host: str) -> Answer:
     return Answer(text, code, enhanced, Stage(stage) if stage else None, host)
 
 
-def _read(name: str) -> tuple[Kind, list[Fate]]:
+def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
     """An mbox is as one mail that has all their recipients, and the kind of the first that has
     one.
     """
@@ -155,15 +155,17 @@ def _read(name: str) -> tuple[Kind, list[Fate]]:
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}") from error
     reports = [read(each) for each in mails(data)]
-    kind = next((report.kind for report in reports if report.kind is not Kind.NONE), Kind.NONE)
+    kind = next(
+        (report.kind for report in reports if report.kind is not ReportKind.NONE), ReportKind.NONE
+    )
     return kind, [fate for report in reports for fate in report.fates]
 
 
-def _facts(name: str, kind: Kind, fates: list[Fate]) -> dict[str, object]:
+def _facts(name: str, kind: ReportKind, fates: list[RecipientStatus]) -> dict[str, object]:
     return {"file": name, "kind": kind, "recipients": [_of(fate) for fate in fates]}
 
 
-def _of(fate: Fate) -> dict[str, object]:
+def _of(fate: RecipientStatus) -> dict[str, object]:
     found = fate.classified
     return {
         "recipient": fate.recipient, "class": found.class_, "hard": found.is_hard,
@@ -172,7 +174,9 @@ def _of(fate: Fate) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _lines(name: str, kind: Kind, fates: list[Fate], *, why: bool) -> Iterator[str]:
+def _lines(
+    name: str, kind: ReportKind, fates: list[RecipientStatus], *, why: bool
+) -> Iterator[str]:
     yield f"{_printable(name)}: {KINDS[kind]}"
     for fate in fates:
         yield f"  {_printable(fate.recipient) or '(no address)'}"
@@ -220,10 +224,10 @@ def _printable(text: str) -> str:
 
 
 KINDS = {
-    Kind.BOUNCE: "a bounce",
-    Kind.DELAY: "a warning; delivery is still being tried",
-    Kind.DELIVERED: "a confirmation of delivery",
-    Kind.COMPLAINT: "a complaint",
-    Kind.AUTO_REPLY: "an automatic reply",
-    Kind.NONE: "nothing that came back from a mail system",
+    ReportKind.BOUNCE: "a bounce",
+    ReportKind.DELAY: "a warning; delivery is still being tried",
+    ReportKind.DELIVERED: "a confirmation of delivery",
+    ReportKind.COMPLAINT: "a complaint",
+    ReportKind.AUTO_REPLY: "an automatic reply",
+    ReportKind.NONE: "nothing that came back from a mail system",
 }

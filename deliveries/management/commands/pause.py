@@ -7,13 +7,13 @@ from django.db import transaction
 from deliveries.models import Lane, Stop
 from deliveries.steering import pauses
 from deliveries.steering.selection import count
-from deliveries.steering.targets import Thing, ThingCommand
+from deliveries.steering.targets import Target, TargetCommand
 from domains.foundation.command import AddAction, CommandError
 from domains.models import Credential, Project
 from domains.operations import audit
 
 
-class Command(ThingCommand):
+class Command(TargetCommand):
     help = (
         "Stop delivery of something: its mail is accepted and waits until it is resumed. "
         "`pause "
@@ -28,43 +28,43 @@ class Command(ThingCommand):
         )
 
     @transaction.atomic
-    def act(self, thing: Thing, *, reason: str, as_json: bool, **options: Any) -> None:
+    def act(self, target: Target, *, reason: str, as_json: bool, **options: Any) -> None:
         try:
-            row = self._stop(thing, reason, audit.command_line())
+            row = self._stop(target, reason, audit.command_line())
         except pauses.AlreadyStopped as error:
             raise CommandError(
-                f"{thing.words.capitalize()} is paused already. See: ./ekiden pause list"
+                f"{target.words.capitalize()} is paused already. See: ./ekiden pause list"
             ) from error
         audit.note_command("pause", row, reason=reason)
-        waiting = count(thing.selection)
+        waiting = count(target.selection)
         if as_json:
-            return self.write_json({"paused": thing.typed, "reason": reason, "waiting": waiting})
+            return self.write_json({"paused": target.typed, "reason": reason, "waiting": waiting})
         self.stdout.write(
-            f"Paused {thing.words}: its mail is accepted, and waits ({waiting:,} now); what is "
+            f"Paused {target.words}: its mail is accepted, and waits ({waiting:,} now); what is "
             "being sent is sent."
         )
         self.stdout.write("What still waits at its deadline expires.")
-        return self.stdout.write(f'To go on: ./ekiden resume {thing.typed} --reason "…"')
+        return self.stdout.write(f'To go on: ./ekiden resume {target.typed} --reason "…"')
 
-    def _stop(self, thing: Thing, reason: str, by: str) -> Project | Credential | Lane | Stop:
+    def _stop(self, target: Target, reason: str, by: str) -> Project | Credential | Lane | Stop:
         """The row that was stopped."""
-        match thing.row:
+        match target.row:
             case Lane():
-                if thing.row.pk in (Lane.ROUTING, Lane.PARKED):
+                if target.row.pk in (Lane.ROUTING, Lane.PARKED):
                     raise CommandError(
-                        f"The lane {thing.row.pk} is the service's own, and cannot be paused. "
+                        f"The lane {target.row.pk} is the service's own, and cannot be paused. "
                         "All delivery: ./ekiden pause all"
                     )
-                pauses.close(thing.row, reason=reason, by=by)
-                return thing.row
+                pauses.close(target.row, reason=reason, by=by)
+                return target.row
             case Project():
-                pauses.stop(Stop.Scope.PROJECT, project=thing.row, reason=reason, by=by)
-                return thing.row
+                pauses.stop(Stop.Scope.PROJECT, project=target.row, reason=reason, by=by)
+                return target.row
             case Credential():
-                pauses.stop(Stop.Scope.CREDENTIAL, credential=thing.row, reason=reason, by=by)
-                return thing.row
-        scope = Stop.Scope.DOMAIN if thing.domain else Stop.Scope.ALL
-        return pauses.stop(scope, domain=thing.domain, reason=reason, by=by)
+                pauses.stop(Stop.Scope.CREDENTIAL, credential=target.row, reason=reason, by=by)
+                return target.row
+        scope = Stop.Scope.DOMAIN if target.domain else Stop.Scope.ALL
+        return pauses.stop(scope, domain=target.domain, reason=reason, by=by)
 
     def list_all(self, *, as_json: bool) -> None:
         standing = pauses.everything()
@@ -85,7 +85,7 @@ class Command(ThingCommand):
         )
 
 
-def _facts(each: pauses.Standing) -> dict[str, Any]:
+def _facts(each: pauses.Paused) -> dict[str, Any]:
     kind = each.row.scope if isinstance(each.row, Stop) else "lane"
     return {
         "what": each.name,

@@ -16,7 +16,7 @@ from deliveries.management.commands.route import host_and_port
 from deliveries.models import Lane, Order, Route
 from deliveries.models.states import LIVE
 from deliveries.steering import order_commands, orders, pauses
-from deliveries.steering.selection import Preview, Selection, preview
+from deliveries.steering.selection import Selection, SelectionPreview, preview
 from deliveries.steering.targets import find_lane, reason
 from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.foundation.text.addresses import canonical_domain, parse_path
@@ -262,7 +262,7 @@ def _state(order: Order) -> str:
     return "finished" if order.finished_at else "under way"
 
 
-def _preview_facts(found: Preview) -> dict[str, Any]:
+def _preview_facts(found: SelectionPreview) -> dict[str, Any]:
     examples = [
         {"id": str(each.message_id), "recipient": each.recipient, "state": each.state}
         for each in found.examples

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from deliveries.insight import error_rates
-from deliveries.insight.error_rates import DIMENSIONS, Figures, Scope
+from deliveries.insight.error_rates import DIMENSIONS, ErrorFigures, RateScope
 from deliveries.models import Alert
 from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import Credential, Project
@@ -61,13 +61,13 @@ class Command(EkidenCommand):
 
 def scope_of(
     hours: int, *, projects: list[int] | None = None, now: datetime | None = None
-) -> Scope:
+) -> RateScope:
     """The last so many hours, the running one included."""
     until = (now or timezone.now()).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return Scope(until - timedelta(hours=max(1, hours)), until, projects=projects)
+    return RateScope(until - timedelta(hours=max(1, hours)), until, projects=projects)
 
 
-def facts(figures: Figures) -> dict[str, Any]:
+def facts(figures: ErrorFigures) -> dict[str, Any]:
     return {
         "ended": figures.ended, "hard": figures.hard, "soft": figures.soft,
         "suppressed": figures.suppressed,
@@ -76,7 +76,7 @@ def facts(figures: Figures) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(each: Figures) -> tuple[str, ...]:
+def _cells(each: ErrorFigures) -> tuple[str, ...]:
     hard, soft = (
         f"{each.hard:,} ({each.hard_rate:.1f} %)",
         f"{each.soft:,} ({each.soft_rate:.1f} %)",

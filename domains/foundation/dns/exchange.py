@@ -36,7 +36,7 @@ class ServerFailure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DnsReply:
     """What the server says about the name: the records at the end of its CNAME chain, and the
     least TTL on the way there.
     """
@@ -53,7 +53,7 @@ async def ask(
     rdtype: dns.rdatatype.RdataType,
     *,
     timeout: float,
-) -> Reply:
+) -> DnsReply:
     """The server's reply; raises `ServerFailure` after `timeout` seconds at the latest."""
     return _judge(await _heard(server, qname, rdtype, timeout=timeout, flags=_RECURSIVE))
 
@@ -91,7 +91,8 @@ async def _heard(
     except (OSError, EOFError) as error:
         raise ServerFailure(_out_of_reach(error), is_silence=True) from error
     except Exception as error:
-        # whatever hostile bytes make the parser raise: no answer, and no reason to give up a mail
+        # whatever hostile bytes make the parser raise: no answer, and no reason to give up a
+        # message
         raise ServerFailure("The name server sent a malformed answer") from error
     return message
 
@@ -177,7 +178,7 @@ class _Waiter(asyncio.DatagramProtocol):
             self.answer.exception()  # seen: nobody may be waiting any more after a time-out
 
 
-def _judge(message: dns.message.QueryMessage) -> Reply:
+def _judge(message: dns.message.QueryMessage) -> DnsReply:
     rcode = message.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise ServerFailure(f"The name server answered {dns.rcode.to_text(rcode)}")
@@ -190,7 +191,7 @@ def _judge(message: dns.message.QueryMessage) -> Reply:
     if chain.answer is None and _is_beside_the_point(message):
         raise ServerFailure("The name server's answer is about something else")
     is_nxdomain = rcode == dns.rcode.NXDOMAIN
-    return Reply(
+    return DnsReply(
         tuple(chain.answer or ()),
         chain.minimum_ttl,
         is_nxdomain,

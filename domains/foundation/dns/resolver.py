@@ -23,7 +23,7 @@ from dns.rdtypes.ANY.TXT import TXT
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
-from domains.foundation.dns.exchange import Reply, ServerFailure
+from domains.foundation.dns.exchange import DnsReply, ServerFailure
 from domains.foundation.dns.servers import (
     TOTAL_TIMEOUT,
     TRY_TIMEOUT,
@@ -60,7 +60,7 @@ class NoSuchName(Exception):
 class TemporaryFailure(Exception):
     """No usable answer now: time-out, SERVFAIL, REFUSED, nonsense.
 
-    Never a reason to give up a mail.
+    Never a reason to give up a message.
     """
 
 
@@ -71,7 +71,7 @@ class NoServerAnswers(TemporaryFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Record]):
+class DnsAnswer(Generic[Record]):
     """Records of one name; none where it exists without such records (NODATA).
 
     `expires_at` is in the resolver's clock (Unix time). `authenticated` is the AD flag of a
@@ -107,7 +107,7 @@ class _Failed:
     expires_at: float
 
 
-_Entry = Answer[dns.rdata.Rdata] | _Failed
+_Entry = DnsAnswer[dns.rdata.Rdata] | _Failed
 _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
 Kept = OrderedDict[_Key, _Entry]
 
@@ -159,7 +159,7 @@ class Resolver:
         """Wait until a name server answers again."""
         await self._servers.answer()
 
-    async def mx(self, name: str) -> Answer[Mx]:
+    async def mx(self, name: str) -> DnsAnswer[Mx]:
         """The mail hosts of a domain, best first. Raises `NoSuchName` and `TemporaryFailure`."""
         answer = await self._look_up(name, dns.rdatatype.MX)
         rdatas = cast("tuple[MX, ...]", answer.records)
@@ -167,9 +167,9 @@ class Resolver:
             (Mx(rdata.preference, _host(rdata.exchange)) for rdata in rdatas),
             key=lambda mx: mx.preference,
         )
-        return Answer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
+        return DnsAnswer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
 
-    async def txt(self, name: str) -> Answer[str]:
+    async def txt(self, name: str) -> DnsAnswer[str]:
         """The TXT records, the strings of each joined.
 
         Raises `NoSuchName` and `TemporaryFailure`.
@@ -177,20 +177,20 @@ class Resolver:
         answer = await self._look_up(name, dns.rdatatype.TXT)
         rdatas = cast("tuple[TXT, ...]", answer.records[:MAX_RECORDS])
         texts = tuple(b"".join(rdata.strings).decode("utf-8", "replace") for rdata in rdatas)
-        return Answer(texts, answer.expires_at, answer.authenticated)
+        return DnsAnswer(texts, answer.expires_at, answer.authenticated)
 
-    async def ns(self, name: str) -> Answer[str]:
+    async def ns(self, name: str) -> DnsAnswer[str]:
         """The name servers of a zone, by name; none where no zone begins there.
 
         Raises `NoSuchName` and `TemporaryFailure`.
         """
         answer = await self._look_up(name, dns.rdatatype.NS)
         rdatas = cast("tuple[NS, ...]", answer.records[:MAX_RECORDS])
-        return Answer(
+        return DnsAnswer(
             tuple(_host(rdata.target) for rdata in rdatas), answer.expires_at, answer.authenticated
         )
 
-    async def addresses(self, host: str) -> Answer[IpAddress]:
+    async def addresses(self, host: str) -> DnsAnswer[IpAddress]:
         """The IPv6 and then the IPv4 addresses of a host.
 
         Raises `NoSuchName` and `TemporaryFailure`.
@@ -198,11 +198,11 @@ class Resolver:
         An address as `host` is its own answer, and `localhost` is never asked for.
         """
         if literal := _literal(host):
-            return Answer(literal, self.now() + MAX_TTL)
+            return DnsAnswer(literal, self.now() + MAX_TTL)
         six, four = await asyncio.gather(
             self._outcome(host, dns.rdatatype.AAAA), self._outcome(host, dns.rdatatype.A)
         )
-        found = [outcome for outcome in (six, four) if isinstance(outcome, Answer)]
+        found = [outcome for outcome in (six, four) if isinstance(outcome, DnsAnswer)]
         rdatas = [
             cast("AAAA | A", rdata) for answer in found for rdata in answer.records[:MAX_RECORDS]
         ]
@@ -217,9 +217,11 @@ class Resolver:
             raise failed.kind(failed.text)
         expires_at = min(outcome.expires_at for outcome in (six, four))
         records = tuple(ip_address(rdata.address) for rdata in rdatas)
-        return Answer(records, expires_at, all(answer.authenticated for answer in found))
+        return DnsAnswer(records, expires_at, all(answer.authenticated for answer in found))
 
-    async def _look_up(self, name: str, rdtype: dns.rdatatype.RdataType) -> Answer[dns.rdata.Rdata]:
+    async def _look_up(
+        self, name: str, rdtype: dns.rdatatype.RdataType
+    ) -> DnsAnswer[dns.rdata.Rdata]:
         entry = await self._outcome(name, rdtype)
         if isinstance(entry, _Failed):
             raise entry.kind(entry.text)
@@ -236,7 +238,7 @@ class Resolver:
         if entry is not None and entry.expires_at > self.now():
             self._kept.move_to_end(key)
             return entry
-        stale = entry if isinstance(entry, Answer) and entry.stale_until > self.now() else None
+        stale = entry if isinstance(entry, DnsAnswer) and entry.stale_until > self.now() else None
         if self.is_cut_off:
             return stale or self._cut_off()
         if key not in self._under_way:
@@ -249,7 +251,7 @@ class Resolver:
         # Shielded: one impatient caller must not fail the others who wait for the same answer.
         return await asyncio.shield(fetching)
 
-    async def _fetch(self, key: _Key, stale: Answer[dns.rdata.Rdata] | None) -> _Entry:
+    async def _fetch(self, key: _Key, stale: DnsAnswer[dns.rdata.Rdata] | None) -> _Entry:
         try:
             entry = self._entry(await self._servers.ask(*key))
         except CutOff:
@@ -266,13 +268,13 @@ class Resolver:
             self._kept.popitem(last=False)
         return entry
 
-    def _entry(self, reply: Reply) -> _Entry:
+    def _entry(self, reply: DnsReply) -> _Entry:
         is_negative = reply.is_nxdomain or not reply.records
         ttl = min(max(reply.ttl, MIN_TTL), MAX_NEGATIVE_TTL if is_negative else MAX_TTL)
         if reply.is_nxdomain:
             return _Failed(NoSuchName, "The name does not exist in DNS", self.now() + ttl)
         until = self.now() + ttl
-        return Answer(
+        return DnsAnswer(
             reply.records, until, reply.authenticated and self._trusts_ad, until + STALE_MOST
         )
 

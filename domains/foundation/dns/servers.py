@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import dns.name
 import dns.rdatatype
 
-from domains.foundation.dns.exchange import Reply, ServerFailure, ask
+from domains.foundation.dns.exchange import DnsReply, ServerFailure, ask
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class NameServers:
         if self._watching is not None:
             await asyncio.shield(self._watching)
 
-    async def ask(self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> Reply:
+    async def ask(self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> DnsReply:
         """Return the first usable reply; raise the last `ServerFailure`, or `CutOff`."""
         failure = ServerFailure("No name server is known")
         deadline = asyncio.get_running_loop().time() + self._total_timeout

@@ -30,7 +30,7 @@ NOTHING = "-"
 Converter = Callable[[Any], Any]
 
 
-class Word(NamedTuple):
+class TemplateWord(NamedTuple):
     """A word of a template: a field's value if it has a key; `takes` arguments of the record
     belong to it.
     """
@@ -41,16 +41,18 @@ class Word(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def words(template: str) -> tuple[Word, ...]:
+def words(template: str) -> tuple[TemplateWord, ...]:
     """Return the template's words, blanks between them included."""
     return tuple(_word(part) for part in _BLANKS.split(template) if part)
 
 
-def _word(part: str) -> Word:
+def _word(part: str) -> TemplateWord:
     count = sum(placeholder != "%%" for placeholder in _PLACEHOLDER.findall(part))
     field = _FIELD.fullmatch(part)
     key, text = field.groups() if field else ("", part)
-    return Word(key, _QUOTING.sub("%s", text), count)  # our quotes stand for those of Python
+    return TemplateWord(
+        key, _QUOTING.sub("%s", text), count
+    )  # our quotes stand for those of Python
 
 
 def value(argument: Any) -> Any:

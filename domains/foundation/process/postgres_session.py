@@ -56,7 +56,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class SessionTrouble:
     """What is wrong and what to do; `may_be_meant` where EKIDEN_MAY_LOSE_MAIL lets a process start
     in spite of it.
     """
@@ -79,38 +79,38 @@ def demand() -> None:
         raise ReadOnlyDatabase("it is read-only (a standby?)")
 
 
-def troubles(facts: Facts) -> Iterator[Trouble]:
+def troubles(facts: Facts) -> Iterator[SessionTrouble]:
     if facts.is_pooled:
-        yield Trouble(
+        yield SessionTrouble(
             "A pooler gives one connection several PostgreSQL backends (PgBouncer: pool_mode = "
             "transaction or statement).",
             "Let it use pool_mode = session, or connect directly.",
         )
     if facts.version < NEEDED_VERSION:
-        yield Trouble(
+        yield SessionTrouble(
             f"PostgreSQL's version is {facts.version // 10_000}.", "15 or newer is needed."
         )
     if facts.encoding != "UTF8":
-        yield Trouble(
+        yield SessionTrouble(
             f"The database is encoded in {facts.encoding}.",
             "Make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
         )
     if facts.synchronous_commit != "on":
-        yield Trouble(
+        yield SessionTrouble(
             f"synchronous_commit stays {facts.synchronous_commit} after Ekiden has switched it "
             "on for its own connection.",
             "Connect directly: what stands before PostgreSQL drops it, and a crash would lose "
             "mail that was answered 250.",
         )
     if facts.time_zone != "UTC":
-        yield Trouble(
+        yield SessionTrouble(
             f"The time zone stays {facts.time_zone} after Ekiden has set UTC for its own "
             "connection.",
             "Connect directly.",
         )
     for name, value in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
         if value != "on":
-            yield Trouble(
+            yield SessionTrouble(
                 f"PostgreSQL does not write safely: {name} is {value}.",
                 "Switch it on: without it a crash loses mail that was answered 250.",
                 may_be_meant=True,

@@ -16,7 +16,7 @@ PLACE = "retained"  # the module of each package that holds its TABLES and KEYS
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RetainedTable:
     """One table: how long a row is kept, what removes it, and why; the texts are those of
     docs/operations.md.
 
@@ -68,7 +68,7 @@ def oldest(table: str, condition: str, *, key: str = "id", order: str, returning
     return f"DELETE FROM {table} WHERE {key} = ANY(ARRAY({picked})){ending}"  # noqa: S608
 
 
-def tables() -> list[Table]:
+def tables() -> list[RetainedTable]:
     """Return the tables of all packages, the ground floor first."""
     return [table for module in _modules() for table in module.TABLES]
 

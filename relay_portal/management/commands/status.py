@@ -116,7 +116,7 @@ class Command(EkidenCommand):
                 self.stdout.write(self.style.WARNING(_paused(each)))
 
 
-def _slowed(flow: inflow.Word) -> str:
+def _slowed(flow: inflow.InflowReport) -> str:
     return (
         f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, "
         "so apps wait for their turn; urgent mail "
@@ -141,7 +141,7 @@ def _outcome_files() -> int:
     return sum(map(len, unwritten_outcomes.files(unwritten_outcomes.folder())))
 
 
-def _paused(each: pauses.Standing) -> str:
+def _paused(each: pauses.Paused) -> str:
     if isinstance(each.row, Stop) and each.row.scope == Stop.Scope.ALL:
         return (
             f"EMERGENCY STOP: no mail is delivered ({short(each.reason)}). To go on: ./ekiden "

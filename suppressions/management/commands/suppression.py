@@ -186,7 +186,7 @@ class Command(ActionCommand):
                 f"{file}: {importing.FAULT}: {audit.one_line(str(error))} ({text})"
             ) from error
 
-    def _preview(self, found: importing.Preview) -> None:
+    def _preview(self, found: importing.ImportPreview) -> None:
         progress = found.progress
         self.stdout.write(f"This is: {found.format}. " + ("" if found.is_whole else ("Of the "
             f"first {progress.lines:,} lines: ")) +
@@ -224,7 +224,7 @@ class Command(ActionCommand):
         )
         self._write_errors(done)
 
-    def _write_errors(self, progress: importing.Progress) -> None:
+    def _write_errors(self, progress: importing.ImportProgress) -> None:
         for bad in progress.errors[:SHOWN]:
             self.stderr.write(f"line {bad.line}: {bad.why}: {bad.text!r}")
 

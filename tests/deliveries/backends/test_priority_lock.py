@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deliveries.backends.priority_lock import Ticket, Turnstile
+from deliveries.backends.priority_lock import PriorityLock, Ticket
 
 
 async def steps(count=5):
@@ -14,7 +14,7 @@ def went(scene):
     """The names in the order in which they went through."""
 
     async def main():
-        turnstile, order, tasks = Turnstile(), [], {}
+        turnstile, order, tasks = PriorityLock(), [], {}
 
         async def go(name, ticket):
             await turnstile.take(ticket)

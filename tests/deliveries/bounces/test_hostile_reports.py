@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries.bounces.freeform import MAX_RECIPIENTS
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from deliveries.classification.classifier import Answer, classify, parse
 from deliveries.smtp.outcomes import Stage
 from tests.cost import assert_in_proportion
@@ -31,7 +31,7 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def is_harmless(report):
     """Fit for a database, a log and a page: sizes bounded, no controls, no lone surrogates."""
-    assert report.kind in Kind
+    assert report.kind in ReportKind
     for fate in report.fates:
         for word in (
             fate.recipient,

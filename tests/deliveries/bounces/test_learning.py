@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from deliveries.backends.job_queues import MAINTENANCE, queue
-from deliveries.backends.job_requests import Doorbell
+from deliveries.backends.job_requests import JobRequests
 from deliveries.bounces import learning
 from deliveries.models import Attempt, Delivery, Tally
 from deliveries.models.states import State
@@ -200,10 +200,10 @@ def test_the_last_delivery_to_an_address_is_that_of_its_project():
 
 def test_the_doorbell_calls_once_for_many_rings(valkey):
     async def main():
-        bell = Doorbell("deliveries.jobs.learn")
+        wakeups = JobRequests("deliveries.jobs.learn")
         for _ in range(50):
-            bell.ring()
-        await bell.close()
+            wakeups.notify()
+        await wakeups.close()
 
     asyncio.run(main())
     assert len(queue(MAINTENANCE)) == 1
@@ -213,8 +213,8 @@ def test_a_doorbell_that_cannot_be_rung_harms_nobody(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     async def main():
-        bell = Doorbell("deliveries.jobs.learn")
-        bell.ring()
-        await bell.close()
+        wakeups = JobRequests("deliveries.jobs.learn")
+        wakeups.notify()
+        await wakeups.close()
 
     asyncio.run(main())

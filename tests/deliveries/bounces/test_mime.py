@@ -1,4 +1,4 @@
-"""A mail of any shape is taken apart, in bounded time and memory."""
+"""A message of any shape is taken apart, in bounded time and memory."""
 
 import time
 import tracemalloc
@@ -7,7 +7,7 @@ import pytest
 
 from deliveries.bounces.charsets import decode, decode_words
 from deliveries.bounces.mime import MAX_PARTS, header, mails, take_apart, without_tags
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 
 
 def texts(data):
@@ -140,5 +140,5 @@ def test_what_is_huge_takes_bounded_time_and_memory(data):
     report = read(data)
     seconds, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert report.kind in Kind
+    assert report.kind in ReportKind
     assert seconds < 60 and peak < 50_000_000 and len(report.fates) <= MAX_PARTS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from suppressions.classes import Class
 from tests.deliveries.bounces.sampled import SAMPLES, expected
 
@@ -43,7 +43,7 @@ def test_the_status_counts_whatever_the_mail_calls_itself(type_):
         changed(
             "postfix-unknown.eml", (b"multipart/report; report-type=delivery-status", type_)
         ).kind
-        is Kind.BOUNCE
+        is ReportKind.BOUNCE
     )
 
 
@@ -56,7 +56,7 @@ def test_status_fields_in_plain_text_are_read_as_well():
 
 def test_a_warning_makes_nothing_hard():
     report = changed("postfix-unknown.eml", (b"Action: failed", b"Action: delayed"))
-    assert report.kind is Kind.DELAY and not report.fates[0].classified.is_hard
+    assert report.kind is ReportKind.DELAY and not report.fates[0].classified.is_hard
 
 
 def test_the_evidence_is_one_printable_line():
@@ -162,7 +162,10 @@ def test_an_absence_note_to_a_bounce_address_is_none():
         "vacation.eml",
         (b"From: hanako@example.test", b"Return-Path: <>\nFrom: hanako@example.test"),
     )
-    assert report.kind is Kind.AUTO_REPLY and report.fates[0].classified.class_ is Class.AUTO_REPLY
+    assert (
+        report.kind is ReportKind.AUTO_REPLY
+        and report.fates[0].classified.class_ is Class.AUTO_REPLY
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,4 +183,4 @@ def test_a_letter_is_nothing_that_came_back(subject):
         + subject
         + b"\n\nWrite to jiro@example.test, please.\n"
     )
-    assert read(letter).kind is Kind.NONE
+    assert read(letter).kind is ReportKind.NONE

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.bounces.original import read as read_original
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from deliveries.bounces.trimming import trim
 
 REPORT = b"""From: MAILER-DAEMON@mx.test\r
@@ -42,7 +42,10 @@ def test_a_long_report_ends_after_the_header_of_the_mail_that_it_returns():
     kept = trim(REPORT + BODY, 5000)
     assert kept == REPORT
     found = read(kept)
-    assert (found.kind, [fate.recipient for fate in found.fates]) == (Kind.BOUNCE, ["you@mx.test"])
+    assert (found.kind, [fate.recipient for fate in found.fates]) == (
+        ReportKind.BOUNCE,
+        ["you@mx.test"],
+    )
     assert "1@shop.test" in str(read_original(kept))
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from deliveries.bounces.unknown_answers import Effect, collect, effects, exported
 from deliveries.classification.answer_forms import form_of, pattern_of
-from deliveries.classification.local_rules import LocalRule
+from deliveries.classification.local_rules import ParsedLocalRule
 from suppressions.classes import Class
 from suppressions.models import Occurrence
 from tests.deliveries import make
@@ -95,7 +95,7 @@ def test_what_a_rule_would_change_is_counted(project):
     occurrence(project, "Nope, moved away")
     occurrence(project, "moved, unknown user", rule="unknown_user/moved", category="unknown_user")
     occurrence(project, "Something else")
-    rule = LocalRule("moved", Class.RECIPIENT_REFUSED, "moved")
+    rule = ParsedLocalRule("moved", Class.RECIPIENT_REFUSED, "moved")
     assert sorted(effects(rule, now=timezone.now()), key=lambda each: each.category) == [
         Effect("policy", False, "nope, moved away", 1),
         Effect("unknown_user", False, "moved, unknown user", 1),

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from suppressions.classes import Class
 
 ORIGINAL = (
@@ -247,7 +247,7 @@ BOUNCES = {
 @pytest.mark.parametrize(("data", "class_"), BOUNCES.values(), ids=BOUNCES)
 def test_a_bounce_of_another_program_is_read(data, class_):
     report = read(data)
-    assert report.kind is Kind.BOUNCE
+    assert report.kind is ReportKind.BOUNCE
     assert {str(fate.classified.class_) for fate in report.fates} == {class_}
 
 
@@ -296,7 +296,7 @@ ANSWERS = {
 @pytest.mark.parametrize("data", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_of_a_program_is_no_bounce(data):
     report = read(data)
-    assert report.kind is Kind.AUTO_REPLY
+    assert report.kind is ReportKind.AUTO_REPLY
     assert not any(fate.classified.is_hard for fate in report.fates)
 
 
@@ -318,7 +318,7 @@ def test_a_letter_about_mail_is_no_bounce(text):
                 b"Return-Path: <>\n", b""
             )
         ).kind
-        is Kind.NONE
+        is ReportKind.NONE
     )
 
 
@@ -365,7 +365,7 @@ def test_a_complaint_by_json_names_who_complained():
     }
     report = read(json.dumps(body).encode())
     assert (report.kind, report.complaint, report.fates[0].classified.class_) == (
-        Kind.COMPLAINT,
+        ReportKind.COMPLAINT,
         "abuse",
         Class.COMPLAINT,
     )

@@ -7,9 +7,17 @@ from contextlib import suppress
 import pytest
 
 from deliveries.capacity import inflow
-from deliveries.capacity.inflow import LATE, NOTHING, PRESSED, Board, Progress, Strain, Word
+from deliveries.capacity.inflow import (
+    LATE,
+    NOTHING,
+    PRESSED,
+    Board,
+    DeliveryProgress,
+    InflowReport,
+    Strain,
+)
 
-BEHIND = Word(seconds_behind=1.5, per_second=300.0)
+BEHIND = InflowReport(seconds_behind=1.5, per_second=300.0)
 
 
 class Machine(Strain):
@@ -21,7 +29,7 @@ class Machine(Strain):
 
 
 def progress(*, strain=1.0, has_room=True):
-    return Progress(None, has_room=lambda: has_room, strain=Machine(strain))
+    return DeliveryProgress(None, has_room=lambda: has_room, strain=Machine(strain))
 
 
 def word(told, ages, seconds=1.0):
@@ -66,7 +74,7 @@ def test_a_cancellation_that_ends_as_an_error_of_valkeys_ends_it_all_the_same():
                 await asyncio.sleep(60)
 
     async def main():
-        progress = Progress(Deaf(), has_room=lambda: True)
+        progress = DeliveryProgress(Deaf(), has_room=lambda: True)
         running = asyncio.create_task(progress.run())
         await asyncio.sleep(2 * inflow.EVERY)
         running.cancel()
@@ -96,11 +104,11 @@ def board_of(valkey):
 def test_what_one_says_the_others_and_people_read(board_of, valkey):
     async def work(worker, listener):
         await worker.say(BEHIND)
-        await listener.say(Word(limit=100.0, waiting=7, weight=3))
+        await listener.say(InflowReport(limit=100.0, waiting=7, weight=3))
         assert inflow.find(valkey).state == "slowed"
         return await listener.read()
 
-    assert board_of(work, "worker", "listener") == Word(1.5, 300.0, 100.0, 7, 3)
+    assert board_of(work, "worker", "listener") == InflowReport(1.5, 300.0, 100.0, 7, 3)
     assert inflow.find(valkey) == NOTHING  # they have closed their boards
 
 

@@ -6,7 +6,12 @@ import pytest
 
 from deliveries.classification import classifier, loaded_rules
 from deliveries.classification.classifier import Answer, classify
-from deliveries.classification.local_rules import PATTERN_MOST, LocalRule, LocalRules, alternatives
+from deliveries.classification.local_rules import (
+    PATTERN_MOST,
+    LocalRules,
+    ParsedLocalRule,
+    alternatives,
+)
 from deliveries.models import Attempt
 from deliveries.models import LocalRule as Row
 from deliveries.smtp.outcomes import Stage
@@ -24,7 +29,7 @@ def none_left():
 
 
 def rule(pattern="kunde * verzogen", **given):
-    return LocalRule(
+    return ParsedLocalRule(
         **{"name": "moved", "class_": Class.UNKNOWN_USER, "pattern": pattern, "is_hard": True}
         | given
     )

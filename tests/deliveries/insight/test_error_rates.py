@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deliveries import jobs
 from deliveries.insight import error_rates, tallies
-from deliveries.insight.error_rates import Figures, Scope
+from deliveries.insight.error_rates import ErrorFigures, RateScope
 from deliveries.models import Alert, Stop, Tally
 from deliveries.steering import alerts
 from domains.models import AuditEntry
@@ -44,7 +44,7 @@ def credential():
 
 
 def scope(hours=24, **given):
-    return Scope(now() - timedelta(hours=hours), now() + timedelta(hours=1), **given)
+    return RateScope(now() - timedelta(hours=hours), now() + timedelta(hours=1), **given)
 
 
 # --- merging ---
@@ -128,7 +128,7 @@ def test_a_rate_compares_what_failed_with_what_ended(credential):
     tally(credential, 50, "suppressed")
     tally(credential, 1, "complaint")
     found = error_rates.total(scope())
-    assert found == Figures(ended=100, hard=6, soft=4, suppressed=50, complaints=1)
+    assert found == ErrorFigures(ended=100, hard=6, soft=4, suppressed=50, complaints=1)
     assert (found.hard_rate, found.soft_rate) == (6.0, 4.0)
 
 
@@ -136,39 +136,41 @@ def test_a_late_bounce_is_one_less_delivered(credential):
     tally(credential, 10)
     tally(credential, -1)
     tally(credential, 1, "unknown_user")
-    assert error_rates.total(scope()) == Figures(ended=10, hard=1)
+    assert error_rates.total(scope()) == ErrorFigures(ended=10, hard=1)
 
 
 def test_without_mail_there_is_no_rate():
     assert (error_rates.total(scope()).hard_rate, error_rates.series(scope())[0][1]) == (
         0.0,
-        Figures(),
+        ErrorFigures(),
     )
 
 
 def test_it_is_told_by_project_credential_receiver_and_class(credential):
     tally(credential, 8)
     tally(credential, 2, "unknown_user", provider="docomo")
-    assert error_rates.by("project", scope()) == {credential.project_id: Figures(ended=10, hard=2)}
-    assert error_rates.by("credential", scope()) == {credential.pk: Figures(ended=10, hard=2)}
-    assert error_rates.by("provider", scope()) == {
-        "docomo": Figures(ended=2, hard=2),
-        "google": Figures(ended=8),
+    assert error_rates.by("project", scope()) == {
+        credential.project_id: ErrorFigures(ended=10, hard=2)
     }
-    assert error_rates.by("class", scope()) == {"unknown_user": Figures(ended=10, hard=2)}
+    assert error_rates.by("credential", scope()) == {credential.pk: ErrorFigures(ended=10, hard=2)}
+    assert error_rates.by("provider", scope()) == {
+        "docomo": ErrorFigures(ended=2, hard=2),
+        "google": ErrorFigures(ended=8),
+    }
+    assert error_rates.by("class", scope()) == {"unknown_user": ErrorFigures(ended=10, hard=2)}
 
 
 @pytest.mark.parametrize("narrow", [{"projects": []}, {"credential": 0}, {"provider": "yahoo"}])
 def test_it_is_narrowed(credential, narrow):
     tally(credential, 8)
-    assert error_rates.total(scope(**narrow)) == Figures()
+    assert error_rates.total(scope(**narrow)) == ErrorFigures()
 
 
 def test_one_class_is_compared_with_all_that_ended(credential):
     tally(credential, 8)
     tally(credential, 1, "unknown_user")
     tally(credential, 1, "mailbox_full")
-    assert error_rates.total(scope(class_="mailbox_full")) == Figures(ended=10, soft=1)
+    assert error_rates.total(scope(class_="mailbox_full")) == ErrorFigures(ended=10, soft=1)
 
 
 def test_a_day_has_its_hours_and_a_month_its_days(credential):

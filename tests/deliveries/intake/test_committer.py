@@ -16,14 +16,14 @@ from deliveries.intake.submission import (
     Envelope,
     MemoryBody,
     Recipient,
-    Sender,
-    Submission,
+    SubmittedMessage,
+    SubmittingAccount,
 )
 from deliveries.message import compression
 from deliveries.message.headers import parse
 from deliveries.message.signing import SigningKeys
 from deliveries.models import Content, Delivery, Lane, Message
-from deliveries.queue.wakeups import Bell
+from deliveries.queue.wakeups import WakeUps
 from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, SigningKey
 from domains.senders import dkim
@@ -45,15 +45,17 @@ def to(*addresses):
 def submission(
     credential, *, headers=HEADERS, body=b"hello\r\n", recipients=("you@mx.test",), **given
 ):
-    sender = Sender(credential.project_id, credential.pk, **given.pop("sender", {}))
+    sender = SubmittingAccount(credential.project_id, credential.pk, **given.pop("sender", {}))
     envelope = Envelope("shop@shop.test", to(*recipients))
     facts = {"header_from": "shop@shop.test", "from_domain": "shop.test", "eight_bit": False}
-    return Submission(sender, envelope, ARRIVAL, parse(headers), MemoryBody(body), **facts | given)
+    return SubmittedMessage(
+        sender, envelope, ARRIVAL, parse(headers), MemoryBody(body), **facts | given
+    )
 
 
 @asynccontextmanager
 async def running(database=None):
-    intake = Intake(database or Database("test"), SigningKeys(Database("test keys")), Bell())
+    intake = Intake(database or Database("test"), SigningKeys(Database("test keys")), WakeUps())
     await intake.start()
     try:
         yield intake
@@ -164,7 +166,7 @@ def test_a_project_may_hide_the_clients_address(credential):
 
 def test_a_strange_helo_cannot_add_a_header(credential):
     odd = submission(credential)
-    odd = Submission(
+    odd = SubmittedMessage(
         odd.sender,
         odd.envelope,
         Arrival("192.0.2.7", "a\r\nX: y(", "ESMTP"),
@@ -432,7 +434,7 @@ def test_a_message_whose_commit_was_not_answered_is_logged_and_rung_for_when_it_
     async def main():
         async with running(LosesItsAnswer("test")) as intake:
             monkeypatch.setattr(
-                intake._bell, "ring", lambda lanes, urgent: rung.append(list(lanes))
+                intake._wakeups, "notify", lambda lanes, urgent: rung.append(list(lanes))
             )
             with pytest.raises(IntakeUnavailable):
                 await intake.accept(submission(credential))

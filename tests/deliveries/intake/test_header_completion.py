@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.intake.header_completion import complete
-from deliveries.intake.submission import Arrival, Envelope, MemoryBody, Sender, Submission
+from deliveries.intake.submission import (
+    Arrival,
+    Envelope,
+    MemoryBody,
+    SubmittedMessage,
+    SubmittingAccount,
+)
 from deliveries.message.headers import parse
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -33,8 +39,8 @@ FIELDS = st.lists(
 
 
 def completed(section, arrival=ARRIVAL, **given):
-    sender = Sender(1, 1, **given)
-    submission = Submission(
+    sender = SubmittingAccount(1, 1, **given)
+    submission = SubmittedMessage(
         sender,
         Envelope("a@shop.test", ()),
         arrival,

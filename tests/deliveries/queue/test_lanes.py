@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from deliveries.backends.database import Database, parameters
 from deliveries.models import Delivery, Lane
-from deliveries.queue.lanes import CLAIMS, EACH, Lanes
+from deliveries.queue.lane_statements import CLAIMS, EACH
+from deliveries.queue.lanes import Lanes
 from suppressions.models import Suppression
 from tests.deliveries import make
 

@@ -8,7 +8,8 @@ from django.utils import timezone
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models import Attempt, Delivery
 from deliveries.models.states import State
-from deliveries.queue.ledger import Entry, Ledger
+from deliveries.queue.ledger import Ledger
+from deliveries.queue.ledger_entries import LedgerEntry
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -23,7 +24,7 @@ def entry(delivery, state=State.DELIVERED, **given):
         "text": "taken",
         "host": "mx.test",
     }
-    return Entry(
+    return LedgerEntry(
         delivery.id, delivery.message_id, delivery.recipient, delivery.claim, state, **facts | given
     )
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from deliveries.queue.expiry import SWEEP
-from deliveries.queue.lanes import CLAIMS, DUE, MOVE, UNCLAIM
-from deliveries.queue.ledger import RECORD
+from deliveries.queue.lane_statements import CLAIMS, DUE, MOVE, UNCLAIM
+from deliveries.queue.ledger_entries import RECORD
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")

@@ -1,11 +1,11 @@
-"""The bell across two processes, an idle hour and whatever a stranger rings."""
+"""The wake-up across two processes, an idle hour and whatever a stranger rings."""
 
 import asyncio
 
 import pytest
 
 from deliveries.queue import wakeups as bell_module
-from deliveries.queue.wakeups import CHANNEL, Bell
+from deliveries.queue.wakeups import CHANNEL, WakeUps
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -34,12 +34,12 @@ async def hear(listener, valkey, *rings, until):
 
 
 async def test_a_ring_is_heard_by_who_listens(valkey):
-    assert await hear(Bell(), valkey, "3 5", until=5) >= {3, 5}
+    assert await hear(WakeUps(), valkey, "3 5", until=5) >= {3, 5}
 
 
 async def test_what_a_stranger_rings_is_passed_over(valkey):
     rings = ("drop table", "-1", "9" * 30, "\u0663", b"\xff\xfe", "1.5", "", "7")
-    assert await hear(Bell(), valkey, *rings, until=7) >= {7}
+    assert await hear(WakeUps(), valkey, *rings, until=7) >= {7}
 
 
 async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
@@ -58,7 +58,7 @@ async def test_a_ring_after_a_long_silence_is_heard(valkey, monkeypatch):
                 return True
         return False
 
-    listener = Bell()
+    listener = WakeUps()
     listening = asyncio.ensure_future(hears_it())
     assert await late() >= 1  # somebody was there to hear it
     assert await asyncio.wait_for(listening, 2)

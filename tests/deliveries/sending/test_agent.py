@@ -1,4 +1,4 @@
-"""What a courier does with its loads when connections, receivers and deadlines are against it."""
+"""What an agent does with its loads when connections, receivers and deadlines are against it."""
 
 import asyncio
 from datetime import timedelta

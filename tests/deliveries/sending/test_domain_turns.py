@@ -10,8 +10,8 @@ from deliveries.insight import host_notes
 from deliveries.models import Attempt, Delivery, Lane
 from deliveries.routing.host_experience import Experience
 from deliveries.sending import retry_schedule
-from deliveries.sending.claimed_deliveries import Load, Loads
-from deliveries.sending.domain_turns import SLOW, Turns
+from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
+from deliveries.sending.domain_turns import SLOW, DomainTurns
 from deliveries.shaping.window import START, Window
 from deliveries.smtp.replies import Reply
 from tests.deliveries import make
@@ -134,7 +134,7 @@ def test_a_domain_with_slow_look_ups_leaves_connections_to_others(settings):
 
 # --- piece by piece ---
 def test_only_a_slow_domain_leaves_connections_to_others():
-    turns = Turns(Experience({}), is_shared=True)
+    turns = DomainTurns(Experience({}), is_shared=True)
     for _ in range(3):
         turns.begin(uuid4(), "slow.test", now=0.0)
     assert turns.held(now=SLOW, room=4) == frozenset()
@@ -162,15 +162,15 @@ def test_trouble_of_a_domain_grows_has_an_end_and_is_over_with_a_success():
 
 
 def test_what_is_loaded_leaves_in_turns_between_domains():
-    loads, order = Loads(), ["a1", "a2", "a3", "b1", "c1", "b2"]
+    loads, order = ClaimedDeliveries(), ["a1", "a2", "a3", "b1", "c1", "b2"]
     for name in order:
-        loads.add(Load(Claim(name), None, 0.0))
+        loads.add(ClaimedDelivery(Claim(name), None, 0.0))
     assert loads.of({"a", "c"}) == 4 and loads.first({"a", "b"}).claimed.name == "c1"
     assert [loads.pop().claimed.name for _ in order] == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    loads.add(Load(Claim("a4"), None, 0.0))
+    loads.add(ClaimedDelivery(Claim("a4"), None, 0.0))
     with pytest.raises(IndexError):
         loads.pop({"a"})
-    loads.put_back(Load(Claim("d1"), None, 0.0))
+    loads.put_back(ClaimedDelivery(Claim("d1"), None, 0.0))
     assert loads.pop().claimed.name == "d1" and len(loads) == 1
 
 

@@ -343,7 +343,7 @@ def test_a_drain_gives_its_lanes_back(settings):
 
 
 def test_a_new_drain_looks_at_once(settings, monkeypatch):
-    """Mail that came while the former one handed its lanes back must not wait for a bell or the
+    """Mail that came while the former one handed its lanes back must not wait for a wake-up or the
     next look.
     """
     monkeypatch.setattr(drain_module, "POLL", 3600.0)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deliveries.queue.lanes import LeasedLane
+from deliveries.queue.leased import LeasedLane
 from deliveries.routing.host_experience import Experience
-from deliveries.sending.endpoints import NoRoad, Road, in_order
+from deliveries.sending.endpoints import Endpoints, NoEndpoint, in_order
 from deliveries.smtp.outcomes import Bounced, Deferred
 from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.routing.test_resolver import ask
@@ -38,8 +38,8 @@ def outcome(*names, zones):
     )
 
     async def travel(router, _):
-        with pytest.raises(NoRoad) as told:
-            await Road(lane, router, Experience({}), tls="", timeouts=RFC_5321).next()
+        with pytest.raises(NoEndpoint) as told:
+            await Endpoints(lane, router, Experience({}), tls="", timeouts=RFC_5321).next()
         return told.value.outcome
 
     return ask(zones, travel, {"lame.mx.test": Behaviour.SERVFAIL})

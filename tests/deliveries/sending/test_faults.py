@@ -104,7 +104,7 @@ def test_a_lane_whose_row_cannot_be_understood_holds_up_no_other(settings):
 
 def test_a_rule_that_cannot_be_understood_leaves_those_of_before(settings, monkeypatch):
     make.rule("odd", mx_suffixes=["mx.test"])
-    monkeypatch.setattr("deliveries.sending.controls.StandingOrders._take", lambda *_: 1 / 0)
+    monkeypatch.setattr("deliveries.sending.controls.Controls._take", lambda *_: 1 / 0)
     make.delivery()
     play(settings)
     assert Delivery.objects.get().state == "delivered"

@@ -1,12 +1,12 @@
-"""How many mails a process has in hand at one time."""
+"""How many messages a process has in hand at one time."""
 
 import asyncio
 
-from deliveries.capacity.concurrency import GROW, LEAST, TURN, Carrying
+from deliveries.capacity.concurrency import GROW, LEAST, TURN, Concurrency
 
 
 def test_a_loop_that_turns_slowly_carries_less_and_never_less_than_a_few():
-    carrying = Carrying()
+    carrying = Concurrency()
     carrying.most = 100.0
     carrying.busy = 50
     carrying.heed(2 * TURN)
@@ -17,7 +17,7 @@ def test_a_loop_that_turns_slowly_carries_less_and_never_less_than_a_few():
 
 
 def test_a_quick_loop_carries_more_as_long_as_all_places_are_taken():
-    carrying = Carrying()
+    carrying = Concurrency()
     carrying.heed(TURN / 2)
     assert carrying.most == LEAST
     carrying.busy = LEAST
@@ -27,7 +27,7 @@ def test_a_quick_loop_carries_more_as_long_as_all_places_are_taken():
 
 def test_who_waits_for_room_is_called_when_somebody_leaves():
     async def main():
-        carrying = Carrying()
+        carrying = Concurrency()
         places = [carrying.place() for _ in range(LEAST)]
         assert all(place.take() for place in places)
         late = carrying.place()

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from deliveries.models import Attempt, Delivery, Lane, Stop
-from deliveries.queue.wakeups import ring_now
+from deliveries.queue.wakeups import notify_now
 from domains.models import Credential
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
@@ -116,7 +116,7 @@ def urgent_now():
 
     lane = Lane.objects.get(site="in.mx.test")
     make.delivery(to="code@mx.test", priority=URGENT, lane=lane)
-    ring_now([lane.pk])
+    notify_now([lane.pk])
     connection.close()
 
 
@@ -147,7 +147,7 @@ def code_now():
 
     lane = Lane.objects.get(site="in.mx.test")
     make.delivery(of=make.message(content=make.CONTENT + b"code\r\n"), priority=URGENT, lane=lane)
-    ring_now([lane.pk])
+    notify_now([lane.pk])
     connection.close()
 
 
@@ -191,12 +191,12 @@ def test_what_is_paused_is_put_aside_and_the_rest_flows(settings, scope):
     of = make.message(of=credential.project)
     [stopped] = queue(1, of=of, flow=credential.pk)
     other = make.delivery(to="you@other.test")
-    thing = {
+    target = {
         "project": {"project": credential.project},
         "credential": {"credential": credential},
         "domain": {"domain": "mx.test"},
     }
-    Stop.objects.create(scope=scope, reason="a complaint", created_by="operator", **thing[scope])
+    Stop.objects.create(scope=scope, reason="a complaint", created_by="operator", **target[scope])
     zones = {
         "mx.test": {"MX": [(10, "in.mx.test")]},
         "other.test": {"MX": [(10, "in.mx.test")]},
@@ -245,7 +245,7 @@ def stop_domain():
     from django.db import connection
 
     Stop.objects.create(scope="domain", domain="mx.test", reason="held", created_by="operator")
-    ring_now(has_orders=True)
+    notify_now(has_orders=True)
     connection.close()
 
 

@@ -122,7 +122,7 @@ def test_lines_are_read_as_one_text():
 
 
 def test_only_these_slow_down_for_a_permanent_refusal():
-    """A mail held back for its pace comes again within seconds: with a refusal that is meant for
+    """A message held back for its pace comes again within seconds: with a refusal that is meant for
     good, for days.
     """
     named = {

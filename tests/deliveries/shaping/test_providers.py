@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from deliveries.models import Route
-from deliveries.shaping.providers import DEFAULT, RULES, Rule, effective, match
+from deliveries.shaping.providers import DEFAULT, RULES, ReceiverRule, effective, match
 
 PAGE = Path(__file__).parents[3] / "docs/receivers.md"
-LIMITS = [field.name for field in fields(Rule) if field.type == "int | None"]
+LIMITS = [field.name for field in fields(ReceiverRule) if field.type == "int | None"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -28,7 +28,7 @@ def test_a_suffix_matches_whole_labels():
 
 
 def test_the_longest_suffix_goes_first_and_the_best_host():
-    long, short = Rule("long", "", ("in.mx.test",)), Rule("short", "", ("mx.test",))
+    long, short = ReceiverRule("long", "", ("in.mx.test",)), ReceiverRule("short", "", ("mx.test",))
     assert match([short, long], hosts=["a.in.mx.test"], domain="") is long
     assert (
         match([short, long], hosts=["unknown.test", "b.mx.test", "a.in.mx.test"], domain="")
@@ -59,9 +59,12 @@ def test_limits_are_positive_and_what_is_left_open_is_filled_in(rule):
 
 def test_an_edited_default_fills_in():
     assert (
-        effective(Rule("a", "A"), replace(DEFAULT, connections=2, tls="required")).connections == 2
+        effective(
+            ReceiverRule("a", "A"), replace(DEFAULT, connections=2, tls="required")
+        ).connections
+        == 2
     )
-    assert effective(Rule("a", "A"), replace(DEFAULT, tls="required")).tls == "required"
+    assert effective(ReceiverRule("a", "A"), replace(DEFAULT, tls="required")).tls == "required"
 
 
 def test_the_resets_of_carriers_and_of_yahoo_japan_mean_too_fast():

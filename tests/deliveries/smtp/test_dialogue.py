@@ -1,6 +1,6 @@
 import pytest
 
-from deliveries.smtp.dialogue import Capabilities, Session, TlsLevel, capabilities_of, greet
+from deliveries.smtp.dialogue import Capabilities, ClientSession, TlsLevel, capabilities_of, greet
 from deliveries.smtp.outcomes import Deferred, Scope, Stage
 from tests.deliveries.smtp.play import LOST, play, reply
 
@@ -37,12 +37,12 @@ def test_the_name_in_the_first_line_offers_nothing():
 def test_starttls_is_followed_by_a_fresh_ehlo_whose_word_alone_counts():
     session, said = open_session("220 hi", OFFERS_TLS, "220 go", "250 mx.test\nCHUNKING")
     assert said == [EHLO, STARTTLS, b"(TLS)" + EHLO]
-    assert session == Session(Capabilities(chunking=True))
+    assert session == ClientSession(Capabilities(chunking=True))
 
 
 def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo():
     session, said = open_session("220 hi", "502 what?", "250 mx.test")
-    assert said == [EHLO, HELO] and session == Session(Capabilities())
+    assert said == [EHLO, HELO] and session == ClientSession(Capabilities())
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_demanded_tls_never_goes_on_in_plain_text(level, answers):
 
 def test_without_tls_starttls_is_never_said():
     session, said = open_session("220 hi", OFFERS_TLS, tls=TlsLevel.NONE)
-    assert said == [EHLO] and isinstance(session, Session)
+    assert said == [EHLO] and isinstance(session, ClientSession)
 
 
 def test_a_421_to_starttls_ends_the_session():

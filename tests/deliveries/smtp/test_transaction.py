@@ -1,7 +1,7 @@
 import pytest
 
 from deliveries.message.priorities import Priority
-from deliveries.smtp.dialogue import Capabilities, Session
+from deliveries.smtp.dialogue import Capabilities, ClientSession
 from deliveries.smtp.mail import Mail
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
 from deliveries.smtp.peer import Peer
@@ -20,7 +20,7 @@ def mail(content=CONTENT, **kind):
 
 
 def session(**offers):
-    return Session(Capabilities(**offers))
+    return ClientSession(Capabilities(**offers))
 
 
 def pipelining():
@@ -29,7 +29,9 @@ def pipelining():
 
 def chunking():
     """A peer that has taken chunks before."""
-    return Session(Capabilities(pipelining=True, chunking=True), Peer({"CHUNKING", "PIPELINING"}))
+    return ClientSession(
+        Capabilities(pipelining=True, chunking=True), Peer({"CHUNKING", "PIPELINING"})
+    )
 
 
 def run(peer, *answers, it=None, **how):
@@ -68,7 +70,7 @@ def test_large_content_waits_for_the_envelope():
 
 
 def test_chunking_without_pipelining_goes_step_by_step():
-    _, said = run(Session(Capabilities(chunking=True), Peer({"CHUNKING"})), OK, OK, OK)
+    _, said = run(ClientSession(Capabilities(chunking=True), Peer({"CHUNKING"})), OK, OK, OK)
     assert said == [MAIL_LINE, RCPT_LINE, BDAT]
 
 

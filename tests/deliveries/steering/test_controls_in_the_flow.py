@@ -1,4 +1,4 @@
-"""The controls while a drain is at work: what people say reaches the couriers, and what they take
+"""The controls while a drain is at work: what people say reaches the agents, and what they take
 back goes on.
 """
 
@@ -41,12 +41,12 @@ def test_mail_of_what_is_paused_is_held_as_it_comes_and_leaves_when_that_is_resu
 ):
     credential = make.credential()
     project = {"project": credential.project}
-    thing = {
+    target = {
         Scope.PROJECT: project,
         Scope.CREDENTIAL: {"credential": credential},
         Scope.DOMAIN: {"domain": "mx.test"},
     }
-    standing = pauses.stop(scope, reason="they asked", by="otto", **thing[scope])
+    standing = pauses.stop(scope, reason="they asked", by="otto", **target[scope])
     make.delivery(of=make.message(credential.project), flow=credential.pk)
 
     async def main():
@@ -208,7 +208,7 @@ def test_orders_and_couriers_are_never_in_each_others_way(settings, caplog):
 
 
 def let_all_go():
-    """What an order found in a courier's hand is held when it comes back, until the order is
+    """What an order found in an agent's hand is held when it comes back, until the order is
     finished.
     """
     while Order.objects.filter(finished_at__isnull=True).exists():

@@ -1,4 +1,4 @@
-"""Orders about many deliveries: what each verb leaves, what is in a courier's hand, crashes, and
+"""Orders about many deliveries: what each verb leaves, what is in an agent's hand, crashes, and
 being stopped.
 """
 
@@ -176,7 +176,7 @@ def test_what_is_accepted_after_the_order_is_not_meant():
     assert (order.finished_at is not None, order.done, now(later).is_live) == (True, 0, True)
 
 
-# --- what a courier has in hand -------------------------------------------------------------------
+# --- what an agent has in hand -------------------------------------------------------------------
 @pytest.mark.parametrize("verb", [verb for verb in Order.Verb if verb != Order.Verb.RELEASE])
 def test_what_is_being_sent_is_left_alone_and_looked_at_again(verb):
     delivery = make.delivery(lane=leased(), claim=3)

@@ -1,6 +1,6 @@
 """Pauses, and how mail goes on.
 
-What couriers do while something is stopped is in test_courier and test_drain.
+What agents do while something is stopped is in test_courier and test_drain.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deliveries import jobs
 from deliveries.models import Delivery, Lane, Stop
-from deliveries.queue.wakeups import CHANNEL, ring_of
+from deliveries.queue.wakeups import CHANNEL, wakeup_of
 from deliveries.steering import pauses
 from tests.deliveries import make
 
@@ -36,7 +36,7 @@ def heard(valkey):
     channel = valkey.pubsub(ignore_subscribe_messages=True)
     channel.subscribe(CHANNEL)
     channel.get_message(timeout=1)
-    yield lambda: ring_of(channel.get_message(timeout=5)["data"])
+    yield lambda: wakeup_of(channel.get_message(timeout=5)["data"])
     channel.close()
 
 

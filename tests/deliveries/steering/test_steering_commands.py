@@ -43,16 +43,16 @@ THINGS = [
 ]
 
 
-@pytest.mark.parametrize(("thing", "scope", "name"), THINGS, ids=str)
-def test_each_thing_is_paused_and_resumed(credential, thing, scope, name):
+@pytest.mark.parametrize(("target", "scope", "name"), THINGS, ids=str)
+def test_each_thing_is_paused_and_resumed(credential, target, scope, name):
     put_aside = make.delivery(
         of=make.message(credential.project), flow=credential.pk, lane_id=Lane.PARKED
     )
-    said = ekiden_json("pause", *thing, *WHY)
+    said = ekiden_json("pause", *target, *WHY)
     standing = Stop.objects.get()
     assert (standing.scope, str(standing), standing.reason) == (scope, name, "they asked")
     assert standing.created_by == f"command line ({getpass.getuser()})" and said["waiting"] == 1
-    ekiden("resume", *thing, *WHY)
+    ekiden("resume", *target, *WHY)
     put_aside.refresh_from_db()
     assert not Stop.objects.exists() and put_aside.lane_id == Lane.ROUTING
     assert [each for each in written() if each[1] == name] == [
@@ -92,14 +92,14 @@ def test_a_name_of_several_lanes_is_asked_about():
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_what_is_not_there_is_a_mistake(command):
-    for thing in (
+    for target in (
         ["project", "nobody"],
         ["lane", "nowhere.test"],
         ["credential", "nobody"],
         ["domain", "no domain"],
     ):
         with pytest.raises(CommandError):
-            ekiden(command, *thing, *WHY)
+            ekiden(command, *target, *WHY)
     assert not AuditEntry.objects.exists()
 
 
@@ -121,12 +121,12 @@ def test_no_control_goes_without_a_reason(words):
 
 def test_what_is_paused_cannot_be_paused_and_what_is_not_cannot_be_resumed():
     lane = make.lane()
-    for thing in (["all"], ["lane", str(lane.pk)]):
+    for target in (["all"], ["lane", str(lane.pk)]):
         with pytest.raises(CommandError, match="is not paused"):
-            ekiden("resume", *thing, *WHY)
-        ekiden("pause", *thing, *WHY)
+            ekiden("resume", *target, *WHY)
+        ekiden("pause", *target, *WHY)
         with pytest.raises(CommandError, match="is paused already"):
-            ekiden("pause", *thing, *WHY)
+            ekiden("pause", *target, *WHY)
     assert [action for action, _, _ in written()] == ["pause", "pause"]
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-TETHER = Path(__file__).parents[3] / "relay_portal" / "process" / "parent_guard.py"
+PARENT_GUARD = Path(__file__).parents[3] / "relay_portal" / "process" / "parent_guard.py"
 PARENT = f"""
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, {str(TETHER)!r}, "15", sys.argv[1], "/bin/sleep", "60"])
+child = subprocess.Popen([
+    sys.executable, {str(PARENT_GUARD)!r}, "15", sys.argv[1], "/bin/sleep", "60"])
 while not open(f"/proc/{{child.pid}}/cmdline", "rb").read().startswith(b"/bin/sleep"):
     time.sleep(0.01)
 print(child.pid, flush=True)

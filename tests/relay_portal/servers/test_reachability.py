@@ -94,7 +94,7 @@ def test_what_is_not_there_yet_is_waited_for(asked, place, monkeypatch):
 
 
 def test_people_are_told_what_is_waited_for():
-    looks, said = [reachability.Trouble("not yet", is_passing=True)] * 3, []
+    looks, said = [reachability.ServerTrouble("not yet", is_passing=True)] * 3, []
     reachability.SILENCE, silence = 0.0, reachability.SILENCE
     try:
         reachability._wait(

@@ -15,9 +15,9 @@ from deliveries.backends.database import Database
 from domains.senders.credentials import issue
 from smtp_listener.admission.accounts import UNKNOWN_A_SECOND, Accounts
 from smtp_listener.admission.authentication import Authentication, Proof, decode_login, decode_plain
-from smtp_listener.admission.limits import PER_PAIR, Guard
+from smtp_listener.admission.limits import PER_PAIR, LoginThrottle
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 from tests.deliveries import make
 
 HOME = ip_address("192.0.2.7")
@@ -62,15 +62,15 @@ def test_a7_what_is_no_proof_gets_a_neutral_answer(line):
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_is_a_proof_or_a_refusal(one, two):
-    assert isinstance(decode_plain(one), Proof | Reply)
-    assert isinstance(decode_login(one, two), Proof | Reply)
+    assert isinstance(decode_plain(one), Proof | ServerReply)
+    assert isinstance(decode_login(one, two), Proof | ServerReply)
 
 
 @asynccontextmanager
 async def authentication(*, first_delay=0.0):
     accounts = Accounts(Database("test"))
     try:
-        yield Authentication(accounts, Guard(first_delay=first_delay))
+        yield Authentication(accounts, LoginThrottle(first_delay=first_delay))
     finally:
         await accounts.close()
 

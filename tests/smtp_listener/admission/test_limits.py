@@ -15,7 +15,7 @@ from smtp_listener.admission.limits import (
     PER_PAIR,
     WINDOW,
     Counters,
-    Guard,
+    LoginThrottle,
     Quotas,
     place,
 )
@@ -144,11 +144,19 @@ def fail(guard, times, *, address=HOME, username="app"):
 
 
 def test_b8_each_wrong_try_waits_longer_up_to_a_bound():
-    assert [delay for delay, _ in fail(Guard(first_delay=0.5), 7)] == [0.5, 1, 2, 4, 8, 8, 8]
+    assert [delay for delay, _ in fail(LoginThrottle(first_delay=0.5), 7)] == [
+        0.5,
+        1,
+        2,
+        4,
+        8,
+        8,
+        8,
+    ]
 
 
 def test_b8_after_some_wrong_tries_of_one_name_from_one_place_each_ends_its_session():
-    guard = Guard()
+    guard = LoginThrottle()
     assert [is_last for _, is_last in fail(guard, PER_PAIR + 2)] == [False] * PER_PAIR + [
         True,
         True,
@@ -162,14 +170,14 @@ def test_b8_after_some_wrong_tries_of_one_name_from_one_place_each_ends_its_sess
 
 def test_a_try_is_forgotten_after_its_window():
     now = [0.0]
-    guard = Guard(clock=lambda: now[0])
+    guard = LoginThrottle(clock=lambda: now[0])
     fail(guard, PER_PAIR)
     now[0] = WINDOW + 1.0
     assert fail(guard, 1) == [(0.5, False)]
 
 
 def test_invented_names_are_forgotten_oldest_first():
-    guard = Guard()
+    guard = LoginThrottle()
     fail(guard, PER_PAIR)
     for number in range(MOST_PAIRS):
         guard.failed(HOME, f"name-{number}")

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from deliveries.capacity.inflow import NOTHING, Board, Word
+from deliveries.capacity.inflow import NOTHING, Board, InflowReport
 from deliveries.message.priorities import Priority
 from deliveries.models import Delivery
 from domains.senders.credentials import issue
-from smtp_listener.admission.turns import FLOOR, LEAST, MOST, TARGET, Turns, let_in
+from smtp_listener.admission.turns import FLOOR, LEAST, MOST, TARGET, ListenerTurns, let_in
 
 BULK, NORMAL, URGENT = Priority.BULK, Priority.NORMAL, Priority.URGENT
 
@@ -37,7 +37,7 @@ def in_turn(*asked, limit=0.001):
     """In which order these (priority, credential) are let in, where nearly nobody is."""
 
     async def main():
-        turns, order = Turns(Quiet()), []
+        turns, order = ListenerTurns(Quiet()), []
         turns._limit = limit
 
         async def come(priority, credential):
@@ -84,9 +84,9 @@ def test_normal_mail_goes_before_bulk_and_bulk_gets_its_turn():
 
 def test_each_listener_lets_in_its_part():
     async def main():
-        turns = Turns(Quiet())
+        turns = ListenerTurns(Quiet())
         turns._sessions = {"a"}
-        turns._heed(Word(seconds_behind=TARGET, per_second=400.0, weight=4))
+        turns._heed(InflowReport(seconds_behind=TARGET, per_second=400.0, weight=4))
         return turns._limit
 
     assert asyncio.run(main()) == pytest.approx(100.0)
@@ -94,9 +94,9 @@ def test_each_listener_lets_in_its_part():
 
 def test_however_far_delivery_is_behind_some_mail_is_let_in():
     async def main():
-        turns = Turns(Quiet())
+        turns = ListenerTurns(Quiet())
         turns._sessions = {"a"}
-        turns._heed(Word(seconds_behind=3600.0, per_second=0.0, weight=1))
+        turns._heed(InflowReport(seconds_behind=3600.0, per_second=0.0, weight=1))
         return turns._limit
 
     assert asyncio.run(main()) == FLOOR
@@ -108,7 +108,7 @@ def behind(listener):
 
     async def say():
         board = Board("a worker")
-        await board.say(Word(seconds_behind=60.0, per_second=0.5))
+        await board.say(InflowReport(seconds_behind=60.0, per_second=0.5))
         await board._valkey.aclose()
         listener.listener.turns._heed(await listener.listener.turns._board.read())
 
@@ -135,7 +135,7 @@ def test_where_an_app_would_wait_for_too_long_it_is_asked_to_come_again(
 
 def test_a_listener_that_ends_lets_all_in():
     async def main():
-        turns = Turns(Quiet())
+        turns = ListenerTurns(Quiet())
         turns._limit = 0.001
         waiting = asyncio.create_task(turns.wait(BULK, 1, "s"))
         await asyncio.sleep(0)

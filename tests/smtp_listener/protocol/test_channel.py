@@ -3,7 +3,7 @@
 import asyncio
 
 from smtp_listener.protocol.channel import Channel, Patience
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
 
 class SlowPeer(asyncio.Transport):
@@ -30,6 +30,6 @@ async def test_what_comes_while_a_reply_waits_to_be_taken_is_heard():
     channel, transport = Channel(asyncio.get_running_loop(), Patience(), serve), SlowPeer()
     channel.transport = transport.channel = channel
     channel.connection_made(transport)
-    channel.say(Reply(250, "2.0.0", "OK"))
+    channel.say(ServerReply(250, "2.0.0", "OK"))
     assert await asyncio.wait_for(channel.line(512), 10) == b"NOOP"
     channel._forget_time()

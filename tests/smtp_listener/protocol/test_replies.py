@@ -5,9 +5,9 @@ import re
 import pytest
 
 from smtp_listener.protocol import replies
-from smtp_listener.protocol.replies import Reply
+from smtp_listener.protocol.replies import ServerReply
 
-EVERY = {name: reply for name, reply in vars(replies).items() if isinstance(reply, Reply)}
+EVERY = {name: reply for name, reply in vars(replies).items() if isinstance(reply, ServerReply)}
 
 
 @pytest.mark.parametrize("reply", EVERY.values(), ids=EVERY)

@@ -1,4 +1,4 @@
-"""The sandbox MX, tried with our own courier's client."""
+"""The sandbox MX, tried with our own agent's client."""
 
 import asyncio
 import smtplib
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deliveries.backends.database import Database
-from deliveries.bounces.parser import Kind, read
+from deliveries.bounces.parser import ReportKind, read
 from deliveries.models import InboundMail
 from smtp_listener.models import SandboxMessage
 from smtp_listener.sandbox import answers as sandbox_rules
@@ -100,7 +100,7 @@ def test_a_complaint_is_a_feedback_report_that_names_the_delivery():
     )
     found = read(given)
     assert (found.kind, [fate.recipient for fate in found.fates]) == (
-        Kind.COMPLAINT,
+        ReportKind.COMPLAINT,
         ["complaint@mx.test"],
     )
     assert b"Original-Mail-From: <b-x@relay.test>" in given
@@ -157,11 +157,11 @@ def test_a_late_bounce_really_comes_back(listener, play, limits):
 
 
 def failure(sender):
-    from deliveries.bounces.report_text import Failure
+    from deliveries.bounces.report_text import ReportedFailure
     from smtp_listener.sandbox.server import NO_ID
 
     now = datetime.now(UTC)
-    return Failure(
+    return ReportedFailure(
         NO_ID,
         NO_ID,
         sender,

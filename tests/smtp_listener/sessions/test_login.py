@@ -13,7 +13,7 @@ from domains.models import Credential, Domain
 from domains.senders.credentials import issue
 from smtp_listener.admission.accounts import KEEP, Accounts
 from smtp_listener.admission.authentication import Authentication
-from smtp_listener.admission.limits import PER_PAIR, Guard
+from smtp_listener.admission.limits import PER_PAIR, LoginThrottle
 from tests.smtp_listener.conftest import plain
 from tests.smtp_listener.sessions.test_faults import hand_in
 from tests.smtp_listener.sessions.test_session import MAIL
@@ -103,7 +103,7 @@ def test_finding_6_a_failed_auth_gets_its_reply_and_another_try(guest, login):
 
 def test_b8_who_guesses_on_is_told_so_and_hung_up_on(guest, listener, login):
     listener.listener.authentication = Authentication(
-        listener.listener.accounts, Guard(first_delay=0)
+        listener.listener.accounts, LoginThrottle(first_delay=0)
     )
     guesses = [guest.say(b"AUTH PLAIN " + plain(login[0], "wrong")) for _ in range(PER_PAIR + 1)]
     assert [guess[:9] for guess in guesses] == ["535 5.7.8"] * PER_PAIR + ["421 4.7.0"]

@@ -1,0 +1,58 @@
+"""Retired words stay retired; the glossary of docs/architecture.md has what stands instead."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests.test_layers import ROOT, modules
+
+RETIRED = {
+    "courier": "delivery agent",
+    "couriers": "delivery agents",
+    "depot": "shared resources",
+    "lessons": "feedback",
+    "doorbell": "job request",
+    "bell": "wake-up",
+    "tether": "parent-death guard",
+    "roads": "endpoints",
+}
+# A channel in Valkey, by which workers of two versions hear each other.
+STAYS = {"ekiden:bell"}
+WORD = re.compile(rf"(?<![A-Za-z:])({'|'.join(RETIRED)})(?![A-Za-z])", re.IGNORECASE)
+
+
+def texts():
+    for path in [
+        *modules(),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "README.md",
+    ]:
+        yield path, path.read_text(encoding="utf-8")
+
+
+def retired_in(text):
+    for stays in STAYS:
+        text = text.replace(stays, "")
+    return sorted({found[0].lower() for found in WORD.finditer(text.replace("_", " "))})
+
+
+def test_no_retired_word_is_used():
+    found = {
+        str(path.relative_to(ROOT)): words for path, text in texts() if (words := retired_in(text))
+    }
+    assert found == {}, {word: RETIRED[word] for words in found.values() for word in words}
+
+
+@pytest.mark.parametrize("text", ["the Courier of a lane", "self._depot", "rung by a bell"])
+def test_a_retired_word_is_found(text):
+    assert retired_in(text)
+
+
+def test_a_class_name_means_one_thing():
+    """Nested classes are qualified by their owner (`Order.Verb`); Django looks for `Command`."""
+    names = Counter()
+    for path in modules():
+        names.update(re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for name, amount in names.items() if amount > 1} <= {"Command"}
