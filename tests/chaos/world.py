@@ -163,6 +163,7 @@ class Scene:
         self.world = world
         self.load = ClaimedDelivery(world, ledger, DOMAINS, sender=DOMAIN)
         self.faults: list[float] = []
+        self.in_hand = IN_HAND
         self.back: list[
             float
         ] = []  # seconds from each fault's end until mail that was handed in after it had arrived
@@ -237,7 +238,7 @@ class Scene:
         return {
             message.recipients[0]
             for message in self.arrived()
-            if any(at - IN_HAND < message.at < at + IN_HAND / 2 for at in self.faults)
+            if any(at - self.in_hand < message.at < at + self.in_hand / 2 for at in self.faults)
         }
 
     def spoken_of(self) -> set[str]:
