@@ -71,8 +71,8 @@ class _Keys:
         return [self._signer]
 
 
-class _Bell:
-    def ring(self, *given: Any, **named: Any) -> None: ...
+class _WakeUps:
+    def notify(self, *given: Any, **named: Any) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -120,7 +120,7 @@ class Sessions:
         listener.authentication = _Watched(listener.accounts, LoginThrottle(clock=self.loop.time))
         listener.suppressions = Lookup(database)
         listener.inbound = database
-        listener.intake = Intake(database, _KEYS, _Bell())
+        listener.intake = Intake(database, _KEYS, _WakeUps())
         listener.guest_lines, listener.app_lines = Sparing(1000), Sparing(1000)
         self.stored, self.committed = [], []
 
