@@ -112,7 +112,7 @@ def test_whoever_ends_deliveries_writes_to_the_mail_log():
         if ends.search(path.read_text(encoding="utf-8"))
     }
     assert found - {"order_statements.py"} == {
-        "ledger.py",
+        "ledger_entries.py",
         "expiry.py",
         "cancellation.py",
         "consequences.py",
