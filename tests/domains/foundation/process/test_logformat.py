@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from domains.foundation.process.logformat import JSONFormatter, LineFormatter, words
 from domains.foundation.text import texts
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 HOSTILE = st.text(
