@@ -40,10 +40,13 @@ FROM waiting WHERE delivery.id = waiting.id AND delivery.due_at = waiting.due_at
   AND (tried_at > now() + make_interval(secs => %(ahead)s)
        OR tried_at IS NULL AND waiting.id > %(first_id)s)
 """
+# `least` passes over a NULL: what has no end would be given one.
 LANES = """
 UPDATE deliveries_lane
-SET leased_until = least(leased_until, now() + make_interval(secs => %(lease)s)),
-    paused_until = least(paused_until, now() + make_interval(secs => %(pause)s))
+SET leased_until = CASE WHEN leased_until IS NOT NULL
+        THEN least(leased_until, now() + make_interval(secs => %(lease)s)) END,
+    paused_until = CASE WHEN paused_until IS NOT NULL
+        THEN least(paused_until, now() + make_interval(secs => %(pause)s)) END
 WHERE leased_until > now() + make_interval(secs => %(lease)s + %(ahead)s)
    OR paused_until > now() + make_interval(secs => %(pause)s + %(ahead)s)
 """

@@ -16,6 +16,7 @@ import pytest
 
 from tests.chaos import load
 from tests.chaos.world import Scene, World, far_side, settings
+from tests.journeys.rig import wait_until
 from tests.outside.service import started
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
@@ -108,3 +109,23 @@ def test_the_clock_is_set_forward_and_back_by_an_hour(scene, clock):
     assert "CLOCK: it was set back by 3,600 s" in back
     for seconds in ("+3600", "-3600"):
         assert f"event=clock-set seconds={seconds}" in scene.log()
+
+
+def test_what_is_tried_again_does_not_wait_for_the_hour_that_was_none(scene, clock):
+    """Its second try is due by the clock before; the chores are rung on."""
+    to = f"{scene.load.run}-later@one.test"
+    clock.set(HOUR)
+    try:
+        scene.world.sink.on("RCPT", lambda argument: "450 4.2.0 later" if to in argument else None)
+        scene.world.service.send(to=to)
+        wait_until(lambda: scene.world.service.query(DEFERRED, to), "it is deferred", 60)
+        time.sleep(3)  # a worker looks at the clock each second
+    finally:
+        clock.set(0)
+    scene.world.sink.on("RCPT", "250 2.1.5 ok")
+    wait_until(lambda: scene.arrived(), "it has arrived", 150)  # the schedule says a minute
+
+
+DEFERRED = """
+SELECT id FROM deliveries_delivery WHERE recipient = %s AND attempt_count > 0 AND due_at > now()
+"""

@@ -79,3 +79,13 @@ def test_leases_and_pauses_end_as_they_would_have():
     lane.refresh_from_db()
     assert (seconds_until(lane.leased_until), seconds_until(lane.paused_until)) == (30, 900)
     assert seconds_until(Lane.objects.get(id=other.id).paused_until) == 300
+
+
+def test_a_lane_that_is_not_paused_or_not_leased_stays_so():
+    leased = make.lane(leased_until=timezone.now() + HOUR)
+    paused = make.lane("paused.test", paused_until=timezone.now() + HOUR)
+    mend()
+    leased.refresh_from_db()
+    paused.refresh_from_db()
+    assert (seconds_until(leased.leased_until), leased.paused_until) == (30, None)
+    assert (paused.leased_until, seconds_until(paused.paused_until)) == (None, 900)
