@@ -72,7 +72,7 @@ def test_postgresql_is_away(scene):
         scene.wait_until_back()
     assert "PostgreSQL          does not answer" in status
     assert "POSTGRESQL: " in status
-    assert "PostgreSQL is out of reach" in scene.log()
+    scene.wait_for_log("PostgreSQL is out of reach")
     assert scene.in_doubt() == set()
 
 
@@ -120,7 +120,7 @@ def test_valkey_is_wiped(scene, valkey):
             valkey.flushall()
             scene.wait_until_back()
     assert scene.repeats().total() == 0
-    assert "event=valkey-emptied" in scene.log()
+    scene.wait_for_log("event=valkey-emptied")
     wait_until(
         lambda: scene.world.service.running.json("status")["ready"], "all is there again", 60
     )
@@ -144,7 +144,7 @@ def test_valkey_takes_nothing(scene, valkey):
     assert any(message.at > scene.faults[0] + IN_HAND for message in came), "mail flows without it"
     assert "VALKEY: " in status
     assert "read only replica" in status
-    assert "Valkey" in scene.log()
+    scene.wait_for_log("Valkey")
     assert scene.repeats().total() == 0
     wait_until(
         lambda: scene.world.service.running.json("status")["ready"], "all is there again", 60
@@ -165,7 +165,7 @@ def test_a_worker_sleeps(scene):
         scene.fault()
         scene.wait_until_back()
     assert "stopped by a signal" in status
-    assert "event=asleep" in scene.log()
+    scene.wait_for_log("event=asleep")
 
 
 def test_everything_is_killed_while_a_host_says_nothing(scene):

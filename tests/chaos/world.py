@@ -262,6 +262,10 @@ class Scene:
     def log(self) -> str:
         return self.world.said()[self._log_began :]
 
+    def wait_for_log(self, words: str, seconds: float = 60.0) -> None:
+        """Processes look at what has happened every second or every few, and write it then."""
+        wait_until(lambda: words in self.log(), f"the log says {words!r}", seconds)
+
     def check(self) -> None:
         arrived, repeats = {message.recipients[0] for message in self.arrived()}, self.repeats()
         assert self.load.accepted == self.load.sent.keys(), (
