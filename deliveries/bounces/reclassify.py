@@ -158,7 +158,7 @@ def _ending_badly(look: Reclassification) -> Iterator[None]:
     with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # whatever failed, the row says so; it is raised again below
             if not is_outage(error):
                 _fail(look.pk)
             raise
@@ -181,7 +181,7 @@ def _changes(until: datetime) -> Iterator[Change | None]:
         found = None
         try:
             found = _again(occurrence)
-        except Exception as error:
+        except Exception as error:  # one occurrence that cannot be read stops no other
             if is_outage(error):
                 raise
             failed(Kind.SECOND_LOOK, occurrence.pk, error, most=1)

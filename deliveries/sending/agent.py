@@ -291,7 +291,7 @@ class DeliveryAgent:
                         now - each.seconds_due,
                     )
                 )
-            except Exception as error:  # as above
+            except Exception as error:  # one that cannot be loaded stops no other
                 await self.failed(each, error)
         self.turns.is_shared = self.turns.is_shared or len({each.domain for each in claimed}) > 1
         self._last_flow = claimed[-1].flow

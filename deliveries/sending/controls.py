@@ -117,7 +117,7 @@ def _keeping(what: str) -> Iterator[None]:
     """A row that cannot be understood must not stop delivery: what was in force before stays."""
     try:
         yield
-    except Exception:
+    except Exception:  # whatever the row holds
         logger.exception(
             "the %s in the database cannot be used; those of before stay in force", what
         )
