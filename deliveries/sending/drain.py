@@ -299,8 +299,8 @@ class Drain:
         """Only when all its outcomes are written, and its claims free: the next holder would take
         the rest for interrupted.
 
-        Tried until PostgreSQL is back; what the process's end breaks off, the next drain of this
-        machine sees to.
+        Tried until PostgreSQL is back, or this drain has been told to end for `HAND_BACK`: what is
+        left, the next drain of this machine sees to.
         """
         while True:
             await self._shared.ledger.flush()
@@ -314,8 +314,17 @@ class Drain:
                     await self._lanes.free_strays(agent.lane, besides=self._own_file.marked)
                 return await self._lanes.release(agent.lane, agent.learned())
             except DatabaseUnavailable as error:
+                if self._is_overdue():
+                    logger.warning("lane=%s is not given back: %s", agent.lane.id, error)
+                    self._owes = True
+                    return None
                 logger.warning("lane=%s could not be given back yet: %s", agent.lane.id, error)
                 await asyncio.sleep(1)
+
+    def _is_overdue(self) -> bool:
+        """Whether an end that needs nothing but PostgreSQL has waited long enough for it."""
+        ended_for = asyncio.get_running_loop().time() - (self._ends_at - END)
+        return self._is_stopping and ended_for >= HAND_BACK
 
     async def _renew(self) -> None:
         held = set(self._agents)

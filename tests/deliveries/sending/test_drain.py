@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deliveries.backends.database import DatabaseUnavailable
 from deliveries.models import Attempt, Delivery, Destination, Lane, Route
+from deliveries.queue.lanes import Lanes
 from deliveries.sending import drain as drain_module
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
@@ -340,6 +342,22 @@ def test_a_drain_gives_its_lanes_back(settings):
     make.delivery()
     play(settings)
     assert not Lane.objects.filter(holder__isnull=False).exists()
+
+
+def test_an_end_waits_for_postgresql_no_longer_than_a_hand_over_may_take(settings, monkeypatch):
+    tries = []
+
+    async def is_away(*_):
+        tries.append(1)
+        raise DatabaseUnavailable("the connection is refused")
+
+    monkeypatch.setattr(drain_module, "HAND_BACK", 0.0)
+    monkeypatch.setattr(Lanes, "release", is_away)
+    make.delivery()
+    play(settings)
+    assert states() == {"you@mx.test": "delivered"}
+    held = Lane.objects.filter(holder__isnull=False)
+    assert len(tries) == held.count() > 0  # once for each: their next holder sees to the rest
 
 
 def test_a_new_drain_looks_at_once(settings, monkeypatch):
