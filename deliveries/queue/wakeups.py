@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from deliveries.backends.job_queues import connect, enqueue_drain
 
-CHANNEL = "ekiden:bell"
+CHANNEL = "ekiden:bell"  # of database 0; the others' have their number behind it
 PATIENCE = 5.0  # seconds for an answer of Valkey
 ORDERS = "orders"  # the word that calls drains to read what people have said
 
@@ -58,6 +58,7 @@ class WakeUps:
         self._valkey = redis.asyncio.from_url(
             url or settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=2
         )
+        self._channel = channel_of(self._valkey)
         self._waiting = WakeUp()
         self._ringing: asyncio.Task[None] | None = None
 
@@ -74,7 +75,7 @@ class WakeUps:
         while self._waiting:
             ring, self._waiting = self._waiting, WakeUp()
             try:
-                heard = await self._valkey.publish(CHANNEL, str(ring))
+                heard = await self._valkey.publish(self._channel, str(ring))
                 if not heard:
                     await asyncio.to_thread(enqueue_drain)
             except (RedisError, OSError) as error:
@@ -92,11 +93,21 @@ class WakeUps:
         while True:
             with suppress(RedisError, OSError):
                 async with self._valkey.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
+                    await channel.subscribe(self._channel)
                     async for message in channel.listen():
                         if message["type"] == "message":
                             yield wakeup_of(message["data"])
             await asyncio.sleep(1)
+
+
+def channel_of(valkey: redis.Redis | redis.asyncio.Redis) -> str:
+    """Return the channel of the client's database.
+
+    Valkey itself divides keys by database, but not channels: two installations that share one
+    server would hear each other.
+    """
+    database = int(valkey.connection_pool.connection_kwargs.get("db") or 0)
+    return f"{CHANNEL}:{database}" if database else CHANNEL
 
 
 def notify_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
@@ -108,7 +119,7 @@ def notify_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
     ring = WakeUp(called, called, has_orders)
     try:
         with connect(patience=PATIENCE) as valkey:
-            if not valkey.publish(CHANNEL, str(ring)):
+            if not valkey.publish(channel_of(valkey), str(ring)):
                 enqueue_drain()
     except (RedisError, OSError) as error:
         logger.warning("no wake-up could be sent; drains will look by themselves: %s", error)

@@ -13,7 +13,7 @@ import psycopg
 import redis
 
 from deliveries.message import compression
-from deliveries.queue.wakeups import CHANNEL
+from deliveries.queue.wakeups import channel_of
 from tests.journeys.rig import SENDER, Rig
 
 CONTENT = (
@@ -61,7 +61,7 @@ def fill(rig: Rig, amount: int, to: str, *, priority: int = 1) -> None:
         connection.execute(FILL, given)
         connection.execute("ANALYZE")
     with redis.Redis.from_url(rig.valkey.url) as valkey:
-        assert valkey.publish(CHANNEL, "1") == 1, "no worker runs"
+        assert valkey.publish(channel_of(valkey), "1") == 1, "no worker runs"
 
 
 def send(rig: Rig, to: str, *parameters: str, client: smtplib.SMTP | None = None) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deliveries import jobs
 from deliveries.models import Delivery, Lane, Stop
-from deliveries.queue.wakeups import CHANNEL, wakeup_of
+from deliveries.queue.wakeups import channel_of, wakeup_of
 from deliveries.steering import pauses
 from tests.deliveries import make
 
@@ -34,7 +34,7 @@ def lanes():
 @pytest.fixture
 def heard(valkey):
     channel = valkey.pubsub(ignore_subscribe_messages=True)
-    channel.subscribe(CHANNEL)
+    channel.subscribe(channel_of(valkey))
     channel.get_message(timeout=1)
     yield lambda: wakeup_of(channel.get_message(timeout=5)["data"])
     channel.close()
