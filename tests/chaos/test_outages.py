@@ -8,8 +8,11 @@ docs/performance.md says, EKIDEN_CHAOS_SEED repeats a run.
 
 import os
 import random
+import resource
 import signal
+import socket
 import time
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import pytest
@@ -25,6 +28,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 KILLS = int(os.environ.get("EKIDEN_CHAOS_RUNS", "1"))
 IS_LONG = os.environ.get("EKIDEN_CHAOS_LONG") == "1"
+FILES = 256  # what a shell on macOS and some containers allow
 SEED = int(os.environ.get("EKIDEN_CHAOS_SEED") or random.randrange(2**32))
 
 
@@ -166,6 +170,37 @@ def test_a_worker_sleeps(scene):
         scene.wait_until_back()
     assert "stopped by a signal" in status
     scene.wait_for_log("event=asleep")
+
+
+def test_each_process_may_open_256_files(tmp_path, capsys, monkeypatch):
+    """Idle sessions and a host that says nothing take all there is: apps go on, and nothing is
+    lost.
+    """
+    monkeypatch.setattr(load, "PATIENCE", 300.0)
+    with far_side() as (dns, sink), started(**settings(dns, sink)) as service, ExitStack() as idle:
+        scene = Scene(World(service, dns, sink), tmp_path / "ledger")
+        resource.prlimit(scene.world.supervisor_pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+        for kind in ("listener", "worker"):  # what the supervisor starts from now on has the limit
+            former = scene.world.pids(kind)
+            stop_all(former, signal.SIGKILL)
+            wait_until(partial(_are_others, scene.world, kind, former), f"{kind} runs again", 60)
+        with scene.under_load():
+            for number in range(FILES):
+                scene.world.service.send(to=f"{scene.load.run}-{number}@{SILENT}")
+                with suppress(OSError):  # the listener may refuse, or end an older one
+                    idle.enter_context(socket.create_connection(("127.0.0.1", service.mx), 5))
+            scene.fault()
+            status = scene.world.status()
+            scene.wait_until_back()
+        with capsys.disabled():
+            print(f"\n256 files: {scene.numbers()}", flush=True)
+    assert f"may open {FILES}" in status
+    assert scene.repeats().total() == 0
+
+
+def _are_others(world, kind, former):
+    running = set(world.pids(kind))
+    return len(running) == len(former) and not running & set(former)
 
 
 def test_everything_is_killed_while_a_host_says_nothing(scene):
