@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -325,6 +326,10 @@ def test_an_outage_of_the_servers_ends_no_unit(machine):
     assert_delivered_once(machine, apps.ids)
 
 
+def has_begun(machine: Machine, unit: str, former: str) -> bool:
+    return machine.show(unit, "MainPID") not in {former, "0"}
+
+
 def restart_without_servers(machine: Machine) -> None:
     """Restart one unit of each kind; each has ended and waits when this returns."""
     starting = {
@@ -340,11 +345,7 @@ def restart_without_servers(machine: Machine) -> None:
     machine.ask(f"systemctl restart --no-block {' '.join(starting)}")
     for unit, before in starting.items():
         # TimeoutStopSec of the units is 90 s
-        wait_until(
-            lambda unit=unit, before=before: machine.show(unit, "MainPID") not in {before, "0"},
-            f"{unit} has ended and begins",
-            90,
-        )
+        wait_until(partial(has_begun, machine, unit, before), f"{unit} has ended and begins", 90)
     time.sleep(20)  # what cannot bear it ends within this
     assert machine.show("ekiden-worker@1", "StatusText") == "Waiting for PostgreSQL"
 
