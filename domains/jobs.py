@@ -12,6 +12,7 @@ from domains.operations.isolation import Kind, is_free, isolated
 
 logger = logging.getLogger(__name__)
 
+QUESTIONS = 50  # a second to the name servers of domains
 GROUP = 50  # domains whose records are looked up at once
 AGAIN = timedelta(
     days=1
@@ -32,17 +33,19 @@ def make_keys(domain_id: int) -> None:
 
 def verify_domain(domain_id: int) -> None:
     """Look at the domain's records now."""
-    from domains.senders import verification  # dnspython is only needed here
+    from domains.identity import checking  # dnspython is only needed here
 
-    verification.check(list(Domain.objects.filter(pk=domain_id)), now=timezone.now())
+    checking.check(list(Domain.objects.filter(pk=domain_id)), now=timezone.now())
 
 
 def verify_domains() -> None:
     """Look at the records of all domains that are unverified or were last looked at long ago,
     these first.
     """
-    from domains.senders import verification
+    from domains.foundation.dns.authorities import QuestionRate
+    from domains.identity import checking
 
+    pace = QuestionRate(QUESTIONS)
     now = timezone.now()
     due = list(
         Domain.objects.due_for_check(before=now - AGAIN)
@@ -50,5 +53,6 @@ def verify_domains() -> None:
         .values_list("pk", flat=True)
     )
     for start in range(0, len(due), GROUP):
-        verification.check(list(Domain.objects.filter(pk__in=due[start : start + GROUP])), now=now)
+        group = list(Domain.objects.filter(pk__in=due[start : start + GROUP]))
+        checking.check(group, now=now, pace=pace)
     logger.info("event=domains_checked domains=%d", len(due))

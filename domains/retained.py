@@ -4,10 +4,18 @@ from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTabl
 
 PEOPLE = "people"
 ASIDE_DAYS = 90
+CHANGE_DAYS = 400
 
 TABLES = (
     RetainedTable("domains_project", "until removed", PEOPLE, "all mail belongs to one"),
     RetainedTable("domains_domain", "until removed", PEOPLE, "mail is sent as it"),
+    RetainedTable("domains_domainreport", "with its domain", PEOPLE, "one row for each"),
+    RetainedTable(
+        "domains_domainchange", f"{CHANGE_DAYS} days", BY_RETENTION, "what DNS said when mail "
+            "began to be refused is asked for months later",
+        days=CHANGE_DAYS,
+        delete=oldest("domains_domainchange", "at < %(before)s", order="at"),
+    ),
     RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
     RetainedTable("domains_credential", "until removed", PEOPLE,
         "a revoked one still names the app "

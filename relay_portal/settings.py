@@ -56,6 +56,7 @@ EKIDEN_TLS_CERT = setting("EKIDEN_TLS_CERT", str, "")
 EKIDEN_TLS_KEY = setting("EKIDEN_TLS_KEY", str, "")
 EKIDEN_SOURCE = setting("EKIDEN_SOURCE", address, "")
 EKIDEN_DELIVERY_PORT = setting("EKIDEN_DELIVERY_PORT", port, 25)
+EKIDEN_ZONE_PORT = setting("EKIDEN_ZONE_PORT", port, 53)
 EKIDEN_PRIVATE_NETWORKS: list[str] = setting("EKIDEN_PRIVATE_NETWORKS", networks, [])
 
 # --- limits ---------------------------------------------------------------------------------------

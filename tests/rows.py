@@ -17,7 +17,7 @@ from deliveries.models import (
     Submission,
     Tally,
 )
-from domains.models import SetAside
+from domains.models import Domain, DomainChange, Project, SetAside
 from relay_portal.models import User
 from suppressions.models import Brake, Import, Occurrence
 from tests.deliveries import make
@@ -75,7 +75,14 @@ def destination(at):
     return Destination.objects.create(domain=name, lane=make.lane(name), expires_at=at)
 
 
+def domain_change(at):
+    project = Project.objects.get_or_create(name="kept")[0]
+    domain = Domain.objects.get_or_create(project=project, name="kept.test")[0]
+    return DomainChange.objects.create(domain=domain, at=at, subject="spf kept.test")
+
+
 ROWS = {
+    "domains_domainchange": domain_change,
     "domains_setaside": lambda at: SetAside.objects.create(
         kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at
     ),

@@ -20,8 +20,8 @@ ORDER = [
 # well. Files beside the rooms have the names that Django looks for, or are listed here.
 ROOMS = {
     "domains.foundation": ["command", "process", "dns", "text", "secrets", "upkeep", "rights"],
-    "domains": ["apps", "management", "admin", "jobs", "retained", "senders", "operations",
-        "models"],
+    "domains": ["apps", "management", "admin", "jobs", "retained", "identity", "senders",
+        "operations", "models"],
     "suppressions": [
         "apps", "management", "admin", "retained", "exchange", "dry_run", "probation", "recording",
         "lifting", "brakes", "models",
@@ -44,6 +44,7 @@ OWNERS = {  # outside thing: who alone may import it
     "dns": {
         "domains/foundation/dns/resolver.py", "domains/foundation/dns/exchange.py",
         "domains/foundation/dns/parents.py", "domains/foundation/dns/servers.py",
+        "domains/foundation/dns/authorities.py",
     },
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
@@ -71,12 +72,14 @@ PURE = {
     ),
     "deliveries/intake": "header_completion long_lines",
     "deliveries/message": "header_form headers ids priorities reencoding",
-    "deliveries/routing": "allowed_addresses host_experience",
+    "deliveries/routing": "host_experience",
     "deliveries/sending": "retry_schedule",
     "deliveries/shaping": "actions answers backoff meter pace providers rate window",
     "deliveries/smtp": "dialogue mail outcomes peer replies timeouts transaction",
     "domains/senders": "dkim records",
+    "domains/foundation/dns": "allowed_addresses",
     "domains/foundation/process": "logformat",
+    "domains/identity": "slips zone_text",
     "domains/foundation/secrets": "fingerprints",
     "domains/foundation/text": "addresses mailboxes readings texts",
     "smtp_listener/admission": "policy",

@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 from django.conf import settings
 
 from deliveries.backends.database import Database
-from deliveries.routing.allowed_addresses import Address, is_allowed, is_public
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply
+from domains.foundation.dns.allowed_addresses import Address, is_allowed, is_public
 from domains.foundation.dns.parents import Parents
 from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
 

@@ -16,19 +16,25 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
 from domains.foundation.text.addresses import BadAddress, canonical_domain
-from domains.models import Credential, Domain, SigningKey
+from domains.identity import checking
+from domains.identity.sentences import sentence
+from domains.identity.zone_text import quoted
+from domains.models import Credential, Domain, DomainChange, SigningKey
 from domains.operations.pages import Pages, RowVerb
-from domains.senders import adding, verification
-from domains.senders.explained import explained
+from domains.senders import adding
 from domains.senders.keys import make_key
 
 FINDINGS = {
     "found": (_("Found"), "delivered"),
     "missing": (_("Missing"), "bounced"),
     "wrong": (_("Wrong"), "bounced"),
+    "spreading": (_("Spreading"), "deferred"),
+    "unreachable": (_("Out of reach"), "deferred"),
+    "bogus": (_("DNSSEC fails"), "bounced"),
     "unknown": (_("No answer"), "deferred"),
     "unchecked": (_("Not checked yet"), "queued"),
 }
+CHANGES = 50  # of the newest on the page
 PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": "DMARC"}
 
 
@@ -102,7 +108,10 @@ class DomainPages(Pages):
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given = {
-            "records": [_shown(finding) for finding in verification.findings(row)]
+            "records": [_shown(finding) for finding in checking.records_of(row)]
+            if row is not None
+            else [],
+            "changes": [_changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
             if row is not None
             else [],
             **(extra_context or {}),
@@ -130,7 +139,7 @@ class DomainPages(Pages):
         return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[object_id]))
 
     def check_now(self, request: HttpRequest, row: Domain) -> str:
-        verification.check([row], now=timezone.now())
+        checking.check([row], now=timezone.now())
         return gettext("The records were looked up; below is what DNS says.")
 
     def take_on_word(self, request: HttpRequest, row: Domain) -> str | HttpResponse:
@@ -155,15 +164,36 @@ class DomainPages(Pages):
         return self.standing(row)[1]
 
 
-def _shown(finding: verification.RecordFinding) -> dict[str, Any]:
+def _shown(finding: dict[str, Any]) -> dict[str, Any]:
     label, colour = FINDINGS[finding["state"]]
     return {
         **finding,
         "purpose": PURPOSES[finding["purpose"]],
         "label": label,
         "colour": colour,
-        "text": explained(finding["text"]),
+        "text": sentence(finding["slip"], finding["given"], finding["text"]),
+        "strings": quoted(finding["value"]) if finding["type"] == "TXT" else "",
+        "silent": [host for host in finding["servers"] if host["state"] == "silent"],
+        "differs": finding["state"] not in ("found", "missing"),
     }
+
+
+def _changed(change: DomainChange) -> dict[str, Any]:
+    purpose, _space, name = change.subject.partition(" ")
+    return {
+        "at": change.at,
+        "record": f"{PURPOSES.get(purpose, purpose)} {name}",
+        "before": _told(change.before),
+        "after": _told(change.after),
+    }
+
+
+def _told(side: dict[str, Any]) -> str:
+    """The state, and what stood there."""
+    if not side:
+        return "–"
+    label, _colour = FINDINGS[side["state"]]
+    return f"{label}: {' · '.join(side['found'])}" if side["found"] else str(label)
 
 
 @admin.register(SigningKey)

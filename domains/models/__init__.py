@@ -1,5 +1,6 @@
 """The rows of this app: who may send, and what operating the service leaves."""
 
+from domains.models.identity import DomainChange, DomainReport
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
 from domains.models.senders import Credential, Domain, Project, SigningKey, name_validator
 
@@ -7,6 +8,8 @@ __all__ = [
     "AuditEntry",
     "Credential",
     "Domain",
+    "DomainChange",
+    "DomainReport",
     "KeyFingerprint",
     "Project",
     "SetAside",

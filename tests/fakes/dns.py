@@ -36,6 +36,7 @@ class Behaviour(Enum):
     SERVFAIL = auto()
     REFUSED = auto()
     NXDOMAIN = auto()
+    BOGUS = auto()  # SERVFAIL, but the truth where validation is off (CD)
     SILENT = auto()  # no answer at all
     TRUNCATED = auto()  # an empty, truncated answer over UDP; the full one over TCP
     TRUNCATED_ALWAYS = auto()  # and no answer over TCP
@@ -51,7 +52,7 @@ FORGED = "127.6.6.6"
 
 
 class FakeDns:
-    """Serves UDP and TCP on one free port of 127.0.0.1.
+    """Serves UDP and TCP on one free port of 127.0.0.1, or where it is told to.
 
     Zones map a lower-case name to its records by type: A and AAAA are texts, MX (preference, host)
     with host "" for the null MX, TXT a text of any length, CNAME a name, anything else zone-file
@@ -68,9 +69,10 @@ class FakeDns:
         negative_ttl: int = 60,
         authenticated: bool = False,
         is_resolver: bool = True,
+        place: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
-        """`is_resolver`: it finds answers (RA); else it has the zones itself (AA), and may be told
-        of others as REFERRAL.
+        """`place`: where it listens; `is_resolver`: it finds answers (RA); else it has the zones
+        itself (AA), and may be told of others as REFERRAL.
         """
         self.zones: Zones = zones if zones is not None else {}
         self.behaviours = dict(behaviours or {})
@@ -81,7 +83,7 @@ class FakeDns:
         self.is_silent = False  # about everything
         self.queries: Counter[tuple[str, str]] = Counter()
         self.tcp_queries: Counter[tuple[str, str]] = Counter()
-        self.address: tuple[str, int] = ("127.0.0.1", 0)
+        self.address: tuple[str, int] = place
         self._thread: _ServerThread | None = None
 
     @property
@@ -93,7 +95,7 @@ class FakeDns:
         loop = asyncio.get_running_loop()
         for _ in range(20):  # the TCP port with the number of a free UDP port may be taken
             self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Udp(self), local_addr=("127.0.0.1", 0)
+                lambda: _Udp(self), local_addr=self.address
             )
             self.address = self._udp.get_extra_info("sockname")[:2]
             try:
@@ -139,6 +141,8 @@ class FakeDns:
         match behaviour:
             case Behaviour.SERVFAIL | Behaviour.REFUSED | Behaviour.NXDOMAIN:
                 return [_with_rcode(query, dns.rcode.from_text(behaviour.name))]
+            case Behaviour.BOGUS if not query.flags & dns.flags.CD:
+                return [_with_rcode(query, dns.rcode.SERVFAIL)]
             case Behaviour.SILENT:
                 return []
             case Behaviour.TRUNCATED | Behaviour.TRUNCATED_ALWAYS:

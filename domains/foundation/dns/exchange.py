@@ -71,6 +71,24 @@ async def ask_for_its_own(
     return await _heard(server, qname, rdtype, timeout=timeout, flags=dns.flags.Flag(0))
 
 
+async def is_refused_for_its_signatures(
+    server: tuple[str, int],
+    qname: dns.name.Name,
+    rdtype: dns.rdatatype.RdataType,
+    *,
+    timeout: float,
+) -> bool:
+    """Return whether a validating resolver answers SERVFAIL, and the records where it is told not
+    to validate (RFC 4035, section 3.2.2): the answer is bogus. Raise `ServerFailure`.
+    """
+    strict = await _heard(server, qname, rdtype, timeout=timeout, flags=_RECURSIVE)
+    if strict.rcode() != dns.rcode.SERVFAIL:
+        return False
+    unchecked = _RECURSIVE | dns.flags.CD
+    loose = await _heard(server, qname, rdtype, timeout=timeout, flags=unchecked)
+    return loose.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+
+
 async def _heard(
     server: tuple[str, int],
     qname: dns.name.Name,

@@ -219,6 +219,13 @@ class Resolver:
         records = tuple(ip_address(rdata.address) for rdata in rdatas)
         return DnsAnswer(records, expires_at, all(answer.authenticated for answer in found))
 
+    async def is_bogus(self, name: str) -> bool:
+        """Return whether our name servers refuse the name's TXT records only because of DNSSEC."""
+        qname = _name(name)
+        return qname is not None and await self._servers.refuse_its_signatures(
+            qname, dns.rdatatype.TXT
+        )
+
     async def _look_up(
         self, name: str, rdtype: dns.rdatatype.RdataType
     ) -> DnsAnswer[dns.rdata.Rdata]:

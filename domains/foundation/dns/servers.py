@@ -11,7 +11,12 @@ from collections.abc import Sequence
 import dns.name
 import dns.rdatatype
 
-from domains.foundation.dns.exchange import DnsReply, ServerFailure, ask
+from domains.foundation.dns.exchange import (
+    DnsReply,
+    ServerFailure,
+    ask,
+    is_refused_for_its_signatures,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +77,17 @@ class NameServers:
             if is_silence and not await self._is_answered(failure):
                 raise CutOff(self.complaint, is_silence=True) from failure
         raise failure
+
+    async def refuse_its_signatures(
+        self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType
+    ) -> bool:
+        """Return whether the preferred server finds the answer bogus (RFC 4035, section 4.3)."""
+        try:
+            return await is_refused_for_its_signatures(
+                self.addresses[0], qname, rdtype, timeout=self._try_timeout
+            )
+        except ServerFailure:
+            return False
 
     def _prefer(self, server: Nameserver) -> None:
         """Ask this server first from now on, so that a dead one costs its time-out once and not

@@ -5,14 +5,18 @@ from typing import Any
 from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
+from domains.identity import checking
 from domains.models import Domain
 from domains.operations import audit
 from domains.senders import names
 from domains.senders.adding import AlreadyVerified, add_domain
-from domains.senders.verification import check, findings
 
-MARKS = {"found": "✓", "missing": "✗", "wrong": "✗", "unknown": "?", "unchecked": "·"}
+MARKS = {
+    "found": "✓", "missing": "✗", "wrong": "✗", "spreading": "…", "bogus": "✗",
+    "unreachable": "?", "unknown": "?", "unchecked": "·",
+}  # fmt: skip
 
 
 class Command(ActionCommand):
@@ -42,6 +46,11 @@ class Command(ActionCommand):
         )
         for parser in (show, checking):
             parser.add_argument("name", metavar="DOMAIN")
+        show.add_argument(
+            "--zone",
+            action="store_true",
+            help="print the records as a zone file that a name server takes as it is",
+        )
         for parser in (adding, listing, show, checking):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
@@ -75,13 +84,16 @@ class Command(ActionCommand):
             empty="There is no domain. Add one: ./ekiden domain add DOMAIN --project P",
         )
 
-    def show(self, *, name: str, project: str | None, as_json: bool) -> None:
-        self._show(names.domain(name, of=project), as_json=as_json)
+    def show(self, *, name: str, project: str | None, as_json: bool, zone: bool) -> None:
+        domain = names.domain(name, of=project)
+        if zone:
+            return self.stdout.write(checking.zone_of(domain), ending="")
+        return self._show(domain, as_json=as_json)
 
     def check_now(self, *, name: str, project: str | None, as_json: bool) -> None:
         domain = names.domain(name, of=project)
         was_verified = domain.is_verified
-        check([domain], now=timezone.now())
+        checking.check([domain], now=timezone.now())
         audit.note_command(
             "check_now", domain, details={"verified": [was_verified, domain.is_verified]}
         )
@@ -95,11 +107,22 @@ class Command(ActionCommand):
         self.stdout.write(f"{readable_domain(domain.name)} is {_state(domain)}.")
         if not domain.is_verified:
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
-        for finding in findings(domain):
-            mark, purpose = MARKS[finding["state"]], finding["purpose"].upper()
-            self.stdout.write(f"\n{mark} {purpose}  {finding['text']}".rstrip())
-            self.stdout.write(f"  {finding['name']}  {finding['type']}\n  {finding['value']}")
+        for finding in checking.records_of(domain):
+            self._show_record(finding)
         return None
+
+    def _show_record(self, finding: dict[str, Any]) -> None:
+        mark, purpose = MARKS[finding["state"]], finding["purpose"].upper()
+        self.stdout.write(f"\n{mark} {purpose}  {finding['text']}".rstrip())
+        self.stdout.write(f"  {finding['name']}  {finding['type']}\n  {finding['value']}")
+        if finding["state"] not in ("found", "missing"):
+            for text in finding["found"]:
+                self.stdout.write(f"  found: {texts.clean(text)}")
+        if finding["of"]:
+            self.stdout.write(f"  {finding['have']} of {finding['of']} name servers have it")
+        for host in finding["servers"]:
+            if host["state"] == "silent":
+                self.stdout.write(f"  {host['host']}: {host['failure']}")
 
 
 def _state(domain: Domain) -> str:
@@ -116,5 +139,5 @@ def _facts(domain: Domain) -> dict[str, Any]:
         "is_assumed": domain.is_assumed,
         "verified_at": domain.verified_at and domain.verified_at.isoformat(),
         "checked_at": domain.checked_at and domain.checked_at.isoformat(),
-        "records": findings(domain),
+        "records": checking.records_of(domain),
     }

@@ -2,7 +2,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from deliveries.routing.allowed_addresses import is_allowed, is_public
+from domains.foundation.dns.allowed_addresses import is_allowed, is_public
 
 
 @pytest.mark.parametrize(

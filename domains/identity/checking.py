@@ -1,0 +1,161 @@
+"""Checks of domains: what each name server has, kept with its history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from domains.foundation.dns.allowed_addresses import is_allowed
+from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneServers
+from domains.foundation.dns.resolver import IpAddress, Resolver, nameservers
+from domains.identity.inspection import Inspection, Inspector
+from domains.identity.zone_text import zone_file
+from domains.models import Domain, DomainChange, DomainReport
+from domains.operations.isolation import Kind, isolated
+from domains.senders import verification
+from domains.senders.records import Record
+
+Report = dict[str, Any]  # JSON; docs/commands.md names its keys
+
+
+def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | None = None) -> None:
+    """Verify these domains, ask every name server of their zones, and keep what was seen."""
+    verification.check(domains, now=now)
+    wanted = [(domain.name, verification.required_records(domain)) for domain in domains]
+    for domain, report in zip(domains, asyncio.run(_look_at_all(wanted, pace)), strict=True):
+        with isolated(Kind.DOMAIN, domain.pk):
+            if isinstance(report, BaseException):
+                raise report
+            keep(domain, report, now=now)
+
+
+def keep(domain: Domain, report: Report, *, now: datetime) -> None:
+    """Keep the report in place of the last one, and what differs between them as history."""
+    with transaction.atomic():
+        last = DomainReport.objects.select_for_update().filter(domain=domain).first()
+        if last is not None:
+            changes = differences(last.report, report)
+            DomainChange.objects.bulk_create(
+                DomainChange(domain=domain, at=now, subject=subject, before=before, after=after)
+                for subject, before, after in changes
+            )
+        DomainReport.objects.update_or_create(
+            domain=domain, defaults={"checked_at": now, "report": report}
+        )
+
+
+def differences(
+    last: Mapping[str, Any], report: Mapping[str, Any]
+) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return (record, before, after) for each record that is not as it was."""
+    before, after = _by_record(last), _by_record(report)
+    return [
+        (name, before.get(name, {}), after.get(name, {}))
+        for name in {**before, **after}
+        if before.get(name, {}) != after.get(name, {})
+    ]
+
+
+def _by_record(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{each['purpose']} {each['name']}"[:300]: {
+            "state": each["state"], "text": each["text"], "found": sorted(each["found"]),
+        }
+        for each in report.get("records", ())
+    }  # fmt: skip
+
+
+def records_of(domain: Domain) -> list[dict[str, Any]]:
+    """Return the records required now, each with what the last check saw of just this record."""
+    report = DomainReport.objects.filter(domain=domain).first()
+    kept = {
+        (each["name"], each["value"]): each
+        for each in (report.report.get("records", ()) if report is not None else ())
+    }
+    return [
+        {**_PLAIN, **finding, **kept.get((finding["name"], finding["value"]), {})}
+        | ({"state": finding["state"], "text": finding["text"]} if _is_taken(finding) else {})
+        for finding in verification.findings(domain)
+    ]
+
+
+_PLAIN: dict[str, Any] = {"slip": "", "given": {}, "found": [], "have": 0, "of": 0, "servers": []}
+
+
+def _is_taken(finding: verification.RecordFinding) -> bool:
+    """Another project has the domain: that is no matter of DNS."""
+    return finding["text"] == verification.TAKEN
+
+
+def zone_of(domain: Domain) -> str:
+    """Return the domain's records as a zone file with the zone's present SOA and name servers."""
+    zone = asyncio.run(_zone(domain.name))
+    records = verification.required_records(domain)
+    if zone is None:
+        return zone_file(domain.name, records, host=settings.EKIDEN_HOSTNAME)
+    return zone_file(
+        zone.name, records, soa=zone.soa, servers=zone.hosts, host=settings.EKIDEN_HOSTNAME,
+        addresses=[(server.host, server.address) for server in zone.servers],
+    )  # fmt: skip
+
+
+async def _zone(domain: str) -> ZoneServers | None:
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
+    return await authorities(resolver).zone_of(domain)
+
+
+def authorities(resolver: Resolver, pace: QuestionRate | None = None) -> Authorities:
+    """Return who asks zones' own servers, and only at addresses that mail may be carried to."""
+    exceptions = tuple(map(ip_network, settings.EKIDEN_PRIVATE_NETWORKS))
+
+    def may_ask(address: IpAddress) -> bool:
+        return is_allowed(address, exceptions)
+
+    return Authorities(resolver, may_ask, port=settings.EKIDEN_ZONE_PORT, pace=pace)
+
+
+async def _look_at_all(
+    wanted: Sequence[tuple[str, list[Record]]], pace: QuestionRate | None
+) -> list[Report | BaseException]:
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
+    asker = authorities(resolver, pace)
+    looks = (_look(domain, records, resolver, asker) for domain, records in wanted)
+    return await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def _look(
+    domain: str, records: list[Record], resolver: Resolver, asker: Authorities
+) -> Report:
+    zone = await asker.zone_of(domain)
+    inspector = Inspector(domain, zone, asker, resolver)
+    seen = await asyncio.gather(*(inspector.look(record) for record in records))
+    return {
+        "zone": zone.name if zone is not None else "",
+        "servers": list(zone.hosts) if zone is not None else [],
+        "records": [_kept(each) for each in seen],
+    }
+
+
+def _kept(seen: Inspection) -> dict[str, Any]:
+    record = seen.record
+    return {
+        "purpose": record.purpose.value,
+        "name": record.name,
+        "type": record.type,
+        "value": record.value,
+        "state": seen.state,
+        "text": seen.text,
+        "slip": seen.remark.code if seen.remark is not None else "",
+        "given": seen.remark.given if seen.remark is not None else {},
+        "found": list(seen.values),
+        "have": seen.have,
+        "of": len(seen.hosts),
+        "servers": [asdict(host) for host in seen.hosts],
+    }

@@ -1,0 +1,129 @@
+"""What is said of a record that is not as it must be: one sentence for each slip, in English and
+in the reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from domains.senders.explained import explained
+
+
+class SlipRemark(NamedTuple):
+    """A sentence by its code, and what it speaks of; kept in JSON, so plain texts only."""
+
+    code: str
+    given: dict[str, str]
+
+
+SENTENCES: Mapping[str, str] = {
+    # what the servers say
+    "spreading": _(
+        "%(have)s of %(servers)s name servers have it; missing at: %(lacking)s. Wait until all "
+        "have taken the zone over, and look at its serial where one stays behind."
+    ),
+    "resolver-behind": _(
+        "All name servers of the zone have it. Our resolver still remembers the earlier answer; "
+        "so may receivers, for up to %(seconds)s seconds."
+    ),
+    "unreachable": _("No name server of the zone answers, and our resolver gets nothing either."),
+    "bogus": _(
+        "The zone's DNSSEC signatures do not hold, so receivers that validate see nothing of it. "
+        "Look at the DS record at the registrar, and at the date of the signatures."
+    ),
+    # where it stands
+    "cname-at-domain": _(
+        "%(domain)s is a CNAME to %(target)s. A name with a CNAME has no other records, so none of "
+        "its own is seen. Put A and AAAA records there instead (some panels call it ALIAS or "
+        "flattening)."
+    ),
+    "cname-in-place": _(
+        "%(name)s is a CNAME to %(target)s, where other things stand. Remove the CNAME and publish "
+        "the record itself."
+    ),
+    "cname-to-nothing": _(
+        "%(name)s is a CNAME to %(target)s, and nothing is published there. Correct its target, or "
+        "remove it and publish the record itself."
+    ),
+    "wildcard": _(
+        "A wildcard (*) answers for %(name)s as for any other name: the record itself is not "
+        "there. Publish it; it takes precedence over the wildcard."
+    ),
+    "doubled-zone": _(
+        "The record stands at %(found)s: the panel adds the zone to the name by itself. Enter only "
+        "%(label)s as its name."
+    ),
+    "at-domain": _("The record stands at %(domain)s itself. Give it the name %(name)s."),
+    "no-underscore": _(
+        "The record stands at %(found)s. Its name begins with an underscore: %(name)s."
+    ),
+    "no-domainkey": _(
+        "The key stands at %(found)s. Its name must have ._domainkey in it: %(name)s."
+    ),
+    "type-spf": _(
+        "The policy stands in a record of the type SPF, which nobody reads any more (RFC 7208, "
+        "section 3.1). Publish it as TXT."
+    ),
+    # what it says
+    "quotes": _("The value has quotation marks inside. Enter it without them."),
+    "trailing-dot": _("The value ends with a dot that does not belong to it. Remove the dot."),
+    "backslash": _("The value has backslashes inside, as of a zone file. Enter it without them."),
+    "typographic": _(
+        "The value has characters that no such record may have (%(characters)s), often from a word "
+        "processor. Copy it from here once more."
+    ),
+    "pasted-line": _(
+        "The value begins with the record's name or type (%(found)s). Enter only what is shown as "
+        "the value."
+    ),
+    "no-prefix": _("The token stands there without %(prefix)s before it. Enter the whole value."),
+    "lower-case": _(
+        "The value was turned into lower case, which destroys it. Enter it as it is shown; some "
+        "panels need the record to be edited as text."
+    ),
+    "key-cut": _(
+        "The key is cut off: %(have)s of %(want)s characters are there. Publish the value in "
+        "strings of at most 255 characters, as the zone file shows it."
+    ),
+    "key-pem": _(
+        "The key was published with its lines -----BEGIN and END-----. Only what is shown as the "
+        "value belongs there."
+    ),
+    "spf-version": _(
+        "The SPF record begins with %(found)s, so receivers do not know it for one. It must begin "
+        "with v=spf1 and a space."
+    ),
+    "spf-after-all": _(
+        "%(term)s stands after %(all)s, where nothing is read any more. Put it before."
+    ),
+    "spf-passes-all": _(
+        "%(all)s lets every host in the world send as this domain. Replace it by ~all."
+    ),
+    "spf-glued": _(
+        "Two terms of the SPF record run into each other: %(term)s. Strings of one record are "
+        "joined without a space; put one at the end of the first."
+    ),
+    "dmarc-version": _(
+        "The DMARC record begins with %(found)s, so receivers do not know it for one. It must "
+        "begin with v=DMARC1, in capitals, and a semicolon."
+    ),
+    "dmarc-commas": _("The tags of the DMARC record are separated by commas. Use semicolons."),
+    "dmarc-mailto": _(
+        "The address in %(tag)s has no mailto: before it, so no report comes. Write "
+        "mailto:%(address)s."
+    ),
+}  # fmt: skip
+
+
+def sentence(code: str, given: Mapping[str, str], text: str = "") -> str:
+    """Return the sentence in the active language; `text` is one of the table of `explained`."""
+    return gettext(SENTENCES[code]) % given if code in SENTENCES else explained(text)
+
+
+def english(remark: SlipRemark) -> str:
+    """Return the sentence as it is kept and as programs read it."""
+    return SENTENCES[remark.code] % remark.given
