@@ -41,11 +41,7 @@ ROOMS = {
     ],
 }  # fmt: skip
 OWNERS = {  # outside thing: who alone may import it
-    "dns": {
-        "domains/foundation/dns/resolver.py", "domains/foundation/dns/exchange.py",
-        "domains/foundation/dns/parents.py", "domains/foundation/dns/servers.py",
-        "domains/foundation/dns/authorities.py",
-    },
+    "dns": {"domains/foundation/dns"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py"},
     "rq": {
@@ -62,20 +58,23 @@ PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", 
 PURE = {
     "deliveries/bounces": (
         "charsets evidence feedback feedback_id freeform kinds likeness mime notification "
-        "original parser report_text "
-        "return_path status tokens wording"
+        "original parsed_report parser report_text return_path status status_reports "
+        "text_reports tokens wording"
     ),
     "deliveries/classification": (
-        "asian_stems caution classifier codes dialects european_stems language_phrases "
-        "message_phrases provider_codes reasons "
-        "recipient_phrases rules sender_phrases stems"
+        "asian_stems caution classifier codes dialects european_stems gateway_codes "
+        "language_phrases message_phrases program_dialects provider_codes reasons "
+        "recipient_phrases reply_text rules sender_phrases stems"
     ),
     "deliveries/intake": "header_completion long_lines",
     "deliveries/message": "header_form headers ids priorities reencoding",
     "deliveries/routing": "host_experience",
     "deliveries/sending": "retry_schedule",
-    "deliveries/shaping": "actions answers backoff meter pace providers rate window",
-    "deliveries/smtp": "dialogue mail outcomes peer replies timeouts transaction",
+    "deliveries/shaping": (
+        "actions answers backoff meter pace providers rate regional_answers window "
+        "worldwide_answers"
+    ),
+    "deliveries/smtp": "dialogue mail obstacles outcomes peer replies timeouts transaction",
     "domains/senders": "dkim records",
     "domains/foundation/dns": "allowed_addresses",
     "domains/foundation/process": "logformat",

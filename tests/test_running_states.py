@@ -19,7 +19,7 @@ from domains.foundation.upkeep.job_leases import Lease, LeaseLost
 from domains.models import SetAside
 from domains.operations import isolation
 from domains.operations.isolation import Kind
-from suppressions.exchange import importing
+from suppressions.exchange import importing, staging
 from suppressions.models import Import, Suppression
 
 OURS = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
@@ -133,7 +133,7 @@ def over():
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(staging, "BATCH", 2)
 
 
 @pytest.mark.usefixtures("mail_db")
@@ -218,13 +218,13 @@ def test_a_command_that_was_killed_over_its_file_says_so():
 
 @pytest.mark.usefixtures("mail_db", "small_batches")
 def test_who_was_stopped_for_so_long_that_another_took_over_writes_nothing_more(monkeypatch):
-    row, take_entries = wanted(), importing._take_entries
+    row, take_entries = wanted(), staging.take_entries
 
     def late(*words):
         take_entries(*words)
         Import.objects.update(leased_until=timezone.now() + timedelta(hours=1))  # the other's
 
-    monkeypatch.setattr(importing, "_take_entries", late)
+    monkeypatch.setattr(importing, "take_entries", late)
     importing.run(row.pk)
     row.refresh_from_db()
     assert (row.state, row.lines, Suppression.objects.count()) == ("running", 0, 0)

@@ -18,9 +18,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from deliveries.backends import job_queues
 from deliveries.bounces import unknown_answers
 from deliveries.classification import loaded_rules
-from deliveries.classification.classifier import parse
 from deliveries.classification.dialects import KNOWN, provider_of
 from deliveries.classification.local_rules import LocalRules
+from deliveries.classification.reply_text import parse
 from deliveries.classification.rules import normal
 from deliveries.models import LocalRule, Reclassification
 from deliveries.smtp.outcomes import SCOPES

@@ -14,7 +14,7 @@ from django.utils import timezone
 from deliveries.backends import job_queues, maillog
 from deliveries.bounces import findings
 from deliveries.bounces.matching import Match, key_of
-from deliveries.bounces.parser import RecipientStatus, Report, ReportKind
+from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind
 from deliveries.classification.classifier import plainly
 from deliveries.models import Attempt, Delivery, InboundMail, Tally
 from deliveries.models.states import State, owes_report

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deliveries.bounces.wording import NO_RECIPIENT, host_in, stage_of
-from deliveries.classification.classifier import Answer, Classified, classify, parse
+from deliveries.classification.classifier import Answer, Classified, classify
+from deliveries.classification.reply_text import parse
 from suppressions.classes import Class
 
 MAX_REPLIES = 12

@@ -21,7 +21,7 @@ from deliveries.bounces import feedback_id, findings, return_path
 from deliveries.bounces.feedback_id import Token
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.bounces.original import Original
-from deliveries.bounces.parser import Report
+from deliveries.bounces.parsed_report import Report
 from deliveries.bounces.tokens import ForgedToken
 from deliveries.models import Delivery, InboundMail
 from deliveries.models.states import State

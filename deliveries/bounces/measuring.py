@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from deliveries.bounces.corpus import Sample
-from deliveries.bounces.parser import Report, ReportKind, read
+from deliveries.bounces.parsed_report import Report, ReportKind
+from deliveries.bounces.parser import read
 from deliveries.classification.classifier import LOOSE, TELLING, speaking
 from deliveries.classification.rules import BounceRule, RuleTable, alternatives
 from deliveries.smtp.outcomes import Stage

@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from deliveries.backends import maillog
 from deliveries.backends.database import Database
-from deliveries.bounces import consequences, matching, original, vouching
-from deliveries.bounces import parser as reports
+from deliveries.bounces import consequences, matching, original, parsed_report, vouching
 from deliveries.bounces.findings import FOR_A_PERSON, NO_REPORT, OTHER_KIND, UNREADABLE
 from deliveries.bounces.parser import read
 from deliveries.classification import loaded_rules
@@ -109,12 +108,12 @@ def _finding(mail: InboundMail) -> str:
         return f"{UNREADABLE}: {error}"
     report = read(data)
     try:
-        if report.kind is reports.ReportKind.COMPLAINT:
+        if report.kind is parsed_report.ReportKind.COMPLAINT:
             found = matching.find(
                 mail, report, original.read(data), vouched=lambda: vouching.is_vouched_for(data)
             )
             return consequences.complaint(mail, report, found)
-        if report.kind is reports.ReportKind.BOUNCE:
+        if report.kind is parsed_report.ReportKind.BOUNCE:
             return consequences.bounce(
                 mail, report, matching.find(mail, report, original.read(data))
             )
@@ -122,4 +121,8 @@ def _finding(mail: InboundMail) -> str:
         return error.finding
     if mail.kind != InboundMail.Kind.REPORT:
         return FOR_A_PERSON
-    return NO_REPORT if report.kind is reports.ReportKind.NONE else f"{OTHER_KIND}: {report.kind}"
+    return (
+        NO_REPORT
+        if report.kind is parsed_report.ReportKind.NONE
+        else f"{OTHER_KIND}: {report.kind}"
+    )

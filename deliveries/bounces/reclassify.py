@@ -261,10 +261,8 @@ def _apply(look: Reclassification, changes: list[Change]) -> None:
         if (each.occurrence.project_id, each.occurrence.address_key) not in known
     ]
     renewed = Occurrence.objects.filter(pk__in=anew).update(handled_at=None)
-    look.lifted, look.renewed = (
-        look.lifted + lifted,
-        look.renewed + renewed,
-    )  # not before all of it went: what fails is counted alone
+    # not before all of it went: what fails is counted alone
+    look.lifted, look.renewed = look.lifted + lifted, look.renewed + renewed
     look.save(update_fields=["lifted", "renewed"])
 
 

@@ -17,7 +17,8 @@ from django.conf import settings
 
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.wording import addresses
-from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.servers import nameservers
 
 logger = logging.getLogger(__name__)
 

@@ -82,23 +82,6 @@ VAGUE = {"system/trouble", "network/expired", "recipient_refused/rejected"}
 # Postfix names the check that refused before it says why.
 _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied)")
 
-_HOST_SAID = re.compile(r"^(.{0,300} )?said: ", re.IGNORECASE)
-_CODES = re.compile(
-    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: "
-    r"?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
-    re.IGNORECASE,
-)
-# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error
-# 550-'5.7.1 ... Access denied'
-_QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
-_TWICE = re.compile(
-    r"^([245]\d\d)[ -]{1,2}(?=\1[ -])"
-)  # Google's reports put the code before a reply that has it
-_LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
-_ENHANCED_ONLY = re.compile(
-    r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -248,17 +231,6 @@ def classify_outcome(
     return found if isinstance(outcome, Bounced) else softened(found)
 
 
-def parse(text: str) -> tuple[int, str, str]:
-    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there
-    is none.
-    """
-    text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
-    if (match := _CODES.match(text)) is not None:
-        return int(match[1]), match[2] or _later(text), text[match.end() :]
-    enhanced = _later(text)
-    return 0, enhanced, _LEADING.sub("", text, count=1)
-
-
 def plainly(class_: Class, *, rule: str, detail: str = "") -> Classified:
     """What needs no reading of an answer."""
     return Classified(class_, False, MEANINGS[class_].fault, detail, rule)
@@ -266,12 +238,6 @@ def plainly(class_: Class, *, rule: str, detail: str = "") -> Classified:
 
 def softened(found: Classified) -> Classified:
     return replace(found, is_hard=False) if found.is_hard else found
-
-
-def _later(text: str) -> str:
-    """qmail puts the enhanced code at the end: (#5.1.1)."""
-    match = _ENHANCED_ONLY.search(text[:1000])
-    return match[1] if match else ""
 
 
 # Before RCPT, who is unknown can only be the sender, or this host.

@@ -4,7 +4,7 @@ way.
 
 from __future__ import annotations
 
-from deliveries.classification.provider_codes import said
+from deliveries.classification.rules import said
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 

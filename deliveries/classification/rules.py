@@ -214,3 +214,10 @@ def _atom(pattern: str, at: int) -> tuple[str, _Keys, int]:
 def _quantifier(pattern: str, at: int) -> str:
     match = _QUANTIFIER.match(pattern, at)
     return match.group() if match else ""
+
+
+def said(
+    class_: Class, name: str, *, by: str, words: str, example: str, **settings: Any
+) -> tuple[BounceRule, ...]:
+    """Return one row; `by` is the system as `corpus` names it, "" where anybody may say so."""
+    return phrases(class_, (name, words, example), seen=(by,) if by else (), **settings)

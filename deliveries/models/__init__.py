@@ -3,8 +3,9 @@ steer the flow.
 """
 
 from deliveries.models.classification import LocalRule
+from deliveries.models.inbound import InboundMail
 from deliveries.models.lanes import Destination, Lane, Route
-from deliveries.models.messages import Attempt, Content, Delivery, InboundMail, Message, Submission
+from deliveries.models.messages import Attempt, Content, Delivery, Message, Submission
 from deliveries.models.reclassification import Reclassification
 from deliveries.models.refusals import Refusal
 from deliveries.models.statistics import Alert, Tally

@@ -42,7 +42,8 @@ from deliveries.sending.agent import DeliveryAgent
 from deliveries.sending.controls import Controls
 from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.shared import SharedResources
-from domains.foundation.dns.resolver import Kept, Resolver, nameservers
+from domains.foundation.dns.resolver import Kept, Resolver
+from domains.foundation.dns.servers import nameservers
 from domains.foundation.process import systemd
 from domains.foundation.process.pulse import Pulse
 from domains.operations.isolation import Kind

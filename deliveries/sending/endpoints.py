@@ -13,14 +13,8 @@ from django.conf import settings
 from deliveries.queue.leased import LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.routing.resolver import Forbidden, Router
-from deliveries.smtp.connection import (
-    Connection,
-    ConnectionFailed,
-    Endpoint,
-    Timeouts,
-    TlsLevel,
-    open_with_fallback,
-)
+from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel
+from deliveries.smtp.opening import open_with_fallback
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure

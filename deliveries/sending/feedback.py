@@ -19,9 +19,10 @@ from deliveries.sending import retry_schedule
 from deliveries.shaping import backoff
 from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
 from deliveries.shaping.pace import Pace
+from deliveries.smtp.obstacles import OBSTACLES
 from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Scope, Stage
 from deliveries.smtp.replies import Reply
-from deliveries.smtp.transaction import NO_MEANING, OBSTACLES
+from deliveries.smtp.transaction import NO_MEANING
 
 logger = logging.getLogger(__name__)
 

@@ -30,10 +30,11 @@ from deliveries.shaping.pace import Pace
 from deliveries.shaping.providers import ReceiverRule
 from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.obstacles import NOT_8BIT
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
 from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321
-from deliveries.smtp.transaction import NOT_8BIT, is_same
+from deliveries.smtp.transaction import is_same
 
 logger = logging.getLogger(__name__)
 

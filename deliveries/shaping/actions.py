@@ -88,3 +88,7 @@ def pattern(
     return Pattern(
         name, provider, re.compile(text), action, example, frozenset(codes), frozenset(stages)
     )
+
+
+SLOWER, HALF = SlowDown(), SlowDown(0.5)
+OPENING = (Stage.GREETING, Stage.EHLO)

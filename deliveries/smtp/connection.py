@@ -3,12 +3,10 @@ it.
 """
 
 import asyncio
-import errno
 import ssl
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from deliveries.smtp.dialogue import (
@@ -26,10 +24,10 @@ from deliveries.smtp.mail import Mail, UnsafeMail
 from deliveries.smtp.outcomes import Deferred, Outcome, Scope, Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
-from deliveries.smtp.timeouts import DOING, RFC_5321, Timeouts
+from deliveries.smtp.timeouts import DOING, Timeouts
 from deliveries.smtp.tls import context_for, describe, server_name
 from deliveries.smtp.transaction import transact
-from deliveries.smtp.wire import Wire, dial
+from deliveries.smtp.wire import Wire
 
 __all__ = [
     "Connection",
@@ -39,8 +37,6 @@ __all__ = [
     "Timeouts",
     "TlsLevel",
     "UnsafeMail",
-    "open_connection",
-    "open_with_fallback",
 ]
 
 BLOCK = 65_536  # octets of content between two looks at the peer
@@ -58,15 +54,6 @@ class Endpoint:
 
 
 SENDING = "sending the message"
-CONNECT_ERRORS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection lost while connecting",
-    errno.ETIMEDOUT: "connection timed out",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "no route to the network",
-    errno.EADDRNOTAVAIL: "the source address is not available here",
-    errno.EMFILE: "no more connections can be opened here",
-}
 
 
 class ConnectionFailed(Exception):
@@ -288,81 +275,6 @@ class Connection:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-async def open_connection(
-    endpoint: Endpoint,
-    *,
-    source: str | None,
-    ehlo_name: str,
-    tls: TlsLevel,
-    timeouts: Timeouts = RFC_5321,
-    trust: str | None = None,
-    peer: Peer | None = None,
-    without: frozenset[str] = frozenset(),
-) -> Connection:
-    """A session ready for mail, or ConnectionFailed.
-
-    `source` is our address to connect from, `trust` a file of certificate authorities beside the
-    system's. `peer` is what we know of the host; its offers `without` are not believed.
-    """
-    peer = Peer() if peer is None else peer
-    wire = await _connect(endpoint, source, timeouts.connect)
-    connection = Connection(wire, endpoint, timeouts, trust)
-    try:
-        opened = await connection.open(ehlo_name, tls, peer, without)
-    except BaseException:
-        connection.abort()
-        raise
-    if isinstance(opened, ClientSession):
-        return connection
-    connection.abort()
-    raise ConnectionFailed(opened, tls=connection.tls)
-
-
-async def open_with_fallback(
-    endpoint: Endpoint,
-    *,
-    source: str | None,
-    ehlo_name: str,
-    tls: TlsLevel,
-    timeouts: Timeouts = RFC_5321,
-    trust: str | None = None,
-    peer: Peer | None = None,
-    without: frozenset[str] = frozenset(),
-) -> Connection:
-    """As `open_connection`, without what the host is known to break; where opportunistic TLS
-    breaks, once more in plain text.
-    """
-    peer = Peer() if peer is None else peer
-    without = without | peer.lacks(time.time())
-    attempt = partial(
-        open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts,
-        trust=trust, peer=peer,
-        without=without - {"STARTTLS"},
-    )  # fmt: skip
-    if tls is TlsLevel.OPPORTUNISTIC and "STARTTLS" in without:
-        return await attempt(tls=TlsLevel.NONE)
-    try:
-        return await attempt(tls=tls)
-    except ConnectionFailed as failure:
-        if not failure.is_tls_broken or tls is not TlsLevel.OPPORTUNISTIC:
-            raise
-        reply = failure.reply
-    connection = await attempt(tls=TlsLevel.NONE)
-    peer.breaks("STARTTLS", reply, now=time.time())
-    return connection
-
-
-async def _connect(endpoint: Endpoint, source: str | None, seconds: float) -> Wire:
-    try:
-        async with asyncio.timeout(seconds):
-            return await dial(endpoint.address, endpoint.port, source)
-    except OSError as error:
-        trouble = CONNECT_ERRORS.get(error.errno or 0, "the connection could not be opened")
-        trouble = "timed out while connecting" if isinstance(error, TimeoutError) else trouble
-        reply = local_reply(451, "4.4.1", trouble)
-        raise ConnectionFailed(judge(reply, Stage.CONNECT), tls="") from error
 
 
 def _handshake_trouble(error: Exception) -> str:

@@ -5,8 +5,9 @@
 from collections.abc import Generator
 
 from deliveries.message.priorities import Priority
-from deliveries.smtp.dialogue import Answer, Capabilities, ClientSession, Glance, Send, Step, read
+from deliveries.smtp.dialogue import Answer, ClientSession, Glance, Send, Step, read
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.obstacles import obstacle_for
 from deliveries.smtp.outcomes import (
     Bounced,
     Deferred,
@@ -27,13 +28,6 @@ ONE_TRIP = 65_536
 NO_MEANING = "4.5.0"  # the enhanced code of our own words for a reply that answers nothing
 CHUNKING, PIPELINING = "CHUNKING", "PIPELINING"
 
-TOO_LARGE = local_reply(552, "5.3.4", "the message is larger than the host takes")
-NOT_8BIT = local_reply(554, "5.6.3", "the message has 8-bit content, which the host does not take")
-NOT_UTF8 = local_reply(
-    553, "5.6.7", "the message needs internationalized addresses, which the host does not take"
-)
-
-OBSTACLES = (TOO_LARGE, NOT_8BIT, NOT_UTF8)
 
 Talk = Generator[Step, Answer, Outcome]
 
@@ -119,27 +113,6 @@ def _unsaid(obstacle: Reply) -> Talk:
     """What this host does not take is refused here."""
     return judge(obstacle, Stage.MAIL)
     yield  # makes it a dialogue like the others
-
-
-def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
-    """Why this host cannot get this mail as it is.
-
-    It is converted, and signed anew, only where no host takes it
-    (`deliveries.sending.lane_connection`).
-    """
-    if offers.size and mail.size > offers.size:
-        return TOO_LARGE
-    # A host that offers one of these and refuses its parameter gets the same bytes without the
-    # parameter.
-    if (
-        mail.smtputf8
-        and not offers.smtputf8
-        and not ("SMTPUTF8" in offers.broken and mail.has_ascii_envelope)
-    ):
-        return NOT_UTF8
-    # SMTPUTF8 alone lets headers be UTF-8, and with it 8BITMIME must be offered (RFC 6531 3.1)
-    takes_8bit = offers.eightbitmime or "8BITMIME" in offers.broken or mail.is_last_resort
-    return NOT_8BIT if mail.eight_bit and not takes_8bit else None
 
 
 def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
@@ -283,9 +256,8 @@ def _mail(session: ClientSession, mail: Mail) -> bytes:
     if mail.smtputf8 and offers.smtputf8:
         session.said.add("SMTPUTF8")
         line += b" SMTPUTF8"
-    if (
-        offers.mt_priority and mail.priority is not Priority.NORMAL
-    ):  # which is what no parameter means (RFC 6710)
+    # NORMAL is what no parameter means (RFC 6710)
+    if offers.mt_priority and mail.priority is not Priority.NORMAL:
         session.said.add("MT-PRIORITY")
         line += b" MT-PRIORITY=%d" % mail.priority.mt_priority
     return line + b"\r\n"
@@ -302,9 +274,8 @@ def _content(session: ClientSession, data: bytes) -> Talk:
 def _end(session: ClientSession) -> Talk:
     reply = yield from read(Stage.BODY)
     refusal = _refusal(session, reply, Stage.BODY, wanted=2)
-    session.reset_due = (
-        refusal is not None
-    )  # after a refused BDAT a must (RFC 3030 2), after DATA no harm
+    # after a refused BDAT a must (RFC 3030 2), after DATA no harm
+    session.reset_due = refusal is not None
     return refusal or Delivered(reply)
 
 

@@ -14,7 +14,9 @@ from django.db import transaction
 
 from domains.foundation.dns.allowed_addresses import is_allowed
 from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneServers
-from domains.foundation.dns.resolver import IpAddress, Resolver, nameservers
+from domains.foundation.dns.names import IpAddress
+from domains.foundation.dns.resolver import Resolver
+from domains.foundation.dns.servers import nameservers
 from domains.identity.inspection import Inspection, Inspector
 from domains.identity.zone_text import zone_file
 from domains.models import Domain, DomainChange, DomainReport

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from domains.foundation.dns import resolver as dns
+from domains.foundation.dns import servers
 from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
 from domains.senders import records
@@ -74,7 +75,7 @@ def check(domains: Collection[Domain], *, now: datetime) -> None:
 
 
 async def _look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | BaseException]:
-    resolver = dns.Resolver(dns.nameservers(settings.EKIDEN_DNS))
+    resolver = dns.Resolver(servers.nameservers(settings.EKIDEN_DNS))
     looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
     return await asyncio.gather(*looks, return_exceptions=True)
 

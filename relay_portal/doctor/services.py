@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
 from domains.foundation.command import first_line
-from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, nameservers, run
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, run
+from domains.foundation.dns.servers import nameservers
 from domains.foundation.process import postgres_session
 from relay_portal.console import readiness, sandbox
 from relay_portal.doctor.finding import Finding, Level, good

@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries.bounces.mime import mails
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 from deliveries.classification import classifier, loaded_rules
-from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, parse
+from deliveries.classification.classifier import PHRASES, Answer, Classified, classify
+from deliveries.classification.reply_text import parse
 from deliveries.models import LocalRule
 from deliveries.smtp.outcomes import SCOPES, Stage
 from suppressions.classes import MEANINGS, Class, Fault, Meaning

@@ -110,9 +110,7 @@ def address(text: str) -> str:
 
 
 def resolvers(text: str) -> list[str]:
-    from domains.foundation.dns.resolver import (
-        nameservers,  # loads dnspython, which few commands need
-    )
+    from domains.foundation.dns.servers import nameservers
 
     nameservers(words(text))
     return words(text)

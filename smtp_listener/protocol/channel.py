@@ -8,13 +8,13 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
 from smtp_listener.protocol import replies
+from smtp_listener.protocol.patience import Patience
 from smtp_listener.protocol.replies import ServerReply
 
 HIGH_WATER = 262_144  # bytes read ahead before the client must wait
@@ -26,24 +26,6 @@ class Ended(Exception):
     def __init__(self, reply: ServerReply | None = None) -> None:
         super().__init__(reply.text if reply else "")
         self.reply = reply
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds a client has for what it does (RFC 5321, section 4.5.3.2)."""
-
-    idle: float = 300.0  # for a whole command line
-    block: float = 180.0  # for each piece of a message
-    message: float = 1800.0  # for a whole one: 25 MB at 14 KB a second
-    handshake: float = 30.0
-    last_words: float = 5.0  # to take our last reply
-    # A guest's, from the moment it came: RFC 5321 gives a client minutes, but who says nothing
-    # takes the place of others.
-    first_command: float = 30.0
-    log_in: float = 60.0  # at the ports of apps
-    visit: float = (
-        900.0  # at the MX port, where nobody logs in: after so long no further message is begun
-    )
 
 
 class Channel(SMTP):

@@ -21,13 +21,8 @@ from django.conf import settings
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.bounces.report_text import ReportedFailure, compose
 from deliveries.message.headers import split
-from deliveries.smtp.connection import (
-    ConnectionFailed,
-    Endpoint,
-    Mail,
-    TlsLevel,
-    open_with_fallback,
-)
+from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel
+from deliveries.smtp.opening import open_with_fallback
 from domains.foundation.process import systemd
 from smtp_listener.protocol.tls import certificate
 from smtp_listener.sandbox import complaint

@@ -9,9 +9,10 @@ from math import inf
 from django.conf import settings
 
 from smtp_listener.admission.accounts import Account
-from smtp_listener.protocol.channel import Channel, Patience
+from smtp_listener.protocol.channel import Channel
 from smtp_listener.protocol.commands import PathCommand
 from smtp_listener.protocol.content import Clock
+from smtp_listener.protocol.patience import Patience
 from smtp_listener.sessions.client import Client
 from smtp_listener.sessions.transaction import Transaction
 

@@ -24,7 +24,7 @@ from smtp_listener.sessions.inbound import InboundTransaction
 from smtp_listener.sessions.ports import Port
 from smtp_listener.sessions.session import Session
 from smtp_listener.sessions.shared import Shared
-from smtp_listener.sessions.transaction import SubmissionTransaction
+from smtp_listener.sessions.submission import SubmissionTransaction
 from smtp_listener.sessions.verbs import VERBS
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from math import inf
 
-from deliveries.backends import maillog
 from deliveries.backends.database import DatabaseUnavailable
 from smtp_listener.admission.accounts import Account
 from smtp_listener.admission.policy import Refused
@@ -19,6 +18,7 @@ from smtp_listener.protocol.commands import BadCommand, Command
 from smtp_listener.protocol.reception import Reception
 from smtp_listener.protocol.replies import ServerReply
 from smtp_listener.sessions.ports import Port
+from smtp_listener.sessions.refusal_log import RefusalLog
 from smtp_listener.sessions.shared import Shared
 from smtp_listener.sessions.transaction import Transaction
 
@@ -32,7 +32,6 @@ Verbs = Mapping[str, Callable[["Session", Command], Awaitable[ServerReply | None
 MAX_ERRORS = 20
 MAX_REFUSED_RECIPIENTS = 1000
 SHORT_WORDS = 0.5  # seconds that a session which gives way has to be told so
-LEAVE_A_TRACE = frozenset({"MAIL", "RCPT", "DATA", "BDAT"})
 MAX_IDLE_COMMANDS = 100  # NOOP, RSET, VRFY and the like
 
 
@@ -55,8 +54,7 @@ class Session:
         self.username = ""
         self.is_receiving = False
         self._is_storing = self._has_spoken = False
-        self._failed: Transaction | None = None  # the one whose content was refused by this command
-        self._has_refused_mail = False
+        self._refusals = RefusalLog(self)
         self._errors = self._refused_recipients = self._idle_commands = 0
 
     @property
@@ -156,11 +154,12 @@ class Session:
             reply = replies.OUR_FAULT
         if reply is not None and reply.is_refusal:
             return self._refuse(reply, verb, command)
-        self._has_refused_mail = False
+        self._refusals.accepted()
         return reply
 
     def _refuse(self, reply: ServerReply, verb: str, command: Command | None = None) -> ServerReply:
-        self._leave_a_trace(reply, verb, command.argument if command is not None else "")
+        argument = command.argument if command is not None else ""
+        self._refusals.note(reply, verb, argument, self.transaction)
         if reply.is_our_fault:
             pass  # a client that keeps trying while we are ill does what it should
         elif verb == "RCPT" and self.account is not None:
@@ -173,37 +172,6 @@ class Session:
             self.channel.say(reply)
             raise Ended(replies.TOO_MANY_ERRORS)
         return reply
-
-    def _leave_a_trace(self, reply: ServerReply, verb: str, argument: str) -> None:
-        """In the log, and for an app in a row: many clients call a message sent though a recipient
-        was refused.
-        """
-        transaction, self._failed = self._failed or self.transaction, None
-        mail_from = (
-            transaction.mail_from.wire
-            if transaction is not None and transaction.mail_from is not None
-            else ""
-        )
-        recipients = transaction.recipients if transaction is not None else []
-        if verb == "MAIL":
-            mail_from, recipients = commands.path_in(argument), []
-        elif verb == "RCPT":
-            recipients = [commands.path_in(argument)]
-        credential = self.account.credential_id if self.account is not None else None
-        if self.account is not None and verb in LEAVE_A_TRACE and not reply.is_our_fault:
-            self.listener.refusals.note(
-                self.account, reply, command=verb, mail_from=mail_from, recipients=recipients
-            )
-        # What a pipelining client has sent after a refused MAIL is refused as well: one line in the
-        # log, not three.
-        is_known = self._has_refused_mail and reply in (replies.NO_MAIL, replies.NO_RECIPIENTS)
-        self._has_refused_mail = verb == "MAIL" or is_known
-        if not is_known and self.may_log():
-            maillog.refused(
-                client=str(self.client), code=reply.code, text=reply.text, command=verb or "?",
-                mail_from=mail_from, recipients=recipients,
-                credential=credential,
-            )  # fmt: skip
 
     def may_log(self) -> bool:
         """Whether one more line about this client is written; of an app many are."""
@@ -261,13 +229,13 @@ class Session:
         try:
             reply = await transaction.finish(reception)
         except BaseException:
-            self._failed = transaction
+            self._refusals.failed = transaction
             raise
         finally:
             self._is_storing = False
             self.drop_transaction()
         if reply.is_refusal:
-            self._failed = transaction
+            self._refusals.failed = transaction
         else:
             self._errors = self._refused_recipients = self._idle_commands = 0
         return reply

@@ -32,7 +32,7 @@ from smtp_listener.admission.refusals import Refusals
 from smtp_listener.admission.session_slots import Guest, Room
 from smtp_listener.admission.turns import ListenerTurns
 from smtp_listener.protocol import replies, tls
-from smtp_listener.protocol.channel import Patience
+from smtp_listener.protocol.patience import Patience
 from smtp_listener.protocol.replies import ServerReply
 from suppressions.index import Index
 from suppressions.lookup import Lookup

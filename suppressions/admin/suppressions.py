@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -18,17 +17,16 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.foundation import rights
-from domains.foundation.text.addresses import BadAddress
 from domains.models import AuditEntry
 from domains.operations import audit
 from domains.operations.pages import Pages, client_address, projects_of, reason_of
 from suppressions import recording
+from suppressions.admin.suppression_forms import ClassFilter, SourceFilter, SuppressionForm
 from suppressions.classes import MEANINGS
 from suppressions.exchange.exporting import rows
-from suppressions.keys import key_of, known_key
+from suppressions.keys import known_key
 from suppressions.lifting import lift, needs_confirmation
 from suppressions.models import Occurrence, Suppression
 from suppressions.models.suppressions import SuppressionQuerySet
@@ -37,69 +35,6 @@ from suppressions.recording import Given
 HISTORY_MOST = 20
 SHOWN_MOST = 20
 LIFTED_MOST = 10_000  # at one time
-
-
-class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
-    class Meta:
-        widgets = {"reason": UnfoldAdminTextInputWidget, "address_key": UnfoldAdminTextInputWidget}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Django's signature
-        super().__init__(*args, **kwargs)
-        if "address_key" in self.fields:  # on the page that only shows one there is no field
-            self.fields["address_key"].help_text = _(
-                "One address, however it is written; or @domain for all addresses of a domain."
-            )
-
-    def clean_address_key(self) -> str:
-        try:
-            return key_of(self.cleaned_data["address_key"])
-        except BadAddress as error:
-            raise ValidationError(_("This is neither a mail address nor @domain.")) from error
-
-    def clean_until(self) -> Any:
-        if (until := self.cleaned_data["until"]) is not None and until <= timezone.now():
-            raise ValidationError(_("That time is over."))
-        return until
-
-    def clean_sender_domain(self) -> str:
-        return str(self.cleaned_data["sender_domain"]).strip().lower().rstrip(".")
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        project, domain = given.get("project"), given.get("sender_domain")
-        if domain and (project is None or not project.domains.filter(name=domain).exists()):
-            self.add_error("sender_domain", _("This is no domain of that project."))
-        return given
-
-
-class ClassFilter(admin.SimpleListFilter):
-    title = _("class")
-    parameter_name = "class"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(class_.value, gettext(meaning.title)) for class_, meaning in MEANINGS.items()]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Suppression]
-    ) -> QuerySet[Suppression]:
-        return queryset.filter(category=self.value()) if self.value() in MEANINGS else queryset
-
-
-class SourceFilter(admin.SimpleListFilter):
-    title = _("source")
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Suppression.Source.choices)
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Suppression]
-    ) -> QuerySet[Suppression]:
-        return (
-            queryset.filter(source=self.value())
-            if self.value() in Suppression.Source.values
-            else queryset
-        )
 
 
 @admin.register(Suppression)

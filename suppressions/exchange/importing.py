@@ -1,6 +1,4 @@
-"""Takes a file in: entries go by COPY into a table of the session, and from there in batches into
-the list.
-"""
+"""Take a file in: looked at first, then at once or as a job that another worker can go on with."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,64 +28,18 @@ from domains.operations.isolation import (
     progressed,
 )
 from suppressions.exchange.reading import BadLine, File, ListedAddress
+from suppressions.exchange.staging import STAGE, ImportProgress, batches, refuse, take_entries
 from suppressions.models import Import, Suppression
-from suppressions.recording import ON_CONFLICT
 
 logger = logging.getLogger(__name__)
 
 FAULT = "A fault of the service"
-BATCH = 20_000
-ERRORS_KEPT = 1000
 PREVIEWED = 10_000
 EXAMPLES = 20
 LARGEST = 268_435_456  # bytes of a file
 
-STAGE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS staged (
-    address_key text, source text, category text, is_hard bool, reason text,
-        first_seen_at timestamptz, last_seen_at timestamptz,
-    seen int, until timestamptz, sender_domain text
-)
-"""
-COPY = "COPY staged FROM STDIN"
-# The last row about an address counts, as if the rows had come one after the other. Each batch is a
-# transaction.
-TAKE = f"""
-WITH gone AS (DELETE FROM staged RETURNING *), latest AS (
-    SELECT DISTINCT ON (address_key, scope) * FROM (
-        SELECT *, CASE WHEN %(project)s::bigint IS NULL THEN '' ELSE sender_domain END AS scope
-            FROM gone) scoped
-    ORDER BY address_key, scope, last_seen_at DESC
-), taken AS (
-    INSERT INTO suppressions_suppression AS held
-        (project_id, sender_domain, address_key, source, category, is_hard, reason, evidence,
-            first_seen_at, last_seen_at, count,
-         until, probation_at, created_by, created_at)
-    SELECT %(project)s, scope, address_key, source, category, is_hard, reason, %(evidence)s::jsonb,
-        first_seen_at, last_seen_at, seen,
-           until, NULL, %(by)s, now()
-    FROM latest
-    {ON_CONFLICT}
-    RETURNING xmax = 0 AS is_new
-)
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM taken
-"""  # noqa: S608  (put together from constants)
 
 Say = Callable[["ImportProgress"], object]
-
-
-@dataclass(slots=True)
-class ImportProgress:
-    """So far: lines read, addresses that are new, known before, lines that cannot be taken; the
-    first of those.
-    """
-
-    lines: int = 0
-    added: int = 0
-    updated: int = 0
-    refused: int = 0
-    format: str = ""
-    errors: list[BadLine] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -111,7 +63,7 @@ def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> ImportP
         for each in found:
             progress.lines += 1
             if isinstance(each, BadLine):
-                _refuse(progress, each)
+                refuse(progress, each)
             else:
                 entries.append(each)
             if progress.lines >= PREVIEWED:
@@ -158,82 +110,18 @@ def _take(
     with connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE staged")
-        for batch in _batches(islice(file.entries(), progress.lines, None)):
+        for batch in batches(islice(file.entries(), progress.lines, None)):
             entries = [each for each in batch if isinstance(each, ListedAddress)]
             with transaction.atomic():
                 for each in batch:
                     if isinstance(each, BadLine):
-                        _refuse(progress, each)
-                _take_entries(
+                        refuse(progress, each)
+                take_entries(
                     entries, progress, {"project": project, "evidence": evidence, "by": by}
                 )
                 progress.lines += len(batch)
                 say(progress)
     return progress
-
-
-def _take_entries(
-    entries: list[ListedAddress], progress: ImportProgress, given: dict[str, Any]
-) -> None:
-    """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is
-    alone.
-    """
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            with cursor.copy(COPY) as copy:
-                copy.write("".join(map(_row, entries)))
-            cursor.execute(TAKE, given)
-            added, updated = cursor.fetchone()
-    except Exception as error:
-        if is_outage(error):
-            raise
-        if len(entries) == 1:
-            logger.warning("an entry of an import was refused", exc_info=error)
-            return _refuse(progress, BadLine(0, entries[0].key, "The database refuses it."))
-        middle = len(entries) // 2
-        for half in (entries[:middle], entries[middle:]):
-            _take_entries(half, progress, given)
-        return None
-    progress.added += added
-    progress.updated += updated
-    return None
-
-
-def _batches(found: Iterator[ListedAddress | BadLine]) -> Iterator[list[ListedAddress | BadLine]]:
-    batch: list[ListedAddress | BadLine] = []
-    for each in found:
-        batch.append(each)
-        if len(batch) >= BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _refuse(progress: ImportProgress, bad: BadLine) -> None:
-    progress.refused += 1
-    if len(progress.errors) < ERRORS_KEPT:
-        progress.errors.append(bad)
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _row(entry: ListedAddress) -> str:
-    """A line of COPY's text format; only what people wrote can hold what must be escaped."""
-    values = (
-        entry.key.translate(_ESCAPES),
-        entry.source,
-        entry.category,
-        "t" if entry.is_hard else "f",
-        entry.reason.translate(_ESCAPES),
-        entry.first_seen_at.isoformat(),
-        entry.last_seen_at.isoformat(),
-        str(entry.count),
-        entry.until.isoformat() if entry.until else r"\N",
-        entry.sender_domain.translate(_ESCAPES),
-    )
-    return "\t".join(values) + "\n"
 
 
 # --- as a job ---

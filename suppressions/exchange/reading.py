@@ -17,7 +17,8 @@ from domains.foundation.text import texts
 from domains.foundation.text.addresses import BadAddress
 from suppressions.classes import Class
 from suppressions.exchange.cells import plain
-from suppressions.exchange.formats import FORMATS, Format, kind_of, moment, recognise
+from suppressions.exchange.formats import kind_of, moment, recognise
+from suppressions.exchange.known_formats import FORMATS, Format
 from suppressions.keys import key_of
 from suppressions.models import Suppression
 

@@ -12,8 +12,9 @@ from uuid import UUID
 from deliveries.backends import maillog
 from deliveries.classification.classifier import Answer, classify
 from deliveries.shaping import backoff
-from deliveries.smtp.connection import ConnectionFailed, Endpoint, TlsLevel, open_connection
+from deliveries.smtp.connection import ConnectionFailed, Endpoint, TlsLevel
 from deliveries.smtp.mail import Mail
+from deliveries.smtp.opening import open_connection
 from deliveries.smtp.outcomes import Delivered, Outcome, Stage
 from deliveries.smtp.replies import MAX_TEXT, ProtocolError, Reply, ReplyParser
 from domains.foundation.text import texts

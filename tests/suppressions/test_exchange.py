@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.models import AuditEntry
-from suppressions.exchange import exporting, importing
+from suppressions.exchange import exporting, importing, staging
 from suppressions.exchange.cells import plain, safe
 from suppressions.exchange.formats import moment, recognise
 from suppressions.exchange.reading import BadLine, File, ListedAddress
@@ -199,7 +199,7 @@ def test_what_people_said_is_not_overruled_by_a_list():
 
 
 def test_batches_tell_how_far_they_are(monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 10)
+    monkeypatch.setattr(staging, "BATCH", 10)
     heard = []
     take(
         "email\n" + "".join(f"a{number}@x.test\n" for number in range(25)),

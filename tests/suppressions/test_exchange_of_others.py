@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from suppressions.exchange import importing
-from suppressions.exchange.formats import FORMATS, PLAIN, WORDS
+from suppressions.exchange import importing, staging
+from suppressions.exchange.known_formats import FORMATS, PLAIN, WORDS
 from suppressions.exchange.reading import BadLine
 from suppressions.models import Import, Suppression
 from tests.commands import ekiden
@@ -106,7 +106,7 @@ def test_a_name_or_a_link_around_the_address_is_read(cell):
 # --- as a job ---
 @pytest.mark.parametrize("by", ["job", "command"])
 def test_a_long_list_of_addresses_without_a_header_is_taken_to_its_end(by, tmp_path, monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 10)
+    monkeypatch.setattr(staging, "BATCH", 10)
     data = "".join(f"{number}@x.test\r\n" for number in range(25))
     if by == "job":
         importing.run(waiting(data).pk)
@@ -125,7 +125,7 @@ def test_every_name_of_a_format_fits_its_column():
 
 def test_a_fault_of_ours_leaves_its_reason_and_a_way_to_go_on(monkeypatch):
     """As a column that is too short would: after the first batch."""
-    monkeypatch.setattr(importing, "BATCH", 10)
+    monkeypatch.setattr(staging, "BATCH", 10)
     row = waiting("email\r\n" + "".join(f"{number}@x.test\r\n" for number in range(25)))
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -7,16 +7,11 @@ from typing import Any
 from django.utils.translation import gettext
 
 from deliveries.bounces.mime import mails
-from deliveries.bounces.parser import RecipientStatus, ReportKind, read
+from deliveries.bounces.parsed_report import RecipientStatus, ReportKind
+from deliveries.bounces.parser import read
 from deliveries.classification.caution import ENOUGH
-from deliveries.classification.classifier import (
-    PHRASES,
-    Answer,
-    Classified,
-    classify,
-    parse,
-    version,
-)
+from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, version
+from deliveries.classification.reply_text import parse
 from deliveries.smtp.outcomes import SCOPES, Stage
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.text.texts import clean

@@ -18,7 +18,8 @@ import dns.rdatatype
 import dns.rrset
 
 from domains.foundation.dns.exchange import ServerFailure, ask_for_its_own
-from domains.foundation.dns.resolver import IpAddress, NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.names import IpAddress
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 
 TIMEOUT = 3.0  # seconds for one question to one server
 SERVERS, ADDRESSES = 13, 4  # of one zone, of one server; as many as the root has, and few have more

@@ -17,7 +17,8 @@ import dns.rdatatype
 import dns.rrset
 
 from domains.foundation.dns.exchange import ServerFailure, ask_for_its_own
-from domains.foundation.dns.resolver import IpAddress, NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.names import IpAddress
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 
 PORT = 53
 TOTAL_TIMEOUT, TRY_TIMEOUT = 6.0, 2.0  # seconds

@@ -9,14 +9,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Generic, TypeVar, cast
 
-import dns.exception
 import dns.name
 import dns.rdata
 import dns.rdatatype
-import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.NS import NS
 from dns.rdtypes.ANY.TXT import TXT
@@ -24,14 +22,16 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
 from domains.foundation.dns.exchange import DnsReply, ServerFailure
+from domains.foundation.dns.names import IpAddress, addresses_in, name_of, text_of
 from domains.foundation.dns.servers import (
     TOTAL_TIMEOUT,
     TRY_TIMEOUT,
     CutOff,
     Nameserver,
     NameServers,
+    is_local,
+    system_nameservers,
 )
-from domains.foundation.text.addresses import BadAddress, canonical_domain
 
 MAX_ENTRIES = 20_000
 MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five
@@ -44,13 +44,7 @@ FAILURE_TTL = (
 # days, given after 1.8 s without a fresh one, and for 30 s before the name is asked for again.
 STALE_MOST, STALE_AFTER, STALE_TTL = 86_400.0, 1.8, 30.0
 
-IpAddress = IPv4Address | IPv6Address
 Record = TypeVar("Record")
-
-_LOCALHOST: tuple[IpAddress, ...] = (
-    IPv6Address("::1"),
-    IPv4Address("127.0.0.1"),
-)  # RFC 6761, section 6.3
 
 
 class NoSuchName(Exception):
@@ -138,7 +132,7 @@ class Resolver:
         )
         self.now = clock
         self._trusts_ad = (
-            all(_is_local(ip) for ip, _ in self._servers.addresses)
+            all(is_local(ip) for ip, _ in self._servers.addresses)
             if trusts_ad is None
             else trusts_ad
         )
@@ -164,7 +158,7 @@ class Resolver:
         answer = await self._look_up(name, dns.rdatatype.MX)
         rdatas = cast("tuple[MX, ...]", answer.records)
         hosts = sorted(
-            (Mx(rdata.preference, _host(rdata.exchange)) for rdata in rdatas),
+            (Mx(rdata.preference, text_of(rdata.exchange)) for rdata in rdatas),
             key=lambda mx: mx.preference,
         )
         return DnsAnswer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
@@ -187,7 +181,9 @@ class Resolver:
         answer = await self._look_up(name, dns.rdatatype.NS)
         rdatas = cast("tuple[NS, ...]", answer.records[:MAX_RECORDS])
         return DnsAnswer(
-            tuple(_host(rdata.target) for rdata in rdatas), answer.expires_at, answer.authenticated
+            tuple(text_of(rdata.target) for rdata in rdatas),
+            answer.expires_at,
+            answer.authenticated,
         )
 
     async def addresses(self, host: str) -> DnsAnswer[IpAddress]:
@@ -197,7 +193,7 @@ class Resolver:
 
         An address as `host` is its own answer, and `localhost` is never asked for.
         """
-        if literal := _literal(host):
+        if literal := addresses_in(host):
             return DnsAnswer(literal, self.now() + MAX_TTL)
         six, four = await asyncio.gather(
             self._outcome(host, dns.rdatatype.AAAA), self._outcome(host, dns.rdatatype.A)
@@ -221,7 +217,7 @@ class Resolver:
 
     async def is_bogus(self, name: str) -> bool:
         """Return whether our name servers refuse the name's TXT records only because of DNSSEC."""
-        qname = _name(name)
+        qname = name_of(name)
         return qname is not None and await self._servers.refuse_its_signatures(
             qname, dns.rdatatype.TXT
         )
@@ -235,7 +231,7 @@ class Resolver:
         return entry
 
     async def _outcome(self, name: str, rdtype: dns.rdatatype.RdataType) -> _Entry:
-        qname = _name(name)
+        qname = name_of(name)
         if qname is None:
             return _Failed(
                 NoSuchName, "It is not a valid domain name", self.now() + MAX_NEGATIVE_TTL
@@ -289,67 +285,6 @@ class Resolver:
         return _Failed(NoServerAnswers, self._servers.complaint, self.now())
 
 
-def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:
-    """Name servers written as "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or
-    "[2001:db8::1]:5353"; None for an empty list.
-
-    Raises `ValueError`.
-    """
-    return [_nameserver(text.strip()) for text in texts] or None
-
-
-def system_nameservers() -> list[Nameserver]:
-    """Those of /etc/resolv.conf; without it, like the C library, one on this machine."""
-    try:
-        found = dns.resolver.Resolver(configure=True).nameservers
-    except dns.resolver.NoResolverConfiguration:
-        found = []
-    return [(str(server), 53) for server in found] or [("127.0.0.1", 53)]
-
-
 def run(coroutine: Coroutine[object, object, Record]) -> Record:
     """For code without an event loop: `run(resolver.txt(name))`."""
     return asyncio.run(coroutine)
-
-
-def _nameserver(text: str) -> Nameserver:
-    host, port = text, "53"
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") or "53"
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ValueError(f"{text!r} has no valid port")
-    return str(ip_address(host)), int(port)
-
-
-def _name(text: str) -> dns.name.Name | None:
-    try:
-        ascii_text = text if text.isascii() else canonical_domain(text)
-        if "\\" in text or not text.strip("."):
-            return None
-        return dns.name.from_text(ascii_text.lower().removesuffix(".") + ".")
-    except (BadAddress, dns.exception.DNSException):
-        return None
-
-
-def _host(name: dns.name.Name) -> str:
-    """As text; what is no host name stays visible in DNS's escaped form, which `_name` refuses to
-    look up.
-    """
-    text = name.to_text(omit_final_dot=True).lower()
-    return "" if text == "." else text
-
-
-def _literal(host: str) -> tuple[IpAddress, ...]:
-    if host.removesuffix(".").lower() == "localhost" or host.lower().endswith(".localhost"):
-        return _LOCALHOST
-    try:
-        return (ip_address(host),)
-    except ValueError:
-        return ()
-
-
-def _is_local(ip: str) -> bool:
-    return ip_address(ip.partition("%")[0]).is_loopback

@@ -7,9 +7,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 import dns.name
 import dns.rdatatype
+import dns.resolver
 
 from domains.foundation.dns.exchange import (
     DnsReply,
@@ -133,3 +135,37 @@ class NameServers:
         while not await self._probe():  # noqa: ASYNC110  (nobody tells us; we ask)
             await asyncio.sleep(PROBE_EVERY)
         logger.warning("event=dns-answers text=%s", "A name server answers again")
+
+
+def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:
+    """Name servers written as "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or
+    "[2001:db8::1]:5353"; None for an empty list.
+
+    Raises `ValueError`.
+    """
+    return [_nameserver(text.strip()) for text in texts] or None
+
+
+def system_nameservers() -> list[Nameserver]:
+    """Those of /etc/resolv.conf; without it, like the C library, one on this machine."""
+    try:
+        found = dns.resolver.Resolver(configure=True).nameservers
+    except dns.resolver.NoResolverConfiguration:
+        found = []
+    return [(str(server), 53) for server in found] or [("127.0.0.1", 53)]
+
+
+def _nameserver(text: str) -> Nameserver:
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        port = port.removeprefix(":") or "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError(f"{text!r} has no valid port")
+    return str(ip_address(host)), int(port)
+
+
+def is_local(ip: str) -> bool:
+    return ip_address(ip.partition("%")[0]).is_loopback

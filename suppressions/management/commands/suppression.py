@@ -14,7 +14,7 @@ from domains.operations import audit
 from domains.operations.isolation import is_outage
 from domains.senders import names
 from suppressions import brakes, lifting
-from suppressions.exchange import exporting, importing
+from suppressions.exchange import exporting, importing, staging
 from suppressions.keys import key_of
 from suppressions.models import Brake, Suppression
 
@@ -224,7 +224,7 @@ class Command(ActionCommand):
         )
         self._write_errors(done)
 
-    def _write_errors(self, progress: importing.ImportProgress) -> None:
+    def _write_errors(self, progress: staging.ImportProgress) -> None:
         for bad in progress.errors[:SHOWN]:
             self.stderr.write(f"line {bad.line}: {bad.why}: {bad.text!r}")
 

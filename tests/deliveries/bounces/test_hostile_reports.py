@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliveries.bounces.freeform import MAX_RECIPIENTS
-from deliveries.bounces.parser import ReportKind, read
-from deliveries.classification.classifier import Answer, classify, parse
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
+from deliveries.classification.classifier import Answer, classify
+from deliveries.classification.reply_text import parse
 from deliveries.smtp.outcomes import Stage
 from tests.cost import assert_in_proportion
 from tests.deliveries.bounces.sampled import SAMPLES

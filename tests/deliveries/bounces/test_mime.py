@@ -7,7 +7,8 @@ import pytest
 
 from deliveries.bounces.charsets import decode, decode_words
 from deliveries.bounces.mime import MAX_PARTS, header, mails, take_apart, without_tags
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 
 
 def texts(data):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 from suppressions.classes import Class
 from tests.deliveries.bounces.sampled import SAMPLES, expected
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliveries.bounces.original import read as read_original
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 from deliveries.bounces.trimming import trim
 
 REPORT = b"""From: MAILER-DAEMON@mx.test\r

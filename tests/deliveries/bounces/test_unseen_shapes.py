@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 from suppressions.classes import Class
 
 ORIGINAL = (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deliveries.classification.classifier import Answer, classify, parse
+from deliveries.classification.classifier import Answer, classify
+from deliveries.classification.reply_text import parse
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 from tests.commands import ekiden

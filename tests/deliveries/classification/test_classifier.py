@@ -2,7 +2,8 @@
 
 import pytest
 
-from deliveries.classification.classifier import PHRASES, Answer, classify, classify_outcome, parse
+from deliveries.classification.classifier import PHRASES, Answer, classify, classify_outcome
+from deliveries.classification.reply_text import parse
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
 from deliveries.smtp.replies import Reply, local_reply
 from suppressions.classes import Class, Fault

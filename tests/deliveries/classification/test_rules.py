@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from deliveries.classification.classifier import LOOSE, PHRASES, classify, parse
+from deliveries.classification.classifier import LOOSE, PHRASES, classify
 from deliveries.classification.classifier import Answer as Said
 from deliveries.classification.dialects import KNOWN
+from deliveries.classification.reply_text import parse
 from deliveries.classification.rules import literals, normal
 from suppressions.classes import Class
 from tests.cost import assert_in_proportion

@@ -4,7 +4,8 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
-from deliveries.smtp.connection import Endpoint, Timeouts, TlsLevel, open_with_fallback
+from deliveries.smtp.connection import Endpoint, Timeouts, TlsLevel
+from deliveries.smtp.opening import open_with_fallback
 from deliveries.smtp.peer import Peer
 
 # Short where a test waits for the end of it; long where it must not come.

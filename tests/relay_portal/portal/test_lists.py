@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from domains.operations.pages import large_columns
+from domains.operations.large_lists import large_columns
 from smtp_listener.models import SandboxMessage
 from tests.deliveries import make
 from tests.relay_portal.portal import rows

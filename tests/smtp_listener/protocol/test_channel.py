@@ -2,7 +2,8 @@
 
 import asyncio
 
-from smtp_listener.protocol.channel import Channel, Patience
+from smtp_listener.protocol.channel import Channel
+from smtp_listener.protocol.patience import Patience
 from smtp_listener.protocol.replies import ServerReply
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from deliveries.backends.database import Database
-from deliveries.bounces.parser import ReportKind, read
+from deliveries.bounces.parsed_report import ReportKind
+from deliveries.bounces.parser import read
 from deliveries.models import InboundMail
 from smtp_listener.models import SandboxMessage
 from smtp_listener.sandbox import answers as sandbox_rules

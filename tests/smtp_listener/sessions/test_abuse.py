@@ -10,8 +10,8 @@ import pytest
 from deliveries.models import Delivery, Message
 from smtp_listener.admission import session_slots
 from smtp_listener.admission.accounts import KEEP
-from smtp_listener.protocol.channel import Patience
 from smtp_listener.protocol.content import Clock
+from smtp_listener.protocol.patience import Patience
 from smtp_listener.sessions.session import MAX_ERRORS, MAX_IDLE_COMMANDS
 from suppressions.models import Policy, Suppression
 from tests.smtp_listener.conftest import Raw, insecure

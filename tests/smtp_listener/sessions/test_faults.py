@@ -13,7 +13,7 @@ from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.message import compression
 from deliveries.models import Content, Delivery, Message
 from domains.senders.credentials import issue
-from smtp_listener.protocol.channel import Patience
+from smtp_listener.protocol.patience import Patience
 from suppressions.index import TRUSTED
 from tests.smtp_listener.sessions.test_session import MAIL
 

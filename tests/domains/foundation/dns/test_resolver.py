@@ -15,9 +15,9 @@ from domains.foundation.dns.resolver import (
     NoSuchName,
     Resolver,
     TemporaryFailure,
-    nameservers,
     run,
 )
+from domains.foundation.dns.servers import nameservers
 from tests.fakes.dns import FORGED, Behaviour, FakeDns, Zones
 
 ZONES: Zones = {

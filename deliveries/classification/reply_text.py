@@ -1,0 +1,42 @@
+"""Take a reply apart as it stands in a report: code, enhanced code, and the words."""
+
+from __future__ import annotations
+
+import re
+
+_HOST_SAID = re.compile(r"^(.{0,300} )?said: ", re.IGNORECASE)
+
+
+_CODES = re.compile(
+    r"^\W{0,3}([245]\d\d)(?=[\s:;,.<#-]|$):?[\s;,'-]{0,3}(?:error_code ?: "
+    r"?)?#?(?:([245]\.\d{1,3}\.\d{1,4})(?![\d.]))?[\s;,-]{0,3}",
+    re.IGNORECASE,
+)
+
+# Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error
+# 550-'5.7.1 ... Access denied'
+_QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
+_TWICE = re.compile(
+    r"^([245]\d\d)[ -]{1,2}(?=\1[ -])"
+)  # Google's reports put the code before a reply that has it
+_LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
+_ENHANCED_ONLY = re.compile(
+    r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE
+)
+
+
+def parse(text: str) -> tuple[int, str, str]:
+    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there
+    is none.
+    """
+    text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
+    if (match := _CODES.match(text)) is not None:
+        return int(match[1]), match[2] or _later(text), text[match.end() :]
+    enhanced = _later(text)
+    return 0, enhanced, _LEADING.sub("", text, count=1)
+
+
+def _later(text: str) -> str:
+    """qmail puts the enhanced code at the end: (#5.1.1)."""
+    match = _ENHANCED_ONLY.search(text[:1000])
+    return match[1] if match else ""

@@ -1,0 +1,70 @@
+"""The sizes of docs/architecture.md: a module holds one idea, and can be read at one sitting."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MOST = 300  # lines
+PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal", "tests")
+# Modules that are still to be cut; nothing may join them.
+TOO_LONG: frozenset[str] = frozenset(
+    {
+        "domains/models/senders.py",
+        "deliveries/sending/agent.py",
+        "deliveries/sending/drain.py",
+        "deliveries/sending/lane_connection.py",
+        "tests/chaos/world.py",
+        "tests/deliveries/bounces/test_consequences.py",
+        "tests/deliveries/bounces/test_unseen_shapes.py",
+        "tests/deliveries/intake/test_committer.py",
+        "tests/deliveries/queue/test_lanes.py",
+        "tests/deliveries/sending/test_drain.py",
+        "tests/deliveries/sending/test_pacing.py",
+        "tests/deliveries/smtp/test_connection.py",
+        "tests/deliveries/steering/test_orders.py",
+        "tests/deliveries/steering/test_steering_commands.py",
+        "tests/domains/foundation/dns/test_resolver.py",
+        "tests/domains/foundation/text/test_mailboxes.py",
+        "tests/fakes/dns.py",
+        "tests/fakes/mx.py",
+        "tests/fuzz/web.py",
+        "tests/journeys/rig.py",
+        "tests/journeys/test_up.py",
+        "tests/outside/test_units.py",
+        "tests/relay_portal/portal/test_controls.py",
+        "tests/relay_portal/portal/test_pages.py",
+        "tests/relay_portal/portal/test_queues.py",
+        "tests/relay_portal/portal/test_suppressions.py",
+        "tests/relay_portal/setup/test_first_keys.py",
+        "tests/smtp_listener/sessions/test_abuse.py",
+        "tests/suppressions/test_exchange.py",
+        "tests/test_docs.py",
+    }
+)
+
+
+def modules():
+    return [
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+
+def length(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def too_long(paths):
+    return {str(path.relative_to(ROOT)) for path in paths if length(path) > MOST}
+
+
+def test_no_module_is_longer_than_can_be_read_at_one_sitting():
+    assert too_long(modules()) - TOO_LONG == set()
+
+
+def test_a_long_module_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "long.py").write_text("x = 1\n" * (MOST + 1))
+    (tmp_path / "short.py").write_text("x = 1\n" * MOST)
+    assert too_long(tmp_path.glob("*.py")) == {"long.py"}
