@@ -64,6 +64,7 @@ TABLES = (
         "its deliveries have ended"),
     RetainedTable("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
         "written is of use for days, and large"),
+    RetainedTable("deliveries_messageterms", "with its message", BY_RETENTION, "one log"),
     RetainedTable("deliveries_delivery", "with its message", BY_RETENTION, "one log"),
     RetainedTable("deliveries_attempt", "with its message", BY_RETENTION, "one log"),
     RetainedTable(

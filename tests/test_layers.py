@@ -28,8 +28,8 @@ ROOMS = {
         "policy", "lookup", "index", "covering", "fields", "keys", "classes",
     ],
     "deliveries": [
-        "apps", "management", "admin", "jobs", "intake", "sending", "bounces", "classification",
-        "steering", "insight", "shaping",
+        "apps", "management", "admin", "jobs", "search", "intake", "sending", "bounces",
+        "classification", "steering", "insight", "shaping",
         "routing", "queue", "retained", "models", "smtp", "message", "capacity", "backends",
     ],
     "smtp_listener": ["apps", "management", "admin", "sandbox", "sessions", "retained", "admission",
@@ -67,7 +67,7 @@ PURE = {
         "recipient_phrases reply_text rules sender_phrases stems"
     ),
     "deliveries/intake": "header_completion long_lines",
-    "deliveries/message": "header_form headers ids priorities reencoding",
+    "deliveries/message": "header_form headers ids priorities reencoding subjects",
     "deliveries/routing": "host_experience",
     "deliveries/sending": "retry_schedule",
     "deliveries/shaping": (

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin import ordering
+from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
+from deliveries.admin.finding import MessageList, box, finding_of, short_query
+from deliveries.insight.suppressed import suppressed_now
 from deliveries.insight.tracing import why_waiting
-from deliveries.message.ids import first_id_of
-from deliveries.models import Delivery, Message, Order
+from deliveries.models import Delivery, Message, Order, Stop
 from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, State
+from deliveries.search.narrowing import NAMES, narrow
 from domains.foundation import rights
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.operations.pages import Pages
 
-FOUND_MOST = 200
 SHOWN_MOST = 200  # deliveries on a message's page
-DAY = timedelta(days=1)
 
 LABELS = {
     State.QUEUED: "info",
@@ -59,16 +62,17 @@ def uuid_of(text: str) -> UUID | None:
 
 @admin.register(Message)
 class MessagePages(Pages):
-    """Found by what is indexed: queue id, Message-ID, a recipient's canonical key.
+    """Found by whatever names it (`deliveries.search`).
 
     The list holds customers' mail, none of our reports.
     """
 
     project_path = "project"
-    list_display = ("accepted", "sender", "states", "project", "size")
+    list_display = ("accepted", "about", "sender", "states", "project")
+    list_display_links = ("accepted", "about")
     list_select_related = ("project",)
-    search_fields = ("pk",)
-    search_help_text = _("Queue id, Message-ID or recipient")
+    list_before_template = "deliveries/find.html"
+    search_help_text = _("Recipient, sender, words of a subject, or any id")
     change_form_template = "deliveries/message.html"
     has_history = False
 
@@ -78,22 +82,42 @@ class MessagePages(Pages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        if not search_term:
-            return queryset.exclude(origin=Message.Origin.REPORT), False
-        if (id_ := uuid_of(search_term)) is not None:
-            return queryset.filter(pk=id_), False
-        found = list(
-            Message.objects.with_message_id(search_term)
-            .order_by("-id")
-            .values_list("pk", flat=True)[:FOUND_MOST]
-        )
-        if (key := key_of(search_term)) is not None:
-            found += (
-                Delivery.objects.to_address(key)
-                .order_by("-id")
-                .values_list("message_id", flat=True)[:FOUND_MOST]
+        finding = finding_of(request)
+        if finding.narrowing:
+            queryset = narrow(
+                queryset, finding.narrowing, finding.narrowing.scope(finding.projects)
             )
-        return queryset.filter(pk__in=found), False
+        if finding.ids is None:
+            return queryset.exclude(origin=Message.Origin.REPORT), False
+        return queryset.filter(pk__in=finding.ids), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MessageList]:
+        return MessageList
+
+    def get_urls(self) -> list[URLPattern]:
+        find = path("find/", self.admin_site.admin_view(self.find), name=self._name("find"))
+        return [find, *super().get_urls()]
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Take whatever was pasted, however long, and lead to a list whose address holds it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = {name: request.POST.get(name, "").strip() for name in NAMES}
+        asked["q"] = short_query(request.POST.get("q", ""))
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return redirect(f"{reverse('admin:deliveries_message_changelist')}?{query}")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        finding = finding_of(request)
+        if finding.ids and len(finding.ids) == 1 and not finding.narrowing:
+            for text in finding.taken_for:
+                messages.info(request, gettext("Found: what you gave was taken for %s.") % text)
+            return redirect(f"admin:{self._name('change')}", finding.ids[0])
+        given = {**box(request), **(extra_context or {})}
+        # Unfold publishes no types
+        return super().changelist_view(request, given)  # type: ignore[no-any-return]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -106,13 +130,24 @@ class MessagePages(Pages):
         )
         rows = list(found[:SHOWN_MOST])
         now = timezone.now()
-        shown = [{"row": row, "waiting": why_waiting(row, now=now)} for row in rows]
+        sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
+        blocked = suppressed_now(rows, now=now)
+        shown = [
+            {
+                "row": row,
+                "waiting": why_waiting(row, now=now),
+                "suppressed": blocked[row.pk],
+                "stop": Stop.objects.covering(row).first() if sees_pauses and row.is_live else None,
+            }
+            for row in rows
+        ]
         may_act = rights.may(request.user, rights.ADD, "deliveries.order") and any(
             row.is_live for row in rows
         )
         given = {
             "deliveries": shown,
             "shown_most": SHOWN_MOST,
+            "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
             "verbs_for_live": Order.Verb.choices if may_act else [],
             **(extra_context or {}),
         }
@@ -122,6 +157,10 @@ class MessagePages(Pages):
     @display(description=_("accepted"))
     def accepted(self, row: Message) -> Any:
         return row.accepted_at
+
+    @display(description=_("subject"))
+    def about(self, row: Message) -> str:
+        return row.subject or "–"
 
     @display(description=_("reverse-path"))
     def sender(self, row: Message) -> str:
@@ -135,50 +174,6 @@ class MessagePages(Pages):
             (each.state, each.get_state_display(), each.recipient) for each in rows[:2]
         ))  # fmt: skip
         return format_html("{} +{}", named, len(rows) - 2) if len(rows) > 2 else named
-
-
-class StateFilter(admin.SimpleListFilter):
-    """The live ones have an index; those that ended are looked for among a day's, whose ids are a
-    range.
-    """
-
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("All that wait")), *((state.value, state.label) for state in State)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        asked = self.value()
-        if asked == "live":
-            return queryset.filter(ended_at__isnull=True)
-        if asked in ENDED:
-            return queryset.filter(state=asked, id__gte=first_id_of(timezone.now() - DAY))
-        return (
-            queryset.filter(state=asked, ended_at__isnull=True)
-            if asked in State.values
-            else queryset
-        )
-
-
-class SinceFilter(admin.SimpleListFilter):
-    title = _("time of acceptance")
-    parameter_name = "since"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("hour", _("In the last hour")), ("today", _("Today"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        since = since_of(self.value())
-        return queryset.filter(id__gte=first_id_of(since)) if since else queryset
-
-
-def since_of(word: str | None) -> datetime | None:
-    now = timezone.localtime()
-    return {
-        "hour": now - timedelta(hours=1),
-        "today": now.replace(hour=0, minute=0, second=0, microsecond=0),
-    }.get(word or "")
 
 
 @admin.register(Delivery)

@@ -40,6 +40,18 @@ def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
     return delivery
 
 
+def named(local_part: str, *, key: bytes) -> UUID:
+    """The delivery that a return path of ours names, for people, though its token may have ended.
+
+    Raises `ForgedReturnPath`.
+    """
+    try:
+        token = tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE)
+    except tokens.ForgedToken as error:
+        raise ForgedReturnPath(str(error)) from error
+    return UUID(bytes=token[:16])
+
+
 def payload(delivery: UUID, *, now: datetime) -> bytes:
     """The delivery and the day on which its token ends."""
     return delivery.bytes + ((now - _EPOCH) + LIFETIME).days.to_bytes(2, "big")

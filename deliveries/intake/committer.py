@@ -27,6 +27,7 @@ from deliveries.intake.unsure_commits import Unsure
 from deliveries.message import compression
 from deliveries.message.ids import new_id
 from deliveries.message.signing import SigningKeys
+from deliveries.message.subjects import subject_of
 from deliveries.queue.wakeups import WakeUps
 from domains.senders import dkim
 
@@ -204,11 +205,12 @@ def _prepare(submission: SubmittedMessage, signers: Sequence[dkim.Signer]) -> Pe
         headers = headers.before(
             dkim.sign(fields, body_hash, signers=signers, now=int(time.time()))
         )
+    subject = subject_of(headers.value(b"subject")) if submission.sender.keeps_subject else ""
     head = bytes(headers) + b"\r\n"
     size = len(head) + submission.body.size
     data = compression.compress(head, submission.body.chunks(), size=size)
     # set on the loop
-    return PendingMessage(id_, key, submission, message_id, size, data, taken=None)  # type: ignore[arg-type]
+    return PendingMessage(id_, key, submission, message_id, size, data, subject, taken=None)  # type: ignore[arg-type]
 
 
 def idempotency_key(submission: SubmittedMessage, message_id: bytes, body_hash: bytes) -> bytes:

@@ -24,10 +24,12 @@ WITH given AS (
             %(size)s::int[],
         %(recipient_count)s::int[], %(eight_bit)s::bool[], %(smtputf8)s::bool[], %(envid)s::text[],
             %(ret)s::text[],
-        %(client_address)s::inet[], %(client_tls)s::text[], %(data)b::bytea[])
+        %(client_address)s::inet[], %(client_tls)s::text[], %(subject)s::text[],
+            %(data)b::bytea[])
     AS given(id, key, time_window, project_id, credential_id, origin, mail_from, header_from,
         message_id, size,
-             recipient_count, eight_bit, smtputf8, envid, ret, client_address, client_tls, data)
+             recipient_count, eight_bit, smtputf8, envid, ret, client_address, client_tls,
+             subject, data)
 ), taken AS (
     INSERT INTO deliveries_submission AS seen (key, message_id, expires_at)
     SELECT key, id, now() + make_interval(secs => time_window) FROM given WHERE key IS NOT NULL
@@ -45,10 +47,11 @@ WITH given AS (
     INSERT INTO deliveries_message (id, project_id, credential_id, origin, accepted_at, mail_from,
         header_from,
         message_id, size, recipient_count, eight_bit, smtputf8, envid, ret, client_address,
-            client_tls)
+            client_tls, subject)
     SELECT id, project_id, credential_id, origin, now(), mail_from, header_from, message_id, size,
         recipient_count,
-        eight_bit, smtputf8, envid, ret, client_address, client_tls FROM fresh
+        eight_bit, smtputf8, envid, ret, client_address, client_tls, subject
+    FROM fresh
 ), contents AS (
     INSERT INTO deliveries_content (message_id, data) SELECT id, data FROM fresh
 ), deliveries AS (
@@ -88,6 +91,7 @@ class PendingMessage:
     message_id: str
     size: int
     data: bytes
+    subject: str = ""
     origin: str = "submission"
     taken: asyncio.Future[Receipt] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -127,6 +131,7 @@ def _message_row(entry: PendingMessage) -> dict[str, Any]:
         "ret": envelope.ret,
         "client_address": arrival.client_address,
         "client_tls": arrival.tls,
+        "subject": entry.subject,
         "data": entry.data,
     }
 

@@ -18,6 +18,7 @@ class SubmittingAccount:
     idempotency_window: int = 86_400
     hides_client_address: bool = False
     adds_unsubscribe: bool = False
+    keeps_subject: bool = True
 
 
 @dataclass(frozen=True, slots=True)

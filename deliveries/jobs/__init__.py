@@ -80,6 +80,18 @@ def learn() -> None:
     learning.take_turn(now=timezone.now())
 
 
+def index_messages() -> None:
+    """Make what has come findable by words, senders and domains."""
+    from deliveries.backends import job_queues
+    from deliveries.search import indexing
+
+    is_done = True
+    with step("deliveries.search"):
+        is_done = indexing.take_turn()
+    if not is_done:
+        job_queues.enqueue("deliveries.jobs.index_messages", only_once=True)
+
+
 def add_up() -> None:
     """Merge the tallies, and warn of credentials whose mail bounces too often."""
     from deliveries.backends import job_queues

@@ -52,6 +52,7 @@ STATEMENTS = {
             "deliveries_delivery "
             "WHERE message_id = ANY(%(ids)s))"
         ),
+        "DELETE FROM deliveries_messageterms WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",
     ),

@@ -34,6 +34,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
     (jobs.learn, 5),
+    (jobs.index_messages, 10),
     (jobs.add_up, 60),
     (jobs.retain, 600),
     (domain_jobs.verify_domains, 3600),

@@ -40,6 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.receive_reports,
         jobs.learn,
         jobs.add_up,
+        jobs.index_messages,
         jobs.retain,
         importing.run,
         reclassify.count,

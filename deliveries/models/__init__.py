@@ -8,6 +8,7 @@ from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, Message, Submission
 from deliveries.models.reclassification import Reclassification
 from deliveries.models.refusals import Refusal
+from deliveries.models.search_terms import MessageTerms
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 
@@ -21,6 +22,7 @@ __all__ = [
     "Lane",
     "LocalRule",
     "Message",
+    "MessageTerms",
     "Order",
     "Reclassification",
     "Refusal",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deliveries.message.ids import new_id
 from deliveries.models.lanes import Lane
-from deliveries.models.states import LIVE, State
+from deliveries.models.states import FAILED, LIVE, State
 from domains.models import Credential, Project
 from suppressions.classes import MEANINGS, Class, Meaning
 
@@ -40,6 +40,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def to_address(self, key: str) -> Self:
         return self.filter(recipient_key=key)
+
+    def beginning(self, text: str) -> Self:
+        """Those whose recipient's key begins so; by the index on it, which sorts by code point."""
+        return self.filter(recipient_key__gte=text, recipient_key__lt=f"{text}\U0010ffff")
 
     def owing_reports(self) -> Self:
         return self.filter(owes_report=True)
@@ -73,6 +77,13 @@ class Message(models.Model):
     )
     header_from = models.TextField(_("From"), blank=True)
     message_id = models.TextField(_("Message-ID"))
+    subject = models.TextField(
+        _("subject"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Decoded; empty where the project does not keep it."),
+    )
     size = models.PositiveIntegerField(_("size"), help_text=_("Bytes, as they will be sent."))
     recipient_count = models.PositiveIntegerField(_("recipients"))
     eight_bit = models.BooleanField(_("holds 8-bit data"), default=False)
@@ -212,6 +223,10 @@ class Delivery(models.Model):
                 fields=["expires_at"], condition=Q(state__in=LIVE), name="delivery_by_deadline"
             ),
             models.Index(fields=["id"], condition=Q(owes_report=True), name="delivery_report_owed"),
+            # What did not arrive, for lists; of what did, any stretch of time holds plenty.
+            models.Index(
+                fields=["state", "id"], condition=Q(state__in=FAILED), name="delivery_failed"
+            ),
             # What stops have put aside, by what a stop may be about; see
             # `deliveries.steering.pauses`.
             models.Index(

@@ -22,6 +22,7 @@ class State(models.TextChoices):
 IS_REPORT = "(flow = 0 AND notify = 'NEVER')"
 
 LIVE = (State.QUEUED, State.DEFERRED)
+FAILED = (State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED)
 ENDED = tuple(state for state in State if state not in LIVE)
 
 

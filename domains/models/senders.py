@@ -68,6 +68,12 @@ class Project(models.Model):
             "domains is refused."
         ),
     )
+    keeps_subject = models.BooleanField(
+        _("keep the subject"),
+        default=True,
+        db_default=True,
+        help_text=_("Support staff sees it in lists and finds messages by its words."),
+    )
     sends_reports = models.BooleanField(
         _("report failures to the sender"),
         default=True,

@@ -25,6 +25,7 @@ SELECT credential.id, credential.project_id, credential.kind, credential.secret_
            project.idempotency_window,
        project.hides_client_address, project.takes_foreign_names,
        coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
+       project.keeps_subject,
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
                AND (chosen.has_any IS NULL OR domain.id IN (
@@ -77,6 +78,7 @@ class Account:
     takes_foreign_names: bool
     drops_suppressed: bool
     adds_unsubscribe: bool
+    keeps_subject: bool
     domains: list[str]
     unverified: list[str]  # domains of the project, for the refusal alone
 
@@ -96,6 +98,7 @@ class Account:
             idempotency_window=self.idempotency_window,
             hides_client_address=self.hides_client_address,
             adds_unsubscribe=self.adds_unsubscribe,
+            keeps_subject=self.keeps_subject,
         )
 
 

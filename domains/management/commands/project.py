@@ -129,6 +129,12 @@ def _add_settings(parser: CommandParser) -> None:
         help="names in From that show other addresses",
     )
     parser.add_argument(
+        "--keeps-subject",
+        type=yes_or_no,
+        metavar="yes|no",
+        help="keep the subject of each message, to find it by",
+    )
+    parser.add_argument(
         "--idempotency-window",
         type=int,
         metavar="SECONDS",
@@ -156,6 +162,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "sends_reports": project.sends_reports,
         "hides_client_address": project.hides_client_address,
         "takes_foreign_names": project.takes_foreign_names,
+        "keeps_subject": project.keeps_subject,
         "idempotency_window": project.idempotency_window,
         "content_days": project.content_days,
         "log_days": project.log_days,

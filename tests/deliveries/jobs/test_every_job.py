@@ -150,6 +150,7 @@ def test_each_job_of_the_table_says_what_a_bad_row_does_to_it():
 IN_STEPS = {
     "deliveries.jobs.add_up": Kind.ALERT,
     "deliveries.jobs.retain": Kind.STEP,
+    "deliveries.jobs.index_messages": Kind.STEP,  # see tests/deliveries/search/test_indexing.py
     "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
 }
 

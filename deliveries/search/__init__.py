@@ -1,0 +1,3 @@
+"""Finding a message by whatever a person has at hand: the
+index of its words, and what an input is taken for.
+"""

@@ -1,0 +1,99 @@
+"""Writes the index of terms, some seconds after the messages and off their way."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+
+from deliveries.search import terms
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000
+TURN = 20.0  # seconds
+HEADER_MOST = 1000  # characters of From that are looked at
+# Ids are made just before their commit; one that was committed later than this after a younger one
+# is found by its recipient and ids still.
+LATE = 60_000  # milliseconds
+
+# By primary keys alone: the newest indexed id, the messages after it, their deliveries.
+UNINDEXED = """
+SELECT message.id, message.project_id, message.credential_id, message.mail_from,
+    message.header_from, message.subject,
+    ARRAY(SELECT DISTINCT domain FROM deliveries_delivery WHERE message_id = message.id)
+FROM deliveries_message message
+WHERE message.id > %(after)s AND message.origin = 'submission'
+  AND NOT EXISTS (SELECT FROM deliveries_messageterms known WHERE known.message_id = message.id)
+ORDER BY message.id LIMIT %(most)s
+"""
+NEWEST = "SELECT message_id FROM deliveries_messageterms ORDER BY message_id DESC LIMIT 1"
+# An array of arrays would need them of one length: so the terms of a message are one text.
+WRITE = """
+INSERT INTO deliveries_messageterms (message_id, terms)
+SELECT id, string_to_array(words, E'\\n')
+FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS given(id, words)
+ON CONFLICT (message_id) DO NOTHING
+"""
+_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
+
+
+def take_turn(*, seconds: float = TURN) -> bool:
+    """Index what has come; false where the time was not enough. Running it twice is harmless."""
+    until = time.monotonic() + seconds
+    after = _start()
+    while time.monotonic() < until:
+        rows = _unindexed(after)
+        if rows:
+            _write(rows)
+            after = rows[-1][0]
+        if len(rows) < BATCH:
+            return True
+    return False
+
+
+def _start() -> UUID:
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST)
+        row = cursor.fetchone()
+    return UUID(int=max(row[0].int - (LATE << 80), 0)) if row else UUID(int=0)
+
+
+def _unindexed(after: UUID) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(UNINDEXED, {"after": after, "most": BATCH})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _write(rows: list[tuple[Any, ...]]) -> None:
+    """Write them together; where PostgreSQL refuses that, each by itself, without the bad one."""
+    try:
+        with transaction.atomic():
+            _insert(rows)
+    except DatabaseError as error:
+        if not connection.is_usable():
+            raise
+        if len(rows) == 1:
+            logger.warning("event=not-indexed message=%s error=%s", rows[0][0], error)
+            return
+        for row in rows:
+            _write([row])
+
+
+def _insert(rows: list[tuple[Any, ...]]) -> None:
+    ids, words = [], []
+    for id_, project, credential, mail_from, header_from, subject, domains in rows:
+        found = terms.of_message(
+            project=project, credential=credential,
+            senders=[mail_from, *_ADDRESS.findall(header_from[:HEADER_MOST])],
+            domains=domains, subject=subject,
+        )  # fmt: skip
+        ids.append(id_)
+        words.append("\n".join(found))
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, {"ids": ids, "words": words})
