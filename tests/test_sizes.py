@@ -9,9 +9,6 @@ PACKAGES = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_por
 TOO_LONG: frozenset[str] = frozenset(
     {
         "domains/models/senders.py",
-        "deliveries/sending/agent.py",
-        "deliveries/sending/drain.py",
-        "deliveries/sending/lane_connection.py",
         "tests/chaos/world.py",
         "tests/deliveries/bounces/test_consequences.py",
         "tests/deliveries/bounces/test_unseen_shapes.py",

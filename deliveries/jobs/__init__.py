@@ -21,7 +21,7 @@ def drain() -> None:
 
     A signal that ends the drain ends the worker too.
     """
-    from deliveries.sending.drain import (
+    from deliveries.sending.drain_process import (
         run_drain,
     )  # uvloop and the SMTP client are only needed here
 

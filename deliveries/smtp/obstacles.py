@@ -16,7 +16,7 @@ def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
     """Why this host cannot get this mail as it is.
 
     It is converted, and signed anew, only where no host takes it
-    (`deliveries.sending.lane_connection`).
+    (`deliveries.sending.host_dialogue`).
     """
     if offers.size and mail.size > offers.size:
         return TOO_LARGE

@@ -72,10 +72,10 @@ def test_a_thousand_silent_domains_hold_up_no_other(settings, monkeypatch, is_re
         zones = {"zz-late.test": MX, **HOST}
         async with scene(settings, zones, dict.fromkeys(silent, Behaviour.SILENT)):
             if is_retry:
-                from deliveries.sending.drain import _known_of_dns
+                from deliveries.sending.drain_resources import known_of_dns
 
                 for domain in silent:
-                    _known_of_dns(tuple(settings.EKIDEN_DNS))[1].note(domain, has_failed=True)
+                    known_of_dns(tuple(settings.EKIDEN_DNS))[1].note(domain, has_failed=True)
 
             def look():
                 if not Delivery.objects.filter(domain="zz-late.test").exists():

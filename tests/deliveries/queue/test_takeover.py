@@ -28,7 +28,7 @@ django.setup()
 from pathlib import Path
 from django.conf import settings
 from django.db import connection
-from deliveries.sending.drain import run_drain
+from deliveries.sending.drain_process import run_drain
 connection.settings_dict["NAME"] = sys.argv[1]
 settings.EKIDEN_DATA, settings.EKIDEN_DNS = Path(sys.argv[2]), [sys.argv[3]]
 settings.EKIDEN_DELIVERY_PORT = int(sys.argv[4])

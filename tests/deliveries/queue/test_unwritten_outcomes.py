@@ -199,7 +199,7 @@ def test_a_worker_that_is_told_to_end_without_postgresql_ends_and_loses_nothing(
                 ):
                     await asyncio.sleep(0.02)
             with monkeypatch.context() as patch:
-                for database in drain._databases:
+                for database in drain._resources.databases:
                     patch.setattr(database, "run", Away("test").run)
                 drain.stop()
                 await asyncio.wait_for(running, 60)

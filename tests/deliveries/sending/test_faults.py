@@ -8,7 +8,7 @@ from django.utils import timezone
 from deliveries.models import Attempt, Delivery, Lane
 from deliveries.queue import expiry
 from deliveries.routing.resolver import Router
-from deliveries.sending import lane_connection
+from deliveries.sending import mail_builder
 from domains.models import SetAside
 from domains.operations.isolation import Kind
 from tests.deliveries import make
@@ -62,14 +62,14 @@ def test_the_third_time_it_is_held_and_its_deadline_still_holds(settings):
 
 def test_a_fault_at_sending_leaves_the_others_alone(settings, monkeypatch):
     poison, good = make.delivery(), make.delivery("other@mx.test")
-    real = lane_connection.return_path.make
+    real = mail_builder.return_path.make
 
     def made(delivery, **given):
         if delivery == poison.pk:
             raise KeyError("a fault of ours")
         return real(delivery, **given)
 
-    monkeypatch.setattr(lane_connection.return_path, "make", made)
+    monkeypatch.setattr(mail_builder.return_path, "make", made)
     mx = play(settings, until=has_failed(), seconds=60)
     assert [message.recipients for message in mx.messages] == [[good.recipient]]
     assert SetAside.objects.get().key == str(poison.pk)

@@ -1,0 +1,57 @@
+"""Runs a drain on an event loop of its own, and ends it by a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from contextlib import suppress
+
+import uvloop
+from django.conf import settings
+
+from deliveries.capacity.lookups import AT_ONCE
+from deliveries.capacity.sockets import SHARE_OF_SILENT
+from deliveries.sending.drain import RUN, Drain
+from domains.foundation.process import systemd
+
+
+def run_drain(seconds: float = RUN) -> bool:
+    """Run a drain on a loop of its own; true if a signal ended it (the caller's handlers are in
+    place again).
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stopped = False
+
+    async def main() -> None:
+        nonlocal stopped
+        drain = Drain()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            systemd.stopping("Finishing the messages in hand")
+            drain.stop()
+
+        for number in before:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        await drain.run(seconds)
+
+    _allow_sockets()
+    try:
+        uvloop.run(main())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return stopped
+
+
+def _allow_sockets() -> None:
+    """As many files as our own limit of connections asks for, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
+    if soft < wanted:
+        with suppress(
+            ValueError, OSError
+        ):  # a confined service may be refused it, and then has what its unit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

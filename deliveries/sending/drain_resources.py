@@ -1,0 +1,143 @@
+"""Makes what a drain has: its connections, its file, what its agents share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from django.conf import settings
+
+from deliveries.backends.database import Database
+from deliveries.backends.job_requests import JobRequests
+from deliveries.bounces.keys import feedback_key, return_path_key
+from deliveries.capacity.concurrency import Concurrency
+from deliveries.capacity.inflow import Board, DeliveryProgress
+from deliveries.capacity.lookups import LookupFailures
+from deliveries.capacity.memory_budget import ByteBudget
+from deliveries.capacity.sockets import Sockets
+from deliveries.message.signing import SigningKeys
+from deliveries.models import Lane
+from deliveries.queue import drain_files, unwritten_outcomes
+from deliveries.queue.drain_files import HolderFile
+from deliveries.queue.lanes import Lanes
+from deliveries.queue.ledger import ROOM, Ledger
+from deliveries.queue.own_faults import Faults
+from deliveries.queue.takeover import Succession
+from deliveries.queue.wakeups import WakeUps
+from deliveries.routing.destinations import Destinations
+from deliveries.routing.resolver import Router
+from deliveries.sending.controls import Controls
+from deliveries.sending.shared import SharedResources
+from domains.foundation.dns.resolver import Kept, Resolver
+from domains.foundation.dns.servers import nameservers
+
+CONTENT_AT_ONCE = 67_108_864  # bytes of large messages in memory at one time
+
+
+@dataclass(frozen=True, slots=True)
+class DrainResources:
+    """Made once for a drain, and closed with it; agents see `shared` alone."""
+
+    databases: list[Database]
+    shared: SharedResources
+    wakeups: WakeUps
+    job_requests: JobRequests
+    succession: Succession
+    resolver: Resolver
+    destinations: Destinations
+    failures: LookupFailures
+    board: Board
+
+    async def close(self, *, owes: bool) -> None:
+        """Close all; `owes`: a lane could not be given back."""
+        await self.job_requests.close()
+        await self.board.close()
+        await self.wakeups.close()
+        await self.succession.close()
+        for database in self.databases:
+            await database.close()
+        self.shared.own_file.close(owes=owes)
+
+
+def make_resources(
+    heard_of: Callable[[int], None], is_crowded: Callable[[], bool]
+) -> DrainResources:
+    """Make the resources of one drain, without connecting to anything yet.
+
+    `heard_of` is called with a lane that has got work, `is_crowded` says whether lanes wait for an
+    agent's place.
+    """
+    databases = [
+        Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")
+    ]
+    notes = Database("ekiden drain notes", is_durable=False)
+    routing = databases[-1]
+    answers, failures = known_of_dns(tuple(settings.EKIDEN_DNS))
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
+    job_requests = JobRequests("deliveries.jobs.learn")
+    holder = uuid.uuid4()
+    board = Board(f"worker-{holder}")
+    shared = _shared(
+        [*databases, notes], holder, resolver, job_requests, board,
+        wake_routing=lambda: heard_of(Lane.ROUTING), is_crowded=is_crowded,
+    )  # fmt: skip
+    return DrainResources(
+        [*databases, notes],
+        shared,
+        WakeUps(),
+        job_requests,
+        Succession(job_requests.notify),
+        resolver,
+        Destinations(routing, heard_of, source=settings.EKIDEN_SOURCE),
+        failures,
+        board,
+    )
+
+
+def _shared(
+    databases: list[Database],
+    holder: uuid.UUID,
+    resolver: Resolver,
+    job_requests: JobRequests,
+    board: Board,
+    *,
+    wake_routing: Callable[[], None],
+    is_crowded: Callable[[], bool],
+) -> SharedResources:
+    lanes, contents, ledger, routing, notes = databases
+    marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
+    own_file = HolderFile(drain_files.folder(), holder, marks=marks)
+    written = Ledger(
+        ledger,
+        learned=job_requests.notify,
+        committed=own_file.unmark,
+        faults=Faults(ledger),
+        save=partial(unwritten_outcomes.save, unwritten_outcomes.folder()),
+    )
+    return SharedResources(
+        lanes=Lanes(lanes, holder, notes, contents),
+        own_file=own_file,
+        ledger=written,
+        progress=DeliveryProgress(board, has_room=lambda: not written.is_full),
+        carrying=Concurrency(),
+        router=Router(routing, resolver),
+        orders=Controls(lanes, holder),
+        sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
+        memory=ByteBudget(CONTENT_AT_ONCE),
+        faults=Faults(routing),
+        keys=SigningKeys(routing),
+        return_path_key=return_path_key(),
+        feedback_key=feedback_key(),
+        wake_routing=wake_routing,
+        is_crowded=is_crowded,
+    )
+
+
+@lru_cache(maxsize=1)
+def known_of_dns(servers: tuple[str, ...]) -> tuple[Kept, LookupFailures]:
+    """What one drain learned of DNS, the next one of this process goes on with: it is all there is
+    while no server answers.
+    """
+    return Kept(), LookupFailures()

@@ -1,0 +1,252 @@
+"""Offers a message to the hosts of a site, one after the other, until one has decided."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deliveries.backends.database import DatabaseUnavailable
+from deliveries.capacity.sockets import Slot
+from deliveries.sending.claimed_deliveries import ClaimedDelivery
+from deliveries.sending.endpoints import Endpoints, NoEndpoint
+from deliveries.sending.lane_agent import LaneAgent
+from deliveries.sending.mail_builder import MailBuilder
+from deliveries.shaping.providers import ReceiverRule
+from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
+from deliveries.smtp.obstacles import NOT_8BIT
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, Outcome, Scope, Stage
+from deliveries.smtp.replies import local_reply
+from deliveries.smtp.timeouts import RFC_5321
+from deliveries.smtp.transaction import is_same
+
+logger = logging.getLogger(__name__)
+
+SILENCE = 3.0  # seconds for which a host may keep silent before others go on without waiting for it
+# addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a
+# limit
+MOST_HOSTS = 6
+CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are silent
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """What one host said to a message, and the attempt's facts (host, address, source, tls,
+    seconds).
+    """
+
+    outcome: Outcome
+    facts: dict[str, Any]
+
+
+class HostDialogue:
+    """One connection at a time to the hosts of a site, for one connection of the agent.
+
+    It offers a message to the host that it is connected to, and goes on to the next host where
+    that is of use.
+    """
+
+    def __init__(self, agent: LaneAgent, slot: Slot) -> None:
+        self._agent = agent
+        self._shared = agent.shared
+        self._slot = slot
+        self._builder = MailBuilder(agent.shared)
+        self._endpoints: Endpoints
+        # the delivery for which the hosts of `_endpoints` are tried in their order
+        self._tried_for: ClaimedDelivery | None = None
+        self.connection: Connection
+
+    async def connect(self, first: ClaimedDelivery) -> None:
+        """Connect to the first host that takes a connection; raises `NoEndpoint`."""
+        self._tried_for = first
+        self.connection = await self._open(self._first_host())
+
+    async def ask(self, delivery: ClaimedDelivery) -> HostAnswer:
+        """What the host that we are connected to says to the mail."""
+        started = time.monotonic()
+        outcome = await self._offer(delivery)
+        connection = self.connection
+        facts: dict[str, Any] = {
+            "host": connection.endpoint.host, "address": connection.endpoint.address,
+            "source": connection.local_address,
+            "tls": connection.tls, "seconds": time.monotonic() - started,
+        }  # fmt: skip
+        return HostAnswer(outcome, facts)
+
+    async def ask_others(
+        self, delivery: ClaimedDelivery, answer: HostAnswer, passed: list[HostAnswer]
+    ) -> HostAnswer:
+        """Ask the next hosts, and where none takes the message as it is, the best one for its
+        other form; the last answer.
+
+        Those before it go to `passed`.
+        """
+        while self._may_go_on(delivery, answer.outcome, len(passed)) and await self._next_host(
+            delivery
+        ):
+            passed.append(answer)
+            answer = await self.ask(delivery)
+        if _wants_seven_bit(delivery, [*passed, answer]) and await self._same_hosts_again(
+            delivery, is_only=not passed
+        ):
+            delivery.is_reencoded = True
+            passed += [answer] if passed else []
+            answer = await self.ask(delivery)
+        return answer
+
+    def _may_go_on(self, delivery: ClaimedDelivery, outcome: Outcome, hosts: int) -> bool:
+        if isinstance(outcome, Delivered) or hosts + 1 >= MOST_HOSTS or delivery.is_late:
+            return False
+        return self._shared.lanes.holds(self._agent.lane) and self._agent.feedback.is_about_host(
+            outcome
+        )
+
+    async def _next_host(self, delivery: ClaimedDelivery) -> bool:
+        """Go on to the next host that takes a connection; false where there is none, and then we
+        have none either.
+        """
+        if delivery is not self._tried_for:
+            self._endpoints = self._endpoints_of_site(besides=self.connection.endpoint.address)
+        self._tried_for = delivery
+        if not await self._endpoints.has_more():
+            return False
+        try:
+            await self._change(self._endpoints.next())
+        except NoEndpoint:
+            return False
+        return True
+
+    async def _same_hosts_again(self, delivery: ClaimedDelivery, *, is_only: bool) -> bool:
+        """Be connected to the best host that gives a connection, to offer it the message in
+        another form.
+        """
+        if is_only and self.connection.usable:
+            return True
+        self._endpoints, self._tried_for = self._endpoints_of_site(), delivery
+        try:
+            await self._change(self._endpoints.next())
+        except NoEndpoint:
+            return False
+        return True
+
+    async def _offer(self, delivery: ClaimedDelivery) -> Outcome:
+        """Offer the mail to this host: again at once, over another connection, without what it may
+        have broken off for.
+        """
+        outcome = await self._outcome(self.connection, delivery)
+        without: frozenset[str] = frozenset()
+        while (
+            not isinstance(outcome, Delivered)
+            and (blamed := self.connection.way_back)
+            and blamed not in without
+        ):
+            without |= {blamed}
+            try:
+                await self._change(self._endpoints.again(self.connection.endpoint, without=without))
+            except ConnectionFailed:
+                break
+            again = await self._outcome(self.connection, delivery)
+            if not is_same(again, outcome):
+                self._agent.feedback.experience.peer(self.connection.endpoint.host).breaks(
+                    blamed, outcome.reply, now=time.time()
+                )
+            outcome = again
+        return outcome
+
+    async def _outcome(self, connection: Connection, delivery: ClaimedDelivery) -> Outcome:
+        claimed = delivery.claimed
+        try:
+            async with self._shared.memory.share(claimed.size if delivery.data is None else 0):
+                mail = await self._builder.mail(delivery)
+                if mail is None:
+                    return _unsendable("the content of the message is no longer stored")
+                self._shared.own_file.mark(claimed.id)
+                return await connection.send(mail)
+        except (UnsafeMail, ValueError) as error:
+            logger.error("message=%s cannot be sent: %s", claimed.message_id, error)
+            return _unsendable("the stored message is damaged")
+        except DatabaseUnavailable:
+            return Deferred(
+                local_reply(451, "4.3.0", "The content could not be read"),
+                Stage.MAIL,
+                Scope.MESSAGE,
+            )
+
+    async def _change(self, connecting: Coroutine[Any, Any, Connection]) -> None:
+        """Go on over another connection, in place of this one."""
+        await self.connection.close()
+        self.connection = await self._open(connecting)
+
+    async def _open(self, connecting: Coroutine[Any, Any, Connection]) -> Connection:
+        """Others go on while a host keeps silent."""
+        opening = asyncio.ensure_future(connecting)
+        self._agent.openings.add(opening)
+        try:
+            done, _ = await asyncio.wait({opening}, timeout=SILENCE)
+            if not done:
+                self._slot.step_aside()
+            connection = await opening
+        except asyncio.CancelledError:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        finally:
+            self._agent.openings.discard(opening)
+        await self._slot.step_in()
+        return connection
+
+    async def _first_host(self) -> Connection:
+        while True:
+            self._endpoints = self._endpoints_of_site()
+            try:
+                return await self._endpoints.next()
+            except NoEndpoint as error:
+                if not error.is_ours:
+                    raise
+                await (
+                    self._shared.router.answers()
+                )  # the receiver has done nothing: no try is used up, and no lane paused
+
+    def _endpoints_of_site(self, besides: str = "") -> Endpoints:
+        rule = self._agent.pace.rule
+        timeouts = timeouts_of(rule)
+        if self._shared.sockets.is_crowded:
+            timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
+        experience = self._agent.feedback.experience
+        return Endpoints(
+            self._agent.lane,
+            self._shared.router,
+            experience,
+            tls=rule.tls or "",
+            timeouts=timeouts,
+            besides=besides,
+        )
+
+
+def timeouts_of(rule: ReceiverRule) -> Timeouts:
+    """RFC 5321's, but for what the rule says."""
+    given = {
+        "connect": rule.connect_timeout, "greeting": rule.greeting_timeout,
+        "ehlo": rule.reply_timeout, "mail": rule.reply_timeout,
+        "rcpt": rule.reply_timeout, "body": rule.body_timeout,
+    }  # fmt: skip
+    return replace(
+        RFC_5321, **{stage: float(seconds) for stage, seconds in given.items() if seconds}
+    )
+
+
+def _wants_seven_bit(delivery: ClaimedDelivery, answers: list[HostAnswer]) -> bool:
+    """Whether a host would have taken the message in ASCII, and none took it."""
+    is_refused = isinstance(answers[-1].outcome, Deferred | Bounced)
+    return (
+        is_refused
+        and not delivery.is_reencoded
+        and any(each.outcome.reply is NOT_8BIT for each in answers)
+    )
+
+
+def _unsendable(text: str) -> Bounced:
+    return Bounced(local_reply(554, "5.6.0", text), Stage.MAIL, Scope.MESSAGE)

@@ -1,0 +1,244 @@
+"""What an agent has claimed of its lane: when it claims more, and when it gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from uuid import UUID
+
+from deliveries.backends.database import DatabaseUnavailable
+from deliveries.backends.priority_lock import Ticket
+from deliveries.queue.leased import Claimed, LeasedLane
+from deliveries.sending import disposition
+from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
+from deliveries.sending.disposition import URGENT
+from deliveries.sending.domain_turns import DomainTurns
+from deliveries.sending.mail_builder import SMALL
+from deliveries.sending.outcome_recorder import OutcomeRecorder
+from deliveries.sending.shared import SharedResources
+from deliveries.shaping.pace import Pace
+
+logger = logging.getLogger(__name__)
+
+
+class LaneClaims:
+    """Claims due deliveries of one lane, and knows which of them are in hand.
+
+    `loaded` is awaited when deliveries have been added, `notify` called when the agent should look
+    again.
+    """
+
+    def __init__(
+        self,
+        lane: LeasedLane,
+        shared: SharedResources,
+        pace: Pace,
+        turns: DomainTurns,
+        *,
+        loaded: Callable[[], Awaitable[None]],
+        notify: Callable[[], None],
+    ) -> None:
+        self.lane = lane
+        self.shared = shared
+        self.pace = pace
+        self.turns = turns
+        self.outcomes = OutcomeRecorder(lane, shared, pace, self.over)
+        self.waiting = ClaimedDeliveries()
+        self.may_have_more = self.may_have_urgent = True
+        self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
+        self._loaded = loaded
+        self._notify = notify
+        self._in_hand: set[UUID] = set()  # claimed and not settled or given back
+        self._orders_read = (shared.orders.version, shared.orders.stops)
+        self._domain = ""  # one of those that led here
+        self._ticket = Ticket()  # for its next statement
+        self._is_hurried = False  # whether the next claim is for urgent mail that has just come
+        self._last_flow = -1
+
+    def wake(self, *, is_urgent: bool) -> None:
+        """Claim again: there is new work in the lane."""
+        self.may_have_more = True
+        self.may_have_urgent = self.may_have_urgent or is_urgent
+
+    def hurry(self) -> None:
+        """Urgent mail has come just now: what this lane waits for goes before what others wait
+        for, and so does its next claim.
+        """
+        self._is_hurried = True
+        self._ticket.hurry()
+
+    def held(self) -> frozenset[str]:
+        """The domains whose share of the connections is taken."""
+        return self.turns.held(now=time.monotonic(), room=self.pace.room(is_urgent=False))
+
+    def ready(self) -> int:
+        """Deliveries whose domain may have a connection."""
+        if not self.turns.is_shared:
+            return len(self.waiting)
+        return len(self.waiting) - self.waiting.of(self.held())
+
+    def left_out(self, now: float) -> frozenset[str]:
+        """The domains that do not get the next connection."""
+        held = self.turns.held(now=now, room=self.pace.room(is_urgent=False))
+        others_first = held | self.turns.slow(now=now)
+        return held if self.waiting.first(others_first) is None else others_first
+
+    def wait_for_turn(self, now: float) -> float:
+        """Seconds until the first delivery may be sent."""
+        first = self.waiting.first()
+        return self.pace.wait(now, is_urgent=first is not None and first.is_urgent)
+
+    async def heed_orders(self) -> None:
+        orders = self.shared.orders
+        version, stops = self._orders_read
+        if version == orders.version and stops is orders.stops:
+            return
+        self._orders_read = (orders.version, orders.stops)
+        self.pace.follow(orders.rule(self.lane, self._domain))
+        stopped = self.waiting.remove(lambda each: orders.stops.cover(each.claimed))
+        await self.give_back(stopped)  # the next claim puts them aside
+        self.may_have_more = self.may_have_more or bool(stopped)
+
+    async def give_back_hopeless(self) -> None:
+        """Give back what has waited past its deadline, or whose domain waits."""
+        troubled = self.turns.troubled()
+        await self.give_back(
+            [each for each in self.waiting if each.is_late or each.claimed.domain in troubled]
+        )
+
+    async def refill_where_due(self) -> None:
+        batch = self.pace.page(time.monotonic())
+        if self.may_have_more and self.ready() <= batch // 2:
+            self.may_have_more = self.may_have_urgent = False
+            await self._refill(batch)
+        elif self.may_have_urgent and not self.waiting.urgent:
+            # What is loaded would keep the lane busy for a while, and urgent mail goes before all
+            # of it.
+            self.may_have_urgent = False
+            await self._refill(batch, least=URGENT)
+
+    async def _refill(self, batch: int, *, least: int = 0) -> None:
+        await self.shared.ledger.has_room()
+        try:
+            if self.may_have_strays:
+                await self._free_strays()
+            if self._is_hurried:
+                self._is_hurried = False
+                self._ticket.hurry()
+            claimed = await self.shared.lanes.claim(
+                self.lane, batch, least=least, after=self._last_flow, ticket=self._ticket,
+                besides=self.held(), is_shared=self.turns.is_shared,
+            )  # fmt: skip
+            if least:
+                self.may_have_urgent = self.may_have_urgent or len(claimed) == batch
+            else:  # of many flows each gives no more than two at a time
+                self.may_have_more = self.may_have_more or len(claimed) > 1
+            await self._keep(await self._sift(claimed))
+        except DatabaseUnavailable as error:
+            logger.warning("lane=%s could not claim: %s", self.lane.id, error)
+            self.may_have_strays = True
+            await asyncio.sleep(1)
+            self.wake(is_urgent=True)
+            self._notify()
+
+    async def _free_strays(self) -> None:
+        """What we know of is left out; what was settled before is on record first, for a free row
+        takes no outcome.
+        """
+        in_hand = list(self._in_hand)
+        await self.shared.ledger.flush()
+        await self.shared.lanes.free_strays(self.lane, besides=in_hand)
+        self.may_have_strays = False
+
+    async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
+        """What is to be sent from this lane; the rest is settled, put aside or handed on at
+        once.
+        """
+        stops = self.shared.orders.stops
+        if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
+            await self.shared.lanes.park(self.lane, parked)
+            claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
+        open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
+        moved = [delivery.id for delivery in open_ones if not delivery.is_here]
+        if moved:
+            await self.shared.lanes.reroute(self.lane, moved)
+            self.shared.wake_routing()
+        return [delivery for delivery in open_ones if delivery.is_here]
+
+    async def _is_sound(self, claimed: Claimed) -> bool:
+        try:
+            return self._is_open(claimed)
+        except (
+            Exception
+        ) as error:  # one delivery that we cannot understand must not hold up its lane
+            await self.outcomes.failed(claimed, error)
+            return False
+
+    def _is_open(self, claimed: Claimed) -> bool:
+        if claimed.suppressed is not None:
+            self.shared.ledger.record(disposition.suppressed(claimed, epoch=self.lane.epoch))
+            return False
+        if claimed.was_claimed:
+            # Not a matter of the receiver, so it waits only until this is on record.
+            self.shared.ledger.record(
+                disposition.interrupted(claimed, epoch=self.lane.epoch, wait=1.0)
+            )
+            return False
+        return True
+
+    async def _keep(self, claimed: Sequence[Claimed]) -> None:
+        if not claimed:
+            return
+        small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
+        if any(delivery.priority >= URGENT for delivery in claimed):
+            self._ticket.hurry()
+        contents = await self.shared.lanes.contents(small, ticket=self._ticket) if small else {}
+        now = time.monotonic()
+        self._in_hand.update(each.id for each in claimed)
+        for each in claimed:
+            try:
+                self.waiting.add(
+                    ClaimedDelivery(
+                        each,
+                        contents.get(each.message_id),
+                        now + each.seconds_left,
+                        now - each.seconds_due,
+                    )
+                )
+            except Exception as error:  # one that cannot be loaded stops no other
+                await self.outcomes.failed(each, error)
+        self.turns.is_shared = self.turns.is_shared or len({each.domain for each in claimed}) > 1
+        self._last_flow = claimed[-1].flow
+        if not self._domain:
+            self._domain = claimed[0].domain
+            self.pace.follow(self.shared.orders.rule(self.lane, self._domain))
+        await self._loaded()
+
+    async def give_back(self, deliveries: Collection[ClaimedDelivery]) -> None:
+        """What was not tried is nobody's again: for the next holder, or for the sweeper of
+        deadlines.
+        """
+        if deliveries:
+            self.waiting.remove(lambda each: each in deliveries)
+            self._in_hand.difference_update(each.claimed.id for each in deliveries)
+            try:
+                await self.shared.lanes.unclaim(self.lane, [each.claimed.id for each in deliveries])
+            except DatabaseUnavailable as error:
+                logger.warning(
+                    "lane=%s could not give back its claims yet: %s", self.lane.id, error
+                )
+                self.may_have_strays = (
+                    True  # the next claim, or whoever gives the lane back, sees to them
+                )
+
+    def has_in_hand(self, claimed: Claimed) -> bool:
+        """False once its outcome is recorded."""
+        return claimed.id in self._in_hand
+
+    def over(self, claimed: Claimed) -> None:
+        self._in_hand.discard(claimed.id)
+        if self.turns.is_shared:
+            self.turns.end(claimed.id)
+            self._notify()
