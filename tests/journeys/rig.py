@@ -7,16 +7,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import smtplib
-import socket
 import ssl
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -24,119 +19,20 @@ from typing import Any, Self
 import psycopg
 
 from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
+from tests.journeys.processes import ROOT, Process, answers, wait_until
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
-PARENT_GUARD = ROOT / "relay_portal" / "process" / "parent_guard.py"
+__all__ = ["HOSTNAME", "ROOT", "SENDER", "Process", "Rig", "answers", "wait_until"]
+
 HOSTNAME = "relay.test"
 SENDER = "shop.test"
-
-
-def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """What `look` returns once that is true."""
-    until = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < until, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(0.05)
-    return seen
-
-
-def answers(host: str, port: int) -> bool:
-    """Whether an SMTP server greets there."""
-    with suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
-        return connection.recv(3) == b"220"
-    return False
-
-
-class Process:
-    """One process of ours, guarded as `up` does it: it ends when the test run does, however that
-    ends.
-    """
-
-    def __init__(
-        self,
-        command: list[str],
-        *,
-        env: dict[str, str],
-        log: Path,
-        account: str = "-",
-        stop_signal: int = signal.SIGTERM,
-    ) -> None:
-        self.command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(PARENT_GUARD),
-            str(int(stop_signal)),
-            account,
-            *command,
-        ]
-        self.env, self.log, self.stop_signal = env, log, signal.Signals(stop_signal)
-        self.running: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with open(self.log, "ab") as out:
-            self.running = subprocess.Popen(
-                self.command,
-                env=self.env,
-                cwd=ROOT,
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-            )
-
-    def start_until(self, is_ready: Callable[[], object]) -> None:
-        """Start, and again if it ends at once: a killed PostgreSQL's last children may still hold
-        its memory.
-        """
-
-        def look() -> object:
-            assert self.running is not None
-            if self.running.poll() is not None:
-                self.start()
-            return is_ready()
-
-        self.start()
-        wait_until(look, f"{self.log.stem} is ready")
-
-    @property
-    def pid(self) -> int:
-        assert self.running is not None
-        return self.running.pid
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        self.wait()
-
-    def wait(self, seconds: float = 30.0) -> int:
-        assert self.running is not None
-        return self.running.wait(seconds)
-
-    @property
-    def is_running(self) -> bool:
-        return self.running is not None and self.running.poll() is None
-
-    def ask_to_stop(self) -> None:
-        if self.is_running:
-            self.signal(self.stop_signal)
-            self.signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """As the supervisor ends it; by force where that takes too long."""
-        self.ask_to_stop()
-        if self.running is not None:
-            try:
-                self.wait(15)
-            except subprocess.TimeoutExpired:
-                self.kill()
 
 
 class Rig:
     """`with Rig(dns.url, port) as rig`: everything is up, with one project, its domain and a
     credential (`rig.login`).
+
+    `root` is the tree whose code runs.
     """
 
     def __init__(
@@ -146,8 +42,10 @@ class Rig:
         *,
         listeners: int = 1,
         workers: int = 1,
+        root: Path = ROOT,
         **settings: str,
     ) -> None:
+        self.root = root
         self.folder = Path(tempfile.mkdtemp(prefix="ekiden-rig-"))
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
@@ -178,6 +76,16 @@ class Rig:
             }
             | settings
         )
+        self._amounts = listeners, workers
+        self._make_processes()
+        self.postgres_process, self.valkey_process = (
+            self._server(self.postgres),
+            self._server(self.valkey),
+        )
+        self.login = ("", "")
+
+    def _make_processes(self) -> None:
+        listeners, workers = self._amounts
         self.listeners = [
             self._process("smtp_listener", f"listener-{number}") for number in range(listeners)
         ]
@@ -188,17 +96,13 @@ class Rig:
             self._process("rqworker maintenance", "maintenance"),
             self._process("scheduler", "scheduler"),
         ]
-        self.postgres_process, self.valkey_process = (
-            self._server(self.postgres),
-            self._server(self.valkey),
-        )
-        self.login = ("", "")
 
     def _process(self, command: str, name: str) -> Process:
         return Process(
-            [sys.executable, str(ROOT / "manage.py"), *command.split()],
+            [sys.executable, str(self.root / "manage.py"), *command.split()],
             env=self.env,
             log=self.folder / f"{name}.log",
+            root=self.root,
         )
 
     def _server(self, server: EmbeddedPostgres | EmbeddedValkey) -> Process:
@@ -242,12 +146,25 @@ class Rig:
         shown = self.manage_json("credential", "create", "--project", "shop", "--name", "app")
         self.login = (shown["username"], shown["password"])
 
+    def upgrade(self, root: Path) -> None:
+        """Move to the code of another tree by the steps of docs/operations.md: `setup` while the
+        old code serves, then one process after the other.
+        """
+        before = self.processes
+        self.root = root
+        self.manage("setup")
+        self._make_processes()
+        for old, new in zip(before, self.processes, strict=True):
+            old.stop()
+            new.start()
+        wait_until(self.is_listening, "the listener answers")
+
     def manage(self, *words: str) -> str:
         """What `manage.py` prints; its failure is the test's."""
         ran = subprocess.run(
             [sys.executable, "manage.py", *words],
             env=self.env,
-            cwd=ROOT,
+            cwd=self.root,
             capture_output=True,
             text=True,
             timeout=60,
