@@ -1,8 +1,9 @@
 """The rows of this app: who may send, and what operating the service leaves."""
 
+from domains.models.credentials import Credential
 from domains.models.identity import DomainChange, DomainReport
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
-from domains.models.senders import Credential, Domain, Project, SigningKey, name_validator
+from domains.models.senders import Domain, Project, SigningKey, name_validator
 
 __all__ = [
     "AuditEntry",

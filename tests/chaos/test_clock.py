@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import load
-from tests.chaos.world import Scene, World, far_side, settings
+from tests.chaos.far_side import far_side, settings
+from tests.chaos.world import Scene, World
 from tests.journeys.rig import wait_until
 from tests.outside.service import started
 

@@ -20,7 +20,8 @@ import pytest
 from tests.chaos import load
 from tests.chaos.load import ClaimedDelivery
 from tests.fakes.dns import FakeDns
-from tests.fakes.mx import FakeMx, Wait
+from tests.fakes.mx import FakeMx
+from tests.fakes.mx_actions import Wait
 from tests.journeys.rig import Rig, wait_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]

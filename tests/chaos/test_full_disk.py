@@ -15,7 +15,8 @@ import pytest
 
 from relay_portal.servers.embedded import runtime_folder
 from tests.chaos import load
-from tests.chaos.world import Scene, World, far_side, settings
+from tests.chaos.far_side import far_side, settings
+from tests.chaos.world import Scene, World
 from tests.journeys.rig import ROOT, wait_until
 from tests.journeys.service import Up
 from tests.outside.service import HOSTNAME, Service

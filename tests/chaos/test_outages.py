@@ -20,7 +20,8 @@ import redis
 
 from relay_portal.servers.embedded import valkey_url
 from tests.chaos import load
-from tests.chaos.world import IN_HAND, SILENT, Scene, World, far_side, pause, settings, stop_all
+from tests.chaos.far_side import IN_HAND, SILENT, far_side, settings
+from tests.chaos.world import Scene, World, pause, stop_all
 from tests.journeys.rig import wait_until
 from tests.outside.service import started
 

@@ -9,6 +9,7 @@ from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys import peers
 from tests.journeys.rig import SENDER, Rig
+from tests.journeys.service import up
 from tests.ports import free_port
 
 ADDRESSES = {
@@ -61,3 +62,9 @@ def exim(rig, port):
     with peers.Exim(ADDRESSES["exim.test"], port, "exim.test") as server:
         server.start(rig)
         yield server
+
+
+@pytest.fixture(scope="module")
+def service():
+    with up(terminal=True, EKIDEN_LISTENERS="1", EKIDEN_WORKERS="1") as running:
+        yield running

@@ -18,7 +18,8 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.mx import FakeMx, Received
+from tests.fakes.mx import FakeMx
+from tests.fakes.mx_records import Received
 from tests.journeys import peers
 from tests.journeys.receivers import BOUNCED, DEFERRED, DELIVERED, RECEIVERS, Receiver, certificates
 from tests.journeys.rig import SENDER, Rig

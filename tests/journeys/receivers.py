@@ -14,18 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.certificates import Authority, self_signed
-from tests.fakes.mx import (
-    EXTENSIONS,
-    Answer,
-    Discard,
-    Drip,
-    Drop,
-    FakeMx,
-    Held,
-    Reset,
-    TakeAndDrop,
-    Wait,
-)
+from tests.fakes.mx import EXTENSIONS, FakeMx
+from tests.fakes.mx_actions import Answer, Discard, Drip, Drop, Held, Reset, TakeAndDrop, Wait
 
 Script = Callable[[FakeMx], None]
 DELIVERED, DEFERRED, BOUNCED = "delivered", "deferred", "bounced"

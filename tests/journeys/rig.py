@@ -124,7 +124,7 @@ class Rig:
             self._make_world()
             for process in self.processes:
                 process.start()
-            wait_until(self.is_listening, "the listener answers")
+            wait_until(self.is_listening, "the listener answers", 60)
         except BaseException:
             self.__exit__()
             raise
@@ -157,7 +157,7 @@ class Rig:
         for old, new in zip(before, self.processes, strict=True):
             old.stop()
             new.start()
-        wait_until(self.is_listening, "the listener answers")
+        wait_until(self.is_listening, "the listener answers", 60)
 
     def manage(self, *words: str) -> str:
         """What `manage.py` prints; its failure is the test's."""

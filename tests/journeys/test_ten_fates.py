@@ -11,7 +11,7 @@ import pytest
 from django_otp.oath import totp
 
 from tests.journeys.rig import wait_until
-from tests.journeys.test_up import up
+from tests.journeys.service import up
 
 pytestmark = [
     pytest.mark.peer, pytest.mark.browser, pytest.mark.timeout(240),

@@ -6,8 +6,13 @@ It is one `./ekiden up` for the module; a module that needs other settings says 
 of what they test, act by SMTP, HTTP and commands, and use PostgreSQL and the log to judge alone.
 """
 
+import os
+
 import pytest
 
+from tests.journeys.rig import wait_until
+from tests.outside import debian
+from tests.outside.machine import ROOT, SERVICES, Machine, install, prepare, repository
 from tests.outside.service import started
 
 
@@ -25,3 +30,35 @@ def pytest_collection_modifyitems(items):
 def service(request):
     with started(**getattr(request.module, "SETTINGS", {})) as running:
         yield running
+
+
+@pytest.fixture
+def machine(installed):
+    """The machine, with all of its units running before and after the test."""
+    yield installed
+    wait_until(lambda: all(installed.is_up(unit) for unit in SERVICES), "all units run", 60)
+    assert installed.ask("systemctl --failed --no-legend --plain") == ""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A machine on which the documentation was typed in up to its last `ekiden status`."""
+    folder = tmp_path_factory.mktemp("units")
+    try:
+        mounts = {
+            debian.WHEELS: debian.wheels(ROOT / "requirements.txt"),
+            "/srv/outside": ROOT / "tests/outside",
+        }
+        repository(folder / "ekiden.git")
+        with debian.booted(
+            folder / "machine", mounts=mounts | {"/srv/clone": folder / "ekiden.git"}
+        ) as system:
+            machine = Machine(system)
+            prepare(machine)
+            install(machine)
+            yield machine
+    except debian.CannotBoot as reason:
+        text = f"no machine can be booted here: {reason}"
+        pytest.fail(text) if os.environ.get("CI") == "true" and os.geteuid() == 0 else pytest.skip(
+            text
+        )

@@ -8,7 +8,8 @@ from suppressions.exchange.known_formats import FORMATS, PLAIN, WORDS
 from suppressions.exchange.reading import BadLine
 from suppressions.models import Import, Suppression
 from tests.commands import ekiden
-from tests.suppressions.test_exchange import entries, read, waiting
+from tests.suppressions.test_exchange import entries, read
+from tests.suppressions.test_import_jobs import waiting
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from deliveries.backends.job_queues import MAINTENANCE, queue
-from deliveries.bounces import feedback_id, learning, outgoing_reports, receive, return_path, tokens
+from deliveries.bounces import feedback_id, learning, receive, return_path, tokens
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.models import Attempt, Delivery, InboundMail, Message, Tally
 from suppressions.models import Occurrence, Suppression
@@ -180,79 +180,6 @@ def test_the_token_of_one_recipient_says_nothing_of_another():
     assert not Attempt.objects.filter(delivery=victim).exists()
 
 
-def test_the_return_path_of_one_recipient_says_nothing_of_another():
-    message = make.message(recipient_count=2)
-    mallory, victim = (
-        delivered("mallory@mx.test", of=message),
-        delivered("victim@mx.test", of=message),
-    )
-    arrives(returned(victim), mallory)
-    assert (state(mallory), state(victim)) == ("bounced", "delivered")
-
-
-def test_forty_forged_bounces_move_nothing():
-    message = make.message(recipient_count=40)
-    staff = [delivered(f"s{number}@mx.test", of=message) for number in range(40)]
-    forged = returned(staff[0]).replace(
-        b"Final-Recipient: rfc822; s0@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n",
-        b"",
-    )
-    groups = b"".join(
-        b"Final-Recipient: rfc822; s%d@mx.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n" % n
-        for n in range(40)
-    )
-    forged = forged.replace(
-        b"Final-Recipient: rfc822; s0@mx.test", groups + b"Final-Recipient: rfc822; s0@mx.test"
-    )
-    arrives(forged, kind="postmaster")
-    assert Attempt.objects.filter(stage="claim").count() == 40
-    assert nothing_moved(*staff)
-
-
-def test_claims_of_one_delivery_are_bounded():
-    delivery = delivered()
-    for _ in range(9):
-        arrives(returned(delivery), kind="postmaster")
-        InboundMail.objects.all().delete()
-    assert Attempt.objects.filter(delivery=delivery).count() == 5
-
-
-def test_one_token_has_one_bounce_and_one_complaint_in_it():
-    delivery = delivered()
-    for _ in range(4):
-        arrives(returned(delivery, fields=token(delivery)), kind="postmaster")
-        InboundMail.objects.all().delete()
-        arrives(complained(delivery), kind="abuse")
-        InboundMail.objects.all().delete()
-    assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["bounced", "complained"]
-    assert tallies() == {"delivered": -1, "unknown_user": 1, "complaint": 1}
-
-
-@pytest.mark.parametrize("make_report", [lambda to: returned(to, fields=token(to)), complained])
-def test_a_letter_that_proves_something_is_kept_as_a_report(make_report):
-    mail = delivered()
-    arrives(make_report(mail), kind="feedback")
-    assert InboundMail.objects.get().delivery_id == mail.pk
-
-
-def test_a_letter_that_proves_nothing_new_is_kept_as_a_letter():
-    mail = delivered()
-    arrives(complained(mail), kind="feedback")
-    InboundMail.objects.all().delete()
-    arrives(complained(mail), kind="feedback")
-    assert InboundMail.objects.get().delivery_id is None
-
-
-def test_a_claim_is_not_what_a_later_report_to_the_sender_says():
-    delivery = delivered()
-    Attempt.objects.create(delivery=delivery, outcome="bounced", stage="rcpt", text="the truth")
-    Attempt.objects.create(delivery=delivery, outcome="claimed", stage="claim", text="a lie")
-    assert (
-        outgoing_reports._failure(Delivery.objects.select_related("message").get()).text
-        == "the truth"
-    )
-
-
 def test_a_bounce_that_returns_our_signed_field_counts_fully():
     delivery = delivered()
     arrives(returned(delivery, fields=token(delivery)), kind="postmaster")
@@ -298,117 +225,6 @@ def test_a_delivery_that_has_not_been_delivered_is_not_matched_by_message_id():
     delivery = make.delivery()
     arrives(returned(delivery), kind="postmaster")
     assert state(delivery) == "queued"
-
-
-# --- complaints ---
-def test_a_complaint_finds_its_message_by_our_field_and_suppresses_the_recipient():
-    delivery = delivered()
-    assert arrives(complained(delivery), kind="feedback") == "the recipient has complained: abuse"
-    assert state(delivery) == "delivered"
-    event = Attempt.objects.get(delivery=delivery)
-    assert (event.outcome, event.stage, event.category) == ("complained", "report", "complaint")
-    assert tallies() == {"complaint": 1}
-    learning.take_turn(now=timezone.now())
-    row = Suppression.objects.get()
-    assert (row.project, row.address_key, row.source) == (
-        delivery.project,
-        "you@mx.test",
-        "complaint",
-    )
-
-
-def test_a_complaint_by_the_return_path_names_one_of_many_recipients():
-    message = make.message(recipient_count=2)
-    mine, _ = delivered(of=message), delivered("other@mx.test", of=message)
-    arrives(complained(mine, named=verp(mine)), kind="abuse")
-    assert Occurrence.objects.get().address_key == "you@mx.test"
-
-
-def test_a_complaint_with_a_shared_token_that_hides_one_of_many_recipients_is_left_to_a_person():
-    message = make.message(recipient_count=2)
-    mine, _ = delivered(of=message), delivered("other@mx.test", of=message)
-    assert "several" in arrives(complained(mine, fields=shared(mine)), kind="feedback")
-    assert not Occurrence.objects.exists()
-
-
-HOLIDAY = (
-    b"From: you@mx.test\r\nSubject: %s\r\n%sContent-Type: text/plain; charset=utf-8\r\n\r\n"
-    b"I am away.\r\n"
-)
-SUBJECTS = [
-    "Unsubscribe confirmation", "unsubscribe", "Opt-out", "配信停止のお知らせ", "購読解除",
-    "Out of office: Unsubscribe",
-    "Complaint about message from 192.0.2.1",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("subject", SUBJECTS)
-@pytest.mark.parametrize(
-    "mark",
-    [
-        b"",
-        b"Auto-Submitted: auto-replied\r\n",
-        b"Precedence: auto_reply\r\n",
-        b"X-Autoreply: yes\r\n",
-    ],
-)
-@pytest.mark.parametrize("kind", ["report", "abuse"])
-def test_b8_what_an_answer_says_in_the_apps_own_words_is_no_complaint(subject, mark, kind):
-    delivery = delivered()
-    arrives(HOLIDAY % (subject.encode(), mark), delivery if kind == "report" else None, kind=kind)
-    assert nothing_moved(delivery)
-
-
-def test_b8_an_absence_note_that_encloses_a_complaint_of_the_apps_own_is_none():
-    delivery = delivered()
-    note = complained(delivery).replace(
-        b"Content-Type: multipart/report",
-        b"Auto-Submitted: auto-replied\r\nContent-Type: multipart/mixed",
-    )
-    note = note.replace(b"message/feedback-report", b"text/plain").replace(
-        b"\r\n\r\nspam\r\n", b"\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x\r\n"
-    )
-    arrives(note, delivery)
-    assert nothing_moved(delivery)
-
-
-@pytest.mark.parametrize("kind", [b"not-spam", b"auth-failure", b"virus"])
-def test_a_feedback_report_that_is_no_complaint_suppresses_nobody(kind):
-    delivery = delivered()
-    assert arrives(complained(delivery, kind=kind), kind="feedback").startswith(
-        "a feedback report that is no user's complaint"
-    )
-    assert not Occurrence.objects.exists()
-
-
-def test_b7_a_forged_complaint_is_kept_and_does_nothing():
-    delivery = delivered()
-    forged = (
-        b"X-Feedback-Token: "
-        + b"a" * 39
-        + b"\r\nMessage-ID: %s\r\n" % delivery.message.message_id.encode()
-    )
-    data = complained(delivery, named=b"Original-Rcpt-To: <you@mx.test>\r\n", fields=forged)
-    assert arrives(data, kind="abuse").startswith("a claim without a proof")
-    assert nothing_moved(delivery)
-    assert Attempt.objects.get().text == "Not proven: somebody claims a complaint (abuse)"
-
-
-def test_b7_an_expired_return_path_in_a_complaint_proves_nothing():
-    delivery = delivered()
-    old = verp(delivery, now=timezone.now() - timedelta(days=40))
-    assert arrives(complained(delivery, named=old, fields=b""), kind="abuse").startswith(
-        "a report about no delivery"
-    )
-    assert nothing_moved(delivery)
-
-
-def test_who_complains_twice_of_one_mail_is_counted_once():
-    delivery = delivered()
-    arrives(complained(delivery), kind="feedback")
-    InboundMail.objects.all().delete()
-    assert arrives(complained(delivery), kind="feedback") == "the recipient has complained before"
-    assert Occurrence.objects.count() == 1
 
 
 def test_b6_nothing_that_came_back_is_answered():

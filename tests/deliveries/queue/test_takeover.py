@@ -17,7 +17,7 @@ from deliveries.queue import drain_files
 from deliveries.queue.drain_files import HolderFile
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, play, scene
-from tests.fakes.mx import Wait
+from tests.fakes.mx_actions import Wait
 from tests.test_layers import ROOT
 
 pytestmark = pytest.mark.usefixtures("mail_db")

@@ -21,7 +21,7 @@ from tests.deliveries import make
 from tests.deliveries.queue.test_ledger import entry
 from tests.deliveries.queue.test_takeover import data, hour, stages  # noqa: F401  (a fixture)
 from tests.deliveries.stage import drain_until, in_thread, play, scene
-from tests.fakes.mx import Wait
+from tests.fakes.mx_actions import Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

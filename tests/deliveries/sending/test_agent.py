@@ -11,7 +11,7 @@ from deliveries.models import Attempt, Delivery, Lane
 from deliveries.queue import lanes as lanes_module
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
-from tests.fakes.mx import Drop, Wait
+from tests.fakes.mx_actions import Drop, Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

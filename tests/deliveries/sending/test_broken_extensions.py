@@ -13,7 +13,8 @@ from deliveries.models import Attempt, Delivery, Lane
 from tests.deliveries import make
 from tests.deliveries.stage import play
 from tests.fakes.certificates import Authority
-from tests.fakes.mx import EXTENSIONS, Drop, Reset
+from tests.fakes.mx import EXTENSIONS
+from tests.fakes.mx_actions import Drop, Reset
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

@@ -16,7 +16,7 @@ from deliveries.shaping.window import START, Window
 from deliveries.smtp.replies import Reply
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
-from tests.fakes.mx import Hang, Held, Reset
+from tests.fakes.mx_actions import Hang, Held, Reset
 
 BUSY = Reply(421, "4.3.0", "being moved")
 SHARED = {

@@ -12,7 +12,8 @@ from deliveries.insight import host_notes
 from deliveries.models import Attempt, Delivery, Lane
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, scene
-from tests.fakes.mx import Drop, FakeMx, Reset, TakeAndDrop
+from tests.fakes.mx import FakeMx
+from tests.fakes.mx_actions import Drop, Reset, TakeAndDrop
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

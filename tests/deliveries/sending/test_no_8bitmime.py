@@ -7,9 +7,7 @@ import pytest
 
 from deliveries.models import Attempt, Delivery
 from tests.deliveries import make
-
-# F401 : fixtures
-from tests.deliveries.intake.test_committer import accept, credential, key, stored, submission  # noqa: F401
+from tests.deliveries.intake.test_committer import accept, stored, submission
 from tests.deliveries.sending.test_next_host import deliver, outcomes
 from tests.deliveries.stage import play
 
@@ -23,6 +21,13 @@ CONTENT = (
     f"{TEXT}"
 ).encode()
 SIGNED = CONTENT.replace(b"text/plain", b'multipart/signed; boundary="x"')
+
+
+@pytest.fixture
+def credential():
+    return make.credential()
+
+
 OLD_HOSTS = {
     "no 8BITMIME": lambda mx: setattr(mx, "extensions", PLAIN),
     "only HELO": lambda mx: mx.on("EHLO", "502 5.5.2 Error: command not recognized"),
@@ -69,7 +74,7 @@ def test_what_is_signed_goes_as_it_is(settings):
     assert mx.violations == []  # nothing was said that the host does not offer
 
 
-def test_what_was_re_encoded_is_signed_anew(settings, credential, key):  # noqa: F811  (fixtures)
+def test_what_was_re_encoded_is_signed_anew(settings, credential, key):
     header, _, body = CONTENT.partition(b"\r\n\r\n")
     accept(submission(credential, headers=header + b"\r\n", body=body, eight_bit=True))
     before = stored()

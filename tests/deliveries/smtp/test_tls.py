@@ -7,7 +7,8 @@ from deliveries.smtp.connection import ConnectionFailed, Mail, TlsLevel
 from deliveries.smtp.outcomes import Delivered, Scope, Stage
 from deliveries.smtp.tls import server_name
 from tests.fakes.certificates import Authority, self_signed
-from tests.fakes.mx import Drop, FakeMx, Freeze
+from tests.fakes.mx import FakeMx
+from tests.fakes.mx_actions import Drop, Freeze
 
 MAIL = Mail("a@a.test", "b@b.test", b"Subject: x\r\n\r\n.body\r\n")
 LARGE = Mail("a@a.test", "b@b.test", b"x" * 998 + b"\r\n" + (b"." + b"y" * 90 + b"\r\n") * 50_000)

@@ -16,7 +16,8 @@ from deliveries.steering import orders, pauses
 from deliveries.steering.selection import Selection
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, play, scene
-from tests.fakes.mx import FakeMx, Wait
+from tests.fakes.mx import FakeMx
+from tests.fakes.mx_actions import Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 

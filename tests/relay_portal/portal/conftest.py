@@ -1,4 +1,5 @@
 import time
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -6,8 +7,16 @@ from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from rq import Worker
+from rq.executions import Execution
 
+from deliveries.backends.job_queues import MAINTENANCE, queue
+from deliveries.jobs import schedule
+from deliveries.jobs import worker as workers
 from relay_portal.models import User
+from tests.deliveries import make
+from tests.deliveries.jobs.attacks import work
+from tests.relay_portal.portal.rows import LEARN, SWEEP
 
 PASSWORD = "a long enough password 42"
 
@@ -62,3 +71,50 @@ def code_of(key):
 @pytest.fixture
 def operator(db):
     return verified(person())
+
+
+@pytest.fixture
+def browser(mail_db):
+    return verified(person())
+
+
+@pytest.fixture
+def real(valkey, monkeypatch):
+    """A job in each state, by a worker and the scheduler themselves."""
+
+    def breaks():
+        raise RuntimeError("the disk is <full>")
+
+    monkeypatch.setitem(workers.FUNCTIONS, SWEEP, lambda: None)
+    monkeypatch.setitem(workers.FUNCTIONS, LEARN, breaks)
+    monkeypatch.setattr(
+        workers, "close_old_connections", lambda: None
+    )  # the test's own, with its transaction
+    waiting = queue(MAINTENANCE, valkey)
+    made = {
+        "finished": waiting.enqueue(SWEEP, result_ttl=500),
+        "failed": waiting.enqueue(LEARN, failure_ttl=500),
+    }
+    work(valkey)
+    made["queued"] = waiting.enqueue(SWEEP)
+    made["scheduled"] = waiting.enqueue_in(timedelta(hours=1), SWEEP)
+    made["started"] = waiting.enqueue(SWEEP)
+    waiting.remove(made["started"])
+    made["started"].set_status("started")
+    with valkey.pipeline() as pipe:
+        Execution.create(job=made["started"], ttl=500, pipeline=pipe)
+        pipe.execute()
+    Worker([waiting], connection=valkey, name="box-1").register_birth()
+    built = schedule.scheduler()
+    built.register_birth()
+    return made | {"scheduler": built.name}
+
+
+@pytest.fixture
+def project():
+    return make.project(name="shop")
+
+
+@pytest.fixture
+def staff(project):
+    return verified(person("sue", operator=False, projects=[project]))

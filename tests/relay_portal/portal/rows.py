@@ -72,3 +72,6 @@ def of(project):
             details={"changed": {"name": ["a", TRICKY]}}),
     ]  # fmt: skip
     return {row._meta.label: row for row in rows}
+
+
+SWEEP, LEARN = "deliveries.jobs.sweep", "deliveries.jobs.learn"

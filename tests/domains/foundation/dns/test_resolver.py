@@ -1,6 +1,5 @@
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -8,17 +7,13 @@ import pytest
 from domains.foundation.dns.resolver import (
     FAILURE_TTL,
     MAX_MX,
-    STALE_MOST,
-    STALE_TTL,
     Mx,
-    NoServerAnswers,
     NoSuchName,
     Resolver,
     TemporaryFailure,
-    run,
 )
-from domains.foundation.dns.servers import nameservers
-from tests.fakes.dns import FORGED, Behaviour, FakeDns, Zones
+from tests.fakes.dns import Behaviour, FakeDns, Zones
+from tests.fakes.dns_messages import FORGED
 
 ZONES: Zones = {
     "a.test": {"MX": [(20, "mx2.a.test"), (10, "MX1.a.test")], "TXT": ["v=spf1 -all", "x" * 700]},
@@ -255,131 +250,3 @@ async def test_the_ad_flag_counts_only_from_a_trusted_server():
 async def test_an_internationalised_name_is_asked_in_a_labels():
     async with served() as (_, resolver, _clock):
         assert await resolver.mx("Bücher.test")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".",
-        "a..test",
-        "x" * 64 + ".test",
-        "a." * 200 + "test",
-        "a\\000.test",
-        "\ud800.test",
-        "a\nb.test",
-    ],
-)
-async def test_what_is_no_name_does_not_exist(name):
-    async with served() as (_, resolver, _clock):
-        with pytest.raises(NoSuchName):
-            await resolver.mx(name)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_an_address_is_its_own_answer(host):
-    async with served() as (fake, resolver, _clock):
-        assert list(map(str, await resolver.addresses(host))) == [host]
-        assert not fake.queries
-
-
-async def test_localhost_is_never_asked_for():
-    async with served() as (fake, resolver, _clock):
-        assert set(map(str, await resolver.addresses("localhost"))) == {"::1", "127.0.0.1"}
-        assert not fake.queries
-
-
-def test_a_host_with_hostile_bytes_stays_printable_and_leads_nowhere():
-    with FakeDns({"evil.test": {"MX": [(1, "a\\010b.test")]}}) as fake:
-        resolver = Resolver([fake.address])
-        [mx] = run(resolver.mx("evil.test"))
-        assert mx.host.isprintable()
-        with pytest.raises(NoSuchName):
-            run(resolver.addresses(mx.host))
-
-
-def test_code_without_an_event_loop_can_ask_too():
-    with FakeDns(ZONES) as fake:
-        resolver = Resolver([fake.address])
-        assert len(run(resolver.mx("a.test"))) == len(run(resolver.mx("a.test"))) == 2
-        assert fake.queries["a.test", "MX"] == 1
-
-
-def test_name_servers_are_written_with_or_without_port():
-    assert nameservers(["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:54",
-        "[::1]"]) == [
-        ("192.0.2.1", 53), ("192.0.2.1", 5353), ("2001:db8::1", 53), ("2001:db8::1", 54),
-        ("::1", 53),
-    ]  # fmt: skip
-    assert nameservers([]) is None
-
-
-@pytest.mark.parametrize(
-    "text", ["ns.test", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1:70000", "", "[::1]x"]
-)
-def test_a_name_server_must_be_an_address(text):
-    with pytest.raises(ValueError):
-        nameservers([text])
-
-
-async def test_while_no_server_answers_the_last_good_answer_is_used_on():
-    async with served(ttl=300) as (fake, resolver, clock):
-        good = await resolver.mx("a.test")
-        clock.now += 301
-        fake.is_silent = True
-        assert await resolver.mx("a.test") == replace(
-            good, stale_until=0.0, expires_at=good.expires_at
-        )
-        with pytest.raises(NoServerAnswers, match="None of our name servers answers"):
-            await resolver.mx("four.test")
-        assert resolver.is_cut_off
-        clock.now += STALE_MOST
-        with pytest.raises(NoServerAnswers):
-            await resolver.mx("a.test")
-        fake.is_silent = False
-        await resolver.answers()
-        assert not resolver.is_cut_off
-        assert await resolver.mx("a.test")
-
-
-async def test_an_outage_is_asked_about_once_and_not_for_each_name():
-    async with served() as (fake, resolver, _clock):
-        fake.is_silent = True
-        for name in ("a.test", "b.test", "c.test"):
-            with pytest.raises(NoServerAnswers):
-                await resolver.mx(name)
-        assert fake.queries["a.test", "MX"] >= 1
-        assert fake.queries["b.test", "MX"] == fake.queries["c.test", "MX"] == 0
-
-
-async def test_silence_about_one_name_is_no_outage():
-    async with served(behaviours={"dead.test": Behaviour.SILENT}) as (_, resolver, _clock):
-        with pytest.raises(TemporaryFailure) as raised:
-            await resolver.mx("dead.test")
-        assert not isinstance(raised.value, NoServerAnswers)
-        assert not resolver.is_cut_off
-
-
-async def test_a_broken_zones_last_good_answer_is_used_on_for_a_while():
-    async with served(ttl=300) as (fake, resolver, clock):
-        await resolver.mx("a.test")
-        clock.now += 301
-        fake.behaviours["a.test"] = Behaviour.SERVFAIL
-        assert await resolver.mx("a.test")
-        asked = fake.queries["a.test", "MX"]
-        assert await resolver.mx("a.test")
-        assert (
-            fake.queries["a.test", "MX"] == asked
-        )  # RFC 8767, section 5: not again for 30 seconds
-        clock.now += STALE_TTL + 1
-        fake.behaviours["a.test"] = Behaviour.NXDOMAIN
-        with pytest.raises(NoSuchName):  # an answer is an answer
-            await resolver.mx("a.test")
-
-
-async def test_what_one_resolver_knows_the_next_one_goes_on_with():
-    async with served() as (fake, resolver, clock):
-        await resolver.mx("a.test")
-        fake.is_silent = True
-        after = Resolver([fake.address], clock=clock, try_timeout=0.3, kept=resolver._kept)
-        assert await after.mx("a.test")

@@ -1,0 +1,183 @@
+"""The pages by which an installation is set up: credentials, domains, people, routes."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import Destination, Lane, Route
+from domains.models import Credential, Domain, SigningKey
+from domains.senders import credentials
+from domains.senders.keys import make_key
+from relay_portal.models import User
+from suppressions.models import Suppression
+from tests.deliveries import make
+from tests.relay_portal.portal.conftest import person, verified
+
+pytestmark = pytest.mark.django_db
+
+# --- who may send ---------------------------------------------------------------------------------
+CREDENTIAL = {
+    "name": "app",
+    "kind": "password",
+    "networks": "",
+    "priority": "1",
+    "highest_priority": "2",
+}
+
+
+def test_a_credential_shows_its_secret_once(operator):
+    project = make.project()
+    form = {"project": project.pk, **CREDENTIAL}
+    shown = dict(operator.post("/domains/credential/add/", form).context["rows"])
+    made = Credential.objects.get(name="app")
+    assert shown["User name"] == made.username and credentials.matches(
+        shown["Password"], made.secret_hash
+    )
+    assert shown["Password"] not in operator.get(f"/domains/credential/{made.pk}/change/").text
+
+
+@pytest.mark.parametrize(
+    ("kind", "networks"), [("network", ""), ("network", "0.0.0.0/0"), ("password", "nonsense")]
+)
+def test_a_credential_with_unfit_networks_is_refused_with_a_reason(operator, kind, networks):
+    form = CREDENTIAL | {"project": make.project().pk, "kind": kind, "networks": networks}
+    assert operator.post("/domains/credential/add/", form).context["errors"]
+    assert not Credential.objects.exists()
+
+
+def test_a_credential_cannot_get_another_projects_domain(operator):
+    domain = Domain.objects.create(project=make.project(), name="other.test", token="t")
+    form = {
+        "project": make.project().pk,
+        "name": "app",
+        "kind": "password",
+        "networks": "",
+        "priority": "1",
+        "highest_priority": "2",
+        "domains": [domain.pk],
+    }
+    assert operator.post("/domains/credential/add/", form).context["errors"]
+
+
+def test_a_credential_shows_its_last_use(operator):
+    credential = make.credential(last_used_at="2026-11-24T10:00:00Z", last_used_from="192.0.2.7")
+    assert "2026-11-24 10:00:00" in operator.get("/domains/credential/").text
+    assert "192.0.2.7" in operator.get(f"/domains/credential/{credential.pk}/change/").text
+
+
+def test_a_credential_is_revoked_by_a_button(operator):
+    credential = make.credential()
+    operator.post(f"/domains/credential/{credential.pk}/do/revoke/")
+    credential.refresh_from_db()
+    assert credential.is_revoked
+    assert operator.post(f"/domains/credential/{credential.pk}/do/revoke/").status_code == 404
+
+
+def test_a_verb_is_no_link(operator):
+    assert operator.get(f"/domains/credential/{make.credential().pk}/do/revoke/").status_code == 405
+
+
+def test_a_new_domain_has_a_key_and_shows_its_records(operator):
+    operator.post(
+        "/domains/domain/add/",
+        {"project": make.project().pk, "name": "Bücher.test", "with_ed25519": "on"},
+    )
+    domain = Domain.objects.get(name="xn--bcher-kva.test")
+    assert domain.keys.count() == 2 and not domain.is_verified
+    page = operator.get(f"/domains/domain/{domain.pk}/change/").text
+    assert f"ekiden-verification={domain.token}" in page and all(
+        key.record_name in page for key in domain.keys.all()
+    )
+
+
+def test_a_domain_that_another_project_verified_is_not_taken_on_ones_word(operator):
+    Domain.objects.create(
+        project=make.project(), name="shop.test", token="t", verified_at=timezone.now()
+    )
+    again = Domain.objects.create(project=make.project(), name="shop.test", token="u")
+    answer = operator.post(f"/domains/domain/{again.pk}/do/take_on_word/", follow=True)
+    again.refresh_from_db()
+    assert "Another project" in answer.text and not again.is_verified
+
+
+def test_a_domain_is_deleted_with_its_keys(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    make_key(domain, "ed25519")
+    operator.post(f"/domains/domain/{domain.pk}/delete/", {"post": "yes"})
+    assert not Domain.objects.exists() and not SigningKey.objects.exists()
+
+
+def test_a_domain_that_limits_a_credential_stays(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    credential = make.credential(domain.project)
+    credential.domains.set([domain])
+    answer = operator.post(f"/domains/domain/{domain.pk}/delete/", {"post": "yes"}, follow=True)
+    assert str(credential) in answer.text and list(credential.domains.all()) == [domain]
+
+
+def test_a_private_key_is_on_no_page(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop.test", token="t")
+    operator.post("/domains/signingkey/add/", {"domain": domain.pk, "algorithm": "ed25519"})
+    key = SigningKey.objects.get()
+    page = operator.get(f"/domains/signingkey/{key.pk}/change/").text
+    assert key.public_record in page.replace("&#x27;", "'") and "private" not in page.lower()
+    assert bytes(key.private_key).decode("ascii", "ignore")[:40] not in page
+
+
+def test_a_suppression_is_kept_by_its_canonical_key(operator):
+    operator.post(
+        "/suppressions/suppression/add/", {"address_key": "Gone@MX.test", "reason": "asked"}
+    )
+    assert Suppression.objects.get().address_key == "gone@mx.test"
+
+
+def test_a_new_person_gets_a_password_and_may_enrol(operator):
+    form = {"username": "sue", "projects": [make.project().pk]}
+    shown = operator.post("/relay_portal/user/add/", form)
+    sue = User.objects.get(username="sue")
+    assert (
+        sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and not sue.is_superuser
+    )
+    assert "no-store" in shown.headers["Cache-Control"]
+
+
+def test_nobody_takes_away_their_own_rights(operator):
+    otto = User.objects.get(username="otto")
+    operator.post(f"/relay_portal/user/{otto.pk}/change/", {"username": "otto"})
+    otto.refresh_from_db()
+    assert otto.is_superuser and otto.is_active
+
+
+# --- where mail goes ------------------------------------------------------------------------------
+def test_waiting_mail_follows_a_route_from_the_portal(mail_db):
+    browser = verified(person())
+    lane = make.lane(paused_until=timezone.now() + timedelta(hours=1))
+    make.leads_to(lane, "mx.test")
+    browser.post(
+        "/deliveries/route/add/",
+        {"pattern": "MX.test", "host": "Next.test", "port": "25", "tls": "opportunistic"},
+    )
+    route, lane = Route.objects.get(), Lane.objects.get(pk=lane.pk)
+    assert (route.pattern, route.host, lane.paused_until) == ("mx.test", "next.test", None)
+    assert Destination.objects.get().expires_at <= timezone.now()
+    Destination.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    browser.post(f"/deliveries/route/{route.pk}/delete/", {"post": "yes"})
+    assert not Route.objects.exists() and Destination.objects.get().expires_at <= timezone.now()
+
+
+def test_a_route_for_nonsense_is_refused(operator):
+    form = {"pattern": "no domain", "host": "next.test", "port": "25", "tls": "opportunistic"}
+    assert operator.post("/deliveries/route/add/", form).context["errors"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"port": "0"}, {"port": "65536"}, {"host": "http://x"}, {"host": "a b"}]
+)
+def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
+    form = {"pattern": "mx.test", "host": "next.test", "port": "25", "tls": "opportunistic"} | wrong
+    page = operator.post("/deliveries/route/add/", form)
+    assert (
+        page.context["adminform"].form.errors.keys() == wrong.keys()
+        and "Constraint" not in page.text
+    )
