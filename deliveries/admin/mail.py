@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin import ordering
+from deliveries.admin.content import SHOW_CONTENT, ShowsContent
 from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
 from deliveries.insight.suppressed import suppressed_now
@@ -30,7 +32,7 @@ from deliveries.models.states import ENDED, LIVE, State
 from deliveries.search.narrowing import NAMES, narrow
 from domains.foundation import rights
 from domains.foundation.text.addresses import BadAddress, parse_path
-from domains.operations.pages import Pages
+from domains.operations.pages import Pages, RowVerb
 
 SHOWN_MOST = 200  # deliveries on a message's page
 
@@ -61,7 +63,7 @@ def uuid_of(text: str) -> UUID | None:
 
 
 @admin.register(Message)
-class MessagePages(Pages):
+class MessagePages(ShowsContent, Pages):
     """Found by whatever names it (`deliveries.search`).
 
     The list holds customers' mail, none of our reports.
@@ -74,6 +76,7 @@ class MessagePages(Pages):
     list_before_template = "deliveries/find.html"
     search_help_text = _("Recipient, sender, words of a subject, or any id")
     change_form_template = "deliveries/message.html"
+    verbs: ClassVar[Sequence[RowVerb]] = (SHOW_CONTENT,)
     has_history = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:

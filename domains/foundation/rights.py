@@ -26,7 +26,7 @@ def _rights(operator: str, support: str = "") -> Rights:
 # are buttons of the page.
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
-    "deliveries.message": _rights("see", "see"),
+    "deliveries.message": _rights("see show_content", "see"),
     "deliveries.delivery": _rights("see", "see"),
     "deliveries.refusal": _rights("see", "see"),
     "deliveries.inboundmail": _rights("see"),

@@ -25,6 +25,7 @@ ACTIONS: dict[str, Promise | str] = {
     "change": _("Changed"),
     "delete": _("Deleted"),
     "revoke": _("Revoked"),
+    "show_content": _("Looked at the content"),
     "check_now": _("Looked up its records"),
     "take_on_word": _("Took it on their word"),
     "start_signing": _("Let it sign"),

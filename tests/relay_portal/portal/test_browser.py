@@ -39,6 +39,8 @@ def mail(transactional_db):
         make.message(make.project(name="shop"), message_id="<order-1@shop.test>"),
     )
     SandboxMessage.objects.create(recipient="hanako@docomo.test", data=EVIL)
+    link = b'<a href="http://evil.test/away" target="_self">away</a><form action="//evil.test/">'
+    make.message(message_id="<evil@shop.test>", content=EVIL.replace(b"<iframe", link + b"<iframe"))
 
 
 @pytest.fixture
@@ -168,6 +170,25 @@ def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
         == page.locator("#content #django-admin-form-add-constants").count()
     )
     assert wrong == []
+
+
+def test_hostile_html_of_a_message_runs_loads_and_leads_nowhere(browser):
+    page, url, wrong = browser
+    give_password(page, url)
+    enrol_app(page)
+    refused = {}  # what the browser never sent, and why
+    page.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
+    page.goto(f"{url}/deliveries/message/?q=evil@shop.test")
+    page.click("text=Show content")
+    page.wait_for_selector("iframe.portal-frame")
+    assert "plain" in page.inner_text("pre")
+    page.frame_locator("iframe.portal-frame").locator("text=away").click()
+    page.wait_for_timeout(500)
+    shown = page.inner_text("#content")
+    assert "Content" in shown
+    asked = [text for text in wrong if text.startswith("http")]
+    assert {refused.get(url) for url in asked} <= {"csp"}
+    assert not any("away" in url for url in asked)
 
 
 def test_the_language_changes_on_the_log_in_page(browser):

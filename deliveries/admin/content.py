@@ -1,0 +1,74 @@
+"""The content of a message for those who may read it; each look is written down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from deliveries.message import compression
+from deliveries.message.parts import attachment, parts_of
+from deliveries.message.readable import read
+from deliveries.models import Content, Message
+from domains.operations.pages import RowVerb
+
+LARGEST = 268_435_456  # bytes
+NUMBER_MOST = 4  # digits
+
+
+def is_kept(row: Message) -> bool:
+    return Content.objects.filter(pk=row.pk).exists()
+
+
+SHOW_CONTENT = RowVerb("show_content", _("Show content"), "visibility", applies=is_kept)
+
+
+class ShowsContent:
+    """The verb `show_content` of a message's page: its text, its HTML in a frame that may do
+    nothing, and with the number of an attachment that one as a file.
+    """
+
+    admin_site: Any  # of the pages that this is mixed into
+    note: Any
+
+    def show_content(self, request: HttpRequest, row: Message) -> HttpResponse:
+        kept = Content.objects.filter(pk=row.pk).first()
+        if kept is None:
+            raise Http404
+        try:
+            data = compression.decompress(bytes(kept.data), most=LARGEST)
+        except ValueError:
+            data = b""
+        number = request.POST.get("attachment", "")
+        if number:
+            return self._attachment(request, row, data, number)
+        self.note(request, "show_content", row)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Content"),
+            "original": row,
+            "reading": read(data),
+            "parts": parts_of(data),
+            "back": reverse("admin:deliveries_message_change", args=[row.pk]),
+        }
+        headers = {"Cache-Control": "no-store"}
+        return TemplateResponse(request, "deliveries/content.html", context, headers=headers)
+
+    def _attachment(
+        self, request: HttpRequest, row: Message, data: bytes, number: str
+    ) -> HttpResponse:
+        """As bytes of no type under a name of ours: a browser shall do nothing but keep them."""
+        is_number = number.isascii() and number.isdigit() and len(number) <= NUMBER_MOST
+        found = attachment(data, int(number)) if is_number else None
+        if found is None:
+            raise Http404
+        self.note(request, "show_content", row, details={"attachment": int(number)})
+        headers = {
+            "Content-Disposition": f'attachment; filename="attachment-{int(number) + 1}.bin"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HttpResponse(found, content_type="application/octet-stream", headers=headers)
