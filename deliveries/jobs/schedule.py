@@ -37,6 +37,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.index_messages, 10),
     (jobs.add_up, 60),
     (jobs.retain, 600),
+    (domain_jobs.seal_audit_log, 1),
     (domain_jobs.verify_domains, 3600),
 )
 

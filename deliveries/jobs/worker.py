@@ -45,6 +45,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         importing.run,
         reclassify.count,
         reclassify.apply,
+        domain_jobs.seal_audit_log,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,
     )

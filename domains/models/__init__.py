@@ -1,5 +1,6 @@
 """The rows of this app: who may send, and what operating the service leaves."""
 
+from domains.models.audit_seals import AuditSeal, UnsealedEntry
 from domains.models.credentials import Credential
 from domains.models.identity import DomainChange, DomainReport
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
@@ -7,6 +8,7 @@ from domains.models.senders import Domain, Project, SigningKey, name_validator
 
 __all__ = [
     "AuditEntry",
+    "AuditSeal",
     "Credential",
     "Domain",
     "DomainChange",
@@ -15,5 +17,6 @@ __all__ = [
     "Project",
     "SetAside",
     "SigningKey",
+    "UnsealedEntry",
     "name_validator",
 ]
