@@ -281,6 +281,7 @@ def _handshake_trouble(error: Exception) -> str:
     """The reason in OpenSSL's words, which are made of letters and underscores; other texts may
     name our insides.
     """
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
+    # None where Python, not OpenSSL, has made the error
+    if isinstance(error, ssl.SSLError) and (reason := getattr(error, "reason", None)):
+        return str(reason).replace("_", " ").lower()
     return "timed out" if isinstance(error, TimeoutError) else "connection lost"

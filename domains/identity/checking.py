@@ -29,10 +29,12 @@ Report = dict[str, Any]  # JSON; docs/commands.md names its keys
 
 def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | None = None) -> None:
     """Verify these domains, ask every name server of their zones, and keep what was seen."""
-    verification.check(domains, now=now)
     wanted = [(domain.name, verification.required_records(domain)) for domain in domains]
-    for domain, report in zip(domains, asyncio.run(_look_at_all(wanted, pace)), strict=True):
-        with isolated(Kind.DOMAIN, domain.pk):
+    found = asyncio.run(verification.look_up([records for _, records in wanted]))
+    reports = asyncio.run(_look_at_all(wanted, pace))
+    for domain, findings, report in zip(domains, found, reports, strict=True):
+        with isolated(Kind.DOMAIN, domain.pk):  # once: what fails in part has failed
+            verification.keep(domain, findings, now=now)
             if isinstance(report, BaseException):
                 raise report
             keep(domain, report, now=now)

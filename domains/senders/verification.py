@@ -67,14 +67,13 @@ def check(domains: Collection[Domain], *, now: datetime) -> None:
     that prove themselves.
     """
     wanted = [required_records(domain) for domain in domains]
-    for domain, found in zip(domains, asyncio.run(_look_up(wanted)), strict=True):
+    for domain, found in zip(domains, asyncio.run(look_up(wanted)), strict=True):
         with isolated(Kind.DOMAIN, domain.pk):
-            if isinstance(found, BaseException):
-                raise found
-            _keep(domain, found, now=now)
+            keep(domain, found, now=now)
 
 
-async def _look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | BaseException]:
+async def look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | BaseException]:
+    """Ask the resolver for each domain's records; an error stands in its domain's place."""
     resolver = dns.Resolver(servers.nameservers(settings.EKIDEN_DNS))
     looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
     return await asyncio.gather(*looks, return_exceptions=True)
@@ -102,10 +101,14 @@ def as_finding(record: Record, state: str, text: str) -> RecordFinding:
     )
 
 
-def _keep(domain: Domain, found: list[RecordFinding], *, now: datetime) -> None:
-    """A verified domain stays so, whatever is found: a slip in its zone must not stop its mail,
-    and the findings tell.
+def keep(domain: Domain, found: list[RecordFinding] | BaseException, *, now: datetime) -> None:
+    """Keep what was found, or raise it.
+
+    A verified domain stays so, whatever is found: a slip in its zone must not stop its mail, and
+    the findings tell.
     """
+    if isinstance(found, BaseException):
+        raise found
     domain.findings, domain.checked_at = list(found), now
     domain.save(update_fields=["findings", "checked_at"])
     if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in found):
