@@ -1,3 +1,4 @@
+import asyncio
 import ssl
 import warnings
 
@@ -129,6 +130,24 @@ async def test_a_broken_handshake_never_loosens_a_demand(session_with, authority
         "the TLS handshake failed: "
     )
     assert len(mx.sessions) == 1 and mx.messages == []
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLError(1, "made by Python, which gives no reason"), TimeoutError(), OSError()]
+)
+async def test_an_error_without_openssls_words_has_some(
+    session_with, authority, error, monkeypatch
+):
+    async def fails(*_, **__):
+        raise error
+
+    async with FakeMx(tls=authority.server("mx.test")) as mx:
+        monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", fails, raising=False)
+        failed = await failure(session_with, mx, tls=TlsLevel.REQUIRED)
+    assert failed.reply.text in {
+        "the TLS handshake failed: timed out",
+        "the TLS handshake failed: connection lost",
+    }
 
 
 async def test_a_host_that_hangs_up_right_after_the_handshake_is_tried_again_in_plain_text(
