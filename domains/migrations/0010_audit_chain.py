@@ -51,7 +51,7 @@ DROP FUNCTION domains_auditentry_added();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("domains", "0008_identity_reports"),
+        ("domains", "0009_keep_subject"),
     ]
 
     operations = [
