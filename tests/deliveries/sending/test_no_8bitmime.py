@@ -4,10 +4,12 @@ it is.
 
 import dkim as oracle
 import pytest
+from django.utils import timezone
 
 from deliveries.models import Attempt, Delivery
+from domains.models import Domain
 from tests.deliveries import make
-from tests.deliveries.intake.test_committer import accept, stored, submission
+from tests.deliveries.intake.test_committer import accept, sign_with, stored, submission
 from tests.deliveries.sending.test_next_host import deliver, outcomes
 from tests.deliveries.stage import play
 
@@ -26,6 +28,15 @@ SIGNED = CONTENT.replace(b"text/plain", b'multipart/signed; boundary="x"')
 @pytest.fixture
 def credential():
     return make.credential()
+
+
+@pytest.fixture
+def key(credential):
+    """An active RSA key of shop.test; returns its TXT value."""
+    domain = Domain.objects.create(
+        project=credential.project, name="shop.test", token="x", verified_at=timezone.now()
+    )
+    return sign_with(domain, "rsa")
 
 
 OLD_HOSTS = {
