@@ -34,7 +34,13 @@ FINDINGS = {
     "unknown": (_("No answer"), "deferred"),
     "unchecked": (_("Not checked yet"), "queued"),
 }
+VERDICTS = {
+    "pass": {"label": _("Good"), "colour": "delivered"},
+    "fail": {"label": _("Bad"), "colour": "bounced"},
+    "unknown": {"label": _("No answer"), "colour": "deferred"},
+}
 CHANGES = 50  # of the newest on the page
+LONG = 120  # characters of a value in the history
 PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": "DMARC"}
 
 
@@ -111,6 +117,10 @@ class DomainPages(Pages):
             "records": [_shown(finding) for finding in checking.records_of(row)]
             if row is not None
             else [],
+            "mail": [
+                {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}
+                for each in (checking.mail_of(row) if row is not None else [])
+            ],
             "changes": [_changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
             if row is not None
             else [],
@@ -192,8 +202,10 @@ def _told(side: dict[str, Any]) -> str:
     """The state, and what stood there."""
     if not side:
         return "–"
-    label, _colour = FINDINGS[side["state"]]
-    return f"{label}: {' · '.join(side['found'])}" if side["found"] else str(label)
+    state = side["state"]
+    label = FINDINGS[state][0] if state in FINDINGS else VERDICTS[state]["label"]
+    said = " · ".join(side["found"]) or side["text"]
+    return f"{label}: {said if len(said) < LONG else said[:LONG] + '…'}"
 
 
 @admin.register(SigningKey)

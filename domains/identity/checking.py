@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -15,14 +16,16 @@ from django.db import transaction
 from domains.foundation.dns.allowed_addresses import is_allowed
 from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneServers
 from domains.foundation.dns.names import IpAddress
-from domains.foundation.dns.resolver import Resolver
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
 from domains.identity.inspection import Inspection, Inspector
+from domains.identity.spf import ResolverNames
+from domains.identity.verdicts import MailOrigin, verdicts
 from domains.identity.zone_text import zone_file
 from domains.models import Domain, DomainChange, DomainReport
 from domains.operations.isolation import Kind, isolated
 from domains.senders import verification
-from domains.senders.records import Record
+from domains.senders.records import Purpose, Record
 
 Report = dict[str, Any]  # JSON; docs/commands.md names its keys
 
@@ -68,12 +71,27 @@ def differences(
 
 
 def _by_record(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
+    records = {
         f"{each['purpose']} {each['name']}"[:300]: {
             "state": each["state"], "text": each["text"], "found": sorted(each["found"]),
         }
         for each in report.get("records", ())
     }  # fmt: skip
+    mail = {
+        " ".join(filter(None, ("mail", each["subject"], each["given"].get("address", "")))): {
+            "state": each["state"], "text": each["text"], "found": [],
+        }
+        for each in report.get("mail", ())
+        if each["slip"] not in _FOLLOWS
+    }  # fmt: skip
+    return {**records, **mail}
+
+
+# What only follows from other findings is no change of its own.
+_FOLLOWS = frozenset({
+    "spf-aligned", "spf-not-aligned", "dkim-aligned", "dkim-none", "dmarc-test", "dmarc-own",
+    "dmarc-none", "dmarc-pass", "dmarc-fail",
+})  # fmt: skip
 
 
 def records_of(domain: Domain) -> list[dict[str, Any]]:
@@ -88,6 +106,12 @@ def records_of(domain: Domain) -> list[dict[str, Any]]:
         | ({"state": finding["state"], "text": finding["text"]} if _is_taken(finding) else {})
         for finding in verification.findings(domain)
     ]
+
+
+def mail_of(domain: Domain) -> list[dict[str, Any]]:
+    """Return what receivers make of the domain's mail, by the last check."""
+    report = DomainReport.objects.filter(domain=domain).first()
+    return list(report.report.get("mail", ())) if report is not None else []
 
 
 _PLAIN: dict[str, Any] = {"slip": "", "given": {}, "found": [], "have": 0, "of": 0, "servers": []}
@@ -140,11 +164,40 @@ async def _look(
     zone = await asker.zone_of(domain)
     inspector = Inspector(domain, zone, asker, resolver)
     seen = await asyncio.gather(*(inspector.look(record) for record in records))
+    is_signed = any(each.state == "found" for each in seen if each.record.purpose is Purpose.DKIM)
+    origin = await _origin(domain, resolver, is_signed=is_signed)
+    mail = await verdicts(origin, ResolverNames(resolver))
+    inherited = next((each for each in mail if each["slip"] == "dmarc-inherited"), None)
     return {
+        "mail": mail,
         "zone": zone.name if zone is not None else "",
         "servers": list(zone.hosts) if zone is not None else [],
-        "records": [_kept(each) for each in seen],
+        "records": [_kept(each) | _inherited(each, inherited) for each in seen],
     }
+
+
+def _inherited(seen: Inspection, policy: dict[str, Any] | None) -> dict[str, Any]:
+    """A policy of the organization's serves as well as one of the domain's own."""
+    if policy is None or seen.record.purpose is not Purpose.DMARC or seen.state != "missing":
+        return {}
+    return {
+        "state": "found",
+        "slip": policy["slip"],
+        "given": policy["given"],
+        "text": policy["text"],
+    }
+
+
+async def _origin(domain: str, resolver: Resolver, *, is_signed: bool) -> MailOrigin:
+    """Return how the domain's mail leaves here; without a source address from all of our name's."""
+    host = settings.EKIDEN_HOSTNAME
+    addresses: list[IpAddress] = []
+    if settings.EKIDEN_SOURCE:
+        addresses = [ip_address(settings.EKIDEN_SOURCE)]
+    else:
+        with suppress(NoSuchName, TemporaryFailure):
+            addresses = list(await resolver.addresses(host))
+    return MailOrigin(domain, return_path=host, ehlo=host, addresses=addresses, is_signed=is_signed)
 
 
 def _kept(seen: Inspection) -> dict[str, Any]:

@@ -116,6 +116,51 @@ SENTENCES: Mapping[str, str] = {
         "The address in %(tag)s has no mailto: before it, so no report comes. Write "
         "mailto:%(address)s."
     ),
+    # what receivers make of the mail
+    "spf-pass": _("SPF passes for %(address)s as %(name)s, by %(term)s."),
+    "spf-none": _("%(name)s has no SPF record, so SPF says nothing about %(address)s."),
+    "spf-no-pass": _("SPF says %(result)s for %(address)s as %(name)s, by “%(term)s”."),
+    "spf-temperror": _(
+        "SPF of %(name)s could not be worked out for %(address)s just now (temperror): %(error)s."
+    ),
+    "spf-syntax": _("SPF of %(name)s is broken (permerror): %(term)s cannot be read."),
+    "spf-lookups": _(
+        "SPF of %(name)s is broken (permerror): it asks DNS more than 10 times; %(term)s is one "
+        "too many."
+    ),
+    "spf-void": _(
+        "SPF of %(name)s is broken (permerror): more than 2 look-ups find nothing, the last by "
+        "%(term)s."
+    ),
+    "spf-several": _(
+        "SPF of %(name)s is broken (permerror): there are several SPF records, by %(term)s."
+    ),
+    "spf-nothing": _(
+        "SPF of %(name)s is broken (permerror): %(term)s leads to a domain without SPF."
+    ),
+    "spf-hosts": _(
+        "SPF of %(name)s is broken (permerror): %(term)s finds more than 10 mail hosts."
+    ),
+    "dmarc-none": _("No DMARC policy applies to %(name)s. Large receivers ask for one."),
+    "dmarc-own": _("The DMARC policy of %(name)s is %(policy)s."),
+    "dmarc-inherited": _("The DMARC policy is %(policy)s, inherited from %(found)s."),
+    "dmarc-test": _(
+        "It is being tested (t=y): receivers apply %(tested)s in place of %(policy)s."
+    ),
+    "dmarc-unauthorised": _(
+        "%(theirs)s gets no reports: it has not agreed to. Its TXT record %(name)s must say "
+        "v=DMARC1."
+    ),
+    "dmarc-unknown": _("The DMARC policy could not be found out just now: %(error)s."),
+    "dkim-aligned": _("DKIM aligns: mail is signed as %(domain)s, and the key is published."),
+    "dkim-none": _("No published key of %(domain)s signs, so DKIM passes for nobody."),
+    "spf-aligned": _("SPF aligns: the return path is at %(name)s."),
+    "spf-not-aligned": _(
+        "SPF does not align: the return path is at %(name)s, so only DKIM can speak for "
+        "%(domain)s. An SPF record at %(domain)s itself changes nothing in that."
+    ),
+    "dmarc-pass": _("Mail from %(domain)s passes DMARC."),
+    "dmarc-fail": _("Mail from %(domain)s fails DMARC: neither DKIM nor SPF passes and aligns."),
 }  # fmt: skip
 
 

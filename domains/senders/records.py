@@ -189,12 +189,13 @@ def _check_dmarc(record: Record, found: list[str]) -> Finding:
         return Wrong(
             record, "There are several DMARC records, so receivers use none of them. Leave one."
         )
-    if policies[0].get("p", "").lower() not in ("none", "quarantine", "reject"):
+    policy = policies[0].get("p", "none").lower()  # RFC 9989, section 4.7: a missing one is none
+    if policy not in ("none", "quarantine", "reject"):
         return Wrong(
             record,
             "The DMARC record has no valid policy. Its p= must be none, quarantine or reject.",
         )
-    return Found(record, f"DMARC is published with the policy {policies[0]['p'].lower()}.")
+    return Found(record, f"DMARC is published with the policy {policy}.")
 
 
 def _missing(record: Record) -> Missing:

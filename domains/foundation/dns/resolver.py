@@ -215,6 +215,15 @@ class Resolver:
         records = tuple(ip_address(rdata.address) for rdata in rdatas)
         return DnsAnswer(records, expires_at, all(answer.authenticated for answer in found))
 
+    async def values(self, name: str, kind: str) -> DnsAnswer[str]:
+        """The records of one type as text, names without the final dot.
+
+        Raises `NoSuchName` and `TemporaryFailure`.
+        """
+        answer = await self._look_up(name, dns.rdatatype.from_text(kind))
+        texts = tuple(rdata.to_text().rstrip(".") for rdata in answer.records[:MAX_RECORDS])
+        return DnsAnswer(texts, answer.expires_at, answer.authenticated)
+
     async def is_bogus(self, name: str) -> bool:
         """Return whether our name servers refuse the name's TXT records only because of DNSSEC."""
         qname = name_of(name)

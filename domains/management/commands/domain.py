@@ -18,6 +18,8 @@ MARKS = {
     "unreachable": "?", "unknown": "?", "unchecked": "·",
 }  # fmt: skip
 
+VERDICTS = {"pass": "✓", "fail": "✗", "unknown": "?"}
+
 
 class Command(ActionCommand):
     help = "The domains that a project sends for; mail leaves only under a verified one."
@@ -109,6 +111,10 @@ class Command(ActionCommand):
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
         for finding in checking.records_of(domain):
             self._show_record(finding)
+        if mail := checking.mail_of(domain):
+            self.stdout.write("\nWhat receivers make of its mail:")
+        for each in mail:
+            self.stdout.write(f"  {VERDICTS[each['state']]} {each['text']}")
         return None
 
     def _show_record(self, finding: dict[str, Any]) -> None:
@@ -140,4 +146,5 @@ def _facts(domain: Domain) -> dict[str, Any]:
         "verified_at": domain.verified_at and domain.verified_at.isoformat(),
         "checked_at": domain.checked_at and domain.checked_at.isoformat(),
         "records": checking.records_of(domain),
+        "mail": checking.mail_of(domain),
     }
