@@ -15,6 +15,7 @@ REFUSAL_DAYS = 30
 ORDER_DAYS = 90
 LOOK_DAYS = 90
 TALLY_DAYS = 400
+TRAFFIC_DAYS = 400
 
 # A lane goes when no domain has led to it for so long that no log can name it any more: pages and
 # late bounces read a delivery together with its lane. One that a receiver has taught a rate is kept
@@ -131,6 +132,12 @@ TABLES = (
         "deliveries_tally", f"{TALLY_DAYS} days", BY_RETENTION, "a year and the month to "
             "compare it with",
         days=TALLY_DAYS, delete=oldest("deliveries_tally", "hour < %(before)s", order="hour"),
+    ),
+    RetainedTable(
+        "deliveries_trafficcount",
+        f"{TRAFFIC_DAYS} days; minutes for 2 and hours for 90 of them", BY_RETENTION,
+        "as long as the tallies", days=TRAFFIC_DAYS,
+        delete=oldest("deliveries_trafficcount", "step = 1440 AND at < %(before)s", order="at"),
     ),
 )  # fmt: skip
 

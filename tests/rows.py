@@ -16,6 +16,7 @@ from deliveries.models import (
     Refusal,
     Submission,
     Tally,
+    TrafficCount,
 )
 from domains.models import Domain, DomainChange, Project, SetAside
 from relay_portal.models import User
@@ -111,6 +112,9 @@ ROWS = {
         credential=make.credential(), rate=9, bounced=9, total=100, hours=24, ended_at=at
     ),
     "deliveries_tally": tally,
+    "deliveries_trafficcount": lambda at: TrafficCount.objects.create(
+        at=at, step=1440, project=make.project(), priority=1, event="accepted", amount=1
+    ),
     "deliveries_refusal": lambda at: Refusal.objects.create(
         at=at,
         project=make.project(),

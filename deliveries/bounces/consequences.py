@@ -16,7 +16,7 @@ from deliveries.bounces import findings
 from deliveries.bounces.matching import Match, key_of
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind
 from deliveries.classification.classifier import plainly
-from deliveries.models import Attempt, Delivery, InboundMail, Tally
+from deliveries.models import Attempt, Delivery, InboundMail, Tally, TrafficCount
 from deliveries.models.states import State, owes_report
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
@@ -60,6 +60,7 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
     )
     delivery.save(update_fields=["state", "owes_report"])
     _tally(delivery, "delivered", is_hard=False, by=-1)
+    _count_bounce(delivery)
     _tally(delivery, fate.classified.class_, is_hard=fate.classified.is_hard, by=1)
     _learn(mail, delivery, fate, Occurrence.Kind.REPORT)
     return fate.classified.class_, ""
@@ -136,6 +137,15 @@ def _note(delivery: Delivery, fate: RecipientStatus, *, outcome: str, host: str)
     )  # fmt: skip
     about = [(delivery.message_id, delivery.pk, delivery.recipient)]
     maillog.ended_later(about, outcome=outcome, stage=REPORT, text=fate.text)
+
+
+def _count_bounce(delivery: Delivery) -> None:
+    """In the minute in which it was learned; that it had been delivered stays counted."""
+    if not delivery.is_report:
+        TrafficCount.objects.create(
+            at=timezone.now().replace(second=0, microsecond=0), project_id=delivery.project_id,
+            priority=delivery.priority, event=TrafficCount.Event.BOUNCED, amount=1,
+        )  # fmt: skip
 
 
 def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:

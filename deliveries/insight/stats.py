@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TypedDict
 from uuid import UUID
@@ -11,11 +10,12 @@ from uuid import UUID
 from django.db import connection
 
 from deliveries.insight.tracing import why_waiting
-from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Lane
-from deliveries.models.states import ENDED, IS_REPORT, State
+from deliveries.models.states import ENDED, IS_REPORT
 
 NEWEST = 20
+COUNTED_MOST = 10_000  # of one lane
+QUEUE_MOST = 1_000_000
 
 # One statement, and so one moment: a message and its deliveries are written, and removed, in one
 # transaction.
@@ -25,16 +25,6 @@ SELECT (SELECT coalesce(sum(recipient_count), 0) FROM deliveries_message),
             SELECT CASE WHEN ended_at IS NULL THEN 'live'
                 ELSE state END AS state, count(*) AS amount
             FROM deliveries_delivery GROUP BY 1) counted)::text
-"""
-
-COUNTS = "SELECT state, count(*) FROM deliveries_delivery WHERE id >= %(since)s GROUP BY state"
-
-# The first 48 bits of an id are its milliseconds (RFC 9562, section 5.7): no second index is needed
-# for a series in time.
-PER_MINUTE = """
-SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 60000 AS minute, state,
-    count(*)
-FROM deliveries_delivery WHERE id >= %(since)s GROUP BY 1, 2
 """
 
 # Failures are rare: without the inner limit a healthy day would be read from end to end to find
@@ -50,11 +40,20 @@ WHERE attempt.outcome IN ('bounced', 'expired') AND delivery.state IN ('bounced'
 ORDER BY attempt.id DESC LIMIT %(most)s
 """  # noqa: S608  (put together from constants)
 
-PAUSED = """
-SELECT lane.id, (SELECT count(*) FROM deliveries_delivery WHERE lane_id = lane.id
-    AND ended_at IS NULL)
-FROM deliveries_lane lane WHERE lane.paused_until > %(now)s ORDER BY 2 DESC
-"""
+# Paused by an answer, or closed. Each line is counted up to a bound, by the index that begins with
+# the lane.
+TROUBLED = f"""
+SELECT lane.id, (SELECT count(*) FROM (SELECT FROM deliveries_delivery WHERE lane_id = lane.id
+    AND ended_at IS NULL LIMIT {COUNTED_MOST}) AS few)
+FROM deliveries_lane lane WHERE lane.paused_until > %(now)s OR lane.closed_at IS NOT NULL
+ORDER BY 2 DESC, lane.id LIMIT %(most)s
+"""  # noqa: S608  (put together from constants)
+
+# By the index of live deliveries alone, up to a bound.
+QUEUE_SIZE = f"""
+SELECT count(*) FROM (SELECT FROM deliveries_delivery WHERE ended_at IS NULL
+    LIMIT {QUEUE_MOST}) AS live
+"""  # noqa: S608  (as above)
 
 # One pass over what is live. The first 13 characters of an id are its milliseconds in hexadecimal,
 # with one hyphen.
@@ -104,14 +103,6 @@ class RecentFailure(TypedDict):
     text: str
 
 
-class Minute(TypedDict):
-    """Recipients accepted in one minute, and how they stand now."""
-
-    at: datetime
-    accepted: int
-    states: dict[str, int]
-
-
 def conservation() -> dict[str, int]:
     """Recipients accepted, by what became of them; `missing` is what the sum lacks, and 0 as long
     as nothing is lost.
@@ -130,14 +121,6 @@ def conservation() -> dict[str, int]:
     }
 
 
-def counts(*, since: datetime) -> dict[str, int]:
-    """Recipients accepted since then, by the state they are in now."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS, {"since": first_id_of(since)})
-        amounts = dict(cursor.fetchall())
-    return {state.value: amounts.get(state.value, 0) for state in State}
-
-
 def oldest_waiting() -> Delivery | None:
     """The live delivery whose deadline is next; where all projects give the same time, the
     oldest.
@@ -145,10 +128,19 @@ def oldest_waiting() -> Delivery | None:
     return Delivery.objects.live().order_by("expires_at").first()
 
 
-def paused_lanes(*, now: datetime) -> list[tuple[Lane, int]]:
-    """Each with how many deliveries wait in it, the most first."""
+def queue_size() -> int:
+    """The live deliveries; `QUEUE_MOST` stands for that many and more."""
     with connection.cursor() as cursor:
-        cursor.execute(PAUSED, {"now": now})
+        cursor.execute(QUEUE_SIZE)
+        return int(cursor.fetchone()[0])
+
+
+def troubled_lanes(most: int, *, now: datetime) -> list[tuple[Lane, int]]:
+    """Those that an answer has paused, or that are closed, each with how many deliveries wait in it
+    (`COUNTED_MOST` stands for that many and more), the most first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TROUBLED, {"now": now, "most": most})
         rows = cursor.fetchall()
     lanes = Lane.objects.in_bulk([lane for lane, _ in rows])
     return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
@@ -203,22 +195,3 @@ def recent_failures(most: int = NEWEST) -> list[RecentFailure]:
             RecentFailure(**dict(zip(RecentFailure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
             for row in cursor.fetchall()
         ]
-
-
-def per_minute(minutes: int = 60, *, now: datetime) -> list[Minute]:
-    """One entry for each of the last minutes, the running one included, oldest first."""
-    last = int(now.timestamp()) // 60
-    first = last - minutes + 1
-    by_minute: dict[int, dict[str, int]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute(PER_MINUTE, {"since": first_id_of(datetime.fromtimestamp(first * 60, UTC))})
-        for minute, state, amount in cursor.fetchall():
-            by_minute[minute][state] = amount
-    return [
-        Minute(
-            at=datetime.fromtimestamp(minute * 60, UTC),
-            accepted=sum(by_minute[minute].values()),
-            states=by_minute[minute],
-        )
-        for minute in range(first, last + 1)
-    ]

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from deliveries.intake.submission import Receipt, SubmittedMessage
 from deliveries.message.ids import new_id
+from deliveries.models.traffic import counting
 
 # One statement is one transaction: submissions seen before drop out, the rest is written, all or
 # nothing. One of which nothing was or will be delivered counts as not seen: its app has corrected
 # what was wrong. (Of one that was committed this moment no delivery is visible here; `bool_and` is
 # null then, and it counts.) `lane` is where the recipient's domain led last; a domain not seen, or
 # too long ago, goes to the routing lane.
-COMMIT = """
+COMMIT = f"""
 WITH given AS (
     SELECT * FROM unnest(
         %(id)s::uuid[], %(key)s::bytea[], %(window)s::int[], %(project_id)s::bigint[],
@@ -71,12 +72,12 @@ WITH given AS (
     JOIN fresh ON fresh.id = rcpt.message_id
     LEFT JOIN deliveries_destination destination
         ON destination.domain = rcpt.domain AND destination.expires_at > now()
-    RETURNING lane_id, priority
-)
-SELECT (SELECT coalesce(array_agg(id), '{}') FROM fresh),
-    coalesce(array_agg(DISTINCT lane_id), '{}'),
-    coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE priority = 2), '{}') FROM deliveries
-"""
+    RETURNING lane_id, priority, project_id, flow, notify
+), counted AS ({counting("deliveries", event="'accepted'")})
+SELECT (SELECT coalesce(array_agg(id), '{{}}') FROM fresh),
+    coalesce(array_agg(DISTINCT lane_id), '{{}}'),
+    coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE priority = 2), '{{}}') FROM deliveries
+"""  # noqa: S608  (put together from constants)
 
 FIRST_IDS = "SELECT key, message_id FROM deliveries_submission WHERE key = ANY(%(keys)b::bytea[])"
 

@@ -93,14 +93,16 @@ def index_messages() -> None:
 
 
 def add_up() -> None:
-    """Merge the tallies, and warn of credentials whose mail bounces too often."""
+    """Merge tallies and traffic counts, and warn of credentials whose mail bounces too often."""
     from deliveries.backends import job_queues
-    from deliveries.insight import tallies
+    from deliveries.insight import roll_ups, tallies
     from deliveries.steering import alerts
 
     is_merged = True
     with step("deliveries.tallies"):
         is_merged = tallies.merge(now=timezone.now())
+    with step("deliveries.roll_ups"):
+        is_merged = roll_ups.merge(now=timezone.now()) and is_merged
     alerts.check(now=timezone.now())
     if not is_merged:
         job_queues.enqueue("deliveries.jobs.add_up", only_once=True)

@@ -11,6 +11,7 @@ from deliveries.models.refusals import Refusal
 from deliveries.models.search_terms import MessageTerms
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
+from deliveries.models.traffic import TrafficCount
 
 __all__ = [
     "Alert",
@@ -31,4 +32,5 @@ __all__ = [
     "Stop",
     "Submission",
     "Tally",
+    "TrafficCount",
 ]

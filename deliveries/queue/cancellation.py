@@ -7,12 +7,13 @@ from collections.abc import Collection
 from django.db import connection
 
 from deliveries.backends import maillog
+from deliveries.models.traffic import counting
 
 BATCH = 1000
 
 # Also what an agent has in hand: its outcome will find the row ended and only be written down. No
 # report is owed: nothing failed.
-CANCEL = """
+CANCEL = f"""
 WITH waiting AS (
     SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)
       AND (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s::text[]))
@@ -21,14 +22,15 @@ WITH waiting AS (
     UPDATE deliveries_delivery delivery SET state = 'cancelled', ended_at = now(), due_at = NULL,
         claim = 0, owes_report = false
     FROM waiting WHERE delivery.id = waiting.id
-    RETURNING delivery.id, delivery.message_id, delivery.recipient
-), told AS (
+    RETURNING delivery.id, delivery.message_id, delivery.recipient, delivery.project_id,
+        delivery.priority, delivery.flow, delivery.notify
+), counted AS ({counting("ended", event="'cancelled'")}), told AS (
     INSERT INTO deliveries_attempt (delivery_id, at, outcome, stage, host, address, source, tls,
         enhanced, text, seconds)
     SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
 )
 SELECT message_id, id, recipient FROM ended
-"""
+"""  # noqa: S608  (put together from constants)
 
 
 # One probe of the claim-order index for each lane; the domains are not in it, so all that waits

@@ -9,6 +9,7 @@ from django.db import connection
 
 from deliveries.backends import maillog
 from deliveries.models.states import IS_REPORT
+from deliveries.models.traffic import counting
 from domains.operations.isolation import Kind, passed_over, together_or_alone
 
 # What an agent has in hand is left to it for as long as one transaction may take (30 minutes): the
@@ -40,7 +41,7 @@ WITH late AS (
     WHERE delivery.id = late.id AND message.id = delivery.message_id
         AND project.id = delivery.project_id
     RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key,
-        delivery.lane_id, delivery.notify,
+        delivery.lane_id, delivery.notify, delivery.priority,
         delivery.message_id, delivery.recipient
 ), meant AS (
     -- What kept it from arriving is what its last answer meant; who was never tried tells nothing
@@ -58,7 +59,7 @@ WITH late AS (
         enhanced, text, seconds, category, rule)
     SELECT id, now(), 'expired', 'expiry', '', '', '', '', '4.4.7', %(text)s, 0, category, rule
         FROM meant
-), tallied AS (
+), counted AS ({counting("ended", event="'expired'")}), tallied AS (
     INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard,
         amount)
     SELECT date_trunc('hour', now(), 'UTC'), project_id, flow, provider, category, false, count(*)

@@ -8,8 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from deliveries.models.states import IS_REPORT, State
+from deliveries.models.traffic import BUCKET, NO_BUCKET, counting
 
 PASSED = -1  # as an entry's claim, which is no delivery's
+
+_HAPPENED = counting(
+    "happened",
+    event="what",
+    bucket=f"CASE WHEN what = 'delivered' THEN {BUCKET} ELSE {NO_BUCKET} END",
+)
 
 # What ends is added to the tallies by rows of this statement's own, since a row that several
 # workers count in would make them wait for one another; a refusal that ends a delivery says
@@ -45,14 +52,19 @@ WITH given AS (
       -- arrived.
       AND (delivery.claim = given.claim OR given.state = 'delivered')
     RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key,
-        delivery.notify
+        delivery.notify, delivery.priority
 ), attempts AS (
     INSERT INTO deliveries_attempt
         (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
             category, rule)
     SELECT id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
         category, rule FROM given
-), ended AS (
+), happened AS (
+    -- An answer that uses up no try is about the pace: nothing happened to the delivery.
+    SELECT moved.id, moved.project_id, moved.flow, moved.notify, moved.priority, given.at,
+        CASE WHEN given.wait IS NULL THEN given.state ELSE 'deferred' END AS what
+    FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL OR given.is_try
+), counted AS ({_HAPPENED}), ended AS (
     SELECT moved.project_id, moved.flow, moved.recipient_key, given.*
     FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL AND NOT {IS_REPORT}
 ), tallied AS (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from deliveries.models import Order
+from deliveries.models.traffic import counting
 from deliveries.steering.selection import LIVE_BY_DEADLINE
 
 Verb = Order.Verb
 
 MOVED = "RETURNING delivery.id, delivery.lane_id"
-ENDED = "RETURNING delivery.id, 0 AS lane_id, delivery.message_id, delivery.recipient"
+ENDED = """RETURNING delivery.id, 0 AS lane_id, delivery.message_id, delivery.recipient,
+    delivery.project_id, delivery.priority, delivery.flow, delivery.notify"""
 # A claim whose lease is over is a dead worker's: such a message may have been sent.
 IN_DOUBT = "is_in_doubt = delivery.is_in_doubt OR delivery.claim <> 0, claim = 0"
 
@@ -30,7 +32,7 @@ told AS (
         enhanced, text, seconds)
     SELECT id, now(), '{outcome}', 'operator', '', '', '', '', '{enhanced}', '{words}' || %(why)s, 0
         FROM changed
-)"""
+), counted AS ({counting("changed", event=f"'{outcome}'")})"""
 
 
 ACTS = {

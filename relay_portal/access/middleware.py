@@ -30,6 +30,9 @@ ENROLMENT = frozenset(
     {"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"}
 )
 
+# What an open page asks by itself: it keeps no session alive.
+POLLED = frozenset({"admin:home_figures"})
+
 OPENED, SEEN = "portal_opened", "portal_seen"
 SEEN_EVERY = 60  # seconds; the session is not written with each request
 
@@ -43,7 +46,7 @@ class Guard:
         if page in OPEN:
             return self._next(request)
         user = request.user
-        if not isinstance(user, User) or not is_fresh(request):
+        if not isinstance(user, User) or not is_fresh(request, is_used=page not in POLLED):
             return _to_login(request)
         # OTPMiddleware gives it
         if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
@@ -86,8 +89,8 @@ class SecureCookies:
         return response
 
 
-def is_fresh(request: HttpRequest) -> bool:
-    """Whether the session is within its idle and its longest time; notes that it was used."""
+def is_fresh(request: HttpRequest, *, is_used: bool = True) -> bool:
+    """Whether the session is within its idle and its longest time; notes that a person uses it."""
     now, session = int(time.time()), request.session
     opened = session.setdefault(OPENED, now)
     seen = session.setdefault(SEEN, now)
@@ -96,7 +99,7 @@ def is_fresh(request: HttpRequest) -> bool:
         or now - seen > settings.SESSION_IDLE.total_seconds()
     ):
         return False
-    if now - seen >= SEEN_EVERY:
+    if is_used and now - seen >= SEEN_EVERY:
         session[SEEN] = now
     return True
 

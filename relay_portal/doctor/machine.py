@@ -15,10 +15,9 @@ from cryptography import x509
 from django.conf import settings
 
 from deliveries.queue import unwritten_outcomes
-from relay_portal.console import readiness
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
-from relay_portal.process import listening
+from relay_portal.process import listening, readiness
 from relay_portal.process.ports import advice, cannot_bind, held_by
 from relay_portal.servers import embedded
 from smtp_listener.admission import low_disks

@@ -80,8 +80,8 @@ def waiting() -> Iterator[Finding]:
             f"{missing} accepted recipients are neither live nor ended.",
             "This must not be: report it.",
         )
-    for lane, waiting in stats.paused_lanes(now=now)[:5]:
-        if waiting:
+    for lane, waiting in stats.troubled_lanes(5, now=now):
+        if waiting and not lane.closed_at:
             yield Finding(
                 "mail",
                 Level.WARNING,

@@ -17,8 +17,9 @@ from domains.foundation.command import first_line
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, run
 from domains.foundation.dns.servers import nameservers
 from domains.foundation.process import postgres_session
-from relay_portal.console import readiness, sandbox
+from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
+from relay_portal.process import readiness
 
 
 def postgres() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
@@ -19,7 +20,7 @@ from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
 from deliveries.capacity import inflow
-from deliveries.insight import error_rates, stats
+from deliveries.insight import error_rates, stats, traffic
 from deliveries.models import Alert, Stop
 from deliveries.steering import alerts
 from domains.models import SetAside
@@ -31,7 +32,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 HELP = {
-    "ekiden_deliveries_today": "Recipients accepted since midnight, by the state they are in now.",
+    "ekiden_deliveries_today": (
+        "Deliveries since midnight, by what happened to them: accepted, delivered, deferred "
+        "(tries), bounced, expired, suppressed, cancelled."
+    ),
+    "ekiden_time_to_delivery_seconds": (
+        "From acceptance to delivery, of what was delivered within an hour, by priority and "
+        "quantile; absent where nothing was."
+    ),
     "ekiden_ended_24h": (
         "Deliveries that ended within 24 hours, by class (delivered, suppressed, or why not)."
     ),
@@ -97,8 +105,12 @@ def _lines(now: datetime) -> Iterator[str]:
 
 def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    for state, amount in stats.counts(since=midnight).items():
-        yield "ekiden_deliveries_today", {"state": state}, amount
+    for event, amount in asdict(traffic.totals(midnight, now)).items():
+        yield "ekiden_deliveries_today", {"event": event}, amount
+    for priority, time in traffic.times_to_delivery(now - timedelta(hours=1), now).items():
+        for quantile in (50, 95, 99):
+            labels = {"priority": priority.name.lower(), "quantile": f"0.{quantile}".rstrip("0")}
+            yield "ekiden_time_to_delivery_seconds", labels, getattr(time, f"p{quantile}")
     yield from _forged()
     yield from _errors(now)
     for kind, amount in (

@@ -23,7 +23,7 @@ FOUND = 302
 
 # neither publishes types
 class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[misc]
-    """Unfold's admin site with a second factor; its index is the dashboard."""
+    """Unfold's admin site with a second factor; its index is the home page."""
 
     index_title = _("Overview")
     enable_nav_sidebar = True
@@ -38,7 +38,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.pages import classification, error_rates, queues, unknown_answers
+        from relay_portal.pages import classification, error_rates, home, queues, unknown_answers
 
         return [
             path("queues/", include(queues.urls(self.admin_view))),
@@ -52,6 +52,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 self._page("unknown_answers", unknown_answers.page),
                 name="unknown_answers",
             ),
+            path("home/figures/", self._page("index", home.figures), name="home_figures"),
             path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
             *super().get_urls(),
         ]
@@ -84,11 +85,11 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from relay_portal.pages.dashboard import dashboard
+        from relay_portal.pages import home
 
         # Its numbers are of all projects; support staff begins where it works.
         return (
-            dashboard(request)
+            home.page(request)
             if rights.may(request.user, rights.SEE, "index")
             else redirect("admin:deliveries_message_changelist")
         )

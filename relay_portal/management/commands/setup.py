@@ -16,8 +16,8 @@ from deliveries.shaping import rules
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.process import postgres_session
 from domains.operations import own_keys
-from relay_portal.console import readiness, sandbox, terminal
-from relay_portal.process import processes
+from relay_portal.console import sandbox, terminal
+from relay_portal.process import processes, readiness
 from relay_portal.servers import reachability
 from relay_portal.servers.embedded import EmbeddedPostgres
 from relay_portal.setup import first_keys, first_run, public_certificate

@@ -12,8 +12,9 @@ from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
 from domains.foundation.command import CommandParser, EkidenCommand
 from domains.models import SetAside
-from relay_portal.console import causes, readiness, sandbox
+from relay_portal.console import causes, sandbox
 from relay_portal.doctor.machine import low_disk_text
+from relay_portal.process import readiness
 from smtp_listener.admission import low_disks
 from suppressions.models import Brake
 

@@ -11,7 +11,8 @@ import redis
 from django.db import connection
 
 from deliveries.capacity.inflow import DNS_OUTAGE
-from relay_portal.console import causes, readiness
+from relay_portal.console import causes
+from relay_portal.process import readiness
 from relay_portal.servers.embedded import EmbeddedValkey
 from tests.journeys.rig import wait_until
 

@@ -50,7 +50,7 @@ def test_every_page_has_a_language_switch(operator, client):
 def test_the_portal_speaks_japanese(operator):
     operator.post("/language/", {"language": "ja"})
     assert (
-        "直近 1 時間" in operator.get("/").text
+        "配送所要時間" in operator.get("/").text
         and "送信抑止" in operator.get("/suppressions/suppression/").text
     )
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relay_portal.console import readiness
 from relay_portal.doctor import machine
 from relay_portal.doctor.finding import Level
-from relay_portal.process import listening
+from relay_portal.process import listening, readiness
 
 
 @pytest.fixture

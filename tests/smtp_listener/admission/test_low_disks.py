@@ -85,8 +85,8 @@ def test_status_and_doctor_say_where_and_how_little(valkey, capsys, free, level,
 
 
 def test_only_refused_apps_make_it_not_ready(valkey, capsys, monkeypatch):
-    monkeypatch.setattr("relay_portal.console.readiness.parts", lambda: {"PostgreSQL": True})
-    monkeypatch.setattr("relay_portal.console.readiness.supervised", list)
+    monkeypatch.setattr("relay_portal.process.readiness.parts", lambda: {"PostgreSQL": True})
+    monkeypatch.setattr("relay_portal.process.readiness.supervised", list)
     tell(valkey, LowDisk("node2", "/srv", 999, 1000))
     call_command("status", "--json")
     assert json.loads(capsys.readouterr().out)["ready"]

@@ -8,8 +8,8 @@ from django.db import connection
 
 from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
-from relay_portal.console import readiness
 from relay_portal.management.commands.status import span
+from relay_portal.process import readiness
 
 
 @pytest.mark.django_db

@@ -1,0 +1,151 @@
+"""What happened to mail over time, from the traffic counts. It only reads, and counts no mail."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from deliveries.message.priorities import Priority
+from deliveries.models import TrafficCount
+from deliveries.models.traffic import NO_BUCKET, STEPS
+
+Event = TrafficCount.Event
+
+# The index `traffic_by_time` serves all three: the steps are few, and each is a range of it.
+_WHERE = "WHERE step = ANY(%(steps)s) AND at >= %(since)s AND at < %(until)s"
+SERIES = f"""
+SELECT date_trunc(%(unit)s, at, %(zone)s), event, sum(amount) FROM deliveries_trafficcount {_WHERE}
+GROUP BY 1, 2
+"""  # noqa: S608  (put together from constants)
+TOTALS = f"SELECT event, sum(amount) FROM deliveries_trafficcount {_WHERE} GROUP BY 1"  # noqa: S608
+WAITS = f"""
+SELECT priority, bucket, sum(amount) FROM deliveries_trafficcount {_WHERE}
+    AND bucket <> {NO_BUCKET}
+GROUP BY 1, 2 ORDER BY 1, 2
+"""  # noqa: S608  (as above)
+
+UNITS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+FAILED = (Event.BOUNCED, Event.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of time, and the unit by which it is shown."""
+
+    since: datetime
+    until: datetime
+    unit: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "since": self.since, "until": self.until, "unit": self.unit, "steps": list(STEPS),
+            "zone": timezone.get_current_timezone_name(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Deliveries by what happened to them within a time; deferred are tries, not deliveries."""
+
+    accepted: int = 0
+    delivered: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    expired: int = 0
+    suppressed: int = 0
+    cancelled: int = 0
+
+    @property
+    def success_rate(self) -> float | None:
+        """Per cent delivered of those that were tried to the end; None where there were none."""
+        ended = self.delivered + self.bounced + self.expired
+        return 100 * self.delivered / ended if ended > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToDelivery:
+    """From acceptance to the receiver's yes, in seconds, right within a fifth."""
+
+    amount: int
+    p50: float
+    p95: float
+    p99: float
+
+
+def series(span: Span) -> list[tuple[datetime, Traffic]]:
+    """Return one entry for each unit, also for those without mail, the oldest first."""
+    found: dict[datetime, dict[str, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(SERIES, span.parameters)
+        for at, event, amount in cursor.fetchall():
+            found[at][event] = int(amount)
+    return [(at, Traffic(**found.get(at, {}))) for at in _steps(span)]
+
+
+def _steps(span: Span) -> list[datetime]:
+    at, steps = floor(span.since, span.unit), []
+    while at < span.until:
+        steps.append(at)
+        # On the clock of the zone, in which a day may have 23 hours; an hour has always one.
+        at = (
+            at + UNITS[span.unit]
+            if span.unit == "day"
+            else timezone.localtime(at.astimezone(UTC) + UNITS[span.unit])
+        )
+    return steps
+
+
+def floor(moment: datetime, unit: str) -> datetime:
+    """Return the beginning of the unit in which the moment lies, in the current time zone."""
+    local = timezone.localtime(moment).replace(second=0, microsecond=0)
+    if unit == "minute":
+        return local
+    return local.replace(minute=0, hour=0 if unit == "day" else local.hour)
+
+
+def totals(since: datetime, until: datetime) -> Traffic:
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, {"since": since, "until": until, "steps": list(STEPS)})
+        return Traffic(**{event: int(amount) for event, amount in cursor.fetchall()})
+
+
+def times_to_delivery(since: datetime, until: datetime) -> dict[Priority, TimeToDelivery]:
+    """By priority, those with mail only, the most urgent first."""
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(WAITS, {"since": since, "until": until, "steps": list(STEPS)})
+        for priority, bucket, amount in cursor.fetchall():
+            found[priority][bucket] = int(amount)
+    return {
+        Priority(priority): TimeToDelivery(
+            sum(buckets.values()), *(quantile(buckets, part) for part in (0.5, 0.95, 0.99))
+        )
+        for priority, buckets in sorted(found.items(), reverse=True)
+    }
+
+
+def quantile(buckets: Mapping[int, int], part: float) -> float:
+    """Return the seconds within which this part of the deliveries arrived.
+
+    Within its bucket, from one power of the square root of 2 milliseconds to the next, they are
+    taken as evenly spread over the logarithm. Raises `ValueError` where there are none.
+    """
+    wanted = part * sum(buckets.values())
+    before = 0
+    for bucket, amount in sorted(buckets.items()):
+        if before + amount >= wanted and amount:
+            within = (wanted - before) / amount
+            return float(2 ** ((bucket - 1 + within) / 2)) / 1000
+        before += amount
+    raise ValueError("nothing was delivered")

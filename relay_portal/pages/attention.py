@@ -1,0 +1,75 @@
+"""What wants a person: receivers in trouble, and domains and keys that are not well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from deliveries.insight import stats
+from deliveries.insight.tracing import site_name
+from domains.models import Domain, SigningKey
+
+SHOWN_MOST = 20
+
+
+class Notice(NamedTuple):
+    """One thing that is not well: what it is called, what is wrong, and the page about it."""
+
+    name: str
+    text: str
+    url: str
+
+
+def receivers(*, now: datetime) -> list[dict[str, Any]]:
+    """The lanes that an answer has paused, or that are closed, the longest line first."""
+    return [
+        {
+            "name": site_name(lane),
+            "amount": amount,
+            "is_more": amount == stats.COUNTED_MOST,
+            "reply": lane.close_reason if lane.closed_at else lane.pause_reason,
+            "until": None if lane.closed_at else lane.paused_until,
+            "url": reverse("admin:deliveries_lane_change", args=[lane.pk]),
+            "waiting_url": reverse("admin:deliveries_delivery_changelist") + f"?lane={lane.pk}",
+        }
+        for lane, amount in stats.troubled_lanes(SHOWN_MOST, now=now)
+    ]
+
+
+def notices() -> list[Notice]:
+    """Domains that may not send or whose records are wrong, and verified ones without a key."""
+    found = [
+        Notice(
+            domain.name,
+            _("Not verified: no app may send with it."),
+            reverse("admin:domains_domain_change", args=[domain.pk]),
+        )
+        for domain in Domain.objects.unverified()[:SHOWN_MOST]
+    ]
+    without_key = Domain.objects.verified().filter(
+        ~Exists(SigningKey.objects.active().filter(domain=OuterRef("pk")))
+    )
+    wrong = Q(findings__contains=[{"state": "missing"}]) | Q(
+        findings__contains=[{"state": "wrong"}]
+    )
+    found += [
+        Notice(
+            domain.name,
+            _("Records in DNS are missing or wrong."),
+            reverse("admin:domains_domain_change", args=[domain.pk]),
+        )
+        for domain in Domain.objects.verified().filter(wrong, is_assumed=False)[:SHOWN_MOST]
+    ]
+    found += [
+        Notice(
+            domain.name,
+            _("No signing key: its mail leaves without a DKIM signature."),
+            reverse("admin:domains_domain_change", args=[domain.pk]),
+        )
+        for domain in without_key[:SHOWN_MOST]
+    ]
+    return found
