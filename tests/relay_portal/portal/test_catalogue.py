@@ -10,7 +10,7 @@ import relay_portal
 from smtp_listener.sandbox.answers import RULES
 
 FOLDER = Path(relay_portal.__file__).parent / "locale" / "ja" / "LC_MESSAGES"
-TEXT = re.compile(r'^(msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTILINE)
+TEXT = re.compile(r'^(msgctxt|msgid|msgstr(?:\[0\])?) ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTILINE)
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
 
 
@@ -18,8 +18,9 @@ def entries():
     """(msgid, msgstr, whether it is fuzzy) of each."""
     for block in (FOLDER / "django.po").read_text(encoding="utf-8").split("\n\n")[1:]:
         found = {key: unquoted(text) for key, text in TEXT.findall(block)}
+        context = f"{found['msgctxt']}\x04" if "msgctxt" in found else ""  # as in a .mo file
         yield (
-            found["msgid"],
+            context + found["msgid"],
             found.get("msgstr") or found.get("msgstr[0]"),
             "fuzzy" in block.partition("msgid")[0],
         )
