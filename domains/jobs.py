@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from domains.models import Domain
+from domains.models import Domain, SigningKey
 from domains.operations.isolation import Kind, is_free, isolated, step
 
 logger = logging.getLogger(__name__)
@@ -21,14 +21,17 @@ AGAIN = timedelta(
 
 def make_keys(domain_id: int) -> None:
     """Give the domain its first signing key; nothing where it has one, or is gone."""
+    from domains.senders.key_states import sign_on_word
     from domains.senders.keys import make_key  # cryptography is only needed here
 
     with isolated(Kind.KEY, domain_id, most=1):
         domain = (
             Domain.objects.select_for_update().filter(pk=domain_id).first()
         )  # two rings at once must not make two keys
-        if domain is not None and not domain.keys.active().exists():
+        if domain is not None and not domain.keys.to_publish().exists():
             make_key(domain)
+            if domain.is_assumed:
+                sign_on_word(domain)
 
 
 def seal_audit_log() -> None:
@@ -64,3 +67,23 @@ def verify_domains() -> None:
         group = list(Domain.objects.filter(pk__in=due[start : start + GROUP]))
         checking.check(group, now=now, pace=pace)
     logger.info("event=domains_checked domains=%d", len(due))
+
+
+def watch_keys() -> None:
+    """Look for the records of keys that are to sign, and retire those that no mail needs."""
+    from domains.foundation.dns.authorities import QuestionRate
+    from domains.identity import checking
+    from domains.senders import key_states
+
+    pace = QuestionRate(QUESTIONS)
+    waiting = list(
+        Domain.objects.verified()
+        .filter(is_free(Kind.DOMAIN), keys__in=SigningKey.objects.waiting())
+        .distinct()
+        .values_list("pk", flat=True)
+    )
+    for start in range(0, len(waiting), GROUP):
+        group = list(Domain.objects.filter(pk__in=waiting[start : start + GROUP]))
+        checking.check(group, now=timezone.now(), pace=pace)
+    retired = key_states.retire_what_is_over()
+    logger.info("event=keys_watched domains=%d retired=%d", len(waiting), retired)

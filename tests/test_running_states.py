@@ -26,6 +26,7 @@ OURS = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal"
 FINAL = "nobody: it has ended"
 PERSON = "a person, who sees it in the portal"
 DRAIN = "deliveries.jobs.drain"
+WATCH = "domains.jobs.watch_keys"
 CARRY_ON = "deliveries.jobs.carry_on"
 
 # Who moves a row on from each state. A new state has to be written down here, with a job of the
@@ -38,6 +39,10 @@ STATES = {
     "deliveries.Reclassification": {
         "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL,
         "failed": FINAL,
+    },
+    "domains.SigningKey": {
+        "made": WATCH, "published": WATCH, "seen": WATCH, "signing": PERSON, "retiring": WATCH,
+        "retired": FINAL,
     },
     "suppressions.Import": {"waiting": PERSON, "running": CARRY_ON, "done": FINAL, "failed": FINAL},
 }  # fmt: skip

@@ -39,6 +39,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.retain, 600),
     (domain_jobs.seal_audit_log, 1),
     (domain_jobs.verify_domains, 3600),
+    (domain_jobs.watch_keys, 600),
 )
 
 

@@ -48,6 +48,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         domain_jobs.seal_audit_log,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,
+        domain_jobs.watch_keys,
     )
 }
 # Names of functions before they moved: jobs that waited in Valkey during an upgrade run under them.

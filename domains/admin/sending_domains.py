@@ -1,4 +1,4 @@
-"""The portal's pages about sending domains and their keys."""
+"""The portal's pages about sending domains."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.identity import checking
 from domains.identity.sentences import sentence
 from domains.identity.zone_text import quoted
-from domains.models import Credential, Domain, DomainChange, SigningKey
+from domains.models import Credential, Domain, DomainChange
 from domains.operations.pages import Pages, RowVerb
 from domains.senders import adding
-from domains.senders.keys import make_key
 
 FINDINGS = {
     "found": (_("Found"), "delivered"),
@@ -206,50 +205,3 @@ def _told(side: dict[str, Any]) -> str:
     label = FINDINGS[state][0] if state in FINDINGS else VERDICTS[state]["label"]
     said = " · ".join(side["found"]) or side["text"]
     return f"{label}: {said if len(said) < LONG else said[:LONG] + '…'}"
-
-
-@admin.register(SigningKey)
-class SigningKeyPages(Pages):
-    """Of the private half nothing is shown, not even that it is there."""
-
-    project_path = "domain__project"
-    add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
-    fields = ("record", "algorithm", "is_active", "created_at", "public_record")
-    readonly_fields = ("record", "created_at", "public_record")
-    list_display = ("record", "algorithm", "is_active", "created_at")
-    list_select_related = ("domain",)
-    verbs = (
-        RowVerb("start_signing", _("Sign with it"), "key", applies=lambda key: not key.is_active),
-        RowVerb(
-            "stop_signing",
-            _("Stop signing with it"),
-            "key_off",
-            _("A domain without a key that signs sends unsigned mail."),
-            lambda key: key.is_active,
-        ),
-    )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.readonly_fields if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
-        # the field's choices are the algorithms
-        obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]
-        obj.refresh_from_db()
-
-    def start_signing(self, request: HttpRequest, row: SigningKey) -> str:
-        row.is_active = True
-        row.save(update_fields=["is_active"])
-        return gettext("New mail is signed with this key.")
-
-    def stop_signing(self, request: HttpRequest, row: SigningKey) -> str:
-        row.is_active = False
-        row.save(update_fields=["is_active"])
-        return gettext(
-            "New mail is no longer signed with this key. Leave its record in DNS until the mail "
-            "under way has arrived."
-        )
-
-    @display(description=_("record"))
-    def record(self, row: SigningKey) -> str:
-        return row.record_name

@@ -42,7 +42,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.reclassification": _rights("see add apply"),
     "domains.project": _rights("see add change pause resume flush", "see"),
     "domains.domain": _rights("see add delete check_now take_on_word", "see"),
-    "domains.signingkey": _rights("see add delete start_signing stop_signing", "see"),
+    "domains.signingkey": _rights("see add delete rotate start_signing stop_signing", "see"),
     "domains.credential": _rights("see add change pause resume flush revoke", "see"),
     "deliveries.lane": _rights("see pause resume flush"),
     "deliveries.route": _rights("see add delete"),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -24,9 +24,12 @@ from domains.identity.verdicts import MailOrigin, verdicts
 from domains.identity.zone_text import zone_file
 from domains.models import Domain, DomainChange, DomainReport
 from domains.operations.isolation import Kind, isolated
-from domains.senders import verification
+from domains.senders import key_states, verification
 from domains.senders.records import Purpose, Record
 
+# The negative TTL of a zone whose servers cannot be asked, and the longest that is believed
+# (RFC 2308, section 5).
+A_DAY = 86_400
 Report = dict[str, Any]  # JSON; docs/commands.md names its keys
 
 
@@ -41,6 +44,9 @@ def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | No
             if isinstance(report, BaseException):
                 raise report
             keep(domain, report, now=now)
+            states = {each["name"]: each["state"] for each in report["records"]}
+            watch = timedelta(seconds=report["negative_ttl"])
+            key_states.note_check(domain, states, watch=watch, now=now)
 
 
 def keep(domain: Domain, report: Report, *, now: datetime) -> None:
@@ -172,6 +178,7 @@ async def _look(
         "mail": mail,
         "zone": zone.name if zone is not None else "",
         "servers": list(zone.hosts) if zone is not None else [],
+        "negative_ttl": min(zone.negative_ttl, A_DAY) if zone is not None else A_DAY,
         "records": [_kept(each) | _inherited(each, inherited) for each in seen],
     }
 

@@ -3,8 +3,9 @@
 from domains.models.audit_seals import AuditSeal, UnsealedEntry
 from domains.models.credentials import Credential
 from domains.models.identity import DomainChange, DomainReport
+from domains.models.keys import SigningKey
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
-from domains.models.senders import Domain, Project, SigningKey, name_validator
+from domains.models.senders import Domain, Project, name_validator
 
 __all__ = [
     "AuditEntry",

@@ -31,11 +31,6 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
 
-class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
-    def active(self) -> Self:
-        return self.filter(is_active=True)
-
-
 class Project(models.Model):
     """One app or team: what its mail has in common, and how its mail is treated."""
 
@@ -161,40 +156,3 @@ class Domain(models.Model):
         self.verified_at = now
         self.is_assumed = assumed
         self.save(update_fields=["verified_at", "is_assumed"])
-
-
-class SigningKey(models.Model):
-    """A DKIM key pair of a domain; the private half is encrypted by the key ring."""
-
-    class Algorithm(models.TextChoices):
-        RSA = "rsa", "RSA"
-        ED25519 = "ed25519", "Ed25519"
-
-    domain = models.ForeignKey(
-        Domain, on_delete=models.CASCADE, related_name="keys", verbose_name=_("domain")
-    )
-    selector = models.CharField(_("selector"), max_length=63, validators=[name_validator])
-    algorithm = models.CharField(
-        _("algorithm"), max_length=8, choices=Algorithm.choices, default=Algorithm.RSA
-    )
-    private_key = models.BinaryField(_("encrypted private key"), editable=False)
-    public_record = models.TextField(_("TXT record"), editable=False)
-    is_active = models.BooleanField(_("signs"), default=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-
-    objects = SigningKeyQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("signing key")
-        verbose_name_plural = _("signing keys")
-        ordering = ["domain", "-created_at"]
-        constraints = [
-            models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.selector}._domainkey.{self.domain.name}"
-
-    @property
-    def record_name(self) -> str:
-        return f"{self.selector}._domainkey.{self.domain.name}"

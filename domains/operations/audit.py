@@ -30,6 +30,8 @@ ACTIONS: dict[str, Promise | str] = {
     "take_on_word": _("Took it on their word"),
     "start_signing": _("Let it sign"),
     "stop_signing": _("Stopped it from signing"),
+    "rotate": _("Made its next key"),
+    "retired": _("Retired a key that no mail needs any more"),
     "start_anew": _("Gave a new password"),
     "change_password": _("Changed the own password"),
     "set_up_factor": _("Set up a second factor"),

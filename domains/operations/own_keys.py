@@ -67,7 +67,7 @@ def check_ring() -> KeyRing | None:
     Raises `KeyMismatch`, and `KeyRingError` where the file cannot be read.
     """
     known, place = noted(RING), ring_place()
-    keys = SigningKey.objects.active()
+    keys = SigningKey.objects.to_publish()
     if not place.exists():
         if known or keys.exists():
             raise KeyMismatch(
@@ -103,7 +103,7 @@ def _opens(ring: KeyRing) -> bool | None:
     One is enough: a single damaged row is the doctor's to tell, and no reason to stop all mail.
     """
     found = None
-    for token in SigningKey.objects.active().values_list("private_key", flat=True).iterator():
+    for token in SigningKey.objects.to_publish().values_list("private_key", flat=True).iterator():
         try:
             ring.decrypt(token)
         except KeyRingError:

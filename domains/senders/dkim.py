@@ -47,6 +47,7 @@ OVERSIGNED = (
     b"references", b"mime-version",
     b"content-type", b"content-transfer-encoding",
 )  # fmt: skip
+RSA_BITS, LEAST_RSA_BITS = 2048, 1024
 WIDTH = 76  # of a folded line, below the 78 of RFC 5322, section 2.1.1
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 _SPACES = re.compile(rb"[ \t]+")
@@ -55,13 +56,22 @@ _BLANK_END = re.compile(rb"(?>(?:\n\r)*)")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
-def generate(algorithm: Algorithm = "rsa") -> PrivateKey:
-    """A new private key; RSA of 2048 bits: what RFC 8301 asks for, and what every receiver
-    verifies.
+def generate(algorithm: Algorithm = "rsa", *, bits: int = RSA_BITS) -> PrivateKey:
+    """A new private key; by default RSA of 2048 bits: what RFC 8301 asks for, and what every
+    receiver verifies.
     """
     if algorithm == "ed25519":
         return Ed25519PrivateKey.generate()
-    return generate_private_key(public_exponent=65537, key_size=2048)
+    return generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def algorithm(key: PrivateKey) -> Algorithm:
+    return "ed25519" if isinstance(key, Ed25519PrivateKey) else "rsa"
+
+
+def is_short(key: PrivateKey) -> bool:
+    """Whether it is shorter than signers should use (RFC 8301, section 3.2)."""
+    return isinstance(key, RSAPrivateKey) and key.key_size < RSA_BITS
 
 
 def private_bytes(key: PrivateKey) -> bytes:

@@ -1,4 +1,4 @@
-"""New DKIM keys: made, encrypted by the key ring, and kept with their domain."""
+"""New DKIM keys: made or imported, encrypted by the key ring, and kept with their domain."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ from domains.operations import own_keys
 from domains.senders import dkim
 
 
-def make_key(domain: Domain, algorithm: dkim.Algorithm = "rsa") -> SigningKey:
-    """A new key that signs from now on; raises `KeyRingError`."""
-    private_key = dkim.generate(algorithm)
-    return SigningKey.objects.create(
+def make_key(
+    domain: Domain, algorithm: dkim.Algorithm = "rsa", *, bits: int = dkim.RSA_BITS
+) -> SigningKey:
+    """A new key, which signs once it was seen in DNS; raises `KeyRingError`.
+
+    `bits` is the size of an RSA key.
+    """
+    return keep_key(domain, dkim.generate(algorithm, bits=bits), new_selector())
+
+
+def keep_key(domain: Domain, private_key: dkim.PrivateKey, selector: str) -> SigningKey:
+    """The same for a key that is there; raises `ValidationError` for its selector, too."""
+    key = SigningKey(
         domain=domain,
-        selector=new_selector(),
-        algorithm=algorithm,
+        selector=selector,
+        algorithm=dkim.algorithm(private_key),
         private_key=ring().encrypt(dkim.private_bytes(private_key)),
         public_record=dkim.txt_value(private_key),
     )
+    key.full_clean()
+    key.save(force_insert=True)
+    return key
 
 
 def new_selector() -> str:

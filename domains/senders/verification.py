@@ -40,7 +40,7 @@ class RecordFinding(TypedDict):
 
 def required_records(domain: Domain) -> list[Record]:
     """What the domain has to publish."""
-    keys = domain.keys.active().values_list("selector", "public_record")
+    keys = domain.keys.to_publish().values_list("selector", "public_record")
     return records.required(domain.name, token=domain.token, keys=list(keys), spf=[our_spf()])
 
 

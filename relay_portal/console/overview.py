@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Who may send": {
         "project": "create, list, show and change projects",
         "domain": "add, list, show and check sending domains",
+        "key": "list, rotate, retire and import DKIM keys",
         "credential": "create, list and revoke what apps log in with",
         "operator": "add, list and reset the people of the portal",
     },

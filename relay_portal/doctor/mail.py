@@ -32,7 +32,7 @@ def own_keys_fit() -> Iterator[Finding]:
 
 
 def keys() -> Iterator[Finding]:
-    keys = list(SigningKey.objects.active().select_related("domain"))
+    keys = list(SigningKey.objects.to_publish().select_related("domain"))
     if not keys:
         yield good("signing keys", "there are none yet")
         return

@@ -17,6 +17,7 @@ from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, KeyFingerprint, SigningKey
 from domains.operations import own_keys
 from domains.operations.own_keys import HOW, SECRET, KeyMismatch
+from domains.senders.key_states import sign_on_word
 from domains.senders.keys import make_key
 from relay_portal.models import User
 from relay_portal.setup import secret_key
@@ -56,7 +57,8 @@ def renew_secret() -> None:
 
 @transaction.atomic
 def renew_ring() -> list[str]:
-    """Make a new key ring in place of a lost one; a domain whose key it cannot read gets a new key.
+    """Make a new key ring in place of a lost one; a domain whose key it cannot read gets a new
+    key, which signs once it was seen in DNS; mail leaves unsigned until then.
 
     Returns these domains' names.
     """
@@ -66,13 +68,17 @@ def renew_ring() -> list[str]:
         raise KeyMismatch(
             f"There is a key ring in {place}. Is it the wrong one, move it away first."
         )
-    lost = SigningKey.objects.active()
+    lost = SigningKey.objects.active() | SigningKey.objects.waiting()
     domains = list(Domain.objects.filter(pk__in=lost.values("domain")))
-    lost.update(is_active=False)
+    SigningKey.objects.filter(pk__in=list(lost.values_list("pk", flat=True))).update(
+        is_active=False, state=SigningKey.State.RETIRED
+    )
     KeyFingerprint.objects.filter(kind=own_keys.RING).delete()
     own_keys.note_ring(KeyRing.open(place))
     for domain in domains:
         make_key(domain)
+        if domain.is_assumed:
+            sign_on_word(domain)
     return [domain.name for domain in domains]
 
 

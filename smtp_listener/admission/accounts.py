@@ -28,16 +28,25 @@ SELECT credential.id, credential.project_id, credential.kind, credential.secret_
        project.keeps_subject,
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
+               AND NOT domain.id = ANY (keyless.ids)
                AND (chosen.has_any IS NULL OR domain.id IN (
                    SELECT domain_id FROM domains_credential_domains
                        WHERE credential_id = credential.id))),
        ARRAY(SELECT domain.name FROM domains_domain domain
-             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL)
+             WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL),
+       ARRAY(SELECT domain.name FROM domains_domain domain WHERE domain.id = ANY (keyless.ids))
 FROM domains_credential credential
 JOIN domains_project project ON project.id = credential.project_id
 LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
 LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
                    WHERE credential_id = credential.id LIMIT 1) chosen ON true
+-- Verified domains whose first key has not been seen in DNS yet.
+CROSS JOIN LATERAL (SELECT ARRAY(
+    SELECT domain.id
+    FROM domains_domain domain JOIN domains_signingkey key ON key.domain_id = domain.id
+    WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
+    GROUP BY domain.id
+    HAVING bool_and(key.state IN ('made', 'published', 'seen'))) AS ids) keyless
 WHERE credential.revoked_at IS NULL
 """
 BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
@@ -81,6 +90,7 @@ class Account:
     keeps_subject: bool
     domains: list[str]
     unverified: list[str]  # domains of the project, for the refusal alone
+    keyless: list[str]  # the same for domains whose first key has not been seen yet
 
     def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:
         return not self.networks or self.is_at_home(address)

@@ -64,13 +64,15 @@ class NotAllowed(Refused):
         super().__init__(replies.SENDER_NOT_ALLOWED(domain=domain))
         self.domain = domain
 
-    def told(self, unverified: Collection[str]) -> Refused:
-        """As it is told to who knows the project's domains that wait for their records."""
-        return (
-            Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain))
-            if self.domain in unverified
-            else self
-        )
+    def told(self, unverified: Collection[str], keyless: Collection[str]) -> Refused:
+        """As it is told to who knows the project's domains that wait for their records, or for
+        their first key to be seen.
+        """
+        if self.domain in unverified:
+            return Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain))
+        if self.domain in keyless:
+            return Refused(replies.SENDER_WITHOUT_KEY(domain=self.domain))
+        return self
 
 
 def check_sender(address: Address | None, domains: Collection[str]) -> None:

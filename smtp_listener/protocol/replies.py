@@ -141,6 +141,12 @@ SENDER_NOT_VERIFIED = ServerReply(
     "This credential may not send as {domain} yet: the domain's records have not been found in "
     "DNS, see ./ekiden domain check",
 )
+SENDER_WITHOUT_KEY = ServerReply(
+    550,
+    "5.7.1",
+    "This credential may not send as {domain} yet: its DKIM key has to be seen in DNS for an hour "
+    "first, see ./ekiden key list",
+)
 FROM_MISSING = ServerReply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = ServerReply(550, "5.7.1", "The message has more than one {name} field")
 FROM_UNREADABLE = ServerReply(550, "5.7.1", "The {name} field cannot be read: {why}")

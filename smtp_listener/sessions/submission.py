@@ -77,7 +77,7 @@ class SubmissionTransaction(Transaction):
         try:
             policy.check_sender(mail_from, account.domains)
         except policy.NotAllowed as error:
-            raise error.told(account.unverified) from error
+            raise error.told(account.unverified, account.keyless) from error
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
         await transaction._check_quotas()
@@ -174,7 +174,7 @@ class SubmissionTransaction(Transaction):
                 data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname
             )
         except policy.NotAllowed as error:
-            raise error.told(self.account.unverified) from error
+            raise error.told(self.account.unverified, self.account.keyless) from error
         if not self.account.takes_foreign_names:
             policy.check_names(checked.headers, self.account.domains)
         asked = self._asked(checked.priority)

@@ -197,7 +197,13 @@ def test_a_report_is_signed_with_the_key_of_the_host_name(settings):
         dkim.private_bytes(key)
     )
     SigningKey.objects.create(
-        domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True
+        domain=domain,
+        selector="s1",
+        algorithm="ed25519",
+        private_key=encrypted,
+        is_active=True,
+        state="signing",
+        signs_unseen=True,
     )
     failed()
     outgoing_reports.issue()
@@ -217,7 +223,13 @@ def test_a_key_that_cannot_be_read_stops_no_report(settings):
         project=make.project(), name="relay.test", token="x", verified_at=timezone.now()
     )
     SigningKey.objects.create(
-        domain=domain, selector="s1", algorithm="ed25519", private_key=b"broken", is_active=True
+        domain=domain,
+        selector="s1",
+        algorithm="ed25519",
+        private_key=b"broken",
+        is_active=True,
+        state="signing",
+        signs_unseen=True,
     )
     failed()
     assert outgoing_reports.issue() == 1 and b"DKIM-Signature" not in the_report()

@@ -85,9 +85,8 @@ def sign_with(domain, algorithm):
     private = dkim.generate(algorithm)
     ring = KeyRing.open(settings.EKIDEN_DATA / "keys" / "ring")
     encrypted = ring.encrypt(dkim.private_bytes(private))
-    SigningKey.objects.create(
-        domain=domain, selector=algorithm, algorithm=algorithm, private_key=encrypted
-    )
+    key = SigningKey(domain=domain, selector=algorithm, algorithm=algorithm, private_key=encrypted)
+    key.sign(unseen=True)
     return dkim.txt_value(private)
 
 

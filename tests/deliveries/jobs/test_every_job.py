@@ -13,7 +13,7 @@ from deliveries.message.ids import first_id_of, new_id
 from deliveries.models import Alert, Delivery, InboundMail, Message, Order
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
-from domains.models import Domain, SetAside
+from domains.models import Domain, SetAside, SigningKey
 from domains.operations.isolation import Kind
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
@@ -84,6 +84,13 @@ def order(to):
     )
 
 
+def awaiting_key(key):
+    domain = unverified(key)
+    Domain.objects.filter(pk=domain.pk).update(verified_at=timezone.now())
+    SigningKey.objects.create(domain=domain, selector="s1", private_key=b"x", public_record="v=x")
+    return domain
+
+
 def unverified(to):
     return Domain.objects.create(project=make.project(), name=to.rpartition("@")[2], token="0" * 32)
 
@@ -110,6 +117,9 @@ CASES = {
     ),
     "domains.jobs.verify_domains": (
         Kind.DOMAIN, unverified, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
+    ),
+    "domains.jobs.watch_keys": (
+        Kind.DOMAIN, awaiting_key, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
     ),
 }  # fmt: skip
 

@@ -39,9 +39,9 @@ def test_a_selector_shows_its_month_and_is_new_each_time(domain):
     assert keys.new_selector() != keys.new_selector()
 
 
-def test_a_new_key_signs_at_once(domain):
+def test_a_new_key_waits_until_it_was_seen(domain):
     key = keys.make_key(domain, "ed25519")
-    assert list(domain.keys.active()) == [key]
+    assert list(domain.keys.waiting()) == [key] and not domain.keys.active()
     assert key.record_name == f"{key.selector}._domainkey.shop.test"
 
 

@@ -59,8 +59,8 @@ def test_a_new_ring_replaces_a_lost_one_and_its_keys(machine):
     (data / "keys" / "ring").unlink()
     assert first_keys.renew_ring() == [old.domain.name]
     starting.examine()
-    assert [key.domain for key in SigningKey.objects.active()] == [old.domain]
-    assert not SigningKey.objects.get(pk=old.pk).is_active
+    assert [key.domain for key in SigningKey.objects.waiting()] == [old.domain]
+    assert SigningKey.objects.get(pk=old.pk).state == "retired"
 
 
 def test_setup_says_what_an_operator_changed_and_what_to_do(machine, monkeypatch):

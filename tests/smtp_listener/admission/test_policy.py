@@ -154,11 +154,12 @@ def test_the_null_reverse_path_is_anybodys_and_others_are_not():
 def test_a_domain_that_waits_for_its_records_is_told_as_that():
     for domain, words in (
         ("new.test", "may not send as new.test yet: the domain's records"),
+        ("young.test", "its DKIM key has to be seen in DNS"),
         ("other.test", "it is no verified domain"),
     ):
         with pytest.raises(policy.NotAllowed) as caught:
             check(f"From: a@{domain}\r\n".encode())
-        reply = caught.value.told(["new.test"]).reply
+        reply = caught.value.told(["new.test"], ["young.test"]).reply
         assert (reply.code, reply.enhanced) == (550, "5.7.1") and words in reply.text
 
 

@@ -2,11 +2,16 @@
 character.
 """
 
+import time
+
 import pytest
+from django.utils import timezone
 
 from deliveries.message import compression
 from deliveries.models import Content, Message
 from domains.models import Domain, Project
+from domains.senders.keys import make_key
+from smtp_listener.admission import accounts
 
 SUBJECTS = ["ご注文の確認", "表示ソ能ポ　構十", "ﾂｲ半角ｶﾅ", "①㈱"]
 
@@ -72,6 +77,20 @@ def test_an_unverified_domain_is_told_from_an_unknown_one(listener, login, domai
         app.begin()
         assert app.say(b"DATA").startswith("354")
         assert "may not send as new.test yet" in app.say(b"From: a@new.test\r\n\r\nbody\r\n.")
+
+
+def test_a_new_domain_sends_once_its_key_was_seen(listener, login, domain):
+    new = Domain.objects.create(
+        project=domain.project, name="new.test", token="y", verified_at=timezone.now()
+    )
+    make_key(new, "ed25519")
+    with listener.raw_app(login) as app:
+        assert "its DKIM key has to be seen in DNS" in app.say(b"MAIL FROM:<a@new.test>")
+    new.keys.update(state="signing", is_active=True, signs_unseen=True)
+    make_key(new, "ed25519")
+    time.sleep(accounts.KEEP)
+    with listener.raw_app(login) as app:
+        assert app.say(b"MAIL FROM:<a@new.test>").startswith("250")
 
 
 def test_what_a_pipelining_client_sends_after_a_refused_mail_is_one_line_in_the_log(

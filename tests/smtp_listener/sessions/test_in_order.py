@@ -27,7 +27,13 @@ def key(domain):
         dkim.private_bytes(private)
     )
     SigningKey.objects.create(
-        domain=domain, selector="s1", algorithm="ed25519", private_key=encrypted, is_active=True
+        domain=domain,
+        selector="s1",
+        algorithm="ed25519",
+        private_key=encrypted,
+        is_active=True,
+        state="signing",
+        signs_unseen=True,
     )
     return private
 

@@ -1,0 +1,87 @@
+"""The portal's pages about DKIM keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from domains.models import SigningKey
+from domains.operations.pages import Pages, RowVerb
+from domains.senders import key_states
+from domains.senders.keys import make_key
+
+
+@admin.register(SigningKey)
+class SigningKeyPages(Pages):
+    """Of the private half nothing is shown, not even that it is there."""
+
+    project_path = "domain__project"
+    add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
+    fields = (
+        "record", "algorithm", "condition", "found_since", "sightings", "seen_at", "retires_at",
+        "created_at", "public_record",
+    )  # fmt: skip
+    readonly_fields = fields[:1] + fields[2:]
+    list_display = ("record", "algorithm", "standing", "seen_at", "created_at")
+    list_select_related = ("domain",)
+    verbs = (
+        RowVerb("rotate", _("Make its next key"), "autorenew", applies=lambda key: key.is_active),
+        RowVerb("start_signing", _("Sign with it"), "key", applies=lambda key: key.may_sign),
+        RowVerb(
+            "stop_signing",
+            _("Retire it"),
+            "key_off",
+            _("A domain without a key that signs sends unsigned mail."),
+            lambda key: key.is_active or key.state in SigningKey.WAITING,
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
+        # the field's choices are the algorithms
+        obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]
+        obj.refresh_from_db()
+
+    def rotate(self, request: HttpRequest, row: SigningKey) -> str:
+        # as above
+        key = make_key(row.domain, row.algorithm)  # type: ignore[arg-type]
+        return gettext(
+            "Publish %s; the key takes over once every name server has had it for an hour."
+        ) % (key.record_name)
+
+    def start_signing(self, request: HttpRequest, row: SigningKey) -> str:
+        key_states.sign_alone(row, now=timezone.now())
+        return gettext("New mail is signed with this key.")
+
+    def stop_signing(self, request: HttpRequest, row: SigningKey) -> str:
+        row.retire(now=timezone.now())
+        return gettext(
+            "New mail is no longer signed with this key. Leave its record in DNS until the mail "
+            "under way has arrived."
+        )
+
+    @display(
+        description=_("state"),
+        label={
+            "made": "warning", "published": "info", "seen": "info", "signing": "success",
+            "retiring": "info", "retired": "",
+        },
+    )  # fmt: skip
+    def standing(self, row: SigningKey) -> tuple[str, Any]:
+        return row.state, row.get_state_display()
+
+    @display(description=_("state"))
+    def condition(self, row: SigningKey) -> str:
+        return row.get_state_display()
+
+    @display(description=_("record"))
+    def record(self, row: SigningKey) -> str:
+        return row.record_name

@@ -1,0 +1,71 @@
+"""Move signing keys from state to state: watched in DNS, signing, retiring, retired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from domains.models import Domain, SigningKey
+from domains.operations import audit
+
+ACTOR = "domain checks"
+
+
+def note_check(
+    domain: Domain, states: Mapping[str, str], *, watch: timedelta, now: datetime
+) -> None:
+    """Write down what a check found of the domain's keys, and switch to those that were seen.
+
+    `states` are those of the records by name, `found` where every name server has it; `watch` is
+    how long it has to be so. DNS that does not answer decides nothing.
+    """
+    with transaction.atomic():
+        for key in domain.keys.unseen().select_for_update(of=("self",)):
+            match states.get(key.record_name):
+                case "found":
+                    key.note_found(now=now, watch=watch)
+                case "missing" | "wrong" | "spreading" | "bogus":
+                    key.note_lost()
+    switch(domain, now=now)
+
+
+def switch(domain: Domain, *, now: datetime) -> None:
+    """Let the keys that were seen sign in place of those of the same algorithm."""
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=domain.pk)  # one switch at a time
+        for key in domain.keys.filter(state=SigningKey.State.SEEN).order_by("created_at", "pk"):
+            sign_alone(key, now=now)
+            audit.note(ACTOR, "start_signing", key)
+
+
+def sign_alone(key: SigningKey, *, now: datetime) -> None:
+    """Let the key sign; those of its algorithm that did so retire. Raises `IntegrityError` for one
+    that was not seen.
+    """
+    with transaction.atomic():
+        others = key.domain.keys.active().filter(algorithm=key.algorithm).exclude(pk=key.pk)
+        for other in others.select_related("domain__project"):
+            other.retire(now=now)
+        key.sign()
+
+
+def sign_on_word(domain: Domain) -> None:
+    """Let a domain's first keys sign unseen, as an operator says who takes the domain on their
+    word. Where a key signs already, new ones wait until they were seen.
+    """
+    if not domain.keys.active().exists():
+        for key in domain.keys.waiting():
+            key.sign(unseen=True)
+
+
+def retire_what_is_over() -> int:
+    """Retire the keys whose record is needed no more; returns how many."""
+    over = SigningKey.objects.over(now=timezone.now())
+    with transaction.atomic():
+        keys = list(over.select_related("domain__project").select_for_update(of=("self",)))
+        for key in keys:
+            audit.note(ACTOR, "retired", key)
+        return over.filter(pk__in=[key.pk for key in keys]).update(state=SigningKey.State.RETIRED)
