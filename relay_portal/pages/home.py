@@ -7,6 +7,7 @@ it. What changes is a fragment of its own, which the page asks for again while i
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +38,7 @@ from suppressions.models import Brake
 Event = TrafficCount.Event
 DAY = timedelta(days=1)
 FAILURES = 8
+ROWS = 240  # of the table under the chart: each has links, and a day has 1,440 minutes
 # What is drawn, from the foot of a bar up. Accepted is a line: it is another time of the same mail.
 DRAWN = (Event.DELIVERED, Event.DEFERRED, Event.BOUNCED, Event.EXPIRED, Event.SUPPRESSED,
     Event.CANCELLED)  # fmt: skip
@@ -126,11 +128,16 @@ def _tiles(total: Traffic, span: ChosenSpan) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(maxsize=1)
+def _list_path() -> str:
+    return reverse("admin:deliveries_delivery_changelist")
+
+
 def _list_url(event: str, since: datetime, until: datetime) -> str:
     """The deliveries accepted in that time, of those that are now in the event's state."""
     asked = {"state": LISTED.get(event, ""), "since": f"{since.isoformat()}/{until.isoformat()}"}
     query = urlencode({name: value for name, value in asked.items() if value})
-    return f"{reverse('admin:deliveries_delivery_changelist')}?{query}"
+    return f"{_list_path()}?{query}"
 
 
 def _chart(span: ChosenSpan) -> dict[str, Any]:
@@ -139,6 +146,12 @@ def _chart(span: ChosenSpan) -> dict[str, Any]:
     form = FORMATS[span.span.unit]
     step = UNITS[span.span.unit]
     labels = [date_format(at, form) for at, _each in points]
+    listed = [
+        (label, at, each)
+        for label, (at, each) in zip(labels, points, strict=True)
+        if any(getattr(each, event) for event in Event)
+    ]
+    newest = list(reversed(listed))[:ROWS]
     rows = [
         (
             label,
@@ -151,7 +164,7 @@ def _chart(span: ChosenSpan) -> dict[str, Any]:
                 for event in Event
             ],
         )
-        for label, (at, each) in zip(labels, points, strict=True)
+        for label, at, each in newest
     ]
     return {
         "chart": {
@@ -167,7 +180,8 @@ def _chart(span: ChosenSpan) -> dict[str, Any]:
             "urls": [_list_url("", at, at + step) for at, _each in points],
         },
         "columns": [event.label for event in Event],
-        "rows": [row for row in reversed(rows) if any(amount for amount, _url in row[2])],
+        "rows": rows,
+        "rows_shown": len(rows) if len(rows) < len(listed) else 0,
     }
 
 

@@ -149,3 +149,16 @@ def test_the_chart_is_drawn_by_a_file_of_ours(operator):
     page = operator.get("/").text
     assert "/static/relay_portal/home.js" in page and "unfold/js/chart/chart.js" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_day_by_the_minute_lists_the_newest_only(operator, monkeypatch):
+    monkeypatch.setattr("relay_portal.pages.home.ROWS", 2)
+    now = timezone.now().replace(second=0, microsecond=0)
+    for minutes in range(5):
+        count(minutes + 1, at=now - timedelta(minutes=minutes))
+    answer = operator.get("/home/figures/?range=24h&by=minute")
+    rows = [amounts[0][0] for _label, _each, amounts in answer.context["rows"]]
+    assert rows == [1, 2]
+    assert "The newest 2 rows" in answer.text
+    assert sum(answer.context["chart"]["series"][0]["values"]) == 15  # the chart has all
+    assert "The newest" not in operator.get("/home/figures/?range=24h&by=hour").text
