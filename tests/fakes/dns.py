@@ -91,7 +91,7 @@ class FakeDns:
         self.is_silent = False  # about everything
         self.queries: Counter[tuple[str, str]] = Counter()
         self.tcp_queries: Counter[tuple[str, str]] = Counter()
-        self.address: tuple[str, int] = place
+        self._place = self.address = place
         self._thread: _ServerThread | None = None
 
     @property
@@ -103,7 +103,7 @@ class FakeDns:
         loop = asyncio.get_running_loop()
         for _ in range(20):  # the TCP port with the number of a free UDP port may be taken
             self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Udp(self), local_addr=self.address
+                lambda: _Udp(self), local_addr=self._place
             )
             self.address = self._udp.get_extra_info("sockname")[:2]
             try:

@@ -132,7 +132,8 @@ def test_ipv6_goes_first_but_never_without_the_ipv4_that_there_is():
 IN_A_NAMESPACE = """
 import asyncio
 from deliveries.routing.resolver import Forbidden, Router
-from domains.foundation.dns.resolver import Resolver, nameservers
+from domains.foundation.dns.resolver import Resolver
+from domains.foundation.dns.servers import nameservers
 router = Router(None, Resolver(nameservers(["127.0.0.1"])))
 for host in ("8.8.4.4", "8.8.8.8", "2606:4700::1111"):
     try:

@@ -216,9 +216,3 @@ def test_what_a_dead_worker_had_in_hand_is_ended_in_doubt():
     delivery = make.delivery(lane=make.lane(epoch=3, leased_until=timezone.now() - LATER), claim=3)
     give(Order.Verb.CANCEL)
     assert (now(delivery).state, delivery.is_in_doubt, delivery.claim) == (State.CANCELLED, True, 0)
-
-
-# --- many of them ---------------------------------------------------------------------------------
-@pytest.fixture
-def small_batches(monkeypatch):
-    monkeypatch.setattr(orders, "BATCH", 2)

@@ -139,7 +139,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     give_password(page, url)
     page.click("text=Use another second factor")
     page.wait_for_url(f"{url}/")
-    assert "The last hour" in page.inner_text("#content")
+    assert "Over time" in page.inner_text("#content")
     assert wrong == []
 
 

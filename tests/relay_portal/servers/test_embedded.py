@@ -17,6 +17,7 @@ from django.db import connection
 from relay_portal.servers import places, system_account
 from relay_portal.servers import programs as server_programs
 from relay_portal.servers.embedded import EmbeddedError, EmbeddedPostgres, make_folder, state_folder
+from tests.journeys.rig import wait_until
 
 needs_root = pytest.mark.skipif(
     os.getuid() != 0, reason="only root hands folders to another account"
@@ -134,6 +135,7 @@ def test_data_in_use_are_not_taken_over(folder, monkeypatch):
         ["tail", "-f", "/dev/null", str(folder / "postgres")], stderr=subprocess.DEVNULL
     ) as user:
         try:
+            wait_until(lambda: system_account._user_of(folder / "postgres"), "it is seen")
             with pytest.raises(system_account.AccountError, match=f"Process {user.pid} still uses"):
                 system_account.take_over(folder / "postgres")
         finally:
