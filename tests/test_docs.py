@@ -271,3 +271,15 @@ def test_the_table_of_symptoms_quotes_the_product(words):
     # A reply's code and text stand apart in the source.
     code = re.sub(r"^\d\d\d \d\.\d+\.\d+ ", "", words)
     assert any(code in text for text in texts_of_the_product())
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted({*ROOT.glob("docs/decisions/*.md")} - {ROOT / "docs/decisions/README.md"}),
+    ids=str,
+)
+def test_a_decision_has_a_date_and_says_what_would_change_it(path):
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"^\*\*Date\.\*\* 20\d\d-\d\d-\d\d", text, re.MULTILINE)
+    assert "\n**What would change it.** " in text
+    assert f"({path.name})" in page("docs/decisions/README.md")
