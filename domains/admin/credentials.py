@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.models import Credential
 from domains.operations.pages import Pages, RowVerb, shown_once
-from domains.senders import credentials
+from domains.senders import client_settings, credentials
 
 
 class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
@@ -52,6 +53,13 @@ LIMITS = (
     "per_day",
     "max_sessions",
 )
+
+
+def _sender(credential: Credential) -> str:
+    """Return an address that the credential may send as; the documentation's where it has none."""
+    own = credential.domains.verified() or credential.project.domains.verified()
+    domain = own.order_by("name").first()
+    return f"hello@{domain.name if domain else 'shop.example'}"
 
 
 @admin.register(Credential)
@@ -130,8 +138,23 @@ class CredentialPages(Pages):
         if not secret:
             # as above
             return super().response_add(request, obj, post_url_continue)  # type: ignore[no-any-return]
-        rows = [(gettext("User name"), obj.username), (gettext("Password"), secret)]
-        return shown_once(self, request, obj, rows, title=gettext("The new credential"))
+        rows = [
+            (gettext("Host"), settings.EKIDEN_HOSTNAME),
+            (gettext("Port, TLS from the first byte"), settings.EKIDEN_SUBMISSIONS_PORT),
+            (gettext("Port, STARTTLS"), settings.EKIDEN_SUBMISSION_PORT),
+            (gettext("User name"), obj.username),
+            (gettext("Secret"), secret),
+        ]
+        certificate = settings.EKIDEN_DATA / "certificate.pem"
+        return shown_once(
+            self,
+            request,
+            obj,
+            rows,
+            title=gettext("The new credential"),
+            snippets=client_settings.snippets(obj.username or "", secret, _sender(obj)),
+            certificate=certificate if certificate.exists() else None,
+        )
 
     def revoke(self, request: HttpRequest, row: Credential) -> str:
         row.revoke(now=timezone.now())

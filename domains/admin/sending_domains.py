@@ -46,6 +46,9 @@ PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": 
 class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     """For a new domain; nothing of it changes later."""
 
+    class Meta:
+        help_texts = {"name": _("As it stands in an address: shop.example, or 日本語.jp.")}
+
     with_ed25519 = forms.BooleanField(
         label=_("an Ed25519 key too"), required=False, widget=UnfoldBooleanWidget
     )
@@ -107,6 +110,17 @@ class DomainPages(Pages):
         )
         obj.pk = added.pk
         obj.refresh_from_db()
+
+    def response_add(
+        self, request: HttpRequest, obj: Domain, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the records that are to be published now."""
+        messages.success(
+            request,
+            gettext("%s was added. Publish these records in its DNS; they are looked for hourly.")
+            % obj.name,
+        )
+        return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[obj.pk]))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -254,10 +254,16 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def shown_once(
-    pages: Pages, request: HttpRequest, row: Any, rows: list[tuple[str, Any]], *, title: str
+    pages: Pages,
+    request: HttpRequest,
+    row: Any,
+    rows: list[tuple[str, Any]],
+    *,
+    title: str,
+    **more: Any,
 ) -> HttpResponse:
     """Secrets, in the answer to the request that made them: a redirect would have to keep them
-    somewhere.
+    somewhere. `more` is for the template: what to do with them.
     """
     context = {
         **pages.admin_site.each_context(request),
@@ -266,6 +272,7 @@ def shown_once(
         "next": reverse(
             f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]
         ),
+        **more,
     }
     return TemplateResponse(
         request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"}

@@ -104,7 +104,7 @@ def test_no_secret_made_in_the_portal_is_written_down(operator):
         "priority": 1,
         "highest_priority": 2,
     }
-    secret = dict(operator.post("/domains/credential/add/", form).context["rows"])["Password"]
+    secret = dict(operator.post("/domains/credential/add/", form).context["rows"])["Secret"]
     password = operator.post("/relay_portal/user/add/", {"username": "sue"}).context["rows"][1][1]
     sue = User.objects.get(username="sue")
     again = operator.post(f"/relay_portal/user/{sue.pk}/do/start_anew/").context["rows"][1][1]

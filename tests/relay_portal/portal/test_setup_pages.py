@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from deliveries.models import Destination, Lane, Route
@@ -29,12 +30,27 @@ CREDENTIAL = {
 def test_a_credential_shows_its_secret_once(operator):
     project = make.project()
     form = {"project": project.pk, **CREDENTIAL}
-    shown = dict(operator.post("/domains/credential/add/", form).context["rows"])
+    Domain.objects.create(project=project, name="shop.test", token="t", verified_at=timezone.now())
+    answer = operator.post("/domains/credential/add/", form)
+    shown = dict(answer.context["rows"])
     made = Credential.objects.get(name="app")
     assert shown["User name"] == made.username and credentials.matches(
-        shown["Password"], made.secret_hash
+        shown["Secret"], made.secret_hash
     )
-    assert shown["Password"] not in operator.get(f"/domains/credential/{made.pk}/change/").text
+    assert shown["Secret"] not in operator.get(f"/domains/credential/{made.pk}/change/").text
+    assert (shown["Host"], shown["Port, STARTTLS"]) == (
+        settings.EKIDEN_HOSTNAME,
+        settings.EKIDEN_SUBMISSION_PORT,
+    )
+    laravel = next(each.text for each in answer.context["snippets"] if each.name == "Laravel")
+    assert f"MAIL_PASSWORD={shown['Secret']}\nMAIL_FROM_ADDRESS=hello@shop.test" in laravel
+
+
+def test_after_a_domain_its_records_are_shown(operator):
+    form = {"project": make.project().pk, "name": "shop2.test"}
+    answer = operator.post("/domains/domain/add/", form, follow=True)
+    assert "Publish these records in its DNS" in answer.text
+    assert "_domainkey.shop2.test" in answer.text
 
 
 @pytest.mark.parametrize(
