@@ -22,6 +22,7 @@ def main(
     from deliveries.models import Route
     from domains.models import Credential, Domain, Project
     from domains.senders.credentials import issue
+    from domains.senders.key_states import sign_on_word
     from domains.senders.keys import make_key
 
     project = Project.objects.create(name="bench")
@@ -30,6 +31,7 @@ def main(
     domain.verify(now=timezone.now(), assumed=True)
     if is_signed:
         make_key(domain)
+        sign_on_word(domain)
     logins = {}
     for name, priority in (
         ("load", Credential.Priority.BULK),

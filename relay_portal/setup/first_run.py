@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from deliveries.models import Route
-from domains.models import Domain, Project
+from domains.models import Project
+from domains.senders.adding import add_domain
 from domains.senders.credentials import issue
-from domains.senders.keys import make_key
 from relay_portal.console import sandbox, terminal
 from relay_portal.models import User
 
@@ -41,9 +40,7 @@ def make() -> Made | None:
     password = secrets.token_urlsafe(15)
     User.objects.create_superuser(OPERATOR, password=password)
     project = Project.objects.create(name=PROJECT)
-    domain = Domain.objects.create(project=project, name=DOMAIN, token=secrets.token_hex(16))
-    domain.verify(now=timezone.now(), assumed=True)
-    make_key(domain)
+    add_domain(project, DOMAIN, is_assumed=True)
     credential, secret = issue(project, "first-app")
     sandbox.enter()
     return Made(password, credential.username or "", secret)
