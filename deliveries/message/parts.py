@@ -54,8 +54,7 @@ def parts_of(data: bytes) -> Parts:
         for number, part in enumerate(_attached(message)):
             name = clean(part.get_filename() or "")[:200]
             attachments.append(Attachment(number, name, len(_bytes(part))))
-    except Exception as error:
-        # the library raises all kinds on a broken header or charset
+    except Exception as error:  # the library raises all kinds on a broken header or charset
         logger.info("event=unreadable error=%s", type(error).__name__)
     return Parts(html, attachments)
 
@@ -65,8 +64,7 @@ def attachment(data: bytes, number: int) -> bytes | None:
     try:
         parts = list(_attached(_parsed(data)))
         return _bytes(parts[number]) if 0 <= number < len(parts) else None
-    except Exception as error:
-        # as above
+    except Exception as error:  # the same library, the same stranger's bytes
         logger.info("event=unreadable error=%s", type(error).__name__)
         return None
 

@@ -42,8 +42,8 @@ def read(data: bytes) -> Reading:
             (clean(name), clean(str(value))) for name, value in message.items()[:HEADERS_MOST]
         ]
         subject, text = clean(str(message["Subject"] or "")), clean_lines(_text(message))
-    except Exception as error:
-        # the library raises all kinds on a broken header or charset; the source is shown still
+    except Exception as error:  # the library raises all kinds on a broken header or charset
+        # the source is shown still
         logger.info("event=unreadable error=%s", type(error).__name__)
         headers, subject, text = [], "", ""
     return Reading(subject, headers, text, source, is_cut=len(data) > SHOWN_MOST)

@@ -109,8 +109,8 @@ class Command(ActionCommand):
             return self.stdout.write(
                 f"Created {credential}: mail from {', '.join(credential.networks)} needs no AUTH."
             )
-        self.stdout.write(f"user name  {credential.username}\npassword   {secret}\n")
-        return self.stdout.write("The password is shown this once; only a hash of it is kept.")
+        self.stdout.write(f"user name  {credential.username}\nsecret     {secret}\n")
+        return self.stdout.write("The secret is shown this once; only a hash of it is kept.")
 
     def list_all(self, *, project: str | None, as_json: bool) -> None:
         everything = (

@@ -59,7 +59,7 @@ def test_no_secret_is_ever_written_down():
     printed = ekiden("project", "create", "shop") + ekiden(
         "credential", "create", "--project", "shop", "--name", "app"
     )
-    password = printed.partition("password   ")[2].split()[0]
+    password = printed.partition("secret     ")[2].split()[0]
     domain = Domain.objects.create(project=Project.objects.get(), name="shop.test", token="t")
     row, credential = make_key(domain, "ed25519"), Credential.objects.get()
     for each in (row, credential):
