@@ -81,10 +81,14 @@ def learn() -> None:
 
 
 def index_messages() -> None:
-    """Make what has come findable by words, senders and domains."""
+    """Make what has come findable by words, senders and domains; under a flood some later."""
     from deliveries.backends import job_queues
+    from deliveries.capacity import inflow
     from deliveries.search import indexing
 
+    is_flooded = inflow.find().state != "free"
+    if is_flooded and indexing.may_wait(now=timezone.now()):
+        return
     is_done = True
     with step("deliveries.search"):
         is_done = indexing.take_turn()

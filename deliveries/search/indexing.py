@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import re
 import time
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 
+from deliveries.message.ids import made_at
 from deliveries.search import terms
 
 logger = logging.getLogger(__name__)
 
 BATCH = 2000
 TURN = 20.0  # seconds
+# While the machine has more mail than it can send, that goes first, and the index may be so late.
+LATE_UNDER_LOAD = timedelta(minutes=2)
 HEADER_MOST = 1000  # characters of From that are looked at
 # Ids are made just before their commit; one that was committed later than this after a younger one
 # is found by its recipient and ids still.
@@ -42,6 +46,12 @@ ON CONFLICT (message_id) DO NOTHING
 _ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
+def may_wait(*, now: datetime) -> bool:
+    """Tell whether the newest message in the index is no older than `LATE_UNDER_LOAD`."""
+    newest = _newest()
+    return newest is not None and made_at(newest) > now - LATE_UNDER_LOAD
+
+
 def take_turn(*, seconds: float = TURN) -> bool:
     """Index what has come; false where the time was not enough. Running it twice is harmless."""
     until = time.monotonic() + seconds
@@ -56,11 +66,16 @@ def take_turn(*, seconds: float = TURN) -> bool:
     return False
 
 
-def _start() -> UUID:
+def _newest() -> UUID | None:
     with connection.cursor() as cursor:
         cursor.execute(NEWEST)
         row = cursor.fetchone()
-    return UUID(int=max(row[0].int - (LATE << 80), 0)) if row else UUID(int=0)
+    return row[0] if row else None
+
+
+def _start() -> UUID:
+    newest = _newest()
+    return UUID(int=max(newest.int - (LATE << 80), 0)) if newest else UUID(int=0)
 
 
 def _unindexed(after: UUID) -> list[tuple[Any, ...]]:

@@ -1,9 +1,13 @@
+import json
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
+from deliveries import jobs
+from deliveries.capacity import inflow
 from deliveries.models import MessageTerms
 from deliveries.search import indexing, terms
 from deliveries.search.lookups import SearchScope, with_terms
@@ -87,3 +91,29 @@ def test_a_message_that_cannot_be_indexed_keeps_no_other_from_it(caplog):
     assert indexing.take_turn()
     assert found("order") == [good.pk]
     assert f"event=not-indexed message={bad.pk}" in caplog.text
+
+
+def says(valkey, **word):
+    """What a listener says of the mail that it lets in."""
+    valkey.sadd(inflow.SPEAKERS, "listener-1")
+    word = {**asdict(inflow.NOTHING), **word}
+    valkey.set(f"{inflow.SPEAKERS}:listener-1", json.dumps(word), px=inflow.KEEP)
+
+
+def test_while_apps_are_slowed_the_index_is_some_minutes_late(valkey, monkeypatch):
+    indexed()
+    late = make.message(subject="late")
+    says(valkey, limit=900.0)
+    jobs.index_messages()
+    assert found("late") == []
+    monkeypatch.setattr(indexing, "LATE_UNDER_LOAD", timedelta(0))
+    jobs.index_messages()
+    assert found("late") == [late.pk]
+
+
+def test_where_no_app_is_slowed_the_index_is_written_at_once(valkey):
+    indexed()
+    soon = make.message(subject="soon")
+    says(valkey, seconds_behind=0.1, per_second=700.0)
+    jobs.index_messages()
+    assert found("soon") == [soon.pk]
