@@ -1,4 +1,4 @@
-"""Clients in languages that are compiled: Go's net/smtp and JavaMail.
+"""Clients in languages that are compiled: Go's net/smtp, JavaMail and .NET's System.Net.Mail.
 
 Built once for a run, where the tools are installed.
 """
@@ -71,6 +71,15 @@ def java_client(name: str) -> tuple[str, ...]:
         str(SOURCES / f"{name}.java"),
     )
     return ("java", "-XX:TieredStopAtLevel=1", "-cp", f"{path}:{folder()}", name)
+
+
+@cache
+def dotnet_client() -> tuple[str, ...]:
+    """The command that runs Submit.cs, by Mono: Debian has no other .NET."""
+    peers.need("mcs", "mono")
+    built = folder() / "Submit.exe"
+    run("mcs", "-nowarn:618", "-r:System", f"-out:{built}", str(SOURCES / "Submit.cs"))
+    return ("mono", str(built))
 
 
 def described(

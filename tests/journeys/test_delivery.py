@@ -2,13 +2,15 @@
 Postfix and Exim as MX hosts.
 """
 
+import email
+import email.policy
 import hashlib
 import uuid
 
 import dkim
 import pytest
 
-from tests.journeys import peers
+from tests.journeys import compiled, peers
 from tests.journeys.clients import CLIENTS, run
 from tests.journeys.rig import SENDER
 
@@ -85,6 +87,22 @@ def test_a_mail_arrives_at_postfix_and_exim_as_it_was_handed_in(
             assert_faithful(each)
             assert_signed(each, rig.dkim_record, tmp_path)
     assert_told_truly(rig, f"<{token}@shop.test>", everybody)
+
+
+def test_a_mail_in_japanese_by_system_net_mail_arrives_as_it_was_written(rig, postfix, token):
+    to = f"box-{token}@postfix.test"
+    command = compiled.dotnet_client()
+    with rig.trusting("127.0.0.1"):
+        said = run(*command, str(rig.submission), f"shop@{SENDER}", to)
+    assert said == b"sent\n"
+    [arrived] = postfix.wait_for(token.encode(), 1)
+    mail = email.message_from_bytes(arrived, policy=email.policy.default)
+    assert (mail["subject"], mail["from"].addresses[0].display_name) == ("ご注文の確認", "ショップ")
+    body = mail.get_body().get_content().removeprefix("\ufeff")  # which Mono puts there
+    assert body.split() == ["ありがとうございます", ".", "終わり"]
+    [file] = mail.iter_attachments()
+    assert file.get_filename() == "領収書.txt"
+    assert file.get_payload(decode=True) == "領収書".encode()
 
 
 def delivered_to(arrived):

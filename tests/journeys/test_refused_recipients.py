@@ -129,6 +129,12 @@ def by_javamail(rig, good, bad, folder):
     )
 
 
+def by_system_net_mail(rig, good, bad, folder):
+    command = compiled.dotnet_client()
+    with rig.trusting("127.0.0.1"):
+        return run(*command, str(rig.submission), f"shop@{SENDER}", good, bad)
+
+
 def by_go(rig, good, bad, folder):
     (folder / "mail").write_text(LETTER, newline="")
     given = compiled.described(
@@ -147,6 +153,7 @@ CLIENTS = {
     by_swaks: ("0 ", True),
     by_msmtp: ("65 ", False),
     by_javamail: ("0 javax.mail.SendFailedException", False),
+    by_system_net_mail: ("0 SmtpFailedRecipientsException", False),
     by_go: ("1  550 5.7.1 Relaying denied", False),
 }
 
