@@ -46,18 +46,21 @@ class Feedback:
         self.is_to_note = False
         self.is_over = False
 
-    def advice(self, outcome: Outcome, *, is_farewell: bool, is_shared: bool) -> Action | None:
+    def advice(
+        self, outcome: Outcome, *, is_farewell: bool, is_shared: bool, mail_from: str
+    ) -> Action | None:
         """What the answer says about our pace; None where it is about something else.
 
         `is_farewell`: it was said between two messages, when the host had heard nothing for a
-        while. `is_shared`: by several recipient domains, one of which it may be about.
+        while. `is_shared`: by several recipient domains, one of which it may be about. `mail_from`
+        is the message's sender.
         """
         if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
             return None
         pattern = backoff.find(outcome.reply, outcome.stage, self._pace.rule.name)
         if pattern is not None:
             return None if isinstance(pattern.action, Leave) else pattern.action
-        if is_shared and is_about_domain(outcome):
+        if is_about_null_path(outcome, mail_from) or (is_shared and is_about_domain(outcome)):
             return None
         # A host that takes mail and then breaks off, for no reason that we know of: most probably
         # it has enough for now.
@@ -211,6 +214,19 @@ def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
     if not isinstance(outcome, Deferred) or outcome.scope is not Scope.SESSION:
         return False
     return outcome.stage is Stage.RCPT or (outcome.stage is Stage.MAIL and outcome.reply.local)
+
+
+def is_about_null_path(outcome: Outcome, mail_from: str) -> bool:
+    """Whether the host broke off at `MAIL FROM:<>`, which some refuse though RFC 5321 (section
+    4.5.5) asks them to take it. It says nothing about mail that has a sender.
+    """
+    return (
+        isinstance(outcome, Deferred)
+        and outcome.scope is Scope.SESSION
+        and outcome.stage is Stage.MAIL
+        and not outcome.reply.local
+        and not mail_from
+    )
 
 
 def _wait(times: int) -> float:

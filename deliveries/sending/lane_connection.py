@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+from deliveries.queue.leased import Claimed
 from deliveries.sending import retry_schedule
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.endpoints import NoEndpoint
-from deliveries.sending.feedback import is_about_domain
+from deliveries.sending.feedback import is_about_domain, is_about_null_path
 from deliveries.sending.host_dialogue import HostAnswer, HostDialogue
 from deliveries.sending.lane_agent import LaneAgent
 from deliveries.shaping.backoff import SlowDown
@@ -102,6 +103,7 @@ class LaneConnection:
                 outcome,
                 is_farewell=had_ended and not passed,
                 is_shared=self._agent.turns.is_shared,
+                mail_from=delivery.claimed.mail_from,
             )
         ) is not None:
             assert isinstance(outcome, Deferred | Bounced)
@@ -113,7 +115,7 @@ class LaneConnection:
             self._agent.put_back(delivery)  # the peer closed an idle connection: nothing was tried
         else:
             self._agent.outcomes.settle(delivery.claimed, outcome, **answer.facts)
-            await self._learn(delivery.claimed.domain, outcome, is_first=is_first or bool(passed))
+            await self._learn(delivery.claimed, outcome, is_first=is_first or bool(passed))
         if passed and isinstance(outcome, Delivered):
             self._note_unwell(delivery, passed)
         if feedback.experience.is_news:
@@ -132,8 +134,10 @@ class LaneConnection:
             given = each.facts["host"], each.facts["address"], each.outcome.reply
             self._agent.feedback.experience.unwell(*given, now=time.time(), recipient=recipient)
 
-    async def _learn(self, domain: str, outcome: Outcome, *, is_first: bool) -> None:
-        feedback, busy = self._agent.feedback, self._agent.busy
+    async def _learn(self, claimed: Claimed, outcome: Outcome, *, is_first: bool) -> None:
+        feedback, busy, domain = self._agent.feedback, self._agent.busy, claimed.domain
+        if is_about_null_path(outcome, claimed.mail_from):
+            return
         if self._agent.turns.is_shared:
             if isinstance(outcome, Delivered):
                 feedback.experience.delivered_to(domain)
@@ -162,7 +166,10 @@ class LaneConnection:
         facts = {"host": error.host, "address": error.address, "seconds": seconds}
         if isinstance(outcome, Bounced):
             return agent.outcomes.settle(delivery.claimed, outcome, **facts)
-        advice = agent.feedback.advice(outcome, is_farewell=False, is_shared=False)
+        mail_from = delivery.claimed.mail_from
+        advice = agent.feedback.advice(
+            outcome, is_farewell=False, is_shared=False, mail_from=mail_from
+        )
         is_alone, busy = agent.is_alone, agent.busy
         if not is_alone:
             agent.put_back(delivery)  # for the others, who are fewer with each refusal
