@@ -35,14 +35,15 @@ AND (rate IS NULL OR idle_since < %(before)s - interval '{PACE_DAYS - LANE_DAYS}
 
 # Mail that proves nothing is anybody's: nothing refers to it but a person who reads it. Letters
 # wait for that for a month.
+_FOR_A_MONTH = "('postmaster', 'abuse', 'forensic')"
 LETTERS = oldest(
     "deliveries_inboundmail",
-    "delivery_id IS NULL AND kind IN ('postmaster', 'abuse') AND id < %(before_id)s", order="id",
+    f"delivery_id IS NULL AND kind IN {_FOR_A_MONTH} AND id < %(before_id)s", order="id",
     returning="handled_at IS NULL",
 )  # fmt: skip
 UNPROVEN = oldest(
     "deliveries_inboundmail",
-    "delivery_id IS NULL AND kind NOT IN ('postmaster', 'abuse') AND id < %(before_id)s",
+    f"delivery_id IS NULL AND kind NOT IN {_FOR_A_MONTH} AND id < %(before_id)s",
     order="id", returning="handled_at IS NULL",
 )  # fmt: skip
 # The newest of those that are too much for the room; 1024 bytes stand for the row and its indexes,
@@ -77,7 +78,8 @@ TABLES = (
     # then, or never will be.
     RetainedTable(
         "deliveries_inboundmail",
-        f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse, "
+        f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse "
+            f"and of forensic reports, "
             f"else {UNPROVEN_DAYS};"
         f" {STOCK_DAYS} full days of bytes at most",
         BY_RETENTION, "also what could not be handled: the log names it then",

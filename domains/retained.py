@@ -7,6 +7,7 @@ from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTabl
 PEOPLE = "people"
 ASIDE_DAYS = 90
 CHANGE_DAYS = 400
+DMARC_DAYS = 180
 AUDIT_DAYS = settings.EKIDEN_AUDIT_DAYS  # 0: for ever
 # PostgreSQL lets the audit log's entries go only in a statement that says what it is for; the
 # index audit_by_time serves it.
@@ -25,6 +26,20 @@ TABLES = (
             "began to be refused is asked for months later",
         days=CHANGE_DAYS,
         delete=oldest("domains_domainchange", "at < %(before)s", order="at"),
+    ),
+    RetainedTable(
+        "domains_dmarcreport", f"{DMARC_DAYS} days after its last day", BY_RETENTION, "half a year "
+            "shows who sends in a domain's name",
+        days=DMARC_DAYS,
+        delete=oldest(
+            "domains_dmarcreport", "ends_at < %(before)s AND NOT EXISTS (SELECT FROM "
+            "domains_dmarccount WHERE report_id = domains_dmarcreport.id)", order="ends_at",
+        ),
+    ),
+    RetainedTable(
+        "domains_dmarccount", "as its report", BY_RETENTION, "one report",
+        days=DMARC_DAYS,
+        delete=oldest("domains_dmarccount", "ends_at < %(before)s", order="ends_at"),
     ),
     RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
     RetainedTable("domains_credential", "until removed", PEOPLE,

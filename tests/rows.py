@@ -4,6 +4,7 @@ from axes.models import AccessAttempt, AccessAttemptExpiration, AccessFailureLog
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from deliveries.message.ids import first_id_of, new_id
@@ -18,7 +19,7 @@ from deliveries.models import (
     Tally,
     TrafficCount,
 )
-from domains.models import Domain, DomainChange, Project, SetAside
+from domains.models import DmarcCount, DmarcReport, Domain, DomainChange, Project, SetAside
 from relay_portal.models import User
 from suppressions.models import Brake, Import, Occurrence
 from tests.deliveries import make
@@ -82,7 +83,26 @@ def domain_change(at):
     return DomainChange.objects.create(domain=domain, at=at, subject="spf kept.test")
 
 
+def dmarc_report(at):
+    project = Project.objects.get_or_create(name="kept")[0]
+    domain = Domain.objects.get_or_create(project=project, name="kept.test")[0]
+    return DmarcReport.objects.create(
+        domain=domain, organization="mx.test", report_id=get_random_string(8), begins_at=at,
+        ends_at=at,
+    )  # fmt: skip
+
+
+def dmarc_count(at):
+    report = dmarc_report(timezone.now())
+    return DmarcCount.objects.create(
+        report=report, domain=report.domain, day=at.date(), ends_at=at, source="192.0.2.1",
+        is_ours=True, dkim=True, spf=True, disposition="none", header_from="kept.test", amount=1,
+    )  # fmt: skip
+
+
 ROWS = {
+    "domains_dmarcreport": dmarc_report,
+    "domains_dmarccount": dmarc_count,
     "domains_domainchange": domain_change,
     "domains_setaside": lambda at: SetAside.objects.create(
         kind="order", key=get_random_string(8), last_failed_at=at, set_aside_at=at

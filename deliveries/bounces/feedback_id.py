@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from deliveries.bounces import return_path, tokens
+from deliveries.bounces import return_path
+from domains.foundation.secrets import tokens
 
 NAME = b"x-feedback-token"  # what apps send under this name is taken out
 _STANDS_WITHIN = 4096  # octets: only our signatures and our Received line stood above it

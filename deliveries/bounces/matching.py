@@ -22,9 +22,9 @@ from deliveries.bounces.feedback_id import Token
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.bounces.original import Original
 from deliveries.bounces.parsed_report import Report
-from deliveries.bounces.tokens import ForgedToken
 from deliveries.models import Delivery, InboundMail
 from deliveries.models.states import State
+from domains.foundation.secrets.tokens import ForgedToken
 from domains.foundation.text.addresses import BadAddress, parse_path
 
 MOST = 50  # recipients of one report that are looked for

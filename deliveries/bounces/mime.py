@@ -74,9 +74,9 @@ def header(fields: Fields, name: str) -> str:
     return " ".join(decode_words(values[0]).split()) if values else ""
 
 
-def take_apart(data: bytes) -> tuple[Fields, list[Part]]:
+def take_apart(data: bytes, *, most: int = LOOKED_AT) -> tuple[Fields, list[Part]]:
     """The mail's own header fields, and its leaves in order."""
-    data = data[:LOOKED_AT].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    data = data[:most].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     fields, body = _split(data)
     parts: list[Part] = []
     for part in _leaves(fields, body, 0):

@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 LARGEST = 52_428_800
 
 STORE = """
-INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, mail_from, client_address,
-    data, finding)
-VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(mail_from)s, %(client)s, %(data)b, '')
+INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, domain_id, mail_from,
+    client_address, data, finding)
+VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(domain)s, %(mail_from)s, %(client)s, %(data)b, '')
 """
 
 
 NEXT = f"""
-SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL
+SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND kind <> 'dmarc'
     AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
 ORDER BY id LIMIT 1
 """  # noqa: S608  (put together from constants)
@@ -49,6 +49,7 @@ async def receive(
     mail_from: str,
     client_address: str | None,
     compressed: bytes,
+    domain_id: int | None = None,
 ) -> UUID:
     """Store one mail of port 25; committed when this returns, read later by `handle_all`."""
     id_ = new_id()
@@ -56,6 +57,7 @@ async def receive(
         "id": id_,
         "kind": kind,
         "delivery": delivery_id,
+        "domain": domain_id,
         "mail_from": mail_from,
         "client": client_address,
         "data": compressed,
@@ -102,6 +104,8 @@ def handle(mail_id: UUID) -> None:
 
 def _finding(mail: InboundMail) -> str:
     """What is done about it, in the words that are kept with it."""
+    if mail.kind == InboundMail.Kind.FORENSIC:
+        return FOR_A_PERSON
     try:
         data = compression.decompress(bytes(mail.data), most=LARGEST)
     except ValueError as error:

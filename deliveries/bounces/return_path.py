@@ -5,7 +5,7 @@ bounce's RCPT TO.
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from deliveries.bounces import tokens
+from domains.foundation.secrets import tokens
 
 PREFIX = "b-"
 LIFETIME = timedelta(

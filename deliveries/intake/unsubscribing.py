@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from deliveries.backends import job_queues
-from deliveries.bounces import tokens
 from deliveries.bounces.keys import unsubscribe_key
 from deliveries.intake.submission import SubmittedMessage
+from domains.foundation.secrets import tokens
 from suppressions.models import Occurrence, Suppression
 
 logger = logging.getLogger("ekiden.mail")

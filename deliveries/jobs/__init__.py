@@ -73,6 +73,15 @@ def receive_reports() -> None:
     receive.handle_all()
 
 
+def read_dmarc_reports() -> None:
+    """Read the DMARC reports that came to port 25."""
+    from deliveries.authentication import dmarc_mail
+    from deliveries.backends import job_queues
+
+    if dmarc_mail.read_all() == dmarc_mail.AT_ONCE:
+        job_queues.enqueue("deliveries.jobs.read_dmarc_reports", only_once=True)
+
+
 def learn() -> None:
     """Make suppressions of what was learned about addresses."""
     from deliveries.bounces import learning

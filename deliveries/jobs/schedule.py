@@ -33,6 +33,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.carry_on, 15),
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
+    (jobs.read_dmarc_reports, 60),
     (jobs.learn, 5),
     (jobs.index_messages, 10),
     (jobs.add_up, 60),

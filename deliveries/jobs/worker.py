@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.carry_on,
         jobs.report_failures,
         jobs.receive_reports,
+        jobs.read_dmarc_reports,
         jobs.learn,
         jobs.add_up,
         jobs.index_messages,

@@ -21,6 +21,7 @@ from domains.identity.sentences import sentence
 from domains.identity.zone_text import quoted
 from domains.models import Credential, Domain, DomainChange
 from domains.operations.pages import Pages, RowVerb
+from domains.reporting import summary
 from domains.senders import adding
 
 FINDINGS = {
@@ -137,6 +138,7 @@ class DomainPages(Pages):
             "changes": [_changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
             if row is not None
             else [],
+            "reports": summary.summary(row) if row is not None else None,
             **(extra_context or {}),
         }
         # Unfold publishes no types

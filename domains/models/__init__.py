@@ -2,6 +2,7 @@
 
 from domains.models.audit_seals import AuditSeal, UnsealedEntry
 from domains.models.credentials import Credential
+from domains.models.dmarc import DmarcCount, DmarcReport
 from domains.models.identity import DomainChange, DomainReport
 from domains.models.keys import SigningKey
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
@@ -11,6 +12,8 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "Credential",
+    "DmarcCount",
+    "DmarcReport",
     "Domain",
     "DomainChange",
     "DomainReport",

@@ -55,12 +55,18 @@ _Judge = Callable[[Record, list[str]], Finding]
 
 
 def required(
-    domain: str, *, token: str, keys: Iterable[tuple[str, str]], spf: Sequence[str]
+    domain: str,
+    *,
+    token: str,
+    keys: Iterable[tuple[str, str]],
+    spf: Sequence[str],
+    reports: Sequence[str] = (),
 ) -> list[Record]:
     """What the domain has to publish.
 
     `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts,
-    such as `include:spf.relay.test` or `ip4:192.0.2.1`.
+    such as `include:spf.relay.test` or `ip4:192.0.2.1`. `reports` are tags of DMARC that ask for
+    reports, such as `rua=mailto:reports@relay.test`.
     """
     return [
         Record(Purpose.OWNERSHIP, f"{OWNERSHIP_LABEL}.{domain}", "TXT", OWNERSHIP_PREFIX + token),
@@ -69,7 +75,7 @@ def required(
             for selector, value in keys
         ),
         *([Record(Purpose.SPF, domain, "TXT", " ".join(["v=spf1", *spf, "~all"]))] if spf else []),
-        Record(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none"),
+        Record(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "; ".join(["v=DMARC1; p=none", *reports])),
     ]
 
 

@@ -15,7 +15,7 @@ from domains.foundation.dns import resolver as dns
 from domains.foundation.dns import servers
 from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
-from domains.senders import records
+from domains.senders import records, report_address
 from domains.senders.records import Purpose, Record
 
 # Either proves that whoever asks may change the domain's zone: both values were made for this
@@ -41,7 +41,21 @@ class RecordFinding(TypedDict):
 def required_records(domain: Domain) -> list[Record]:
     """What the domain has to publish."""
     keys = domain.keys.to_publish().values_list("selector", "public_record")
-    return records.required(domain.name, token=domain.token, keys=list(keys), spf=[our_spf()])
+    return records.required(
+        domain.name,
+        token=domain.token,
+        keys=list(keys),
+        spf=[our_spf()],
+        reports=_report_tags(domain),
+    )
+
+
+def _report_tags(domain: Domain) -> list[str]:
+    """The tags of its DMARC record that let us know what receivers see."""
+    tags = [f"rua=mailto:{report_address.address(domain.pk)}"]
+    if report_address.takes_failure_reports():
+        tags.append(f"ruf=mailto:{report_address.address(domain.pk, report_address.FAILURE)}")
+    return tags
 
 
 def findings(domain: Domain) -> list[RecordFinding]:

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
-from deliveries.bounces.tokens import ForgedToken
 from deliveries.intake import unsubscribing
+from domains.foundation.secrets.tokens import ForgedToken
 from domains.models import Project
 from domains.operations.pages import client_address
 

@@ -18,6 +18,7 @@ from smtp_listener.admission.limits import Address, Counters, place
 DAY = 90_000  # seconds for which a day's counter is kept
 # bytes that a message costs besides its content: the row, its indexes, its line in the log
 ROW = 1024
+DOMAIN_SHARE = 5  # a domain's DMARC reports take at most this part of the room for all
 REPORTS_OF_DELIVERY = 10  # in a day: a delivery bounces once, and its report may be sent again
 
 # `octet_length` of a value that is stored apart reads its length, not the value.
@@ -26,9 +27,11 @@ SUM = (
     "id >= "
     "%(since)s"
 )
-UNPROVEN = SUM + " AND delivery_id IS NULL"
+UNPROVEN = SUM + " AND delivery_id IS NULL AND kind NOT IN ('dmarc', 'forensic')"
+DMARC = SUM + " AND delivery_id IS NULL AND kind IN ('dmarc', 'forensic')"
+OF_DOMAIN = DMARC + " AND domain_id = %(domain)s"
 PROVEN = SUM + " AND delivery_id IS NOT NULL"
-OF_PLACE = UNPROVEN + " AND client_address <<= %(place)s::inet"
+OF_PLACE = SUM + " AND delivery_id IS NULL AND client_address <<= %(place)s::inet"
 OF_DELIVERY = (
     "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND "
     "delivery_id = "
@@ -51,23 +54,27 @@ class InboundQuotas:
     Valkey may be wiped.
 
     What comes to a true return path has room of its own, so that strangers' letters keep no bounce
-    out.
+    out; so have DMARC reports, whose addresses stand in public DNS.
     """
 
     def __init__(self, counters: Counters, database: Database) -> None:
         self._counters = counters
         self._database = database
 
-    async def has_room(self, address: Address, delivery: UUID | None) -> bool:
+    async def has_room(
+        self, address: Address, delivery: UUID | None, domain: int | None = None
+    ) -> bool:
         """An early word, before the content has come."""
-        rooms = self._rooms(address, delivery)
+        rooms = self._rooms(address, delivery, domain)
         taken = await self._counters.get(*(room.key for room in rooms))
         return all(count < room.most for count, room in zip(taken, rooms, strict=True))
 
-    async def take(self, address: Address, delivery: UUID | None, size: int) -> bool:
+    async def take(
+        self, address: Address, delivery: UUID | None, size: int, domain: int | None = None
+    ) -> bool:
         """Count a message of so many stored bytes, if there is room for it everywhere."""
         taken: list[tuple[_Room, int]] = []
-        for room in self._rooms(address, delivery):
+        for room in self._rooms(address, delivery, domain):
             amount = 1 if room.sql is OF_DELIVERY else size + ROW
             taken.append((room, amount))
             if await self._add(room, amount) > room.most:
@@ -83,7 +90,7 @@ class InboundQuotas:
             count = await self._counters.add(room.key, DAY, int(known)) if known else count
         return count
 
-    def _rooms(self, address: Address, delivery: UUID | None) -> list[_Room]:
+    def _rooms(self, address: Address, delivery: UUID | None, domain: int | None) -> list[_Room]:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         since: dict[str, object] = {"since": first_id_of(midnight)}
         day = f"ekiden:inbound:{midnight:%Y%m%d}"
@@ -99,12 +106,21 @@ class InboundQuotas:
             ]
         where = place(address)
         name = hashlib.blake2b(where.encode(), digest_size=16).hexdigest()
+        of_place = _Room(
+            f"{day}:place:{name}",
+            settings.EKIDEN_INBOUND_BYTES_PER_ADDRESS,
+            OF_PLACE,
+            since | {"place": where},
+        )
+        if domain is not None:
+            most = settings.EKIDEN_DMARC_BYTES_PER_DAY
+            of_domain = since | {"domain": domain}
+            return [
+                of_place,
+                _Room(f"{day}:domain:{domain}", most // DOMAIN_SHARE, OF_DOMAIN, of_domain),
+                _Room(f"{day}:dmarc", most, DMARC, since),
+            ]
         return [
-            _Room(
-                f"{day}:place:{name}",
-                settings.EKIDEN_INBOUND_BYTES_PER_ADDRESS,
-                OF_PLACE,
-                since | {"place": where},
-            ),
+            of_place,
             _Room(f"{day}:unproven", settings.EKIDEN_INBOUND_BYTES_PER_DAY, UNPROVEN, since),
         ]

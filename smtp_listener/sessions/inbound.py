@@ -1,17 +1,18 @@
-"""A transaction at the MX port: who may be written to there, how large, and how much of it in a
-day.
-"""
+"""A transaction at the MX port: who may be written to there, how large, and how much in a day."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from deliveries.backends import maillog
 from deliveries.bounces import receive, return_path, trimming
+from domains.foundation.secrets.tokens import ForgedToken
 from domains.foundation.text.addresses import Address
+from domains.senders import report_address
 from smtp_listener.admission import policy
 from smtp_listener.admission.policy import Refused
 from smtp_listener.protocol import commands, replies
@@ -37,13 +38,26 @@ MAILBOXES = {
     "fbl": "feedback",
 }
 FOR_PEOPLE = frozenset({"postmaster", "abuse"})
+DMARC_MAIL = 15_728_640  # bytes: a report of 10 MB in base64, and what stands around it
+
+
+class InboundTarget(NamedTuple):
+    """A mailbox of ours, with the delivery or the domain that its address names."""
+
+    kind: str
+    delivery: UUID | None = None
+    domain: int | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        return self.delivery is not None or self.domain is not None
 
 
 class InboundTransaction(Transaction):
-    """A report at one of our return paths, or a letter to one of our mailboxes.
+    """A report at one of our return paths, about DMARC, or a letter to one of our mailboxes.
 
-    It is stored once: what comes to several mailboxes is one letter, and a return path has its mail
-    for itself.
+    It is stored once: what comes to several mailboxes is one letter, and an address that names
+    something has its mail for itself.
     """
 
     def __init__(
@@ -51,7 +65,7 @@ class InboundTransaction(Transaction):
     ) -> None:
         super().__init__(session, mail_from, parameters)
         self._declared = commands.size(parameters["SIZE"]) if "SIZE" in parameters else 0
-        self._targets: list[tuple[str, UUID | None]] = []
+        self._targets: list[InboundTarget] = []
         self._repeats = 0
 
     @classmethod
@@ -71,14 +85,17 @@ class InboundTransaction(Transaction):
 
     @property
     def max_size(self) -> int:
-        is_letter = any(kind in FOR_PEOPLE for kind, _ in self._targets)
-        return min(LETTER, self.session.max_size) if is_letter else self.session.max_size
+        most = self.session.max_size
+        if any(target.domain is not None for target in self._targets):
+            return min(DMARC_MAIL, most)
+        is_letter = any(target.kind in FOR_PEOPLE for target in self._targets)
+        return min(LETTER, most) if is_letter else most
 
     async def add_recipient(self, given: PathCommand) -> None:
         check_names(given.parameters, frozenset())
         try:
             target = self._target(given.path)
-        except return_path.ForgedReturnPath as error:
+        except (return_path.ForgedReturnPath, ForgedToken) as error:
             if self.session.may_log():
                 maillog.forged_return_path(
                     client=str(self.session.client), recipient=given.path[:64]
@@ -93,39 +110,45 @@ class InboundTransaction(Transaction):
             await self._check(target)
             self._targets.append(target)
 
-    async def _check(self, target: tuple[str, UUID | None]) -> None:
+    async def _check(self, target: InboundTarget) -> None:
         """What is refused before the content comes."""
-        kind, delivery = target
-        is_alone = delivery is not None or any(
-            delivery is not None for _, delivery in self._targets
-        )
+        is_alone = target.is_alone or any(each.is_alone for each in self._targets)
         most = 1 if is_alone else MAX_TARGETS
         if len(self._targets) >= most:
             raise Refused(replies.TOO_MANY_RECIPIENTS(most=most))
-        if kind in FOR_PEOPLE and self._declared > LETTER:
+        if target.kind in FOR_PEOPLE and self._declared > LETTER:
             raise Refused(replies.TOO_LARGE(most=LETTER))
-        if not await self.session.listener.inbound_quotas.has_room(self.session.client, delivery):
+        if target.domain is not None and self._declared > DMARC_MAIL:
+            raise Refused(replies.TOO_LARGE(most=DMARC_MAIL))
+        if not await self.session.listener.inbound_quotas.has_room(
+            self.session.client, target.delivery, target.domain
+        ):
             raise Refused(replies.INBOUND_FULL)
 
-    def _target(self, path: str) -> tuple[str, UUID | None]:
+    def _target(self, path: str) -> InboundTarget:
         if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
-            return "postmaster", None
+            return InboundTarget("postmaster")
         local_part, _, domain = path.rpartition("@")
         if domain.lower().rstrip(".") != self.session.listener.hostname:
             raise Refused(replies.RELAY_DENIED)
         if kind := MAILBOXES.get(local_part.lower()):
-            return kind, None
+            return InboundTarget(kind)
+        if kind := report_address.kind_of(local_part):
+            return InboundTarget(kind, domain=report_address.domain_of(local_part))
         if not return_path.is_ours(local_part):
             raise Refused(replies.RELAY_DENIED)
-        return "report", return_path.parse(
+        delivery = return_path.parse(
             local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC)
         )
+        return InboundTarget("report", delivery)
 
     def keep(self, spool: Spool) -> Callable[[bytes], None]:
         """No more than is stored in the end; the rest is read and forgotten, and the report is
-        taken all the same.
+        taken all the same. Packed data are worth nothing without their end.
         """
         self.spool = spool
+        if self._targets[0].domain is not None:
+            return spool.append
 
         def append(data: bytes) -> None:
             if spool.size <= trimming.MOST:
@@ -139,12 +162,14 @@ class InboundTransaction(Transaction):
         async with self.session.listener.returned_at_once.share(self.spool.size):
             if not self.spool.is_in_memory:
                 data = await asyncio.to_thread(b"".join, self.spool.body(0).chunks())
-            return await self._store(await receive.compressed(trimming.trim(data, trimming.MOST)))
+            is_packed = self._targets[0].domain is not None
+            kept = data if is_packed else trimming.trim(data, trimming.MOST)
+            return await self._store(await receive.compressed(kept))
 
     async def _store(self, compressed: bytes) -> ServerReply:
-        kind, delivery = self._targets[0]
+        kind, delivery, domain = self._targets[0]
         listener, client = self.session.listener, self.session.client
-        if not await listener.inbound_quotas.take(client, delivery, len(compressed)):
+        if not await listener.inbound_quotas.take(client, delivery, len(compressed), domain):
             return replies.INBOUND_FULL
         stored = await receive.receive(
             listener.inbound,
@@ -153,5 +178,6 @@ class InboundTransaction(Transaction):
             mail_from=self.mail_from.wire if self.mail_from else "",
             client_address=str(client),
             compressed=compressed,
+            domain_id=domain,
         )
         return replies.RECEIVED(queue_id=stored)

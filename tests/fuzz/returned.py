@@ -6,10 +6,11 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deliveries.bounces import feedback_id, original, parser, return_path, tokens
+from deliveries.bounces import feedback_id, original, parser, return_path
 from deliveries.classification.classifier import Answer, classify
 from deliveries.classification.local_rules import LocalRules, ParsedLocalRule
 from deliveries.classification.reply_text import parse
+from domains.foundation.secrets import tokens
 from suppressions.classes import Class
 from tests.deliveries.bounces.test_hostile_reports import SEEDS, is_harmless
 from tests.fuzz.targets import Ready

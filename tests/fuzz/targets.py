@@ -83,5 +83,8 @@ TARGETS = {
         ),
         "addresses",
     ),
-    "tokens": Target(("deliveries.bounces", "deliveries.intake.unsubscribing"), "tokens"),
+    "tokens": Target(
+        ("deliveries.bounces", "deliveries.intake.unsubscribing", "domains.foundation.secrets"),
+        "tokens",
+    ),
 }

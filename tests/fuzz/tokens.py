@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from deliveries.bounces import feedback_id, return_path, tokens
+from deliveries.bounces import feedback_id, return_path
 from deliveries.intake import unsubscribing
 from deliveries.intake.unsubscribing import Wish
+from domains.foundation.secrets import tokens
 from tests.fuzz.targets import Ready
 
 KEY, NOW = b"k" * 32, datetime(2026, 11, 25, tzinfo=UTC)

@@ -1,1 +1,1 @@
-"""The key ring, and how keys are told from one another without showing them."""
+"""The key ring, how keys are told from one another without showing them, and signed tokens."""

@@ -10,7 +10,8 @@ from domains.foundation.text.addresses import canonical_domain, readable_domain
 from domains.identity import checking
 from domains.models import Domain
 from domains.operations import audit
-from domains.senders import names
+from domains.reporting import summary
+from domains.senders import names, report_address
 from domains.senders.adding import AlreadyVerified, add_domain
 
 MARKS = {
@@ -46,14 +47,18 @@ class Command(ActionCommand):
             self.check_now,
             "Check the DNS records now; exit status 1 while the domain is not verified.",
         )
-        for parser in (show, checking):
+        reports = add(
+            "reports", self.reports, "Show by day what DMARC reports say of mail with this domain."
+        )
+        reports.add_argument("--days", type=int, default=summary.DAYS)
+        for parser in (show, checking, reports):
             parser.add_argument("name", metavar="DOMAIN")
         show.add_argument(
             "--zone",
             action="store_true",
             help="print the records as a zone file that a name server takes as it is",
         )
-        for parser in (adding, listing, show, checking):
+        for parser in (adding, listing, show, checking, reports):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
 
@@ -103,6 +108,40 @@ class Command(ActionCommand):
         if not domain.is_verified:
             raise SystemExit(1)
 
+    def reports(self, *, name: str, project: str | None, days: int, as_json: bool) -> None:
+        domain = names.domain(name, of=project)
+        found = summary.summary(domain, days=days)
+        if as_json:
+            return self.write_json(found)
+        header = ("DAY", "OURS", "ALIGNED", "OTHERS", "ALIGNED", "REFUSED", "REPORTS")
+        rows = [
+            (
+                each["day"], each["ours"]["messages"], each["ours"]["aligned"],
+                each["others"]["messages"], each["others"]["aligned"],
+                each["ours"]["rejected"] + each["others"]["rejected"], each["reports"],
+            )
+            for each in found["days"]
+        ]  # fmt: skip
+        self.write_table(
+            [header, *(tuple(map(str, row)) for row in rows)],
+            empty=f"No report has come to {found['address']} in {days} days. The rua= of the DMARC "
+            "record must name it.",
+        )
+        for each in found["sources"]:
+            whose = "ours" if each["is_ours"] else "other"
+            self.stdout.write(
+                f"  {each['source'] or 'further addresses'} ({whose}): {each['messages']} messages,"
+                f" {each['aligned']} aligned; {texts.clean(each['results'])}"
+            )
+        return self._show_authorisation()
+
+    def _show_authorisation(self) -> None:
+        name, value = report_address.authorisation()
+        self.stdout.write(
+            "\nReports come here only where the relay's own zone agrees to them, once for all "
+            f"domains:\n  {name}  TXT\n  {value}"
+        )
+
     def _show(self, domain: Domain, *, as_json: bool) -> None:
         if as_json:
             return self.write_json(_facts(domain))
@@ -115,6 +154,7 @@ class Command(ActionCommand):
             self.stdout.write("\nWhat receivers make of its mail:")
         for each in mail:
             self.stdout.write(f"  {VERDICTS[each['state']]} {each['text']}")
+        self._show_authorisation()
         return None
 
     def _show_record(self, finding: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from deliveries.backends.job_queues import MAINTENANCE, queue
-from deliveries.bounces import feedback_id, learning, receive, return_path, tokens
+from deliveries.bounces import feedback_id, learning, receive, return_path
 from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.models import Attempt, Delivery, InboundMail, Message, Tally
+from domains.foundation.secrets import tokens
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.bounces.test_receive import REPORT, arrives

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliveries.bounces import feedback_id, original, return_path, tokens
+from deliveries.bounces import feedback_id, original, return_path
 from deliveries.bounces.feedback_id import Token
 from deliveries.bounces.original import MOST, Original
-from deliveries.bounces.tokens import ForgedToken
+from domains.foundation.secrets import tokens
+from domains.foundation.secrets.tokens import ForgedToken
 
 KEY, DELIVERY, NOW = b"k" * 32, UUID(int=7), datetime(2026, 11, 1, tzinfo=UTC)
 FIELDS = b"Return-Path: <b-x@relay.test>\r\nMessage-ID: <1@shop.test>\r\n" + feedback_id.field(

@@ -8,9 +8,10 @@ from deliveries.bounces import return_path, trimming
 from deliveries.bounces.keys import return_path_key
 from deliveries.message import compression
 from deliveries.models import InboundMail
+from domains.senders import report_address
 from smtp_listener.admission.disk import Disk
 from smtp_listener.admission.inbound_quotas import REPORTS_OF_DELIVERY
-from smtp_listener.sessions.inbound import LETTER
+from smtp_listener.sessions.inbound import DMARC_MAIL, LETTER
 from tests.deliveries import make
 from tests.deliveries.bounces.test_trimming import BODY, REPORT
 from tests.smtp_listener.sessions.test_session import MAIL
@@ -126,3 +127,44 @@ def test_forged_return_paths_of_one_client_write_few_lines(listener, caplog):
             for number in range(15):
                 host.say(f"RCPT TO:<b-{number}@relay.test>".encode())
     assert 0 < caplog.text.count("event=") <= 22
+
+
+# --- DMARC reports --------------------------------------------------------------------------------
+@pytest.fixture
+def reports(mail_db):
+    """The address of a domain for DMARC reports."""
+    return report_address.address(7).partition("@")[0] + "@relay.test"
+
+
+def test_a_dmarc_report_is_stored_for_its_domain_and_whole(host, reports, monkeypatch):
+    monkeypatch.setattr(trimming, "MOST", 1000)
+    long = MAIL + (b"x" * 998 + b"\r\n") * 20
+    assert hand_in(host, reports.upper().replace("RELAY.TEST", "relay.test"), long)[:3] == "250"
+    stored = InboundMail.objects.get()
+    assert (stored.kind, stored.domain_id, stored.delivery_id) == ("dmarc", 7, None)
+    assert len(compression.decompress(bytes(stored.data), most=10**6)) > 20_000
+
+
+def test_a_forged_report_address_is_nobodys(host, reports):
+    assert hand_in(host, "dmarc-aaaa@relay.test").startswith("550 5.1.1")
+    assert hand_in(host, "ruf-" + reports.partition("-")[2]).startswith("550")
+
+
+def test_reports_about_single_messages_are_taken_only_where_they_are_wanted(
+    host, reports, settings
+):
+    settings.EKIDEN_FORENSIC_REPORTS = "yes"
+    assert hand_in(host, "ruf-" + reports.partition("-")[2]).startswith("250")
+    assert InboundMail.objects.get().kind == "forensic"
+
+
+def test_dmarc_reports_have_room_of_their_own(host, reports, settings):
+    settings.EKIDEN_DMARC_BYTES_PER_DAY = 5 * 1200
+    assert hand_in(host, reports).startswith("250")
+    assert hand_in(host, reports).startswith("452 4.3.1")
+    assert hand_in(host, "postmaster@relay.test").startswith("250")
+
+
+def test_a_report_of_thirty_megabytes_is_refused_before_it_comes(host, reports, listener):
+    host.say(b"MAIL FROM:<a@stranger.test> SIZE=%d" % (DMARC_MAIL + 1))
+    assert host.say(f"RCPT TO:<{reports}>".encode()).startswith("552 5.3.4")

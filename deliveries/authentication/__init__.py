@@ -1,0 +1,1 @@
+"""What receivers make of our authentication: their DMARC reports, and what they refuse for it."""
