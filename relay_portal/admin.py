@@ -6,31 +6,44 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from domains.foundation.rights import Role
 from domains.operations.pages import Pages, RowVerb, shown_once
 from relay_portal.models import User
 
 
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # Django's stubs leave it out
+        try:
+            self.instance.check_an_owner_remains()
+        except ValidationError as error:
+            self.add_error(None, error)
+
+
 @admin.register(User)
 class UserPages(Pages):
-    """Operators are Django's superusers. First passwords are made, not chosen."""
+    """First passwords are made, not chosen."""
 
+    form = PersonForm
     fields = (
         "username",
         "email",
-        "is_superuser",
+        "role",
+        "is_limited",
         "projects",
         "is_active",
         "enrolled_at",
         "last_login",
     )
-    add_fieldsets = ((None, {"fields": ("username", "email", "is_superuser", "projects")}),)
+    add_fieldsets = ((None, {"fields": ("username", "email", "role", "is_limited", "projects")}),)
     readonly_fields = ("enrolled_at", "last_login")
-    list_display = ("username", "role", "is_active", "enrolled_at", "last_login")
+    list_display = ("username", "role_label", "is_active", "enrolled_at", "last_login")
     ordering = ("username",)
     verbs = (
         RowVerb(
@@ -45,22 +58,10 @@ class UserPages(Pages):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Nobody takes away their own rights: the last operator could not give them back."""
-        own = ("is_superuser", "is_active") if obj is not None and obj.pk == request.user.pk else ()
+        """Nobody takes away their own rights: the last owner could not give them back."""
+        is_own = obj is not None and obj.pk == request.user.pk
+        own = ("role", "is_limited", "is_active") if is_own else ()
         return (*self.readonly_fields, *own) if obj else ()
-
-    def formfield_for_dbfield(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> forms.Field | None:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "is_superuser" and field is not None:
-            field.label = _("Operator")
-            field.help_text = _(
-                "May see and change everything. Others are support staff: they see their "
-                "projects, lift suppressions of these,"
-                " and change nothing else."
-            )
-        return field  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = True
@@ -83,6 +84,12 @@ class UserPages(Pages):
         rows = [(gettext("User name"), row.username), (gettext("Password"), password)]
         return shown_once(self, request, row, rows, title=gettext("The account"))
 
-    @display(description=_("role"), label={"operator": "info", "staff": ""})
-    def role(self, row: User) -> tuple[str, Any]:
-        return ("operator", _("Operator")) if row.is_superuser else ("staff", _("Support staff"))
+    @display(
+        description=_("role"),
+        label={
+            Role.OWNER: "danger", Role.OPERATOR: "info", Role.SUPPORT: "", Role.AUDITOR: "",
+            Role.DEVELOPER: "success",
+        },
+    )  # fmt: skip
+    def role_label(self, row: User) -> tuple[str, Any]:
+        return row.role, row.get_role_display()

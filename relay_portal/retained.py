@@ -35,7 +35,7 @@ DELETE FROM axes_accessattempt WHERE id = ANY(ARRAY(SELECT id FROM old))
 TABLES = (
     RetainedTable("relay_portal_user", "until removed", "people", "whoever may log in"),
     RetainedTable("relay_portal_user_projects", "with the user", "people",
-        "what support staff may see"),
+        "which projects a person is limited to"),
     RetainedTable("relay_portal_user_groups", "with the user", "people", "Django's; unused"),
     RetainedTable("relay_portal_user_user_permissions", "with the user", "people",
         "Django's; unused"),

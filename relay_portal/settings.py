@@ -193,6 +193,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "relay_portal.pages.context.sandbox",
+                "relay_portal.pages.context.may",
             ]
         },
     }

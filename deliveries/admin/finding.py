@@ -20,7 +20,7 @@ from domains.foundation import rights
 from domains.foundation.text.texts import storable
 from domains.models import Credential, Project
 from domains.operations.large_lists import InOrder
-from domains.operations.pages import projects_of
+from domains.operations.own_projects import projects_of
 from suppressions.classes import MEANINGS
 from suppressions.models import Suppression
 
@@ -80,7 +80,7 @@ def finding_of(request: HttpRequest) -> MessageSearch:
 
 def _look_up(request: HttpRequest) -> MessageSearch:
     query = storable(request.GET.get("q", "")).strip()
-    projects = None if request.user.is_superuser else projects_of(request)
+    projects = projects_of(request)
     finding = MessageSearch(query, narrowing_of(request.GET, now=timezone.now()), projects)
     if query:
         _search(finding, understood(query))

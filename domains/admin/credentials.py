@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from domains.foundation import rights
 from domains.models import Credential
 from domains.operations.pages import Pages, RowVerb, shown_once
 from domains.senders import client_settings, credentials
@@ -116,6 +117,12 @@ class CredentialPages(Pages):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let those only choose limits who may change them."""
+        if obj is None and not self.may(request, rights.CHANGE):
+            return self.add_fieldsets[:1]
+        return super().get_fieldsets(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if change:

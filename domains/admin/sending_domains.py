@@ -104,10 +104,25 @@ class DomainPages(Pages):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Offer to believe a word to those only who may: it could be another project's domain."""
+        form = super().get_form(request, obj, **kwargs)
+        if not self.may(request, "take_on_word"):
+            form.base_fields.pop("assume", None)
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None and not self.may(request, "take_on_word"):
+            return ((None, {"fields": ("project", "name", "with_ed25519")}),)
+        return super().get_fieldsets(request, obj)
+
     def save_model(self, request: HttpRequest, obj: Domain, form: Any, change: bool) -> None:
         given = form.cleaned_data
         added = adding.add_domain(
-            obj.project, obj.name, with_ed25519=given["with_ed25519"], is_assumed=given["assume"]
+            obj.project,
+            obj.name,
+            with_ed25519=given["with_ed25519"],
+            is_assumed=given.get("assume", False),
         )
         obj.pk = added.pk
         obj.refresh_from_db()

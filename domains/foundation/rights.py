@@ -1,5 +1,5 @@
-"""Who may do what on which page of the portal: the one table that pages, sidebar, docs and tests
-read.
+"""Who may do what on which page of the portal: the one matrix of role and verb that pages, sidebar,
+docs and tests read.
 """
 
 from __future__ import annotations
@@ -7,43 +7,104 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
 SEE, ADD, CHANGE, DELETE, EXPORT, LIFT = "see", "add", "change", "delete", "export", "lift"
 ONLY_LOOKS = frozenset({SEE, EXPORT})
 
 
-class Rights(NamedTuple):
-    """What operators may do on a page, and support staff with the rows of their projects."""
+class Role(TextChoices):
+    """What a person is to the installation, or to some projects of it."""
 
+    OWNER = "owner", _("Owner")
+    OPERATOR = "operator", _("Operator")
+    SUPPORT = "support", _("Support staff")
+    AUDITOR = "auditor", _("Auditor")
+    DEVELOPER = "developer", _("Developer")
+
+
+class Rights(NamedTuple):
+    """The verbs of each role on a page; `within`: what is left of them for a person who is limited
+    to projects, with the rows of these.
+    """
+
+    owner: frozenset[str]
     operator: frozenset[str]
     support: frozenset[str]
+    auditor: frozenset[str]
+    developer: frozenset[str]
+    within: frozenset[str]
+
+    @property
+    def verbs(self) -> frozenset[str]:
+        """All that anybody may do there."""
+        return frozenset().union(*(getattr(self, role) for role in Role.values))
 
 
-def _rights(operator: str, support: str = "") -> Rights:
-    return Rights(frozenset(operator.split()), frozenset(support.split()))
+def _rights(
+    operator: str,
+    support: str = "",
+    *,
+    owner: str | None = None,
+    auditor: str = SEE,
+    developer: str | None = None,
+    within: str | None = None,
+) -> Rights:
+    """A page whose rows belong to projects names what may be done `within` them; without a word
+    that is what support staff may do. Developers see what support staff sees.
+    """
+    given = (
+        operator if owner is None else owner,
+        operator,
+        support,
+        auditor,
+        (SEE if support else "") if developer is None else developer,
+        support if within is None else within,
+    )
+    return Rights(*(frozenset(verbs.split()) for verbs in given))
 
 
 # By the label of the model, or by the name of a page that has none. The verbs beside the named ones
 # are buttons of the page.
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
-    "deliveries.message": _rights("see show_content", "see"),
+    "deliveries.message": _rights("see show_content", "see", within="see show_content"),
     "deliveries.delivery": _rights("see", "see"),
     "deliveries.refusal": _rights("see", "see"),
     "deliveries.inboundmail": _rights("see"),
     "smtp_listener.sandboxmessage": _rights("see", "see"),
-    "suppressions.suppression": _rights("see add export lift", "see export lift"),
-    "suppressions.policy": _rights("see add change delete", "see"),
-    "suppressions.import": _rights("see add start drop", "see"),
+    "suppressions.suppression": _rights(
+        "see add export lift", "see export lift", developer="see lift", within="see add export lift"
+    ),
+    "suppressions.policy": _rights("see add change delete", "see", within="see add change delete"),
+    "suppressions.import": _rights("see add start drop", "see", within="see add start drop"),
     "suppressions.brake": _rights("see believe forget"),
     "error_rates": _rights("see", "see"),
     "classification": _rights("see", "see"),
     "unknown_answers": _rights("see"),
     "deliveries.localrule": _rights("see add change delete"),
     "deliveries.reclassification": _rights("see add apply"),
-    "domains.project": _rights("see add change pause resume flush", "see"),
-    "domains.domain": _rights("see add delete check_now take_on_word", "see"),
-    "domains.signingkey": _rights("see add delete rotate start_signing stop_signing", "see"),
-    "domains.credential": _rights("see add change pause resume flush revoke", "see"),
+    "domains.project": _rights(
+        "see add change pause resume flush", "see", within="see change pause resume flush"
+    ),
+    "domains.domain": _rights(
+        "see add delete check_now take_on_word",
+        "see",
+        developer="see check_now",
+        within="see add delete check_now",
+    ),
+    "domains.signingkey": _rights(
+        "see add delete rotate start_signing stop_signing",
+        "see",
+        within="see add delete rotate start_signing stop_signing",
+    ),
+    "domains.credential": _rights(
+        "see add change pause resume flush revoke",
+        "see",
+        developer="see add revoke",
+        within="see add change pause resume flush revoke",
+    ),
     "deliveries.lane": _rights("see pause resume flush"),
     "deliveries.route": _rights("see add delete"),
     "deliveries.shapingrule": _rights("see add change delete reset"),
@@ -51,27 +112,43 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.order": _rights("see add stop_order"),
     "queues": _rights("see delete requeue"),
     "domains.setaside": _rights("see try_again drop"),
-    "relay_portal.user": _rights("see add change start_anew"),
+    "relay_portal.user": _rights("see", owner="see add change start_anew"),
     "domains.auditentry": _rights("see", "see"),
 }
+BY_NAME_IN_TEMPLATES = {page.replace(".", "_"): page for page in RIGHTS}
 
 
 def may(user: Any, verb: str, page: str) -> bool:
     """Return whether this person may do this there; whose rows they are is asked elsewhere
     (`domains.operations.pages.Pages`).
     """
+    role = getattr(user, "role", "")  # nobody who has not logged in has one
     rights = RIGHTS[page]
-    return verb in (rights.operator if user.is_superuser else rights.support)
+    if role not in Role.values or verb not in getattr(rights, role):
+        return False
+    return not user.is_limited or verb in rights.within
 
 
-def is_for_support(page: str) -> bool:
-    return SEE in RIGHTS[page].support
+def is_for_projects(page: str) -> bool:
+    return SEE in RIGHTS[page].within
+
+
+class MayInTemplate:
+    """`{{ may.deliveries_lane.see }}`: what the person who looks may do, for templates."""
+
+    def __init__(self, user: Any, page: str = "") -> None:
+        self._user, self._page = user, page
+
+    def __getitem__(self, name: str) -> MayInTemplate | bool:
+        if self._page:
+            return may(self._user, name, self._page)
+        return MayInTemplate(self._user, BY_NAME_IN_TEMPLATES[name])
 
 
 def table() -> Iterator[str]:
     """The rows of the table in docs/operations.md."""
     for page, rights in RIGHTS.items():
-        yield f"| `{page}` | {_words(rights.operator)} | {_words(rights.support)} |"
+        yield f"| `{page}` | {' | '.join(_words(verbs) for verbs in rights)} |"
 
 
 def _words(verbs: frozenset[str]) -> str:

@@ -27,6 +27,7 @@ from unfold.views import ChangeList
 from domains.foundation import rights
 from domains.operations import audit
 from domains.operations.large_lists import InfinitePaginator, InOrder
+from domains.operations.own_projects import projects_of, within
 
 HISTORY_MOST = 200
 
@@ -49,7 +50,7 @@ class RowVerb:
 
 
 class Pages(ModelAdmin):  # type: ignore[misc]  # as above
-    """Operators see all rows, support staff the rows of their projects.
+    """People see all rows, or those of the projects that they are limited to.
 
     Who may do what is said in `domains.foundation.rights` alone.
     """
@@ -84,7 +85,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else self.of_projects(rows, projects_of(request))
+        mine = projects_of(request)
+        return rows if mine is None else self.of_projects(rows, mine)
 
     def of_projects(self, rows: QuerySet[Any], projects: list[int]) -> QuerySet[Any]:
         return (
@@ -111,6 +113,14 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may(request, rights.DELETE)
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return within(self.admin_site, request, field, must_choose=True)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        return within(self.admin_site, request, field)
+
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(each, "parameter_name", None) for each in self.list_filter}
         return lookup in self.lookups | filters
@@ -134,9 +144,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         """One of the verbs, for one row."""
         asked = next((each for each in self.verbs if each.method == verb), None)
-        if (
-            not self.may(request, verb) and not request.user.is_superuser
-        ):  # who may do anything hears 404 of what there is not
+        if not self.may(request, verb) and (asked or not self.may(request, rights.SEE)):
             raise PermissionDenied
         row = self.get_object(request, object_id)
         if (
@@ -277,13 +285,3 @@ def shown_once(
     return TemplateResponse(
         request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"}
     )
-
-
-def projects_of(request: HttpRequest) -> list[int]:
-    """The ids, looked up once for a request: the planner knows how rare a listed project is, and
-    nothing about a subquery.
-    """
-    known: Any = request  # an attribute of ours on it
-    if not hasattr(known, "portal_projects"):
-        known.portal_projects = list(known.user.projects.values_list("pk", flat=True))
-    return list(known.portal_projects)

@@ -30,7 +30,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "domain": "add, list, show and check sending domains",
         "key": "list, rotate, retire and import DKIM keys",
         "credential": "create, list and revoke what apps log in with",
-        "operator": "add, list and reset the people of the portal",
+        "person": "add, list and reset the people of the portal",
     },
     "Mail": {
         "send": "send a test message through the real SMTP path and watch it",

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from deliveries.models import Route
 from deliveries.steering import pauses
+from domains.foundation.rights import MayInTemplate
 
 
 def sandbox(request: HttpRequest) -> dict[str, Any]:
@@ -16,3 +17,8 @@ def sandbox(request: HttpRequest) -> dict[str, Any]:
         "is_sandbox": Route.objects.filter(is_sandbox=True).exists,
         "emergency_stop": pauses.emergency,
     }
+
+
+def may(request: HttpRequest) -> dict[str, Any]:
+    """What the person who looks may do."""
+    return {"may": MayInTemplate(getattr(request, "user", None))}

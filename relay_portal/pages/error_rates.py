@@ -22,7 +22,7 @@ from deliveries.insight.error_rates import ErrorFigures, RateScope
 from deliveries.models import Alert
 from domains.foundation.text.texts import storable
 from domains.models import Credential, Project
-from domains.operations.pages import projects_of
+from domains.operations.own_projects import projects_of
 from suppressions.classes import MEANINGS, Class
 
 SPANS: dict[str, tuple[int, Promise | str]] = {
@@ -34,7 +34,7 @@ SHOWN_MOST = 50
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Operators see all, support staff its projects."""
+    """Of all projects, or of those that this person is limited to."""
     asked = {
         name: storable(request.GET.get(name, ""))
         for name in ("hours", "project", "credential", "provider", "class")
@@ -67,7 +67,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _scope(request: HttpRequest, asked: dict[str, str]) -> RateScope:
     until = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    mine = None if request.user.is_superuser else projects_of(request)
+    mine = projects_of(request)
     scope = RateScope(until - timedelta(hours=SPANS[asked["hours"]][0]), until, projects=mine)
     if (project := _number(asked["project"])) is not None:
         scope = replace(scope, projects=[project] if mine is None or project in mine else [])
@@ -156,8 +156,5 @@ def _link(asked: dict[str, str], **changed: Any) -> str:
 
 def _alerts(request: HttpRequest) -> list[Alert]:
     found = Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")
-    return list(
-        found
-        if request.user.is_superuser
-        else found.filter(credential__project__in=projects_of(request))
-    )
+    mine = projects_of(request)
+    return list(found if mine is None else found.filter(credential__project__in=mine))

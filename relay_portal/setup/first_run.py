@@ -1,4 +1,4 @@
-"""What a new installation gets so that it can be tried at once: an operator, a demo project, and
+"""What a new installation gets so that it can be tried at once: an owner, a demo project, and
 the sandbox.
 """
 
@@ -18,7 +18,7 @@ from domains.senders.credentials import issue
 from relay_portal.console import sandbox, terminal
 from relay_portal.models import User
 
-OPERATOR = "operator"
+OWNER = "owner"
 PROJECT = "demo"
 DOMAIN = "demo.test"  # RFC 6761, section 6.2: nobody's
 
@@ -38,7 +38,7 @@ def make() -> Made | None:
     if User.objects.exists() or Project.objects.exists() or Route.objects.exists():
         return None
     password = secrets.token_urlsafe(15)
-    User.objects.create_superuser(OPERATOR, password=password)
+    User.objects.create_superuser(OWNER, password=password)
     project = Project.objects.create(name=PROJECT)
     add_domain(project, DOMAIN, is_assumed=True)
     credential, secret = issue(project, "first-app")
@@ -52,7 +52,7 @@ def welcome(made: Made) -> str:
     return f"""
 This installation is new. What follows is shown once:
 
-  Portal log-in     {OPERATOR}
+  Portal log-in     {OWNER}
   Password          {made.password}   (a second factor is set up at the first log-in)
 
   SMTP user name    {made.username}
@@ -72,7 +72,7 @@ This installation is new. Its secrets are shown on terminals only, and this is n
 Make new ones, and send a first message:
 
   cd {shlex.quote(str(settings.BASE_DIR))}
-  {terminal.line(f"operator reset {OPERATOR}")}
+  {terminal.line(f"person reset {OWNER}")}
   {terminal.line(f"credential create --project {PROJECT} --name my-app")}
   {terminal.line(f"send hello@{DOMAIN} you@example.com")}
 """

@@ -21,7 +21,8 @@ from unfold.decorators import display
 from domains.foundation import rights
 from domains.models import AuditEntry
 from domains.operations import audit
-from domains.operations.pages import Pages, client_address, projects_of, reason_of
+from domains.operations.own_projects import projects_of
+from domains.operations.pages import Pages, client_address, reason_of
 from suppressions import recording
 from suppressions.admin.suppression_forms import ClassFilter, SourceFilter, SuppressionForm
 from suppressions.classes import MEANINGS
@@ -39,8 +40,8 @@ LIFTED_MOST = 10_000  # at one time
 
 @admin.register(Suppression)
 class SuppressionPages(Pages):
-    """Support staff see and lift those of their projects; what blocks for the whole installation
-    they are told of.
+    """Who is limited to projects sees and lifts those of these; what blocks for the whole
+    installation is told as well.
     """
 
     project_path = "project"
@@ -83,6 +84,9 @@ class SuppressionPages(Pages):
         assert isinstance(queryset, SuppressionQuerySet)
         return (queryset.matching(search_term) if search_term else queryset), False
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return super().get_actions(request) if self.may(request, rights.LIFT) else {}
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         query = request.GET.get("q", "")
         given = {
@@ -93,8 +97,8 @@ class SuppressionPages(Pages):
         return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
-        """What support staff cannot lift, and has to tell a customer all the same."""
-        if request.user.is_superuser or known_key(query) is None:
+        """What who is limited to projects cannot lift, and has to tell a customer all the same."""
+        if projects_of(request) is None or known_key(query) is None:
             return []
         return list(Suppression.objects.matching(query).filter(project__isnull=True)[:SHOWN_MOST])
 
@@ -111,7 +115,7 @@ class SuppressionPages(Pages):
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _about(self, request: HttpRequest, row: Suppression) -> dict[str, Any]:
-        projects = None if request.user.is_superuser else projects_of(request)
+        projects = projects_of(request)
         learned = Occurrence.objects.filter(address_key=row.address_key)
         lifted = AuditEntry.objects.filter(
             object_name=row.address_key, object_type=row._meta.label_lower, action="lift"

@@ -92,7 +92,9 @@ def ready() -> Ready:
     settings.EKIDEN_PUBLIC_URL = "https://mail.test"
     settings.ALLOWED_HOSTS = ["localhost", "mail.test"]
     project = Project.objects.create(name="fuzz")
-    user = User.objects.create_user("otto", password=PASSWORD, is_staff=True, is_superuser=True)
+    user = User.objects.create_user(
+        "otto", password=PASSWORD, is_staff=True, role="owner", is_limited=False
+    )
     TOTPDevice.objects.create(user=user, name="default")
     link = unsubscribing.url_of(Wish(project.pk, "you@mx.test")).removeprefix("https://mail.test")
     half_way = Client(headers={"Host": "localhost"})

@@ -58,7 +58,7 @@ def outcome(service, name):
 
 @contextmanager
 def portal(service):
-    """A page of the operator who was made at the first run, behind the second factor."""
+    """A page of the owner who was made at the first run, behind the second factor."""
     from playwright.sync_api import sync_playwright
 
     [password] = re.findall(r"^  Password +(\S+)", service.said(), re.MULTILINE)
@@ -69,7 +69,7 @@ def portal(service):
         page = chromium.new_page()
         page.set_default_timeout(15_000)
         page.goto(f"http://127.0.0.1:{service.env['EKIDEN_PORTAL_PORT']}/")
-        page.fill("[name=auth-username]", "operator")
+        page.fill("[name=auth-username]", "owner")
         page.fill("[name=auth-password]", password)
         page.click("text=Log in")
         page.click("button:has-text('Next')")
@@ -127,7 +127,7 @@ def test_ten_fates_and_the_way_back(service):
     )
     [entry] = [row for row in service.json("audit") if row["what"] == "lift"]
     assert (entry["who"], entry["thing"], entry["reason"]) == (
-        "operator",
+        "owner",
         address("new-owner"),
         "The customer has a new phone",
     )

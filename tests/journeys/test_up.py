@@ -196,7 +196,7 @@ def test_a_lost_reply_is_in_doubt_and_shown_as_such(service):
         (("send", "--login", "x", "a@demo.test", "you@example.com"), "USER:SECRET"),
         (("trace", "nobody@example.com"), "No message"),
         (("up",), "is up already"),
-        (("operator", "add", "operator"), "already"),
+        (("person", "add", "owner"), "already"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):

@@ -104,7 +104,7 @@ class Browser:
 @pytest.fixture
 def person(service):
     """Somebody who has a password and no second factor yet."""
-    return "anna", re.search(r"password (\S+)", service.command("operator", "add", "anna"))[1]
+    return "anna", re.search(r"password (\S+)", service.command("person", "add", "anna"))[1]
 
 
 def test_people_log_in_on_a_port_that_is_not_443(service, person, tmp_path):

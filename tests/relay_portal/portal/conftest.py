@@ -13,6 +13,7 @@ from rq.executions import Execution
 from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.jobs import schedule
 from deliveries.jobs import worker as workers
+from domains.foundation.rights import Role
 from relay_portal.models import User
 from tests.deliveries import make
 from tests.deliveries.jobs.attacks import work
@@ -28,9 +29,13 @@ def quick_hashes(settings):
 
 
 def person(name="otto", *, operator=True, projects=(), enrolled=True, **given):
-    user = User.objects.create_user(
-        name, password=PASSWORD, is_staff=True, is_superuser=operator, **given
-    )
+    """An owner of the whole installation, or support staff of projects, or what `given` says."""
+    given = {
+        "role": Role.OWNER if operator else Role.SUPPORT,
+        "is_limited": not operator,
+        **given,
+    }
+    user = User.objects.create_user(name, password=PASSWORD, is_staff=True, **given)
     user.projects.set(projects)
     if enrolled:
         TOTPDevice.objects.create(user=user, name="default")

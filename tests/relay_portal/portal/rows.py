@@ -59,7 +59,7 @@ def of(project):
             project=project, credential_id=credential.pk, recipient=TRICKY, recipient_key="x",
             command="RCPT", code=550, text=TRICKY
         ),
-        User.objects.create_user(f"of-{project.name}", is_staff=True),
+        User.objects.create_user(f"of-{project.name}", is_staff=True, role="support"),
         ShapingRule.objects.create(name=project.name, title=TRICKY,
             domains=[f"{project.name}.test"]),
         Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY,

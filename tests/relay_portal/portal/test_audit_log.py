@@ -105,7 +105,9 @@ def test_no_secret_made_in_the_portal_is_written_down(operator):
         "highest_priority": 2,
     }
     secret = dict(operator.post("/domains/credential/add/", form).context["rows"])["Secret"]
-    password = operator.post("/relay_portal/user/add/", {"username": "sue"}).context["rows"][1][1]
+    password = operator.post(
+        "/relay_portal/user/add/", {"username": "sue", "role": "support"}
+    ).context["rows"][1][1]
     sue = User.objects.get(username="sue")
     again = operator.post(f"/relay_portal/user/{sue.pk}/do/start_anew/").context["rows"][1][1]
     written = str(list(AuditEntry.objects.values()))

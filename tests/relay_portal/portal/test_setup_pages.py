@@ -149,11 +149,16 @@ def test_a_suppression_is_kept_by_its_canonical_key(operator):
 
 
 def test_a_new_person_gets_a_password_and_may_enrol(operator):
-    form = {"username": "sue", "projects": [make.project().pk]}
+    form = {
+        "username": "sue",
+        "role": "support",
+        "is_limited": "on",
+        "projects": [make.project().pk],
+    }
     shown = operator.post("/relay_portal/user/add/", form)
     sue = User.objects.get(username="sue")
     assert (
-        sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and not sue.is_superuser
+        sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and sue.role == "support"
     )
     assert "no-store" in shown.headers["Cache-Control"]
 
@@ -162,7 +167,7 @@ def test_nobody_takes_away_their_own_rights(operator):
     otto = User.objects.get(username="otto")
     operator.post(f"/relay_portal/user/{otto.pk}/change/", {"username": "otto"})
     otto.refresh_from_db()
-    assert otto.is_superuser and otto.is_active
+    assert otto.role == "owner" and not otto.is_limited and otto.is_active
 
 
 # --- where mail goes ------------------------------------------------------------------------------

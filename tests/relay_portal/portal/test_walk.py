@@ -1,12 +1,14 @@
-"""Every URL that the portal answers, walked as nobody, by password alone, as support staff of
-another project, as an operator.
+"""Every URL that the portal answers, walked as nobody, by password alone, as each role limited to
+another project, as an owner.
 """
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.urls import URLPattern, get_resolver, reverse
 
-from domains.foundation.rights import RIGHTS
+from domains.foundation.rights import RIGHTS, Role
+from domains.models import Domain
 from relay_portal.access.middleware import ENROLMENT, OPEN
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
@@ -134,9 +136,10 @@ def test_there_is_a_row_for_every_model_with_pages():
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_support_staff_reaches_no_row_of_another_project(method):
+@pytest.mark.parametrize("role", Role.values)
+def test_nobody_who_is_limited_reaches_a_row_of_another_project(role, method):
     theirs = rows.of(make.project())
-    client = verified(person("sue", operator=False, projects=[make.project()]))
+    client = verified(person("sue", role=role, is_limited=True, projects=[make.project()]))
     for row in theirs.values():
         for path in detail_paths(row):
             assert getattr(client, method)(path).status_code in (403, 404, 405), path
@@ -146,6 +149,42 @@ def test_support_staff_reaches_no_row_of_another_project(method):
         assert listed.status_code == 403 or str(row.pk) not in [
             str(each.pk) for each in listed.context["cl"].result_list
         ], row
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("role", Role.values)
+def test_no_url_shows_a_limited_person_the_name_of_another_project(role, method):
+    theirs = make.project(name="hidden-from-sue")
+    rows.of(theirs)
+    client = verified(person("sue", role=role, is_limited=True, projects=[make.project()]))
+    seen = {}
+    for path, name in PATHS:
+        if name not in OPEN:
+            answer = getattr(client, method)(path)
+            shown = b"".join(answer) if answer.streaming else answer.content
+            seen[path] = answer.status_code
+            assert b"hidden-from-sue" not in shown and answer.status_code < 500, path
+    assert 200 in seen.values() and 403 in seen.values()
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.OPERATOR, Role.DEVELOPER])
+def test_a_limited_person_adds_nothing_to_another_project_or_to_all(role):
+    own, theirs = make.project(), make.project()
+    client = verified(person("sue", role=role, is_limited=True, projects=[own]))
+    for model, given in (
+        ("domains_credential", {"name": "x", "kind": "password"}),
+        ("domains_domain", {"name": "x.test", "assume": "on"}),
+        ("suppressions_suppression", {"address_key": "x@x.test", "reason": "x"}),
+        ("suppressions_policy", {"preset": "standard"}),
+    ):
+        app, name = model.split("_")
+        rows_of = apps.get_model(app, name).objects
+        for project in (theirs.pk, ""):
+            answer = client.post(reverse(f"admin:{model}_add"), given | {"project": project})
+            assert answer.status_code in (200, 403) and not rows_of.exists(), (model, project)
+    client.post(reverse("admin:domains_domain_add"), {"project": own.pk, "name": "x.test",
+        "assume": "on"})  # fmt: skip
+    assert not Domain.objects.verified().exists()
 
 
 SCOPED = {
@@ -184,14 +223,14 @@ def test_support_staff_sees_its_own_rows_and_changes_none():
         type(row).objects.get(pk=row.pk)
 
 
-def test_an_operator_sees_every_page(operator):
+def test_an_owner_sees_every_page(operator):
     for row in rows.of(make.project()).values():
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
         assert operator.get(reverse(f"{name}_changelist")).status_code == 200, row
         assert (
             operator.get(reverse(f"{name}_change", args=[row.pk]), follow=True).status_code == 200
         ), row
-        may = RIGHTS[row._meta.label_lower].operator
+        may = RIGHTS[row._meta.label_lower].owner
         assert operator.get(reverse(f"{name}_history", args=[row.pk])).status_code == 200, row
         assert operator.get(reverse(f"{name}_delete", args=[row.pk])).status_code == (
             200 if "delete" in may else 403

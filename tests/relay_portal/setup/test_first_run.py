@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 def test_a_new_installation_can_be_tried_at_once():
     made = first_run.make()
-    assert User.objects.get(is_superuser=True).check_password(made.password)
+    assert User.objects.get(role="owner", is_limited=False).check_password(made.password)
     credential = Credential.objects.get(username=made.username)
     assert matches(made.secret, credential.secret_hash)
     domain = Domain.objects.get(project=credential.project)
@@ -42,7 +42,7 @@ def test_where_it_would_be_kept_no_secret_is_written_but_the_way_to_new_ones():
         for line in text.splitlines()
         if "./ekiden" in line
     ]
-    assert [name for name, *_ in words] == ["operator", "credential", "send"]
+    assert [name for name, *_ in words] == ["person", "credential", "send"]
     first_run.make()
     for name, *arguments in words[:2]:
         assert "shown" in ekiden(name, *arguments)

@@ -1,0 +1,154 @@
+"""Manage the people of the portal: their roles, and the projects that they are limited to."""
+
+from typing import Any
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils import timezone
+from django_otp import devices_for_user
+
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
+from domains.foundation.rights import Role
+from domains.models import Project
+from domains.operations import audit, own_keys
+from relay_portal.access.sessions import SessionStore
+from relay_portal.models import User
+
+
+class Command(ActionCommand):
+    help = "The people who may log in to the portal, what they may do, and in which projects."
+
+    def add_actions(self, add: AddAction) -> None:
+        adding = add("add", self.add, "Add a person; the password is shown once.")
+        adding.add_argument("name")
+        _add_role(adding)
+        changing = add("change", self.change, "Give another role, or other projects.")
+        changing.add_argument("name")
+        _add_role(changing)
+        add("list", self.list_all, "List everybody who may log in.").add_argument(
+            "--json", action="store_true", dest="as_json"
+        )
+        add(
+            "reset",
+            self.reset,
+            "Give a new password and forget the second factor; it is set up anew at the next "
+            "log-in.",
+        ).add_argument("name")
+
+    @transaction.atomic
+    def add(self, *, name: str, role: str, project: list[str]) -> None:
+        if User.objects.filter(username=name).exists():
+            raise CommandError(
+                f"There is a user {name} already. A new password: ./ekiden person reset {name}"
+            )
+        user = User(username=name, is_staff=True, role=role, is_limited=bool(project))
+        user.set_unusable_password()
+        user.full_clean()
+        user.save()
+        user.projects.set(_projects(project))
+        audit.note_command("add", user, details={"values": _values(user)})
+        self._show(user, user.start_anew())
+
+    @transaction.atomic
+    def change(self, *, name: str, role: str, project: list[str]) -> None:
+        user = _user(name)
+        before = _values(user)
+        user.role, user.is_limited = role, bool(project)
+        user.check_an_owner_remains()
+        user.save(update_fields=["role", "is_limited"])
+        user.projects.set(_projects(project))
+        after = _values(user)
+        audit.note_command("change", user, details={"changed": audit.changes(before, after)})
+        where = f"limited to {', '.join(project)}" if project else "for the whole installation"
+        self.stdout.write(f"{name} is {role} now, {where}.")
+
+    def list_all(self, *, as_json: bool) -> None:
+        users = [
+            _facts(user) for user in User.objects.prefetch_related("projects").order_by("username")
+        ]
+        if as_json:
+            return self.write_json(users)
+        header = ("NAME", "ROLE", "PROJECTS", "SECOND FACTOR", "LAST LOG-IN")
+        rows = [
+            (
+                each["name"],
+                each["role"],
+                "all" if each["projects"] is None else ", ".join(each["projects"]) or "none",
+                "yes" if each["has_second_factor"] else "no",
+                each["last_login"] or "-",
+            )
+            for each in users
+        ]
+        return self.write_table(
+            [header, *rows], empty="There is nobody yet: ./ekiden person add NAME"
+        )
+
+    @transaction.atomic
+    def reset(self, *, name: str) -> None:
+        # under another key nobody's session could be told from his, and ended
+        own_keys.check_secret()
+        user = _user(name)
+        _end_sessions(user)
+        audit.note_command("start_anew", user)
+        self._show(user, user.start_anew())
+
+    def _show(self, user: User, password: str) -> None:
+        self.stdout.write(
+            f"Log-in {user.username}, password {password} (shown once). The second factor is set "
+            "up at the next log-in."
+        )
+
+
+def _add_role(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--role", choices=Role.values, default=Role.OPERATOR.value, help="operator without it"
+    )
+    parser.add_argument(
+        "--project",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="limit the person to this project; may be given several times",
+    )
+
+
+def _user(name: str) -> User:
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user {name}. See: ./ekiden person list")
+    return user
+
+
+def _projects(names: list[str]) -> list[Project]:
+    found = {project.name: project for project in Project.objects.filter(name__in=names)}
+    if unknown := sorted(set(names) - found.keys()):
+        raise CommandError(f"There is no project {unknown[0]}. See: ./ekiden project list")
+    return list(found.values())
+
+
+def _end_sessions(user: User) -> None:
+    """All running ones; a stolen session must not outlive the reset."""
+    store = SessionStore()
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if store.decode(session.session_data).get("_auth_user_id") == str(user.pk):
+            session.delete()
+
+
+def _values(user: User) -> dict[str, Any]:
+    return {**audit.facts(user), "projects": _names(user)}
+
+
+def _names(user: User) -> list[str] | None:
+    """The projects that the person is limited to; None: all."""
+    return sorted(each.name for each in user.projects.all()) if user.is_limited else None
+
+
+def _facts(user: User) -> dict[str, Any]:
+    return {
+        "name": user.username,
+        "role": user.role,
+        "projects": _names(user),
+        "is_active": user.is_active,
+        "has_second_factor": any(True for _ in devices_for_user(user)),
+        "last_login": user.last_login.isoformat(timespec="seconds") if user.last_login else None,
+    }

@@ -1,0 +1,96 @@
+import re
+
+import pytest
+from django.core.management.base import CommandError
+from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from domains.models import AuditEntry
+from relay_portal.models import User
+from tests.commands import ekiden, ekiden_json
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+
+def password_in(text):
+    return re.search(r"password (\S+)", text)[1]
+
+
+def test_a_person_gets_a_password_that_is_shown_once():
+    password = password_in(ekiden("person", "add", "on-call"))
+    user = User.objects.get(username="on-call")
+    assert user.check_password(password)
+    assert (user.is_staff, user.role, user.is_limited) == (True, "operator", False)
+
+
+def test_a_name_is_taken_once():
+    ekiden("person", "add", "on-call")
+    with pytest.raises(CommandError, match="person reset on-call"):
+        ekiden("person", "add", "on-call")
+
+
+def test_a_name_that_cannot_be_is_refused():
+    with pytest.raises(CommandError, match="username"):
+        ekiden("person", "add", "on call")
+
+
+def test_a_reset_ends_sessions_and_forgets_the_second_factor():
+    old = password_in(ekiden("person", "add", "on-call"))
+    user = User.objects.get(username="on-call")
+    TOTPDevice.objects.create(user=user, name="default", confirmed=True)
+    client = Client()
+    client.force_login(user)
+    new = password_in(ekiden("person", "reset", "on-call"))
+    user.refresh_from_db()
+    assert (user.check_password(new), user.check_password(old)) == (True, False)
+    assert not TOTPDevice.objects.filter(user=user).exists()
+    assert not client.session.exists(client.session.session_key)
+
+
+def test_everybody_is_listed_with_role_and_second_factor():
+    ekiden("person", "add", "on-call")
+    [facts] = ekiden_json("person", "list")
+    assert facts == {
+        "name": "on-call",
+        "role": "operator",
+        "projects": None,
+        "is_active": True,
+        "has_second_factor": False,
+        "last_login": None,
+    }
+
+
+def test_nobody_is_reset_by_mistake():
+    with pytest.raises(CommandError, match="There is no user"):
+        ekiden("person", "reset", "nobody")
+
+
+def test_a_role_and_projects_are_given_with_the_name():
+    make.project(name="shop")
+    ekiden("person", "add", "sue", "--role", "support", "--project", "shop")
+    [facts] = ekiden_json("person", "list")
+    assert (facts["role"], facts["projects"]) == ("support", ["shop"])
+    ekiden("person", "change", "sue", "--role", "auditor")
+    [facts] = ekiden_json("person", "list")
+    assert (facts["role"], facts["projects"]) == ("auditor", None)
+    assert AuditEntry.objects.get(action="change").details["changed"]["role"] == [
+        "support",
+        "auditor",
+    ]
+
+
+def test_a_project_that_there_is_not_is_refused_and_nobody_is_made():
+    with pytest.raises(CommandError, match="There is no project shop"):
+        ekiden("person", "add", "sue", "--project", "shop")
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("given", [["--role", "support"], ["--role", "owner", "--project", "shop"]])
+def test_the_last_owner_stays_one(given):
+    make.project(name="shop")
+    ekiden("person", "add", "otto", "--role", "owner")
+    with pytest.raises(CommandError, match="the last owner"):
+        ekiden("person", "change", "otto", *given)
+    ekiden("person", "add", "olga", "--role", "owner")
+    ekiden("person", "change", "otto", *given)
