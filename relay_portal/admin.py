@@ -8,13 +8,17 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.foundation.rights import Role
 from domains.operations.pages import Pages, RowVerb, shown_once
-from relay_portal.models import User
+from relay_portal.access.invitations import invite
+from relay_portal.models import Invitation, User
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
@@ -28,7 +32,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
 @admin.register(User)
 class UserPages(Pages):
-    """First passwords are made, not chosen."""
+    """Nobody gets a password from us: an invitation lets a person choose one."""
 
     form = PersonForm
     fields = (
@@ -47,12 +51,12 @@ class UserPages(Pages):
     ordering = ("username",)
     verbs = (
         RowVerb(
-            "start_anew",
-            _("New password, and a new second factor"),
+            "invite",
+            _("New invitation"),
             "lock_reset",
             _(
-                "All sessions of this account end, and its second factors and recovery codes are "
-                "thrown away."
+                "All sessions of this account end; its password, second factors and recovery codes "
+                "are thrown away. The person chooses new ones by the link."
             ),
         ),
     )
@@ -68,21 +72,35 @@ class UserPages(Pages):
         super().save_model(request, obj, form, change)
         if not change:
             # shown in the answer, and kept nowhere
-            request.portal_secret = obj.start_anew()  # type: ignore[attr-defined]
+            request.portal_secret = invite(obj, by=request.user.get_username())  # type: ignore[attr-defined]
 
     def response_add(
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None
     ) -> HttpResponse:
         # as above
-        return self._shown(request, obj, request.portal_secret)  # type: ignore[attr-defined]
+        return self._shown(request, *request.portal_secret)  # type: ignore[attr-defined]
 
-    def start_anew(self, request: HttpRequest, row: User) -> HttpResponse:
-        self.note(request, "start_anew", row)
-        return self._shown(request, row, row.start_anew())
+    def invite(self, request: HttpRequest, row: User) -> HttpResponse:
+        self.note(request, "invite", row)
+        return self._shown(request, *invite(row, by=request.user.get_username()))
 
-    def _shown(self, request: HttpRequest, row: User, password: str) -> HttpResponse:
-        rows = [(gettext("User name"), row.username), (gettext("Password"), password)]
-        return shown_once(self, request, row, rows, title=gettext("The account"))
+    def _shown(self, request: HttpRequest, invitation: Invitation, token: str) -> HttpResponse:
+        link = request.build_absolute_uri(reverse("two_factor:open_invitation", args=[token]))
+        rows = [
+            (gettext("User name"), invitation.user.username),
+            (gettext("Role"), invitation.user.get_role_display()),
+            (gettext("Link"), link),
+            (
+                gettext("Works once, until"),
+                date_format(localtime(invitation.expires_at), "DATETIME_FORMAT"),
+            ),
+        ]
+        advice = gettext(
+            "Send the link to the person by a way that only they read. They choose a password and "
+            "set up a second factor; nobody else learns either."
+        )
+        title = gettext("The invitation")
+        return shown_once(self, request, invitation.user, rows, title=title, advice=advice)
 
     @display(
         description=_("role"),

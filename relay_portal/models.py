@@ -1,18 +1,14 @@
 """The people who use the portal."""
 
-import secrets
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django_otp import devices_for_user
 
 from domains.foundation.rights import Role
 from domains.models import Project
-
-PASSWORD_BYTES = 15  # 120 bits, 20 characters
 
 
 class People(UserManager["User"]):
@@ -69,11 +65,6 @@ class User(AbstractUser):
             )
         ]
 
-    @property
-    def may_enrol(self) -> bool:
-        """Whether the password alone is enough to get a second factor: only for the first one."""
-        return self.is_staff and self.enrolled_at is None
-
     def check_an_owner_remains(self) -> None:
         """Raise `ValidationError` where this change would leave nobody who may let people in."""
         is_owner = self.role == Role.OWNER and not self.is_limited and self.is_active
@@ -83,17 +74,22 @@ class User(AbstractUser):
             if before.role == Role.OWNER and not before.is_limited:
                 raise ValidationError(_("This is the last owner: make somebody else one before."))
 
-    @transaction.atomic
-    def start_anew(self) -> str:
-        """A new password, without a second factor until the next log-in enrols one; all sessions
-        end. It is not kept.
-        """
-        for device in devices_for_user(self, confirmed=None):
-            device.delete()
-        password = secrets.token_urlsafe(PASSWORD_BYTES)
-        self.set_password(
-            password
-        )  # the old one may be known, which is why the second factor must not be given up alone
-        self.enrolled_at = None
-        self.save(update_fields=["password", "enrolled_at"])
-        return password
+
+class Invitation(models.Model):
+    """Lets one person choose a password and enrol a second factor, once.
+
+    The link's secret is not kept; the row goes when it is used, and a newer one takes its place.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, verbose_name=_("user"))
+    token_hash = models.CharField(_("hash of the link's secret"), max_length=64, unique=True)
+    created_by = models.TextField(_("by"))
+    created_at = models.DateTimeField(_("at"), auto_now=True)
+    expires_at = models.DateTimeField(_("ends"))
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+
+    def __str__(self) -> str:
+        return str(self.user)

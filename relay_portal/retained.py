@@ -36,6 +36,8 @@ TABLES = (
     RetainedTable("relay_portal_user", "until removed", "people", "whoever may log in"),
     RetainedTable("relay_portal_user_projects", "with the user", "people",
         "which projects a person is limited to"),
+    RetainedTable("relay_portal_invitation", "until used", "its use",
+        "one for each user at most; it is good for three days"),
     RetainedTable("relay_portal_user_groups", "with the user", "people", "Django's; unused"),
     RetainedTable("relay_portal_user_user_permissions", "with the user", "people",
         "Django's; unused"),

@@ -9,7 +9,7 @@ from django.views.i18n import set_language
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
-from relay_portal.access import account
+from relay_portal.access import accepting, account
 from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
 from relay_portal.pages.unsubscribe import unsubscribe
@@ -18,6 +18,8 @@ from relay_portal.pages.unsubscribe import unsubscribe
 # a second factor, and phones.
 account_pages = [
     path("login/", account.LogIn.as_view(), name="login"),
+    path("invitation/", accepting.invitation, name="invitation"),
+    path("invitation/<str:token>/", accepting.open_invitation, name="open_invitation"),
     path("logout/", account.log_out, name="logout"),
     path("security/", account.Profile.as_view(), name="profile"),
     path("security/setup/", account.SetUp.as_view(), name="setup"),

@@ -112,7 +112,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.order": _rights("see add stop_order"),
     "queues": _rights("see delete requeue"),
     "domains.setaside": _rights("see try_again drop"),
-    "relay_portal.user": _rights("see", owner="see add change start_anew"),
+    "relay_portal.user": _rights("see", owner="see add change invite"),
     "domains.auditentry": _rights("see", "see"),
 }
 BY_NAME_IN_TEMPLATES = {page.replace(".", "_"): page for page in RIGHTS}

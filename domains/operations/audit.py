@@ -33,6 +33,8 @@ ACTIONS: dict[str, Promise | str] = {
     "rotate": _("Made its next key"),
     "retired": _("Retired a key that no mail needs any more"),
     "start_anew": _("Gave a new password"),
+    "invite": _("Invited"),
+    "accept": _("Accepted the invitation"),
     "change_password": _("Changed the own password"),
     "set_up_factor": _("Set up a second factor"),
     "remove_factor": _("Removed a second factor"),

@@ -27,7 +27,7 @@ from unfold.forms import AuthenticationForm
 
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import known_devices
+from relay_portal.access import invitations, known_devices
 from relay_portal.models import User
 
 NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
@@ -52,7 +52,7 @@ class PortalView:
 class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishes no types
     """Password, then second factor, then a new session key.
 
-    Who has no second factor yet goes to get one.
+    Who has none needs an invitation: a password alone gets nobody a second factor.
     """
 
     template_name = "account/login.html"
@@ -90,7 +90,12 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
         response: HttpResponse = super().done(form_list, **kwargs)
         user = self.get_user()
         if not getattr(user, "otp_device", None):
-            return redirect("two_factor:setup")
+            logout(self.request)
+            messages.error(
+                self.request,
+                _("This account has no second factor yet: ask an owner for an invitation."),
+            )
+            return redirect("two_factor:login")
         known_devices.remember(response, user)
         return response
 
@@ -107,7 +112,7 @@ class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no type
 
 
 class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishes no types
-    """The first second factor, by the password alone; every further one, once the first has been
+    """The first second factor, by an invitation; every further one, once the first has been
     verified.
     """
 
@@ -122,18 +127,20 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
     @transaction.atomic
     def done(self, form_list: Any, **kwargs: Any) -> HttpResponse:
         user: Any = self.request.user  # a User, made more by OTPMiddleware
-        # Of two who know the password and enrol at once, one wins here, and the other is out.
-        claimed = User.objects.filter(pk=user.pk, enrolled_at__isnull=True).update(
-            enrolled_at=timezone.now()
-        )
-        if not claimed and not user.is_verified():
-            logout(self.request)
-            return redirect("two_factor:login")
+        is_first = not user.is_verified()
+        if is_first:
+            # Of two who hold the link and enrol at once, one wins here, and the other is out.
+            invitation = invitations.of_session(self.request)
+            if invitation is None or not invitations.use_up(invitation):
+                logout(self.request)
+                return redirect("two_factor:login")
+            self.request.session.pop(invitations.IN_SESSION)
+            User.objects.filter(pk=user.pk).update(enrolled_at=timezone.now())
         response: HttpResponse = super().done(form_list, **kwargs)
         self.request.session.cycle_key()
         note(self.request, "set_up_factor")
         messages.success(self.request, _("The second factor is set up."))
-        answer = redirect("two_factor:backup_tokens") if claimed else response
+        answer = redirect("two_factor:backup_tokens") if is_first else response
         known_devices.remember(answer, user)
         return answer
 

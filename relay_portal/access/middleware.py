@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
+from relay_portal.access import invitations
 from relay_portal.access.hashers import PasswordsBusy
 from relay_portal.models import User
 
@@ -23,9 +24,9 @@ NextHandler = Callable[[HttpRequest], HttpResponse]
 # By name, so that a new page is guarded until somebody writes it down here.
 OPEN = frozenset({
     "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language",
-    "health", "metrics", "unsubscribe",
+    "health", "metrics", "unsubscribe", "two_factor:invitation", "two_factor:open_invitation",
 })  # fmt: skip
-# What an account that never had a second factor may see, to get one.
+# What who came by an invitation may see, to get a second factor.
 ENROLMENT = frozenset(
     {"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"}
 )
@@ -51,7 +52,7 @@ class Guard:
         # OTPMiddleware gives it
         if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
             return self._next(request)
-        if not user.may_enrol:
+        if invitations.of_session(request) is None:
             return _to_login(request)
         return self._next(request) if page in ENROLMENT else redirect("two_factor:setup")
 

@@ -4,7 +4,6 @@ the sandbox.
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from dataclasses import dataclass
 
@@ -13,8 +12,10 @@ from django.db import transaction
 
 from deliveries.models import Route
 from domains.models import Project
+from domains.operations import audit
 from domains.senders.adding import add_domain
 from domains.senders.credentials import issue
+from relay_portal.access import invitations
 from relay_portal.console import sandbox, terminal
 from relay_portal.models import User
 
@@ -27,7 +28,7 @@ DOMAIN = "demo.test"  # RFC 6761, section 6.2: nobody's
 class Made:
     """Secrets that are shown once and stored nowhere in this form."""
 
-    password: str
+    invitation: str
     username: str
     secret: str
 
@@ -37,13 +38,13 @@ def make() -> Made | None:
     """Only where nobody and nothing is there yet; None otherwise."""
     if User.objects.exists() or Project.objects.exists() or Route.objects.exists():
         return None
-    password = secrets.token_urlsafe(15)
-    User.objects.create_superuser(OWNER, password=password)
+    owner = User.objects.create_superuser(OWNER)
+    _invitation, token = invitations.invite(owner, by=audit.command_line())
     project = Project.objects.create(name=PROJECT)
     add_domain(project, DOMAIN, is_assumed=True)
     credential, secret = issue(project, "first-app")
     sandbox.enter()
-    return Made(password, credential.username or "", secret)
+    return Made(invitations.link(token), credential.username or "", secret)
 
 
 def welcome(made: Made) -> str:
@@ -53,7 +54,8 @@ def welcome(made: Made) -> str:
 This installation is new. What follows is shown once:
 
   Portal log-in     {OWNER}
-  Password          {made.password}   (a second factor is set up at the first log-in)
+  Invitation        {made.invitation}
+                    (works once, for three days: choose a password, and set up a second factor)
 
   SMTP user name    {made.username}
   SMTP secret       {made.secret}   (project {PROJECT}, may send as anything@{DOMAIN})

@@ -4,6 +4,7 @@ one of them, on the real service.
 
 import base64
 import re
+import secrets
 import shutil
 from contextlib import contextmanager
 
@@ -61,17 +62,19 @@ def portal(service):
     """A page of the owner who was made at the first run, behind the second factor."""
     from playwright.sync_api import sync_playwright
 
-    [password] = re.findall(r"^  Password +(\S+)", service.said(), re.MULTILINE)
+    [link] = re.findall(r"^  Invitation +(\S+)", service.said(), re.MULTILINE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = chromium.new_page()
         page.set_default_timeout(15_000)
-        page.goto(f"http://127.0.0.1:{service.env['EKIDEN_PORTAL_PORT']}/")
-        page.fill("[name=auth-username]", "owner")
-        page.fill("[name=auth-password]", password)
-        page.click("text=Log in")
+        page.goto(link.replace("localhost", "127.0.0.1"))
+        password = secrets.token_urlsafe()
+        for name in ("new_password1", "new_password2"):
+            page.fill(f"[name={name}]", password)
+        page.click("button:has-text('Next')")
+        page.wait_for_url("**/setup/")
         page.click("button:has-text('Next')")
         secret = page.inner_text(".portal-code")
         page.fill("[name=generator-token]", f"{totp(base64.b32decode(secret)):06d}")

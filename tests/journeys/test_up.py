@@ -63,9 +63,10 @@ def test_the_shown_credential_is_an_apps(service):
 
 
 def test_what_is_shown_once_is_in_no_file(service):
-    [password], [secret] = (
-        re.findall(rf"{name} +(\S+)", service.said()) for name in ("Password", "SMTP secret")
+    [link], [secret] = (
+        re.findall(rf"{name} +(\S+)", service.said()) for name in ("Invitation", "SMTP secret")
     )
+    token = link.split("/")[-2]
     files = [
         path
         for path in [*service.data.rglob("*"), *runtime_folder(service.data).rglob("*")]
@@ -76,7 +77,7 @@ def test_what_is_shown_once_is_in_no_file(service):
         and [
             path
             for path in files
-            if password.encode() in path.read_bytes() or secret.encode() in path.read_bytes()
+            if token.encode() in path.read_bytes() or secret.encode() in path.read_bytes()
         ]
         == []
     )
@@ -196,7 +197,7 @@ def test_a_lost_reply_is_in_doubt_and_shown_as_such(service):
         (("send", "--login", "x", "a@demo.test", "you@example.com"), "USER:SECRET"),
         (("trace", "nobody@example.com"), "No message"),
         (("up",), "is up already"),
-        (("person", "add", "owner"), "already"),
+        (("person", "invite", "owner"), "already"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_status_2(service, words, complaint):

@@ -3,10 +3,11 @@ and their addresses are seen.
 """
 
 import http.client
+import json
 import re
 import subprocess
 from contextlib import contextmanager
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.ports import free_port
 
 NAME = "portal.example.com"
 SETTINGS = {"EKIDEN_ALLOWED_HOSTS": f"{NAME},localhost"}
+INVITATION = "/account/invitation/"
+PASSWORD = "a long enough password 42"
 LOGIN = "/account/login/"
 CLIENT = "127.0.0.9"
 
@@ -89,28 +92,33 @@ class Browser:
         asking.close()
         return answer.status, body
 
-    def log_in(self, name, password, **headers):
-        _, page = self.ask("GET", LOGIN)
+    def send(self, path, fields, **headers):
+        _, page = self.ask("GET", path)
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
+        return self.ask("POST", path, {"csrfmiddlewaretoken": token, **fields}, **headers)
+
+    def log_in(self, name, password, **headers):
         fields = {
-            "csrfmiddlewaretoken": token,
             "auth-username": name,
             "auth-password": password,
             "log_in-current_step": "auth",
         }
-        return self.ask("POST", LOGIN, fields, **headers)
+        return self.send(LOGIN, fields, **headers)
 
 
 @pytest.fixture
-def person(service):
-    """Somebody who has a password and no second factor yet."""
-    return "anna", re.search(r"password (\S+)", service.command("person", "add", "anna"))[1]
+def invitation(service):
+    """The path of a link that lets somebody choose a password."""
+    link = json.loads(service.command("person", "invite", "anna", "--json"))["link"]
+    return urlsplit(link).path
 
 
-def test_people_log_in_on_a_port_that_is_not_443(service, person, tmp_path):
+def test_people_come_in_on_a_port_that_is_not_443(service, invitation, tmp_path):
     with before(service, tmp_path) as port:
         browser = Browser(port)
-        assert browser.log_in(*person)[0] == 302
+        assert browser.ask("GET", invitation)[0] == 302
+        chosen = {"new_password1": PASSWORD, "new_password2": PASSWORD}
+        assert browser.send(INVITATION, chosen)[0] == 302
         assert browser.set and all("; Secure" in cookie for cookie in browser.set)
         assert browser.ask("GET", "/account/security/setup/")[0] == 200
         status, _ = Browser(port).log_in(

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.utils import timezone
 from django_otp import devices_for_user
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.foundation.rights import Role
 from domains.models import Project
 from domains.operations import audit, own_keys
-from relay_portal.access.sessions import SessionStore
+from relay_portal.access import invitations
 from relay_portal.models import User
 
 
@@ -19,35 +17,38 @@ class Command(ActionCommand):
     help = "The people who may log in to the portal, what they may do, and in which projects."
 
     def add_actions(self, add: AddAction) -> None:
-        adding = add("add", self.add, "Add a person; the password is shown once.")
-        adding.add_argument("name")
-        _add_role(adding)
+        inviting = add("invite", self.invite, "Add a person; prints the link of an invitation.")
+        inviting.add_argument("name")
+        inviting.add_argument("--email", default="", help="the person's address")
+        _add_role(inviting)
         changing = add("change", self.change, "Give another role, or other projects.")
         changing.add_argument("name")
         _add_role(changing)
-        add("list", self.list_all, "List everybody who may log in.").add_argument(
-            "--json", action="store_true", dest="as_json"
-        )
-        add(
+        listing = add("list", self.list_all, "List everybody who may log in.")
+        resetting = add(
             "reset",
             self.reset,
-            "Give a new password and forget the second factor; it is set up anew at the next "
-            "log-in.",
-        ).add_argument("name")
+            "End password, second factors and sessions of a person; prints a new invitation.",
+        )
+        resetting.add_argument("name")
+        for parser in (inviting, listing, resetting):
+            parser.add_argument("--json", action="store_true", dest="as_json")
 
     @transaction.atomic
-    def add(self, *, name: str, role: str, project: list[str]) -> None:
+    def invite(
+        self, *, name: str, email: str, role: str, project: list[str], as_json: bool
+    ) -> None:
         if User.objects.filter(username=name).exists():
             raise CommandError(
-                f"There is a user {name} already. A new password: ./ekiden person reset {name}"
+                f"There is a user {name} already. A new invitation: ./ekiden person reset {name}"
             )
-        user = User(username=name, is_staff=True, role=role, is_limited=bool(project))
+        user = User(username=name, email=email, is_staff=True, role=role, is_limited=bool(project))
         user.set_unusable_password()
         user.full_clean()
         user.save()
         user.projects.set(_projects(project))
         audit.note_command("add", user, details={"values": _values(user)})
-        self._show(user, user.start_anew())
+        self._invite(user, as_json=as_json)
 
     @transaction.atomic
     def change(self, *, name: str, role: str, project: list[str]) -> None:
@@ -80,23 +81,28 @@ class Command(ActionCommand):
             for each in users
         ]
         return self.write_table(
-            [header, *rows], empty="There is nobody yet: ./ekiden person add NAME"
+            [header, *rows], empty="There is nobody yet: ./ekiden person invite NAME"
         )
 
     @transaction.atomic
-    def reset(self, *, name: str) -> None:
+    def reset(self, *, name: str, as_json: bool) -> None:
         # under another key nobody's session could be told from his, and ended
         own_keys.check_secret()
-        user = _user(name)
-        _end_sessions(user)
-        audit.note_command("start_anew", user)
-        self._show(user, user.start_anew())
+        self._invite(_user(name), as_json=as_json)
 
-    def _show(self, user: User, password: str) -> None:
+    def _invite(self, user: User, *, as_json: bool) -> None:
+        audit.note_command("invite", user)
+        invitation, token = invitations.invite(user, by=audit.command_line())
+        link = invitations.link(token)
+        ends = invitation.expires_at.isoformat(timespec="seconds")
+        if as_json:
+            facts = {name: _facts(user)[name] for name in ("name", "role", "projects")}
+            return self.write_json({**facts, "link": link, "expires_at": ends})
         self.stdout.write(
-            f"Log-in {user.username}, password {password} (shown once). The second factor is set "
-            "up at the next log-in."
+            f"Invitation for {user.username}, shown once; it works once, until {ends}:\n{link}\n"
+            "Whoever opens it chooses the password and sets up the second factor."
         )
+        return None
 
 
 def _add_role(parser: CommandParser) -> None:
@@ -124,14 +130,6 @@ def _projects(names: list[str]) -> list[Project]:
     if unknown := sorted(set(names) - found.keys()):
         raise CommandError(f"There is no project {unknown[0]}. See: ./ekiden project list")
     return list(found.values())
-
-
-def _end_sessions(user: User) -> None:
-    """All running ones; a stolen session must not outlive the reset."""
-    store = SessionStore()
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if store.decode(session.session_data).get("_auth_user_id") == str(user.pk):
-            session.delete()
 
 
 def _values(user: User) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.jobs import schedule
 from deliveries.jobs import worker as workers
 from domains.foundation.rights import Role
+from relay_portal.access import invitations
 from relay_portal.models import User
 from tests.deliveries import make
 from tests.deliveries.jobs.attacks import work
 from tests.relay_portal.portal.rows import LEARN, SWEEP
 
 PASSWORD = "a long enough password 42"
+INVITATION = "/account/invitation/"
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,15 @@ def verified(user):
     session = client.session
     session[DEVICE_ID_SESSION_KEY] = user.totpdevice_set.get().persistent_id
     session.save()
+    return client
+
+
+def invited(user):
+    """A client that opened its invitation and chose the password; the second factor comes next."""
+    client = Client()
+    _invitation, token = invitations.invite(user, by="olga")
+    client.get(f"/account/invitation/{token}/")
+    client.post(INVITATION, {"new_password1": PASSWORD, "new_password2": PASSWORD})
     return client
 
 

@@ -14,7 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from relay_portal.access import second_factors
 from tests.deliveries.test_secrets import dump_of_postgresql
-from tests.relay_portal.portal.conftest import code, code_of, person, verified
+from tests.relay_portal.portal.conftest import code, code_of, invited, person, verified
 from tests.relay_portal.portal.test_login import SETUP, enrol, give_password, give_token
 
 MIGRATION = import_module("relay_portal.migrations.0004_second_factors_and_sessions_at_rest")
@@ -38,9 +38,10 @@ def spellings(seed):
 @pytest.mark.django_db(transaction=True)
 def test_a_dump_holds_no_session_no_seed_and_no_recovery_code(client):
     user = person(enrolled=False)
-    give_password(client)
+    client = invited(user)
     enrol(client)
     codes = client.post("/account/security/codes/").context["codes"]
+    user.refresh_from_db()
     half_way = verified(user)
     half_way.get(SETUP)
     seed_half_way = (

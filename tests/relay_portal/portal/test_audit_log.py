@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from domains.models import AuditEntry, Credential, Domain
 from domains.operations import audit
-from relay_portal.models import User
+from relay_portal.models import Invitation, User
 from suppressions.models import Policy
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
@@ -105,11 +105,11 @@ def test_no_secret_made_in_the_portal_is_written_down(operator):
         "highest_priority": 2,
     }
     secret = dict(operator.post("/domains/credential/add/", form).context["rows"])["Secret"]
-    password = operator.post(
-        "/relay_portal/user/add/", {"username": "sue", "role": "support"}
-    ).context["rows"][1][1]
+    form = {"username": "sue", "role": "support"}
+    link = dict(operator.post("/relay_portal/user/add/", form).context["rows"])["Link"]
     sue = User.objects.get(username="sue")
-    again = operator.post(f"/relay_portal/user/{sue.pk}/do/start_anew/").context["rows"][1][1]
+    again = operator.post(f"/relay_portal/user/{sue.pk}/do/invite/").context["rows"]
+    tokens = [each.split("/")[-2] for each in (link, dict(again)["Link"])]
     written = str(list(AuditEntry.objects.values()))
     hashes = (
         bytes(Credential.objects.get().secret_hash).hex(),
@@ -117,7 +117,7 @@ def test_no_secret_made_in_the_portal_is_written_down(operator):
         User.objects.get(pk=sue.pk).password,
     )
     assert AuditEntry.objects.count() == 3 and not any(
-        each in written for each in (secret, password, again, *hashes)
+        each in written for each in (secret, *tokens, Invitation.objects.get().token_hash, *hashes)
     )
 
 

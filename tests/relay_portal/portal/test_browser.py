@@ -2,14 +2,18 @@
 
 import base64
 import shutil
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from django_otp.oath import totp
 from rq.registry import FailedJobRegistry
 from rq.results import Result
 
 from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.models import Lane
+from relay_portal.access.invitations import hashed
+from relay_portal.models import Invitation
 from smtp_listener.models import SandboxMessage
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import PASSWORD, person
@@ -30,10 +34,18 @@ EVIL = (
 )
 
 
+TOKEN = "a-secret-of-a-link"
+
+
 @pytest.fixture
 def mail(transactional_db):
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
-    person("otto", enrolled=False)
+    Invitation.objects.create(
+        user=person("otto", enrolled=False),
+        token_hash=hashed(TOKEN),
+        created_by="olga",
+        expires_at=timezone.now() + timedelta(days=1),
+    )
     make.delivery(
         "hanako@docomo.test",
         make.message(make.project(name="shop"), message_id="<order-1@shop.test>"),
@@ -89,6 +101,14 @@ def give_password(page, url):
     page.click("text=Log in")
 
 
+def accept_invitation(page, url):
+    page.goto(f"{url}/account/invitation/{TOKEN}/")
+    for name in ("new_password1", "new_password2"):
+        page.fill(f"[name={name}]", PASSWORD)
+    page.click("button:has-text('Next')")
+    page.wait_for_url("**/setup/")
+
+
 def enrol_app(page):
     page.click("button:has-text('Next')")
     secret = page.inner_text(".portal-code")
@@ -118,7 +138,7 @@ def give_passkeys(page):
 
 def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page, url, wrong = browser
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
 
     page.click("text=Done")
@@ -146,7 +166,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
 def test_the_first_second_factor_may_be_a_passkey(browser):
     page, url, wrong = browser
     give_passkeys(page)
-    give_password(page, url)
+    accept_invitation(page, url)
     page.check("[value=webauthn]")
     page.click("button:has-text('Next')")
     page.wait_for_url("**/codes/")
@@ -158,7 +178,7 @@ def test_the_first_second_factor_may_be_a_passkey(browser):
 
 def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
     page, url, wrong = browser
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
     page.goto(f"{url}/smtp_listener/sandboxmessage/")
     page.click("#result_list tbody th a")
@@ -174,7 +194,7 @@ def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
 
 def test_hostile_html_of_a_message_runs_loads_and_leads_nowhere(browser):
     page, url, wrong = browser
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
     refused = {}  # what the browser never sent, and why
     page.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
@@ -201,7 +221,7 @@ def test_the_language_changes_on_the_log_in_page(browser):
 
 def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
     page, url, wrong = browser
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
     page.goto(f"{url}/deliveries/delivery/")
     page.check("input.action-select")
@@ -223,7 +243,7 @@ def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
 
 def test_the_emergency_stop_asks_why_and_shows_itself_on_every_page(browser):
     page, url, wrong = browser
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
     page.goto(url)
     page.click("summary:has-text('Emergency stop')")
@@ -254,7 +274,7 @@ def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, 
             failed.add(job, ttl=500, exc_string="RuntimeError: the disk is full", pipeline=pipe)
             Result.create_failure(job, 500, "RuntimeError: the disk is full", pipeline=pipe)
             pipe.execute()
-    give_password(page, url)
+    accept_invitation(page, url)
     enrol_app(page)
     for path in (
         "",

@@ -12,12 +12,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from domains.models import AuditEntry
 from relay_portal.access.middleware import OPENED, SEEN
 from relay_portal.access.sessions import SessionStore
-from relay_portal.models import User
 from tests.relay_portal.portal.conftest import (
     PASSWORD,
     code,
     code_of,
-    password_only,
     person,
     verified,
 )
@@ -115,36 +113,11 @@ def test_the_password_is_not_kept_between_the_steps(client):
     assert any(kept) and PASSWORD not in str(kept)
 
 
-def test_the_first_log_in_enrols_and_hands_out_recovery_codes(client):
+def test_a_password_without_a_second_factor_asks_for_an_invitation(client):
     person(enrolled=False)
-    assert give_password(client).headers["Location"] == SETUP
-    before = client.session.session_key
-    assert enrol(client).headers["Location"] == "/account/security/codes/"
-    assert client.session.session_key != before
-    assert client.get("/").status_code == 200
-    assert User.objects.get().enrolled_at is not None
-    assert did() == [("otto", "set_up_factor", "otto")]
-
-
-def test_of_two_sessions_that_know_the_password_one_enrols():
-    user = person(enrolled=False)
-    thief = password_only(user)
-    thief.get(SETUP)
-    step = thief.post(SETUP, {"method-method": "generator", "set_up-current_step": "method"})
-    enrol(password_only(user))
-    key = step.context["wizard"]["form"].key
-    thief.post(SETUP, {"generator-token": code_of(key), "set_up-current_step": "generator"})
-    assert user.totpdevice_set.count() == 1
-    assert thief.get("/").headers["Location"].startswith(LOGIN)
-
-
-def test_who_enrols_second_within_the_same_moment_is_out(settings):
-    """Without the guard, as for a request that has passed it just before the first one was done."""
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".Guard")]
-    user = person()
-    thief = password_only(user)
-    assert enrol(thief).headers["Location"] == LOGIN
-    assert user.totpdevice_set.count() == 1 and "_auth_user_id" not in thief.session
+    answer = give_password(client)
+    assert answer.headers["Location"] == LOGIN and "_auth_user_id" not in client.session
+    assert "ask an owner for an invitation" in client.get(LOGIN).text
 
 
 def test_who_lost_every_second_factor_cannot_enrol_by_the_password(client):
@@ -174,12 +147,13 @@ def test_the_only_second_factor_cannot_be_removed():
     assert user.totpdevice_set.count() == 1
 
 
-def test_a_new_password_ends_the_sessions_and_the_second_factors(operator):
+def test_a_new_invitation_ends_the_sessions_and_the_second_factors(operator):
     sue = person("sue", operator=False)
     session = verified(sue)
-    shown = operator.post(f"/relay_portal/user/{sue.pk}/do/start_anew/")
+    shown = operator.post(f"/relay_portal/user/{sue.pk}/do/invite/")
     sue.refresh_from_db()
-    assert sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol
+    assert not sue.has_usable_password() and sue.enrolled_at is None
+    assert not sue.totpdevice_set.exists() and "/account/invitation/" in str(shown.context["rows"])
     assert session.get("/").headers["Location"].startswith(LOGIN)
 
 
@@ -255,7 +229,7 @@ def test_every_post_needs_its_token():
     for path in (
         "/account/logout/",
         "/relay_portal/user/add/",
-        f"/relay_portal/user/{user.pk}/do/start_anew/",
+        f"/relay_portal/user/{user.pk}/do/invite/",
         "/language/",
         LOGIN,
     ):

@@ -148,7 +148,7 @@ def test_a_suppression_is_kept_by_its_canonical_key(operator):
     assert Suppression.objects.get().address_key == "gone@mx.test"
 
 
-def test_a_new_person_gets_a_password_and_may_enrol(operator):
+def test_a_new_person_gets_an_invitation_that_the_page_shows(operator):
     form = {
         "username": "sue",
         "role": "support",
@@ -157,9 +157,9 @@ def test_a_new_person_gets_a_password_and_may_enrol(operator):
     }
     shown = operator.post("/relay_portal/user/add/", form)
     sue = User.objects.get(username="sue")
-    assert (
-        sue.check_password(shown.context["rows"][1][1]) and sue.may_enrol and sue.role == "support"
-    )
+    link = dict(shown.context["rows"])["Link"]
+    assert link in shown.text and link.startswith("http://testserver/account/invitation/")
+    assert not sue.has_usable_password() and sue.role == "support"
     assert "no-store" in shown.headers["Cache-Control"]
 
 

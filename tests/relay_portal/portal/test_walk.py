@@ -12,7 +12,7 @@ from domains.models import Domain
 from relay_portal.access.middleware import ENROLMENT, OPEN
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
-from tests.relay_portal.portal.conftest import password_only, person, verified
+from tests.relay_portal.portal.conftest import invited, password_only, person, verified
 
 pytestmark = pytest.mark.django_db
 
@@ -105,8 +105,16 @@ def test_the_password_alone_leads_back_to_the_log_in(method):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_an_account_that_never_had_a_second_factor_only_gets_one(method):
+def test_a_password_without_an_invitation_gets_nobody_a_second_factor(method):
     client = password_only(person(enrolled=False))
+    for path in [*CLOSED, *(path for path, name in PATHS if name in ENROLMENT)]:
+        answer = getattr(client, method)(path)
+        assert answer.headers["Location"].startswith("/account/login/"), path
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_who_came_by_an_invitation_only_gets_a_second_factor(method):
+    client = invited(person(enrolled=False))
     for path in CLOSED:
         answer = getattr(client, method)(path)
         assert (answer.status_code, answer.headers["Location"]) == (
