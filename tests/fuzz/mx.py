@@ -22,7 +22,8 @@ def ready() -> Ready:
 
     def one(data: bytes) -> None:
         sessions.converse(data)
-        assert path in data.lower() or all(row["delivery"] is None for row in sessions.stored), (
+        said = data.replace(TURN, b"").lower()
+        assert path in said or all(row["delivery"] is None for row in sessions.stored), (
             "a forged return path was taken"
         )
         for row in sessions.stored:
