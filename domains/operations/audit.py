@@ -31,6 +31,8 @@ ACTIONS: dict[str, Promise | str] = {
     "start_signing": _("Let it sign"),
     "stop_signing": _("Stopped it from signing"),
     "rotate": _("Made its next key"),
+    "encrypt_anew": _("Encrypted what is kept under the newest key"),
+    "forget_old_keys": _("Forgot the older keys of the ring"),
     "retired": _("Retired a key that no mail needs any more"),
     "start_anew": _("Gave a new password"),
     "invite": _("Invited"),

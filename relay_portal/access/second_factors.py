@@ -38,12 +38,10 @@ def hashed_code(code: str) -> str:
     return b32encode(digest).decode().lower()[:HASHED]
 
 
-def reencrypt(keys: KeyRing) -> None:
-    """Put all seeds under the newest key of the ring."""
-    for device in TOTPDevice.objects.filter(key__startswith=SEALED):
-        TOTPDevice.objects.filter(pk=device.pk, key=device.key).update(
-            key=sealed_seed(seed_of(device.key, keys).hex(), keys)
-        )
+def is_newest(stored: str, keys: KeyRing) -> bool:
+    """Tell whether the newest key of the ring sealed this seed."""
+    sealed = b64decode(stored.removeprefix(SEALED))
+    return keys.is_newest_seal(sealed, purpose=PURPOSE)
 
 
 def protect() -> None:

@@ -74,6 +74,14 @@ class KeyRing:
                 f"No key in {self.path} decrypts this: it was encrypted under another key ring"
             ) from error
 
+    def is_newest(self, token: bytes | memoryview) -> bool:
+        """Tell whether `encrypt` made it with the newest key of the ring."""
+        try:
+            Fernet(self._lines[0]).decrypt(bytes(token))
+        except InvalidToken:
+            return False
+        return True
+
     def reencrypt(self, token: bytes | memoryview) -> bytes:
         """The same under the newest key; when all is, `forget_old` may follow.
 
@@ -100,10 +108,18 @@ class KeyRing:
             )
         return opened
 
+    def is_newest_seal(self, sealed: bytes, *, purpose: bytes) -> bool:
+        """Tell whether `seal` made it with the newest key of the ring."""
+        return self._opened(self._ciphers[0], sealed, purpose) is not None
+
     def _unsealed(self, sealed: bytes, purpose: bytes) -> bytes | None:
-        for cipher in self._ciphers:
-            with suppress(InvalidTag, ValueError):
-                return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], purpose)
+        tries = (self._opened(cipher, sealed, purpose) for cipher in self._ciphers)
+        return next((opened for opened in tries if opened is not None), None)
+
+    @staticmethod
+    def _opened(cipher: AESGCM, sealed: bytes, purpose: bytes) -> bytes | None:
+        with suppress(InvalidTag, ValueError):
+            return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], purpose)
         return None
 
     def rotate(self) -> None:

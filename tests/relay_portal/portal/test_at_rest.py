@@ -12,7 +12,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
-from relay_portal.access import second_factors
+from relay_portal.access import ring_contents, second_factors
 from tests.deliveries.test_secrets import dump_of_postgresql
 from tests.relay_portal.portal.conftest import code, code_of, invited, person, verified
 from tests.relay_portal.portal.test_login import SETUP, enrol, give_password, give_token
@@ -81,7 +81,7 @@ def test_seeds_go_on_under_a_new_ring_key_and_not_without_their_own():
     seed, ring = device.bin_key, second_factors.ring()
     ring.rotate()
     assert TOTPDevice.objects.get().bin_key == seed
-    second_factors.reencrypt(ring)
+    ring_contents.renew(ring)
     ring.forget_old()
     assert TOTPDevice.objects.get().bin_key == seed
     ring.rotate()
