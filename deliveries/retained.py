@@ -67,6 +67,8 @@ TABLES = (
     RetainedTable("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
         "written is of use for days, and large"),
     RetainedTable("deliveries_messageterms", "with its message", BY_RETENTION, "one log"),
+    RetainedTable("deliveries_resending", "with either of its two messages", BY_RETENTION,
+        "it leads from one to the other"),
     RetainedTable("deliveries_delivery", "with its message", BY_RETENTION, "one log"),
     RetainedTable("deliveries_attempt", "with its message", BY_RETENTION, "one log"),
     RetainedTable(

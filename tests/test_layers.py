@@ -32,8 +32,8 @@ ROOMS = {
         "authentication", "bounces", "classification", "steering", "insight", "shaping",
         "routing", "queue", "retained", "models", "smtp", "message", "capacity", "backends",
     ],
-    "smtp_listener": ["apps", "management", "admin", "sandbox", "sessions", "retained", "admission",
-        "protocol", "models"],
+    "smtp_listener": ["apps", "management", "admin", "sandbox", "manual", "sessions", "retained",
+        "admission", "protocol", "models"],
     "relay_portal": [
         "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "urls", "pages",
         "apps", "admin", "retained",

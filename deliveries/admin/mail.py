@@ -26,7 +26,7 @@ from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
 from deliveries.insight.suppressed import suppressed_now
 from deliveries.insight.tracing import why_waiting
-from deliveries.models import Delivery, Message, Order, Stop
+from deliveries.models import Delivery, Message, Order, Resending, Stop
 from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, State
 from deliveries.search.narrowing import NAMES, narrow
@@ -76,8 +76,20 @@ class MessagePages(ShowsContent, Pages):
     list_before_template = "deliveries/find.html"
     search_help_text = _("Recipient, sender, words of a subject, or any id")
     change_form_template = "deliveries/message.html"
-    verbs: ClassVar[Sequence[RowVerb]] = (SHOW_CONTENT,)
+    verbs: ClassVar[Sequence[RowVerb]] = (
+        SHOW_CONTENT,
+        RowVerb(
+            "resend",
+            _("Resend to another address"),
+            "forward_to_inbox",
+            applies=lambda row: row.origin == Message.Origin.SUBMISSION,
+        ),
+    )
     has_history = False
+
+    def resend(self, request: HttpRequest, row: Message) -> HttpResponse:
+        """Lead to the page that asks to whom; what is done there is written down there."""
+        return redirect("admin:deliveries_message_resend", row.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).prefetch_related("deliveries")
@@ -151,6 +163,12 @@ class MessagePages(ShowsContent, Pages):
             "deliveries": shown,
             "shown_most": SHOWN_MOST,
             "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
+            "may_resend": rights.may(request.user, "resend", "deliveries.message"),
+            "may_suppress": rights.may(request.user, rights.ADD, "suppressions.suppression"),
+            "resent_from": Resending.objects.filter(message=uuid_of(object_id)).first(),
+            "resent_as": Resending.objects.filter(original=uuid_of(object_id))
+            .select_related("message")
+            .order_by("pk"),
             "verbs_for_live": Order.Verb.choices if may_act else [],
             **(extra_context or {}),
         }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries.insight import wait_reasons as waiting
-from deliveries.models import Attempt, Delivery, Lane, Message, Refusal, Stop
+from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.text.texts import storable
 
@@ -49,6 +49,8 @@ class MessageFacts(
     message_id: str
     size: int
     accepted_at: str
+    resent_from: str | None
+    resent_as: list[str]
 
 
 class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as above
@@ -76,20 +78,6 @@ class DeliveryFacts(TypedDict):
     due_at: str | None
     waiting: str | None
     attempts: list[AttemptFacts]
-
-
-class RefusalFacts(TypedDict("RefusalFacts", {"from": str})):  # as above
-    """One recipient that an app was refused; of a message that was refused as a whole each has its
-    own.
-    """
-
-    at: str
-    credential: int
-    recipient: str
-    command: str
-    code: int
-    enhanced: str
-    text: str
 
 
 class Trace(TypedDict):
@@ -160,7 +148,16 @@ def _message_facts(message: Message) -> MessageFacts:
         "from": message.mail_from,
         "size": message.size,
         "accepted_at": _iso(message.accepted_at),
+        "resent_from": _original(message),
+        "resent_as": [
+            str(each) for each in message.resent_as.order_by("pk").values_list("pk", flat=True)
+        ],
     }
+
+
+def _original(message: Message) -> str | None:
+    first = Resending.objects.filter(message=message).first()
+    return str(first.original_id) if first else None
 
 
 def _delivery_facts(delivery: Delivery, *, now: datetime) -> DeliveryFacts:
@@ -215,30 +212,6 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         ahead=_ahead(delivery) if delivery.due_at <= now else None,
     )
     return waiting.sentence(situation, now=now)
-
-
-def refusals(query: str) -> list[RefusalFacts]:
-    """What apps were refused for this recipient lately, newest first."""
-    query = storable(query).strip()
-    try:
-        key = parse_path(query.strip("<>"), smtputf8=True).key
-    except BadAddress:
-        key = query.lower()
-    return [
-        {
-            "at": _iso(row.at),
-            "credential": row.credential_id,
-            "from": row.mail_from,
-            "recipient": row.recipient,
-            "command": row.command,
-            "code": row.code,
-            "enhanced": row.enhanced,
-            "text": row.text,
-        }
-        for row in Refusal.objects.filter(recipient_key=key)
-        .exclude(recipient_key="")
-        .order_by("-id")[:NEWEST]
-    ]
 
 
 def _halt(delivery: Delivery) -> waiting.Halt | None:

@@ -52,6 +52,10 @@ STATEMENTS = {
             "deliveries_delivery "
             "WHERE message_id = ANY(%(ids)s))"
         ),
+        (
+            "DELETE FROM deliveries_resending WHERE message_id = ANY(%(ids)s) OR original_id = "
+            "ANY(%(ids)s)"
+        ),
         "DELETE FROM deliveries_messageterms WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",

@@ -8,6 +8,7 @@ from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, Message, Submission
 from deliveries.models.reclassification import Reclassification
 from deliveries.models.refusals import Refusal
+from deliveries.models.resending import Resending
 from deliveries.models.search_terms import MessageTerms
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
@@ -27,6 +28,7 @@ __all__ = [
     "Order",
     "Reclassification",
     "Refusal",
+    "Resending",
     "Route",
     "ShapingRule",
     "Stop",

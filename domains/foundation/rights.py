@@ -69,7 +69,9 @@ def _rights(
 # are buttons of the page.
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
-    "deliveries.message": _rights("see show_content", "see", within="see show_content"),
+    "deliveries.message": _rights(
+        "see show_content resend", "see", within="see show_content resend"
+    ),
     "deliveries.delivery": _rights("see", "see"),
     "deliveries.refusal": _rights("see", "see"),
     "deliveries.inboundmail": _rights("see"),

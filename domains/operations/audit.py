@@ -26,6 +26,7 @@ ACTIONS: dict[str, Promise | str] = {
     "delete": _("Deleted"),
     "revoke": _("Revoked"),
     "show_content": _("Looked at the content"),
+    "resend": _("Sent it to another address"),
     "check_now": _("Looked up its records"),
     "take_on_word": _("Took it on their word"),
     "start_signing": _("Let it sign"),

@@ -38,6 +38,7 @@ SIGNED = frozenset({
     b"auto-submitted", b"feedback-id", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post",
     b"list-subscribe",
     b"list-post", b"list-help", b"list-owner", b"list-archive",
+    b"resent-date", b"resent-from", b"resent-to", b"resent-cc", b"resent-message-id",
 })  # fmt: skip
 # Named in h= once more than they stand there, so that none can be put above the message (RFC 6376,
 # sections 5.4.2 and 8.15): a replayed message with another Subject, To or body structure would

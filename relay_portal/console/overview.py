@@ -35,6 +35,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Mail": {
         "send": "send a test message through the real SMTP path and watch it",
         "trace": "what became of a message, attempt by attempt",
+        "resend": "send a message again to a corrected address",
         "classify": "what a refusal, a bounce report or a complaint means",
         "route": "lead recipient domains to a fixed host",
         "suppression": "whom not to write to",

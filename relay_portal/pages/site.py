@@ -38,7 +38,14 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.pages import classification, error_rates, home, queues, unknown_answers
+        from relay_portal.pages import (
+            classification,
+            error_rates,
+            home,
+            queues,
+            resending,
+            unknown_answers,
+        )
 
         return [
             path("queues/", include(queues.urls(self.admin_view))),
@@ -54,6 +61,12 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             ),
             path("home/figures/", self._page("index", home.figures), name="home_figures"),
             path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
+            # These ask for a right of their own.
+            path(
+                "deliveries/message/<slug:object_id>/resend/",
+                self.admin_view(resending.page),
+                name="deliveries_message_resend",
+            ),
             # Django's redirect to any row tells whether there is one
             *(each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"),
         ]

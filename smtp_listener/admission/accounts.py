@@ -51,6 +51,7 @@ WHERE credential.revoked_at IS NULL
 """
 BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
 NAMES = "SELECT username FROM domains_credential WHERE revoked_at IS NULL AND kind = 'password'"
+BY_ID = ACCOUNT + " AND credential.id = %(credential)s"
 BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credential.networks) > 0"
 
 USED = """
@@ -165,6 +166,11 @@ class Accounts:
             accounts = [Account(*row) for row in await self._database.fetch(BY_NETWORK)]
             self._networks = (time.monotonic() + KEEP, accounts)
         return next((account for account in accounts if account.is_at_home(address)), None)
+
+    async def numbered(self, credential: int) -> Account | None:
+        """The credential with this id, if it may be used; looked up anew."""
+        rows = await self._database.fetch(BY_ID, {"credential": credential})
+        return Account(*rows[0]) if rows else None
 
     async def messages_since(self, account: Account, since: object) -> int:
         """How many messages the credential has had accepted since this id."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from deliveries.intake.committer import IntakeUnavailable
 from deliveries.intake.long_lines import NotText
 from deliveries.intake.submission import (
@@ -14,11 +12,11 @@ from deliveries.intake.submission import (
     Recipient,
     SubmittedMessage,
 )
-from deliveries.message.ids import first_id_of
 from deliveries.message.priorities import Priority, of_mt_priority
 from domains.foundation.text.addresses import Address
 from smtp_listener.admission import policy
 from smtp_listener.admission.accounts import Account
+from smtp_listener.admission.message_quota import MessageQuota
 from smtp_listener.admission.policy import Refused
 from smtp_listener.protocol import commands, replies
 from smtp_listener.protocol.channel import Ended
@@ -58,6 +56,7 @@ class SubmissionTransaction(Transaction):
             if "MT-PRIORITY" in parameters
             else None
         )
+        self._quota = MessageQuota(account, session.listener.quotas, session.listener.accounts)
         self._place = session.listener.carrying.place()
         self._recipients: dict[str, Recipient] = {}
         self._repeats = 0
@@ -80,58 +79,10 @@ class SubmissionTransaction(Transaction):
             raise error.told(account.unverified, account.keyless) from error
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
-        await transaction._check_quotas()
+        await transaction._quota.check()
         if not transaction.may_be_urgent:
             await transaction._place.wait()
         return transaction
-
-    async def _check_quotas(self) -> None:
-        """An early word, before the content has come; what counts is what is taken (`_take`)."""
-        account = self.account
-        if account.per_minute is None and account.per_day is None:
-            return
-        minute, day = await self.session.listener.quotas.taken(account.credential_id)
-        if account.per_minute is not None and minute >= account.per_minute:
-            raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
-        if account.per_day is not None and day >= account.per_day:
-            raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
-
-    async def _take(self) -> None:
-        """Count this message; other sessions may have used up what MAIL found left.
-
-        Where it raises, nothing is counted.
-        """
-        account, quotas = self.account, self.session.listener.quotas
-        if (
-            account.per_minute is not None
-            and await quotas.take_minute(account.credential_id) > account.per_minute
-        ):
-            await quotas.give_back_minute(account.credential_id)
-            raise Refused(replies.TOO_MANY_PER_MINUTE(most=account.per_minute))
-        try:
-            if (
-                account.per_day is not None
-                and await quotas.take_day(account.credential_id, self._today) > account.per_day
-            ):
-                await quotas.give_back_day(account.credential_id)
-                raise Refused(replies.TOO_MANY_PER_DAY(most=account.per_day))
-        except BaseException:
-            if account.per_minute is not None:
-                await quotas.give_back_minute(account.credential_id)
-            raise
-
-    async def _give_back(self) -> None:
-        account, quotas = self.account, self.session.listener.quotas
-        if account.per_minute is not None:
-            await quotas.give_back_minute(account.credential_id)
-        if account.per_day is not None:
-            await quotas.give_back_day(account.credential_id)
-
-    async def _today(self) -> int:
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return await self.session.listener.accounts.messages_since(
-            self.account, first_id_of(midnight)
-        )
 
     @property
     def has_recipients(self) -> bool:
@@ -180,7 +131,7 @@ class SubmissionTransaction(Transaction):
         asked = self._asked(checked.priority)
         priority = min(asked, Priority(self.account.highest_priority))
         await self._wait_for_turn(priority)
-        await self._take()
+        await self._quota.take()
         is_new = False
         try:
             submission = self._submission(checked, priority, self.spool, data)
@@ -194,7 +145,7 @@ class SubmissionTransaction(Transaction):
             return replies.NOT_TEXT(why=error)
         finally:
             if not is_new:
-                await self._give_back()
+                await self._quota.give_back()
         if priority < asked:
             return replies.QUEUED_LOWER(priority=priority.mt_priority, queue_id=receipt.queue_id)
         return replies.QUEUED(queue_id=receipt.queue_id)

@@ -7,12 +7,11 @@ from django.core.management.color import Style
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from deliveries.insight.refused import RefusalFacts, refusals
 from deliveries.insight.tracing import (
     AttemptFacts,
     DeliveryFacts,
-    RefusalFacts,
     Trace,
-    refusals,
     trace,
 )
 from deliveries.insight.wait_reasons import short
@@ -85,6 +84,10 @@ def lines(found: Trace, style: Style) -> Iterator[str]:
     yield f"  from        {short(message['from']) or '<> (null reverse-path)'}"
     yield f"  size        {message['size']:,} bytes"
     yield f"  accepted    {_clock(message['accepted_at'])}"
+    if message["resent_from"]:
+        yield f"  resent from {message['resent_from']}"
+    for again in message["resent_as"]:
+        yield f"  resent as   {again}"
     for delivery in found["deliveries"]:
         yield ""
         yield from _delivery_lines(delivery, style)
