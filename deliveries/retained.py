@@ -16,6 +16,7 @@ ORDER_DAYS = 90
 LOOK_DAYS = 90
 TALLY_DAYS = 400
 TRAFFIC_DAYS = 400
+ASKED_DAYS = 7  # as in deliveries.queue.transcripts
 
 # A lane goes when no domain has led to it for so long that no log can name it any more: pages and
 # late bounces read a delivery together with its lane. One that a receiver has taught a rate is kept
@@ -61,6 +62,13 @@ DOWN_TO_STOCK = oldest(
 )  # fmt: skip
 
 TABLES = (
+    RetainedTable("deliveries_transcript", f"`--transcript-days` of its project, {ASKED_DAYS} "
+        "where a person asked for it", BY_RETENTION, "why an attempt failed is asked soon",
+        delete=oldest("deliveries_transcript", "expires_at < now()", order="expires_at")),
+    RetainedTable("deliveries_transcriptrequest", f"until the next attempt, {ASKED_DAYS} days at "
+        "most", BY_RETENTION, "a wish that was not met by then is forgotten", days=ASKED_DAYS,
+        delete=oldest("deliveries_transcriptrequest", "at < %(before)s", key="delivery_id",
+            order="at")),
     RetainedTable("deliveries_message", "`--log-days` of its project", BY_RETENTION,
         "never before all "
         "its deliveries have ended"),

@@ -18,6 +18,8 @@ from deliveries.models import (
     Submission,
     Tally,
     TrafficCount,
+    Transcript,
+    TranscriptRequest,
 )
 from domains.models import DmarcCount, DmarcReport, Domain, DomainChange, Project, SetAside
 from relay_portal.models import User
@@ -143,6 +145,12 @@ ROWS = {
         command="RCPT",
         code=550,
         text="x",
+    ),
+    "deliveries_transcript": lambda at: Transcript.objects.create(
+        delivery_id=new_id(), at=at, lines="[]", expires_at=at
+    ),
+    "deliveries_transcriptrequest": lambda at: TranscriptRequest.objects.create(
+        delivery_id=new_id(), at=at, by="ops"
     ),
     "django_session": lambda at: Session.objects.create(
         session_key=get_random_string(32), session_data="x", expire_date=at

@@ -24,6 +24,7 @@ from deliveries.admin import ordering
 from deliveries.admin.content import SHOW_CONTENT, ShowsContent
 from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
+from deliveries.insight import transcripts
 from deliveries.insight.suppressed import suppressed_now
 from deliveries.insight.tracing import why_waiting
 from deliveries.models import Delivery, Message, Order, Resending, Stop
@@ -84,12 +85,23 @@ class MessagePages(ShowsContent, Pages):
             "forward_to_inbox",
             applies=lambda row: row.origin == Message.Origin.SUBMISSION,
         ),
+        RowVerb(
+            "note_next",
+            _("Note the next SMTP dialogue"),
+            "forum",
+            applies=lambda row: Delivery.objects.live().filter(message=row).exists(),
+        ),
     )
     has_history = False
 
     def resend(self, request: HttpRequest, row: Message) -> HttpResponse:
         """Lead to the page that asks to whom; what is done there is written down there."""
         return redirect("admin:deliveries_message_resend", row.pk)
+
+    def note_next(self, request: HttpRequest, row: Message) -> str:
+        waiting = Delivery.objects.live().filter(message=row)[:SHOWN_MOST]
+        transcripts.request(waiting, by=request.user.get_username())
+        return gettext("What is said at the next attempt will stand here.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         return super().get_queryset(request).prefetch_related("deliveries")
@@ -147,9 +159,15 @@ class MessagePages(ShowsContent, Pages):
         now = timezone.now()
         sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
         blocked = suppressed_now(rows, now=now)
+        said = transcripts.of(rows)
+        asked = transcripts.asked(rows)
         shown = [
             {
                 "row": row,
+                "attempts": [
+                    (attempt, said.get((row.pk, attempt.at))) for attempt in row.attempts.all()
+                ],
+                "is_noted_next": row.pk in asked,
                 "waiting": why_waiting(row, now=now),
                 "suppressed": blocked[row.pk],
                 "stop": Stop.objects.covering(row).first() if sees_pauses and row.is_live else None,

@@ -16,7 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from deliveries.insight import transcripts
 from deliveries.insight import wait_reasons as waiting
+from deliveries.insight.transcripts import TranscriptLine
 from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.text.texts import storable
@@ -68,6 +70,7 @@ class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as abov
     enhanced: str | None
     text: str
     rule: str | None
+    transcript: list[TranscriptLine] | None
 
 
 class DeliveryFacts(TypedDict):
@@ -161,16 +164,20 @@ def _original(message: Message) -> str | None:
 
 
 def _delivery_facts(delivery: Delivery, *, now: datetime) -> DeliveryFacts:
+    said = transcripts.of([delivery])
     return {
         "recipient": delivery.recipient,
         "state": delivery.state,
         "due_at": _iso(delivery.due_at) if delivery.due_at else None,
         "waiting": why_waiting(delivery, now=now),
-        "attempts": [_attempt_facts(attempt) for attempt in delivery.attempts.all()],
+        "attempts": [
+            _attempt_facts(attempt, said.get((delivery.pk, attempt.at)))
+            for attempt in delivery.attempts.all()
+        ],
     }
 
 
-def _attempt_facts(attempt: Attempt) -> AttemptFacts:
+def _attempt_facts(attempt: Attempt, said: list[TranscriptLine] | None) -> AttemptFacts:
     return {
         "at": _iso(attempt.at),
         "stage": attempt.stage,
@@ -182,6 +189,7 @@ def _attempt_facts(attempt: Attempt) -> AttemptFacts:
         "text": attempt.text,
         "class": attempt.category or None,
         "rule": attempt.rule or None,
+        "transcript": said,
     }
 
 

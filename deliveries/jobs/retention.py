@@ -56,6 +56,10 @@ STATEMENTS = {
             "DELETE FROM deliveries_resending WHERE message_id = ANY(%(ids)s) OR original_id = "
             "ANY(%(ids)s)"
         ),
+        (
+            "DELETE FROM deliveries_transcript WHERE delivery_id IN (SELECT id FROM "
+            "deliveries_delivery WHERE message_id = ANY(%(ids)s))"
+        ),
         "DELETE FROM deliveries_messageterms WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_delivery WHERE message_id = ANY(%(ids)s)",
         "DELETE FROM deliveries_message WHERE id = ANY(%(ids)s)",

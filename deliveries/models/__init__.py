@@ -13,6 +13,7 @@ from deliveries.models.search_terms import MessageTerms
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 from deliveries.models.traffic import TrafficCount
+from deliveries.models.transcripts import Transcript, TranscriptRequest
 
 __all__ = [
     "Alert",
@@ -35,4 +36,6 @@ __all__ = [
     "Submission",
     "Tally",
     "TrafficCount",
+    "Transcript",
+    "TranscriptRequest",
 ]

@@ -16,6 +16,7 @@ from uuid import UUID
 from deliveries.backends import loglines, maillog
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models.states import State
+from deliveries.queue import transcripts
 from deliveries.queue.ledger_entries import RECORD, WRITTEN, LedgerEntry, columns
 from deliveries.queue.own_faults import Faults
 from domains.operations.isolation import Kind
@@ -272,6 +273,7 @@ class Ledger:
         # Two entries for one row in one statement would be one update: PostgreSQL takes either.
         # They cannot be: a delivery is in one agent's hands until its entry is recorded.
         moved = {row for (row,) in await self._database.fetch(RECORD, columns(group))}
+        await transcripts.keep(self._database, group)
         if lost := [entry.id for entry in group if entry.moves and entry.id not in moved]:
             with loglines.together():
                 for id_ in lost:

@@ -134,6 +134,7 @@ class LedgerEntry:
     is_hard: bool = False
     provider: str = ""
     seconds: float = 0.0
+    transcript: str = ""  # JSON, where somebody wants it
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

@@ -16,6 +16,7 @@ from deliveries.backends.database import Database
 from deliveries.classification import loaded_rules
 from deliveries.models import Delivery, ShapingRule
 from deliveries.queue.leased import Claimed, LeasedLane
+from deliveries.sending.transcript_choice import TranscriptChoice
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
 
@@ -29,7 +30,9 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
            AND holder = %(holder)s),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule
-           WHERE is_active)
+           WHERE is_active),
+       (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
+       (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest)
 """
 
 COLUMNS = [field.name for field in fields(ReceiverRule)]
@@ -70,14 +73,16 @@ class Controls:
         self._rules: tuple[ReceiverRule, ...] = providers.RULES
         self._default = providers.DEFAULT
         self.stops = Stops()
+        self.transcripts = TranscriptChoice()
         self.version = ""  # of the rules
         self._local_version = ""
 
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
-        [(stops, closed, version, local_version)] = await self._database.fetch(
+        [(stops, closed, version, local_version, projects, asked)] = await self._database.fetch(
             ORDERS, {"holder": self._holder}
         )
+        self.transcripts.take(projects, asked)
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
         if version != self.version:

@@ -35,11 +35,13 @@ class NoEndpoint(Exception):
         *,
         is_ours: bool = False,
         is_addressless: bool = False,
+        transcript: str = "",
     ) -> None:
         super().__init__(str(outcome.reply))
         self.is_ours = is_ours
         self.is_addressless = is_addressless
         self.outcome = outcome
+        self.transcript = transcript
         self.host = host
         self.address = address
 
@@ -90,7 +92,9 @@ class Endpoints:
             try:
                 connection = await self._open(endpoint)
             except ConnectionFailed as error:
-                self._failure = NoEndpoint(error.outcome, endpoint.host, endpoint.address)
+                self._failure = NoEndpoint(
+                    error.outcome, endpoint.host, endpoint.address, transcript=error.transcript
+                )
                 self._unreached.append(self._failure)
             else:
                 self._note_unreached()

@@ -74,6 +74,10 @@ class HostDialogue:
             "source": connection.local_address,
             "tls": connection.tls, "seconds": time.monotonic() - started,
         }  # fmt: skip
+        if connection.is_noting and self._shared.orders.transcripts.keeps(
+            delivery.claimed, is_delivered=isinstance(outcome, Delivered)
+        ):
+            facts["transcript"] = connection.notes.transcript()
         return HostAnswer(outcome, facts)
 
     async def ask_others(
@@ -164,6 +168,7 @@ class HostDialogue:
                 if mail is None:
                     return _unsendable("the content of the message is no longer stored")
                 self._shared.own_file.mark(claimed.id)
+                connection.is_noting = self._shared.orders.transcripts.wants(claimed)
                 return await connection.send(mail)
         except (UnsafeMail, ValueError) as error:
             logger.error("message=%s cannot be sent: %s", claimed.message_id, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from deliveries.queue.leased import Claimed
 from deliveries.sending import retry_schedule
@@ -163,7 +164,13 @@ class LaneConnection:
         agent, outcome = self._agent, error.outcome
         if error.is_addressless:
             return await self._addressless(delivery, error, seconds=seconds)
-        facts = {"host": error.host, "address": error.address, "seconds": seconds}
+        facts: dict[str, Any] = {
+            "host": error.host, "address": error.address, "seconds": seconds
+        }  # fmt: skip
+        if error.transcript and self._shared.orders.transcripts.keeps(
+            delivery.claimed, is_delivered=False
+        ):
+            facts["transcript"] = error.transcript
         if isinstance(outcome, Bounced):
             return agent.outcomes.settle(delivery.claimed, outcome, **facts)
         mail_from = delivery.claimed.mail_from

@@ -24,6 +24,7 @@ from deliveries.smtp.mail import Mail, UnsafeMail
 from deliveries.smtp.outcomes import Deferred, Outcome, Scope, Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
+from deliveries.smtp.session_notes import SessionNotes
 from deliveries.smtp.timeouts import DOING, Timeouts
 from deliveries.smtp.tls import context_for, describe, server_name
 from deliveries.smtp.transaction import transact
@@ -62,13 +63,14 @@ class ConnectionFailed(Exception):
     `is_tls_broken`: it failed at encryption, and might work in plain text.
     """
 
-    def __init__(self, outcome: Outcome, *, tls: str) -> None:
+    def __init__(self, outcome: Outcome, *, tls: str, transcript: str = "") -> None:
         assert isinstance(outcome, Deferred), "trouble before MAIL is temporary"
         super().__init__(str(outcome.reply))
         self.outcome = outcome
         self.stage = outcome.stage
         self.reply = outcome.reply
         self.tls = tls
+        self.transcript = transcript
         # A loss in the EHLO under TLS counts too: some peers hang up on what they dislike only
         # after the handshake.
         self.is_tls_broken = outcome.reply.local and (outcome.stage is Stage.STARTTLS or bool(tls))
@@ -87,6 +89,8 @@ class Connection:
         self._session: ClientSession
         self.endpoint = endpoint
         self.tls = ""
+        self.notes = SessionNotes(self._now())
+        self.is_noting = True  # during the opening; then where somebody wants to read it
         local: tuple[str, int] = wire.transport.get_extra_info("sockname")
         self.local_address = local[0]
 
@@ -106,6 +110,8 @@ class Connection:
 
     async def send(self, mail: Mail) -> Outcome:
         """Offer one mail; never raises for what a peer or the network does. One call at a time."""
+        if self.is_noting:
+            self.notes.begin_mail()
         if not self.usable:
             return self._farewell()
         # Some hosts hang up behind a reply, without a word. Where that is here already, not all is
@@ -178,6 +184,8 @@ class Connection:
                 result: T = end.value
                 return result
             answer = await self._take(step, tls)
+            if self.is_noting:
+                self.notes.note(self._now(), step, answer, self.tls)
 
     async def _take(self, step: Step, tls: TlsLevel) -> Answer:
         match step:

@@ -54,7 +54,7 @@ async def open_connection(
     if isinstance(opened, ClientSession):
         return connection
     connection.abort()
-    raise ConnectionFailed(opened, tls=connection.tls)
+    raise ConnectionFailed(opened, tls=connection.tls, transcript=connection.notes.transcript())
 
 
 async def open_with_fallback(

@@ -30,5 +30,5 @@ class ProjectPages(Pages):
             },
         ),
         (_("Retries"), {"fields": ("retry_schedule", "lifetime")}),
-        (_("Retention"), {"fields": ("content_days", "log_days")}),
+        (_("Retention"), {"fields": ("content_days", "log_days", "transcript_days")}),
     )

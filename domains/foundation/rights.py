@@ -70,7 +70,7 @@ def _rights(
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
     "deliveries.message": _rights(
-        "see show_content resend", "see", within="see show_content resend"
+        "see show_content resend note_next", "see", within="see show_content resend note_next"
     ),
     "deliveries.delivery": _rights("see", "see"),
     "deliveries.refusal": _rights("see", "see"),

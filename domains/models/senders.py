@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -94,6 +94,13 @@ class Project(models.Model):
     )
     content_days = models.PositiveIntegerField(_("days to keep content"), default=7)
     log_days = models.PositiveIntegerField(_("days to keep the log"), default=90)
+    transcript_days = models.PositiveSmallIntegerField(
+        _("days to keep SMTP dialogues"),
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(90)],
+        help_text=_("Of attempts that failed, without content. 0: none are kept."),
+    )
 
     class Meta:
         verbose_name = _("project")

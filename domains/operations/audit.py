@@ -26,6 +26,7 @@ ACTIONS: dict[str, Promise | str] = {
     "delete": _("Deleted"),
     "revoke": _("Revoked"),
     "show_content": _("Looked at the content"),
+    "note_next": _("Had the next SMTP dialogue noted"),
     "resend": _("Sent it to another address"),
     "check_now": _("Looked up its records"),
     "take_on_word": _("Took it on their word"),

@@ -152,8 +152,11 @@ def test_messages_that_gather_are_committed_together(round_trips):
     )  # 1,763,000, with contents that compress to nothing
 
 
-def test_delivering_a_thousand_messages_asks_postgresql_seldom(settings, round_trips):
-    credential = make.credential()
+@pytest.mark.parametrize("transcript_days", [0, 7])
+def test_delivering_a_thousand_messages_asks_postgresql_seldom(
+    settings, round_trips, transcript_days
+):
+    credential = make.credential(make.project(transcript_days=transcript_days))
     for number in range(1000):
         make.delivery(
             to=f"u{number}@mx.test", of=make.message(credential.project), flow=credential.pk

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.core.management.color import Style
+from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from deliveries.insight import transcripts
 from deliveries.insight.refused import RefusalFacts, refusals
 from deliveries.insight.tracing import (
     AttemptFacts,
@@ -15,12 +18,16 @@ from deliveries.insight.tracing import (
     trace,
 )
 from deliveries.insight.wait_reasons import short
+from deliveries.models import Delivery
 from deliveries.models.states import LIVE, State
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from domains.foundation.text.texts import clean
+from domains.operations import audit
 from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.keys import known_key
 from suppressions.models import Suppression
 
+WHO = {"client": ">", "server": "<", "event": "-"}
 MARKS = {State.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
 
 
@@ -40,7 +47,26 @@ class Command(EkidenCommand):
             help="one object; a list of them where several match",
         )
 
-    def handle(self, *args: Any, query: str, as_json: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--dialogue",
+            action="store_true",
+            help="print what was said by SMTP, where it is kept",
+        )
+        parser.add_argument(
+            "--note-next",
+            action="store_true",
+            help="have the SMTP dialogue of the next attempt of what waits noted",
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        query: str,
+        as_json: bool,
+        dialogue: bool,
+        note_next: bool,
+        **options: Any,
+    ) -> None:
         found, refused = trace(query), refusals(query)
         if not (found or refused):
             text = (
@@ -48,10 +74,12 @@ class Command(EkidenCommand):
                 "message that is kept."
             )
             raise CommandError(" ".join([text, *_suppressed(query)]))
+        if note_next:
+            _note_next(found)
         if as_json:
             everything = [*found, *({"refused": each} for each in refused)]
             return self.write_json(everything[0] if len(everything) == 1 else everything)
-        parts = ["\n".join(lines(each, self.style)) for each in found]
+        parts = ["\n".join(lines(each, self.style, has_dialogue=dialogue)) for each in found]
         return self.stdout.write(
             "\n\n".join(
                 [*parts, *(["\n".join(refused_lines(refused, self.style))] if refused else [])]
@@ -76,7 +104,18 @@ def _suppressed(query: str) -> Iterator[str]:
         )
 
 
-def lines(found: Trace, style: Style) -> Iterator[str]:
+def _note_next(found: list[Trace]) -> None:
+    messages = [UUID(each["message"]["id"]) for each in found]
+    waiting = Delivery.objects.live().filter(message__in=messages).select_related("message")
+    if not waiting:
+        raise CommandError("Nothing of it waits: there is no next attempt.")
+    with transaction.atomic():
+        transcripts.request(waiting, by=audit.command_line())
+        for message in {each.message_id: each.message for each in waiting}.values():
+            audit.note_command("note_next", message)
+
+
+def lines(found: Trace, style: Style, *, has_dialogue: bool = False) -> Iterator[str]:
     """The trace of one message as people read it; whatever a peer said is one printable line."""
     message = found["message"]
     yield style.MIGRATE_HEADING(f"Message {message['id']}")
@@ -90,7 +129,7 @@ def lines(found: Trace, style: Style) -> Iterator[str]:
         yield f"  resent as   {again}"
     for delivery in found["deliveries"]:
         yield ""
-        yield from _delivery_lines(delivery, style)
+        yield from _delivery_lines(delivery, style, has_dialogue)
 
 
 def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
@@ -108,7 +147,7 @@ def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
         )
 
 
-def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
+def _delivery_lines(delivery: DeliveryFacts, style: Style, has_dialogue: bool) -> Iterator[str]:
     state = State(delivery["state"])
     paint = (
         style.SUCCESS
@@ -129,8 +168,17 @@ def _delivery_lines(delivery: DeliveryFacts, style: Style) -> Iterator[str]:
                 f"        = {meaning.title}. "
                 f"{advice if attempt is delivery['attempts'][-1] else ''}"
             ).rstrip()
+        if has_dialogue:
+            yield from _dialogue(attempt)
     if delivery["waiting"]:
         yield f"    {delivery['waiting']}"
+
+
+def _dialogue(attempt: AttemptFacts) -> Iterator[str]:
+    """Who says what, with the seconds since the connection."""
+    for line in attempt["transcript"] or ():
+        said = f"{line['seconds']:8.3f} {WHO[line['who']]} {clean(line['text'])}"
+        yield f"    {said:<70}{'  ' + line['meaning'] if line['meaning'] else ''}".rstrip()
 
 
 def _meaning(attempt: AttemptFacts) -> Meaning | None:

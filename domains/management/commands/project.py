@@ -144,6 +144,12 @@ def _add_settings(parser: CommandParser) -> None:
         "--content-days", type=int, metavar="DAYS", help="how long contents are kept"
     )
     parser.add_argument("--log-days", type=int, metavar="DAYS", help="how long the log is kept")
+    parser.add_argument(
+        "--transcript-days",
+        type=int,
+        metavar="DAYS",
+        help="how long the SMTP dialogue of a failed attempt is kept (0: not at all)",
+    )
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +172,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "idempotency_window": project.idempotency_window,
         "content_days": project.content_days,
         "log_days": project.log_days,
+        "transcript_days": project.transcript_days,
     }
 
 
