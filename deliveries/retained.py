@@ -16,6 +16,8 @@ ORDER_DAYS = 90
 LOOK_DAYS = 90
 TALLY_DAYS = 400
 TRAFFIC_DAYS = 400
+HISTORY_DAYS = 30
+MINUTE_DAYS = 7
 ASKED_DAYS = 7  # as in deliveries.queue.transcripts
 
 # A lane goes when no domain has led to it for so long that no log can name it any more: pages and
@@ -145,6 +147,12 @@ TABLES = (
             "compare it with",
         days=TALLY_DAYS, delete=oldest("deliveries_tally", "hour < %(before)s", order="hour"),
     ),
+    RetainedTable("deliveries_lanepace", f"{MINUTE_DAYS} days", BY_RETENTION,
+        "why it was slow is asked within days", days=MINUTE_DAYS,
+        delete=oldest("deliveries_lanepace", "at < %(before)s", order="at")),
+    RetainedTable("deliveries_backoff", f"{HISTORY_DAYS} days", BY_RETENTION,
+        "a receiver's habits show over weeks", days=HISTORY_DAYS,
+        delete=oldest("deliveries_backoff", "at < %(before)s", order="at")),
     RetainedTable(
         "deliveries_trafficcount",
         f"{TRAFFIC_DAYS} days; minutes for 2 and hours for 90 of them", BY_RETENTION,

@@ -10,8 +10,10 @@ from django.utils.crypto import get_random_string
 from deliveries.message.ids import first_id_of, new_id
 from deliveries.models import (
     Alert,
+    BackOff,
     Destination,
     InboundMail,
+    LanePace,
     Order,
     Reclassification,
     Refusal,
@@ -145,6 +147,12 @@ ROWS = {
         command="RCPT",
         code=550,
         text="x",
+    ),
+    "deliveries_lanepace": lambda at: LanePace.objects.create(
+        lane=make.lane(get_random_string(8)), at=at, connections=1, sent=10
+    ),
+    "deliveries_backoff": lambda at: BackOff.objects.create(
+        lane_id=1, at=at, kind="slowed", reply="421 slow down"
     ),
     "deliveries_transcript": lambda at: Transcript.objects.create(
         delivery_id=new_id(), at=at, lines="[]", expires_at=at

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Case, QuerySet, When
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -16,10 +17,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from deliveries.admin.lane_history import history
 from deliveries.admin.pauses import FLUSH, flush, since
 from deliveries.insight import host_notes
-from deliveries.insight.tracing import site_name
+from deliveries.insight.receiver_names import receiver_name
 from deliveries.models import Delivery, Lane
+from deliveries.models.lanes import LaneQuerySet
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection
 from domains.operations.pages import Pages, RowVerb, reason_of
@@ -34,6 +37,17 @@ PAUSE = _(
 def may_pause(lane: Lane) -> bool:
     """The two lanes of our own are no receiver's."""
     return lane.pk not in (Lane.ROUTING, Lane.PARKED)
+
+
+TROUBLED_FIRST = (
+    Case(
+        When(closed_at__isnull=False, then=0),
+        When(paused_until__gt=Now(), then=1),
+        When(failures__gt=0, then=2),
+        default=3,
+    ),
+    "-pk",
+)
 
 
 class PausedFilter(admin.SimpleListFilter):
@@ -55,6 +69,8 @@ class PausedFilter(admin.SimpleListFilter):
 class LanePages(Pages):
     list_display = ("name", "source", "condition", "waiting", "last_success_at")
     list_filter = (PausedFilter,)
+    ordering = TROUBLED_FIRST
+    change_form_outer_after_template = "deliveries/lane_history.html"
     list_reads = frozenset({"hosts"})
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
@@ -83,6 +99,23 @@ class LanePages(Pages):
         replace(FLUSH, applies=may_pause),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lane]:
+        rows = super().get_queryset(request)
+        assert isinstance(rows, LaneQuerySet)
+        return rows.with_domains()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        given = (
+            {**history(row, request.GET.get("range", "")), "title": receiver_name(row)}
+            if row
+            else {}
+        )
+        # Unfold publishes no types
+        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+
     def notice(self, row: Lane) -> str:
         return since(row.closed_at, row.closed_by, row.close_reason) if row.closed_at else ""
 
@@ -109,9 +142,7 @@ class LanePages(Pages):
 
     @display(description=_("site"))
     def name(self, row: Lane) -> Any:
-        return {Lane.ROUTING: _("(being routed)"), Lane.PARKED: _("(put aside)")}.get(
-            row.pk
-        ) or site_name(row)
+        return receiver_name(row)
 
     @display(
         description=_("condition"),

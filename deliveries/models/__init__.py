@@ -4,6 +4,7 @@ steer the flow.
 
 from deliveries.models.classification import LocalRule
 from deliveries.models.inbound import InboundMail
+from deliveries.models.lane_history import BackOff, LanePace
 from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, Message, Submission
 from deliveries.models.reclassification import Reclassification
@@ -18,11 +19,13 @@ from deliveries.models.transcripts import Transcript, TranscriptRequest
 __all__ = [
     "Alert",
     "Attempt",
+    "BackOff",
     "Content",
     "Delivery",
     "Destination",
     "InboundMail",
     "Lane",
+    "LanePace",
     "LocalRule",
     "Message",
     "MessageTerms",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,11 @@ from django.utils.translation import gettext_lazy as _
 class LaneQuerySet(models.QuerySet["Lane"]):
     def paused(self, *, now: datetime) -> Self:
         return self.filter(paused_until__gt=now)
+
+    def with_domains(self) -> Self:
+        """With `first_domain` and `second_domain` of those that lead there, for their names."""
+        led = Destination.objects.filter(lane=OuterRef("pk")).order_by("domain").values("domain")
+        return self.annotate(first_domain=Subquery(led[:1]), second_domain=Subquery(led[1:2]))
 
 
 class Route(models.Model):

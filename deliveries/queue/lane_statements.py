@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliveries.models import Lane
+from deliveries.models.lane_history import LEAST_SENT
 from deliveries.models.states import IS_REPORT
 from suppressions.covering import covering
 
@@ -218,11 +219,36 @@ _LEARNED = """
     pause_reason = CASE WHEN %(is_success)s THEN '' ELSE pause_reason END
 """
 
+# The lane's history goes with the note. A lane on which nothing limits us and little goes has none.
+_HISTORY = f"""
+), minute AS (
+    INSERT INTO deliveries_lanepace AS known (lane_id, at, allowed, learned, connections, sent)
+    SELECT id, date_trunc('minute', now()), %(allowed)s::float8, %(learned)s::float8,
+        %(window)s::smallint, %(sent)s::int
+    FROM noted WHERE %(sent)s::int >= {LEAST_SENT}
+        OR coalesce(%(learned)s::float8, %(allowed)s::float8) IS NOT NULL
+    ON CONFLICT (lane_id, at) DO UPDATE SET allowed = EXCLUDED.allowed,
+        learned = EXCLUDED.learned, connections = EXCLUDED.connections,
+        sent = known.sent + EXCLUDED.sent
+)
+INSERT INTO deliveries_backoff (lane_id, at, kind, seconds, rate, reply)
+SELECT noted.id, to_timestamp(event.at), event.kind, event.seconds, event.rate, event.reply
+FROM noted CROSS JOIN jsonb_to_recordset(%(back_offs)s::jsonb)
+    AS event(at float8, kind text, seconds float8, rate float8, reply text)
+"""  # noqa: S608  (put together from constants)
+
 # S608 : put together from constants
-NOTE = f"UPDATE deliveries_lane SET {_LEARNED} WHERE id = %(lane)s AND epoch = %(epoch)s"  # noqa: S608
+NOTE = f"""
+WITH noted AS (
+    UPDATE deliveries_lane SET {_LEARNED} WHERE id = %(lane)s AND epoch = %(epoch)s RETURNING id
+{_HISTORY}"""  # noqa: S608
 
 # S608 : as above
-LEAVE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL, {_LEARNED} WHERE {_HELD}"  # noqa: S608
+LEAVE = f"""
+WITH noted AS (
+    UPDATE deliveries_lane SET holder = NULL, leased_until = NULL, {_LEARNED} WHERE {_HELD}
+    RETURNING id
+{_HISTORY}"""  # noqa: S608
 
 PAUSE = """
 UPDATE deliveries_lane

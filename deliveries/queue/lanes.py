@@ -267,4 +267,5 @@ def _columns(learned: Learned) -> dict[str, Any]:
     return asdict(learned) | {
         "pace": json.dumps(learned.pace),
         "experience": json.dumps(learned.experience),
+        "back_offs": json.dumps(learned.back_offs),
     }

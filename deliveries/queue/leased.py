@@ -30,7 +30,8 @@ class Learned:
     """What a lane's row keeps of its pace: for people (`window` connections, `rate` a second, the
     rule), and for the next holder.
 
-    A success ends the lane's row of failures.
+    A success ends the lane's row of failures. `allowed` by the rule, `learned` and `sent` since the
+    last note are for the lane's history, and `back_offs` what made it slower or stop.
     """
 
     window: int
@@ -39,6 +40,10 @@ class Learned:
     pace: dict[str, Any]
     experience: dict[str, Any]
     is_success: bool
+    allowed: float | None = None
+    learned: float | None = None
+    sent: int = 0
+    back_offs: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from deliveries.backends import maillog
 from deliveries.backends.database import DatabaseUnavailable
@@ -26,6 +26,7 @@ from deliveries.smtp.transaction import NO_MEANING
 
 logger = logging.getLogger(__name__)
 
+BACK_OFFS_MOST = 20  # that one note writes
 NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
 
 
@@ -43,6 +44,8 @@ class Feedback:
         self._failures = lane.failures
         self._noted_at = time.monotonic()
         self._is_success = False  # since then
+        self._sent = 0  # since then, too
+        self._back_offs: list[dict[str, Any]] = []
         self.is_to_note = False
         self.is_over = False
 
@@ -97,6 +100,7 @@ class Feedback:
         self.experience.took(address, now=time.time())
         now = time.monotonic()
         self._pace.accepted(now, busy=busy)
+        self._sent += 1
         self.is_to_note = True
         self._is_success = True
         if self._failures or now - self._noted_at > NOTE_EVERY:
@@ -114,6 +118,7 @@ class Feedback:
                 await self._pause(seconds * (1 + 0.1 * random.random()), reply)
             case Block():
                 self.is_over = True
+                self._backed_off("closed", reply)
                 maillog.lane_closed(self._lane.id, site=self._lane.site, reason=str(reply))
                 await self._write(self._lanes.close(self._lane, str(reply)))
 
@@ -158,6 +163,8 @@ class Feedback:
         """What is to be written down now."""
         self._noted_at = time.monotonic()
         is_success, self._is_success, self.is_to_note = self._is_success, False, False
+        sent, self._sent = self._sent, 0
+        back_offs, self._back_offs = tuple(self._back_offs), []
         allowed = self._pace.per_second()
         return Learned(
             window=self._pace.window.size,
@@ -166,10 +173,21 @@ class Feedback:
             pace=self._pace.snapshot(now=self._noted_at, wall=time.time()),
             experience=self.experience.snapshot(now=time.time()),
             is_success=is_success and not self.is_over,
+            allowed=self._pace.allowed(),
+            learned=self._pace.rate.allowed(),
+            sent=sent,
+            back_offs=back_offs,
         )
+
+    def _backed_off(self, kind: str, reply: Reply, **more: float) -> None:
+        """For the lane's history, which the next note writes; of many in a row the first ones."""
+        if len(self._back_offs) < BACK_OFFS_MOST:
+            told = {"at": time.time(), "kind": kind, "reply": str(reply)}
+            self._back_offs.append(told | more)
 
     async def _slow_down(self, kept: float, reply: Reply) -> None:
         helped = self._pace.too_fast(time.monotonic(), kept)
+        self._backed_off("slowed", reply, rate=self._pace.rate.allowed() or 0.0)
         maillog.lane_slowed(
             self._lane.id,
             site=self._lane.site,
@@ -189,6 +207,7 @@ class Feedback:
         if self.is_over:
             return
         self.is_over = True
+        self._backed_off("paused", reply, seconds=seconds)
         maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
         await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
 

@@ -79,6 +79,10 @@ class Pace:
             limits.append((learned, "learned"))
         return min(limits, default=None)
 
+    def allowed(self) -> float | None:
+        """Messages a second that the receiver's rule allows; None where it sets no limit."""
+        return min((meter.limit / meter.period for meter in self._meters.values()), default=None)
+
     def page(self, now: float) -> int:
         """How many deliveries to claim at one time: so few that those that come first later need
         not wait behind them.

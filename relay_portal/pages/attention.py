@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from deliveries.insight import stats
-from deliveries.insight.tracing import site_name
+from deliveries.insight.receiver_names import receiver_name
 from domains.models import Domain, SigningKey
 
 SHOWN_MOST = 20
@@ -28,7 +28,7 @@ def receivers(*, now: datetime) -> list[dict[str, Any]]:
     """The lanes that an answer has paused, or that are closed, the longest line first."""
     return [
         {
-            "name": site_name(lane),
+            "name": receiver_name(lane),
             "amount": amount,
             "is_more": amount == stats.COUNTED_MOST,
             "reply": lane.close_reason if lane.closed_at else lane.pause_reason,

@@ -61,9 +61,9 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
     (
         _("Where mail goes"),
         (
-            NavigationEntry(_("Lanes"), "alt_route", "deliveries.lane"),
+            NavigationEntry(_("Receivers"), "alt_route", "deliveries.lane"),
             NavigationEntry(_("Routes"), "signpost", "deliveries.route"),
-            NavigationEntry(_("Receivers"), "speed", "deliveries.shapingrule"),
+            NavigationEntry(_("Rules for receivers"), "speed", "deliveries.shapingrule"),
             NavigationEntry(_("Pauses"), "pause_circle", "deliveries.stop"),
             NavigationEntry(_("Orders"), "checklist", "deliveries.order"),
             NavigationEntry(_("Queues"), "stacks", page="queues"),
