@@ -9,6 +9,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -56,13 +58,6 @@ LIMITS = (
 )
 
 
-def _sender(credential: Credential) -> str:
-    """Return an address that the credential may send as; the documentation's where it has none."""
-    own = credential.domains.verified() or credential.project.domains.verified()
-    domain = own.order_by("name").first()
-    return f"hello@{domain.name if domain else 'shop.example'}"
-
-
 @admin.register(Credential)
 class CredentialPages(Pages):
     project_path = "project"
@@ -102,7 +97,14 @@ class CredentialPages(Pages):
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
+    change_form_outer_after_template = "domains/credential_page.html"
     verbs: ClassVar[Sequence[RowVerb]] = (
+        RowVerb(
+            "send_test",
+            _("Send a test"),
+            "send",
+            applies=lambda credential: not credential.is_revoked,
+        ),
         RowVerb(
             "revoke",
             _("Revoke"),
@@ -159,9 +161,16 @@ class CredentialPages(Pages):
             obj,
             rows,
             title=gettext("The new credential"),
-            snippets=client_settings.snippets(obj.username or "", secret, _sender(obj)),
+            snippets=client_settings.snippets(
+                obj.username or "", secret, credentials.usual_sender(obj) or "hello@shop.example"
+            ),
+            watch=reverse("admin:domains_credential_use", args=[obj.pk]),
             certificate=certificate if certificate.exists() else None,
         )
+
+    def send_test(self, request: HttpRequest, row: Credential) -> HttpResponse:
+        """Lead to the page that asks to whom; what is done there is written down there."""
+        return redirect("admin:domains_credential_send_test", row.pk)
 
     def revoke(self, request: HttpRequest, row: Credential) -> str:
         row.revoke(now=timezone.now())

@@ -102,10 +102,10 @@ RIGHTS: dict[str, Rights] = {
         within="see add delete rotate start_signing stop_signing",
     ),
     "domains.credential": _rights(
-        "see add change pause resume flush revoke",
+        "see add change pause resume flush revoke send_test",
         "see",
-        developer="see add revoke",
-        within="see add change pause resume flush revoke",
+        developer="see add revoke send_test",
+        within="see add change pause resume flush revoke send_test",
     ),
     "deliveries.lane": _rights("see pause resume flush"),
     "deliveries.route": _rights("see add delete"),

@@ -26,6 +26,7 @@ ACTIONS: dict[str, Promise | str] = {
     "delete": _("Deleted"),
     "revoke": _("Revoked"),
     "show_content": _("Looked at the content"),
+    "send_test": _("Sent a test message"),
     "note_next": _("Had the next SMTP dialogue noted"),
     "resend": _("Sent it to another address"),
     "check_now": _("Looked up its records"),

@@ -106,6 +106,31 @@ spring.mail.properties.mail.smtp.timeout=60000
 """,
     ),
     Snippet(
+        "Go",
+        "",
+        """\
+auth := smtp.PlainAuth("", "USER", os.Getenv("SMTP_SECRET"), "relay.example.com")
+err := smtp.SendMail("relay.example.com:587", auth, "hello@shop.example", recipients, message)
+""",
+    ),
+    Snippet(
+        "WordPress",
+        "wp-content/mu-plugins/smtp.php",
+        """\
+<?php
+add_action('phpmailer_init', function ($mail) {
+    $mail->isSMTP();
+    $mail->Host = 'relay.example.com';
+    $mail->Port = 465;
+    $mail->SMTPSecure = 'ssl';
+    $mail->SMTPAuth = true;
+    $mail->Username = 'USER';
+    $mail->Password = SMTP_SECRET;
+});
+add_filter('wp_mail_from', fn () => 'hello@shop.example');
+""",
+    ),
+    Snippet(
         "Python",
         "",
         """\

@@ -115,3 +115,10 @@ def checked_networks(networks: Iterable[str], kind: str) -> list[str]:
             )
         checked.append(str(network))
     return checked
+
+
+def usual_sender(credential: Credential) -> str | None:
+    """Return an address of the first domain, by its name, that the credential may send as."""
+    own = credential.domains.verified() or credential.project.domains.verified()
+    domain = own.order_by("name").first()
+    return f"hello@{domain.name}" if domain else None

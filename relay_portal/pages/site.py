@@ -40,10 +40,12 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from relay_portal.pages import (
             classification,
+            credential_use,
             error_rates,
             home,
             queues,
             resending,
+            trying,
             unknown_answers,
         )
 
@@ -66,6 +68,16 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 "deliveries/message/<slug:object_id>/resend/",
                 self.admin_view(resending.page),
                 name="deliveries_message_resend",
+            ),
+            path(
+                "domains/credential/<slug:object_id>/use/",
+                self.admin_view(credential_use.fragment),
+                name="domains_credential_use",
+            ),
+            path(
+                "domains/credential/<slug:object_id>/send-test/",
+                self.admin_view(trying.page),
+                name="domains_credential_send_test",
             ),
             # Django's redirect to any row tells whether there is one
             *(each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"),

@@ -168,10 +168,10 @@ class Quotas:
 
     async def taken(self, credential: int) -> list[int]:
         """The messages of this minute and of this day."""
-        return await self._counters.get(_minute(credential), _day(credential))
+        return await self._counters.get(minute_key(credential), day_key(credential))
 
     async def take_minute(self, credential: int) -> int:
-        return await self._counters.add(_minute(credential), 120)
+        return await self._counters.add(minute_key(credential), 120)
 
     async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
         """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for
@@ -180,38 +180,42 @@ class Quotas:
         Where that cannot be asked, nothing is counted, and the next message finds the counter as
         fresh as this one did.
         """
-        count = await self._counters.add(_day(credential), 90_000)
+        count = await self._counters.add(day_key(credential), 90_000)
         if count > 1:
             return count
         try:
             known = await count_today()
         except BaseException:
-            await self._counters.forget(_day(credential))
+            await self._counters.forget(day_key(credential))
             raise
-        return await self._counters.add(_day(credential), 90_000, known)
+        return await self._counters.add(day_key(credential), 90_000, known)
 
     async def give_back_minute(self, credential: int) -> None:
         """A message that was counted and not taken; where the minute has ended meanwhile, the next
         one has room for one more.
         """
-        await self._counters.add(_minute(credential), 120, -1)
+        await self._counters.add(minute_key(credential), 120, -1)
 
     async def give_back_day(self, credential: int) -> None:
-        await self._counters.add(_day(credential), 90_000, -1)
+        await self._counters.add(day_key(credential), 90_000, -1)
 
     async def enter(self, credential: int, session: str) -> int:
-        return await self._counters.enter(f"ekiden:sessions:{credential}", session)
+        return await self._counters.enter(sessions_key(credential), session)
 
     async def leave(self, credential: int, session: str) -> None:
-        await self._counters.leave(f"ekiden:sessions:{credential}", session)
+        await self._counters.leave(sessions_key(credential), session)
 
 
-def _minute(credential: int) -> str:
+def minute_key(credential: int) -> str:
     return f"ekiden:minute:{credential}:{int(time.time() // 60)}"
 
 
-def _day(credential: int) -> str:
+def day_key(credential: int) -> str:
     return f"ekiden:day:{credential}:{datetime.now(UTC):%Y%m%d}"
+
+
+def sessions_key(credential: int) -> str:
+    return f"ekiden:sessions:{credential}"
 
 
 def place(address: Address) -> str:
