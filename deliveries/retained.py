@@ -17,6 +17,7 @@ LOOK_DAYS = 90
 TALLY_DAYS = 400
 TRAFFIC_DAYS = 400
 HISTORY_DAYS = 30
+EXPORT_DAYS = 7
 MINUTE_DAYS = 7
 ASKED_DAYS = 7  # as in deliveries.queue.transcripts
 
@@ -147,6 +148,12 @@ TABLES = (
             "compare it with",
         days=TALLY_DAYS, delete=oldest("deliveries_tally", "hour < %(before)s", order="hour"),
     ),
+    RetainedTable("deliveries_savedsearch", "until removed", "people", "a person's word"),
+    RetainedTable("deliveries_messageexport", f"{EXPORT_DAYS} days", BY_RETENTION,
+        "a file of customers' mail is fetched soon, or made anew", days=EXPORT_DAYS,
+        delete=oldest("deliveries_messageexport", "created_at < %(before)s", order="created_at")),
+    RetainedTable("deliveries_exportpart", "with its export", BY_RETENTION, "it is the file",
+        days=EXPORT_DAYS, delete=oldest("deliveries_exportpart", "at < %(before)s", order="at")),
     RetainedTable("deliveries_lanepace", f"{MINUTE_DAYS} days", BY_RETENTION,
         "why it was slow is asked within days", days=MINUTE_DAYS,
         delete=oldest("deliveries_lanepace", "at < %(before)s", order="at")),

@@ -12,8 +12,10 @@ from deliveries.models import (
     Alert,
     BackOff,
     Destination,
+    ExportPart,
     InboundMail,
     LanePace,
+    MessageExport,
     Order,
     Reclassification,
     Refusal,
@@ -147,6 +149,12 @@ ROWS = {
         command="RCPT",
         code=550,
         text="x",
+    ),
+    "deliveries_messageexport": lambda at: MessageExport.objects.create(
+        created_by="ops", created_at=at, state="done", ended_at=at
+    ),
+    "deliveries_exportpart": lambda at: ExportPart.objects.create(
+        export_id=1, number=ExportPart.objects.count(), at=at, data=b""
     ),
     "deliveries_lanepace": lambda at: LanePace.objects.create(
         lane=make.lane(get_random_string(8)), at=at, connections=1, sent=10

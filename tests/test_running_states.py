@@ -36,6 +36,7 @@ STATES = {
         "queued": DRAIN, "deferred": DRAIN, "delivered": FINAL, "bounced": FINAL, "expired": FINAL,
         "suppressed": FINAL, "cancelled": FINAL,
     },
+    "deliveries.MessageExport": {"running": CARRY_ON, "done": FINAL, "failed": FINAL},
     "deliveries.Reclassification": {
         "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL,
         "failed": FINAL,
@@ -51,6 +52,7 @@ OPEN = {
     ("deliveries.Alert", "ended_at"): "deliveries.jobs.add_up",
     ("deliveries.Delivery", "ended_at"): "deliveries.jobs.sweep",
     ("deliveries.InboundMail", "handled_at"): "deliveries.jobs.receive_reports",
+    ("deliveries.MessageExport", "ended_at"): CARRY_ON,
     ("deliveries.Order", "finished_at"): "deliveries.jobs.carry_out_orders",
     ("deliveries.Reclassification", "ended_at"): CARRY_ON,
     ("suppressions.Brake", "ended_at"): PERSON,
@@ -60,6 +62,7 @@ OPEN = {
 # Jobs that only do at once what one of the schedule does later.
 SHORTCUTS = {
     "suppressions.exchange.importing.run": CARRY_ON,
+    "deliveries.search.exporting.run": CARRY_ON,
     "deliveries.bounces.reclassify.count": CARRY_ON,
     "deliveries.bounces.reclassify.apply": CARRY_ON,
     "domains.jobs.verify_domain": "domains.jobs.verify_domains",

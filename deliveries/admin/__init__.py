@@ -4,6 +4,8 @@ people order and pause.
 
 from deliveries.admin import (
     classification,
+    delivery_list,
+    exports,
     inbound,
     lanes,
     mail,
@@ -17,6 +19,8 @@ from deliveries.admin import (
 
 __all__ = [
     "classification",
+    "delivery_list",
+    "exports",
     "inbound",
     "lanes",
     "mail",

@@ -54,6 +54,7 @@ class MessageSearch:
     clues: tuple[Clue, ...] = ()
     ids: list[UUID] | None = None
     refused: int = 0
+    shown_most: int = 0  # where older ones match too, how many of the newest are listed
     suppressed: list[Suppression] = field(default_factory=list)
 
     @property
@@ -97,6 +98,7 @@ def _search(finding: MessageSearch, meant: Understood) -> None:
             finding.clues = tuple(clue for clue, _ids in hits)
             found = {id_ for _clue, ids in hits for id_ in ids}
             finding.ids = sorted(found, reverse=True)[:FOUND_MOST]
+            finding.shown_most = FOUND_MOST if len(found) >= FOUND_MOST else 0
             return
     finding.clues = tuple(dict.fromkeys([*meant.exact, *meant.loose]))
     finding.ids = []

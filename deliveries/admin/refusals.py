@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries.admin.mail import key_of
+from deliveries.admin.delivery_list import key_of
 from deliveries.models import Refusal
 from domains.operations.pages import Pages
 

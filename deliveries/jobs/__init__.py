@@ -48,12 +48,15 @@ def carry_out_orders() -> None:
 
 
 def carry_on() -> None:
-    """Go on with imports and second looks whose job was lost with Valkey or with its worker."""
+    """Go on with imports, exports and second looks whose job was lost with Valkey or its worker."""
     from deliveries.bounces import reclassify
+    from deliveries.search import exporting
     from suppressions.exchange import importing
 
     with step("suppressions.exchange.importing"):
         importing.carry_on()
+    with step("deliveries.search.exporting"):
+        exporting.carry_on()
     with step("deliveries.reclassify"):
         reclassify.carry_on()
 

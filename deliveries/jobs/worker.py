@@ -21,6 +21,7 @@ from rq.serializers import JSONSerializer
 from deliveries import jobs
 from deliveries.backends.stored_jobs import StoredQueue, forbidden
 from deliveries.bounces import reclassify
+from deliveries.search import exporting
 from domains import jobs as domain_jobs
 from domains.foundation.process import systemd
 from suppressions.exchange import importing
@@ -46,6 +47,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         importing.run,
         reclassify.count,
         reclassify.apply,
+        exporting.run,
         domain_jobs.seal_audit_log,
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,

@@ -11,6 +11,7 @@ from deliveries.models.reclassification import Reclassification
 from deliveries.models.refusals import Refusal
 from deliveries.models.resending import Resending
 from deliveries.models.search_terms import MessageTerms
+from deliveries.models.searches import ExportPart, MessageExport, SavedSearch
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 from deliveries.models.traffic import TrafficCount
@@ -23,17 +24,20 @@ __all__ = [
     "Content",
     "Delivery",
     "Destination",
+    "ExportPart",
     "InboundMail",
     "Lane",
     "LanePace",
     "LocalRule",
     "Message",
+    "MessageExport",
     "MessageTerms",
     "Order",
     "Reclassification",
     "Refusal",
     "Resending",
     "Route",
+    "SavedSearch",
     "ShapingRule",
     "Stop",
     "Submission",

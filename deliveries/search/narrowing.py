@@ -80,18 +80,25 @@ def narrowing_of(asked: Any, *, now: datetime) -> Narrowing:
     )
 
 
-def narrow(rows: QuerySet[Message], asked: Narrowing, scope: SearchScope) -> QuerySet[Message]:
-    """Return those of the rows that match: all by time and project, of the rest the newest 1000."""
+def narrow(
+    rows: QuerySet[Message], asked: Narrowing, scope: SearchScope, *, most: int = MATCHED_MOST
+) -> tuple[QuerySet[Message], bool]:
+    """Return those of the rows that match: all by time and project, of the rest the newest `most`.
+
+    True with them says that there may be older ones.
+    """
     rows = rows.filter(pk__gte=scope.since, pk__lt=scope.until)
     if scope.projects is not None:
         rows = rows.filter(project__in=scope.projects)
-    ids = _by_terms(asked, scope)
+    ids = _by_terms(asked, scope, most)
+    is_cut = ids is not None and len(ids) >= most
     if asked.state or asked.category:
-        ids = _by_outcome(asked, scope, ids)
-    return rows if ids is None else rows.filter(pk__in=ids)
+        ids, is_full = _by_outcome(asked, scope, ids, most)
+        is_cut = is_cut or is_full
+    return (rows if ids is None else rows.filter(pk__in=ids)), is_cut
 
 
-def _by_terms(asked: Narrowing, scope: SearchScope) -> list[UUID] | None:
+def _by_terms(asked: Narrowing, scope: SearchScope, most: int) -> list[UUID] | None:
     needed = [
         *([f"credential:{asked.credential}"] if asked.credential is not None else []),
         *([f"from:@{asked.sender}"] if asked.sender else []),
@@ -101,10 +108,10 @@ def _by_terms(asked: Narrowing, scope: SearchScope) -> list[UUID] | None:
         found = {
             id_
             for domain in _domains_of(asked.receiver)
-            for id_ in with_terms([*needed, f"to:@{domain}"], scope, most=MATCHED_MOST)
+            for id_ in with_terms([*needed, f"to:@{domain}"], scope, most=most)
         }
-        return sorted(found, reverse=True)[:MATCHED_MOST]
-    return with_terms(needed, scope, most=MATCHED_MOST) if needed else None
+        return sorted(found, reverse=True)[:most]
+    return with_terms(needed, scope, most=most) if needed else None
 
 
 def _domains_of(receiver: str) -> list[str]:
@@ -114,7 +121,9 @@ def _domains_of(receiver: str) -> list[str]:
     return list(led.values_list("domain", flat=True)[:DOMAINS_MOST])
 
 
-def _by_outcome(asked: Narrowing, scope: SearchScope, ids: list[UUID] | None) -> list[UUID]:
+def _by_outcome(
+    asked: Narrowing, scope: SearchScope, ids: list[UUID] | None, most: int
+) -> tuple[list[UUID], bool]:
     rows = Delivery.objects.filter(pk__gte=scope.since)
     if asked.until:
         rows = rows.filter(message__lt=first_id_of(asked.until))
@@ -132,7 +141,8 @@ def _by_outcome(asked: Narrowing, scope: SearchScope, ids: list[UUID] | None) ->
         )
     if ids is not None:
         rows = rows.filter(message__in=ids)
-    return list(rows.order_by("-pk").values_list("message_id", flat=True)[:MATCHED_MOST])
+    found = list(rows.order_by("-pk").values_list("message_id", flat=True)[:most])
+    return found, len(found) >= most
 
 
 def _moment(text: str) -> datetime | None:

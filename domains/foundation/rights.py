@@ -70,8 +70,11 @@ def _rights(
 RIGHTS: dict[str, Rights] = {
     "index": _rights("see"),
     "deliveries.message": _rights(
-        "see show_content resend note_next", "see", within="see show_content resend note_next"
+        "see show_content resend note_next export",
+        "see",
+        within="see show_content resend note_next export",
     ),
+    "deliveries.messageexport": _rights("see download drop", within="see download drop"),
     "deliveries.delivery": _rights("see", "see"),
     "deliveries.refusal": _rights("see", "see"),
     "deliveries.inboundmail": _rights("see"),

@@ -55,6 +55,7 @@ ACTIONS: dict[str, Promise | str] = {
     "lift": _("Lifted"),
     "import": _("Imported"),
     "export": _("Exported"),
+    "download": _("Downloaded"),
     "alert": _("Warned"),
     "brake": _("Stopped learning"),
     "believe": _("Believed what was learned"),

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -163,8 +164,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def _done(self, request: HttpRequest, row: Model, verb: str) -> HttpResponse:
         before = audit.facts(row)
         done = getattr(self, verb)(request, row)
-        if isinstance(done, HttpResponse):
-            return done
+        if isinstance(done, HttpResponseBase):  # a stream is one, too
+            return done  # type: ignore[return-value]  # Django takes any of its answers
         self.note(request, verb, row, details={"changed": audit.changes(before, audit.facts(row))})
         messages.success(request, done)
         return self.to_page_of(row)

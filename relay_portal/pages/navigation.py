@@ -29,6 +29,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
         (
             NavigationEntry(_("Overview"), "monitoring", page="index"),
             NavigationEntry(_("Messages"), "mail", "deliveries.message"),
+            NavigationEntry(_("Exports"), "download", "deliveries.messageexport"),
             NavigationEntry(_("Deliveries"), "send", "deliveries.delivery"),
             NavigationEntry(_("Refused"), "do_not_disturb_on", "deliveries.refusal"),
             NavigationEntry(_("Inbound mail"), "inbox", "deliveries.inboundmail"),

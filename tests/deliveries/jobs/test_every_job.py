@@ -23,6 +23,7 @@ from tests.fakes.dns import FakeDns
 ABOUT_ONE = {
     "domains.jobs.verify_domain": Kind.DOMAIN,
     "suppressions.exchange.importing.run": Kind.IMPORT,
+    "deliveries.search.exporting.run": Kind.STEP,
     "deliveries.bounces.reclassify.count": Kind.SECOND_LOOK,
     "deliveries.bounces.reclassify.apply": Kind.SECOND_LOOK,
 }

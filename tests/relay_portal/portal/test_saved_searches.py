@@ -1,0 +1,152 @@
+"""Searches under names, the word about what is left off, and exports from wish to file."""
+
+import csv
+import io
+
+import pytest
+from django.utils import timezone
+
+from deliveries import jobs
+from deliveries.models import Attempt, MessageExport, SavedSearch
+from deliveries.search import exporting, narrowing
+from domains.models import AuditEntry
+from tests.deliveries import make
+from tests.relay_portal.portal.conftest import person, verified
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+LIST = "/deliveries/message/"
+
+
+def save(browser, name="bounced", **asked):
+    return browser.post(f"{LIST}save/", {"name": name, **(asked or {"state": "bounced"})})
+
+
+def test_a_search_is_kept_under_its_name_and_leads_back(browser):
+    assert save(browser).headers["Location"] == f"{LIST}?state=bounced"
+    page = browser.get(LIST).text
+    assert 'href="?state=bounced"' in page and "bounced" in page
+    save(browser, state="deferred")
+    assert SavedSearch.objects.get().query == "state=deferred"
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["change", "add"]
+
+
+def test_a_search_is_its_owners_alone(browser):
+    save(browser)
+    other = verified(person("olga"))
+    assert "?state=bounced" not in other.get(LIST).text
+    path = f"{LIST}saved/{SavedSearch.objects.get().pk}/forget/"
+    assert other.post(path).status_code == 404
+    assert browser.post(path).status_code == 302
+    assert not SavedSearch.objects.exists()
+
+
+@pytest.mark.parametrize("given", [{"name": " ", "state": "bounced"}, {"name": "x"}])
+def test_nothing_or_nameless_is_not_kept(browser, given):
+    browser.post(f"{LIST}save/", given)
+    assert not SavedSearch.objects.exists()
+
+
+def test_what_is_left_off_is_said(browser, monkeypatch):
+    for _ in range(3):
+        make.delivery(state="bounced", ended_at=timezone.now(), due_at=None)
+    assert "Only the newest" not in browser.get(f"{LIST}?state=bounced").text
+    monkeypatch.setattr(narrowing, "MATCHED_MOST", 2)
+    monkeypatch.setattr(narrowing.narrow, "__kwdefaults__", {"most": 2})
+    assert "Only the newest" in browser.get(f"{LIST}?state=bounced").text
+
+
+def export(browser, **asked):
+    browser.post(f"{LIST}export/", asked)
+    row = MessageExport.objects.latest("pk")
+    exporting.run(row.pk)
+    row.refresh_from_db()
+    return row
+
+
+def fetched(browser, row):
+    answer = browser.post(f"/deliveries/messageexport/{row.pk}/do/download/")
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_an_export_has_a_line_for_each_recipient_with_its_last_answer(browser):
+    delivery = make.delivery("a@mx.test", of=make.message(subject="Your order"))
+    make.delivery("b@mx.test", of=delivery.message)
+    for code in (451, 452):
+        Attempt.objects.create(delivery=delivery, outcome="deferred", stage="rcpt", code=code)
+    row = export(browser)
+    assert (row.state, row.messages, row.rows) == ("done", 1, 2)
+    first, second = fetched(browser, row)
+    assert (first["recipient"], first["subject"], first["code"]) == (
+        "a@mx.test",
+        "Your order",
+        "452",
+    )
+    assert (second["recipient"], second["code"]) == ("b@mx.test", "")
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"export", "download"}
+
+
+def test_no_cell_is_a_formula(browser):
+    make.delivery(of=make.message(subject="=HYPERLINK(1)", mail_from="+x@shop.test"))
+    [line] = fetched(browser, export(browser))
+    assert (line["subject"], line["reverse_path"]) == ("'=HYPERLINK(1)", "'+x@shop.test")
+
+
+def test_an_export_is_narrowed_as_the_list_is(browser):
+    make.delivery("a@mx.test")
+    make.delivery("b@mx.test", state="bounced", ended_at=timezone.now(), due_at=None)
+    assert [line["recipient"] for line in fetched(browser, export(browser, state="bounced"))] == [
+        "b@mx.test"
+    ]
+    assert [line["recipient"] for line in fetched(browser, export(browser, q="a@mx.test"))] == [
+        "a@mx.test"
+    ]
+
+
+def test_an_export_goes_on_where_its_worker_died_and_writes_nothing_twice(browser, monkeypatch):
+    for number in range(5):
+        make.delivery(f"u{number}@mx.test")
+    monkeypatch.setattr(exporting, "BATCH", 2)
+    browser.post(f"{LIST}export/", {})
+    row, write = MessageExport.objects.get(), exporting._write
+
+    def dies(export, batch):
+        write(export, batch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        exporting.run(row.pk)
+    monkeypatch.setattr(exporting, "_write", write)
+    MessageExport.objects.update(leased_until=None)
+    jobs.carry_on()
+    row.refresh_from_db()
+    recipients = [line["recipient"] for line in fetched(browser, row)]
+    assert (row.state, sorted(recipients)) == (
+        "done",
+        [f"u{number}@mx.test" for number in range(5)],
+    )
+
+
+def test_a_limited_person_exports_their_projects_alone():
+    mine, other = make.message(), make.message()
+    make.delivery("mine@mx.test", of=mine)
+    make.delivery("other@mx.test", of=other)
+    client = verified(person("lim", role="operator", is_limited=True, projects=[mine.project]))
+    assert [line["recipient"] for line in fetched(client, export(client))] == ["mine@mx.test"]
+
+
+def test_an_export_of_more_is_not_there_and_support_staff_asks_for_none(browser):
+    row = export(browser)
+    other = verified(person("lim", role="operator", is_limited=True, projects=[make.project()]))
+    assert other.get(f"/deliveries/messageexport/{row.pk}/change/").status_code == 404
+    support = verified(person("sue", operator=False, projects=[make.project()]))
+    assert support.post(f"{LIST}export/").status_code == 403
+
+
+def test_a_dropped_export_is_gone_with_its_file(browser):
+    make.delivery()
+    row = export(browser)
+    browser.post(f"/deliveries/messageexport/{row.pk}/do/drop/")
+    assert not MessageExport.objects.exists()
+    assert not exporting.ExportPart.objects.exists()
