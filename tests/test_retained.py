@@ -30,6 +30,7 @@ DISTINCT = {
     "session_key": "'k' || n",
     "key": "int8send(n)",
     "username": "'u' || n",
+    "number": "n",
 }
 COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()

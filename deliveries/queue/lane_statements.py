@@ -147,6 +147,7 @@ SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claim
            claimed.project_id, claimed.hold,
        asked.is_forced OR destination.lane_id IS NOT DISTINCT FROM claimed.lane_id
            AND destination.expires_at > now() AS is_here,
+       project.is_sandboxed OR coalesce(sender.is_sandboxed, false) AS is_sandboxed,
        suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
@@ -157,6 +158,7 @@ JOIN picked ON picked.id = claimed.id
 JOIN asked ON asked.lane = claimed.lane_id
 JOIN deliveries_message message ON message.id = claimed.message_id
 JOIN domains_project project ON project.id = claimed.project_id
+LEFT JOIN domains_credential sender ON sender.id = claimed.flow
 LEFT JOIN deliveries_destination destination ON destination.domain = claimed.domain
 LEFT JOIN LATERAL ({covering}) suppression ON true
 ORDER BY picked.place

@@ -12,6 +12,7 @@ from uuid import UUID
 from deliveries.backends.database import Database, Row
 from deliveries.backends.priority_lock import Ticket
 from deliveries.models import Lane
+from deliveries.queue import sandboxed
 from deliveries.queue.grouping import Grouping
 from deliveries.queue.lane_statements import (
     CLAIMS,
@@ -211,6 +212,10 @@ class Lanes:
         await self._database.fetch(
             MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING}
         )
+
+    async def sandbox(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
+        """Give these back as the sandbox's."""
+        await sandboxed.lead(self._database, lane, ids)
 
     async def park(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Put these aside until a person lets them go."""

@@ -67,6 +67,7 @@ class Claimed:
     project_id: int
     hold: int
     is_here: bool
+    is_sandboxed: bool  # its project or credential has a sandbox of its own
     suppressed: str | None
     suppression: int | None
     may_try: bool | None  # the suppressed address, for which the time of probation has come

@@ -197,6 +197,7 @@ class Dispatcher:
         """
         last = outcome
         while claimed := await self._shared.lanes.claim(self.lane, 500, domain=domain):
+            claimed = await self._without_sandboxed(claimed)
             known = await self._unknown_before(claimed, outcome)
             if known and last is outcome and await self._shared.router.is_known_above(domain):
                 last = _known_above(domain)
@@ -206,6 +207,12 @@ class Dispatcher:
                 )
             await self._shared.ledger.has_room()
         await self._shared.ledger.flush()  # else the next turn would find the same domain again
+
+    async def _without_sandboxed(self, claimed: list[Claimed]) -> list[Claimed]:
+        """A sandbox takes mail to any domain, also to one that there is not."""
+        if boxed := [delivery.id for delivery in claimed if delivery.is_sandboxed]:
+            await self._shared.lanes.sandbox(self.lane, boxed)
+        return [delivery for delivery in claimed if not delivery.is_sandboxed]
 
     async def _unknown_before(
         self, claimed: Sequence[Claimed], outcome: Bounced | Deferred

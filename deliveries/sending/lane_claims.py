@@ -10,6 +10,7 @@ from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.backends.priority_lock import Ticket
+from deliveries.queue import sandboxed
 from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.sending import disposition
 from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
@@ -160,12 +161,21 @@ class LaneClaims:
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
             await self.shared.lanes.park(self.lane, parked)
             claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
+        claimed = await self._without_sandboxed(claimed)
         open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self.shared.lanes.reroute(self.lane, moved)
             self.shared.wake_routing()
         return [delivery for delivery in open_ones if delivery.is_here]
+
+    async def _without_sandboxed(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
+        """Whatever led it here, the mail of a sandbox leaves by no other lane."""
+        boxed = [delivery.id for delivery in claimed if delivery.is_sandboxed]
+        if not boxed or sandboxed.is_sandbox(self.lane):
+            return claimed
+        await self.shared.lanes.sandbox(self.lane, boxed)
+        return [delivery for delivery in claimed if not delivery.is_sandboxed]
 
     async def _is_sound(self, claimed: Claimed) -> bool:
         try:

@@ -63,7 +63,7 @@ class CredentialPages(Pages):
     project_path = "project"
     form = CredentialForm
     add_fieldsets = (
-        (None, {"fields": ("project", "name", "kind", "networks", "domains")}),
+        (None, {"fields": ("project", "name", "kind", "networks", "domains", "is_sandboxed")}),
         (_("Limits"), {"fields": LIMITS}),
     )
     fieldsets = (
@@ -80,6 +80,7 @@ class CredentialPages(Pages):
                     "last_used_from",
                     "networks",
                     "domains",
+                    "is_sandboxed",
                 )
             },
         ),
@@ -132,7 +133,12 @@ class CredentialPages(Pages):
             return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]
         limits = {name: getattr(obj, name) for name in LIMITS}
         issued, secret = credentials.issue(
-            obj.project, obj.name, kind=obj.kind, networks=obj.networks, **limits
+            obj.project,
+            obj.name,
+            kind=obj.kind,
+            networks=obj.networks,
+            is_sandboxed=obj.is_sandboxed,
+            **limits,
         )
         obj.pk = issued.pk
         obj.refresh_from_db()

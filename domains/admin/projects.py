@@ -22,6 +22,7 @@ class ProjectPages(Pages):
                 "fields": (
                     "hides_client_address",
                     "takes_foreign_names",
+                    "is_sandboxed",
                     "keeps_subject",
                     "sends_reports",
                     "in_doubt",

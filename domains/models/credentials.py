@@ -63,6 +63,12 @@ class Credential(models.Model):
     last_used_from = models.GenericIPAddressField(
         _("last used from"), null=True, blank=True, editable=False
     )
+    is_sandboxed = models.BooleanField(
+        _("a sandbox of its own"),
+        default=False,
+        db_default=False,
+        help_text=_("All its mail goes to the built-in sandbox, none to its recipients."),
+    )
     priority = models.PositiveSmallIntegerField(
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )

@@ -54,6 +54,12 @@ class Project(models.Model):
             "domains is refused."
         ),
     )
+    is_sandboxed = models.BooleanField(
+        _("a sandbox of its own"),
+        default=False,
+        db_default=False,
+        help_text=_("All its mail goes to the built-in sandbox, none to its recipients."),
+    )
     keeps_subject = models.BooleanField(
         _("keep the subject"),
         default=True,

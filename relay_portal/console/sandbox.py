@@ -10,7 +10,7 @@ from deliveries.models import Lane, Route
 from deliveries.queue import cancellation
 from deliveries.routing import routes
 from deliveries.routing.resolver import best_route, site_key
-from smtp_listener.sandbox.local_addresses import own_address
+from domains.foundation.process.own_address import own_address
 
 WHY = "The installation left the sandbox"
 

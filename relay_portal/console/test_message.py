@@ -21,9 +21,9 @@ from django.utils import timezone
 
 from deliveries.insight import tracing
 from deliveries.insight.tracing import Trace
+from domains.foundation.process.own_address import own_address
 from domains.models import Credential, Domain, Project
 from domains.senders.credentials import issue, reissue
-from smtp_listener.sandbox.local_addresses import own_address
 
 LOOK_EVERY = 0.2
 OURS = "^send-[0-9a-f]{8}$"  # no person names a credential so

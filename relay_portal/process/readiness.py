@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from deliveries.backends import job_queues
+from domains.foundation.process.own_address import own_address
 from relay_portal.process import processes
 from relay_portal.process.supervision import SETUP
-from smtp_listener.sandbox.local_addresses import own_address
 
 PATIENCE = 2.0
 

@@ -24,6 +24,7 @@ from deliveries.message.headers import split
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, Mail, TlsLevel
 from deliveries.smtp.opening import open_with_fallback
 from domains.foundation.process import systemd
+from domains.foundation.process.own_address import own_address
 from smtp_listener.protocol.tls import certificate
 from smtp_listener.sandbox import complaint
 from smtp_listener.sandbox.answers import (
@@ -34,7 +35,6 @@ from smtp_listener.sandbox.answers import (
     SandboxRule,
     rule_for,
 )
-from smtp_listener.sandbox.local_addresses import own_address
 from smtp_listener.sessions.server import bound
 
 logger = logging.getLogger(__name__)

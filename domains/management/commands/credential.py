@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.management.commands.project import yes_or_no
 from domains.models import Credential
 from domains.operations import audit
 from domains.senders import credentials, names
@@ -51,6 +52,12 @@ class Command(ActionCommand):
             default=[],
             help="allow only this From domain (again for more)",
         )
+        create.add_argument(
+            "--sandbox",
+            action="store_true",
+            dest="is_sandboxed",
+            help="all its mail goes to the built-in sandbox",
+        )
         for limit, meaning in LIMITS.items():
             create.add_argument(
                 f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}"
@@ -59,13 +66,20 @@ class Command(ActionCommand):
         listing.add_argument("--project")
         for parser in (create, listing):
             parser.add_argument("--json", action="store_true", dest="as_json")
-        change = add("set", self.set, "Change how urgent its mail is.")
+        change = add("set", self.set, "Change how urgent its mail is, and where it goes.")
         revoke = add("revoke", self.revoke, "Revoke a credential at once and for good.")
         for parser in (change, revoke):
             parser.add_argument(
                 "name", metavar="USERNAME", help="its user name, or its name with --project"
             )
             parser.add_argument("--project")
+        change.add_argument(
+            "--sandbox",
+            type=yes_or_no,
+            metavar="yes|no",
+            dest="is_sandboxed",
+            help="all its mail goes to the built-in sandbox",
+        )
         for parser, given in ((create, ("normal", "urgent")), (change, (None, None))):
             parser.add_argument(
                 "--priority",
@@ -127,8 +141,19 @@ class Command(ActionCommand):
             empty="There is no credential. Create one: ./ekiden credential create",
         )
 
-    def set(self, *, name: str, project: str | None, **priorities: str | None) -> None:
-        given = {field: PRIORITIES[word] for field, word in priorities.items() if word is not None}
+    def set(
+        self,
+        *,
+        name: str,
+        project: str | None,
+        is_sandboxed: bool | None,
+        **priorities: str | None,
+    ) -> None:
+        given: dict[str, Any] = {
+            field: PRIORITIES[word] for field, word in priorities.items() if word is not None
+        }
+        if is_sandboxed is not None:
+            given["is_sandboxed"] = is_sandboxed
         if not given:
             raise CommandError("Say what to change (see: ./ekiden credential set --help).")
         credential = names.credential(name, of=project)
@@ -174,6 +199,7 @@ def _facts(credential: Credential) -> dict[str, Any]:
         "username": credential.username,
         "networks": credential.networks,
         "domains": [domain.name for domain in credential.domains.all()],
+        "is_sandboxed": credential.is_sandboxed,
         "priority": Credential.Priority(credential.priority).name.lower(),
         "highest_priority": Credential.Priority(credential.highest_priority).name.lower(),
         **{limit: getattr(credential, limit) for limit in LIMITS},

@@ -129,6 +129,13 @@ def _add_settings(parser: CommandParser) -> None:
         help="names in From that show other addresses",
     )
     parser.add_argument(
+        "--sandbox",
+        type=yes_or_no,
+        metavar="yes|no",
+        dest="is_sandboxed",
+        help="all its mail goes to the built-in sandbox, none to its recipients",
+    )
+    parser.add_argument(
         "--keeps-subject",
         type=yes_or_no,
         metavar="yes|no",
@@ -168,6 +175,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "sends_reports": project.sends_reports,
         "hides_client_address": project.hides_client_address,
         "takes_foreign_names": project.takes_foreign_names,
+        "is_sandboxed": project.is_sandboxed,
         "keeps_subject": project.keeps_subject,
         "idempotency_window": project.idempotency_window,
         "content_days": project.content_days,
