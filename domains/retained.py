@@ -8,6 +8,9 @@ PEOPLE = "people"
 ASIDE_DAYS = 90
 CHANGE_DAYS = 400
 DMARC_DAYS = 180
+CHECK_DAYS = 30
+REFUSAL_DAYS = 180
+ALERT_DAYS = 400
 AUDIT_DAYS = settings.EKIDEN_AUDIT_DAYS  # 0: for ever
 # PostgreSQL lets the audit log's entries go only in a statement that says what it is for; the
 # index audit_by_time serves it.
@@ -40,6 +43,25 @@ TABLES = (
         "domains_dmarccount", "as its report", BY_RETENTION, "one report",
         days=DMARC_DAYS,
         delete=oldest("domains_dmarccount", "ends_at < %(before)s", order="ends_at"),
+    ),
+    RetainedTable(
+        "domains_signaturecheck", f"{CHECK_DAYS} days", BY_RETENTION, "the alerts that it gave "
+            "cause for stay longer",
+        days=CHECK_DAYS,
+        delete=oldest("domains_signaturecheck", "checked_at < %(before)s", key="message_id",
+            order="checked_at"),
+    ),
+    RetainedTable(
+        "domains_authenticationrefusal", f"{REFUSAL_DAYS} days after its last answer", BY_RETENTION,
+        "as DMARC reports", days=REFUSAL_DAYS,
+        delete=oldest("domains_authenticationrefusal", "last_at < %(before)s", order="last_at"),
+    ),
+    RetainedTable("domains_readposition", "for ever", "nothing", "one row for each job that reads "
+        "a growing table"),
+    RetainedTable(
+        "domains_identityalert", f"{ALERT_DAYS} days after it has ended", BY_RETENTION,
+        "what was wrong when mail was refused is asked for months later", days=ALERT_DAYS,
+        delete=oldest("domains_identityalert", "ended_at < %(before)s", order="ended_at"),
     ),
     RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
     RetainedTable("domains_credential", "until removed", PEOPLE,

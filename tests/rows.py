@@ -25,7 +25,17 @@ from deliveries.models import (
     Transcript,
     TranscriptRequest,
 )
-from domains.models import DmarcCount, DmarcReport, Domain, DomainChange, Project, SetAside
+from domains.models import (
+    AuthenticationRefusal,
+    DmarcCount,
+    DmarcReport,
+    Domain,
+    DomainChange,
+    IdentityAlert,
+    Project,
+    SetAside,
+    SignatureCheck,
+)
 from relay_portal.models import User
 from suppressions.models import Brake, Import, Occurrence
 from tests.deliveries import make
@@ -106,7 +116,22 @@ def dmarc_count(at):
     )  # fmt: skip
 
 
+def refusal(at):
+    project = Project.objects.get_or_create(name="kept")[0]
+    domain = Domain.objects.get_or_create(project=project, name="kept.test")[0]
+    return AuthenticationRefusal.objects.create(
+        domain=domain, day=at.date(), receiver=get_random_string(8), mechanism="spf", last_at=at
+    )
+
+
 ROWS = {
+    "domains_signaturecheck": lambda at: SignatureCheck.objects.create(
+        message_id=new_id(), checked_at=at, result="pass"
+    ),
+    "domains_authenticationrefusal": refusal,
+    "domains_identityalert": lambda at: IdentityAlert.objects.create(
+        kind="signature", subject=get_random_string(8), text="x", ended_at=at
+    ),
     "domains_dmarcreport": dmarc_report,
     "domains_dmarccount": dmarc_count,
     "domains_domainchange": domain_change,

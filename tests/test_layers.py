@@ -43,7 +43,7 @@ ROOMS = {
 OWNERS = {  # outside thing: who alone may import it
     "dns": {"domains/foundation/dns"},
     "aiosmtpd": {"smtp_listener"},
-    "dkim": {"deliveries/bounces/vouching.py"},
+    "dkim": {"deliveries/bounces/vouching.py", "domains/identity/signatures.py"},
     "defusedxml": {"domains/reporting/aggregate.py"},
     "rq": {
         "deliveries/backends/job_queues.py", "deliveries/backends/stored_jobs.py",
@@ -57,6 +57,7 @@ OWNERS = {  # outside thing: who alone may import it
 PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
 # Modules that decide and know nothing outside, by room.
 PURE = {
+    "deliveries/authentication": "mechanisms",
     "deliveries/bounces": (
         "charsets evidence feedback feedback_id freeform kinds likeness mime notification "
         "original parsed_report parser report_text return_path status status_reports "

@@ -25,6 +25,7 @@ LITTLE = timedelta(minutes=1)
 MANY = int(os.environ.get("EKIDEN_ROWS", "20000"))
 SPREAD = f"now() - n * interval '400 days' / {MANY}"
 DISTINCT = {
+    "receiver": "'r' || n",
     "domain": "'d' || n",
     "site": "'s' || n",
     "session_key": "'k' || n",

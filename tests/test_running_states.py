@@ -55,6 +55,7 @@ OPEN = {
     ("deliveries.MessageExport", "ended_at"): CARRY_ON,
     ("deliveries.Order", "finished_at"): "deliveries.jobs.carry_out_orders",
     ("deliveries.Reclassification", "ended_at"): CARRY_ON,
+    ("domains.IdentityAlert", "ended_at"): "deliveries.jobs.watch_authentication",
     ("suppressions.Brake", "ended_at"): PERSON,
     ("suppressions.Import", "ended_at"): CARRY_ON,
     ("suppressions.Occurrence", "handled_at"): "deliveries.jobs.learn",

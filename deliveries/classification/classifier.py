@@ -85,9 +85,7 @@ _CHECK = re.compile(r"^<?@>?: recipient address rejected: (?=\S)(?!access denied
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said, at which stage, by which host, about a recipient of which domain; what is not
-    known is empty.
-    """
+    """What was said, at which stage and by whom, about which domain; what is not known is empty."""
 
     text: str
     code: int = 0
@@ -162,6 +160,8 @@ def _judged(
 ) -> Classified:
     """Judge `text` as `normal` leaves it."""
     answer = Answer("", code, enhanced, stage)
+    if codes.is_own(enhanced, provider):  # said for one thing only, whatever words come with it
+        return _by_codes(answer, text, provider)
     telling, loose = tables
     found = telling.find(text, provider=provider, stage=stage, code=code)
     is_vague = (
@@ -169,16 +169,16 @@ def _judged(
         and found.name in caution.VAGUE
         and caution.OTHER_REASON.search(text) is not None
     )
-    if is_vague or (found is None and codes.by_telling(answer.enhanced) is None):
+    if is_vague or (found is None and codes.by_telling(answer.enhanced, provider) is None):
         found = loose.find(text, provider=provider, stage=stage, code=code) or found
     if (
         found is not None
         and found.name in caution.VAGUE
         and answer.enhanced[2:4] == "7."
-        and codes.by_telling(answer.enhanced) is not None
+        and codes.by_telling(answer.enhanced, provider) is not None
     ):
         found = None  # "Rejected", and a code that says by which rule
-    return _by_rule(found, answer, text) if found else _by_codes(answer, text)
+    return _by_rule(found, answer, text) if found else _by_codes(answer, text, provider)
 
 
 def add(rules: LocalRules | None) -> None:
@@ -277,8 +277,8 @@ def _signs(
     )
 
 
-def _by_codes(answer: Answer, text: str) -> Classified:
-    class_ = codes.by_enhanced(answer.enhanced)
+def _by_codes(answer: Answer, text: str, provider: str = "") -> Classified:
+    class_ = codes.by_enhanced(answer.enhanced, provider)
     name = f"code/{answer.enhanced}"
     if class_ is None:
         class_, name = codes.by_code(answer.code, answer.stage), f"code/{answer.code}"
@@ -286,7 +286,7 @@ def _by_codes(answer: Answer, text: str) -> Classified:
         class_, name = Class.OTHER, "code/none"
     if class_ in HARD and answer.stage in ABOUT_US:
         class_ = ABOUT_US[answer.stage]
-    detail = codes.DETAILS.get(answer.enhanced[2:], "") if name == f"code/{answer.enhanced}" else ""
+    detail = codes.detail(answer.enhanced, provider) if name == f"code/{answer.enhanced}" else ""
     if answer.code in codes.NO_MAIL and class_ in (
         Class.NETWORK,
         Class.SYSTEM,

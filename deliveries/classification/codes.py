@@ -145,6 +145,15 @@ DETAILS = {
     "7.10": "tls", "7.11": "tls",
     "7.25": "name_of_host", "7.30": "tls",
 }  # fmt: skip
+# What single receivers mean by codes of which IANA's list says something else, or nothing.
+# https://knowledge.workspace.google.com/admin/support/troubleshooting/gmail-smtp-errors-and-codes
+# and https://support.google.com/a/answer/14229414 (7.31 there is what the list calls 7.40): 7.26
+# neither SPF nor DKIM, 7.27 SPF, 7.30 DKIM, 7.32 alignment, 7.40 no DMARC record.
+# https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online:
+# 7.30 is a log-in by password that is no longer taken. All read on 2026-11-29.
+_GMAIL = dict.fromkeys(("7.26", "7.27", "7.30", "7.31", "7.32", "7.40"), Class.AUTHENTICATION)
+_EXCHANGE = {"7.30": Class.POLICY, "7.515": Class.AUTHENTICATION}
+BY_PROVIDER = {"google": _GMAIL, "microsoft": _EXCHANGE, "microsoft365": _EXCHANGE}
 BANNED = range(606, 650)  # 5.7.606 to 5.7.649: "Access denied, banned sending IP"
 
 # RFC 5321, section 4.2.3. A bare 550 says "no" and nothing more, so what it means depends on what
@@ -191,16 +200,29 @@ VAGUE = {
 }
 
 
-def by_telling(enhanced: str) -> Class | None:
+def by_telling(enhanced: str, provider: str = "") -> Class | None:
     """What an enhanced code says that is used for one thing only."""
-    return None if enhanced[2:] in VAGUE else by_enhanced(enhanced)
+    return None if enhanced[2:] in VAGUE else by_enhanced(enhanced, provider)
 
 
-def by_enhanced(enhanced: str) -> Class | None:
+def by_enhanced(enhanced: str, provider: str = "") -> Class | None:
+    """What it says, or what this receiver means by it."""
     _, _, rest = enhanced.partition(".")
+    if (own := BY_PROVIDER.get(provider, {}).get(rest)) is not None:
+        return own
     if rest.startswith("7.") and rest[2:].isdigit() and int(rest[2:]) in BANNED:
         return Class.REPUTATION
     return ENHANCED.get(rest)
+
+
+def is_own(enhanced: str, provider: str) -> bool:
+    """Whether this receiver means its own thing by the code."""
+    return enhanced[2:] in BY_PROVIDER.get(provider, {})
+
+
+def detail(enhanced: str, provider: str = "") -> str:
+    """More than the class says, where the receiver means what the list says."""
+    return "" if is_own(enhanced, provider) else DETAILS.get(enhanced[2:], "")
 
 
 def by_code(code: int, stage: Stage | None) -> Class | None:

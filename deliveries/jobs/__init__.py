@@ -85,6 +85,17 @@ def read_dmarc_reports() -> None:
         job_queues.enqueue("deliveries.jobs.read_dmarc_reports", only_once=True)
 
 
+def watch_authentication() -> None:
+    """Lead refusals for authentication back to domains, and verify a sample of what was signed."""
+    from deliveries.authentication import refusals, sampling
+
+    with step("deliveries.authentication.refusals"):
+        while refusals.collect() >= refusals.BATCH:
+            pass
+    with step("deliveries.authentication.sampling"):
+        sampling.take_turn(now=timezone.now())
+
+
 def learn() -> None:
     """Make suppressions of what was learned about addresses."""
     from deliveries.bounces import learning

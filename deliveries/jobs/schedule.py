@@ -34,6 +34,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
     (jobs.read_dmarc_reports, 60),
+    (jobs.watch_authentication, 60),
     (jobs.learn, 5),
     (jobs.index_messages, 10),
     (jobs.add_up, 60),

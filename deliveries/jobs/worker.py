@@ -40,6 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.report_failures,
         jobs.receive_reports,
         jobs.read_dmarc_reports,
+        jobs.watch_authentication,
         jobs.learn,
         jobs.add_up,
         jobs.index_messages,

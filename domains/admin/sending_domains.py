@@ -142,6 +142,8 @@ class DomainPages(Pages):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
+        reports = summary.summary(row) if row is not None else {}
+        failure = (reports.get("verified") or {}).get("last_failure") or {"signatures": []}
         given = {
             "records": [_shown(finding) for finding in checking.records_of(row)]
             if row is not None
@@ -153,7 +155,11 @@ class DomainPages(Pages):
             "changes": [_changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
             if row is not None
             else [],
-            "reports": summary.summary(row) if row is not None else None,
+            "reports": reports,
+            "failed_signatures": [
+                {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}
+                for each in failure["signatures"]
+            ],
             **(extra_context or {}),
         }
         # Unfold publishes no types

@@ -99,6 +99,7 @@ RIGHTS: dict[str, Rights] = {
         developer="see check_now",
         within="see add delete check_now",
     ),
+    "message_check": _rights("see", "see"),
     "domains.signingkey": _rights(
         "see add delete rotate start_signing stop_signing",
         "see",

@@ -161,6 +161,23 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dmarc-pass": _("Mail from %(domain)s passes DMARC."),
     "dmarc-fail": _("Mail from %(domain)s fails DMARC: neither DKIM nor SPF passes and aligns."),
+    # a signature of a message
+    "sig-pass": _("The signature of %(domain)s passes, with the key at %(name)s."),
+    "sig-unknown": _("DNS gives no answer about the key at %(name)s just now: %(detail)s."),
+    "sig-no-key": _("There is no key at %(name)s, so the signature fails."),
+    "sig-revoked": _("The key at %(name)s has been revoked (p= is empty), so the signature fails."),
+    "sig-body": _(
+        "The body is not what %(domain)s signed: somebody changed it on the way, or it was not "
+        "copied whole."
+    ),
+    "sig-wrong": _(
+        "The signature does not fit its header or the key at %(name)s: a signed field was changed, "
+        "or the key is another one."
+    ),
+    "sig-expired": _("The signature of %(domain)s has expired (x=)."),
+    "sig-short-key": _("The key at %(name)s is too short: receivers want 1024 bits at least."),
+    "sig-algorithm": _("The signature of %(domain)s uses an algorithm that counts no more."),
+    "sig-unreadable": _("The signature or its key cannot be read: %(detail)s."),
 }  # fmt: skip
 
 

@@ -1,6 +1,12 @@
 """The rows of this app: who may send, and what operating the service leaves."""
 
 from domains.models.audit_seals import AuditSeal, UnsealedEntry
+from domains.models.authentication import (
+    AuthenticationRefusal,
+    IdentityAlert,
+    ReadPosition,
+    SignatureCheck,
+)
 from domains.models.credentials import Credential
 from domains.models.dmarc import DmarcCount, DmarcReport
 from domains.models.identity import DomainChange, DomainReport
@@ -11,15 +17,19 @@ from domains.models.senders import Domain, Project, name_validator
 __all__ = [
     "AuditEntry",
     "AuditSeal",
+    "AuthenticationRefusal",
     "Credential",
     "DmarcCount",
     "DmarcReport",
     "Domain",
     "DomainChange",
     "DomainReport",
+    "IdentityAlert",
     "KeyFingerprint",
     "Project",
+    "ReadPosition",
     "SetAside",
+    "SignatureCheck",
     "SigningKey",
     "UnsealedEntry",
     "name_validator",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, F, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from domains.models import DmarcCount, Domain
+from domains.reporting.mechanisms import ADVICE
 from domains.senders import report_address
 
 DAYS = 30
@@ -21,6 +23,8 @@ def summary(domain: Domain, *, days: int = DAYS, today: date | None = None) -> d
     since = (today or timezone.now().date()) - timedelta(days=days)
     counts = DmarcCount.objects.filter(domain=domain, day__gte=since)
     name, value = report_address.authorisation()
+    checks = domain.signature_checks.filter(checked_at__date__gte=since)
+    failure = checks.filter(result="fail").order_by("-checked_at").first()
     return {
         "domain": domain.name,
         "address": report_address.address(domain.pk),
@@ -38,7 +42,42 @@ def summary(domain: Domain, *, days: int = DAYS, today: date | None = None) -> d
             .annotate(messages=_sum(), reports=Count("report", distinct=True))
             .order_by("-messages", "receiver")[:SOURCES]
         ),
+        "refusals": [_refusal(dict(row)) for row in _refusals(domain, since)],
+        "verified": {
+            "messages": checks.filter(result__in=("pass", "fail")).count(),
+            "failed": checks.filter(result="fail").count(),
+            "last_failure": {
+                "at": failure.checked_at.isoformat(),
+                "message": str(failure.message_id),
+                "signatures": failure.findings,
+            }
+            if failure is not None
+            else None,
+        },
     }
+
+
+def _refusals(domain: Domain, since: date) -> Any:
+    """Of each receiver and mechanism, those with the newest answer first."""
+    return (
+        domain.authentication_refusals.filter(day__gte=since)
+        .values("receiver", "mechanism")
+        .annotate(
+            answers=_sum(),
+            last=Max("last_at"),
+            last_answer=ArrayAgg("example", order_by="-last_at"),
+        )
+        .order_by("-last")[:SOURCES]
+    )
+
+
+def _refusal(row: dict[str, Any]) -> dict[str, Any]:
+    known = ADVICE[row["mechanism"]]
+    return {
+        "receiver": row["receiver"], "mechanism": row["mechanism"], "title": known.title,
+        "answers": int(row["answers"]), "last": row["last"].isoformat(),
+        "last_answer": row["last_answer"][0], "advice": known.advice,
+    }  # fmt: skip
 
 
 def _sum(*conditions: Q) -> Coalesce:

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from deliveries.insight import stats
 from deliveries.insight.receiver_names import receiver_name
-from domains.models import Domain, SigningKey
+from domains.identity.sentences import sentence
+from domains.models import Domain, IdentityAlert, SigningKey
+from domains.operations import identity_alerts
 
 SHOWN_MOST = 20
 
@@ -72,4 +74,19 @@ def notices() -> list[Notice]:
         )
         for domain in without_key[:SHOWN_MOST]
     ]
+    found += [
+        Notice(
+            alert.subject,
+            sentence(alert.slip, alert.given) if alert.slip else alert.text,
+            _page_of(alert),
+        )
+        for alert in identity_alerts.standing()[:SHOWN_MOST]
+    ]
     return found
+
+
+def _page_of(alert: IdentityAlert) -> str:
+    domain = Domain.objects.verified().filter(name=alert.subject).first()
+    if alert.kind == IdentityAlert.Kind.SIGNATURE and domain is not None:
+        return reverse("admin:domains_domain_change", args=[domain.pk])
+    return reverse("admin:index")

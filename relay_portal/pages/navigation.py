@@ -55,6 +55,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
         (
             NavigationEntry(_("Projects"), "workspaces", "domains.project"),
             NavigationEntry(_("Domains"), "domain", "domains.domain"),
+            NavigationEntry(_("Check a message"), "verified", page="message_check"),
             NavigationEntry(_("Signing keys"), "vpn_key", "domains.signingkey"),
             NavigationEntry(_("Credentials"), "badge", "domains.credential"),
         ),

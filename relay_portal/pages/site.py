@@ -43,6 +43,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             credential_use,
             error_rates,
             home,
+            message_check,
             queues,
             resending,
             trying,
@@ -55,6 +56,11 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 "classification/",
                 self._page("classification", classification.page),
                 name="classification",
+            ),
+            path(
+                "check-message/",
+                self._page("message_check", message_check.page),
+                name="message_check",
             ),
             path(
                 "unknown-answers/",

@@ -17,7 +17,11 @@ from relay_portal.serving.framing import END_OF_HEAD, BadFraming, ChunkedBody, S
 LONGEST_HEAD = 32_768  # bytes
 LARGEST_BODY = 1_048_576  # bytes
 # Where people send files: a list of suppressions, a message that came back.
-LARGEST_BY_PATH = {"/suppressions/import/add/": 269_484_032, "/classification/": 34_603_008}
+LARGEST_BY_PATH = {
+    "/suppressions/import/add/": 269_484_032,
+    "/classification/": 34_603_008,
+    "/check-message/": 34_603_008,
+}
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS, LINGER_SECONDS = 10, 30, 30, 2
 LEAST_RATE = 16_384  # bytes a second, after the seconds above
 

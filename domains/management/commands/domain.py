@@ -1,5 +1,7 @@
 """Add, list, show and check the domains that projects send for."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -7,7 +9,7 @@ from django.utils import timezone
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
-from domains.identity import checking
+from domains.identity import checking, signatures
 from domains.models import Domain
 from domains.operations import audit
 from domains.reporting import summary
@@ -20,6 +22,12 @@ MARKS = {
 }  # fmt: skip
 
 VERDICTS = {"pass": "✓", "fail": "✗", "unknown": "?"}
+ALIGNED = {
+    True: "It aligns with From.",
+    False: "It does not align with From, so DMARC does not count it.",
+    None: "Whether it aligns with From cannot be told now.",
+}
+LARGEST = 268_435_456  # bytes of a message
 
 
 class Command(ActionCommand):
@@ -51,8 +59,15 @@ class Command(ActionCommand):
             "reports", self.reports, "Show by day what DMARC reports say of mail with this domain."
         )
         reports.add_argument("--days", type=int, default=summary.DAYS)
-        for parser in (show, checking, reports):
+        for parser in (show, reports):
             parser.add_argument("name", metavar="DOMAIN")
+        checking.add_argument("name", metavar="DOMAIN", nargs="?")
+        checking.add_argument(
+            "--message",
+            metavar="FILE",
+            help="verify the signatures of this message instead, - for standard input; exit "
+            "status 1 where none passes and aligns with From",
+        )
         show.add_argument(
             "--zone",
             action="store_true",
@@ -97,7 +112,13 @@ class Command(ActionCommand):
             return self.stdout.write(checking.zone_of(domain), ending="")
         return self._show(domain, as_json=as_json)
 
-    def check_now(self, *, name: str, project: str | None, as_json: bool) -> None:
+    def check_now(
+        self, *, name: str | None, project: str | None, message: str | None, as_json: bool
+    ) -> None:
+        if message is not None:
+            return self._check_message(message, name, as_json=as_json)
+        if name is None:
+            raise CommandError("Name a domain, or give a message: --message FILE")
         domain = names.domain(name, of=project)
         was_verified = domain.is_verified
         checking.check([domain], now=timezone.now())
@@ -106,6 +127,25 @@ class Command(ActionCommand):
         )
         self._show(domain, as_json=as_json)
         if not domain.is_verified:
+            raise SystemExit(1)
+        return None
+
+    def _check_message(self, path: str, name: str | None, *, as_json: bool) -> None:
+        found = signatures.check_message(_message(path))
+        if name is not None and canonical_domain(name) != found["from"]:
+            raise CommandError(
+                f"The message is from {found['from'] or 'nobody that can be read'}, not from {name}"
+            )
+        if as_json:
+            self.write_json(found)
+        else:
+            self.stdout.write(f"From: {found['from'] or 'no one domain that can be read'}")
+            for each in found["signatures"]:
+                self.stdout.write(f"{VERDICTS[each['state']]} {each['text']}")
+                self.stdout.write(f"  {ALIGNED[each['is_aligned']]}")
+            if not found["signatures"]:
+                self.stdout.write("✗ The message has no DKIM signature.")
+        if found["state"] != "pass":
             raise SystemExit(1)
 
     def reports(self, *, name: str, project: str | None, days: int, as_json: bool) -> None:
@@ -132,6 +172,16 @@ class Command(ActionCommand):
             self.stdout.write(
                 f"  {each['source'] or 'further addresses'} ({whose}): {each['messages']} messages,"
                 f" {each['aligned']} aligned; {texts.clean(each['results'])}"
+            )
+        for each in found["refusals"]:
+            self.stdout.write(
+                f"\n{each['receiver']} refused for {each['title']}, {each['answers']} answers:"
+                f" {texts.clean(each['last_answer'])}\n  {each['advice']}"
+            )
+        if found["verified"]["messages"]:
+            self.stdout.write(
+                f"\n{found['verified']['messages']} messages were verified as a receiver does,"
+                f" {found['verified']['failed']} failed."
             )
         return self._show_authorisation()
 
@@ -169,6 +219,15 @@ class Command(ActionCommand):
         for host in finding["servers"]:
             if host["state"] == "silent":
                 self.stdout.write(f"  {host['host']}: {host['failure']}")
+
+
+def _message(path: str) -> bytes:
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(LARGEST)
+        return Path(path).read_bytes()[:LARGEST]
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _state(domain: Domain) -> str:

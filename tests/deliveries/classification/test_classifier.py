@@ -37,6 +37,31 @@ def test_docomos_unknown_user_is_a_dead_address_at_rcpt_only(stage, class_, is_h
     assert (found.class_, found.is_hard) == (class_, is_hard)
 
 
+GMAIL, EXCHANGE = "gmail-smtp-in.l.google.com", "shop-test.mail.protection.outlook.com"
+
+
+@pytest.mark.parametrize("code", ["26", "27", "30", "31", "32", "40"])
+@pytest.mark.parametrize("reply", ["421 4.7.%s See RFC5322", "550 5.7.%s Blocked"])
+def test_gmails_codes_for_authentication_are_read_as_gmail_means_them(code, reply):
+    found = classify(answer(reply % code, "body", GMAIL))
+    assert (found.class_, found.is_hard, found.detail) == (Class.AUTHENTICATION, False, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "host", "class_"),
+    [
+        ("5.7.30", EXCHANGE, Class.POLICY),
+        ("5.7.515", EXCHANGE, Class.AUTHENTICATION),
+        ("5.7.30", "mx.test", Class.NETWORK),
+        ("5.7.27", "mx.test", Class.SENDER_REFUSED),
+        ("5.7.32", "mx.test", Class.POLICY),
+    ],
+)
+def test_the_same_code_is_another_thing_elsewhere(code, host, class_):
+    assert classify(answer(f"550 {code} no", "mail", host)).class_ is not Class.OTHER
+    assert classify(answer(f"550 {code} no", None, host)).class_ is class_
+
+
 def test_au_names_the_address_that_is_dead_and_none_where_the_user_filters():
     assert classify(answer("550 <hanako@au.com>: User unknown", host="msmx.au.com")).is_hard
     assert (

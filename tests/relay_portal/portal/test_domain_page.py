@@ -3,11 +3,19 @@
 import pytest
 from django.utils import timezone
 
-from domains.models import Domain
+from deliveries.message.ids import new_id
+from deliveries.models import InboundMail
+from domains.foundation.rights import Role
+from domains.identity.signatures import SignatureFinding
+from domains.models import AuthenticationRefusal, Domain, IdentityAlert, SignatureCheck
+from domains.operations.identity_alerts import raise_alert
 from domains.reporting import aggregate, keeping
-from domains.senders import report_address
+from domains.senders import dkim, report_address
 from tests.deliveries import make
+from tests.domains.identity.test_signatures import KEY, signed
 from tests.domains.reporting.reports import record, xml
+from tests.fakes.dns import FakeDns
+from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.django_db
 
@@ -36,3 +44,51 @@ def test_it_shows_reports_by_day_and_who_sends(operator, domain):
 def test_without_reports_it_says_where_they_go(operator, domain):
     text = page_of(operator, domain)
     assert report_address.address(domain.pk) in text and "*._report._dmarc." in text
+
+
+def test_refusals_for_authentication_stand_there_with_advice(operator, domain):
+    AuthenticationRefusal.objects.create(
+        domain=domain, day=timezone.now().date(), receiver="google", mechanism="dkim", amount=7,
+        last_at=timezone.now(), example="550 5.7.30 <b>no</b>",
+    )  # fmt: skip
+    text = page_of(operator, domain)
+    assert "<td>google</td><td>DKIM</td><td>7</td>" in text and "&lt;b&gt;no" in text
+    assert "could not verify our signature" in text
+
+
+def test_a_sampled_message_that_failed_is_told_on_page_and_overview(operator, domain):
+    finding = SignatureFinding("shop.test", "s", "rsa-sha256", "fail", "sig-no-key").as_json()
+    SignatureCheck.objects.create(
+        message_id=new_id(), domain=domain, result="fail", findings=[finding]
+    )
+    raise_alert(
+        IdentityAlert.Kind.SIGNATURE, "shop.test", finding["text"], slip=finding["slip"],
+        given=finding["given"],
+    )  # fmt: skip
+    assert "1 messages of the last 30 days were verified; 1 failed" in page_of(operator, domain)
+    said = "There is no key at s._domainkey.shop.test, so the signature fails."
+    assert said in page_of(operator, domain) and said in operator.get("/").text
+
+
+def test_a_message_is_verified_where_it_is_pasted(operator, settings):
+    with FakeDns({"s._domainkey.shop.test": {"TXT": [dkim.txt_value(KEY)]}}) as dns:
+        settings.EKIDEN_DNS = [dns.url]
+        answer = operator.post("/check-message/", {"message": signed().decode()})
+        changed = operator.post(
+            "/check-message/", {"message": signed().decode().replace("hello", "Hello")}
+        )
+    assert "The signature of shop.test passes" in answer.text and "It aligns." in answer.text
+    assert "The body is not what shop.test signed" in changed.text
+
+
+def test_an_empty_form_is_told_what_is_missing(operator):
+    assert "Paste a message, or choose a file." in operator.post("/check-message/", {}).text
+
+
+def test_a_forensic_report_is_shown_to_those_alone_who_may_read_mail(operator):
+    InboundMail.objects.create(kind="forensic", data=b"", mail_from="ruf@mx.test")
+    InboundMail.objects.create(kind="dmarc", data=b"", mail_from="rua@mx.test")
+    auditor = verified(person("ada", role=Role.AUDITOR))
+    assert "ruf@mx.test" in operator.get("/deliveries/inboundmail/").text
+    seen = auditor.get("/deliveries/inboundmail/").text
+    assert "rua@mx.test" in seen and "ruf@mx.test" not in seen
