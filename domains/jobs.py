@@ -69,6 +69,14 @@ def verify_domains() -> None:
     logger.info("event=domains_checked domains=%d", len(due))
 
 
+def look_at_ourselves() -> None:
+    """Look how receivers see the addresses that mail leaves from."""
+    from domains.identity import own_lights
+
+    with step("domains.identity.own_lights"):
+        own_lights.refresh(now=timezone.now())
+
+
 def watch_keys() -> None:
     """Look for the records of keys that are to sign, and retire those that no mail needs."""
     from domains.foundation.dns.authorities import QuestionRate

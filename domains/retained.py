@@ -56,6 +56,8 @@ TABLES = (
         "as DMARC reports", days=REFUSAL_DAYS,
         delete=oldest("domains_authenticationrefusal", "last_at < %(before)s", order="last_at"),
     ),
+    RetainedTable("domains_ownlight", "while its address is ours", "every hour", "one row for each "
+        "thing that is looked at"),
     RetainedTable("domains_readposition", "for ever", "nothing", "one row for each job that reads "
         "a growing table"),
     RetainedTable(

@@ -42,6 +42,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (domain_jobs.seal_audit_log, 1),
     (domain_jobs.verify_domains, 3600),
     (domain_jobs.watch_keys, 600),
+    (domain_jobs.look_at_ourselves, 3600),
 )
 
 

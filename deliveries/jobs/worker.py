@@ -53,6 +53,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,
         domain_jobs.watch_keys,
+        domain_jobs.look_at_ourselves,
     )
 }
 # Names of functions before they moved: jobs that waited in Valkey during an upgrade run under them.

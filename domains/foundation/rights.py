@@ -116,6 +116,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.shapingrule": _rights("see add change delete reset"),
     "deliveries.stop": _rights("see add resume"),
     "deliveries.order": _rights("see add stop_order"),
+    "own_identity": _rights("see"),
     "queues": _rights("see delete requeue"),
     "domains.setaside": _rights("see try_again drop"),
     "relay_portal.user": _rights("see", owner="see add change invite"),

@@ -161,6 +161,45 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dmarc-pass": _("Mail from %(domain)s passes DMARC."),
     "dmarc-fail": _("Mail from %(domain)s fails DMARC: neither DKIM nor SPF passes and aligns."),
+    # the addresses that mail leaves from
+    "own-private": _(
+        "%(address)s is no public address, so receivers see another one. Set EKIDEN_SOURCE, or "
+        "give %(host)s the address that mail leaves from."
+    ),
+    "own-no-answer": _("DNS gives no answer just now: %(error)s."),
+    "own-ptr": _("The PTR record of %(address)s is %(names)s."),
+    "own-ptr-missing": _(
+        "%(address)s has no PTR record, and large receivers refuse its mail. Have whoever gave you "
+        "the address set it to %(host)s."
+    ),
+    "own-forward": _("%(name)s leads back to %(address)s."),
+    "own-forward-missing": _(
+        "No name of the PTR record (%(names)s) leads back to %(address)s. Give one of them an A or "
+        "AAAA record with it, or have the PTR record set to %(host)s."
+    ),
+    "own-ehlo": _("The EHLO name %(host)s leads to %(address)s."),
+    "own-ehlo-missing": _(
+        "The EHLO name %(host)s does not lead to %(address)s. Add that address to its A or AAAA "
+        "records, or set EKIDEN_HOSTNAME."
+    ),
+    "list-clear": _("%(list)s does not list %(address)s."),
+    "list-listed": _(
+        "%(list)s lists %(address)s: %(detail)s. Find out why mail was reported, stop that, and "
+        "then ask to be taken off: %(page)s"
+    ),
+    "list-refuses": _(
+        "%(list)s does not answer our resolver (%(detail)s), so nothing can be told. Ask by a "
+        "resolver of your own, in EKIDEN_DNS: lists refuse the large public ones."
+    ),
+    "list-silent": _(
+        "%(list)s does not know even its test entry (127.0.0.2), so nothing can be told: it may be "
+        "closed, or not answer our resolver."
+    ),
+    "list-lists-all": _(
+        "%(list)s lists even 127.0.0.1, which no list does, so nothing can be told: it may be "
+        "closed."
+    ),
+    "list-no-answer": _("%(list)s gives no answer just now: %(detail)s."),
     # a signature of a message
     "sig-pass": _("The signature of %(domain)s passes, with the key at %(name)s."),
     "sig-unknown": _("DNS gives no answer about the key at %(name)s just now: %(detail)s."),

@@ -12,6 +12,7 @@ from domains.models.dmarc import DmarcCount, DmarcReport
 from domains.models.identity import DomainChange, DomainReport
 from domains.models.keys import SigningKey
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
+from domains.models.ourselves import OwnLight
 from domains.models.senders import Domain, Project, name_validator
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "DomainReport",
     "IdentityAlert",
     "KeyFingerprint",
+    "OwnLight",
     "Project",
     "ReadPosition",
     "SetAside",

@@ -51,6 +51,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "resume": "let it go on",
         "queue": "show what waits; try, cancel, bounce, reroute, hold or release a selection of it",
         "lane": "list the lanes in which mail waits, and show one",
+        "identity": "how receivers see this relay's addresses: PTR, EHLO name, block lists",
         "audit": "who did what",
     },
     "The processes, as `up` runs them": {

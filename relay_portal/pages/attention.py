@@ -86,7 +86,9 @@ def notices() -> list[Notice]:
 
 
 def _page_of(alert: IdentityAlert) -> str:
+    if alert.kind == IdentityAlert.Kind.OURSELVES:
+        return reverse("admin:own_identity")
     domain = Domain.objects.verified().filter(name=alert.subject).first()
-    if alert.kind == IdentityAlert.Kind.SIGNATURE and domain is not None:
-        return reverse("admin:domains_domain_change", args=[domain.pk])
-    return reverse("admin:index")
+    if domain is None:
+        return reverse("admin:domains_domain_changelist")
+    return reverse("admin:domains_domain_change", args=[domain.pk])

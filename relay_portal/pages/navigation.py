@@ -68,6 +68,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
             NavigationEntry(_("Rules for receivers"), "speed", "deliveries.shapingrule"),
             NavigationEntry(_("Pauses"), "pause_circle", "deliveries.stop"),
             NavigationEntry(_("Orders"), "checklist", "deliveries.order"),
+            NavigationEntry(_("How receivers see us"), "traffic", page="own_identity"),
             NavigationEntry(_("Queues"), "stacks", page="queues"),
             NavigationEntry(_("Put aside"), "warning", "domains.setaside"),
         ),

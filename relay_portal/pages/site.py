@@ -44,6 +44,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             error_rates,
             home,
             message_check,
+            own_identity,
             queues,
             resending,
             trying,
@@ -56,6 +57,11 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 "classification/",
                 self._page("classification", classification.page),
                 name="classification",
+            ),
+            path(
+                "identity/",
+                self._page("own_identity", own_identity.page),
+                name="own_identity",
             ),
             path(
                 "check-message/",

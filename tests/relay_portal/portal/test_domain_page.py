@@ -6,6 +6,8 @@ from django.utils import timezone
 from deliveries.message.ids import new_id
 from deliveries.models import InboundMail
 from domains.foundation.rights import Role
+from domains.identity import own_lights
+from domains.identity.ourselves import OwnFinding
 from domains.identity.signatures import SignatureFinding
 from domains.models import AuthenticationRefusal, Domain, IdentityAlert, SignatureCheck
 from domains.operations.identity_alerts import raise_alert
@@ -92,3 +94,13 @@ def test_a_forensic_report_is_shown_to_those_alone_who_may_read_mail(operator):
     assert "ruf@mx.test" in operator.get("/deliveries/inboundmail/").text
     seen = auditor.get("/deliveries/inboundmail/").text
     assert "rua@mx.test" in seen and "ruf@mx.test" not in seen
+
+
+def test_how_receivers_see_us_is_one_page_of_lights(operator):
+    assert "Nothing is known yet" in operator.get("/identity/").text
+    given = {"address": "192.0.2.25", "host": "relay.test"}
+    finding = OwnFinding("192.0.2.25", "ptr", "bad", "own-ptr-missing", given)
+    own_lights.keep([finding], now=timezone.now())
+    text = operator.get("/identity/").text
+    assert "PTR record" in text and "192.0.2.25 has no PTR record" in text and "Bad" in text
+    assert "192.0.2.25 has no PTR record" in operator.get("/").text
