@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("domains", "0014_dmarc_reports"),
+        ("domains", "0021_own_sandboxes"),
     ]
 
     operations = [

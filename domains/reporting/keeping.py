@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from domains.models import DmarcCount, DmarcReport, Domain
-from domains.reporting.aggregate import AggregateReport
+from domains.reporting.aggregate import AggregateReport, ReportRow
+
+ROWS_A_DAY = 20_000  # of one domain; anybody can send reports, and what is beyond is summed up
 
 
 class KnownReport(Exception):
@@ -36,13 +41,28 @@ def keep(domain: Domain, report: AggregateReport, *, ours: Collection[str]) -> D
     DmarcCount.objects.bulk_create(
         DmarcCount(
             report=kept, domain=domain, day=day, ends_at=report.ends_at, source=row.source,
-            is_ours=row.source in ours, dkim=row.dkim, spf=row.spf,
+            is_ours=is_ours, dkim=row.dkim, spf=row.spf,
             disposition=row.disposition, header_from=row.header_from, results=row.results,
             amount=amount,
         )
-        for row, amount in report.rows.items()
+        for row, is_ours, amount in _rows(domain, report, ours)
     )  # fmt: skip
     return kept
+
+
+def _rows(
+    domain: Domain, report: AggregateReport, ours: Collection[str]
+) -> Iterable[tuple[ReportRow, bool, int]]:
+    """Of a domain that has had enough in a day only the sums, without the sources."""
+    rows = [(row, row.source in ours, amount) for row, amount in report.rows.items()]
+    a_day_ago = timezone.now() - timedelta(days=1)
+    kept = DmarcCount.objects.filter(report__domain=domain, report__received_at__gt=a_day_ago)
+    if kept.count() + len(rows) <= ROWS_A_DAY:
+        return rows
+    sums: Counter[tuple[ReportRow, bool]] = Counter()
+    for row, is_ours, amount in rows:
+        sums[ReportRow(None, row.dkim, row.spf, row.disposition, "", ""), is_ours] += amount
+    return [(row, is_ours, amount) for (row, is_ours), amount in sums.items()]
 
 
 def _is_same_tree(one: str, other: str) -> bool:

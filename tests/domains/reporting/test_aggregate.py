@@ -1,8 +1,11 @@
 """Reports are read in each of their shapes, and refused where they are none."""
 
 import gzip
+from ipaddress import ip_address
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domains.reporting import aggregate, unpacking
 from domains.reporting.unpacking import UnreadableReport
@@ -72,3 +75,22 @@ def test_an_encrypted_zip_is_refused():
         file[file.index(signature) + at] |= 1
     with pytest.raises(UnreadableReport, match="encrypted"):
         read(bytes(file))
+
+
+PACKED = [xml(), gzip.compress(xml()), zipped(xml())]
+
+
+@settings(deadline=None)
+@given(
+    file=st.sampled_from(PACKED),
+    cuts=st.lists(st.tuples(st.integers(0, 1500), st.binary(max_size=6)), max_size=4),
+)
+def test_whatever_comes_is_read_or_refused(file, cuts):
+    for at, put in cuts:
+        file = file[:at] + put + file[at + len(put) :]
+    try:
+        report = read(file)
+    except UnreadableReport:
+        return
+    assert len(report.rows) <= aggregate.ROWS + 16 and len(report.organization) <= 255
+    assert all(row.source is None or ip_address(row.source) for row in report.rows)

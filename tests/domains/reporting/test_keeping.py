@@ -46,6 +46,17 @@ def test_the_same_report_counts_once(domain):
     assert (DmarcReport.objects.count(), DmarcCount.objects.count()) == (1, 1)
 
 
+def test_beyond_so_many_rows_a_day_only_sums_are_kept(domain, monkeypatch):
+    monkeypatch.setattr(keeping, "ROWS_A_DAY", 3)
+    sources = [record(f"198.51.100.{number}", 2, dkim="fail") for number in range(1, 4)]
+    keep(domain, *sources)
+    keep(domain, record(count=5), *sources, id="18")
+    later = DmarcCount.objects.filter(report__report_id="18")
+    assert sorted(later.values_list("source", "is_ours", "amount")) == [
+        (None, False, 6), (None, True, 5),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["shop.test", "news.shop.test", "test", "SHOP.TEST."])
 def test_a_report_is_about_its_domain_or_one_in_its_tree(domain, name):
     assert keep(domain, domain=name).domain == domain

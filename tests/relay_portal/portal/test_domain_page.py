@@ -4,8 +4,6 @@ import pytest
 from django.utils import timezone
 
 from deliveries.message.ids import new_id
-from deliveries.models import InboundMail
-from domains.foundation.rights import Role
 from domains.identity import own_lights
 from domains.identity.ourselves import OwnFinding
 from domains.identity.signatures import SignatureFinding
@@ -17,7 +15,6 @@ from tests.deliveries import make
 from tests.domains.identity.test_signatures import KEY, signed
 from tests.domains.reporting.reports import record, xml
 from tests.fakes.dns import FakeDns
-from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.django_db
 
@@ -85,15 +82,6 @@ def test_a_message_is_verified_where_it_is_pasted(operator, settings):
 
 def test_an_empty_form_is_told_what_is_missing(operator):
     assert "Paste a message, or choose a file." in operator.post("/check-message/", {}).text
-
-
-def test_a_forensic_report_is_shown_to_those_alone_who_may_read_mail(operator):
-    InboundMail.objects.create(kind="forensic", data=b"", mail_from="ruf@mx.test")
-    InboundMail.objects.create(kind="dmarc", data=b"", mail_from="rua@mx.test")
-    auditor = verified(person("ada", role=Role.AUDITOR))
-    assert "ruf@mx.test" in operator.get("/deliveries/inboundmail/").text
-    seen = auditor.get("/deliveries/inboundmail/").text
-    assert "rua@mx.test" in seen and "ruf@mx.test" not in seen
 
 
 def test_how_receivers_see_us_is_one_page_of_lights(operator):
