@@ -77,6 +77,19 @@ def look_at_ourselves() -> None:
         own_lights.refresh(now=timezone.now())
 
 
+def watch_return_paths() -> None:
+    """Look at the names that domains' mail leaves with, or is about to; what has changed there is
+    checked whole.
+    """
+    from domains.identity import return_path_watch  # dnspython is only needed here
+    from domains.senders import return_paths
+
+    with step("domains.return_paths"):
+        return_paths.give_up_ownerless()
+    moved = return_path_watch.take_turn(now=timezone.now())
+    logger.info("event=return_paths_watched changed=%d", moved)
+
+
 def watch_keys() -> None:
     """Look for the records of keys that are to sign, and retire those that no mail needs."""
     from domains.foundation.dns.authorities import QuestionRate

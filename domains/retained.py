@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from domains.foundation.upkeep.retention import BY_RETENTION, Keys, RetainedTable, oldest
+from domains.models.return_paths import TAKEN
 
 PEOPLE = "people"
 ASIDE_DAYS = 90
@@ -64,6 +65,21 @@ TABLES = (
         "domains_identityalert", f"{ALERT_DAYS} days after it has ended", BY_RETENTION,
         "what was wrong when mail was refused is asked for months later", days=ALERT_DAYS,
         delete=oldest("domains_identityalert", "ended_at < %(before)s", order="ended_at"),
+    ),
+    RetainedTable(
+        "domains_returnpath", f"while in use, and {TAKEN.days} days after", BY_RETENTION,
+            "mail that left under the name comes back to it",
+        days=TAKEN.days,
+        delete=oldest(
+            "domains_returnpath", "state = 'former' AND stopped_at < %(before)s",
+            order="stopped_at",
+        ),
+    ),
+    RetainedTable(
+        "domains_domainalert", f"{CHANGE_DAYS} days after it has ended", BY_RETENTION,
+            "when a domain was in trouble",
+        days=CHANGE_DAYS,
+        delete=oldest("domains_domainalert", "ended_at < %(before)s", order="ended_at"),
     ),
     RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
     RetainedTable("domains_credential", "until removed", PEOPLE,

@@ -30,9 +30,11 @@ from domains.models import (
     DmarcCount,
     DmarcReport,
     Domain,
+    DomainAlert,
     DomainChange,
     IdentityAlert,
     Project,
+    ReturnPath,
     SetAside,
     SignatureCheck,
 )
@@ -124,7 +126,20 @@ def refusal(at):
     )
 
 
+def return_path(at):
+    return ReturnPath.objects.create(
+        name="rp.kept.test", state="former", found_since=at, stopped_at=at, changed_at=at
+    )
+
+
+def domain_alert(at):
+    domain = domain_change(at).domain
+    return DomainAlert.objects.create(domain=domain, kind="ownership", opened_at=at, ended_at=at)
+
+
 ROWS = {
+    "domains_returnpath": return_path,
+    "domains_domainalert": domain_alert,
     "domains_signaturecheck": lambda at: SignatureCheck.objects.create(
         message_id=new_id(), checked_at=at, result="pass"
     ),

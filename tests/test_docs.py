@@ -139,7 +139,7 @@ def test_a_command_is_documented_with_just_its_options(name):
 
 @pytest.mark.parametrize("name", sorted(name for name in COMMANDS if sub_parsers(parser_of(name))))
 def test_a_command_is_documented_with_just_its_actions(name):
-    said = set(re.findall(rf"^\| `{name} ([a-z]+)", sections()[name], re.MULTILINE))
+    said = set(re.findall(rf"^\| `{name} ([a-z-]+)", sections()[name], re.MULTILINE))
     assert said == set(sub_parsers(parser_of(name)))
 
 

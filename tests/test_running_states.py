@@ -27,6 +27,7 @@ FINAL = "nobody: it has ended"
 PERSON = "a person, who sees it in the portal"
 DRAIN = "deliveries.jobs.drain"
 WATCH = "domains.jobs.watch_keys"
+WATCH_PATHS = "domains.jobs.watch_return_paths"
 CARRY_ON = "deliveries.jobs.carry_on"
 
 # Who moves a row on from each state. A new state has to be written down here, with a job of the
@@ -40,6 +41,9 @@ STATES = {
     "deliveries.Reclassification": {
         "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL,
         "failed": FINAL,
+    },
+    "domains.ReturnPath": {
+        "found": WATCH_PATHS, "used": WATCH_PATHS, "broken": WATCH_PATHS, "former": FINAL,
     },
     "domains.SigningKey": {
         "made": WATCH, "published": WATCH, "seen": WATCH, "signing": PERSON, "retiring": WATCH,
@@ -56,6 +60,7 @@ OPEN = {
     ("deliveries.Order", "finished_at"): "deliveries.jobs.carry_out_orders",
     ("deliveries.Reclassification", "ended_at"): CARRY_ON,
     ("domains.IdentityAlert", "ended_at"): "deliveries.jobs.watch_authentication",
+    ("domains.DomainAlert", "ended_at"): "domains.jobs.verify_domains",
     ("suppressions.Brake", "ended_at"): PERSON,
     ("suppressions.Import", "ended_at"): CARRY_ON,
     ("suppressions.Occurrence", "handled_at"): "deliveries.jobs.learn",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -26,6 +25,7 @@ from deliveries.models import Delivery, InboundMail
 from deliveries.models.states import State
 from domains.foundation.secrets.tokens import ForgedToken
 from domains.foundation.text.addresses import BadAddress, parse_path
+from domains.senders import return_paths
 
 MOST = 50  # recipients of one report that are looked for
 
@@ -77,7 +77,7 @@ def _tokens(about: Original) -> Iterator[Token]:
     now = timezone.now()
     for path in about.return_paths:
         local_part, _, domain = path.rpartition("@")
-        if domain.lower() == settings.EKIDEN_HOSTNAME and return_path.is_ours(local_part):
+        if return_path.is_ours(local_part) and return_paths.is_taken(domain):
             try:
                 yield Token(
                     return_path.parse(local_part, key=return_path_key(), now=now), is_current=True

@@ -65,6 +65,7 @@ class AttemptFacts(TypedDict("AttemptFacts", {"class": str | None})):  # as abov
     stage: str
     host: str | None
     source: str | None
+    return_path: str | None
     tls: str | None
     code: int | None
     enhanced: str | None
@@ -183,6 +184,7 @@ def _attempt_facts(attempt: Attempt, said: list[TranscriptLine] | None) -> Attem
         "stage": attempt.stage,
         "host": attempt.host or attempt.address or None,
         "source": attempt.source or None,
+        "return_path": attempt.return_path or None,
         "tls": attempt.tls or None,
         "code": attempt.code,
         "enhanced": attempt.enhanced or None,

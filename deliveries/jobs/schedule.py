@@ -43,6 +43,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (domain_jobs.verify_domains, 3600),
     (domain_jobs.watch_keys, 600),
     (domain_jobs.look_at_ourselves, 3600),
+    (domain_jobs.watch_return_paths, 600),
 )
 
 

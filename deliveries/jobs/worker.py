@@ -54,6 +54,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         domain_jobs.verify_domains,
         domain_jobs.watch_keys,
         domain_jobs.look_at_ourselves,
+        domain_jobs.watch_return_paths,
     )
 }
 # Names of functions before they moved: jobs that waited in Valkey during an upgrade run under them.

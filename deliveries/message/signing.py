@@ -17,12 +17,15 @@ from domains.senders import dkim
 KEEP = 2.0  # seconds: how long a key that was switched off may still sign
 
 KEYS = """
-SELECT key.id, key.selector, key.algorithm, key.private_key
-FROM domains_signingkey key JOIN domains_domain domain ON domain.id = key.domain_id
-WHERE domain.project_id = %(project)s AND domain.name = %(domain)s AND key.is_active
-    AND domain.verified_at IS NOT NULL
+SELECT key.id, domain.name, key.selector, key.algorithm, key.private_key
+FROM (SELECT id, name FROM domains_domain
+      WHERE project_id = %(project)s AND name = ANY(%(names)s) AND verified_at IS NOT NULL
+          AND (name = %(domain)s OR covers_subdomains)
+      ORDER BY length(name) DESC LIMIT 1) domain
+JOIN domains_signingkey key ON domain.id = key.domain_id AND key.is_active
 ORDER BY key.algorithm DESC, key.id
 """
+MOST = 10_000  # names that are kept: below some domains apps may make them up
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class SigningKeys:
         self._asking = asyncio.Lock()
 
     async def signers(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
-        """The signers of the domain, RSA first; none where it has no active key.
+        """The signers of the domain, or of the nearest one above it that covers the names below,
+        RSA first; none where it has no active key.
 
         Raises `DatabaseUnavailable`, and `ValueError` for a key that the key ring cannot decrypt.
         """
@@ -58,12 +62,17 @@ class SigningKeys:
 
     async def _renewed(self, project_id: int, domain: str) -> _Kept:
         kept = _Kept(await self._look_up(project_id, domain), time.monotonic() + KEEP)
+        if len(self._kept) >= MOST:
+            self._kept.clear()
         self._kept[project_id, domain] = kept
         return kept
 
     async def _look_up(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
-        rows = await self._database.fetch(KEYS, {"project": project_id, "domain": domain})
-        return tuple(self._loaded.get(id_) or self._load(id_, domain, *key) for id_, *key in rows)
+        labels = domain.split(".")
+        names = [".".join(labels[at:]) for at in range(len(labels))]
+        given = {"project": project_id, "domain": domain, "names": names}
+        rows = await self._database.fetch(KEYS, given)
+        return tuple(self._loaded.get(id_) or self._load(id_, *key) for id_, *key in rows)
 
     def _load(
         self, id_: int, domain: str, selector: str, algorithm: str, encrypted: bytes

@@ -268,6 +268,9 @@ class Attempt(models.Model):
     host = models.TextField(_("host"), blank=True)
     address = models.CharField(_("address"), max_length=60, blank=True)
     source = models.CharField(_("source"), max_length=45, blank=True)
+    return_path = models.CharField(
+        _("return path"), max_length=253, blank=True, default="", db_default=""
+    )
     tls = models.TextField(_("TLS"), blank=True)
     code = models.PositiveSmallIntegerField(_("code"), null=True)
     enhanced = models.CharField(_("enhanced code"), max_length=11, blank=True)

@@ -152,7 +152,8 @@ SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claim
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,
        extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left,
-       extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due
+       extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due,
+       message.header_from
 FROM claimed
 JOIN picked ON picked.id = claimed.id
 JOIN asked ON asked.lane = claimed.lane_id

@@ -80,3 +80,4 @@ class Claimed:
     sends_reports: bool
     seconds_left: float
     seconds_due: float = 0.0
+    header_from: str = ""

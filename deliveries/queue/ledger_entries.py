@@ -31,10 +31,10 @@ WITH given AS (
                          %(tls)s::text[], %(code)s::smallint[], %(enhanced)s::text[],
                              %(text)s::text[], %(seconds)s::float8[],
                          %(category)s::text[], %(rule)s::text[], %(is_hard)s::bool[],
-                             %(provider)s::text[])
+                             %(provider)s::text[], %(return_path)s::text[])
         AS given(id, claim, state, wait, is_in_doubt, owes_report, is_try, at, outcome, stage, host,
             address, source, tls, code,
-                 enhanced, text, seconds, category, rule, is_hard, provider)
+                 enhanced, text, seconds, category, rule, is_hard, provider, return_path)
 ), moved AS (
     UPDATE deliveries_delivery delivery
     SET state = given.state, claim = 0, is_in_doubt = given.is_in_doubt,
@@ -56,9 +56,9 @@ WITH given AS (
 ), attempts AS (
     INSERT INTO deliveries_attempt
         (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
-            category, rule)
+            category, rule, return_path)
     SELECT id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
-        category, rule FROM given
+        category, rule, return_path FROM given
 ), happened AS (
     -- An answer that uses up no try is about the pace: nothing happened to the delivery.
     SELECT moved.id, moved.project_id, moved.flow, moved.notify, moved.priority, given.at,
@@ -95,7 +95,7 @@ COLUMNS = (
     "id", "claim", "state", "wait", "is_in_doubt", "owes_report", "is_try", "at", "outcome",
     "stage", "host", "address",
     "source", "tls", "code", "enhanced", "text", "seconds", "category", "rule", "is_hard",
-    "provider",
+    "provider", "return_path",
 )  # fmt: skip
 
 FLOATS = ("wait", "seconds")
@@ -108,7 +108,7 @@ class LedgerEntry:
     `wait` is in seconds and None for an end; `outcome` is the word of the attempt row; `is_try` is
     false for what uses up no try (an interruption by our own fault, an answer about the pace only).
     `category`, `rule` and `is_hard` say what the answer means; `provider` is the shaping rule that
-    the receiver falls under.
+    the receiver falls under; `return_path` is the domain of the one that was used.
     """
 
     id: UUID
@@ -133,6 +133,7 @@ class LedgerEntry:
     rule: str = ""
     is_hard: bool = False
     provider: str = ""
+    return_path: str = ""
     seconds: float = 0.0
     transcript: str = ""  # JSON, where somebody wants it
     at: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -21,6 +21,7 @@ class ClaimedDelivery:
     until: float  # its deadline, on the monotonic clock
     due: float = 0.0  # since when it has been due, on the same clock
     tries: int = 0
+    return_path: str = ""  # the domain of the one that it was offered with last
     is_reencoded: bool = (
         False  # no host takes its 8-bit content: it goes in ASCII, as far as it may be touched
     )

@@ -1,5 +1,5 @@
 """Standing orders: what people have said that a drain heeds at once: what is paused, which lanes
-are closed, how to treat a receiver.
+are closed, how to treat a receiver, which return path a domain's mail has.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule
            WHERE is_active),
        (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
-       (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest)
+       (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest),
+       (SELECT coalesce(max(changed_at)::text, '') FROM domains_returnpath)
+"""
+RETURN_PATHS = """
+SELECT domain.project_id, domain.name, path.name
+FROM domains_returnpath path JOIN domains_domain domain ON domain.id = path.domain_id
+WHERE path.state = 'used'
 """
 
 COLUMNS = [field.name for field in fields(ReceiverRule)]
@@ -75,13 +81,14 @@ class Controls:
         self.stops = Stops()
         self.transcripts = TranscriptChoice()
         self.version = ""  # of the rules
-        self._local_version = ""
+        self._local_version = self._paths_version = ""
+        self._return_paths: dict[tuple[int, str], str] = {}
 
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
-        [(stops, closed, version, local_version, projects, asked)] = await self._database.fetch(
-            ORDERS, {"holder": self._holder}
-        )
+        [
+            (stops, closed, version, local_version, projects, asked, paths_version)
+        ] = await self._database.fetch(ORDERS, {"holder": self._holder})
         self.transcripts.take(projects, asked)
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
@@ -93,7 +100,22 @@ class Controls:
             found, self._local_version = await self._database.fetch(LOCAL), local_version
             with _keeping("local rules"):
                 loaded_rules.take(found)
+        if paths_version != self._paths_version:
+            paths = await self._database.fetch(RETURN_PATHS)
+            self._return_paths = {(project, domain): name for project, domain, name in paths}
+            self._paths_version = paths_version
         return set(closed)
+
+    def return_path(self, claimed: Claimed) -> str:
+        """The From domain's own return path, or that of the nearest domain above it; "" for
+        none.
+        """
+        domain = claimed.header_from.rpartition("@")[2] if self._return_paths else ""
+        while domain:
+            if name := self._return_paths.get((claimed.project_id, domain)):
+                return name
+            domain = domain.partition(".")[2]
+        return ""
 
     def rule(self, lane: LeasedLane, domain: str) -> ReceiverRule:
         """The rule for this lane, complete.

@@ -73,6 +73,7 @@ class HostDialogue:
             "host": connection.endpoint.host, "address": connection.endpoint.address,
             "source": connection.local_address,
             "tls": connection.tls, "seconds": time.monotonic() - started,
+            "return_path": delivery.return_path,
         }  # fmt: skip
         if connection.is_noting and self._shared.orders.transcripts.keeps(
             delivery.claimed, is_delivered=isinstance(outcome, Delivered)

@@ -41,7 +41,10 @@ class MailBuilder:
         content = await _decompress(data, claimed.size)
         if delivery.is_reencoded:
             content = await self._reencoded(claimed, content)
-        return self._mail(claimed, content, is_last_resort=delivery.is_reencoded)
+        delivery.return_path = self._return_path(claimed)
+        return self._mail(
+            claimed, delivery.return_path, content, is_last_resort=delivery.is_reencoded
+        )
 
     async def _reencoded(self, claimed: Claimed, content: bytes) -> bytes:
         """In ASCII and with new signatures; unsigned where the keys cannot be had, since a false
@@ -61,8 +64,8 @@ class MailBuilder:
             signers = ()
         return await asyncio.to_thread(reencoding.signed_anew, again, signers, now=int(time.time()))
 
-    def _mail(self, claimed: Claimed, content: bytes, *, is_last_resort: bool) -> Mail:
-        reverse_path = self._reverse_path(claimed.id) if claimed.mail_from else ""
+    def _mail(self, claimed: Claimed, domain: str, content: bytes, *, is_last_resort: bool) -> Mail:
+        reverse_path = f"{self._local_part(claimed.id)}@{domain}" if domain else ""
         on_top = feedback_id.field(
             claimed.id, key=self._shared.feedback_key, now=self._shared.now()
         )
@@ -70,11 +73,16 @@ class MailBuilder:
         given = (claimed.smtputf8, eight_bit, Priority(claimed.priority), on_top, is_last_resort)
         return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
-    def _reverse_path(self, delivery: UUID) -> str:
-        local_part = return_path.make(
-            delivery, key=self._shared.return_path_key, now=self._shared.now()
-        )
-        return f"{local_part}@{settings.EKIDEN_HOSTNAME}"
+    def _return_path(self, claimed: Claimed) -> str:
+        """The domain of the return path: the From domain's own where it has one; "" for mail
+        with the null reverse-path.
+        """
+        if not claimed.mail_from:
+            return ""
+        return self._shared.orders.return_path(claimed) or str(settings.EKIDEN_HOSTNAME)
+
+    def _local_part(self, delivery: UUID) -> str:
+        return return_path.make(delivery, key=self._shared.return_path_key, now=self._shared.now())
 
 
 async def _decompress(data: bytes, size: int) -> bytes:

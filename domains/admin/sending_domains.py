@@ -15,37 +15,22 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
+from domains.admin.return_path_in_use import leaves_with
+from domains.admin.shown_records import VERDICTS, changed, shown
+from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text.addresses import BadAddress, canonical_domain
-from domains.identity import checking
+from domains.identity import checking, subdomains
 from domains.identity.sentences import sentence
-from domains.identity.zone_text import quoted
-from domains.models import Credential, Domain, DomainChange
+from domains.models import Credential, Domain
 from domains.operations.pages import Pages, RowVerb
 from domains.reporting import summary
-from domains.senders import adding
+from domains.senders import adding, domain_alerts, return_paths
 
-FINDINGS = {
-    "found": (_("Found"), "delivered"),
-    "missing": (_("Missing"), "bounced"),
-    "wrong": (_("Wrong"), "bounced"),
-    "spreading": (_("Spreading"), "deferred"),
-    "unreachable": (_("Out of reach"), "deferred"),
-    "bogus": (_("DNSSEC fails"), "bounced"),
-    "unknown": (_("No answer"), "deferred"),
-    "unchecked": (_("Not checked yet"), "queued"),
-}
-VERDICTS = {
-    "pass": {"label": _("Good"), "colour": "delivered"},
-    "fail": {"label": _("Bad"), "colour": "bounced"},
-    "unknown": {"label": _("No answer"), "colour": "deferred"},
-}
 CHANGES = 50  # of the newest on the page
-LONG = 120  # characters of a value in the history
-PURPOSES = {"ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": "DMARC"}
 
 
 class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
-    """For a new domain; nothing of it changes later."""
+    """For a new domain; only the label of its return path changes later."""
 
     class Meta:
         help_texts = {"name": _("As it stands in an address: shop.example, or 日本語.jp.")}
@@ -81,8 +66,11 @@ class DomainPages(Pages):
     project_path = "project"
     form = DomainForm
     add_fieldsets = ((None, {"fields": ("project", "name", "with_ed25519", "assume")}),)
-    fields = ("name", "project", "condition", "verified_at", "checked_at")
-    readonly_fields = ("condition", "verified_at", "checked_at")
+    fields = (
+        "name", "project", "condition", "verified_at", "checked_at", "leaves_with",
+        "covers_subdomains", "return_path_label",
+    )  # fmt: skip
+    readonly_fields = ("name", "project", *fields[2:7])
     list_display = ("name", "project", "standing", "checked_at")
     list_select_related = ("project",)
     ordering = ("name",)
@@ -97,7 +85,20 @@ class DomainPages(Pages):
                 "Receivers judge mail by these records. Without them it is likely to be refused "
                 "or to land in the spam folder."
             ),
-            lambda domain: not domain.is_verified,
+            lambda domain: not domain.is_verified or domain.lost_at is not None,
+        ),
+        RowVerb(
+            "allow_subdomains",
+            _("Let names below it send"),
+            "account_tree",
+            _("Any name below the domain may stand in From; the domain signs."),
+            lambda domain: not domain.covers_subdomains,
+        ),
+        RowVerb(
+            "forbid_subdomains",
+            _("Let only the domain itself send"),
+            "block",
+            applies=lambda domain: domain.covers_subdomains,
         ),
     )
 
@@ -118,6 +119,10 @@ class DomainPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Domain, form: Any, change: bool) -> None:
         given = form.cleaned_data
+        if change:
+            stored = Domain.objects.get(pk=obj.pk)
+            return_paths.choose(stored, given["return_path_label"], now=timezone.now())
+            return
         added = adding.add_domain(
             obj.project,
             obj.name,
@@ -138,6 +143,10 @@ class DomainPages(Pages):
         )
         return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[obj.pk]))
 
+    def response_post_save_change(self, request: HttpRequest, obj: Domain) -> HttpResponse:
+        """Show the record of the return path that was chosen."""
+        return self.to_page_of(obj)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -145,14 +154,18 @@ class DomainPages(Pages):
         reports = summary.summary(row) if row is not None else {}
         failure = (reports.get("verified") or {}).get("last_failure") or {"signatures": []}
         given = {
-            "records": [_shown(finding) for finding in checking.records_of(row)]
+            "records": [shown(finding) for finding in checking.records_of(row)]
             if row is not None
             else [],
             "mail": [
                 {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}
                 for each in (checking.mail_of(row) if row is not None else [])
             ],
-            "changes": [_changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
+            "alerts": [
+                domain_alerts.sentence(alert)
+                for alert in (domain_alerts.open_alerts(row) if row is not None else [])
+            ],
+            "changes": [changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
             if row is not None
             else [],
             "reports": reports,
@@ -196,49 +209,48 @@ class DomainPages(Pages):
             return HttpResponseRedirect(reverse("admin:domains_domain_change", args=[row.pk]))
         return gettext("The project may send as this domain from now on.")
 
+    def allow_subdomains(self, request: HttpRequest, row: Domain) -> str | HttpResponse:
+        try:
+            subdomains.allow(row)
+        except subdomains.StrictAlignment as error:
+            refusal = gettext(
+                "The DMARC record at %(name)s has adkim=s, so receivers take no signature of "
+                "%(domain)s for names below it. Remove adkim=s there, or add each of the names."
+            ) % {"name": f"_dmarc.{error.domain}", "domain": row.name}
+        except TemporaryFailure:
+            refusal = gettext("DNS gave no answer about the DMARC policy. Try it again.")
+        else:
+            return gettext("Any name below the domain may send from now on.")
+        messages.error(request, refusal)
+        return self.to_page_of(row)
+
+    def forbid_subdomains(self, request: HttpRequest, row: Domain) -> str:
+        subdomains.forbid(row, now=timezone.now())
+        return gettext("Only the domain itself may send from now on.")
+
     @display(
         description=_("state"),
-        label={"verified": "success", "assumed": "info", "unverified": "warning"},
+        label={
+            "verified": "success",
+            "assumed": "info",
+            "unverified": "warning",
+            "lost": "danger",
+            "lapsed": "danger",
+        },
     )
     def standing(self, row: Domain) -> tuple[str, Any]:
         if row.is_assumed:
             return "assumed", _("Taken on an operator's word")
+        if row.lapsed_at is not None:
+            return "lapsed", _("No longer verified: its proof is gone from DNS")
+        if row.lost_at is not None:
+            return "lost", _("Verified; its proof is gone from DNS")
         return ("verified", _("Verified")) if row.is_verified else ("unverified", _("Not verified"))
+
+    @display(description=_("return path"))
+    def leaves_with(self, row: Domain) -> str:
+        return leaves_with(row)
 
     @display(description=_("state"))
     def condition(self, row: Domain) -> Any:
         return self.standing(row)[1]
-
-
-def _shown(finding: dict[str, Any]) -> dict[str, Any]:
-    label, colour = FINDINGS[finding["state"]]
-    return {
-        **finding,
-        "purpose": PURPOSES[finding["purpose"]],
-        "label": label,
-        "colour": colour,
-        "text": sentence(finding["slip"], finding["given"], finding["text"]),
-        "strings": quoted(finding["value"]) if finding["type"] == "TXT" else "",
-        "silent": [host for host in finding["servers"] if host["state"] == "silent"],
-        "differs": finding["state"] not in ("found", "missing"),
-    }
-
-
-def _changed(change: DomainChange) -> dict[str, Any]:
-    purpose, _space, name = change.subject.partition(" ")
-    return {
-        "at": change.at,
-        "record": f"{PURPOSES.get(purpose, purpose)} {name}",
-        "before": _told(change.before),
-        "after": _told(change.after),
-    }
-
-
-def _told(side: dict[str, Any]) -> str:
-    """The state, and what stood there."""
-    if not side:
-        return "–"
-    state = side["state"]
-    label = FINDINGS[state][0] if state in FINDINGS else VERDICTS[state]["label"]
-    said = " · ".join(side["found"]) or side["text"]
-    return f"{label}: {said if len(said) < LONG else said[:LONG] + '…'}"

@@ -94,10 +94,10 @@ RIGHTS: dict[str, Rights] = {
         "see add change pause resume flush", "see", within="see change pause resume flush"
     ),
     "domains.domain": _rights(
-        "see add delete check_now take_on_word",
+        "see add change delete check_now take_on_word allow_subdomains forbid_subdomains",
         "see",
         developer="see check_now",
-        within="see add delete check_now",
+        within="see add change delete check_now allow_subdomains forbid_subdomains",
     ),
     "message_check": _rights("see", "see"),
     "domains.signingkey": _rights(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -18,25 +18,28 @@ from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneSe
 from domains.foundation.dns.names import IpAddress
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
+from domains.identity import subdomains
 from domains.identity.inspection import Inspection, Inspector
+from domains.identity.sentences import SlipRemark, english
 from domains.identity.spf import ResolverNames
 from domains.identity.verdicts import MailOrigin, verdicts
 from domains.identity.zone_text import zone_file
-from domains.models import Domain, DomainChange, DomainReport
+from domains.models import Domain, DomainChange, DomainReport, ReturnPath
 from domains.operations.isolation import Kind, isolated
-from domains.senders import key_states, verification
+from domains.senders import key_states, return_paths, verification
 from domains.senders.records import Purpose, Record
 
 # The negative TTL of a zone whose servers cannot be asked, and the longest that is believed
 # (RFC 2308, section 5).
 A_DAY = 86_400
+RETURN_PATH = Purpose.RETURN_PATH
 Report = dict[str, Any]  # JSON; docs/commands.md names its keys
 
 
 def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | None = None) -> None:
     """Verify these domains, ask every name server of their zones, and keep what was seen."""
-    wanted = [(domain.name, verification.required_records(domain)) for domain in domains]
-    found = asyncio.run(verification.look_up([records for _, records in wanted]))
+    wanted = [_plan(domain, now=now) for domain in domains]
+    found = asyncio.run(verification.look_up([plan.records for plan in wanted]))
     reports = asyncio.run(_look_at_all(wanted, pace))
     for domain, findings, report in zip(domains, found, reports, strict=True):
         with isolated(Kind.DOMAIN, domain.pk):  # once: what fails in part has failed
@@ -47,6 +50,33 @@ def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | No
             states = {each["name"]: each["state"] for each in report["records"]}
             watch = timedelta(seconds=report["negative_ttl"])
             key_states.note_check(domain, states, watch=watch, now=now)
+            return_paths.note_check(domain, states.get(domain.return_path_name, ""), now=now)
+            subdomains.note_check(domain, report["strict_below"], now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What is looked for, and what was known before of the domain's own return path."""
+
+    domain: str
+    records: list[Record]
+    return_path: ReturnPath | None
+    covers_subdomains: bool
+    now: datetime
+
+    def return_path_after(self, seen: Sequence[Inspection]) -> str:
+        """The name that the domain's mail leaves with once this check is written down; "" for the
+        installation's own.
+        """
+        state = next((each.state for each in seen if each.record.purpose is RETURN_PATH), "")
+        is_used = return_paths.will_be_used(self.return_path, state, now=self.now)
+        return self.return_path.name if self.return_path is not None and is_used else ""
+
+
+def _plan(domain: Domain, *, now: datetime) -> CheckPlan:
+    records = verification.required_records(domain)
+    own = return_paths.current(domain)
+    return CheckPlan(domain.name, records, own, domain.covers_subdomains, now)
 
 
 def keep(domain: Domain, report: Report, *, now: datetime) -> None:
@@ -156,30 +186,36 @@ def authorities(resolver: Resolver, pace: QuestionRate | None = None) -> Authori
 
 
 async def _look_at_all(
-    wanted: Sequence[tuple[str, list[Record]]], pace: QuestionRate | None
+    wanted: Sequence[CheckPlan], pace: QuestionRate | None
 ) -> list[Report | BaseException]:
     resolver = Resolver(nameservers(settings.EKIDEN_DNS))
     asker = authorities(resolver, pace)
-    looks = (_look(domain, records, resolver, asker) for domain, records in wanted)
+    looks = (_look(plan, resolver, asker) for plan in wanted)
     return await asyncio.gather(*looks, return_exceptions=True)
 
 
-async def _look(
-    domain: str, records: list[Record], resolver: Resolver, asker: Authorities
-) -> Report:
-    zone = await asker.zone_of(domain)
-    inspector = Inspector(domain, zone, asker, resolver)
-    seen = await asyncio.gather(*(inspector.look(record) for record in records))
+async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Report:
+    zone = await asker.zone_of(plan.domain)
+    inspector = Inspector(plan.domain, zone, asker, resolver)
+    seen = await asyncio.gather(*(inspector.look(record) for record in plan.records))
     is_signed = any(each.state == "found" for each in seen if each.record.purpose is Purpose.DKIM)
-    origin = await _origin(domain, resolver, is_signed=is_signed)
+    own = plan.return_path_after(seen)
+    origin = await _origin(plan.domain, resolver, return_path=own, is_signed=is_signed)
     mail = await verdicts(origin, ResolverNames(resolver))
     inherited = next((each for each in mail if each["slip"] == "dmarc-inherited"), None)
+    strict_below: str | None = None
+    if plan.covers_subdomains:
+        with suppress(TemporaryFailure):
+            strict_below = await subdomains.strict_at(plan.domain, resolver)
     return {
         "mail": mail,
+        "strict_below": strict_below,
         "zone": zone.name if zone is not None else "",
         "servers": list(zone.hosts) if zone is not None else [],
         "negative_ttl": min(zone.negative_ttl, A_DAY) if zone is not None else A_DAY,
-        "records": [_kept(each) | _inherited(each, inherited) for each in seen],
+        "records": [
+            _kept(each) | _inherited(each, inherited) | _unneeded(each, own) for each in seen
+        ],
     }
 
 
@@ -195,7 +231,19 @@ def _inherited(seen: Inspection, policy: dict[str, Any] | None) -> dict[str, Any
     }
 
 
-async def _origin(domain: str, resolver: Resolver, *, is_signed: bool) -> MailOrigin:
+def _unneeded(seen: Inspection, own: str) -> dict[str, Any]:
+    """Receivers ask for SPF at the return path; what stands at the From domain they do not read."""
+    if not own or seen.record.purpose is not Purpose.SPF:
+        return {}
+    remark = SlipRemark("spf-unneeded", {"name": own, "domain": seen.record.name})
+    return {
+        "state": "unneeded", "slip": remark.code, "given": remark.given, "text": english(remark),
+    }  # fmt: skip
+
+
+async def _origin(
+    domain: str, resolver: Resolver, *, return_path: str, is_signed: bool
+) -> MailOrigin:
     """Return how the domain's mail leaves here; without a source address from all of our name's."""
     host = settings.EKIDEN_HOSTNAME
     addresses: list[IpAddress] = []
@@ -204,7 +252,10 @@ async def _origin(domain: str, resolver: Resolver, *, is_signed: bool) -> MailOr
     else:
         with suppress(NoSuchName, TemporaryFailure):
             addresses = list(await resolver.addresses(host))
-    return MailOrigin(domain, return_path=host, ehlo=host, addresses=addresses, is_signed=is_signed)
+    return MailOrigin(
+        domain, return_path=return_path or host, ehlo=host, addresses=addresses,
+        is_signed=is_signed,
+    )  # fmt: skip
 
 
 def _kept(seen: Inspection) -> dict[str, Any]:

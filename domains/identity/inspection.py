@@ -21,6 +21,7 @@ from domains.identity.slips import (
 )
 from domains.senders import records
 from domains.senders.records import Found, Purpose, Record
+from domains.senders.verification import published_at
 
 _RESOLVER = ServerAddress("", "")
 
@@ -111,10 +112,8 @@ class Inspector:
     async def _by_resolver(self, record: Record) -> tuple[ServerAnswer, Inspection | None]:
         """What the resolver has, or the state of a record that it cannot get."""
         nobody = ServerAnswer(server=_RESOLVER)
-        if record.type != "TXT":
-            return nobody, None
         try:
-            return replace(nobody, values=tuple(await self.resolver.txt(record.name))), None
+            return replace(nobody, values=await published_at(self.resolver, record)), None
         except NoSuchName:
             return nobody, None
         except TemporaryFailure:
@@ -133,13 +132,14 @@ class Inspector:
     async def _surroundings(self, record: Record, answer: ServerAnswer) -> Surroundings:
         parent = record.name.partition(".")[2] if record.name != self.domain else self.domain
         sibling = f"x{secrets.token_hex(6)}.{parent}"
-        beside, at_domain, doubled, bare, keyless, typed = await asyncio.gather(
+        beside, at_domain, doubled, bare, keyless, typed, addresses = await asyncio.gather(
             self._first(sibling),
             self._first(self.domain),
-            self._first(doubled_name(record, self.zone_name)),
+            self._first(doubled_name(record, self.zone_name), record.type),
             self._first(bare_name(record)),
             self._first(keyless_name(record)),
             self._first(record.name, "SPF" if record.purpose is Purpose.SPF else "TXT"),
+            self._first(record.name, "A" if record.type == "CNAME" else "TXT"),
         )
         return Surroundings(
             self.domain,
@@ -153,6 +153,7 @@ class Inspector:
             bare=bare.values if bare_name(record) != record.name else (),
             keyless=keyless.values if keyless_name(record) != record.name else (),
             type_spf=typed.values if record.purpose is Purpose.SPF else (),
+            addresses=addresses.values if record.type == "CNAME" else (),
         )
 
     async def _first(self, name: str, kind: str = "TXT") -> ServerAnswer:
@@ -160,7 +161,9 @@ class Inspector:
             if not answer.failure:
                 return await self._led_on(answer)
         try:
-            return ServerAnswer(_RESOLVER, tuple(await self.resolver.txt(name)))
+            is_text = kind in ("TXT", "SPF")
+            asked = self.resolver.txt(name) if is_text else self.resolver.values(name, kind)
+            return ServerAnswer(_RESOLVER, tuple(await asked))
         except (NoSuchName, TemporaryFailure):
             return ServerAnswer(_RESOLVER)
 

@@ -49,6 +49,10 @@ SENTENCES: Mapping[str, str] = {
         "%(name)s is a CNAME to %(target)s, and nothing is published there. Correct its target, or "
         "remove it and publish the record itself."
     ),
+    "address-in-place": _(
+        "%(name)s has addresses (%(found)s) in place of the CNAME. Remove them; where the panel "
+        "offers a proxy, turn it off for this name."
+    ),
     "wildcard": _(
         "A wildcard (*) answers for %(name)s as for any other name: the record itself is not "
         "there. Publish it; it takes precedence over the wildcard."
@@ -154,6 +158,10 @@ SENTENCES: Mapping[str, str] = {
     "dmarc-unknown": _("The DMARC policy could not be found out just now: %(error)s."),
     "dkim-aligned": _("DKIM aligns: mail is signed as %(domain)s, and the key is published."),
     "dkim-none": _("No published key of %(domain)s signs, so DKIM passes for nobody."),
+    "spf-unneeded": _(
+        "Not needed: receivers ask for SPF at the return path, which is %(name)s. What stands at "
+        "%(domain)s serves only other servers that send as it."
+    ),
     "spf-aligned": _("SPF aligns: the return path is at %(name)s."),
     "spf-not-aligned": _(
         "SPF does not align: the return path is at %(name)s, so only DKIM can speak for "

@@ -25,7 +25,8 @@ class Surroundings:
     """What DNS has where the record should be, and at the names where slips put it.
 
     `sibling` is a name beside it that nobody has published; `doubled` the name with its zone once
-    more; `bare` the name without underscores; `keyless` a key's name without `_domainkey`.
+    more; `bare` the name without underscores; `keyless` a key's name without `_domainkey`;
+    `addresses` stand at the name of a CNAME.
     """
 
     domain: str
@@ -40,6 +41,7 @@ class Surroundings:
     bare: tuple[str, ...] = ()
     keyless: tuple[str, ...] = ()
     type_spf: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 Detector = Callable[[Record, Surroundings], SlipRemark | None]
@@ -81,6 +83,13 @@ def _cname(record: Record, seen: Surroundings) -> SlipRemark | None:
         return None
     code = "cname-in-place" if seen.values else "cname-to-nothing"
     return SlipRemark(code, {"name": record.name, "target": seen.chain[0]})
+
+
+def _addresses(record: Record, seen: Surroundings) -> SlipRemark | None:
+    if record.type != "CNAME" or seen.values or not seen.addresses:
+        return None
+    found = ", ".join(seen.addresses[:3])
+    return SlipRemark("address-in-place", {"name": record.name, "found": found})
 
 
 def _doubled(record: Record, seen: Surroundings) -> SlipRemark | None:
@@ -264,6 +273,8 @@ def _about(record: Record, values: tuple[str, ...]) -> bool:
 
 
 def _is_meant(record: Record, text: str) -> bool:
+    if record.type == "CNAME":
+        return text == record.value
     return record.value in text or bool(_KIND.get(record.purpose, _NOTHING).search(text))
 
 
@@ -279,7 +290,7 @@ def _label(record: Record, zone: str) -> str:
 # Where it stands before what it says; the more particular before the more general.
 DETECTORS: tuple[Detector, ...] = (
     _cname_at_domain, _wildcard, _doubled, _no_underscore, _no_domainkey, _at_domain, _type_spf,
-    _cname, _pasted_line, _typographic, _quotes, _backslash, _no_prefix, _lower_case, _key_pem,
-    _key_cut, _trailing_dot, _spf_version, _spf_glued, _spf_after_all, _spf_passes_all,
+    _cname, _addresses, _pasted_line, _typographic, _quotes, _backslash, _no_prefix, _lower_case,
+    _key_pem, _key_cut, _trailing_dot, _spf_version, _spf_glued, _spf_after_all, _spf_passes_all,
     _dmarc_commas, _dmarc_version, _dmarc_mailto,
 )  # fmt: skip

@@ -51,6 +51,8 @@ async def verdicts(origin: MailOrigin, names: SpfNames) -> list[dict[str, Any]]:
     try:
         policy = await policy_for(origin.domain, texts)
         by_spf = await is_aligned(policy, origin.return_path, "aspf", texts)
+        if policy.record is None:  # nothing says where the organization begins
+            by_spf = by_spf or origin.return_path.endswith(f".{origin.domain}")
         strangers = await unauthorised(policy, texts)
     except TemporaryFailure as error:
         return [*found, _finding("dmarc", "unknown", "dmarc-unknown", error=str(error))]

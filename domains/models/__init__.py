@@ -9,10 +9,12 @@ from domains.models.authentication import (
 )
 from domains.models.credentials import Credential
 from domains.models.dmarc import DmarcCount, DmarcReport
+from domains.models.domain_alerts import DomainAlert
 from domains.models.identity import DomainChange, DomainReport
 from domains.models.keys import SigningKey
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
 from domains.models.ourselves import OwnLight
+from domains.models.return_paths import ReturnPath
 from domains.models.senders import Domain, Project, name_validator
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "DmarcCount",
     "DmarcReport",
     "Domain",
+    "DomainAlert",
     "DomainChange",
     "DomainReport",
     "IdentityAlert",
@@ -30,6 +33,7 @@ __all__ = [
     "OwnLight",
     "Project",
     "ReadPosition",
+    "ReturnPath",
     "SetAside",
     "SignatureCheck",
     "SigningKey",

@@ -16,6 +16,9 @@ name_validator = RegexValidator(
 )
 
 
+LONGEST_NAME = 253  # characters of a domain name
+
+
 class DomainQuerySet(models.QuerySet["Domain"]):
     def verified(self) -> Self:
         return self.filter(verified_at__isnull=False)
@@ -24,10 +27,11 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         return self.filter(verified_at__isnull=True)
 
     def due_for_check(self, *, before: datetime) -> Self:
-        """The unverified ones, and those not looked at since `before`; who has waited longest
-        comes first.
+        """The unverified ones, those whose proof is gone, and those not looked at since `before`;
+        who has waited longest comes first.
         """
-        due = Q(verified_at__isnull=True) | Q(checked_at__isnull=True) | Q(checked_at__lt=before)
+        due = Q(verified_at__isnull=True) | Q(lost_at__isnull=False)
+        due |= Q(checked_at__isnull=True) | Q(checked_at__lt=before)
         return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
 
@@ -135,8 +139,35 @@ class Domain(models.Model):
         editable=False,
         help_text=_("Verified without a look at DNS."),
     )
+    lost_at = models.DateTimeField(
+        _("without a proof in DNS since"), null=True, blank=True, editable=False
+    )
+    lapsed_at = models.DateTimeField(_("no longer verified since"), null=True, editable=False)
+    # Since when its zone proves it while another project has it.
+    claims_since = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(_("last checked"), null=True, blank=True, editable=False)
     findings = models.JSONField(_("findings"), default=list, blank=True, editable=False)
+    covers_subdomains = models.BooleanField(
+        _("names below it may send"),
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Any name below the domain may stand in From; the domain signs."),
+    )
+    # Whether its DMARC policy asks names below it for signatures of their own (adkim=s).
+    is_strict = models.BooleanField(default=False, db_default=False, editable=False)
+    return_path_label = models.CharField(
+        _("label of the return path"),
+        max_length=63,
+        default="rp",
+        db_default="rp",
+        blank=True,
+        validators=[name_validator],
+        help_text=_(
+            "Failures of the domain's mail come back at this name below it, once its CNAME leads "
+            "here. Empty: at the installation's own name."
+        ),
+    )
 
     objects = DomainQuerySet.as_manager()
 
@@ -161,11 +192,24 @@ class Domain(models.Model):
         return self.name
 
     @property
+    def lets_names_below_send(self) -> bool:
+        """Whether mail from names below it is taken now."""
+        return self.covers_subdomains and not self.is_strict
+
+    @property
+    def return_path_name(self) -> str:
+        """The name of its own return path; "" where none is wanted, or none can be."""
+        name = f"{self.return_path_label}.{self.name}"
+        return name if self.return_path_label and len(name) <= LONGEST_NAME else ""
+
+    @property
     def is_verified(self) -> bool:
         return self.verified_at is not None
 
     def verify(self, *, now: datetime, assumed: bool = False) -> None:
         """Let the project send as this domain from now on."""
-        self.verified_at = now
-        self.is_assumed = assumed
-        self.save(update_fields=["verified_at", "is_assumed"])
+        self.verified_at, self.is_assumed = now, assumed
+        self.lost_at = self.lapsed_at = self.claims_since = None
+        self.save(
+            update_fields=["verified_at", "is_assumed", "lost_at", "lapsed_at", "claims_since"]
+        )

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from domains.models import Domain, Project
+from domains.senders import trust
 from domains.senders.key_states import sign_on_word
 from domains.senders.keys import make_key
 
@@ -37,6 +38,7 @@ def assume(domain: Domain) -> None:
     try:
         with transaction.atomic():
             domain.verify(now=timezone.now(), assumed=True)
+            trust.note_proof(domain, now=timezone.now())
             sign_on_word(domain)
     except IntegrityError as error:
         raise AlreadyVerified from error

@@ -33,6 +33,12 @@ TEXTS = (
     _("There is no such record at %(name)s. Publish it; DNS may take an hour to show it."),
     _("DNS gave no answer: %(error)s."),
     _("Another project has verified this domain. Remove it there first."),
+    _(
+        "There is no CNAME at %(name)s, so failures come back at the relay's own name and SPF does "
+        "not align. Publish it."
+    ),
+    _("The CNAME leads to %(targets)s. It must lead to %(value)s."),
+    _("The return path leads to this relay."),
 )
 
 

@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     DKIM = "dkim"
     SPF = "spf"
     DMARC = "dmarc"
+    RETURN_PATH = "return-path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,17 @@ def required(
     keys: Iterable[tuple[str, str]],
     spf: Sequence[str],
     reports: Sequence[str] = (),
+    return_path: str = "",
+    host: str = "",
 ) -> list[Record]:
     """What the domain has to publish.
 
     `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts,
     such as `include:spf.relay.test` or `ip4:192.0.2.1`. `reports` are tags of DMARC that ask for
-    reports, such as `rua=mailto:reports@relay.test`.
+    reports, such as `rua=mailto:reports@relay.test`. `return_path` is a name of the domain's own
+    that leads to our `host`.
     """
+    own = [Record(Purpose.RETURN_PATH, return_path, "CNAME", host)] if return_path else []
     return [
         Record(Purpose.OWNERSHIP, f"{OWNERSHIP_LABEL}.{domain}", "TXT", OWNERSHIP_PREFIX + token),
         *(
@@ -76,11 +81,12 @@ def required(
         ),
         *([Record(Purpose.SPF, domain, "TXT", " ".join(["v=spf1", *spf, "~all"]))] if spf else []),
         Record(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "; ".join(["v=DMARC1; p=none", *reports])),
+        *own,
     ]
 
 
 def check(record: Record, found: Sequence[str]) -> Finding:
-    """Judge the TXT records found at `record.name`; text about other things among them is
+    """Judge the records of its type found at `record.name`; text about other things among them is
     ignored.
     """
     return _JUDGES[record.purpose](record, [text.strip() for text in found])
@@ -204,6 +210,21 @@ def _check_dmarc(record: Record, found: list[str]) -> Finding:
     return Found(record, f"DMARC is published with the policy {policy}.")
 
 
+def _check_return_path(record: Record, found: list[str]) -> Finding:
+    targets = [target.lower().rstrip(".") for target in found]
+    if not targets:
+        return Missing(
+            record,
+            f"There is no CNAME at {record.name}, so failures come back at the relay's own name "
+            "and SPF does not align. Publish it.",
+        )
+    if targets != [record.value]:
+        return Wrong(
+            record, f"The CNAME leads to {', '.join(targets)}. It must lead to {record.value}."
+        )
+    return Found(record, "The return path leads to this relay.")
+
+
 def _missing(record: Record) -> Missing:
     return Missing(
         record,
@@ -226,4 +247,5 @@ _JUDGES: dict[Purpose, _Judge] = {
     Purpose.DKIM: _check_dkim,
     Purpose.SPF: _check_spf,
     Purpose.DMARC: _check_dmarc,
+    Purpose.RETURN_PATH: _check_return_path,
 }

@@ -15,13 +15,14 @@ from domains.foundation.dns import resolver as dns
 from domains.foundation.dns import servers
 from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
-from domains.senders import records, report_address
+from domains.senders import records, report_address, trust
 from domains.senders.records import Purpose, Record
 
 # Either proves that whoever asks may change the domain's zone: both values were made for this
 # project alone.
 PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM})
 
+TRUST = ("verified_at", "is_assumed", "lost_at", "lapsed_at", "claims_since")
 TAKEN = "Another project has verified this domain. Remove it there first."
 
 
@@ -47,6 +48,8 @@ def required_records(domain: Domain) -> list[Record]:
         keys=list(keys),
         spf=[our_spf()],
         reports=_report_tags(domain),
+        return_path=domain.return_path_name,
+        host=settings.EKIDEN_HOSTNAME,
     )
 
 
@@ -95,13 +98,20 @@ async def look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | Base
 
 async def _finding(resolver: dns.Resolver, record: Record) -> RecordFinding:
     try:
-        published = list(await resolver.txt(record.name))
+        published = list(await published_at(resolver, record))
     except dns.NoSuchName:
         published = []
     except dns.TemporaryFailure as error:
         return as_finding(record, "unknown", f"DNS gave no answer: {error}.")
     finding = records.check(record, published)
     return as_finding(record, type(finding).__name__.lower(), finding.text)
+
+
+async def published_at(resolver: dns.Resolver, record: Record) -> tuple[str, ...]:
+    """The records of its type that stand there; raises `NoSuchName` and `TemporaryFailure`."""
+    if record.type == "TXT":
+        return tuple(await resolver.txt(record.name))
+    return tuple(await resolver.values(record.name, record.type))
 
 
 def as_finding(record: Record, state: str, text: str) -> RecordFinding:
@@ -118,30 +128,36 @@ def as_finding(record: Record, state: str, text: str) -> RecordFinding:
 def keep(domain: Domain, found: list[RecordFinding] | BaseException, *, now: datetime) -> None:
     """Keep what was found, or raise it.
 
-    A verified domain stays so, whatever is found: a slip in its zone must not stop its mail, and
-    the findings tell.
+    A verified domain stays so for a while, whatever is found (`domains.senders.trust`): a slip in
+    its zone must not stop its mail, and the findings and an alert tell.
     """
     if isinstance(found, BaseException):
         raise found
     domain.findings, domain.checked_at = list(found), now
     domain.save(update_fields=["findings", "checked_at"])
-    if any(finding["purpose"] in PROOFS and finding["state"] == "found" for finding in found):
+    states = [finding["state"] for finding in found if finding["purpose"] in PROOFS]
+    if "found" in states:
         _verify(domain, now=now)
+    elif trust.is_gone(states):
+        trust.note_gone(domain, now=now)
 
 
 def _verify(domain: Domain, *, now: datetime) -> None:
     if domain.is_verified and not domain.is_assumed:
-        return
+        return trust.note_proof(domain, now=now)
     try:
         with transaction.atomic():
             domain.verify(now=now)
+            trust.note_proof(domain, now=now)
     except (
         IntegrityError
     ):  # the constraint decides, however many projects check the same domain at once
-        domain.verified_at = None
+        domain.refresh_from_db(fields=TRUST)
+        trust.note_claim(domain, now=now)
         taken = {"state": "wrong", "text": TAKEN}
         domain.findings = [
             finding | taken if finding["purpose"] in PROOFS else finding
             for finding in domain.findings
         ]
         domain.save(update_fields=["findings"])
+    return None

@@ -14,8 +14,11 @@ from deliveries.insight.receiver_names import receiver_name
 from domains.identity.sentences import sentence
 from domains.models import Domain, IdentityAlert, SigningKey
 from domains.operations import identity_alerts
+from domains.senders.records import Purpose
 
 SHOWN_MOST = 20
+# Without a return path of its own mail leaves with ours, for which the domain's SPF says nothing.
+NEEDED = (Purpose.OWNERSHIP, Purpose.DKIM, Purpose.DMARC)
 
 
 class Notice(NamedTuple):
@@ -55,9 +58,10 @@ def notices() -> list[Notice]:
     without_key = Domain.objects.verified().filter(
         ~Exists(SigningKey.objects.active().filter(domain=OuterRef("pk")))
     )
-    wrong = Q(findings__contains=[{"state": "missing"}]) | Q(
-        findings__contains=[{"state": "wrong"}]
-    )
+    wrong = Q()
+    for purpose in NEEDED:
+        for state in ("missing", "wrong"):
+            wrong |= Q(findings__contains=[{"purpose": purpose, "state": state}])
     found += [
         Notice(
             domain.name,

@@ -29,6 +29,7 @@ from deliveries.models import Alert, Delivery, TrafficCount
 from deliveries.models.states import State
 from deliveries.steering import pauses
 from domains.models import Credential, SetAside
+from domains.senders import domain_alerts
 from relay_portal.pages import attention, spans
 from relay_portal.pages.services import services
 from relay_portal.pages.spans import ChosenSpan
@@ -98,6 +99,10 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "alerts": list(
             Alert.objects.filter(ended_at__isnull=True).select_related("credential__project")
         ),
+        "domain_alerts": [
+            {"domain": alert.domain, "text": domain_alerts.sentence(alert)}
+            for alert in domain_alerts.open_alerts()
+        ],
         "low_disks": low_disks.find(),
         "in_flow": inflow.find(),
         "set_aside": SetAside.objects.troubles().count(),

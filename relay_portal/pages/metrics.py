@@ -24,6 +24,7 @@ from deliveries.insight import error_rates, stats, traffic
 from deliveries.models import Alert, Stop
 from deliveries.steering import alerts
 from domains.models import SetAside
+from domains.senders import domain_alerts
 from smtp_listener.admission import low_disks
 from smtp_listener.admission.limits import FORGED_RETURN_PATHS
 
@@ -48,6 +49,9 @@ HELP = {
         "project's alert; those with mail only."
     ),
     "ekiden_alert_open": "1 for a credential whose hard bounces are above its project's threshold.",
+    "ekiden_domain_alert_open": (
+        "1 for each kind of trouble with a domain: its return path, or its ownership."
+    ),
     "ekiden_set_aside": (
         "Items that made their loop fail three times, by kind: each waits for a person."
     ),
@@ -153,6 +157,10 @@ def _errors(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
         )
     for alert in Alert.objects.filter(ended_at__isnull=True):
         yield "ekiden_alert_open", {"credential": str(alert.credential_id)}, 1
+    for each in domain_alerts.open_alerts():
+        domain = each.domain
+        labels = {"domain": domain.name, "project": domain.project.name, "kind": each.kind}
+        yield "ekiden_domain_alert_open", labels, 1
 
 
 def _forged() -> Iterator[tuple[str, dict[str, str], float]]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from deliveries.backends.database import Database
 from deliveries.intake.submission import SubmittingAccount
+from smtp_listener.admission.sending_domains import SendingDomains
 
 KEEP = 1.0  # seconds: how long a revoked credential may still be used
 # unknown user names that are looked up one by one; a new credential works at once where no flood is
@@ -34,7 +36,10 @@ SELECT credential.id, credential.project_id, credential.kind, credential.secret_
                        WHERE credential_id = credential.id))),
        ARRAY(SELECT domain.name FROM domains_domain domain
              WHERE domain.project_id = credential.project_id AND domain.verified_at IS NULL),
-       ARRAY(SELECT domain.name FROM domains_domain domain WHERE domain.id = ANY (keyless.ids))
+       ARRAY(SELECT domain.name FROM domains_domain domain WHERE domain.id = ANY (keyless.ids)),
+       ARRAY(SELECT domain.name FROM domains_domain domain
+             WHERE domain.project_id = credential.project_id AND domain.lapsed_at IS NOT NULL),
+       covering.wide, covering.strict, covering.foreign
 FROM domains_credential credential
 JOIN domains_project project ON project.id = credential.project_id
 LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
@@ -47,6 +52,20 @@ CROSS JOIN LATERAL (SELECT ARRAY(
     WHERE domain.project_id = credential.project_id AND domain.verified_at IS NOT NULL
     GROUP BY domain.id
     HAVING bool_and(key.state IN ('made', 'published', 'seen'))) AS ids) keyless
+-- Domains below which any name may send, and what others have verified below them.
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(own.name) FILTER (WHERE NOT own.is_strict), '{}') AS wide,
+           coalesce(array_agg(own.name) FILTER (WHERE own.is_strict), '{}') AS strict,
+           coalesce((SELECT array_agg(other.name) FROM domains_domain other
+                     WHERE other.project_id <> credential.project_id
+                       AND other.verified_at IS NOT NULL
+                       AND other.name LIKE ANY (array_agg('%%.' || own.name))), '{}') AS foreign
+    FROM domains_domain own
+    WHERE own.project_id = credential.project_id AND own.covers_subdomains
+      AND own.verified_at IS NOT NULL AND NOT own.id = ANY (keyless.ids)
+      AND (chosen.has_any IS NULL OR own.id IN (
+          SELECT domain_id FROM domains_credential_domains
+              WHERE credential_id = credential.id))) covering
 WHERE credential.revoked_at IS NULL
 """
 BY_NAME = ACCOUNT + " AND credential.kind = 'password' AND credential.username = %(username)s"
@@ -92,6 +111,17 @@ class Account:
     domains: list[str]
     unverified: list[str]  # domains of the project, for the refusal alone
     keyless: list[str]  # the same for domains whose first key has not been seen yet
+    lapsed: list[str]  # the same for domains whose proof has been gone from DNS for too long
+    wide: list[str]  # those of `domains` below which any name may send
+    strict: list[str]  # those where names below could, if DMARC did not forbid it
+    foreign: list[str]  # what other projects have verified below those
+
+    @property
+    def senders(self) -> Collection[str]:
+        """What it may send as."""
+        if not self.wide:
+            return self.domains
+        return SendingDomains(self.domains, self.wide, self.foreign)
 
     def is_open_to(self, address: IPv4Address | IPv6Address) -> bool:
         return not self.networks or self.is_at_home(address)

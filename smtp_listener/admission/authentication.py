@@ -69,7 +69,7 @@ def may_act_for(account: Account, proof: Proof) -> bool:
     return (
         not proof.identity
         or local == proof.username
-        or (bool(local) and domain.lower() in account.domains)
+        or (bool(local) and domain.lower() in account.senders)
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from deliveries.message.header_form import in_order
 from deliveries.message.headers import BadHeaders, Headers, parse, split
@@ -57,6 +58,21 @@ class Checked:
     priority: Priority | None
 
 
+class WaitingDomains(Protocol):
+    """A project's domains that may not send: for lack of their records, for a proof that is gone,
+    or until their first key is seen; and those below which DMARC lets no name send.
+    """
+
+    @property
+    def unverified(self) -> Collection[str]: ...
+    @property
+    def lapsed(self) -> Collection[str]: ...
+    @property
+    def keyless(self) -> Collection[str]: ...
+    @property
+    def strict(self) -> Collection[str]: ...
+
+
 class NotAllowed(Refused):
     """The account may not send as this domain."""
 
@@ -64,15 +80,26 @@ class NotAllowed(Refused):
         super().__init__(replies.SENDER_NOT_ALLOWED(domain=domain))
         self.domain = domain
 
-    def told(self, unverified: Collection[str], keyless: Collection[str]) -> Refused:
-        """As it is told to who knows the project's domains that wait for their records, or for
-        their first key to be seen.
-        """
-        if self.domain in unverified:
+    def told(self, waiting: WaitingDomains) -> Refused:
+        """As it is told to who knows the project's domains that may not send, and why."""
+        if self.domain in waiting.lapsed:
+            return Refused(replies.SENDER_LAPSED(domain=self.domain))
+        if self.domain in waiting.unverified:
             return Refused(replies.SENDER_NOT_VERIFIED(domain=self.domain))
-        if self.domain in keyless:
+        if self.domain in waiting.keyless:
             return Refused(replies.SENDER_WITHOUT_KEY(domain=self.domain))
+        if above := _nearest(self.domain, waiting.strict):
+            return Refused(replies.SENDER_STRICT(domain=self.domain, above=above))
         return self
+
+
+def _nearest(domain: str, above: Collection[str]) -> str:
+    """The nearest of these above the domain."""
+    while domain:
+        domain = domain.partition(".")[2]
+        if domain in above:
+            return domain
+    return ""
 
 
 def check_sender(address: Address | None, domains: Collection[str]) -> None:

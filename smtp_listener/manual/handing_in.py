@@ -117,14 +117,14 @@ class _WayIn:
             handed.mail_from and handed.mail_from.needs_smtputf8
         )
         try:
-            policy.check_sender(handed.mail_from, account.domains)
+            policy.check_sender(handed.mail_from, account.senders)
             checked = policy.check_message(
-                handed.data, account.domains, smtputf8=True, hostname=settings.EKIDEN_HOSTNAME
+                handed.data, account.senders, smtputf8=True, hostname=settings.EKIDEN_HOSTNAME
             )
         except policy.NotAllowed as error:
-            raise error.told(account.unverified, account.keyless) from error
+            raise error.told(account) from error
         if not account.takes_foreign_names:
-            policy.check_names(checked.headers, account.domains)
+            policy.check_names(checked.headers, account.senders)
         await self._check_suppression(handed, account)
         return SubmittedMessage(
             sender=account.sender,

@@ -141,6 +141,18 @@ SENDER_NOT_VERIFIED = ServerReply(
     "This credential may not send as {domain} yet: the domain's records have not been found in "
     "DNS, see ./ekiden domain check",
 )
+SENDER_STRICT = ServerReply(
+    550,
+    "5.7.1",
+    "This credential may not send as {domain}: the DMARC policy of {above} has adkim=s, so "
+    "receivers take no signature of {above} for it; add {domain} itself",
+)
+SENDER_LAPSED = ServerReply(
+    550,
+    "5.7.1",
+    "This credential may not send as {domain} any more: for 72 hours nothing in its DNS has proven "
+    "that it is the project's, see ./ekiden domain check",
+)
 SENDER_WITHOUT_KEY = ServerReply(
     550,
     "5.7.1",

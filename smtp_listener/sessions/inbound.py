@@ -94,7 +94,7 @@ class InboundTransaction(Transaction):
     async def add_recipient(self, given: PathCommand) -> None:
         check_names(given.parameters, frozenset())
         try:
-            target = self._target(given.path)
+            target = await self._target(given.path)
         except (return_path.ForgedReturnPath, ForgedToken) as error:
             if self.session.may_log():
                 maillog.forged_return_path(
@@ -125,18 +125,25 @@ class InboundTransaction(Transaction):
         ):
             raise Refused(replies.INBOUND_FULL)
 
-    def _target(self, path: str) -> InboundTarget:
+    async def _target(self, path: str) -> InboundTarget:
         if path.lower() == "postmaster":  # RFC 5321, section 4.5.1: it needs no domain
             return InboundTarget("postmaster")
         local_part, _, domain = path.rpartition("@")
-        if domain.lower().rstrip(".") != self.session.listener.hostname:
-            raise Refused(replies.RELAY_DENIED)
+        domain, listener = domain.lower().rstrip("."), self.session.listener
+        is_return_path = return_path.is_ours(local_part)
+        unknown = replies.RELAY_DENIED
+        if domain != listener.hostname:
+            if not await listener.return_path_names.has(domain):
+                if is_return_path:
+                    raise return_path.ForgedReturnPath("the name is nobody's")
+                raise Refused(replies.RELAY_DENIED)
+            unknown = replies.NO_SUCH_RETURN_PATH
         if kind := MAILBOXES.get(local_part.lower()):
             return InboundTarget(kind)
-        if kind := report_address.kind_of(local_part):
+        if domain == listener.hostname and (kind := report_address.kind_of(local_part)):
             return InboundTarget(kind, domain=report_address.domain_of(local_part))
-        if not return_path.is_ours(local_part):
-            raise Refused(replies.RELAY_DENIED)
+        if not is_return_path:
+            raise Refused(unknown)
         delivery = return_path.parse(
             local_part, key=self.session.listener.return_path_key, now=datetime.now(UTC)
         )

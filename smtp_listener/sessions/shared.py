@@ -29,6 +29,7 @@ from smtp_listener.admission.limits import (
 )
 from smtp_listener.admission.log_limits import Sparing
 from smtp_listener.admission.refusals import Refusals
+from smtp_listener.admission.return_path_names import ReturnPathNames
 from smtp_listener.admission.session_slots import Guest, Room
 from smtp_listener.admission.turns import ListenerTurns
 from smtp_listener.protocol import replies, tls
@@ -67,6 +68,7 @@ class Shared:
         self.is_draining = False
         self.intake = Intake.create()
         self.inbound = Database("ekiden inbound")
+        self.return_path_names = ReturnPathNames(self.inbound)
         self.returned_at_once = ByteBudget(RETURNED_AT_ONCE)
         self.accounts = Accounts(Database("ekiden accounts"))
         self.refusals = Refusals(Database("ekiden refusals", is_durable=False))

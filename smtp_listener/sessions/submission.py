@@ -74,9 +74,9 @@ class SubmissionTransaction(Transaction):
         )
         mail_from = path_of(given.path, is_sender=True, smtputf8="SMTPUTF8" in given.parameters)
         try:
-            policy.check_sender(mail_from, account.domains)
+            policy.check_sender(mail_from, account.senders)
         except policy.NotAllowed as error:
-            raise error.told(account.unverified, account.keyless) from error
+            raise error.told(account) from error
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
         await transaction._quota.check()
@@ -122,12 +122,12 @@ class SubmissionTransaction(Transaction):
         hostname = self.session.listener.hostname
         try:
             checked = policy.check_message(
-                data, self.account.domains, smtputf8=self.smtputf8, hostname=hostname
+                data, self.account.senders, smtputf8=self.smtputf8, hostname=hostname
             )
         except policy.NotAllowed as error:
-            raise error.told(self.account.unverified, self.account.keyless) from error
+            raise error.told(self.account) from error
         if not self.account.takes_foreign_names:
-            policy.check_names(checked.headers, self.account.domains)
+            policy.check_names(checked.headers, self.account.senders)
         asked = self._asked(checked.priority)
         priority = min(asked, Priority(self.account.highest_priority))
         await self._wait_for_turn(priority)

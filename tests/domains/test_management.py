@@ -116,7 +116,7 @@ def test_a_program_reads_what_a_domain_lacks(shop, settings):
     ]
     records = ekiden_json("domain", "show", "shop.test")["records"]
     assert {record["purpose"]: record["state"] for record in records} == dict.fromkeys(
-        ("ownership", "dkim", "spf", "dmarc"), "unchecked"
+        ("ownership", "dkim", "spf", "dmarc", "return-path"), "unchecked"
     )
     assert all(record["name"] and record["value"] for record in records)
 

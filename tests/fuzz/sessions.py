@@ -217,7 +217,8 @@ _GIVEN = {
     "credential_id": 7, "project_id": 3, "kind": "password", "secret_hash": hash_secret(SECRET),
     "networks": [], "priority": 1,
     "highest_priority": 2, "lifetime": 432_000, "idempotency_window": 0, "adds_unsubscribe": True,
-    "domains": [DOMAIN], "unverified": [], "keyless": [],
+    "domains": [DOMAIN], "unverified": [], "keyless": [], "lapsed": [],
+    "wide": [], "strict": [], "foreign": [],
 }  # fmt: skip
 _ACCOUNT = [
     _GIVEN.get(field.name) for field in fields(Account)

@@ -188,7 +188,11 @@ def _meaning(attempt: AttemptFacts) -> Meaning | None:
 
 def _where(attempt: AttemptFacts) -> str:
     host, source, tls = attempt["host"], attempt["source"], attempt["tls"]
-    parts = (host, f"from {source}" if source else "", f"with {tls}" if tls else "")
+    back = attempt["return_path"]
+    parts = (
+        host, f"from {source}" if source else "", f"with {tls}" if tls else "",
+        f"back to {back}" if back else "",
+    )  # fmt: skip
     return short(" ".join(filter(None, parts)) or "-")
 
 

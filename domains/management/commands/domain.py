@@ -7,18 +7,20 @@ from typing import Any
 from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
-from domains.identity import checking, signatures
+from domains.identity import checking, signatures, subdomains
+from domains.management.domain_facts import facts_of, return_path_of, state_of
 from domains.models import Domain
 from domains.operations import audit
 from domains.reporting import summary
-from domains.senders import names, report_address
+from domains.senders import domain_alerts, names, report_address, return_paths
 from domains.senders.adding import AlreadyVerified, add_domain
 
 MARKS = {
     "found": "✓", "missing": "✗", "wrong": "✗", "spreading": "…", "bogus": "✗",
-    "unreachable": "?", "unknown": "?", "unchecked": "·",
+    "unreachable": "?", "unknown": "?", "unchecked": "·", "unneeded": "·",
 }  # fmt: skip
 
 VERDICTS = {"pass": "✓", "fail": "✗", "unknown": "?"}
@@ -59,8 +61,6 @@ class Command(ActionCommand):
             "reports", self.reports, "Show by day what DMARC reports say of mail with this domain."
         )
         reports.add_argument("--days", type=int, default=summary.DAYS)
-        for parser in (show, reports):
-            parser.add_argument("name", metavar="DOMAIN")
         checking.add_argument("name", metavar="DOMAIN", nargs="?")
         checking.add_argument(
             "--message",
@@ -68,12 +68,34 @@ class Command(ActionCommand):
             help="verify the signatures of this message instead, - for standard input; exit "
             "status 1 where none passes and aligns with From",
         )
+        path = add(
+            "return-path",
+            self.choose_return_path,
+            "Choose the name below the domain at which failures of its mail come back.",
+        )
+        below = add(
+            "subdomains",
+            self.choose_subdomains,
+            "Let any name below the domain send, signed by it, or only the domain itself.",
+        )
+        wanted = below.add_mutually_exclusive_group(required=True)
+        wanted.add_argument("--allow", action="store_true", help="any name below it may send")
+        wanted.add_argument("--forbid", action="store_true", help="only the domain itself")
+        for parser in (show, path, below, reports):
+            parser.add_argument("name", metavar="DOMAIN")
+        chosen = path.add_mutually_exclusive_group(required=True)
+        chosen.add_argument("--label", help="what stands before the domain; rp at first")
+        chosen.add_argument(
+            "--none",
+            action="store_true",
+            help="none of its own: failures come back at the installation's name",
+        )
         show.add_argument(
             "--zone",
             action="store_true",
             help="print the records as a zone file that a name server takes as it is",
         )
-        for parser in (adding, listing, show, checking, reports):
+        for parser in (adding, listing, show, checking, path, below, reports):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
 
@@ -96,9 +118,10 @@ class Command(ActionCommand):
         domains = Domain.objects.select_related("project").order_by("project__name", "name")
         chosen = domains.filter(project=names.project(project)) if project else domains
         if as_json:
-            return self.write_json([_facts(domain) for domain in chosen])
+            return self.write_json([facts_of(domain) for domain in chosen])
         rows = [
-            (readable_domain(domain.name), domain.project.name, _state(domain)) for domain in chosen
+            (readable_domain(domain.name), domain.project.name, state_of(domain))
+            for domain in chosen
         ]
         header = ("DOMAIN", "PROJECT", "STATE")
         return self.write_table(
@@ -192,12 +215,49 @@ class Command(ActionCommand):
             f"domains:\n  {name}  TXT\n  {value}"
         )
 
+    def choose_return_path(
+        self, *, name: str, project: str | None, label: str | None, none: bool, as_json: bool
+    ) -> None:
+        domain = names.domain(name, of=project)
+        before = domain.return_path_label
+        return_paths.choose(domain, (label or "").lower(), now=timezone.now())
+        changed = {"return_path_label": [before, domain.return_path_label]}
+        audit.note_command("choose_return_path", domain, details={"changed": changed})
+        self._show(domain, as_json=as_json)
+
+    def choose_subdomains(
+        self, *, name: str, project: str | None, allow: bool, forbid: bool, as_json: bool
+    ) -> None:
+        domain = names.domain(name, of=project)
+        try:
+            if allow:
+                subdomains.allow(domain)
+            else:
+                subdomains.forbid(domain, now=timezone.now())
+        except subdomains.StrictAlignment as error:
+            raise CommandError(
+                f"Names below {domain.name} cannot be let in: the DMARC record at _dmarc."
+                f"{error.domain} has adkim=s, so receivers take no signature of {domain.name} for "
+                "them. Remove adkim=s there, or add each name: ./ekiden domain add"
+            ) from error
+        except TemporaryFailure as error:
+            raise CommandError(
+                f"DNS gave no answer about the DMARC policy of {domain.name}: {error}. Try again."
+            ) from error
+        audit.note_command("allow_subdomains" if allow else "forbid_subdomains", domain)
+        self._show(domain, as_json=as_json)
+
     def _show(self, domain: Domain, *, as_json: bool) -> None:
         if as_json:
-            return self.write_json(_facts(domain))
-        self.stdout.write(f"{readable_domain(domain.name)} is {_state(domain)}.")
+            return self.write_json(facts_of(domain))
+        self.stdout.write(f"{readable_domain(domain.name)} is {state_of(domain)}.")
         if not domain.is_verified:
             self.stdout.write(f"Publish these records, then: ./ekiden domain check {domain.name}")
+        if domain.lets_names_below_send:
+            self.stdout.write("Names below it may send, too; it signs for them.")
+        self.stdout.write(return_path_of(domain))
+        for alert in domain_alerts.open_alerts(domain):
+            self.stdout.write(f"! {domain_alerts.english(alert)}")
         for finding in checking.records_of(domain):
             self._show_record(finding)
         if mail := checking.mail_of(domain):
@@ -228,22 +288,3 @@ def _message(path: str) -> bytes:
         return Path(path).read_bytes()[:LARGEST]
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _state(domain: Domain) -> str:
-    if domain.is_assumed:
-        return "taken as verified on an operator's word"
-    return "verified" if domain.is_verified else "not verified"
-
-
-def _facts(domain: Domain) -> dict[str, Any]:
-    return {
-        "name": domain.name,
-        "project": domain.project.name,
-        "is_verified": domain.is_verified,
-        "is_assumed": domain.is_assumed,
-        "verified_at": domain.verified_at and domain.verified_at.isoformat(),
-        "checked_at": domain.checked_at and domain.checked_at.isoformat(),
-        "records": checking.records_of(domain),
-        "mail": checking.mail_of(domain),
-    }

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from deliveries.bounces import learning
 from deliveries.models import Attempt, InboundMail
+from domains.models import ReturnPath
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.bounces.test_consequences import (
@@ -45,6 +46,26 @@ def test_a_complaint_by_the_return_path_names_one_of_many_recipients():
     mine, _ = delivered(of=message), delivered("other@mx.test", of=message)
     arrives(complained(mine, named=verp(mine)), kind="abuse")
     assert Occurrence.objects.get().address_key == "you@mx.test"
+
+
+@pytest.mark.parametrize("domain", [b"relay.test", b"rp.shop.test"])
+def test_a_complaint_by_the_return_path_matches_under_every_name_in_use(settings, domain):
+    settings.EKIDEN_HOSTNAME = "relay.test"
+    now = timezone.now()
+    ReturnPath.objects.create(
+        name="rp.shop.test", state="former", found_since=now, stopped_at=now, changed_at=now
+    )
+    mine = delivered()
+    named = verp(mine).replace(b"@relay.test", b"@" + domain)
+    arrives(complained(mine, named=named, fields=b""), kind="abuse")
+    assert Occurrence.objects.get().address_key == "you@mx.test"
+
+
+def test_a_complaint_by_a_name_that_is_nobodys_proves_nothing():
+    mine = delivered()
+    named = verp(mine).replace(b"@relay.test", b"@rp.other.test")
+    arrives(complained(mine, named=named, fields=b""), kind="abuse")
+    assert not Occurrence.objects.exists()
 
 
 def test_a_complaint_with_a_shared_token_that_hides_one_of_many_recipients_is_left_to_a_person():

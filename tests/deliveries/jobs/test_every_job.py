@@ -13,7 +13,7 @@ from deliveries.message.ids import first_id_of, new_id
 from deliveries.models import Alert, Delivery, InboundMail, Message, Order
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
-from domains.models import Domain, SetAside, SigningKey
+from domains.models import Domain, ReturnPath, SetAside, SigningKey
 from domains.operations.isolation import Kind
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
@@ -92,6 +92,16 @@ def awaiting_key(key):
     return domain
 
 
+def broken_return_path(to):
+    domain = unverified(to)
+    now = timezone.now()
+    ReturnPath.objects.create(
+        domain=domain, name=domain.return_path_name, state="used", changed_at=now,
+        found_since=now - timedelta(hours=1), used_since=now,
+    )  # fmt: skip
+    return domain
+
+
 def unverified(to):
     return Domain.objects.create(project=make.project(), name=to.rpartition("@")[2], token="0" * 32)
 
@@ -118,6 +128,10 @@ CASES = {
     ),
     "domains.jobs.verify_domains": (
         Kind.DOMAIN, unverified, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
+    ),
+    "domains.jobs.watch_return_paths": (
+        Kind.DOMAIN, broken_return_path,
+        lambda row: not ReturnPath.objects.filter(domain=row, state="used").exists(),
     ),
     "domains.jobs.watch_keys": (
         Kind.DOMAIN, awaiting_key, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,

@@ -147,6 +147,20 @@ def test_a_cname_to_the_record_is_as_good(server, domain):
     assert named(domain, "dmarc")[0] == "found"
 
 
+def test_the_return_path_is_one_cname_and_its_slips_are_named(server, domain):
+    name = record(domain, "return-path").name
+    assert named(domain, "return-path") == ("found", "")
+    server.put(name, "CNAME", "elsewhere.test.")
+    assert named(domain, "return-path") == ("wrong", "")
+    server.remove(name)
+    assert named(domain, "return-path") == ("missing", "")
+    server.add(f"{name}.{ZONE}", "CNAME", "relay.test.")
+    assert named(domain, "return-path") == ("wrong", "doubled-zone")
+    server.remove(f"{name}.{ZONE}")
+    server.put(name, "A", "192.0.2.1")
+    assert named(domain, "return-path") == ("wrong", "address-in-place")
+
+
 def test_a_wildcard_in_the_way_is_named(server, domain):
     server.remove(record(domain, "dmarc").name)
     server.add(f"*.{ZONE}", "TXT", quoted("v=spf1 -all"))

@@ -33,6 +33,18 @@ async def test_a_return_path_of_its_own_aligns_even_unsigned():
     assert {"spf-aligned", "dmarc-pass", "dkim-none"} <= set(found)
 
 
+async def test_a_return_path_of_its_own_aligns_where_no_policy_says_more():
+    zones = {"rp.shop.test": {"TXT": ["v=spf1 ip4:192.0.2.7 -all"]}}
+    found = await slips(zones, is_signed=False, return_path="rp.shop.test")
+    assert {"spf-aligned", "dmarc-none"} <= set(found)
+
+
+async def test_it_does_not_where_the_policy_wants_the_same_name():
+    strict = {"_dmarc.shop.test": {"TXT": ["v=DMARC1; p=reject; aspf=s"]}}
+    zones = GOOD | strict | {"rp.shop.test": {"TXT": ["v=spf1 ip4:192.0.2.7 -all"]}}
+    assert "spf-not-aligned" in await slips(zones, return_path="rp.shop.test")
+
+
 async def test_a_policy_from_above_is_named():
     found = await slips(GOOD, domain="news.shop.test")
     assert "inherited from shop.test" in found["dmarc-inherited"]["text"]

@@ -78,7 +78,7 @@ def test_dns_that_does_not_answer_decides_nothing(zones, domain):
     assert domain.is_verified
 
 
-def test_a_verified_domain_stays_so_when_its_records_go(zones, domain):
+def test_a_verified_domain_stays_so_for_a_while_when_its_records_go(zones, domain):
     publish(zones, domain, "ownership")
     look(domain)
     zones.zones.clear()

@@ -7,12 +7,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from deliveries.models import Destination, Lane, Route
-from domains.models import Credential, Domain, SigningKey
-from domains.senders import credentials
+from domains.models import Credential, Domain, DomainAlert, SigningKey
+from domains.senders import credentials, domain_alerts
 from domains.senders.keys import make_key
 from relay_portal.models import User
 from suppressions.models import Suppression
 from tests.deliveries import make
+from tests.fakes.dns import FakeDns
 from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +203,52 @@ def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
         page.context["adminform"].form.errors.keys() == wrong.keys()
         and "Constraint" not in page.text
     )
+
+
+def test_a_domains_page_chooses_its_return_path_and_says_which_one_is_used(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
+    page = f"/domains/domain/{domain.pk}/change/"
+    answer = operator.post(page, {"return_path_label": "bounce"}, follow=True)
+    assert "bounce.shop9.test" in answer.text
+    assert f"{settings.EKIDEN_HOSTNAME}, until bounce.shop9.test has been found twice" in (
+        operator.get(page).text
+    )
+    assert operator.post(page, {"return_path_label": "a_b"}).context["errors"]
+    domain.refresh_from_db()
+    assert domain.return_path_label == "bounce"
+
+
+def test_the_alert_of_a_broken_return_path_is_on_its_page_and_on_the_first_one(operator):
+    domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
+    given = {"name": "rp.shop9.test", "domain": "shop9.test", "host": "relay.test"}
+    kind = DomainAlert.Kind.RETURN_PATH
+    domain_alerts.open_alert(domain, kind, given, now=timezone.now())
+    for page in ("/", f"/domains/domain/{domain.pk}/change/"):
+        assert "rp.shop9.test of shop9.test does not lead here any more" in operator.get(page).text
+
+
+def test_a_domain_whose_proof_is_gone_is_shown_as_that(operator):
+    now = timezone.now()
+    given = {"project": make.project(), "token": "t"}
+    Domain.objects.create(name="gone.test", verified_at=now, lost_at=now, **given)
+    Domain.objects.create(name="over.test", lapsed_at=now, **given)
+    text = operator.get("/domains/domain/").text
+    assert "Verified; its proof is gone from DNS" in text
+    assert "No longer verified: its proof is gone from DNS" in text
+
+
+def test_a_button_lets_names_below_a_domain_send_where_dmarc_does(operator, settings):
+    domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
+    page = f"/domains/domain/{domain.pk}/do/"
+    strict = {"_dmarc.shop9.test": {"TXT": ["v=DMARC1; p=none; adkim=s"]}}
+    with FakeDns(strict, ttl=5) as dns:
+        settings.EKIDEN_DNS = [dns.url]
+        refused = operator.post(page + "allow_subdomains/", follow=True).text
+        assert "_dmarc.shop9.test has adkim=s" in refused
+        dns.zones.clear()
+        operator.post(page + "allow_subdomains/")
+    domain.refresh_from_db()
+    assert domain.covers_subdomains
+    operator.post(page + "forbid_subdomains/")
+    domain.refresh_from_db()
+    assert not domain.covers_subdomains

@@ -63,6 +63,13 @@ def test_an_account_has_the_limits_and_the_verified_domains_of_its_project(proje
     assert account.sender.lifetime == project.lifetime
 
 
+def test_a_domain_whose_trust_has_ended_may_not_send(project):
+    credential, _ = issue(project, "app")
+    Domain.objects.filter(name="shop.test").update(verified_at=None, lapsed_at=timezone.now())
+    account = named(credential.username)
+    assert (account.domains, account.lapsed) == ([], ["shop.test"])
+
+
 def test_a_credential_may_be_held_to_some_domains(project):
     other = Domain.objects.create(
         project=project, name="other.test", token="x", verified_at=timezone.now()

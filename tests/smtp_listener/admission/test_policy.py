@@ -1,5 +1,7 @@
 """What a finished message may say about its sender (hardening B2, B3, B5)."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from domains.foundation.text.addresses import parse_path
@@ -155,11 +157,19 @@ def test_a_domain_that_waits_for_its_records_is_told_as_that():
     for domain, words in (
         ("new.test", "may not send as new.test yet: the domain's records"),
         ("young.test", "its DKIM key has to be seen in DNS"),
+        ("news.strict.test", "the DMARC policy of strict.test has adkim=s"),
+        ("old.test", "may not send as old.test any more: for 72 hours nothing"),
         ("other.test", "it is no verified domain"),
     ):
         with pytest.raises(policy.NotAllowed) as caught:
             check(f"From: a@{domain}\r\n".encode())
-        reply = caught.value.told(["new.test"], ["young.test"]).reply
+        waiting = SimpleNamespace(
+            unverified=["new.test", "old.test"],
+            keyless=["young.test"],
+            lapsed=["old.test"],
+            strict=["strict.test"],
+        )
+        reply = caught.value.told(waiting).reply
         assert (reply.code, reply.enhanced) == (550, "5.7.1") and words in reply.text
 
 

@@ -1,20 +1,26 @@
 """Mail at the MX port is kept in bounded sizes and numbers."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deliveries.backends.database import DatabaseUnavailable
 from deliveries.bounces import return_path, trimming
 from deliveries.bounces.keys import return_path_key
 from deliveries.message import compression
 from deliveries.models import InboundMail
+from domains.models import ReturnPath
 from domains.senders import report_address
 from smtp_listener.admission.disk import Disk
 from smtp_listener.admission.inbound_quotas import REPORTS_OF_DELIVERY
+from smtp_listener.admission.return_path_names import ReturnPathNames
 from smtp_listener.sessions.inbound import DMARC_MAIL, LETTER
 from tests.deliveries import make
 from tests.deliveries.bounces.test_trimming import BODY, REPORT
 from tests.smtp_listener.sessions.test_session import MAIL
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -168,3 +174,65 @@ def test_dmarc_reports_have_room_of_their_own(host, reports, settings):
 def test_a_report_of_thirty_megabytes_is_refused_before_it_comes(host, reports, listener):
     host.say(b"MAIL FROM:<a@stranger.test> SIZE=%d" % (DMARC_MAIL + 1))
     assert host.say(f"RCPT TO:<{reports}>".encode()).startswith("552 5.3.4")
+
+
+# --- names of sending domains -------------------------------------------------------------------
+def name(state="used", stopped=None, domain="rp.shop.test"):
+    now = datetime.now(UTC)
+    return ReturnPath.objects.create(
+        name=domain, state=state, found_since=now - HOUR, used_since=now,
+        stopped_at=stopped and now - stopped, changed_at=now,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"),
+    [
+        ("found", None), ("used", None), ("broken", HOUR), ("former", HOUR), ("former", 30 * DAY),
+    ],
+)  # fmt: skip
+def test_a_return_path_under_a_name_that_was_in_use_lately_is_taken(host, bounced, state, stopped):
+    name(state, stopped)
+    local_part = bounced.partition("@")[0]
+    assert hand_in(host, f"{local_part}@RP.shop.test").startswith("250")
+    assert InboundMail.objects.get().delivery_id is not None
+
+
+def test_the_same_under_a_name_that_is_nobodys_is_refused(host, bounced):
+    name("former", 32 * DAY, "old.shop.test")
+    local_part = bounced.partition("@")[0]
+    for domain in ("old.shop.test", "rp.shop.test", "shop.test"):
+        assert hand_in(host, f"{local_part}@{domain}").startswith("550 5.1.1")
+
+
+def test_other_mail_to_such_a_name_reaches_people_or_is_nobodys(host, bounced):
+    name()
+    assert hand_in(host, "postmaster@rp.shop.test").startswith("250")
+    for stranger in ("hello@rp.shop.test", "b-forged@rp.shop.test"):
+        assert hand_in(host, stranger).startswith("550 5.1.1")
+    assert hand_in(host, "hello@shop.test").startswith("550 5.7.1")
+
+
+def test_without_postgresql_a_known_name_is_taken_and_another_one_asked_again():
+    async def main():
+        database = Answers([("rp.shop.test",)])
+        names = ReturnPathNames(database)
+        assert await names.has("rp.shop.test") and not await names.has("x.test")
+        names._until, database.rows = 0.0, None
+        assert await names.has("rp.shop.test")
+        with pytest.raises(DatabaseUnavailable):
+            await names.has("x.test")
+
+    asyncio.run(main())
+
+
+class Answers:
+    """PostgreSQL as far as the names ask it; away while there are no rows."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    async def fetch(self, *_):
+        if self.rows is None:
+            raise DatabaseUnavailable
+        return self.rows

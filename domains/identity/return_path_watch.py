@@ -1,0 +1,90 @@
+"""Watches the names that domains' mail leaves with: a look at the one record, at every name server,
+and a whole check where that would change something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings
+
+from domains.foundation.dns.authorities import Authorities, QuestionRate
+from domains.foundation.dns.resolver import Resolver
+from domains.foundation.dns.servers import nameservers
+from domains.identity import checking
+from domains.identity.inspection import Inspector
+from domains.models import Domain, ReturnPath
+from domains.operations.isolation import Kind, is_free
+from domains.senders import return_paths
+from domains.senders.records import Purpose, Record
+
+logger = logging.getLogger(__name__)
+
+QUESTIONS = 50  # a second to the name servers of domains
+GROUP = 50  # names that are looked at at once
+TURN = 480.0  # seconds; what is left then is looked at first the next time
+
+
+def take_turn(*, now: datetime, seconds: float = TURN) -> int:
+    """Look at as many as there is time for, after those of the last turn; return how many domains
+    were checked whole.
+    """
+    ends, pace, moved = time.monotonic() + seconds, QuestionRate(QUESTIONS), 0
+    rows = list(_watched())
+    start = _mark.behind(rows)
+    for at in range(0, len(rows), GROUP):
+        if time.monotonic() > ends:
+            break
+        group = [rows[(start + n) % len(rows)] for n in range(at, min(at + GROUP, len(rows)))]
+        changed = asyncio.run(_changed(group, pace, now=now))
+        if changed:
+            checking.check(changed, now=now, pace=pace)
+        moved += len(changed)
+        _mark.pk = group[-1].pk
+    return moved
+
+
+class _Mark:
+    """The last one that this process has looked at."""
+
+    pk = 0
+
+    def behind(self, rows: Sequence[ReturnPath]) -> int:
+        return next((at for at, row in enumerate(rows) if row.pk > self.pk), 0)
+
+
+_mark = _Mark()
+
+
+def _watched() -> list[ReturnPath]:
+    free = Domain.objects.filter(is_free(Kind.DOMAIN))
+    rows = ReturnPath.objects.current().filter(domain__in=free).select_related("domain")
+    return list(rows.order_by("pk"))
+
+
+async def _changed(
+    rows: Sequence[ReturnPath], pace: QuestionRate, *, now: datetime
+) -> list[Domain]:
+    """The domains whose return path is not as their row says."""
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
+    asker = checking.authorities(resolver, pace)
+    looks = (_state(row, resolver, asker) for row in rows)
+    states = await asyncio.gather(*looks, return_exceptions=True)
+    found = []
+    for row, state in zip(rows, states, strict=True):
+        if isinstance(state, BaseException):
+            logger.warning("event=return-path-not-looked-at name=%s text=%r", row.name, str(state))
+        elif row.domain is not None and return_paths.would_move(row, state, now=now):
+            found.append(row.domain)
+    return found
+
+
+async def _state(row: ReturnPath, resolver: Resolver, asker: Authorities) -> str:
+    assert row.domain is not None
+    record = Record(Purpose.RETURN_PATH, row.name, "CNAME", settings.EKIDEN_HOSTNAME)
+    zone = await asker.zone_of(row.domain.name)
+    return (await Inspector(row.domain.name, zone, asker, resolver).look(record)).state
