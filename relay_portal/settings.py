@@ -181,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "relay_portal.access.middleware.Guard",
+    "relay_portal.access.privacy.MaskAddresses",
     "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [

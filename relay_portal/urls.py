@@ -26,6 +26,8 @@ account_pages = [
     path("security/setup/qr/", QRGeneratorView.as_view(), name="qr"),
     path("security/codes/", account.RecoveryCodes.as_view(), name="backup_tokens"),
     path("security/remove/<path:factor>/", account.remove_factor, name="remove_factor"),
+    path("security/sessions/end/", account.end_sessions, name="end_sessions"),
+    path("security/sessions/<str:name>/end/", account.end_sessions, name="end_session"),
     path("security/passkey/", include(webauthn, "webauthn")),
 ]
 

@@ -17,6 +17,7 @@ from deliveries.bounces import return_path
 from deliveries.bounces.keys import return_path_key
 from deliveries.message.readable import read
 from deliveries.models import Delivery
+from domains.foundation import rights
 from domains.operations.pages import Pages
 from smtp_listener.models import SandboxMessage
 from smtp_listener.sandbox.answers import RULES
@@ -66,12 +67,21 @@ class SandboxPages(Pages):
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given = (
-            {"reading": read(bytes(row.data)), "delivery": _delivery_of(row)}
+            {
+                "reading": read(bytes(row.data)) if self._may_read(request, row) else None,
+                "delivery": _delivery_of(row),
+            }
             if row is not None
             else {}
         )
         # as above
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+
+    def _may_read(self, request: HttpRequest, row: SandboxMessage) -> bool:
+        """What apps under test send is looked at so often that it is not written down."""
+        delivery = _delivery_of(row)
+        is_open = delivery is None or delivery.project.shows_content
+        return is_open and self.may(request, rights.SHOW_CONTENT)
 
     @display(description=_("subject"))  # type: ignore[untyped-decorator]  # as above
     def subject(self, row: SandboxMessage) -> str:

@@ -35,8 +35,8 @@ ROOMS = {
     "smtp_listener": ["apps", "management", "admin", "sandbox", "manual", "sessions", "retained",
         "admission", "protocol", "models"],
     "relay_portal": [
-        "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "urls", "pages",
-        "apps", "admin", "retained",
+        "wsgi", "gunicorn", "management", "settings", "doctor", "setup", "console", "erasure",
+        "urls", "pages", "apps", "admin", "retained",
         "access", "process", "servers", "serving", "formats", "models",
     ],
 }  # fmt: skip

@@ -20,26 +20,32 @@ NUMBER_MOST = 4  # digits
 
 
 def is_kept(row: Message) -> bool:
-    return Content.objects.filter(pk=row.pk).exists()
+    return row.project.shows_content and Content.objects.filter(pk=row.pk).exists()
 
 
 SHOW_CONTENT = RowVerb("show_content", _("Show content"), "visibility", applies=is_kept)
 
 
 class ShowsContent:
-    """The verb `show_content` of a message's page: its text, its HTML in a frame that may do
+    """The verb `show_content` of a page about mail: its text, its HTML in a frame that may do
     nothing, and with the number of an attachment that one as a file.
     """
 
-    admin_site: Any  # of the pages that this is mixed into
+    opts: Any  # of the pages that this is mixed into
+    admin_site: Any
     note: Any
 
-    def show_content(self, request: HttpRequest, row: Message) -> HttpResponse:
+    def data_of(self, row: Any) -> bytes | None:
+        """The bytes as they are stored, compressed; None where they are not kept."""
         kept = Content.objects.filter(pk=row.pk).first()
+        return bytes(kept.data) if kept else None
+
+    def show_content(self, request: HttpRequest, row: Any) -> HttpResponse:
+        kept = self.data_of(row)
         if kept is None:
             raise Http404
         try:
-            data = compression.decompress(bytes(kept.data), most=LARGEST)
+            data = compression.decompress(kept, most=LARGEST)
         except ValueError:
             data = b""
         number = request.POST.get("attachment", "")
@@ -52,14 +58,13 @@ class ShowsContent:
             "original": row,
             "reading": read(data),
             "parts": parts_of(data),
-            "back": reverse("admin:deliveries_message_change", args=[row.pk]),
-        }
+            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change",
+                args=[row.pk]),
+        }  # fmt: skip
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "deliveries/content.html", context, headers=headers)
 
-    def _attachment(
-        self, request: HttpRequest, row: Message, data: bytes, number: str
-    ) -> HttpResponse:
+    def _attachment(self, request: HttpRequest, row: Any, data: bytes, number: str) -> HttpResponse:
         """As bytes of no type under a name of ours: a browser shall do nothing but keep them."""
         is_number = number.isascii() and number.isdigit() and len(number) <= NUMBER_MOST
         found = attachment(data, int(number)) if is_number else None

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries.bounces.receive import LARGEST
-from deliveries.message import compression
-from deliveries.message.readable import read
+from deliveries.admin.content import ShowsContent
 from deliveries.models import Delivery, InboundMail
-from domains.operations.pages import Pages
+from domains.operations.pages import Pages, RowVerb
+from domains.operations.privacy import REVEAL, RevealsAddresses
+
+
+def _may_be_shown(row: InboundMail) -> bool:
+    delivery = _delivery_of(row)
+    return delivery is None or delivery.project.shows_content
 
 
 @admin.register(InboundMail)
-class InboundMailPages(Pages):
+class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
+    project_path = ""  # it has none of its own; the delivery has
     list_display = ("received", "kind", "mail_from", "short_finding", "handled_at")
     change_form_template = "deliveries/inbound_mail.html"
     has_history = False
+    verbs: ClassVar[Sequence[RowVerb]] = (
+        RowVerb("show_content", _("Show content"), "visibility", applies=_may_be_shown),
+        REVEAL,
+    )
+
+    def of_projects(
+        self, rows: QuerySet[InboundMail], projects: list[int]
+    ) -> QuerySet[InboundMail]:
+        theirs = Delivery.objects.filter(pk=OuterRef("delivery_id"), project__in=projects)
+        return rows.filter(Exists(theirs))
+
+    def data_of(self, row: InboundMail) -> bytes:
+        return bytes(row.data)
+
+    def addresses_of(self, row: InboundMail) -> list[str]:
+        delivery = _delivery_of(row)
+        return [each for each in (row.mail_from, delivery and delivery.recipient) if each]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
         rows = super().get_queryset(request)
@@ -36,7 +59,6 @@ class InboundMailPages(Pages):
         row = self.get_object(request, object_id)
         given = (
             {
-                "reading": _read_inbound(row),
                 "delivery": _delivery_of(row),
                 "finding": finding_text(row),
                 **(extra_context or {}),
@@ -60,13 +82,6 @@ def finding_text(row: InboundMail) -> str:
     """In the reader's language; what stands after a colon is the reporter's word or a state."""
     head, colon, rest = row.finding.partition(": ")
     return f"{gettext(head)}{colon}{rest}" if head else ""
-
-
-def _read_inbound(row: InboundMail) -> Any:
-    try:
-        return read(compression.decompress(bytes(row.data), most=LARGEST))
-    except ValueError:
-        return None
 
 
 def _delivery_of(row: InboundMail) -> Delivery | None:

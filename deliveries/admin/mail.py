@@ -22,6 +22,7 @@ from unfold.decorators import display
 from deliveries.admin.content import SHOW_CONTENT, ShowsContent
 from deliveries.admin.delivery_list import uuid_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
+from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
 from deliveries.admin.saved_searches import KeepsSearches, saved_of
 from deliveries.insight import transcripts
 from deliveries.insight.suppressed import suppressed_now
@@ -30,12 +31,11 @@ from deliveries.models import Delivery, Message, Order, Resending, Stop
 from deliveries.search.narrowing import MATCHED_MOST, NAMES, narrow
 from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
-
-SHOWN_MOST = 200  # deliveries on a message's page
+from domains.operations.privacy import REVEAL, show_plainly
 
 
 @admin.register(Message)
-class MessagePages(ShowsContent, KeepsSearches, Pages):
+class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
     """Found by whatever names it (`deliveries.search`).
 
     The list holds customers' mail, none of our reports.
@@ -50,6 +50,7 @@ class MessagePages(ShowsContent, KeepsSearches, Pages):
     change_form_template = "deliveries/message.html"
     verbs: ClassVar[Sequence[RowVerb]] = (
         SHOW_CONTENT,
+        REVEAL,
         RowVerb(
             "resend",
             _("Resend to another address"),
@@ -119,8 +120,10 @@ class MessagePages(ShowsContent, KeepsSearches, Pages):
             "may_export": rights.may(request.user, rights.EXPORT, "deliveries.message"),
         }
         given = {**box(request), **kept, **(extra_context or {})}
-        # Unfold publishes no types
-        return super().changelist_view(request, given)  # type: ignore[no-any-return]
+        response: Any = super().changelist_view(request, given)
+        if listed := (getattr(response, "context_data", None) or {}).get("cl"):
+            show_plainly(request, *(row.mail_from for row in listed.result_list))
+        return response  # type: ignore[no-any-return]  # Unfold publishes no types
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -132,6 +135,7 @@ class MessagePages(ShowsContent, KeepsSearches, Pages):
             .order_by("id")
         )
         rows = list(found[:SHOWN_MOST])
+        show_senders(request, self.get_object(request, object_id))
         now = timezone.now()
         sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
         blocked = suppressed_now(rows, now=now)

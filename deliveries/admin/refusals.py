@@ -13,10 +13,11 @@ from unfold.decorators import display
 from deliveries.admin.delivery_list import key_of
 from deliveries.models import Refusal
 from domains.operations.pages import Pages
+from domains.operations.privacy import REVEAL, RevealsAddresses
 
 
 @admin.register(Refusal)
-class RefusalPages(Pages):
+class RefusalPages(RevealsAddresses, Pages):
     """Found by recipient."""
 
     project_path = "project"
@@ -25,6 +26,10 @@ class RefusalPages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient")
     has_history = False
+    verbs = (REVEAL,)
+
+    def addresses_of(self, row: Refusal) -> list[str]:
+        return [row.recipient]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Refusal], search_term: str

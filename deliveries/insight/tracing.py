@@ -154,7 +154,10 @@ def _message_facts(message: Message) -> MessageFacts:
         "accepted_at": _iso(message.accepted_at),
         "resent_from": _original(message),
         "resent_as": [
-            str(each) for each in message.resent_as.order_by("pk").values_list("pk", flat=True)
+            str(each)
+            for each in Resending.objects.filter(original=message)
+            .order_by("pk")
+            .values_list("pk", flat=True)
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db import connection
 
@@ -13,12 +14,18 @@ BATCH = 1000
 
 # Also what an agent has in hand: its outcome will find the row ended and only be written down. No
 # report is owed: nothing failed.
-CANCEL = f"""
-WITH waiting AS (
+IN_LANES = """
     SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)
       AND (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s::text[]))
     ORDER BY lane_id, priority, flow, due_at LIMIT %(most)s FOR UPDATE
-), ended AS (
+"""
+TO_RECIPIENT = """
+    SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND recipient_key = %(key)s
+    ORDER BY id LIMIT %(most)s FOR UPDATE
+"""
+# S608 : put together from constants
+END = f"""
+WITH waiting AS ({{waiting}}), ended AS (
     UPDATE deliveries_delivery delivery SET state = 'cancelled', ended_at = now(), due_at = NULL,
         claim = 0, owes_report = false
     FROM waiting WHERE delivery.id = waiting.id
@@ -30,7 +37,7 @@ WITH waiting AS (
     SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
 )
 SELECT message_id, id, recipient FROM ended
-"""  # noqa: S608  (put together from constants)
+"""  # noqa: S608
 
 
 # One probe of the claim-order index for each lane; the domains are not in it, so all that waits
@@ -60,6 +67,17 @@ def domains_waiting(lanes: Collection[int]) -> list[str]:
         return [domain for (domain,) in cursor.fetchall()]
 
 
+def cancel_recipient(key: str, *, why: str) -> int:
+    """End all that waits for this address, or is in hand. Return how many deliveries ended.
+
+    The log does not name the recipient.
+    """
+    total = 0
+    while ended := _end(TO_RECIPIENT, {"key": key, "why": why, "most": BATCH}):
+        total += len(ended)
+    return total
+
+
 def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: str) -> int:
     given = {
         "lanes": list(lanes),
@@ -67,8 +85,13 @@ def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: 
         "why": why,
         "most": BATCH,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(CANCEL, given)
-        ended = cursor.fetchall()
+    ended = _end(IN_LANES, given)
     maillog.ended_later(ended, outcome="cancelled", stage="operator", text=why)
     return len(ended)
+
+
+def _end(waiting: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(END.replace("{waiting}", waiting), given)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 
 from deliveries.message.ids import made_at
+from deliveries.models import MessageTerms
 from deliveries.search import terms
 
 logger = logging.getLogger(__name__)
@@ -25,16 +27,19 @@ HEADER_MOST = 1000  # characters of From that are looked at
 # is found by its recipient and ids still.
 LATE = 60_000  # milliseconds
 
-# By primary keys alone: the newest indexed id, the messages after it, their deliveries.
-UNINDEXED = """
+FIELDS = """
 SELECT message.id, message.project_id, message.credential_id, message.mail_from,
     message.header_from, message.subject,
     ARRAY(SELECT DISTINCT domain FROM deliveries_delivery WHERE message_id = message.id)
 FROM deliveries_message message
+"""
+# By primary keys alone: the newest indexed id, the messages after it, their deliveries.
+UNINDEXED = f"""{FIELDS}
 WHERE message.id > %(after)s AND message.origin = 'submission'
   AND NOT EXISTS (SELECT FROM deliveries_messageterms known WHERE known.message_id = message.id)
 ORDER BY message.id LIMIT %(most)s
 """
+OF_IDS = f"{FIELDS} WHERE message.id = ANY(%(ids)s) AND message.origin = 'submission'"
 NEWEST = "SELECT message_id FROM deliveries_messageterms ORDER BY message_id DESC LIMIT 1"
 # An array of arrays would need them of one length: so the terms of a message are one text.
 WRITE = """
@@ -64,6 +69,17 @@ def take_turn(*, seconds: float = TURN) -> bool:
         if len(rows) < BATCH:
             return True
     return False
+
+
+def renew(ids: Collection[UUID]) -> None:
+    """Write the terms of these messages anew, from what their rows say now."""
+    with transaction.atomic():
+        MessageTerms.objects.filter(pk__in=ids).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(OF_IDS, {"ids": list(ids)})
+            rows = cursor.fetchall()
+        if rows:
+            _write(rows)
 
 
 def _newest() -> UUID | None:

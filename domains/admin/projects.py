@@ -24,6 +24,7 @@ class ProjectPages(Pages):
                     "takes_foreign_names",
                     "is_sandboxed",
                     "keeps_subject",
+                    "shows_content",
                     "sends_reports",
                     "in_doubt",
                     "idempotency_window",

@@ -70,6 +70,12 @@ class Project(models.Model):
         db_default=True,
         help_text=_("Support staff sees it in lists and finds messages by its words."),
     )
+    shows_content = models.BooleanField(
+        _("show contents in the portal"),
+        default=True,
+        db_default=True,
+        help_text=_("To owners and operators, each look written down; else to nobody."),
+    )
     sends_reports = models.BooleanField(
         _("report failures to the sender"),
         default=True,

@@ -25,6 +25,7 @@ ACTIONS: dict[str, Promise | str] = {
     "change": _("Changed"),
     "delete": _("Deleted"),
     "revoke": _("Revoked"),
+    "reveal": _("Revealed addresses"),
     "show_content": _("Looked at the content"),
     "send_test": _("Sent a test message"),
     "note_next": _("Had the next SMTP dialogue noted"),
@@ -50,6 +51,7 @@ ACTIONS: dict[str, Promise | str] = {
     "change_password": _("Changed the own password"),
     "set_up_factor": _("Set up a second factor"),
     "remove_factor": _("Removed a second factor"),
+    "end_sessions": _("Ended own sessions"),
     "make_recovery_codes": _("Made recovery codes"),
     "live": _("Left the sandbox"),
     "sandbox": _("Went into the sandbox"),
@@ -72,6 +74,7 @@ ACTIONS: dict[str, Promise | str] = {
     "drop": _("Gave up"),
     "requeue": _("Queued again"),
     "set_aside": _("Put aside"),
+    "erase": _("Made a person unknown"),
 }
 
 

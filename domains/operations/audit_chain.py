@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 MOST = 1000  # entries under one seal
 BEGINNING = 64 * "0"  # stands before the first seal
 LATE = timedelta(minutes=1)  # entries that have no seal for so long are a fault
+ERASE = "erase"  # the action of the entry that vouches for what an erasure changed
 FIELDS = (
     "id", "at", "actor", "client_address", "action", "object_type", "object_id", "object_name",
     "reason", "details",
@@ -59,6 +60,7 @@ class ChainProof:
     seals: int
     entries: int
     expired: int  # entries that retention has removed
+    erased: int  # seals with entries in which a person was made unknown, vouched for later
     last: str  # NUMBER:DIGEST, to be kept elsewhere
     fault: str = ""
 
@@ -147,37 +149,65 @@ def verify(
     """
     wanted, _, known = anchor.partition(":")
     seals = entries = expired = 0
+    erasures = Erasures()
     digest = BEGINNING
     oldest = spelled(before) if before else ""
     for each in chain:
-        fault = _fault(each, number=seals + 1, digest=digest, may_be_gone=each.sealed_at < oldest)
+        fault = _fault(each, erasures, number=seals + 1, digest=digest, oldest=oldest)
         if not fault and wanted == str(each.number) and known != each.digest:
             fault = (
                 f"Seal {each.number} has another digest than the one given: it, or what is before"
                 " it, was made anew."
             )
         if fault:
-            return ChainProof(seals, entries, expired, f"{seals}:{digest}", fault)
+            return ChainProof(seals, entries, expired, 0, f"{seals}:{digest}", fault)
+        erasures.hear(each.lines.values())
         seals, digest = seals + 1, each.digest
         entries += len(each.lines)
         expired += len(each.entry_ids) - len(each.lines)
+    if (bad := erasures.unvouched()) is not None:
+        fault = f"Seal {bad.number} covers other entries than those of ids {_range(bad)}: "
+        fault += "one differs."
+        return ChainProof(bad.number - 1, entries, expired, 0, "", fault)
     fault = (
         f"The chain ends at seal {seals}; seal {wanted} is missing, and all that came after it."
         if wanted and int(wanted) > seals
         else ""
     )
-    return ChainProof(seals, entries, expired, f"{seals}:{digest}", fault)
+    return ChainProof(seals, entries, expired, len(erasures.seen), f"{seals}:{digest}", fault)
 
 
-def _fault(each: Sealed, *, number: int, digest: str, may_be_gone: bool) -> str:
+@dataclass(slots=True)
+class Erasures:
+    """Seals whose entries differ from what was sealed: an entry about an erasure, under a later
+    seal, has to name their digest as it is now.
+    """
+
+    seen: list[tuple[Sealed, str]] = field(default_factory=list)
+    vouched: set[tuple[str, str]] = field(default_factory=set)
+
+    def hear(self, lines: Iterable[str]) -> None:
+        for text in lines:
+            if f'"action":"{ERASE}"' in text:
+                self.vouched |= set(json.loads(text)["details"].get("seals", {}).items())
+
+    def unvouched(self) -> Sealed | None:
+        return next(
+            (each for each, now in self.seen if (str(each.number), now) not in self.vouched), None
+        )
+
+
+def _fault(each: Sealed, erasures: Erasures, *, number: int, digest: str, oldest: str) -> str:
     if each.number != number:
         return f"Seal {number} is missing; seal {each.number} follows seal {number - 1}."
     if each.digest != digest_of(digest, each.number, each.sealed_at, each.contents):
         return f"Seal {number} does not follow from seal {number - 1}: one of them was changed."
     if gone := set(each.entry_ids) - each.lines.keys():
-        return "" if may_be_gone else f"Entry {min(gone)}, which seal {number} covers, is missing."
-    if contents_of(each.lines[id_] for id_ in each.entry_ids) != each.contents:
-        return f"Seal {number} covers other entries than those of ids {_range(each)}: one differs."
+        missing = f"Entry {min(gone)}, which seal {number} covers, is missing."
+        return "" if each.sealed_at < oldest else missing
+    contents = contents_of(each.lines[id_] for id_ in each.entry_ids)
+    if contents != each.contents:
+        erasures.seen.append((each, contents))
     return ""
 
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from django_otp import devices_for_user
 from django_otp.models import Device
@@ -27,7 +27,7 @@ from unfold.forms import AuthenticationForm
 
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import invitations, known_devices
+from relay_portal.access import invitations, known_devices, own_sessions
 from relay_portal.models import User
 
 NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
@@ -97,6 +97,7 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
             )
             return redirect("two_factor:login")
         known_devices.remember(response, user)
+        own_sessions.note_origin(self.request)
         return response
 
 
@@ -138,6 +139,7 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
             User.objects.filter(pk=user.pk).update(enrolled_at=timezone.now())
         response: HttpResponse = super().done(form_list, **kwargs)
         self.request.session.cycle_key()
+        own_sessions.note_origin(self.request)
         note(self.request, "set_up_factor")
         messages.success(self.request, _("The second factor is set up."))
         answer = redirect("two_factor:backup_tokens") if is_first else response
@@ -155,6 +157,7 @@ class Profile(PortalView, ProfileView):  # type: ignore[misc]  # two_factor publ
         given = {
             "title": _("Account security"),
             "devices": [_described(device) for device in factors(self.request.user)],
+            "sessions": own_sessions.sessions_of(self.request),
         }
         return {**super().get_context_data(**kwargs), **given}
 
@@ -198,6 +201,18 @@ def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
         removed.delete()
         note(request, "remove_factor")
         messages.success(request, _("The second factor is removed."))
+    return redirect("two_factor:profile")
+
+
+@require_POST
+def end_sessions(request: HttpRequest, name: str = "") -> HttpResponse:
+    """End one of the person's own other sessions, or all of them; what is gone already is no
+    mistake.
+    """
+    amount = own_sessions.end_other_sessions(request, name)
+    if amount:
+        note(request, "end_sessions")
+    messages.success(request, ngettext("%d session ended.", "%d sessions ended.", amount) % amount)
     return redirect("two_factor:profile")
 
 

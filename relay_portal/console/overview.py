@@ -30,7 +30,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "domain": "add, list, show and check sending domains",
         "key": "list, rotate, retire and import DKIM keys",
         "credential": "create, list and revoke what apps log in with",
-        "person": "add, list and reset the people of the portal",
+        "person": "invite, list, change and reset the people of the portal",
     },
     "Mail": {
         "send": "send a test message through the real SMTP path and watch it",
@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "lane": "list the lanes in which mail waits, and show one",
         "identity": "how receivers see this relay's addresses: PTR, EHLO name, block lists",
         "audit": "who did what",
+        "erase": "erase a person from all that is kept, and prove it",
     },
     "The processes, as `up` runs them": {
         "setup": "migrate the database and make what a first run needs",

@@ -23,6 +23,7 @@ from domains.models import AuditEntry
 from domains.operations import audit
 from domains.operations.own_projects import projects_of
 from domains.operations.pages import Pages, client_address, reason_of
+from domains.operations.privacy import REVEAL, RevealsAddresses
 from suppressions import recording
 from suppressions.admin.suppression_forms import ClassFilter, SourceFilter, SuppressionForm
 from suppressions.classes import MEANINGS
@@ -39,7 +40,7 @@ LIFTED_MOST = 10_000  # at one time
 
 
 @admin.register(Suppression)
-class SuppressionPages(Pages):
+class SuppressionPages(RevealsAddresses, Pages):
     """Who is limited to projects sees and lifts those of these; what blocks for the whole
     installation is told as well.
     """
@@ -56,6 +57,10 @@ class SuppressionPages(Pages):
     search_help_text = _("An address, @domain, or how one begins")
     change_form_template = "suppressions/suppression.html"
     actions = ("lift_chosen",)
+    verbs = (REVEAL,)
+
+    def addresses_of(self, row: Suppression) -> list[str]:
+        return [row.address_key]
 
     # --- the list ---
     @display(description=_("project"))

@@ -100,6 +100,7 @@ class Command(EkidenCommand):
                     "seals": proof.seals,
                     "entries": proof.entries,
                     "expired": proof.expired,
+                    "seals_with_erasures": proof.erased,
                     "last_seal": proof.last,
                     "fault": proof.fault or None,
                 }
@@ -132,9 +133,14 @@ def _anchor(text: str) -> str:
 
 def _told(proof: audit_chain.ChainProof) -> str:
     expired = f", {proof.expired:,} removed by EKIDEN_AUDIT_DAYS" if proof.expired else ""
+    erased = (
+        f"\nUnder {proof.erased:,} of the seals a person was made unknown, as later entries say."
+        if proof.erased
+        else ""
+    )
     return (
         f"The audit log is as it was written: {proof.entries:,} entries under {proof.seals:,}"
-        f" seals{expired}.\n"
+        f" seals{expired}.{erased}\n"
         f"Last seal: {proof.last}\n"
         "Keep that line where nobody of this machine can write. Later it proves that all up to "
         "it is still the same:\n"

@@ -123,6 +123,12 @@ def _add_settings(parser: CommandParser) -> None:
         help="leave it out of the Received line",
     )
     parser.add_argument(
+        "--shows-content",
+        type=yes_or_no,
+        metavar="yes|no",
+        help="let owners and operators read contents in the portal",
+    )
+    parser.add_argument(
         "--takes-foreign-names",
         type=yes_or_no,
         metavar="yes|no",
@@ -177,6 +183,7 @@ def _facts(project: Project) -> dict[str, Any]:
         "takes_foreign_names": project.takes_foreign_names,
         "is_sandboxed": project.is_sandboxed,
         "keeps_subject": project.keeps_subject,
+        "shows_content": project.shows_content,
         "idempotency_window": project.idempotency_window,
         "content_days": project.content_days,
         "log_days": project.log_days,

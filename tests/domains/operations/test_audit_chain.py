@@ -149,7 +149,8 @@ def test_the_command_proves_and_says_what_to_keep(acts):
     assert "9 entries under 3 seals" in printed
     assert f"--anchor {proof().last}" in printed
     assert json.loads(ekiden("audit", "verify", "--anchor", proof().last, "--json")) == {
-        "intact": True, "seals": 3, "entries": 9, "expired": 0, "last_seal": proof().last,
+        "intact": True, "seals": 3, "entries": 9, "expired": 0, "seals_with_erasures": 0,
+        "last_seal": proof().last,
         "fault": None,
     }  # fmt: skip
     tamper("UPDATE domains_auditentry SET actor = 'anna' WHERE id = %s", acts[8].pk)

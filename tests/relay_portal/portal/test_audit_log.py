@@ -30,6 +30,7 @@ def settings_of(project, **changed):
     given = {field: getattr(project, field) for field in fields} | {
         "retry_schedule": "",
         "keeps_subject": "on",
+        "shows_content": "on",
         "sends_reports": "on",
         "takes_foreign_names": "on",
     }

@@ -20,6 +20,7 @@ ARGUMENTS = {
     "object_id": "1",
     "verb": "revoke",
     "factor": "otp_totp.totpdevice/1",
+    "name": "x",
     "app_label": "domains",
     "content_type_id": "1",
     "url": "x",
@@ -208,6 +209,7 @@ SCOPED = {
     "SandboxMessage",
     "AuditEntry",
     "Refusal",
+    "InboundMail",
 }
 
 
