@@ -108,3 +108,9 @@ def test_the_last_owner_stays_one(given):
         ekiden("person", "change", "otto", *given)
     ekiden("person", "invite", "olga", "--role", "owner")
     ekiden("person", "change", "otto", *given)
+
+
+def test_the_earlier_name_of_the_command_goes_on_and_makes_an_owner():
+    assert "/account/invitation/" in ekiden("operator", "add", "mika")
+    assert User.objects.get().role == "owner"
+    assert "mika" in ekiden("operator", "list")
