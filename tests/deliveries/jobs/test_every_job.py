@@ -42,11 +42,11 @@ def owing(to):
     )
 
 
-def letter(number):
+def letter(number, kind="postmaster"):
     data = b"Subject: hello %d\r\n\r\nwords\r\n" % number
     packed = compression.compress(data, (), size=len(data))
     return InboundMail.objects.create(
-        kind="postmaster", mail_from="a@b.test", client_address="192.0.2.1", data=packed
+        kind=kind, mail_from="a@b.test", client_address="192.0.2.1", data=packed
     )
 
 
@@ -116,6 +116,10 @@ CASES = {
         Kind.INBOUND, lambda to: letter(len(to)),
         lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
     ),
+    "deliveries.jobs.read_dmarc_reports": (
+        Kind.INBOUND, lambda to: letter(len(to), kind="dmarc"),
+        lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
+    ),
     "deliveries.jobs.carry_out_orders": (
         Kind.ORDER, order, lambda row: Order.objects.get(pk=row.pk).finished_at is not None,
     ),
@@ -177,6 +181,9 @@ IN_STEPS = {
     "deliveries.jobs.retain": Kind.STEP,
     "deliveries.jobs.index_messages": Kind.STEP,  # see tests/deliveries/search/test_indexing.py
     "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
+    # see tests/deliveries/authentication
+    "deliveries.jobs.watch_authentication": Kind.STEP,
+    "domains.jobs.look_at_ourselves": Kind.STEP,  # see tests/domains/identity/test_ourselves.py
     # a chain has no next item: the entries wait for their seal
     "domains.jobs.seal_audit_log": Kind.STEP,
 }
