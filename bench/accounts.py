@@ -35,7 +35,7 @@ def peaks_mib(pids: dict[str, list[int]]) -> dict[str, float]:
 
 
 def family(root: int) -> list[int]:
-    """The process and all below it."""
+    """Return the process and all below it."""
     found, new = [], [root]
     while new:
         pid = new.pop()

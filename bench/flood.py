@@ -78,7 +78,10 @@ def watching(url: str) -> Iterator[States]:
 
 
 def flood_of(urgent: Submissions, bulk: Submissions, came: Arrivals, states: States) -> Flood:
-    """The figures; what was sent while the bulk's generator logged in counts to neither part."""
+    """Return the figures.
+
+    What was sent while the bulk's generator logged in counts to neither part.
+    """
     firsts = {number: min(times) for number, times in came.arrivals.items()}
     begun, ended = min(bulk.sent.values()), max(bulk.accepted.values())
     alone = {number for number, at in urgent.sent.items() if at < bulk.opened}

@@ -105,7 +105,7 @@ Syslog no
 
 
 def measure(folder: Path, options: Options, say: Callable[[str], object]) -> report.PeerResult:
-    """Raises `BenchError`."""
+    """Measure what the peer does with the same messages; raise `BenchError`."""
     missing = [name for name in NEEDED if not shutil.which(name)] or (
         [] if os.getuid() == 0 else ["root's rights, which Postfix starts with"]
     )
@@ -146,7 +146,7 @@ def measure(folder: Path, options: Options, say: Callable[[str], object]) -> rep
 def _running(
     folder: Path, hosts: list[str], options: Options, *, port: int, sink: int
 ) -> Iterator[dict[str, list[int]]]:
-    """The processes by kind, while they run."""
+    """Run the peer while the block runs, and yield its processes by kind."""
     for name in ("queue", "lib"):
         (folder / name).mkdir(parents=True)
     shutil.chown(folder / "lib", "postfix")

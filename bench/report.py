@@ -71,7 +71,9 @@ def figures(
     largest: dict[str, float],
     bench_cpu: dict[str, float],
 ) -> BenchFigures:
-    """`recorded` is when the last delivery was on record, in ns, and `released` when a burst's
+    """Return the figures of a run.
+
+    `recorded` is when the last delivery was on record, in ns, and `released` when a burst's
     delivery began, 0 without one; `cpu` and `bench_cpu` are seconds by kind of process.
     """
     begun, accepted = min(sent.sent.values()), sent.accepted
@@ -189,7 +191,7 @@ def _change(empty: BenchFigures, full: BenchFigures) -> str:
 
 
 def _stretches(each_second: Sequence[int]) -> list[float]:
-    """The rate in each whole stretch."""
+    """Return the rate in each whole stretch."""
     whole = len(each_second) // STRETCH
     return [
         sum(each_second[number * STRETCH : (number + 1) * STRETCH]) / STRETCH

@@ -19,7 +19,7 @@ from relay_portal.servers import embedded
 
 
 def run(options: Options, say: Callable[[str], object]) -> report.BenchFigures:
-    """Raises `BenchError`."""
+    """Measure as the options say, ours and the peer beside it; raises `BenchError`."""
     with _folder() as folder:
         say("Bringing the service up")
         found = _ours(folder, options, say)
@@ -53,7 +53,7 @@ def _ours(folder: Path, options: Options, say: Callable[[str], object]) -> repor
 
 
 def flood(options: Options, say: Callable[[str], object]) -> Flood:
-    """Raises `BenchError`."""
+    """Measure urgent mail alone and beside a flood; raises `BenchError`."""
     with _folder() as folder:
         say("Bringing the service up")
         with running_service(folder, options) as service:

@@ -79,7 +79,7 @@ class Service:
         self._deep = -1  # the lane in which mail waits
 
     def prepare(self) -> None:
-        """What a sender needs: a domain with its key, a credential, routes to the sink."""
+        """Make what a sender needs: a domain with its key, a credential, routes to the sink."""
         unsigned = [] if self._options.is_signed else ["--unsigned"]
         self._logins = json.loads(
             self._ask(
@@ -213,7 +213,7 @@ class Service:
         return done.stdout
 
     def _pids(self) -> dict[str, list[int]]:
-        """The processes of each kind that Supervisor runs."""
+        """Return the processes of each kind that Supervisor runs."""
         found: dict[str, list[int]] = {}
         for process in json.loads(self._ask("manage.py status", "--json"))["processes"]:
             found.setdefault(process["name"].partition("-")[0], []).append(process["pid"])

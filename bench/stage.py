@@ -49,8 +49,9 @@ class Options:
 
 @contextmanager
 def on_cores(options: Options, *, of_relay: bool) -> Iterator[None]:
-    """What is started meanwhile runs on the relay's cores, or on those that are left, where some
-    are; all on all where none were named.
+    """Keep what is started while the block runs to the relay's cores, or to those that are left.
+
+    Where none are left, or none were named, all of it runs on all.
     """
     known = sorted(os.sched_getaffinity(0))
     relays, others = known[: options.cores] or known, known[options.cores :] or known
@@ -89,7 +90,7 @@ def submit(plan: Plan, file: Path) -> notes.Submissions:
 
 
 def submitting(plan: Plan, file: Path) -> subprocess.Popen[str]:
-    """A generator that carries the plan out meanwhile."""
+    """Start a generator that carries the plan out meanwhile."""
     command = [sys.executable, "-m", "bench.load", json.dumps(asdict(plan)), str(file)]
     return subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -97,7 +98,10 @@ def submitting(plan: Plan, file: Path) -> subprocess.Popen[str]:
 
 
 def result_of(generator: subprocess.Popen[str], file: Path) -> notes.Submissions:
-    """What it noted, when it has ended."""
+    """Return what it noted, when it has ended.
+
+    Raise `BenchError` where it failed, or nothing was accepted.
+    """
     _, errors = generator.communicate()
     if generator.returncode:
         raise BenchError(f"The generator failed: {errors.strip()[-500:]}")
@@ -108,14 +112,14 @@ def result_of(generator: subprocess.Popen[str], file: Path) -> notes.Submissions
 
 
 def hosts_of(options: Options) -> list[str]:
-    """The sink's, one for each domain."""
+    """Return the sink's addresses, one for each domain."""
     return [f"127.0.1.{number}" for number in range(1, options.domains + 1)]
 
 
 def plan_of(
     options: Options, *, port: int, username: str = "", password: str = "", first: int = 0
 ) -> Plan:
-    """What the generator shall do to the relay at this port."""
+    """Return what the generator shall do to the relay at this port."""
     domains = [f"d{number}.test" for number in range(1, options.domains + 1)]
     return Plan(
         port=port, username=username, password=password, sender=f"shop@{SENDER}", domains=domains,

@@ -78,7 +78,7 @@ class SandboxPages(Pages):
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _may_read(self, request: HttpRequest, row: SandboxMessage) -> bool:
-        """What apps under test send is looked at so often that it is not written down."""
+        """Tell whether the person may; what apps under test send is looked at without a note."""
         delivery = _delivery_of(row)
         is_open = delivery is None or delivery.project.shows_content
         return is_open and self.may(request, rights.SHOW_CONTENT)

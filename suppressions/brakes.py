@@ -84,7 +84,7 @@ def _brake(category: str, domains: int, *, now: datetime) -> bool:
 
 
 def _take_back(category: str, *, since: datetime) -> None:
-    """What was believed since it began is held as well."""
+    """Hold what was believed since it began as well, and take back what came of it."""
     learned = Occurrence.objects.filter(
         at__gt=since, category=category, is_hard=True, kind__in=KINDS, is_void=False
     )
@@ -95,7 +95,7 @@ def _take_back(category: str, *, since: datetime) -> None:
 
 
 def hold(ids: Collection[int], *, now: datetime) -> None:
-    """These count for nothing until a person has decided."""
+    """Hold these: they count for nothing until a person has decided."""
     Occurrence.objects.filter(pk__in=list(ids)).update(is_held=True, is_void=True, handled_at=now)
 
 

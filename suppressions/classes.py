@@ -63,7 +63,7 @@ class Meaning:
 
 
 def _(text: str) -> str:
-    """Marks a text for the catalogue, as Django's gettext_noop does; this module is pure."""
+    """Mark a text for the catalogue, as Django's gettext_noop does; this module is pure."""
     return text
 
 

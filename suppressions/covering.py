@@ -12,12 +12,11 @@ def covering(
     delivery: str = "NULL::uuid",
     obeys: str = "true",
 ) -> str:
-    """A sub-select of at most one row (reason, id, may_try) for these SQL expressions; `sender` is
-    the reverse-path's domain.
+    """Return a sub-select of at most one row (reason, id, may_try) for these SQL expressions.
 
-    `may_try`: the time of probation has come, and no other delivery is trying. Where several rows
-    forbid, one that lets nothing through comes first. `obeys`: whether what the service learned by
-    itself counts.
+    `sender` is the reverse-path's domain. `may_try`: the time of probation has come, and no other
+    delivery is trying. Where several rows forbid, one that lets nothing through comes first.
+    `obeys`: whether what the service learned by itself counts.
     """
     return f"""
     SELECT s.reason, s.id, s.probation_at IS NOT NULL AND s.probation_at <= now()

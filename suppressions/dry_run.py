@@ -93,7 +93,9 @@ def _compare(
 def _class_of(
     learned: list[Occurrence], delivered: list[datetime], rules: Rules, *, now: datetime
 ) -> str:
-    """The class for which the address would have been suppressed first within the days, or ""."""
+    """Return the class for which the address would have been suppressed first within the days, or
+    "".
+    """
     events = [event_of(occurrence) for occurrence in learned]
     for number, event in enumerate(events, 1):
         if event.at > now - DAYS:

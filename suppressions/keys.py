@@ -6,7 +6,7 @@ from domains.foundation.text.addresses import BadAddress, canonical_domain, pars
 
 
 def key_of(text: str) -> str:
-    """The key of an address, or "@domain" for all of a domain; raises `BadAddress`."""
+    """Return the key of an address, or "@domain" for all of a domain; raise `BadAddress`."""
     text = text.strip().strip("<>")
     if text.startswith("@"):
         return f"@{canonical_domain(text[1:])}"

@@ -32,9 +32,9 @@ def lift(
     client_address: str | None = None,
     voids: bool = True,
 ) -> int:
-    """Returns how many there were; who may lift which is the caller's to have decided.
+    """Lift the suppressions, and return how many there were.
 
-    `voids`: what was learned counts no more.
+    Who may lift which is the caller's to have decided. `voids`: what was learned counts no more.
     """
     rows = list(
         Suppression.objects.select_for_update(of=("self",))

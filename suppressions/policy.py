@@ -118,7 +118,7 @@ def group_of(event: Event) -> Group | None:
 def decide(
     events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None = None
 ) -> Verdict | None:
-    """What the events about one address, with the last delivery to it, come to under these
+    """Decide what the events about one address, with the last delivery to it, come to under these
     rules.
     """
     counted = sorted(
@@ -134,8 +134,10 @@ def decide(
 def _counted(
     events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None
 ) -> Iterable[Event]:
-    """A full mailbox may have been so for longer than what else counts; nobody takes back a
-    complaint by getting one more mail.
+    """Yield the events that count.
+
+    A full mailbox may have been so for longer than what else counts. Nobody takes back a complaint
+    by getting one more mail.
     """
     for event in events:
         group = group_of(event)

@@ -168,9 +168,7 @@ def _take(
 
 
 def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:
-    """What the policies make of the addresses of these occurrences, and of all that is known about
-    them.
-    """
+    """Judge the addresses of these occurrences by the policies and all that is known about them."""
     keys = {(each.project_id, each.address_key) for each in fresh}
     rules = policies({project for project, _ in keys})
     delivered = deliveries(keys)
@@ -241,7 +239,7 @@ def _given(decisive: Occurrence, verdict: Verdict) -> Given:
 
 
 def evidence_of(occurrence: Occurrence) -> dict[str, Any]:
-    """What was said, as the suppression keeps it when the occurrence is gone."""
+    """Return what was said, as the suppression keeps it when the occurrence is gone."""
     names = ("kind", "stage", "host", "code", "enhanced", "text", "rule", "provider")
     said = {name: getattr(occurrence, name) for name in names if getattr(occurrence, name)}
     ids = {"delivery": occurrence.delivery_id, "inbound": occurrence.inbound_id}

@@ -67,7 +67,9 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         return given
 
     def clean(self) -> dict[str, Any]:
-        """The example is the test: without it nobody would notice a rule that never speaks."""
+        """Check that the rule fits its example: without it nobody would notice a rule that never
+        speaks.
+        """
         given = super().clean() or self.cleaned_data
         given["changed_at"] = timezone.now()
         if given.get("is_hard") and given.get("category") not in HARD:
@@ -97,7 +99,7 @@ class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         return given
 
     def _show_effects(self, given: dict[str, Any]) -> None:
-        """A rule speaks before all others, so a person sees first what else it fits."""
+        """Show what else the rule fits, before it is in force: it speaks before all others."""
         rule = loaded_rules.rule_of(
             [given.get(name, getattr(self.instance, name)) for name in loaded_rules.COLUMNS]
         )

@@ -36,7 +36,7 @@ class ShowsContent:
     note: Any
 
     def data_of(self, row: Any) -> bytes | None:
-        """The bytes as they are stored, compressed; None where they are not kept."""
+        """Return the bytes as they are stored, compressed; None where they are not kept."""
         kept = Content.objects.filter(pk=row.pk).first()
         return bytes(kept.data) if kept else None
 

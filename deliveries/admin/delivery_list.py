@@ -34,7 +34,7 @@ LABELS = {
 
 
 def key_of(text: str) -> str | None:
-    """The canonical key of an address that a person typed."""
+    """Return the canonical key of an address that a person typed, or None."""
     try:
         return parse_path(text.strip().strip("<>"), smtputf8=True).key
     except BadAddress:
@@ -111,8 +111,9 @@ class DeliveryPages(Pages):
 
 
 def _selection_of(request: HttpRequest) -> str:
-    """The list's filters as the page for a new order knows them; "" where they are about what has
-    ended.
+    """Return the list's filters as the page for a new order knows them.
+
+    Return "" where they are about what has ended.
     """
     asked = request.GET
     if asked.get("state") in ENDED:

@@ -105,7 +105,9 @@ def _search(finding: MessageSearch, meant: Understood) -> None:
 
 
 def _tell_of_address(request: HttpRequest, finding: MessageSearch) -> None:
-    """What else there is of an address: that it is suppressed now, and what apps were refused."""
+    """Tell what else there is of an address: whether it is suppressed now, and what apps were
+    refused.
+    """
     keys = [clue.value for clue in finding.clues if clue.kind == ClueKind.ADDRESS]
     if not keys:
         return
@@ -136,7 +138,7 @@ def _written(clue: Clue) -> str:
 
 
 def box(request: HttpRequest) -> dict[str, Any]:
-    """What the template of the box needs."""
+    """Return what the template of the box needs."""
     finding = finding_of(request)
     projects, credentials = (
         Project.objects.order_by("name"),

@@ -35,7 +35,7 @@ PAUSE = _(
 
 
 def may_pause(lane: Lane) -> bool:
-    """The two lanes of our own are no receiver's."""
+    """Tell whether a lane may be paused: the two lanes of our own are no receiver's."""
     return lane.pk not in (Lane.ROUTING, Lane.PARKED)
 
 
@@ -184,7 +184,7 @@ class LanePages(Pages):
 
     @display(description=_("waiting"))
     def waiting(self, row: Lane) -> SafeString:
-        """Counted up to a bound: a long line is long, however long."""
+        """Show how many deliveries wait, up to a bound: a long line is long, however long."""
         amount = Delivery.objects.live().filter(lane=row)[:COUNTED_MOST].count()
         url = reverse("admin:deliveries_delivery_changelist") + f"?lane={row.pk}"
         return format_html(

@@ -57,8 +57,9 @@ class OrderPages(Pages):
         verb: str = "",
         form: OrderForm | None = None,
     ) -> HttpResponse:
-        """The page on which an order is given; with a look at the deliveries as soon as it is
-        known which.
+        """Show the page on which an order is given.
+
+        It has a look at the deliveries as soon as it is known which.
         """
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -127,7 +128,7 @@ class OrderPages(Pages):
 
 
 def pages() -> OrderPages:
-    """The registered ones, for other pages that lead here."""
+    """Return the registered order pages, for other pages that lead here."""
     found = admin.site._registry[Order]
     assert isinstance(found, OrderPages)
     return found

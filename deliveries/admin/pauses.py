@@ -181,7 +181,7 @@ class StopPages(Pages):
 
     @transaction.atomic
     def stop_everything(self, request: HttpRequest) -> HttpResponse:
-        """The emergency stop."""
+        """Stop all delivery: the emergency stop."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         if not reason_of(request):

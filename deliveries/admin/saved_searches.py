@@ -95,7 +95,7 @@ class KeepsSearches:
 
 
 def asked_for(request: HttpRequest) -> dict[str, str]:
-    """The search that a form holds, as the page's address would."""
+    """Return the search that a form holds, as the page's address would."""
     asked = {name: storable(request.POST.get(name, "")).strip()[:253] for name in NAMES}
     asked["q"] = short_query(request.POST.get("q", ""))
     return {name: value for name, value in asked.items() if value}

@@ -101,8 +101,9 @@ class RulePages(Pages):
         return ((None, {"fields": ("name", "title")}), *self.fieldsets[1:])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A shipped rule would come back with the next upgrade: it can be reset, or its limits be
-        made wide.
+        """Tell whether the rule may be deleted: a shipped one may not.
+
+        It would come back with the next upgrade. It can be reset, or its limits be made wide.
         """
         is_own = not isinstance(obj, ShapingRule) or not obj.is_shipped
         return super().has_delete_permission(request, obj) and is_own

@@ -67,7 +67,7 @@ def read(mail_id: UUID, ours: Collection[str]) -> None:
 
 
 def _finding(mail: InboundMail, ours: Collection[str]) -> tuple[str, bool]:
-    """What became of it, and whether its rows are kept."""
+    """Return what became of the mail, and whether its rows are kept."""
     if (domain := Domain.objects.filter(pk=mail.domain_id or 0).first()) is None:
         return findings.DMARC_NO_DOMAIN, False
     try:
@@ -88,7 +88,7 @@ def _finding(mail: InboundMail, ours: Collection[str]) -> tuple[str, bool]:
 
 
 def _file(compressed: bytes) -> bytes:
-    """The report among the mail's parts; raises `UnreadableReport` where there is none."""
+    """Return the report among the mail's parts; raise `UnreadableReport` where there is none."""
     try:
         data = compression.decompress(compressed, most=receive.LARGEST)
     except ValueError as error:

@@ -51,11 +51,10 @@ class Database:
     async def run(
         self, work: Callable[[Connection], Awaitable[Result]], ticket: Ticket | None = None
     ) -> Result:
-        """The result of `work(connection)`; raises `DatabaseUnavailable` where the server is the
-        trouble.
+        """Return the result of `work(connection)`.
 
-        Errors of the statement itself (bad data, a violated constraint) are raised as psycopg's
-        own.
+        Raise `DatabaseUnavailable` where the server is the trouble. Errors of the statement itself
+        (bad data, a violated constraint) are raised as psycopg's own.
         """
         await self._turnstile.take(ticket)
         try:

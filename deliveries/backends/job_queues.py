@@ -39,7 +39,7 @@ def enqueue_drain() -> None:
 
 
 def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
-    """A maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
+    """Enqueue a maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
 
     With `only_once` nothing is added while one like it waits: a job is a wake-up, and one ring is
     enough.

@@ -18,7 +18,7 @@ class JobRequests:
         self._calling: asyncio.Task[None] | None = None
 
     def notify(self) -> None:
-        """Returns at once; must be called on the event loop."""
+        """Ask for the job, and return at once; must be called on the event loop."""
         self._is_wanted = True
         if self._calling is None or self._calling.done():
             self._calling = asyncio.get_running_loop().create_task(self._call())

@@ -65,7 +65,7 @@ class GroupedHandler(logging.StreamHandler[TextIO]):
 
 @contextmanager
 def together() -> Iterator[None]:
-    """The lines that are logged meanwhile are written at the end, in their order.
+    """Hold the lines that are logged in the block, and write them at its end, in their order.
 
     No `await` in the block.
     """

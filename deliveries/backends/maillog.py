@@ -81,8 +81,10 @@ def _ended(ended: list[tuple[UUID, UUID, str]], outcome: str, stage: str, text: 
 
 @contextmanager
 def at_a_terminal() -> Iterator[None]:
-    """A person's command ends deliveries: its output is nobody's log, and a line for each would
-    bury what it has to say.
+    """Log no line for each delivery that ends while the block runs.
+
+    A person's command ends them: its output is nobody's log, and a line for each would bury what it
+    has to say.
     """
     global _is_at_a_terminal
     _is_at_a_terminal = True

@@ -70,7 +70,7 @@ class PriorityLock:
         self._hurried.append(place)
 
     def give_back(self) -> None:
-        """The next one goes through."""
+        """Let the next one through."""
         for line in (self._hurried, self._calm):
             while line:
                 place = line.popleft()

@@ -48,7 +48,7 @@ def decode(data: bytes, charset: str = "") -> str:
 
 
 def decode_words(value: str) -> str:
-    """A header's text with its encoded words read (RFC 2047)."""
+    """Return a header's text with its encoded words read (RFC 2047)."""
     return _ENCODED_WORDS.sub(_word, value) if "=?" in value else value
 
 

@@ -45,7 +45,7 @@ def bounce(mail: InboundMail, report: Report, match: Match) -> str:
 
 
 def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str, str]:
-    """The class, or why nothing was done."""
+    """Let a delivered delivery bounce; return its class and "", or "" and why nothing was done."""
     if delivery.state != State.DELIVERED:
         return "", f"{findings.OTHER_STATE}: {delivery.state}"
     fate = _fate_of(delivery, report)
@@ -67,10 +67,9 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
 
 
 def complaint(mail: InboundMail, report: Report, match: Match) -> str:
-    """The recipient wants no more of it, whatever else is said; one complaint of a message is
-    enough.
+    """Record the complaint for each delivery that has none yet, and return the finding.
 
-    Returns the finding.
+    The recipient wants no more of it, whatever else is said. One complaint of a message is enough.
     """
     kind = report.complaint
     if kind not in BY_USERS:
@@ -122,8 +121,10 @@ def _claims(report: Report, match: Match, what: str) -> str:
 
 
 def _fate_of(delivery: Delivery, report: Report) -> RecipientStatus | None:
-    """The return path names one recipient; the report may call it by the address that it was
-    forwarded to.
+    """Return what the report says of this delivery's recipient, else the first that it says.
+
+    The return path names one recipient; the report may call it by the address that it was forwarded
+    to.
     """
     same = [fate for fate in report.fates if key_of(fate.recipient) == delivery.recipient_key]
     return next(iter(same or report.fates), None)

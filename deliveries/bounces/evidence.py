@@ -71,7 +71,7 @@ def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
 
 
 def _answers(said: str, like: Answer) -> Iterator[Answer]:
-    """The replies that stand in a text, then the whole text as prose."""
+    """Yield the replies that stand in a text, then the whole text as prose."""
     like = replace(like, stage=like.stage or stage_of(said), host=like.host or host_in(said))
     joined = _WRAPPED.sub(" ", said[:MAX_SAID])
     code_seen = like.code
@@ -84,8 +84,9 @@ def _answers(said: str, like: Answer) -> Iterator[Answer]:
 
 
 def _by_weight(text: str) -> list[re.Match[str]]:
-    """What the server said, before how the client put it; what ended it, before what was put
-    off.
+    """Return the replies in a text, those that say most first.
+
+    What the server said goes before how the client put it; what ended it, before what was put off.
     """
     matches = [match for match, _ in zip(_REPLY.finditer(text), range(MAX_REPLIES), strict=False)]
     matches = [

@@ -34,7 +34,7 @@ class Token:
 
 
 def field(delivery: UUID, *, key: bytes, now: datetime) -> bytes:
-    """The whole field for this delivery alone."""
+    """Return the whole field for this delivery alone."""
     return (
         b"X-Feedback-Token: %b\r\n"
         % tokens.make(return_path.payload(delivery, now=now), key=key, use=_USE).encode()
@@ -42,7 +42,7 @@ def field(delivery: UUID, *, key: bytes, now: datetime) -> bytes:
 
 
 def parse(value: str, *, key: bytes, now: datetime) -> Token:
-    """Raises `ForgedToken`."""
+    """Return the token that a field holds; raise `ForgedToken` where it is not ours."""
     value = value.strip()
     try:
         delivery, has_ended = return_path.read(
@@ -54,9 +54,9 @@ def parse(value: str, *, key: bytes, now: datetime) -> Token:
 
 
 def without(content: bytes) -> bytes:
-    """The content without a token field, which messages stored by older versions hold.
+    """Return the content without a token field, which messages stored by older versions hold.
 
-    The same bytes where there is none.
+    Where there is none, the same bytes are returned.
     """
     at = content.find(b"\r\nX-Feedback-Token: ", 0, _STANDS_WITHIN)
     if at < 0 or 0 <= content.find(b"\r\n\r\n", 0, at + 2) < at:  # in the body it is the app's

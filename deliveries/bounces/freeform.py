@@ -104,16 +104,19 @@ def _by(
 
 
 def _backwards(found: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """A transcript names the recipient after what the server said: each section begins below the
-    hit before.
+    """Return the recipients with the line at which the section of each begins: below the hit
+    before.
+
+    A transcript names the recipient after what the server said.
     """
     begins = [0, *(number + 1 for number, _ in found[:-1])]
     return [(begin, address) for begin, (_, address) in zip(begins, found, strict=True)]
 
 
 def _sections(found: list[tuple[int, str]], lines: list[str]) -> list[Mention]:
-    """The text from one recipient's line to the next one's; what an address mentioned twice has,
-    together.
+    """Return each recipient with the text from its line to the next one's line.
+
+    What stands at several mentions of one address is put together.
     """
     sections: dict[str, list[str]] = {}
     spelled: dict[str, str] = {}

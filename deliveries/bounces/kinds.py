@@ -168,7 +168,7 @@ def says_undelivered(fields: Fields) -> bool:
 
 
 def is_an_answer(fields: Fields) -> bool:
-    """A person who answers a report leaves its subject as it is."""
+    """Tell whether the subject is an answer's: a person who answers a report leaves it as it is."""
     return _ANSWER.match(header(fields, "subject")) is not None
 
 
@@ -194,7 +194,10 @@ def is_automatic(fields: Fields) -> bool:
 
 
 def is_answer_of_program(fields: Fields) -> bool:
-    """An absence note and its like: what it says beyond that was written by others (RFC 3834)."""
+    """Tell whether a program answered: an absence note and its like.
+
+    What it says beyond that was written by others (RFC 3834).
+    """
     submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
     precedence = header(fields, "precedence").lower().replace("-", "_")
     return (
@@ -210,12 +213,12 @@ def _is_marked(fields: Fields) -> bool:
 
 
 def is_challenge(fields: Fields, text: str) -> bool:
-    """A filter asks the sender to prove that a person wrote."""
+    """Tell whether a filter asks the sender to prove that a person wrote."""
     return any(_CHALLENGE.search(said) for said in (header(fields, "subject"), text[:4000]))
 
 
 def is_delay(fields: Fields, text: str) -> bool:
-    """A report that only warns: the mail system goes on trying."""
+    """Tell whether a report only warns: the mail system goes on trying."""
     if _GIVEN_UP.search(text) or _NOBODY.search(header(fields, "subject")):
         return False
     return _WARNS.search(header(fields, "subject")) is not None or _DELAYED.search(text) is not None

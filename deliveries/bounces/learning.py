@@ -37,7 +37,7 @@ ORDER BY ended_at
 
 
 def take_turn(*, now: datetime) -> int:
-    """Returns how many addresses were suppressed, or seen to be dead again."""
+    """Return how many addresses were suppressed, or seen to be dead again."""
     suppressed = 0
     with step("suppressions.recording"):
         suppressed = recording.take_turn(last_delivered, now=now)
@@ -59,7 +59,7 @@ def last_delivered(keys: Collection[Key]) -> dict[Key, datetime]:
 
 
 def fates(ids: Collection[UUID]) -> dict[UUID, ProbeStatus]:
-    """What became of these deliveries, as far as they are stored."""
+    """Return what became of these deliveries, as far as they are stored."""
     return {
         id_: _fate(state)
         for id_, state in Delivery.objects.filter(pk__in=ids).values_list("pk", "state")

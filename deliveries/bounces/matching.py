@@ -56,7 +56,7 @@ def find(
     *,
     vouched: Callable[[], bool] = lambda: False,
 ) -> Match:
-    """The deliveries that a report is about; raises `Unmatched`.
+    """Return the deliveries that a report is about; raise `Unmatched` where there are none.
 
     `vouched`: who sent it is known, and would not make it up.
     """
@@ -148,7 +148,7 @@ def _keys(report: Report) -> set[str]:
 
 
 def key_of(address: str) -> str:
-    """The key of an address as a report writes it, or ""."""
+    """Return the key of an address as a report writes it, or ""."""
     try:
         return parse_path(address.strip().strip("<>"), smtputf8=True).key
     except BadAddress:

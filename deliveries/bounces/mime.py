@@ -69,13 +69,13 @@ class Part:
 
 
 def header(fields: Fields, name: str) -> str:
-    """The first field of that name as text on one line, or ""."""
+    """Return the first field of that name as text on one line, or ""."""
     values = fields.get(name)
     return " ".join(decode_words(values[0]).split()) if values else ""
 
 
 def take_apart(data: bytes, *, most: int = LOOKED_AT) -> tuple[Fields, list[Part]]:
-    """The mail's own header fields, and its leaves in order."""
+    """Return the mail's own header fields, and its leaves in order."""
     data = data[:most].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     fields, body = _split(data)
     parts: list[Part] = []
@@ -87,7 +87,7 @@ def take_apart(data: bytes, *, most: int = LOOKED_AT) -> tuple[Fields, list[Part
 
 
 def mails(data: bytes) -> list[bytes]:
-    """The messages of an mbox, or the one mail that the data are."""
+    """Return the messages of an mbox, or the one mail that the data are."""
     return _MBOX.split(data, MAX_MAILS)[:MAX_MAILS] if data.startswith(b"From ") else [data]
 
 
@@ -158,8 +158,9 @@ def _leaves(fields: Fields, body: bytes, depth: int) -> Iterator[Part]:
 
 
 def _pieces(body: bytes, boundary: str) -> list[bytes]:
-    """What stands between the boundary's lines; the first is the preamble, and what follows the
-    closing line is left out.
+    """Return what stands between the boundary's lines.
+
+    The first is the preamble. What follows the closing line is left out.
     """
     mark = b"--" + boundary.encode("utf-8", "replace")
     inner, _, _ = (b"\n" + body).partition(b"\n" + mark + b"--")

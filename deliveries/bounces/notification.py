@@ -49,8 +49,10 @@ def read(text: str) -> Notification | None:
 
 
 def _decoded(text: str) -> object:
-    """The object; a mailer that broke long lines has put line ends into its strings, or a blank
-    too many after them.
+    """Return the object that the text begins with, or None where it is no JSON.
+
+    A mailer that broke long lines has put line ends into its strings, or a blank too many after
+    them.
     """
     for each in (text, _WRAPPED.sub("", text)):
         try:

@@ -33,7 +33,7 @@ class Original:
 
 
 def read(data: bytes) -> Original:
-    """Takes anything and never raises; looks at the first megabyte."""
+    """Read the original out of a report: take anything, never raise, look at the first megabyte."""
     _, parts = take_apart(data)
     returned = list(_returned(parts))
     reported = [read_fields(part.text) for part in parts if part.type == "message/feedback-report"]
@@ -52,7 +52,7 @@ def read(data: bytes) -> Original:
 
 
 def _returned(parts: Iterable[Part]) -> Iterator[Fields]:
-    """The header sections of what came back, in parts of their own or below the notice."""
+    """Yield the header sections of what came back, in parts of their own or below the notice."""
     for part in parts:
         if part.is_original:
             yield take_apart(part.body)[0]

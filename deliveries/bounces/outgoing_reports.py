@@ -47,10 +47,10 @@ def issue() -> int:
 
 @transaction.atomic
 def _issue_batch() -> int:
-    """The report's rows and the end of the debt are one transaction: no report is lost, none is
-    sent twice.
+    """Send the reports of one batch; return how many deliveries it held.
 
-    One that cannot be written stays owed, and is passed over.
+    The report's rows and the end of the debt are one transaction: no report is lost, none is sent
+    twice. One that cannot be written stays owed, and is passed over.
     """
     owed = Delivery.objects.owing_reports().filter(is_free(Kind.REPORT)).order_by("id")
     mine = list(
@@ -122,7 +122,7 @@ def _signed(data: bytes) -> bytes:
 
 
 def _advice(category: str, *, is_final: bool) -> tuple[str, str]:
-    """What the last answer means and what to do, in English and in Japanese."""
+    """Say what the last answer means and what to do, in English and in Japanese."""
     meaning = MEANINGS[Class(category)] if category else None
     advice = (meaning.final_advice if is_final else meaning.advice) if meaning else ""
     said = []

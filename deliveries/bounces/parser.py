@@ -21,7 +21,7 @@ MAX_NESTING = 3
 
 
 def read(data: bytes) -> Report:
-    """Takes anything and never raises; looks at the first megabyte."""
+    """Read a report: take anything, never raise, look at the first megabyte."""
     return _read(data, 0)
 
 
@@ -71,8 +71,10 @@ def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -
 
 
 def _with_reasons(outer: Report, part: Part, inner: Report) -> Report | None:
-    """A gateway's report that says no more than "could not": the original may hold the transcript
-    of the host behind it.
+    """Give the outer report the reasons that the original holds; return None where it holds none.
+
+    A gateway's report may say no more than "could not": the original may hold the transcript of the
+    host behind it.
     """
     known = {fate.recipient.lower(): fate for fate in inner.fates if fate.classified.weight}
     fates = []
@@ -94,8 +96,9 @@ def _with_reasons(outer: Report, part: Part, inner: Report) -> Report | None:
 
 
 def _texts(parts: Sequence[Part]) -> list[str]:
-    """What is written for people, before the original: plain text, or HTML where there is nothing
-    else.
+    """Return what is written for people, before the original.
+
+    It is plain text, or HTML where there is nothing else.
     """
     end = next((number for number, part in enumerate(parts) if part.is_original), len(parts))
     plain = [part.text for part in parts[:end] if part.type == "text/plain"]
@@ -119,7 +122,7 @@ def _complaint(fields: Fields, parts: Sequence[Part], text: str) -> Report | Non
 
 
 def _notification(parts: Sequence[Part]) -> Report | None:
-    """What a sending service tells in JSON."""
+    """Return what a sending service tells in JSON, or None."""
     for part in parts:
         if (
             part.type in ("text/plain", "application/json")

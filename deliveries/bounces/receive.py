@@ -103,7 +103,7 @@ def handle(mail_id: UUID) -> None:
 
 
 def _finding(mail: InboundMail) -> str:
-    """What is done about it, in the words that are kept with it."""
+    """Do what a mail asks for; return what was done, in the words that are kept with it."""
     if mail.kind == InboundMail.Kind.FORENSIC:
         return FOR_A_PERSON
     try:

@@ -68,7 +68,7 @@ class Change:
 
 
 def count(look_id: int) -> None:
-    """What would be another; nothing is changed but the look's own row."""
+    """Count what would be another; nothing is changed but the look's own row."""
     _carry(look_id, State.COUNTING, _count)
 
 
@@ -152,8 +152,8 @@ def _fail(look_id: int) -> None:
 
 @contextmanager
 def _ending_badly(look: Reclassification) -> Iterator[None]:
-    """A look that fails as a whole says so, and can be made anew; in an outage it stays as it is,
-    and is gone on with.
+    """Mark a look that fails as a whole while the block runs, so that it can be made anew; in an
+    outage it stays as it is, and is gone on with.
     """
     with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
         try:
@@ -211,8 +211,8 @@ def _again(occurrence: Occurrence) -> Classified | None:
 
 
 def _of_report(occurrence: Occurrence) -> Classified | None:
-    """The whole report again, where it is kept: what was taken down of it is not all that was
-    looked at.
+    """Classify from the whole report, where it is kept: what was taken down of it is not all that
+    was looked at.
     """
     mail = (
         InboundMail.objects.filter(pk=occurrence.inbound_id).first()
@@ -232,8 +232,8 @@ def _of_report(occurrence: Occurrence) -> Classified | None:
 
 
 def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
-    """Changes of one address may depend on one another, so one that fails alone is left as it
-    was.
+    """Apply the changes together, or else one by one: those of one address may depend on one
+    another, so one that fails alone is left as it was.
     """
     by_occurrence = {change.occurrence.pk: change for change in changes}
     together_or_alone(

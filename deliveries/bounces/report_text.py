@@ -46,9 +46,10 @@ class ReportedFailure:
 
 
 def compose(failure: ReportedFailure, *, hostname: str, now: datetime) -> bytes:
-    """The complete report, lines ending in CRLF; 8-bit only where the original's header section is.
+    """Return the complete report, lines ending in CRLF.
 
-    Put together by hand: the email package would fold and re-encode what must be shown as it was.
+    It is 8-bit only where the original's header section is. It is put together by hand: the email
+    package would fold and re-encode what must be shown as it was.
     """
     # "=_" stands in no base64 or quoted-printable text (RFC 2045, section 6.7)
     boundary = f"=_{failure.delivery.hex}"

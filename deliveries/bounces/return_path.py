@@ -23,12 +23,12 @@ class ForgedReturnPath(ValueError):
 
 
 def make(delivery: UUID, *, key: bytes, now: datetime) -> str:
-    """The local part, 44 characters, all in one case since some senders of bounces change it."""
+    """Return the local part: 44 characters, in one case since some senders of bounces change it."""
     return PREFIX + tokens.make(payload(delivery, now=now), key=key, use=_USE)
 
 
 def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
-    """The delivery whose return path this is; raises `ForgedReturnPath`."""
+    """Return the delivery whose return path this is; raise `ForgedReturnPath` where it is none."""
     try:
         delivery, has_ended = read(
             tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE), now=now
@@ -41,9 +41,9 @@ def parse(local_part: str, *, key: bytes, now: datetime) -> UUID:
 
 
 def named(local_part: str, *, key: bytes) -> UUID:
-    """The delivery that a return path of ours names, for people, though its token may have ended.
+    """Return the delivery that a return path of ours names, though its token may have ended.
 
-    Raises `ForgedReturnPath`.
+    This is for people. Raise `ForgedReturnPath` where it is not ours.
     """
     try:
         token = tokens.parse(local_part[len(PREFIX) :], size=SIZE, key=key, use=_USE)
@@ -53,12 +53,12 @@ def named(local_part: str, *, key: bytes) -> UUID:
 
 
 def payload(delivery: UUID, *, now: datetime) -> bytes:
-    """The delivery and the day on which its token ends."""
+    """Pack the delivery and the day on which its token ends."""
     return delivery.bytes + ((now - _EPOCH) + LIFETIME).days.to_bytes(2, "big")
 
 
 def read(payload: bytes, *, now: datetime) -> tuple[UUID, bool]:
-    """The delivery, and whether the token has ended."""
+    """Return the delivery, and whether the token has ended."""
     return UUID(bytes=payload[:16]), int.from_bytes(payload[16:], "big") < (now - _EPOCH).days
 
 

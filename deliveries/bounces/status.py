@@ -53,8 +53,9 @@ def statuses(text: str) -> list[Status]:
 
 
 def stands_in(text: str) -> bool:
-    """True where the fields are part of the text, since whoever sent it lost the MIME header or
-    never wrote one.
+    """Tell whether the fields are part of the text.
+
+    Whoever sent it lost the MIME header or never wrote one.
     """
     return len(_BEGINS.findall(text[:65_536])) >= 2
 
@@ -104,7 +105,7 @@ def _recipient(fields: Fields, name: str) -> str:
 
 
 def _bare(fields: Fields, name: str) -> str:
-    """The value without its type: `dns; mx.example.test`."""
+    """Return the value without its type: `dns; mx.example.test`."""
     return _TYPE.sub("", _first(fields, name), count=1).strip()
 
 

@@ -54,7 +54,10 @@ def _status_text(parts: Sequence[Part]) -> str:
 
 
 def _with_names(found: list[Status], text: str) -> list[Status]:
-    """A recipient given in the manner of X.400 or of a pipe has its address in the text."""
+    """Give a single recipient without an address the one that the text names.
+
+    A recipient given in the manner of X.400 or of a pipe has its address in the text.
+    """
     if len(found) > 1 or "@" in found[0].recipient:
         return found
     named = mentions(text)
@@ -70,7 +73,7 @@ def _kind_of(status: Status, fields: Fields, text: str) -> ReportKind:
 
 
 def _said_of(found: Sequence[Status], text: str) -> list[str]:
-    """The part of the text about each; all of it where there is one recipient only."""
+    """Return the part of the text about each; all of it where there is one recipient only."""
     if len(found) == 1:
         return [text]
     sections = {each.recipient.lower(): each.text for each in mentions(text)}

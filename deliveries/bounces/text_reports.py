@@ -106,7 +106,7 @@ def _told_of(
 
 
 def _of_original(parts: Sequence[Part], rest: str) -> list[str]:
-    """The one recipient of the original, where it names one and is no list's mail."""
+    """Return the one recipient of the original, where it names one and is no list's mail."""
     headers = [take_apart(part.body)[0] for part in parts if part.is_original]
     for fields in [*headers, read_fields(rest[:8000])]:
         if "list-id" not in fields and header(fields, "precedence").lower() != "list":

@@ -68,7 +68,7 @@ def _names_recipient(parts: Sequence[Part]) -> bool:
 
 
 def _signer(data: bytes, number: int) -> str:
-    """The domain of this signature, where it holds for all of the mail."""
+    """Return the domain of this signature where it holds for all of the mail, or ""."""
     try:
         signed = dkim.DKIM(data, minkey=KEY_LEAST, logger=logging.getLogger("dkimpy"))
         if not signed.verify(idx=number, dnsfunc=_key_record):

@@ -72,8 +72,9 @@ _HOST = re.compile(
 
 
 def notice(text: str) -> tuple[str, str]:
-    """What the mail system itself says, and the rest: the original, where it follows in the same
-    text.
+    """Split a text into what the mail system itself says, and the rest.
+
+    The rest is the original, where it follows in the same text.
     """
     text = text[:MAX_TEXT]
     match = _ORIGINAL.search(text)
@@ -81,7 +82,7 @@ def notice(text: str) -> tuple[str, str]:
 
 
 def stage_of(text: str) -> Stage | None:
-    """The stage that a text names, as the big mail systems do."""
+    """Return the stage that a text names, as the big mail systems do, or None."""
     text = text[:8000]
     if _PIPELINED.search(text):
         return Stage.RCPT if NO_RECIPIENT.search(text) else Stage.BODY
@@ -89,7 +90,7 @@ def stage_of(text: str) -> Stage | None:
 
 
 def host_in(text: str) -> str:
-    """The host that answered, or ""."""
+    """Return the host that answered, or ""."""
     match = _HOST.search(text[:8000])
     return next((group for group in match.groups() if group), "") if match else ""
 

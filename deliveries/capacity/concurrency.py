@@ -59,7 +59,9 @@ class Concurrency:
             self.heed(time.thread_time() - begin)
 
     def heed(self, seconds: float) -> None:
-        """A turn of the loop took so much CPU time."""
+        """Carry fewer at once after a turn of the loop that took much CPU time, or more where all
+        are busy.
+        """
         if seconds > TURN:
             self.most = max(min(self.most, float(self.busy)) * SHRINK, float(LEAST))
         elif self.busy >= int(self.most):
@@ -87,7 +89,7 @@ class Place:
             await self._carrying.room()
 
     def leave(self) -> None:
-        """A second time does nothing."""
+        """Give the place back; a second time does nothing."""
         if self._is_held:
             self._is_held = False
             self._carrying.busy -= 1

@@ -71,7 +71,10 @@ NOTHING = InflowReport()
 
 
 def together(words: list[InflowReport]) -> InflowReport:
-    """The worst of the workers tells how far behind; rates, limits and those that wait are sums."""
+    """Put the words of all workers together.
+
+    The worst of the workers tells how far behind; rates, limits and those that wait are sums.
+    """
     limits = [word.limit for word in words if word.limit is not None]
     return InflowReport(
         seconds_behind=max((word.seconds_behind for word in words), default=0.0),
@@ -84,7 +87,7 @@ def together(words: list[InflowReport]) -> InflowReport:
 
 
 def find(valkey: Redis | None = None) -> InflowReport:
-    """What all have said lately, for people; nothing where Valkey is out of reach."""
+    """Return what all have said lately, for people; nothing where Valkey is out of reach."""
     try:
         with valkey or job_queues.connect(patience=2) as asked:
             names: Any = asked.smembers(SPEAKERS)
@@ -95,8 +98,9 @@ def find(valkey: Redis | None = None) -> InflowReport:
 
 
 def dns_outage() -> str:
-    """What workers say whose name servers are all silent, for people; empty where none says so, or
-    Valkey is out of reach.
+    """Return what workers say whose name servers are all silent, for people.
+
+    Return "" where none says so, or Valkey is out of reach.
     """
     try:
         with job_queues.connect(patience=2) as asked:
@@ -120,8 +124,9 @@ class Board:
         self._has_spoken = False
 
     async def say(self, word: InflowReport) -> None:
-        """It counts for `KEEP`; a word that says nothing takes back the last one, and is said
-        once.
+        """Say a word that counts for `KEEP`.
+
+        A word that says nothing takes back the last one, and is said once.
         """
         if word == NOTHING and not self._has_spoken:
             return
@@ -138,7 +143,7 @@ class Board:
             self._has_spoken = word != NOTHING
 
     async def read(self) -> InflowReport:
-        """What all have said; those that say nothing any more are forgotten."""
+        """Return what all have said; those that say nothing any more are forgotten."""
         valkey: Any = self._valkey  # its methods' types are those of both kinds of client
         try:
             names = [name.decode() for name in await valkey.smembers(SPEAKERS)]
@@ -199,7 +204,7 @@ class DeliveryProgress:
         self._rate = self._behind = 0.0
 
     def taken(self, seconds_due: float) -> None:
-        """A sender takes up a delivery that has been due for so long."""
+        """Note that a sender takes up a delivery that has been due for so many seconds."""
         self._ages.append(seconds_due)
 
     async def run(self) -> None:

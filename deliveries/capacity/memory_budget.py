@@ -15,7 +15,7 @@ class ByteBudget:
         self._freed = asyncio.Condition()
 
     def share(self, size: int) -> _Share:
-        """An async context that holds `size` bytes, or all there are if that is less."""
+        """Return an async context that holds `size` bytes, or all there are if that is less."""
         return _Share(self, min(size, self._size))
 
     async def take(self, size: int) -> None:

@@ -29,7 +29,7 @@ class Sockets:
         )
 
     def slot(self, *, is_urgent: bool) -> Slot:
-        """An async context for one connection."""
+        """Return an async context for one connection."""
         return Slot(self, is_urgent=is_urgent)
 
     def has_room(self, *, is_urgent: bool) -> bool:
@@ -91,14 +91,14 @@ class Slot:
             self._sockets.give_back()
 
     def step_aside(self) -> None:
-        """The host keeps silent: let others go on, as long as there are sockets for it."""
+        """Let others go on while the host keeps silent, as long as there are sockets for it."""
         if not self._is_aside and self._sockets.silent < self._sockets.most * SHARE_OF_SILENT:
             self._is_aside = True
             self._sockets.silent += 1
             self._sockets.give_back()
 
     async def step_in(self) -> None:
-        """The host has spoken."""
+        """Wait for a socket again, since the host has spoken."""
         if self._is_aside:
             await self._sockets.take(is_urgent=self._is_urgent)
             self._is_aside = False

@@ -222,7 +222,7 @@ def version() -> str:
 def classify_outcome(
     outcome: Deferred | Bounced | InDoubt, *, host: str, domain: str = ""
 ) -> Classified:
-    """What a failed try means. Nothing that may still go well is hard."""
+    """Tell what a failed try means. Nothing that may still go well is hard."""
     reply = outcome.reply
     answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
     found = (
@@ -232,7 +232,7 @@ def classify_outcome(
 
 
 def plainly(class_: Class, *, rule: str, detail: str = "") -> Classified:
-    """What needs no reading of an answer."""
+    """Classify what needs no reading of an answer."""
     return Classified(class_, False, MEANINGS[class_].fault, detail, rule)
 
 

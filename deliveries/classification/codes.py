@@ -201,12 +201,12 @@ VAGUE = {
 
 
 def by_telling(enhanced: str, provider: str = "") -> Class | None:
-    """What an enhanced code says that is used for one thing only."""
+    """Return what an enhanced code says that is used for one thing only, or None."""
     return None if enhanced[2:] in VAGUE else by_enhanced(enhanced, provider)
 
 
 def by_enhanced(enhanced: str, provider: str = "") -> Class | None:
-    """What it says, or what this receiver means by it."""
+    """Return what it says, or what this receiver means by it."""
     _, _, rest = enhanced.partition(".")
     if (own := BY_PROVIDER.get(provider, {}).get(rest)) is not None:
         return own

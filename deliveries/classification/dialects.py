@@ -36,7 +36,7 @@ KNOWN = (*providers.RULES, *OTHERS)
 
 @lru_cache(maxsize=4096)
 def provider_of(host: str, domain: str = "") -> str:
-    """The receiver's name, as the rules have it; "default" for all that are not known."""
+    """Return the receiver's name, as the rules have it; "default" for all that are not known."""
     return providers.match(
         KNOWN, hosts=(host.lower().rstrip("."),) if host else (), domain=domain.lower()
     ).name

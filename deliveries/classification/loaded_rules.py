@@ -36,7 +36,7 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
 
 
 def rule_of(row: Sequence[Any]) -> ParsedLocalRule:
-    """Raises `ValueError`."""
+    """Return the rule that a row holds; raise `ValueError`."""
     name, category, pattern, is_hard, detail, providers, stages, codes = row
     return ParsedLocalRule(
         name,

@@ -36,8 +36,9 @@ class ParsedLocalRule:
 
 
 def alternatives(pattern: str) -> list[list[str]]:
-    """The words of each alternative, as they stand in a text that `normal` has been over; raises
-    `ValueError`.
+    """Return the words of each alternative, as they stand in a text that `normal` has been over.
+
+    Raise `ValueError` for a pattern that is too long, or an alternative without a word long enough.
     """
     if len(pattern) > PATTERN_MOST:
         raise ValueError(f"At most {PATTERN_MOST} characters")

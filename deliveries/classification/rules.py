@@ -108,7 +108,7 @@ class RuleTable:
     def find(
         self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0
     ) -> BounceRule | None:
-        """The first rule that fits `text`, which `normal` has been over."""
+        """Return the first rule that fits `text`, which `normal` has been over, or None."""
         for keys, each in self._ascii if text.isascii() else self._keyed:
             for key in keys:
                 if key in text:
@@ -165,7 +165,7 @@ def alternatives(pattern: str) -> tuple[str, ...]:
 
 
 def _alternation(pattern: str, at: int) -> tuple[_Keys, int]:
-    """The texts of all branches up to the closing bracket, and where the pattern goes on."""
+    """Return the texts of all branches up to the closing bracket, and where the pattern goes on."""
     keys: _Keys = ()
     while True:
         best, at = _branch(pattern, at)
@@ -193,8 +193,9 @@ def _branch(pattern: str, at: int) -> tuple[_Keys, int]:
 
 
 def _atom(pattern: str, at: int) -> tuple[str, _Keys, int]:
-    """The character that stands for itself, or the texts of a group; and where the next atom
-    begins.
+    """Return the character that stands for itself, or the texts of a group.
+
+    The number is where the next atom begins.
     """
     match pattern[at]:
         case "\\":

@@ -26,7 +26,7 @@ def receiver_name(lane: Lane) -> str:
 
 
 def _by_host(lane: Lane) -> str:
-    """A route or an order leads there, whatever the domain."""
+    """Name a receiver to which a route or an order leads, whatever the domain, by its host."""
     if not lane.hosts:
         return lane.site
     _preference, host, port = lane.hosts[0]

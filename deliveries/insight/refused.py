@@ -29,7 +29,7 @@ class RefusalFacts(
 
 
 def refusals(query: str) -> list[RefusalFacts]:
-    """What apps were refused for this recipient lately, newest first."""
+    """Return what apps were refused for this recipient lately, newest first."""
     query = storable(query).strip()
     try:
         key = parse_path(query.strip("<>"), smtputf8=True).key

@@ -122,14 +122,15 @@ def conservation() -> dict[str, int]:
 
 
 def oldest_waiting() -> Delivery | None:
-    """The live delivery whose deadline is next; where all projects give the same time, the
-    oldest.
+    """Return the live delivery whose deadline is next, or None.
+
+    Where all projects give the same time, it is the oldest.
     """
     return Delivery.objects.live().order_by("expires_at").first()
 
 
 def queue_size() -> int:
-    """The live deliveries; `QUEUE_MOST` stands for that many and more."""
+    """Count the live deliveries; `QUEUE_MOST` stands for that many and more."""
     with connection.cursor() as cursor:
         cursor.execute(QUEUE_SIZE)
         return int(cursor.fetchone()[0])
@@ -149,8 +150,9 @@ def troubled_lanes(most: int, *, now: datetime) -> list[tuple[Lane, int]]:
 def waiting_lanes(
     most: int = 500, *, now: datetime, with_reasons: bool = False
 ) -> list[WaitingLane]:
-    """The lanes in which something waits, the longest wait first; with reasons it is a few
-    statements more for each.
+    """Return the lanes in which something waits, the longest wait first.
+
+    With reasons it is a few statements more for each.
     """
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"now": now, "most": most})
@@ -178,7 +180,7 @@ def _why_first_waits(lane: int, *, now: datetime) -> str:
 
 
 def _site(site: str, hosts: str) -> str:
-    """The first of its hosts, as people know it."""
+    """Return the first of its hosts, as people know the site."""
     known = json.loads(hosts)
     return str(known[0][1]) if known else site
 
@@ -188,7 +190,7 @@ def _made_at(start: str) -> datetime:
 
 
 def recent_failures(most: int = NEWEST) -> list[RecentFailure]:
-    """The last ones, as far as the last 10,000 attempts reach."""
+    """Return the last failures, as far as the last 10,000 attempts reach."""
     with connection.cursor() as cursor:
         cursor.execute(FAILURES, {"most": most})
         return [

@@ -57,7 +57,10 @@ def merge(*, now: datetime, seconds: float = TURN) -> bool:
 
 
 def _merge_hour(hour: datetime, *, until: float) -> bool:
-    """What the batches of a first pass leave, a second merges."""
+    """Merge the rows of an hour; return whether it was done in time.
+
+    What the batches of a first pass leave, a second merges.
+    """
     with connection.cursor() as cursor:
         cursor.execute(CROWDED, {"hour": hour})
         if not cursor.fetchone()[0]:

@@ -90,7 +90,7 @@ class Trace(TypedDict):
 
 
 def trace(query: str) -> list[Trace]:
-    """What became of the messages that `query` names, newest first, at most 20.
+    """Tell what became of the messages that `query` names, newest first, at most 20.
 
     It is a queue id, a Message-ID with or without its angle brackets, or a recipient's address; of
     the last, only that recipient's deliveries are told.
@@ -228,7 +228,7 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
 
 
 def _halt(delivery: Delivery) -> waiting.Halt | None:
-    """What is stopped that this delivery needs: all of it, its lane, or what it belongs to.
+    """Return what is stopped that this delivery needs: all of it, its lane, or what it belongs to.
 
     A released one only needs the first two.
     """
@@ -253,7 +253,7 @@ def _halted_by(stop: Stop, what: str) -> waiting.Halt:
 
 
 def site_name(lane: Lane) -> str:
-    """The first of its hosts, which people know better than the whole list."""
+    """Return the first of its hosts, which people know better than the whole list."""
     return str(lane.hosts[0][1]) if lane.hosts else lane.site
 
 

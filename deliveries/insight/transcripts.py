@@ -82,7 +82,7 @@ def asked(deliveries: Iterable[Delivery]) -> set[UUID]:
 
 
 def request(deliveries: Iterable[Delivery], *, by: str) -> int:
-    """The next attempt of each that waits is written down; how many those are."""
+    """Ask for notes of the next attempt of each that waits; return how many those are."""
     asked = [TranscriptRequest(delivery=each, by=by) for each in deliveries if each.is_live]
     TranscriptRequest.objects.bulk_create(asked, ignore_conflicts=True)
     return len(asked)
@@ -96,7 +96,7 @@ def shown(who: str, what: str) -> str:
 
 
 def meaning(who: str, what: str, stage: str) -> str:
-    """What the step does or says; empty where the line says it itself."""
+    """Return what the step does or says; empty where the line says it itself."""
     if who == "client":
         return str(COMMANDS.get(what.partition(" ")[0].upper(), ""))
     if who == "event":

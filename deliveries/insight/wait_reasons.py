@@ -60,7 +60,7 @@ class Situation:
 
 
 def sentence(situation: Situation, *, now: datetime) -> str:
-    """The first reason that holds, the strongest first."""
+    """Give the first reason that holds, the strongest first."""
     if situation.is_claimed:
         return _in_hand(situation)
     if situation.halt is not None:
@@ -175,8 +175,9 @@ def pace(per_second: float) -> str:
 
 
 def moment(when: datetime, *, now: datetime) -> str:
-    """A time to come as people read it, in their time zone: the clock, the day where it is
-    another, how long that is from now.
+    """Write a time to come as people read it, in their time zone.
+
+    That is the clock, the day where it is another, and how long that is from now.
     """
     here = timezone.localtime(when)
     spelled = here.strftime(

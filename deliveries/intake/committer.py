@@ -67,8 +67,9 @@ class Intake:
     async def accept(
         self, submission: SubmittedMessage, *, prepared: Callable[[], None] = lambda: None
     ) -> Receipt:
-        """Committed when this returns; raises `IntakeUnavailable` where it is not known to be,
-        `NotText` where it cannot leave.
+        """Store a message, which is committed when this returns.
+
+        Raise `IntakeUnavailable` where it is not known to be, `NotText` where it cannot leave.
 
         `prepared` is called when all that is left is to wait for PostgreSQL. The caller shields it
         from cancellation: a commit under way goes on whether or not the client waits.
@@ -118,7 +119,7 @@ class Intake:
             await self._commit_each(group, error)
 
     async def _commit_each(self, group: list[PendingMessage], error: Exception) -> None:
-        """A message that cannot be written fails alone."""
+        """Commit each message by itself, so that one that cannot be written fails alone."""
         if len(group) == 1:
             logger.error("message=%s cannot be stored: %s", group[0].id, error)
             _fail(group, error)
@@ -214,8 +215,9 @@ def _prepare(submission: SubmittedMessage, signers: Sequence[dkim.Signer]) -> Pe
 
 
 def idempotency_key(submission: SubmittedMessage, message_id: bytes, body_hash: bytes) -> bytes:
-    """What makes two submissions the same: the client's own key; else Message-ID, recipients, body
-    and all fields that we sign.
+    """Return what makes two submissions the same.
+
+    It is the client's own key; else Message-ID, recipients, body and all fields that we sign.
 
     An app that reuses one Message-ID for different messages must not lose them silently, and a
     reader tells messages apart by Subject and Date too. A client that repeats a message after a
@@ -259,7 +261,10 @@ def _log(entry: PendingMessage, receipt: Receipt) -> None:
 
 
 def _line(entry: PendingMessage) -> Callable[[], None]:
-    """What the log says of it when it is taken, without the entry and its content."""
+    """Prepare the line that the log gets once a message is taken.
+
+    It is made without the entry and its content.
+    """
     sender, envelope = entry.submission.sender, entry.submission.envelope
     return partial(
         maillog.accepted, str(entry.id), project=sender.project_id, credential=sender.credential_id,

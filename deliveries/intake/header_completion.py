@@ -37,7 +37,7 @@ def complete(
     now: datetime,
     unsubscribe: bytes = b"",
 ) -> tuple[Headers, str]:
-    """The header section to be signed and sent, and its Message-ID.
+    """Return the header section to be signed and sent, and its Message-ID.
 
     `unsubscribe` are the fields that offer an end of it.
     """
@@ -101,7 +101,7 @@ def without_dead_signatures(
 
 
 def _tags(value: bytes) -> dict[bytes, bytes]:
-    """The tags of a signature, without white space (RFC 6376, section 3.2)."""
+    """Return the tags of a signature, without white space (RFC 6376, section 3.2)."""
     pairs = (tag.partition(b"=") for tag in b"".join(value.split()).split(b";"))
     return {name: text for name, _, text in pairs}
 
@@ -136,7 +136,7 @@ def authserv_id(value: bytes) -> str:
 def received(
     arrival: Arrival, *, queue_id: str, hostname: str, now: datetime, is_hidden: bool
 ) -> bytes:
-    """The one trace field (RFC 5321, section 4.4).
+    """Return the one trace field (RFC 5321, section 4.4).
 
     It has no `for`: that would show one recipient to the others.
     """

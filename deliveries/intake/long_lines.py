@@ -28,7 +28,10 @@ class NotText(ValueError):
 
 
 def without_long_lines(submission: SubmittedMessage) -> SubmittedMessage:
-    """The same with a body that may leave; raises `NotText`. All of the body is in memory then."""
+    """Return the same with a body that may leave; raise `NotText` where it cannot.
+
+    All of the body is in memory then.
+    """
     given = b"".join(submission.body.chunks())
     headers, body = rewritten(submission.headers, given)
     if body is given:
@@ -38,7 +41,10 @@ def without_long_lines(submission: SubmittedMessage) -> SubmittedMessage:
 
 
 def rewritten(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
-    """The message with no line over 998 octets in its body; raises `NotText`."""
+    """Return the message with no line over 998 octets in its body.
+
+    Raise `NotText` where that cannot be.
+    """
     marked, body = _part(headers, body, depth=0)
     if marked is not headers and not marked.all(b"mime-version"):
         marked = marked.after(b"MIME-Version: 1.0\r\n")

@@ -100,7 +100,7 @@ class PendingMessage:
 
 
 def columns(group: list[PendingMessage]) -> dict[str, list[Any]]:
-    """The entries by column, as the statement takes them."""
+    """Return the entries by column, as the statement takes them."""
     rows = [_message_row(entry) for entry in group]
     recipients = [row for entry in group for row in _recipient_rows(entry)]
     return {name: [row[name] for row in rows] for name in rows[0]} | {

@@ -61,7 +61,7 @@ def url_of(wish: Wish) -> str:
 
 
 def read(token: str) -> Wish:
-    """Raises `tokens.ForgedToken`."""
+    """Read the wish that a token holds; raise `tokens.ForgedToken`."""
     payload = tokens.parse(token, size=None, key=unsubscribe_key(), use=_USE)
     try:
         return Wish(int.from_bytes(payload[:_PROJECT], "big"), payload[_PROJECT:].decode())

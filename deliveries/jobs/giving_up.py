@@ -29,7 +29,11 @@ def _finish_occurrence(key: str) -> None:
 
 
 def _stop_order(key: str) -> None:
-    """The key of a single delivery of an order is two words: the order itself has gone on."""
+    """Stop the order of this key.
+
+    The key of a single delivery of an order is two words, and stops nothing: the order itself has
+    gone on.
+    """
     if key.isdigit() and (order := Order.objects.filter(pk=key).first()) is not None:
         orders.stop(order)
 
@@ -55,7 +59,7 @@ def _end_probation(key: str) -> None:
 
 
 def _nothing(key: str) -> None:
-    """The loop finds the item by itself; or it is over, and only the note goes."""
+    """Do nothing: the loop finds the item by itself; or it is over, and only the note goes."""
 
 
 Act = Callable[[str], None]

@@ -205,7 +205,7 @@ def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
 
 
 def _rooms() -> dict[str, int]:
-    """The bytes of inbound mail that a day may bring."""
+    """Return the bytes of inbound mail that a day may bring."""
     return {
         "unproven": settings.EKIDEN_INBOUND_BYTES_PER_DAY + settings.EKIDEN_DMARC_BYTES_PER_DAY,
         "proven": settings.EKIDEN_REPORT_BYTES_PER_DAY,

@@ -24,7 +24,7 @@ def compress(head: bytes, body: Iterable[bytes], *, size: int) -> bytes:
 
 
 def decompress(data: bytes, *, most: int) -> bytes:
-    """The bytes of one frame; raises `ValueError` for a damaged one or one larger than `most`."""
+    """Return the bytes of one frame; raise `ValueError` if it is damaged or larger than `most`."""
     try:
         if zstandard.frame_content_size(data) > most:
             raise ValueError("the content is larger than it may be")

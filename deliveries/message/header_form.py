@@ -29,11 +29,10 @@ _PIECE = re.compile(rb"[ \t]*[^ \t]+")
 
 
 def in_order(headers: Headers) -> Headers:
-    """The same header section without repeated fields and without lines over 998 octets; raises
-    `BadHeaders`.
+    """Return the same header section without repeated fields and without lines over 998 octets.
 
-    An empty Message-ID or Date counts as missing. Of two fields with the same value the later one
-    is dropped.
+    Raise `BadHeaders` where that cannot be. An empty Message-ID or Date counts as missing. Of two
+    fields with the same value the later one is dropped.
     """
     names = [field.name for field in headers.fields if field.name in ONCE]
     if len(names) != len(set(names)) or not all(
@@ -65,8 +64,9 @@ def _once(headers: Headers) -> Iterator[Field]:
 
 
 def _folded(field: Field) -> bytes:
-    """The field, folded anew where it has blanks: unfolded, and in DKIM's relaxed form, it is the
-    same.
+    """Fold the field anew where it has blanks.
+
+    Unfolded, and in DKIM's relaxed form, it is the same.
     """
     return b"".join([_fold(line, field) + b"\r\n" for line in field.raw.split(b"\r\n")[:-1]])
 

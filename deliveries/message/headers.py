@@ -54,7 +54,7 @@ class Headers:
         return [field for field in self.fields if field.name == name]
 
     def value(self, name: bytes) -> bytes:
-        """The first such field's value; empty where there is none."""
+        """Return the first such field's value; empty where there is none."""
         return next((field.value for field in self.fields if field.name == name), b"")
 
     def without(self, names: frozenset[bytes]) -> Headers:
@@ -74,9 +74,9 @@ def _field(raw: bytes) -> Field:
 
 
 def parse(section: bytes) -> Headers:
-    """The header section without the empty line after it; every line ends in CRLF.
+    """Read the header section without the empty line after it; every line ends in CRLF.
 
-    Raises `BadHeaders`.
+    Raise `BadHeaders`.
     """
     if len(section) > MAX_SIZE:
         raise BadHeaders(f"The header section is larger than {MAX_SIZE} bytes")
@@ -94,7 +94,7 @@ def parse(section: bytes) -> Headers:
 
 
 def split(data: bytes) -> tuple[bytes, int]:
-    """The header section of a message, and where its body begins.
+    """Return the header section of a message, and where its body begins.
 
     The first lines of a mailbox file, `From shop@shop.example Thu Nov 26 …` with or without `>`,
     are no part of it: cron scripts, formail and git send them, and every mail host drops them.

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 
 def new_id() -> uuid.UUID:
-    """A fresh id: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random
-    bits.
+    """Make a fresh id: 48 bits of milliseconds, 12 bits of their fraction, 62 random bits.
 
-    The fraction in `rand_a` (RFC 9562, section 6.2, method 3) keeps the order of ids within one
-    millisecond to about 0.25 microseconds, which is finer than one process can accept mail.
+    The fraction of the millisecond in `rand_a` (RFC 9562, section 6.2, method 3) keeps the order of
+    ids within one millisecond to about 0.25 microseconds, which is finer than one process can
+    accept mail.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
@@ -20,7 +20,7 @@ def new_id() -> uuid.UUID:
 
 
 def first_id_of(moment: datetime) -> uuid.UUID:
-    """The smallest id that could have been made at `moment`: a bound for searches and retention."""
+    """Return the smallest id that could have been made at `moment`, for searches and retention."""
     return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 

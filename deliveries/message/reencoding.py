@@ -108,7 +108,7 @@ def _domain(signature: Field) -> str:
 
 
 def _entity(data: bytes, *, depth: int, is_message: bool = False) -> bytes:
-    """A message or a part: its fields, an empty line and its body."""
+    """Re-encode a message or a part: its fields, an empty line and its body."""
     section, start = split(data)
     try:
         fields = list(parse(section))
@@ -126,7 +126,7 @@ def _entity(data: bytes, *, depth: int, is_message: bool = False) -> bytes:
 
 
 def _body(body: bytes, kind: Message | None, encoding: bytes, *, depth: int) -> tuple[bytes, bytes]:
-    """The body in ASCII, and its new encoding; empty where nothing may change."""
+    """Return the body in ASCII, and its new encoding: empty where nothing may change."""
     name = kind.get_content_type() if kind else "text/plain"
     if name in SEALED or encoding in ENCODED or depth > MOST_DEPTH:
         return body, b""
@@ -164,7 +164,7 @@ def _parts(body: bytes, kind: Message | None, *, depth: int) -> bytes:
 
 
 def _without_foreign(text: bytes) -> bytes:
-    """What stands before the first and behind the last part is shown to nobody."""
+    """Replace what is not ASCII: what stands outside the parts is shown to nobody."""
     return text.decode("ascii", "replace").replace("\ufffd", "?").encode()
 
 
@@ -222,8 +222,8 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _ascii(field: Field) -> bytes:
-    """The field with encoded words in place of what is not ASCII; as it is where they are not
-    allowed.
+    """Return the field with encoded words in place of what is not ASCII; as it is where they are
+    not allowed.
     """
     if field.raw.isascii() or field.name in KEPT:
         return field.raw

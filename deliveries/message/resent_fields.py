@@ -32,7 +32,7 @@ class ResentBlock:
 
 
 def resent(headers: Headers, block: ResentBlock, *, signed_by: str, unsubscribe_at: str) -> Headers:
-    """The fields as they were, below the block of the new sending.
+    """Return the fields as they were, below the block of the new sending.
 
     Without the signatures of the domain that signs anew, and without the link that would end the
     first recipient's mail: `unsubscribe_at` is how links of ours begin.
@@ -53,7 +53,7 @@ def _kept(headers: Headers, domain: str, unsubscribe_at: str) -> Iterator[Field]
 
 
 def _signer(field: Field) -> bytes:
-    """The domain that a DKIM signature names (RFC 6376, section 3.5)."""
+    """Return the domain that a DKIM signature names (RFC 6376, section 3.5)."""
     tags = (tag.partition(b"=") for tag in b"".join(field.value.split()).split(b";"))
     return next((value.lower() for name, _, value in tags if name == b"d"), b"")
 

@@ -45,8 +45,8 @@ class SigningKeys:
         self._asking = asyncio.Lock()
 
     async def signers(self, project_id: int, domain: str) -> tuple[dkim.Signer, ...]:
-        """The signers of the domain, or of the nearest one above it that covers the names below,
-        RSA first; none where it has no active key.
+        """Return the signers of the domain, or of the nearest one above it that covers the names
+        below, RSA first; none where it has no active key.
 
         Raises `DatabaseUnavailable`, and `ValueError` for a key that the key ring cannot decrypt.
         """

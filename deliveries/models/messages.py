@@ -35,7 +35,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(ended_at__isnull=False)
 
     def besides_reports(self) -> Self:
-        """Customers' mail, without our own reports (`states.IS_REPORT`)."""
+        """Choose customers' mail, without our own reports (`states.IS_REPORT`)."""
         return self.exclude(flow=0, notify="NEVER")
 
     def to_address(self, key: str) -> Self:

@@ -17,7 +17,7 @@ from domains.models import Credential, Project
 
 class StopQuerySet(models.QuerySet["Stop"]):
     def covering(self, delivery: Delivery) -> Self:
-        """What is stopped that this delivery belongs to."""
+        """Choose what is stopped that this delivery belongs to."""
         own = (
             models.Q(project=delivery.project_id)
             | models.Q(credential=delivery.flow)

@@ -58,8 +58,10 @@ class HolderFile:
     """
 
     def __init__(self, path: Path, holder: UUID, *, marks: int) -> None:
-        """`marks`: deliveries that may be under way at one time, from their MAIL until their
-        outcome is committed.
+        """Open the holder's file with room for `marks` marks.
+
+        `marks`: deliveries that may be under way at one time, from their MAIL until their outcome
+        is committed.
         """
         self._path = path / str(holder)
         self._places: dict[UUID, int] = {}
@@ -115,10 +117,10 @@ class HolderFile:
                     os.pwrite(self._descriptor, NO_DELIVERY, place)
 
     def close(self, *, owes: bool = False) -> None:
-        """The end of this drain.
+        """Close the file at the end of this drain, and remove it.
 
-        Where it `owes` what it could not give back, the file stays as after a kill, for who comes
-        next.
+        Where the drain `owes` what it could not give back, the file stays as after a kill, for who
+        comes next.
         """
         if self._descriptor >= 0 and not owes:
             with suppress(OSError):
@@ -158,10 +160,10 @@ def files(path: Path) -> list[Path]:
 
 @contextmanager
 def proof(path: Path) -> Iterator[Dead | None]:
-    """The drain whose file this is, where it is proven dead; while the block runs nobody else gets
-    the same proof.
+    """Yield the drain whose file this is where it is proven dead, else None.
 
-    The file is removed when the block ends without an error.
+    While the block runs nobody else gets the same proof. The file is removed when the block ends
+    without an error.
     """
     try:
         descriptor = os.open(path, os.O_RDWR)

@@ -71,7 +71,9 @@ class Lanes:
         notes: Database | None = None,
         contents: Database | None = None,
     ) -> None:
-        """`notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its
+        """Begin without a lane, for this `holder`.
+
+        `notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its
         disk.
         """
         self._database = database
@@ -224,13 +226,14 @@ class Lanes:
     async def contents(
         self, messages: Collection[UUID], *, ticket: Ticket | None = None
     ) -> dict[UUID, bytes]:
-        """The compressed contents of these small messages, as far as they are there; maybe of
-        others too.
+        """Return the compressed contents of these small messages, as far as they are there.
+
+        Contents of others may be among them.
         """
         return await self._small.ask(messages, ticket)
 
     async def large(self, message: UUID) -> bytes | None:
-        """The compressed content of one message of any size."""
+        """Return the compressed content of one message of any size, or None."""
         return (await self._fetch([message])).get(message)
 
     async def _read(

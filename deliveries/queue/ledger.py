@@ -104,8 +104,8 @@ class Ledger:
             await done
 
     def end_by(self, moment: float) -> None:
-        """The process ends: from this moment of the loop's clock on, what PostgreSQL does not take
-        at once is saved elsewhere.
+        """Save elsewhere what PostgreSQL does not take at once after this moment of the loop's
+        clock: the process ends.
         """
         self._ends_at = moment
         self._is_wanted.set()
@@ -159,7 +159,7 @@ class Ledger:
                 done.set_result(None)
 
     def _leave_behind(self, save: Callable[[list[LedgerEntry]], object]) -> None:
-        """The next worker of this machine writes them down.
+        """Leave what waits for the next worker of this machine, which writes it down.
 
         Where even that fails, their marks say that they may have been sent.
         """
@@ -222,8 +222,8 @@ class Ledger:
         return True
 
     async def _commit_one(self, entry: LedgerEntry) -> None:
-        """What happened matters more than the words for it: without them the mail would be sent
-        again.
+        """Commit one entry, without its words where it must be: what happened matters more than
+        they do, and without it the mail would be sent again.
         """
         try:
             await self._write([entry])
@@ -260,10 +260,10 @@ class Ledger:
             await self._faults.hold(entry.id)
 
     async def _unwritten(self, group: list[LedgerEntry]) -> list[LedgerEntry]:
-        """A delivery may be in hand again under the same claim: an entry that was committed must
-        not move it twice.
+        """Return the entries that are not committed: an entry that was must not move its delivery
+        twice, which may be in hand again under the same claim.
 
-        Only the answer was lost with it, so that what follows a commit is still to be done.
+        Only the answer was lost with it, so that what follows a commit is done here.
         """
         written = set(await self._database.fetch(WRITTEN, columns(group)))
         self._tell([entry for entry in group if (entry.id, entry.at) in written - self._told])
@@ -283,7 +283,7 @@ class Ledger:
         self._tell(group)
 
     def _tell(self, committed: list[LedgerEntry]) -> None:
-        """What follows a commit."""
+        """Do what follows a commit: remember the entries, call for learning, log the attempts."""
         self._told.update([(entry.id, entry.at) for entry in committed])
         if any(entry.state is State.BOUNCED for entry in committed):
             self._learned()

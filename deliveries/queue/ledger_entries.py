@@ -147,8 +147,9 @@ class LedgerEntry:
 
 
 def columns(group: list[LedgerEntry]) -> dict[str, list[Any]]:
-    """The entries by column, as the statement takes them; an int among floats would be no array
-    for the driver.
+    """Return the entries by column, as the statement takes them.
+
+    An int among floats would be no array for the driver.
     """
     found: dict[str, list[Any]] = {
         name: [getattr(entry, name) for entry in group] for name in COLUMNS

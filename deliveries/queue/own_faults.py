@@ -32,7 +32,10 @@ class Faults:
     async def note(
         self, kind: Kind, key: object, error: BaseException, *, lasting: bool = True
     ) -> bool:
-        """True where the item is put aside now. While PostgreSQL is away nothing is counted."""
+        """Count a fault of an item; return True where the item is put aside now.
+
+        While PostgreSQL is away nothing is counted.
+        """
         given = isolation.values(kind, key, isolation.text_of(error), lasting=lasting)
         try:
             [(failures, is_aside)] = await self._database.fetch(isolation.NOTE, given)

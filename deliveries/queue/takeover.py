@@ -52,7 +52,10 @@ class Succession:
         self._not_before: dict[str, float] = {}
 
     async def look(self) -> None:
-        """Raises `DatabaseUnavailable`; what was found is then looked at again."""
+        """Take over from drains that are proven dead.
+
+        Raise `DatabaseUnavailable`; what was found is then looked at again.
+        """
         try:
             await self._apply()
             for path in drain_files.files(drain_files.folder()):

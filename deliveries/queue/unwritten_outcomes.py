@@ -82,11 +82,11 @@ def files(path: Path) -> tuple[list[Path], list[Path]]:
 
 @contextmanager
 def taken(path: Path) -> Iterator[list[LedgerEntry]]:
-    """What the file holds; it is removed when the block ends without an error.
+    """Yield what the file holds; it is removed when the block ends without an error.
 
     A broken one is put aside and holds nothing.
 
-    Raises `Busy`, also for one that somebody else has removed meanwhile.
+    Raise `Busy`, also for one that somebody else has removed meanwhile.
     """
     try:
         descriptor = os.open(path, os.O_RDWR)
@@ -115,7 +115,7 @@ def taken(path: Path) -> Iterator[list[LedgerEntry]]:
 
 
 def _read(descriptor: int) -> list[LedgerEntry]:
-    """Raises `ValueError`, `TypeError` or `KeyError` for what is no such file."""
+    """Read the outcomes; raise `ValueError`, `TypeError` or `KeyError` for what is no such file."""
     whole = json.loads(os.pread(descriptor, LARGEST, 0))
     if whole["format"] != FORMAT:
         raise ValueError(f"format {whole['format']!r} is not known to this version")

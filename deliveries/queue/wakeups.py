@@ -63,7 +63,7 @@ class WakeUps:
         self._ringing: asyncio.Task[None] | None = None
 
     def notify(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
-        """Returns at once; must be called on the event loop.
+        """Wake those who wait for these lanes. Return at once; must be called on the event loop.
 
         `urgent` are those of the lanes that have urgent mail.
         """

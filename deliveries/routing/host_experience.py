@@ -87,7 +87,7 @@ class Experience:
         ]  # since when, and the last look
 
     def peer(self, host: str) -> Peer:
-        """What is known of the host, which its connections share and add to."""
+        """Return what is known of the host, which its connections share and add to."""
         return self._peers.setdefault(host, Peer())
 
     @property
@@ -98,7 +98,7 @@ class Experience:
     def trouble(
         self, domain: str, reply: Reply, *, now: float, wait: Callable[[int], float]
     ) -> bool:
-        """The host broke off at a recipient of this domain.
+        """Note that the host broke off at a recipient of this domain.
 
         Return whether it did so for another domain too: then it is the site's.
 
@@ -163,7 +163,7 @@ class Experience:
         self._has_news = True
 
     def took(self, address: str, *, now: float) -> None:
-        """It is well."""
+        """Note that the address took a message: it is well."""
         self._took[address] = now
         self._refused.pop(address, None)
         if self._unwell.pop(address, None):
@@ -196,7 +196,7 @@ class Experience:
 
 
 def remarks(learned: dict[str, Any], *, now: float) -> Iterator[Remark]:
-    """What the lane's row says of its hosts and has not ended."""
+    """Yield what the lane's row says of its hosts and has not ended."""
     for host, known in _hosts(learned):
         for keyword, (until, said) in known.get("broken", {}).items():
             if until > now:

@@ -175,7 +175,7 @@ Way = TypeVar("Way", bound=_HasPattern)
 
 
 def best_route(routes: list[Way], domain: str) -> Way | None:
-    """The most exact match: the name itself, then the longest `*.suffix`, then `*`."""
+    """Return the most exact match: the name itself, then the longest `*.suffix`, then `*`."""
     matching = [route for route in routes if matches(route.pattern, domain)]
     return max(
         matching,

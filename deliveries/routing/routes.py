@@ -23,7 +23,7 @@ def add(
     *,
     is_sandbox: bool = False,
 ) -> Route:
-    """A new route; raises `ValidationError`."""
+    """Add a new route; raise `ValidationError`."""
     route = Route(
         pattern=canonical_pattern(pattern),
         host=host.lower(),

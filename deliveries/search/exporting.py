@@ -36,7 +36,7 @@ State = MessageExport.State
 
 
 def run(export_id: int) -> None:
-    """A second ring finds it gone on, or another at it."""
+    """Write an export, or go on with it; a second call finds it written, or another at it."""
     lease = Lease.take(MessageExport.objects.filter(pk=export_id, state=State.RUNNING))
     if lease is None:
         return
@@ -61,7 +61,7 @@ def carry_on() -> None:
 
 
 def text_of(export: MessageExport) -> Iterator[bytes]:
-    """The file, part by part: UTF-8 with the mark that spreadsheets look for, CRLF (RFC 4180)."""
+    """Yield the file: UTF-8 with the mark that spreadsheets look for, CRLF (RFC 4180)."""
     yield ("\ufeff" + _line(HEADER)).encode()
     for part in ExportPart.objects.filter(export=export).order_by("number").iterator(1):
         yield compression.decompress(bytes(part.data), most=PART_MOST)
@@ -79,7 +79,7 @@ def _write_all(export: MessageExport, lease: Lease) -> None:
 
 
 def _matching(export: MessageExport) -> QuerySet[Message]:
-    """The messages that the search means, as it was when the export was asked for."""
+    """Return the messages that the search means, as it was when the export was asked for."""
     asked = narrowing_of(export.query, now=export.created_at)
     scope = asked.scope(export.projects)
     rows: QuerySet[Message] = Message.objects.exclude(origin=Message.Origin.REPORT)

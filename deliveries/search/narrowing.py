@@ -115,7 +115,7 @@ def _by_terms(asked: Narrowing, scope: SearchScope, most: int) -> list[UUID] | N
 
 
 def _domains_of(receiver: str) -> list[str]:
-    """The recipient domains that lead to hosts of this name."""
+    """Return the recipient domains that lead to hosts of this name."""
     lanes = Lane.objects.filter(site__icontains=receiver).values_list("pk", flat=True)[:LANES_MOST]
     led = Destination.objects.filter(lane__in=list(lanes)).order_by("-expires_at")
     return list(led.values_list("domain", flat=True)[:DOMAINS_MOST])
@@ -146,7 +146,7 @@ def _by_outcome(
 
 
 def _moment(text: str) -> datetime | None:
-    """A time as the browser's field writes it, in the reader's time zone."""
+    """Read a time as the browser's field writes it, in the reader's time zone, or return None."""
     try:
         moment = parse_datetime(text)
     except ValueError:

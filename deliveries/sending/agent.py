@@ -72,7 +72,7 @@ class DeliveryAgent:
         return self._claims.may_have_strays
 
     def has_in_hand(self, claimed: Claimed) -> bool:
-        """False once its outcome is recorded."""
+        """Tell whether the delivery is in hand: it is no more once its outcome is recorded."""
         return self._claims.has_in_hand(claimed)
 
     def nudge(self) -> None:
@@ -85,16 +85,16 @@ class DeliveryAgent:
         self._woken.set()
 
     def hang_up(self) -> None:
-        """The process ends: wait for no host that has not said a word."""
+        """Wait for no host that has not said a word: the process ends."""
         for opening in self.openings:
             opening.cancel()
 
     def learned(self) -> Learned | None:
-        """What the lane's row shall keep, at the end."""
+        """Return what the lane's row shall keep at the end, or None for nothing to note."""
         return self.feedback.learned() if self.feedback.is_to_note else None
 
     async def run(self) -> None:
-        """The whole life of this agent; the lane's lease is the caller's."""
+        """Live the whole life of this agent; the lane's lease is the caller's."""
         try:
             while not self._is_stopping:
                 if not await self._turn():
@@ -218,10 +218,10 @@ class DeliveryAgent:
         self._woken.set()
 
     async def next_delivery(self, place: Place) -> ClaimedDelivery | None:
-        """The next delivery, when its turn has come; None after `KEEP_OPEN` without one, or where
-        no more are to be sent.
+        """Return the next delivery when its turn has come.
 
-        Where it is not urgent, `place` is held from then on.
+        Return None after `KEEP_OPEN` without one, or where no more are to be sent. Where the
+        delivery is not urgent, `place` is held from then on.
         """
         place.leave()
         until = time.monotonic() + KEEP_OPEN

@@ -74,7 +74,7 @@ class ClaimedDeliveries:
         self._amounts[level] += 1
 
     def put_back(self, load: ClaimedDelivery) -> None:
-        """It was taken and not tried: it goes first among its like."""
+        """Put a delivery first among its like: it was taken and not tried."""
         level, domain = load.claimed.priority, load.claimed.domain
         line = self._lines[level]
         queue = line.pop(domain, deque())
@@ -83,7 +83,7 @@ class ClaimedDeliveries:
         self._amounts[level] += 1
 
     def first(self, besides: Collection[str] = ()) -> ClaimedDelivery | None:
-        """The next one of all domains but these."""
+        """Return the next delivery of all domains but these, or None."""
         for line in self._lines.values():
             for domain, queue in line.items():
                 if domain not in besides:
@@ -91,7 +91,7 @@ class ClaimedDeliveries:
         return None
 
     def pop(self, besides: Collection[str] = ()) -> ClaimedDelivery:
-        """The first, whose domain's turn is over then; raises `IndexError` where there is none."""
+        """Take out the first, whose domain's turn is over then; raise `IndexError` without one."""
         load = self.first(besides)
         if load is None:
             raise IndexError

@@ -107,7 +107,7 @@ class Controls:
         return set(closed)
 
     def return_path(self, claimed: Claimed) -> str:
-        """The From domain's own return path, or that of the nearest domain above it; "" for
+        """Return the From domain's own return path, or that of the nearest domain above it; "" for
         none.
         """
         domain = claimed.header_from.rpartition("@")[2] if self._return_paths else ""
@@ -118,7 +118,7 @@ class Controls:
         return ""
 
     def rule(self, lane: LeasedLane, domain: str) -> ReceiverRule:
-        """The rule for this lane, complete.
+        """Return the rule for this lane, complete.
 
         Where a route leads, the recipient's domain says nothing about the host.
         """
@@ -141,7 +141,10 @@ class Controls:
 
 @contextmanager
 def _keeping(what: str) -> Iterator[None]:
-    """A row that cannot be understood must not stop delivery: what was in force before stays."""
+    """Keep what was in force where the block fails, and log that.
+
+    A row that cannot be understood must not stop delivery.
+    """
     try:
         yield
     except Exception:  # whatever the row holds

@@ -61,7 +61,7 @@ class Dispatcher:
         self._woken.set()
 
     def hurry(self) -> None:
-        """A look-up takes as long as it takes."""
+        """Do nothing: a look-up takes as long as it takes."""
 
     def nudge(self) -> None:
         """Nothing that people say changes where a domain's mail hosts are."""
@@ -72,7 +72,7 @@ class Dispatcher:
         self._woken.set()
 
     def hang_up(self) -> None:
-        """It calls nobody."""
+        """Do nothing: the dispatcher calls nobody."""
 
     def learned(self) -> None:
         """Its lane has no receiver."""
@@ -186,14 +186,19 @@ class Dispatcher:
             await asyncio.sleep(LINGER)  # it is found again as soon as this ends
 
     async def _wait_for_dns(self) -> None:
-        """The mail stays as it is, without a try, and is looked at when a name server answers."""
+        """Wait until a name server answers, then look at the mail again.
+
+        Until then the mail stays as it is, without a try.
+        """
         await self._shared.router.answers()
         self._put_off.clear()
         self.wake(is_urgent=False)
 
     async def _settle_all(self, domain: str, outcome: Bounced | Deferred) -> None:
-        """The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked
-        up now.
+        """Settle all mail of a domain alike.
+
+        The whole domain shares one fate: it does not exist, wants no mail, or cannot be looked up
+        now.
         """
         last = outcome
         while claimed := await self._shared.lanes.claim(self.lane, 500, domain=domain):
@@ -209,7 +214,7 @@ class Dispatcher:
         await self._shared.ledger.flush()  # else the next turn would find the same domain again
 
     async def _without_sandboxed(self, claimed: list[Claimed]) -> list[Claimed]:
-        """A sandbox takes mail to any domain, also to one that there is not."""
+        """Lead sandboxed mail, whatever its domain, to the sandbox; return the others."""
         if boxed := [delivery.id for delivery in claimed if delivery.is_sandboxed]:
             await self._shared.lanes.sandbox(self.lane, boxed)
         return [delivery for delivery in claimed if not delivery.is_sandboxed]

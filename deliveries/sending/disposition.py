@@ -19,8 +19,9 @@ URGENT = int(Credential.Priority.URGENT)
 def settle(
     claimed: Claimed, outcome: Outcome, *, epoch: int, spread: float, **facts: object
 ) -> LedgerEntry:
-    """The ledger's entry for this outcome; `facts` are the attempt's (host, address, source, tls,
-    seconds).
+    """Return the ledger's entry for this outcome.
+
+    `facts` are the attempt's (host, address, source, tls, seconds).
     """
     match outcome:
         case Delivered(reply):
@@ -61,7 +62,7 @@ def settle(
 def understood(
     claimed: Claimed, outcome: Deferred | Bounced | InDoubt, facts: Mapping[str, object]
 ) -> dict[str, object]:
-    """What the answer means, as the entry holds it."""
+    """Return what the answer means, as the entry holds it."""
     found = classify_outcome(outcome, host=str(facts.get("host", "")), domain=claimed.domain)
     return {"category": found.class_.value, "rule": found.rule, "is_hard": found.is_hard}
 
@@ -69,10 +70,10 @@ def understood(
 def in_doubt(
     claimed: Claimed, reply: Reply, stage: Stage, *, epoch: int, spread: float, **facts: object
 ) -> LedgerEntry:
-    """The reply after the final dot is lost: the peer has the mail, or it has not (RFC 1047).
+    """Return the entry for a lost reply to the final dot.
 
-    One more try, later; a message whose reply is lost twice is not sent a third time, and the
-    sender is told.
+    The peer has the mail, or it has not (RFC 1047). There is one more try, later. A message whose
+    reply is lost twice is not sent a third time, and the sender is told.
     """
     if claimed.in_doubt_policy == "delivered":
         return entry(
@@ -114,8 +115,9 @@ def in_doubt(
 def throttled(
     claimed: Claimed, outcome: Deferred | Bounced, *, epoch: int, spread: float, **facts: object
 ) -> LedgerEntry:
-    """The receiver wants less of us for now, whatever the code it says so with: no try of this
-    delivery is used up.
+    """Return the entry for a receiver that wants less of us for now, whatever its code.
+
+    No try of this delivery is used up.
     """
     wait = retry_schedule.throttled(
         claimed.throttles, is_urgent=claimed.priority >= URGENT, spread=spread
@@ -187,7 +189,10 @@ def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: boo
 
 
 def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> LedgerEntry:
-    """A former holder died with this delivery in its hands; it may or may not have been sent."""
+    """Return the entry for a delivery that a former holder had in its hands when it died.
+
+    It may or may not have been sent.
+    """
     reply = Reply(
         451,
         "4.3.0",

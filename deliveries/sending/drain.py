@@ -83,8 +83,9 @@ class Drain:
             await self.turn()
 
     async def _has_handed_back(self) -> bool:
-        """False where a receiver that takes its time holds up a lane: nobody else's mail shall
-        wait for that.
+        """Stop all agents; tell whether they have ended within `HAND_BACK` seconds.
+
+        A receiver that takes its time can hold up a lane. Nobody else's mail shall wait for that.
         """
         for agent in self._agents.values():
             agent.stop()
@@ -145,8 +146,9 @@ class Drain:
         )  # a lease of ours that is over is `_renew`'s to see
 
     async def _heed_orders(self) -> None:
-        """What people have said since: lanes closed, all delivery stopped; the agents see to the
-        rest by themselves.
+        """Heed what people have said since: lanes closed, all delivery stopped.
+
+        The agents see to the rest by themselves.
         """
         before = (self._orders.version, self._orders.stops)
         closed = await self._orders.read()

@@ -137,7 +137,8 @@ def _shared(
 
 @lru_cache(maxsize=1)
 def known_of_dns(servers: tuple[str, ...]) -> tuple[Kept, LookupFailures]:
-    """What one drain learned of DNS, the next one of this process goes on with: it is all there is
-    while no server answers.
+    """Return what one drain learned of DNS, for the next one of this process to go on with.
+
+    It is all there is while no server answers.
     """
     return Kept(), LookupFailures()

@@ -137,7 +137,10 @@ class Endpoints:
             yield endpoint
 
     async def _in_order(self) -> AsyncIterator[Endpoint]:
-        """What has no address is noted as the failure, and passed over."""
+        """Yield the endpoints of the lane's hosts in order.
+
+        A host that has no address is noted as the failure, and passed over.
+        """
         for host, port in in_order(self._lane.hosts):
             try:
                 addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)

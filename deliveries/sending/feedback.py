@@ -52,7 +52,7 @@ class Feedback:
     def advice(
         self, outcome: Outcome, *, is_farewell: bool, is_shared: bool, mail_from: str
     ) -> Action | None:
-        """What the answer says about our pace; None where it is about something else.
+        """Return what the answer says about our pace; None where it is about something else.
 
         `is_farewell`: it was said between two messages, when the host had heard nothing for a
         while. `is_shared`: by several recipient domains, one of which it may be about. `mail_from`
@@ -123,7 +123,7 @@ class Feedback:
                 await self._write(self._lanes.close(self._lane, str(reply)))
 
     async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
-        """The site refuses or loses sessions.
+        """Heed that the site refuses or loses sessions.
 
         With others open it has enough of us, and one less must do; alone, it is left alone.
         """
@@ -142,13 +142,14 @@ class Feedback:
         )
 
     async def note_news(self) -> None:
-        """What a host was found to do is kept at once: people ask for it, and the next holder
-        should not have to find it.
+        """Write down at once what a host was found to do.
+
+        People ask for it, and the next holder should not have to find it.
         """
         await self._write(self._lanes.note(self._lane, self.learned()))
 
     def trouble(self, domain: str, reply: Reply) -> bool:
-        """The host broke off at a recipient of this domain, whose mail waits now.
+        """Note that the host broke off at a recipient of this domain, whose mail waits now.
 
         Return whether it is the site's: with two domains.
         """
@@ -156,11 +157,11 @@ class Feedback:
         return self.experience.trouble(domain, reply, now=time.time(), wait=_wait)
 
     def lost(self, *, busy: int) -> None:
-        """A session broke off in the middle of its work."""
+        """Note that a session broke off in the middle of its work."""
         self._pace.window.trouble(busy=busy)
 
     def learned(self) -> Learned:
-        """What is to be written down now."""
+        """Return what is to be written down now; it then counts as noted."""
         self._noted_at = time.monotonic()
         is_success, self._is_success, self.is_to_note = self._is_success, False, False
         sent, self._sent = self._sent, 0
@@ -212,8 +213,9 @@ class Feedback:
         await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
 
     async def _write(self, writing: Awaitable[None]) -> None:
-        """What a lane learned is a help, not a promise: if it cannot be written now, it will be
-        learned again.
+        """Write what a lane learned, or log that it could not be written.
+
+        It is a help, not a promise: if it cannot be written now, it will be learned again.
         """
         try:
             await writing

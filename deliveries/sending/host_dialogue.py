@@ -65,7 +65,7 @@ class HostDialogue:
         self.connection = await self._open(self._first_host())
 
     async def ask(self, delivery: ClaimedDelivery) -> HostAnswer:
-        """What the host that we are connected to says to the mail."""
+        """Offer the mail to the host that we are connected to, and return what it says."""
         started = time.monotonic()
         outcome = await self._offer(delivery)
         connection = self.connection

@@ -71,7 +71,7 @@ class LaneClaims:
         self._ticket.hurry()
 
     def held(self) -> frozenset[str]:
-        """The domains whose share of the connections is taken."""
+        """Return the domains whose share of the connections is taken."""
         return self.turns.held(now=time.monotonic(), room=self.pace.room(is_urgent=False))
 
     def ready(self) -> int:
@@ -81,7 +81,7 @@ class LaneClaims:
         return len(self.waiting) - self.waiting.of(self.held())
 
     def left_out(self, now: float) -> frozenset[str]:
-        """The domains that do not get the next connection."""
+        """Return the domains that do not get the next connection."""
         held = self.turns.held(now=now, room=self.pace.room(is_urgent=False))
         others_first = held | self.turns.slow(now=now)
         return held if self.waiting.first(others_first) is None else others_first
@@ -145,8 +145,9 @@ class LaneClaims:
             self._notify()
 
     async def _free_strays(self) -> None:
-        """What we know of is left out; what was settled before is on record first, for a free row
-        takes no outcome.
+        """Free the lane's claimed rows that we do not know of.
+
+        What was settled before is put on record first, for a free row takes no outcome.
         """
         in_hand = list(self._in_hand)
         await self.shared.ledger.flush()
@@ -154,9 +155,7 @@ class LaneClaims:
         self.may_have_strays = False
 
     async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
-        """What is to be sent from this lane; the rest is settled, put aside or handed on at
-        once.
-        """
+        """Return what is to be sent from this lane; settle, park or hand on the rest at once."""
         stops = self.shared.orders.stops
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
             await self.shared.lanes.park(self.lane, parked)
@@ -227,9 +226,7 @@ class LaneClaims:
         await self._loaded()
 
     async def give_back(self, deliveries: Collection[ClaimedDelivery]) -> None:
-        """What was not tried is nobody's again: for the next holder, or for the sweeper of
-        deadlines.
-        """
+        """Make what was not tried nobody's: for the next holder, or the sweeper of deadlines."""
         if deliveries:
             self.waiting.remove(lambda each: each in deliveries)
             self._in_hand.difference_update(each.claimed.id for each in deliveries)
@@ -244,7 +241,7 @@ class LaneClaims:
                 )
 
     def has_in_hand(self, claimed: Claimed) -> bool:
-        """False once its outcome is recorded."""
+        """Tell whether the delivery is in hand: it is no more once its outcome is recorded."""
         return claimed.id in self._in_hand
 
     def over(self, claimed: Claimed) -> None:

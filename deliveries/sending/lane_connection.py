@@ -68,8 +68,10 @@ class LaneConnection:
             delivery = await self._agent.next_delivery(self._place) if has_more else None
 
     async def _send_isolated(self, delivery: ClaimedDelivery, *, is_first: bool) -> None:
-        """A fault of ours at one delivery is noted with it, and ends the connection, of whose
-        state nobody knows any more.
+        """Send one delivery; note a fault of ours with it, and end the connection.
+
+        After such a fault nobody knows the connection's state any more. Raise the fault where the
+        outcome is already recorded.
         """
         try:
             await self._send(delivery, is_first=is_first)
@@ -193,8 +195,9 @@ class LaneConnection:
     async def _addressless(
         self, delivery: ClaimedDelivery, error: NoEndpoint, *, seconds: float
     ) -> None:
-        """The second look, hours later, is final: a domain with a typing mistake often has such
-        hosts.
+        """Settle mail to a site of which no host has an address.
+
+        The second look, hours later, is final: a domain with a typing mistake often has such hosts.
         """
         feedback, outcome = self._agent.feedback, error.outcome
         waited = feedback.experience.addressless(now=time.time())
@@ -212,7 +215,7 @@ class LaneConnection:
 
 
 def _is_stale(outcome: Outcome, connection: Connection) -> bool:
-    """The session had ended, or was ended by a 421, before the peer judged this mail."""
+    """Tell whether the session had ended, or a 421 ended it, before the peer judged this mail."""
     ended = (
         isinstance(outcome, Deferred)
         and outcome.stage is Stage.MAIL

@@ -74,7 +74,7 @@ class MailBuilder:
         return Mail(reverse_path, claimed.recipient, feedback_id.without(content), *given)
 
     def _return_path(self, claimed: Claimed) -> str:
-        """The domain of the return path: the From domain's own where it has one; "" for mail
+        """Return the domain of the return path: the From domain's own where it has one; "" for mail
         with the null reverse-path.
         """
         if not claimed.mail_from:

@@ -67,7 +67,7 @@ class OutcomeRecorder:
             await self.shared.faults.hold(claimed.id)
 
     def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None:
-        """It is looked at again in hours, and the sender told."""
+        """Put a delivery off: it is looked at again in hours, and the sender told."""
         facts["provider"] = self.pace.rule.name
         self.shared.ledger.record(
             disposition.put_off(

@@ -15,9 +15,9 @@ LOOKED_AT = 500  # characters of a reply's text
 
 
 def find(reply: Reply, stage: Stage, provider: str) -> Pattern | None:
-    """The first pattern that fits: the provider's own, then those of all.
+    """Return the first pattern that fits: the provider's own, then those of all.
 
-    About 25 µs for a usual reply; those of 2yz have none.
+    This takes about 25 µs for a usual reply; those of 2yz have none.
     """
     said = f"{reply.enhanced or ''} {reply.text[:LOOKED_AT]}".lstrip().lower()
     return next(

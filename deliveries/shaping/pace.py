@@ -34,7 +34,7 @@ class Pace:
         self._restore(learned, now=now, passed=max(0.0, wall - _number(learned, "at", wall)))
 
     def follow(self, rule: ReceiverRule) -> None:
-        """The rule that holds from now on, with every limit filled in where there is one."""
+        """Follow this rule from now on. It has every limit filled in where there is one."""
         self.rule = rule
         given = {name: getattr(rule, name) for name in PERIODS}
         self._meters = {name: self._meter(name, limit) for name, limit in given.items() if limit}
@@ -56,23 +56,24 @@ class Pace:
         return max(self.rate.wait(now), *waits) if waits else self.rate.wait(now)
 
     def take(self, now: float) -> None:
-        """A message goes."""
+        """Count a message that goes."""
         for meter in self._meters.values():
             meter.take(now)
         self.rate.take(now)
 
     def accepted(self, now: float, *, busy: int) -> None:
-        """A message was taken while so many connections were in use."""
+        """Count a message that was taken while so many connections were in use."""
         self.rate.accepted.note(now)
         self.window.good(is_full=busy >= self.room(is_urgent=False))
 
     def too_fast(self, now: float, kept: float = KEPT) -> bool:
-        """The receiver said so; false where going slower has not helped."""
+        """Go slower, since the receiver said so; return False where going slower has not helped."""
         return self.rate.cut(now, kept)
 
     def per_second(self) -> tuple[float, str] | None:
-        """The pace that is allowed, and by what: a limit's name, or `learned`; None where nothing
-        limits it.
+        """Return the pace that is allowed, and by what: a limit's name, or `learned`.
+
+        None stands for no limit.
         """
         limits = [(meter.limit / meter.period, name) for name, meter in self._meters.items()]
         if (learned := self.rate.allowed()) is not None:
@@ -101,7 +102,7 @@ class Pace:
             self._connects.take(now)
 
     def room(self, *, is_urgent: bool) -> int:
-        """Connections that may be in use at once for mail of this kind.
+        """Return how many connections may be in use at once for mail of this kind.
 
         Urgent mail has every eighth one for itself, or where there are only a few, one more than
         was found to be taken.

@@ -264,11 +264,10 @@ RULES: tuple[ReceiverRule, ...] = (
 
 
 def match(rules: Sequence[ReceiverRule], *, hosts: Sequence[str], domain: str) -> ReceiverRule:
-    """The rule for a site with these hosts (the best first), to which this recipient domain (""
-    for any) led.
+    """Return the rule for a site with these hosts, to which this recipient domain led.
 
-    A host's name says most: the longest suffix that fits, of the best host that any rule knows.
-    Then the domain; then `DEFAULT`.
+    The best host comes first; "" is any domain. A host's name says most: the longest suffix that
+    fits, of the best host that any rule knows. Then the domain; then `DEFAULT`.
     """
     by_suffix = {suffix: rule for rule in rules for suffix in rule.mx_suffixes}
     by_domain = {name: rule for rule in rules for name in rule.domains}
@@ -283,7 +282,7 @@ def match(rules: Sequence[ReceiverRule], *, hosts: Sequence[str], domain: str) -
 
 
 def effective(rule: ReceiverRule, default: ReceiverRule) -> ReceiverRule:
-    """The rule with what it leaves open filled in."""
+    """Return the rule with what it leaves open filled in."""
     open_ones = [field.name for field in fields(rule) if getattr(rule, field.name) in (None, "")]
     return replace(rule, **{name: getattr(default, name) for name in open_ones})
 

@@ -111,9 +111,9 @@ class Rate:
         return self.accepted.since(now - HORIZONS[-1]) > 0
 
     def cut(self, now: float, kept: float = KEPT) -> bool:
-        """The receiver says "too fast".
+        """Go slower, since the receiver says "too fast".
 
-        False where nothing was accepted since the last cut: slower is not enough.
+        Return False where nothing was accepted since the last cut: slower is not enough.
         """
         if now - self._cut_at < SETTLE:
             self._next = max(self._next, self._cut_at + SETTLE)  # its count is still full
@@ -126,7 +126,7 @@ class Rate:
         return helped
 
     def _ceiling(self, now: float) -> float:
-        """The pace that was too fast.
+        """Return the pace that was too fast, in messages per second.
 
         Where it grew up to there by itself, it is that; else what was accepted lately tells.
         """
@@ -141,6 +141,6 @@ class Rate:
 
 
 def recovered(age: float, *, kept: float) -> float:
-    """The share of the ceiling that is allowed so many seconds after a cut to `kept` of it."""
+    """Return the share of the ceiling that is allowed `age` seconds after a cut to `kept` of it."""
     back = math.cbrt((1 - kept) / STEEPNESS)
     return 1 + STEEPNESS * (age - back) ** 3

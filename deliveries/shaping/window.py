@@ -23,8 +23,9 @@ class Window:
     _waited: int = 0
 
     def good(self, *, is_full: bool) -> None:
-        """A delivery was taken; with connections to spare (not `is_full`) that says nothing about
-        more of them.
+        """Count a delivery that was taken, and allow one connection more after enough of them.
+
+        With connections to spare (not `is_full`) it says nothing about more of them.
         """
         if self.size >= self.most or not is_full:
             return
@@ -44,12 +45,15 @@ class Window:
             self._waited = 0
 
     def trouble(self, *, busy: int) -> None:
-        """A session was refused or lost while so many were in use, this one included."""
+        """Allow fewer connections: a session was refused or lost.
+
+        So many were in use then, this one included.
+        """
         self.size = max(1, min(self.size, busy) - 1)
         self.caution = min(self.caution * 2, MOST_CAUTION)
         self._good = self._waited = 0
 
     def limit(self, most: int) -> None:
-        """The rule has changed."""
+        """Keep to a new bound: the rule has changed."""
         self.most = max(1, most)
         self.size = min(self.size, self.most)

@@ -141,8 +141,8 @@ class Connection:
         self._wire.abort("connection closed")
 
     def _farewell(self) -> Outcome:
-        """What to record for a message that was never offered, since the session had ended before
-        it.
+        """Return what to record for a message that was never offered, since the session had ended
+        before it.
         """
         self._session.way_back = None
         replies = self._wire.replies
@@ -154,7 +154,7 @@ class Connection:
     async def open(
         self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]
     ) -> ClientSession | Outcome:
-        """Used by `open_connection` only: the dialogue up to the first MAIL."""
+        """Hold the dialogue up to the first MAIL; used by `open_connection` only."""
         self._ends_at = self._now() + self._timeouts.opening
         if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
             return judge(failure, Stage.STARTTLS)
@@ -286,8 +286,8 @@ class Connection:
 
 
 def _handshake_trouble(error: Exception) -> str:
-    """The reason in OpenSSL's words, which are made of letters and underscores; other texts may
-    name our insides.
+    """Return the reason in OpenSSL's words, which are made of letters and underscores; other texts
+    may name our insides.
     """
     # None where Python, not OpenSSL, has made the error
     if isinstance(error, ssl.SSLError) and (reason := getattr(error, "reason", None)):

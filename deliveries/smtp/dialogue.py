@@ -135,7 +135,10 @@ def _offer(line: str) -> tuple[str, str]:
 
 
 def _size(parameter: str) -> int:
-    """A limit we cannot read is no limit: the peer says so itself when it refuses."""
+    """Return the size limit in octets, or 0 for none.
+
+    A limit we cannot read is no limit: the peer says so itself when it refuses.
+    """
     return (
         int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 20 else 0
     )

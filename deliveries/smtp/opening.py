@@ -38,7 +38,7 @@ async def open_connection(
     peer: Peer | None = None,
     without: frozenset[str] = frozenset(),
 ) -> Connection:
-    """A session ready for mail, or ConnectionFailed.
+    """Return a session ready for mail; raise `ConnectionFailed` where there is none.
 
     `source` is our address to connect from, `trust` a file of certificate authorities beside the
     system's. `peer` is what we know of the host; its offers `without` are not believed.

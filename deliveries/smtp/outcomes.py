@@ -83,7 +83,7 @@ SCOPES = {
 
 
 def judge(reply: Reply, stage: Stage) -> Outcome:
-    """What `reply` at `stage`, one of those in SCOPES, means for the delivery.
+    """Judge what `reply` at `stage`, one of those in SCOPES, means for the delivery.
 
     A 5yz before MAIL speaks of the session (a crowded or misled host), never of this message:
     another host or a later time may take it. A 421 closes the session wherever it comes (RFC 5321

@@ -76,7 +76,7 @@ class ReplyParser:
         return not (self._open or self._seen)
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """The replies that `data` completes, each given before a later ProtocolError is raised."""
+        """Yield the replies that `data` completes, each before a later ProtocolError is raised."""
         *lines, rest = data.split(b"\n")
         for line in lines:
             reply = self._take(self._open + line[:MAX_LINE] if self._open else line)
@@ -146,7 +146,7 @@ def _enhanced(code: int, text: str) -> str | None:
 
 
 def _without(enhanced: str | None, line: str) -> str:
-    """The line without the code that RFC 2034 has at the start of each line."""
+    """Return the line without the code that RFC 2034 has at the start of each line."""
     match = _ENHANCED.match(line)
     return line[match.end() :] if match and match[1] == enhanced else line
 

@@ -37,7 +37,7 @@ class SessionNotes:
         self._notes = self._opening
 
     def begin_mail(self) -> None:
-        """What was noted of the message before is forgotten."""
+        """Forget what was noted of the message before."""
         self._notes = self._mail = []
 
     def note(self, at: float, step: Step, answer: Answer, tls: str) -> None:
@@ -52,7 +52,7 @@ class SessionNotes:
             self._notes.append((at, step, answer, tls))
 
     def transcript(self) -> str:
-        """The lines as JSON; empty where nothing was said."""
+        """Return the lines as JSON; empty where nothing was said."""
         lines: list[Line] = []
         room = ALL
         for line in self._lines():

@@ -39,8 +39,9 @@ def context_for(level: TlsLevel, trust: str | None = None) -> ssl.SSLContext:
 
 
 def server_name(host: str) -> str | None:
-    """The host as Server Name Indication takes it; None where it is no name the ssl module would
-    encode.
+    """Return the host as Server Name Indication takes it.
+
+    None stands for what is no name that the ssl module would encode.
     """
     name = host.rstrip(".")
     is_encodable = (
@@ -118,7 +119,10 @@ def _subject(host: str) -> x509.DNSName | x509.IPAddress:
 
 
 def _chain(connection: ssl.SSLObject) -> list[bytes]:
-    """The chain as the peer sent it, in DER; public in the ssl module from Python 3.13 on."""
+    """Return the chain as the peer sent it, in DER.
+
+    The call is public in the ssl module from Python 3.13 on.
+    """
     if hasattr(connection, "get_unverified_chain"):
         return list(connection.get_unverified_chain())
     # the same call, one layer below, in 3.10 to 3.12

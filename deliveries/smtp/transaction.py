@@ -110,13 +110,13 @@ def _offer(session: ClientSession, mail: Mail, *, is_fresh: bool) -> Talk:
 
 
 def _unsaid(obstacle: Reply) -> Talk:
-    """What this host does not take is refused here."""
+    """Refuse here what this host does not take."""
     return judge(obstacle, Stage.MAIL)
     yield  # makes it a dialogue like the others
 
 
 def dot_stuffed(content: bytes, on_top: bytes = b"") -> bytes:
-    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2).
+    """Return the content as DATA sends it, with its final dot (RFC 5321 4.5.2).
 
     `on_top` are header fields, which begin with no dot.
     """
@@ -142,8 +142,8 @@ def _by_data(session: ClientSession, mail: Mail) -> Talk:
 
 
 def _unwind_data(session: ClientSession, refusal: Outcome) -> Talk:
-    """DATA is under way behind a refused envelope: an empty message ends it if the peer goes ahead
-    (RFC 2920 3.1).
+    """End a DATA that is under way behind a refused envelope: by an empty message, if the peer goes
+    ahead (RFC 2920 3.1).
     """
     if not session.in_step:
         return refusal
@@ -163,7 +163,7 @@ def _by_chunk(session: ClientSession, mail: Mail) -> Talk:
 
 
 def _by_first_chunk(session: ClientSession, mail: Mail) -> Talk:
-    """The line of BDAT goes alone, and the content a moment later.
+    """Send the line of BDAT alone, and the content a moment later.
 
     A host that offers chunks and does not know them says so, or hangs up, at the line. So nothing
     is in doubt then, and no content is taken for commands.
@@ -284,7 +284,7 @@ def _refusal(session: ClientSession, reply: Reply, stage: Stage, *, wanted: int)
 
 
 def _unwanted(session: ClientSession, reply: Reply, stage: Stage) -> Outcome:
-    """What such a reply means.
+    """Judge what such a reply means.
 
     After one about the session, or of a kind that answers nothing, nothing more is said.
     """

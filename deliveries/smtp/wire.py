@@ -103,8 +103,9 @@ class Wire(asyncio.BufferedProtocol):
         abort(self.transport)
 
     async def reply(self, seconds: float) -> Reply | None:
-        """The next reply, None where none will come (see `trouble`); TimeoutError `seconds` after
-        the call, however busily the peer drips bytes.
+        """Return the next reply, or None where none will come (see `trouble`).
+
+        Raise TimeoutError `seconds` after the call, however busily the peer drips bytes.
         """
         if not self.replies:
             self._deadline = self._loop.time() + seconds
@@ -115,15 +116,16 @@ class Wire(asyncio.BufferedProtocol):
         return self.replies.popleft()
 
     async def drain(self, seconds: float) -> None:
-        """Returns once all is in the kernel, or there is a reply or trouble to look at;
-        TimeoutError as above.
+        """Wait until all is in the kernel, or there is a reply or trouble to look at.
+
+        Raise TimeoutError as above.
         """
         self._deadline = self._loop.time() + seconds
         while self.is_backed_up and not self.replies and not self.trouble:
             await self._change()
 
     async def left(self, seconds: float) -> None:
-        """Returns when the socket is closed, by force where that takes longer."""
+        """Wait until the socket is closed, by force where that takes longer than `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._has_left.wait()
@@ -168,7 +170,7 @@ class Wire(asyncio.BufferedProtocol):
 
 
 async def dial(address: str, port: int, source: str | None) -> Wire:
-    """A wire to `address` from our address `source`; OSError where there is none."""
+    """Return a wire to `address` from our address `source`; raise OSError where there is none."""
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     loop = asyncio.get_running_loop()
     try:
@@ -185,8 +187,9 @@ async def dial(address: str, port: int, source: str | None) -> Wire:
 
 
 def _bind(sock: socket.socket, source: str) -> None:
-    """The port is chosen at connect: bound early, each would be taken for all peers, and a source
-    has but 28,000.
+    """Bind the socket to our address, and leave the port to be chosen at connect.
+
+    Bound early, each port would be taken for all peers, and a source has but 28,000.
     """
     if sys.platform == "linux":
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)

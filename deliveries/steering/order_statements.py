@@ -112,11 +112,12 @@ WHERE {LIVE_BY_DEADLINE} AND {{condition}} AND
 
 
 def statement(verb: str, condition: str) -> str:
-    """Takes the condition's parameters and `most`, `why`, `to`; returns one row.
+    """Write the statement of a verb about a batch of the deliveries that a condition chooses.
 
-    Of the batch: how many there were, how many were done, the ids of those that must be looked at
-    again, [deadline, id] of the last, the lanes to be rung for, and as JSON [message, id,
-    recipient] of those that have ended.
+    It takes the condition's parameters and `most`, `why`, `to`, and returns one row about it:
+    how many there were, how many were done, the ids of those that must be looked at again,
+    [deadline, id] of the last, the lanes to be rung for, and as JSON [message, id, recipient] of
+    those that have ended.
 
     What an agent has in hand is left to it: a message that arrives after it was reported as bounced
     would make a liar of us. SKIP LOCKED, since an order and a claim then never wait for each other,

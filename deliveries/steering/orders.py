@@ -60,7 +60,7 @@ def give(
     parameters: dict[str, Any] | None = None,
     begins: bool = True,
 ) -> Order:
-    """An order about what waits now, not about what comes later.
+    """Give an order about what waits now, not about what comes later.
 
     With `begins` a small one is done when this transaction is over.
     """
@@ -104,7 +104,7 @@ def stopped(selection: Selection) -> int:
 
 
 def facts(order: Order) -> dict[str, Any]:
-    """What the audit log keeps of it."""
+    """Return what the audit log keeps of an order."""
     return {
         "verb": order.verb,
         "selection": order.selection,
@@ -206,7 +206,10 @@ def _walk(order: Order, position: Position) -> list[int]:
 
 
 def _come_back(order: Order, position: Position) -> list[int]:
-    """What was in hand at first: still there, has come back, or has ended by itself."""
+    """Come back to what was in hand at first: still there, has come back, or has ended by itself.
+
+    Return the lanes to be rung for.
+    """
     now, later = position.in_hand[:BATCH], position.in_hand[BATCH:]
     looked = _batch(order, "mail.id = ANY(%(in_hand)s::uuid[])", {"in_hand": now})
     position.in_hand = later + looked.in_hand

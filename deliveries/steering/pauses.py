@@ -114,13 +114,13 @@ def wake(lane: Lane) -> None:
 
 
 def of(row: Project | Credential) -> Stop | None:
-    """What stops just this one."""
+    """Return what stops just this one, or None."""
     given = {"project": row} if isinstance(row, Project) else {"credential": row}
     return Stop.objects.filter(**given).first()
 
 
 def target(standing: Stop) -> Model:
-    """The row that is stopped; the stop itself where it is about no row."""
+    """Return the row that is stopped; the stop itself where it is about no row."""
     return standing.project or standing.credential or standing
 
 
@@ -169,7 +169,7 @@ def everything() -> list[Paused]:
 
 
 def emergency() -> Stop | None:
-    """The stop of all delivery, while it stands."""
+    """Return the stop of all delivery, while it stands."""
     return Stop.objects.filter(scope=Stop.Scope.ALL).first()
 
 

@@ -78,7 +78,7 @@ class Selection:
         return replace(self, before=min(filter(None, (self.before, moment))))
 
     def condition(self) -> tuple[str, dict[str, Any]]:
-        """SQL about `mail`, and its parameters."""
+        """Return SQL about `mail`, and its parameters."""
         given = self.given
         values = {name: _for_postgres(value) for name, value in given.items()}
         return " AND ".join(["TRUE", *(CONDITIONS[name] for name in given)]), values

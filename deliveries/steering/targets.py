@@ -162,7 +162,7 @@ _ADD: dict[str, Callable[[CommandParser], None]] = {
 
 
 def reason(text: str) -> str:
-    """An argument's type: some words."""
+    """Read an argument that says why, in some words; for argparse."""
     if not (words := audit.one_line(text)):
         raise argparse.ArgumentTypeError("say why")
     return words

@@ -60,7 +60,7 @@ def changed(change: DomainChange) -> dict[str, Any]:
 
 
 def _told(side: dict[str, Any]) -> str:
-    """The state, and what stood there."""
+    """Tell the state, and what stood there."""
     if not side:
         return "–"
     state = side["state"]

@@ -150,7 +150,7 @@ DJANGOS_OPTIONS = {
 
 
 def _explained(error: ValidationError) -> list[str]:
-    """The messages, each with its field's name where it has one."""
+    """Return the messages, each with its field's name where it has one."""
     if not hasattr(error, "error_dict"):
         return [str(message) for message in error.messages]
     return [

@@ -56,8 +56,10 @@ def _rights(
     developer: str | None = None,
     within: str | None = None,
 ) -> Rights:
-    """A page whose rows belong to projects names what may be done `within` them; without a word
-    that is what support staff may do. Developers see what support staff sees.
+    """Return what each role may do with a page.
+
+    A page whose rows belong to projects names what may be done `within` them; without a word that
+    is what support staff may do. Developers see what support staff sees.
     """
     given = (
         operator if owner is None else owner,
@@ -171,7 +173,7 @@ class MayInTemplate:
 
 
 def table() -> Iterator[str]:
-    """The rows of the table in docs/operations.md."""
+    """Yield the rows of the table in docs/operations.md."""
     for page, rights in RIGHTS.items():
         yield f"| `{page}` | {' | '.join(_words(verbs) for verbs in rights)} |"
 

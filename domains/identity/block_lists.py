@@ -99,8 +99,8 @@ async def _answers(block_list: BlockList, address: IpAddress, resolver: Resolver
 
 
 def _about_the_question(found: list[str]) -> str:
-    """The answers that say nothing of an address: the list's errors, and what a resolver that
-    leads every unknown name elsewhere puts in their place.
+    """Return the answers that say nothing of an address: the list's errors, and what a resolver
+    that leads every unknown name elsewhere puts in their place.
     """
     return ", ".join(
         each

@@ -65,8 +65,8 @@ class CheckPlan:
     now: datetime
 
     def return_path_after(self, seen: Sequence[Inspection]) -> str:
-        """The name that the domain's mail leaves with once this check is written down; "" for the
-        installation's own.
+        """Return the name that the domain's mail leaves with once the check is written down; "" for
+        the installation's own.
         """
         state = next((each.state for each in seen if each.record.purpose is RETURN_PATH), "")
         is_used = return_paths.will_be_used(self.return_path, state, now=self.now)
@@ -220,7 +220,10 @@ async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Repo
 
 
 def _inherited(seen: Inspection, policy: dict[str, Any] | None) -> dict[str, Any]:
-    """A policy of the organization's serves as well as one of the domain's own."""
+    """Return what to show for a missing policy where the organization's is inherited, else nothing.
+
+    It serves as well as one of the domain's own.
+    """
     if policy is None or seen.record.purpose is not Purpose.DMARC or seen.state != "missing":
         return {}
     return {

@@ -110,7 +110,7 @@ class Inspector:
         return tuple(found)
 
     async def _by_resolver(self, record: Record) -> tuple[ServerAnswer, Inspection | None]:
-        """What the resolver has, or the state of a record that it cannot get."""
+        """Return what the resolver has, or the state of a record that it cannot get."""
         nobody = ServerAnswer(server=_RESOLVER)
         try:
             return replace(nobody, values=await published_at(self.resolver, record)), None

@@ -90,7 +90,7 @@ async def _forward(
     resolver: Resolver,
     given: dict[str, str],
 ) -> OwnFinding:
-    """A PTR counts where its name leads back (RFC 8601, section 2.7.3)."""
+    """Tell whether the names of the PTR lead back, without which none counts (RFC 8601, 2.7.3)."""
     if isinstance(names, TemporaryFailure):
         return OwnFinding(
             str(address), "forward", "unknown", "own-no-answer", given | {"error": str(names)}

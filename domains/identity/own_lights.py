@@ -31,7 +31,7 @@ def refresh(*, now: datetime) -> None:
 
 @transaction.atomic
 def keep(found: list[OwnFinding], *, now: datetime) -> None:
-    """What could not be told leaves an alert as it is."""
+    """Keep the findings, begin and end alerts; what could not be told leaves them as they are."""
     last = {(each.address, each.check_name): each for each in OwnLight.objects.select_for_update()}
     for finding in found:
         row = last.pop((finding.address, finding.check), None) or OwnLight(

@@ -69,7 +69,7 @@ def _watched() -> list[ReturnPath]:
 async def _changed(
     rows: Sequence[ReturnPath], pace: QuestionRate, *, now: datetime
 ) -> list[Domain]:
-    """The domains whose return path is not as their row says."""
+    """Return the domains whose return path is not as their row says."""
     resolver = Resolver(nameservers(settings.EKIDEN_DNS))
     asker = checking.authorities(resolver, pace)
     looks = (_state(row, resolver, asker) for row in rows)

@@ -279,7 +279,7 @@ def _is_meant(record: Record, text: str) -> bool:
 
 
 def _own(record: Record, seen: Surroundings) -> list[str]:
-    """The values at the name that are meant to be this record."""
+    """Return the values at the name that are meant to be this record."""
     return [text for text in seen.values if _is_meant(record, text)]
 
 

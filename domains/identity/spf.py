@@ -25,7 +25,7 @@ class SpfNames(Protocol):
     """What SPF asks of DNS; empty where there is nothing, `TemporaryFailure` where nobody says."""
 
     async def ask(self, name: str, kind: str) -> tuple[str, ...]:
-        """Records of the type TXT, A, AAAA, MX (hosts) or PTR as text."""
+        """Return records of the type TXT, A, AAAA, MX (hosts) or PTR as text."""
 
 
 class ResolverNames:
@@ -159,7 +159,10 @@ class _Checking:
         return any(self._is_in(ip_network(f"{text}/{length}", strict=False)) for text in found)
 
     async def _validated(self, domain: str) -> list[str]:
-        """The names of the address that lead back to it (section 5.5); errors match nothing."""
+        """Return the names of the address that lead back to it (section 5.5).
+
+        Errors match nothing.
+        """
         kind = "A" if self._address.version == 4 else "AAAA"
         good = []
         try:

@@ -150,7 +150,10 @@ def _lengths(word: str, rest: str) -> tuple[str, int, int]:
 
 
 def _check_domain(text: str, word: str) -> None:
-    """A domain-spec ends in a macro or in a top label (section 7.1)."""
+    """Check a domain-spec's macros, and that it ends in one or in a top label (section 7.1).
+
+    Raise `SpfSyntaxError`.
+    """
     _check_macros(text, word)
     ends_in_macro = re.search(r"%(\{[^}]*\}|[%_-])$", text) is not None
     if not text or not (ends_in_macro or ("." in text and _LAST_LABEL.fullmatch(text))):

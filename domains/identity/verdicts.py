@@ -96,7 +96,10 @@ def _dmarc(policy: DmarcPolicy, strangers: list[str]) -> list[dict[str, Any]]:
 
 
 def _alignment(origin: MailOrigin, by_spf: bool, passes: bool) -> list[dict[str, Any]]:
-    """A signature is always made as the domain itself, so it aligns even where `adkim=s`."""
+    """Return the findings about DKIM, SPF and DMARC of aligned names.
+
+    A signature is always made as the domain itself, so it aligns even where `adkim=s`.
+    """
     given = {"name": origin.return_path, "domain": origin.domain}
     signed = "dkim-aligned" if origin.is_signed else "dkim-none"
     spf = "spf-aligned" if by_spf and passes else "spf-not-aligned"

@@ -16,8 +16,9 @@ from domains.models.senders import Project
 
 class SetAsideQuerySet(models.QuerySet["SetAside"]):
     def troubles(self) -> Self:
-        """What a person should look at: put aside, or failing again and again where nothing is
-        ever put aside.
+        """Choose what a person should look at.
+
+        It is put aside, or fails again and again where nothing is ever put aside.
         """
         return self.filter(Q(set_aside_at__isnull=False) | Q(failures__gte=3))
 

@@ -27,8 +27,8 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         return self.filter(verified_at__isnull=True)
 
     def due_for_check(self, *, before: datetime) -> Self:
-        """The unverified ones, those whose proof is gone, and those not looked at since `before`;
-        who has waited longest comes first.
+        """Return the unverified ones, those whose proof is gone, and those not looked at since
+        `before`; who has waited longest comes first.
         """
         due = Q(verified_at__isnull=True) | Q(lost_at__isnull=False)
         due |= Q(checked_at__isnull=True) | Q(checked_at__lt=before)

@@ -122,7 +122,7 @@ def note_command(
 
 
 def command_line() -> str:
-    """The actor of a command: the account that runs it."""
+    """Return the actor of a command: the account that runs it."""
     try:
         account = getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as containers have
@@ -135,19 +135,19 @@ def action_label(action: str) -> Promise | str:
 
 
 def one_line(text: str) -> str:
-    """A reason as it is kept: printable, on one line, of a bearable length."""
+    """Return a reason as it is kept: printable, on one line, of a bearable length."""
     return texts.one_line(text, REASON_MOST)
 
 
 def of(row: Model) -> QuerySet[AuditEntry]:
-    """What was done to this row, newest first."""
+    """Return what was done to this row, newest first."""
     return AuditEntry.objects.filter(
         object_type=row._meta.label_lower, object_id=str(row.pk)
     ).order_by("-id")
 
 
 def project_of(row: Model) -> Project | None:
-    """The row itself, or what it or its domain belongs to."""
+    """Return the row itself, or what it or its domain belongs to, or None."""
     found = (
         row
         if isinstance(row, Project)
@@ -157,7 +157,7 @@ def project_of(row: Model) -> Project | None:
 
 
 def facts(row: Model, fields: Iterable[str] | None = None) -> dict[str, Any]:
-    """The row's values by field, without its secrets; of all fields, or of these."""
+    """Return the row's values by field, without its secrets; of all fields, or of these."""
     chosen = [
         field for field in row._meta.concrete_fields if fields is None or field.name in set(fields)
     ]

@@ -63,8 +63,9 @@ RETURNING failures, set_aside_at IS NOT NULL
 
 
 def passed_over(kind: Kind, *, id: str) -> str:
-    """The condition by which a query leaves out what waits or is put aside; `id` is an SQL
-    expression of our own.
+    """Return the condition by which a query leaves out what waits or is put aside.
+
+    `id` is an SQL expression of our own.
     """
     return _PASSED_OVER.format(kind=kind.value, id=id)
 
@@ -211,12 +212,12 @@ def begin_again(kind: Kind, key: object) -> bool:
 
 
 def progressed(kind: Kind, key: object) -> None:
-    """It does not end the worker at this place."""
+    """Forget the failures of an item: it does not end the worker at this place."""
     SetAside.objects.filter(kind=kind, key=str(key)).delete()
 
 
 def may_begin(kind: Kind, key: object) -> bool:
-    """False while it waits after a failure, or is put aside."""
+    """Tell whether an item may begin: not while it waits after a failure, or is put aside."""
     return not SetAside.objects.filter(
         Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=str(key)
     ).exists()
@@ -241,7 +242,7 @@ def log(kind: Kind, key: object, error: BaseException, *, failures: int, is_asid
 def values(
     kind: Kind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES
 ) -> dict[str, Any]:
-    """The parameters of `NOTE`, also for code with a connection of its own."""
+    """Return the parameters of `NOTE`, also for code with a connection of its own."""
     return {
         "kind": kind.value, "key": str(key), "traceback": text, "lasting": lasting, "most": most,
         "waits": list(WAITS),
@@ -249,7 +250,10 @@ def values(
 
 
 def text_of(error: BaseException) -> str:
-    """The traceback, fit for the database and of a bearable length: of a long one the end tells."""
+    """Return the traceback, fit for the database and of a bearable length.
+
+    Of a long one the end tells.
+    """
     return storable("".join(traceback.format_exception(error)))[-TRACEBACK_MOST:]
 
 

@@ -133,7 +133,7 @@ def ring_place() -> Path:
 
 
 def noted(kind: KeyFingerprint.Kind) -> list[str]:
-    """The fingerprints in the database, newest first."""
+    """Return the fingerprints in the database, newest first."""
     return next(
         iter(KeyFingerprint.objects.filter(kind=kind).values_list("fingerprints", flat=True)), []
     )

@@ -174,7 +174,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         return redirect(reverse(f"admin:{self._name('change')}", args=[row.pk]))
 
     def notice(self, row: Any) -> str:
-        """What everybody who looks at the row must see first."""
+        """Return what everybody who looks at the row must see first."""
         return ""
 
     def verbs_for(self, row: Model) -> list[RowVerb]:
@@ -253,7 +253,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
 
 def reason_of(request: HttpRequest) -> str:
-    """What the person wrote into the field that asks why."""
+    """Return what the person wrote into the field that asks why."""
     return audit.one_line(request.POST.get("reason", ""))
 
 

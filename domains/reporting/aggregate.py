@@ -173,7 +173,7 @@ def _first(said: dict[str, list[str]], name: str) -> str:
 
 
 def _results(said: dict[str, list[str]]) -> str:
-    """What SPF and DKIM said of which names: it tells who a stranger is."""
+    """Tell what SPF and DKIM said of which names: that tells who a stranger is."""
     parts = []
     for kind in ("spf", "dkim"):
         domains = said.get(f"auth_results/{kind}/domain", [])

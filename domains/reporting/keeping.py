@@ -66,5 +66,8 @@ def _rows(
 
 
 def _is_same_tree(one: str, other: str) -> bool:
-    """A record of the domain above asks for its subdomains' reports as well."""
+    """Tell whether two names are the same, or one is above the other.
+
+    A record of the domain above asks for its subdomains' reports as well.
+    """
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}" if one else "\0")

@@ -30,10 +30,10 @@ def issue(
     domains: Iterable[Domain] = (),
     **limits: int | None,
 ) -> tuple[Credential, str]:
-    """A new credential and its secret, which nobody can read again; "" for a trusted network.
+    """Issue a new credential; return it and its secret, which nobody can read again.
 
-    `limits` are `priority`, `highest_priority`, `max_size`, `max_recipients`, `per_minute`,
-    `per_day` and `max_sessions`. Raises `ValidationError`.
+    The secret of a trusted network is "". `limits` are `priority`, `highest_priority`, `max_size`,
+    `max_recipients`, `per_minute`, `per_day` and `max_sessions`. Raise `ValidationError`.
     """
     credential = Credential(
         project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits
@@ -57,10 +57,10 @@ def reissue(credential: Credential) -> str:
 
 
 def hash_secret(secret: str) -> bytes:
-    """What is stored of a secret.
+    """Return what is stored of a secret.
 
-    Fast on purpose: 192 random bits cannot be guessed, however fast the hash; a password hash would
-    only cost 50 ms of CPU for each AUTH, which is a way to stop the service.
+    It is fast on purpose: 192 random bits cannot be guessed, however fast the hash; a password hash
+    would only cost 50 ms of CPU for each AUTH, which is a way to stop the service.
     """
     return hashlib.blake2b(
         secret.encode("utf-8", "surrogateescape"), digest_size=32, person=b"credential"
@@ -94,9 +94,9 @@ def _prove(credential: Credential) -> str:
 
 
 def checked_networks(networks: Iterable[str], kind: str) -> list[str]:
-    """The networks in their one spelling; `10.1.2.3` is the network of that one address.
+    """Return the networks in their one spelling; `10.1.2.3` is the network of that one address.
 
-    Raises `ValidationError`.
+    Raise `ValidationError`.
     """
     checked = []
     for text in networks:

@@ -58,8 +58,9 @@ _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
 def generate(algorithm: Algorithm = "rsa", *, bits: int = RSA_BITS) -> PrivateKey:
-    """A new private key; by default RSA of 2048 bits: what RFC 8301 asks for, and what every
-    receiver verifies.
+    """Make a new private key; by default RSA of 2048 bits.
+
+    That is what RFC 8301 asks for, and what every receiver verifies.
     """
     if algorithm == "ed25519":
         return Ed25519PrivateKey.generate()
@@ -76,12 +77,12 @@ def is_short(key: PrivateKey) -> bool:
 
 
 def private_bytes(key: PrivateKey) -> bytes:
-    """The key as PKCS #8 in DER, not encrypted."""
+    """Return the key as PKCS #8 in DER, not encrypted."""
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def load_private_key(der: bytes) -> PrivateKey:
-    """The key in what `private_bytes` made; raises `ValueError`.
+    """Return the key in what `private_bytes` made; raise `ValueError`.
 
     The primes are not tested again (26 ms for RSA, 0.02 without): the bytes come from our own,
     authenticated encryption.
@@ -93,8 +94,9 @@ def load_private_key(der: bytes) -> PrivateKey:
 
 
 def txt_value(key: PrivateKey) -> str:
-    """What the TXT record at `<selector>._domainkey.<domain>` must say (RFC 6376, section 3.6.1;
-    RFC 8463, section 4).
+    """Return what the TXT record at `<selector>._domainkey.<domain>` must say.
+
+    The sources are RFC 6376, section 3.6.1, and RFC 8463, section 4.
     """
     if isinstance(key, Ed25519PrivateKey):
         return f"v=DKIM1; k=ed25519; p={_base64(key.public_key().public_bytes_raw()).decode()}"
@@ -126,8 +128,9 @@ class Signer:
     def field_without_signature(
         self, names: bytes, body_hash: bytes, body: bytes, now: int
     ) -> bytes:
-        """The field up to `b=`, folded by a line end and one tab wherever the relaxed form has a
-        space.
+        """Return the field up to `b=`.
+
+        It is folded by a line end and one tab wherever the relaxed form has a space.
         """
         return (b"DKIM-Signature: v=1; a=%b; c=relaxed/%b; t=%d;\r\n\t%b\r\n\th=%b;\r\n\tbh=%b;\r\n"
             b"\tb=") % (
@@ -150,11 +153,11 @@ def sign(
     now: int,
     relaxed_body: bool = False,
 ) -> bytes:
-    """A complete `DKIM-Signature` field for each signer, one after the other, to be put above the
-    header section.
+    """Return a complete `DKIM-Signature` field for each signer, one after the other.
 
-    `headers` are (name, whole field with folding and final CRLF) in message order; `body_hash`
-    comes from the function of that name with the same `relaxed_body`; `now` is Unix time.
+    They are to be put above the header section. `headers` are (name, whole field with folding and
+    final CRLF) in message order; `body_hash` comes from the function of that name with the same
+    `relaxed_body`; `now` is Unix time.
     """
     chosen = [(lower, raw) for name, raw in headers if (lower := name.lower()) in SIGNED]
     # Of repeated fields the last is signed first (RFC 6376, section 5.4.2); the order of different
@@ -173,9 +176,9 @@ def sign(
 
 @lru_cache(maxsize=512)
 def _names(chosen: tuple[bytes, ...]) -> bytes:
-    """The value of h=, folded.
+    """Return the value of h=, folded.
 
-    Kept, because one app's messages all have the same fields.
+    It is kept, because one app's messages all have the same fields.
     """
     lines, line = [], b"h="
     for name in (*chosen, *OVERSIGNED):
@@ -205,7 +208,10 @@ def _base64(data: bytes) -> bytes:
 def body_hash(
     body: bytes | bytearray | memoryview | Iterable[bytes], *, relaxed: bool = False
 ) -> bytes:
-    """The SHA-256 of the canonical body, whole or in chunks of any size, in constant memory."""
+    """Return the SHA-256 of the canonical body, in constant memory.
+
+    The body is whole or in chunks of any size.
+    """
     canonical = _RelaxedBody() if relaxed else _SimpleBody()
     if isinstance(body, bytes | bytearray | memoryview):
         canonical.update(bytes(body))

@@ -43,7 +43,7 @@ TEXTS = (
 
 
 def explained(text: str) -> str:
-    """The same in the active language; a text that is not of the table stays as it is."""
+    """Return the same in the active language; a text that is not of the table stays as it is."""
     for msgid, pattern in _PATTERNS:
         if (match := pattern.fullmatch(text)) is not None:
             return gettext(msgid) % match.groupdict() if match.groupdict() else gettext(msgid)

@@ -15,7 +15,7 @@ from domains.senders import dkim
 def make_key(
     domain: Domain, algorithm: dkim.Algorithm = "rsa", *, bits: int = dkim.RSA_BITS
 ) -> SigningKey:
-    """A new key, which signs once it was seen in DNS; raises `KeyRingError`.
+    """Make a new key, which signs once it was seen in DNS; raise `KeyRingError`.
 
     `bits` is the size of an RSA key.
     """
@@ -23,7 +23,10 @@ def make_key(
 
 
 def keep_key(domain: Domain, private_key: dkim.PrivateKey, selector: str) -> SigningKey:
-    """The same for a key that is there; raises `ValidationError` for its selector, too."""
+    """Keep a key that is there, as `make_key` does a new one.
+
+    Raise `KeyRingError`, and `ValidationError` for its selector.
+    """
     key = SigningKey(
         domain=domain,
         selector=selector,
@@ -37,16 +40,17 @@ def keep_key(domain: Domain, private_key: dkim.PrivateKey, selector: str) -> Sig
 
 
 def new_selector() -> str:
-    """The month shows how old a key is; the random end lets two of one month stand beside each
-    other.
+    """Make a new selector.
+
+    The month shows how old a key is; the random end lets two of one month stand beside each other.
     """
     return f"ek{timezone.now():%Y%m}{secrets.token_hex(3)}"
 
 
 def ring() -> KeyRing:
-    """The installation's ring, made where it has none yet.
+    """Return the installation's ring, made where it has none yet.
 
-    Raises `KeyMismatch` where this machine's is another or is lost.
+    Raise `KeyMismatch` where this machine's is another or is lost.
     """
     found = own_keys.check_ring()
     if found is None:

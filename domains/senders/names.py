@@ -20,7 +20,10 @@ def project(name: str) -> Project:
 
 
 def domain(name: str, *, of: str | None = None) -> Domain:
-    """The domain of that name, of the project named `of` where several have one."""
+    """Return the domain of that name, of the project named `of` where several have one.
+
+    Raise `CommandError` where there is none, or more than one.
+    """
     canonical = canonical_domain(name)
     found = list(
         Domain.objects.filter(name=canonical, **({"project": project(of)} if of else {}))

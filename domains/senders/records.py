@@ -65,7 +65,7 @@ def required(
     return_path: str = "",
     host: str = "",
 ) -> list[Record]:
-    """What the domain has to publish.
+    """Return what the domain has to publish.
 
     `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts,
     such as `include:spf.relay.test` or `ip4:192.0.2.1`. `reports` are tags of DMARC that ask for
@@ -233,8 +233,9 @@ def _missing(record: Record) -> Missing:
 
 
 def _tags(text: str) -> dict[str, str]:
-    """A tag list (RFC 6376, section 3.2) without its white space; the first of a repeated tag
-    counts.
+    """Read a tag list (RFC 6376, section 3.2) without its white space.
+
+    The first of a repeated tag counts.
     """
     pairs = [part.partition("=") for part in text.split(";")]
     return {

@@ -29,13 +29,13 @@ _ORDER = 0x656B_7270
 
 
 def current(domain: Domain) -> ReturnPath | None:
-    """The row of the name that is chosen now; None where no check has found it yet."""
+    """Return the row of the name that is chosen now; None where no check has found it yet."""
     name = domain.return_path_name
     return domain.return_paths.current().filter(name=name).first() if name else None
 
 
 def in_use(domain: Domain) -> str:
-    """The name that its mail leaves with; "" for the installation's own."""
+    """Return the name that its mail leaves with; "" for the installation's own."""
     row = current(domain)
     return row.name if row is not None and row.state == State.USED else ""
 

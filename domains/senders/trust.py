@@ -28,7 +28,7 @@ def is_gone(states: Sequence[str]) -> bool:
 
 
 def note_proof(domain: Domain, *, now: datetime) -> None:
-    """A look has found a proof: what was lost is there again."""
+    """Note that a look has found a proof: what was lost is there again."""
     if domain.lost_at is not None:
         domain.lost_at = None
         domain.save(update_fields=["lost_at"])
@@ -36,14 +36,14 @@ def note_proof(domain: Domain, *, now: datetime) -> None:
 
 
 def note_claim(domain: Domain, *, now: datetime) -> None:
-    """A look has found a proof for a domain that another project has."""
+    """Note that a look has found a proof for a domain that another project has."""
     if domain.claims_since is None:
         domain.claims_since = now
         domain.save(update_fields=["claims_since"])
 
 
 def note_gone(domain: Domain, *, now: datetime) -> None:
-    """A look has found no proof: warn, warn again, and in the end refuse the domain's mail.
+    """Note that a look has found no proof: warn, warn again, in the end refuse the domain's mail.
 
     An operator's word is not taken back.
     """

@@ -40,7 +40,7 @@ class RecordFinding(TypedDict):
 
 
 def required_records(domain: Domain) -> list[Record]:
-    """What the domain has to publish."""
+    """Return what the domain has to publish."""
     keys = domain.keys.to_publish().values_list("selector", "public_record")
     return records.required(
         domain.name,
@@ -54,7 +54,7 @@ def required_records(domain: Domain) -> list[Record]:
 
 
 def _report_tags(domain: Domain) -> list[str]:
-    """The tags of its DMARC record that let us know what receivers see."""
+    """Return the tags of its DMARC record that let us know what receivers see."""
     tags = [f"rua=mailto:{report_address.address(domain.pk)}"]
     if report_address.takes_failure_reports():
         tags.append(f"ruf=mailto:{report_address.address(domain.pk, report_address.FAILURE)}")
@@ -62,7 +62,7 @@ def _report_tags(domain: Domain) -> list[str]:
 
 
 def findings(domain: Domain) -> list[RecordFinding]:
-    """The records required now, each with what the last check found about just this record."""
+    """Return the records required now, each with what the last check found about just this one."""
     kept: dict[tuple[str, str], RecordFinding] = {
         (finding["name"], finding["value"]): finding for finding in domain.findings
     }
@@ -73,7 +73,7 @@ def findings(domain: Domain) -> list[RecordFinding]:
 
 
 def our_spf() -> str:
-    """The mechanism that stands for our hosts."""
+    """Return the mechanism that stands for our hosts."""
     if not settings.EKIDEN_SOURCE:
         return f"a:{settings.EKIDEN_HOSTNAME}"
     return f"ip{ip_address(settings.EKIDEN_SOURCE).version}:{settings.EKIDEN_SOURCE}"
@@ -108,7 +108,7 @@ async def _finding(resolver: dns.Resolver, record: Record) -> RecordFinding:
 
 
 async def published_at(resolver: dns.Resolver, record: Record) -> tuple[str, ...]:
-    """The records of its type that stand there; raises `NoSuchName` and `TemporaryFailure`."""
+    """Return the records of its type there; raises `NoSuchName` and `TemporaryFailure`."""
     if record.type == "TXT":
         return tuple(await resolver.txt(record.name))
     return tuple(await resolver.values(record.name, record.type))

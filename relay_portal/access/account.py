@@ -231,7 +231,7 @@ def note(request: HttpRequest, action: str) -> None:
 
 
 def factors(user: Any) -> list[Device]:
-    """What a person logs in with; the recovery codes do not count."""
+    """Return what a person logs in with; the recovery codes do not count."""
     return [device for device in devices_for_user(user) if device.name == "default"]
 
 

@@ -34,8 +34,9 @@ LONGEST_NAME = 255
 
 
 def client_address(request: HttpRequest) -> str:
-    """The peer's address; where that is a proxy on this host, the one for which it says that it
-    asks.
+    """Return the peer's address.
+
+    Where that is a proxy on this host, it is the one for which the proxy says that it asks.
     """
     return arrival.forwarded(request) or str(request.META.get("REMOTE_ADDR", ""))
 

@@ -65,7 +65,7 @@ def end_other_sessions(request: HttpRequest, name: str = "") -> int:
 
 
 def _held(user: Any) -> Iterator[tuple[Session, dict[str, Any]]]:
-    """The running sessions of a person; each has to be decrypted to know whose it is."""
+    """Return the running sessions of a person; each has to be decrypted to know whose it is."""
     assert isinstance(user, User)
     store = SessionStore()
     for row in Session.objects.filter(expire_date__gt=timezone.now()).iterator():

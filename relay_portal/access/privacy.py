@@ -32,7 +32,7 @@ class MaskAddresses:
         self._next = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """What a person searches is theirs to read, since they know it already."""
+        """Mask the answer for who may not read addresses, but for what they searched themselves."""
         user = request.user
         if not user.is_authenticated or rights.reads_addresses(user):
             return self._next(request)

@@ -43,8 +43,10 @@ class Letter:
 
 @contextmanager
 def own_login(sender: str) -> Iterator[tuple[str, str]]:
-    """A credential for this one message, revoked afterwards: who may run this command may issue
-    credentials anyway.
+    """Lend a credential for this one message, and revoke it when the block ends.
+
+    Who may run this command may issue credentials anyway. Raise `NotSent` where no project has the
+    sender's domain.
     """
     name = sender.rpartition("@")[2].lower()
     domain = Domain.objects.verified().filter(name=name).select_related("project").first()
@@ -61,8 +63,9 @@ def own_login(sender: str) -> Iterator[tuple[str, str]]:
 
 @transaction.atomic
 def _issue(project: Project) -> tuple[Credential, str]:
-    """The one that an earlier message used, so that they do not pile up; a new one where each is
-    in use.
+    """Take the credential that an earlier message used, so that they do not pile up.
+
+    A new one is issued where each is in use.
     """
     ours = (
         Credential.objects.revoked()
@@ -78,7 +81,7 @@ def _issue(project: Project) -> tuple[Credential, str]:
 
 
 def hand_in(letter: Letter, login: tuple[str, str]) -> str:
-    """The queue id; raises `NotSent` with the service's own answer."""
+    """Hand the letter in and return its queue id; raise `NotSent` with the service's own answer."""
     try:
         with smtplib.SMTP(
             own_address(), settings.EKIDEN_SUBMISSION_PORT, local_hostname="localhost", timeout=60

@@ -47,6 +47,6 @@ def examine() -> Iterator[Finding]:
 
 
 def for_real_sending() -> Iterator[Finding]:
-    """What mail to the internet needs."""
+    """Check what mail to the internet needs."""
     for check in REAL_SENDING:
         yield from check()

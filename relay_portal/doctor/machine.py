@@ -72,8 +72,9 @@ def data() -> Iterator[Finding]:
 
 
 def outcomes() -> Iterator[Finding]:
-    """What workers left behind at their end; a worker that runs has written it down within a
-    second.
+    """Look for what workers left behind at their end.
+
+    A worker that runs has written it down within a second.
     """
     waiting, broken = unwritten_outcomes.files(unwritten_outcomes.folder())
     if waiting:

@@ -91,7 +91,7 @@ def waiting() -> Iterator[Finding]:
 
 
 def paused() -> Iterator[Finding]:
-    """What people have stopped and may have forgotten."""
+    """Look for what people have stopped and may have forgotten."""
     standing = pauses.everything()
     if (emergency := pauses.emergency()) is not None:
         text = (
@@ -129,7 +129,7 @@ def learning() -> Iterator[Finding]:
 
 
 def set_aside() -> Iterator[Finding]:
-    """What its loop could not handle, so that it waits for a person."""
+    """Look for what its loop could not handle, so that it waits for a person."""
     found = SetAside.objects.troubles()
     for row in found.order_by("-last_failed_at")[:5]:
         text = (

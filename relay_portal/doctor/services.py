@@ -23,7 +23,7 @@ from relay_portal.process import readiness
 
 
 def postgres() -> Iterator[Finding]:
-    """What is in force on a connection of ours, which settings of the server do not tell."""
+    """Check what is in force on a connection of ours: settings of the server do not tell that."""
     try:
         facts = postgres_session.ask()
     except Error as error:

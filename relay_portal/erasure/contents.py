@@ -89,7 +89,7 @@ def _being_written(ids: list[int]) -> set[Any]:
 
 
 def _drop_exports(ids: list[int]) -> None:
-    """A file without one of its parts would look whole."""
+    """Remove the whole file: one without a part of it would look whole."""
     exports = list(
         ExportPart.objects.filter(pk__in=ids).values_list("export_id", flat=True).distinct()
     )

@@ -46,7 +46,7 @@ def look(spellings: Spellings) -> ErasureProof:
 
 
 def erase(spellings: Spellings, *, reason: str) -> ErasureProof:
-    """Running it again finds what was busy the first time; killed half way it is run again."""
+    """Erase the address; another run finds what was busy, or was left by one that was killed."""
     instead = f"erased-{secrets.token_hex(5)}@{DOMAIN}"
     proof = ErasureProof(instead, _count(spellings))
     proof.cancelled = cancel_recipient(spellings.key, why="Erased")

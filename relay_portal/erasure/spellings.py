@@ -51,7 +51,7 @@ class Spellings:
 
 
 def spellings_of(address: str) -> Spellings:
-    """Raises `BadAddress` for what is none."""
+    """Return how the address may be written anywhere; raises `BadAddress` for what is none."""
     key = parse_path(address.strip().strip("<>"), smtputf8=True).key
     local, _, domain = key.rpartition("@")
     given, _, _ = address.strip().strip("<>").rpartition("@")
@@ -80,7 +80,7 @@ def _text(data: bytes) -> str:
 
 
 def _readings(data: bytes) -> list[bytes]:
-    """The bytes, without the soft ends of quoted-printable, and what stands there in base64."""
+    """Return the bytes, the same without quoted-printable, and what stands there in base64."""
     found = [data, binascii.a2b_qp(data)]
     for block in [*_BASE64.findall(data), *_WORD.findall(data)]:
         try:

@@ -30,7 +30,7 @@ class Notice(NamedTuple):
 
 
 def receivers(*, now: datetime) -> list[dict[str, Any]]:
-    """The lanes that an answer has paused, or that are closed, the longest line first."""
+    """Return the lanes that an answer has paused, or that are closed, the longest line first."""
     return [
         {
             "name": receiver_name(lane),

@@ -20,5 +20,5 @@ def sandbox(request: HttpRequest) -> dict[str, Any]:
 
 
 def may(request: HttpRequest) -> dict[str, Any]:
-    """What the person who looks may do."""
+    """Tell templates what the person who looks may do."""
     return {"may": MayInTemplate(getattr(request, "user", None))}

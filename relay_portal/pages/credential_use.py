@@ -45,7 +45,7 @@ def fragment(request: HttpRequest, object_id: str) -> HttpResponse:
 
 
 def credential_of(request: HttpRequest, object_id: str) -> Credential:
-    """The row, where this person may see it."""
+    """Return the row, where this person may see it."""
     pages = admin.site._registry[Credential]
     assert isinstance(pages, Pages)
     if not pages.has_view_permission(request):

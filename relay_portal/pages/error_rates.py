@@ -85,7 +85,7 @@ def _number(text: str) -> int | None:
 
 
 def _highest(points: list[tuple[Any, ErrorFigures]]) -> float:
-    """The top of the picture, in per cent: at least one."""
+    """Return the top of the picture, in per cent: at least one."""
     return max([1.0, *(each.hard_rate + each.soft_rate for _at, each in points)])
 
 
@@ -100,7 +100,7 @@ def _bar(at: Any, each: ErrorFigures, *, most: float) -> dict[str, Any]:
 
 
 def _chosen(asked: dict[str, str]) -> list[tuple[str, str]]:
-    """What narrows the page, each with the link that takes it away."""
+    """Return what narrows the page, each with the link that takes it away."""
     names = [
         (name, _label(name, asked[name]))
         for name in ("project", "credential", "provider", "class")

@@ -61,7 +61,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:
-    """What changes, without the page around it."""
+    """Show what changes, without the page around it."""
     return TemplateResponse(request, "portal/home_figures.html", _figures(request))
 
 
@@ -139,14 +139,14 @@ def _list_path() -> str:
 
 
 def _list_url(event: str, since: datetime, until: datetime) -> str:
-    """The deliveries accepted in that time, of those that are now in the event's state."""
+    """Return the link to the deliveries accepted in that time that are now in the event's state."""
     asked = {"state": LISTED.get(event, ""), "since": f"{since.isoformat()}/{until.isoformat()}"}
     query = urlencode({name: value for name, value in asked.items() if value})
     return f"{_list_path()}?{query}"
 
 
 def _chart(span: ChosenSpan) -> dict[str, Any]:
-    """What the script draws, and the same as rows of a table, the newest first."""
+    """Return what the script draws, and the same as rows of a table, the newest first."""
     points = traffic.series(span.span)
     form = FORMATS[span.span.unit]
     step = UNITS[span.span.unit]

@@ -84,7 +84,10 @@ HELP = {
 
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """`Authorization: Bearer TOKEN`; without a token in the settings there is no such page."""
+    """Return the metrics to who sends `Authorization: Bearer TOKEN`, else 401.
+
+    Without a token in the settings there is no such page.
+    """
     token = settings.EKIDEN_METRICS_TOKEN
     if not token:
         raise Http404

@@ -41,7 +41,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _rule_for(each: UnknownAnswer) -> str:
-    """The page that adds a rule, filled in."""
+    """Return the link to the page that adds a rule, filled in."""
     given = {"pattern": each.pattern, "example": each.example, "stages": each.stage}
     if each.provider != "default":
         given["providers"] = each.provider

@@ -115,8 +115,9 @@ def socket_path() -> Path:
 
 @contextmanager
 def supervisor() -> Iterator[Any]:
-    """The RPC proxy of the Supervisor that runs this installation
-    (http://supervisord.org/api.html); None where none does, or it ends.
+    """Yield the RPC proxy of the Supervisor that runs this installation, or None.
+
+    None stands for no Supervisor, or one that ends. The calls: http://supervisord.org/api.html
     """
     transport = SupervisorTransport(None, None, f"unix://{socket_path()}")
     proxy: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor

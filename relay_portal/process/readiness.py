@@ -42,7 +42,7 @@ def has_valkey() -> bool:
 
 
 def workers() -> set[str]:
-    """The queues that somebody works on."""
+    """Return the queues that somebody works on."""
     try:
         with job_queues.connect(patience=PATIENCE) as valkey:
             return {
@@ -99,14 +99,14 @@ def parts() -> dict[str, bool]:
 
 
 def waiting_for() -> list[str]:
-    """The parts that are not there; empty when all is up."""
+    """Return the parts that are not there; empty when all is up."""
     return [name for name, is_there in parts().items() if not is_there] + [
         process["name"] for process in supervised() if process["state"] != "running"
     ]
 
 
 def supervised() -> list[dict[str, Any]]:
-    """The processes that `ekiden up` runs; empty where something else runs them."""
+    """Return the processes that `ekiden up` runs; empty where something else runs them."""
     with processes.supervisor() as supervisor:
         found = supervisor.getAllProcessInfo() if supervisor is not None else []
     return [
@@ -122,7 +122,7 @@ def supervised() -> list[dict[str, Any]]:
 
 
 def where() -> str:
-    """The addresses of the service, for people."""
+    """Return the addresses of the service, for people."""
     address = own_address()
     host = (
         "localhost"

@@ -40,7 +40,7 @@ class Foreground:
         self.has_failed = False
 
     def heard(self, event: Any) -> None:
-        """A process has written something; only whole lines are shown, so that two never mix."""
+        """Show what a process has written; only whole lines are shown, so that two never mix."""
         name = str(event.process.config.name)
         if name in FILE_ONLY:
             return
@@ -68,7 +68,7 @@ class Foreground:
         return True
 
     def changed(self, event: Any) -> None:
-        """A process is in another state: what people should know of it."""
+        """Tell people what they should know of a process that is in another state."""
         name = str(event.process.config.name)
         match event:
             case events.ProcessStateExitedEvent() if name == SETUP:
@@ -96,7 +96,9 @@ def _how(process: Any) -> str:
 
 
 def tell_again(process: Any) -> None:
-    """A child that is told to stop between its fork and its exec takes the signal for Supervisor's
+    """Send the stop signal again to a process that was told to stop when it was young.
+
+    A child that is told to stop between its fork and its exec takes the signal for Supervisor's
     own, and it is lost.
     """
     told_at = process.delay - process.config.stopwaitsecs

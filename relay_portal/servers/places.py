@@ -108,7 +108,7 @@ def is_open_to_all(folder: Path) -> bool:
 
 
 def _recorded(data: Path) -> Path | None:
-    """The folder in use.
+    """Return the folder in use, or None.
 
     A record of other data (a copy of the whole folder) counts as none, and so does a folder that is
     not ours.
@@ -127,8 +127,10 @@ def _recorded(data: Path) -> Path | None:
 
 
 def _made(data: Path) -> Path:
-    """The first proposal where a socket can be made; some file systems have none, such as folders
-    that a virtual machine shares.
+    """Make the first proposal where a socket can be made, and return it.
+
+    Some file systems have none, such as folders that a virtual machine shares. Raise `OSError`
+    where no proposal serves.
     """
     trouble: OSError | None = None
     for folder in _proposals(data):
@@ -153,7 +155,7 @@ def _try_socket(folder: Path) -> None:
 
 
 def _proposals(data: Path) -> Iterator[Path]:
-    """The best first; none has a name that another account could take before us.
+    """Yield the proposals, the best first; none has a name that another account could take first.
 
     Beside the data comes before XDG_RUNTIME_DIR: that is removed when its owner logs out, though
     the service runs on.

@@ -45,8 +45,9 @@ def copy(package: str, copies: Path) -> None:
 
 
 def _parts(wheel: Path) -> list[Path]:
-    """The package and its sibling: auditwheel puts shared libraries there, and programs look for
-    them beside the package.
+    """Return the package and its sibling.
+
+    auditwheel puts shared libraries there, and programs look for them beside the package.
     """
     return [part for part in (wheel, wheel.with_name(f"{wheel.name}.libs")) if part.is_dir()]
 

@@ -135,5 +135,5 @@ def _is_starting() -> bool:
 
 
 def _words(text: str) -> str:
-    """The server's own, without what libpq puts before them."""
+    """Return the server's own words, without what libpq puts before them."""
     return clean(" ".join(text.partition("\n")[0].rpartition(" failed: ")[2].split()))

@@ -114,7 +114,7 @@ def _wait_until_unused(folder: Path) -> None:
 
 
 def _user_of(folder: Path) -> str | None:
-    """The process that has the folder on its command line."""
+    """Return the process that has the folder on its command line, or None."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = entry.read_bytes().split(b"\0")

@@ -23,8 +23,9 @@ VALKEY = ("redis", "rediss", "unix")
 
 
 def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
-    """The variable's value, or the default where it is empty or not set; raises
-    `ImproperlyConfigured`.
+    """Return the variable's value, or the default where it is empty or not set.
+
+    Raise `ImproperlyConfigured` for a value that cannot be read.
     """
     if not os.environ.get(name):
         return default
@@ -36,14 +37,15 @@ def setting(name: str, cast: Callable[[str], Value], default: Value) -> Value:
 
 
 def listeners_by_cores() -> int:
-    """A listener's work is done by one core; at most 8, since more of them make commits smaller
-    and PostgreSQL dearer.
+    """Return how many listeners to run: a listener's work is done by one core.
+
+    They are at most 8, since more of them make commits smaller and PostgreSQL dearer.
     """
     return min(len(os.sched_getaffinity(0)), 8)
 
 
 def workers_by_cores() -> int:
-    """A delivery worker keeps up with about four listeners."""
+    """Return how many delivery workers to run: one keeps up with about four listeners."""
     return max(1, len(os.sched_getaffinity(0)) // 4)
 
 
@@ -137,7 +139,7 @@ def host_name(text: str) -> str:
 
 
 def own_host_name() -> str:
-    """The machine's name, without asking DNS: every command reads it.
+    """Return the machine's name, without asking DNS: every command reads it.
 
     A name without a dot gets one that leads nowhere.
     """

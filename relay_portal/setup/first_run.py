@@ -68,7 +68,7 @@ Send a first message, in another terminal:
 
 
 def welcome_without_secrets() -> str:
-    """The same for a log: it says how to get what it does not show."""
+    """Return the same welcome for a log: it says how to get what it does not show."""
     return f"""
 This installation is new. Its secrets are shown on terminals only, and this is none. \
 Make new ones, and send a first message:

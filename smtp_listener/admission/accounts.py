@@ -157,7 +157,7 @@ class Accounts:
         self._reading_names = asyncio.Lock()
 
     async def named(self, username: str) -> Account | None:
-        """The credential of this user name, if it may be used."""
+        """Return the credential of this user name, if it may be used, or None."""
         kept = self._kept.get(username)
         if kept is None or kept[0] < time.monotonic():
             if len(self._kept) > 10_000:  # names come from strangers
@@ -190,7 +190,7 @@ class Accounts:
         return names
 
     async def trusted(self, address: IPv4Address | IPv6Address) -> Account | None:
-        """The credential whose trusted network the address belongs to."""
+        """Return the credential whose trusted network the address belongs to, or None."""
         until, accounts = self._networks
         if until < time.monotonic():
             accounts = [Account(*row) for row in await self._database.fetch(BY_NETWORK)]
@@ -198,7 +198,7 @@ class Accounts:
         return next((account for account in accounts if account.is_at_home(address)), None)
 
     async def numbered(self, credential: int) -> Account | None:
-        """The credential with this id, if it may be used; looked up anew."""
+        """Return the credential with this id, if it may be used; looked up anew."""
         rows = await self._database.fetch(BY_ID, {"credential": credential})
         return Account(*rows[0]) if rows else None
 

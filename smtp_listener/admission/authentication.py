@@ -88,8 +88,9 @@ class Authentication:
         address: Address,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> Account | ServerReply:
-        """The account, or the refusal; `rest` lets the client of a wrong proof wait so many
-        seconds.
+        """Return the account, or the refusal.
+
+        `rest` lets the client of a wrong proof wait so many seconds.
         """
         try:
             account = await self._accounts.named(proof.username)

@@ -64,7 +64,7 @@ class InboundQuotas:
     async def has_room(
         self, address: Address, delivery: UUID | None, domain: int | None = None
     ) -> bool:
-        """An early word, before the content has come."""
+        """Tell whether there is room, as an early word before the content has come."""
         rooms = self._rooms(address, delivery, domain)
         taken = await self._counters.get(*(room.key for room in rooms))
         return all(count < room.most for count, room in zip(taken, rooms, strict=True))

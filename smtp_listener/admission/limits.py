@@ -39,7 +39,7 @@ class Counters:
         self._down_until = 0.0
 
     async def add(self, key: str, seconds: int, amount: int = 1) -> int:
-        """The number after adding; the window begins with the first."""
+        """Add to a number, and return it; the window of so many seconds begins with the first."""
         local = self._add_locally(key, seconds, amount)
         shared = await self._shared(lambda: self._add_shared(key, seconds, amount))
         return local if shared is None else shared
@@ -167,7 +167,7 @@ class Quotas:
         self._counters = counters
 
     async def taken(self, credential: int) -> list[int]:
-        """The messages of this minute and of this day."""
+        """Return how many messages were counted in this minute and on this day."""
         return await self._counters.get(minute_key(credential), day_key(credential))
 
     async def take_minute(self, credential: int) -> int:
@@ -191,8 +191,9 @@ class Quotas:
         return await self._counters.add(day_key(credential), 90_000, known)
 
     async def give_back_minute(self, credential: int) -> None:
-        """A message that was counted and not taken; where the minute has ended meanwhile, the next
-        one has room for one more.
+        """Give back a message that was counted and not taken.
+
+        Where the minute has ended meanwhile, the next one has room for one more.
         """
         await self._counters.add(minute_key(credential), 120, -1)
 

@@ -20,7 +20,7 @@ class MessageQuota:
         self._accounts = accounts
 
     async def check(self) -> None:
-        """An early word, before the content has come; what counts is what is taken (`take`).
+        """Refuse early, before the content has come; what counts is what is taken (`take`).
 
         Raises `Refused`.
         """

@@ -94,7 +94,7 @@ class NotAllowed(Refused):
 
 
 def _nearest(domain: str, above: Collection[str]) -> str:
-    """The nearest of these above the domain."""
+    """Return the nearest of these above the domain."""
     while domain:
         domain = domain.partition(".")[2]
         if domain in above:
@@ -103,7 +103,10 @@ def _nearest(domain: str, above: Collection[str]) -> str:
 
 
 def check_sender(address: Address | None, domains: Collection[str]) -> None:
-    """The reverse-path: the null one, or of a domain of the account."""
+    """Check the reverse-path: it is the null one, or of a domain of the account.
+
+    Raise `NotAllowed` for another.
+    """
     if address is not None and address.domain not in domains:
         raise NotAllowed(address.domain)
 
@@ -111,7 +114,10 @@ def check_sender(address: Address | None, domains: Collection[str]) -> None:
 def check_message(
     data: bytes, domains: Collection[str], *, smtputf8: bool, hostname: str
 ) -> Checked:
-    """The header section; every mailbox that says who sends must be of a domain of the account."""
+    """Check the header section and return what it says; raise `Refused`.
+
+    Every mailbox that says who sends must be of a domain of the account.
+    """
     section, body_start = split(data)
     try:
         headers = in_order(parse(section))
@@ -203,7 +209,10 @@ def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[
 
 @lru_cache(maxsize=1024)
 def _read_before(value: bytes, smtputf8: bool) -> tuple[Address, ...]:
-    """An app writes the same From into message after message."""
+    """Read the mailboxes of a field, and keep them.
+
+    An app writes the same From into message after message.
+    """
     return tuple(mailboxes(value, smtputf8=smtputf8))
 
 
@@ -231,7 +240,7 @@ def _holds_utf8_address(value: bytes) -> bool:
 
 
 def check_priority(headers: Headers) -> Priority | None:
-    """What X-Ekiden-Priority asks for.
+    """Return what X-Ekiden-Priority asks for, or None.
 
     Other words are refused: who mistypes "urgent" would learn of it in no other way.
     """

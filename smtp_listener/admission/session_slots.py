@@ -65,14 +65,14 @@ class Room:
         return None
 
     def make_known(self, session: Guest) -> None:
-        """It has shown who it is: no stranger can take its place."""
+        """Note that a session has shown who it is: no stranger can take its place."""
         where = place(session.client)
         guests = self._guests.get(where, {})
         if guests.pop(session, session) is None and not guests:
             del self._guests[where]
 
     def release(self, session: Guest) -> None:
-        """A second time does nothing."""
+        """Let a session out; a second time does nothing."""
         if session not in self.sessions:
             return
         self.make_known(session)
@@ -83,7 +83,9 @@ class Room:
             del self._places[where]
 
     def _fullest(self) -> str:
-        """The place with most guests; of several the one whose guests have been here longest."""
+        """Return the place with most guests; of several the one whose guests have been here
+        longest.
+        """
         return max(self._guests, key=lambda where: len(self._guests[where]), default="")
 
     def _give_way(self, where: str) -> bool:
@@ -109,11 +111,10 @@ def descriptors() -> int:
 
 
 def share(asked: dict[str, int], available: int) -> dict[str, int]:
-    """The sessions of each port that so many descriptors carry: as many as asked for, or each port
-    its part of them.
+    """Return the sessions of each port that so many descriptors carry.
 
-    Past the limit of descriptors a connection is closed without a word; a port that knows its room
-    says 421.
+    They are as many as asked for, or each port its part of them. Past the limit of descriptors a
+    connection is closed without a word; a port that knows its room says 421.
     """
     room = max((available - OTHER_DESCRIPTORS) // PER_SESSION, len(asked))
     wanted = sum(asked.values())

@@ -55,7 +55,7 @@ class ListenerTurns:
         self._tasks = [loop.create_task(self._follow()), loop.create_task(self._serve())]
 
     async def wait(self, priority: Priority, credential: int, session: str) -> None:
-        """Returns when the message may be taken."""
+        """Wait until the message may be taken."""
         if priority >= Priority.URGENT or self._is_open:
             return
         self._asked = time.monotonic()

@@ -54,7 +54,7 @@ class HandedIn:
 
 
 async def hand_in(handed: HandedIn) -> Receipt:
-    """Committed when this returns. Raises `NotTaken`."""
+    """Hand it in as an app would; it is committed when this returns. Raises `NotTaken`."""
     try:
         async with _way_in() as way:
             return await way.take(handed)
@@ -152,5 +152,5 @@ class _WayIn:
 
 
 def reverse_path(text: str) -> Address | None:
-    """The address of an envelope that was taken before; None for the null one."""
+    """Return the address of an envelope that was taken before; None for the null one."""
     return parse_path(text, smtputf8=True) if text else None

@@ -23,7 +23,7 @@ Note = Callable[[Mapping[str, Any]], object]  # writes the act into the audit lo
 
 
 def send_test(credential: Credential, to: Address, *, token: uuid.UUID, note: Note) -> uuid.UUID:
-    """The queue id of the message. Raises `NotTaken`.
+    """Return the queue id of the message. Raises `NotTaken`.
 
     It is in the audit log before anything leaves, as is what is not taken after that.
     """

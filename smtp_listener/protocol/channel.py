@@ -133,8 +133,8 @@ class Channel(SMTP):
             self.is_waiting = False
 
     async def line(self, limit: int) -> bytes | None:
-        """The next line without its CRLF; None for one that is too long, which is read to its
-        end.
+        """Return the next line without its CRLF; None for one that is too long, which is read to
+        its end.
         """
         until = min(self.loop.time() + self.patience.idle, self.until)
         searched = size = 0
@@ -165,7 +165,7 @@ class Channel(SMTP):
         self._out.append(f"{line}\r\n".encode())
 
     async def flush(self) -> None:
-        """Replies to commands that came together leave together."""
+        """Send what waits: replies to commands that came together leave together."""
         if self._out and not self._is_gone:
             self.transport.write(b"".join(self._out))
             if not self._writable.is_set():
@@ -284,7 +284,7 @@ class Channel(SMTP):
             self._close(self.patience.last_words)
 
     def _close(self, seconds: float) -> None:
-        """A peer that takes nothing more cannot hold the socket."""
+        """Close the connection: a peer that takes nothing more cannot hold the socket."""
         self._forget_time()
         self._watchdog = self.loop.call_later(seconds, self.transport.abort)
         self.transport.close()

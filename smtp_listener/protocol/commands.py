@@ -97,7 +97,7 @@ def parse_path(argument: str, keyword: str) -> PathCommand:
 
 
 def path_in(argument: str) -> str:
-    """The address of a MAIL or RCPT command for people, however malformed the command is."""
+    """Return the address of a MAIL or RCPT command for people, however malformed the command is."""
     written = argument.partition(":")[2].strip(_BLANKS)
     match = _PATH.match(written)
     return texts.clean(
@@ -147,7 +147,10 @@ def ret(value: str) -> str:
 
 
 def envid(value: str) -> str:
-    """The decoded ENVID, at most 100 characters (RFC 3461, section 4.4)."""
+    """Return the decoded ENVID, at most 100 characters (RFC 3461, section 4.4).
+
+    Raise `BadCommand` for another.
+    """
     if len(value) > 100:
         raise BadCommand("value", "ENVID")
     return _decode_xtext(value, "ENVID")

@@ -21,8 +21,9 @@ _BARE = re.compile(rb"\r\n|\r|\n")
 
 
 def hopeless(max_size: int) -> int:
-    """The size up to which we read on, to answer at the end and keep the session; the client of
-    more is cut off.
+    """Return the size up to which we read on, to answer at the end and keep the session.
+
+    The client of more is cut off.
     """
     return 2 * max_size + 1_048_576
 
@@ -96,8 +97,9 @@ class Reception:
         return len(buffer), False
 
     def _take_part(self, buffer: bytearray) -> None:
-        """What is here up to the last LF; at least four bytes stay, which could be the beginning
-        of the end mark.
+        """Take what is here up to the last LF.
+
+        At least four bytes stay, which could be the beginning of the end mark.
         """
         cut = buffer.rfind(b"\n", 0, -4) + 1
         if not cut:
@@ -117,7 +119,7 @@ class Reception:
         self.take(data.replace(b"\r\n.", b"\r\n"))
 
     def take_chunk(self, data: bytes) -> None:
-        """A piece of a BDAT chunk; a CRLF may stand across two of them."""
+        """Take a piece of a BDAT chunk; a CRLF may stand across two of them."""
         data = self._held + data
         self._held = b"\r" if data.endswith(b"\r") else b""
         self.take(data[: len(data) - len(self._held)])
@@ -144,7 +146,7 @@ class Reception:
             self._keep(data)
 
     def _measure_lines(self, data: bytes) -> None:
-        """A line may come in pieces; its CR is not counted."""
+        """Measure the lines. One may come in pieces; its CR is not counted."""
         limit = (
             TEXT_LINE + 2 - self._open
         )  # the line that is open must have ended here; by leaps, so most lines are never looked at
@@ -167,7 +169,10 @@ class Reception:
         return _BARE.sub(b"\r\n", data)
 
     def _keep(self, data: bytes) -> None:
-        """A full disk is told at the end: bytes left unread would be taken for commands."""
+        """Store a piece of content, or note that the disk is full.
+
+        That is told at the end: bytes left unread would be taken for commands.
+        """
         try:
             self._store(data)
         except OSError:

@@ -24,7 +24,7 @@ class Spool:
         self.is_ascii = True
 
     def append(self, data: bytes) -> None:
-        """Raises `OSError` where the disk is full."""
+        """Append to the content; raise `OSError` where the disk is full."""
         self.is_ascii = self.is_ascii and data.isascii()
         self.size += len(data)
         if self.size <= IN_MEMORY:

@@ -64,7 +64,10 @@ class Certificate:
 def certificate(
     given_certificate: str, given_key: str, *, data: Path, hostname: str
 ) -> Certificate:
-    """The operator's certificate if one is given, else our own in `data`/tls."""
+    """Return the operator's certificate if one is given, else our own in `data`/tls.
+
+    Raise `CertificateError` where only one of certificate and key is given.
+    """
     if bool(given_certificate) != bool(given_key):
         raise CertificateError(
             "EKIDEN_TLS_CERT and EKIDEN_TLS_KEY go together: one of them is not set"
@@ -75,8 +78,9 @@ def certificate(
 
 
 def own_pair(folder: Path, hostname: str) -> tuple[Path, Path]:
-    """A self-signed certificate and its key in one file, made once; of two makers at once, both
-    use the same.
+    """Return a self-signed certificate and its key in one file, made once.
+
+    Of two makers at once, both use the same.
     """
     both = folder / "self-signed.pem"
     if not both.exists():

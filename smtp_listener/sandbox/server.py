@@ -128,7 +128,10 @@ class SandboxHandler:
         return "250 2.0.0 OK taken by the sandbox"
 
     async def _keep(self, session: Session, envelope: Envelope) -> None:
-        """A sandbox that cannot write still answers: the mail path is what is tried here."""
+        """Keep a message, or log that it was not kept.
+
+        A sandbox that cannot write still answers: the mail path is what is tried here.
+        """
         tls = session.ssl.get("ssl_object") if session.ssl else None
         given = {
             "mail_from": envelope.mail_from or "",
@@ -196,7 +199,7 @@ async def send_report(to: str, report: bytes, *, mail_from: str = "") -> None:
 
 
 async def start(database: Database) -> asyncio.Server:
-    """The server, listening for this machine only; raises `OSError` where its port is taken."""
+    """Start the server, for this machine only; raise `OSError` where its port is taken."""
     loop = asyncio.get_running_loop()
     handler = SandboxHandler(database)
     context = tls_context()

@@ -70,7 +70,7 @@ class InboundTransaction(Transaction):
 
     @classmethod
     async def begin(cls, session: Client, given: PathCommand) -> InboundTransaction:
-        """Raises `Refused`."""
+        """Begin a transaction with MAIL; raise `Refused`."""
         if not session.listener.disk.has_room(is_for_apps=False):
             raise Refused(replies.STORAGE_FULL)
         check_mail_parameters(given.parameters, MAIL_PARAMETERS, max_size=session.max_size)
@@ -111,7 +111,7 @@ class InboundTransaction(Transaction):
             self._targets.append(target)
 
     async def _check(self, target: InboundTarget) -> None:
-        """What is refused before the content comes."""
+        """Refuse what is refused before the content comes: raise `Refused`."""
         is_alone = target.is_alone or any(each.is_alone for each in self._targets)
         most = 1 if is_alone else MAX_TARGETS
         if len(self._targets) >= most:

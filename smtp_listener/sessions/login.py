@@ -12,9 +12,9 @@ USERNAME, PASSWORD = "VXNlcm5hbWU6", "UGFzc3dvcmQ6"
 
 
 async def ask(channel: Channel, argument: str) -> Proof | ServerReply:
-    """The proof that follows AUTH's argument, or why there is none.
+    """Return the proof that follows AUTH's argument, or why there is none.
 
-    Raises `Refused` where the client breaks off.
+    Raise `Refused` where the client breaks off.
     """
     mechanism, _, initial = argument.replace("\t", " ").partition(" ")
     initial = initial.strip()

@@ -39,7 +39,7 @@ class Port:
         )
 
     def patience(self, patience: Patience) -> Patience:
-        """The internet's mail hosts are quick, or come again."""
+        """Return the patience of this port: the internet's mail hosts are quick, or come again."""
         if self.is_submission:
             return patience
         return replace(

@@ -36,7 +36,7 @@ LAST_WORDS = 5.0
 
 
 def ports() -> list[Port]:
-    """A port number of 0 switches that port off."""
+    """Return the ports to listen on; a port number of 0 switches that port off."""
     every = [
         Port(
             "submission", settings.EKIDEN_SUBMISSION_PORT, True, False, SubmissionTransaction.begin
@@ -153,7 +153,10 @@ class Listener(Shared):
 
 
 def bound(address: str, port: int) -> socket.socket:
-    """A socket that other listener processes may share (SO_REUSEPORT)."""
+    """Return a socket that other listener processes may share (SO_REUSEPORT).
+
+    Raise `OSError` where it cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -124,7 +124,7 @@ class Session:
         self.channel.say_raw(f"220 {self.listener.hostname} ESMTP")
 
     async def _answer(self, line: bytes) -> ServerReply | None:
-        """The reply to one command; a fault of ours is answered, and the session goes on."""
+        """Reply to one command; a fault of ours is answered, and the session goes on."""
         verb, command = "", None
         try:
             command = commands.parse(line)
@@ -191,12 +191,12 @@ class Session:
         await self.leave()
 
     def drain(self) -> None:
-        """The listener is ending: a client that has nothing under way is told so at once."""
+        """Tell a client that has nothing under way at once that the listener is ending."""
         if self.channel.is_waiting and self.transaction is None:
             self.channel.interrupt(replies.SHUTTING_DOWN)
 
     def cut(self) -> None:
-        """The listener's patience is over; only a commit under way is waited for, and answered."""
+        """Interrupt the session, but for a commit under way: that is waited for, and answered."""
         if not self._is_storing:
             self.channel.interrupt(replies.SHUTTING_DOWN)
 
@@ -246,7 +246,7 @@ class Session:
         return self.account is not None and self.account.kind == "password"
 
     def make_known(self) -> None:
-        """It has shown who it is: it gives way to nobody, and has an app's time."""
+        """Note that it has shown who it is: it gives way to nobody, and has an app's time."""
         self.channel.until = inf
         self.listener.make_known(self, self.port.name)
 
@@ -265,8 +265,8 @@ class Session:
             await self.listener.quotas.leave(self.account.credential_id, self.id)
 
     async def current_account(self) -> Account:
-        """The account as it stands now: revoked and changed credentials take effect in an open
-        session too.
+        """Return the account as it stands now: revoked and changed credentials take effect in an
+        open session too. Raise `Ended` for those, and `Refused` where nobody has logged in.
         """
         if self.account is None:
             raise Refused(replies.AUTH_REQUIRED if self.tls else replies.NEEDS_TLS)

@@ -106,7 +106,7 @@ class Shared:
         self._rooms[port].make_known(session)
 
     def release(self, session: Guest, port: str) -> None:
-        """The session is over; one that gave way has left its room already."""
+        """Let go of a session that is over; one that gave way has left its room already."""
         self._rooms[port].release(session)
         self.sessions.discard(session)
         if not self.sessions:

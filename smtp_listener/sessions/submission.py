@@ -63,7 +63,7 @@ class SubmissionTransaction(Transaction):
 
     @classmethod
     async def begin(cls, session: Client, given: PathCommand) -> SubmissionTransaction:
-        """Raises `Refused`."""
+        """Begin a transaction with MAIL; raise `Refused`."""
         account = await session.current_account()
         if not session.listener.disk.has_room(is_for_apps=True):
             raise Refused(replies.STORAGE_FULL)
@@ -115,7 +115,9 @@ class SubmissionTransaction(Transaction):
             raise Refused(replies.SUPPRESSED(reason=reason))
 
     async def store(self, data: bytes) -> ServerReply:
-        """A client that hangs up now has its message stored all the same; handed in again, it is
+        """Check and store a message, and return the answer.
+
+        A client that hangs up now has its message stored all the same; handed in again, it is
         known.
         """
         assert self.spool is not None
@@ -163,8 +165,9 @@ class SubmissionTransaction(Transaction):
         super().close()
 
     async def _wait_for_turn(self, priority: Priority) -> None:
-        """A client that is gone meanwhile has not heard that its message was taken, so it is
-        not.
+        """Wait for the message's turn, and raise `Ended` where the client is gone meanwhile.
+
+        Such a client has not heard that its message was taken, so it is not.
         """
         await self.session.listener.turns.wait(
             priority, self.account.credential_id, self.session.id
@@ -175,7 +178,7 @@ class SubmissionTransaction(Transaction):
             raise Ended
 
     def _asked(self, by_header: Priority | None) -> Priority:
-        """The envelope's word, then the header's, then the credential's."""
+        """Return the priority: the envelope's word, else the header's, else the credential's."""
         if self.asked is not None:
             return self.asked
         return by_header if by_header is not None else Priority(self.account.priority)

@@ -55,7 +55,7 @@ class Transaction(ABC):
 
     @abstractmethod
     async def add_recipient(self, given: PathCommand) -> None:
-        """Raises `Refused`, and `BadCommand` for parameters that cannot be read."""
+        """Add a recipient; raise `Refused`, and `BadCommand` for parameters that cannot be read."""
 
     @abstractmethod
     async def store(self, data: bytes) -> ServerReply:
@@ -64,7 +64,7 @@ class Transaction(ABC):
         """
 
     async def finish(self, reception: Reception) -> ServerReply:
-        """The answer to the complete content."""
+        """Return the answer to the complete content."""
         assert self.spool is not None
         if self.reception is not None:
             reception.end_chunks()
@@ -101,7 +101,7 @@ def check_mail_parameters(
 
 
 def judge(reception: Reception) -> ServerReply | None:
-    """What is wrong with the content itself."""
+    """Return what is wrong with the content itself, or None."""
     if reception.is_too_large:
         return replies.TOO_LARGE(most=reception.max_size)
     match reception.trouble:

@@ -36,7 +36,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
     )  # fmt: skip
 
     def clean_file(self) -> Any:
-        """A look at the beginning, so that what is no list is said at once."""
+        """Look at the beginning, so that what is no list is said at once, and keep the file."""
         file = self.cleaned_data["file"]
         try:
             importing.preview(file.file, project=None, now=timezone.now())

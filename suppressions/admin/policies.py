@@ -30,8 +30,9 @@ ARRIVALS = "deliveries.bounces.learning.arrivals"
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     def clean(self) -> dict[str, Any]:
-        """A preset that was chosen now fills in its values; values that were changed make it the
-        project's own.
+        """Fill in the values of a preset that was chosen now.
+
+        Values that were changed make the policy the project's own.
         """
         given = super().clean() or self.cleaned_data
         preset = given.get("preset")
@@ -100,7 +101,7 @@ class PolicyPages(Pages):
         ]
 
     def dry_run_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The form as it is filled in, saved or not."""
+        """Try the form as it is filled in, saved or not."""
         row = self.get_object(request, object_id)
         if row is None or not self.has_change_permission(request, row):
             raise Http404

@@ -102,7 +102,9 @@ class SuppressionPages(RevealsAddresses, Pages):
         return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
-        """What who is limited to projects cannot lift, and has to tell a customer all the same."""
+        """Return what who is limited to projects cannot lift, and has to tell a customer all the
+        same.
+        """
         if projects_of(request) is None or known_key(query) is None:
             return []
         return list(Suppression.objects.matching(query).filter(project__isnull=True)[:SHOWN_MOST])

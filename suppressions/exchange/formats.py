@@ -26,8 +26,10 @@ from suppressions.exchange.known_formats import (
 
 
 def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
-    """The format of a file by its first row, where its columns are, and whether that row is a
-    header. Raises `ValueError`.
+    """Recognise the format of a file by its first row.
+
+    Return it, where its columns are, and whether that row is a header. Raise `ValueError` where
+    there is no column of addresses.
     """
     columns = {column(cell): number for number, cell in reversed(list(enumerate(first)))}
     for each in sorted(FORMATS, key=lambda each: -len(each.needs)):
@@ -59,7 +61,7 @@ def _check_is_of_the_dead(format_: Format, about_people: Set[str]) -> None:
 
 
 def column(cell: str) -> str:
-    """What a column is called here."""
+    """Return what a column is called here."""
     plain = unicodedata.normalize("NFKC", cell).strip().lower()
     return JAPANESE.get(plain) or word(plain)
 

@@ -126,9 +126,9 @@ def _take(
 
 # --- as a job ---
 def keep(row: Import, opened: IO[bytes]) -> None:
-    """The file goes with the row, since the worker may be another machine.
+    """Keep the file with the row, since the worker may be another machine.
 
-    Raises `ValueError` for one that is too large.
+    Raise `ValueError` for one that is too large.
     """
     packer, size, packed = zlib.compressobj(1), 0, []
     while piece := opened.read(1_048_576):
@@ -181,7 +181,7 @@ def carry_on() -> None:
 
 
 def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease]:
-    """A row for a file that this process reads itself."""
+    """Make a row for a file that this process reads itself."""
     row = Import.objects.create(
         name=name, project=project, state=Import.State.RUNNING, created_by=by
     )

@@ -89,7 +89,7 @@ class File:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The file is the caller's: left open, wherever it stands."""
+        """Leave the file open, wherever it stands: it is the caller's."""
         self._text.detach()
 
     def entries(self) -> Iterator[ListedAddress | BadLine]:

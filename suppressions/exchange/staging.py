@@ -118,7 +118,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _row(entry: ListedAddress) -> str:
-    """A line of COPY's text format; only what people wrote can hold what must be escaped."""
+    """Write a line of COPY's text format; only what people wrote can hold what must be escaped."""
     values = (
         entry.key.translate(_ESCAPES),
         entry.source,

@@ -124,7 +124,7 @@ class Policy(models.Model):
         return Rules(**{name: getattr(self, name) for name in Rules.__slots__})
 
     def take_preset(self, name: str) -> None:
-        """Raises `KeyError` for a preset that is not shipped."""
+        """Take the values of a preset; raise `KeyError` for one that is not shipped."""
         for field in Rules.__slots__:
             setattr(self, field, getattr(PRESETS[name], field))
         self.preset = name

@@ -24,14 +24,14 @@ FOUND_MOST = 1000
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def on_probation(self) -> Self:
-        """A delivery is trying the address, or has."""
+        """Choose the rows whose address a delivery is trying, or has."""
         return self.filter(probe_id__isnull=False).order_by("pk")
 
     def over(self, *, now: datetime) -> Self:
         return self.filter(until__isnull=False, until__lte=now)
 
     def covering(self, project_id: int, address_key: str) -> Self:
-        """The rows that forbid this project to write to this address, whatever the sending
+        """Choose the rows that forbid this project to write to this address, whatever the sending
         domain.
         """
         return self.filter(

@@ -141,8 +141,9 @@ def _answer(reply: str, stage: str | None, host: str) -> Answer:
 
 
 def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
-    """An mbox is as one mail that has all their recipients, and the kind of the first that has
-    one.
+    """Read the mail in a file.
+
+    An mbox is as one mail that has all their recipients, and the kind of the first that has one.
     """
     try:
         with Path(name).open("rb") as file:

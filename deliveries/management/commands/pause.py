@@ -47,7 +47,7 @@ class Command(TargetCommand):
         return self.stdout.write(f'To go on: ./ekiden resume {target.typed} --reason "…"')
 
     def _stop(self, target: Target, reason: str, by: str) -> Project | Credential | Lane | Stop:
-        """The row that was stopped."""
+        """Stop the target, and return the row that was stopped."""
         match target.row:
             case Lane():
                 if target.row.pk in (Lane.ROUTING, Lane.PARKED):

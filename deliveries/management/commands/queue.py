@@ -43,7 +43,7 @@ SHOWN = 50
 
 
 def age(text: str) -> timedelta:
-    """An argument's type: `90s`, `15m`, `2h`, `3d`."""
+    """Read an argument such as `90s`, `15m`, `2h`, `3d`; for argparse."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text} is no time such as 90s, 15m, 2h or 3d")
@@ -207,7 +207,10 @@ def _id(text: str) -> UUID:
 
 
 def _selection(given: dict[str, Any]) -> Selection:
-    """Raises `CommandError` for a selection of nothing in particular, unless all was asked for."""
+    """Return the selection that the arguments make.
+
+    Raise `CommandError` for a selection of nothing in particular, unless all was asked for.
+    """
     project, credential = given["project"], given["credential"]
     selection = Selection(
         project=names.project(project).pk if project else None,

@@ -62,7 +62,7 @@ class Command(EkidenCommand):
 def scope_of(
     hours: int, *, projects: list[int] | None = None, now: datetime | None = None
 ) -> RateScope:
-    """The last so many hours, the running one included."""
+    """Return the last so many hours, the running one included."""
     until = (now or timezone.now()).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return RateScope(until - timedelta(hours=max(1, hours)), until, projects=projects)
 

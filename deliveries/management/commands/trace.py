@@ -116,7 +116,10 @@ def _note_next(found: list[Trace]) -> None:
 
 
 def lines(found: Trace, style: Style, *, has_dialogue: bool = False) -> Iterator[str]:
-    """The trace of one message as people read it; whatever a peer said is one printable line."""
+    """Yield the trace of one message as people read it.
+
+    Whatever a peer said is one printable line.
+    """
     message = found["message"]
     yield style.MIGRATE_HEADING(f"Message {message['id']}")
     yield f"  Message-ID  {short(message['message_id'])}"
@@ -133,7 +136,7 @@ def lines(found: Trace, style: Style, *, has_dialogue: bool = False) -> Iterator
 
 
 def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
-    """What the app was told instead of a queue id; many clients show it to nobody."""
+    """Yield what the app was told instead of a queue id; many clients show it to nobody."""
     yield style.MIGRATE_HEADING("Refused when apps handed it in")
     for each in refused:
         yield (

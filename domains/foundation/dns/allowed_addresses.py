@@ -34,7 +34,10 @@ def is_public(address: Address) -> bool:
 
 
 def embedded(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for (mapped, 6to4, Teredo, NAT64)."""
+    """Return the IPv4 address that an IPv6 one stands for (mapped, 6to4, Teredo, NAT64).
+
+    None stands for no such address.
+    """
     if isinstance(address, IPv4Address):
         return None
     if address in NAT64:

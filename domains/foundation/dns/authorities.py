@@ -147,8 +147,8 @@ class Authorities:
     async def _begun_at(
         self, apex: dns.name.Name, hosts: Iterable[str], glue: dict[str, list[IpAddress]]
     ) -> ZoneServers | None:
-        """The zone, where one of these hosts has its SOA: an NS list may also have come by a
-        CNAME, of another zone.
+        """Return the zone; None where no host has an address, or all say that its SOA is not
+        theirs: an NS list may also have come by a CNAME, of another zone.
         """
         chosen = sorted(set(hosts))[:SERVERS]
         found = await asyncio.gather(*(self._addresses(host, glue) for host in chosen))
@@ -227,7 +227,7 @@ def _read(
     name: dns.name.Name,
     rdtype: dns.rdatatype.RdataType,
 ) -> ServerAnswer:
-    """The values at the end of the CNAME chain, as far as this server's own answer goes."""
+    """Read the values at the end of the CNAME chain, as far as this server's own answer goes."""
     chain: list[str] = []
     at = name
     for _ in range(len(message.answer) if rdtype != dns.rdatatype.CNAME else 0):
@@ -251,8 +251,8 @@ def _rrset(
 
 
 def value_text(rdata: dns.rdata.Rdata) -> str:
-    """A record's value as people write it: the strings of a TXT joined, names without the last
-    dot.
+    """Write a record's value as people do: the strings of a TXT joined, names without the last dot,
+    all else as in a zone file.
     """
     if strings := getattr(rdata, "strings", None):
         return b"".join(strings).decode("utf-8", "replace")
@@ -263,7 +263,7 @@ def value_text(rdata: dns.rdata.Rdata) -> str:
 def _referral(
     message: dns.message.QueryMessage, name: dns.name.Name, apex: dns.name.Name
 ) -> dns.rrset.RRset | None:
-    """The name servers of a zone below `apex`, where the answer is that these are to be asked."""
+    """Return the name servers of a zone below `apex`, where they are to be asked instead."""
     if message.answer or message.flags & (dns.flags.AA | dns.flags.RA):
         return None
     return next(

@@ -54,7 +54,7 @@ async def ask(
     *,
     timeout: float,
 ) -> DnsReply:
-    """The server's reply; raises `ServerFailure` after `timeout` seconds at the latest."""
+    """Return the server's reply; raise `ServerFailure` after `timeout` seconds at the latest."""
     return _judge(await _heard(server, qname, rdtype, timeout=timeout, flags=_RECURSIVE))
 
 
@@ -218,8 +218,9 @@ def _judge(message: dns.message.QueryMessage) -> DnsReply:
 
 
 def _is_beside_the_point(message: dns.message.QueryMessage) -> bool:
-    """Records of the right type but another name, or a referral: neither means "no such
-    records".
+    """Tell whether a message has records of the right type but another name, or is a referral.
+
+    Neither means "no such records".
     """
     return any(
         rrset.rdtype == message.question[0].rdtype for rrset in message.answer

@@ -56,7 +56,7 @@ class Parents:
             return None
 
     async def _zone_above(self, name: dns.name.Name) -> tuple[dns.name.Name, tuple[str, ...]]:
-        """The closest zone above that our resolvers know, and its name servers."""
+        """Return the closest zone above that our resolvers know, and its name servers."""
         for ancestor in _above(name):
             try:
                 if hosts := (await self._resolver.ns(ancestor.to_text())).records:
@@ -86,8 +86,9 @@ class Parents:
     async def _word_of(
         self, name: dns.name.Name, zone: dns.name.Name, hosts: tuple[str, ...]
     ) -> dns.message.QueryMessage | None:
-        """What one of the zone's servers says for itself; servers that say nothing to the point
-        are passed over.
+        """Return what one of the zone's servers says for itself, or None.
+
+        Servers that say nothing to the point are passed over.
         """
         for host in random.sample(hosts, min(len(hosts), SERVERS)):
             try:
@@ -120,7 +121,10 @@ def _above(name: dns.name.Name) -> Iterator[dns.name.Name]:
 def _referral(
     message: dns.message.QueryMessage, name: dns.name.Name, zone: dns.name.Name
 ) -> dns.rrset.RRset | None:
-    """The name servers of a zone below this one, where the answer is that these are to be asked."""
+    """Return the name servers of a zone below this one.
+
+    Return None unless the answer is that these are to be asked.
+    """
     if (
         message.rcode() != dns.rcode.NOERROR
         or message.answer

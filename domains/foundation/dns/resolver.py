@@ -154,7 +154,7 @@ class Resolver:
         await self._servers.answer()
 
     async def mx(self, name: str) -> DnsAnswer[Mx]:
-        """The mail hosts of a domain, best first. Raises `NoSuchName` and `TemporaryFailure`."""
+        """Return a domain's mail hosts, best first. Raise `NoSuchName` and `TemporaryFailure`."""
         answer = await self._look_up(name, dns.rdatatype.MX)
         rdatas = cast("tuple[MX, ...]", answer.records)
         hosts = sorted(
@@ -164,9 +164,9 @@ class Resolver:
         return DnsAnswer(tuple(hosts[:MAX_MX]), answer.expires_at, answer.authenticated)
 
     async def txt(self, name: str) -> DnsAnswer[str]:
-        """The TXT records, the strings of each joined.
+        """Return the TXT records, the strings of each joined.
 
-        Raises `NoSuchName` and `TemporaryFailure`.
+        Raise `NoSuchName` and `TemporaryFailure`.
         """
         answer = await self._look_up(name, dns.rdatatype.TXT)
         rdatas = cast("tuple[TXT, ...]", answer.records[:MAX_RECORDS])
@@ -174,9 +174,9 @@ class Resolver:
         return DnsAnswer(texts, answer.expires_at, answer.authenticated)
 
     async def ns(self, name: str) -> DnsAnswer[str]:
-        """The name servers of a zone, by name; none where no zone begins there.
+        """Return the name servers of a zone, by name; none where no zone begins there.
 
-        Raises `NoSuchName` and `TemporaryFailure`.
+        Raise `NoSuchName` and `TemporaryFailure`.
         """
         answer = await self._look_up(name, dns.rdatatype.NS)
         rdatas = cast("tuple[NS, ...]", answer.records[:MAX_RECORDS])
@@ -187,9 +187,9 @@ class Resolver:
         )
 
     async def addresses(self, host: str) -> DnsAnswer[IpAddress]:
-        """The IPv6 and then the IPv4 addresses of a host.
+        """Return the IPv6 and then the IPv4 addresses of a host.
 
-        Raises `NoSuchName` and `TemporaryFailure`.
+        Raise `NoSuchName` and `TemporaryFailure`.
 
         An address as `host` is its own answer, and `localhost` is never asked for.
         """
@@ -216,9 +216,9 @@ class Resolver:
         return DnsAnswer(records, expires_at, all(answer.authenticated for answer in found))
 
     async def values(self, name: str, kind: str) -> DnsAnswer[str]:
-        """The records of one type as text, names without the final dot.
+        """Return the records of one type as text, names without the final dot.
 
-        Raises `NoSuchName` and `TemporaryFailure`.
+        Raise `NoSuchName` and `TemporaryFailure`.
         """
         answer = await self._look_up(name, dns.rdatatype.from_text(kind))
         texts = tuple(rdata.to_text().rstrip(".") for rdata in answer.records[:MAX_RECORDS])

@@ -42,5 +42,5 @@ def fit(own: Sequence[str], noted: Sequence[str], *, opens: bool | None) -> Fit:
 
 
 def joined(own: Sequence[str], noted: Sequence[str]) -> list[str]:
-    """What to note of a ring that fits: its keys, then those that it has forgotten."""
+    """Return what to note of a ring that fits: its keys, then those that it has forgotten."""
     return [*own, *(each for each in noted if each not in own)]

@@ -41,14 +41,14 @@ class KeyRing:
         return len(self._lines)
 
     def fingerprints(self) -> list[str]:
-        """What tells each key from others, newest first."""
+        """Return what tells each key from others, newest first."""
         return [fingerprint(line) for line in self._lines]
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True) -> KeyRing:
-        """The ring in this file, which is made with one new key where there is none.
+        """Open the ring in this file, which is made with one new key where there is none.
 
-        Raises `KeyRingError`.
+        Raise `KeyRingError`.
 
         `create=False` is for one who already has something to decrypt: for him a missing file is a
         lost one.
@@ -62,7 +62,7 @@ class KeyRing:
         return self._fernet.encrypt(data)
 
     def decrypt(self, token: bytes | memoryview) -> bytes:
-        """What was encrypted by any key of the ring; raises `KeyRingError`."""
+        """Decrypt what was encrypted by any key of the ring; raise `KeyRingError`."""
         try:
             return self._fernet.decrypt(bytes(token))
         except InvalidToken:
@@ -83,9 +83,9 @@ class KeyRing:
         return True
 
     def reencrypt(self, token: bytes | memoryview) -> bytes:
-        """The same under the newest key; when all is, `forget_old` may follow.
+        """Encrypt the same under the newest key; when all is, `forget_old` may follow.
 
-        Raises `KeyRingError`.
+        Raise `KeyRingError`.
         """
         return self.encrypt(self.decrypt(token))
 
@@ -194,8 +194,9 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _written(path: Path, content: bytes) -> Iterator[Path]:
-    """A temporary file beside `path`, readable by us alone, on disk before it gets its name; that
-    too on disk afterwards.
+    """Keep a temporary file beside `path`, readable by us alone, while the block runs.
+
+    It is on disk before the block gives it its name; that too is on disk afterwards.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     new = Path(name)

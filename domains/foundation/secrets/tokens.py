@@ -19,8 +19,9 @@ def make(payload: bytes, *, key: bytes, use: bytes) -> str:
 
 
 def parse(token: str, *, size: int | None, key: bytes, use: bytes) -> bytes:
-    """The payload of `size` octets, or of any; in any case of letters, since some senders of
-    bounces change it. Raises `ForgedToken`.
+    """Return the payload of `size` octets, or of any; raise `ForgedToken`.
+
+    The token may be in any case of letters, since some senders of bounces change it.
     """
     try:
         data = base64.b32decode(token.upper() + "=" * (-len(token) % 8))

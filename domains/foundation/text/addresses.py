@@ -104,8 +104,9 @@ _ESCAPED = r"\\\1"
 def parse_path(
     text: str, *, smtputf8: bool, is_sender: bool = False, allow_literal: bool = False
 ) -> Address:
-    """The address between the angle brackets of a MAIL or RCPT command (RFC 5321, section 4.1.2);
-    raises `BadAddress`.
+    """Read the address between the angle brackets of a MAIL or RCPT command.
+
+    The source is RFC 5321, section 4.1.2. Raise `BadAddress`.
 
     The null reverse-path `<>` and the domainless `<postmaster>` are the caller's to see first.
     `smtputf8` tells whether the transaction declared SMTPUTF8 (RFC 6531). `is_sender` chooses the
@@ -124,9 +125,9 @@ def parse_path(
 
 
 def canonical_domain(text: str) -> str:
-    """The one form of a domain name: A-labels, lower case, no final dot, at least two labels.
+    """Return the one form of a domain name: A-labels, lower case, no final dot, two labels or more.
 
-    Raises `BadAddress`.
+    Raise `BadAddress`.
     """
     try:
         return _domain(text)
@@ -245,7 +246,7 @@ def _to_ascii(text: str) -> str:
 
 
 def _literal(host: str) -> str:
-    """An address literal (RFC 5321, section 4.1.3) in one spelling."""
+    """Return an address literal (RFC 5321, section 4.1.3) in one spelling; raise `ValueError`."""
     inside = host[1:-1] if host.endswith("]") else ""
     tag, colon, rest = inside.partition(":")
     if colon and tag.lower() == "ipv6" and "%" not in rest:

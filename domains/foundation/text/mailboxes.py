@@ -54,7 +54,10 @@ _PYTHON_ONLY = frozenset(
 
 
 def decode_word(encoding: str, payload: str) -> bytes:
-    """The bytes of an encoded word of this encoding, "B" or "Q" (RFC 2047); raises `BadAddress`."""
+    """Return the bytes of an encoded word of this encoding, "B" or "Q" (RFC 2047).
+
+    Raise `BadAddress`.
+    """
     data = payload.encode("utf-8")
     try:
         return (
@@ -67,9 +70,9 @@ def decode_word(encoding: str, payload: str) -> bytes:
 
 
 def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
-    """The addresses of an address list (RFC 5322, section 3.4), at least one.
+    """Return the addresses of an address list (RFC 5322, section 3.4), at least one.
 
-    Raises `BadAddress` (550 5.6.0) when in doubt.
+    Raise `BadAddress` (550 5.6.0) when in doubt.
 
     `value` is the field's value, folded or not. The display names are checked for what they could
     smuggle, and then forgotten. Without `smtputf8` a domain must be in A-labels.
@@ -180,7 +183,7 @@ def _text_of(data: bytes, charset: str) -> str | None:
 
 
 def _split(text: str) -> list[list[tuple[str, str]]]:
-    """The tokens but white space, as (kind, text), of each comma-separated element."""
+    """Return the tokens but white space, as (kind, text), of each comma-separated element."""
     elements: list[list[tuple[str, str]]] = [[]]
     position = 0
     while position < len(text):

@@ -84,7 +84,7 @@ def _start(text: str, at: int, floor: int, *, in_url: bool) -> int:
 
 
 def _keys(local: str, domain: str) -> list[str]:
-    """What the address may be: as it stands, and behind what a URL or a log puts before it."""
+    """Return what the address may be: as it stands, and behind what a URL or a log put before."""
     plain = unquote(html.unescape(local))
     tails = {plain, *(plain.rpartition(sign)[2] for sign in "=/?'")}
     return [key_of(f"{tail}@{domain}") for tail in tails if tail]

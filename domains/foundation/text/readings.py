@@ -43,8 +43,9 @@ _LEGACY = ("cp932", "euc_jp", "latin-1")
 
 
 def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
-    """The mailboxes of a field that `mailboxes` refuses, at least one; raises `BadAddress` (550
-    5.6.0), which names the character.
+    """Return the mailboxes of a field that `mailboxes` refuses, at least one.
+
+    Raise `BadAddress` (550 5.6.0), which names the character.
 
     `value` is the field's value, folded or not; `domains` are those of the account, in A-labels.
     """
@@ -58,7 +59,7 @@ def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[A
 
 
 def _decoded(value: bytes) -> list[str]:
-    """What readers may decode the bytes to; first what they are most likely meant to be."""
+    """Return what readers may decode the bytes to; first what they are most likely meant to be."""
     if (
         b"\x1b" in value and value.isascii()
     ):  # ISO-2022-JP, which hides quotes, brackets and "@" from those who read bytes
@@ -109,7 +110,7 @@ def _domain(written: str) -> str:
 
 
 def _views(text: str) -> set[str]:
-    """The text as different readers see it before they look for addresses."""
+    """Return the text as different readers see it before they look for addresses."""
     decoded = _ENCODED_WORD.sub(_word, text)
     views = {text, decoded, unicodedata.normalize("NFKC", decoded)}
     views |= {view.replace("\\", "") for view in views}
@@ -122,7 +123,7 @@ def _views(text: str) -> set[str]:
 
 
 def _word(match: re.Match[str]) -> str:
-    """An encoded word as the most forgiving reader decodes it (RFC 2047)."""
+    """Decode an encoded word as the most forgiving reader does (RFC 2047)."""
     charset, data = match[1].partition("*")[0].lower(), _forgiving(match[2], match[3])
     try:
         return data.decode(
@@ -133,7 +134,7 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _forgiving(encoding: str, payload: str) -> bytes:
-    """The bytes of an encoded word, whatever is wrong with its padding."""
+    """Return the bytes of an encoded word, whatever is wrong with its padding."""
     data = payload.encode("utf-8", "replace")
     if encoding in "Qq":
         return binascii.a2b_qp(data, header=True)
@@ -142,8 +143,9 @@ def _forgiving(encoding: str, payload: str) -> bytes:
 
 
 def _without_comments(text: str) -> tuple[str, int]:
-    """The text with a blank for each comment, nested or not, and how many parentheses are left
-    open (below 0: closed too often).
+    """Return the text with a blank for each comment, nested or not.
+
+    The number says how many parentheses are left open (below 0: closed too often).
     """
     kept: list[str] = []
     depth = lowest = 0
@@ -160,9 +162,9 @@ def _without_comments(text: str) -> tuple[str, int]:
 
 # --- who writes -----------------------------------------------------------------------------------
 def _authors(text: str, *, smtputf8: bool) -> list[Address]:
-    """What stands in angle brackets, or else the bare addresses.
+    """Return what stands in angle brackets, or else the bare addresses.
 
-    What is left open would leave many readers without an author.
+    Raise `BadAddress` where something is left open: it would leave many readers without an author.
     """
     outside, is_open = _without_comments(
         _QUOTED.sub(lambda quoted: " " if quoted[1] else '"', text)
@@ -182,7 +184,7 @@ def _authors(text: str, *, smtputf8: bool) -> list[Address]:
 
 
 def _bare(text: str) -> list[str]:
-    """The addresses that stand there without brackets."""
+    """Return the addresses that stand there without brackets."""
     found = []
     for sign in re.finditer("@", text):
         local, domain = (

@@ -13,7 +13,7 @@ YES_OR_NO = {"yes": True, "no": False}
 
 
 def yes_or_no(text: str) -> bool:
-    """An argument's type."""
+    """Read an argument that says yes or no; for argparse."""
     return YES_OR_NO[text.lower()]
 
 

@@ -65,7 +65,7 @@ class Command(EkidenCommand):
 
 
 def _new(proof: ErasureProof) -> dict[tuple[str, str], int]:
-    """What came while it ran."""
+    """Return what came while it ran."""
     return {where: 0 for where in proof.after if where not in proof.before}
 
 

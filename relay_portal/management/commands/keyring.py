@@ -122,7 +122,9 @@ def _row() -> Any:
 
 
 def _other_machines() -> list[str]:
-    """The names of other machines whose workers run on the same Valkey; none where it is away."""
+    """Return the names of other machines whose workers run on the same Valkey; none where it is
+    away.
+    """
     try:
         with job_queues.connect() as valkey:
             names = {worker.hostname for worker in Worker.all(connection=valkey)}

@@ -137,7 +137,7 @@ def _values(user: User) -> dict[str, Any]:
 
 
 def _names(user: User) -> list[str] | None:
-    """The projects that the person is limited to; None: all."""
+    """Return the projects that the person is limited to; None: all."""
     return sorted(each.name for each in user.projects.all()) if user.is_limited else None
 
 

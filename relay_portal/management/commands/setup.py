@@ -137,7 +137,7 @@ class Command(EkidenCommand):
                     raise SystemExit(1) from error  # Ctrl-C came first
 
     def _missing(self) -> list[str]:
-        """What has not come up in time; Supervisor goes on trying."""
+        """Return what has not come up in time; Supervisor goes on trying."""
         until = time.monotonic() + PATIENCE
         while (missing := readiness.waiting_for()) and time.monotonic() < until:
             time.sleep(0.1)

@@ -63,7 +63,10 @@ class Command(EkidenCommand):
 
 
 def make_data_folder(folder: Path) -> None:
-    """Raises `CommandError`: it is the first thing that fails in a clone that cannot be written."""
+    """Make the folder, or raise `CommandError`.
+
+    It is the first thing that fails in a clone that cannot be written.
+    """
     try:
         make_folder(folder, 0o711)
     except OSError as error:

@@ -19,7 +19,7 @@ from smtp_listener.manual.resending import Resend, resend
 
 
 def queue_id(text: str) -> uuid.UUID:
-    """An argument's type."""
+    """Read an argument as a queue id."""
     try:
         return uuid.UUID(text)
     except ValueError as error:
