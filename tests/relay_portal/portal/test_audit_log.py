@@ -26,6 +26,7 @@ def settings_of(project, **changed):
         "lifetime",
         "content_days",
         "log_days",
+        "transcript_days",
     )
     given = {field: getattr(project, field) for field in fields} | {
         "retry_schedule": "",

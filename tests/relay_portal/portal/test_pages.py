@@ -130,7 +130,8 @@ def test_the_lists_of_mail_count_nothing_and_sort_by_their_key_alone(operator):
             assert operator.get(f"/{page}").status_code == 200
         statements = [query["sql"] for query in asked]
         assert not any("COUNT(" in sql for sql in statements), page
-        [listed] = [sql for sql in statements if "LIMIT 50" in sql]
+        of_mail = [sql for sql in statements if "savedsearch" not in sql]
+        [listed] = [sql for sql in of_mail if "LIMIT 50" in sql]
         assert re.search(r'ORDER BY "\w+"\."id" DESC LIMIT 50', listed), page
 
 
