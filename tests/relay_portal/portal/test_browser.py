@@ -153,7 +153,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page.check("[value=webauthn]")
     page.click("button:has-text('Next')")
     page.wait_for_url("**/account/security/")
-    assert page.locator(".portal-rows li").count() == 2
+    assert page.locator(".portal-rows").first.locator("li").count() == 2
 
     page.context.clear_cookies()
     give_password(page, url)

@@ -139,8 +139,8 @@ def test_an_order_under_way_shows_how_far_it_is_and_can_be_stopped(browser):
         verb="cancel", selection={}, reason="why", created_by="otto", expected=10, seen=4, done=3
     )
     page = browser.get(f"/deliveries/order/{given.pk}/change/").text
-    assert 'http-equiv="refresh"' in page and 'max="10" value="4"' in page
+    assert " data-live>" in page and 'max="10" value="4"' in page
     do(browser, given, "stop_order")
     page = browser.get(f"/deliveries/order/{given.pk}/change/").text
-    assert "http-equiv" not in page and "Stopped" in page
+    assert "data-live" not in page and "Stopped" in page
     assert [action for _, action, _, _ in written()] == ["stop_order"]
