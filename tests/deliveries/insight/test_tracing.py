@@ -39,7 +39,8 @@ def test_the_shape_is_what_programs_rely_on():
     )
     [found] = trace(str(sent.pk))
     assert found.keys() == {"message", "deliveries"}
-    assert found["message"].keys() == {"id", "message_id", "from", "size", "accepted_at"}
+    about = {"id", "message_id", "from", "size", "accepted_at", "resent_from", "resent_as"}
+    assert found["message"].keys() == about
     [delivery] = found["deliveries"]
     assert delivery.keys() == {"recipient", "state", "due_at", "waiting", "attempts"}
     [event] = delivery["attempts"]
@@ -54,6 +55,8 @@ def test_the_shape_is_what_programs_rely_on():
         "text",
         "class",
         "rule",
+        "return_path",
+        "transcript",
     }
     assert (event["stage"], event["host"], event["code"], event["enhanced"]) == (
         "rcpt",
