@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "lane": "list the lanes in which mail waits, and show one",
         "identity": "how receivers see this relay's addresses: PTR, EHLO name, block lists",
         "audit": "who did what",
+        "keyring": "show and change the keys that encrypt DKIM keys and second factors",
         "erase": "erase a person from all that is kept, and prove it",
     },
     "The processes, as `up` runs them": {
@@ -64,6 +65,9 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 
+
+# Earlier names, for scripts; they go with the next release.
+EARLIER = frozenset({"operator"})
 
 # What Django brings along and people at night may take for ours.
 REFUSED = {"flush": "would empty the database. To try now what waits: ./ekiden queue retry --help"}

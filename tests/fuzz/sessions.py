@@ -29,6 +29,7 @@ from smtp_listener.admission.limits import (
     Quotas,
 )
 from smtp_listener.admission.log_limits import Sparing
+from smtp_listener.admission.return_path_names import ReturnPathNames
 from smtp_listener.protocol.channel import Channel
 from smtp_listener.sessions import server
 from smtp_listener.sessions.session import Session
@@ -117,6 +118,7 @@ class Sessions:
         )
         listener.forged_return_paths = EventCounter(counters, FORGED_RETURN_PATHS)
         listener.accounts = Accounts(database)
+        listener.return_path_names = ReturnPathNames(database)
         listener.authentication = _Watched(listener.accounts, LoginThrottle(clock=self.loop.time))
         listener.suppressions = Lookup(database)
         listener.inbound = database

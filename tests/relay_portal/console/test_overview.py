@@ -31,7 +31,8 @@ def test_every_command_of_ours_is_in_the_overview():
         for name, app in get_commands().items()
         if app in ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     }
-    assert ours == {name for commands in overview.GROUPS.values() for name in commands}
+    shown = {name for commands in overview.GROUPS.values() for name in commands}
+    assert ours - overview.EARLIER == shown
 
 
 @pytest.mark.parametrize("words", [(), ("help",), ("--help",)])

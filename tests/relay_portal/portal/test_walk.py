@@ -229,7 +229,9 @@ def test_support_staff_sees_its_own_rows_and_changes_none():
         ).status_code in (302, 403, 404), row
         assert client.get(reverse(f"{name}_add")).status_code == 403, row
         for path in list(detail_paths(row))[2:]:
-            assert client.post(path, {"post": "yes"}).status_code in (403, 404), path
+            answer = client.post(path, {"post": "yes"})
+            is_open = path.endswith("/do/reveal/")  # it shows, and changes no row
+            assert is_open or answer.status_code in (403, 404), path
         type(row).objects.get(pk=row.pk)
 
 
