@@ -93,76 +93,43 @@ class Command(ActionCommand):
         )
 
 
-def _add_settings(parser: CommandParser) -> None:
-    """One option for each setting of a project; what is not given stays as it is."""
-    parser.add_argument(
-        "--lifetime",
-        type=int,
-        metavar="SECONDS",
-        help="how long delivery is tried (432000 is 5 days)",
-    )
-    parser.add_argument(
-        "--retry-schedule",
-        type=int,
-        nargs="*",
-        metavar="SECONDS",
-        help="waits between tries; none: the usual schedule",
-    )
-    parser.add_argument(
+# The options, each a setting of a project: what it takes, and what it is for.
+SWITCH: dict[str, Any] = {"type": yes_or_no, "metavar": "yes|no"}
+SECONDS: dict[str, Any] = {"type": int, "metavar": "SECONDS"}
+DAYS: dict[str, Any] = {"type": int, "metavar": "DAYS"}
+SETTINGS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("--lifetime", SECONDS, "how long delivery is tried (432000 is 5 days)"),
+    ("--retry-schedule", SECONDS | {"nargs": "*"}, "waits between tries; none: the usual schedule"),
+    (
         "--in-doubt",
-        choices=Project.InDoubt.values,
-        help="when the reply after the final dot was lost",
-    )
-    parser.add_argument(
-        "--sends-reports", type=yes_or_no, metavar="yes|no", help="report failures to the sender"
-    )
-    parser.add_argument(
-        "--hides-client-address",
-        type=yes_or_no,
-        metavar="yes|no",
-        help="leave it out of the Received line",
-    )
-    parser.add_argument(
-        "--shows-content",
-        type=yes_or_no,
-        metavar="yes|no",
-        help="let owners and operators read contents in the portal",
-    )
-    parser.add_argument(
-        "--takes-foreign-names",
-        type=yes_or_no,
-        metavar="yes|no",
-        help="names in From that show other addresses",
-    )
-    parser.add_argument(
+        {"choices": Project.InDoubt.values},
+        "when the reply after the final dot was lost",
+    ),
+    ("--sends-reports", SWITCH, "report failures to the sender"),
+    ("--hides-client-address", SWITCH, "leave it out of the Received line"),
+    ("--shows-content", SWITCH, "let owners and operators read contents in the portal"),
+    ("--takes-foreign-names", SWITCH, "names in From that show other addresses"),
+    (
         "--sandbox",
-        type=yes_or_no,
-        metavar="yes|no",
-        dest="is_sandboxed",
-        help="all its mail goes to the built-in sandbox, none to its recipients",
-    )
-    parser.add_argument(
-        "--keeps-subject",
-        type=yes_or_no,
-        metavar="yes|no",
-        help="keep the subject of each message, to find it by",
-    )
-    parser.add_argument(
-        "--idempotency-window",
-        type=int,
-        metavar="SECONDS",
-        help="the same message again within it is one message",
-    )
-    parser.add_argument(
-        "--content-days", type=int, metavar="DAYS", help="how long contents are kept"
-    )
-    parser.add_argument("--log-days", type=int, metavar="DAYS", help="how long the log is kept")
-    parser.add_argument(
+        SWITCH | {"dest": "is_sandboxed"},
+        "all its mail goes to the built-in sandbox, none to its recipients",
+    ),
+    ("--keeps-subject", SWITCH, "keep the subject of each message, to find it by"),
+    ("--idempotency-window", SECONDS, "the same message again within it is one message"),
+    ("--content-days", DAYS, "how long contents are kept"),
+    ("--log-days", DAYS, "how long the log is kept"),
+    (
         "--transcript-days",
-        type=int,
-        metavar="DAYS",
-        help="how long the SMTP dialogue of a failed attempt is kept (0: not at all)",
-    )
+        DAYS,
+        "how long the SMTP dialogue of a failed attempt is kept (0: not at all)",
+    ),
+)
+
+
+def _add_settings(parser: CommandParser) -> None:
+    """Add an option for each setting of a project; what is not given stays as it is."""
+    for name, taken, purpose in SETTINGS:
+        parser.add_argument(name, help=purpose, **taken)
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
