@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from deliveries.backends.database import Database as RealDatabase
 from deliveries.intake.committer import Intake
 from deliveries.intake.pending import COMMIT
 from domains.senders import dkim
@@ -61,6 +62,18 @@ class Database:
     async def close(self) -> None: ...
 
 
+class _Unscripted(Database):
+    """Stands where the listener has a store that `_fresh` does not know: the next one is found by
+    the first input that asks it, and not by a look-up that never ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._refuse)
+
+    def _refuse(self, sql: str, given: dict[str, Any]) -> list[Any]:
+        raise AssertionError(f"give this store a scripted database in `_fresh`: {sql}")
+
+
 class _Keys:
     """The same signer for every domain."""
 
@@ -106,6 +119,9 @@ class Sessions:
     async def _make(self) -> None:
         self.listener = server.Listener()
         await self.listener.counters.close()
+        for store in vars(self.listener).values():
+            if isinstance(getattr(store, "_database", None), RealDatabase):
+                store._database = _Unscripted()
 
     def _fresh(self) -> None:
         """No input has to do with the one before it."""
