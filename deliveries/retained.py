@@ -13,6 +13,7 @@ PACE_DAYS = 400
 ALERT_DAYS = 400
 REFUSAL_DAYS = 30
 ORDER_DAYS = 90
+NODE_DAYS = 30
 LOOK_DAYS = 90
 TALLY_DAYS = 400
 TRAFFIC_DAYS = 400
@@ -27,7 +28,9 @@ ASKED_DAYS = 7  # as in deliveries.queue.transcripts
 UNUSED_LANE = f"""
 id > {Lane.ROUTING} AND holder IS NULL AND closed_at IS NULL AND NOT is_forced
 AND (paused_until IS NULL OR paused_until < now())
-AND NOT EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
+AND NOT EXISTS (SELECT FROM deliveries_destination
+    WHERE lane_id = coalesce(deliveries_lane.home_id, deliveries_lane.id))
+AND NOT EXISTS (SELECT FROM deliveries_lane led WHERE led.home_id = deliveries_lane.id)
 AND NOT EXISTS (SELECT FROM deliveries_delivery WHERE lane_id = deliveries_lane.id
     AND ended_at IS NULL)
 """  # noqa: S608  (put together from constants)
@@ -121,6 +124,13 @@ TABLES = (
         days=REFUSAL_DAYS, delete=oldest("deliveries_refusal", "at < %(before)s", order="at"),
     ),
     RetainedTable("deliveries_route", "until removed", "people", "a person's word"),
+    *(RetainedTable(f"deliveries_{name}", "until removed", "people", "a person's word")
+        for name in ("source", "pool", "poolmember", "egressrule")),
+    RetainedTable("deliveries_sourcerest", "until it ends", "the job `watch_sources`",
+        "it says until when"),
+    RetainedTable("deliveries_node", f"{NODE_DAYS} days after it was last seen", BY_RETENTION,
+        "a machine that was replaced", days=NODE_DAYS,
+        delete=oldest("deliveries_node", "seen_at < %(before)s", key="name", order="seen_at")),
     RetainedTable("deliveries_shapingrule", "until removed", "people",
         "the shipped ones and a person's word"),
     RetainedTable("deliveries_localrule", "until removed", "people", "a person's word"),

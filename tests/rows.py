@@ -16,6 +16,7 @@ from deliveries.models import (
     InboundMail,
     LanePace,
     MessageExport,
+    Node,
     Order,
     Reclassification,
     Refusal,
@@ -168,6 +169,7 @@ ROWS = {
     ),
     "deliveries_destination": destination,
     "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
+    "deliveries_node": lambda at: Node.objects.create(name=get_random_string(8), seen_at=at),
     "deliveries_order": lambda at: Order.objects.create(
         verb="retry", reason="x", created_by="ops", finished_at=at
     ),

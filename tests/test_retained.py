@@ -32,6 +32,7 @@ DISTINCT = {
     "key": "int8send(n)",
     "username": "'u' || n",
     "number": "n",
+    "name": "'n' || n",
 }
 COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()

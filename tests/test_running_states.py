@@ -42,6 +42,9 @@ STATES = {
         "counting": CARRY_ON, "counted": PERSON, "applying": CARRY_ON, "done": FINAL,
         "failed": FINAL,
     },
+    "deliveries.Source": {
+        "cold": PERSON, "warming": PERSON, "warm": PERSON, "resting": PERSON, "out": PERSON,
+    },
     "domains.ReturnPath": {
         "found": WATCH_PATHS, "used": WATCH_PATHS, "broken": WATCH_PATHS, "former": FINAL,
     },

@@ -70,7 +70,8 @@ IDLE = f"""
 UPDATE deliveries_lane SET idle_since = now() WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries_lane
     WHERE id > {Lane.ROUTING} AND idle_since IS NULL AND holder IS NULL
-      AND NOT EXISTS (SELECT FROM deliveries_destination WHERE lane_id = deliveries_lane.id)
+      AND NOT EXISTS (SELECT FROM deliveries_destination
+          WHERE lane_id = coalesce(deliveries_lane.home_id, deliveries_lane.id))
     ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED))
 """  # noqa: S608  (put together from constants)
 # A domain may have been led there while that was noted.
@@ -78,7 +79,7 @@ IN_USE = """
 UPDATE deliveries_lane SET idle_since = NULL WHERE id = ANY(ARRAY(
     SELECT id FROM deliveries_lane
     WHERE idle_since IS NOT NULL AND EXISTS (SELECT FROM deliveries_destination
-        WHERE lane_id = deliveries_lane.id)
+        WHERE lane_id = coalesce(deliveries_lane.home_id, deliveries_lane.id))
     ORDER BY idle_since LIMIT %(most)s FOR UPDATE SKIP LOCKED))
 """
 NOTHING_YET = UUID(int=0)

@@ -12,6 +12,7 @@ from deliveries.models.refusals import Refusal
 from deliveries.models.resending import Resending
 from deliveries.models.search_terms import MessageTerms
 from deliveries.models.searches import ExportPart, MessageExport, SavedSearch
+from deliveries.models.sources import EgressRule, Node, Pool, PoolMember, Source, SourceRest
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 from deliveries.models.traffic import TrafficCount
@@ -24,6 +25,7 @@ __all__ = [
     "Content",
     "Delivery",
     "Destination",
+    "EgressRule",
     "ExportPart",
     "InboundMail",
     "Lane",
@@ -32,13 +34,18 @@ __all__ = [
     "Message",
     "MessageExport",
     "MessageTerms",
+    "Node",
     "Order",
+    "Pool",
+    "PoolMember",
     "Reclassification",
     "Refusal",
     "Resending",
     "Route",
     "SavedSearch",
     "ShapingRule",
+    "Source",
+    "SourceRest",
     "Stop",
     "Submission",
     "Tally",

@@ -68,6 +68,11 @@ class Lane(models.Model):
 
     site = models.TextField(_("site"))
     source = models.CharField(_("source"), max_length=45, blank=True)
+    # Of a lane from one of our sources: the lane of its site, from which mail is led to it.
+    home = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, editable=False, related_name="source_lanes",
+        db_index=False, db_constraint=False,
+    )  # fmt: skip
     hosts = models.JSONField(_("hosts"), default=list, help_text=_("[[preference, host, port], …]"))
     tls = models.CharField(
         _("TLS"), max_length=13, choices=Route.Tls.choices, default=Route.Tls.OPPORTUNISTIC
@@ -117,7 +122,8 @@ class Lane(models.Model):
         indexes = [
             models.Index(
                 fields=["idle_since"], condition=Q(idle_since__isnull=False), name="lane_idle"
-            )
+            ),
+            models.Index(fields=["home"], condition=Q(home__isnull=False), name="lane_by_home"),
         ]
 
     def __str__(self) -> str:
