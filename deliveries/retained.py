@@ -14,6 +14,8 @@ ALERT_DAYS = 400
 REFUSAL_DAYS = 30
 ORDER_DAYS = 90
 NODE_DAYS = 30
+WARM_UP_DAYS = 90
+SILENT_DAYS = 30
 LOOK_DAYS = 90
 TALLY_DAYS = 400
 TRAFFIC_DAYS = 400
@@ -126,6 +128,19 @@ TABLES = (
     RetainedTable("deliveries_route", "until removed", "people", "a person's word"),
     *(RetainedTable(f"deliveries_{name}", "until removed", "people", "a person's word")
         for name in ("source", "pool", "poolmember", "egressrule")),
+    RetainedTable("deliveries_warmupplan", "until removed", "people",
+        "the shipped ones and a person's word"),
+    RetainedTable("deliveries_warmup", f"{SILENT_DAYS} days without mail, or with its source",
+        "the job `warm_up`", "a receiver has forgotten the source by then"),
+    RetainedTable("deliveries_warmupday", f"{WARM_UP_DAYS} days", BY_RETENTION,
+        "what a warm-up did is looked at after it", days=WARM_UP_DAYS,
+        delete=oldest("deliveries_warmupday", "opened_at < %(before)s", order="opened_at")),
+    RetainedTable("deliveries_sourcecount", f"{WARM_UP_DAYS} days", BY_RETENTION,
+        "a warm-up and the months after it", days=WARM_UP_DAYS,
+        delete=oldest("deliveries_sourcecount", "hour < %(before)s", order="hour")),
+    RetainedTable("deliveries_sourceblock", f"{WARM_UP_DAYS} days", BY_RETENTION,
+        "whoever blocks again soon is left alone for longer", days=WARM_UP_DAYS,
+        delete=oldest("deliveries_sourceblock", "at < %(before)s", order="at")),
     RetainedTable("deliveries_sourcerest", "until it ends", "the job `watch_sources`",
         "it says until when"),
     RetainedTable("deliveries_node", f"{NODE_DAYS} days after it was last seen", BY_RETENTION,

@@ -20,11 +20,14 @@ from deliveries.models import (
     Order,
     Reclassification,
     Refusal,
+    SourceBlock,
+    SourceCount,
     Submission,
     Tally,
     TrafficCount,
     Transcript,
     TranscriptRequest,
+    WarmUpDay,
 )
 from domains.models import (
     AuthenticationRefusal,
@@ -170,6 +173,23 @@ ROWS = {
     "deliveries_destination": destination,
     "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
     "deliveries_node": lambda at: Node.objects.create(name=get_random_string(8), seen_at=at),
+    "deliveries_warmupday": lambda at: WarmUpDay.objects.create(
+        source=make.source(get_random_string(8)),
+        receiver="google",
+        date=at.date(),
+        day=1,
+        opened_at=at,
+    ),
+    "deliveries_sourcecount": lambda at: SourceCount.objects.create(
+        hour=at, source="one", receiver="google", project_id=1, event="accepted", amount=1
+    ),
+    "deliveries_sourceblock": lambda at: SourceBlock.objects.create(
+        source=make.source(get_random_string(8)),
+        receiver="google",
+        at=at,
+        seconds=3600,
+        reply="554 blocked",
+    ),
     "deliveries_order": lambda at: Order.objects.create(
         verb="retry", reason="x", created_by="ops", finished_at=at
     ),

@@ -16,7 +16,14 @@ from deliveries.bounces import findings
 from deliveries.bounces.matching import Match, key_of
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind
 from deliveries.classification.classifier import plainly
-from deliveries.models import Attempt, Delivery, InboundMail, Tally, TrafficCount
+from deliveries.models import (
+    Attempt,
+    Delivery,
+    InboundMail,
+    SourceCount,
+    Tally,
+    TrafficCount,
+)
 from deliveries.models.states import State, owes_report
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
@@ -93,6 +100,7 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
         )
         _note(delivery, said, outcome="complained", host=report.reporter)
         _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
+        _count_for_source(delivery)
         _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
     transaction.on_commit(partial(job_queues.call, "deliveries.jobs.learn"))
     return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
@@ -161,6 +169,17 @@ def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None
         project_id=delivery.project_id, credential_id=delivery.flow,
         provider=delivery.lane.provider, category=category, is_hard=is_hard, amount=by,
     )  # fmt: skip
+
+
+def _count_for_source(delivery: Delivery) -> None:
+    """Count a complaint for the source by which the message left."""
+    lane = delivery.lane
+    if lane.home_id is not None and not delivery.is_report:
+        SourceCount.objects.create(
+            hour=timezone.now().replace(minute=0, second=0, microsecond=0), source=lane.source,
+            receiver=lane.provider, project_id=delivery.project_id,
+            event=SourceCount.Event.COMPLAINT, amount=1,
+        )  # fmt: skip
 
 
 def _learn(

@@ -17,6 +17,7 @@ from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
 from deliveries.models.traffic import TrafficCount
 from deliveries.models.transcripts import Transcript, TranscriptRequest
+from deliveries.models.warm_up import SourceBlock, SourceCount, WarmUp, WarmUpDay, WarmUpPlan
 
 __all__ = [
     "Alert",
@@ -45,6 +46,8 @@ __all__ = [
     "SavedSearch",
     "ShapingRule",
     "Source",
+    "SourceBlock",
+    "SourceCount",
     "SourceRest",
     "Stop",
     "Submission",
@@ -52,4 +55,7 @@ __all__ = [
     "TrafficCount",
     "Transcript",
     "TranscriptRequest",
+    "WarmUp",
+    "WarmUpDay",
+    "WarmUpPlan",
 ]

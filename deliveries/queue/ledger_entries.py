@@ -12,6 +12,18 @@ from deliveries.models.traffic import BUCKET, NO_BUCKET, counting
 
 PASSED = -1  # as an entry's claim, which is no delivery's
 
+# Lanes from a source of their own are in an index that is empty where there is none.
+COUNTED = """
+    INSERT INTO deliveries_sourcecount (hour, source, receiver, project_id, event, amount)
+    SELECT date_trunc('hour', now(), 'UTC'), lane.source, given.provider, moved.project_id,
+        CASE WHEN given.outcome = 'throttled' THEN 'throttled'
+            WHEN given.state = 'delivered' THEN 'accepted' ELSE 'refused' END, count(*)
+    FROM moved JOIN given ON given.id = moved.id
+    JOIN deliveries_lane lane ON lane.id = moved.lane_id AND lane.home_id IS NOT NULL
+    WHERE given.outcome = 'throttled' OR given.state = 'delivered'
+        OR given.state = 'bounced' AND given.is_hard
+    GROUP BY 2, 3, 4, 5
+"""
 _HAPPENED = counting(
     "happened",
     event="what",
@@ -52,7 +64,7 @@ WITH given AS (
       -- arrived.
       AND (delivery.claim = given.claim OR given.state = 'delivered')
     RETURNING delivery.id, delivery.project_id, delivery.flow, delivery.recipient_key,
-        delivery.notify, delivery.priority
+        delivery.notify, delivery.priority, delivery.lane_id
 ), attempts AS (
     INSERT INTO deliveries_attempt
         (delivery_id, at, outcome, stage, host, address, source, tls, code, enhanced, text, seconds,
@@ -64,7 +76,7 @@ WITH given AS (
     SELECT moved.id, moved.project_id, moved.flow, moved.notify, moved.priority, given.at,
         CASE WHEN given.wait IS NULL THEN given.state ELSE 'deferred' END AS what
     FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL OR given.is_try
-), counted AS ({_HAPPENED}), ended AS (
+), counted AS ({_HAPPENED}), by_source AS ({COUNTED}), ended AS (
     SELECT moved.project_id, moved.flow, moved.recipient_key, given.*
     FROM moved JOIN given ON given.id = moved.id WHERE given.wait IS NULL AND NOT {IS_REPORT}
 ), tallied AS (

@@ -6,7 +6,15 @@ from itertools import count
 from django.utils import timezone
 
 from deliveries.message import compression
-from deliveries.models import Content, Delivery, Destination, Lane, Message, ShapingRule
+from deliveries.models import (
+    Content,
+    Delivery,
+    Destination,
+    Lane,
+    Message,
+    ShapingRule,
+    Source,
+)
 from domains.models import Credential, Project
 
 CONTENT = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -73,3 +81,15 @@ def delivery(to="you@mx.test", of=None, **given):
         "expires_at": later(),
     }
     return Delivery.objects.create(**defaults | given)
+
+
+def source(name="one", state="warming", **given):
+    """One of our addresses."""
+    return Source.objects.create(
+        **{"name": name, "state": state, "ipv4": f"192.0.2.{next(_number) % 200 + 1}"} | given
+    )
+
+
+def source_lane(source, home, **given):
+    """The lane of a site from a source, to which mail is led from the site's own lane."""
+    return lane(home.site, **{"source": source.name, "home": home} | given)
