@@ -44,6 +44,7 @@ OWNERS = {  # outside thing: who alone may import it
     "dns": {"domains/foundation/dns"},
     "aiosmtpd": {"smtp_listener"},
     "dkim": {"deliveries/bounces/vouching.py", "domains/identity/signatures.py"},
+    "authlib": {"deliveries/backends/access_tokens.py"},
     "defusedxml": {"domains/reporting/aggregate.py"},
     "rq": {
         "deliveries/backends/job_queues.py", "deliveries/backends/stored_jobs.py",
@@ -76,7 +77,9 @@ PURE = {
         "actions answers backoff meter pace providers rate regional_answers window "
         "worldwide_answers"
     ),
-    "deliveries/smtp": "dialogue mail obstacles outcomes peer replies timeouts transaction",
+    "deliveries/smtp": (
+        "authentication dialogue mail obstacles outcomes peer replies timeouts transaction"
+    ),
     "domains/senders": "dkim records",
     "domains/foundation/dns": "allowed_addresses",
     "domains/foundation/process": "logformat",

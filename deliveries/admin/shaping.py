@@ -21,6 +21,7 @@ PERIODS = {
     "per_second": _("%d a second"),
     "per_minute": _("%d a minute"),
     "per_hour": _("%d an hour"),
+    "per_day": _("%d a day"),
 }
 LIMITS = (
     "connections",
@@ -29,6 +30,7 @@ LIMITS = (
     "per_second",
     "per_minute",
     "per_hour",
+    "per_day",
 )
 TIMES = ("connect_timeout", "greeting_timeout", "reply_timeout", "body_timeout")
 

@@ -172,7 +172,7 @@ NO_MAIL = {521, 556}  # RFC 7504: this host, or this domain, takes no mail
 AT_STAGE = {
     Stage.DNS: Class.NETWORK, Stage.CONNECT: Class.NETWORK, Stage.GREETING: Class.REPUTATION,
     Stage.EHLO: Class.REPUTATION,
-    Stage.STARTTLS: Class.NETWORK, Stage.MAIL: Class.SENDER_REFUSED,
+    Stage.STARTTLS: Class.NETWORK, Stage.AUTH: Class.SYSTEM, Stage.MAIL: Class.SENDER_REFUSED,
     Stage.RCPT: Class.RECIPIENT_REFUSED,
     Stage.EXPIRY: Class.NETWORK, Stage.INTERRUPTED: Class.SYSTEM,
 }  # fmt: skip

@@ -27,6 +27,8 @@ def receiver_name(lane: Lane) -> str:
 
 def _by_host(lane: Lane) -> str:
     """Name a receiver to which a route or an order leads, whatever the domain, by its host."""
+    if lane.smarthost_id is not None:
+        return _("Smarthost %s") % lane.site.removeprefix("smarthost:")
     if not lane.hosts:
         return lane.site
     _preference, host, port = lane.hosts[0]

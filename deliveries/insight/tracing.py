@@ -254,7 +254,8 @@ def _halted_by(stop: Stop, what: str) -> waiting.Halt:
 
 def site_name(lane: Lane) -> str:
     """Return the first of its hosts, which people know better than the whole list."""
-    return str(lane.hosts[0][1]) if lane.hosts else lane.site
+    is_named = not lane.hosts or lane.smarthost_id is not None
+    return lane.site if is_named else str(lane.hosts[0][1])
 
 
 def _answer(attempt: Attempt) -> str:

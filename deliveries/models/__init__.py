@@ -12,6 +12,7 @@ from deliveries.models.refusals import Refusal
 from deliveries.models.resending import Resending
 from deliveries.models.search_terms import MessageTerms
 from deliveries.models.searches import ExportPart, MessageExport, SavedSearch
+from deliveries.models.smarthosts import Smarthost, SmarthostToken
 from deliveries.models.sources import EgressRule, Node, Pool, PoolMember, Source, SourceRest
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
@@ -45,6 +46,8 @@ __all__ = [
     "Route",
     "SavedSearch",
     "ShapingRule",
+    "Smarthost",
+    "SmarthostToken",
     "Source",
     "SourceBlock",
     "SourceCount",

@@ -10,6 +10,8 @@ from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from deliveries.models.smarthosts import Smarthost
+
 
 class LaneQuerySet(models.QuerySet["Lane"]):
     def paused(self, *, now: datetime) -> Self:
@@ -36,7 +38,16 @@ class Route(models.Model):
         unique=True,
         help_text=_("example.test, *.example.test, or * for all."),
     )
-    host = models.CharField(_("host"), max_length=253)
+    host = models.CharField(_("host"), max_length=253, blank=True, default="", db_default="")
+    smarthost = models.ForeignKey(
+        Smarthost,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="routes",
+        verbose_name=_("smarthost"),
+        help_text=_("In place of a host: its hosts, TLS and log-in."),
+    )
     port = models.PositiveIntegerField(_("port"), default=25)
     tls = models.CharField(_("TLS"), max_length=13, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
     is_sandbox = models.BooleanField(_("leads to the sandbox"), default=False, editable=False)
@@ -49,10 +60,18 @@ class Route(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(port__gte=1, port__lte=65535), name="route_port_is_a_port"
-            )
+            ),
+            models.CheckConstraint(
+                condition=(Q(host="") & Q(smarthost__isnull=False))
+                | (~Q(host="") & Q(smarthost__isnull=True)),
+                name="route_leads_to_one_of_both",
+                violation_error_message=_("A route leads either to a host or to a smarthost."),
+            ),
         ]
 
     def __str__(self) -> str:
+        if self.smarthost is not None:
+            return f"{self.pattern} → {self.smarthost}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.pattern} → {host}:{self.port}"
 
@@ -79,6 +98,16 @@ class Lane(models.Model):
     )
     is_forced = models.BooleanField(
         _("by a person's order"), default=False, db_default=False, editable=False
+    )
+    # No constraint: a lane whose smarthost is gone gives its mail back to be routed.
+    smarthost = models.ForeignKey(
+        Smarthost,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        editable=False,
+        related_name="lanes",
     )
     is_routed = models.BooleanField(
         _("by a route"), default=False, help_text=_("May lead to a private address.")

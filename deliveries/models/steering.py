@@ -60,6 +60,7 @@ class ShapingRule(models.Model):
     per_second = models.PositiveIntegerField(_("messages a second"), null=True, blank=True)
     per_minute = models.PositiveIntegerField(_("messages a minute"), null=True, blank=True)
     per_hour = models.PositiveIntegerField(_("messages an hour"), null=True, blank=True)
+    per_day = models.PositiveIntegerField(_("messages a day"), null=True, blank=True)
     connect_timeout = models.PositiveIntegerField(
         _("seconds for a connection"), null=True, blank=True
     )

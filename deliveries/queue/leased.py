@@ -23,6 +23,7 @@ class LeasedLane:
     pace: dict[str, Any]
     experience: dict[str, Any]
     is_shared: bool = False  # by several recipient domains
+    smarthost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

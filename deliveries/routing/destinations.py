@@ -30,16 +30,16 @@ LIMIT %(most)s
 ASSIGN = """
 WITH given AS (
     SELECT * FROM unnest(%(domain)s::text[], %(site)s::text[], %(hosts)s::jsonb[], %(tls)s::text[],
-        %(is_routed)s::bool[],
-                         %(keep)s::float8[]) AS given(domain, site, hosts, tls, is_routed, keep)
+        %(is_routed)s::bool[], %(keep)s::float8[], %(smarthost)s::bigint[])
+        AS given(domain, site, hosts, tls, is_routed, keep, smarthost)
 ), lane AS (
-    INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, epoch, failures,
-        pause_reason)
-    SELECT DISTINCT ON (site) site, %(source)s, hosts, tls, is_routed, 0, 0, '' FROM given
-        ORDER BY site
+    INSERT INTO deliveries_lane AS known (site, source, hosts, tls, is_routed, smarthost_id, epoch,
+        failures, pause_reason)
+    SELECT DISTINCT ON (site) site, %(source)s, hosts, tls, is_routed, smarthost, 0, 0, ''
+        FROM given ORDER BY site
     ON CONFLICT (site, source) DO UPDATE
         SET hosts = EXCLUDED.hosts, tls = EXCLUDED.tls, is_routed = EXCLUDED.is_routed,
-            idle_since = NULL
+            smarthost_id = EXCLUDED.smarthost_id, idle_since = NULL
     RETURNING id, site
 ), found AS (
     SELECT given.domain, lane.id, given.keep FROM given JOIN lane USING (site)
@@ -138,6 +138,7 @@ class Destinations:
             "tls": [site.tls for site in sites],
             "is_routed": [site.is_routed for site in sites],
             "keep": [site.keep for site in sites],
+            "smarthost": [site.smarthost for site in sites],
         }
 
 

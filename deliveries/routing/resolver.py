@@ -8,10 +8,11 @@ import hashlib
 import random
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_network
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 
@@ -22,7 +23,12 @@ from domains.foundation.dns.allowed_addresses import Address, is_allowed, is_pub
 from domains.foundation.dns.parents import Parents
 from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, Resolver, TemporaryFailure
 
-ROUTES = "SELECT pattern, host, port, tls FROM deliveries_route"
+ROUTES = """
+SELECT route.pattern, route.host, route.port, route.tls, smarthost.id, smarthost.name,
+    smarthost.hosts
+FROM deliveries_route route
+LEFT JOIN deliveries_smarthost smarthost ON smarthost.id = route.smarthost_id
+"""
 ROUTES_KEEP = 1.0  # seconds: how long a removed route may still be taken
 
 MX_HOSTS = 20  # of a longer list only the best are tried
@@ -37,7 +43,8 @@ SITE_MIN, SITE_MAX = 300.0, 86_400.0
 class Site:
     """Where a domain's mail goes.
 
-    `hosts` are (preference, host, port); `keep` says for how many seconds it holds.
+    `hosts` are (preference, host, port); `keep` says for how many seconds it holds. `smarthost` is
+    the id of the one that they belong to.
     """
 
     key: str
@@ -45,6 +52,7 @@ class Site:
     tls: str = "opportunistic"
     is_routed: bool = False
     keep: float = SITE_MIN
+    smarthost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +61,25 @@ class _Route:
     host: str
     port: int
     tls: str
+    smarthost: int | None = None
+    name: str | None = None
+    smarthost_hosts: Sequence[Sequence[Any]] | None = None
 
     @property
     def site(self) -> Site:
+        if self.smarthost is not None:
+            return smarthost_site(self.smarthost, self.name or "", self.smarthost_hosts or ())
         hosts = ((0, self.host, self.port),)
         return Site(site_key(self.host, self.port, self.tls), hosts, self.tls, is_routed=True)
+
+
+def smarthost_site(id_: int, name: str, given: Sequence[Sequence[Any]]) -> Site:
+    """Return the site of a smarthost, whose `given` hosts are (host, port, TLS) in their order.
+
+    Its lane knows the log-in and each host's TLS from the smarthost's row.
+    """
+    hosts = tuple((place, str(host), int(port)) for place, (host, port, _) in enumerate(given))
+    return Site(f"smarthost:{name}", hosts, "verified", is_routed=True, smarthost=id_)
 
 
 def site_key(host: str, port: int, tls: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries.models import Destination, Lane, Route
+from deliveries.models import Destination, Lane, Route, Smarthost
 from deliveries.routing.resolver import ROUTES_KEEP
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 
@@ -31,6 +31,15 @@ def add(
         tls=tls,
         is_sandbox=is_sandbox,
     )
+    route.full_clean()
+    route.save(force_insert=True)
+    follow(route.pattern)
+    return route
+
+
+def add_to_smarthost(pattern: str, smarthost: Smarthost) -> Route:
+    """Add a new route to a smarthost; raise `ValidationError`."""
+    route = Route(pattern=canonical_pattern(pattern), smarthost=smarthost)
     route.full_clean()
     route.save(force_insert=True)
     follow(route.pattern)

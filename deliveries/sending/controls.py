@@ -16,6 +16,7 @@ from deliveries.backends.database import Database
 from deliveries.classification import loaded_rules
 from deliveries.models import Delivery, ShapingRule
 from deliveries.queue.leased import Claimed, LeasedLane
+from deliveries.sending.known_smarthosts import SMARTHOSTS, KnownSmarthost, known
 from deliveries.sending.transcript_choice import TranscriptChoice
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
@@ -28,7 +29,9 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
         FROM deliveries_stop)::text,
        (SELECT coalesce(array_agg(id), '{}') FROM deliveries_lane WHERE closed_at IS NOT NULL
            AND holder = %(holder)s),
-       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule),
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule)
+           || (SELECT count(*)::text || coalesce(max(changed_at)::text, '')
+               FROM deliveries_smarthost),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule
            WHERE is_active),
        (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
@@ -83,6 +86,7 @@ class Controls:
         self.version = ""  # of the rules
         self._local_version = self._paths_version = ""
         self._return_paths: dict[tuple[int, str], str] = {}
+        self._smarthosts: dict[int, KnownSmarthost] = {}
 
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
@@ -93,7 +97,10 @@ class Controls:
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
         if version != self.version:
+            smarthosts = await self._database.fetch(SMARTHOSTS)
             rows, self.version = await self._database.fetch(RULES), version
+            with _keeping("smarthosts"):
+                self._smarthosts = {row[0]: known(row) for row in smarthosts}
             with _keeping("shaping rules"):
                 self._take([_rule(row) for row in rows])
         if local_version != self._local_version:
@@ -117,11 +124,20 @@ class Controls:
             domain = domain.partition(".")[2]
         return ""
 
+    def smarthost(self, lane: LeasedLane) -> KnownSmarthost | None:
+        return self._smarthosts.get(lane.smarthost) if lane.smarthost is not None else None
+
+    def is_gone(self, lane: LeasedLane) -> bool:
+        """Tell whether it is the lane of a smarthost that was removed."""
+        return lane.smarthost is not None and lane.smarthost not in self._smarthosts
+
     def rule(self, lane: LeasedLane, domain: str) -> ReceiverRule:
         """Return the rule for this lane, complete.
 
         Where a route leads, the recipient's domain says nothing about the host.
         """
+        if (smarthost := self.smarthost(lane)) is not None:
+            return providers.effective(smarthost.rule, self._default)
         hosts = [name for _, name, _ in sorted(lane.hosts)]
         domain = "" if lane.is_routed else domain
         found = providers.match(self._rules, hosts=hosts, domain=domain)

@@ -30,6 +30,7 @@ from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Router
 from deliveries.sending.controls import Controls
 from deliveries.sending.shared import SharedResources
+from deliveries.sending.smarthost_logins import SmarthostLogins
 from domains.foundation.dns.resolver import Kept, Resolver
 from domains.foundation.dns.servers import nameservers
 
@@ -56,6 +57,7 @@ class DrainResources:
         await self.board.close()
         await self.wakeups.close()
         await self.succession.close()
+        await self.shared.logins.close()
         for database in self.databases:
             await database.close()
         self.shared.own_file.close(owes=owes)
@@ -128,6 +130,7 @@ def _shared(
         memory=ByteBudget(CONTENT_AT_ONCE),
         faults=Faults(routing),
         keys=SigningKeys(routing),
+        logins=SmarthostLogins(routing),
         return_path_key=return_path_key(),
         feedback_key=feedback_key(),
         wake_routing=wake_routing,

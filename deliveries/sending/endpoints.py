@@ -13,6 +13,8 @@ from django.conf import settings
 from deliveries.queue.leased import LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.routing.resolver import Forbidden, Router
+from deliveries.sending.smarthost_door import SmarthostDoor
+from deliveries.sending.smarthost_logins import NoLogin
 from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel
 from deliveries.smtp.opening import open_with_fallback
 from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
@@ -24,7 +26,8 @@ class NoEndpoint(Exception):
     """No host of the site took a connection; tells the last try.
 
     `is_ours`: not one could be looked up, by no fault of the site. `is_addressless`: DNS says that
-    none has an address.
+    none has an address. `is_about_login`: a smarthost does not let us in, which is about us and no
+    delivery; `is_final`: until a person has looked.
     """
 
     def __init__(
@@ -36,10 +39,14 @@ class NoEndpoint(Exception):
         is_ours: bool = False,
         is_addressless: bool = False,
         transcript: str = "",
+        is_about_login: bool = False,
+        is_final: bool = False,
     ) -> None:
         super().__init__(str(outcome.reply))
         self.is_ours = is_ours
         self.is_addressless = is_addressless
+        self.is_about_login = is_about_login
+        self.is_final = is_final
         self.outcome = outcome
         self.transcript = transcript
         self.host = host
@@ -51,7 +58,7 @@ class Endpoints:
     section 5.1).
 
     Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an
-    address that was asked already.
+    address that was asked already. `smarthost` has its own hosts, levels and log-in.
     """
 
     def __init__(
@@ -63,8 +70,11 @@ class Endpoints:
         tls: str,
         timeouts: Timeouts,
         besides: str = "",
+        smarthost: SmarthostDoor | None = None,
     ) -> None:
         self._lane = lane
+        self._smarthost = smarthost
+        self._hosts = smarthost.hosts if smarthost else lane.hosts
         self._router = router
         self._experience = experience
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
@@ -91,16 +101,22 @@ class Endpoints:
             endpoint, self._peeked = cast("Endpoint", self._peeked), None
             try:
                 connection = await self._open(endpoint)
+            except NoLogin as error:
+                raise self._no_login(endpoint, error) from error
             except ConnectionFailed as error:
                 self._failure = NoEndpoint(
-                    error.outcome, endpoint.host, endpoint.address, transcript=error.transcript
-                )
+                    error.outcome, endpoint.host, endpoint.address, transcript=error.transcript,
+                    is_about_login=error.stage is Stage.AUTH,
+                    is_final=error.is_login_refused,
+                )  # fmt: skip
+                if error.is_login_refused:
+                    raise self._failure from error
                 self._unreached.append(self._failure)
             else:
                 self._note_unreached()
                 return connection
         if self._is_addressless:
-            names = ", ".join(name for _, name, _ in sorted(self._lane.hosts)[:3])
+            names = ", ".join(name for _, name, _ in sorted(self._hosts)[:3])
             raise NoEndpoint(
                 _unreachable(f"No mail host has an address in DNS: {names}"), is_addressless=True
             )
@@ -115,14 +131,29 @@ class Endpoints:
         """Return another connection to the same address, on which these extensions are not used;
         raise `ConnectionFailed`.
         """
-        return await self._open(endpoint, without)
+        try:
+            return await self._open(endpoint, without)
+        except NoLogin as error:
+            outcome = self._no_login(endpoint, error).outcome
+            raise ConnectionFailed(outcome, tls="") from error
 
     async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
+        if self._smarthost is not None:
+            return await self._smarthost.open(
+                endpoint, source=self._lane.source or None, timeouts=self._timeouts,
+                peer=self._experience.peer(endpoint.host), without=without,
+            )  # fmt: skip
         return await open_with_fallback(
             endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME,
             tls=self._level,
             timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
         )  # fmt: skip
+
+    def _no_login(self, endpoint: Endpoint, error: NoLogin) -> NoEndpoint:
+        outcome = Deferred(local_reply(451, "4.7.0", str(error)), Stage.AUTH, Scope.SESSION)
+        return NoEndpoint(
+            outcome, endpoint.host, endpoint.address, is_about_login=True, is_final=error.is_final
+        )
 
     async def _unwell_last(self) -> AsyncIterator[Endpoint]:
         last: list[Endpoint] = []
@@ -141,7 +172,7 @@ class Endpoints:
 
         A host that has no address is noted as the failure, and passed over.
         """
-        for host, port in in_order(self._lane.hosts):
+        for host, port in in_order(self._hosts):
             try:
                 addresses = await self._router.addresses(host, is_routed=self._lane.is_routed)
             except (NoSuchName, TemporaryFailure) as error:

@@ -19,10 +19,12 @@ from deliveries.sending import retry_schedule
 from deliveries.shaping import backoff
 from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
 from deliveries.shaping.pace import Pace
+from deliveries.smtp.authentication import ABOUT_LOGIN
 from deliveries.smtp.obstacles import OBSTACLES
 from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Scope, Stage
 from deliveries.smtp.replies import Reply
 from deliveries.smtp.transaction import NO_MEANING
+from deliveries.steering import smarthost_alerts
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ class Feedback:
         """
         if not isinstance(outcome, Deferred | Bounced) or outcome.reply.local:
             return None
+        if self._lane.smarthost is not None and outcome.reply.code in ABOUT_LOGIN:
+            return Block()
         pattern = backoff.find(outcome.reply, outcome.stage, self._pace.rule.name)
         if pattern is not None:
             return None if isinstance(pattern.action, Leave) else pattern.action
@@ -121,6 +125,8 @@ class Feedback:
                 self._backed_off("closed", reply)
                 maillog.lane_closed(self._lane.id, site=self._lane.site, reason=str(reply))
                 await self._write(self._lanes.close(self._lane, str(reply)))
+                if self._lane.smarthost is not None:
+                    await smarthost_alerts.warn(self._lane.smarthost, str(reply))
 
     async def refused(self, reply: Reply, *, busy: int, is_alone: bool) -> None:
         """Heed that the site refuses or loses sessions.
@@ -140,6 +146,15 @@ class Feedback:
         await self._pause(
             retry_schedule.lane_pause(self._failures, most=most, spread=random.random()), reply
         )
+
+    async def not_let_in(self, reply: Reply, *, is_final: bool) -> None:
+        """Heed that a smarthost refuses our log-in, or that we have none: about us, whatever the
+        mail. A person must look, or it is tried again later.
+        """
+        if is_final and not self.is_over:
+            await self.heed(Block(), reply)
+        elif not is_final:
+            await self.refused(reply, busy=1, is_alone=True)
 
     async def note_news(self) -> None:
         """Write down at once what a host was found to do.

@@ -13,9 +13,12 @@ from deliveries.backends.database import DatabaseUnavailable
 from deliveries.capacity.sockets import Slot
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.endpoints import Endpoints, NoEndpoint
+from deliveries.sending.known_smarthosts import OPENING
 from deliveries.sending.lane_agent import LaneAgent
 from deliveries.sending.mail_builder import MailBuilder
+from deliveries.sending.smarthost_door import SmarthostDoor
 from deliveries.shaping.providers import ReceiverRule
+from deliveries.smtp.authentication import as_refused_login
 from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
 from deliveries.smtp.obstacles import NOT_8BIT
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, Outcome, Scope, Stage
@@ -68,6 +71,8 @@ class HostDialogue:
         """Offer the mail to the host that we are connected to, and return what it says."""
         started = time.monotonic()
         outcome = await self._offer(delivery)
+        if self._agent.lane.smarthost is not None:
+            outcome = as_refused_login(outcome)
         connection = self.connection
         facts: dict[str, Any] = {
             "host": connection.endpoint.host, "address": connection.endpoint.address,
@@ -222,6 +227,9 @@ class HostDialogue:
         if self._shared.sockets.is_crowded:
             timeouts = replace(timeouts, greeting=min(timeouts.greeting, CROWDED_GREETING))
         experience = self._agent.feedback.experience
+        smarthost = self._shared.orders.smarthost(self._agent.lane)
+        if smarthost is not None:
+            timeouts = replace(timeouts, opening=OPENING)
         return Endpoints(
             self._agent.lane,
             self._shared.router,
@@ -229,6 +237,7 @@ class HostDialogue:
             tls=rule.tls or "",
             timeouts=timeouts,
             besides=besides,
+            smarthost=SmarthostDoor(smarthost, self._shared.logins) if smarthost else None,
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
@@ -162,6 +163,8 @@ class LaneClaims:
             claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
         claimed = await self._without_sandboxed(claimed)
         open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
+        if self.shared.orders.is_gone(self.lane):
+            open_ones = [replace(delivery, is_here=False) for delivery in open_ones]
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self.shared.lanes.reroute(self.lane, moved)

@@ -175,6 +175,9 @@ class LaneConnection:
             facts["transcript"] = error.transcript
         if isinstance(outcome, Bounced):
             return agent.outcomes.settle(delivery.claimed, outcome, **facts)
+        if error.is_about_login:
+            agent.outcomes.throttled(delivery.claimed, outcome, **facts)
+            return await agent.feedback.not_let_in(outcome.reply, is_final=error.is_final)
         mail_from = delivery.claimed.mail_from
         advice = agent.feedback.advice(
             outcome, is_farewell=False, is_shared=False, mail_from=mail_from

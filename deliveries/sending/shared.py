@@ -19,6 +19,7 @@ from deliveries.queue.ledger import Ledger
 from deliveries.queue.own_faults import Faults
 from deliveries.routing.resolver import Router
 from deliveries.sending.controls import Controls
+from deliveries.sending.smarthost_logins import SmarthostLogins
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class SharedResources:
     progress: DeliveryProgress
     carrying: Concurrency
     keys: SigningKeys
+    logins: SmarthostLogins
     return_path_key: bytes
     feedback_key: bytes
     wake_routing: Callable[[], None]

@@ -10,7 +10,7 @@ from deliveries.shaping.providers import ReceiverRule
 from deliveries.shaping.rate import KEPT, Rate
 from deliveries.shaping.window import START, Window
 
-PERIODS = {"per_second": 1.0, "per_minute": 60.0, "per_hour": 3600.0}
+PERIODS = {"per_second": 1.0, "per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
 SHARE_OF_URGENT = 8  # every eighth connection is kept for urgent mail
 PAGE_SECONDS = 2.0
 PAGE_LEAST, PAGE_MOST = 20, 100

@@ -32,6 +32,7 @@ class ReceiverRule:
     per_second: int | None = None
     per_minute: int | None = None
     per_hour: int | None = None
+    per_day: int | None = None
     connect_timeout: int | None = None
     greeting_timeout: int | None = None
     reply_timeout: int | None = None

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from deliveries.smtp.authentication import Login, authenticate
 from deliveries.smtp.dialogue import (
     Answer,
     ClientSession,
@@ -26,7 +27,7 @@ from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 from deliveries.smtp.session_notes import SessionNotes
 from deliveries.smtp.timeouts import DOING, Timeouts
-from deliveries.smtp.tls import context_for, describe, server_name
+from deliveries.smtp.tls import context_for, describe, handshake_trouble, server_name
 from deliveries.smtp.transaction import transact
 from deliveries.smtp.wire import Wire
 
@@ -73,6 +74,7 @@ class ConnectionFailed(Exception):
         self.transcript = transcript
         # A loss in the EHLO under TLS counts too: some peers hang up on what they dislike only
         # after the handshake.
+        self.is_login_refused = outcome.stage is Stage.AUTH and outcome.reply.kind == 5
         self.is_tls_broken = outcome.reply.local and (outcome.stage is Stage.STARTTLS or bool(tls))
 
 
@@ -152,18 +154,30 @@ class Connection:
 
     # --- carrying a dialogue ---
     async def open(
-        self, ehlo_name: str, tls: TlsLevel, peer: Peer, without: frozenset[str]
+        self,
+        ehlo_name: str,
+        tls: TlsLevel,
+        peer: Peer,
+        without: frozenset[str],
+        login: Login | None = None,
     ) -> ClientSession | Outcome:
         """Hold the dialogue up to the first MAIL; used by `open_connection` only."""
         self._ends_at = self._now() + self._timeouts.opening
-        if tls is TlsLevel.IMPLICIT and (failure := await self._start_tls(tls)):
-            return judge(failure, Stage.STARTTLS)
+        if tls is TlsLevel.IMPLICIT and (broken := await self._start_tls(tls)):
+            return judge(broken, Stage.STARTTLS)
         opened = await self._within(
             self._timeouts.opening, greet(ehlo_name, tls, peer, without), tls
         )
         if isinstance(opened, ClientSession):
             self._session = opened
+            if login is not None and (failure := await self._log_in(login, ehlo_name)) is not None:
+                return failure
         return opened
+
+    async def _log_in(self, login: Login, our_name: str) -> Outcome | None:
+        host, port = self.endpoint.host, self.endpoint.port
+        dialogue = authenticate(self._session, login, host=host, port=port, our_name=our_name)
+        return await self._within(self._timeouts.opening, dialogue)
 
     async def _within(
         self, seconds: float, dialogue: Generator[Step, Answer, T], tls: TlsLevel = TlsLevel.NONE
@@ -267,7 +281,7 @@ class Connection:
             )
         except (OSError, ValueError) as error:
             return local_reply(
-                421, "4.7.5", f"the TLS handshake failed: {_handshake_trouble(error)}"
+                421, "4.7.5", f"the TLS handshake failed: {handshake_trouble(error)}"
             )
         if transport is None:  # the peer hung up at the very end of the handshake
             return local_reply(421, "4.7.5", "the TLS handshake failed: connection lost")
@@ -283,13 +297,3 @@ class Connection:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
-
-
-def _handshake_trouble(error: Exception) -> str:
-    """Return the reason in OpenSSL's words, which are made of letters and underscores; other texts
-    may name our insides.
-    """
-    # None where Python, not OpenSSL, has made the error
-    if isinstance(error, ssl.SSLError) and (reason := getattr(error, "reason", None)):
-        return str(reason).replace("_", " ").lower()
-    return "timed out" if isinstance(error, TimeoutError) else "connection lost"

@@ -30,11 +30,13 @@ class TlsLevel(StrEnum):
 class Send:
     """Write `data`.
 
-    The answer is None, or for `is_content` the reply that came before all of it was out.
+    The answer is None, or for `is_content` the reply that came before all of it was out. What is
+    secret is noted nowhere.
     """
 
     data: bytes
     is_content: bool = False
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Capabilities:
     dsn: bool = False
     enhancedstatuscodes: bool = False
     mt_priority: bool = False
+    auth: frozenset[str] = frozenset()  # mechanisms (RFC 4954)
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
     broken: frozenset[str] = (
         frozenset()
@@ -116,6 +119,7 @@ class ClientSession:
     in_step: bool = (
         True  # False: the next reply might not answer our next command, so there is no next command
     )
+    name: str = field(default="", compare=False)  # by which it says hello
 
 
 def capabilities_of(reply: Reply, without: frozenset[str] = frozenset()) -> Capabilities:
@@ -125,6 +129,7 @@ def capabilities_of(reply: Reply, without: frozenset[str] = frozenset()) -> Capa
     for keyword in broken:
         del offers[keyword]
     given: dict[str, Any] = {name: keyword in offers for keyword, name in FIELDS.items()}
+    given["auth"] = frozenset(offers.get("AUTH", "").upper().split())
     given["size"] = _size(offers["SIZE"]) if "SIZE" in offers else None
     return Capabilities(**given, broken=broken)
 
@@ -175,10 +180,16 @@ def _hello(
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
     return (
-        ClientSession(capabilities_of(reply, without), peer)
+        ClientSession(capabilities_of(reply, without), peer, name=_name(reply))
         if reply.kind == 2
         else judge(reply, Stage.EHLO)
     )
+
+
+def _name(reply: Reply) -> str:
+    """Return the name that stands first in the reply to EHLO (RFC 5321 4.1.1.1)."""
+    first = (reply.lines[0] if reply.lines else reply.text).split()
+    return first[0].lower() if first else ""
 
 
 def _encrypt(

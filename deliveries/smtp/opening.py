@@ -5,6 +5,7 @@ import errno
 import time
 from functools import partial
 
+from deliveries.smtp.authentication import NONE, Login
 from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint
 from deliveries.smtp.dialogue import (
     ClientSession,
@@ -14,6 +15,7 @@ from deliveries.smtp.outcomes import Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321, Timeouts
+from deliveries.smtp.tls import VERIFYING
 from deliveries.smtp.wire import Wire, dial
 
 CONNECT_ERRORS = {
@@ -25,6 +27,9 @@ CONNECT_ERRORS = {
     errno.EADDRNOTAVAIL: "the source address is not available here",
     errno.EMFILE: "no more connections can be opened here",
 }
+UNSAFE = local_reply(
+    451, "4.7.0", "no log-in without verified TLS: choose TLS verified or implicit for this host"
+)
 
 
 async def open_connection(
@@ -37,17 +42,21 @@ async def open_connection(
     trust: str | None = None,
     peer: Peer | None = None,
     without: frozenset[str] = frozenset(),
+    login: Login | None = None,
 ) -> Connection:
     """Return a session ready for mail; raise `ConnectionFailed` where there is none.
 
     `source` is our address to connect from, `trust` a file of certificate authorities beside the
     system's. `peer` is what we know of the host; its offers `without` are not believed.
+    `login` is for a smarthost, under verified TLS only.
     """
     peer = Peer() if peer is None else peer
+    if login is not None and login.mechanism != NONE and tls not in VERIFYING:
+        raise ConnectionFailed(judge(UNSAFE, Stage.STARTTLS), tls="")
     wire = await _connect(endpoint, source, timeouts.connect)
     connection = Connection(wire, endpoint, timeouts, trust)
     try:
-        opened = await connection.open(ehlo_name, tls, peer, without)
+        opened = await connection.open(ehlo_name, tls, peer, without, login)
     except BaseException:
         connection.abort()
         raise
@@ -67,6 +76,7 @@ async def open_with_fallback(
     trust: str | None = None,
     peer: Peer | None = None,
     without: frozenset[str] = frozenset(),
+    login: Login | None = None,
 ) -> Connection:
     """As `open_connection`, without what the host is known to break; where opportunistic TLS
     breaks, once more in plain text.
@@ -76,7 +86,7 @@ async def open_with_fallback(
     attempt = partial(
         open_connection, endpoint, source=source, ehlo_name=ehlo_name, timeouts=timeouts,
         trust=trust, peer=peer,
-        without=without - {"STARTTLS"},
+        without=without - {"STARTTLS"}, login=login,
     )  # fmt: skip
     if tls is TlsLevel.OPPORTUNISTIC and "STARTTLS" in without:
         return await attempt(tls=TlsLevel.NONE)

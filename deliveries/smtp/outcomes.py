@@ -7,7 +7,7 @@ from deliveries.smtp.replies import Reply
 
 
 class Stage(StrEnum):
-    """Where in a delivery's life an answer came; the first ten are the steps of an SMTP session,
+    """Where in a delivery's life an answer came; the first eleven are the steps of an SMTP session,
     in their order.
     """
 
@@ -16,6 +16,7 @@ class Stage(StrEnum):
     GREETING = "greeting"
     EHLO = "ehlo"
     STARTTLS = "starttls"
+    AUTH = "auth"
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"  # until the whole content is sent
@@ -74,6 +75,7 @@ SCOPES = {
     Stage.GREETING: Scope.SESSION,
     Stage.EHLO: Scope.SESSION,
     Stage.STARTTLS: Scope.SESSION,
+    Stage.AUTH: Scope.SESSION,
     Stage.MAIL: Scope.MESSAGE,
     Stage.RCPT: Scope.RECIPIENT,
     Stage.DATA: Scope.MESSAGE,

@@ -19,7 +19,7 @@ OURS, THEIRS, EVENT = "client", "server", "event"
 _CHUNK = re.compile(rb"BDAT \d{1,12}(?: LAST)?\r\n")
 # What stands in our return path proves that a bounce is of this delivery.
 _TOKEN = re.compile(r"^(MAIL FROM:<b-\w{4})[^@>]*")
-_AUTH = re.compile(r"^(AUTH \S+).*", re.IGNORECASE)
+_AUTH = re.compile(rb"AUTH [A-Z0-9-]+")
 
 Note = tuple[float, Step, object, str]
 Line = tuple[float, str, str, str]  # seconds since the connection, who, what, stage
@@ -44,7 +44,8 @@ class SessionNotes:
         if len(self._notes) >= NOTES:
             return
         if isinstance(step, Send):
-            head = step.data[:HEAD], len(step.data)
+            told = _without_secret(step.data) if step.is_secret else step.data
+            head = told[:HEAD], len(told)
             self._notes.append((at, Send(b"", step.is_content), head, tls))
             if answer is not None:
                 self._notes.append((at, step_of_content, answer, tls))
@@ -109,4 +110,9 @@ def _commands(head: bytes, size: int, *, is_content: bool) -> Iterator[tuple[str
 
 
 def _masked(line: str) -> str:
-    return _AUTH.sub(r"\1 …", _TOKEN.sub(r"\1…", line))
+    return _TOKEN.sub(r"\1…", line)
+
+
+def _without_secret(line: bytes) -> bytes:
+    named = _AUTH.match(line)
+    return (named.group() + b" \xe2\x80\xa6" if named else b"\xe2\x80\xa6") + b"\r\n"

@@ -18,6 +18,7 @@ class Timeouts:
     ehlo: float = 300
     starttls: float = 120
     handshake: float = 60
+    auth: float = 60  # RFC 5321 names none
     mail: float = 300
     rcpt: float = 300
     data: float = 120
@@ -38,6 +39,7 @@ DOING = {
     Stage.GREETING: "waiting for the greeting",
     Stage.EHLO: "waiting for the reply to EHLO",
     Stage.STARTTLS: "waiting for the reply to STARTTLS",
+    Stage.AUTH: "waiting for the reply to AUTH",
     Stage.MAIL: "waiting for the reply to MAIL FROM",
     Stage.RCPT: "waiting for the reply to RCPT TO",
     Stage.DATA: "waiting for the reply to DATA",

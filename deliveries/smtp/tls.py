@@ -130,3 +130,13 @@ def _chain(connection: ssl.SSLObject) -> list[bytes]:
     return [
         certificate.public_bytes(2) for certificate in inner.get_unverified_chain() or ()
     ]  # 2: DER
+
+
+def handshake_trouble(error: Exception) -> str:
+    """Return the reason in OpenSSL's words, which are made of letters and underscores; other texts
+    may name our insides.
+    """
+    # None where Python, not OpenSSL, has made the error
+    if isinstance(error, ssl.SSLError) and (reason := getattr(error, "reason", None)):
+        return str(reason).replace("_", " ").lower()
+    return "timed out" if isinstance(error, TimeoutError) else "connection lost"

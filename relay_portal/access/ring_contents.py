@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from deliveries.models import Smarthost, SmarthostToken
+from deliveries.routing import smarthost_secrets
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import SigningKey
 from relay_portal.access import second_factors
@@ -57,6 +59,20 @@ CONTENTS = (
         lambda stored, ring: second_factors.sealed_seed(
             second_factors.seed_of(stored, ring).hex(), ring
         ),
+    ),
+    RingContent(
+        "secrets of smarthosts",
+        Smarthost.objects.with_secrets,
+        "sealed",
+        smarthost_secrets.is_newest,
+        smarthost_secrets.renewed,
+    ),
+    RingContent(
+        "access tokens of smarthosts",
+        SmarthostToken.objects.held,
+        "sealed",
+        smarthost_secrets.is_newest,
+        smarthost_secrets.renewed,
     ),
 )
 

@@ -13,9 +13,12 @@ from deliveries.models import (
     Lane,
     Message,
     ShapingRule,
+    Smarthost,
     Source,
 )
+from deliveries.routing import smarthost_secrets
 from domains.models import Credential, Project
+from domains.senders.keys import ring
 
 CONTENT = b"From: shop@shop.test\r\nTo: you@mx.test\r\nSubject: hello\r\n\r\nhello\r\n"
 _number = count(1)
@@ -41,6 +44,16 @@ def credential(of=None, **given):
 def rule(name=ShapingRule.DEFAULT, **given):
     """A rule written here; without a name the one for receivers that have none."""
     return ShapingRule.objects.create(**{"name": name, "title": name} | given)
+
+
+def smarthost(name="office", password="", **given):
+    """With this password under the key ring."""
+    hosts = [["smart.test", 587, "verified"]]
+    defaults = {"name": name, "hosts": hosts, "mechanism": "PLAIN" if password else "none"}
+    row = Smarthost(**defaults | ({"username": "relay"} if password else {}) | given)
+    row.sealed = smarthost_secrets.sealed({"password": password}, ring()) if password else b""
+    row.save()
+    return row
 
 
 def lane(site="mx.test", **given):

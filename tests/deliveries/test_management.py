@@ -68,6 +68,7 @@ def test_a_route_is_added_listed_and_removed(no_wait):
             "host": "2001:db8::1",
             "port": 2525,
             "tls": "verified",
+            "smarthost": None,
             "is_sandbox": False,
         }
     ]

@@ -28,6 +28,13 @@ class Authority:
         self.bundle = str(folder / "authority.pem")
         Path(self.bundle).write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
+    def server_file(self, *names: str) -> Path:
+        """Return the file of a new certificate with its key."""
+        before = set(self._folder.glob("*.pem"))
+        self.server(*names)
+        [made] = set(self._folder.glob("*.pem")) - before
+        return made
+
     def server(self, *names: str, is_expired: bool = False) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _sign(

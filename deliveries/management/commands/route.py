@@ -1,6 +1,6 @@
 """Add, list and remove static routes."""
 
-from deliveries.models import Route
+from deliveries.models import Route, Smarthost
 from deliveries.routing import routes
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.operations import audit
@@ -21,7 +21,12 @@ class Command(ActionCommand):
         adding.add_argument(
             "target",
             metavar="HOST:PORT",
+            nargs="?",
+            default="",
             help="mail.example.com:25, 192.0.2.1:25 or [2001:db8::1]:25",
+        )
+        adding.add_argument(
+            "--smarthost", metavar="NAME", help="in place of HOST:PORT: a smarthost"
         )
         adding.add_argument(
             "--tls", choices=Route.Tls.values, default=Route.Tls.OPPORTUNISTIC.value
@@ -33,22 +38,31 @@ class Command(ActionCommand):
             "remove", self.remove, "Remove a route; mail that waits goes the usual way."
         ).add_argument("pattern", metavar="PATTERN")
 
-    def add(self, *, pattern: str, target: str, tls: str) -> None:
+    def add(self, *, pattern: str, target: str, smarthost: str | None, tls: str) -> None:
+        if bool(target) == bool(smarthost):
+            raise CommandError("Name either HOST:PORT or --smarthost NAME.")
+        if smarthost:
+            row = Smarthost.objects.filter(name=smarthost).first()
+            if row is None:
+                raise CommandError(f"No such smarthost: {smarthost}. See: ./ekiden smarthost list")
+            route = routes.add_to_smarthost(pattern, row)
+            audit.note_command("add", route, details={"values": audit.facts(route)})
+            return self.stdout.write(f"Added the route {route}.")
         host, port = host_and_port(target)
         route = routes.add(pattern, host, port, tls)
         audit.note_command("add", route, details={"values": audit.facts(route)})
-        self.stdout.write(f"Added the route {route} (TLS: {route.get_tls_display()}).")
+        return self.stdout.write(f"Added the route {route} (TLS: {route.get_tls_display()}).")
 
     def list_all(self, *, as_json: bool) -> None:
-        everything = list(Route.objects.all())
+        everything = list(Route.objects.select_related("smarthost"))
         if as_json:
             return self.write_json([_facts(route) for route in everything])
         header = ("PATTERN", "TO", "TLS", "")
         rows = [
             (
                 each.pattern,
-                f"{each.host}:{each.port}",
-                each.tls,
+                f"smarthost {each.smarthost}" if each.smarthost else f"{each.host}:{each.port}",
+                "" if each.smarthost else each.tls,
                 "sandbox" if each.is_sandbox else "",
             )
             for each in everything
@@ -87,5 +101,6 @@ def _facts(route: Route) -> dict[str, object]:
         "host": route.host,
         "port": route.port,
         "tls": route.tls,
+        "smarthost": route.smarthost.name if route.smarthost else None,
         "is_sandbox": route.is_sandbox,
     }

@@ -128,6 +128,7 @@ def test_no_rule_has_a_limit_that_the_page_leaves_out():
             rule.connections_per_minute
             is rule.per_minute
             is rule.per_hour
+            is rule.per_day
             is rule.reply_timeout
             is rule.body_timeout
             is None

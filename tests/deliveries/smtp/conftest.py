@@ -25,7 +25,14 @@ def session_with():
 
     @asynccontextmanager
     async def connect(
-        mx, *, tls=TlsLevel.OPPORTUNISTIC, timeouts=QUICK, source=None, trust=None, host="mx.test"
+        mx,
+        *,
+        tls=TlsLevel.OPPORTUNISTIC,
+        timeouts=QUICK,
+        source=None,
+        trust=None,
+        host="mx.test",
+        login=None,
     ):
         connection = await open_with_fallback(
             Endpoint(host, mx.host, mx.port),
@@ -34,6 +41,7 @@ def session_with():
             tls=tls,
             timeouts=timeouts,
             trust=trust,
+            login=login,
             peer=Peer({"CHUNKING", "PIPELINING"}),  # one that has carried messages before
         )
         try:

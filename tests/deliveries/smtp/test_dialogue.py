@@ -18,7 +18,8 @@ def test_capabilities_are_read_whatever_their_case_and_order():
         reply("250 mx.test\nsize 1000\nPipelining\n8bitmime\nCHUNKING\nDSN\nSMTPUTF8\nAUTH PLAIN")
     )
     assert offers == Capabilities(
-        pipelining=True, chunking=True, smtputf8=True, eightbitmime=True, dsn=True, size=1000
+        pipelining=True, chunking=True, smtputf8=True, eightbitmime=True, dsn=True, size=1000,
+        auth=frozenset({"PLAIN"}),
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from django.core.management import CommandError
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from rq import Worker
 
+from deliveries.models import SmarthostToken
+from deliveries.routing import smarthost_secrets
 from domains.foundation.secrets.keyring import KeyRing
 from domains.models import AuditEntry, Domain, SigningKey
 from domains.operations import own_keys
@@ -28,7 +30,11 @@ def ring(settings, tmp_path):
     make_key(domain)
     user = User.objects.create_user("somebody")
     TOTPDevice.objects.create(user=user, key="0011223344556677889900112233445566778899")
-    return KeyRing.open(own_keys.ring_place(), create=False)
+    ring = KeyRing.open(own_keys.ring_place(), create=False)
+    smarthost = make.smarthost(password="secret")
+    sealed = smarthost_secrets.sealed_token("token", ring)
+    SmarthostToken.objects.create(smarthost=smarthost, sealed=sealed)
+    return ring
 
 
 def alive(hostname, valkey):
@@ -48,6 +54,8 @@ def test_a_rotation_puts_everything_under_a_new_key_and_the_old_ones_can_go(ring
     assert len(shown["keys"]) == 2 and shown["contents"] == {
         "DKIM keys": {"newest": 1, "older": 0, "unreadable": 0},
         "seeds of second factors": {"newest": 1, "older": 0, "unreadable": 0},
+        "secrets of smarthosts": {"newest": 1, "older": 0, "unreadable": 0},
+        "access tokens of smarthosts": {"newest": 1, "older": 0, "unreadable": 0},
     }
     assert len(ekiden_json("keyring", "forget-old")["keys"]) == 1
     now = KeyRing.open(ring.path)
@@ -74,9 +82,9 @@ def test_a_renewal_that_was_broken_off_goes_on(ring, monkeypatch):
         patched.setattr(ring_contents, "CONTENTS", (ring_contents.CONTENTS[0], *broken))
         with pytest.raises(ZeroDivisionError):
             ring_contents.renew(ring)
-    assert [each.older for each in ring_contents.use(ring).values()] == [0, 1]
+    assert [each.older for each in ring_contents.use(ring).values()] == [0, 1, 1, 1]
     ekiden("keyring", "renew")
-    assert [each.older for each in ring_contents.use(ring).values()] == [0, 0]
+    assert [each.older for each in ring_contents.use(ring).values()] == [0] * 4
 
 
 def test_what_no_key_opens_stays_and_is_counted(ring, caplog):
@@ -104,4 +112,8 @@ def test_whoever_encrypts_by_the_ring_is_known_to_its_rotation():
     packages = ("domains", "suppressions", "deliveries", "smtp_listener", "relay_portal")
     files = [file for each in packages for file in (ROOT / each).rglob("*.py")]
     found = {str(file.relative_to(ROOT)) for file in files if sealing.search(file.read_text())}
-    assert found == {"domains/senders/keys.py", "relay_portal/access/second_factors.py"}
+    assert found == {
+        "deliveries/routing/smarthost_secrets.py",
+        "domains/senders/keys.py",
+        "relay_portal/access/second_factors.py",
+    }

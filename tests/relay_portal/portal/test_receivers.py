@@ -20,7 +20,7 @@ def shipped():
 def form_of(row, **changed):
     fields = [
         "title", "connections", "connections_per_minute", "messages_per_connection", "per_second",
-        "per_minute", "per_hour",
+        "per_minute", "per_hour", "per_day",
         "connect_timeout", "greeting_timeout", "reply_timeout", "body_timeout", "tls",
     ]  # fmt: skip
     given = {name: "" if (value := getattr(row, name)) is None else value for name in fields}

@@ -1,0 +1,239 @@
+"""How we log in at smarthosts: passwords as they are stored, access tokens got in time and shared
+by all workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from deliveries.backends import access_tokens
+from deliveries.backends.access_tokens import GrantedToken, TokenFailure, TokenRequest
+from deliveries.backends.database import Database, DatabaseUnavailable
+from deliveries.routing import smarthost_secrets as secrets
+from deliveries.sending.known_smarthosts import KnownSmarthost
+from deliveries.smtp.authentication import NONE, Login
+from domains.foundation.secrets.keyring import KeyRing, KeyRingError
+from domains.operations import own_keys
+
+logger = logging.getLogger(__name__)
+
+EARLY = 300.0  # seconds before its end at which a token is renewed while it still serves
+LATE = 30.0  # seconds before its end from which it serves no more
+TURN = 60.0  # seconds for which one worker may ask the authorization server
+WAIT = 0.25  # seconds between two looks at what another worker has got
+LONGEST = 45.0  # seconds for which a connection waits for a token
+REST = 10.0  # seconds after a failure in which nobody asks again
+
+# Ours where nobody else asks, where nobody has got a newer one than we know, and where the last
+# failure is not of this moment.
+TAKE_TURN = """
+INSERT INTO deliveries_smarthosttoken AS known (smarthost_id, sealed, renewing_until, failure)
+SELECT id, '', now() + make_interval(secs => %(turn)s), '' FROM deliveries_smarthost
+WHERE id = %(id)s
+ON CONFLICT (smarthost_id) DO UPDATE SET renewing_until = EXCLUDED.renewing_until
+    WHERE (known.renewing_until IS NULL OR known.renewing_until < now())
+      AND extract(epoch FROM known.got_at)::float8 IS NOT DISTINCT FROM %(got_at)s::float8
+      AND (known.failed_at IS NULL OR known.failed_at < now() - make_interval(secs => %(rest)s))
+RETURNING smarthost_id
+"""
+HELD = """
+SELECT sealed, extract(epoch FROM got_at)::float8, extract(epoch FROM expires_at - now())::float8,
+    failure, failed_at > now() - make_interval(secs => %(rest)s), is_final
+FROM deliveries_smarthosttoken WHERE smarthost_id = %(id)s
+"""
+ASKED = """
+SELECT token_url, "grant", client_id, scope, sealed FROM deliveries_smarthost WHERE id = %(id)s
+"""
+GOT = """
+UPDATE deliveries_smarthosttoken SET sealed = %(sealed)s, got_at = now(), renewing_until = NULL,
+    expires_at = now() + make_interval(secs => %(seconds)s), failed_at = NULL, failure = ''
+WHERE smarthost_id = %(id)s
+"""
+FAILED = """
+UPDATE deliveries_smarthosttoken SET renewing_until = NULL, failed_at = now(),
+    failure = %(failure)s, is_final = %(is_final)s
+WHERE smarthost_id = %(id)s
+"""
+# A person may have written down another one meanwhile.
+ROTATED = """
+UPDATE deliveries_smarthost SET sealed = %(sealed)s WHERE id = %(id)s AND sealed = %(before)s
+"""
+
+
+class NoLogin(Exception):
+    """There is nothing to log in with. `is_final`: only a person can mend that."""
+
+    def __init__(self, text: str, *, is_final: bool) -> None:
+        super().__init__(text)
+        self.is_final = is_final
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """`ends` is on our own clock; `got_at` tells it from the one before."""
+
+    value: str = field(repr=False)
+    got_at: float
+    ends: float
+
+
+class SmarthostLogins:
+    """Of one drain; tokens stand in PostgreSQL under the key ring, so that one worker asks for
+    all.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ring: KeyRing | None = None
+        self._tokens: dict[int, _Token] = {}
+        self._renewals: dict[int, asyncio.Task[_Token]] = {}
+
+    async def login(self, smarthost: KnownSmarthost) -> Login:
+        """Return what to log in with; raise `NoLogin`. No statement while a token holds."""
+        if not smarthost.takes_tokens:
+            return self._by_password(smarthost)
+        token, now = self._tokens.get(smarthost.id), time.monotonic()
+        if token is None or token.ends - now < LATE:
+            token = await self._renewed(smarthost, token)
+        elif token.ends - now < EARLY:
+            self._renewal(smarthost, token)
+        return _with(smarthost, token)
+
+    async def another(self, smarthost: KnownSmarthost, refused: Login) -> Login:
+        """Return a log-in after this one was refused: with a newer token where there are tokens."""
+        if not smarthost.takes_tokens:
+            return self._by_password(smarthost)
+        token = self._tokens.get(smarthost.id)
+        if token is None or token.value == refused.secret:
+            token = await self._renewed(smarthost, token)
+        return _with(smarthost, token)
+
+    async def close(self) -> None:
+        tasks = list(self._renewals.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _by_password(self, smarthost: KnownSmarthost) -> Login:
+        if smarthost.mechanism == NONE:
+            return Login()
+        password = self._opened(smarthost.sealed).get(secrets.PASSWORD, "")
+        return Login(smarthost.mechanism, smarthost.username, password)
+
+    def _opened(self, sealed: bytes) -> dict[str, str]:
+        try:
+            return secrets.opened(sealed, self._keys())
+        except (KeyRingError, ValueError) as error:
+            raise NoLogin(f"its secret cannot be opened: {error}", is_final=True) from error
+
+    def _keys(self) -> KeyRing:
+        if self._ring is None:
+            self._ring = KeyRing.open(own_keys.ring_place(), create=False)
+        return self._ring
+
+    # --- tokens ---
+    async def _renewed(self, smarthost: KnownSmarthost, older: _Token | None) -> _Token:
+        try:
+            async with asyncio.timeout(LONGEST):
+                return await asyncio.shield(self._renewal(smarthost, older))
+        except TimeoutError:
+            raise NoLogin(_of(smarthost, "no answer in time"), is_final=False) from None
+        except DatabaseUnavailable as error:
+            raise NoLogin("the database is out of reach", is_final=False) from error
+
+    def _renewal(self, smarthost: KnownSmarthost, older: _Token | None) -> asyncio.Task[_Token]:
+        """One at a time, whoever asks."""
+        running = self._renewals.get(smarthost.id)
+        if running is None or running.done():
+            running = asyncio.create_task(self._renew(smarthost, older))
+            running.add_done_callback(_seen)
+            self._renewals[smarthost.id] = running
+        return running
+
+    async def _renew(self, smarthost: KnownSmarthost, older: _Token | None) -> _Token:
+        """Ask for a new token, or take the one that another worker has got."""
+        while True:
+            got_at: float | None = None
+            for sealed, got_at, seconds, failure, is_fresh, is_final in await self._database.fetch(
+                HELD, {"id": smarthost.id, "rest": REST}
+            ):
+                if is_fresh:
+                    raise NoLogin(failure, is_final=is_final)
+                if sealed and seconds > LATE and (older is None or got_at > older.got_at):
+                    found = self._token(sealed, got_at, seconds)
+                    if found is not None:
+                        self._tokens[smarthost.id] = found
+                        return found
+            given = {"id": smarthost.id, "turn": TURN, "rest": REST, "got_at": got_at}
+            if await self._database.fetch(TAKE_TURN, given):
+                await self._keep(smarthost, await self._ask(smarthost))
+            else:
+                await asyncio.sleep(WAIT)
+
+    def _token(self, sealed: bytes, got_at: float, seconds: float) -> _Token | None:
+        try:
+            value = secrets.opened_token(sealed, self._keys())
+        except KeyRingError:
+            return None
+        return _Token(value, got_at, time.monotonic() + seconds)
+
+    async def _ask(self, smarthost: KnownSmarthost) -> GrantedToken:
+        [(url, grant, client_id, scope, sealed)] = await self._database.fetch(
+            ASKED, {"id": smarthost.id}
+        )
+        try:
+            kept = self._opened(bytes(sealed))
+            asked = TokenRequest(
+                url, grant, client_id, scope,
+                kept.get(secrets.CLIENT_SECRET, ""), kept.get(secrets.REFRESH_TOKEN, ""),
+            )  # fmt: skip
+            async with asyncio.timeout(LONGEST - REST):
+                granted = await asyncio.to_thread(access_tokens.fetch, asked)
+        except (TokenFailure, NoLogin) as error:
+            said = _of(smarthost, f"{urlsplit(url).hostname}: {error}")
+            await self._note_failure(smarthost, said, is_final=error.is_final)
+            raise NoLogin(said, is_final=error.is_final) from error
+        except TimeoutError:
+            said = _of(smarthost, f"{urlsplit(url).hostname}: no answer in time")
+            await self._note_failure(smarthost, said, is_final=False)
+            raise NoLogin(said, is_final=False) from None
+        if granted.refresh_token:
+            newer = secrets.sealed(
+                kept | {secrets.REFRESH_TOKEN: granted.refresh_token}, self._keys()
+            )
+            given = {"id": smarthost.id, "sealed": newer, "before": sealed}
+            await self._database.fetch(ROTATED, given)
+        return granted
+
+    async def _note_failure(
+        self, smarthost: KnownSmarthost, failure: str, *, is_final: bool
+    ) -> None:
+        logger.warning("event=no-token smarthost=%s text=%r", smarthost.name, failure)
+        given: dict[str, Any] = {"id": smarthost.id, "failure": failure, "is_final": is_final}
+        await self._database.fetch(FAILED, given)
+
+    async def _keep(self, smarthost: KnownSmarthost, granted: GrantedToken) -> None:
+        sealed = secrets.sealed_token(granted.token, self._keys())
+        given = {"id": smarthost.id, "sealed": sealed, "seconds": granted.seconds}
+        await self._database.fetch(GOT, given)
+
+
+def _with(smarthost: KnownSmarthost, token: _Token) -> Login:
+    return Login(smarthost.mechanism, smarthost.username, token.value)
+
+
+def _of(smarthost: KnownSmarthost, text: str) -> str:
+    return f"No access token for the smarthost {smarthost.name}: {text}"
+
+
+def _seen(task: asyncio.Task[_Token]) -> None:
+    """Take note of a renewal that failed while nobody waited: the token of before still serves, and
+    the log tells.
+    """
+    if not task.cancelled():
+        task.exception()
