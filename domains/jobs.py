@@ -90,12 +90,25 @@ def watch_return_paths() -> None:
     logger.info("event=return_paths_watched changed=%d", moved)
 
 
+def keep_key_zone() -> None:
+    """Tell the name server of delegated keys what it does not know yet."""
+    from domains.senders import key_zone
+
+    with step("domains.key_zone"):
+        if taken := key_zone.keep(now=timezone.now()):
+            logger.info("event=key-zone-kept records=%d", taken)
+
+
 def watch_keys() -> None:
-    """Look for the records of keys that are to sign, and retire those that no mail needs."""
+    """Make the keys that are due, look for the records of those that are to sign, and retire those
+    that no mail needs.
+    """
     from domains.foundation.dns.authorities import QuestionRate
     from domains.identity import checking
-    from domains.senders import key_states
+    from domains.senders import key_states, rotation
 
+    with step("domains.rotation"):
+        rotation.rotate_due(now=timezone.now())
     pace = QuestionRate(QUESTIONS)
     waiting = list(
         Domain.objects.verified()
@@ -106,5 +119,5 @@ def watch_keys() -> None:
     for start in range(0, len(waiting), GROUP):
         group = list(Domain.objects.filter(pk__in=waiting[start : start + GROUP]))
         checking.check(group, now=timezone.now(), pace=pace)
-    retired = key_states.retire_what_is_over()
+    retired = key_states.retire_what_is_over(now=timezone.now())
     logger.info("event=keys_watched domains=%d retired=%d", len(waiting), retired)

@@ -82,6 +82,8 @@ TABLES = (
         delete=oldest("domains_domainalert", "ended_at < %(before)s", order="ended_at"),
     ),
     RetainedTable("domains_signingkey", "with its domain", PEOPLE, "it signs until another does"),
+    RetainedTable("domains_delegatedselector", "with its domain", PEOPLE, "two rows for each"),
+    RetainedTable("domains_updatekey", "until another is set", PEOPLE, "one row"),
     RetainedTable("domains_credential", "until removed", PEOPLE,
         "a revoked one still names the app "
         "that sent"),

@@ -20,6 +20,7 @@ from relay_portal.setup.environment import (
     one_of,
     own_host_name,
     port,
+    resolver,
     resolvers,
     setting,
     time_zone,
@@ -58,6 +59,8 @@ EKIDEN_TLS_KEY = setting("EKIDEN_TLS_KEY", str, "")
 EKIDEN_SOURCE = setting("EKIDEN_SOURCE", address, "")
 EKIDEN_DELIVERY_PORT = setting("EKIDEN_DELIVERY_PORT", port, 25)
 EKIDEN_ZONE_PORT = setting("EKIDEN_ZONE_PORT", port, 53)
+EKIDEN_KEY_ZONE = setting("EKIDEN_KEY_ZONE", host_name, "")
+EKIDEN_KEY_ZONE_SERVER = setting("EKIDEN_KEY_ZONE_SERVER", resolver, "")
 EKIDEN_PRIVATE_NETWORKS: list[str] = setting("EKIDEN_PRIVATE_NETWORKS", networks, [])
 
 # --- limits ---------------------------------------------------------------------------------------

@@ -96,6 +96,17 @@ def watch_authentication() -> None:
         sampling.take_turn(now=timezone.now())
 
 
+def watch_switched_keys() -> None:
+    """Let the key before sign again where a new one fails: its record, or what receivers say."""
+    from deliveries.authentication import switched_keys
+    from domains.identity import key_watch  # dnspython is only needed here
+
+    with step("deliveries.authentication.switched_keys"):
+        switched_keys.take_turn(now=timezone.now())
+    with step("domains.identity.key_watch"):
+        key_watch.take_turn(now=timezone.now())
+
+
 def learn() -> None:
     """Make suppressions of what was learned about addresses."""
     from deliveries.bounces import learning

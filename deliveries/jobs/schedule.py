@@ -35,6 +35,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.receive_reports, 5),
     (jobs.read_dmarc_reports, 60),
     (jobs.watch_authentication, 60),
+    (jobs.watch_switched_keys, 15),
     (jobs.learn, 5),
     (jobs.index_messages, 10),
     (jobs.add_up, 60),
@@ -42,6 +43,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (domain_jobs.seal_audit_log, 1),
     (domain_jobs.verify_domains, 3600),
     (domain_jobs.watch_keys, 600),
+    (domain_jobs.keep_key_zone, 60),
     (domain_jobs.look_at_ourselves, 3600),
     (domain_jobs.watch_return_paths, 600),
 )

@@ -41,6 +41,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.receive_reports,
         jobs.read_dmarc_reports,
         jobs.watch_authentication,
+        jobs.watch_switched_keys,
         jobs.learn,
         jobs.add_up,
         jobs.index_messages,
@@ -53,6 +54,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         domain_jobs.verify_domain,
         domain_jobs.verify_domains,
         domain_jobs.watch_keys,
+        domain_jobs.keep_key_zone,
         domain_jobs.look_at_ourselves,
         domain_jobs.watch_return_paths,
     )

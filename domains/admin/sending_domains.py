@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
+from domains.admin import delegated_keys
 from domains.admin.return_path_in_use import leaves_with
 from domains.admin.shown_records import VERDICTS, changed, shown
 from domains.foundation.dns.resolver import TemporaryFailure
@@ -24,7 +25,7 @@ from domains.identity.sentences import sentence
 from domains.models import Credential, Domain
 from domains.operations.pages import Pages, RowVerb
 from domains.reporting import summary
-from domains.senders import adding, domain_alerts, return_paths
+from domains.senders import adding, delegation, domain_alerts, return_paths
 
 CHANGES = 50  # of the newest on the page
 
@@ -68,7 +69,7 @@ class DomainPages(Pages):
     add_fieldsets = ((None, {"fields": ("project", "name", "with_ed25519", "assume")}),)
     fields = (
         "name", "project", "condition", "verified_at", "checked_at", "leaves_with",
-        "covers_subdomains", "return_path_label",
+        "covers_subdomains", "return_path_label", "rotation_days",
     )  # fmt: skip
     readonly_fields = ("name", "project", *fields[2:7])
     list_display = ("name", "project", "standing", "checked_at")
@@ -100,6 +101,7 @@ class DomainPages(Pages):
             "block",
             applies=lambda domain: domain.covers_subdomains,
         ),
+        *delegated_keys.VERBS,
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ class DomainPages(Pages):
         if change:
             stored = Domain.objects.get(pk=obj.pk)
             return_paths.choose(stored, given["return_path_label"], now=timezone.now())
+            delegated_keys.choose_days(stored, given["rotation_days"])
             return
         added = adding.add_domain(
             obj.project,
@@ -223,6 +226,16 @@ class DomainPages(Pages):
             return gettext("Any name below the domain may send from now on.")
         messages.error(request, refusal)
         return self.to_page_of(row)
+
+    def delegate_keys(self, request: HttpRequest, row: Domain) -> str | HttpResponse:
+        if refusal := delegated_keys.delegate(row):
+            messages.error(request, refusal)
+            return self.to_page_of(row)
+        return gettext("Publish both CNAMEs; then the key changes by itself.")
+
+    def keep_keys(self, request: HttpRequest, row: Domain) -> str:
+        delegation.end(row)
+        return gettext("The next keys of this domain stand in its own zone.")
 
     def forbid_subdomains(self, request: HttpRequest, row: Domain) -> str:
         subdomains.forbid(row, now=timezone.now())

@@ -29,7 +29,7 @@ VERDICTS = {
 LONG = 120  # characters of a value in the history
 PURPOSES = {
     "ownership": _("Ownership"), "dkim": "DKIM", "spf": "SPF", "dmarc": "DMARC",
-    "return-path": _("Return path"),
+    "return-path": _("Return path"), "dkim-delegation": "DKIM (CNAME)",
 }  # fmt: skip
 
 

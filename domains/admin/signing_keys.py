@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +15,24 @@ from unfold.decorators import display
 
 from domains.models import SigningKey
 from domains.operations.pages import Pages, RowVerb
-from domains.senders import key_states
+from domains.senders import delegation, key_states
+from domains.senders.delegation import SelectorsBusy
 from domains.senders.keys import make_key
+
+BUSY = _("Both delegated selectors have a key whose record is needed.")
+
+
+class SigningKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    """For a new key, which needs a free selector."""
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if given.get("domain") and given.get("algorithm") == SigningKey.Algorithm.RSA:
+            try:
+                delegation.free_selector(given["domain"])
+            except SelectorsBusy as error:
+                raise ValidationError(BUSY) from error
+        return given
 
 
 @admin.register(SigningKey)
@@ -22,6 +40,7 @@ class SigningKeyPages(Pages):
     """Of the private half nothing is shown, not even that it is there."""
 
     project_path = "domain__project"
+    form = SigningKeyForm
     add_fieldsets = ((None, {"fields": ("domain", "algorithm")}),)
     fields = (
         "record", "algorithm", "condition", "found_since", "sightings", "seen_at", "retires_at",
@@ -50,9 +69,14 @@ class SigningKeyPages(Pages):
         obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]
         obj.refresh_from_db()
 
-    def rotate(self, request: HttpRequest, row: SigningKey) -> str:
-        # as above
-        key = make_key(row.domain, row.algorithm)  # type: ignore[arg-type]
+    def rotate(self, request: HttpRequest, row: SigningKey) -> str | HttpResponse:
+        try:
+            key = make_key(row.domain, row.algorithm)  # type: ignore[arg-type]  # as above
+        except SelectorsBusy:
+            messages.error(request, BUSY)
+            return self.to_page_of(row)
+        if delegation.target(key):
+            return gettext("The key stands in the relay's zone; it takes over by itself.")
         return gettext(
             "Publish %s; the key takes over once every name server has had it for an hour."
         ) % (key.record_name)

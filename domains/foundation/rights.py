@@ -109,10 +109,12 @@ RIGHTS: dict[str, Rights] = {
         "see add change pause resume flush", "see", within="see change pause resume flush"
     ),
     "domains.domain": _rights(
-        "see add change delete check_now take_on_word allow_subdomains forbid_subdomains",
+        "see add change delete check_now take_on_word allow_subdomains forbid_subdomains "
+        "delegate_keys keep_keys",
         "see",
         developer="see check_now",
-        within="see add change delete check_now allow_subdomains forbid_subdomains",
+        within="see add change delete check_now allow_subdomains forbid_subdomains delegate_keys "
+        "keep_keys",
     ),
     "message_check": _rights("see", "see"),
     "domains.signingkey": _rights(

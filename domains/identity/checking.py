@@ -18,7 +18,7 @@ from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneSe
 from domains.foundation.dns.names import IpAddress
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
-from domains.identity import subdomains
+from domains.identity import delegated_keys, subdomains
 from domains.identity.inspection import Inspection, Inspector
 from domains.identity.sentences import SlipRemark, english
 from domains.identity.spf import ResolverNames
@@ -49,7 +49,9 @@ def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | No
             keep(domain, report, now=now)
             states = {each["name"]: each["state"] for each in report["records"]}
             watch = timedelta(seconds=report["negative_ttl"])
-            key_states.note_check(domain, states, watch=watch, now=now)
+            delegated_keys.note_check(domain, states, report["our_records"])
+            keys = states | delegated_keys.key_states(domain, states, report["our_records"])
+            key_states.note_check(domain, keys, watch=watch, now=now)
             return_paths.note_check(domain, states.get(domain.return_path_name, ""), now=now)
             subdomains.note_check(domain, report["strict_below"], now=now)
 
@@ -60,6 +62,7 @@ class CheckPlan:
 
     domain: str
     records: list[Record]
+    our_records: list[Record]  # of its delegated keys, in our own zone
     return_path: ReturnPath | None
     covers_subdomains: bool
     now: datetime
@@ -76,7 +79,8 @@ class CheckPlan:
 def _plan(domain: Domain, *, now: datetime) -> CheckPlan:
     records = verification.required_records(domain)
     own = return_paths.current(domain)
-    return CheckPlan(domain.name, records, own, domain.covers_subdomains, now)
+    ours = delegated_keys.our_records(domain)
+    return CheckPlan(domain.name, records, ours, own, domain.covers_subdomains, now)
 
 
 def keep(domain: Domain, report: Report, *, now: datetime) -> None:
@@ -198,7 +202,9 @@ async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Repo
     zone = await asker.zone_of(plan.domain)
     inspector = Inspector(plan.domain, zone, asker, resolver)
     seen = await asyncio.gather(*(inspector.look(record) for record in plan.records))
-    is_signed = any(each.state == "found" for each in seen if each.record.purpose is Purpose.DKIM)
+    ours = await delegated_keys.look(plan.our_records, asker, resolver)
+    dkim = [*(each for each in seen if each.record.purpose is Purpose.DKIM), *ours]
+    is_signed = any(each.state == "found" for each in dkim)
     own = plan.return_path_after(seen)
     origin = await _origin(plan.domain, resolver, return_path=own, is_signed=is_signed)
     mail = await verdicts(origin, ResolverNames(resolver))
@@ -210,6 +216,7 @@ async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Repo
     return {
         "mail": mail,
         "strict_below": strict_below,
+        "our_records": {each.record.name: each.state for each in ours},
         "zone": zone.name if zone is not None else "",
         "servers": list(zone.hosts) if zone is not None else [],
         "negative_ttl": min(zone.negative_ttl, A_DAY) if zone is not None else A_DAY,

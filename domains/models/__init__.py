@@ -11,6 +11,7 @@ from domains.models.credentials import Credential
 from domains.models.dmarc import DmarcCount, DmarcReport
 from domains.models.domain_alerts import DomainAlert
 from domains.models.identity import DomainChange, DomainReport
+from domains.models.key_zone import DelegatedSelector, UpdateKey
 from domains.models.keys import SigningKey
 from domains.models.operations import AuditEntry, KeyFingerprint, SetAside
 from domains.models.ourselves import OwnLight
@@ -22,6 +23,7 @@ __all__ = [
     "AuditSeal",
     "AuthenticationRefusal",
     "Credential",
+    "DelegatedSelector",
     "DmarcCount",
     "DmarcReport",
     "Domain",
@@ -38,5 +40,6 @@ __all__ = [
     "SignatureCheck",
     "SigningKey",
     "UnsealedEntry",
+    "UpdateKey",
     "name_validator",
 ]

@@ -14,6 +14,8 @@ class DomainAlert(models.Model):
         RETURN_PATH = "return-path", _("Return path")
         OWNERSHIP = "ownership", _("Ownership")
         SUBDOMAINS = "subdomains", _("Names below it")
+        KEY_GONE = "key-gone", _("Record of the new key")
+        KEY_REFUSED = "key-refused", _("Signatures of the new key")
 
     domain = models.ForeignKey(
         Domain, on_delete=models.CASCADE, related_name="alerts", verbose_name=_("domain")

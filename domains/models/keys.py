@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +38,22 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def unseen(self) -> Self:
         """Those whose record has to be watched."""
         return self.to_publish().filter(seen_at__isnull=True)
+
+    def predecessors(self, key: SigningKey, *, now: datetime) -> Self:
+        """Those that may sign again in place of the key, the last one first."""
+        proven = Q(seen_at__isnull=False) | Q(signs_unseen=True)
+        retiring = self.filter(proven, state=SigningKey.State.RETIRING, retires_at__gt=now)
+        mine = retiring.filter(domain=key.domain_id, algorithm=key.algorithm).exclude(pk=key.pk)
+        return mine.order_by("-retires_at", "-pk")
+
+    def switched_since(self, moment: datetime) -> Self:
+        """Those that sign since then, and another may still sign in place of."""
+        retiring = SigningKey.objects.filter(
+            domain=OuterRef("domain"),
+            algorithm=OuterRef("algorithm"),
+            state=SigningKey.State.RETIRING,
+        )
+        return self.active().filter(Exists(retiring), signs_since__gte=moment)
 
     def over(self, *, now: datetime) -> Self:
         """Those that are retiring, and with whose signature no mail is under way any more."""
@@ -97,6 +113,9 @@ class SigningKey(models.Model):
         editable=False,
         help_text=_("On an operator's word, or because it signed before keys had states."),
     )
+    signs_since = models.DateTimeField(_("signs since"), null=True, blank=True, editable=False)
+    # Answers of class `authentication` to messages that it signed, since it signs.
+    refusals = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
     retires_at = models.DateTimeField(
         _("needed in DNS until"), null=True, blank=True, editable=False
     )
@@ -109,7 +128,12 @@ class SigningKey(models.Model):
         verbose_name_plural = _("signing keys")
         ordering = ["domain", "-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_per_domain"),
+            # A delegated selector has one key after the other.
+            models.UniqueConstraint(
+                fields=["domain", "selector"],
+                condition=~Q(state="retired"),
+                name="selector_once_per_domain",
+            ),
             models.CheckConstraint(
                 condition=Q(is_active=True, state="signing")
                 | (Q(is_active=False) & ~Q(state="signing")),
@@ -166,8 +190,10 @@ class SigningKey(models.Model):
             self.state = self.State.MADE
         self.save()
 
-    def sign(self, *, unseen: bool = False) -> None:
+    def sign(self, *, now: datetime, unseen: bool = False) -> None:
         """Let it sign; raises `IntegrityError` where it may not."""
+        if not self.is_active:
+            self.signs_since, self.refusals = now, 0
         self.state, self.is_active, self.retires_at = self.State.SIGNING, True, None
         self.signs_unseen = self.signs_unseen or (unseen and self.seen_at is None)
         self.save()

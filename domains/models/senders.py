@@ -174,6 +174,13 @@ class Domain(models.Model):
             "here. Empty: at the installation's own name."
         ),
     )
+    rotation_days = models.PositiveSmallIntegerField(
+        _("days until its next key is made"),
+        default=180,
+        db_default=180,
+        validators=[MaxValueValidator(3650)],
+        help_text=_("Where its selectors are delegated to this relay. 0: only when asked."),
+    )
 
     objects = DomainQuerySet.as_manager()
 

@@ -32,6 +32,15 @@ SENTENCES: Mapping[str, str] = {
         "receivers take no signature of %(domain)s for them. Remove adkim=s there, or add each of "
         "the names."
     ),
+    DomainAlert.Kind.KEY_GONE: _(
+        "The record of the new key %(new)s is not on all name servers any more, so the key before "
+        "it, %(old)s, signs for %(domain)s again. Mend the zone; then let the next key be made."
+    ),
+    DomainAlert.Kind.KEY_REFUSED: _(
+        "Receivers refused mail of %(domain)s for its authentication %(count)s times since the new "
+        "key %(new)s signed it, and %(before)s times on the worst day of the week before. So the "
+        "key before it, %(old)s, signs again. Look at what they say; then let the next key be made."
+    ),
 }
 
 

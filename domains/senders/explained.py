@@ -39,6 +39,8 @@ TEXTS = (
     ),
     _("The CNAME leads to %(targets)s. It must lead to %(value)s."),
     _("The return path leads to this relay."),
+    _("There is no CNAME at %(name)s. With it this relay changes the key by itself."),
+    _("The selector leads to the key that this relay keeps."),
 )
 
 

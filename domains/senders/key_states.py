@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from domains.models import Domain, SigningKey
+from domains.models import Domain, DomainAlert, SigningKey
 from domains.operations import audit
+from domains.senders import domain_alerts
 
-ACTOR = "domain checks"
+ACTOR = domain_alerts.ACTOR
+# Alerts of a switch that was taken back: nothing is rotated by itself while one is open.
+GONE_BACK = (DomainAlert.Kind.KEY_GONE, DomainAlert.Kind.KEY_REFUSED)
 
 
 def note_check(
@@ -39,6 +42,8 @@ def switch(domain: Domain, *, now: datetime) -> None:
         for key in domain.keys.filter(state=SigningKey.State.SEEN).order_by("created_at", "pk"):
             sign_alone(key, now=now)
             audit.note(ACTOR, "start_signing", key)
+            for kind in GONE_BACK:
+                domain_alerts.end_alert(domain, kind, now=now)
 
 
 def sign_alone(key: SigningKey, *, now: datetime) -> None:
@@ -49,7 +54,26 @@ def sign_alone(key: SigningKey, *, now: datetime) -> None:
         others = key.domain.keys.active().filter(algorithm=key.algorithm).exclude(pk=key.pk)
         for other in others.select_related("domain__project"):
             other.retire(now=now)
-        key.sign()
+        key.sign(now=now)
+
+
+def go_back(
+    key: SigningKey, kind: DomainAlert.Kind, given: Mapping[str, str], *, now: datetime
+) -> SigningKey | None:
+    """Let the key before this one sign again, and warn; return it, or None where there is none, or
+    where the key signs no more by now.
+    """
+    with transaction.atomic():
+        domain = Domain.objects.select_for_update().get(pk=key.domain_id)
+        key = domain.keys.select_related("domain__project").get(pk=key.pk)
+        before = SigningKey.objects.predecessors(key, now=now).select_related("domain").first()
+        if not key.is_active or before is None:
+            return None
+        sign_alone(before, now=now)
+        audit.note(ACTOR, "sign_again", before, reason=str(kind.value))
+        names = {"domain": domain.name, "new": key.selector, "old": before.selector}
+        domain_alerts.open_alert(domain, kind, {**names, **given}, now=now)
+    return before
 
 
 def sign_on_word(domain: Domain) -> None:
@@ -58,12 +82,12 @@ def sign_on_word(domain: Domain) -> None:
     """
     if not domain.keys.active().exists():
         for key in domain.keys.waiting():
-            key.sign(unseen=True)
+            key.sign(now=timezone.now(), unseen=True)
 
 
-def retire_what_is_over() -> int:
+def retire_what_is_over(*, now: datetime) -> int:
     """Retire the keys whose record is needed no more; returns how many."""
-    over = SigningKey.objects.over(now=timezone.now())
+    over = SigningKey.objects.over(now=now)
     with transaction.atomic():
         keys = list(over.select_related("domain__project").select_for_update(of=("self",)))
         for key in keys:

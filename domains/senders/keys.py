@@ -10,16 +10,19 @@ from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, SigningKey
 from domains.operations import own_keys
 from domains.senders import dkim
+from domains.senders.delegation import free_selector
 
 
 def make_key(
     domain: Domain, algorithm: dkim.Algorithm = "rsa", *, bits: int = dkim.RSA_BITS
 ) -> SigningKey:
-    """Make a new key, which signs once it was seen in DNS; raise `KeyRingError`.
+    """Make a new key, which signs once it was seen in DNS; raise `KeyRingError`, and
+    `SelectorsBusy` where its delegated selectors are both in use.
 
-    `bits` is the size of an RSA key.
+    `bits` is the size of an RSA key. An Ed25519 key has a selector of its own.
     """
-    return keep_key(domain, dkim.generate(algorithm, bits=bits), new_selector())
+    selector = free_selector(domain) if algorithm == "rsa" else None
+    return keep_key(domain, dkim.generate(algorithm, bits=bits), selector or new_selector())
 
 
 def keep_key(domain: Domain, private_key: dkim.PrivateKey, selector: str) -> SigningKey:

@@ -15,6 +15,7 @@ OWNERSHIP_PREFIX = "ekiden-verification="
 class Purpose(StrEnum):
     OWNERSHIP = "ownership"
     DKIM = "dkim"
+    KEY_DELEGATION = "dkim-delegation"
     SPF = "spf"
     DMARC = "dmarc"
     RETURN_PATH = "return-path"
@@ -62,6 +63,7 @@ def required(
     keys: Iterable[tuple[str, str]],
     spf: Sequence[str],
     reports: Sequence[str] = (),
+    delegations: Sequence[Record] = (),
     return_path: str = "",
     host: str = "",
 ) -> list[Record]:
@@ -69,8 +71,9 @@ def required(
 
     `keys` are (selector, TXT value) of its DKIM keys; `spf` are the mechanisms that name our hosts,
     such as `include:spf.relay.test` or `ip4:192.0.2.1`. `reports` are tags of DMARC that ask for
-    reports, such as `rua=mailto:reports@relay.test`. `return_path` is a name of the domain's own
-    that leads to our `host`.
+    reports, such as `rua=mailto:reports@relay.test`. `delegations` are CNAMEs of selectors that
+    lead to keys in a zone of ours. `return_path` is a name of the domain's own that leads to our
+    `host`.
     """
     own = [Record(Purpose.RETURN_PATH, return_path, "CNAME", host)] if return_path else []
     return [
@@ -79,6 +82,7 @@ def required(
             Record(Purpose.DKIM, f"{selector}._domainkey.{domain}", "TXT", value)
             for selector, value in keys
         ),
+        *delegations,
         *([Record(Purpose.SPF, domain, "TXT", " ".join(["v=spf1", *spf, "~all"]))] if spf else []),
         Record(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "; ".join(["v=DMARC1; p=none", *reports])),
         *own,
@@ -210,6 +214,20 @@ def _check_dmarc(record: Record, found: list[str]) -> Finding:
     return Found(record, f"DMARC is published with the policy {policy}.")
 
 
+def _check_key_delegation(record: Record, found: list[str]) -> Finding:
+    targets = [target.lower().rstrip(".") for target in found]
+    if not targets:
+        return Missing(
+            record,
+            f"There is no CNAME at {record.name}. With it this relay changes the key by itself.",
+        )
+    if targets != [record.value]:
+        return Wrong(
+            record, f"The CNAME leads to {', '.join(targets)}. It must lead to {record.value}."
+        )
+    return Found(record, "The selector leads to the key that this relay keeps.")
+
+
 def _check_return_path(record: Record, found: list[str]) -> Finding:
     targets = [target.lower().rstrip(".") for target in found]
     if not targets:
@@ -246,6 +264,7 @@ def _tags(text: str) -> dict[str, str]:
 _JUDGES: dict[Purpose, _Judge] = {
     Purpose.OWNERSHIP: _check_ownership,
     Purpose.DKIM: _check_dkim,
+    Purpose.KEY_DELEGATION: _check_key_delegation,
     Purpose.SPF: _check_spf,
     Purpose.DMARC: _check_dmarc,
     Purpose.RETURN_PATH: _check_return_path,

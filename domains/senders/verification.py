@@ -15,12 +15,12 @@ from domains.foundation.dns import resolver as dns
 from domains.foundation.dns import servers
 from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
-from domains.senders import records, report_address, trust
+from domains.senders import delegation, records, report_address, trust
 from domains.senders.records import Purpose, Record
 
-# Either proves that whoever asks may change the domain's zone: both values were made for this
+# Each proves that whoever asks may change the domain's zone: their values were made for this
 # project alone.
-PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM})
+PROOFS = frozenset({Purpose.OWNERSHIP, Purpose.DKIM, Purpose.KEY_DELEGATION})
 
 TRUST = ("verified_at", "is_assumed", "lost_at", "lapsed_at", "claims_since")
 TAKEN = "Another project has verified this domain. Remove it there first."
@@ -41,11 +41,12 @@ class RecordFinding(TypedDict):
 
 def required_records(domain: Domain) -> list[Record]:
     """Return what the domain has to publish."""
-    keys = domain.keys.to_publish().values_list("selector", "public_record")
+    keys = domain.keys.to_publish().exclude(selector__in=delegation.selectors(domain))
     return records.required(
         domain.name,
         token=domain.token,
-        keys=list(keys),
+        keys=list(keys.values_list("selector", "public_record")),
+        delegations=delegation.to_publish(domain),
         spf=[our_spf()],
         reports=_report_tags(domain),
         return_path=domain.return_path_name,

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from deliveries.models import Smarthost, SmarthostToken
 from deliveries.routing import smarthost_secrets
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
-from domains.models import SigningKey
+from domains.models import SigningKey, UpdateKey
 from relay_portal.access import second_factors
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,13 @@ CONTENTS = (
         "sealed",
         smarthost_secrets.is_newest,
         smarthost_secrets.renewed,
+    ),
+    RingContent(
+        "keys of zone updates",
+        UpdateKey.objects.all,
+        "secret",
+        lambda stored, ring: ring.is_newest(stored),
+        lambda stored, ring: ring.reencrypt(stored),
     ),
 )
 

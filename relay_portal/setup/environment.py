@@ -118,6 +118,12 @@ def resolvers(text: str) -> list[str]:
     return words(text)
 
 
+def resolver(text: str) -> str:
+    if len(resolvers(text)) != 1:
+        raise ValueError("one address is needed, with a port if it is not 53")
+    return text.strip()
+
+
 def time_zone(text: str) -> str:
     try:
         return ZoneInfo(text).key

@@ -1,4 +1,4 @@
-"""A real name server (Knot DNS) of one zone on loopback, which takes dynamic updates.
+"""A real name server (Knot DNS) on loopback, of one zone or more, which takes dynamic updates.
 
 with Knot("shop.test") as knot:
     knot.load(text)
@@ -30,7 +30,7 @@ $TTL 60
 ns1.{zone}. IN A 127.0.0.1
 """
 CONFIG = """server:
-    listen: 127.0.0.1@{port}
+    listen: {address}@{port}
     rundir: {folder}
     pidfile: {folder}/knot.pid
 database:
@@ -38,23 +38,42 @@ database:
 log:
   - target: stderr
     any: error
+{key}
 acl:
   - id: anybody
-    address: 127.0.0.1
+    address: 127.0.0.0/8
     action: [update]
+    {signed}
 zone:
+"""
+ZONE = """
   - domain: {zone}
     storage: {folder}
-    file: zone
+    file: {zone}.zone
     acl: anybody
+"""
+KEY = """
+key:
+  - id: {name}
+    algorithm: {algorithm}
+    secret: {secret}
 """
 PROGRAM = shutil.which("knotd", path="/usr/sbin:/usr/bin")
 
 
 class Knot:
-    def __init__(self, zone: str) -> None:
+    """`also` are other zones; `key` is (name, algorithm, secret in base64) of TSIG, without which
+    it then takes no update.
+    """
+
+    def __init__(
+        self, zone: str, *also: str, place: tuple[str, int] | None = None,
+        key: tuple[str, str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.zone = zone
-        self.port = free_port()
+        self.also = also
+        self.address, self.port = place or ("127.0.0.1", free_port())
+        self.key = key
         self.folder = Path(tempfile.mkdtemp(prefix="ekiden-knot-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,24 +88,35 @@ class Knot:
     @property
     def url(self) -> str:
         """As the EKIDEN_DNS setting wants it."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     def load(self, text: str) -> None:
         """Begin anew with this zone file."""
         self._stop()
         for each in ("journal", "timers", "catalog"):
             shutil.rmtree(self.folder / each, ignore_errors=True)
-        (self.folder / "zone").write_text(text, encoding="utf-8")
-        settings = CONFIG.format(port=self.port, folder=self.folder, zone=self.zone)
-        (self.folder / "knot.conf").write_text(settings, encoding="utf-8")
+        texts = {self.zone: text} | {zone: EMPTY.format(zone=zone) for zone in self.also}
+        (self.folder / "knot.conf").write_text(self._settings(), encoding="utf-8")
+        for zone, each in texts.items():
+            (self.folder / f"{zone}.zone").write_text(each, encoding="utf-8")
         assert PROGRAM is not None
         command = [PROGRAM, "-c", str(self.folder / "knot.conf")]
         self._process = subprocess.Popen(command)
         self._wait()
 
+    def _settings(self) -> str:
+        name, algorithm, secret = self.key or ("", "", "")
+        given = {"name": name, "algorithm": algorithm, "secret": secret}
+        head = CONFIG.format(
+            address=self.address, port=self.port, folder=self.folder,
+            key=KEY.format(**given) if self.key else "", signed=f"key: {name}" if self.key else "",
+        )  # fmt: skip
+        zones = (self.zone, *self.also)
+        return head + "".join(ZONE.format(zone=each, folder=self.folder) for each in zones)
+
     def add(self, name: str, kind: str, *values: str, ttl: int = 60) -> None:
         """Put records there beside those that are there."""
-        update = dns.update.UpdateMessage(self.zone)
+        update = self._update(name)
         for value in values:
             update.add(dns.name.from_text(name), ttl, kind, value)
         self._send(update)
@@ -97,19 +127,23 @@ class Knot:
         self.add(name, kind, *values)
 
     def remove(self, name: str) -> None:
-        update = dns.update.UpdateMessage(self.zone)
+        update = self._update(name)
         update.delete(dns.name.from_text(name))
         self._send(update)
 
+    def _update(self, name: str) -> dns.update.UpdateMessage:
+        zones = [each for each in (self.zone, *self.also) if f".{name}".endswith(f".{each}")]
+        return dns.update.UpdateMessage(max(zones, key=len, default=self.zone))
+
     def _send(self, update: dns.update.UpdateMessage) -> None:
-        answer = dns.query.tcp(update, "127.0.0.1", port=self.port, timeout=10)
+        answer = dns.query.tcp(update, self.address, port=self.port, timeout=10)
         assert answer.rcode() == dns.rcode.NOERROR, dns.rcode.to_text(answer.rcode())
 
     def _wait(self) -> None:
         question = dns.message.make_query(self.zone, "SOA")
         for _ in range(200):
             try:
-                answer = dns.query.udp(question, "127.0.0.1", port=self.port, timeout=0.5)
+                answer = dns.query.udp(question, self.address, port=self.port, timeout=0.5)
             except (dns.exception.Timeout, OSError):
                 answer = None
             if answer is not None and answer.answer:

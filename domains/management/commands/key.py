@@ -1,14 +1,18 @@
-"""List, rotate, retire and import the DKIM keys of sending domains."""
+"""List, rotate, retire, import and delegate the DKIM keys of sending domains."""
 
+import base64
+import sys
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError
-from domains.models import Domain, SigningKey
+from domains.identity import key_zone_file
+from domains.models import Domain, SigningKey, UpdateKey
 from domains.operations import audit
-from domains.senders import dkim, names
+from domains.senders import delegation, dkim, key_zone, names
 from domains.senders.keys import keep_key, make_key
 from domains.senders.pem import BadKey, read_pem
 
@@ -41,8 +45,35 @@ class Command(ActionCommand):
         for parser in (retire, importing):
             parser.add_argument("selector", metavar="SELECTOR")
         importing.add_argument("file", metavar="FILE", type=Path)
-        for parser in (listing, rotate, retire, importing):
+        delegate = add(
+            "delegate",
+            self.delegate,
+            "Let the relay keep a domain's keys in its own zone, and change them by itself.",
+        )
+        delegate.add_argument("name", metavar="DOMAIN")
+        chosen = delegate.add_mutually_exclusive_group()
+        chosen.add_argument(
+            "--days", type=int, help="days until the next key is made, 180 at first; 0: when asked"
+        )
+        chosen.add_argument(
+            "--end", action="store_true", help="let its next keys stand in its own zone again"
+        )
+        zone = add("zone", self.zone, "Print the zone of delegated keys as a zone file.")
+        update_key = add(
+            "update-key",
+            self.set_update_key,
+            "Set the TSIG key that signs updates of that zone.",
+        )
+        update_key.add_argument("key_name", metavar="NAME")
+        update_key.add_argument(
+            "file", metavar="FILE", help="holds the secret in base64; - for standard input"
+        )
+        update_key.add_argument(
+            "--algorithm", choices=UpdateKey.Algorithm.values, default=UpdateKey.Algorithm.SHA256
+        )
+        for parser in (listing, rotate, retire, importing, delegate):
             parser.add_argument("--project")
+        for parser in (listing, rotate, retire, importing, delegate, zone, update_key):
             parser.add_argument("--json", action="store_true", dest="as_json")
 
     def list_all(self, *, name: str | None, project: str | None, as_json: bool) -> None:
@@ -62,7 +93,10 @@ class Command(ActionCommand):
         self, *, name: str, project: str | None, ed25519: bool, bits: int, as_json: bool
     ) -> None:
         domain = names.domain(name, of=project)
-        key = make_key(domain, "ed25519" if ed25519 else "rsa", bits=bits)
+        try:
+            key = make_key(domain, "ed25519" if ed25519 else "rsa", bits=bits)
+        except delegation.SelectorsBusy as error:
+            raise CommandError(str(error)) from error
         audit.note_command("rotate", key)
         self._show(key, as_json=as_json)
 
@@ -94,9 +128,79 @@ class Command(ActionCommand):
             self.stderr.write(f"The key has fewer than {dkim.RSA_BITS} bits: rotate it soon.")
         self._show(key, as_json=as_json)
 
+    def delegate(
+        self, *, name: str, project: str | None, days: int | None, end: bool, as_json: bool
+    ) -> None:
+        domain = names.domain(name, of=project)
+        if days is not None:
+            self._choose_days(domain, days)
+        try:
+            if end:
+                delegation.end(domain)
+            else:
+                delegation.delegate(domain)
+        except delegation.CannotDelegate as error:
+            raise CommandError(str(error)) from error
+        audit.note_command("keep_keys" if end else "delegate_keys", domain)
+        if as_json:
+            return self.write_json(delegation.facts(domain))
+        if end:
+            self.stdout.write(f"The next keys of {domain.name} stand in its own zone.")
+            return None
+        self.stdout.write(
+            "Publish both records. Once they are found, the relay makes the domain's next key, "
+            f"and another {delegation.pace(domain)}:"
+        )
+        for record in delegation.to_publish(domain):
+            self.stdout.write(f"  {record.name}  CNAME\n  {record.value}")
+        return None
+
+    def _choose_days(self, domain: Domain, days: int) -> None:
+        before, domain.rotation_days = domain.rotation_days, days
+        try:
+            domain.full_clean()
+        except ValidationError as error:
+            raise CommandError("--days is between 0 and 3650.") from error
+        domain.save(update_fields=["rotation_days"])
+        changed = {"changed": {"rotation_days": [before, days]}}
+        audit.note_command("choose_rotation", domain, details=changed)
+
+    def zone(self, *, as_json: bool) -> None:
+        try:
+            text = key_zone_file.text(now=timezone.now())
+        except delegation.CannotDelegate as error:
+            raise CommandError(str(error)) from error
+        if as_json:
+            return self.write_json(key_zone_file.facts())
+        self.stdout.write(text, ending="")
+        return None
+
+    def set_update_key(self, *, key_name: str, file: str, algorithm: str, as_json: bool) -> None:
+        try:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text("ascii")
+            secret = base64.b64decode("".join(text.split()), validate=True)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+        except ValueError:  # chained, it could show the secret
+            raise CommandError(f"{file} holds no base64.") from None
+        if not secret:
+            raise CommandError(f"{file} is empty. It has to hold the secret, in base64.")
+        row = key_zone.set_update_key(key_name, algorithm, secret)
+        audit.note_command("set_update_key", row, details={"algorithm": algorithm})
+        if as_json:
+            return self.write_json({"name": row.name, "algorithm": row.algorithm})
+        self.stdout.write(f"Updates are signed with {row.name} ({row.algorithm}) from now on.")
+        return None
+
     def _show(self, key: SigningKey, *, as_json: bool) -> None:
         if as_json:
             return self.write_json(_facts(key))
+        if target := delegation.target(key):
+            self.stdout.write(
+                f"The key stands at {target}, in the zone that this relay keeps. It signs once "
+                f"every name server has had it for an hour, and the CNAME at {key.record_name}."
+            )
+            return None
         self.stdout.write(
             "Publish this record. The key signs once every name server has had it for an hour, or "
             "for the zone's negative TTL where that is longer:\n"
@@ -123,7 +227,7 @@ def _state(key: SigningKey) -> str:
 
 
 def _facts(key: SigningKey) -> dict[str, Any]:
-    times = ("found_since", "seen_at", "retires_at", "created_at")
+    times = ("found_since", "seen_at", "signs_since", "retires_at", "created_at")
     return {
         "domain": key.domain.name,
         "project": key.domain.project.name,
@@ -135,4 +239,5 @@ def _facts(key: SigningKey) -> dict[str, Any]:
         **{name: (at := getattr(key, name)) and at.isoformat() for name in times},
         "record": key.record_name,
         "value": key.public_record,
+        "delegated_to": delegation.target(key),
     }

@@ -183,6 +183,9 @@ IN_STEPS = {
     "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
     # see tests/deliveries/authentication
     "deliveries.jobs.watch_authentication": Kind.STEP,
+    "deliveries.jobs.watch_switched_keys": Kind.STEP,
+    # see tests/domains/identity/test_rotation_by_knot.py
+    "domains.jobs.keep_key_zone": Kind.STEP,
     "domains.jobs.look_at_ourselves": Kind.STEP,  # see tests/domains/identity/test_ourselves.py
     # a chain has no next item: the entries wait for their seal
     "domains.jobs.seal_audit_log": Kind.STEP,

@@ -56,6 +56,7 @@ def test_a_rotation_puts_everything_under_a_new_key_and_the_old_ones_can_go(ring
         "seeds of second factors": {"newest": 1, "older": 0, "unreadable": 0},
         "secrets of smarthosts": {"newest": 1, "older": 0, "unreadable": 0},
         "access tokens of smarthosts": {"newest": 1, "older": 0, "unreadable": 0},
+        "keys of zone updates": {"newest": 0, "older": 0, "unreadable": 0},
     }
     assert len(ekiden_json("keyring", "forget-old")["keys"]) == 1
     now = KeyRing.open(ring.path)
@@ -82,9 +83,9 @@ def test_a_renewal_that_was_broken_off_goes_on(ring, monkeypatch):
         patched.setattr(ring_contents, "CONTENTS", (ring_contents.CONTENTS[0], *broken))
         with pytest.raises(ZeroDivisionError):
             ring_contents.renew(ring)
-    assert [each.older for each in ring_contents.use(ring).values()] == [0, 1, 1, 1]
+    assert [each.older for each in ring_contents.use(ring).values()] == [0, 1, 1, 1, 0]
     ekiden("keyring", "renew")
-    assert [each.older for each in ring_contents.use(ring).values()] == [0] * 4
+    assert [each.older for each in ring_contents.use(ring).values()] == [0] * 5
 
 
 def test_what_no_key_opens_stays_and_is_counted(ring, caplog):
@@ -114,6 +115,7 @@ def test_whoever_encrypts_by_the_ring_is_known_to_its_rotation():
     found = {str(file.relative_to(ROOT)) for file in files if sealing.search(file.read_text())}
     assert found == {
         "deliveries/routing/smarthost_secrets.py",
+        "domains/senders/key_zone.py",
         "domains/senders/keys.py",
         "relay_portal/access/second_factors.py",
     }

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from deliveries.models import Destination, Lane, Route
-from domains.models import Credential, Domain, DomainAlert, SigningKey
+from domains.models import AuditEntry, Credential, Domain, DomainAlert, SigningKey
 from domains.senders import credentials, domain_alerts
 from domains.senders.keys import make_key
 from relay_portal.models import User
@@ -208,14 +208,31 @@ def test_a_route_that_leads_nowhere_is_refused_in_words(operator, wrong):
 def test_a_domains_page_chooses_its_return_path_and_says_which_one_is_used(operator):
     domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
     page = f"/domains/domain/{domain.pk}/change/"
-    answer = operator.post(page, {"return_path_label": "bounce"}, follow=True)
+    form = {"return_path_label": "bounce", "rotation_days": "90"}
+    answer = operator.post(page, form, follow=True)
     assert "bounce.shop9.test" in answer.text
     assert f"{settings.EKIDEN_HOSTNAME}, until bounce.shop9.test has been found twice" in (
         operator.get(page).text
     )
-    assert operator.post(page, {"return_path_label": "a_b"}).context["errors"]
+    for wrong in ({"return_path_label": "a_b"}, {"rotation_days": "-1"}):
+        assert operator.post(page, form | wrong).context["errors"]
     domain.refresh_from_db()
-    assert domain.return_path_label == "bounce"
+    assert (domain.return_path_label, domain.rotation_days) == ("bounce", 90)
+
+
+def test_a_domains_page_delegates_its_keys_and_takes_them_back(operator, settings):
+    settings.EKIDEN_KEY_ZONE = "keys.relay.test"
+    domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
+    page = f"/domains/domain/{domain.pk}/do/"
+    said = operator.post(page + "delegate_keys/", follow=True).text
+    assert "Publish both CNAMEs" in said and "ekiden2._domainkey.shop9.test" in said
+    make_key(domain), make_key(domain)
+    form = {"domain": domain.pk, "algorithm": "rsa"}
+    refused = operator.post("/domains/signingkey/add/", form)
+    assert "Both delegated selectors have a key" in refused.text
+    assert "stand in its own zone" in operator.post(page + "keep_keys/", follow=True).text
+    entries = AuditEntry.objects.filter(object_id=str(domain.pk)).values_list("action", flat=True)
+    assert {"delegate_keys", "keep_keys"} <= set(entries)
 
 
 def test_the_alert_of_a_broken_return_path_is_on_its_page_and_on_the_first_one(operator):
