@@ -18,7 +18,17 @@ from unfold.decorators import display
 from domains.foundation.rights import Role
 from domains.operations.pages import Pages, RowVerb, shown_once
 from relay_portal.access.invitations import invite
-from relay_portal.models import Invitation, User
+from relay_portal.models import GroupRole, Invitation, User
+
+
+def _role(description: Any) -> Any:
+    return display(
+        description=description,
+        label={
+            Role.OWNER: "danger", Role.OPERATOR: "info", Role.SUPPORT: "", Role.AUDITOR: "",
+            Role.DEVELOPER: "success",
+        },
+    )  # fmt: skip
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
@@ -102,12 +112,19 @@ class UserPages(Pages):
         title = gettext("The invitation")
         return shown_once(self, request, invitation.user, rows, title=title, advice=advice)
 
-    @display(
-        description=_("role"),
-        label={
-            Role.OWNER: "danger", Role.OPERATOR: "info", Role.SUPPORT: "", Role.AUDITOR: "",
-            Role.DEVELOPER: "success",
-        },
-    )  # fmt: skip
+    @_role(_("role"))
     def role_label(self, row: User) -> tuple[str, Any]:
+        return row.role, row.get_role_display()
+
+
+@admin.register(GroupRole)
+class GroupRolePages(Pages):
+    """What the groups at the OpenID provider may do; followed at each log-in."""
+
+    fields = ("group", "role", "is_limited", "projects")
+    list_display = ("group", "role_label", "is_limited")
+    ordering = ("group",)
+
+    @_role(_("role"))
+    def role_label(self, row: GroupRole) -> tuple[str, Any]:
         return row.role, row.get_role_display()

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django_otp.models import Device
 
 from domains.foundation.rights import Role
 from domains.models import Project
@@ -13,6 +14,12 @@ from domains.models import Project
 
 class People(UserManager["User"]):
     use_in_migrations = False
+
+    def local_owners(self) -> models.QuerySet["User"]:
+        """Return who may let people in and needs no OpenID provider for it."""
+        return self.filter(
+            role=Role.OWNER, is_limited=False, is_active=True, is_staff=True, provideridentity=None
+        )
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **given: Any
@@ -66,10 +73,13 @@ class User(AbstractUser):
         ]
 
     def check_an_owner_remains(self) -> None:
-        """Raise `ValidationError` where this change would leave nobody who may let people in."""
+        """Raise `ValidationError` where this change would leave nobody who may let people in.
+
+        Who comes by the OpenID provider does not count: the provider may be away.
+        """
         is_owner = self.role == Role.OWNER and not self.is_limited and self.is_active
-        others = User.objects.filter(role=Role.OWNER, is_limited=False, is_active=True)
-        if self.pk and not is_owner and not others.exclude(pk=self.pk).exists():
+        others = User.objects.local_owners().exclude(pk=self.pk)
+        if self.pk and not is_owner and not others.exists():
             before = User.objects.get(pk=self.pk)
             if before.role == Role.OWNER and not before.is_limited:
                 raise ValidationError(_("This is the last owner: make somebody else one before."))
@@ -93,3 +103,55 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class ProviderIdentity(Device):  # type: ignore[misc]  # django_otp publishes no types
+    """Who a person is at the OpenID provider: found by issuer and subject, never by an address.
+
+    As a device of django-otp it is what verified a session whose second factor the provider asked
+    for; no code fits it.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE)
+    issuer = models.TextField(_("issuer"))
+    subject = models.TextField(_("subject"))
+    created_at = models.DateTimeField(_("at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("identity at the provider")
+        verbose_name_plural = _("identities at the provider")
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_person_for_a_subject")
+        ]
+
+
+class GroupRole(models.Model):
+    """What the members of a group at the OpenID provider may do here."""
+
+    group = models.TextField(
+        _("group"), unique=True, help_text=_("As the provider writes it, letter by letter.")
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.SUPPORT)
+    is_limited = models.BooleanField(
+        _("limited to projects"),
+        default=True,
+        help_text=_("Sees the projects chosen here and no others, nor what concerns all of them."),
+    )
+    projects = models.ManyToManyField(
+        Project,
+        verbose_name=_("projects"),
+        blank=True,
+        help_text=_("Of a person who is limited to projects; without one they see no mail."),
+    )
+
+    class Meta:
+        verbose_name = _("group at the provider")
+        verbose_name_plural = _("groups at the provider")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="group_has_a_known_role"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.group

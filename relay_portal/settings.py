@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from relay_portal.pages.appearance import appearance
+from relay_portal.pages.appearance import CONTENT_POLICY, appearance
 from relay_portal.servers.embedded import postgres_url, valkey_url
 from relay_portal.setup import secret_key
 from relay_portal.setup.environment import (
@@ -14,7 +14,9 @@ from relay_portal.setup.environment import (
     address,
     at_least,
     database,
+    factor_words,
     host_name,
+    issuer,
     listeners_by_cores,
     networks,
     one_of,
@@ -199,6 +201,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "relay_portal.pages.context.sandbox",
                 "relay_portal.pages.context.may",
+                "relay_portal.pages.context.openid",
             ]
         },
     }
@@ -243,6 +246,15 @@ AUTH_PASSWORD_VALIDATORS = [
 TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
 TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
 
+# An OpenID provider, which people may log in with as well (relay_portal.openid)
+EKIDEN_OPENID_ISSUER = setting("EKIDEN_OPENID_ISSUER", issuer, "")
+EKIDEN_OPENID_CLIENT_ID = setting("EKIDEN_OPENID_CLIENT_ID", str, "ekiden")
+EKIDEN_OPENID_SECRET_FILE = setting("EKIDEN_OPENID_SECRET_FILE", str, "")
+EKIDEN_OPENID_SCOPES = setting("EKIDEN_OPENID_SCOPES", words, ["openid", "profile", "email"])
+EKIDEN_OPENID_GROUPS = setting("EKIDEN_OPENID_GROUPS", str, "groups")
+EKIDEN_OPENID_FACTOR: list[str] = setting("EKIDEN_OPENID_FACTOR", factor_words, [])
+EKIDEN_OPENID_NAME = setting("EKIDEN_OPENID_NAME", str, "")
+
 # Limits and what counts: relay_portal.access.lockout. Success does not give tries back: who has one
 # account could otherwise guess at the others for ever.
 AXES_HANDLER = "relay_portal.access.lockout.Handler"
@@ -268,22 +280,7 @@ LANGUAGE_COOKIE_NAME = "ekiden_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 2_592_000  # told over https only
 X_FRAME_OPTIONS = "DENY"
-
-# Alpine, which Unfold is made with, evaluates its attributes, hence 'unsafe-eval'; there is no
-# inline script anywhere.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'", "'unsafe-eval'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
-        "img-src": ["'self'", "data:"],
-        "font-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "form-action": ["'self'"],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": CONTENT_POLICY}
 
 # --- how the portal looks -------------------------------------------------------------------------
 UNFOLD = appearance(EKIDEN_HOSTNAME)

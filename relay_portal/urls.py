@@ -5,11 +5,13 @@ What is not in `relay_portal.access.middleware.OPEN` demands a second factor.
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
-from relay_portal.access import accepting, account
+from relay_portal.access import accepting, account, confirming
+from relay_portal.openid import views as openid
 from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
 from relay_portal.pages.unsubscribe import unsubscribe
@@ -20,7 +22,11 @@ account_pages = [
     path("login/", account.LogIn.as_view(), name="login"),
     path("invitation/", accepting.invitation, name="invitation"),
     path("invitation/<str:token>/", accepting.open_invitation, name="open_invitation"),
-    path("logout/", account.log_out, name="logout"),
+    path("logout/", require_POST(openid.log_out), name="logout"),
+    path("confirm/", confirming.confirm, name="confirm"),
+    path("provider/", openid.begin, name="provider"),
+    path("provider/return/", openid.come_back, name="provider_return"),
+    path("provider/end/", openid.end_sessions, name="provider_ends"),
     path("security/", account.Profile.as_view(), name="profile"),
     path("security/setup/", account.SetUp.as_view(), name="setup"),
     path("security/setup/qr/", QRGeneratorView.as_view(), name="qr"),

@@ -57,6 +57,8 @@ ACTIONS: dict[str, Promise | str] = {
     "set_up_factor": _("Set up a second factor"),
     "remove_factor": _("Removed a second factor"),
     "end_sessions": _("Ended own sessions"),
+    "log_in_by_provider": _("Logged in by the provider"),
+    "ended_by_provider": _("Logged out by the provider"),
     "make_recovery_codes": _("Made recovery codes"),
     "live": _("Left the sandbox"),
     "sandbox": _("Went into the sandbox"),

@@ -14,10 +14,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
-from django_otp import devices_for_user
 from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticToken
 from two_factor.forms import MethodForm
@@ -27,7 +27,8 @@ from unfold.forms import AuthenticationForm
 
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import invitations, known_devices, own_sessions
+from relay_portal.access import enrolment, fresh_factor, known_devices, own_sessions
+from relay_portal.access.enrolment import factors
 from relay_portal.models import User
 
 NAMES = {"generator": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Passkey")}
@@ -60,6 +61,10 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
         (LoginView.AUTH_STEP, AuthenticationForm),
         *LoginView.form_list[1:],
     )
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        given = {"provider_next": urlencode({"next": self.request.GET.get("next", "")})}
+        return {**super().get_context_data(**kwargs), **given}
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Store no session for whoever has shown no right password: the wizard begins one at each
@@ -98,6 +103,7 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
             return redirect("two_factor:login")
         known_devices.remember(response, user)
         own_sessions.note_origin(self.request)
+        fresh_factor.note(self.request)
         return response
 
 
@@ -130,16 +136,15 @@ class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishe
         user: Any = self.request.user  # a User, made more by OTPMiddleware
         is_first = not user.is_verified()
         if is_first:
-            # Of two who hold the link and enrol at once, one wins here, and the other is out.
-            invitation = invitations.of_session(self.request)
-            if invitation is None or not invitations.use_up(invitation):
+            if not enrolment.use_up(self.request):
                 logout(self.request)
                 return redirect("two_factor:login")
-            self.request.session.pop(invitations.IN_SESSION)
             User.objects.filter(pk=user.pk).update(enrolled_at=timezone.now())
         response: HttpResponse = super().done(form_list, **kwargs)
         self.request.session.cycle_key()
         own_sessions.note_origin(self.request)
+        if is_first:
+            fresh_factor.note(self.request)
         note(self.request, "set_up_factor")
         messages.success(self.request, _("The second factor is set up."))
         answer = redirect("two_factor:backup_tokens") if is_first else response
@@ -216,23 +221,12 @@ def end_sessions(request: HttpRequest, name: str = "") -> HttpResponse:
     return redirect("two_factor:profile")
 
 
-@require_POST
-def log_out(request: HttpRequest) -> HttpResponse:
-    logout(request)
-    return redirect("two_factor:login")
-
-
 def note(request: HttpRequest, action: str) -> None:
     """Write down what a person did to their own account."""
     name = request.user.get_username()
     audit.note(
         name, action, User.objects.get(username=name), client_address=client_address(request)
     )
-
-
-def factors(user: Any) -> list[Device]:
-    """Return what a person logs in with; the recovery codes do not count."""
-    return [device for device in devices_for_user(user) if device.name == "default"]
 
 
 def _described(device: Device) -> dict[str, Any]:

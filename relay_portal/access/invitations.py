@@ -9,15 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django_otp import devices_for_user
 
-from relay_portal.access.sessions import SessionStore
-from relay_portal.models import Invitation, User
+from relay_portal.access import known_sessions
+from relay_portal.models import Invitation, ProviderIdentity, User
 
 LASTS = timedelta(days=3)
 TOKEN_BYTES = 24  # 192 bits, 32 characters
@@ -36,7 +35,8 @@ def invite(user: User, *, by: str) -> tuple[Invitation, str]:
     invitation end.
     """
     for device in devices_for_user(user, confirmed=None):
-        device.delete()
+        if not isinstance(device, ProviderIdentity):  # who they are there goes on
+            device.delete()
     user.set_unusable_password()
     user.enrolled_at = None
     user.save(update_fields=["password", "enrolled_at"])
@@ -88,7 +88,5 @@ def _open(**given: Any) -> Invitation | None:
 
 def end_sessions(user: User) -> None:
     """All running ones; a stolen session must not outlive a reset."""
-    store = SessionStore()
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if store.decode(session.session_data).get("_auth_user_id") == str(user.pk):
-            session.delete()
+    for session, _held in known_sessions.of_user(user):
+        session.delete()

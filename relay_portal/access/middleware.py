@@ -12,10 +12,11 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from relay_portal.access import invitations
+from relay_portal.access import enrolment
 from relay_portal.access.hashers import PasswordsBusy
 from relay_portal.models import User
 
@@ -25,7 +26,10 @@ NextHandler = Callable[[HttpRequest], HttpResponse]
 OPEN = frozenset({
     "two_factor:login", "two_factor:webauthn:get_credential", "two_factor:logout", "set_language",
     "health", "metrics", "unsubscribe", "two_factor:invitation", "two_factor:open_invitation",
+    "two_factor:provider", "two_factor:provider_return", "two_factor:provider_ends",
 })  # fmt: skip
+# The provider has said who it is; their own second factor is asked here.
+CONFIRM = "two_factor:confirm"
 # What who came by an invitation may see, to get a second factor.
 ENROLMENT = frozenset(
     {"two_factor:setup", "two_factor:qr", "two_factor:webauthn:create_credential"}
@@ -52,9 +56,13 @@ class Guard:
         # OTPMiddleware gives it
         if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
             return self._next(request)
-        if invitations.of_session(request) is None:
+        if not user.is_staff:
             return _to_login(request)
-        return self._next(request) if page in ENROLMENT else redirect("two_factor:setup")
+        if enrolment.is_open(request):
+            return self._next(request) if page in ENROLMENT else redirect("two_factor:setup")
+        if enrolment.came_by_provider(request) and enrolment.factors(user):
+            return self._next(request) if page == CONFIRM else _to_confirm(request)
+        return _to_login(request)
 
 
 class TryLater:
@@ -110,6 +118,11 @@ def _page(request: HttpRequest) -> str:
         return resolve(request.path_info).view_name
     except Resolver404:
         return ""
+
+
+def _to_confirm(request: HttpRequest) -> HttpResponse:
+    place = request.get_full_path() if request.method == "GET" else reverse("admin:index")
+    return redirect(f"{reverse(CONFIRM)}?{urlencode({'next': place})}")
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

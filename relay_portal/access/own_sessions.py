@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
-from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from domains.foundation.text.texts import one_line
 from domains.operations.pages import client_address
+from relay_portal.access import known_sessions
 from relay_portal.access.middleware import OPENED, SEEN
-from relay_portal.access.sessions import SessionStore, stored_key
+from relay_portal.access.sessions import stored_key
 from relay_portal.models import User
 
 OPENED_BY = "portal_opened_by"  # where from, and the browser's own words
@@ -44,7 +41,7 @@ def sessions_of(request: HttpRequest) -> list[OwnSession]:
     """Return those of the person who asks that have their second factor, the newest use first."""
     this = stored_key(request.session.session_key or "")
     found = []
-    for row, held in _held(request.user):
+    for row, held in known_sessions.of_user(_asking(request)):
         if held.get(DEVICE_ID_SESSION_KEY):
             address, agent = held.get(OPENED_BY, ["", ""])
             given = _time(held.get(OPENED)), _time(held.get(SEEN)), row.session_key == this
@@ -57,21 +54,16 @@ def end_other_sessions(request: HttpRequest, name: str = "") -> int:
     this = stored_key(request.session.session_key or "")
     meant = [
         row.session_key
-        for row, _held_by in _held(request.user)
+        for row, _held in known_sessions.of_user(_asking(request))
         if row.session_key != this and (not name or row.session_key[:KEY_MOST] == name)
     ]
     Session.objects.filter(session_key__in=meant).delete()
     return len(meant)
 
 
-def _held(user: Any) -> Iterator[tuple[Session, dict[str, Any]]]:
-    """Return the running sessions of a person; each has to be decrypted to know whose it is."""
-    assert isinstance(user, User)
-    store = SessionStore()
-    for row in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        held = store.decode(row.session_data)
-        if held.get(SESSION_KEY) == str(user.pk):
-            yield row, held
+def _asking(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _time(stamp: float | None) -> datetime | None:

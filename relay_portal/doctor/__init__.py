@@ -18,6 +18,8 @@ WITH_A_DATABASE = (
     services.migrations,
     services.workers,
     log_ins.proxy,
+    log_ins.openid_provider,
+    log_ins.break_glass,
     mail.own_keys_fit,
     mail.keys,
     mail.domains,

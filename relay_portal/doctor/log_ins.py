@@ -8,6 +8,9 @@ from axes.models import AccessAttempt, AccessLog
 
 from relay_portal.access.arrival import HIDDEN, PLAIN, THROUGH, UNTOLD
 from relay_portal.doctor.finding import Finding, Level, good
+from relay_portal.models import GroupRole, User
+from relay_portal.openid import provider
+from relay_portal.openid.provider import ProviderError
 
 PROXY = "See “Reverse proxy” in docs/operations.md."
 
@@ -65,3 +68,38 @@ def proxy() -> Iterator[Finding]:
         )
     if not {HIDDEN, PLAIN} & set(how):
         yield good("log-in", "by TLS, and the client's address is known")
+
+
+def openid_provider() -> Iterator[Finding]:
+    """Ask the OpenID provider what it says of itself, and see that somebody may come by it."""
+    if not provider.is_configured():
+        return
+    try:
+        provider.metadata(anew=True)
+        provider.keys(anew=True)
+    except ProviderError as error:
+        advice = "Look at the address in EKIDEN_OPENID_ISSUER, and whether this machine reaches it."
+        yield Finding("openid", Level.WARNING, str(error), advice)
+        return
+    if not GroupRole.objects.exists():
+        advice = "Map one: ./ekiden openid map GROUP --role operator"
+        yield Finding("openid", Level.WARNING, "No group of the provider may do anything.", advice)
+    else:
+        yield good("openid", f"{provider.name()} answers, and groups are mapped")
+
+
+def break_glass() -> Iterator[Finding]:
+    """See that somebody gets in when the provider does not answer, or no group is mapped."""
+    if not provider.is_configured():
+        return
+    count = User.objects.local_owners().exclude(enrolled_at=None).count()
+    if count:
+        yield good("owner", f"{count} can log in without the OpenID provider")
+        return
+    yield Finding(
+        "owner",
+        Level.BAD,
+        "Nobody can log in as owner while the OpenID provider is away.",
+        "Make one who has a password and a second factor of our own: "
+        "./ekiden person invite NAME --role owner",
+    )

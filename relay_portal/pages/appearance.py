@@ -1,6 +1,20 @@
-"""How the portal looks: the settings of Unfold, its theme."""
+"""How the portal looks: the settings of Unfold, its theme, and what its pages may load."""
 
 from typing import Any
+
+# Alpine, which Unfold is made with, evaluates its attributes, hence 'unsafe-eval'; there is no
+# inline script anywhere.
+CONTENT_POLICY = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
 
 
 def appearance(host: str) -> dict[str, Any]:

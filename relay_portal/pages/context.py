@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from deliveries.models import Route
 from deliveries.steering import pauses
 from domains.foundation.rights import MayInTemplate
+from relay_portal.openid import provider
 
 
 def sandbox(request: HttpRequest) -> dict[str, Any]:
@@ -17,6 +18,11 @@ def sandbox(request: HttpRequest) -> dict[str, Any]:
         "is_sandbox": Route.objects.filter(is_sandbox=True).exists,
         "emergency_stop": pauses.emergency,
     }
+
+
+def openid(request: HttpRequest) -> dict[str, Any]:
+    """Tell the log-in what the OpenID provider is called, where there is one."""
+    return {"provider": provider.name() if provider.is_configured() else ""}
 
 
 def may(request: HttpRequest) -> dict[str, Any]:

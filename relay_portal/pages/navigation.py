@@ -77,6 +77,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
         _("People"),
         (
             NavigationEntry(_("Users"), "group", "relay_portal.user"),
+            NavigationEntry(_("Groups at the provider"), "groups", "relay_portal.grouprole"),
             NavigationEntry(_("Audit log"), "history_edu", "domains.auditentry"),
         ),
     ),

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 from two_factor.admin import AdminSiteOTPRequiredMixin
 from unfold.sites import UnfoldAdminSite
 
@@ -119,6 +120,13 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             assert request.user.is_authenticated
             known_devices.remember(answer, request.user)  # it was known by the old one
         return answer
+
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from relay_portal.openid import views
+
+        return require_POST(views.log_out)(request)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -61,6 +61,14 @@ def url_of(*schemes: str) -> Callable[[str], str]:
     return cast
 
 
+def issuer(text: str) -> str:
+    """Return the identifier of an OpenID provider, whose answers must not be anybody's."""
+    parts = urlsplit(text)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("the provider's https:// address is needed, as it writes it itself")
+    return text
+
+
 def with_timeouts(url: str) -> str:
     """Return the URL of Valkey with seconds to connect and for an answer, where it gives none."""
     return f"{url}{'&' if '?' in url else '?'}socket_connect_timeout=2&socket_timeout=10"
@@ -101,6 +109,14 @@ def one_of(*words: str) -> Callable[[str], str]:
 def words(text: str) -> list[str]:
     """Separated by commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def factor_words(text: str) -> list[str]:
+    """Return what a provider may say that stands for a second factor: `amr:mfa`, `acr:…`."""
+    for word in words(text):
+        if word[:4] not in ("amr:", "acr:") or not word[4:]:
+            raise ValueError("words are needed that begin with amr: or acr:, with commas between")
+    return words(text)
 
 
 def networks(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from tests.journeys.rig import HOSTNAME, Process, Rig, answers, wait_until
 # Where .ci/peers puts what cannot be installed beside the others.
 FOLDER = Path(os.environ.get("EKIDEN_PEERS", "/var/cache/ekiden-peers"))
 NODEMAILER = FOLDER / "usr/share/nodejs/nodemailer"
+OPENID_PROVIDER = FOLDER / "openid/node_modules/oidc-provider"
 EXIM = FOLDER / "usr/sbin/exim4"
 
 

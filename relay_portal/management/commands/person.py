@@ -3,13 +3,12 @@
 from typing import Any
 
 from django.db import transaction
-from django_otp import devices_for_user
 
-from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
-from domains.foundation.rights import Role
-from domains.models import Project
+from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.operations import audit, own_keys
 from relay_portal.access import invitations
+from relay_portal.access.enrolment import factors
+from relay_portal.management.roles import add_role, projects_named
 from relay_portal.models import User
 
 
@@ -20,10 +19,10 @@ class Command(ActionCommand):
         inviting = add("invite", self.invite, "Add a person; prints the link of an invitation.")
         inviting.add_argument("name")
         inviting.add_argument("--email", default="", help="the person's address")
-        _add_role(inviting)
+        add_role(inviting)
         changing = add("change", self.change, "Give another role, or other projects.")
         changing.add_argument("name")
-        _add_role(changing)
+        add_role(changing)
         listing = add("list", self.list_all, "List everybody who may log in.")
         resetting = add(
             "reset",
@@ -46,7 +45,7 @@ class Command(ActionCommand):
         user.set_unusable_password()
         user.full_clean()
         user.save()
-        user.projects.set(_projects(project))
+        user.projects.set(projects_named(project))
         audit.note_command("add", user, details={"values": _values(user)})
         self._invite(user, as_json=as_json)
 
@@ -57,7 +56,7 @@ class Command(ActionCommand):
         user.role, user.is_limited = role, bool(project)
         user.check_an_owner_remains()
         user.save(update_fields=["role", "is_limited"])
-        user.projects.set(_projects(project))
+        user.projects.set(projects_named(project))
         after = _values(user)
         audit.note_command("change", user, details={"changed": audit.changes(before, after)})
         where = f"limited to {', '.join(project)}" if project else "for the whole installation"
@@ -105,31 +104,11 @@ class Command(ActionCommand):
         return None
 
 
-def _add_role(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--role", choices=Role.values, default=Role.OPERATOR.value, help="operator without it"
-    )
-    parser.add_argument(
-        "--project",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="limit the person to this project; may be given several times",
-    )
-
-
 def _user(name: str) -> User:
     user = User.objects.filter(username=name).first()
     if user is None:
         raise CommandError(f"There is no user {name}. See: ./ekiden person list")
     return user
-
-
-def _projects(names: list[str]) -> list[Project]:
-    found = {project.name: project for project in Project.objects.filter(name__in=names)}
-    if unknown := sorted(set(names) - found.keys()):
-        raise CommandError(f"There is no project {unknown[0]}. See: ./ekiden project list")
-    return list(found.values())
 
 
 def _values(user: User) -> dict[str, Any]:
@@ -147,6 +126,6 @@ def _facts(user: User) -> dict[str, Any]:
         "role": user.role,
         "projects": _names(user),
         "is_active": user.is_active,
-        "has_second_factor": any(True for _ in devices_for_user(user)),
+        "has_second_factor": bool(factors(user)),
         "last_login": user.last_login.isoformat(timespec="seconds") if user.last_login else None,
     }

@@ -21,7 +21,7 @@ from deliveries.models import (
 from domains.models import Domain, SetAside
 from domains.operations import audit
 from domains.senders.keys import make_key
-from relay_portal.models import User
+from relay_portal.models import GroupRole, User
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Brake, Import, Policy, Suppression
 from tests.deliveries import make
@@ -63,6 +63,7 @@ def of(project):
             command="RCPT", code=550, text=TRICKY
         ),
         User.objects.create_user(f"of-{project.name}", is_staff=True, role="support"),
+        GroupRole.objects.create(group=project.name),
         ShapingRule.objects.create(name=project.name, title=TRICKY,
             domains=[f"{project.name}.test"]),
         Stop.objects.create(scope="domain", domain=f"{project.name}.test", reason=TRICKY,
