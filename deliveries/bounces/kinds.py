@@ -69,6 +69,7 @@ _ABSENT = _any(
     r"d'absence|absence du bureau|en congés?\b",
     r"respuesta automática|ausencia|vacaciones|ausente|ausência|férias|fora do escritório|fuori "
     r"(sede|ufficio)|in ferie|assenza",
+    r"\bautomatyczna odpowied|nieobecno|automatisch antwoord|automatická odpověď|autosvar",
     r"вне офиса|в отпуске|отсутству|автоматический ответ|부재 ?중|자동 "
     r"?(응답|회신)|휴가|外出|休假|不在办公室|出張|frånvaro|poissa",
 )
@@ -82,6 +83,7 @@ _CHALLENGE = _any(
     r"(held|quarantined|waiting)[^\n]{0,60}until you "
     r"(confirm|reply|verify|click|respond)|tmda|active spam killer|mailblocks|sender id "
     r"verif",
+    r"your (e-?mail )?address (to be )?added to[^.]{0,60}(allow|approv|white|safe)",
     r"bestätigen "
     r"sie[^\n]{0,60}(absender|e-?mail|nachricht)|confirme[rz]?[^\n]{0,40}(expéditeur|remitente"
     r"|mensaje|message)|送信者(の)?確"

@@ -56,6 +56,11 @@ def is_report(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> bo
     return weight(fields, parts, text, rest) >= LEAST
 
 
+def is_answer(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> bool:
+    """Whether its null return path is the only sign: a program answered (RFC 3834, section 3.3)."""
+    return _has_null_path(fields) and weight(fields, parts, text, rest) <= 1
+
+
 def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
     text = text[:LOOKED_AT]
     if kinds.says_absent(fields):

@@ -66,7 +66,9 @@ class Score:
         self.wrong += other.wrong
 
     def _add_people(self, sample: Sample, report: Report, wanted: frozenset[str]) -> None:
-        found = {fate.recipient.lower() for fate in report.fates}
+        # Who answers by a program has failed nowhere.
+        fates = () if report.kind is ReportKind.AUTO_REPLY else report.fates
+        found = {fate.recipient.lower() for fate in fates}
         self.counts["people"] += 1
         self.counts["people_right"] += found == wanted
         if found != wanted:

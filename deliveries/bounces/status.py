@@ -37,6 +37,7 @@ class Status:
     host: str
     reporter: str
     final: str = ""
+    is_program: bool = False  # `diagnostic` was printed by a program that was given the message
 
 
 def statuses(text: str) -> list[Status]:
@@ -94,6 +95,7 @@ def _status(fields: Fields, reporter: str) -> Status:
         host=_bare(fields, "remote-mta").partition(" ")[0].rstrip("."),
         reporter=reporter,
         final=final,
+        is_program=_first(fields, "diagnostic-code").lower().startswith("x-unix"),
     )
 
 

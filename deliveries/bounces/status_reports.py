@@ -98,6 +98,8 @@ def recipient_status(status: Status, said: str, kind: ReportKind) -> RecipientSt
             status.status,
         )
     given = enhanced or ("" if status.status == "5.0.0" else status.status)
+    if status.is_program and given[2:] == "1.1":
+        given = ""  # an exit status, made into a code by who called it: no server knew the address
     answer = Answer(
         text,
         code,

@@ -20,7 +20,8 @@ def by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Repo
         return Report(ReportKind.AUTO_REPLY, tuple(_answered(fields, "receipt")))
     if not is_from_a_mailer and not kinds.says_undelivered(fields):
         if not likeness.is_report(fields, parts, text, rest):
-            return _automatic(fields, text)
+            is_answer = likeness.is_answer(fields, parts, text, rest)
+            return _automatic(fields, text, is_answer=is_answer)
         is_from_a_mailer = True
     kind = ReportKind.DELAY if kinds.is_delay(fields, text) else ReportKind.BOUNCE
     whom = list(_whom(fields, parts, text, rest))
@@ -49,9 +50,9 @@ def _is_from_a_mailer(fields: Fields) -> bool:
     )
 
 
-def _automatic(fields: Fields, text: str) -> Report | None:
+def _automatic(fields: Fields, text: str, *, is_answer: bool = False) -> Report | None:
     is_challenge = kinds.is_challenge(fields, text)
-    if not is_challenge and not kinds.is_automatic(fields):
+    if not is_challenge and not is_answer and not kinds.is_automatic(fields):
         return None
     return Report(
         ReportKind.AUTO_REPLY, tuple(_answered(fields, "challenge" if is_challenge else ""))

@@ -83,7 +83,7 @@ def notice(text: str) -> tuple[str, str]:
 
 def stage_of(text: str) -> Stage | None:
     """Return the stage that a text names, as the big mail systems do, or None."""
-    text = text[:8000]
+    text = " ".join(text[:8000].split())  # reports break their lines anywhere
     if _PIPELINED.search(text):
         return Stage.RCPT if NO_RECIPIENT.search(text) else Stage.BODY
     return next((stage for stage, pattern in _STAGE if pattern.search(text)), None)

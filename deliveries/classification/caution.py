@@ -15,6 +15,7 @@ from suppressions.classes import Class
 
 ENOUGH = 2
 CERTAIN = 2
+OWNER = ("7.17",)  # RFC 7293, section 5: the mailbox has another owner than the sender thinks
 
 # Who says so could not ask, has not finished asking, or may be asked again.
 DOUBT = re.compile(
@@ -22,8 +23,9 @@ DOUBT = re.compile(
     r")?(verif|validat|check|contact|reach)"
     r"|callout|call-out|try again later|try later|temporar|look-?up (failure|failed|error)|ldap"
     r"|directory (server )?(unavail|error)"
-    r"|not responding|timed? out|timeout|service unavailable|internal (server )?error|recipient "
-    r"verification"
+    r"|not responding|did not respond|timed? out|timeout|service unavailable"
+    r"|internal (server )?error|recipient verification"
+    r"|(not |un)available (at the moment|at this time|right now|for now)"
 )
 # For a domain it is the look-up itself that may have failed for now; "DNS lookup failure: host not
 # found" is an answer.
@@ -35,14 +37,26 @@ DOMAIN_DOUBT = re.compile(
 # of everything.
 OTHER_REASON = re.compile(
     r"polic(y|ies)|\bspam|black ?-?list|block ?-?list|reputation|not (authori[sz]ed|allowed"
-    r"|permitted)|restrict|\bblocked|security"
-    r"|quarantin|virus|rate|quota|\bfull\b|suspended|disabled"
+    r"|permitted)|restrict|\bblocked|security|quarantin|virus|\brate\b|quota|\bfull\b|suspended"
+    r"|disabled|only accepts?\b|accepts only|inactive"
 )
+# Beside a code whose words nobody knows, these say that the code was not meant.
+OTHER_WORDS = re.compile(
+    OTHER_REASON.pattern + r"|denied|required|refus|closed|locked|expired|too (large|big)|exceed"
+)
+# It speaks of somebody else: who sent it, from where, or what stands in the message.
+ABOUT_OTHERS = re.compile(
+    r"sender (address )?(verif|reject|domain)|sender's|envelope.?sender|\b(helo|ehlo|reply-to)\b"
+    r"|client host|\byour (ip|host|server|network|domain|country|helo|provider)\b"
+    r"|\bin (the )?(message |to |from )?(header|body|links?)\b|\bheader (to|from|cc)\b|too many"
+    r"|dictionary|harvest"
+)
+REFUSED = "unknown_user/rejected-address"
 # Words that are also said where nobody was looked up.
 VAGUE = frozenset(
     {
         "unknown_user/mailbox-unavailable",
-        "unknown_user/rejected-address",
+        REFUSED,
         "unknown_user/stem-en-unknown",
     }
 )
@@ -75,19 +89,31 @@ def signs(
         return (
             Sign("words that a known receiver or program says of dead addresses only", CERTAIN),
         )
-    found = [Sign("no words that are known", 0) if rule.startswith("code/") else Sign("words", 1)]
-    subject = enhanced[2:4]
+    is_code = rule.startswith("code/")
+    found = [_first(rule, is_code=is_code)]
     if class_ is Class.UNKNOWN_USER:
-        found += _of_user(subject, enhanced, stage)
+        found += _of_user(text, enhanced, stage)
     else:
         found += _of_domain(enhanced, code, stage)
     if is_doubtful(class_, text):
         found.append(Sign("who answers could not ask, or may be asked again", -2))
-    if rule in VAGUE and (match := OTHER_REASON.search(text)) is not None:
-        found.append(Sign(f'the words "{match.group()}" give another reason', -2))
-    if is_temporary(code, enhanced) and class_ is Class.UNKNOWN_DOMAIN:
+    if (match := ABOUT_OTHERS.search(text)) is not None:
+        found.append(Sign(f'the words "{match.group()}" are about somebody else', -2))
+    reason = (OTHER_WORDS if is_code else OTHER_REASON).search(text)
+    if reason is not None:
+        weight = -2 if is_code or rule in VAGUE else -1
+        found.append(Sign(f'the words "{reason.group()}" give another reason', weight))
+    if is_temporary(code, enhanced):
         found.append(Sign("the reporter calls it temporary", -1))
     return tuple(each for each in found if each.weight)
+
+
+def _first(rule: str, *, is_code: bool) -> Sign:
+    if is_code:
+        return Sign(f"the code {rule.removeprefix('code/')}, which has one meaning", 1)
+    if rule == REFUSED:
+        return Sign("words that say no more than that it was refused", 0)
+    return Sign("words", 1)
 
 
 def is_doubtful(class_: Class, text: str) -> bool:
@@ -106,10 +132,15 @@ def is_dead(found: tuple[Sign, ...]) -> bool:
     return sum(each.weight for each in found) >= ENOUGH
 
 
-def _of_user(subject: str, enhanced: str, stage: Stage | None) -> list[Sign]:
+def _of_user(text: str, enhanced: str, stage: Stage | None) -> list[Sign]:
     found = []
-    if subject == "1.":
+    subject = enhanced[2:4]
+    if subject == "1." or enhanced[2:] in OWNER:
         found.append(Sign(f"the code {enhanced}, which is about the address", 1))
+    elif subject == "2." and "available" in text:
+        # RFC 3463, section 3.3: X.2.y is about the state of a mailbox, which then exists. Some say
+        # so of those that do not, in plain words.
+        found.append(Sign(f"the code {enhanced}, which is about a mailbox", -1))
     elif subject == "7.":
         # RFC 3463: X.7.y is about security: who says so speaks of a rule, whatever the words are.
         found.append(Sign(f"the code {enhanced}, which is about a rule", -1))

@@ -178,6 +178,8 @@ def _judged(
         and codes.by_telling(answer.enhanced, provider) is not None
     ):
         found = None  # "Rejected", and a code that says by which rule
+    if found is not None and code in codes.NO_MAIL and found.name in _LOOSE_NAMES:
+        found = None  # RFC 7504: whatever words come with it
     return _by_rule(found, answer, text) if found else _by_codes(answer, text, provider)
 
 
@@ -240,19 +242,11 @@ def softened(found: Classified) -> Classified:
     return replace(found, is_hard=False) if found.is_hard else found
 
 
-# Before RCPT, who is unknown can only be the sender, or this host.
-ABOUT_US = {
-    Stage.GREETING: Class.REPUTATION,
-    Stage.EHLO: Class.REPUTATION,
-    Stage.MAIL: Class.SENDER_REFUSED,
-}
-
-
 def _by_rule(rule: BounceRule, answer: Answer, text: str) -> Classified:
     class_, is_hard, detail = rule.class_, rule.is_hard, rule.detail
     against: tuple[Sign, ...] = ()
-    if class_ in HARD and answer.stage in ABOUT_US:
-        class_, is_hard = ABOUT_US[answer.stage], False
+    if class_ in HARD and answer.stage in codes.ABOUT_US:
+        class_, is_hard = codes.ABOUT_US[answer.stage], False
     elif class_ in HARD and is_hard:
         against = _signs(class_, rule.name, answer, text, is_certain=rule.says_so_itself)
         is_hard = caution.is_dead(against)
@@ -284,17 +278,19 @@ def _by_codes(answer: Answer, text: str, provider: str = "") -> Classified:
         class_, name = codes.by_code(answer.code, answer.stage), f"code/{answer.code}"
     if class_ is None:
         class_, name = Class.OTHER, "code/none"
-    if class_ in HARD and answer.stage in ABOUT_US:
-        class_ = ABOUT_US[answer.stage]
+    if class_ in HARD and answer.stage in codes.ABOUT_US:
+        class_ = codes.ABOUT_US[answer.stage]
     detail = codes.detail(answer.enhanced, provider) if name == f"code/{answer.enhanced}" else ""
     if answer.code in codes.NO_MAIL and class_ in (
         Class.NETWORK,
         Class.SYSTEM,
     ):  # 521 comes with X.3.2 (RFC 7504, section 3)
         class_, detail = Class.NETWORK, "accepts_no_mail"
-    is_hard = (
-        class_ in HARD and not caution.is_doubtful(class_, text)
-    ) or detail == "accepts_no_mail"
+    if class_ not in HARD:
+        is_hard = detail == "accepts_no_mail"
+        return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)
+    against = _signs(class_, name, answer, text, is_certain=False)
+    is_hard = caution.is_dead(against)
     if class_ is Class.UNKNOWN_USER and not is_hard:
-        class_ = Class.SYSTEM
-    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)
+        class_ = Class.SYSTEM if caution.is_doubtful(class_, text) else Class.RECIPIENT_REFUSED
+    return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name, against)

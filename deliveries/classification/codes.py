@@ -178,6 +178,13 @@ AT_STAGE = {
 }  # fmt: skip
 
 
+# Before RCPT, who is unknown can only be the sender, or this host.
+ABOUT_US = {
+    Stage.GREETING: Class.REPUTATION,
+    Stage.EHLO: Class.REPUTATION,
+    Stage.MAIL: Class.SENDER_REFUSED,
+}
+
 # Said for want of anything better, or of many things: words count for more.
 VAGUE = {
     "0.0",

@@ -11,6 +11,7 @@ from deliveries.classification.program_dialects import (
     GODADDY,
     MESSAGELABS,
     MIMECAST,
+    SENDER_VERIFY,
     ZOHO,
 )
 from deliveries.classification.rules import phrases
@@ -29,6 +30,7 @@ OTHERS = (
     providers.ReceiverRule("godaddy", "GoDaddy", ("secureserver.net",)),
     providers.ReceiverRule("facebook", "Facebook", ("facebook.com",), ("facebook.com",)),
     providers.ReceiverRule("cox", "Cox", ("cox.net",), ("cox.net",)),
+    providers.ReceiverRule("interia", "Interia", ("interia.pl",), ("interia.pl", "poczta.fm")),
     providers.ReceiverRule("amazon", "Amazon SES", ("amazonaws.com", "amazonses.com")),
 )
 KNOWN = (*providers.RULES, *OTHERS)
@@ -259,7 +261,8 @@ CHINA = (
 
 
 DIALECTS = (
-    *BARRACUDA, *EXIM, *CPANEL, *GODADDY, *ZOHO, *CARRIERS, *MESSAGELABS, *GOOGLE, *MICROSOFT,
+    *SENDER_VERIFY, *BARRACUDA, *EXIM, *CPANEL, *GODADDY, *ZOHO, *CARRIERS, *MESSAGELABS,
+    *GOOGLE, *MICROSOFT,
     *YAHOO, *AOL, *MIMECAST, *ORANGE, *CABLE,
     *FACEBOOK, *CHINA,
 )  # fmt: skip

@@ -101,6 +101,52 @@ MESSAGELABS = (
 )  # fmt: skip
 
 
+# https://docs.sophos.com/central/customer/help/en-us/ManageYourProducts/EmailSecurity/SMTPErrorCodes/,
+# read on 2026-11-29. 0011 is a list of addresses at the gateway, and says nothing of the mailbox.
+SOPHOS = (
+    *said(
+        Class.AUTHENTICATION, "sophos-authentication", by="sophos",
+        words=r"xgemail_000[123]\b",
+        example="550 5.7.1 XGEMAIL_0003 Command rejected",
+    ),
+    *said(
+        Class.REPUTATION, "sophos-listed", by="sophos",
+        words=r"xgemail_000[45]\b",
+        example="550 5.7.1 XGEMAIL_0004 Command rejected",
+    ),
+    *said(
+        Class.POLICY, "sophos-policy", by="sophos",
+        words=r"xgemail_000[68]\b",
+        example="550 5.7.1 XGEMAIL_0008 Command rejected",
+    ),
+    *said(
+        Class.SYSTEM, "sophos-license", by="sophos",
+        words=r"xgemail_0007\b",
+        example="550 5.7.1 XGEMAIL_0007 Command rejected",
+    ),
+    *said(
+        Class.RECIPIENT_REFUSED, "sophos-user", by="sophos",
+        words=r"xgemail_00(09|11)\b",
+        example="550 5.7.1 XGEMAIL_0011 Command rejected",
+    ),
+    *said(
+        Class.RELAY_DENIED, "sophos-domain", by="sophos",
+        words=r"xgemail_0010\b",
+        example="550 5.7.1 XGEMAIL_0010 Command rejected",
+    ),
+    *said(
+        Class.TOO_LARGE, "sophos-size", by="sophos",
+        words=r"xgemail_0012\b",
+        example="552 5.3.4 XGEMAIL_0012 Command rejected",
+    ),
+    *said(
+        Class.RATE_LIMITED, "sophos-rate", by="sophos",
+        words=r"xgemail_001[345]\b",
+        example="450 4.7.1 XGEMAIL_0014 Command rejected",
+    ),
+)  # fmt: skip
+
+
 # Words of gateways that stand before many receivers; each maker's own support pages, read on
 # 2026-11-28. Proofpoint: https://ipcheck.proofpoint.com; Barracuda: https://campus.barracuda.com;
 # Cisco's SMTP answers:

@@ -59,6 +59,17 @@ BARRACUDA = phrases(
 
 
 # cPanel's router for domains without a mail host: the rest of its sentence is guesswork.
+# Exim checks the sender's address by asking its host; what that host said stands in the answer.
+SENDER_VERIFY = phrases(
+    Class.SENDER_REFUSED,
+    (
+        "exim-sender-verify",
+        r"sender verify (failed|callout|defer)|callback setup failed|verification failed for <?@",
+        "550-Verification failed for <shop@example.test> 550-Called: 192.0.2.1 550 Sender verify "
+        "failed",
+    ),
+)
+
 CPANEL = phrases(
     Class.UNKNOWN_DOMAIN,
     (

@@ -6,7 +6,15 @@ reports. A row without `of` holds whoever says it: nobody else uses such a code.
 
 from __future__ import annotations
 
-from deliveries.classification.gateway_codes import GATEWAYS, GODADDY, MESSAGELABS, MIMECAST, ZOHO
+from deliveries.classification.gateway_codes import (
+    GATEWAYS,
+    GODADDY,
+    MESSAGELABS,
+    MIMECAST,
+    SOPHOS,
+    ZOHO,
+)
+from deliveries.classification.regional_codes import REGIONAL
 from deliveries.classification.rules import BounceRule, said
 from suppressions.classes import Class
 
@@ -212,5 +220,6 @@ JAPAN = (
 
 PROVIDER_CODES: tuple[BounceRule, ...] = (
     *APPLE, *YANDEX, *TONLINE, *UNITED_INTERNET, *NETEASE, *TENCENT, *GODADDY, *ZOHO, *MIMECAST,
-    *CHARTER, *COX, *MESSAGELABS, *GATEWAYS, *GOOGLE, *MICROSOFT, *TELEPHONES, *JAPAN,
+    *CHARTER, *COX, *MESSAGELABS, *SOPHOS, *GATEWAYS, *GOOGLE, *MICROSOFT, *TELEPHONES, *JAPAN,
+    *REGIONAL,
 )  # fmt: skip

@@ -62,7 +62,7 @@ DISABLED = phrases(
      "550 5.2.1 The email account that you tried to reach is disabled."),
     ("before", r"(disabled|suspended|inactive|deactivated|frozen|locked|expired|closed"
         r"|dormant) (\w+ "
-        r")?(mail ?box|account|user"
+        r")?(mail ?box|mbox|account|user"
                r"|recipient|e-?mail|address)", "550 5.1.1 inactive email address"),
     ("blocked", r"(account|mail ?box|user) (is |has been |was |temporarily )*(blocked|restricted)"
                 r"|not accepting (any )?(e-?mails?|messages|mail) (at this time|right now)",
@@ -82,7 +82,8 @@ WHO = (
     r"|e-?mail address|address|destination|individual|employee)"
 )
 NOT = (
-    r"(?:does ?n[o']t|do ?n[o']t|did ?n[o']t|could ?n[o']t|can ?n[o']t|cannot|can't|couldn't|was "
+    r"(?:does ?n[o']t|do(?:es|s)?n'?t|do ?n[o']t"
+    r"|did ?n[o']t|could ?n[o']t|can ?n[o']t|cannot|can't|couldn't|was "
     r"?n[o']t|is ?n[o']t|isn't|wasn't"
     r"|not|no longer|never)"
 )
@@ -164,19 +165,20 @@ UNKNOWN = phrases(
                     r"|missing home directory|account unavailable|not be found by|name not "
                         r"recogni|name is not recogni",
      "550 nobody of that name, not exist here"),
-    ("does-not-exist", rf"<?@>? {NOT} (exist|found|known|valid|recogni|a (valid|known)|be "
+    ("does-not-exist", rf"<?@[>)]? {NOT} (exist|found|known|valid|recogni|a (valid|known)|be "
         r"found|listed|available|registered|match)"
                        rf"|{NOT} have an? (\S+ )?(account|mailbox|mail ?box)|account (that "
                            r")?you tried to reach",
      "550 5.1.1 <hanako@example.test> does not exist"),
+    ("bad-address", r"unrouteable local|bad[ _](destination|address|recipient)"
+                    r"|malformed (recipient|to|address|rcpt)|badrcptto"
+                    r"|(address|recipient|mailbox) syntax"
+                    r"|syntax error in (recipient|address|mailbox)",
+                    "550 BAD_RECIPIENT"),
     ("rejected-address", r"(^|[ #.\d:])(address|recipient|user|rcpt|to) (was )?reject(ed)?( "
         r"@)?\.?$|^@? "
         r"?rejected\.?$"
-                         r"|address rejected\.?$|recipient rejected|unrouteable local|bad "
-                             r"(destination|address|recipient)"
-                         r"|malformed (recipient|to|address|rcpt)|(address|recipient|mailbox) "
-                             r"syntax|badrcptto"
-                         r"|syntax error in (recipient|address|mailbox)",
+                         r"|address rejected\.?$|recipient rejected",
                          "550 #5.1.0 Address rejected."),
 )  # fmt: skip
 

@@ -29,7 +29,10 @@ def parse(text: str) -> tuple[int, str, str]:
     """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there
     is none.
     """
-    text = _TWICE.sub("", _QUOTED.sub("", _HOST_SAID.sub("", text.strip(), count=1)))
+    text = text.strip()
+    if _CODES.match(text) is None:  # else "said" is part of the reply: it tells of another host
+        text = _HOST_SAID.sub("", text, count=1)
+    text = _TWICE.sub("", _QUOTED.sub("", text))
     if (match := _CODES.match(text)) is not None:
         return int(match[1]), match[2] or _later(text), text[match.end() :]
     enhanced = _later(text)

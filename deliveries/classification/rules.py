@@ -120,7 +120,10 @@ class RuleTable:
 
 # An address names people, not reasons: "spam@" is no spam. Bounded, so that no text costs more than
 # that times its length.
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"';:,@]{1,64}@[^\s<>()\[\]\"';:,@]{1,253}")
+# A dot ends it where another follows: sendmail writes "hanako@example.test...User unknown".
+_ADDRESS = re.compile(
+    r"[^\s<>()\[\]\"';:,@]{1,64}@[^\s<>()\[\]\"';:,@.]{1,253}(?:\.[^\s<>()\[\]\"';:,@.]{1,253}){0,40}"
+)
 # The code that RFC 2034 has at the start of each line, left in the middle of a text by those who
 # join lines.
 _REPEATED = re.compile(
@@ -129,14 +132,18 @@ _REPEATED = re.compile(
 # The page's part that a link leads to is a word about the page:
 # https://example.org/reasons#filtered
 _ANCHOR = re.compile(r"(://[^\s#]{1,200})#[a-z]{1,40}(?![a-z0-9])")
+# Postfix names its client in front: <relay.example.test[192.0.2.1]>. Its name gives no reason.
+_CLIENT = re.compile(r"<[a-z0-9._-]{1,253}(?=\[)")
 _SPACES = re.compile(r"\s+")
 
 
 def normal(text: str) -> str:
-    """One line in lower case, without addresses and repeated codes."""
+    """One line in lower case, without addresses, a client's name and repeated codes."""
     text = _SPACES.sub(" ", text[:MAX_TEXT].lower().replace("’", "'")).strip()
     if "@" in text:
         text = _ADDRESS.sub("@", text)
+    if "<" in text:
+        text = _CLIENT.sub("<", text)
     if "://" in text:
         text = _ANCHOR.sub(r"\1", text)
     return _SPACES.sub(" ", _REPEATED.sub(" ", text))

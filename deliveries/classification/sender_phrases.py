@@ -175,6 +175,9 @@ RATE = phrases(
         r"(limit|count)|number of "
         r"recipients"),
      "452 4.5.3 Error: too many recipients", "recipients"),
+    ("unknown-users", r"too many (\w+[- ]){0,2}(unknown|invalid|bad|wrong|non-?exist\w*)"
+        r"[- ](users?|recipients?|rcpts?|address(es)?)",
+     "421 4.7.0 Too many invalid recipients from 192.0.2.1", "recipients"),
     ("connections", r"too many (\w+ ){0,3}(connections|sessions)"
                     r"|(concurrent|simultaneous|number of|max\w*) (\w+ ){0,3}(connections|sessions)"
                     r"|(connection|session)s? (rate|limit|count|frequency)",
@@ -260,7 +263,7 @@ SENDER = phrases(
         r")?(mis-?match|fail)|call "
         r"?-?(back|out)|sender verif"
                  r"|verify failed for|could not (complete )?(sender )?verif",
-                 "550 Sender verify failed"),
+                 "550 Verify failed for hanako@example.test"),
     ("null", r"null (sender|reverse|return)|empty (envelope )?(sender|from)|bounces? not",
         "550 Empty envelope sender here"),
     ("spoofed", r"spoof|impersonat|not owned by (the )?(user|sender|you)|send (mail )?as\b",

@@ -158,7 +158,9 @@ def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
 
 
 def _facts(name: str, kind: ReportKind, fates: list[RecipientStatus]) -> dict[str, object]:
-    return {"file": name, "kind": kind, "recipients": [_of(fate) for fate in fates]}
+    whom = "answered" if kind is ReportKind.AUTO_REPLY else "recipients"
+    facts = {"file": name, "kind": kind, "recipients": []}
+    return facts | {whom: [_of(fate) for fate in fates]}
 
 
 def _of(fate: RecipientStatus) -> dict[str, object]:

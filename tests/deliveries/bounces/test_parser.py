@@ -55,6 +55,23 @@ def test_status_fields_in_plain_text_are_read_as_well():
     ]
 
 
+@pytest.mark.parametrize(("kind", "is_hard"), [("x-unix", False), ("smtp", True)])
+def test_what_a_program_printed_proves_no_dead_address(kind, is_hard):
+    report = read(
+        b"From: MAILER-DAEMON@mx.test\nSubject: Undelivered mail\n\nReporting-MTA: dns; mx.test\n\n"
+        b"Final-Recipient: rfc822; hanako@example.test\nAction: failed\nStatus: 5.1.1\n"
+        b"Diagnostic-Code: " + kind.encode() + b"; id: hanako: No such user\n"
+    )
+    assert [fate.classified.is_hard for fate in report.fates] == [is_hard]
+
+
+def test_a_stage_whose_words_a_mailer_has_broken_is_read():
+    report = changed(
+        "postfix-unknown.eml", (b"5.1.1", b"5.0.0"), (b"reply to RCPT TO", b"reply to\n    RCPT TO")
+    )
+    assert [fate.classified.is_hard for fate in report.fates] == [True]
+
+
 def test_a_warning_makes_nothing_hard():
     report = changed("postfix-unknown.eml", (b"Action: failed", b"Action: delayed"))
     assert report.kind is ReportKind.DELAY and not report.fates[0].classified.is_hard

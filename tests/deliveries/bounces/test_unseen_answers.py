@@ -34,6 +34,12 @@ ANSWERS = {
     "challenge": mail("Please confirm your message by clicking the link.",
         sender="hanako@example.test",
                       subject="Confirm your message to hanako"),
+    "null path": mail("Thank you for your letter. I answer soon.", sender="hanako@example.test",
+        subject="Thank you"),
+    "Polish": mail("Lorem ipsum.", sender="hanako@example.test",
+        subject="[Automatyczna =?utf-8?q?odpowied=C5=BA?=] test"),
+    "allowed list": mail("This account is protected. Follow the link to have your\naddress added "
+        "to the recipient's allowed list.\n", sender="hanako@example.test", subject="RE: Order"),
     "read receipt": (
         b"From: hanako@example.test\nTo: shop@example.com\nSubject: Read: Order\nMIME-Version: "
         b"1.0\nContent-Type: multipart/report;"
@@ -56,6 +62,11 @@ def test_an_answer_of_a_program_is_no_bounce(data):
     report = read(data)
     assert report.kind is ReportKind.AUTO_REPLY
     assert not any(fate.classified.is_hard for fate in report.fates)
+
+
+def test_a_null_path_alone_makes_no_answer_of_what_quotes_a_reply():
+    text = "Sorry.\n550 5.7.1 no mail from you\n"
+    assert read(mail(text, sender="hanako@example.test", subject="Hm")).kind is ReportKind.NONE
 
 
 LETTERS = {

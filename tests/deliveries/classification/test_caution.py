@@ -44,6 +44,16 @@ def test_two_signs_or_a_certain_one_make_it_dead(reply, stage):
         ("450 4.4.3 Host not found, try again", None),
         ("550 5.1.2 host unknown: temporary name server failure", None),
         ("550 5.1.2 domain does not exist", Stage.BODY),
+        ("550 5.2.1 Mailbox not available", Stage.RCPT),
+        ("550 5.1.1 Access denied", Stage.RCPT),
+        ("550 5.5.1 Recipient rejected", Stage.RCPT),
+        ("550 User unknown or not authorised to receive external mail", Stage.RCPT),
+        ("550 5.1.1 invalid recipient: mail from your country is not accepted", Stage.RCPT),
+        ("450 4.1.1 <a@b.test>: unverified address: mx.b.test said: 550 user unknown", Stage.RCPT),
+        (
+            "550-Called: 192.0.2.1 550-Response: 550 User unknown 550 Sender verify failed",
+            Stage.RCPT,
+        ),
     ],
 )
 def test_what_speaks_against_it_keeps_it_alive(reply, stage):

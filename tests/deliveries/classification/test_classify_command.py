@@ -22,6 +22,16 @@ def test_each_file_is_one_line_of_json():
     }  # fmt: skip
 
 
+def test_who_answers_by_a_program_is_no_recipient_of_a_report(tmp_path):
+    letter = (
+        b"From: hanako@example.test\nSubject: Out of office\nAuto-Submitted: auto-replied\n\nAway"
+    )
+    (tmp_path / "away.eml").write_bytes(letter)
+    said = ekiden_json("classify", str(tmp_path / "away.eml"))
+    assert (said["kind"], said["recipients"]) == ("auto_reply", [])
+    assert [each["recipient"] for each in said["answered"]] == ["hanako@example.test"]
+
+
 def test_an_mbox_has_the_recipients_of_all_its_mails(tmp_path):
     line = b"From MAILER-DAEMON Wed Nov 25 00:00:00 2026\n"
     mails = [(SAMPLES / name).read_bytes() for name in ("letter.eml", "qmail.eml", "exim.eml")]
