@@ -29,6 +29,7 @@ DRAIN = "deliveries.jobs.drain"
 WATCH = "domains.jobs.watch_keys"
 WATCH_PATHS = "domains.jobs.watch_return_paths"
 CARRY_ON = "deliveries.jobs.carry_on"
+WARM_UP = "deliveries.jobs.warm_up"
 
 # Who moves a row on from each state. A new state has to be written down here, with a job of the
 # schedule that finds it.
@@ -43,7 +44,7 @@ STATES = {
         "failed": FINAL,
     },
     "deliveries.Source": {
-        "cold": PERSON, "warming": PERSON, "warm": PERSON, "resting": PERSON, "out": PERSON,
+        "cold": PERSON, "warming": WARM_UP, "warm": WARM_UP, "resting": PERSON, "out": PERSON,
     },
     "domains.ReturnPath": {
         "found": WATCH_PATHS, "used": WATCH_PATHS, "broken": WATCH_PATHS, "former": FINAL,

@@ -146,6 +146,23 @@ def add_up() -> None:
         job_queues.enqueue("deliveries.jobs.add_up", only_once=True)
 
 
+def warm_up() -> None:
+    """Judge the days of sources that warm up, and let sources rest where a receiver blocks them."""
+    from deliveries.insight import source_counts
+    from deliveries.models import Source
+    from deliveries.steering import source_rests, warming
+
+    now = timezone.now()
+    if not Source.objects.exists():
+        return
+    with step("deliveries.source_counts"):
+        source_counts.merge(now=now)
+    with step("deliveries.source_rests"):
+        source_rests.take_turn(now=now)
+    with step("deliveries.warming"):
+        warming.take_turn(now=now)
+
+
 def retain() -> None:
     """Remove what is kept no longer, in turns, so that the other jobs get theirs."""
     from deliveries.backends import job_queues

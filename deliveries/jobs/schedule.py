@@ -39,6 +39,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.learn, 5),
     (jobs.index_messages, 10),
     (jobs.add_up, 60),
+    (jobs.warm_up, 10),
     (jobs.retain, 600),
     (domain_jobs.seal_audit_log, 1),
     (domain_jobs.verify_domains, 3600),

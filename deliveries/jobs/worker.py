@@ -44,6 +44,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.watch_switched_keys,
         jobs.learn,
         jobs.add_up,
+        jobs.warm_up,
         jobs.index_messages,
         jobs.retain,
         importing.run,

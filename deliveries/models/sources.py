@@ -37,6 +37,9 @@ class Source(models.Model):
     )
     state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WARM)
     reason = models.CharField(_("why"), max_length=200, blank=True, default="", db_default="")
+    # Where a warm-up begins with a receiver that gets its first mail from it.
+    first_day = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
+    state_since = models.DateTimeField(_("in this state since"), db_default=Now(), editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from deliveries.backends.database import Database
 from deliveries.models import Source, WarmUp, WarmUpDay
-from deliveries.queue.warm_up_plans import DEFAULT, numbers_of
+from deliveries.queue.warm_up_plans import DEFAULT, number_of, numbers_of
 
 _TODAY = "(coalesce(%(now)s::timestamptz, now()) AT TIME ZONE 'UTC')::date"
 
@@ -46,10 +46,11 @@ _CARRIED = f"""
 
 OPEN = f"""
 WITH source AS (
-    SELECT id FROM deliveries_source WHERE name = %(source)s AND state = 'warming'
+    SELECT id, first_day FROM deliveries_source
+    WHERE name = %(source)s AND state = 'warming'
 ), begun AS (
-    INSERT INTO deliveries_warmup (source_id, receiver, judged_on)
-    SELECT id, %(receiver)s, {_TODAY} - 1 FROM source
+    INSERT INTO deliveries_warmup (source_id, receiver, day, judged_on)
+    SELECT id, %(receiver)s, first_day, {_TODAY} - 1 FROM source
     ON CONFLICT DO NOTHING RETURNING day, is_warm
 ), progress AS (
     SELECT day, is_warm FROM begun
@@ -127,17 +128,23 @@ class WarmUpStanding:
 
 def standing(source: str, receiver: str, *, now: datetime | None = None) -> WarmUpStanding | None:
     """Return where the source stands; None where it is not warming up."""
-    if not Source.objects.filter(name=source, state=Source.State.WARMING).exists():
+    row = Source.objects.filter(name=source, state=Source.State.WARMING).first()
+    if row is None:
         return None
+    return of_source(row, receiver, now=now)
+
+
+def of_source(source: Source, receiver: str, *, now: datetime | None = None) -> WarmUpStanding:
+    """Return where a source that warms up stands with the receiver."""
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
     numbers = numbers_of(receiver)
-    row = WarmUpDay.objects.filter(source__name=source, receiver=receiver, date=today).first()
+    row = WarmUpDay.objects.filter(source=source, receiver=receiver, date=today).first()
     if row is not None:
-        return WarmUpStanding(source, receiver, row.day, len(numbers), row.number, row.led)
-    progress = WarmUp.objects.filter(source__name=source, receiver=receiver).first()
-    day = progress.day if progress else 1
-    number = None if progress and progress.is_warm else numbers[min(day, len(numbers)) - 1]
-    return WarmUpStanding(source, receiver, day, len(numbers), number, 0)
+        return WarmUpStanding(source.name, receiver, row.day, len(numbers), row.number, row.led)
+    progress = WarmUp.objects.filter(source=source, receiver=receiver).first()
+    day = progress.day if progress else source.first_day
+    number = None if progress and progress.is_warm else number_of(numbers, day)
+    return WarmUpStanding(source.name, receiver, day, len(numbers), number, 0)
 
 
 def sentence(source: str, receiver: str) -> str:

@@ -73,3 +73,8 @@ def numbers_of(receiver: str) -> list[int]:
         for row in WarmUpPlan.objects.filter(receiver__in=[receiver, WarmUpPlan.DEFAULT])
     }
     return rows.get(receiver) or rows.get(WarmUpPlan.DEFAULT) or list(DEFAULT)
+
+
+def number_of(numbers: list[int], day: int) -> int:
+    """Return the number of a day of the plan, the first being 1."""
+    return numbers[min(max(day, 1), len(numbers)) - 1]

@@ -73,6 +73,8 @@ ACTIONS: dict[str, Promise | str] = {
     "export": _("Exported"),
     "download": _("Downloaded"),
     "alert": _("Warned"),
+    "warm_up": _("Warmed up"),
+    "rest": _("Let it rest"),
     "brake": _("Stopped learning"),
     "believe": _("Believed what was learned"),
     "forget": _("Forgot what was learned"),

@@ -10,7 +10,15 @@ from django.utils import timezone
 from deliveries.jobs.worker import FUNCTIONS
 from deliveries.message import compression
 from deliveries.message.ids import first_id_of, new_id
-from deliveries.models import Alert, Delivery, InboundMail, Message, Order
+from deliveries.models import (
+    Alert,
+    Delivery,
+    InboundMail,
+    Message,
+    Order,
+    WarmUp,
+    WarmUpDay,
+)
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
 from domains.models import Domain, ReturnPath, SetAside, SigningKey
@@ -179,6 +187,7 @@ def test_each_job_of_the_table_says_what_a_bad_row_does_to_it():
 IN_STEPS = {
     "deliveries.jobs.add_up": Kind.ALERT,
     "deliveries.jobs.retain": Kind.STEP,
+    "deliveries.jobs.warm_up": Kind.STEP,
     "deliveries.jobs.index_messages": Kind.STEP,  # see tests/deliveries/search/test_indexing.py
     "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
     # see tests/deliveries/authentication
@@ -202,6 +211,22 @@ def test_an_alert_that_cannot_be_written_keeps_no_other_from_ending(poison):
     FUNCTIONS["deliveries.jobs.add_up"]()
     assert Alert.objects.get(pk=good.pk).ended_at is not None
     assert SetAside.objects.get().kind == Kind.ALERT
+
+
+@pytest.mark.usefixtures("mail_db", "valkey")
+def test_a_warm_up_that_cannot_be_written_keeps_no_other_from_its_next_day(poison):
+    source, yesterday = make.source(), timezone.now().date() - timedelta(days=1)
+    for receiver in ("google", "yahoo"):
+        WarmUp.objects.create(
+            source=source, receiver=receiver, judged_on=yesterday - timedelta(days=1)
+        )
+        WarmUpDay.objects.create(
+            source=source, receiver=receiver, date=yesterday, day=1, number=50, accepted=1
+        )
+    poison(WarmUp.objects.get(receiver="google"))
+    FUNCTIONS["deliveries.jobs.warm_up"]()
+    assert WarmUp.objects.get(receiver="yahoo").day == 2
+    assert SetAside.objects.get().kind == Kind.STEP
 
 
 @pytest.mark.usefixtures("mail_db", "valkey")

@@ -1,0 +1,94 @@
+"""A source that a receiver blocks rests there, and only there: longer each time.
+
+Which answers block us is a table, `deliveries.shaping.backoff`: they close the lane at once. Here
+the lane that is closed becomes a rest of its source, so that its mail goes by others.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from deliveries.models import Lane, ShapingRule, Source, SourceBlock, SourceRest, WarmUpDay
+from deliveries.queue.wakeups import notify_now
+from domains.foundation.text.texts import one_line
+from domains.operations import audit
+from domains.operations.isolation import Kind, isolated
+
+logger = logging.getLogger("ekiden.mail")
+
+ACTOR = "rest"
+FIRST = timedelta(hours=4)
+LONGEST = timedelta(days=7)
+REMEMBERED = timedelta(days=30)  # a block after a longer time is a first one again
+UNNAMED = timedelta(minutes=1)  # that a lane may take to note which receiver it writes to
+
+
+def take_turn(*, now: datetime) -> None:
+    """End the rests that are over, and let rest what was blocked."""
+    for rest in SourceRest.objects.filter(until__lte=now).select_related("source"):
+        with isolated(Kind.STEP, f"rest {rest}", lasting=False):
+            end(rest, reason="Its time is over.", by=ACTOR)
+    closed = Lane.objects.filter(home__isnull=False, closed_at__isnull=False, closed_by="")
+    for lane in closed.order_by("id"):
+        with isolated(Kind.STEP, f"rest of lane {lane.pk}", lasting=False):
+            _look_at(lane, now=now)
+
+
+def _look_at(lane: Lane, *, now: datetime) -> None:
+    source = Source.objects.filter(name=lane.source).first()
+    assert lane.closed_at is not None
+    if source is None or (not lane.provider and lane.closed_at > now - UNNAMED):
+        return
+    receiver = lane.provider or ShapingRule.DEFAULT
+    if source.rests.filter(receiver=receiver).exists():
+        return
+    last = source.blocks.filter(receiver=receiver).first()
+    if last is None or lane.closed_at > last.at:
+        block(source, receiver, lane.close_reason, now=now, last=last)
+        Lane.objects.filter(pk=lane.pk, provider="").update(provider=receiver)
+    else:
+        _open(lane)
+
+
+def block(
+    source: Source, receiver: str, reply: str, *, now: datetime, last: SourceBlock | None
+) -> SourceRest:
+    """Let the source rest for the receiver: twice as long as the last time."""
+    length = FIRST
+    if last is not None and last.at > now - REMEMBERED:
+        length = min(timedelta(seconds=last.seconds) * 2, LONGEST)
+    said = one_line(reply, 500)
+    SourceBlock.objects.create(
+        source=source, receiver=receiver, at=now, seconds=length.total_seconds(), reply=said
+    )
+    rest = SourceRest.objects.create(
+        source=source, receiver=receiver, until=now + length, reason=said, created_by=ACTOR
+    )
+    WarmUpDay.objects.filter(
+        source=source, receiver=receiver, date=now.astimezone(UTC).date()
+    ).update(blocked=F("blocked") + 1)
+    logger.warning(
+        "event=source-rests source=%s receiver=%s seconds=%d reason=%r",
+        source.name, receiver, length.total_seconds(), said,
+    )  # fmt: skip
+    audit.note(ACTOR, "rest", source, reason=f"{receiver}: for {length}, since it answered: {said}")
+    transaction.on_commit(lambda: notify_now(has_orders=True))
+    return rest
+
+
+def end(rest: SourceRest, *, reason: str, by: str) -> None:
+    """Let the source send to the receiver again; its lanes are opened with the next turn."""
+    audit.note(by, "rest", rest.source, reason=f"{rest.receiver}: ended. {reason}")
+    rest.delete()
+    transaction.on_commit(lambda: notify_now(has_orders=True))
+
+
+def _open(lane: Lane) -> None:
+    """Open a lane whose rest is over."""
+    lane.closed_at, lane.close_reason, lane.failures = None, "", 0
+    lane.save(update_fields=["closed_at", "close_reason", "failures"])
+    transaction.on_commit(lambda: notify_now([lane.pk], has_orders=True))

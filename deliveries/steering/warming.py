@@ -1,0 +1,189 @@
+"""The steps of a warm-up: a good day leads to the next number, a bad one to the number before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from deliveries.insight import source_counts
+from deliveries.models import Source, SourceCount, WarmUp, WarmUpDay
+from deliveries.queue.wakeups import notify_now
+from deliveries.queue.warm_up_plans import number_of, numbers_of
+from domains.operations import audit
+from domains.operations.isolation import Kind, isolated
+
+logger = logging.getLogger("ekiden.mail")
+
+ACTOR = "warm-up"
+# What makes a day a bad one. Before it is over, the share that is deferred is judged from so many
+# tries on.
+PACE_SHARE = 0.10
+PACE_LEAST = 20
+COMPLAINT_SHARE = 0.003
+SILENT = timedelta(days=30)  # after which a receiver has forgotten a source
+
+USED = (Source.State.WARM, Source.State.WARMING)
+
+# What waits in the source's lanes beyond today's number, and nobody has in hand: the last due goes.
+EXCESS = """
+WITH moved AS (
+    UPDATE deliveries_delivery delivery SET lane_id = picked.home_id
+    FROM (
+        SELECT delivery.id, lane.home_id FROM deliveries_delivery delivery
+        JOIN deliveries_lane lane ON lane.id = delivery.lane_id
+        WHERE lane.home_id IS NOT NULL AND lane.source = %(source)s
+            AND lane.provider IN ('', %(receiver)s)
+            AND delivery.ended_at IS NULL AND delivery.claim = 0
+        ORDER BY delivery.due_at DESC LIMIT %(most)s FOR UPDATE OF delivery SKIP LOCKED
+    ) picked
+    WHERE delivery.id = picked.id RETURNING picked.home_id
+), given_back AS (
+    UPDATE deliveries_warmupday SET led = greatest(0, led - (SELECT count(*) FROM moved))
+    WHERE id = %(day)s
+)
+SELECT DISTINCT home_id FROM moved
+"""
+
+
+def take_turn(*, now: datetime) -> None:
+    """Judge what there is to judge, and end what is over."""
+    source_counts.into_days(now=now)
+    warming = WarmUp.objects.filter(source__state=Source.State.WARMING, is_warm=False)
+    for progress in warming.select_related("source").order_by("id"):
+        with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
+            judge(progress, now=now)
+    forget_silent(now=now)
+    for source in Source.objects.filter(state=Source.State.WARMING, warm_ups__is_warm=True):
+        if not source.warm_ups.filter(is_warm=False).exists():
+            with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
+                move(source, Source.State.WARM, "It is warm for all receivers that it writes to.")
+
+
+def trouble(day: WarmUpDay, *, is_over: bool) -> str:
+    """Say what made this a bad day; "" where nothing did."""
+    tries = day.accepted + day.throttled
+    if day.blocked:
+        return f"{day.blocked} answers that block it"
+    if day.throttled > tries * PACE_SHARE and (is_over or tries >= PACE_LEAST):
+        return f"{day.throttled} of {tries} tries were deferred for pace"
+    if day.complaints > day.accepted * COMPLAINT_SHARE:
+        return f"{day.complaints} complaints, and {day.accepted} messages accepted"
+    return ""
+
+
+def judge(progress: WarmUp, *, now: datetime) -> None:
+    """Move on by the days that are over; go back at once where today is a bad one."""
+    today = now.astimezone(UTC).date()
+    numbers = numbers_of(progress.receiver)
+    days = WarmUpDay.objects.select_for_update().filter(
+        source=progress.source, receiver=progress.receiver, date__gt=progress.judged_on
+    )
+    for day in days.order_by("date"):
+        if day.date == today:
+            day.day, day.number = progress.day, _number(progress, numbers)
+        if day.verdict == WarmUpDay.Verdict.OPEN:
+            _judge_day(progress, day, numbers, is_over=day.date < today)
+        day.save(update_fields=["day", "number", "verdict"])
+        if day.date == today and day.number is not None and day.led > day.number:
+            _lead_home(progress, day, day.led - day.number)
+    progress.judged_on = today - timedelta(days=1)
+    progress.save(update_fields=["day", "is_warm", "judged_on"])
+
+
+def _judge_day(progress: WarmUp, day: WarmUpDay, numbers: Sequence[int], *, is_over: bool) -> None:
+    if why := trouble(day, is_over=is_over):
+        day.verdict = WarmUpDay.Verdict.BACK
+        progress.day = max(1, progress.day - 1)
+        if not is_over:
+            day.day, day.number = progress.day, number_of(list(numbers), progress.day)
+        _say(progress, f"One day back, to day {progress.day}: {why} on {day.date}.")
+    elif is_over and not day.accepted:
+        day.verdict = WarmUpDay.Verdict.IDLE
+    elif is_over:
+        day.verdict = WarmUpDay.Verdict.GOOD
+        progress.day += 1
+        if progress.day > len(numbers):
+            progress.day, progress.is_warm = len(numbers), True
+            _say(progress, f"Warm: the last of {len(numbers)} days is passed.")
+
+
+def _number(progress: WarmUp, numbers: list[int]) -> int | None:
+    return None if progress.is_warm else number_of(numbers, progress.day)
+
+
+def _say(progress: WarmUp, said: str) -> None:
+    logger.warning(
+        "event=warm-up source=%s receiver=%s day=%d said=%r",
+        progress.source.name, progress.receiver, progress.day, said,
+    )  # fmt: skip
+    audit.note(ACTOR, "warm_up", progress.source, reason=f"{progress.receiver}: {said}")
+
+
+def _lead_home(progress: WarmUp, day: WarmUpDay, most: int) -> None:
+    """Lead what waits beyond the number back, to be led to other sources."""
+    given: dict[str, str | int] = {
+        "source": progress.source.name, "receiver": progress.receiver, "most": most, "day": day.pk,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(EXCESS, given)
+        homes = [home for (home,) in cursor.fetchall()]
+    if homes:
+        transaction.on_commit(lambda: notify_now(homes))
+
+
+def forget_silent(*, now: datetime) -> None:
+    """Begin anew with receivers that have heard nothing for so long: they have forgotten us."""
+    border = now - SILENT
+    for progress in _silent_pairs(border.astimezone(UTC).date()):
+        with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
+            _say(progress, "Cold: no mail for 30 days. It begins anew with the next.")
+            progress.delete()
+    heard = dict(
+        SourceCount.objects.filter(event=SourceCount.Event.ACCEPTED, hour__gt=border)
+        .values_list("source")
+        .annotate(Max("hour"))
+    )
+    for source in Source.objects.filter(state__in=USED, state_since__lt=border):
+        others = Source.objects.filter(state=Source.State.WARM).exclude(pk=source.pk)
+        # The last one stays: with none there would be nobody to send.
+        if source.name not in heard and others.exists():
+            with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
+                move(source, Source.State.COLD, "It has sent nothing for 30 days.")
+
+
+def _silent_pairs(border: date) -> list[WarmUp]:
+    last = {
+        (source, receiver): day
+        for source, receiver, day in WarmUpDay.objects.filter(accepted__gt=0)
+        .values_list("source_id", "receiver")
+        .annotate(Max("date"))
+    }
+    rows = WarmUp.objects.filter(begun_at__date__lt=border).select_related("source")
+    return [row for row in rows if last.get((row.source_id, row.receiver), date.min) < border]
+
+
+def move(source: Source, state: Source.State, reason: str, *, by: str = ACTOR) -> None:
+    """Bring a source into another state; all drains hear of it."""
+    source.state, source.reason, source.state_since = state, reason[:200], datetime.now(UTC)
+    source.save(update_fields=["state", "reason", "state_since"])
+    if state == Source.State.COLD:
+        source.warm_ups.all().delete()
+    audit.note(by, "warm_up", source, reason=f"{state.label}. {reason}")
+    transaction.on_commit(lambda: notify_now(has_orders=True))
+
+
+@transaction.atomic
+def begin(source: Source, *, day: int = 1, by: str) -> None:
+    """Warm a source up from this day of the plans on, with every receiver."""
+    source.warm_ups.all().delete()
+    source.first_day = day
+    source.save(update_fields=["first_day"])
+    today = datetime.now(UTC).date()
+    for row in WarmUpDay.objects.filter(source=source, date=today):
+        row.day, row.number = day, number_of(numbers_of(row.receiver), day)
+        row.save(update_fields=["day", "number"])
+    move(source, Source.State.WARMING, f"From day {day} on.", by=by)

@@ -1,0 +1,98 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import Lane, SourceBlock, SourceRest, WarmUpDay
+from deliveries.steering import source_rests
+from domains.operations import audit
+from tests.deliveries import make
+
+pytestmark = pytest.mark.usefixtures("mail_db")
+
+SAID = "554 5.7.1 Client host [192.0.2.1] blocked using bl.spamcop.net"
+
+
+@pytest.fixture
+def lane():
+    """A lane from a source that an answer of its receiver has closed."""
+    source = make.source(state="warm")
+    return make.source_lane(
+        source, make.lane(), provider="google", closed_at=timezone.now(), close_reason=SAID
+    )
+
+
+def turn(after=timedelta(0)):
+    source_rests.take_turn(now=timezone.now() + after)
+
+
+def close(lane, at):
+    Lane.objects.filter(pk=lane.pk).update(closed_at=at, close_reason=SAID)
+
+
+def is_closed(lane):
+    return Lane.objects.get(pk=lane.pk).closed_at is not None
+
+
+def test_a_source_that_is_blocked_rests_for_that_receiver_only_and_says_why(lane):
+    WarmUpDay.objects.create(
+        source_id=source_of(lane).pk, receiver="google", day=1,
+        date=timezone.now().date(), number=50,
+    )  # fmt: skip
+    turn()
+    turn()
+    rest = SourceRest.objects.get()
+    assert (rest.source.name, rest.receiver, rest.reason) == ("one", "google", SAID)
+    assert timedelta(hours=3) < rest.until - timezone.now() <= source_rests.FIRST
+    assert WarmUpDay.objects.get().blocked == 1
+    assert SAID in audit.of(rest.source).first().reason
+    assert is_closed(lane)
+
+
+def source_of(lane):
+    from deliveries.models import Source
+
+    return Source.objects.get(name=lane.source)
+
+
+def test_after_the_rest_the_lane_is_open_again(lane):
+    turn()
+    turn(timedelta(hours=5))
+    assert not SourceRest.objects.exists()
+    assert not is_closed(lane)
+
+
+def test_a_person_who_ends_the_rest_opens_the_lane(lane):
+    turn()
+    source_rests.end(SourceRest.objects.get(), reason="delisted", by="otto")
+    turn()
+    assert not is_closed(lane)
+    assert not SourceRest.objects.exists()
+
+
+def test_each_block_soon_after_another_doubles_the_rest_up_to_a_week(lane):
+    lengths, after = [], timedelta(0)
+    for _ in range(8):
+        turn(after)
+        block = SourceBlock.objects.first()
+        lengths.append(block.seconds // 3600)
+        after += timedelta(seconds=block.seconds + 1)
+        turn(after)
+        close(lane, timezone.now() + after)
+    assert lengths == [4, 8, 16, 32, 64, 128, 168, 168]
+
+
+def test_a_block_a_month_later_is_a_first_one_again(lane):
+    turn()
+    SourceRest.objects.all().delete()
+    SourceBlock.objects.update(at=timezone.now() - timedelta(days=31))
+    turn()
+    assert SourceBlock.objects.first().seconds == source_rests.FIRST.total_seconds()
+
+
+def test_a_lane_that_a_person_closed_or_that_has_no_source_of_its_own_is_left_alone(lane):
+    Lane.objects.filter(pk=lane.pk).update(closed_by="otto")
+    make.lane("other.test", closed_at=timezone.now(), close_reason=SAID)
+    turn()
+    assert not SourceRest.objects.exists()
+    assert Lane.objects.filter(closed_at__isnull=False).count() == 2
