@@ -71,7 +71,7 @@ PURE = {
     ),
     "deliveries/intake": "header_completion long_lines",
     "deliveries/message": "header_form headers ids priorities reencoding subjects",
-    "deliveries/routing": "host_experience",
+    "deliveries/routing": "egress host_experience",
     "deliveries/sending": "retry_schedule",
     "deliveries/shaping": (
         "actions answers backoff meter pace providers rate regional_answers window "

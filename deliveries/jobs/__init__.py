@@ -61,6 +61,15 @@ def carry_on() -> None:
         reclassify.carry_on()
 
 
+def watch_sources() -> None:
+    """Lead home what waits for sources that cannot carry it any more; end rests that are over."""
+    from deliveries.steering import sources
+
+    with step("deliveries.sources"):
+        sources.end_rests()
+        sources.lead_stranded_home()
+
+
 def report_failures() -> None:
     """Send the reports that are owed."""
     from deliveries.bounces import outgoing_reports

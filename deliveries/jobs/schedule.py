@@ -31,6 +31,7 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (jobs.sweep, 15),
     (jobs.carry_out_orders, 5),
     (jobs.carry_on, 15),
+    (jobs.watch_sources, 10),
     (jobs.report_failures, 5),
     (jobs.receive_reports, 5),
     (jobs.read_dmarc_reports, 60),

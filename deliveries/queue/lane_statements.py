@@ -28,7 +28,7 @@ WITH RECURSIVE {STREAMS}, lane AS (
     SELECT id, epoch, holder IS NOT DISTINCT FROM %(holder)s AND leased_until >= now() AS is_ours
         FROM deliveries_lane
     WHERE (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL
-        AND id <> {Lane.PARKED}
+        AND id <> {Lane.PARKED} AND (home_id IS NULL OR source = ANY(%(sources)s))
       AND (leased_until IS NULL OR leased_until < now() OR holder = %(holder)s)
 )
 SELECT DISTINCT lane.id, lane.is_ours
@@ -47,6 +47,7 @@ WITH free AS (
     WHERE id = ANY(%(lanes)s) AND id <> 0  -- the parked lane
       AND (leased_until IS NULL OR leased_until < now())
       AND (paused_until IS NULL OR paused_until <= now()) AND closed_at IS NULL
+      AND (home_id IS NULL OR source = ANY(%(sources)s))
     LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries_lane lane
@@ -55,8 +56,8 @@ SET holder = %(holder)s, leased_until = now() + make_interval(secs => %(seconds)
 FROM free WHERE lane.id = free.id
 RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace,
     experience,
-          (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination WHERE lane_id = lane.id
-              LIMIT 2) led_here), smarthost_id
+          (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination
+              WHERE lane_id = coalesce(lane.home_id, lane.id) LIMIT 2) led_here), smarthost_id, lane.home_id
 """
 
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL
@@ -65,7 +66,7 @@ RENEW = """
 UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
 WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
 RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination
-    WHERE lane_id = deliveries_lane.id LIMIT 2) led_here)
+    WHERE lane_id = coalesce(home_id, deliveries_lane.id) LIMIT 2) led_here)
 """
 
 # The epoch, since a lease that ended while outcomes waited for PostgreSQL may have been followed by
@@ -85,7 +86,7 @@ RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE 
 # same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
 _CLAIM = """
 WITH RECURSIVE asked AS MATERIALIZED (
-    SELECT given.*, string_to_array(besides_them, ' ') AS besides
+    SELECT given.*, string_to_array(besides_them, ' ') AS besides, lane.home_id AS home
     FROM unnest(%(lane)s::bigint[], %(epoch)s::bigint[], %(is_forced)s::bool[], %(most)s::int[],
         %(least)s::int[], %(after)s::bigint[],
                 %(domain)s::text[], %(besides)s::text[])
@@ -145,7 +146,8 @@ SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claim
            claimed.attempt_count, claimed.throttle_count,
        claimed.is_in_doubt, picked.claim <> 0 AS was_claimed, claimed.priority, claimed.flow,
            claimed.project_id, claimed.hold,
-       asked.is_forced OR destination.lane_id IS NOT DISTINCT FROM claimed.lane_id
+       asked.is_forced
+           OR destination.lane_id IS NOT DISTINCT FROM coalesce(asked.home, claimed.lane_id)
            AND destination.expires_at > now() AS is_here,
        project.is_sandboxed OR coalesce(sender.is_sandboxed, false) AS is_sandboxed,
        suppression.reason, suppression.id, suppression.may_try,

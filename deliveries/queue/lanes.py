@@ -94,16 +94,23 @@ class Lanes:
         """
         return time.monotonic() < self._until.get(lane.id, 0.0)
 
-    async def due(self) -> tuple[set[int], set[int]]:
-        """Lanes with work to do: those that nobody holds, and those that we hold."""
-        rows = await self._database.fetch(DUE, {"holder": self.holder})
+    async def due(self, sources: Collection[str] = ()) -> tuple[set[int], set[int]]:
+        """Lanes with work to do: those that nobody holds, and those that we hold.
+
+        Of those from one of our sources only what this node can bind: `sources`.
+        """
+        given = {"holder": self.holder, "sources": list(sources)}
+        rows = await self._database.fetch(DUE, given)
         return {lane for lane, ours in rows if not ours}, {lane for lane, ours in rows if ours}
 
-    async def lease(self, lanes: Collection[int], most: int) -> list[LeasedLane]:
-        """At most `most` of these lanes, leased to us; those that others hold or that are paused
-        are left out.
+    async def lease(
+        self, lanes: Collection[int], most: int, sources: Collection[str] = ()
+    ) -> list[LeasedLane]:
+        """At most `most` of these lanes, leased to us; those that others hold, that are paused or
+        whose source this node has not are left out.
         """
         given = {
+            "sources": list(sources),
             "lanes": list(lanes),
             "most": most,
             "holder": self.holder,
@@ -214,6 +221,10 @@ class Lanes:
         await self._database.fetch(
             MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING}
         )
+
+    async def lead_home(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
+        """Give these back to the site's own lane, which leads them to another source."""
+        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": lane.home})
 
     async def sandbox(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back as the sandbox's."""

@@ -24,6 +24,7 @@ class LeasedLane:
     experience: dict[str, Any]
     is_shared: bool = False  # by several recipient domains
     smarthost: int | None = None
+    home: int | None = None  # the lane of its site, where `source` names one of our sources
 
 
 @dataclass(frozen=True, slots=True)

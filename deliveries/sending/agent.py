@@ -11,6 +11,7 @@ from typing import Any
 
 from deliveries.capacity.concurrency import Place
 from deliveries.queue.leased import Claimed, Learned, LeasedLane
+from deliveries.routing.egress import Identity
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.domain_turns import NOBODY, DomainTurns
 from deliveries.sending.feedback import Feedback
@@ -32,8 +33,8 @@ KEEP_OPEN = 4.0
 class DeliveryAgent:
     """Runs until its lane has been idle for a while, is paused, is lost, or is told to stop."""
 
-    def __init__(self, lane: LeasedLane, shared: SharedResources) -> None:
-        self.lane = lane
+    def __init__(self, lane: LeasedLane, shared: SharedResources, identity: Identity) -> None:
+        self.lane, self.identity = lane, identity
         self.shared = shared
         self.pace = Pace(
             shared.orders.rule(lane, ""), lane.pace, now=time.monotonic(), wall=time.time()
@@ -50,9 +51,8 @@ class DeliveryAgent:
         self._idle = 0  # senders that wait for a delivery, or for their turn
         self._connected = 0
         self.openings: set[asyncio.Future[Any]] = set()
-        self._woken = asyncio.Event()
+        self._woken, self._loaded = asyncio.Event(), asyncio.Condition()
         self._woken.set()
-        self._loaded = asyncio.Condition()
         self._is_stopping = False
 
     def wake(self, *, is_urgent: bool) -> None:

@@ -14,14 +14,18 @@ from uuid import UUID
 
 from deliveries.backends.database import Database
 from deliveries.classification import loaded_rules
-from deliveries.models import Delivery, ShapingRule
+from deliveries.models import Delivery, Lane, ShapingRule
 from deliveries.queue.leased import Claimed, LeasedLane
+from deliveries.routing.egress import Identity, Outgoing
+from deliveries.routing.egress_reading import EgressReader, identity_of
 from deliveries.sending.known_smarthosts import SMARTHOSTS, KnownSmarthost, known
 from deliveries.sending.transcript_choice import TranscriptChoice
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
 
 logger = logging.getLogger(__name__)
+
+MOST_RECEIVERS = 10_000  # domains whose rule is remembered
 
 ORDERS = """
 SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credential_id, domain)),
@@ -36,7 +40,8 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
            WHERE is_active),
        (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
        (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest),
-       (SELECT coalesce(max(changed_at)::text, '') FROM domains_returnpath)
+       (SELECT coalesce(max(changed_at)::text, '') FROM domains_returnpath),
+       EXISTS (SELECT FROM deliveries_source)
 """
 RETURN_PATHS = """
 SELECT domain.project_id, domain.name, path.name
@@ -83,7 +88,9 @@ class Controls:
         self._default = providers.DEFAULT
         self.stops = Stops()
         self.transcripts = TranscriptChoice()
-        self.version = ""  # of the rules
+        self.egress = EgressReader(database)
+        self.version = ("", 0)  # of the rules, and of what is known of sources
+        self._receivers: dict[tuple[int, str], str] = {}  # of lanes and domains
         self._local_version = self._paths_version = ""
         self._return_paths: dict[tuple[int, str], str] = {}
         self._smarthosts: dict[int, KnownSmarthost] = {}
@@ -91,14 +98,19 @@ class Controls:
     async def read(self) -> set[int]:
         """Those of our lanes that were closed."""
         [
-            (stops, closed, version, local_version, projects, asked, paths_version)
+            (stops, closed, version, local_version, projects, asked, paths_version, has_sources)
         ] = await self._database.fetch(ORDERS, {"holder": self._holder})
         self.transcripts.take(projects, asked)
         if (now := stops_of(json.loads(stops))) != self.stops:
             self.stops = now
-        if version != self.version:
+        if has_sources:
+            await self.egress.read()
+        else:
+            self.egress.forget()
+        if version != self.version[0]:
             smarthosts = await self._database.fetch(SMARTHOSTS)
-            rows, self.version = await self._database.fetch(RULES), version
+            rows = await self._database.fetch(RULES)
+            self._receivers.clear()
             with _keeping("smarthosts"):
                 self._smarthosts = {row[0]: known(row) for row in smarthosts}
             with _keeping("shaping rules"):
@@ -111,7 +123,39 @@ class Controls:
             paths = await self._database.fetch(RETURN_PATHS)
             self._return_paths = {(project, domain): name for project, domain, name in paths}
             self._paths_version = paths_version
+        self.version = (version, self.egress.version)
         return set(closed)
+
+    def chooses(self, lane: LeasedLane) -> bool:
+        """Whether the lane's mail is led to the lanes of sources, and not sent from there."""
+        is_ordinary = lane.id != Lane.ROUTING and not (lane.is_routed or lane.is_forced)
+        return is_ordinary and lane.home is None and bool(self.egress.now)
+
+    def identity(self, lane: LeasedLane) -> Identity | None:
+        """Return what the lane's connections come from; None where its source is no more ours to
+        use.
+        """
+        if lane.home is None:
+            return identity_of(lane.source)
+        source = self.egress.now.sources.get(lane.source)
+        return source.identity if source and source.name in self.egress.bindable else None
+
+    def stays(self, lane: LeasedLane, claimed: Claimed) -> bool:
+        """Whether the lane's source may carry the delivery. One without sources carries all."""
+        if lane.home is None:
+            return True
+        domain = claimed.header_from.rpartition("@")[2].lower()
+        mail = Outgoing(claimed.id, claimed.project_id, claimed.flow, claimed.priority, domain)
+        return self.egress.now.carries(lane.source, mail, self.receiver(lane, claimed.domain))
+
+    def receiver(self, lane: LeasedLane, domain: str) -> str:
+        """Return the name of the rule for this domain's mail in this lane."""
+        key = (lane.home or lane.id, domain)
+        if (known := self._receivers.get(key)) is None:
+            if len(self._receivers) >= MOST_RECEIVERS:
+                self._receivers.clear()
+            known = self._receivers[key] = self.rule(lane, domain).name
+        return known
 
     def return_path(self, claimed: Claimed) -> str:
         """Return the From domain's own return path, or that of the nearest domain above it; "" for

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from contextlib import suppress
 
 from deliveries.backends.database import DatabaseUnavailable
@@ -21,6 +21,7 @@ from deliveries.sending.agent import DeliveryAgent
 from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.drain_resources import make_resources
 from deliveries.sending.lane_runner import LaneRunner, give_back, rest
+from deliveries.sending.source_chooser import SourceChooser
 from domains.foundation.process import systemd
 from domains.foundation.process.pulse import Pulse
 
@@ -35,6 +36,10 @@ RUN = 300.0
 END = 40.0
 HAND_BACK = 5.0  # seconds: who is held up for longer is left to finish while the drain goes on
 LANES = 4000  # leased at one time
+
+
+class SourceGone(Exception):
+    """The lane's source is not this node's any more; whoever has it takes the lane up."""
 
 
 class Drain:
@@ -138,7 +143,7 @@ class Drain:
     async def _look(self) -> None:
         await self._heed_orders()
         await self._resources.succession.look()
-        free, ours = await self._lanes.due()
+        free, ours = await self._lanes.due(self._orders.egress.bindable)
         for lane in ours & self._agents.keys():
             self._agents[lane].wake(is_urgent=True)
         await self._start(
@@ -157,7 +162,7 @@ class Drain:
             self._agents[lane].stop()
         if before != (self._orders.version, self._orders.stops):
             for agent in self._agents.values():
-                agent.nudge()
+                agent.nudge() if self._is_still(agent) else agent.stop()
 
     async def _start(self, lanes: Set[int]) -> None:
         room = LANES - len(self._agents)
@@ -167,7 +172,7 @@ class Drain:
             self._make_room()
         if room <= 0:
             return
-        for lane in await self._lanes.lease(lanes, room):
+        for lane in await self._lanes.lease(lanes, room, self._orders.egress.bindable):
             try:
                 agent = self._agent(lane)
             except Exception as error:  # what its row holds must not end the others
@@ -190,7 +195,25 @@ class Drain:
             return Dispatcher(
                 lane, self._shared, self._resources.destinations, self._resources.failures
             )
-        return DeliveryAgent(lane, self._shared)
+        if self._orders.chooses(lane):
+            return SourceChooser(lane, self._shared, self._resources.source_lanes, self._wake_lanes)
+        identity = self._orders.identity(lane)
+        if identity is None:  # it was leased while the source was being taken away
+            raise SourceGone(lane.source)
+        return DeliveryAgent(lane, self._shared, identity)
+
+    def _wake_lanes(self, lanes: Iterable[int], urgent: Iterable[int]) -> None:
+        """Tell the drains of all nodes: another may have the source."""
+        self._resources.wakeups.notify(lanes, urgent=urgent)
+
+    def _is_still(self, agent: LaneRunner) -> bool:
+        """Whether the lane would get the same agent now."""
+        if self._orders.chooses(agent.lane) or isinstance(agent, SourceChooser):
+            return self._orders.chooses(agent.lane) and isinstance(agent, SourceChooser)
+        return (
+            not isinstance(agent, DeliveryAgent)
+            or self._orders.identity(agent.lane) == agent.identity
+        )
 
     async def _carry(self, agent: LaneRunner) -> None:
         try:

@@ -24,6 +24,7 @@ from deliveries.queue.drain_files import HolderFile
 from deliveries.queue.lanes import Lanes
 from deliveries.queue.ledger import ROOM, Ledger
 from deliveries.queue.own_faults import Faults
+from deliveries.queue.source_lanes import SourceLanes
 from deliveries.queue.takeover import Succession
 from deliveries.queue.wakeups import WakeUps
 from deliveries.routing.destinations import Destinations
@@ -48,6 +49,7 @@ class DrainResources:
     succession: Succession
     resolver: Resolver
     destinations: Destinations
+    source_lanes: SourceLanes
     failures: LookupFailures
     board: Board
 
@@ -93,6 +95,7 @@ def make_resources(
         Succession(job_requests.notify),
         resolver,
         Destinations(routing, heard_of, source=settings.EKIDEN_SOURCE),
+        SourceLanes(databases[0]),
         failures,
         board,
     )

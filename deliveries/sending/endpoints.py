@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import groupby
 from typing import cast
 
-from django.conf import settings
-
 from deliveries.queue.leased import LeasedLane
+from deliveries.routing.egress import Identity
 from deliveries.routing.host_experience import Experience
 from deliveries.routing.resolver import Forbidden, Router
 from deliveries.sending.smarthost_door import SmarthostDoor
@@ -58,7 +57,8 @@ class Endpoints:
     section 5.1).
 
     Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an
-    address that was asked already. `smarthost` has its own hosts, levels and log-in.
+    address that was asked already; `identity` is where the connections come from. `smarthost` has
+    its own hosts, levels and log-in.
     """
 
     def __init__(
@@ -69,9 +69,11 @@ class Endpoints:
         *,
         tls: str,
         timeouts: Timeouts,
+        identity: Identity,
         besides: str = "",
         smarthost: SmarthostDoor | None = None,
     ) -> None:
+        self._identity = identity
         self._lane = lane
         self._smarthost = smarthost
         self._hosts = smarthost.hosts if smarthost else lane.hosts
@@ -140,12 +142,12 @@ class Endpoints:
     async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
         if self._smarthost is not None:
             return await self._smarthost.open(
-                endpoint, source=self._lane.source or None, timeouts=self._timeouts,
+                endpoint, source=self._identity.address_for(endpoint.address), timeouts=self._timeouts,
                 peer=self._experience.peer(endpoint.host), without=without,
             )  # fmt: skip
         return await open_with_fallback(
-            endpoint, source=self._lane.source or None, ehlo_name=settings.EKIDEN_HOSTNAME,
-            tls=self._level,
+            endpoint, source=self._identity.address_for(endpoint.address),
+            ehlo_name=self._identity.ehlo_name, tls=self._level,
             timeouts=self._timeouts, peer=self._experience.peer(endpoint.host), without=without,
         )  # fmt: skip
 
@@ -194,7 +196,12 @@ class Endpoints:
                 self._is_addressless = False
                 self._experience.has_address()
             for address in addresses:
-                yield Endpoint(host, str(address), port)
+                if self._identity.reaches(str(address)):
+                    yield Endpoint(host, str(address), port)
+                else:
+                    self._failure = (
+                        self._failure if self._failure.host else NoEndpoint(_no_family(), host)
+                    )
 
 
 def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
@@ -207,6 +214,12 @@ def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
 
 def _unreachable(text: str, enhanced: str = "4.4.4") -> Deferred:
     return Deferred(local_reply(451, enhanced, text), Stage.DNS, Scope.SITE)
+
+
+def _no_family() -> Deferred:
+    return _unreachable(
+        "The mail host has addresses only of a family (IPv4, IPv6) that the source has none of"
+    )
 
 
 def _forbidden(text: str) -> Bounced:

@@ -236,6 +236,7 @@ class HostDialogue:
             experience,
             tls=rule.tls or "",
             timeouts=timeouts,
+            identity=self._agent.identity,
             besides=besides,
             smarthost=SmarthostDoor(smarthost, self._shared.logins) if smarthost else None,
         )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from deliveries.capacity.concurrency import Place
 from deliveries.queue.leased import Claimed, LeasedLane
+from deliveries.routing.egress import Identity
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.domain_turns import DomainTurns
 from deliveries.sending.feedback import Feedback
@@ -20,6 +21,7 @@ class LaneAgent(Protocol):
 
     lane: LeasedLane
     shared: SharedResources
+    identity: Identity
     pace: Pace
     feedback: Feedback
     turns: DomainTurns

@@ -99,8 +99,12 @@ class LaneClaims:
             return
         self._orders_read = (orders.version, orders.stops)
         self.pace.follow(orders.rule(self.lane, self._domain))
-        stopped = self.waiting.remove(lambda each: orders.stops.cover(each.claimed))
-        await self.give_back(stopped)  # the next claim puts them aside
+        stopped = self.waiting.remove(
+            lambda each: (
+                orders.stops.cover(each.claimed) or not orders.stays(self.lane, each.claimed)
+            )
+        )
+        await self.give_back(stopped)  # the next claim puts them aside, or leads them home
         self.may_have_more = self.may_have_more or bool(stopped)
 
     async def give_back_hopeless(self) -> None:
@@ -163,6 +167,10 @@ class LaneClaims:
             claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
         claimed = await self._without_sandboxed(claimed)
         open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
+        orders = self.shared.orders
+        if home := [each.id for each in open_ones if not orders.stays(self.lane, each)]:
+            await self.shared.lanes.lead_home(self.lane, home)
+            open_ones = [each for each in open_ones if orders.stays(self.lane, each)]
         if self.shared.orders.is_gone(self.lane):
             open_ones = [replace(delivery, is_here=False) for delivery in open_ones]
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]

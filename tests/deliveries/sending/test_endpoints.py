@@ -3,6 +3,7 @@
 import pytest
 
 from deliveries.queue.leased import LeasedLane
+from deliveries.routing.egress import Identity
 from deliveries.routing.host_experience import Experience
 from deliveries.sending.endpoints import Endpoints, NoEndpoint, in_order
 from deliveries.smtp.outcomes import Bounced, Deferred
@@ -39,7 +40,14 @@ def outcome(*names, zones):
 
     async def travel(router, _):
         with pytest.raises(NoEndpoint) as told:
-            await Endpoints(lane, router, Experience({}), tls="", timeouts=RFC_5321).next()
+            await Endpoints(
+                lane,
+                router,
+                Experience({}),
+                tls="",
+                timeouts=RFC_5321,
+                identity=Identity("us.test"),
+            ).next()
         return told.value.outcome
 
     return ask(zones, travel, {"lame.mx.test": Behaviour.SERVFAIL})
