@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         jobs.sweep,
         jobs.carry_out_orders,
         jobs.carry_on,
+        jobs.watch_sources,
         jobs.report_failures,
         jobs.receive_reports,
         jobs.read_dmarc_reports,

@@ -57,7 +57,8 @@ FROM free WHERE lane.id = free.id
 RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failures, pace,
     experience,
           (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination
-              WHERE lane_id = coalesce(lane.home_id, lane.id) LIMIT 2) led_here), smarthost_id, lane.home_id
+              WHERE lane_id = coalesce(lane.home_id, lane.id) LIMIT 2) led_here),
+    smarthost_id, lane.home_id
 """
 
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL

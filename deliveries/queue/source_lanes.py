@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deliveries.backends.database import Database
+from deliveries.queue import warm_up
 from deliveries.queue.leased import LeasedLane
 
 # As the claim does: one probe of the claim-order index for each flow, then a few of each.
@@ -129,7 +130,7 @@ class SourceLanes:
 
     async def reserve(self, source: str, receiver: str, wanted: int) -> int:
         """Return how many of so many a warming source may take now for this receiver."""
-        return wanted
+        return await warm_up.reserve(self._database, source, receiver, wanted)
 
     async def wait(self, lane: LeasedLane, ids: Sequence[UUID], seconds: float) -> None:
         """Look at these again after so long: no source may carry them now."""

@@ -142,7 +142,8 @@ class Endpoints:
     async def _open(self, endpoint: Endpoint, without: frozenset[str] = frozenset()) -> Connection:
         if self._smarthost is not None:
             return await self._smarthost.open(
-                endpoint, source=self._identity.address_for(endpoint.address), timeouts=self._timeouts,
+                endpoint, source=self._identity.address_for(endpoint.address),
+                timeouts=self._timeouts,
                 peer=self._experience.peer(endpoint.host), without=without,
             )  # fmt: skip
         return await open_with_fallback(

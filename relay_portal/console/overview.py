@@ -40,6 +40,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "classify": "what a refusal, a bounce report or a complaint means",
         "route": "lead recipient domains to a fixed host or a smarthost",
         "smarthost": "hosts of others through which mail leaves, with a log-in there",
+        "source": "the addresses that mail leaves from, and the machines that have them",
+        "pool": "sources that share mail, and which mail leaves by which pool",
         "suppression": "whom not to write to",
         "stats": "how much of the mail fails, and whose",
         "conservation": "prove that nothing was lost",

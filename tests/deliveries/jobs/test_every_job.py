@@ -190,6 +190,7 @@ IN_STEPS = {
     "deliveries.jobs.warm_up": Kind.STEP,
     "deliveries.jobs.index_messages": Kind.STEP,  # see tests/deliveries/search/test_indexing.py
     "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
+    "deliveries.jobs.watch_sources": Kind.LANE,  # see tests/deliveries/sending/test_sources.py
     # see tests/deliveries/authentication
     "deliveries.jobs.watch_authentication": Kind.STEP,
     "deliveries.jobs.watch_switched_keys": Kind.STEP,

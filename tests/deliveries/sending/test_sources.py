@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deliveries.jobs import watch_sources
 from deliveries.models import (
     Attempt,
     Delivery,
@@ -19,6 +20,7 @@ from deliveries.models import (
     Source,
     SourceRest,
 )
+from domains.models import SetAside
 from tests.deliveries import make
 from tests.deliveries.stage import play
 
@@ -160,3 +162,26 @@ def test_a_source_without_a_node_for_five_minutes_loses_its_mail_to_the_others(s
         )
         watch_sources()
         assert set(Delivery.objects.values_list("lane_id", flat=True)) == lanes
+
+
+def stranded(site):
+    home = make.lane(site)
+    lane = make.lane(site, source="gone", home=home)
+    return make.delivery(lane=lane), home
+
+
+@pytest.mark.usefixtures("valkey")
+def test_a_lane_that_cannot_be_led_home_holds_up_no_other(poison):
+    (bad, _), (good, home) = stranded("bad.test"), stranded("good.test")
+    poison(bad)
+    watch_sources()
+    assert Delivery.objects.get(pk=good.pk).lane_id == home.pk
+    assert SetAside.objects.get().kind == "lane"
+
+
+def test_what_a_dead_worker_had_in_hand_is_led_home_as_in_doubt():
+    delivery, home = stranded("mx.test")
+    Delivery.objects.filter(pk=delivery.pk).update(claim=7)
+    watch_sources()
+    delivery.refresh_from_db()
+    assert (delivery.lane_id, delivery.claim) == (home.pk, -1)

@@ -1,0 +1,142 @@
+"""Manage pools of sources, and the rules that say which mail leaves by which."""
+
+from typing import TypedDict
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from deliveries.message.priorities import Priority
+from deliveries.models import EgressRule, Pool
+from deliveries.steering import sources
+from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.text.addresses import canonical_domain
+from domains.operations import audit
+from domains.senders import names
+
+
+class Command(ActionCommand):
+    help = (
+        "A pool is sources that share mail by weight. Rules say which mail leaves by which pool; "
+        "the rest leaves by the pool `default`."
+    )
+
+    def add_actions(self, add: AddAction) -> None:
+        setting = add("set", self.set, "Make a pool of these sources, or change it.")
+        setting.add_argument("name", metavar="NAME")
+        setting.add_argument("members", metavar="SOURCE[=WEIGHT]", nargs="+")
+        setting.add_argument(
+            "--urgent-warms",
+            action="store_true",
+            help="lead urgent mail to warming sources as well",
+        )
+        listing = add("list", self.list_all, "List the pools, and the rules that lead to them.")
+        listing.add_argument("--json", action="store_true", dest="as_json")
+        removing = add("remove", self.remove, "Remove a pool.")
+        removing.add_argument("name", metavar="NAME")
+        leading = add("lead", self.lead, "Lead mail that meets all conditions to a pool.")
+        leading.add_argument("name", metavar="POOL")
+        leading.add_argument("--project")
+        leading.add_argument("--credential", help="with --project where the name is not unique")
+        leading.add_argument("--from", dest="sending_domain", metavar="DOMAIN")
+        leading.add_argument("--priority", choices=[each.name.lower() for each in Priority])
+        leading.add_argument("--receiver", help="name of the receiver's rule")
+        leading.add_argument("--position", type=int, default=100, help="the lowest is asked first")
+        unleading = add("unlead", self.unlead, "Remove a rule.")
+        unleading.add_argument("number", metavar="NUMBER", type=int)
+
+    @transaction.atomic
+    def set(self, *, name: str, members: list[str], urgent_warms: bool) -> None:
+        pool = sources.set_pool(name, dict(map(_member, members)), urgent_warms=urgent_warms)
+        audit.note_command("change", pool, details={"members": members})
+        self.stdout.write(f"The pool {pool} is {' '.join(members)}; mail that waits follows.")
+
+    def list_all(self, *, as_json: bool) -> None:
+        pools = [_facts(pool) for pool in Pool.objects.prefetch_related("members__source")]
+        rules = [
+            {"rule": rule.pk, "position": rule.position, "mail": rule.conditions or "all mail",
+             "pool": rule.pool.name}
+            for rule in EgressRule.objects.select_related("pool", "project", "credential")
+        ]  # fmt: skip
+        if as_json:
+            return self.write_json({"pools": pools, "rules": rules})
+        shown = [
+            (pool["name"], " ".join(f"{name}={weight}" for name, weight in pool["sources"].items()))
+            for pool in pools
+        ]
+        self.write_table(
+            [("POOL", "SOURCES"), *shown], empty="There is no pool: mail leaves by all sources."
+        )
+        if rules:
+            self.stdout.write("")
+            header = ("RULE", "POSITION", "MAIL", "POOL")
+            self.write_table(
+                [header, *(tuple(map(str, rule.values())) for rule in rules)], empty=""
+            )
+        return None
+
+    @transaction.atomic
+    def remove(self, *, name: str) -> None:
+        pool = _pool(name)
+        audit.note_command("delete", pool, details={**_facts(pool)})
+        sources.remove_pool(pool)
+        self.stdout.write(f"Removed the pool {name}.")
+
+    @transaction.atomic
+    def lead(
+        self, *, name: str, project: str | None, credential: str | None,
+        sending_domain: str | None, priority: str | None, receiver: str | None, position: int,
+    ) -> None:  # fmt: skip
+        rule = EgressRule(
+            pool=_pool(name),
+            position=position,
+            credential=names.credential(credential, of=project) if credential else None,
+            project=names.project(project) if project and not credential else None,
+            sending_domain=canonical_domain(sending_domain) if sending_domain else "",
+            priority=None if priority is None else Priority[priority.upper()].value,
+            receiver=receiver or "",
+        )
+        if not rule.conditions:
+            raise ValidationError(
+                "Give a condition; mail that no rule names leaves by the pool `default`."
+            )
+        sources.add_rule(rule)
+        audit.note_command("add", rule)
+        self.stdout.write(f"Added the rule {rule.pk}: {rule}. Mail that waits follows.")
+
+    @transaction.atomic
+    def unlead(self, *, number: int) -> None:
+        rule = EgressRule.objects.filter(pk=number).first()
+        if rule is None:
+            raise CommandError(f"There is no rule {number}. See: ./ekiden pool list")
+        audit.note_command("delete", rule)
+        described = str(rule)
+        sources.remove_rule(rule)
+        self.stdout.write(f"Removed the rule {described}.")
+
+
+def _pool(name: str) -> Pool:
+    found = Pool.objects.filter(name=name).first()
+    if found is None:
+        raise CommandError(f"There is no pool {name}. See: ./ekiden pool list")
+    return found
+
+
+def _member(text: str) -> tuple[str, int]:
+    name, _, weight = text.partition("=")
+    if weight and not (weight.isascii() and weight.isdigit()):
+        raise CommandError(f"{text} is no SOURCE=WEIGHT, such as east=300.")
+    return name, int(weight or 100)
+
+
+class PoolRow(TypedDict):
+    name: str
+    sources: dict[str, int]
+    urgent_warms: bool
+
+
+def _facts(pool: Pool) -> PoolRow:
+    return {
+        "name": pool.name,
+        "sources": {member.source.name: member.weight for member in pool.members.all()},
+        "urgent_warms": pool.urgent_warms,
+    }
