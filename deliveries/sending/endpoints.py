@@ -56,9 +56,9 @@ class Endpoints:
     """One attempt's way: each address of the site's hosts is asked once, in order (RFC 5321,
     section 5.1).
 
-    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` is an
-    address that was asked already; `identity` is where the connections come from. `smarthost` has
-    its own hosts, levels and log-in.
+    Those that were unwell lately come last. `tls` is the rule's level, "" for none; `besides` was
+    asked already; `identity` is where the connections come from. `smarthost` has its own hosts,
+    levels and log-in.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Endpoints:
         tls: str,
         timeouts: Timeouts,
         identity: Identity,
-        besides: str = "",
+        besides: Endpoint | None = None,
         smarthost: SmarthostDoor | None = None,
     ) -> None:
         self._identity = identity
@@ -143,7 +143,7 @@ class Endpoints:
         if self._smarthost is not None:
             return await self._smarthost.open(
                 endpoint, source=self._identity.address_for(endpoint.address),
-                timeouts=self._timeouts,
+                ehlo_name=self._identity.ehlo_name, timeouts=self._timeouts,
                 peer=self._experience.peer(endpoint.host), without=without,
             )  # fmt: skip
         return await open_with_fallback(
@@ -160,8 +160,9 @@ class Endpoints:
 
     async def _unwell_last(self) -> AsyncIterator[Endpoint]:
         last: list[Endpoint] = []
+        besides = self._besides
         async for endpoint in self._in_order():
-            if endpoint.address == self._besides:
+            if besides and (endpoint.address, endpoint.port) == (besides.address, besides.port):
                 continue
             if self._experience.is_unwell(endpoint.address, now=time.time()):
                 last.append(endpoint)

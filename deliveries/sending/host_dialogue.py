@@ -19,7 +19,13 @@ from deliveries.sending.mail_builder import MailBuilder
 from deliveries.sending.smarthost_door import SmarthostDoor
 from deliveries.shaping.providers import ReceiverRule
 from deliveries.smtp.authentication import as_refused_login
-from deliveries.smtp.connection import Connection, ConnectionFailed, Timeouts, UnsafeMail
+from deliveries.smtp.connection import (
+    Connection,
+    ConnectionFailed,
+    Endpoint,
+    Timeouts,
+    UnsafeMail,
+)
 from deliveries.smtp.obstacles import NOT_8BIT
 from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, Outcome, Scope, Stage
 from deliveries.smtp.replies import local_reply
@@ -119,7 +125,7 @@ class HostDialogue:
         have none either.
         """
         if delivery is not self._tried_for:
-            self._endpoints = self._endpoints_of_site(besides=self.connection.endpoint.address)
+            self._endpoints = self._endpoints_of_site(besides=self.connection.endpoint)
         self._tried_for = delivery
         if not await self._endpoints.has_more():
             return False
@@ -221,7 +227,7 @@ class HostDialogue:
                     self._shared.router.answers()
                 )  # the receiver has done nothing: no try is used up, and no lane paused
 
-    def _endpoints_of_site(self, besides: str = "") -> Endpoints:
+    def _endpoints_of_site(self, besides: Endpoint | None = None) -> Endpoints:
         rule = self._agent.pace.rule
         timeouts = timeouts_of(rule)
         if self._shared.sockets.is_crowded:

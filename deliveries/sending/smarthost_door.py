@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -30,6 +30,7 @@ class SmarthostDoor:
         endpoint: Endpoint,
         *,
         source: str | None,
+        ehlo_name: str,
         timeouts: Timeouts,
         peer: Peer,
         without: frozenset[str],
@@ -41,9 +42,10 @@ class SmarthostDoor:
 
         async def attempt(login: Login) -> Connection:
             return await open_with_fallback(
-                endpoint, source=source, ehlo_name=settings.EKIDEN_HOSTNAME,
+                endpoint, source=source, ehlo_name=ehlo_name,
                 tls=self.smarthost.level(endpoint.host, endpoint.port), timeouts=timeouts,
-                peer=peer, without=without, login=login,
+                peer=peer, without=without,
+                login=replace(login, our_name=settings.EKIDEN_HOSTNAME),
             )  # fmt: skip
 
         login = await self.logins.login(self.smarthost)

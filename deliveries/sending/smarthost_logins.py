@@ -43,7 +43,8 @@ RETURNING smarthost_id
 """
 HELD = """
 SELECT sealed, extract(epoch FROM got_at)::float8, extract(epoch FROM expires_at - now())::float8,
-    failure, failed_at > now() - make_interval(secs => %(rest)s), is_final
+    extract(epoch FROM expires_at - got_at)::float8, failure,
+    failed_at > now() - make_interval(secs => %(rest)s), is_final
 FROM deliveries_smarthosttoken WHERE smarthost_id = %(id)s
 """
 ASKED = """
@@ -75,11 +76,17 @@ class NoLogin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """`ends` is on our own clock; `got_at` tells it from the one before."""
+    """`ends` is on our own clock; `got_at` tells it from the one before, `life` is in seconds."""
 
     value: str = field(repr=False)
     got_at: float
     ends: float
+    life: float
+
+    @property
+    def left(self) -> float:
+        """Seconds until it ends."""
+        return self.ends - time.monotonic()
 
 
 class SmarthostLogins:
@@ -97,10 +104,10 @@ class SmarthostLogins:
         """Return what to log in with; raise `NoLogin`. No statement while a token holds."""
         if not smarthost.takes_tokens:
             return self._by_password(smarthost)
-        token, now = self._tokens.get(smarthost.id), time.monotonic()
-        if token is None or token.ends - now < LATE:
+        token = self._tokens.get(smarthost.id)
+        if token is None or token.left < LATE:
             token = await self._renewed(smarthost, token)
-        elif token.ends - now < EARLY:
+        if token.left < min(EARLY, token.life / 2):
             self._renewal(smarthost, token)
         return _with(smarthost, token)
 
@@ -159,13 +166,19 @@ class SmarthostLogins:
         """Ask for a new token, or take the one that another worker has got."""
         while True:
             got_at: float | None = None
-            for sealed, got_at, seconds, failure, is_fresh, is_final in await self._database.fetch(
-                HELD, {"id": smarthost.id, "rest": REST}
-            ):
+            for (
+                sealed,
+                got_at,
+                seconds,
+                life,
+                failure,
+                is_fresh,
+                is_final,
+            ) in await self._database.fetch(HELD, {"id": smarthost.id, "rest": REST}):
                 if is_fresh:
                     raise NoLogin(failure, is_final=is_final)
                 if sealed and seconds > LATE and (older is None or got_at > older.got_at):
-                    found = self._token(sealed, got_at, seconds)
+                    found = self._token(sealed, got_at, seconds, life)
                     if found is not None:
                         self._tokens[smarthost.id] = found
                         return found
@@ -175,12 +188,12 @@ class SmarthostLogins:
             else:
                 await asyncio.sleep(WAIT)
 
-    def _token(self, sealed: bytes, got_at: float, seconds: float) -> _Token | None:
+    def _token(self, sealed: bytes, got_at: float, seconds: float, life: float) -> _Token | None:
         try:
             value = secrets.opened_token(sealed, self._keys())
         except KeyRingError:
             return None
-        return _Token(value, got_at, time.monotonic() + seconds)
+        return _Token(value, got_at, time.monotonic() + seconds, life)
 
     async def _ask(self, smarthost: KnownSmarthost) -> GrantedToken:
         [(url, grant, client_id, scope, sealed)] = await self._database.fetch(

@@ -54,7 +54,7 @@ async def _host(door: SmarthostDoor, resolver: Resolver, host: str, port: int) -
         told["address"] = str(addresses[0])
         connection = await door.open(
             Endpoint(host, told["address"], port), source=settings.EKIDEN_SOURCE or None,
-            timeouts=PATIENCE, peer=Peer(), without=frozenset(),
+            ehlo_name=settings.EKIDEN_HOSTNAME, timeouts=PATIENCE, peer=Peer(), without=frozenset(),
         )  # fmt: skip
     except (NoSuchName, TemporaryFailure) as error:
         return told | {"said": f"looking it up failed: {error}"}

@@ -22,11 +22,14 @@ ABOUT_LOGIN = frozenset({530, 534, 535, 538})
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who we are to a smarthost. `secret` is the password, or the access token."""
+    """Who we are to a smarthost. `secret` is the password, or the access token; one that says hello
+    with `our_name` is ourselves.
+    """
 
     mechanism: str = NONE
     username: str = ""
     secret: str = field(default="", repr=False)
+    our_name: str = ""
 
 
 Talk = Generator[Step, Answer, Outcome | None]
@@ -37,11 +40,11 @@ def authenticate(
 ) -> Talk:
     """Log in where that is wanted; an outcome where the session is of no use then.
 
-    `host` and `port` are what we connected to. One that has `our_name` is ourselves, and would
+    `host` and `port` are what we connected to. One that has a name of ours is ourselves, and would
     send what it gets back here.
     """
-    if session.name == our_name.lower():
-        return judge(_itself(our_name), Stage.EHLO)
+    if session.name in (our_name.lower(), login.our_name.lower() or our_name.lower()):
+        return judge(_itself(session.name), Stage.EHLO)
     if login.mechanism == NONE:
         return None
     if login.mechanism not in session.capabilities.auth:

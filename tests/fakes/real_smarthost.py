@@ -16,7 +16,7 @@ from tests.journeys.processes import Process, answers, wait_until
 from tests.ports import free_port
 
 USERNAME, PASSWORD = "relay@shop.test", "a secret with blanks, = and ä"
-NAME = "smart.test"
+NAME, OTHER = "smart.test", "other.test"
 
 MAIN_CF = """
 compatibility_level = 3.6
@@ -111,7 +111,7 @@ passdb {{
 """
 OAUTH2_CONF = """
 introspection_url = {introspection}
-introspection_mode = post
+introspection_mode = auth
 active_attribute = active
 active_value = true
 username_attribute = username
@@ -194,7 +194,7 @@ class RealSmarthost:
         return process
 
     def _certificate(self) -> Path:
-        path = self._authority.server_file(NAME)
+        path = self._authority.server_file(NAME, OTHER)
         copy = self.folder / "certificate.pem"
         copy.write_bytes(path.read_bytes())
         return copy
@@ -210,6 +210,13 @@ class RealSmarthost:
         """All messages that have arrived in the Maildir, oldest first."""
         found = sorted(self.mail.rglob("new/*"), key=lambda path: path.stat().st_mtime)
         return [path.read_bytes() for path in found]
+
+    def wait_for(self, words: bytes) -> list[bytes]:
+        """Return the messages that hold these words, once there is one."""
+        found: list[bytes] = wait_until(
+            lambda: [mail for mail in self.boxed() if words in mail], f"{words!r} {self.words()}"
+        )
+        return found
 
     @property
     def mail(self) -> Path:

@@ -1,0 +1,161 @@
+"""The hosts of a smarthost in their order: the next takes over, the first comes back, and one that
+is ourselves gets nothing.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from django.utils import timezone
+
+from deliveries.models import Attempt, Delivery, Lane
+from tests.deliveries import make
+from tests.deliveries.sending.real_smarthosts import led
+from tests.deliveries.stage import drain_until, scene
+from tests.fakes.mx import EXTENSIONS, FakeMx
+from tests.fakes.mx_actions import Drop, TakeAndDrop
+
+pytestmark = pytest.mark.usefixtures("mail_db", "trusting")
+FIRST, SECOND = "first.test", "second.test"
+ZONES = {FIRST: {"A": ["127.0.0.1"]}, SECOND: {"A": ["127.0.0.2"]}}
+
+
+def play(settings, authority, script, *, until=None, seconds=20):
+    """Both hosts after all was delivered, or `until`."""
+
+    async def main():
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(scene(settings, ZONES))
+            hosts = []
+            for name, address in ((FIRST, "127.0.0.1"), (SECOND, "127.0.0.2")):
+                given = {"tls": authority.server(name), "extensions": (*EXTENSIONS, "AUTH PLAIN")}
+                mx = await stack.enter_async_context(FakeMx(host=address, **given))
+                mx.on("AUTH", "235 2.7.0 welcome")
+                hosts.append(mx)
+            script(*hosts)
+            await asyncio.to_thread(_in_thread, lambda: ready(*hosts))
+            await drain_until(until or (lambda: not Delivery.objects.live().exists()), seconds)
+            return hosts
+
+    return asyncio.run(main())
+
+
+def _in_thread(work):
+    from django.db import connection
+
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def ready(first, second):
+    from deliveries.models import Smarthost
+
+    hosts = [[FIRST, first.port, "verified"], [SECOND, second.port, "verified"]]
+    if not Smarthost.objects.update(hosts=hosts, changed_at=timezone.now()):
+        led(hosts)
+
+
+def outcomes():
+    return [(attempt.outcome, attempt.host) for attempt in Attempt.objects.order_by("id")]
+
+
+@pytest.mark.parametrize("moment", ["GREETING", "AUTH", "MAIL", "DATA"])
+def test_a_host_that_dies_before_the_final_dot_is_followed_by_the_next(settings, authority, moment):
+    make.delivery()
+    _, second = play(settings, authority, lambda first, _: first.on(moment, Drop()))
+    assert len(second.messages) == 1 and outcomes()[-1] == ("delivered", SECOND)
+    assert Delivery.objects.get().attempt_count == 1
+
+
+def test_a_host_that_dies_after_the_final_dot_leaves_doubt_and_one_more_try(settings, authority):
+    make.delivery()
+
+    def script(first, _):
+        first.on("BODY", TakeAndDrop())
+
+    _, second = play(settings, authority, script, until=Attempt.objects.exists)
+    delivery = Delivery.objects.get()
+    assert delivery.is_in_doubt and delivery.state == "deferred" and second.sessions == []
+    Delivery.objects.update(due_at=timezone.now())
+    _, second = play(settings, authority, lambda first, _: first.on("GREETING", Drop()))
+    assert len(second.messages) == 1
+    assert outcomes() == [("in_doubt", FIRST), ("delivered", SECOND)]
+
+
+def test_the_other_mail_of_the_lane_goes_on_by_the_second_host(settings, authority):
+    for number in range(6):
+        make.delivery(f"box{number}@mx.test")
+    _, second = play(settings, authority, lambda first, _: first.on("MAIL", "421 4.3.2 dying"))
+    assert len(second.messages) == 6
+    assert Delivery.objects.filter(state="delivered").count() == 6
+
+
+def test_a_host_that_was_passed_over_is_asked_first_again_after_its_time(settings, authority):
+    make.delivery()
+    play(settings, authority, lambda first, _: first.on("MAIL", "452 4.3.1 full"))
+    lane = Lane.objects.get(site="smarthost:office")
+    host, _, times, said = lane.experience["unwell"]["127.0.0.1"]
+    make.delivery("while@mx.test")
+    first, _ = play(settings, authority, lambda *_: None)
+    assert first.sessions == []
+    lane.refresh_from_db()
+    lane.experience["unwell"]["127.0.0.1"] = [host, 1, times, said]
+    lane.save()
+    make.delivery("later@mx.test")
+    first, _ = play(settings, authority, lambda *_: None)
+    assert len(first.messages) == 1
+    assert "unwell" not in Lane.objects.get(site="smarthost:office").experience
+
+
+def test_a_host_that_is_ourselves_gets_nothing_and_the_mail_waits(settings, authority):
+    settings.EKIDEN_HOSTNAME = "mx.test"
+    make.delivery()
+    first, second = play(
+        settings,
+        authority,
+        lambda *_: None,
+        until=lambda: Lane.objects.filter(paused_until__isnull=False).exists(),
+    )
+    lane, delivery = Lane.objects.get(site="smarthost:office"), Delivery.objects.get()
+    assert "mail would go in circles" in lane.pause_reason
+    assert not [line for line in first.commands + second.commands if line.startswith("AUTH")]
+    assert delivery.state == "deferred"
+
+
+def test_a_log_in_that_every_host_wants_in_the_middle_closes_the_lane(settings, authority):
+    make.delivery()
+
+    def script(*hosts):
+        for mx in hosts:
+            mx.on("MAIL", "530 5.7.0 authenticate first")
+
+    play(settings, authority, script, until=Lane.objects.filter(closed_at__isnull=False).exists)
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempt_count) == ("deferred", 0)
+    assert Lane.objects.get(site="smarthost:office").close_reason.startswith("530 5.7.0")
+
+
+def test_its_own_limits_are_kept(settings, authority):
+    smarthost = led([[FIRST, 1, "verified"]], per_day=10, connections=1)
+    for number in range(4):
+        make.delivery(f"box{number}@mx.test")
+
+    def is_one_gone():
+        return Delivery.objects.filter(state="delivered").exists()
+
+    first, second = play(settings, authority, lambda *_: None, until=is_one_gone)
+    lane = Lane.objects.get(smarthost=smarthost)
+    assert len(first.messages) == 1 and second.messages == []
+    assert (lane.provider, lane.pace["limit"]) == ("smarthost:office", "per_day")
+
+
+def test_a_removed_smarthost_gives_its_mail_back(settings, authority):
+    lane = make.lane("smarthost:gone", smarthost_id=4711, is_routed=True)
+    make.leads_to(lane, "mx.test")
+    delivery = make.delivery(lane=lane)
+    make.delivery("box@mx.test")
+    play(settings, authority, lambda *_: None)
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered" and delivery.lane_id != lane.pk
