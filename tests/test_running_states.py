@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from deliveries import jobs
 from deliveries.backends.job_queues import DELIVERIES
+from deliveries.classification import classifier
 from deliveries.jobs import schedule
 from deliveries.jobs.worker import FUNCTIONS
 from deliveries.models import Reclassification
@@ -256,7 +257,7 @@ def test_who_was_stopped_for_so_long_that_another_took_over_writes_nothing_more(
 )
 def test_a_second_look_that_nobody_is_at_is_gone_on_with(state, then, leased_until):
     made = Reclassification.objects.create(
-        created_by="otto", state=state, leased_until=leased_until
+        created_by="otto", state=state, leased_until=leased_until, version=classifier.version()
     )
     jobs.carry_on()
     made.refresh_from_db()

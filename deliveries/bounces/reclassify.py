@@ -15,14 +15,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries.bounces import learning
-from deliveries.bounces.matching import key_of
-from deliveries.bounces.parser import read
-from deliveries.bounces.receive import LARGEST
-from deliveries.classification import classifier, loaded_rules
-from deliveries.classification.classifier import Answer, Classified, classify, softened
-from deliveries.message import compression
-from deliveries.models import Attempt, InboundMail, Reclassification
-from deliveries.smtp.outcomes import SCOPES, Stage
+from deliveries.bounces.second_reading import again
+from deliveries.classification import loaded_rules
+from deliveries.classification.classifier import Classified
+from deliveries.models import Attempt, Reclassification
 from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
 from domains.operations.isolation import (
     Kind,
@@ -75,7 +71,7 @@ def count(look_id: int) -> None:
 def _count(look: Reclassification, lease: Lease) -> None:
     """From the beginning, whoever was at it before."""
     table: Counter[tuple[str, str, bool, bool]] = Counter()
-    look.version, look.seen = classifier.version(), 0
+    look.version, look.seen = loaded_rules.version(), 0
     look.save(update_fields=["version"])
     for seen, change in enumerate(_changes(look.created_at), 1):
         if change is not None and change.is_one:
@@ -94,11 +90,20 @@ def _count(look: Reclassification, lease: Lease) -> None:
 def apply(look_id: int) -> None:
     """Carry it out, batch by batch, each a transaction: a second call goes on where the first came
     to, since what is done is no change.
+
+    Where the rules are others by now than those that were counted, it is counted again: nobody has
+    seen what these would change.
     """
     _carry(look_id, State.APPLYING, _apply_all)
 
 
 def _apply_all(look: Reclassification, lease: Lease) -> None:
+    if look.version != loaded_rules.version():
+        logger.warning("second look %s is counted again: the rules have changed", look.pk)
+        look.state = State.COUNTING
+        look.save(update_fields=["state"])
+        _count(look, lease)
+        return
     batch: list[Change] = []
     for seen, change in enumerate(_changes(look.created_at), 1):
         if change is not None and change.is_one:
@@ -180,55 +185,12 @@ def _changes(until: datetime) -> Iterator[Change | None]:
     for occurrence in chosen.iterator(BATCH):
         found = None
         try:
-            found = _again(occurrence)
+            found = again(occurrence)
         except Exception as error:  # one occurrence that cannot be read stops no other
             if is_outage(error):
                 raise
             failed(Kind.SECOND_LOOK, occurrence.pk, error, most=1)
         yield Change(occurrence, found) if found is not None else None
-
-
-def _again(occurrence: Occurrence) -> Classified | None:
-    if occurrence.kind == Occurrence.Kind.REPORT:
-        return _of_report(occurrence)
-    stage = Stage(occurrence.stage) if occurrence.stage in SCOPES else None
-    domain = occurrence.address_key.rpartition("@")[2]
-    if (
-        occurrence.rule.startswith("code/") and not occurrence.code
-    ):  # our own words, which no rule is about
-        return None
-    found = classify(
-        Answer(
-            occurrence.text,
-            occurrence.code or 0,
-            occurrence.enhanced,
-            stage,
-            occurrence.host,
-            domain,
-        )
-    )
-    return softened(found) if occurrence.kind == Occurrence.Kind.EXPIRY else found
-
-
-def _of_report(occurrence: Occurrence) -> Classified | None:
-    """Classify from the whole report, where it is kept: what was taken down of it is not all that
-    was looked at.
-    """
-    mail = (
-        InboundMail.objects.filter(pk=occurrence.inbound_id).first()
-        if occurrence.inbound_id
-        else None
-    )
-    if mail is None:
-        return None
-    try:
-        report = read(compression.decompress(bytes(mail.data), most=LARGEST))
-    except ValueError:
-        return None
-    same = [
-        fate for fate in report.fates if key_of(fate.recipient) == occurrence.address_key
-    ] or list(report.fates)
-    return same[0].classified if same else None
 
 
 def _apply_batch(look: Reclassification, changes: list[Change]) -> None:

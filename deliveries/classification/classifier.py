@@ -5,6 +5,7 @@ then the bare one.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -204,7 +205,7 @@ def speaking(telling: RuleTable, loose: RuleTable) -> Iterator[None]:
 
 @cache
 def version() -> str:
-    """Of the shipped tables: it changes with any rule."""
+    """Of the shipped tables: it changes with any rule, sign or code."""
     said = "\n".join(
         repr(
             (
@@ -212,12 +213,15 @@ def version() -> str:
                 rule.class_,
                 rule.pattern.pattern,
                 rule.is_hard,
+                rule.says_so_itself,
+                sorted(rule.providers),
                 sorted(rule.stages),
                 sorted(rule.codes),
             )
         )
         for rule in PHRASES
     )
+    said += inspect.getsource(caution) + inspect.getsource(codes)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from deliveries.classification.local_rules import LocalRules, ParsedLocalRule
 from deliveries.models import LocalRule as Row
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
+
+_taken = ""  # what the rules that were read last are
 
 COLUMNS = ("name", "category", "pattern", "is_hard", "detail", "providers", "stages", "codes")
 
@@ -25,6 +28,7 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
     What was once stored and cannot be meant any more is passed over: the others must speak.
     """
     rules = []
+    rows = list(rows)
     for row in rows:
         try:
             made = rule_of(row)
@@ -33,6 +37,14 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
             continue
         rules.append(made)
     classifier.add(LocalRules(rules) if rules else None)
+    global _taken
+    told = sorted(map(repr, map(list, rows)))
+    _taken = f"+{hashlib.sha256(repr(told).encode()).hexdigest()[:8]}" if rules else ""
+
+
+def version() -> str:
+    """Of the shipped tables, and of the rules that `load` read: it changes with any rule."""
+    return classifier.version() + _taken
 
 
 def rule_of(row: Sequence[Any]) -> ParsedLocalRule:

@@ -57,6 +57,36 @@ mta limit conn-delay-domain 0
 action outside relay
 match from local for any action outside
 """
+DOVECOT_CONF = """
+protocols = lmtp
+base_dir = /run/dovecot
+log_path = /var/log/dovecot.log
+ssl = no
+postmaster_address = postmaster@mx.dovecot.test
+sendmail_path = /usr/sbin/sendmail
+mail_location = maildir:/srv/boxes/%u
+mail_plugins = quota
+plugin {
+  quota = maildir:User quota
+}
+passdb {
+  driver = static
+  args = nopassword
+}
+userdb {
+  driver = passwd-file
+  args = username_format=%u /etc/dovecot/users
+}
+service lmtp {
+  unix_listener /var/spool/postfix/lmtp {
+    mode = 0666
+  }
+}
+"""
+# Dovecot's boxes: the one of full.test holds an octet, and unknown.test has none.
+DOVECOT_USERS = """
+someone@full.test::65534:65534::/srv/boxes::userdb_quota_rule=*:bytes=1
+"""
 # For those without a `sendmail` command.
 RELAYING = """
 exports.hook_connect = (next, connection) => { connection.relaying = true; next() }
@@ -85,6 +115,33 @@ class Reporter:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+# What a mailbox store refuses, Postfix reports from its LMTP, and Dovecot's own deliverer itself.
+STORE = Reporter(
+    "dovecot",
+    MACHINES / "dovecot",
+    """
+for name in dovecot dovenull; do id $name 2>/dev/null || useradd -r -U $name; done
+mkdir -p /var/spool/postfix /var/lib/postfix /srv/boxes
+chown nobody /srv/boxes
+dovecot
+postfix start
+cd /messages
+sendmail -i -f "$SENDER" someone@unknown.test < someone@unknown.test
+sendmail -i -f "$SENDER" someone@full.test < someone@full.test
+/usr/lib/dovecot/dovecot-lda -d someone@full.test -f "$SENDER" < someone@full.test || true
+exec tail -F /var/log/mail.log /var/log/dovecot.log
+""",
+    {
+        "/etc/postfix/main.cf": POSTFIX_CF
+        + """
+transport_maps = inline:{unknown.test=lmtp:unix:lmtp, full.test=lmtp:unix:lmtp}
+""",
+        "/etc/postfix/master.cf": MASTER_CF.partition("smtpd\n")[2]
+        + "pickup unix n - n 60 1 pickup\nlmtp unix - - n - - lmtp\n",
+        "/etc/dovecot/dovecot.conf": DOVECOT_CONF,
+        "/etc/dovecot/users": DOVECOT_USERS,
+    },
+)
 REPORTERS = (
     Reporter("postfix", Path("/usr/sbin/postfix"), """
 mkdir -p /var/spool/postfix /var/lib/postfix
@@ -130,6 +187,23 @@ for mail in /messages/*; do dma -i -f "$SENDER" "${mail#/messages/}" < "$mail"; 
 sleep 5
 exec dma -D -q
 """, {"/etc/dma/dma.conf": ""}),
+    Reporter("courier", MACHINES / "courier", """
+useradd -r -U -d /var/lib/courier courier
+chown -R courier:courier /var/lib/courier
+chown -R root:courier /etc/courier
+chmod 770 /var/lib/courier/tmp
+chown root:courier /usr/sbin/sendmail; chmod 2755 /usr/sbin/sendmail
+chown courier:courier /usr/lib/courier/courier/submitmkdir
+chmod 4755 /usr/lib/courier/courier/submitmkdir
+install -d -g courier -m 775 /run/courier
+cd /etc/courier
+touch hosteddomains.dat esmtpacceptmailfor.dat
+echo mx.courier.test | tee me > locals
+makealiases
+courier start
+for mail in /messages/*; do sendmail -f "$SENDER" "${mail#/messages/}" < "$mail"; done
+exec sleep 120
+"""),
     Reporter("haraka", HARAKA, """
 cd /srv/haraka
 mkdir queue

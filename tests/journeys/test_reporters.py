@@ -13,7 +13,7 @@ from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys import peers
 from tests.journeys.machine import Machine
-from tests.journeys.reporters import REPORTERS
+from tests.journeys.reporters import REPORTERS, STORE, Reporter
 from tests.journeys.rig import wait_until
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
@@ -107,7 +107,12 @@ def answer(argument):
 @pytest.fixture(scope="module", params=REPORTERS, ids=lambda each: each.name)
 def reports(request, network, far):
     """The program's reports by the name of the trouble, as they came to the sender."""
-    reporter = request.param
+    written = written_by(request.param, network, far, most=len(TROUBLES))
+    return request.param.name, {about(each): each for each in written}
+
+
+def written_by(reporter: Reporter, network: str, far: FakeMx, *, most: int) -> list[bytes]:
+    """Return so many reports of the program."""
     peers.need_files(reporter.needs)
     files = {f"/messages/{each.recipient}": each.message for each in TROUBLES}
     given = f"export LC_ALL=C SENDER={SENDER} OWN={network}.100 SMARTHOST={network}.1\n"
@@ -120,13 +125,13 @@ def reports(request, network, far):
     ) as machine:
         try:
             came = wait_until(
-                lambda: len(found := far.messages[before:]) >= len(TROUBLES) and found,
-                f"{len(TROUBLES)} reports of {reporter.name}",
+                lambda: len(found := far.messages[before:]) >= most and found,
+                f"{most} reports of {reporter.name}",
                 seconds=90,
             )
         except AssertionError as error:
             raise AssertionError(f"{error}; {machine.words()}") from error
-    return reporter.name, {about(each.content): each.content for each in came}
+    return [each.content for each in came]
 
 
 def about(content):
@@ -147,3 +152,14 @@ def test_the_report_of_a_real_program_is_read_right(reports, trouble):
         trouble.recipient,
         *wanted,
     )
+
+
+def test_what_a_mailbox_store_refuses_is_read_right(network, far):
+    told = [read(each).fates for each in written_by(STORE, network, far, most=3)]
+    assert sorted(
+        (one.recipient, str(one.classified.class_), one.classified.is_hard) for [one] in told
+    ) == [
+        ("someone@full.test", "mailbox_full", False),
+        ("someone@full.test", "mailbox_full", False),
+        ("someone@unknown.test", "unknown_user", True),
+    ]
