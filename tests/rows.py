@@ -24,6 +24,8 @@ from deliveries.models import (
     SourceCount,
     Submission,
     Tally,
+    TenantCase,
+    TenantRule,
     TrafficCount,
     Transcript,
     TranscriptRequest,
@@ -173,6 +175,16 @@ ROWS = {
     "deliveries_destination": destination,
     "deliveries_lane": lambda at: make.lane(get_random_string(8), idle_since=at),
     "deliveries_node": lambda at: Node.objects.create(name=get_random_string(8), seen_at=at),
+    "deliveries_tenantcase": lambda at: TenantCase.objects.create(
+        rule=TenantRule.objects.get_or_create(
+            name="errors", measure="errors", threshold=10, action="pause"
+        )[0],
+        project=make.project(),
+        rate=50,
+        amount=50,
+        total=100,
+        ended_at=at,
+    ),
     "deliveries_warmupday": lambda at: WarmUpDay.objects.create(
         source=make.source(get_random_string(8)),
         receiver="google",

@@ -64,6 +64,7 @@ OPEN = {
     ("deliveries.MessageExport", "ended_at"): CARRY_ON,
     ("deliveries.Order", "finished_at"): "deliveries.jobs.carry_out_orders",
     ("deliveries.Reclassification", "ended_at"): CARRY_ON,
+    ("deliveries.TenantCase", "ended_at"): "deliveries.jobs.add_up",
     ("domains.IdentityAlert", "ended_at"): "deliveries.jobs.watch_authentication",
     ("domains.DomainAlert", "ended_at"): "domains.jobs.verify_domains",
     ("suppressions.Brake", "ended_at"): PERSON,

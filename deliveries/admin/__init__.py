@@ -15,6 +15,8 @@ from deliveries.admin import (
     routes,
     set_aside,
     shaping,
+    tenants,
+    warm_up,
 )
 
 __all__ = [
@@ -30,4 +32,6 @@ __all__ = [
     "routes",
     "set_aside",
     "shaping",
+    "tenants",
+    "warm_up",
 ]

@@ -143,7 +143,7 @@ def add_up() -> None:
     """Merge tallies and traffic counts, and warn of credentials whose mail bounces too often."""
     from deliveries.backends import job_queues
     from deliveries.insight import roll_ups, tallies
-    from deliveries.steering import alerts
+    from deliveries.steering import alerts, tenants
 
     is_merged = True
     with step("deliveries.tallies"):
@@ -151,6 +151,7 @@ def add_up() -> None:
     with step("deliveries.roll_ups"):
         is_merged = roll_ups.merge(now=timezone.now()) and is_merged
     alerts.check(now=timezone.now())
+    tenants.check(now=timezone.now())
     if not is_merged:
         job_queues.enqueue("deliveries.jobs.add_up", only_once=True)
 

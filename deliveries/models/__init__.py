@@ -16,6 +16,7 @@ from deliveries.models.smarthosts import Smarthost, SmarthostToken
 from deliveries.models.sources import EgressRule, Node, Pool, PoolMember, Source, SourceRest
 from deliveries.models.statistics import Alert, Tally
 from deliveries.models.steering import Order, ShapingRule, Stop
+from deliveries.models.tenants import TenantCase, TenantRule
 from deliveries.models.traffic import TrafficCount
 from deliveries.models.transcripts import Transcript, TranscriptRequest
 from deliveries.models.warm_up import SourceBlock, SourceCount, WarmUp, WarmUpDay, WarmUpPlan
@@ -55,6 +56,8 @@ __all__ = [
     "Stop",
     "Submission",
     "Tally",
+    "TenantCase",
+    "TenantRule",
     "TrafficCount",
     "Transcript",
     "TranscriptRequest",

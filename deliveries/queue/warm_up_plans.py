@@ -16,6 +16,7 @@ from django.utils import timezone
 from deliveries.models import WarmUpPlan
 
 DAYS = 30
+MOST_DAYS = 365
 
 # Small receivers and those without a rule: together, since nobody knows who stands behind them.
 DEFAULT = (
@@ -78,3 +79,22 @@ def numbers_of(receiver: str) -> list[int]:
 def number_of(numbers: list[int], day: int) -> int:
     """Return the number of a day of the plan, the first being 1."""
     return numbers[min(max(day, 1), len(numbers)) - 1]
+
+
+def change(receiver: str, numbers: list[int]) -> WarmUpPlan:
+    """Write a person's numbers; raises `ValidationError`."""
+    row = WarmUpPlan.objects.filter(receiver=receiver).first() or WarmUpPlan(receiver=receiver)
+    row.numbers, row.is_edited, row.changed_at = numbers, True, timezone.now()
+    row.full_clean()
+    row.save()
+    return row
+
+
+def back_to_shipped(receiver: str) -> WarmUpPlan | None:
+    """Return the receiver's plan as it is shipped; one that is not is removed. None: no such."""
+    row = WarmUpPlan.objects.filter(receiver=receiver).first()
+    if row is not None and receiver in SHIPPED:
+        reset(receiver, SHIPPED[receiver])
+    elif row is not None:
+        WarmUpPlan.objects.filter(pk=row.pk).delete()
+    return row

@@ -53,7 +53,9 @@ def remove(source: Source) -> None:
 
 def set_state(source: Source, state: str, reason: str) -> None:
     """Give the whole source another state."""
-    Source.objects.filter(pk=source.pk).update(state=state, reason=reason)
+    Source.objects.filter(pk=source.pk).update(
+        state=state, reason=reason, state_since=timezone.now()
+    )
     source.state, source.reason = state, reason
     tell()
 

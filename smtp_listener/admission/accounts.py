@@ -23,7 +23,8 @@ SELECT credential.id, credential.project_id, credential.kind, credential.secret_
     credential.networks,
        credential.priority, credential.highest_priority, credential.max_size,
            credential.max_recipients,
-       credential.per_minute, credential.per_day, credential.max_sessions, project.lifetime,
+       least(credential.per_minute, slowed.per_minute), credential.per_day,
+           credential.max_sessions, project.lifetime,
            project.idempotency_window,
        project.hides_client_address, project.takes_foreign_names,
        coalesce(policy.on_suppressed = 'drop', false), coalesce(policy.adds_unsubscribe, false),
@@ -45,6 +46,9 @@ JOIN domains_project project ON project.id = credential.project_id
 LEFT JOIN suppressions_policy policy ON policy.project_id = project.id
 LEFT JOIN LATERAL (SELECT true AS has_any FROM domains_credential_domains
                    WHERE credential_id = credential.id LIMIT 1) chosen ON true
+-- What rules for tenants let through.
+CROSS JOIN LATERAL (SELECT min(tenant.per_minute) AS per_minute FROM deliveries_tenantcase tenant
+    WHERE tenant.project_id = project.id AND tenant.per_minute IS NOT NULL) slowed
 -- Verified domains whose first key has not been seen in DNS yet.
 CROSS JOIN LATERAL (SELECT ARRAY(
     SELECT domain.id

@@ -7,14 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries.insight import sources as insight
+from deliveries.management.warm_up_actions import WarmUpActions, find_source
 from deliveries.models import Pool, Source
 from deliveries.routing.egress_reading import can_bind
 from deliveries.steering import sources
-from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.command import AddAction, CommandError
 from domains.operations import audit
 
 
-class Command(ActionCommand):
+class Command(WarmUpActions):
     help = (
         "A source is an address that mail leaves from, with the name that it says in EHLO. "
         "Without one, mail leaves as EKIDEN_SOURCE says."
@@ -44,6 +45,7 @@ class Command(ActionCommand):
         removing = add("remove", self.remove, "Remove a source; its mail goes by others.")
         for parser in (resting, waking, out, removing):
             parser.add_argument("name", metavar="NAME")
+        self.add_warm_up_actions(add)
 
     @transaction.atomic
     def add(self, *, name: str, addresses: list[str], ehlo: str, pool: str, weight: int) -> None:
@@ -89,7 +91,7 @@ class Command(ActionCommand):
 
     @transaction.atomic
     def rest(self, *, name: str, reason: str, receiver: str, hours: float | None) -> None:
-        source = _find(name)
+        source = find_source(name)
         if receiver:
             until = timezone.now() + timedelta(hours=hours) if hours else None
             by = audit.command_line()
@@ -107,7 +109,7 @@ class Command(ActionCommand):
 
     @transaction.atomic
     def use(self, *, name: str, receiver: str) -> None:
-        source = _find(name)
+        source = find_source(name)
         if receiver:
             if not sources.end_rest(source, receiver):
                 raise CommandError(f"{source} does not rest for {receiver}.")
@@ -118,25 +120,18 @@ class Command(ActionCommand):
 
     @transaction.atomic
     def out(self, *, name: str, reason: str) -> None:
-        source = _find(name)
+        source = find_source(name)
         sources.set_state(source, Source.State.OUT, reason)
         audit.note_command("pause", source, reason=reason)
         self.stdout.write(f"{source} is out of use. Back: ./ekiden source use {source.name}")
 
     @transaction.atomic
     def remove(self, *, name: str) -> None:
-        source = _find(name)
+        source = find_source(name)
         audit.note_command("delete", source, details={"values": audit.facts(source)})
         described = str(source)
         sources.remove(source)
         self.stdout.write(f"Removed the source {described}; its mail goes by others.")
-
-
-def _find(name: str) -> Source:
-    found = Source.objects.filter(name=name).first()
-    if found is None:
-        raise CommandError(f"There is no source {name}. See: ./ekiden source list")
-    return found
 
 
 def _version(address: str) -> int:

@@ -17,6 +17,10 @@ from deliveries.models import (
     Route,
     ShapingRule,
     Stop,
+    TenantCase,
+    TenantRule,
+    WarmUpDay,
+    WarmUpPlan,
 )
 from domains.models import Domain, SetAside
 from domains.operations import audit
@@ -55,6 +59,15 @@ def of(project):
         Import.objects.create(project=project, name=TRICKY, created_by="otto", state="done"),
         SandboxMessage.objects.create(recipient="you@mx.test", mail_from=f"{path}@relay.test",
             data=make.CONTENT),
+        TenantCase.objects.create(
+            rule=TenantRule.objects.create(name=project.name, measure="errors", threshold=10,
+                action="pause"),
+            project=project, rate=50, amount=50, total=100,
+        ),
+        TenantRule.objects.get(name=project.name),
+        WarmUpPlan.objects.create(receiver=project.name, numbers=[50, 100]),
+        WarmUpDay.objects.create(source=make.source(project.name), receiver="google",
+            date="2026-03-01", day=1, number=50),
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
