@@ -17,6 +17,7 @@ from deliveries.admin import (
     shaping,
     tenants,
     warm_up,
+    sources,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "shaping",
     "tenants",
     "warm_up",
+    "sources",
 ]

@@ -7,7 +7,7 @@ are told.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -91,9 +91,7 @@ def set_pool(name: str, weights: Weights, *, urgent_warms: bool = False) -> Pool
     pool.urgent_warms = urgent_warms
     pool.full_clean()
     pool.save()
-    sources = {source.name: source for source in Source.objects.filter(name__in=weights)}
-    if unknown := sorted(weights.keys() - sources.keys()):
-        raise ValidationError(_("There is no source %(names)s.") % {"names": ", ".join(unknown)})
+    sources = _named(weights)
     pool.members.all().delete()
     for each, weight in weights.items():
         member = PoolMember(pool=pool, source=sources[each], weight=weight)
@@ -101,6 +99,27 @@ def set_pool(name: str, weights: Weights, *, urgent_warms: bool = False) -> Pool
         member.save()
     tell()
     return pool
+
+
+def weights_of(members: Iterable[str]) -> dict[str, int]:
+    """Return the weights of `east` (which is 100) and `west=300`; raise `ValidationError`."""
+    found = {}
+    for text in members:
+        name, _mark, weight = text.partition("=")
+        if weight and not (weight.isascii() and weight.isdigit()):
+            raise ValidationError(
+                _("%(text)s is no SOURCE=WEIGHT, such as east=300.") % {"text": text}
+            )
+        found[name] = int(weight or 100)
+    _named(found)
+    return found
+
+
+def _named(weights: Weights) -> dict[str, Source]:
+    found = {source.name: source for source in Source.objects.filter(name__in=weights)}
+    if unknown := sorted(weights.keys() - found.keys()):
+        raise ValidationError(_("There is no source %(names)s.") % {"names": ", ".join(unknown)})
+    return found
 
 
 def remove_pool(pool: Pool) -> None:

@@ -46,7 +46,7 @@ class Command(ActionCommand):
 
     @transaction.atomic
     def set(self, *, name: str, members: list[str], urgent_warms: bool) -> None:
-        pool = sources.set_pool(name, dict(map(_member, members)), urgent_warms=urgent_warms)
+        pool = sources.set_pool(name, sources.weights_of(members), urgent_warms=urgent_warms)
         audit.note_command("change", pool, details={"members": members})
         self.stdout.write(f"The pool {pool} is {' '.join(members)}; mail that waits follows.")
 
@@ -119,13 +119,6 @@ def _pool(name: str) -> Pool:
     if found is None:
         raise CommandError(f"There is no pool {name}. See: ./ekiden pool list")
     return found
-
-
-def _member(text: str) -> tuple[str, int]:
-    name, _, weight = text.partition("=")
-    if weight and not (weight.isascii() and weight.isdigit()):
-        raise CommandError(f"{text} is no SOURCE=WEIGHT, such as east=300.")
-    return name, int(weight or 100)
 
 
 class PoolRow(TypedDict):

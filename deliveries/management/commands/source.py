@@ -102,7 +102,7 @@ class Command(WarmUpActions):
                 raise CommandError("--hours is for one receiver: give --receiver as well.")
             sources.set_state(source, Source.State.RESTING, reason)
             what = f"{source} sends nothing"
-        audit.note_command("pause", source, reason=reason, details={"receiver": receiver or None})
+        audit.note_command("rest", source, reason=reason, details={"receiver": receiver or None})
         self.stdout.write(
             f"{what}; its mail goes by the others of its pool, or waits where there is none."
         )
@@ -115,14 +115,14 @@ class Command(WarmUpActions):
                 raise CommandError(f"{source} does not rest for {receiver}.")
         else:
             sources.set_state(source, Source.State.WARM, "")
-        audit.note_command("resume", source, details={"receiver": receiver or None})
+        audit.note_command("use", source, details={"receiver": receiver or None})
         self.stdout.write(f"{source} is in use{f' for {receiver}' if receiver else ''}.")
 
     @transaction.atomic
     def out(self, *, name: str, reason: str) -> None:
         source = find_source(name)
         sources.set_state(source, Source.State.OUT, reason)
-        audit.note_command("pause", source, reason=reason)
+        audit.note_command("out", source, reason=reason)
         self.stdout.write(f"{source} is out of use. Back: ./ekiden source use {source.name}")
 
     @transaction.atomic

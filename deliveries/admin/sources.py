@@ -1,0 +1,206 @@
+"""The portal's pages about where mail leaves from: sources, pools, egress rules and nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from deliveries.insight.sources import is_here
+from deliveries.models import EgressRule, Node, Pool, Source
+from deliveries.steering import sources
+from domains.operations.pages import Pages, RowVerb, reason_of
+
+
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    pool = forms.SlugField(
+        label=_("pool"),
+        initial=Pool.DEFAULT,
+        help_text=_("Made where it is not there."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    weight = forms.IntegerField(
+        label=_("weight"), min_value=1, initial=100, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+
+@admin.register(Source)
+class SourcePages(Pages):
+    list_display = ("name", "address", "condition", "pools", "nodes")
+    ordering = ("name",)
+    readonly_fields = ("state", "reason", "pools", "nodes", "resting_for", "created_at")
+    verbs = (
+        RowVerb(
+            "rest", _("Put to rest"), "pause_circle",
+            _("It sends nothing until you put it into use; its mail goes by the others of its "
+              "pool, or waits where there is none."),
+            lambda source: source.state in (Source.State.WARM, Source.State.WARMING),
+            asks_reason=True,
+        ),
+        RowVerb(
+            "use", _("Put into use"), "play_circle",
+            applies=lambda source: source.state != Source.State.WARM or source.rests.exists(),
+        ),
+        RowVerb(
+            "out", _("Take out of use"), "block", _("Its mail goes by the others of its pool."),
+            lambda source: source.state != Source.State.OUT, asks_reason=True,
+        ),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        return super().get_queryset(request).prefetch_related("memberships__pool", "rests")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = ("name", "ipv4", "ipv6", "ehlo_name")
+        return (*own, *self.readonly_fields) if obj else (*own, "pool", "weight")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Its lanes bear its name; another address is another source.
+        return (*self.readonly_fields, "name", "ipv4", "ipv6") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, **({} if obj else {"form": SourceForm}), **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if change:
+            obj.save()
+            sources.tell()
+        else:
+            sources.add(obj, form.cleaned_data["pool"], form.cleaned_data["weight"])
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        sources.remove(obj)
+
+    def rest(self, request: HttpRequest, row: Source) -> str:
+        sources.set_state(row, Source.State.RESTING, reason_of(request))
+        return gettext("It sends nothing until somebody puts it into use.")
+
+    def use(self, request: HttpRequest, row: Source) -> str:
+        row.rests.all().delete()
+        sources.set_state(row, Source.State.WARM, "")
+        return gettext("It is in use.")
+
+    def out(self, request: HttpRequest, row: Source) -> str:
+        sources.set_state(row, Source.State.OUT, reason_of(request))
+        return gettext("It is out of use; its mail goes by the others of its pool.")
+
+    @display(description=_("address"))
+    def address(self, row: Source) -> str:
+        return " ".join(row.addresses)
+
+    @display(
+        description=_("state"),
+        label={
+            "cold": "", "warming": "info", "warm": "success", "resting": "warning",
+            "out": "danger",
+        },
+    )  # fmt: skip
+    def condition(self, row: Source) -> tuple[str, str]:
+        return row.state, row.get_state_display()
+
+    @display(description=_("pools"))
+    def pools(self, row: Source) -> str:
+        found = [f"{each.pool.name} × {each.weight}" for each in row.memberships.all()]
+        return ", ".join(found) or "–"
+
+    @display(description=_("nodes"))
+    def nodes(self, row: Source) -> str:
+        now = timezone.now()
+        here = [node.name for node in Node.objects.all() if row.name in node.sources
+                and is_here(node, now)]  # fmt: skip
+        return ", ".join(here) or gettext("none can bind it now")
+
+    @display(description=_("rests for"))
+    def resting_for(self, row: Source) -> str:
+        return "; ".join(f"{rest.receiver}: {rest.reason}" for rest in row.rests.all()) or "–"
+
+
+class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    shares = forms.CharField(
+        label=_("sources"),
+        help_text=_("With weights, separated by blanks: east=100 west=300"),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            found = self.instance.members.select_related("source")
+            self.fields["shares"].initial = " ".join(
+                f"{each.source.name}={each.weight}" for each in found
+            )
+
+    def clean_shares(self) -> dict[str, int]:
+        return sources.weights_of(self.cleaned_data["shares"].split())
+
+
+@admin.register(Pool)
+class PoolPages(Pages):
+    form = PoolForm
+    list_display = ("name", "shares", "urgent_warms")
+    ordering = ("name",)
+    fields = ("name", "shares", "urgent_warms")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
+        return super().get_queryset(request).prefetch_related("members__source")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        made = sources.set_pool(obj.name, given["shares"], urgent_warms=given["urgent_warms"])
+        obj.pk = made.pk
+
+    def delete_model(self, request: HttpRequest, obj: Pool) -> None:
+        sources.remove_pool(obj)
+
+    @display(description=_("sources"))
+    def shares(self, row: Pool) -> str:
+        found = [f"{each.source.name} × {each.weight}" for each in row.members.all()]
+        return ", ".join(found) or "–"
+
+
+@admin.register(EgressRule)
+class EgressRulePages(Pages):
+    list_display = ("position", "mail", "pool")
+    ordering = ("position", "pk")
+    list_select_related = ("project", "credential", "pool")
+
+    def save_model(self, request: HttpRequest, obj: EgressRule, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        sources.tell()
+
+    def delete_model(self, request: HttpRequest, obj: EgressRule) -> None:
+        sources.remove_rule(obj)
+
+    @display(description=_("mail"))
+    def mail(self, row: EgressRule) -> str:
+        return row.conditions or gettext("all mail")
+
+
+@admin.register(Node)
+class NodePages(Pages):
+    list_display = ("name", "bound", "condition", "seen_at")
+    ordering = ("name",)
+    fields = ("name", "bound", "condition", "first_seen_at", "seen_at")
+    readonly_fields = fields
+    has_history = False
+
+    @display(description=_("sources"))
+    def bound(self, row: Node) -> str:
+        return ", ".join(row.sources) or "–"
+
+    @display(description=_("state"), label={"here": "success", "gone": "danger"})
+    def condition(self, row: Node) -> tuple[str, str]:
+        if is_here(row, timezone.now()):
+            return "here", gettext("at work")
+        return "gone", gettext("not seen for a while")
