@@ -10,5 +10,8 @@ class DeliveriesConfig(AppConfig):
 
     def ready(self) -> None:
         from deliveries.backends import stored_jobs
+        from deliveries.insight.sources import addresses
+        from domains.senders import source_addresses
 
         stored_jobs.harden()
+        source_addresses.register_sources(addresses)

@@ -15,9 +15,9 @@ from deliveries.admin import (
     routes,
     set_aside,
     shaping,
+    sources,
     tenants,
     warm_up,
-    sources,
 )
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "routes",
     "set_aside",
     "shaping",
+    "sources",
     "tenants",
     "warm_up",
-    "sources",
 ]

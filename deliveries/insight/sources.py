@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TypedDict
 
+from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -91,6 +92,15 @@ def nodes(*, now: datetime | None = None) -> list[NodeState]:
         }
         for node in Node.objects.all()
     ]
+
+
+def addresses() -> dict[str, str]:
+    """Return the addresses of the sources that are not out of use, with their names in EHLO."""
+    return {
+        address: source.ehlo_name or settings.EKIDEN_HOSTNAME
+        for source in Source.objects.exclude(state=Source.State.OUT)
+        for address in source.addresses
+    }
 
 
 def is_here(node: Node, now: datetime) -> bool:

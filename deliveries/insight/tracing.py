@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from deliveries.insight import transcripts
 from deliveries.insight import wait_reasons as waiting
+from deliveries.insight.source_waits import why_no_source
 from deliveries.insight.transcripts import TranscriptLine
 from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
 from domains.foundation.text.addresses import BadAddress, parse_path
@@ -223,6 +224,7 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         pause_reason=lane.pause_reason,
         answer=_answer(last) if last else "",
         ahead=_ahead(delivery) if delivery.due_at <= now else None,
+        no_source=why_no_source(delivery) if delivery.due_at > now else "",
     )
     return waiting.sentence(situation, now=now)
 

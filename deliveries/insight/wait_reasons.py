@@ -57,6 +57,7 @@ class Situation:
     is_parked: bool = False
     per_second: float | None = None
     rule: str = ""
+    no_source: str = ""  # why none of ours carries it now
 
 
 def sentence(situation: Situation, *, now: datetime) -> str:
@@ -74,6 +75,11 @@ def sentence(situation: Situation, *, now: datetime) -> str:
             "site": situation.site,
             "until": moment(situation.paused_until, now=now),
             "why": short(situation.pause_reason).rstrip("."),
+        }
+    if situation.due_at > now and situation.no_source:
+        return _("No source may carry it now: %(why)s. It is looked at again at %(when)s.") % {
+            "why": situation.no_source,
+            "when": moment(situation.due_at, now=now),
         }
     if situation.due_at > now:
         return _later(situation, now=now)

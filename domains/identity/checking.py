@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailu
 from domains.foundation.dns.servers import nameservers
 from domains.identity import delegated_keys, subdomains
 from domains.identity.inspection import Inspection, Inspector
+from domains.identity.own_addresses import own_addresses
 from domains.identity.sentences import SlipRemark, english
 from domains.identity.spf import ResolverNames
 from domains.identity.verdicts import MailOrigin, verdicts
@@ -28,6 +29,7 @@ from domains.models import Domain, DomainChange, DomainReport, ReturnPath
 from domains.operations.isolation import Kind, isolated
 from domains.senders import key_states, return_paths, verification
 from domains.senders.records import Purpose, Record
+from domains.senders.source_addresses import of_sources
 
 # The negative TTL of a zone whose servers cannot be asked, and the longest that is believed
 # (RFC 2308, section 5).
@@ -66,6 +68,7 @@ class CheckPlan:
     return_path: ReturnPath | None
     covers_subdomains: bool
     now: datetime
+    sources: Collection[str] = ()  # addresses of ours
 
     def return_path_after(self, seen: Sequence[Inspection]) -> str:
         """Return the name that the domain's mail leaves with once the check is written down; "" for
@@ -80,7 +83,9 @@ def _plan(domain: Domain, *, now: datetime) -> CheckPlan:
     records = verification.required_records(domain)
     own = return_paths.current(domain)
     ours = delegated_keys.our_records(domain)
-    return CheckPlan(domain.name, records, ours, own, domain.covers_subdomains, now)
+    return CheckPlan(
+        domain.name, records, ours, own, domain.covers_subdomains, now, sources=of_sources()
+    )
 
 
 def keep(domain: Domain, report: Report, *, now: datetime) -> None:
@@ -206,7 +211,7 @@ async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Repo
     dkim = [*(each for each in seen if each.record.purpose is Purpose.DKIM), *ours]
     is_signed = any(each.state == "found" for each in dkim)
     own = plan.return_path_after(seen)
-    origin = await _origin(plan.domain, resolver, return_path=own, is_signed=is_signed)
+    origin = await _origin(plan, resolver, return_path=own, is_signed=is_signed)
     mail = await verdicts(origin, ResolverNames(resolver))
     inherited = next((each for each in mail if each["slip"] == "dmarc-inherited"), None)
     strict_below: str | None = None
@@ -252,18 +257,15 @@ def _unneeded(seen: Inspection, own: str) -> dict[str, Any]:
 
 
 async def _origin(
-    domain: str, resolver: Resolver, *, return_path: str, is_signed: bool
+    plan: CheckPlan, resolver: Resolver, *, return_path: str, is_signed: bool
 ) -> MailOrigin:
     """Return how the domain's mail leaves here; without a source address from all of our name's."""
     host = settings.EKIDEN_HOSTNAME
     addresses: list[IpAddress] = []
-    if settings.EKIDEN_SOURCE:
-        addresses = [ip_address(settings.EKIDEN_SOURCE)]
-    else:
-        with suppress(NoSuchName, TemporaryFailure):
-            addresses = list(await resolver.addresses(host))
+    with suppress(NoSuchName, TemporaryFailure):
+        addresses = await own_addresses(resolver, plan.sources)
     return MailOrigin(
-        domain, return_path=return_path or host, ehlo=host, addresses=addresses,
+        plan.domain, return_path=return_path or host, ehlo=host, addresses=addresses,
         is_signed=is_signed,
     )  # fmt: skip
 

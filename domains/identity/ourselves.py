@@ -5,7 +5,7 @@ the large block lists.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -33,17 +33,31 @@ class OwnFinding:
     given: dict[str, str] = field(default_factory=dict)
 
 
-async def look(resolver: Resolver, *, lists: Sequence[BlockList] = LISTS) -> list[OwnFinding]:
-    """Raise `TemporaryFailure` where our own name's addresses cannot be had now."""
-    addresses = await own_addresses(resolver)
-    found = await asyncio.gather(*(_look_at(each, resolver, lists) for each in addresses))
+async def look(
+    resolver: Resolver,
+    *,
+    lists: Sequence[BlockList] = LISTS,
+    sources: Mapping[str, str] | None = None,
+) -> list[OwnFinding]:
+    """Look at each address; `sources` are those of our sources, with their names in EHLO.
+
+    Raise `TemporaryFailure` where our own name's addresses cannot be had now.
+    """
+    names = sources or {}
+    addresses = await own_addresses(resolver, names)
+    found = await asyncio.gather(
+        *(
+            _look_at(each, names.get(str(each), settings.EKIDEN_HOSTNAME), resolver, lists)
+            for each in addresses
+        )
+    )
     return [each for of_address in found for each in of_address]
 
 
 async def _look_at(
-    address: IpAddress, resolver: Resolver, lists: Sequence[BlockList]
+    address: IpAddress, host: str, resolver: Resolver, lists: Sequence[BlockList]
 ) -> list[OwnFinding]:
-    given = {"address": str(address), "host": settings.EKIDEN_HOSTNAME}
+    given = {"address": str(address), "host": host}
     exceptions = tuple(map(ip_network, settings.EKIDEN_PRIVATE_NETWORKS))
     if not is_allowed(address, exceptions):
         return [OwnFinding(str(address), "ptr", "unknown", "own-private", given)]

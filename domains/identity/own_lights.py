@@ -15,6 +15,7 @@ from domains.identity.ourselves import OwnFinding, look
 from domains.identity.sentences import SlipRemark, english
 from domains.models import IdentityAlert, OwnLight
 from domains.operations.identity_alerts import end_alert, raise_alert
+from domains.senders.source_addresses import of_sources
 
 KIND = IdentityAlert.Kind.OURSELVES
 ORDER = {"ptr": 0, "forward": 1, "ehlo": 2}  # lists behind
@@ -23,7 +24,7 @@ ORDER = {"ptr": 0, "forward": 1, "ehlo": 2}  # lists behind
 def refresh(*, now: datetime) -> None:
     """Look at all of our addresses and keep it; nothing changes where DNS does not name them."""
     try:
-        found = asyncio.run(look(Resolver(nameservers(settings.EKIDEN_DNS))))
+        found = asyncio.run(look(Resolver(nameservers(settings.EKIDEN_DNS)), sources=of_sources()))
     except TemporaryFailure:
         return
     keep(found, now=now)

@@ -17,6 +17,7 @@ from domains.models import Domain
 from domains.operations.isolation import Kind, isolated
 from domains.senders import delegation, records, report_address, trust
 from domains.senders.records import Purpose, Record
+from domains.senders.source_addresses import of_sources
 
 # Each proves that whoever asks may change the domain's zone: their values were made for this
 # project alone.
@@ -47,7 +48,7 @@ def required_records(domain: Domain) -> list[Record]:
         token=domain.token,
         keys=list(keys.values_list("selector", "public_record")),
         delegations=delegation.to_publish(domain),
-        spf=[our_spf()],
+        spf=our_spf().split(),
         reports=_report_tags(domain),
         return_path=domain.return_path_name,
         host=settings.EKIDEN_HOSTNAME,
@@ -74,7 +75,9 @@ def findings(domain: Domain) -> list[RecordFinding]:
 
 
 def our_spf() -> str:
-    """Return the mechanism that stands for our hosts."""
+    """Return the mechanisms that stand for our hosts, separated by blanks."""
+    if sources := of_sources():
+        return " ".join(f"ip{ip_address(each).version}:{each}" for each in sources)
     if not settings.EKIDEN_SOURCE:
         return f"a:{settings.EKIDEN_HOSTNAME}"
     return f"ip{ip_address(settings.EKIDEN_SOURCE).version}:{settings.EKIDEN_SOURCE}"

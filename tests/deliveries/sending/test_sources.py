@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deliveries.insight import tracing
 from deliveries.jobs import watch_sources
 from deliveries.models import (
     Attempt,
@@ -135,6 +136,8 @@ def test_mail_waits_while_no_source_of_its_pool_may_carry_it(settings):
     )
     waiting.refresh_from_db()
     assert (waiting.state, waiting.attempt_count, waiting.attempts.count()) == ("queued", 0, 0)
+    said = tracing.why_waiting(waiting, now=timezone.now())
+    assert said.startswith("No source may carry it now: east rests. It is looked at again at ")
 
 
 def test_a_node_says_which_sources_it_can_bind(settings):

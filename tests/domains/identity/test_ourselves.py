@@ -6,11 +6,15 @@ import re
 import pytest
 from django.utils import timezone
 
+from deliveries.models import Source
 from domains.foundation.dns.resolver import Resolver
 from domains.identity import block_lists, own_lights
 from domains.identity.block_lists import LISTS, BlockList
+from domains.identity.own_addresses import known_now
 from domains.identity.sentences import SENTENCES
 from domains.models import AuditEntry, IdentityAlert, OwnLight
+from domains.senders.source_addresses import of_sources
+from domains.senders.verification import our_spf
 from tests.commands import ekiden, ekiden_json
 from tests.fakes.dns import Behaviour, FakeDns
 
@@ -178,3 +182,14 @@ def test_each_code_has_a_sentence():
     codes = {"list-clear", "list-listed", "list-refuses", "list-silent", "list-lists-all",
         "list-no-answer"}  # fmt: skip
     assert codes <= SENTENCES.keys()
+
+
+@pytest.mark.django_db
+def test_the_addresses_of_our_sources_are_ours_each_with_its_own_name(settings):
+    settings.EKIDEN_HOSTNAME = "relay.test"
+    Source.objects.create(name="east", ipv4="192.0.2.25", ehlo_name="east.relay.test")
+    Source.objects.create(name="west", ipv6="2001:db8::25")
+    Source.objects.create(name="old", ipv4="192.0.2.26", state="out")
+    assert of_sources() == {"192.0.2.25": "east.relay.test", "2001:db8::25": "relay.test"}
+    assert known_now() == {"192.0.2.25", "2001:db8::25"}
+    assert our_spf() == "ip4:192.0.2.25 ip6:2001:db8::25"
