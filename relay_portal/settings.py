@@ -247,6 +247,8 @@ AUTH_PASSWORD_VALIDATORS = [
 TWO_FACTOR_WEBAUTHN_RP_NAME = "Ekiden"
 TWO_FACTOR_WEBAUTHN_UV_REQUIREMENT = "preferred"
 
+# What is dangerous asks for the second factor again (relay_portal.access.dangers)
+EKIDEN_FACTOR_MINUTES = setting("EKIDEN_FACTOR_MINUTES", at_least(1), 15)
 # An OpenID provider, which people may log in with as well (relay_portal.openid)
 EKIDEN_OPENID_ISSUER = setting("EKIDEN_OPENID_ISSUER", issuer, "")
 EKIDEN_OPENID_CLIENT_ID = setting("EKIDEN_OPENID_CLIENT_ID", str, "ekiden")

@@ -24,6 +24,7 @@ account_pages = [
     path("invitation/<str:token>/", accepting.open_invitation, name="open_invitation"),
     path("logout/", require_POST(openid.log_out), name="logout"),
     path("confirm/", confirming.confirm, name="confirm"),
+    path("confirm/repeat/", confirming.repeat, name="repeat"),
     path("provider/", openid.begin, name="provider"),
     path("provider/return/", openid.come_back, name="provider_return"),
     path("provider/end/", openid.end_sessions, name="provider_ends"),

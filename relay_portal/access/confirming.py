@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django_otp import login as verify
 from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
 from two_factor.forms import BackupTokenForm
 from two_factor.plugins.registry import registry
 
@@ -35,18 +36,21 @@ def confirm(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     place = _next(request)
     if isinstance(user.otp_device, ProviderIdentity):  # type: ignore[attr-defined]  # OTPMiddleware
-        asked = urlencode({"again": "", "next": place})
-        return redirect(f"{reverse('two_factor:provider')}?{asked}")
+        query = urlencode({"again": "", "next": place})
+        return redirect(f"{reverse('two_factor:provider')}?{query}")
     own = {registry.method_from_device(device).code: device for device in factors(user)}
-    method = request.GET.get("with") or next(iter(own), RECOVERY)
-    form = _form(request, own.get(method))
+    method: str = request.GET.get("with", "")
+    if method not in (*own, RECOVERY):
+        method = next(iter(own), RECOVERY)
+    recovery = StaticDevice.objects.filter(user=user).first()
+    form = _form(request, own.get(method, recovery), method)
     if request.method == "POST" and form.is_valid():
         verify(request, user.otp_device)  # type: ignore[attr-defined]  # the form has put it there
         request.session.cycle_key()
         fresh_factor.note(request)
         return redirect(place)
     others: list[tuple[str, Any]] = [(code, NAMES[code]) for code in own if code != method]
-    if method != RECOVERY:
+    if method != RECOVERY and recovery is not None:
         others.append((RECOVERY, _("Recovery code")))
     context = {
         **admin.site.each_context(request),
@@ -58,15 +62,33 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "account/confirm.html", context)
 
 
-def _form(request: HttpRequest, device: Device | None) -> Any:
+@never_cache
+def repeat(request: HttpRequest) -> HttpResponse:
+    """Show a button that does what the person began before they were asked."""
+    act = fresh_factor.take_act(request)
+    if act is None:
+        return redirect("admin:index")
+    place, fields = act
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Go on"),
+        "place": place,
+        "fields": fields,
+    }
+    return TemplateResponse(request, "account/repeat.html", context)
+
+
+def _form(request: HttpRequest, device: Device | None, method: str) -> Any:
     """Return two_factor's own form for this kind of factor, which counts wrong codes."""
     kind: Any = BackupTokenForm
-    if device is not None:
+    if method != RECOVERY and device is not None:
         kind = registry.method_from_device(device).get_token_form_class()
     given: dict[str, Any] = {"user": request.user, "initial_device": device, "prefix": "token"}
     if "request" in signature(kind).parameters:
         given["request"] = request
-    if request.method == "POST":
+    # A passkey signs a challenge of ours; without one there is nothing to look at.
+    is_asked = "request" not in given or "webauthn_request_challenge" in request.session
+    if request.method == "POST" and is_asked:
         given["data"] = request.POST
     return kind(**given)
 

@@ -12,11 +12,11 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from relay_portal.access import enrolment
+from relay_portal.access import dangers, enrolment, fresh_factor
 from relay_portal.access.hashers import PasswordsBusy
 from relay_portal.models import User
 
@@ -47,7 +47,8 @@ class Guard:
         self._next = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        page = _page(request)
+        match = _match(request)
+        page = match.view_name if match else ""
         if page in OPEN:
             return self._next(request)
         user = request.user
@@ -55,6 +56,9 @@ class Guard:
             return _to_login(request)
         # OTPMiddleware gives it
         if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
+            is_asked = match is not None and dangers.is_dangerous(match, request)
+            if is_asked and not fresh_factor.is_fresh(request):
+                return redirect(fresh_factor.asking(request))
             return self._next(request)
         if not user.is_staff:
             return _to_login(request)
@@ -113,11 +117,11 @@ def is_fresh(request: HttpRequest, *, is_used: bool = True) -> bool:
     return True
 
 
-def _page(request: HttpRequest) -> str:
+def _match(request: HttpRequest) -> ResolverMatch | None:
     try:
-        return resolve(request.path_info).view_name
+        return resolve(request.path_info)
     except Resolver404:
-        return ""
+        return None
 
 
 def _to_confirm(request: HttpRequest) -> HttpResponse:

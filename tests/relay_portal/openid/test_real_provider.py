@@ -4,8 +4,10 @@ import pytest
 from django.contrib.sessions.models import Session
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from deliveries.models import Stop
 from domains.foundation.rights import Role
 from domains.models import AuditEntry
+from relay_portal.access.fresh_factor import SHOWN_AT
 from relay_portal.models import GroupRole, ProviderIdentity, User
 from tests.deliveries import make
 from tests.relay_portal.openid.conftest import Browser, asked, form_of
@@ -181,3 +183,41 @@ def test_a_stranger_on_the_way_leaves_no_session(real, browser):
     browser.portal.get("/account/provider/")
     browser.portal.get("/account/provider/return/?state=x&code=y")
     assert not Session.objects.exists()
+
+
+@pytest.fixture
+def late(mapped, browser):
+    """One who is in by the provider's factor, since an hour; and something dangerous."""
+    browser.log_in(amr="otp")
+    session = browser.portal.session
+    session[SHOWN_AT] -= 3600
+    session.save()
+    asks = browser.portal.post("/deliveries/stop/everything/", {"reason": "now"})
+    browser.asks = browser.portal.get(asks.headers["Location"]).headers["Location"]
+    return browser
+
+
+def test_the_provider_asks_again_before_what_is_dangerous(late):
+    there = asked(late.portal.get(late.asks).headers["Location"])
+    assert (there["prompt"], there["max_age"]) == ("login", "0")
+    answer = late.log_in(begin=late.asks, amr="otp")
+    assert answer.headers["Location"] == "/account/confirm/repeat/"
+    act = late.portal.get("/account/confirm/repeat/").context
+    late.portal.post(act["place"], dict(act["fields"]))
+    assert Stop.objects.get().reason == "now"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"name": "olga", "amr": "otp"}, "Somebody else has logged in"),
+        ({"amr": "pwd"}, "did not ask for a second factor"),
+    ],
+)
+def test_another_person_or_a_password_alone_confirms_nothing(late, real, form, words):
+    real.know(mika={"groups": ["mail"]}, olga={"groups": ["mail"]})
+    late.outside.cookies.clear()
+    assert late.log_in(begin=late.asks, **form).headers["Location"] == "/"
+    assert words in late.portal.get("/").text
+    asks = late.portal.post("/deliveries/stop/everything/", {"reason": "now"})
+    assert asks.headers["Location"].startswith("/account/confirm/")

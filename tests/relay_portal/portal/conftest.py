@@ -14,7 +14,7 @@ from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.jobs import schedule
 from deliveries.jobs import worker as workers
 from domains.foundation.rights import Role
-from relay_portal.access import invitations
+from relay_portal.access import fresh_factor, invitations
 from relay_portal.models import User
 from tests.deliveries import make
 from tests.deliveries.jobs.attacks import work
@@ -52,6 +52,7 @@ def verified(user):
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     session = client.session
     session[DEVICE_ID_SESSION_KEY] = user.totpdevice_set.get().persistent_id
+    session[fresh_factor.SHOWN_AT] = time.time()
     session.save()
     return client
 
