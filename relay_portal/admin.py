@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from ipaddress import ip_network
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,8 +19,9 @@ from unfold.decorators import display
 
 from domains.foundation.rights import Role
 from domains.operations.pages import Pages, RowVerb, shown_once
+from relay_portal.access import networks
 from relay_portal.access.invitations import invite
-from relay_portal.models import GroupRole, Invitation, User
+from relay_portal.models import GroupRole, Invitation, LogInNetwork, User
 
 
 def _role(description: Any) -> Any:
@@ -128,3 +131,60 @@ class GroupRolePages(Pages):
     @_role(_("role"))
     def role_label(self, row: GroupRole) -> tuple[str, Any]:
         return row.role, row.get_role_display()
+
+
+SHUTS_OUT = _(
+    "This would shut you out: you come from %(address)s. Allow a network of your own first."
+)
+
+
+@admin.register(LogInNetwork)
+class LogInNetworkPages(Pages):
+    """From where people may log in; nobody shuts themselves out here."""
+
+    fields = ("network", "role", "note")
+    list_display = ("network", "whom", "note")
+    ordering = ("role", "network")
+
+    @display(description=_("who"))
+    def whom(self, row: LogInNetwork) -> Any:
+        return row.get_role_display() or _("Everybody")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return a form that knows who saves it, and from where."""
+        form = super().get_form(request, obj, **kwargs)
+
+        def clean(self: Any) -> dict[str, Any]:
+            given: dict[str, Any] = forms.ModelForm.clean(self) or {}
+            with suppress(ValueError):  # no network: the row says so itself
+                rule = (given.get("role", ""), ip_network(given.get("network", "").strip()))
+                if _shuts_out(request, without=obj, rule=rule):
+                    raise ValidationError(_who_is_shut_out(request))
+            return given
+
+        return type("NetworkForm", (form,), {"clean": clean})
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if request.method == "POST" and row is not None and _shuts_out(request, without=row):
+            messages.error(request, _who_is_shut_out(request))
+            return self.to_page_of(row)
+        # Unfold publishes no types
+        return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+
+
+def _shuts_out(
+    request: HttpRequest, *, without: LogInNetwork | None, rule: networks.Rule | None = None
+) -> bool:
+    left = [
+        (row.role, ip_network(row.network)) for row in LogInNetwork.objects.all() if row != without
+    ]
+    left += [rule] if rule else []
+    assert isinstance(request.user, User)
+    return not networks.allows(left, request.user.role, networks.address_of(request))
+
+
+def _who_is_shut_out(request: HttpRequest) -> str:
+    return SHUTS_OUT % {"address": networks.address_of(request)}

@@ -1,5 +1,6 @@
 """The people who use the portal."""
 
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -155,3 +156,46 @@ class GroupRole(models.Model):
 
     def __str__(self) -> str:
         return self.group
+
+
+class LogInNetwork(models.Model):
+    """A network from which people may log in; with a row for a role, or for everybody, no other
+    will do.
+    """
+
+    network = models.CharField(
+        _("network"),
+        max_length=43,
+        help_text=_("Such as 192.0.2.0/24, 2001:db8::/32, or one address."),
+    )
+    role = models.CharField(
+        _("role"),
+        max_length=10,
+        choices=Role.choices,
+        blank=True,
+        help_text=_("Empty: for all roles that have no network of their own."),
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("network")
+        verbose_name_plural = _("networks that may log in")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["network", "role"],
+                name="log_in_network_once",
+                violation_error_message=_("This network is there already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} ({self.role})" if self.role else self.network
+
+    def clean(self) -> None:
+        try:
+            self.network = str(ip_network(self.network.strip()))
+        except ValueError as error:
+            raise ValidationError(
+                _("%(text)s is no network: write it as 192.0.2.0/24 or 2001:db8::/32.")
+                % {"text": self.network}
+            ) from error

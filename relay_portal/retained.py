@@ -44,6 +44,8 @@ TABLES = (
         "what a group at the OpenID provider may do"),
     RetainedTable("relay_portal_grouprole_projects", "with the group", "people",
         "which projects a group is limited to"),
+    RetainedTable("relay_portal_loginnetwork", "until deleted", "people",
+        "from where people may log in"),
     RetainedTable("relay_portal_user_groups", "with the user", "people", "Django's; unused"),
     RetainedTable("relay_portal_user_user_permissions", "with the user", "people",
         "Django's; unused"),

@@ -146,6 +146,7 @@ RIGHTS: dict[str, Rights] = {
     "domains.setaside": _rights("see try_again drop"),
     "relay_portal.user": _rights("see", owner="see add change invite"),
     "relay_portal.grouprole": _rights("see", owner="see add change delete"),
+    "relay_portal.loginnetwork": _rights("see", owner="see add change delete"),
     "domains.auditentry": _rights("see", "see"),
 }
 BY_NAME_IN_TEMPLATES = {page.replace(".", "_"): page for page in RIGHTS}

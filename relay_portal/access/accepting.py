@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import invitations
+from relay_portal.access import invitations, networks
 
 GONE = 410
 OFFERED = "portal_offered"  # in the session of a stranger who came by a good link
@@ -57,6 +57,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
     if found is None:
         return TemplateResponse(request, "account/invitation.html", context, status=GONE)
     form = ChosenPassword(found.user, request.POST if request.method == "POST" else None)
+    if networks.refuses(request, found.user):
+        return networks.refusal(request)
     if request.method == "POST" and form.is_valid():
         user = form.save()
         audit.note(user.get_username(), "accept", user, client_address=client_address(request))

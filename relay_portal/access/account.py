@@ -25,9 +25,16 @@ from two_factor.plugins.registry import registry
 from two_factor.views import BackupTokensView, LoginView, ProfileView, SetupView
 from unfold.forms import AuthenticationForm
 
+from domains.foundation.text.texts import storable
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import enrolment, fresh_factor, known_devices, own_sessions
+from relay_portal.access import (
+    enrolment,
+    fresh_factor,
+    known_devices,
+    networks,
+    own_sessions,
+)
 from relay_portal.access.enrolment import factors
 from relay_portal.models import User
 
@@ -84,9 +91,15 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
             self.request.session.modified = False
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Send back who asks for a device's challenge before a password was right, which
-        two_factor takes for a user's.
+        """Refuse other networks before the password is looked at.
+
+        Who asks for a device's challenge before a password was right, which two_factor takes for a
+        user's, is sent back.
         """
+        tried = self.request.POST.get("auth-username")
+        known = User.objects.filter(username=storable(tried)).first() if tried else None
+        if networks.refuses(self.request, known or self.storage.authenticated_user):
+            return networks.refusal(self.request)
         if "challenge_device" in self.request.POST and not self.storage.authenticated_user:
             return redirect("two_factor:login")
         return super().post(*args, **kwargs)  # type: ignore[no-any-return]  # as above

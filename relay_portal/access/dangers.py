@@ -16,6 +16,7 @@ from domains.foundation.rights import BY_NAME_IN_TEMPLATES, EXPORT
 DANGEROUS: dict[str, frozenset[str]] = {
     "relay_portal.user": frozenset({"add", "change", "invite"}),
     "relay_portal.grouprole": frozenset({"add", "change", "delete"}),
+    "relay_portal.loginnetwork": frozenset({"add", "change", "delete"}),
     "domains.domain": frozenset({"delete", "take_on_word"}),
     "domains.signingkey": frozenset({"delete", "stop_signing"}),
     "domains.credential": frozenset({"revoke"}),

@@ -16,7 +16,7 @@ from django.urls import Resolver404, ResolverMatch, resolve, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from relay_portal.access import dangers, enrolment, fresh_factor
+from relay_portal.access import dangers, enrolment, fresh_factor, networks
 from relay_portal.access.hashers import PasswordsBusy
 from relay_portal.models import User
 
@@ -54,6 +54,9 @@ class Guard:
         user = request.user
         if not isinstance(user, User) or not is_fresh(request, is_used=page not in POLLED):
             return _to_login(request)
+        if networks.refuses(request, user):
+            logout(request)
+            return networks.refusal(request)
         # OTPMiddleware gives it
         if user.is_staff and user.is_verified():  # type: ignore[attr-defined]
             is_asked = match is not None and dangers.is_dangerous(match, request)

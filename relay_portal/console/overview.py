@@ -31,6 +31,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "key": "list, rotate, retire and import DKIM keys",
         "credential": "create, list and revoke what apps log in with",
         "person": "invite, list, change and reset the people of the portal",
+        "network": "say from which networks people may log in",
         "openid": "say what the groups at the OpenID provider may do",
     },
     "Mail": {

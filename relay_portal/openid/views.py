@@ -23,7 +23,7 @@ from django_otp import login as verify
 from domains.foundation.text.texts import quoted
 from domains.operations import audit
 from domains.operations.pages import client_address
-from relay_portal.access import fresh_factor, known_sessions, own_sessions
+from relay_portal.access import fresh_factor, known_sessions, networks, own_sessions
 from relay_portal.access.accepting import BACKEND
 from relay_portal.access.known_sessions import FROM_PROVIDER
 from relay_portal.models import ProviderIdentity, User
@@ -154,6 +154,8 @@ def _admitted(
         )
     if not user.is_active:
         raise ProviderError(_("This account is switched off here. Ask an owner."))
+    if networks.refuses(request, user):
+        raise ProviderError(networks.sentence(request))
     login(request, user, backend=BACKEND)
     request.session[FROM_PROVIDER] = {
         "subject": claims["sub"], "sid": str(claims.get("sid") or ""), "id_token": id_token,

@@ -86,6 +86,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
         (
             NavigationEntry(_("Users"), "group", "relay_portal.user"),
             NavigationEntry(_("Groups at the provider"), "groups", "relay_portal.grouprole"),
+            NavigationEntry(_("Networks"), "lan", "relay_portal.loginnetwork"),
             NavigationEntry(_("Audit log"), "history_edu", "domains.auditentry"),
         ),
     ),

@@ -29,7 +29,7 @@ from deliveries.models import (
 from domains.models import Domain, SetAside
 from domains.operations import audit
 from domains.senders.keys import make_key
-from relay_portal.models import GroupRole, User
+from relay_portal.models import GroupRole, LogInNetwork, User
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Brake, Import, Policy, Suppression
 from tests.deliveries import make
@@ -81,6 +81,7 @@ def of(project):
         ),
         User.objects.create_user(f"of-{project.name}", is_staff=True, role="support"),
         GroupRole.objects.create(group=project.name),
+        LogInNetwork.objects.create(network=f"127.0.0.0/{8 + project.pk % 16}", note=TRICKY),
         ShapingRule.objects.create(name=project.name, title=TRICKY,
             domains=[f"{project.name}.test"]),
         source := Source.objects.create(name=project.name, ipv4=f"192.0.2.{project.pk % 250}",
