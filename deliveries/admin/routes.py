@@ -29,7 +29,7 @@ class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the s
 
     def clean_host(self) -> str:
         host = str(self.cleaned_data["host"]).removeprefix("[").removesuffix("]").lower()
-        if not routes.is_host(host):
+        if host and not routes.is_host(host):
             raise ValidationError(_("This is neither a host name nor an address."))
         return host
 
@@ -43,8 +43,9 @@ class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the s
 @admin.register(Route)
 class RoutePages(Pages):
     form = RouteForm
-    list_display = ("pattern", "host", "port", "tls", "is_sandbox")
-    fields = ("pattern", "host", "port", "tls")
+    list_display = ("pattern", "host", "port", "tls", "smarthost", "is_sandbox")
+    list_select_related = ("smarthost",)
+    fields = ("pattern", "host", "port", "tls", "smarthost")
     ordering = ("pattern",)
 
     # `follow` waits until routers have seen the change, which they cannot before it is committed.

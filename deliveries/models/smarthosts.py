@@ -54,7 +54,7 @@ class Smarthost(models.Model):
     grant = models.CharField(
         _("how tokens are got"), max_length=18, choices=Grant.choices, blank=True, default=""
     )
-    token_url = models.URLField(_("token URL"), max_length=500, blank=True, default="")
+    token_url = models.CharField(_("token URL"), max_length=500, blank=True, default="")
     client_id = models.CharField(_("client id"), max_length=255, blank=True, default="")
     scope = models.CharField(_("scope"), max_length=500, blank=True, default="")
     tenant = models.CharField(_("tenant"), max_length=100, blank=True, default="")

@@ -138,6 +138,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.pool": _rights("see add change delete"),
     "deliveries.egressrule": _rights("see add change delete"),
     "deliveries.node": _rights("see"),
+    "deliveries.smarthost": _rights("see add change delete try_login"),
     "deliveries.shapingrule": _rights("see add change delete reset"),
     "deliveries.stop": _rights("see add resume"),
     "deliveries.order": _rights("see add stop_order"),

@@ -30,6 +30,7 @@ ACTIONS: dict[str, Promise | str] = {
     "send_test": _("Sent a test message"),
     "note_next": _("Had the next SMTP dialogue noted"),
     "resend": _("Sent it to another address"),
+    "try_login": _("Tried the log-in"),
     "check_now": _("Looked up its records"),
     "take_on_word": _("Took it on their word"),
     "start_signing": _("Let it sign"),

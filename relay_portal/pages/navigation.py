@@ -65,6 +65,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
         (
             NavigationEntry(_("Receivers"), "alt_route", "deliveries.lane"),
             NavigationEntry(_("Routes"), "signpost", "deliveries.route"),
+            NavigationEntry(_("Smarthosts"), "outgoing_mail", "deliveries.smarthost"),
             NavigationEntry(_("Rules for receivers"), "speed", "deliveries.shapingrule"),
             NavigationEntry(_("Daily numbers of warm-ups"), "stairs", "deliveries.warmupplan"),
             NavigationEntry(_("Days of warm-ups"), "thermostat", "deliveries.warmupday"),

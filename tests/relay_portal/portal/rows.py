@@ -74,6 +74,7 @@ def of(project):
             date="2026-03-01", day=1, number=50),
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),
+        make.smarthost(project.name[:30], hosts=[["smart.test", 587, "verified"]]),
         InboundMail.objects.create(kind="report", delivery_id=delivery.pk, data=content),
         Refusal.objects.create(
             project=project, credential_id=credential.pk, recipient=TRICKY, recipient_key="x",
