@@ -47,7 +47,7 @@ OTHER_WORDS = re.compile(
 # It speaks of somebody else: who sent it, from where, or what stands in the message.
 ABOUT_OTHERS = re.compile(
     r"sender (address )?(verif|reject|domain)|sender's|envelope.?sender|\b(helo|ehlo|reply-to)\b"
-    r"|client host|\byour (ip|host|server|network|domain|country|helo|provider)\b"
+    r"|client host|\byour (ip|host|server|network|domain|country|helo)\b"
     r"|\bin (the )?(message |to |from )?(header|body|links?)\b|\bheader (to|from|cc)\b|too many"
     r"|dictionary|harvest"
 )

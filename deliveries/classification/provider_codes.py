@@ -180,7 +180,7 @@ MICROSOFT = (
     ),
     *said(
         Class.REPUTATION, "outlook-network", by="microsoft",
-        words=r"part of their network is on our block list",
+        words=r"part of their network is on our block list|banned sender ?\[",
         example="550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent: part "
                 "of their network is on our block list.",
     ),

@@ -31,7 +31,7 @@ REASONS = (
     *said(
         Class.POLICY, "said-policy", by="",
         words=r"(?<!relay rejected )(for|due to|because of) (\w+ )?polic(y|ies) (reason"
-              r"|restriction)s?(?!.{0,40}(dmarc|spf|dkim))",
+              r"|restriction)s?(?!.{0,40}(dmarc|spf|dkim|dnsbl|\brbl\b|black ?list))",
         example="554 Mail from <taro@example.test> rejected for policy reasons.",
     ),
     *said(
