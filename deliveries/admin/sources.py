@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from deliveries.insight.sources import is_here
 from deliveries.models import EgressRule, Node, Pool, Source
-from deliveries.steering import sources
+from deliveries.steering import sources, warming
 from domains.operations.pages import Pages, RowVerb, reason_of
 
 
@@ -50,6 +50,12 @@ class SourcePages(Pages):
             applies=lambda source: source.state != Source.State.WARM or source.rests.exists(),
         ),
         RowVerb(
+            "warm_up", _("Warm it up"), "thermostat",
+            _("Each receiver gets few messages a day from it, and more with each good day; what "
+              "is above goes by the others of its pool, or waits where there is none."),
+            lambda source: source.state != Source.State.WARMING,
+        ),
+        RowVerb(
             "out", _("Take out of use"), "block", _("Its mail goes by the others of its pool."),
             lambda source: source.state != Source.State.OUT, asks_reason=True,
         ),
@@ -76,8 +82,17 @@ class SourcePages(Pages):
         else:
             sources.add(obj, form.cleaned_data["pool"], form.cleaned_data["weight"])
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # Django's signature
+        """Let the days of its warm-up go with it, which nobody may delete alone."""
+        found, counts, _needed, protected = super().get_deleted_objects(objs, request)
+        return found, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         sources.remove(obj)
+
+    def warm_up(self, request: HttpRequest, row: Source) -> str:
+        warming.begin(row, by=None)
+        return gettext("It warms up. The page Days of warm-ups shows how far it is.")
 
     def rest(self, request: HttpRequest, row: Source) -> str:
         sources.set_state(row, Source.State.RESTING, reason_of(request))

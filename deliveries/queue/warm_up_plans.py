@@ -39,6 +39,7 @@ SHIPPED: dict[str, tuple[int, ...]] = {
     WarmUpPlan.DEFAULT: DEFAULT,
     "google": LARGE,
     "microsoft": LARGE,
+    "microsoft365": LARGE,
     "yahoo": YAHOO,
 }
 

@@ -10,11 +10,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from deliveries.models import Lane, ShapingRule, Source, SourceBlock, SourceRest, WarmUpDay
 from deliveries.queue.wakeups import notify_now
 from domains.foundation.text.texts import one_line
+from domains.models import OwnLight
 from domains.operations import audit
 from domains.operations.isolation import Kind, isolated
 
@@ -24,6 +25,10 @@ ACTOR = "rest"
 FIRST = timedelta(hours=4)
 LONGEST = timedelta(days=7)
 REMEMBERED = timedelta(days=30)  # a block after a longer time is a first one again
+LISTED = "block list"
+# Who is known to ask which list: Yahoo's answers BL21 and BL23 name Spamhaus
+# (deliveries.shaping.worldwide_answers). At others a listing only raises the alert.
+ASKED_BY = {"zen.spamhaus.org": ("yahoo",)}
 UNNAMED = timedelta(minutes=1)  # that a lane may take to note which receiver it writes to
 
 
@@ -36,6 +41,40 @@ def take_turn(*, now: datetime) -> None:
     for lane in closed.order_by("id"):
         with isolated(Kind.STEP, f"rest of lane {lane.pk}", lasting=False):
             _look_at(lane, now=now)
+    rest_where_listed(now=now)
+
+
+def rest_where_listed(*, now: datetime) -> None:
+    """Let a source rest at receivers that ask a block list on which it stands; end that with it."""
+    listed = OwnLight.objects.filter(check_name__in=ASKED_BY)
+    for light in listed.filter(light="bad"):
+        found = Source.objects.filter(Q(ipv4=light.address) | Q(ipv6=light.address)).first()
+        if found is None or found.state not in (Source.State.WARM, Source.State.WARMING):
+            continue
+        for receiver in ASKED_BY[light.check_name]:
+            with isolated(Kind.STEP, f"rest {found.name} {receiver}", lasting=False):
+                _rest_listed(found, receiver, light, now=now)
+    well = {(each.address, each.check_name) for each in listed.filter(light="good")}
+    for rest in SourceRest.objects.filter(created_by=LISTED).select_related("source"):
+        zone = rest.reason.partition(":")[0]
+        if any((address, zone) in well for address in rest.source.addresses):
+            with isolated(Kind.STEP, f"rest {rest}", lasting=False):
+                end(rest, reason=f"It is not on {zone} any more.", by=LISTED)
+
+
+def _rest_listed(source: Source, receiver: str, light: OwnLight, *, now: datetime) -> None:
+    """Until the list has it no more; a person who ends it is not contradicted by the same entry."""
+    last = source.blocks.filter(receiver=receiver).first()
+    if source.rests.filter(receiver=receiver).exists() or (
+        last is not None and last.at >= light.changed_at
+    ):
+        return
+    said = one_line(f"{light.check_name}: {light.address} {light.given.get('detail', '')}", 500)
+    SourceBlock.objects.create(source=source, receiver=receiver, at=now, seconds=0, reply=said)
+    SourceRest.objects.create(source=source, receiver=receiver, reason=said, created_by=LISTED)
+    logger.warning("event=source-rests source=%s receiver=%s reason=%r", source, receiver, said)
+    audit.note(LISTED, "rest", source, reason=f"{receiver}: until it is off the list {said}")
+    transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def _look_at(lane: Lane, *, now: datetime) -> None:
@@ -60,7 +99,7 @@ def block(
     """Let the source rest for the receiver: twice as long as the last time."""
     length = FIRST
     if last is not None and last.at > now - REMEMBERED:
-        length = min(timedelta(seconds=last.seconds) * 2, LONGEST)
+        length = min(max(timedelta(seconds=last.seconds) * 2, FIRST), LONGEST)
     said = one_line(reply, 500)
     SourceBlock.objects.create(
         source=source, receiver=receiver, at=now, seconds=length.total_seconds(), reply=said

@@ -166,19 +166,23 @@ def _silent_pairs(border: date) -> list[WarmUp]:
     return [row for row in rows if last.get((row.source_id, row.receiver), date.min) < border]
 
 
-def move(source: Source, state: Source.State, reason: str, *, by: str = ACTOR) -> None:
+def move(source: Source, state: Source.State, reason: str, *, by: str | None = ACTOR) -> None:
     """Bring a source into another state; all drains hear of it."""
     source.state, source.reason, source.state_since = state, reason[:200], datetime.now(UTC)
     source.save(update_fields=["state", "reason", "state_since"])
     if state == Source.State.COLD:
         source.warm_ups.all().delete()
-    audit.note(by, "warm_up", source, reason=f"{state.label}. {reason}")
+    if by is not None:
+        audit.note(by, "warm_up", source, reason=f"{state.label}. {reason}")
     transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 @transaction.atomic
-def begin(source: Source, *, day: int = 1, by: str) -> None:
-    """Warm a source up from this day of the plans on, with every receiver."""
+def begin(source: Source, *, day: int = 1, by: str | None) -> None:
+    """Warm a source up from this day of the plans on, with every receiver.
+
+    `by` None: the caller writes the audit log.
+    """
     source.warm_ups.all().delete()
     source.first_day = day
     source.save(update_fields=["first_day"])

@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deliveries.models import Lane, SourceBlock, SourceRest, WarmUpDay
+from deliveries.models import Lane, Source, SourceBlock, SourceRest, WarmUpDay
 from deliveries.steering import source_rests
+from domains.models import OwnLight
 from domains.operations import audit
 from tests.deliveries import make
 
@@ -50,8 +51,6 @@ def test_a_source_that_is_blocked_rests_for_that_receiver_only_and_says_why(lane
 
 
 def source_of(lane):
-    from deliveries.models import Source
-
     return Source.objects.get(name=lane.source)
 
 
@@ -96,3 +95,37 @@ def test_a_lane_that_a_person_closed_or_that_has_no_source_of_its_own_is_left_al
     turn()
     assert not SourceRest.objects.exists()
     assert Lane.objects.filter(closed_at__isnull=False).count() == 2
+
+
+def listed(source, light="bad", zone="zen.spamhaus.org"):
+    OwnLight.objects.update_or_create(
+        address=source.ipv4, check_name=zone,
+        defaults={"light": light, "slip": "own-listed", "given": {"detail": "CSS"},
+            "changed_at": timezone.now(), "checked_at": timezone.now()},
+    )  # fmt: skip
+
+
+def test_a_listed_source_rests_at_who_is_known_to_ask_that_list_until_it_is_off():
+    source = make.source(state="warm")
+    listed(source)
+    listed(source, zone="bl.spamcop.net")
+    turn()
+    turn()
+    rest = SourceRest.objects.get()
+    assert (rest.receiver, rest.until) == ("yahoo", None)
+    assert "zen.spamhaus.org" in audit.of(source).first().reason
+    listed(source, light="unknown")
+    turn()
+    assert SourceRest.objects.exists(), "a list that cannot tell ends nothing"
+    listed(source, light="good")
+    turn()
+    assert not SourceRest.objects.exists()
+
+
+def test_a_person_who_ends_the_rest_of_a_listed_source_is_not_contradicted():
+    source = make.source(state="warm")
+    listed(source)
+    turn()
+    SourceRest.objects.all().delete()
+    turn()
+    assert not SourceRest.objects.exists()

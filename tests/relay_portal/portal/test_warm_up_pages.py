@@ -42,3 +42,14 @@ def test_a_rule_for_tenants_is_made_and_removed_with_what_it_set(operator):
     operator.post(f"/deliveries/tenantrule/{rule.pk}/delete/", {"post": "yes"})
     assert not TenantRule.objects.exists()
     assert not EgressRule.objects.exists()
+
+
+def test_an_operator_warms_a_source_up_and_removes_it_with_its_days(operator):
+    source = make.source("west", state="cold")
+    operator.post(f"/deliveries/source/{source.pk}/do/warm_up/")
+    source.refresh_from_db()
+    assert source.state == "warming"
+    assert [entry.action for entry in audit.of(source)] == ["warm_up"]
+    WarmUpDay.objects.create(source=source, receiver="google", date="2026-03-01", day=1, number=50)
+    operator.post(f"/deliveries/source/{source.pk}/delete/", {"post": "yes"})
+    assert not WarmUpDay.objects.exists()
