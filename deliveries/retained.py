@@ -153,6 +153,7 @@ TABLES = (
     RetainedTable("deliveries_smarthost", "until removed", "people", "a person's word"),
     RetainedTable("deliveries_smarthosttoken", "with its smarthost, renewed before its end",
         "the workers", "one access token for all of them"),
+    RetainedTable("deliveries_receiverdemand", "until removed", "people", "one row for each"),
     RetainedTable("deliveries_shapingrule", "until removed", "people",
         "the shipped ones and a person's word"),
     RetainedTable("deliveries_localrule", "until removed", "people", "a person's word"),

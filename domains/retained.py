@@ -57,6 +57,12 @@ TABLES = (
         "as DMARC reports", days=REFUSAL_DAYS,
         delete=oldest("domains_authenticationrefusal", "last_at < %(before)s", order="last_at"),
     ),
+    RetainedTable(
+        "domains_sampledday", f"{REFUSAL_DAYS} days after it was counted", BY_RETENTION,
+        "as DMARC reports",
+        days=REFUSAL_DAYS,
+        delete=oldest("domains_sampledday", "last_at < %(before)s", order="last_at"),
+    ),
     RetainedTable("domains_ownlight", "while its address is ours", "every hour", "one row for each "
         "thing that is looked at"),
     RetainedTable("domains_readposition", "for ever", "nothing", "one row for each job that reads "

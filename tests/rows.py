@@ -41,6 +41,7 @@ from domains.models import (
     IdentityAlert,
     Project,
     ReturnPath,
+    SampledDay,
     SetAside,
     SignatureCheck,
 )
@@ -132,6 +133,13 @@ def refusal(at):
     )
 
 
+def sampled_day(at):
+    domain = domain_change(timezone.now()).domain
+    return SampledDay.objects.create(
+        domain=domain, day=at.date(), receiver=get_random_string(8), last_at=at
+    )
+
+
 def return_path(at):
     return ReturnPath.objects.create(
         name="rp.kept.test", state="former", found_since=at, stopped_at=at, changed_at=at
@@ -150,6 +158,7 @@ ROWS = {
         message_id=new_id(), checked_at=at, result="pass"
     ),
     "domains_authenticationrefusal": refusal,
+    "domains_sampledday": sampled_day,
     "domains_identityalert": lambda at: IdentityAlert.objects.create(
         kind="signature", subject=get_random_string(8), text="x", ended_at=at
     ),

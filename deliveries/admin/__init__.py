@@ -5,6 +5,7 @@ people order and pause.
 from deliveries.admin import (
     classification,
     delivery_list,
+    demands,
     exports,
     inbound,
     lanes,
@@ -24,6 +25,7 @@ from deliveries.admin import (
 __all__ = [
     "classification",
     "delivery_list",
+    "demands",
     "exports",
     "inbound",
     "lanes",

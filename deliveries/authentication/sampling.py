@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from deliveries.authentication import sampled_days
 from deliveries.authentication.refusals import domain_of
 from deliveries.message import compression
 from deliveries.message.ids import first_id_of
@@ -79,6 +80,8 @@ def check(message: UUID, author: str, compressed: bytes, *, now: datetime) -> No
         defaults={"domain": domain, "result": result, "checked_at": now,
             "findings": [each.as_json() for each in ours]},
     )  # fmt: skip
+    if is_new and domain is not None:
+        sampled_days.note_message(domain, data, now=now)
     if is_new and domain is not None and not domain.is_assumed:
         _tell(domain, result, ours, now=now)
 

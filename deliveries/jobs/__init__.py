@@ -96,13 +96,15 @@ def read_dmarc_reports() -> None:
 
 def watch_authentication() -> None:
     """Lead refusals for authentication back to domains, and verify a sample of what was signed."""
-    from deliveries.authentication import refusals, sampling
+    from deliveries.authentication import refusals, sampled_days, sampling
 
     with step("deliveries.authentication.refusals"):
         while refusals.collect() >= refusals.BATCH:
             pass
     with step("deliveries.authentication.sampling"):
         sampling.take_turn(now=timezone.now())
+    with step("deliveries.authentication.sampled_days"):
+        sampled_days.follow(now=timezone.now())
 
 
 def watch_switched_keys() -> None:

@@ -3,6 +3,7 @@ steer the flow.
 """
 
 from deliveries.models.classification import LocalRule
+from deliveries.models.demands import ReceiverDemand
 from deliveries.models.inbound import InboundMail
 from deliveries.models.lane_history import BackOff, LanePace
 from deliveries.models.lanes import Destination, Lane, Route
@@ -41,6 +42,7 @@ __all__ = [
     "Order",
     "Pool",
     "PoolMember",
+    "ReceiverDemand",
     "Reclassification",
     "Refusal",
     "Resending",

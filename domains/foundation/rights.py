@@ -117,6 +117,7 @@ RIGHTS: dict[str, Rights] = {
         "keep_keys",
     ),
     "message_check": _rights("see", "see"),
+    "demands": _rights("see", "see"),
     "domains.signingkey": _rights(
         "see add delete rotate start_signing stop_signing",
         "see",
@@ -140,6 +141,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.node": _rights("see"),
     "deliveries.smarthost": _rights("see add change delete try_login"),
     "deliveries.shapingrule": _rights("see add change delete reset"),
+    "deliveries.receiverdemand": _rights("see change reset"),
     "deliveries.stop": _rights("see add resume"),
     "deliveries.order": _rights("see add stop_order"),
     "own_identity": _rights("see"),

@@ -5,6 +5,7 @@ from domains.models.authentication import (
     AuthenticationRefusal,
     IdentityAlert,
     ReadPosition,
+    SampledDay,
     SignatureCheck,
 )
 from domains.models.credentials import Credential
@@ -36,6 +37,7 @@ __all__ = [
     "Project",
     "ReadPosition",
     "ReturnPath",
+    "SampledDay",
     "SetAside",
     "SignatureCheck",
     "SigningKey",

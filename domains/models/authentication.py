@@ -18,15 +18,44 @@ class SignatureCheck(models.Model):
     checked_at = models.DateTimeField(_("checked"), db_default=Now())
     result = models.CharField(_("result"), max_length=10)  # pass, fail, unknown, or none of ours
     findings = models.JSONField(default=list)
+    # Whether its deliveries were looked at for TLS, which takes until they have ended.
+    is_followed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["checked_at"], condition=Q(is_followed=False), name="signature_to_follow"
+            ),
             models.Index(fields=["domain", "checked_at"], name="signature_check_by_domain"),
             models.Index(fields=["checked_at"], name="signature_check_by_age"),
         ]
 
     def __str__(self) -> str:
         return f"{self.message_id}: {self.result}"
+
+
+class SampledDay(models.Model):
+    """What the sample of a domain's mail showed in a day: of messages, where `receiver` is empty,
+    else of their deliveries to one receiver.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="sampled_days")
+    day = models.DateField(_("day"))
+    receiver = models.CharField(_("receiver"), max_length=253, blank=True)
+    amount = models.PositiveBigIntegerField(default=0)
+    by_tls = models.PositiveBigIntegerField(default=0)
+    bulk = models.PositiveBigIntegerField(default=0)
+    one_click = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "day", "receiver"], name="sampled_day_once")
+        ]
+        indexes = [models.Index(fields=["last_at"], name="sampled_day_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.receiver}: {self.amount}"
 
 
 class AuthenticationRefusal(models.Model):

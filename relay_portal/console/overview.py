@@ -58,6 +58,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "queue": "show what waits; try, cancel, bounce, reroute, hold or release a selection of it",
         "lane": "list the lanes in which mail waits, and show one",
         "identity": "how receivers see this relay's addresses: PTR, EHLO name, block lists",
+        "demands": "what large receivers ask for, and whether a domain does it",
         "audit": "who did what",
         "keyring": "show and change the keys that encrypt DKIM keys and second factors",
         "erase": "erase a person from all that is kept, and prove it",

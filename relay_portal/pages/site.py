@@ -42,6 +42,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         from relay_portal.pages import (
             classification,
             credential_use,
+            demands,
             error_rates,
             home,
             message_check,
@@ -64,6 +65,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 self._page("own_identity", own_identity.page),
                 name="own_identity",
             ),
+            path("demands/", self._page("demands", demands.page), name="demands"),
             path(
                 "check-message/",
                 self._page("message_check", message_check.page),

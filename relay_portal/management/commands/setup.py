@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from supervisor.xmlrpc import Faults
 
+from deliveries.authentication import demands
 from deliveries.queue import warm_up_plans
 from deliveries.shaping import rules
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
@@ -58,6 +59,7 @@ class Command(EkidenCommand):
         self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
         rules.sync()
         warm_up_plans.sync()
+        demands.sync()
         signal.signal(signal.SIGTERM, end)
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # until what was made is sure to be shown
         made = first_run.make()
