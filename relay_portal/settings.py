@@ -221,6 +221,7 @@ FORMAT_MODULE_PATH = ["relay_portal.formats"]
 # Static files are served from the packages themselves: nothing to collect before a start, and no
 # other host is asked for any.
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "relay_portal" / "vendored"]  # before the packages' own
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 600
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -73,7 +73,7 @@ def of(project):
         ),
         TenantRule.objects.get(name=project.name),
         WarmUpPlan.objects.create(receiver=project.name, numbers=[50, 100]),
-        WarmUpDay.objects.create(source=make.source(project.name), receiver="google",
+        WarmUpDay.objects.create(source=make.source(f"warm-{project.name}"), receiver="google",
             date="2026-03-01", day=1, number=50),
         Lane.objects.create(site=f"mx.{project.name}.test", hosts=[[10, "mx.test", 25]]),
         Route.objects.create(pattern=f"{project.name}.test", host="mx.test", port=25),

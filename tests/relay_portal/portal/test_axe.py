@@ -34,7 +34,7 @@ DESK = {"locale": "en-GB", "color_scheme": "light", "viewport": {"width": 1280, 
 PHONE = {"locale": "ja-JP", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}}
 OTHERS = (
     "/", "/queues/", "/account/security/", "/account/security/codes/", "/account/security/setup/",
-    "/password_change/",
+    "/password_change/", "/account/confirm/",
 )  # fmt: skip
 
 

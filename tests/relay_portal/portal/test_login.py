@@ -240,7 +240,7 @@ def test_the_policy_allows_no_inline_script_and_no_other_origin(client):
     answer = client.get(LOGIN)
     policy = answer.headers["Content-Security-Policy"].split("; ")
     assert {
-        "script-src 'self' 'unsafe-eval'",
+        "script-src 'self'",
         "default-src 'none'",
         "frame-ancestors 'none'",
     } <= set(policy)
