@@ -186,9 +186,9 @@ class PoolPages(Pages):
 
 @admin.register(EgressRule)
 class EgressRulePages(Pages):
-    list_display = ("position", "mail", "pool")
+    list_display = ("position", "mail", "pool", "smarthost")
     ordering = ("position", "pk")
-    list_select_related = ("project", "credential", "pool")
+    list_select_related = ("project", "credential", "pool", "smarthost")
 
     def save_model(self, request: HttpRequest, obj: EgressRule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from deliveries.models.smarthosts import Smarthost
 from domains.models import Credential, Project
 
 
@@ -160,15 +161,38 @@ class EgressRule(models.Model):
     receiver = models.SlugField(
         _("receiver"), max_length=40, blank=True, default="", help_text=_("Name of its rule.")
     )
-    pool = models.ForeignKey(Pool, models.PROTECT, related_name="rules", verbose_name=_("pool"))
+    pool = models.ForeignKey(
+        Pool, models.PROTECT, null=True, blank=True, related_name="rules", verbose_name=_("pool")
+    )
+    smarthost = models.ForeignKey(
+        Smarthost,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="rules",
+        verbose_name=_("smarthost"),
+    )
 
     class Meta:
         verbose_name = _("egress rule")
         verbose_name_plural = _("egress rules")
         ordering = ["position", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(pool__isnull=False, smarthost__isnull=True)
+                | Q(pool__isnull=True, smarthost__isnull=False),
+                name="egressrule_leads_to_one_of_both",
+                violation_error_message=_("A rule leads either to a pool or to a smarthost."),
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.conditions or _('all mail')} → {self.pool}"
+        return f"{self.conditions or _('all mail')} → {self.target}"
+
+    @property
+    def target(self) -> str:
+        """What it leads to, for people."""
+        return str(self.pool) if self.pool else f"smarthost {self.smarthost}"
 
     @property
     def conditions(self) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 from deliveries.backends.database import Database, Row
 from deliveries.backends.priority_lock import Ticket
 from deliveries.models import Lane
-from deliveries.queue import sandboxed
+from deliveries.queue import sandboxed, smarthost_lanes
 from deliveries.queue.grouping import Grouping
 from deliveries.queue.lane_statements import (
     CLAIMS,
@@ -34,6 +34,7 @@ from deliveries.queue.lane_statements import (
     UNCLAIM,
 )
 from deliveries.queue.leased import Claimed, Learned, LeasedLane
+from deliveries.queue.smarthost_lanes import WayOut
 
 # The lanes of a holder that nobody here can prove dead are free again after this long; the living
 # renew three times within it.
@@ -225,6 +226,11 @@ class Lanes:
     async def lead_home(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back to the site's own lane, which leads them to another source."""
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": lane.home})
+
+    async def lead_out(self, lane: LeasedLane, ids: Sequence[UUID], target: WayOut) -> None:
+        """Give these back to the lane of a smarthost."""
+        to = await smarthost_lanes.lane_of(self._database, target)
+        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": to})
 
     async def sandbox(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back as the sandbox's."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from deliveries.backends.database import Database
-from deliveries.queue import warm_up
+from deliveries.queue import smarthost_lanes, warm_up
 from deliveries.queue.leased import LeasedLane
+from deliveries.queue.smarthost_lanes import WayOut
 
 # As the claim does: one probe of the claim-order index for each flow, then a few of each.
 DUE_HERE = """
@@ -127,6 +128,10 @@ class SourceLanes:
         """Lead each of these deliveries to the lane that is given with it."""
         given = {"ids": list(lanes), "lanes": list(lanes.values())}
         await self._database.fetch(LEAD, given | {"home": lane.id, "epoch": lane.epoch})
+
+    async def of_smarthost(self, target: WayOut) -> int:
+        """Return the lane of a smarthost."""
+        return await smarthost_lanes.lane_of(self._database, target)
 
     async def reserve(self, source: str, receiver: str, wanted: int) -> int:
         """Return how many of so many a warming source may take now for this receiver."""

@@ -81,7 +81,8 @@ class RuleFacts:
     sending_domain: str
     priority: int | None
     receiver: str
-    pool: str
+    pool: str | None
+    smarthost: int | None = None
 
     def fits(self, mail: Outgoing, receiver: str) -> bool:
         return (
@@ -115,12 +116,30 @@ class Egress:
     def __bool__(self) -> bool:
         return bool(self.sources)
 
+    @property
+    def leads_out(self) -> bool:
+        """Whether a rule leads to a smarthost."""
+        return any(rule.smarthost is not None for rule in self.rules)
+
+    def rule(self, mail: Outgoing, receiver: str) -> RuleFacts | None:
+        """Return the first rule that fits."""
+        return next((rule for rule in self.rules if rule.fits(mail, receiver)), None)
+
     def pool_name(self, mail: Outgoing, receiver: str) -> str:
         """Return the pool of the first rule that fits."""
-        for rule in self.rules:
-            if rule.fits(mail, receiver):
-                return rule.pool
-        return DEFAULT_POOL
+        rule = self.rule(mail, receiver)
+        return (rule.pool if rule else None) or DEFAULT_POOL
+
+    def smarthost(self, mail: Outgoing, receiver: str) -> int | None:
+        """Return the smarthost of the first rule that fits, where it leads to one."""
+        rule = self.rule(mail, receiver)
+        return rule.smarthost if rule else None
+
+    def may_lead_to(self, smarthost: int, mail: Outgoing) -> bool:
+        """Whether a rule leads mail like this to the smarthost, for some receiver."""
+        return any(
+            rule.smarthost == smarthost and rule.fits(mail, rule.receiver) for rule in self.rules
+        )
 
     def pool(self, name: str) -> PoolFacts:
         """Return the pool. Where nobody has made the default one, it is all sources alike."""
@@ -133,6 +152,8 @@ class Egress:
         for others to decide: a lane is only leased where one is.
         """
         facts = self.sources.get(source)
+        if self.smarthost(mail, receiver) is not None:
+            return False
         if facts is None or facts.state not in CARRYING or receiver in facts.rests:
             return False
         return source in self.pool(self.pool_name(mail, receiver)).weights

@@ -35,9 +35,9 @@ SELECT jsonb_build_object(
     'rules', (SELECT coalesce(jsonb_agg(jsonb_build_object(
         'project', rule.project_id, 'credential', rule.credential_id,
         'sending_domain', rule.sending_domain, 'priority', rule.priority,
-        'receiver', rule.receiver, 'pool', pool.name
+        'receiver', rule.receiver, 'pool', pool.name, 'smarthost', rule.smarthost_id
     ) ORDER BY rule.position, rule.id), '[]') FROM deliveries_egressrule rule
-        JOIN deliveries_pool pool ON pool.id = rule.pool_id)
+        LEFT JOIN deliveries_pool pool ON pool.id = rule.pool_id)
 )::text
 """
 SEEN = """
@@ -78,8 +78,8 @@ class EgressReader:
             self._told = -TELL_EVERY
 
     def forget(self) -> None:
-        """There are no sources any more."""
-        if self.now:
+        """There are neither sources nor rules that lead to a smarthost any more."""
+        if self.now or self.now.rules:
             self.now, self._text, self.bindable = Egress(), "", frozenset()
             self.version += 1
 

@@ -193,6 +193,10 @@ def remove(row: Smarthost) -> None:
         raise ValidationError(
             _("Routes lead to it: %s. Lead them elsewhere first.") % ", ".join(patterns)
         )
+    if rules := list(row.rules.all()[:5]):
+        raise ValidationError(
+            _("Egress rules lead to it: %s. Remove them first.") % "; ".join(map(str, rules))
+        )
     lanes = list(Lane.objects.filter(smarthost=row).values_list("pk", flat=True))
     # What an agent has in hand it gives back itself: it finds the smarthost gone.
     waiting = Delivery.objects.live().filter(lane_id__in=lanes, claim=0)

@@ -42,6 +42,7 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
        (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest),
        (SELECT coalesce(max(changed_at)::text, '') FROM domains_returnpath),
        EXISTS (SELECT FROM deliveries_source)
+           OR EXISTS (SELECT FROM deliveries_egressrule WHERE smarthost_id IS NOT NULL)
 """
 RETURN_PATHS = """
 SELECT domain.project_id, domain.name, path.name
@@ -144,9 +145,23 @@ class Controls:
         """Whether the lane's source may carry the delivery. One without sources carries all."""
         if lane.home is None:
             return True
-        domain = claimed.header_from.rpartition("@")[2].lower()
-        mail = Outgoing(claimed.id, claimed.project_id, claimed.flow, claimed.priority, domain)
+        mail = outgoing(claimed)
         return self.egress.now.carries(lane.source, mail, self.receiver(lane, claimed.domain))
+
+    def way_out(self, lane: LeasedLane, mail: Outgoing, domain: str) -> KnownSmarthost | None:
+        """Return the smarthost to which a rule leads this mail from its site's lane.
+
+        A static route goes before the rules, and so does an order.
+        """
+        if not self.egress.now.leads_out or lane.is_routed or lane.is_forced:
+            return None
+        found = self.egress.now.smarthost(mail, self.receiver(lane, domain))
+        return self._smarthosts.get(found) if found is not None else None
+
+    def is_led_here(self, lane: LeasedLane, mail: Outgoing) -> bool:
+        """Whether a rule leads this mail to the smarthost whose lane this is."""
+        smarthost = lane.smarthost
+        return smarthost is not None and self.egress.now.may_lead_to(smarthost, mail)
 
     def receiver(self, lane: LeasedLane, domain: str) -> str:
         """Return the name of the rule for this domain's mail in this lane."""
@@ -197,6 +212,11 @@ class Controls:
         default = by_name.pop(ShapingRule.DEFAULT, providers.DEFAULT)
         self._default = providers.effective(default, providers.DEFAULT)
         self._rules = tuple(by_name.values())
+
+
+def outgoing(claimed: Claimed) -> Outgoing:
+    domain = claimed.header_from.rpartition("@")[2].lower()
+    return Outgoing(claimed.id, claimed.project_id, claimed.flow, claimed.priority, domain)
 
 
 @contextmanager

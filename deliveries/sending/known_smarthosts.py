@@ -40,6 +40,11 @@ class KnownSmarthost:
         )
 
     @property
+    def target(self) -> tuple[int, str, list[tuple[int, str, int]]]:
+        """What its lane is made of."""
+        return self.id, self.name, self.lane_hosts
+
+    @property
     def lane_hosts(self) -> list[tuple[int, str, int]]:
         """As a lane has them: the order is the preference."""
         return [(place, host, port) for place, (host, port, _) in enumerate(self.hosts)]

@@ -15,6 +15,7 @@ from deliveries.queue import sandboxed
 from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.sending import disposition
 from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
+from deliveries.sending.controls import outgoing
 from deliveries.sending.disposition import URGENT
 from deliveries.sending.domain_turns import DomainTurns
 from deliveries.sending.mail_builder import SMALL
@@ -171,13 +172,34 @@ class LaneClaims:
         if home := [each.id for each in open_ones if not orders.stays(self.lane, each)]:
             await self.shared.lanes.lead_home(self.lane, home)
             open_ones = [each for each in open_ones if orders.stays(self.lane, each)]
-        if self.shared.orders.is_gone(self.lane):
-            open_ones = [replace(delivery, is_here=False) for delivery in open_ones]
+        open_ones = await self._without_led_out(open_ones)
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self.shared.lanes.reroute(self.lane, moved)
             self.shared.wake_routing()
         return [delivery for delivery in open_ones if delivery.is_here]
+
+    async def _without_led_out(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Return what is not led to a smarthost by a rule; in a smarthost's lane, say of all
+        whether it is to be sent from there.
+        """
+        orders = self.shared.orders
+        if orders.is_gone(self.lane):
+            return [replace(each, is_here=False) for each in claimed]
+        if self.lane.smarthost is not None:
+            return [
+                each
+                if each.is_here or not orders.is_led_here(self.lane, outgoing(each))
+                else replace(each, is_here=True)
+                for each in claimed
+            ]
+        if not orders.egress.now.leads_out:
+            return claimed
+        ways = {each.id: orders.way_out(self.lane, outgoing(each), each.domain) for each in claimed}
+        for smarthost in {way.id: way for way in ways.values() if way is not None}.values():
+            ids = [id_ for id_, way in ways.items() if way is not None and way.id == smarthost.id]
+            await self.shared.lanes.lead_out(self.lane, ids, smarthost.target)
+        return [each for each in claimed if ways[each.id] is None]
 
     async def _without_sandboxed(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
         """Whatever led it here, the mail of a sandbox leaves by no other lane."""

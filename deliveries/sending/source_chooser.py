@@ -96,6 +96,8 @@ class SourceChooser:
 
     async def _lead(self, due: Sequence[Due]) -> None:
         egress = self._shared.orders.egress.now
+        if egress.leads_out and not (due := await self._lead_out(due)):
+            return
         chosen = await self._choose(egress, due)
         waiting = [each.id for each in due if each.id not in chosen]
         if waiting:
@@ -107,6 +109,20 @@ class SourceChooser:
         await self._source_lanes.lead(self.lane, lanes)
         urgent = {lanes[each.id] for each in due if each.priority >= URGENT and each.id in lanes}
         self._notify(set(lanes.values()), urgent)
+
+    async def _lead_out(self, due: Sequence[Due]) -> list[Due]:
+        """Lead to smarthosts what rules say; return the others."""
+        way_out = self._shared.orders.way_out
+        ways = {each.id: way_out(self.lane, outgoing(each), each.domain) for each in due}
+        lanes: dict[int, int] = {}
+        for way in ways.values():
+            if way is not None and way.id not in lanes:
+                lanes[way.id] = await self._source_lanes.of_smarthost(way.target)
+        led = {id_: lanes[way.id] for id_, way in ways.items() if way is not None}
+        if led:
+            await self._source_lanes.lead(self.lane, led)
+            self._notify(set(led.values()), ())
+        return [each for each in due if each.id not in led]
 
     async def _choose(self, egress: Egress, due: Sequence[Due]) -> dict[UUID, SourceFacts]:
         """Return the source of each delivery that has one.

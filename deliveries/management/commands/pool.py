@@ -54,8 +54,10 @@ class Command(ActionCommand):
         pools = [_facts(pool) for pool in Pool.objects.prefetch_related("members__source")]
         rules = [
             {"rule": rule.pk, "position": rule.position, "mail": rule.conditions or "all mail",
-             "pool": rule.pool.name}
-            for rule in EgressRule.objects.select_related("pool", "project", "credential")
+             "pool": rule.pool.name if rule.pool else rule.target}
+            for rule in EgressRule.objects.select_related(
+                "pool", "smarthost", "project", "credential"
+            )
         ]  # fmt: skip
         if as_json:
             return self.write_json({"pools": pools, "rules": rules})

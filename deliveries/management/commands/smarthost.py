@@ -5,13 +5,19 @@ import getpass
 import sys
 from typing import Any
 
+from django.db import transaction
+
 from deliveries.management.commands.route import host_and_port
-from deliveries.models import Smarthost
+from deliveries.models import EgressRule, Smarthost
 from deliveries.routing import smarthosts
 from deliveries.routing.smarthost_presets import PRESETS
 from deliveries.sending import smarthost_trial
+from deliveries.steering import sources
 from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
+from domains.foundation.text.addresses import canonical_domain
+from domains.models import Credential
 from domains.operations import audit
+from domains.senders import names
 
 LIMITS = {
     "connections": "connections at once",
@@ -41,8 +47,19 @@ class Command(ActionCommand):
         adding = add("add", self.add, "Add a smarthost; its secret comes by stdin or a prompt.")
         changing = add("change", self.change, "Change a smarthost; it is tried again at once.")
         removing = add("remove", self.remove, "Remove a smarthost to which no route leads.")
+        leading = add("lead", self.lead, "Lead mail that meets all conditions there.")
+        leading.add_argument("--project")
+        leading.add_argument("--credential", help="with --project where the name is not unique")
+        leading.add_argument("--from", dest="sending_domain", metavar="DOMAIN")
+        leading.add_argument(
+            "--priority", choices=[each.name.lower() for each in Credential.Priority]
+        )
+        leading.add_argument("--receiver", help="name of the receiver's rule")
+        leading.add_argument("--position", type=int, default=100, help="the lowest is asked first")
+        unleading = add("unlead", self.unlead, "Remove a rule; its number is in `list`.")
+        unleading.add_argument("number", metavar="NUMBER", type=int)
         trying = add("test", self.test, "Log in at each of its hosts, and send nothing.")
-        for parser in (adding, changing, removing, trying):
+        for parser in (adding, changing, removing, trying, leading):
             parser.add_argument("name", metavar="NAME")
         adding.add_argument("--preset", choices=sorted(PRESETS), default="")
         changing.add_argument(
@@ -87,6 +104,36 @@ class Command(ActionCommand):
         audit.note_command("delete", row, details={"values": values})
         self.stdout.write(f"Removed the smarthost {row}.")
 
+    @transaction.atomic
+    def lead(
+        self, *, name: str, project: str | None, credential: str | None,
+        sending_domain: str | None, priority: str | None, receiver: str | None, position: int,
+    ) -> None:  # fmt: skip
+        rule = EgressRule(
+            smarthost=_found(name),
+            position=position,
+            credential=names.credential(credential, of=project) if credential else None,
+            project=names.project(project) if project and not credential else None,
+            sending_domain=canonical_domain(sending_domain) if sending_domain else "",
+            priority=None if priority is None else Credential.Priority[priority.upper()].value,
+            receiver=receiver or "",
+        )
+        if not rule.conditions:
+            raise CommandError("Give a condition. For all mail: ./ekiden route add '*' --smarthost")
+        sources.add_rule(rule)
+        audit.note_command("add", rule)
+        self.stdout.write(f"Added the rule {rule.pk}: {rule}. Mail that waits follows.")
+
+    @transaction.atomic
+    def unlead(self, *, number: int) -> None:
+        rule = EgressRule.objects.filter(pk=number, smarthost__isnull=False).first()
+        if rule is None:
+            raise CommandError(f"There is no rule {number}. See: ./ekiden smarthost list")
+        audit.note_command("delete", rule)
+        described = str(rule)
+        sources.remove_rule(rule)
+        self.stdout.write(f"Removed the rule {described}.")
+
     def list_all(self, *, as_json: bool) -> None:
         everything = list(Smarthost.objects.all())
         if as_json:
@@ -102,7 +149,12 @@ class Command(ActionCommand):
             )
             for row in everything
         ]
-        return self.write_table([header, *rows], empty="There is no smarthost.")
+        self.write_table([header, *rows], empty="There is no smarthost.")
+        if rules := list(EgressRule.objects.filter(smarthost__isnull=False)):
+            led = [(str(rule.pk), str(rule.position), str(rule)) for rule in rules]
+            self.stdout.write("")
+            self.write_table([("RULE", "POSITION", "MAIL"), *led], empty="")
+        return None
 
     def test(self, *, name: str, as_json: bool) -> None:
         row = _found(name)
@@ -148,6 +200,10 @@ def facts(row: Smarthost) -> dict[str, object]:
         "grant": row.grant,
         "preset": row.preset,
         "state": smarthosts.state(row),
+        "rules": [
+            {"rule": rule.pk, "position": rule.position, "mail": rule.conditions}
+            for rule in row.rules.select_related("project", "credential")
+        ],
     }
     for name in (*TEXTS, *LIMITS):
         told[name] = getattr(row, name)
