@@ -23,6 +23,8 @@ DANGEROUS: dict[str, frozenset[str]] = {
     "deliveries.stop": frozenset({"everything"}),
     "deliveries.order": frozenset({"add"}),
     "deliveries.route": frozenset({"add", "delete"}),
+    "deliveries.smarthost": frozenset({"add", "change", "delete"}),
+    "deliveries.source": frozenset({"delete"}),
     "deliveries.message": frozenset({EXPORT}),
     "deliveries.messageexport": frozenset({"download"}),
     "suppressions.suppression": frozenset({EXPORT, "lift"}),
