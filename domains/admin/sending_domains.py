@@ -6,16 +6,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldBooleanWidget
 
-from domains.admin import delegated_keys
+from domains.admin import delegated_keys, printed_records
 from domains.admin.return_path_in_use import leaves_with
 from domains.admin.shown_records import VERDICTS, changed, shown
 from domains.foundation.dns.resolver import TemporaryFailure
@@ -180,6 +181,23 @@ class DomainPages(Pages):
         }
         # Unfold publishes no types
         return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
+
+    def get_urls(self) -> list[URLPattern]:
+        place = path(
+            "<path:object_id>/print/",
+            self.admin_site.admin_view(self.print_view),
+            name="domains_domain_print",
+        )
+        return [place, *super().get_urls()]
+
+    def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show one page to print, for who may see the domain."""
+        row = self.get_object(request, object_id)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404
+        return TemplateResponse(request, "domains/printed.html", printed_records.page(row))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None

@@ -11,6 +11,7 @@ from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
 from domains.identity import checking, signatures, subdomains
+from domains.management import printing
 from domains.management.domain_facts import facts_of, return_path_of, state_of
 from domains.models import Domain
 from domains.operations import audit
@@ -95,6 +96,10 @@ class Command(ActionCommand):
             action="store_true",
             help="print the records as a zone file that a name server takes as it is",
         )
+        show.add_argument(
+            "--page", metavar="FILE", help="write them as one page to print (HTML), - to see it"
+        )
+        show.add_argument("--language", choices=("en", "ja"), default="en", help="of that page")
         for parser in (adding, listing, show, checking, path, below, reports):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
@@ -129,8 +134,13 @@ class Command(ActionCommand):
             empty="There is no domain. Add one: ./ekiden domain add DOMAIN --project P",
         )
 
-    def show(self, *, name: str, project: str | None, as_json: bool, zone: bool) -> None:
+    def show(
+        self, *, name: str, project: str | None, as_json: bool, zone: bool, page: str | None,
+        language: str,
+    ) -> None:  # fmt: skip
         domain = names.domain(name, of=project)
+        if page is not None:
+            return self.stdout.write(printing.written(domain, page, language), ending="")
         if zone:
             return self.stdout.write(checking.zone_of(domain), ending="")
         return self._show(domain, as_json=as_json)

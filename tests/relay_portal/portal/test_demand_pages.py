@@ -15,7 +15,8 @@ PAGE = "/demands/"
 def domain(operator):
     demands.sync()
     domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
-    mail = [{"subject": "dmarc", "slip": "dmarc-none", "state": "fail"}]
+    given = {"name": "shop9.test"}
+    mail = [{"subject": "dmarc", "slip": "dmarc-none", "state": "fail", "given": given}]
     DomainReport.objects.create(domain=domain, checked_at=timezone.now(), report={"mail": mail})
     return domain
 
@@ -46,3 +47,12 @@ def test_a_demand_is_changed_and_put_back(operator, domain):
     assert (row.limit, row.is_edited) == (0.3, False)
     entries = AuditEntry.objects.filter(object_type="deliveries.receiverdemand")
     assert set(entries.values_list("action", flat=True)) == {"change", "reset"}
+
+
+def test_a_domains_records_are_on_one_page_to_print(operator, domain):
+    change = operator.get(f"/domains/domain/{domain.pk}/change/").text
+    place = f"/domains/domain/{domain.pk}/print/"
+    assert place in change
+    text = operator.get(place).text
+    assert "_dmarc.shop9.test" in text and "relay_portal/print.css" in text
+    assert operator.get("/domains/domain/0/print/").status_code == 404
