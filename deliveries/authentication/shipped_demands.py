@@ -1,4 +1,8 @@
-"""The demands of receivers that are shipped, each with its page and the day it was read."""
+"""The demands of receivers that are shipped, each with its page.
+
+`read_on` is when they were last compared with stored copies of these pages and others' accounts of
+them. SoftBank's and au's are told by senders' handbooks: both check SPF of the From domain.
+"""
 
 from __future__ import annotations
 

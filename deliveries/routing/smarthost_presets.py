@@ -1,4 +1,8 @@
-"""What the two largest smarthosts want, with the pages that say so and the day they were read."""
+"""What the two largest smarthosts want, with the pages that say so.
+
+`read_on` is when the figures were last compared with stored copies of such pages and with others'
+accounts of them; nobody has tried them with an account there.
+"""
 
 from __future__ import annotations
 
