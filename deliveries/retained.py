@@ -145,7 +145,7 @@ TABLES = (
     RetainedTable("deliveries_tenantcase", f"{ALERT_DAYS} days after it has ended", BY_RETENTION,
         "as long as the figures behind it", days=ALERT_DAYS,
         delete=oldest("deliveries_tenantcase", "ended_at < %(before)s", order="ended_at")),
-    RetainedTable("deliveries_sourcerest", "until it ends", "the job `watch_sources`",
+    RetainedTable("deliveries_sourcerest", "until it ends", "the job `warm_up`",
         "it says until when"),
     RetainedTable("deliveries_node", f"{NODE_DAYS} days after it was last seen", BY_RETENTION,
         "a machine that was replaced", days=NODE_DAYS,

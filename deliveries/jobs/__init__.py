@@ -62,11 +62,10 @@ def carry_on() -> None:
 
 
 def watch_sources() -> None:
-    """Lead home what waits for sources that cannot carry it any more; end rests that are over."""
+    """Lead home what waits for sources that cannot carry it any more."""
     from deliveries.steering import sources
 
     with step("deliveries.sources"):
-        sources.end_rests()
         sources.lead_stranded_home()
 
 

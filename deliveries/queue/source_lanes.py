@@ -45,9 +45,10 @@ ON CONFLICT (site, source) DO UPDATE SET home_id = EXCLUDED.home_id, hosts = EXC
 RETURNING source, id
 """
 
-# A claim of an epoch that is over stays one, though of no lane: whoever claims it next writes down
-# that it may have been sent.
-_CLAIM = "claim = CASE WHEN delivery.claim = 0 THEN 0 ELSE -1 END"
+# A claim of an epoch that is over stays one, though of no lane, and no entry's of the ledger
+# (`ledger_entries.PASSED`): whoever claims it next writes down that it may have been sent.
+LOST_CLAIM = -2
+_CLAIM = f"claim = CASE WHEN delivery.claim = 0 THEN 0 ELSE {LOST_CLAIM} END"
 
 LEAD = f"""
 WITH picked AS (

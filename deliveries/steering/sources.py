@@ -152,11 +152,6 @@ def tell() -> None:
     transaction.on_commit(partial(notify_now, has_orders=True))
 
 
-def end_rests() -> None:
-    """Remove the rests that are over."""
-    SourceRest.objects.filter(until__lte=timezone.now()).delete()
-
-
 def lead_stranded_home() -> int:
     """Lead mail whose source can carry it no more back to its site's own lane; return how many."""
     moved = 0

@@ -21,6 +21,7 @@ from deliveries.models import (
     Source,
     SourceRest,
 )
+from deliveries.queue.source_lanes import LOST_CLAIM
 from domains.models import SetAside
 from tests.deliveries import make
 from tests.deliveries.stage import play
@@ -187,4 +188,4 @@ def test_what_a_dead_worker_had_in_hand_is_led_home_as_in_doubt():
     Delivery.objects.filter(pk=delivery.pk).update(claim=7)
     watch_sources()
     delivery.refresh_from_db()
-    assert (delivery.lane_id, delivery.claim) == (home.pk, -1)
+    assert (delivery.lane_id, delivery.claim) == (home.pk, LOST_CLAIM)
