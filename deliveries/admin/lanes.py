@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -21,7 +21,7 @@ from deliveries.admin.lane_history import history
 from deliveries.admin.pauses import FLUSH, flush, since
 from deliveries.insight import host_notes
 from deliveries.insight.receiver_names import receiver_name
-from deliveries.models import Delivery, Lane
+from deliveries.models import Lane
 from deliveries.models.lanes import LaneQuerySet
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection
@@ -102,7 +102,7 @@ class LanePages(Pages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lane]:
         rows = super().get_queryset(request)
         assert isinstance(rows, LaneQuerySet)
-        return rows.with_domains()
+        return rows.with_domains().with_waiting(COUNTED_MOST)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -135,7 +135,10 @@ class LanePages(Pages):
         self, request: HttpRequest, queryset: QuerySet[Lane], search_term: str
     ) -> tuple[QuerySet[Lane], bool]:
         return (
-            queryset.filter(destinations__domain=search_term.strip().lower())
+            queryset.filter(
+                Q(destinations__domain=(domain := search_term.strip().lower()))
+                | Q(home__destinations__domain=domain)
+            )
             if search_term
             else queryset
         ), False
@@ -185,7 +188,7 @@ class LanePages(Pages):
     @display(description=_("waiting"))
     def waiting(self, row: Lane) -> SafeString:
         """Show how many deliveries wait, up to a bound: a long line is long, however long."""
-        amount = Delivery.objects.live().filter(lane=row)[:COUNTED_MOST].count()
+        amount = row.waiting_count  # type: ignore[attr-defined]  # annotated
         url = reverse("admin:deliveries_delivery_changelist") + f"?lane={row.pk}"
         return format_html(
             '<a class="portal-link" href="{}">{}{}</a>',

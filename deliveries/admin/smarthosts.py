@@ -124,6 +124,7 @@ def _bracketed(host: str) -> str:
 @admin.register(Smarthost)
 class SmarthostPages(Pages):
     form = SmarthostForm
+    list_reads = frozenset({"hosts"})
     list_display = ("name", "hosts_shown", "mechanism", "username", "state")
     ordering = ("name",)
     readonly_fields = ("hosts_shown", "secret_shown", "state")

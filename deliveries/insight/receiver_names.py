@@ -41,5 +41,5 @@ def _domains(lane: Lane) -> list[str]:
     """One of them, or two of more."""
     if hasattr(lane, "first_domain"):
         return [name for name in (lane.first_domain, lane.second_domain) if name]  # type: ignore[attr-defined]  # annotated
-    led = Destination.objects.filter(lane=lane).order_by("domain")
+    led = Destination.objects.filter(lane=lane.home_id or lane.pk).order_by("domain")
     return list(led.values_list("domain", flat=True)[:2])

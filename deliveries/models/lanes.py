@@ -7,10 +7,17 @@ from typing import Self
 
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.smarthosts import Smarthost
+
+# By the claim-order index, which begins with the lane.
+WAITING = """
+(SELECT count(*) FROM (SELECT FROM deliveries_delivery WHERE lane_id = deliveries_lane.id
+    AND ended_at IS NULL LIMIT %s) AS few)
+"""
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
@@ -18,9 +25,15 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return self.filter(paused_until__gt=now)
 
     def with_domains(self) -> Self:
-        """With `first_domain` and `second_domain` of those that lead there, for their names."""
-        led = Destination.objects.filter(lane=OuterRef("pk")).order_by("domain").values("domain")
+        """With `first_domain` and `second_domain` of those that lead to its site, for names."""
+        site = Coalesce(OuterRef("home_id"), OuterRef("pk"))
+        led = Destination.objects.filter(lane=site).order_by("domain").values("domain")
         return self.annotate(first_domain=Subquery(led[:1]), second_domain=Subquery(led[1:2]))
+
+    def with_waiting(self, most: int) -> Self:
+        """With `waiting_count`: how many deliveries wait there, counted up to `most`."""
+        waiting = RawSQL(WAITING, [most], output_field=models.IntegerField())  # noqa: S611
+        return self.annotate(waiting_count=waiting)
 
 
 class Route(models.Model):

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from redis.exceptions import RedisError
@@ -94,23 +94,38 @@ def resume(standing: Stop) -> None:
 
 
 def close(lane: Lane, *, reason: str, by: str) -> None:
-    """Nothing leaves by this lane any more; what is being sent is sent. Raises `AlreadyStopped`."""
-    closing = Lane.objects.filter(pk=lane.pk, closed_at__isnull=True)
-    if not closing.update(closed_at=timezone.now(), closed_by=by, close_reason=reason):
+    """Nothing leaves by this lane any more, nor by those of its site and our sources; what is being
+    sent is sent. Raises `AlreadyStopped`.
+    """
+    now = timezone.now()
+    if not Lane.objects.filter(pk=lane.pk, closed_at__isnull=True).update(
+        closed_at=now, closed_by=by, close_reason=reason
+    ):
         raise AlreadyStopped
+    Lane.objects.filter(home=lane.pk, closed_at__isnull=True).update(
+        closed_at=now, closed_by=by, close_reason=reason
+    )
     transaction.on_commit(partial(notify_now, has_orders=True))
 
 
 def reopen(lane: Lane) -> None:
-    """Also where an answer closed it; and at once, whatever pause was learned before."""
-    Lane.objects.filter(pk=lane.pk).update(closed_at=None, closed_by="", close_reason="")
+    """Also where an answer closed it; and at once, whatever pause was learned before.
+
+    Of the lanes of its site and our sources those that a person closed; what an answer closed is
+    that source's own.
+    """
+    by_a_person = Q(home=lane.pk) & ~Q(closed_by="")
+    Lane.objects.filter(Q(pk=lane.pk) | by_a_person).update(
+        closed_at=None, closed_by="", close_reason=""
+    )
     wake(lane)
 
 
 def wake(lane: Lane) -> None:
-    """Let it forget the pause that it has learned."""
-    Lane.objects.filter(pk=lane.pk).update(paused_until=None, pause_reason="", failures=0)
-    transaction.on_commit(partial(notify_now, [lane.pk]))
+    """Let it, and those of its site and our sources, forget the pause that was learned."""
+    here = Lane.objects.filter(Q(pk=lane.pk) | Q(home=lane.pk))
+    here.update(paused_until=None, pause_reason="", failures=0)
+    transaction.on_commit(partial(notify_now, list(here.values_list("pk", flat=True))))
 
 
 def of(row: Project | Credential) -> Stop | None:

@@ -24,7 +24,11 @@ EXAMPLES = 5
 COUNTED_MOST = 1_000_000
 
 CONDITIONS = {
-    "lane": "mail.lane_id = %(lane)s",
+    # with the lanes of that site and our sources
+    "lane": (
+        "mail.lane_id = ANY(ARRAY(SELECT id FROM deliveries_lane"
+        " WHERE id = %(lane)s OR home_id = %(lane)s))"
+    ),
     "domain": "mail.domain = %(domain)s",
     "project": "mail.project_id = %(project)s",
     "credential": "mail.flow = %(credential)s",

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries.insight import tracing
+from deliveries.insight.receiver_names import receiver_name
 from deliveries.jobs import watch_sources
 from deliveries.models import (
     Attempt,
@@ -22,6 +23,8 @@ from deliveries.models import (
     SourceRest,
 )
 from deliveries.queue.source_lanes import LOST_CLAIM
+from deliveries.steering import pauses
+from deliveries.steering.selection import Selection, count
 from domains.models import SetAside
 from tests.deliveries import make
 from tests.deliveries.stage import play
@@ -189,3 +192,21 @@ def test_what_a_dead_worker_had_in_hand_is_led_home_as_in_doubt():
     watch_sources()
     delivery.refresh_from_db()
     assert (delivery.lane_id, delivery.claim) == (home.pk, LOST_CLAIM)
+
+
+def test_a_person_who_pauses_a_receiver_pauses_it_at_every_source():
+    _, home = stranded("mx.test")
+    blocked = make.lane("mx.test", source="other", home=home, closed_at=timezone.now())
+    pauses.close(home, reason="asked", by="otto")
+    assert set(Lane.objects.filter(home=home).values_list("closed_by", flat=True)) == {"otto", ""}
+    assert count(Selection(lane=home.pk)) == 1
+    pauses.reopen(home)
+    assert set(Lane.objects.filter(closed_at__isnull=False)) == {blocked}
+
+
+def test_the_lane_of_a_source_is_called_as_its_receiver_is():
+    _, home = stranded("mx.test")
+    make.leads_to(home, "shop.test")
+    assert {receiver_name(each) for each in Lane.objects.with_domains().filter(site="mx.test")} == {
+        "shop.test"
+    }
