@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models import Lane, Order, Route
@@ -56,22 +57,30 @@ class SelectionForm(forms.Form):
     led here.
     """
 
-    project = forms.ModelChoiceField(Project.objects.all(), label=_("project"), required=False)
-    credential = forms.ModelChoiceField(
-        Credential.objects.select_related("project"), label=_("credential"), required=False
+    project = forms.ModelChoiceField(
+        Project.objects.all(), label=capfirst(_("project")), required=False
     )
-    domain = forms.CharField(label=_("recipient domain"), max_length=253, required=False)
-    recipient = forms.CharField(label=_("recipient"), max_length=320, required=False)
+    credential = forms.ModelChoiceField(
+        Credential.objects.select_related("project"),
+        label=capfirst(_("credential")),
+        required=False,
+    )
+    domain = forms.CharField(label=capfirst(_("recipient domain")), max_length=253, required=False)
+    recipient = forms.CharField(label=capfirst(_("recipient")), max_length=320, required=False)
     state = forms.ChoiceField(
-        label=_("state"),
+        label=capfirst(_("state")),
         choices=[("", _("any")), *((each.value, each.label) for each in LIVE)],
         required=False,
     )
     older = forms.TypedChoiceField(
-        label=_("waits longer than"), choices=AGES, coerce=int, empty_value="0", required=False
+        label=capfirst(_("waits longer than")),
+        choices=AGES,
+        coerce=int,
+        empty_value="0",
+        required=False,
     )
-    is_held = forms.BooleanField(label=_("only what is put aside"), required=False)
-    everything = forms.BooleanField(label=_("everything that waits"), required=False)
+    is_held = forms.BooleanField(label=capfirst(_("only what is put aside")), required=False)
+    everything = forms.BooleanField(label=capfirst(_("everything that waits")), required=False)
     lane = forms.ModelChoiceField(Lane.objects.all(), required=False, widget=forms.HiddenInput)
     since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     before = forms.DateTimeField(required=False, widget=forms.HiddenInput)
@@ -127,18 +136,18 @@ class OrderForm(forms.Form):
     """What is to be done to them."""
 
     verb = forms.ChoiceField(
-        label=_("what"),
+        label=capfirst(_("what")),
         choices=[(verb, Order.Verb(verb).label) for verb in MEANINGS],
         widget=forms.RadioSelect,
     )
     host = forms.CharField(
-        label=_("to this host"),
+        label=capfirst(_("to this host")),
         max_length=253,
         required=False,
         help_text=_("To reroute. Empty: looked up anew."),
     )
     port = forms.IntegerField(
-        label=_("port"), min_value=1, max_value=65_535, initial=25, required=False
+        label=capfirst(_("port")), min_value=1, max_value=65_535, initial=25, required=False
     )
     tls = forms.ChoiceField(
         label="TLS", choices=Route.Tls.choices, initial=Route.Tls.OPPORTUNISTIC, required=False

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
@@ -20,7 +21,7 @@ from domains.operations.pages import Pages
 
 class RouteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     port = forms.IntegerField(
-        label=_("port"),
+        label=capfirst(_("port")),
         min_value=1,
         max_value=65_535,
         initial=25,

@@ -11,6 +11,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -35,7 +36,7 @@ STATES = {"open": _("Open"), "paused": _("Paused"), "closed": _("Closed")}
 
 def _secret(label: Any) -> forms.CharField:
     return forms.CharField(
-        label=label,
+        label=capfirst(label),
         required=False,
         strip=False,
         max_length=4000,
@@ -48,14 +49,14 @@ class SmarthostForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
     """`hosts_text` has a host on each line; the secrets are only taken, never shown."""
 
     preset = forms.ChoiceField(
-        label=_("preset"),
+        label=capfirst(_("preset")),
         required=False,
         choices=[("", "–"), *((each.name, each.title) for each in PRESETS.values())],
         widget=UnfoldAdminSelectWidget,
         help_text=_("Fills in what is left empty below: hosts, log-in, addresses and limits."),
     )
     hosts_text = forms.CharField(
-        label=_("hosts"),
+        label=capfirst(_("hosts")),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_(

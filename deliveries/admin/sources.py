@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -22,13 +23,13 @@ from domains.operations.pages import Pages, RowVerb, reason_of
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     pool = forms.SlugField(
-        label=_("pool"),
+        label=capfirst(_("pool")),
         initial=Pool.DEFAULT,
         help_text=_("Made where it is not there."),
         widget=UnfoldAdminTextInputWidget,
     )
     weight = forms.IntegerField(
-        label=_("weight"), min_value=1, initial=100, widget=UnfoldAdminIntegerFieldWidget
+        label=capfirst(_("weight")), min_value=1, initial=100, widget=UnfoldAdminIntegerFieldWidget
     )
 
 
@@ -140,7 +141,7 @@ class SourcePages(Pages):
 
 class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     shares = forms.CharField(
-        label=_("sources"),
+        label=capfirst(_("sources")),
         help_text=_("With weights, separated by blanks: east=100 west=300"),
         widget=UnfoldAdminTextInputWidget,
     )

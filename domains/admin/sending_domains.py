@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -38,10 +39,10 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         help_texts = {"name": _("As it stands in an address: shop.example, or 日本語.jp.")}
 
     with_ed25519 = forms.BooleanField(
-        label=_("an Ed25519 key too"), required=False, widget=UnfoldBooleanWidget
+        label=capfirst(_("an Ed25519 key too")), required=False, widget=UnfoldBooleanWidget
     )
     assume = forms.BooleanField(
-        label=_("let it send without a look at DNS"),
+        label=capfirst(_("let it send without a look at DNS")),
         help_text=_("On your word."),
         required=False,
         widget=UnfoldBooleanWidget,

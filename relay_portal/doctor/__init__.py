@@ -27,6 +27,7 @@ WITH_A_DATABASE = (
     mail.paused,
     mail.set_aside,
     mail.learning,
+    mail.leaving,
     mail.sandbox_route,
     growth.database,
     growth.valkey,

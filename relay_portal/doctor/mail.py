@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from deliveries.insight import stats
+from deliveries.insight import sources, stats
 from deliveries.steering import pauses
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
 from domains.models import Domain, SetAside, SigningKey
@@ -88,6 +88,27 @@ def waiting() -> Iterator[Finding]:
                 f"{waiting} wait for {lane}, which is paused: {lane.pause_reason}",
                 "./ekiden trace RECIPIENT",
             )
+
+
+def leaving() -> Iterator[Finding]:
+    """Look whether each source that is in use can be used, and what rests."""
+    known = [each for each in sources.sources() if each["state"] in ("warming", "warm")]
+    away = [each for each in known if not each["nodes"]]
+    level = Level.BAD if away == known else Level.WARNING
+    for each in away[:5]:
+        text = f"No machine at work has the address of the source {each['name']}."
+        advice = (
+            "Give a machine with workers the address, start one there, or take the source out of "
+            f'use: ./ekiden source out {each["name"]} --reason "…"'
+        )
+        yield Finding("sources", level, text, advice)
+    rests = [(each["name"], rest) for each in known for rest in each["rests"]]
+    for name, rest in rests[:5]:
+        text = f"The source {name} sends nothing to {rest['receiver']}: {rest['reason']}"
+        advice = f"Back into use: ./ekiden source use {name} --receiver {rest['receiver']}"
+        yield Finding("sources", Level.WARNING, text, advice)
+    if known and not rests and not away:
+        yield good("sources", f"{len(known)} in use")
 
 
 def paused() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -50,18 +51,20 @@ WHOSE = {
 
 class AskForm(forms.Form):
     reply = forms.CharField(
-        label=gettext_lazy("a server's reply"),
+        label=capfirst(gettext_lazy("a server's reply")),
         max_length=10_000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     stage = forms.ChoiceField(
-        label=gettext_lazy("after"),
+        label=capfirst(gettext_lazy("after")),
         required=False,
         choices=[("", "–"), *((each.value, each.value) for each in SCOPES)],
     )
     host = forms.CharField(label=gettext_lazy("MX host"), max_length=253, required=False)
-    file = forms.FileField(label=gettext_lazy("or a mail that came back (.eml)"), required=False)
+    file = forms.FileField(
+        label=capfirst(gettext_lazy("or a mail that came back (.eml)")), required=False
+    )
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

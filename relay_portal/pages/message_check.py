@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,9 +24,9 @@ STATES = {
 
 
 class MessageForm(forms.Form):
-    file = forms.FileField(label=gettext_lazy("a message (.eml)"), required=False)
+    file = forms.FileField(label=capfirst(gettext_lazy("a message (.eml)")), required=False)
     message = forms.CharField(
-        label=gettext_lazy("or its source, pasted whole"),
+        label=capfirst(gettext_lazy("or its source, pasted whole")),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8}),

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +30,7 @@ class ResendForm(forms.Form):
     """To whom, as which app, and why; the token makes a form that is sent twice one message."""
 
     to = forms.CharField(label=_("To this address"), max_length=320)
-    credential = forms.ModelChoiceField(Credential.objects.none(), label=_("credential"))
+    credential = forms.ModelChoiceField(Credential.objects.none(), label=capfirst(_("credential")))
     reason = forms.CharField(
         label=_("Why"), max_length=500, help_text=_("It goes into the audit log.")
     )

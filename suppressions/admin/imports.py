@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -29,7 +30,7 @@ CALL = "deliveries.backends.job_queues.call"  # of an app that comes after this 
 
 class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
     file = forms.FileField(
-        label=_("file"), widget=UnfoldAdminFileFieldWidget,
+        label=capfirst(_("file")), widget=UnfoldAdminFileFieldWidget,
         help_text=_("CSV of Amazon SES, SendGrid, Postmark, Mailgun, Postal or our own export, "
             "or one "
             "column of addresses."),

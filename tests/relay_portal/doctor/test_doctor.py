@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deliveries.models import Node, Source, SourceRest
 from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
 from domains.models import Domain
@@ -222,6 +223,21 @@ def test_an_emergency_stop_is_bad_and_other_pauses_are_told():
     levels, texts = zip(*found(mail.paused), strict=True)
     assert levels == (Level.BAD, Level.WARNING)
     assert texts[0].endswith("a flood") and texts[1].startswith("mx.test (recipient domain)")
+
+
+def test_a_source_that_no_machine_has_is_told_and_bad_where_it_is_the_only_one():
+    assert list(mail.leaving()) == []
+    Source.objects.create(name="east", ipv4="192.0.2.25")
+    assert found(mail.leaving) == [
+        (Level.BAD, "No machine at work has the address of the source east.")
+    ]
+    west = Source.objects.create(name="west", ipv4="192.0.2.26")
+    Node.objects.create(name="one.test", sources=["west"])
+    assert only(mail.leaving).level is Level.WARNING
+    Source.objects.filter(name="east").delete()
+    assert found(mail.leaving) == [(Level.GOOD, "1 in use")]
+    SourceRest.objects.create(source=west, receiver="docomo", reason="blocked")
+    assert "sends nothing to docomo: blocked" in only(mail.leaving).text
 
 
 def test_the_command_ends_with_status_1_where_something_is_bad():

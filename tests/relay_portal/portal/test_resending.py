@@ -54,7 +54,8 @@ def test_resent_it_is_a_message_of_its_own_and_both_pages_say_so(browser, sent):
 
 def test_a_form_that_is_sent_twice_is_one_message(browser, sent):
     form = form_of(browser, sent)
-    assert resend(browser, sent, form).headers == resend(browser, sent, form).headers
+    pages = {resend(browser, sent, form).headers["Location"] for _ in "12"}
+    assert len(pages) == 1
     assert Message.objects.count() == 2
 
 
