@@ -98,6 +98,7 @@ def recipient_status(status: Status, said: str, kind: ReportKind) -> RecipientSt
             status.status,
         )
     given = enhanced or ("" if status.status == "5.0.0" else status.status)
+    told = given
     if status.is_program and given[2:] == "1.1":
         given = ""  # an exit status, made into a code by who called it: no server knew the address
     answer = Answer(
@@ -108,6 +109,7 @@ def recipient_status(status: Status, said: str, kind: ReportKind) -> RecipientSt
         status.host or host_in(said),
         domain_of(status.final or status.recipient),
     )
+    found = judged(status.recipient, answer, said, kind)
     return replace(
-        judged(status.recipient, answer, said, kind), action=status.action, status=status.status
+        found, enhanced=found.enhanced or told, action=status.action, status=status.status
     )
