@@ -63,6 +63,7 @@ def test_what_a_program_printed_proves_no_dead_address(kind, is_hard):
         b"Diagnostic-Code: " + kind.encode() + b"; id: hanako: No such user\n"
     )
     assert [fate.classified.is_hard for fate in report.fates] == [is_hard]
+    assert report.fates[0].enhanced == "5.1.1"  # as the report says, whatever it proves
 
 
 def test_a_stage_whose_words_a_mailer_has_broken_is_read():
