@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,10 +87,10 @@ def fetch(asked: TokenRequest) -> GrantedToken:
 
 def _granted(answer: Any, asked: TokenRequest) -> GrantedToken:
     token = answer.get("access_token") if isinstance(answer, dict) else None
-    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
+    if not (isinstance(token, str) and token and token.isascii() and not texts.has_control(token)):
         raise TokenFailure("its answer has no access token", is_final=False)
     seconds = answer.get("expires_in")
-    life = float(seconds) if str(seconds).isdigit() else LIFE
+    life = float(seconds) if re.fullmatch("[0-9]{1,9}", str(seconds)) else LIFE
     newer = answer.get("refresh_token")
     is_newer = isinstance(newer, str) and newer != asked.refresh_token
     return GrantedToken(token, min(max(life, LIFE_LEAST), LIFE_MOST), newer if is_newer else "")
