@@ -32,6 +32,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
     def with_waiting(self, most: int) -> Self:
         """With `waiting_count`: how many deliveries wait there, counted up to `most`."""
+        # Django bounds a count by no limit; the text is a constant, and `most` a parameter.
         waiting = RawSQL(WAITING, [most], output_field=models.IntegerField())  # noqa: S611
         return self.annotate(waiting_count=waiting)
 

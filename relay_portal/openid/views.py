@@ -105,6 +105,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     )
 
 
+# The provider's server calls it, without a cookie of ours: its signed token is the proof.
 @csrf_exempt
 @never_cache
 @require_POST

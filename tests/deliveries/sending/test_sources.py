@@ -22,6 +22,7 @@ from deliveries.models import (
     Source,
     SourceRest,
 )
+from deliveries.queue.ledger_entries import PASSED
 from deliveries.queue.source_lanes import LOST_CLAIM
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection, count
@@ -192,6 +193,7 @@ def test_what_a_dead_worker_had_in_hand_is_led_home_as_in_doubt():
     watch_sources()
     delivery.refresh_from_db()
     assert (delivery.lane_id, delivery.claim) == (home.pk, LOST_CLAIM)
+    assert LOST_CLAIM < 0 and LOST_CLAIM != PASSED  # claimed, and no entry's of the ledger
 
 
 def test_a_person_who_pauses_a_receiver_pauses_it_at_every_source():
