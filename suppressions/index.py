@@ -71,7 +71,7 @@ class Index:
         self._stopping = asyncio.Event()
 
     def excludes(self, key: str, domain: str) -> bool:
-        """Whether neither the address nor its whole domain is suppressed, for certain."""
+        """Tell whether neither the address nor its whole domain is suppressed, for certain."""
         if time.monotonic() - self._as_of > TRUSTED:
             return False
         return not self._holds(fingerprint(key)) and not self._holds(_domain_fingerprint(domain))

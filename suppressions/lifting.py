@@ -67,7 +67,7 @@ def lift(
 
 
 def needs_confirmation(row: Suppression, *, now: datetime) -> bool:
-    """Whether the address was dead so long ago that it may have a new owner by now.
+    """Tell whether the address was dead so long ago that it may have a new owner by now.
 
     NTT docomo, KDDI and SoftBank let a given-up address be chosen again after months; mail meant
     for the old owner would reach a stranger.

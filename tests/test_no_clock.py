@@ -14,7 +14,7 @@ ALLOWED = {"cost.py", "fuzz/__main__.py"}
 
 
 def reads_clock(node, timed):
-    """Whether the expression holds a clock's call, or a name that was made from one."""
+    """Tell whether the expression holds a clock's call, or a name that was made from one."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and ast.unparse(part.func) in CLOCKS:
             return True

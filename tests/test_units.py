@@ -101,7 +101,7 @@ def test_a_unit_forbids_what_the_code_is_searched_for(unit):
 
 
 def foresees(node):
-    """Whether an `OSError` of what stands within it is caught."""
+    """Tell whether an `OSError` of what stands within it is caught."""
     if isinstance(node, ast.With):
         caught = [
             ast.unparse(item.context_expr)

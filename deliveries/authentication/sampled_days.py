@@ -36,13 +36,13 @@ GROUP BY 1, 2, 3
 
 
 def is_bulk(fields: list[bytes]) -> bool:
-    """Whether a header section marks its message as one of many."""
+    """Tell whether a header section marks its message as one of many."""
     names = {each.partition(b":")[0].strip().lower() for each in fields}
     return bool(names & BULK_FIELDS) or any(BULK.match(each) for each in fields)
 
 
 def has_one_click(fields: list[bytes]) -> bool:
-    """Whether it unsubscribes by one POST (RFC 8058)."""
+    """Tell whether it unsubscribes by one POST (RFC 8058)."""
     return any(POST.match(each.strip()) for each in fields) and any(
         HTTPS.match(each) for each in fields
     )

@@ -47,7 +47,7 @@ WHERE attempt.id > %(after)s AND attempt.id <= %(until)s AND attempt.category = 
 
 
 def is_well_above(count: int, worst_day: int) -> bool:
-    """Whether answers since a switch are more than chance, beside those of the worst day of the
+    """Tell if answers since a switch are more than chance, beside those of the worst day of the
     week before it.
     """
     return count >= LEAST and count > TIMES * worst_day

@@ -133,7 +133,7 @@ def _hang_up(opening: asyncio.Future[Connection]) -> None:
 
 
 def has_ended(connection: Connection) -> bool:
-    """Whether the server has hung up since the last statement, which nobody was there to notice.
+    """Tell if the server has hung up since the last statement, which nobody was there to notice.
 
     Between two statements of ours the server says nothing, so that anything to be read is its last
     word. Seen before a statement is sent, that is no doubt about a commit but only a reason to

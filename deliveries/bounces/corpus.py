@@ -50,7 +50,7 @@ class Sample:
         return SYSTEMS.get(name, name)
 
     def is_in(self, part: int, parts: int) -> bool:
-        """Whether it is in this part of the corpus (1 is the first), which depends on nothing but
+        """Tell if it is in this part of the corpus (1 is the first), which depends on nothing but
         its name.
         """
         return zlib.crc32(self.path.name.encode()) % parts == part - 1

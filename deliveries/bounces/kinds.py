@@ -145,7 +145,7 @@ _MARKS = (
 
 
 def is_receipt(fields: Fields, types: Collection[str]) -> bool:
-    """Whether it is a read receipt (RFC 8098) or the answer to an invitation (RFC 5546): no
+    """Tell whether it is a read receipt (RFC 8098) or the answer to an invitation (RFC 5546): no
     delivery has failed.
     """
     if says_undelivered(fields):  # Dovecot and Sieve refuse in the form of a receipt (RFC 5429)

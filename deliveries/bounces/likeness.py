@@ -50,14 +50,14 @@ _LIST_FIELDS = (
 
 
 def is_report(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> bool:
-    """Whether the signs weigh `LEAST` or more: `text` is what stands before the original, `rest`
+    """Tell if the signs weigh `LEAST` or more: `text` is what stands before the original, `rest`
     begins with it.
     """
     return weight(fields, parts, text, rest) >= LEAST
 
 
 def is_answer(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> bool:
-    """Whether its null return path is the only sign: a program answered (RFC 3834, section 3.3)."""
+    """Tell if its null return path is the only sign: a program answered (RFC 3834, section 3.3)."""
     return _has_null_path(fields) and weight(fields, parts, text, rest) <= 1
 
 
@@ -85,7 +85,7 @@ def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
 
 
 def _is_header(rest: str) -> bool:
-    """Whether the original's own header follows, and not a sentence that a person wrote above a
+    """Tell if the original's own header follows, and not a sentence that a person wrote above a
     quotation.
     """
     return (

@@ -34,7 +34,7 @@ SIGNED = frozenset({b"from", b"to", b"content-type", b"mime-version"})
 
 
 def is_vouched_for(data: bytes) -> bool:
-    """Whether a feedback loop made this report, for us, and names who complained.
+    """Tell whether a feedback loop made this report, for us, and names who complained.
 
     Who subscribes to a loop gets signed reports about his own mail, in which he chose all but the
     recipient that the provider names; he could pass one on. So the report must be addressed to us,

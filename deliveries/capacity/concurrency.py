@@ -77,7 +77,7 @@ class Place:
         self._is_held = False
 
     def take(self) -> bool:
-        """Whether there was room."""
+        """Tell whether there was room."""
         if not self._is_held and self._carrying.has_room:
             self._carrying.busy += 1
             self._is_held = True

@@ -37,7 +37,7 @@ class Sockets:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so many hosts keep us waiting that none may do so for as long as is polite."""
+        """Tell if so many hosts keep us waiting that none may do so for as long as is polite."""
         return self.silent >= self.most * SHARE_OF_SILENT // 2
 
     async def take(self, *, is_urgent: bool) -> None:

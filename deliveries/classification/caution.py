@@ -117,12 +117,12 @@ def _first(rule: str, *, is_code: bool) -> Sign:
 
 
 def is_doubtful(class_: Class, text: str) -> bool:
-    """Whether the words say that it is not known yet; `text` as `normal` leaves it."""
+    """Tell whether the words say that it is not known yet; `text` as `normal` leaves it."""
     return (DOUBT if class_ is Class.UNKNOWN_USER else DOMAIN_DOUBT).search(text) is not None
 
 
 def is_temporary(code: int, enhanced: str) -> bool:
-    """Whether a code says that another try may go well (RFC 5321, section 4.2.1; RFC 3463, section
+    """Tell if a code says that another try may go well (RFC 5321, section 4.2.1; RFC 3463, section
     2).
     """
     return 400 <= code < 500 or (enhanced.startswith("4.") and code < 500)

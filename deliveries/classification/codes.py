@@ -223,7 +223,7 @@ def by_enhanced(enhanced: str, provider: str = "") -> Class | None:
 
 
 def is_own(enhanced: str, provider: str) -> bool:
-    """Whether this receiver means its own thing by the code."""
+    """Tell whether this receiver means its own thing by the code."""
     return enhanced[2:] in BY_PROVIDER.get(provider, {})
 
 

@@ -245,7 +245,7 @@ class Delivery(models.Model):
 
     @property
     def is_report(self) -> bool:
-        """Whether it is one of ours (`states.IS_REPORT`)."""
+        """Tell whether it is one of ours (`states.IS_REPORT`)."""
         return not self.flow and self.notify == "NEVER"
 
 

@@ -27,14 +27,14 @@ ENDED = tuple(state for state in State if state not in LIVE)
 
 
 def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or
+    """Tell if a failure is reported: never to the null reverse-path (RFC 5321, section 4.5.5) or
     against NOTIFY.
     """
     return bool(mail_from) and sends_reports and (not notify or "FAILURE" in notify)
 
 
 def owes_delay(mail_from: str, notify: str, sends_reports: bool) -> bool:
-    """Whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section
+    """Tell whether a delay is reported: where NOTIFY asks for it or is not given (RFC 3461, section
     4.1).
     """
     return bool(mail_from) and sends_reports and (not notify or "DELAY" in notify)

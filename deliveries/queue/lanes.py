@@ -90,7 +90,7 @@ class Lanes:
         )
 
     def holds(self, lane: LeasedLane) -> bool:
-        """Whether the lease runs for certain: PostgreSQL may be out of reach, or this process have
+        """Tell if the lease runs for certain: PostgreSQL may be out of reach, or this process have
         been stopped for a while.
         """
         return time.monotonic() < self._until.get(lane.id, 0.0)
@@ -133,7 +133,7 @@ class Lanes:
         return set(self._until)
 
     def is_shared(self, lane: LeasedLane) -> bool:
-        """Whether several recipient domains lead there, as it was found when the lease was last
+        """Tell if several recipient domains lead there, as it was found when the lease was last
         taken or renewed.
         """
         return lane.id in self._shared

@@ -86,7 +86,7 @@ class Ledger:
 
     @property
     def is_full(self) -> bool:
-        """Whether PostgreSQL does not keep up."""
+        """Tell whether PostgreSQL does not keep up."""
         return not self._room.is_set()
 
     async def has_room(self) -> None:

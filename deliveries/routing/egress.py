@@ -31,7 +31,7 @@ class Identity:
 
     @property
     def has_choice(self) -> bool:
-        """Whether the system chooses the address."""
+        """Tell whether the system chooses the address."""
         return self.ipv4 is None and self.ipv6 is None
 
     def address_for(self, address: str) -> str | None:
@@ -39,7 +39,7 @@ class Identity:
         return self.ipv6 if ip_address(address).version == 6 else self.ipv4
 
     def reaches(self, address: str) -> bool:
-        """Whether a host's address is of a family that we have an address of."""
+        """Tell whether a host's address is of a family that we have an address of."""
         return self.has_choice or self.address_for(address) is not None
 
 
@@ -118,7 +118,7 @@ class Egress:
 
     @property
     def leads_out(self) -> bool:
-        """Whether a rule leads to a smarthost."""
+        """Tell whether a rule leads to a smarthost."""
         return any(rule.smarthost is not None for rule in self.rules)
 
     def rule(self, mail: Outgoing, receiver: str) -> RuleFacts | None:
@@ -136,7 +136,7 @@ class Egress:
         return rule.smarthost if rule else None
 
     def may_lead_to(self, smarthost: int, mail: Outgoing) -> bool:
-        """Whether a rule leads mail like this to the smarthost, for some receiver."""
+        """Tell whether a rule leads mail like this to the smarthost, for some receiver."""
         return any(
             rule.smarthost == smarthost and rule.fits(mail, rule.receiver) for rule in self.rules
         )
@@ -148,7 +148,7 @@ class Egress:
         return self.pools.get(name, PoolFacts({}))
 
     def carries(self, source: str, mail: Outgoing, receiver: str) -> bool:
-        """Whether mail that this source has may stay with it. Whether a node is there for it is
+        """Tell if mail that this source has may stay with it. Whether a node is there for it is
         for others to decide: a lane is only leased where one is.
         """
         facts = self.sources.get(source)

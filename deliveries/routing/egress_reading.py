@@ -102,7 +102,7 @@ def identity_of(source: str) -> Identity:
 
 
 def can_bind(address: str) -> bool:
-    """Whether this machine, or the network namespace of this process, has the address."""
+    """Tell whether this machine, or the network namespace of this process, has the address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:

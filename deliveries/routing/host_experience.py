@@ -92,7 +92,7 @@ class Experience:
 
     @property
     def is_news(self) -> bool:
-        """Whether something was found that the row should hold at once."""
+        """Tell whether something was found that the row should hold at once."""
         return self._has_news or any(map(_IS_NEWS, self._peers.values()))
 
     def trouble(
@@ -141,7 +141,7 @@ class Experience:
             self._addressless, self._has_news = [], True
 
     def is_unwell(self, address: str, *, now: float) -> bool:
-        """Whether the other hosts should be asked first."""
+        """Tell whether the other hosts should be asked first."""
         known = self._unwell.get(address)
         return known is not None and known.until > now
 

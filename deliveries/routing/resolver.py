@@ -232,7 +232,7 @@ def in_order(addresses: list[Address]) -> list[Address]:
 
 
 def is_own(address: Address) -> bool:
-    """Whether the address is one of this machine's."""
+    """Tell whether the address is one of this machine's."""
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     with suppress(OSError), closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
         probe.bind((str(address), 0))  # only an own address can be bound

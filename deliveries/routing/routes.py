@@ -81,7 +81,7 @@ def canonical_pattern(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether mail can be led there: a name or an address."""
+    """Tell whether mail can be led there: a name or an address."""
     try:
         return bool(text.lower() == "localhost" or _is_address(text) or canonical_domain(text))
     except BadAddress:

@@ -103,7 +103,7 @@ def _checked_host(host: Any, port: Any, tls: Any) -> list[Any]:
 
 
 def leads_back(host: str, port: int) -> bool:
-    """Whether one of our own listeners is there."""
+    """Tell whether one of our own listeners is there."""
     ours = (
         settings.EKIDEN_SUBMISSION_PORT,
         settings.EKIDEN_SUBMISSIONS_PORT,

@@ -68,7 +68,7 @@ class DeliveryAgent:
 
     @property
     def may_have_strays(self) -> bool:
-        """Whether PostgreSQL may know of claims that nobody has in hand."""
+        """Tell whether PostgreSQL may know of claims that nobody has in hand."""
         return self._claims.may_have_strays
 
     def has_in_hand(self, claimed: Claimed) -> bool:
@@ -149,7 +149,7 @@ class DeliveryAgent:
             self.pace.window.waited()
 
     def _is_full(self) -> bool:
-        """Whether mail waits for a connection, of which the host may take more than were found so
+        """Tell if mail waits for a connection, of which the host may take more than were found so
         far.
         """
         window, troubled = self.pace.window, self.turns.troubled()

@@ -67,7 +67,7 @@ class Stops:
     domains: frozenset[str] = frozenset()
 
     def cover(self, claimed: Claimed) -> bool:
-        """Whether the delivery is to be put aside. A released one goes, whatever is paused."""
+        """Tell whether the delivery is to be put aside. A released one goes, whatever is paused."""
         if claimed.hold == Delivery.Hold.RELEASED:
             return False
         return (
@@ -128,7 +128,7 @@ class Controls:
         return set(closed)
 
     def chooses(self, lane: LeasedLane) -> bool:
-        """Whether the lane's mail is led to the lanes of sources, and not sent from there."""
+        """Tell whether the lane's mail is led to the lanes of sources, and not sent from there."""
         is_ordinary = lane.id != Lane.ROUTING and not (lane.is_routed or lane.is_forced)
         return is_ordinary and lane.home is None and bool(self.egress.now)
 
@@ -142,7 +142,7 @@ class Controls:
         return source.identity if source and source.name in self.egress.bindable else None
 
     def stays(self, lane: LeasedLane, claimed: Claimed) -> bool:
-        """Whether the lane's source may carry the delivery. One without sources carries all."""
+        """Tell if the lane's source may carry the delivery. One without sources carries all."""
         if lane.home is None:
             return True
         mail = outgoing(claimed)
@@ -159,7 +159,7 @@ class Controls:
         return self._smarthosts.get(found) if found is not None else None
 
     def is_led_here(self, lane: LeasedLane, mail: Outgoing) -> bool:
-        """Whether a rule leads this mail to the smarthost whose lane this is."""
+        """Tell whether a rule leads this mail to the smarthost whose lane this is."""
         smarthost = lane.smarthost
         return smarthost is not None and self.egress.now.may_lead_to(smarthost, mail)
 

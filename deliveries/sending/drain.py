@@ -207,7 +207,7 @@ class Drain:
         self._resources.wakeups.notify(lanes, urgent=urgent)
 
     def _is_still(self, agent: LaneRunner) -> bool:
-        """Whether the lane would get the same agent now."""
+        """Tell whether the lane would get the same agent now."""
         if self._orders.chooses(agent.lane) or isinstance(agent, SourceChooser):
             return self._orders.chooses(agent.lane) and isinstance(agent, SourceChooser)
         return (
@@ -226,7 +226,7 @@ class Drain:
             self._owes = True
 
     def _is_overdue(self) -> bool:
-        """Whether an end that needs nothing but PostgreSQL has waited long enough for it."""
+        """Tell whether an end that needs nothing but PostgreSQL has waited long enough for it."""
         ended_for = asyncio.get_running_loop().time() - (self._ends_at - END)
         return self._is_stopping and ended_for >= HAND_BACK
 

@@ -91,7 +91,7 @@ class Endpoints:
         self._peeked: Endpoint | None = None
 
     async def has_more(self) -> bool:
-        """Whether there is an address that has not been asked."""
+        """Tell whether there is an address that has not been asked."""
         self._peeked = self._peeked or await anext(self._endpoints, None)
         return self._peeked is not None
 

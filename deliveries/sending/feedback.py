@@ -80,7 +80,7 @@ class Feedback:
         return None
 
     def is_about_host(self, outcome: Outcome) -> bool:
-        """Whether another host of the site should be asked at once (RFC 5321, section 5.1).
+        """Tell whether another host of the site should be asked at once (RFC 5321, section 5.1).
 
         That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one
         message or our name and pace with the receiver, whose other hosts would say the same.
@@ -239,7 +239,7 @@ class Feedback:
 
 
 def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
-    """Whether it may be the recipient's domain at which the host broke off, rather than the host
+    """Tell if it may be the recipient's domain at which the host broke off, rather than the host
     that has enough.
 
     That is so at RCPT, and where the connection was lost before the reply to MAIL: RCPT stands in
@@ -253,7 +253,7 @@ def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
 
 
 def is_about_null_path(outcome: Outcome, mail_from: str) -> bool:
-    """Whether the host broke off at `MAIL FROM:<>`, which some refuse though RFC 5321 (section
+    """Tell whether the host broke off at `MAIL FROM:<>`, which some refuse though RFC 5321 (section
     4.5.5) asks them to take it. It says nothing about mail that has a sender.
     """
     return (

@@ -261,7 +261,7 @@ def timeouts_of(rule: ReceiverRule) -> Timeouts:
 
 
 def _wants_seven_bit(delivery: ClaimedDelivery, answers: list[HostAnswer]) -> bool:
-    """Whether a host would have taken the message in ASCII, and none took it."""
+    """Tell whether a host would have taken the message in ASCII, and none took it."""
     is_refused = isinstance(answers[-1].outcome, Deferred | Bounced)
     return (
         is_refused

@@ -34,7 +34,7 @@ class LaneAgent(Protocol):
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other sender has a connection."""
+        """Tell whether no other sender has a connection."""
 
     async def next_delivery(self, place: Place) -> ClaimedDelivery | None: ...
     def put_back(self, delivery: ClaimedDelivery) -> None: ...

@@ -25,7 +25,7 @@ class LaneRunner(Protocol):
 
     @property
     def may_have_strays(self) -> bool:
-        """Whether PostgreSQL may know of claims of the lane that nobody has in hand."""
+        """Tell whether PostgreSQL may know of claims of the lane that nobody has in hand."""
 
     def wake(self, *, is_urgent: bool) -> None: ...
     def hurry(self) -> None: ...

@@ -26,11 +26,11 @@ class TranscriptChoice:
         self._projects, self._asked = frozenset(projects), frozenset(asked)
 
     def wants(self, claimed: Claimed) -> bool:
-        """Whether the dialogue about this delivery is noted, to be kept if it fails."""
+        """Tell whether the dialogue about this delivery is noted, to be kept if it fails."""
         return claimed.project_id in self._projects or claimed.id in self._asked
 
     def keeps(self, claimed: Claimed, *, is_delivered: bool) -> bool:
-        """Whether what was noted is kept. What a person asked for is, however it ends."""
+        """Tell whether what was noted is kept. What a person asked for is, however it ends."""
         if claimed.id in self._asked:
             return True
         if is_delivered or claimed.project_id not in self._projects:

@@ -107,7 +107,7 @@ class Rate:
         self._next = max(self._next, now - spacing) + spacing
 
     def is_flowing(self, now: float) -> bool:
-        """Whether the receiver took anything lately, so that its complaint is about the pace."""
+        """Tell if the receiver took anything lately, so that its complaint is about the pace."""
         return self.accepted.since(now - HORIZONS[-1]) > 0
 
     def cut(self, now: float, kept: float = KEPT) -> bool:

@@ -54,7 +54,7 @@ def authenticate(
 
 
 def is_about_login(outcome: Outcome) -> bool:
-    """Whether the host wants a log-in of us, or another one, before it looks at the message."""
+    """Tell if the host wants a log-in of us, or another one, before it looks at the message."""
     return (
         isinstance(outcome, Bounced | Deferred)
         and not outcome.reply.local

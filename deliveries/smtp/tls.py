@@ -65,7 +65,7 @@ def describe(connection: ssl.SSLObject, host: str, trust: str | None = None) -> 
 
 
 def _verifies(connection: ssl.SSLObject, host: str, trust: str | None) -> bool:
-    """Whether the chain would have passed, where we let it pass unseen: OpenSSL knows, but Python
+    """Tell if the chain would have passed, where we let it pass unseen: OpenSSL knows, but Python
     does not hand it out.
     """
     store = _authorities(trust)

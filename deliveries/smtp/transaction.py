@@ -78,7 +78,7 @@ def transact(
 
 
 def is_same(again: Outcome, outcome: Deferred | Bounced | InDoubt) -> bool:
-    """Whether leaving something out has changed nothing."""
+    """Tell whether leaving something out has changed nothing."""
     return not isinstance(again, Delivered) and (again.stage, again.reply.code) == (
         outcome.stage,
         outcome.reply.code,

@@ -86,7 +86,7 @@ class Wire(asyncio.BufferedProtocol):
 
     @property
     def has_unread(self) -> bool:
-        """Whether the kernel holds something of the peer that the event loop has not come to: its
+        """Tell if the kernel holds something of the peer that the event loop has not come to: its
         farewell, perhaps. It costs 2 us.
         """
         looking = select.poll()

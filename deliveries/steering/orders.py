@@ -84,7 +84,7 @@ def stop(order: Order) -> bool:
 
 
 def is_walked(order: Order) -> bool:
-    """Whether all was looked at once."""
+    """Tell whether all was looked at once."""
     return bool(Position.of(order).walked_at)
 
 

@@ -83,7 +83,7 @@ async def _lacking(
 
 
 def _is_lacking(seen: Inspection) -> bool:
-    """Whether a name server says that it is not there; a resolver that is behind decides nothing
+    """Tell if a name server says that it is not there; a resolver that is behind decides nothing
     where the servers can be asked.
     """
     if seen.hosts:

@@ -268,7 +268,7 @@ def _dmarc_mailto(record: Record, seen: Surroundings) -> SlipRemark | None:
 
 
 def _about(record: Record, values: tuple[str, ...]) -> bool:
-    """Whether one of them is meant to be this record."""
+    """Tell whether one of them is meant to be this record."""
     return any(_is_meant(record, text) for text in values)
 
 

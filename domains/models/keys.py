@@ -168,7 +168,7 @@ class SigningKey(models.Model):
 
     @property
     def may_sign(self) -> bool:
-        """Whether a person may let it sign: it was seen, or has signed before."""
+        """Tell whether a person may let it sign: it was seen, or has signed before."""
         return not self.is_active and (self.seen_at is not None or self.signs_unseen)
 
     def note_found(self, *, now: datetime, watch: timedelta) -> None:

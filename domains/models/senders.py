@@ -206,7 +206,7 @@ class Domain(models.Model):
 
     @property
     def lets_names_below_send(self) -> bool:
-        """Whether mail from names below it is taken now."""
+        """Tell whether mail from names below it is taken now."""
         return self.covers_subdomains and not self.is_strict
 
     @property

@@ -81,7 +81,7 @@ def is_free(kind: Kind) -> NegatedExpression[Any]:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the trouble is PostgreSQL's or Valkey's, and no fault of the item."""
+    """Tell whether the trouble is PostgreSQL's or Valkey's, and no fault of the item."""
     if isinstance(error, RedisError):
         return True
     return isinstance(error, OperationalError | InterfaceError) and not isinstance(

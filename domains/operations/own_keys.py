@@ -98,7 +98,7 @@ def note_ring(ring: KeyRing) -> None:
 
 
 def _opens(ring: KeyRing) -> bool | None:
-    """Whether the ring decrypts any signing key in use; None where there is none.
+    """Tell whether the ring decrypts any signing key in use; None where there is none.
 
     One is enough: a single damaged row is the doctor's to tell, and no reason to stop all mail.
     """

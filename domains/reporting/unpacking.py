@@ -24,7 +24,7 @@ class UnreadableReport(ValueError):
 
 
 def looks_packed(data: bytes) -> bool:
-    """Whether it may be a report's file at all."""
+    """Tell whether it may be a report's file at all."""
     return data.startswith((_GZIP, _ZIP)) or data[:64].lstrip(_BLANK).startswith(b"<")
 
 

@@ -68,7 +68,7 @@ def hash_secret(secret: str) -> bytes:
 
 
 def matches(secret: str, stored: bytes | memoryview) -> bool:
-    """Whether `stored` was made from this secret; takes the same time whether or not."""
+    """Tell whether `stored` was made from this secret; takes the same time whether or not."""
     return compare_digest(hash_secret(secret), bytes(stored))
 
 

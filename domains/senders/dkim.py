@@ -72,7 +72,7 @@ def algorithm(key: PrivateKey) -> Algorithm:
 
 
 def is_short(key: PrivateKey) -> bool:
-    """Whether it is shorter than signers should use (RFC 8301, section 3.2)."""
+    """Tell whether it is shorter than signers should use (RFC 8301, section 3.2)."""
     return isinstance(key, RSAPrivateKey) and key.key_size < RSA_BITS
 
 

@@ -161,7 +161,7 @@ def _check_spf(record: Record, found: list[str]) -> Finding:
 
 
 def _passes(wanted: str, terms: list[str]) -> bool:
-    """Whether a term gives a pass to what `wanted` names; terms are read in order and end at `all`
+    """Tell if a term gives a pass to what `wanted` names; terms are read in order and end at `all`
     (RFC 7208, section 4.6.2).
     """
     for term in terms:
@@ -174,7 +174,7 @@ def _passes(wanted: str, terms: list[str]) -> bool:
 
 
 def _covers(mechanism: str, wanted: str) -> bool:
-    """Whether one `ip4:` or `ip6:` network holds the other."""
+    """Tell whether one `ip4:` or `ip6:` network holds the other."""
     (kind, _, network), (wanted_kind, _, wanted_network) = (
         mechanism.partition(":"),
         wanted.partition(":"),

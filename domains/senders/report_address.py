@@ -41,7 +41,7 @@ def domain_of(local_part: str) -> int:
 
 
 def takes_failure_reports() -> bool:
-    """Whether the operator wants reports about single messages, which hold what people wrote."""
+    """Tell if the operator wants reports about single messages, which hold what people wrote."""
     return bool(settings.EKIDEN_FORENSIC_REPORTS == "yes")
 
 

@@ -41,7 +41,7 @@ def in_use(domain: Domain) -> str:
 
 
 def will_be_used(row: ReturnPath | None, state: str, *, now: datetime) -> bool:
-    """Whether the name is in use after a check at `now` that found the record in this state."""
+    """Tell if the name is in use after a check at `now` that found the record in this state."""
     if row is None or state in LOST:
         return False
     if row.state == State.USED:
@@ -50,7 +50,7 @@ def will_be_used(row: ReturnPath | None, state: str, *, now: datetime) -> bool:
 
 
 def would_move(row: ReturnPath, state: str, *, now: datetime) -> bool:
-    """Whether a check that finds the record in this state would change its row."""
+    """Tell whether a check that finds the record in this state would change its row."""
     if state in LOST:
         return row.state != State.BROKEN
     if state != GOOD or row.state == State.USED:
@@ -92,7 +92,7 @@ def give_up_ownerless() -> None:
 
 
 def is_taken(name: str) -> bool:
-    """Whether failures may come back at this name: our own, or one that was in use lately."""
+    """Tell whether failures may come back at this name: our own, or one that was in use lately."""
     name = storable(name.lower().rstrip("."))
     taken = ReturnPath.objects.taken(now=timezone.now()).filter(name=name)
     return name == settings.EKIDEN_HOSTNAME or taken.exists()

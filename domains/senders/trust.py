@@ -21,7 +21,7 @@ OWNERSHIP = DomainAlert.Kind.OWNERSHIP
 
 
 def is_gone(states: Sequence[str]) -> bool:
-    """Whether none of the records that prove ownership is there. DNS that does not answer for one
+    """Tell if none of the records that prove ownership is there. DNS that does not answer for one
     of them decides nothing.
     """
     return bool(states) and all(state in ("missing", "wrong") for state in states)

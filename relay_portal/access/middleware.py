@@ -106,7 +106,7 @@ class SecureCookies:
 
 
 def is_fresh(request: HttpRequest, *, is_used: bool = True) -> bool:
-    """Whether the session is within its idle and its longest time; notes that a person uses it."""
+    """Tell if the session is within its idle and its longest time; notes that a person uses it."""
     now, session = int(time.time()), request.session
     opened = session.setdefault(OPENED, now)
     seen = session.setdefault(SEEN, now)

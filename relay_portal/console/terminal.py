@@ -30,7 +30,7 @@ def line(command: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def has_settings(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether another terminal needs more than the command's name."""
+    """Tell whether another terminal needs more than the command's name."""
     return any(environment.get(name) for name in (*NAMES, *SECRETS))
 
 

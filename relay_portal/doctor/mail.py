@@ -18,7 +18,7 @@ from suppressions.models import Brake
 
 
 def own_keys_fit() -> Iterator[Finding]:
-    """Whether the keys of this machine are the installation's: else what comes back is thrown away
+    """Tell if the keys of this machine are the installation's: else what comes back is thrown away
     as forged.
     """
     try:

@@ -164,6 +164,6 @@ def _finding(recipient: str, said: str, found: Classified) -> ClassifiedAnswer:
 
 
 def _suppresses(found: Classified) -> bool:
-    """Whether one of these is enough under the standard policy."""
+    """Tell whether one of these is enough under the standard policy."""
     event = Event(timezone.now(), Class(found.class_), found.is_hard)
     return group_of(event) is not None and decide([event], STANDARD, now=event.at) is not None

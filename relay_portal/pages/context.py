@@ -11,7 +11,7 @@ from relay_portal.openid import provider
 
 
 def sandbox(request: HttpRequest) -> dict[str, Any]:
-    """Whether mail goes to the sandbox, and whether any goes; asked only where a template looks,
+    """Tell if mail goes to the sandbox, and whether any goes; asked only where a template looks,
     and of tables with a handful of rows.
     """
     return {

@@ -42,7 +42,7 @@ class ChosenSpan:
 
     @property
     def is_live(self) -> bool:
-        """Whether it ends now."""
+        """Tell whether it ends now."""
         return bool(self.name)
 
     def query(self, **changed: str) -> str:

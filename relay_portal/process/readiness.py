@@ -20,7 +20,7 @@ PATIENCE = 2.0
 
 
 def has_database() -> bool:
-    """Whether it answers, and takes writes."""
+    """Tell whether it answers, and takes writes."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('transaction_read_only')")
@@ -31,7 +31,7 @@ def has_database() -> bool:
 
 
 def has_valkey() -> bool:
-    """Whether it answers, and takes writes."""
+    """Tell whether it answers, and takes writes."""
     try:
         with job_queues.connect(patience=PATIENCE) as valkey:
             return bool(
@@ -53,7 +53,7 @@ def workers() -> set[str]:
 
 
 def greets(port: int) -> bool:
-    """Whether an SMTP server speaks first there."""
+    """Tell whether an SMTP server speaks first there."""
     try:
         with socket.create_connection((own_address(), port), PATIENCE) as peer:
             peer.settimeout(PATIENCE)

@@ -59,7 +59,7 @@ def settle(data: Path) -> Path:
 
 
 def is_older_version_up(data: Path) -> bool:
-    """Whether an `up` of a version before this one serves the data; its sockets have a place of
+    """Tell if an `up` of a version before this one serves the data; its sockets have a place of
     their own.
     """
     return _of_an_older_version(data) is not None
@@ -97,7 +97,7 @@ def make_folder(folder: Path, mode: int, *, owner: int | None = None, group: int
 
 
 def is_open_to_all(folder: Path) -> bool:
-    """Whether any account can get there: each folder on the way has the x bit for others.
+    """Tell whether any account can get there: each folder on the way has the x bit for others.
 
     One that is not there yet will have it.
     """

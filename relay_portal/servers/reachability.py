@@ -123,7 +123,7 @@ def _wait(
 
 
 def _is_starting() -> bool:
-    """Whether PostgreSQL itself refuses everybody for now. libpq judges by the code, which has no
+    """Tell if PostgreSQL itself refuses everybody for now. libpq judges by the code, which has no
     language.
     """
     given = {

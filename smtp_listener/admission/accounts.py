@@ -131,7 +131,7 @@ class Account:
         return not self.networks or self.is_at_home(address)
 
     def is_at_home(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether the address is in one of the credential's own networks."""
+        """Tell whether the address is in one of the credential's own networks."""
         return any(address in ip_network(network, strict=False) for network in self.networks)
 
     @property
@@ -177,7 +177,7 @@ class Accounts:
         return kept[1]
 
     def _is_busy(self) -> bool:
-        """Whether so many unknown names were asked for within this second that PostgreSQL shall
+        """Tell if so many unknown names were asked for within this second that PostgreSQL shall
         hear of no more of them.
         """
         if self._second < time.monotonic():

@@ -217,7 +217,7 @@ def _read_before(value: bytes, smtputf8: bool) -> tuple[Address, ...]:
 
 
 def needs_smtputf8(headers: Headers) -> bool:
-    """Whether an address in a header field can only be read by hosts with SMTPUTF8.
+    """Tell whether an address in a header field can only be read by hosts with SMTPUTF8.
 
     A name or a subject in UTF-8 is no such address, although RFC 6532 says it of any field: clients
     write those to every host.

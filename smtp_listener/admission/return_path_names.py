@@ -26,7 +26,7 @@ class ReturnPathNames:
         self._asking = asyncio.Lock()
 
     async def has(self, name: str) -> bool:
-        """Whether failures may come back there; raises `DatabaseUnavailable` for a name that was
+        """Tell if failures may come back there; raises `DatabaseUnavailable` for a name that was
         not known before PostgreSQL went away.
         """
         async with self._asking:

@@ -47,7 +47,7 @@ class ListenerTurns:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more would wait for too long."""
+        """Tell whether one more would wait for too long."""
         return self._limit is not None and self._waiting >= self._limit * LONGEST
 
     def start(self) -> None:

@@ -109,7 +109,7 @@ class Channel(SMTP):
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody is there any more to hear an answer."""
+        """Tell whether nobody is there any more to hear an answer."""
         return self._is_gone
 
     # --- reading and writing ----------------------------------------------------------------------

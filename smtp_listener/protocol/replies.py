@@ -18,7 +18,7 @@ class ServerReply:
 
     @property
     def is_our_fault(self) -> bool:
-        """Whether the client could have done nothing about it (RFC 3463: X.3 is the mail system's
+        """Tell if the client could have done nothing about it (RFC 3463: X.3 is the mail system's
         status).
         """
         return self.enhanced in ("4.3.0", "4.3.1") or self.code == 454

@@ -174,7 +174,7 @@ class Session:
         return reply
 
     def may_log(self) -> bool:
-        """Whether one more line about this client is written; of an app many are."""
+        """Tell whether one more line about this client is written; of an app many are."""
         lines = self.listener.app_lines if self.account is not None else self.listener.guest_lines
         return lines.allows(self.client)
 

@@ -56,7 +56,7 @@ class Log(logging.Handler):
 
 
 def _is_answer(record: logging.LogRecord) -> bool:
-    """Whether Django tells of a request that was refused, or of 503, which a busy machine may
+    """Tell whether Django tells of a request that was refused, or of 503, which a busy machine may
     answer.
     """
     code = getattr(record, "status_code", 0)

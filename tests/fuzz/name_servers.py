@@ -100,7 +100,7 @@ def ready() -> Ready:
 
 
 def leads_inside(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is, or wraps, an address of this host or a private network: in the words of
+    """Tell whether it is, or wraps, an address of this host or a private network: in the words of
     `ipaddress`, not in ours.
     """
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in NAT64):

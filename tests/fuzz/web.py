@@ -147,7 +147,7 @@ def _check(web: _Web, sent: bytes) -> None:
 
 
 def _is_inside(web: _Web) -> bool:
-    """Whether a page was given that demands a second factor."""
+    """Tell whether a page was given that demands a second factor."""
     closed = ("/deliveries/", "/domains/", "/suppressions/", "/relay_portal/")
     return any(
         environ["PATH_INFO"].startswith(closed) and status.startswith("200")

@@ -27,7 +27,7 @@ def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether an SMTP server greets there."""
+    """Tell whether an SMTP server greets there."""
     with suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
         return connection.recv(3) == b"220"
     return False

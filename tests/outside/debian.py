@@ -247,7 +247,7 @@ def leader(container: subprocess.Popen[bytes], log: Path) -> int:
 
 
 def is_first(process: Path) -> bool:
-    """Whether it is systemd already, not what nspawn is before it."""
+    """Tell whether it is systemd already, not what nspawn is before it."""
     try:
         return (process / "comm").read_text().strip() == "systemd"
     except OSError:

@@ -154,7 +154,7 @@ class Raw:
         self.socket.close()
 
     def is_closed(self):
-        """Whether nothing more comes."""
+        """Tell whether nothing more comes."""
         try:
             return self.file.read(1) == b""
         except ConnectionError:

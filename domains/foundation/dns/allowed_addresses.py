@@ -21,7 +21,7 @@ NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 add
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address, and any IPv4 address wrapped in it, belongs to the public internet."""
+    """Tell if the address, and any IPv4 address wrapped in it, belongs to the public internet."""
     inner = embedded(address)
     if inner is not None:
         return is_public(inner)

@@ -141,7 +141,7 @@ class Resolver:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether no name server of ours answers anything just now."""
+        """Tell whether no name server of ours answers anything just now."""
         return self._servers.is_cut_off
 
     @property

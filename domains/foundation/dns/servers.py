@@ -49,7 +49,7 @@ class NameServers:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether none of them answers anything just now."""
+        """Tell whether none of them answers anything just now."""
         return self._watching is not None and not self._watching.done()
 
     async def answer(self) -> None:

@@ -135,7 +135,7 @@ def promise(connection: BaseDatabaseWrapper, **_: object) -> None:
 
 
 def _has_several_backends() -> bool:
-    """Whether two transactions of one connection may meet two backends.
+    """Tell whether two transactions of one connection may meet two backends.
 
     A second connection opens a transaction and holds it. Behind a pooler it either gets the first
     one's backend, or that one gets another as it goes on; directly, or pooled by session, both keep

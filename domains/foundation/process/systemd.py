@@ -88,7 +88,7 @@ async def alive_until(stopped: asyncio.Event) -> None:
 
 
 def is_journal(stream: TextIO | None) -> bool:
-    """Whether systemd's journal reads what is written there."""
+    """Tell whether systemd's journal reads what is written there."""
     wanted = os.environ.get("JOURNAL_STREAM")
     if not wanted or stream is None:
         return False

@@ -85,14 +85,14 @@ class Address:
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a host with SMTPUTF8 can be given it (a domain is always in A-labels and
+        """Tell if only a host with SMTPUTF8 can be given it (a domain is always in A-labels and
         never needs it).
         """
         return not self.local.isascii()
 
     @property
     def is_relay_trick(self) -> bool:
-        """Whether a host might read a second destination in the local part: `u%d@here`,
+        """Tell whether a host might read a second destination in the local part: `u%d@here`,
         `d!u@here`, `"u@d"@here`.
         """
         return any(mark in self.local for mark in "%!@")
@@ -207,7 +207,7 @@ def _local(written: str) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Whether no character of it is a control, a line or paragraph separator or otherwise
+    """Tell whether no character of it is a control, a line or paragraph separator or otherwise
     invisible; the ASCII space passes.
     """
     if texts.has_control(text):

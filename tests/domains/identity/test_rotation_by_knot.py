@@ -114,7 +114,7 @@ def signed(data, signers):
 
 
 def verify(messages, server):
-    """Whether dkimpy finds all of them good by what this server says now."""
+    """Tell whether dkimpy finds all of them good by what this server says now."""
     known = {}
 
     def txt(name, timeout=5):

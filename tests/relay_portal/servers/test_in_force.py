@@ -98,7 +98,7 @@ def manage(*words, **environment):
 
 
 def began(**environment):
-    """Whether a worker begins its work: its exit status and its last words."""
+    """Tell whether a worker begins its work: its exit status and its last words."""
     ended = manage("rqworker", "maintenance", "--burst", **environment)
     assert "Traceback" not in ended.stderr
     return ended.returncode, ended.stderr
