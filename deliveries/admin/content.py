@@ -65,7 +65,11 @@ class ShowsContent:
         return TemplateResponse(request, "deliveries/content.html", context, headers=headers)
 
     def _attachment(self, request: HttpRequest, row: Any, data: bytes, number: str) -> HttpResponse:
-        """As bytes of no type under a name of ours: a browser shall do nothing but keep them."""
+        """Answer with one attachment, as bytes of no type under a name of ours: browsers then only
+        save it.
+
+        Raises `Http404` where the message has no attachment of this number (0 is the first).
+        """
         is_number = number.isascii() and number.isdigit() and len(number) <= NUMBER_MOST
         found = attachment(data, int(number)) if is_number else None
         if found is None:

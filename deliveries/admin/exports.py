@@ -36,7 +36,7 @@ class ExportPages(Pages):
     def of_projects(
         self, rows: QuerySet[MessageExport], projects: list[int]
     ) -> QuerySet[MessageExport]:
-        """Those that hold nothing which a person of these projects may not see."""
+        """Keep the exports that hold nothing of projects other than these."""
         return rows.filter(projects__contained_by=projects)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -51,7 +51,7 @@ class ExportPages(Pages):
         return answer  # type: ignore[return-value]  # one of Django's two kinds
 
     def drop(self, request: HttpRequest, row: MessageExport) -> HttpResponse:
-        """Without its row a job that is at it stops at the next batch."""
+        """Delete an export and its file; a job that is writing it stops at its next batch."""
         self.note(request, "drop", row)
         ExportPart.objects.filter(export=row).delete()
         row.delete()

@@ -79,7 +79,9 @@ class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
 
 
 def finding_text(row: InboundMail) -> str:
-    """In the reader's language; what stands after a colon is the reporter's word or a state."""
+    """Translate what was found; what follows the colon is the reporter's word or a state, and
+    stays.
+    """
     head, colon, rest = row.finding.partition(": ")
     return f"{gettext(head)}{colon}{rest}" if head else ""
 

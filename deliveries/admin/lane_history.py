@@ -38,7 +38,7 @@ def history(lane: Lane, asked: str) -> dict[str, Any]:
 
 
 def _series(points: list[PacePoint]) -> list[dict[str, Any]]:
-    """In use lies on top; what limits it are steps."""
+    """Build the chart's lines: the connections in use on top, and their limits as steps."""
     return [
         {
             "label": _("In use"),

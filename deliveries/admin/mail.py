@@ -187,7 +187,7 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
 
     @display(description=_("recipients"))
     def states(self, row: Message) -> SafeString:
-        """Each recipient with its state, the first few of many."""
+        """Show the first two recipients with their states, and how many more there are."""
         rows = sorted(row.deliveries.all(), key=lambda each: each.pk)
         named = format_html_join(" ", '<span class="portal-badge portal-state-{}">{}</span> {}', (
             (each.state, each.get_state_display(), each.recipient) for each in rows[:2]

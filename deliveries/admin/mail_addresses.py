@@ -20,7 +20,9 @@ class RevealsRecipients(RevealsAddresses):
 
 
 def show_senders(request: HttpRequest, row: Message | None) -> None:
-    """Senders and Message-IDs are the app's, and no person's."""
+    """Leave the sender's addresses and the Message-ID unmasked: they are the app's, not a
+    person's.
+    """
     if row is not None:
         senders = (row.mail_from, row.message_id, *addresses_in(row.header_from))
         show_plainly(request, *senders)

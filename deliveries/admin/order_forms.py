@@ -168,7 +168,9 @@ class OrderForm(forms.Form):
         return audit.one_line(self.cleaned_data["reason"])
 
     def parameters(self) -> dict[str, Any]:
-        """For a reroute to a host: the lane that leads there."""
+        """Return the lane and the name of the host that a reroute leads to; nothing for other
+        verbs.
+        """
         given = self.cleaned_data
         if given["verb"] != Order.Verb.REROUTE or not given["host"]:
             return {}

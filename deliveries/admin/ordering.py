@@ -37,7 +37,7 @@ class OrderPages(Pages):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """First which deliveries, then a look at them, then the order."""
+        """Ask which deliveries are meant, show them, then take the order."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
@@ -135,7 +135,7 @@ def pages() -> OrderPages:
 
 
 def actions() -> list[Any]:
-    """One for each verb, for a list of deliveries."""
+    """Return one list action for each verb of an order."""
     return [_action(verb) for verb in Order.Verb]
 
 

@@ -49,7 +49,7 @@ class KeepsSearches:
         ]
 
     def save_search(self, request: HttpRequest) -> HttpResponse:
-        """Under a name that is known it takes the place of the search before."""
+        """Save the search under a name; an older one of the same name is replaced."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         asked = asked_for(request)

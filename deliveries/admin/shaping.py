@@ -48,7 +48,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
                 self.fields[name].validators.append(forms.IntegerField(min_value=1).validators[0])
 
     def _post_clean(self) -> None:
-        """Django's place for what concerns the whole row."""
+        """Check the whole row (Django calls this after the single fields)."""
         super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
         if not self.errors:
             try:

@@ -90,7 +90,9 @@ class SmarthostForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for t
         return [_host(line) for line in str(self.cleaned_data["hosts_text"]).split() if line]
 
     def _post_clean(self) -> None:
-        """Django's place for what concerns the whole row."""
+        """Fill in the preset's values and check the whole row (Django calls this after the single
+        fields).
+        """
         super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
         if self.errors:
             return

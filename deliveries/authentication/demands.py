@@ -14,9 +14,10 @@ from deliveries.models import ReceiverDemand
 
 @transaction.atomic
 def sync() -> None:
-    """After an upgrade: rows for the demands that this version ships.
+    """Bring the rows up to the demands that this version ships.
 
-    What was changed here stays as it is; what is shipped no more goes, unless it was changed.
+    A row that people changed stays as it is. A row that is shipped no more is deleted, unless
+    people changed it.
     """
     known = {row.name: row for row in ReceiverDemand.objects.select_for_update()}
     for name, demand in shipped().items():
@@ -34,7 +35,7 @@ def save(row: ReceiverDemand) -> None:
 
 
 def reset(row: ReceiverDemand) -> None:
-    """Back to what is shipped; raises `KeyError` for one of their own."""
+    """Restore what is shipped. Raises `KeyError` for a demand that people added."""
     _write(row.name, shipped()[row.name])
     row.refresh_from_db()
 

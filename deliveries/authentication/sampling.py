@@ -57,7 +57,7 @@ def take_turn(*, now: datetime) -> int:
 
 
 def _forget_gone_domains(now: datetime) -> None:
-    """Nobody will ever see mail of a domain that was removed pass again."""
+    """End the alerts of removed domains, since no passing message can end them any more."""
     kind = IdentityAlert.Kind.SIGNATURE
     verified = Domain.objects.verified().values("name")
     for alert in IdentityAlert.objects.filter(kind=kind, ended_at=None).exclude(
@@ -87,7 +87,7 @@ def check(message: UUID, author: str, compressed: bytes, *, now: datetime) -> No
 
 
 def _ours(domain: Domain, found: list[SignatureFinding]) -> list[SignatureFinding]:
-    """Without those of an app's own, or of a message that it passes on."""
+    """Leave out signatures that an app made itself or that came with forwarded mail."""
     selectors = set(domain.keys.values_list("selector", flat=True))
     return [each for each in found if each.domain == domain.name and each.selector in selectors]
 

@@ -39,8 +39,10 @@ class Database:
     """
 
     def __init__(self, name: str, *, patience: float = PATIENCE, is_durable: bool = True) -> None:
-        """`is_durable`: a statement is on disk when it returns; for hints of no worth after a
-        crash of PostgreSQL, which nobody need wait for, it is not.
+        """Prepare a connection, which the first statement opens; `patience` is in seconds.
+
+        `is_durable` makes each statement wait until it is on disk. Switch it off only for hints
+        that a crash of PostgreSQL may take away.
         """
         self._name = name
         self._is_durable = is_durable
@@ -79,8 +81,8 @@ class Database:
         is_binary: bool = False,
         ticket: Ticket | None = None,
     ) -> list[Row]:
-        """All rows of one statement; `is_binary` asks for the answer as the server holds it, for
-        many bytes.
+        """Return all rows of one statement. `is_binary` has values sent as the server holds them,
+        which is cheaper for large contents.
         """
 
         async def work(connection: Connection) -> list[Row]:
@@ -147,7 +149,7 @@ def has_ended(connection: Connection) -> bool:
 
 
 def parameters() -> dict[str, Any]:
-    """How Django reaches the database, in libpq's words (a test database's name included)."""
+    """Return Django's database settings as libpq's parameters, with a test database's name."""
     given = connection.settings_dict
     known = {
         "dbname": given["NAME"],

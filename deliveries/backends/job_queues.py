@@ -22,7 +22,7 @@ DAY = 86_400
 
 
 def connect(*, patience: float = 10) -> Redis:
-    """`patience`: seconds for each answer."""
+    """Connect to Valkey; `patience` is the seconds to wait for each answer."""
     return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=patience)
 
 
@@ -32,7 +32,7 @@ def queue(name: str, connection: Redis | None = None) -> Queue:
 
 
 def enqueue_drain() -> None:
-    """One drain waits in the queue, never two: a drain takes all the lanes it finds."""
+    """Enqueue a drain unless one waits already: one drain takes all the lanes it finds."""
     waiting = queue(DELIVERIES)
     if not len(waiting):
         waiting.enqueue("deliveries.jobs.drain", job_timeout=-1, result_ttl=0, failure_ttl=DAY)

@@ -95,7 +95,7 @@ def at_a_terminal() -> Iterator[None]:
 
 
 def reported(message: UUID, *, delivery: UUID, of: UUID, recipient: str) -> None:
-    """`message` is a report about this delivery of `of`."""
+    """Log that `message` is a report about the delivery `delivery` of the message `of`."""
     logger.info(
         "message=%s event=reported about=%s delivery=%s to=<%s>", message, of, delivery, recipient
     )

@@ -27,7 +27,7 @@ class Ticket:
         self._place: asyncio.Future[Any] | None = None
 
     def hurry(self) -> None:
-        """Now, or the next time that it waits."""
+        """Put this ticket first in its line: now, or the next time that it waits."""
         if not self.is_hurried and self._turnstile is not None and self._place is not None:
             self._turnstile.put_first(self._place)
         self.is_hurried = True
@@ -66,7 +66,7 @@ class PriorityLock:
             raise
 
     def put_first(self, place: asyncio.Future[Any]) -> None:
-        """Its former place is passed over when its turn comes there."""
+        """Let this place go first; its former place in the line is skipped later."""
         self._hurried.append(place)
 
     def give_back(self) -> None:

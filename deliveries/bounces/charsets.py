@@ -35,11 +35,11 @@ _ENCODED_WORDS = re.compile(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?\s]{0,400})\?=(?:
 
 
 def decode(data: bytes, charset: str = "") -> str:
-    """Never raises: what does not fit becomes U+FFFD, and a charset that is unknown, missing or a
-    lie is guessed.
+    """Decode bytes from outside to text that the database accepts; never raises.
 
-    The one place where what came back becomes text, so none of it holds what the database refuses,
-    however it was encoded.
+    Bytes that do not fit become U+FFFD. The charset is guessed where it is unknown, missing or
+    wrong. Everything that comes back becomes text here, so no encoding hides a character that
+    PostgreSQL refuses.
     """
     codec = _CODECS.get(_NOT_NAME.sub("", charset.lower()))
     if codec is None or (codec in ("cp1252", "utf-8") and b"\x1b$" in data):

@@ -149,7 +149,9 @@ def _note(delivery: Delivery, fate: RecipientStatus, *, outcome: str, host: str)
 
 
 def _count_bounce(delivery: Delivery) -> None:
-    """In the minute in which it was learned; that it had been delivered stays counted."""
+    """Count the bounce in the minute in which it was reported; the earlier count as delivered
+    stays.
+    """
     if not delivery.is_report:
         TrafficCount.objects.create(
             at=timezone.now().replace(second=0, microsecond=0), project_id=delivery.project_id,
@@ -158,9 +160,9 @@ def _count_bounce(delivery: Delivery) -> None:
 
 
 def _tally(delivery: Delivery, category: str, *, is_hard: bool, by: int) -> None:
-    """In the hour in which it was learned: what has been counted before stays.
+    """Add to the tally of the hour in which it was reported; earlier counts stay.
 
-    A report of ours is no customer's mail.
+    Our own reports are left out: they are no customer's mail.
     """
     if delivery.is_report:
         return

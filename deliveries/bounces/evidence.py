@@ -43,8 +43,10 @@ _NUMBERS = re.compile(r"[\[(]?\b\d{1,3}(?:\.\d{1,3}){3}\b[\])]?")
 
 
 def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
-    """`answer` where it tells; else what stands in the text around it; else the first that tells
-    anything.
+    """Choose the answer that tells most, and classify it.
+
+    `answer` is taken where it is clear. Otherwise the answers and the prose in `said`, the text
+    around it, compete by weight.
     """
     found = classify(answer)
     # Somebody said "user unknown", and it is open whether a filter did: the text may have the
@@ -102,7 +104,7 @@ def _by_weight(text: str) -> list[re.Match[str]]:
 
 
 def _continuation(text: str) -> str:
-    """Lines of the same transcript that go on with a reply."""
+    """Return the lines of the same transcript that continue a reply."""
     lines = []
     for line in text.split("\n\n")[0].split("\n")[1:6]:
         if not _GOES_ON.match(line):

@@ -32,11 +32,11 @@ _WORD = re.compile(r"[a-z0-9-]{1,30}")
 
 
 def read(fields: Fields, parts: Sequence[Part], text: str) -> Complaint | None:
-    """None where it is no complaint.
+    """Read a complaint; return None where the message is none.
 
-    A subject that begins with "unsubscribe" is none: answers keep the subject that the app wrote,
-    and no address of ours is offered to be unsubscribed at. What a program answers is read as a
-    complaint only where it has the form of one.
+    A subject that begins with "unsubscribe" is not enough: answers keep the subject that the app
+    wrote, and we offer no address for unsubscribing. What a program sent is a complaint only in one
+    of the known forms.
     """
     report = next((part for part in parts if part.type == "message/feedback-report"), None)
     if report is not None:
@@ -70,8 +70,8 @@ def _named(said: Fields) -> tuple[str, ...]:
 
 
 def _original(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Whom the original was for, as its own header says; hidden or several recipients say
-    nothing.
+    """Return the one recipient that the header of the complained-about message names; none where it
+    hides or lists several.
     """
     for fields in _originals(parts):
         for name in ("x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"):

@@ -59,8 +59,9 @@ _NO_PEOPLE = re.compile(
 
 
 def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Mention]:
-    """Each recipient once, in order; `not_them` are addresses (in lower case) that cannot be
-    meant, such as the report's own.
+    """Find each recipient once, in order, with what the text says of it.
+
+    `not_them` are addresses in lower case that cannot be meant, such as the report's own.
     """
     lines = [line[:4400] for line in text.split("\n")[:MAX_LINES]]
     for manner in _MANNERS:
@@ -70,8 +71,8 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
 
 
 def bare_names(text: str, domain: str) -> list[Mention]:
-    """Recipients whose domain, the reporter's own, is left out: names on lines of their own below
-    "the following recipients:".
+    """Find recipients written without their domain, each on a line of its own below "the following
+    recipients:"; the domain is the reporter's.
     """
     if not domain:
         return []
@@ -91,7 +92,7 @@ def bare_names(text: str, domain: str) -> list[Mention]:
 def _by(
     manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]
 ) -> list[tuple[int, str]]:
-    """Line number and address of each hit."""
+    """Return line number and address of each match."""
     found: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
         if "@" not in line or _NOT_THEM.search(line):

@@ -161,7 +161,9 @@ def is_receipt(fields: Fields, types: Collection[str]) -> bool:
 
 
 def comes_from_a_mailer(fields: Fields) -> bool:
-    """Not by Return-Path: absence notes have the null one as well."""
+    """Tell whether a mail system is the author. Return-Path does not tell: absence notes have a
+    null one too.
+    """
     return any(_MAILER.search(header(fields, name)) for name in ("from", "sender"))
 
 
@@ -175,7 +177,7 @@ def is_an_answer(fields: Fields) -> bool:
 
 
 def states_failure(text: str) -> bool:
-    """In words of its own, not in a quotation."""
+    """Tell whether the text itself speaks of a failure, quotations left out."""
     return _FAILED.search(text[:4000]) is not None
 
 
@@ -184,7 +186,7 @@ def says_absent(fields: Fields) -> bool:
 
 
 def is_automatic(fields: Fields) -> bool:
-    """Sent by a program; reports say so too, so this is asked after them."""
+    """Tell whether a program sent it. Reports are sent by programs too, so look for those first."""
     submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
     precedence = header(fields, "precedence").lower().replace("-", "_")
     return (

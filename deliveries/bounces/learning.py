@@ -49,7 +49,9 @@ def take_turn(*, now: datetime) -> int:
 
 
 def last_delivered(keys: Collection[Key]) -> dict[Key, datetime]:
-    """When the last delivery to each of these addresses ended well, for those that had one."""
+    """Return when the last successful delivery to each address ended; addresses without one are
+    left out.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             LAST_DELIVERED,
@@ -75,7 +77,7 @@ def _fate(state: str) -> ProbeStatus:
 
 
 def arrivals(project: int, keys: Collection[str]) -> dict[str, list[datetime]]:
-    """When mail of the project reached each of these addresses, as far back as a dry run looks."""
+    """Return when the project's mail reached each address, within the period of a dry run."""
     since = first_id_of(timezone.now() - dry_run.LOOKED_BACK)
     found: dict[str, list[datetime]] = defaultdict(list)
     with connection.cursor() as cursor:

@@ -73,7 +73,7 @@ def find(
 
 
 def _tokens(about: Original) -> Iterator[Token]:
-    """All of ours that the report shows, return paths first."""
+    """Yield the tokens of ours that the report shows, those of return paths first."""
     now = timezone.now()
     for path in about.return_paths:
         local_part, _, domain = path.rpartition("@")
@@ -98,9 +98,10 @@ def _one(delivery: UUID) -> Delivery:
 
 
 def _by_message_id(report: Report, about: Original) -> list[Delivery]:
-    """Of what was delivered, and as long as its project keeps its log.
+    """Find delivered recipients by Message-ID, as long as their project keeps its log.
 
-    Message-IDs are the apps' own: two may have the same.
+    Raises `Unmatched` where nothing is found, or messages of several ids: apps write Message-IDs
+    themselves and may repeat one.
     """
     keys = _keys(report)
     asked = _locked().filter(
@@ -123,8 +124,10 @@ def _is_kept(delivery: Delivery) -> bool:
 
 
 def _of_message(message: UUID, report: Report) -> list[Delivery]:
-    """Its recipients whom the report names; the only one, where it names none (many providers
-    leave the address out).
+    """Find the recipients of a message that the report names; many providers leave the address out,
+    and then its only recipient is meant.
+
+    Raises `Unmatched` where no recipient, or more than one, could be meant.
     """
     everybody = _locked().filter(message=message)
     if found := list(everybody.filter(recipient_key__in=_keys(report))[:MOST]):

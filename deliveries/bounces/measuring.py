@@ -78,8 +78,8 @@ class Score:
             )
 
     def _add_rows(self, sample: Sample, report: Report) -> None:
-        """As the corpus' own score.py counts: classes in any order, hardness in the order of the
-        rows.
+        """Count as the corpus' own score.py does: classes in any order, hardness in the order of
+        the rows.
         """
         n, kind = self.counts, _KINDS.get(sample.rows[0].class_, ReportKind.BOUNCE)
         n["files"] += 1

@@ -92,7 +92,7 @@ def mails(data: bytes) -> list[bytes]:
 
 
 def read_fields(text: str) -> Fields:
-    """Header fields by lower-case name; lines that are none are passed over."""
+    """Read header fields into lists by lower-case name; lines that are no field are skipped."""
     fields: Fields = {}
     last: list[str] | None = None
     for line in text.split("\n")[: MAX_FIELDS * 4]:
@@ -116,7 +116,7 @@ def without_tags(text: str) -> str:
 
 
 def _without_styles(text: str) -> str:
-    """Without the elements that hold no text; one that never ends takes the rest along."""
+    """Remove the elements that hold no text; one without an end takes the rest along."""
     lowered, kept, at = text.lower(), [], 0
     while (match := _NOT_TEXT.search(text, at)) is not None:
         kept.append(text[at : match.start()])

@@ -36,7 +36,7 @@ class Notification:
 
 
 def read(text: str) -> Notification | None:
-    """None where the text is no such notice."""
+    """Read such a notice; return None where the text is none."""
     start = text.find("{")
     if (
         start < 0

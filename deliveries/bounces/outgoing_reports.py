@@ -94,8 +94,8 @@ def _send(delivery: Delivery) -> None:
 
 
 def _signed(data: bytes) -> bytes:
-    """With the active keys of the host name, where it was added as a domain: its From is of the
-    host name, so that they are aligned.
+    """Sign with the active keys of the host name, if it is a verified domain: then they are aligned
+    with From.
     """
     keys = SigningKey.objects.active().filter(
         domain__name=settings.EKIDEN_HOSTNAME.lower(), domain__verified_at__isnull=False

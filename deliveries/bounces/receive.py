@@ -68,7 +68,7 @@ async def receive(
 
 
 async def compressed(data: bytes) -> bytes:
-    """As `receive` stores it."""
+    """Compress mail in the form that `receive` stores; large mail in a thread."""
     if len(data) <= compression.LARGE:
         return compression.compress(data, (), size=len(data))
     return await asyncio.to_thread(compression.compress, data, (), size=len(data))

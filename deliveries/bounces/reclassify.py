@@ -69,7 +69,7 @@ def count(look_id: int) -> None:
 
 
 def _count(look: Reclassification, lease: Lease) -> None:
-    """From the beginning, whoever was at it before."""
+    """Count the changes from the beginning, also where an earlier job stopped half-way."""
     table: Counter[tuple[str, str, bool, bool]] = Counter()
     look.version, look.seen = loaded_rules.version(), 0
     look.save(update_fields=["version"])
@@ -131,7 +131,9 @@ def carry_on() -> None:
 
 
 def _carry(look_id: int, state: str, work: Callable[[Reclassification, Lease], None]) -> None:
-    """With the rules of today in force; a second ring finds the look gone on, or another at it."""
+    """Run `work` with today's rules under a lease; return at once where the look has moved on or
+    another job has it.
+    """
     lease = Lease.take(Reclassification.objects.filter(pk=look_id, state=state))
     if lease is None:
         return
@@ -145,7 +147,7 @@ def _carry(look_id: int, state: str, work: Callable[[Reclassification, Lease], N
 
 
 def _key(look_id: int) -> str:
-    """Its item in `SetAside`, where numbers are those of occurrences."""
+    """Name the look in `SetAside`, whose plain numbers are those of occurrences."""
     return f"look {look_id}"
 
 
@@ -176,8 +178,8 @@ def _note(look: Reclassification, seen: int, table: Counter[tuple[str, str, bool
 
 
 def _changes(until: datetime) -> Iterator[Change | None]:
-    """One for each occurrence of the 30 days before; None for what says nothing that could be read
-    again.
+    """Yield one change for each occurrence of the 30 days before; None for one that has nothing to
+    be read again.
     """
     chosen = Occurrence.objects.filter(
         at__gt=until - DAYS, at__lte=until, kind__in=("reply", "report", "expiry")
@@ -241,7 +243,7 @@ def _rewrite(change: Change) -> None:
 
 
 def _lift_unfounded(softer: list[Occurrence]) -> int:
-    """Automatic suppressions of these addresses that the policies would not make any more."""
+    """Lift the automatic suppressions of these addresses that the policies would not make today."""
     keys = {(occurrence.project_id, occurrence.address_key) for occurrence in softer}
     rows = Suppression.objects.filter(
         source="automatic", is_hard=True, address_key__in={key for _, key in keys}
@@ -257,5 +259,5 @@ def _lift_unfounded(softer: list[Occurrence]) -> int:
 
 
 def _lift(ids: list[int]) -> int:
-    """Without making void what was learned: it has only been understood otherwise."""
+    """Lift suppressions and keep what was learned, which was only understood otherwise."""
     return lift(ids, reason="Not a dead address by the rules of today", actor=ACTOR, voids=False)

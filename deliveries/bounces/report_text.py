@@ -123,7 +123,7 @@ def _wording(failure: ReportedFailure, hostname: str) -> str:
 
 
 def _status(failure: ReportedFailure, hostname: str) -> bytes:
-    """message/delivery-status (RFC 3464, section 2)."""
+    """Write the message/delivery-status part (RFC 3464, section 2)."""
     # RFC 3463, section 3.5: X.4.7 is "delivery time expired"; a refusal without a code of its own
     # is X.0.0.
     kind = "4" if failure.retried_until else "5"
@@ -159,7 +159,9 @@ def _fields(fields: list[tuple[str, str]]) -> str:
 
 
 def _one_line(value: str) -> str:
-    """ASCII and printable: a stranger's text must not begin a field of its own."""
+    """Make text printable ASCII on one line: a stranger's text must not begin a field of its
+    own.
+    """
     return texts.clean(value).encode("ascii", "replace").decode("ascii")[:900]
 
 

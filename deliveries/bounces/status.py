@@ -41,7 +41,7 @@ class Status:
 
 
 def statuses(text: str) -> list[Status]:
-    """All recipients of a message/delivery-status, or of a text in which such fields stand."""
+    """Read all recipients of a message/delivery-status, or of a text with such fields."""
     found: list[Status] = []
     reporter = ""
     for fields in _groups(text):
@@ -62,7 +62,9 @@ def stands_in(text: str) -> bool:
 
 
 def _groups(text: str) -> list[Fields]:
-    """Blank lines part the groups; a field that begins a group twice parts them too."""
+    """Split the fields into groups: at blank lines, and where a field that opens a group comes
+    again.
+    """
     groups: list[list[str]] = [[]]
     seen: set[str] = set()
     for line in text.split("\n"):

@@ -60,13 +60,13 @@ def _automatic(fields: Fields, text: str, *, is_answer: bool = False) -> Report 
 
 
 def _answered(fields: Fields, detail: str) -> Iterator[RecipientStatus]:
-    """Who answered."""
+    """Name the sender of an automatic answer as the recipient who answered."""
     for sender in addresses(header(fields, "from"))[:1]:
         yield RecipientStatus(sender, plainly(Class.AUTO_REPLY, rule="auto_reply", detail=detail))
 
 
 def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterator[tuple[str, str]]:
-    """Each recipient, and what is said about it alone."""
+    """Yield each recipient with the part of the text about it alone."""
     failed = list(
         dict.fromkeys(
             address
@@ -93,8 +93,8 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
 def _told_of(
     failed: Sequence[str], found: Sequence[Mention], text: str
 ) -> Iterator[tuple[str, str]]:
-    """Exim and Google say in the header whom they failed to reach; the text may name what the
-    address was turned into.
+    """Yield the recipients of X-Failed-Recipients (Exim, Google) with the text about each, which
+    may name the address that it was turned into.
     """
     said = {each.recipient.lower(): each.text for each in found}
     others = [
@@ -120,8 +120,8 @@ def _of_original(parts: Sequence[Part], rest: str) -> list[str]:
 def _by_mention(
     recipient: str, said: str, text: str, kind: ReportKind, *, is_alone: bool
 ) -> RecipientStatus:
-    """By the part about it; where that tells nothing, by the whole text: some give the reason
-    first and for all.
+    """Judge by the part about the recipient; by the whole text where that tells more, since some
+    systems give the reason once for all.
     """
     around = text if is_alone else said
     answer = Answer(

@@ -15,8 +15,8 @@ _BLANK = b"\r\n\r\n"
 
 
 def trim(data: bytes, most: int) -> bytes:
-    """All of it, if it has at most so many bytes; else no more than that, up to the end of a
-    line.
+    """Cut a report to at most `most` bytes: after the header of the returned mail, else at the end
+    of a line.
     """
     if len(data) <= most:
         return data

@@ -57,7 +57,7 @@ def is_vouched_for(data: bytes) -> bool:
 
 
 def _only_domain(fields: Fields, name: str) -> str:
-    """Of the one address in the one field of this name, or ""."""
+    """Return the domain of the one address in the one field of this name, else ""."""
     found = addresses(header(fields, name)) if len(fields.get(name, ())) == 1 else []
     return found[0].rpartition("@")[2].lower() if len(found) == 1 else ""
 
@@ -86,7 +86,7 @@ def _signer(data: bytes, number: int) -> str:
 
 
 def _key_record(name: bytes, timeout: float = 5) -> bytes | None:
-    """As dkimpy asks for it: the record of this name."""
+    """Look up the TXT record of a key as dkimpy asks for it; our own resolver keeps the time."""
     return asyncio.run(_look_up(name.decode("ascii", "replace").rstrip(".")))
 
 

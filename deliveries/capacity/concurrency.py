@@ -42,7 +42,7 @@ class Concurrency:
         await called
 
     def call(self) -> None:
-        """There is room: those that have waited longest may look."""
+        """Let those that have waited longest look again, as many as there is room for."""
         room = int(self.most) - self.busy
         while room > 0 and self._waiting:
             called = self._waiting.popleft()

@@ -155,7 +155,7 @@ class Board:
         return together(_words(said))
 
     async def say_dns_outage(self, complaint: str) -> None:
-        """For `KEEP_OUTAGE`: it is to be said again as long as it lasts."""
+        """Publish a DNS outage for `KEEP_OUTAGE` seconds; call again as long as it lasts."""
         with suppress(RedisError, OSError):
             await self._valkey.set(DNS_OUTAGE, complaint, ex=KEEP_OUTAGE)
 
@@ -170,7 +170,9 @@ def _key(name: str) -> str:
 
 
 def _words(texts: list[bytes | None]) -> list[InflowReport]:
-    """Whoever reaches Valkey can say anything: what is no word is passed over."""
+    """Parse the workers' reports; anything else is skipped, since whoever reaches Valkey can
+    write.
+    """
     found = []
     for text in texts:
         with suppress(ValueError, TypeError, KeyError):
@@ -196,7 +198,9 @@ class DeliveryProgress:
     def __init__(
         self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None
     ) -> None:
-        """`has_room` tells whether outcomes reach PostgreSQL as fast as they are made."""
+        """Measure for this board; `has_room` tells whether outcomes reach PostgreSQL as fast as
+        they are made.
+        """
         self._board = board
         self._has_room = has_room
         self._strain = strain or Strain()
@@ -208,8 +212,10 @@ class DeliveryProgress:
         self._ages.append(seconds_due)
 
     async def run(self) -> None:
-        """Until it is cancelled, which may end in an error of Valkey's client that the board
-        passes over.
+        """Publish a report every `EVERY` seconds until cancelled.
+
+        A cancellation may end in an error of Valkey's client that the board suppresses, so the loop
+        asks its task.
         """
         task = asyncio.current_task()
         while task is None or not task.cancelling():
@@ -218,9 +224,9 @@ class DeliveryProgress:
             await self._board.say(self.word(time.monotonic() - looked))
 
     def word(self, seconds: float) -> InflowReport:
-        """After so many seconds.
+        """Make the report of the last `seconds`.
 
-        By the median: a receiver that is slow holds up its own mail, not most of it.
+        The median age counts: a slow receiver delays its own mail, not most of it.
         """
         ages, self._ages = self._ages, []
         self._rate += SMOOTH * (len(ages) / seconds - self._rate)
@@ -241,14 +247,17 @@ class Strain:
         self._at, self._ran = time.monotonic(), self._seconds()
 
     def look(self) -> float:
-        """Since the last look."""
+        """Return the share of the time since the last call in which the thread ran or waited for a
+        core.
+        """
         before, ran = self._at, self._ran
         self._at, self._ran = time.monotonic(), self._seconds()
         return (self._ran - ran) / max(self._at - before, 1e-6)
 
     def _seconds(self) -> float:
-        """Of running and of waiting for a core (Linux: Documentation/scheduler/sched-stats.rst);
-        of running, where that is not counted.
+        """Return the thread's seconds of running and of waiting for a core (Linux:
+        Documentation/scheduler/sched-stats.rst); of running alone, where the kernel does not count
+        the rest.
         """
         try:
             ran, waited, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()

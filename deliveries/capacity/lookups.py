@@ -38,7 +38,7 @@ class LookupFailures:
         return domain in self._failed
 
     def domains(self) -> list[str]:
-        """Those that have waited longest since their failure come first."""
+        """Return the domains whose look-up failed, the oldest failure first."""
         return list(self._failed)
 
 

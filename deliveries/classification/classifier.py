@@ -185,7 +185,7 @@ def _judged(
 
 
 def add(rules: LocalRules | None) -> None:
-    """From now on these speak first, in place of those that were added before."""
+    """Ask these rules before the shipped ones, in place of those added before."""
     global _added
     _added = rules
 
@@ -205,7 +205,7 @@ def speaking(telling: RuleTable, loose: RuleTable) -> Iterator[None]:
 
 @cache
 def version() -> str:
-    """Of the shipped tables: it changes with any rule, sign or code."""
+    """Return a digest of the shipped tables; any change of a rule, sign or code changes it."""
     said = "\n".join(
         repr(
             (

@@ -228,7 +228,7 @@ def is_own(enhanced: str, provider: str) -> bool:
 
 
 def detail(enhanced: str, provider: str = "") -> str:
-    """More than the class says, where the receiver means what the list says."""
+    """Return the detail of an enhanced code, where this receiver uses it as the registry says."""
     return "" if is_own(enhanced, provider) else DETAILS.get(enhanced[2:], "")
 
 

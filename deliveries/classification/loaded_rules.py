@@ -18,14 +18,14 @@ COLUMNS = ("name", "category", "pattern", "is_hard", "detail", "providers", "sta
 
 
 def load() -> None:
-    """As they are now, over Django's connection."""
+    """Load the active rules, over Django's connection."""
     take(Row.objects.filter(is_active=True).values_list(*COLUMNS))
 
 
 def take(rows: Iterable[Sequence[Any]]) -> None:
-    """Rows of `COLUMNS`.
+    """Use the rules in these rows of `COLUMNS`.
 
-    What was once stored and cannot be meant any more is passed over: the others must speak.
+    A row that was stored once and is no longer valid is skipped, so that the others work.
     """
     rules = []
     rows = list(rows)
@@ -43,7 +43,7 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
 
 
 def version() -> str:
-    """Of the shipped tables, and of the rules that `load` read: it changes with any rule."""
+    """Return a digest of the shipped tables and the loaded rules; it changes with any rule."""
     return classifier.version() + _taken
 
 

@@ -26,8 +26,8 @@ _ENHANCED_ONLY = re.compile(
 
 
 def parse(text: str) -> tuple[int, str, str]:
-    """Code, enhanced code and the rest of a reply as it stands in a report; 0 and "" where there
-    is none.
+    """Split a reply as a report quotes it into code, enhanced code and the rest; 0 and "" where a
+    code is missing.
     """
     text = text.strip()
     if _CODES.match(text) is None:  # else "said" is part of the reply: it tells of another host
@@ -40,6 +40,6 @@ def parse(text: str) -> tuple[int, str, str]:
 
 
 def _later(text: str) -> str:
-    """qmail puts the enhanced code at the end: (#5.1.1)."""
+    """Find an enhanced code at the end, where qmail puts it: (#5.1.1)."""
     match = _ENHANCED_ONLY.search(text[:1000])
     return match[1] if match else ""

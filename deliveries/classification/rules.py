@@ -75,8 +75,8 @@ def rule(
 def phrases(
     class_: Class, *rows: tuple[str, ...], detail: str = "", **settings: Any
 ) -> tuple[BounceRule, ...]:
-    """One rule for each row (name, pattern, example, and a detail of its own), all of one class;
-    `settings` are those of `rule`.
+    """Build one rule of the class for each row (name, pattern, example and, if it has one, a
+    detail); `settings` go to `rule`.
     """
     return tuple(
         rule(
@@ -138,7 +138,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def normal(text: str) -> str:
-    """One line in lower case, without addresses, a client's name and repeated codes."""
+    """Return one line in lower case, without addresses, a client's name and repeated codes."""
     text = _SPACES.sub(" ", text[:MAX_TEXT].lower().replace("’", "'")).strip()
     if "@" in text:
         text = _ADDRESS.sub("@", text)
@@ -155,8 +155,8 @@ _OPENING = re.compile(r"\((?:\?(:|=|!|<=|<!))?")
 
 
 def literals(pattern: str) -> _Keys:
-    """Texts of which each match of `pattern` holds at least one: for each branch its longest, or
-    those of a group in it.
+    """Find texts of which every match of `pattern` holds at least one: the longest of each branch,
+    or those of a group in it.
     """
     return _alternation(pattern, 0)[0]
 

@@ -92,7 +92,9 @@ def total(scope: RateScope) -> ErrorFigures:
 
 
 def by(dimension: str, scope: RateScope) -> dict[Any, ErrorFigures]:
-    """By `project`, `credential` (ids), `provider` or `class`, the most errors first."""
+    """Return the figures by `project` or `credential` (ids), `provider` or `class`, the most errors
+    first.
+    """
     found = _grouped(scope, DIMENSIONS[dimension])
     if dimension == "class":  # each class beside all that ended
         ended = total(scope).ended
@@ -107,8 +109,10 @@ def by(dimension: str, scope: RateScope) -> dict[Any, ErrorFigures]:
 
 
 def series(scope: RateScope) -> list[tuple[datetime, ErrorFigures]]:
-    """By the hour, or by the day (of the portal's time zone) where it is long; what had no mail is
-    there too.
+    """Return the figures by the hour; by the day in the portal's time zone, where the span is over
+    `HOURLY`.
+
+    Hours and days without mail are there too.
     """
     is_hourly = scope.until - scope.since <= HOURLY
     zone = timezone.get_current_timezone_name()
@@ -139,7 +143,7 @@ def _grouped(scope: RateScope, expression: str, **more: Any) -> dict[Any, ErrorF
 
 
 def categories(*, since: datetime) -> dict[str, int]:
-    """How many ended under each category since then."""
+    """Count what has ended under each category since then."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT category, sum(amount) FROM deliveries_tally WHERE hour > %(since)s GROUP BY "

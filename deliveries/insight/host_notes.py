@@ -25,7 +25,7 @@ WITHOUT = _("%(host)s: without %(kind)s until %(until)s, because it answered: %(
 
 
 def lines(lane: Lane, *, now: datetime) -> list[str]:
-    """One sentence for each thing that has not ended."""
+    """Write one sentence for each remark that is still in force."""
     return [
         _spelled(remark) for remark in host_experience.remarks(lane.experience, now=now.timestamp())
     ]

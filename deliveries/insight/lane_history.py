@@ -38,7 +38,7 @@ class PacePoint:
 
 
 def points(lane: Lane, name: str, *, now: datetime) -> list[PacePoint]:
-    """One for each step of the range, the oldest first."""
+    """Return one point for each step of the range, the oldest first."""
     length, step = RANGES[name]
     until = floor(now, step) + step
     since = until - length

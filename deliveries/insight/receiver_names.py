@@ -12,7 +12,9 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 def receiver_name(lane: Lane) -> str:
-    """By its row alone where `LaneQuerySet.with_domains` has read it; else with one look-up."""
+    """Name the receiver; without a query where `LaneQuerySet.with_domains` has read the row, else
+    with one.
+    """
     if lane.pk == Lane.ROUTING:
         return _("(being routed)")
     if lane.pk == Lane.PARKED:
@@ -38,7 +40,7 @@ def _by_host(lane: Lane) -> str:
 
 
 def _domains(lane: Lane) -> list[str]:
-    """One of them, or two of more."""
+    """Return the domain that leads there, or the first two of several."""
     if hasattr(lane, "first_domain"):
         return [name for name in (lane.first_domain, lane.second_domain) if name]  # type: ignore[attr-defined]  # annotated
     led = Destination.objects.filter(lane=lane.home_id or lane.pk).order_by("domain")

@@ -104,8 +104,9 @@ class RecentFailure(TypedDict):
 
 
 def conservation() -> dict[str, int]:
-    """Recipients accepted, by what became of them; `missing` is what the sum lacks, and 0 as long
-    as nothing is lost.
+    """Count the accepted recipients by what became of them.
+
+    `missing` is what the sum lacks: 0 as long as nothing is lost.
     """
     with connection.cursor() as cursor:
         cursor.execute(CONSERVATION)
@@ -137,8 +138,10 @@ def queue_size() -> int:
 
 
 def troubled_lanes(most: int, *, now: datetime) -> list[tuple[Lane, int]]:
-    """Those that an answer has paused, or that are closed, each with how many deliveries wait in it
-    (`COUNTED_MOST` stands for that many and more), the most first.
+    """List the lanes that are closed or that an answer paused, each with its waiting deliveries,
+    the most first.
+
+    `COUNTED_MOST` stands for that many and more.
     """
     with connection.cursor() as cursor:
         cursor.execute(TROUBLED, {"now": now, "most": most})

@@ -133,7 +133,7 @@ def _to_recipient(query: str) -> Iterable[Delivery]:
 
 
 def _grouped(deliveries: Iterable[Delivery]) -> dict[UUID, list[Delivery]]:
-    """By message, with lanes and attempts at hand."""
+    """Group deliveries by message, with their lanes and attempts read."""
     ids = [delivery.pk for delivery in deliveries]
     grouped: dict[UUID, list[Delivery]] = defaultdict(list)
     for delivery in (
@@ -200,7 +200,7 @@ def _attempt_facts(attempt: Attempt, said: list[TranscriptLine] | None) -> Attem
 
 
 def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
-    """Why it has not been delivered yet, in one sentence; None once it has ended."""
+    """Say in one sentence why a delivery waits; None once it has ended."""
     if delivery.due_at is None:
         return None
     lane = delivery.lane

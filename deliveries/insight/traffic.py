@@ -121,7 +121,7 @@ def totals(since: datetime, until: datetime) -> Traffic:
 
 
 def times_to_delivery(since: datetime, until: datetime) -> dict[Priority, TimeToDelivery]:
-    """By priority, those with mail only, the most urgent first."""
+    """Return the times to delivery of each priority that had mail, the most urgent first."""
     found: dict[int, dict[int, int]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(WAITS, {"since": since, "until": until, "steps": list(STEPS)})

@@ -64,7 +64,7 @@ class TranscriptLine(TypedDict):
 
 
 def of(deliveries: Iterable[Delivery]) -> dict[tuple[UUID, datetime], list[TranscriptLine]]:
-    """By delivery and time of the attempt."""
+    """Return the transcripts by delivery and time of the attempt."""
     rows = Transcript.objects.filter(delivery__in=[each.pk for each in deliveries]).order_by("-id")
     return {
         (row.delivery_id, row.at): [
@@ -78,7 +78,7 @@ def of(deliveries: Iterable[Delivery]) -> dict[tuple[UUID, datetime], list[Trans
 
 
 def asked(deliveries: Iterable[Delivery]) -> set[UUID]:
-    """Those whose next attempt somebody wants written down."""
+    """Return the ids of those whose next attempt somebody wants written down."""
     ids = [each.pk for each in deliveries]
     rows = TranscriptRequest.objects.filter(delivery__in=ids)
     return set(rows.values_list("delivery", flat=True))

@@ -173,7 +173,9 @@ def _halted(halt: Halt, *, now: datetime) -> str:
 
 
 def pace(per_second: float) -> str:
-    """`20 messages a second`, `6 messages a minute`, `30 messages an hour`."""
+    """Write a pace for people: `20 messages a second`, `6 messages a minute`, `30 messages an
+    hour`.
+    """
     for text, seconds in ((_("%s messages a second"), 1), (_("%s messages a minute"), 60)):
         if per_second * seconds >= 1:
             return text % f"{per_second * seconds:.3g}"
@@ -196,7 +198,7 @@ def moment(when: datetime, *, now: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h`, `4 d`."""
+    """Write a time for people: `45 s`, `12 min`, `3 h`, `4 d`."""
     for text, size, most in (
         (_("%d s"), 1, 120),
         (_("%d min"), 60, 7200),
@@ -208,6 +210,6 @@ def span(seconds: float) -> str:
 
 
 def short(text: str) -> str:
-    """One line of it; a peer's text may be long, and hostile."""
+    """Shorten a peer's text, which may be long and hostile, to one line."""
     line = texts.one_line(text, TEXT_MAX + 1)
     return line if len(line) <= TEXT_MAX else line[: TEXT_MAX - 1] + "…"

@@ -58,7 +58,7 @@ class Intake:
 
     @classmethod
     def create(cls) -> Intake:
-        """With its own connections, to be closed by `close`."""
+        """Make an intake with connections of its own; `close` closes them."""
         return cls(Database("ekiden intake"), SigningKeys(Database("ekiden keys")), WakeUps())
 
     async def start(self) -> None:
@@ -136,7 +136,7 @@ class Intake:
                 _fail([entry], own_error)
 
     def _note_unsure(self, group: list[PendingMessage]) -> None:
-        """They may be committed, and only the answer be lost."""
+        """Note messages that may be committed though the answer was lost."""
         for entry in group:
             if not entry.taken.done():
                 self._unsure.add(entry.id, _line(entry))
@@ -159,7 +159,7 @@ class Intake:
             _answer(entry, ids[entry.key or b""])
 
     async def _first_ids(self, keys: list[bytes]) -> dict[bytes, UUID]:
-        """Under which ids these submissions were taken before."""
+        """Find the ids under which these submissions were taken before."""
         if not keys:
             return {}
         return {
@@ -167,8 +167,9 @@ class Intake:
         }
 
     async def close(self) -> None:
-        """After the last `accept` has returned; who still waits hears that its message is not
-        known to be committed.
+        """End the committer, after the last `accept` has returned.
+
+        Whoever still waits is told that its message is not known to be committed.
         """
         if self._committer is not None:
             self._committer.cancel()

@@ -151,7 +151,7 @@ def received(
 
 @lru_cache(maxsize=4)
 def _date(second: datetime) -> str:
-    """Written once for all messages of a second."""
+    """Format a Date value; it is cached for all messages of a second."""
     return format_datetime(second)
 
 

@@ -81,8 +81,9 @@ def _part(headers: Headers, body: bytes, *, depth: int) -> tuple[Headers, bytes]
 
 
 def _multipart(body: bytes, boundary: bytes, *, depth: int) -> bytes:
-    """Every part by itself; the lines between the parts stay as they are (RFC 2046, section
-    5.1.1).
+    """Rewrite each part by itself; the lines between the parts stay (RFC 2046, section 5.1.1).
+
+    Raises `NotText` where such a line is too long.
     """
     pieces = re.split(rb"(?m)(^--%b(?:--)?[ \t]*\r\n)" % re.escape(boundary), body)
     for index, piece in enumerate(pieces):
@@ -97,7 +98,7 @@ def _multipart(body: bytes, boundary: bytes, *, depth: int) -> bytes:
 
 
 def _rewritten_part(piece: bytes, *, depth: int) -> bytes:
-    """One part, whose last line end belongs to the boundary that follows."""
+    """Rewrite one part, whose last line end belongs to the boundary that follows."""
     if not _LONG.search(piece):
         return piece
     section, start = split(piece)
@@ -109,8 +110,8 @@ def _rewritten_part(piece: bytes, *, depth: int) -> bytes:
 
 
 def _quoted(data: bytes) -> bytes:
-    """Quoted-printable; the line end that is added for a moment tells the codec which one to
-    write.
+    """Encode as quoted-printable; the line end that is added for a moment tells the codec which one
+    to write.
     """
     return binascii.b2a_qp(data + b"\r\n").removesuffix(b"\r\n")
 

@@ -34,11 +34,10 @@ class Wish:
 
 
 def fields(submission: SubmittedMessage) -> bytes:
-    """For a message to one recipient, where the project wants it and the app brings none of its
-    own; else nothing.
+    """Return the fields for a message to one recipient, where the project wants them and the app
+    brings none of its own; else nothing.
 
-    All recipients of a message get the same bytes, so that with several nobody could tell who
-    clicked.
+    All recipients of a message get the same bytes, so with several nobody could tell who clicked.
     """
     recipients = submission.envelope.recipients
     is_wanted = (

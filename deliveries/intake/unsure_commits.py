@@ -47,9 +47,8 @@ class Unsure:
         self._asking: asyncio.Task[None] | None = None
 
     def add(self, message: UUID, log: Callable[[], object]) -> None:
-        """`log` is called where the message turns out to be taken.
-
-        Must be called on the event loop.
+        """Ask later whether the message was taken, and call `log` if so. Must be called on the
+        event loop.
         """
         if len(self._waiting) < MOST:
             self._waiting[message] = _Waiting(log, time.monotonic() + KEEP)

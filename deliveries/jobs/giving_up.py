@@ -39,14 +39,14 @@ def _stop_order(key: str) -> None:
 
 
 def _release(key: str) -> None:
-    """As a person releases what is held; it is routed anew and due at once."""
+    """Release a held delivery as a person does: it is routed anew and due at once."""
     held = Delivery.objects.live().filter(pk=key, hold=Delivery.Hold.HELD)
     if held.update(hold=Delivery.Hold.NONE, lane=Lane.ROUTING, due_at=timezone.now()):
         transaction.on_commit(partial(notify_now, [Lane.ROUTING]))
 
 
 def _make_key(key: str) -> None:
-    """At once: nothing would come back to it if a call for a worker were lost."""
+    """Make the key at once: no later job would do it if this call to a worker were lost."""
     transaction.on_commit(partial(domain_jobs.make_keys, int(key)))
 
 

@@ -93,10 +93,11 @@ Places = dict[
 
 
 def take_turn(*, now: datetime) -> bool:
-    """As `retain`, going on where the turns before came to.
+    """Remove what is due, going on where the turns before stopped; return whether all was looked
+    at.
 
-    Valkey remembers that for a day. Then all is looked at again, for what was live at the first
-    look.
+    Valkey remembers the places for a day. Then all is looked at again, for what was live at the
+    first look.
     """
     valkey = job_queues.connect()
     noted: Any = valkey.hgetall(PLACES)  # bytes; their type depends on the connection
@@ -190,7 +191,9 @@ def _place(noted: str) -> UUID | None:
 
 
 def _oldest_content(before: UUID) -> UUID:
-    """Where to begin: messages older than any content that is left have been dealt with."""
+    """Return the id to begin at: messages older than any content that is left have been
+    dealt with.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT message_id FROM deliveries_content ORDER BY message_id LIMIT 1")
         row = cursor.fetchone()

@@ -84,7 +84,11 @@ class Scheduler(DjangoCronScheduler):
         systemd.ready("Ringing for the chores")
 
     def heartbeat(self) -> None:
-        """Once in each round of its loop."""
+        """Say that the scheduler is alive, and begin its intervals anew where the clock was set
+        back.
+
+        It is called once in each round of the loop.
+        """
         systemd.alive()
         if (
             self.pulse.beat() < 0

@@ -105,8 +105,8 @@ class TableWorker(SimpleWorker):
         super().__init__(*args, **kwargs)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """While PostgreSQL is away every ring fails, and is rung again: one line for each is
-        enough.
+        """Log a failed job; in one line while PostgreSQL is away, since every job fails then and
+        comes again.
         """
         if isinstance(exc_info[1], OperationalError | InterfaceError):
             logger.warning(
@@ -118,8 +118,9 @@ class TableWorker(SimpleWorker):
         super().handle_exception(job, *exc_info)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """As Django does around a request: a connection that PostgreSQL has ended would fail every
-        job from then on.
+        """Run a job between two clean-ups of Django's connections, as Django does around a request.
+
+        A connection that PostgreSQL has ended would fail every job from then on.
         """
         close_old_connections()
         try:
@@ -132,8 +133,9 @@ class TableWorker(SimpleWorker):
             close_old_connections()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """With all that others know of this worker: Valkey may have been wiped, and RQ says it at
-        the start only.
+        """Renew the worker's key in Valkey, with all that others know of this worker.
+
+        Valkey may have been wiped, and RQ writes those fields at the start only.
         """
         if current_thread() is main_thread():  # between two jobs
             systemd.alive()
@@ -156,7 +158,9 @@ class TableWorker(SimpleWorker):
 
     @contextmanager
     def _beating(self, allowed_until: float) -> Iterator[None]:
-        """RQ's worker is silent while a job runs, and a drain runs for minutes."""
+        """Send heartbeats while a job runs: RQ's own worker is silent then, and a drain runs for
+        minutes.
+        """
         over = Event()
         thread = Thread(target=self._beat_until, args=(over, allowed_until), daemon=True)
         thread.start()

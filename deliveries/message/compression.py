@@ -14,7 +14,7 @@ _of_thread = threading.local()
 
 
 def compress(head: bytes, body: Iterable[bytes], *, size: int) -> bytes:
-    """One frame of `head` and the chunks of `body`, `size` bytes together."""
+    """Compress `head` and the chunks of `body`, together `size` bytes, into one frame."""
     chunks = [head, *body] if size <= 1_048_576 else None
     if chunks is not None:
         return _compressor().compress(b"".join(chunks))

@@ -61,11 +61,13 @@ class Headers:
         return Headers(field for field in self.fields if field.name not in names)
 
     def before(self, *raw: bytes) -> Headers:
-        """With these complete fields on top, as a trace field is added (RFC 5321, section 4.4)."""
+        """Return the section with these complete fields on top, where trace fields go (RFC 5321,
+        section 4.4).
+        """
         return Headers((*map(_field, raw), *self.fields))
 
     def after(self, *raw: bytes) -> Headers:
-        """With these complete fields at the end."""
+        """Return the section with these complete fields at the end."""
         return Headers((*self.fields, *map(_field, raw)))
 
 

@@ -25,5 +25,5 @@ def first_id_of(moment: datetime) -> uuid.UUID:
 
 
 def made_at(id_: uuid.UUID) -> datetime:
-    """When the id was made, to the millisecond."""
+    """Return when the id was made, to the millisecond."""
     return datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)

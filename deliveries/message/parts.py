@@ -76,7 +76,9 @@ def _parsed(data: bytes) -> EmailMessage:
 
 
 def _attached(message: EmailMessage) -> Iterator[EmailMessage]:
-    """All that is neither a container nor one of the two bodies, wherever it hangs."""
+    """Yield all parts that are neither a container nor one of the two bodies, wherever they
+    hang.
+    """
     bodies = [message.get_body(preferencelist=(kind,)) for kind in ("plain", "html")]
     found = 0
     for part in message.walk():

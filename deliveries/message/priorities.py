@@ -25,8 +25,8 @@ BY_NAME = {priority.name.lower(): priority for priority in Priority}
 
 
 def of_mt_priority(number: int) -> Priority:
-    """All of -9 to 9 must be taken, and need not differ (RFC 6710): what is less than a level's
-    number is less than that level.
+    """Map -9 to 9 to our levels (RFC 6710 demands that all are taken, not that all differ): a
+    number below a level's own is below that level.
     """
     if number < MIXER[Priority.NORMAL]:
         return Priority.BULK

@@ -169,7 +169,7 @@ def _without_foreign(text: bytes) -> bytes:
 
 
 def _quoted_printable(body: bytes) -> bytes:
-    """Lines of 76 at most.
+    """Encode in lines of 76 octets at most.
 
     The line end that is added shows the encoder which one to use, and is taken off again.
     """
@@ -204,8 +204,8 @@ def _with(fields: list[Field], name: bytes, value: bytes) -> list[Field]:
 
 
 def _declared(fields: list[Field], *, body: bytes) -> list[Field]:
-    """Text in 8 bits that does not say what it is: so that the encoding counts (RFC 2045, section
-    4; RFC 1428).
+    """Declare the charset of 8-bit text that does not name one, so that the encoding counts (RFC
+    2045, section 4; RFC 1428).
     """
     charset = b"utf-8" if _is_utf8(body) else b"unknown-8bit"
     return _with(
@@ -256,7 +256,9 @@ def _piece(piece: str) -> str:
 
 
 def _words(text: str) -> str:
-    """From the first word that is not ASCII to the last one: encoded, and blanks around it kept."""
+    """Encode from the first word that is not ASCII to the last one, and keep the blanks
+    around it.
+    """
     found = list(_NON_ASCII.finditer(text))
     start = text.rfind(" ", 0, found[0].start()) + 1
     end = text.find(" ", found[-1].end())
@@ -265,7 +267,7 @@ def _words(text: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """One encoded word or more, each on a line of its own (RFC 2047, section 2), cut between
+    """Write encoded words, each on a line of its own (RFC 2047, section 2), cut between
     characters.
     """
     words, word = [], ""
@@ -280,13 +282,13 @@ def _encoded(text: str) -> str:
 
 
 def _unknown(value: bytes) -> bytes:
-    """Bytes of a charset that nobody named."""
+    """Write encoded words for bytes whose charset nobody named."""
     pieces = [value[start : start + WORD_OCTETS] for start in range(0, len(value), WORD_OCTETS)]
     return b"\r\n ".join(b"=?unknown-8bit?B?%b?=" % base64.b64encode(piece) for piece in pieces)
 
 
 def _extended(match: re.Match[str]) -> str:
-    """RFC 2231, section 4: a parameter in a charset."""
+    """Write a parameter with its charset (RFC 2231, section 4)."""
     space, name, value = match.groups()
     if value.isascii():
         return match[0]

@@ -25,13 +25,15 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return self.filter(paused_until__gt=now)
 
     def with_domains(self) -> Self:
-        """With `first_domain` and `second_domain` of those that lead to its site, for names."""
+        """Add `first_domain` and `second_domain` of those that lead to the lane's site, for
+        names.
+        """
         site = Coalesce(OuterRef("home_id"), OuterRef("pk"))
         led = Destination.objects.filter(lane=site).order_by("domain").values("domain")
         return self.annotate(first_domain=Subquery(led[:1]), second_domain=Subquery(led[1:2]))
 
     def with_waiting(self, most: int) -> Self:
-        """With `waiting_count`: how many deliveries wait there, counted up to `most`."""
+        """Add `waiting_count`: how many deliveries wait there, counted up to `most`."""
         # Django bounds a count by no limit; the text is a constant, and `most` a parameter.
         waiting = RawSQL(WAITING, [most], output_field=models.IntegerField())  # noqa: S611
         return self.annotate(waiting_count=waiting)

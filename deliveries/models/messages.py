@@ -21,7 +21,7 @@ from suppressions.classes import MEANINGS, Class, Meaning
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def with_message_id(self, message_id: str) -> Self:
-        """Found with or without its angle brackets."""
+        """Filter by Message-ID, given with or without its angle brackets."""
         return self.filter(message_id=f"<{message_id.strip().strip('<>')}>")
 
 
@@ -42,7 +42,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(recipient_key=key)
 
     def beginning(self, text: str) -> Self:
-        """Those whose recipient's key begins so; by the index on it, which sorts by code point."""
+        """Filter by how the recipient's key begins, by its index, which sorts by code point."""
         return self.filter(recipient_key__gte=text, recipient_key__lt=f"{text}\U0010ffff")
 
     def owing_reports(self) -> Self:

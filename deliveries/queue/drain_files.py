@@ -94,7 +94,7 @@ class HolderFile:
         return list(self._places)
 
     def mark(self, delivery: UUID) -> None:
-        """Before its transaction begins: from now on it may be sent."""
+        """Mark a delivery before its transaction begins: from now on it may be sent."""
         if delivery in self._places:
             return
         self._places[delivery] = place = self._free.pop() if self._free else NOWHERE
@@ -106,7 +106,7 @@ class HolderFile:
                 self._forget()
 
     def unmark(self, deliveries: Iterable[UUID]) -> None:
-        """Their outcomes are committed, or nothing was sent of them after all."""
+        """Remove marks: the outcomes are committed, or nothing was sent after all."""
         for delivery in deliveries:
             place = self._places.pop(delivery, NOWHERE)
             if place == NOWHERE:
@@ -151,7 +151,7 @@ def sweep(path: Path) -> None:
 
 
 def files(path: Path) -> list[Path]:
-    """Those of all drains of this machine, the living and the dead."""
+    """List the files of all drains of this machine, the living and the dead."""
     try:
         return sorted(each for each in path.iterdir() if not each.suffix)
     except OSError:
@@ -227,10 +227,10 @@ def _is_of_this_start(started: float, boot: str) -> bool:
 
 
 def _machine_started() -> float:
-    """When the machine started, as seconds of the epoch: another one after each start, and on each
-    machine.
+    """Return when the machine started, in seconds of the epoch; another value after each start and
+    on each machine.
 
-    A clock that was set meanwhile makes it another as well. Where the start has no name that can
-    be read, nothing is proven then, and the lease runs out.
+    It changes too where the clock was set meanwhile. Where the start has no name that can be read,
+    nothing is proven, and the lease runs out.
     """
     return time.time() - machine_seconds()

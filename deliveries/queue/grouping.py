@@ -31,8 +31,10 @@ class Grouping(Generic[Request, Answer]):
         most: int,
         every: float = 0.0,
     ) -> None:
-        """`work` answers the requests of one group in their order; it is told whether it is
+        """Set up groups; `work` answers the requests of one in their order, and hears whether it is
         urgent.
+
+        A group holds `most` requests; `every` is the least time between two groups, in seconds.
         """
         self._work = work
         self._most = most
@@ -64,7 +66,7 @@ class Grouping(Generic[Request, Answer]):
             ticket.is_served()
 
     def put_first(self, place: asyncio.Future[Answer]) -> None:
-        """Its former place is passed over when its turn comes there."""
+        """Let this place go first; its former place in the line is skipped later."""
         if place in self._asked:
             self._hurried.append(place)
             self._is_due.set()

@@ -96,9 +96,9 @@ class Lanes:
         return time.monotonic() < self._until.get(lane.id, 0.0)
 
     async def due(self, sources: Collection[str] = ()) -> tuple[set[int], set[int]]:
-        """Lanes with work to do: those that nobody holds, and those that we hold.
+        """Return lanes with work to do: those that nobody holds, and those that we hold.
 
-        Of those from one of our sources only what this node can bind: `sources`.
+        Of lanes with a source of ours only those count whose source this node can bind: `sources`.
         """
         given = {"holder": self.holder, "sources": list(sources)}
         rows = await self._database.fetch(DUE, given)
@@ -107,8 +107,9 @@ class Lanes:
     async def lease(
         self, lanes: Collection[int], most: int, sources: Collection[str] = ()
     ) -> list[LeasedLane]:
-        """At most `most` of these lanes, leased to us; those that others hold, that are paused or
-        whose source this node has not are left out.
+        """Lease at most `most` of these lanes and return those that are ours now.
+
+        Lanes that others hold, that are paused or whose source this node has not are left out.
         """
         given = {
             "sources": list(sources),
@@ -124,7 +125,7 @@ class Lanes:
         return leased
 
     async def renew(self, lanes: Collection[int]) -> set[int]:
-        """Those of the lanes that are still ours."""
+        """Renew our leases and return the lanes that are still ours."""
         given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
         until = time.monotonic() + LEASE_SECONDS
         rows = await self._database.fetch(RENEW, given)
@@ -159,11 +160,11 @@ class Lanes:
         is_shared: bool = False,
         ticket: Ticket | None = None,
     ) -> list[Claimed]:
-        """At most `most` due deliveries of the lane, in the order in which they should leave.
+        """Claim at most `most` due deliveries of the lane, in the order in which they should leave.
 
         `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains
-        `besides` are passed over. Where the lane `is_shared` by several domains, they are looked
-        for. `ticket` may be hurried while it waits.
+        `besides` are skipped. Where the lane `is_shared` by several domains, they are looked for.
+        `ticket` may be hurried while it waits.
         """
         # Of many flows a few rows of each: ten times what is taken, all together. Of several
         # domains more, to find them.
@@ -195,7 +196,7 @@ class Lanes:
         return [found[asked.lane] for asked in group]
 
     async def _on_probation(self, claimed: list[Claimed]) -> list[Claimed]:
-        """Those that are to try a suppressed address are suppressed no more."""
+        """Clear the suppression of those that are chosen to try a suppressed address."""
         if not (trying := [each for each in claimed if each.may_try]):
             return claimed
         given = {
@@ -284,7 +285,7 @@ class Lanes:
         await self._database.fetch(PAUSE, given)
 
     async def close(self, lane: LeasedLane, reason: str) -> None:
-        """Until a person opens it."""
+        """Close the lane until a person opens it."""
         await self._database.fetch(CLOSE, {"reason": reason, "lane": lane.id, "epoch": lane.epoch})
 
 

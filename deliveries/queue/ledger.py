@@ -46,8 +46,8 @@ class Ledger:
         faults: Faults | None = None,
         save: Callable[[list[LedgerEntry]], object] | None = None,
     ) -> None:
-        """On the loop, `learned` is called after something about an address was written,
-        `committed` with the deliveries of each group.
+        """Set up a ledger. On the loop it calls `learned` after something about an address was
+        written, and `committed` with the deliveries of each group.
 
         `save` keeps entries elsewhere when this process ends before PostgreSQL takes them; it
         raises `OSError`.
@@ -212,7 +212,7 @@ class Ledger:
         return True
 
     async def _commit_each(self, group: list[LedgerEntry]) -> bool:
-        """So that one bad entry fails alone."""
+        """Commit each entry by itself, so that one bad entry fails alone."""
         try:
             for entry in group:
                 await self._commit_one(entry)

@@ -46,7 +46,7 @@ class Succession:
     """Looks for the dead among the holders' files, and for the outcomes that they left."""
 
     def __init__(self, learned: Callable[[], None]) -> None:
-        """`learned` as of `Ledger`."""
+        """Prepare to take over; `learned` is that of `Ledger`."""
         self._database = Database("ekiden drain succession", patience=PATIENCE)
         self._ledger = Ledger(self._database, learned=learned, faults=Faults(self._database))
         self._not_before: dict[str, float] = {}

@@ -30,7 +30,7 @@ JOIN domains_project project ON project.id = delivery.project_id
 
 
 async def keep(database: Database, group: Sequence[LedgerEntry]) -> None:
-    """One statement where any outcome has one, none else.
+    """Keep the group's transcripts with one statement; with none where no outcome has one.
 
     What cannot be kept is lost: the outcome that it belongs to is written already.
     """

@@ -43,7 +43,9 @@ def folder() -> Path:
 
 
 def save(path: Path, entries: Sequence[LedgerEntry]) -> Path:
-    """One more file in this folder, on disk when it returns. Raises `OSError`."""
+    """Write the entries into a new file of this folder, on disk when it returns. Raises
+    `OSError`.
+    """
     path.mkdir(mode=0o700, exist_ok=True)
     sweep(path)
     target = path / f"{uuid4()}{SUFFIX}"
@@ -70,7 +72,7 @@ def save(path: Path, entries: Sequence[LedgerEntry]) -> Path:
 
 
 def files(path: Path) -> tuple[list[Path], list[Path]]:
-    """Those that wait for a worker, and those that could not be read."""
+    """List the files that wait for a worker, and those that could not be read."""
     try:
         found = sorted(path.iterdir())
     except OSError:

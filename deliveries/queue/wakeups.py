@@ -89,7 +89,7 @@ class WakeUps:
         await self._valkey.aclose()
 
     async def heard(self) -> AsyncIterator[WakeUp]:
-        """Each ring, for ever; a broken connection is made again and may miss rings."""
+        """Yield each wake-up, for ever; a broken connection is opened again and may miss some."""
         while True:
             with suppress(RedisError, OSError):
                 async with self._valkey.pubsub() as channel:
@@ -111,9 +111,9 @@ def channel_of(valkey: redis.Redis | redis.asyncio.Redis) -> str:
 
 
 def notify_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
-    """For code without an event loop.
+    """Send a wake-up from code without an event loop.
 
-    Where it is not heard, drains see the change within a second by themselves.
+    Where nobody hears it, drains see the change within a second by themselves.
     """
     called = frozenset(lanes)
     ring = WakeUp(called, called, has_orders)
@@ -126,7 +126,7 @@ def notify_now(lanes: Iterable[int] = (), *, has_orders: bool = False) -> None:
 
 
 def wakeup_of(data: bytes) -> WakeUp:
-    """Whoever reaches Valkey can ring: what is no lane's number is passed over."""
+    """Parse a wake-up; whoever reaches Valkey can write, so what is no lane's number is skipped."""
     words = data.split()
     lanes = {
         word.rstrip(b"!"): word for word in words if word.rstrip(b"!").isdigit() and len(word) < 19

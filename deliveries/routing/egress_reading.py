@@ -78,7 +78,9 @@ class EgressReader:
             self._told = -TELL_EVERY
 
     def forget(self) -> None:
-        """There are neither sources nor rules that lead to a smarthost any more."""
+        """Forget what was read: there are neither sources nor rules that lead to a smarthost any
+        more.
+        """
         if self.now or self.now.rules:
             self.now, self._text, self.bindable = Egress(), "", frozenset()
             self.version += 1

@@ -127,8 +127,10 @@ class Experience:
             self._has_news = True
 
     def addressless(self, *, now: float) -> float:
-        """No host of the site has an address: return for how many seconds that has been found, by
-        looks that are not too far apart.
+        """Note that no host of the site has an address; return for how many seconds looks have
+        found that.
+
+        Looks that lie further apart than `FORGET_AFTER` begin anew.
         """
         if not self._addressless or now - self._addressless[1] > FORGET_AFTER:
             self._addressless = [now, now]
@@ -148,9 +150,9 @@ class Experience:
     def unwell(
         self, host: str, address: str, reply: Reply, *, now: float, recipient: str = ""
     ) -> None:
-        """Another host was well where this one refused or was not reached.
+        """Note that this host refused or was not reached where another host was well.
 
-        What it said of one `recipient` proves nothing yet.
+        What it said of one `recipient` proves nothing yet; a second recipient does.
         """
         if now - self._took.get(address, 0.0) < TAKING:
             return

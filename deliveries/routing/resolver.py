@@ -83,7 +83,7 @@ def smarthost_site(id_: int, name: str, given: Sequence[Sequence[Any]]) -> Site:
 
 
 def site_key(host: str, port: int, tls: str) -> str:
-    """Of the site that a static route leads to."""
+    """Name the site that a static route leads to."""
     return f"route:{host}:{port}:{tls}"
 
 
@@ -156,18 +156,20 @@ class Router:
         return _site(kept, keep=answer.expires_at - time.time())
 
     async def _implicit_site(self, domain: str) -> Site | Bounced:
-        """No MX: the domain itself, if it has an address (RFC 5321, section 5.1)."""
+        """Return the site of a domain without MX: the domain itself, if it has an address (RFC
+        5321, section 5.1).
+        """
         answer = await self._resolver.addresses(domain)
         if not answer.records:
             return _bounced("5.1.2", f"The domain {domain} has neither a mail host nor an address")
         return _site([(0, domain)], keep=answer.expires_at - time.time())
 
     async def addresses(self, host: str, *, is_routed: bool) -> list[Address]:
-        """Where to connect for this host, in the order to try; raises the resolver's errors and
+        """Return the addresses of a host in the order to try. Raises the resolver's errors and
         `Forbidden`.
 
-        The very addresses that were judged are the ones to connect to: a second look-up could
-        answer differently.
+        Connect to these very addresses, which were judged: a second look-up could answer
+        differently.
         """
         answer = await self._resolver.addresses(host)
         found = list(answer.records)[:50]
@@ -207,14 +209,16 @@ def best_route(routes: list[Way], domain: str) -> Way | None:
 
 
 def matches(pattern: str, domain: str) -> bool:
-    """`*.example.test` stands for every name below it, not for itself."""
+    """Tell whether the pattern covers the domain; `*.example.test` covers every name below it, not
+    itself.
+    """
     if pattern == "*":
         return True
     return domain.endswith(pattern[1:]) if pattern.startswith("*.") else domain == pattern
 
 
 def before_us(hosts: list[tuple[int, str]], our_name: str) -> list[tuple[int, str]]:
-    """Only hosts better than ourselves, so that backup hosts do not pass mail in circles (RFC
+    """Keep the hosts better than ourselves, so that backup hosts do not pass mail in circles (RFC
     5321, section 5.1).
     """
     ours = [preference for preference, host in hosts if host == our_name]
@@ -222,8 +226,8 @@ def before_us(hosts: list[tuple[int, str]], our_name: str) -> list[tuple[int, st
 
 
 def in_order(addresses: list[Address]) -> list[Address]:
-    """IPv6 first, as RFC 6724 would have it, but never IPv6 alone where there is IPv4; at random
-    within each.
+    """Put IPv6 first (RFC 6724), at random within each family, and leave room for IPv4 where there
+    is some.
     """
     shuffled = random.sample(addresses, len(addresses))
     six = [address for address in shuffled if isinstance(address, IPv6Address)]
@@ -241,7 +245,7 @@ def is_own(address: Address) -> bool:
 
 
 def _site(hosts: list[tuple[int, str]], *, keep: float) -> Site:
-    """All domains with the same hosts share one key, whatever the preferences."""
+    """Build a site; all domains with the same hosts share its key, whatever the preferences."""
     port = settings.EKIDEN_DELIVERY_PORT
     return Site(
         _key({host for _, host in hosts}),
@@ -251,8 +255,8 @@ def _site(hosts: list[tuple[int, str]], *, keep: float) -> Site:
 
 
 def _key(hosts: set[str]) -> str:
-    """Of a long list the digest: PostgreSQL's index takes 2700 octets, and a stranger writes these
-    names.
+    """Join the names; shorten a long list to its digest, since PostgreSQL's index takes 2700 octets
+    and strangers write these names.
     """
     key = " ".join(sorted(hosts))
     return (

@@ -47,7 +47,7 @@ def add_to_smarthost(pattern: str, smarthost: Smarthost) -> Route:
 
 
 def remove(route: Route) -> None:
-    """Domains under it go by another route or their MX hosts again."""
+    """Remove a route; domains under it go by another route or by their MX hosts again."""
     route.delete()
     follow(route.pattern)
 
@@ -69,7 +69,7 @@ def follow(pattern: str) -> None:
 
 
 def canonical_pattern(text: str) -> str:
-    """`*`, `*.domain` or a domain, in A-labels; raises `ValidationError`."""
+    """Normalise `*`, `*.domain` or a domain to A-labels. Raises `ValidationError`."""
     try:
         if text.startswith("*."):  # a whole top-level domain is a pattern too, and no domain
             return "*." + canonical_domain(f"any.{text[2:]}").removeprefix("any.")

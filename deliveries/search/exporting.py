@@ -113,7 +113,7 @@ def _write(export: MessageExport, batch: list[Message]) -> None:
 
 
 def _rows(batch: list[Message]) -> Iterator[tuple[str, ...]]:
-    """One for each recipient."""
+    """Yield one row for each recipient."""
     messages = {each.pk: each for each in batch}
     deliveries = list(Delivery.objects.filter(message__in=batch).order_by("-message_id", "pk"))
     last = _last_attempts([each.pk for each in deliveries])

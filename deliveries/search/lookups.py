@@ -122,7 +122,7 @@ def _by_return_path(value: str, scope: SearchScope) -> list[UUID]:
 
 
 def _by_address(value: str, scope: SearchScope) -> list[UUID]:
-    """To this recipient, or from this sender."""
+    """Find messages to this recipient or from this sender."""
     to = _deliveries(scope).to_address(value).order_by("-pk").values_list("message_id", flat=True)
     return [*to[:FOUND_MOST], *with_terms([f"from:{value}"], scope)]
 
@@ -135,7 +135,9 @@ def _by_domain(value: str, scope: SearchScope) -> list[UUID]:
 
 
 def _by_words(value: str, scope: SearchScope) -> list[UUID]:
-    """In the subject; one word may be how a recipient's address begins."""
+    """Find messages by words of the subject; a single word may be how a recipient's address
+    begins.
+    """
     found = with_terms(terms.words(value), scope)
     beginning = value.lower()
     if len(beginning) >= 3 and beginning.isascii() and " " not in beginning:

@@ -56,14 +56,12 @@ class DeliveryAgent:
         self._is_stopping = False
 
     def wake(self, *, is_urgent: bool) -> None:
-        """There is new work in the lane."""
+        """Note that there is new work in the lane."""
         self._claims.wake(is_urgent=is_urgent)
         self._woken.set()
 
     def hurry(self) -> None:
-        """Urgent mail has come just now: what this lane waits for goes before what others wait
-        for, and so does its next claim.
-        """
+        """Let urgent mail go first: hurry this lane's waits and its next claim."""
         self._claims.hurry()
 
     @property
@@ -94,7 +92,7 @@ class DeliveryAgent:
         return self.feedback.learned() if self.feedback.is_to_note else None
 
     async def run(self) -> None:
-        """Live the whole life of this agent; the lane's lease is the caller's."""
+        """Work the lane until it is idle or told to stop; the caller holds the lease."""
         try:
             while not self._is_stopping:
                 if not await self._turn():
@@ -131,7 +129,7 @@ class DeliveryAgent:
         return True
 
     def _patience(self) -> float | None:
-        """Seconds to wait for news; None where a sender will bring them."""
+        """Return the seconds to wait for news; None where a sender will bring them."""
         if not self._waiting:
             return 0.0 if self.shared.is_crowded() and not self._senders else LINGER
         if self._senders:
@@ -140,7 +138,9 @@ class DeliveryAgent:
         return max(self._claims.wait_for_turn(now), self.pace.connect_wait(now), 0.01)
 
     def _open_window(self) -> None:
-        """One connection more for each while in which all were busy and mail waited."""
+        """Allow one more connection for each `DEMAND` seconds in which all were busy and mail
+        waited.
+        """
         now = time.monotonic()
         if not self._is_full():
             self._full_since = now
@@ -175,7 +175,7 @@ class DeliveryAgent:
                 break
 
     def _wanted(self, now: float) -> int:
-        """How many more senders are of use.
+        """Return how many more senders are of use.
 
         A host that has not spoken to us yet is asked by one alone, then by twice as many.
         """
@@ -253,7 +253,7 @@ class DeliveryAgent:
         return len(self._senders) <= self.pace.room(is_urgent=bool(self._waiting.urgent))
 
     def _wait_for_delivery(self, now: float, held: frozenset[str]) -> float:
-        """Seconds until this sender may take the first delivery of a domain that is not `held`."""
+        """Return the seconds until this sender may take the first delivery not `held`."""
         first = self._waiting.first(held)
         if first is None or (not first.is_urgent and self.busy > self.pace.room(is_urgent=False)):
             return KEEP_OPEN

@@ -58,7 +58,7 @@ class ClaimedDeliveries:
         return self._amounts[URGENT]
 
     def of(self, domains: Collection[str]) -> int:
-        """How many are of these domains."""
+        """Count those of these domains."""
         if not domains:
             return 0
         return sum(
@@ -104,7 +104,7 @@ class ClaimedDeliveries:
         return load
 
     def remove(self, is_wanted: Callable[[ClaimedDelivery], bool]) -> list[ClaimedDelivery]:
-        """All for which `is_wanted` holds, taken out."""
+        """Remove and return all for which `is_wanted` holds."""
         found = [load for load in self if is_wanted(load)]
         if found:
             gone = set(map(id, found))

@@ -97,7 +97,7 @@ class Controls:
         self._smarthosts: dict[int, KnownSmarthost] = {}
 
     async def read(self) -> set[int]:
-        """Those of our lanes that were closed."""
+        """Read what has changed; return those of our lanes that were closed."""
         [
             (stops, closed, version, local_version, projects, asked, paths_version, has_sources)
         ] = await self._database.fetch(ORDERS, {"holder": self._holder})
@@ -207,7 +207,7 @@ class Controls:
         )
 
     def _take(self, edited: Sequence[ReceiverRule]) -> None:
-        """Rules written here go before the shipped ones of the same name."""
+        """Put rules written here before the shipped ones, in place of those of the same name."""
         by_name = {rule.name: rule for rule in [*providers.RULES, *edited]}
         default = by_name.pop(ShapingRule.DEFAULT, providers.DEFAULT)
         self._default = providers.effective(default, providers.DEFAULT)
@@ -234,7 +234,7 @@ def _keeping(what: str) -> Iterator[None]:
 
 
 def stops_of(rows: Sequence[Sequence[Any]]) -> Stops:
-    """From [scope, project, credential, domain] of each."""
+    """Collect rows of [scope, project, credential, domain]."""
     return Stops(
         is_all=any(scope == "all" for scope, *_ in rows),
         projects=frozenset(project for scope, project, _, _ in rows if scope == "project"),

@@ -56,7 +56,7 @@ class Dispatcher:
         self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
 
     def wake(self, *, is_urgent: bool) -> None:
-        """There are deliveries to be routed."""
+        """Note that there are deliveries to be routed."""
         self._has_news = True
         self._woken.set()
 
@@ -64,7 +64,7 @@ class Dispatcher:
         """Do nothing: a look-up takes as long as it takes."""
 
     def nudge(self) -> None:
-        """Nothing that people say changes where a domain's mail hosts are."""
+        """Do nothing: nothing that people say changes where a domain's mail hosts are."""
 
     def stop(self) -> None:
         """Start no more look-ups."""
@@ -75,10 +75,10 @@ class Dispatcher:
         """Do nothing: the dispatcher calls nobody."""
 
     def learned(self) -> None:
-        """Its lane has no receiver."""
+        """Return nothing: the routing lane has no receiver to learn from."""
 
     async def run(self) -> None:
-        """Until nothing has been there to route for a while; the lane's lease is the caller's."""
+        """Route until there has been nothing to route for a while; the caller holds the lease."""
         try:
             while not self._is_stopping and await self._turn():
                 pass
@@ -222,8 +222,8 @@ class Dispatcher:
     async def _unknown_before(
         self, claimed: Sequence[Claimed], outcome: Bounced | Deferred
     ) -> set[UUID] | None:
-        """Which of them were told an hour ago that their domain does not exist; None where that is
-        not what this outcome says.
+        """Return which of them heard an hour ago that their domain does not exist; None where this
+        outcome says something else.
 
         A resolver that fails, a registry's slip or a domain that was paid for too late looks like a
         typing mistake, for an hour.
@@ -253,8 +253,8 @@ def _once_more(domain: str) -> Deferred:
 
 
 def _known_above(domain: str) -> Deferred:
-    """Our resolvers are wrong, and a person should look at them; the mail waits for that until its
-    deadline.
+    """Defer and log: our resolvers are wrong, and a person should look at them while the mail
+    waits.
     """
     text = (
         f"The name servers that are asked here say that the domain {domain} does not "

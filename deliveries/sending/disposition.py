@@ -145,8 +145,8 @@ def put_off(
 
 
 def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> LedgerEntry:
-    """One host's answer after which the next one was asked: written down beside the outcome, which
-    moves the delivery.
+    """Record the answer of a host after which the next host was asked; the outcome itself moves the
+    delivery.
     """
     return entry(
         claimed,
@@ -169,9 +169,9 @@ def suppressed(claimed: Claimed, *, epoch: int) -> LedgerEntry:
 
 
 def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> LedgerEntry:
-    """Our own code failed at this delivery.
+    """Defer a delivery at which our own code failed.
 
-    What the answer means is not asked: that may be what failed.
+    It does not ask what the answer means: that may be what failed.
     """
     reply = Reply(451, "4.3.0", "A fault of the service; it is tried again", local=True)
     wait = retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)

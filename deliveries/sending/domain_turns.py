@@ -27,7 +27,7 @@ class DomainTurns:
         self.is_shared = is_shared
 
     def begin(self, delivery: UUID, domain: str, *, now: float) -> None:
-        """Its transaction begins at `now`, on the monotonic clock."""
+        """Note that the delivery's transaction begins at `now`, on the monotonic clock."""
         self._under_way[delivery] = domain, now
 
     def end(self, delivery: UUID) -> None:

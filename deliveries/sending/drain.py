@@ -184,7 +184,7 @@ class Drain:
             task.add_done_callback(self._tasks.discard)
 
     def _make_room(self) -> None:
-        """More lanes have work than one drain holds: those that only linger go."""
+        """Ask idle agents to leave: more lanes have work than one drain holds."""
         self._is_crowded = True
         asyncio.get_running_loop().call_later(POLL, setattr, self, "_is_crowded", False)
         for agent in self._agents.values():

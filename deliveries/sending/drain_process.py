@@ -47,7 +47,7 @@ def run_drain(seconds: float = RUN) -> bool:
 
 
 def _allow_sockets() -> None:
-    """As many files as our own limit of connections asks for, as far as the system lets us."""
+    """Raise the limit of open files to what our connections need, as far as the system lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
     if soft < wanted:

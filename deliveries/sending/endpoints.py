@@ -207,7 +207,7 @@ class Endpoints:
 
 
 def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
-    """By preference, in random order within one (RFC 5321, section 5.1)."""
+    """Yield hosts by preference, at random within one (RFC 5321, section 5.1)."""
     for _, group in groupby(sorted(hosts), key=lambda host: host[0]):
         equals = [(name, port) for _, name, port in group]
         random.shuffle(equals)

@@ -100,7 +100,9 @@ class Feedback:
         return isinstance(pattern.action, SlowDown) and not pattern.provider
 
     async def delivered(self, *, busy: int, address: str) -> None:
-        """`address` took a message while `busy` connections were in use, this one included."""
+        """Note that `address` took a message while `busy` connections were in use, this one
+        included.
+        """
         self.experience.took(address, now=time.time())
         now = time.monotonic()
         self._pace.accepted(now, busy=busy)
@@ -196,7 +198,9 @@ class Feedback:
         )
 
     def _backed_off(self, kind: str, reply: Reply, **more: float) -> None:
-        """For the lane's history, which the next note writes; of many in a row the first ones."""
+        """Keep a back-off for the lane's history, which the next note writes; of many in a row the
+        first ones.
+        """
         if len(self._back_offs) < BACK_OFFS_MOST:
             told = {"at": time.time(), "kind": kind, "reply": str(reply)}
             self._back_offs.append(told | more)

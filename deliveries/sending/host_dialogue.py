@@ -198,7 +198,7 @@ class HostDialogue:
         self.connection = await self._open(connecting)
 
     async def _open(self, connecting: Coroutine[Any, Any, Connection]) -> Connection:
-        """Others go on while a host keeps silent."""
+        """Open a connection; while the host keeps silent, its slot goes to others."""
         opening = asyncio.ensure_future(connecting)
         self._agent.openings.add(opening)
         try:
@@ -249,7 +249,7 @@ class HostDialogue:
 
 
 def timeouts_of(rule: ReceiverRule) -> Timeouts:
-    """RFC 5321's, but for what the rule says."""
+    """Return the time-outs of RFC 5321, section 4.5.3.2, but for those that the rule sets."""
     given = {
         "connect": rule.connect_timeout, "greeting": rule.greeting_timeout,
         "ehlo": rule.reply_timeout, "mail": rule.reply_timeout,

@@ -66,9 +66,7 @@ class LaneClaims:
         self.may_have_urgent = self.may_have_urgent or is_urgent
 
     def hurry(self) -> None:
-        """Urgent mail has come just now: what this lane waits for goes before what others wait
-        for, and so does its next claim.
-        """
+        """Let urgent mail go first: hurry this lane's waits and its next claim."""
         self._is_hurried = True
         self._ticket.hurry()
 
@@ -77,7 +75,7 @@ class LaneClaims:
         return self.turns.held(now=time.monotonic(), room=self.pace.room(is_urgent=False))
 
     def ready(self) -> int:
-        """Deliveries whose domain may have a connection."""
+        """Count deliveries whose domain may have a connection."""
         if not self.turns.is_shared:
             return len(self.waiting)
         return len(self.waiting) - self.waiting.of(self.held())
@@ -89,7 +87,7 @@ class LaneClaims:
         return held if self.waiting.first(others_first) is None else others_first
 
     def wait_for_turn(self, now: float) -> float:
-        """Seconds until the first delivery may be sent."""
+        """Return the seconds until the first delivery may be sent."""
         first = self.waiting.first()
         return self.pace.wait(now, is_urgent=first is not None and first.is_urgent)
 
@@ -202,7 +200,9 @@ class LaneClaims:
         return [each for each in claimed if ways[each.id] is None]
 
     async def _without_sandboxed(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
-        """Whatever led it here, the mail of a sandbox leaves by no other lane."""
+        """Lead a sandbox's mail back to the sandbox's lane, whatever led it here; return the
+        rest.
+        """
         boxed = [delivery.id for delivery in claimed if delivery.is_sandboxed]
         if not boxed or sandboxed.is_sandbox(self.lane):
             return claimed

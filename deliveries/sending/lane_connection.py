@@ -126,7 +126,7 @@ class LaneConnection:
         return await self._shared.ledger.has_room()
 
     def _note_unwell(self, delivery: ClaimedDelivery, passed: list[HostAnswer]) -> None:
-        """Another host took what these refused for now."""
+        """Note the hosts that refused for now what another host took."""
         for each in passed:
             if isinstance(each.outcome, Bounced):  # it offers less than the message needs
                 continue
@@ -159,9 +159,9 @@ class LaneConnection:
     async def _no_endpoint(
         self, delivery: ClaimedDelivery, error: NoEndpoint, *, seconds: float
     ) -> None:
-        """No host of the site took the connection.
+        """Settle a delivery of whose site no host took the connection.
 
-        One delivery tells so in its attempts; the others have not tried.
+        Only this delivery's attempts tell so; the others have not tried.
         """
         agent, outcome = self._agent, error.outcome
         if error.is_addressless:

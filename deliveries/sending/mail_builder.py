@@ -47,8 +47,8 @@ class MailBuilder:
         )
 
     async def _reencoded(self, claimed: Claimed, content: bytes) -> bytes:
-        """In ASCII and with new signatures; unsigned where the keys cannot be had, since a false
-        signature is worse than none.
+        """Convert to ASCII and sign anew; leave it unsigned where the keys cannot be had, since a
+        false signature is worse than none.
         """
         again = await asyncio.to_thread(reencoding.seven_bit, content)
         if again == content:

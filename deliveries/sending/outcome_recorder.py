@@ -47,8 +47,8 @@ class OutcomeRecorder:
         may_have_arrived: bool = False,
         is_of_lane: bool = False,
     ) -> None:
-        """Our own code failed at this delivery: it is tried again later, and held for a person
-        after the third time.
+        """Record that our own code failed at this delivery: it is tried again, and held for a
+        person after the third time.
         """
         entry = disposition.faulty(
             claimed,
@@ -77,7 +77,7 @@ class OutcomeRecorder:
         self._over(claimed)
 
     def passed(self, claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> None:
-        """One host has answered, and another one was asked."""
+        """Record the answer of a host after which another host was asked."""
         self.shared.ledger.record(
             disposition.passed(claimed, outcome, provider=self.pace.rule.name, **facts)
         )

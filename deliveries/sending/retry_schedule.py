@@ -23,7 +23,7 @@ IN_DOUBT_WAIT = HOUR
 
 
 def wait(attempts: int, *, schedule: Sequence[int] = (), spread: float) -> float:
-    """Seconds to wait after the `attempts`-th deferred attempt (1 is the first).
+    """Return the seconds to wait after the `attempts`-th deferred attempt (1 is the first).
 
     `spread` is a random number from 0 to 1; it adds up to a tenth, so that what failed together
     does not return together.
@@ -45,15 +45,15 @@ THROTTLED_MOST = 300.0
 
 
 def lane_pause(failures: int, *, most: float = LANE_MOST, spread: float) -> float:
-    """Seconds to leave a site alone after it has failed this many times in a row: 15 s, doubling
-    up to `most`.
+    """Return the seconds to leave a site alone after so many failures in a row: 15 s, doubling up
+    to `most`.
     """
     return min(15.0 * 2.0 ** min(failures - 1, 10), most) * (1 + 0.1 * spread)
 
 
 def throttled(times: int, *, is_urgent: bool, spread: float) -> float:
-    """Seconds until a delivery is due again that was refused for the pace only, this many times in
-    a row before: doubled each time.
+    """Return the seconds until a delivery is due again that was refused for the pace only, so many
+    times in a row before; they double each time.
     """
     return min(THROTTLED_WAIT[is_urgent] * 2.0 ** min(times, 10), THROTTLED_MOST) * (
         1 + 0.1 * spread

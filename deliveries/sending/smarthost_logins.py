@@ -154,7 +154,7 @@ class SmarthostLogins:
             raise NoLogin("the database is out of reach", is_final=False) from error
 
     def _renewal(self, smarthost: KnownSmarthost, older: _Token | None) -> asyncio.Task[_Token]:
-        """One at a time, whoever asks."""
+        """Start the renewal of a token, or return the one that is running."""
         running = self._renewals.get(smarthost.id)
         if running is None or running.done():
             running = asyncio.create_task(self._renew(smarthost, older))

@@ -46,7 +46,7 @@ class SourceChooser:
         self.may_have_strays = False  # it claims nothing
 
     def wake(self, *, is_urgent: bool) -> None:
-        """There is new work in the lane."""
+        """Note that there is new work in the lane."""
         self._woken.set()
 
     def hurry(self) -> None:
@@ -66,10 +66,12 @@ class SourceChooser:
         """Do nothing: it calls nobody."""
 
     def learned(self) -> None:
-        """Its lane speaks to no receiver."""
+        """Return nothing: a home lane speaks to no receiver."""
 
     async def run(self) -> None:
-        """Until nothing has been there to lead for a while; the lane's lease is the caller's."""
+        """Lead deliveries until there has been nothing to lead for a while; the caller holds the
+        lease.
+        """
         while not self._is_stopping:
             self._woken.clear()
             if self._shared.lanes.holds(self.lane):

@@ -76,7 +76,7 @@ def pattern(
     codes: tuple[int, ...] | None = None,
     stages: tuple[Stage, ...] = (),
 ) -> Pattern:
-    """`name` is `provider/what`, or `what` alone for all.
+    """Build a pattern; `name` is `provider/what`, or `what` alone for all.
 
     Without `codes`, a reply that slows us down is a temporary one: held back for its pace, a
     message that was refused for good would come again and again. What blocks, or is none of the

@@ -27,5 +27,5 @@ def find(reply: Reply, stage: Stage, provider: str) -> Pattern | None:
 
 @cache
 def _patterns(provider: str) -> tuple[Pattern, ...]:
-    """Those for one provider, in the table's order, which has everybody's last."""
+    """Return the patterns for one provider in the table's order, in which everybody's come last."""
     return tuple(pattern for pattern in PATTERNS if pattern.provider in (provider, ""))

@@ -30,7 +30,7 @@ class Meter:
         return self.period / (self.limit - self.burst + 1)
 
     def wait(self, now: float, *, keep_for_urgent: bool = False) -> float:
-        """Seconds until one more may go.
+        """Return the seconds until one more may go.
 
         Half of what may go at once can be kept back for urgent mail.
         """
@@ -41,7 +41,7 @@ class Meter:
         self.paid_at = max(self.paid_at, now) + self.spacing
 
     def debt(self, now: float) -> float:
-        """Seconds until nothing is owed any more: what the next holder of the lane must know."""
+        """Return the seconds until nothing is owed any more, for the next holder of the lane."""
         return max(0.0, self.paid_at - now)
 
     def owe(self, debt: float, now: float) -> None:

@@ -49,7 +49,7 @@ class Pace:
 
     # --- messages ---
     def wait(self, now: float, *, is_urgent: bool) -> float:
-        """Seconds until the next message may go."""
+        """Return the seconds until the next message may go."""
         if not self._meters and self.rate.ceiling is None:
             return 0.0
         waits = [meter.wait(now, keep_for_urgent=not is_urgent) for meter in self._meters.values()]
@@ -81,12 +81,14 @@ class Pace:
         return min(limits, default=None)
 
     def allowed(self) -> float | None:
-        """Messages a second that the receiver's rule allows; None where it sets no limit."""
+        """Return the messages a second that the receiver's rule allows; None where it sets no
+        limit.
+        """
         return min((meter.limit / meter.period for meter in self._meters.values()), default=None)
 
     def page(self, now: float) -> int:
-        """How many deliveries to claim at one time: so few that those that come first later need
-        not wait behind them.
+        """Return how many deliveries to claim at a time: so few that those that come first later
+        need not wait behind them.
         """
         lately = self.rate.accepted.since(now - 1.0)
         page = min(max(PAGE_LEAST, int(lately * PAGE_SECONDS)), PAGE_MOST)

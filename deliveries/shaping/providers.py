@@ -289,7 +289,7 @@ def effective(rule: ReceiverRule, default: ReceiverRule) -> ReceiverRule:
 
 
 def _upwards(name: str) -> Iterator[str]:
-    """`a.b.test`, `b.test`, `test`."""
+    """Yield the name and those above it: `a.b.test`, `b.test`, `test`."""
     labels = name.rstrip(".").lower().split(".")
     for number in range(len(labels)):
         yield ".".join(labels[number:])

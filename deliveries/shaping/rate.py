@@ -54,7 +54,8 @@ class Accepted:
         return total
 
     def per_second(self, now: float, *, level: int) -> float:
-        """Over the first horizon from `level` on that holds enough; 0 where none does.
+        """Return the messages a second over the first horizon from `level` on that holds enough; 0
+        where none does.
 
         One or two messages in a minute say how much there was to send, and nothing about what the
         receiver takes.
@@ -84,7 +85,7 @@ class Rate:
     _cut_at: float = float("-inf")
 
     def allowed(self) -> float | None:
-        """Messages a second; None for as many as it takes."""
+        """Return the messages a second that may go; None for as many as the receiver takes."""
         if self.ceiling is None:
             return None
         share = recovered(self.age / STRETCH[self.level], kept=self.kept)

@@ -25,10 +25,7 @@ SHIPPED: dict[str, ReceiverRule] = {
 
 @transaction.atomic
 def sync() -> None:
-    """After an upgrade: rows for the rules that this version ships.
-
-    What was changed here stays as it is.
-    """
+    """Bring the rows up to the rules that this version ships; those that people changed stay."""
     known = {row.name: row for row in ShapingRule.objects.all()}
     for name, rule in SHIPPED.items():
         row = known.get(name)
@@ -40,7 +37,7 @@ def sync() -> None:
 
 
 def reset(row: ShapingRule) -> None:
-    """Back to what is shipped; raises `KeyError` for a rule of one's own."""
+    """Restore what is shipped. Raises `KeyError` for a rule that people added."""
     _write(SHIPPED[row.name])
     row.refresh_from_db()
     transaction.on_commit(lambda: notify_now(has_orders=True))
@@ -55,13 +52,15 @@ def save(row: ShapingRule) -> None:
 
 
 def remove(row: ShapingRule) -> None:
-    """Of one's own; a shipped one can only be reset."""
+    """Remove a rule that people added; a shipped one can only be reset."""
     row.delete()
     transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def check(row: ShapingRule) -> None:
-    """Names in canonical form, none of them another rule's; raises `ValidationError` by field."""
+    """Check that names are canonical and belong to no other rule. Raises `ValidationError` by
+    field.
+    """
     row.mx_suffixes = _names(row.mx_suffixes, "mx_suffixes")
     row.domains = _names(row.domains, "domains")
     others = ShapingRule.objects.exclude(pk=row.pk)
@@ -119,7 +118,7 @@ def _write(rule: ReceiverRule) -> None:
 
 
 def _retire(row: ShapingRule) -> None:
-    """No longer shipped: gone where nobody changed it, one's own where somebody did."""
+    """Remove a rule that is shipped no more; one that people changed becomes their own."""
     if row.is_edited:
         ShapingRule.objects.filter(pk=row.pk).update(is_shipped=False, changed_at=timezone.now())
     else:

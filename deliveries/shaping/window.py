@@ -36,8 +36,8 @@ class Window:
             self._good = 0
 
     def waited(self) -> None:
-        """For a second all connections were in use and mail waited: a host that takes its time may
-        take more of them at once.
+        """Count a stretch in which all connections were in use and mail waited; after enough of
+        them allow one more, since a slow host may take more connections at once.
         """
         self._waited += 1
         if self.size < self.most and self._waited >= self.caution:

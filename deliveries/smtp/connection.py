@@ -123,9 +123,9 @@ class Connection:
         return await self._within(self._timeouts.transaction, dialogue)
 
     async def close(self) -> None:
-        """QUIT, wait shortly for its reply, and hang up.
+        """Send QUIT, wait shortly for the reply, and hang up.
 
-        Where a message was broken off, at once: what of it is still in our buffers would go out
+        Where a message was broken off, hang up at once: what is still in our buffers would go out
         after all, final dot included.
         """
         if not self._session.in_step:

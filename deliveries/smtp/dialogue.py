@@ -152,10 +152,10 @@ def _size(parameter: str) -> int:
 def greet(
     name: str, tls: TlsLevel, peer: Peer | None = None, without: frozenset[str] = frozenset()
 ) -> Generator[Step, Answer, ClientSession | Outcome]:
-    """From the connection to a session ready for MAIL, by which name we say hello; an outcome
-    where there is none.
+    """Lead the session from the greeting to where MAIL may follow; return an outcome where that
+    fails.
 
-    The host's offers `without` are not believed.
+    `name` is what we say in EHLO. The host's offers `without` are not believed.
     """
     peer = Peer() if peer is None else peer
     reply = yield from read(Stage.GREETING)
@@ -195,8 +195,8 @@ def _name(reply: Reply) -> str:
 def _encrypt(
     plain: ClientSession, name: str, tls: TlsLevel, without: frozenset[str]
 ) -> Generator[Step, Answer, ClientSession | Outcome]:
-    """STARTTLS and a second EHLO: nothing the peer said in plain text is believed any more (RFC
-    3207 4.2).
+    """Start TLS and say EHLO again: what the peer said in plain text is forgotten (RFC 3207,
+    section 4.2).
     """
     yield Send(b"STARTTLS\r\n")
     reply = yield from read(Stage.STARTTLS)

@@ -13,7 +13,7 @@ OBSTACLES = (TOO_LARGE, NOT_8BIT, NOT_UTF8)
 
 
 def obstacle_for(mail: Mail, offers: Capabilities) -> Reply | None:
-    """Why this host cannot get this mail as it is.
+    """Return why this host cannot get this mail as it is; None where it can.
 
     It is converted, and signed anew, only where no host takes it
     (`deliveries.sending.host_dialogue`).

@@ -78,8 +78,9 @@ async def open_with_fallback(
     without: frozenset[str] = frozenset(),
     login: Login | None = None,
 ) -> Connection:
-    """As `open_connection`, without what the host is known to break; where opportunistic TLS
-    breaks, once more in plain text.
+    """Open a connection as `open_connection` does, without what the host is known to break.
+
+    Where opportunistic TLS breaks, it opens once more in plain text.
     """
     peer = Peer() if peer is None else peer
     without = without | peer.lacks(time.time())

@@ -138,8 +138,8 @@ def _understand(code: int, lines: list[str]) -> Reply:
 
 
 def _enhanced(code: int, text: str) -> str | None:
-    """RFC 2034 section 4: the code opens the text, and its class repeats the reply's first
-    digit.
+    """Find the enhanced code that opens the text and whose class is the reply's first digit (RFC
+    2034, section 4).
     """
     match = _ENHANCED.match(text)
     return match[1] if match and text[0] == str(code)[0] else None

@@ -97,7 +97,7 @@ def _reply(reply: Reply, stage: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _commands(head: bytes, size: int, *, is_content: bool) -> Iterator[tuple[str, str, str]]:
-    """Up to the content, of which only the size is told."""
+    """Yield the commands up to the content, of which only the size is noted."""
     while head:
         chunk = _CHUNK.match(head)
         if is_content and chunk is None:

@@ -18,9 +18,9 @@ VERIFYING = (TlsLevel.VERIFIED, TlsLevel.IMPLICIT)
 
 @lru_cache(maxsize=32)
 def context_for(level: TlsLevel, trust: str | None = None) -> ssl.SSLContext:
-    """One context for each level: making one reads all authorities (some 10 ms).
+    """Return the context of a level, cached, since making one reads all authorities (some 10 ms).
 
-    `trust`: a file of further ones.
+    `trust` is a file of further authorities.
     """
     context = ssl.create_default_context()
     if trust:
@@ -53,7 +53,7 @@ def server_name(host: str) -> str | None:
 
 
 def describe(connection: ssl.SSLObject, host: str, trust: str | None = None) -> str:
-    """Such as "TLSv1.3 TLS_AES_256_GCM_SHA384 verified"."""
+    """Describe the session, such as "TLSv1.3 TLS_AES_256_GCM_SHA384 verified"."""
     cipher = connection.cipher()
     is_verified = connection.context.verify_mode is ssl.CERT_REQUIRED or _verifies(
         connection, host, trust

@@ -186,9 +186,9 @@ def _by_first_chunk(session: ClientSession, mail: Mail) -> Talk:
 
 
 def _in_one_trip(session: ClientSession, mail: Mail) -> Talk:
-    """MAIL, RCPT and the content in one write.
+    """Send MAIL, RCPT and the content in one write.
 
-    A peer that refuses RCPT reads the chunk all the same (RFC 3030 2).
+    A peer that refuses RCPT reads the chunk all the same (RFC 3030, section 2).
     """
     refusal = yield from _envelope(session, mail, _last_chunk(mail))
     session.said.add(CHUNKING)
@@ -211,7 +211,7 @@ def _last_chunk(mail: Mail) -> bytes:
 def _envelope(
     session: ClientSession, mail: Mail, tail: bytes = b""
 ) -> Generator[Step, Answer, Outcome | None]:
-    """MAIL and RCPT, after RSET where one is due; the first refusal.
+    """Send MAIL and RCPT, after RSET where one is due; return the first refusal.
 
     A pipelining peer gets all, and `tail`, at once.
     """
@@ -245,7 +245,7 @@ def _commands(session: ClientSession, mail: Mail) -> list[tuple[Stage, bytes]]:
 
 
 def _mail(session: ClientSession, mail: Mail) -> bytes:
-    """DSN parameters are left out: the reverse-path is ours, and so are the reports."""
+    """Write MAIL without DSN parameters: the reverse-path is ours, and so are the reports."""
     offers, line = session.capabilities, b"MAIL FROM:<%b>" % mail.reverse_path.encode()
     if offers.size is not None:
         session.said.add("SIZE")

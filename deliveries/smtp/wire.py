@@ -37,10 +37,11 @@ class Wire(asyncio.BufferedProtocol):
         self.adopt(cast("asyncio.Transport", transport))  # uvloop's is one in all but its class
 
     def adopt(self, transport: asyncio.Transport) -> None:
-        """With the lowest marks, `is_backed_up` tells what is still here from what the kernel has.
+        """Take over a transport, with the lowest marks: `is_backed_up` then tells what is still
+        here from what the kernel has.
 
-        (Below TLS there is one more buffer we do not see: there we may think sent what is not, and
-        are in doubt more often.)
+        Below TLS there is one more buffer that we do not see: there we may think sent what is not,
+        and are in doubt more often.
         """
         self.transport = transport
         self.is_backed_up = False
@@ -146,9 +147,8 @@ class Wire(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     def _start_timer(self) -> None:
-        """One timer outlives many waits: it looks at the deadline when it fires.
-
-        Arming one per reply cost 3 us each.
+        """Start the timer; it outlives many waits and looks at the deadline when it fires, since
+        arming one for each reply cost 3 µs each.
         """
         if self._timer is None or self._timer.when() > self._deadline:
             self._stop_timer()

@@ -81,7 +81,7 @@ class AlertFigures:
 
 
 def check(*, now: datetime) -> tuple[int, int]:
-    """How many alerts were opened and ended."""
+    """Open and end alerts; return how many of each."""
     open_ones = {
         alert.credential_id: alert for alert in Alert.objects.filter(ended_at__isnull=True)
     }
@@ -104,7 +104,7 @@ def check(*, now: datetime) -> tuple[int, int]:
 
 
 def standings(*, now: datetime) -> list[AlertFigures]:
-    """Of each credential that had mail lately, or has an alert."""
+    """Return the figures of each credential that had mail lately or has an alert."""
     with connection.cursor() as cursor:
         cursor.execute(RECENT + RATES, {"now": now})
         return [
@@ -141,7 +141,7 @@ def _open(standing: AlertFigures) -> bool:
 
 
 def _pause(credential: Credential, alert: Alert, said: str) -> None:
-    """As a person would; only a person resumes it."""
+    """Pause the credential as a person would; only a person resumes it."""
     try:
         with transaction.atomic():
             stops.stop(Stop.Scope.CREDENTIAL, reason=said, by=ACTOR, credential=credential)

@@ -79,7 +79,7 @@ def carry_out(
 
 
 def sentence(told: OrderResult) -> str:
-    """`Done to 12 of 12 deliveries.`"""
+    """Say how an order went: `Done to 12 of 12 deliveries.` and what was left out."""
     text = f"Done to {told.done:,} of {told.selected:,} deliveries."
     if told.stopped:
         text += (

@@ -89,14 +89,12 @@ def is_walked(order: Order) -> bool:
 
 
 def in_hand(order: Order) -> int:
-    """How many of its deliveries were being sent when they were looked at last."""
+    """Count the order's deliveries that were being sent when they were looked at last."""
     return len(Position.of(order).in_hand) if order.finished_at is None else 0
 
 
 def stopped(selection: Selection) -> int:
-    """How many of what is selected wait for a person to let them go, however often they are
-    tried.
-    """
+    """Count those of the selection that wait for a person, however often they are tried."""
     condition, values = selection.condition()
     with connection.cursor() as cursor:
         cursor.execute(order_statements.STOPPED.format(condition=condition), values)
@@ -114,16 +112,16 @@ def facts(order: Order) -> dict[str, Any]:
 
 
 def forced_lane(host: str, port: int, tls: str) -> Lane:
-    """Of the deliveries that an order leads to this host: a lane of their own, which no route
-    shares.
-    """
+    """Return the lane of the deliveries that an order leads to this host; no route shares it."""
     site = f"forced:{host}:{port}:{tls}"
     given = {"hosts": [[0, host, port]], "tls": tls, "is_routed": True, "is_forced": True}
     return Lane.objects.get_or_create(site=site, source=settings.EKIDEN_SOURCE, defaults=given)[0]
 
 
 def carry_out_all(*, seconds: float) -> bool:
-    """All orders that are unfinished, the oldest first; false where time was too short for them."""
+    """Carry out all unfinished orders, the oldest first; return False where `seconds` were too
+    short.
+    """
     until = time.monotonic() + seconds
     for pk in (
         Order.objects.filter(is_free(Kind.ORDER), finished_at__isnull=True)
@@ -171,7 +169,7 @@ def carry_out(
 
 @transaction.atomic
 def _step(pk: int) -> tuple[Order, list[int], bool] | None:
-    """One batch; None where the order is finished or another is at it."""
+    """Carry out one batch; return None where the order is finished or another process is at it."""
     order = (
         Order.objects.select_for_update(skip_locked=True)
         .filter(pk=pk, finished_at__isnull=True)
@@ -226,8 +224,8 @@ class _Looked:
 
 
 def _batch(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
-    """One statement for all; where that fails, one for each, and what fails alone is put aside and
-    not ordered again.
+    """Act on a batch with one statement; where that fails, on each delivery alone, and put aside
+    what fails.
     """
     try:
         with transaction.atomic():

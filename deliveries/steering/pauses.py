@@ -67,9 +67,8 @@ def stop(
     credential: Credential | None = None,
     domain: str = "",
 ) -> Stop:
-    """From now on its mail waits; what is being sent at this moment is sent.
-
-    Raises `AlreadyStopped`.
+    """Pause mail: from now on it waits, but what is being sent at this moment is sent. Raises
+    `AlreadyStopped`.
     """
     try:
         with transaction.atomic():
@@ -88,14 +87,14 @@ def stop(
 
 
 def resume(standing: Stop) -> None:
-    """Its mail goes on, but for what another stop covers or a person holds."""
+    """Remove a pause; its mail goes on, but for what another pause covers or a person holds."""
     standing.delete()
     transaction.on_commit(_go_on)
 
 
 def close(lane: Lane, *, reason: str, by: str) -> None:
-    """Nothing leaves by this lane any more, nor by those of its site and our sources; what is being
-    sent is sent. Raises `AlreadyStopped`.
+    """Close a lane, and those of its site and our sources; what is being sent is sent. Raises
+    `AlreadyStopped`.
     """
     now = timezone.now()
     if not Lane.objects.filter(pk=lane.pk, closed_at__isnull=True).update(
@@ -109,10 +108,10 @@ def close(lane: Lane, *, reason: str, by: str) -> None:
 
 
 def reopen(lane: Lane) -> None:
-    """Also where an answer closed it; and at once, whatever pause was learned before.
+    """Open a lane at once, also where an answer closed it, whatever pause was learned before.
 
-    Of the lanes of its site and our sources those that a person closed; what an answer closed is
-    that source's own.
+    Of the lanes of its site and our sources it opens those that a person closed; what an answer
+    closed is that source's own.
     """
     by_a_person = Q(home=lane.pk) & ~Q(closed_by="")
     Lane.objects.filter(Q(pk=lane.pk) | by_a_person).update(
@@ -154,7 +153,7 @@ class Paused:
 
 
 def everything() -> list[Paused]:
-    """All that is paused, the newest first."""
+    """List all that is paused, the newest first."""
     standing = [
         Paused(
             each,

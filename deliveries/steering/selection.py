@@ -78,7 +78,7 @@ class Selection:
         return not self.given
 
     def accepted_before(self, moment: datetime) -> Selection:
-        """Also not what came later."""
+        """Leave out what was accepted later than this moment."""
         return replace(self, before=min(filter(None, (self.before, moment))))
 
     def condition(self) -> tuple[str, dict[str, Any]]:
@@ -101,7 +101,7 @@ class Selection:
         return cls(**given)
 
     def __str__(self) -> str:
-        """In words, for people."""
+        """Describe the selection for people."""
         return ", ".join(_words(name, value) for name, value in self.given.items()) or _(
             "everything that waits"
         )

@@ -63,7 +63,9 @@ def rest_where_listed(*, now: datetime) -> None:
 
 
 def _rest_listed(source: Source, receiver: str, light: OwnLight, *, now: datetime) -> None:
-    """Until the list has it no more; a person who ends it is not contradicted by the same entry."""
+    """Rest a source until the list has it no more; where a person ended that rest, the same entry
+    does not begin it again.
+    """
     last = source.blocks.filter(receiver=receiver).first()
     if source.rests.filter(receiver=receiver).exists() or (
         last is not None and last.at >= light.changed_at

@@ -142,7 +142,7 @@ def add_rule(rule: EgressRule) -> EgressRule:
 
 
 def remove_rule(rule: EgressRule) -> None:
-    """Mail that waits is led over by the rules that are left."""
+    """Remove a rule; the rules that are left lead its waiting mail."""
     rule.delete()
     tell()
 

@@ -34,7 +34,7 @@ class Target:
     selection: Selection
 
     def standing(self) -> Stop | None:
-        """Its pause; a lane has none, but is closed."""
+        """Return the target's pause; a lane has none, but is closed."""
         if isinstance(self.row, Project | Credential):
             return pauses.of(self.row)
         return (
@@ -70,8 +70,8 @@ def lane(name: str) -> Target:
 
 
 def find_lane(text: str) -> Lane:
-    """By its number, by a recipient domain that leads there, by its site or one of its hosts;
-    raises `CommandError`.
+    """Find a lane by its number, a recipient domain that leads there, its site or one of its hosts.
+    Raises `CommandError`.
     """
     if text.isascii() and text.isdigit():
         found = list(Lane.objects.filter(pk=int(text)))

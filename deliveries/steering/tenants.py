@@ -54,7 +54,7 @@ class TenantFigures:
         return self.errors if measure == TenantRule.Measure.ERRORS else self.complaints
 
     def rate(self, measure: str) -> float:
-        """Per cent."""
+        """Return the rate of a measure, in per cent."""
         return 100 * self.amount(measure) / self.total if self.total > 0 else 0.0
 
 

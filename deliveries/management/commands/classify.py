@@ -197,7 +197,7 @@ def _meaning(found: Classified) -> Iterator[str]:
 
 
 def _reasons(found: Classified) -> Iterator[str]:
-    """Each sign with its weight: an address is dead at a sum of 2 (`caution.ENOUGH`)."""
+    """List each sign with its weight; at a sum of 2 (`caution.ENOUGH`) an address is dead."""
     weight = (
         "nothing",
         "a code",
@@ -217,7 +217,7 @@ def _reasons(found: Classified) -> Iterator[str]:
 
 
 def _printable(text: str) -> str:
-    """Strangers wrote it: no escape sequence may reach the terminal."""
+    """Remove control characters: no escape sequence of a stranger may reach the terminal."""
     return clean(text.strip())
 
 

@@ -169,7 +169,7 @@ class Command(ActionCommand):
 
 
 def _add_selection(parser: CommandParser) -> None:
-    """All that are given must hold."""
+    """Add the options that select deliveries; all that are given must hold."""
     parser.add_argument("--all", action="store_true", dest="is_all", help="everything that waits")
     parser.add_argument("--project", help="of this project")
     parser.add_argument(

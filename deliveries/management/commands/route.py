@@ -81,7 +81,7 @@ class Command(ActionCommand):
 
 
 def host_and_port(text: str) -> tuple[str, int]:
-    """`host:port` or `[IPv6 address]:port`; raises `CommandError`."""
+    """Parse `host:port` or `[IPv6 address]:port`. Raises `CommandError`."""
     host, _, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if (

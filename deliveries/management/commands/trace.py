@@ -88,7 +88,7 @@ class Command(EkidenCommand):
 
 
 def _suppressed(query: str) -> Iterator[str]:
-    """Why nobody writes to this address, where that is so."""
+    """Say why the address is suppressed, if it is."""
     key = known_key(query)
     keys = [key, f"@{key.rpartition('@')[2]}"] if key else []
     for row in (
@@ -178,7 +178,9 @@ def _delivery_lines(delivery: DeliveryFacts, style: Style, has_dialogue: bool) -
 
 
 def _dialogue(attempt: AttemptFacts) -> Iterator[str]:
-    """Who says what, with the seconds since the connection."""
+    """Write the lines of the dialogue: seconds since the connection, who speaks, and what is
+    said.
+    """
     for line in attempt["transcript"] or ():
         said = f"{line['seconds']:8.3f} {WHO[line['who']]} {clean(line['text'])}"
         yield f"    {said:<70}{'  ' + line['meaning'] if line['meaning'] else ''}".rstrip()
