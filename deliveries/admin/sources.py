@@ -37,7 +37,15 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 class SourcePages(Pages):
     list_display = ("name", "address", "condition", "pools", "nodes")
     ordering = ("name",)
-    readonly_fields = ("state", "reason", "pools", "nodes", "resting_for", "created_at")
+    readonly_fields = (
+        "state",
+        "warms_each",
+        "reason",
+        "pools",
+        "nodes",
+        "resting_for",
+        "created_at",
+    )
     verbs = (
         RowVerb(
             "rest", _("Put to rest"), "pause_circle",
@@ -48,13 +56,22 @@ class SourcePages(Pages):
         ),
         RowVerb(
             "use", _("Put into use"), "play_circle",
-            applies=lambda source: source.state != Source.State.WARM or source.rests.exists(),
+            applies=lambda source: (
+                source.state not in (Source.State.WARM, Source.State.WARMING)
+                or source.rests.exists()
+            ),
         ),
         RowVerb(
             "warm_up", _("Warm it up"), "thermostat",
             _("Each receiver gets few messages a day from it, and more with each good day; what "
               "is above goes by the others of its pool, or waits where there is none."),
             lambda source: source.state != Source.State.WARMING,
+        ),
+        RowVerb(
+            "warm", _("Call it warm"), "local_fire_department",
+            _("No receiver has a number of messages a day from it any more, not even one that it "
+              "has never written to."),
+            lambda source: source.is_warming_up,
         ),
         RowVerb(
             "out", _("Take out of use"), "block", _("Its mail goes by the others of its pool."),
@@ -95,13 +112,17 @@ class SourcePages(Pages):
         warming.begin(row, by=None)
         return gettext("It warms up. The page Days of warm-ups shows how far it is.")
 
+    def warm(self, request: HttpRequest, row: Source) -> str:
+        warming.end(row, by=None)
+        return gettext("It is warm for all receivers.")
+
     def rest(self, request: HttpRequest, row: Source) -> str:
         sources.set_state(row, Source.State.RESTING, reason_of(request))
         return gettext("It sends nothing until somebody puts it into use.")
 
     def use(self, request: HttpRequest, row: Source) -> str:
         row.rests.all().delete()
-        sources.set_state(row, Source.State.WARM, "")
+        warming.use(row)
         return gettext("It is in use.")
 
     def out(self, request: HttpRequest, row: Source) -> str:
@@ -161,9 +182,10 @@ class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
 @admin.register(Pool)
 class PoolPages(Pages):
     form = PoolForm
-    list_display = ("name", "shares", "urgent_warms")
+    list_display = ("name", "shares", "urgent_warms", "overflow")
+    list_select_related = ("overflow",)
     ordering = ("name",)
-    fields = ("name", "shares", "urgent_warms")
+    fields = ("name", "shares", "urgent_warms", "overflow")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
         return super().get_queryset(request).prefetch_related("members__source")
@@ -173,7 +195,10 @@ class PoolPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        made = sources.set_pool(obj.name, given["shares"], urgent_warms=given["urgent_warms"])
+        made = sources.set_pool(
+            obj.name, given["shares"], urgent_warms=given["urgent_warms"],
+            overflow=given["overflow"],
+        )  # fmt: skip
         obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:

@@ -6,7 +6,6 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,14 +16,12 @@ from deliveries.routing.egress import (
     COLD,
     OUT,
     RESTING,
-    URGENT,
-    WARMING,
     Egress,
     Outgoing,
     SourceFacts,
     egress_of,
 )
-from deliveries.routing.egress_reading import BOUND, SNAPSHOT
+from deliveries.routing.egress_reading import SNAPSHOT, asked
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
 
@@ -39,7 +36,7 @@ STATES = {
 def egress() -> Egress:
     """Return the sources, pools and rules as they are now."""
     with connection.cursor() as cursor:
-        cursor.execute(SNAPSHOT, {"bound": BOUND, "ehlo_name": settings.EKIDEN_HOSTNAME})
+        cursor.execute(SNAPSHOT, asked())
         return egress_of(json.loads(cursor.fetchone()[0]))
 
 
@@ -61,11 +58,10 @@ def why_no_source(delivery: Delivery) -> str:
     members = [known.sources[name] for name in known.pool(pool).weights if name in known.sources]
     if not members:
         return _("no source stands in its pool %(pool)s") % {"pool": pool}
-    may_warm = delivery.priority < URGENT or known.pool(pool).urgent_warms
-    return "; ".join(_why(each, receiver, may_warm=may_warm) for each in members)
+    return "; ".join(_why(each, receiver) for each in members)
 
 
-def _why(source: SourceFacts, receiver: str, *, may_warm: bool) -> str:
+def _why(source: SourceFacts, receiver: str) -> str:
     given = {"source": source.name, "receiver": receiver}
     if source.state in STATES:
         return str(STATES[source.state]) % given
@@ -73,9 +69,7 @@ def _why(source: SourceFacts, receiver: str, *, may_warm: bool) -> str:
         return _("%(source)s rests for %(receiver)s") % given
     if not source.is_bound:
         return _("no machine at work has the address of %(source)s") % given
-    if source.state == WARMING and not may_warm:
-        return _("%(source)s is warming up, which urgent mail does not do") % given
-    said = warm_up.sentence(source.name, receiver) if source.state == WARMING else ""
+    said = warm_up.sentence(source.name, receiver) if source.warms_for(receiver) else ""
     return said.rstrip(".") or _("%(source)s may carry it from the next look on") % given
 
 

@@ -30,7 +30,7 @@ def days(source: Source | None, *, days: int, now: datetime) -> list[dict[str, A
     idle = [
         row
         for row in warm_ups
-        if row.source.state == Source.State.WARMING
+        if row.source.is_warming_up
         and (today.isoformat(), row.source.name, row.receiver) not in there
     ]
     return [_idle(row, today.isoformat(), now=now) for row in idle] + found

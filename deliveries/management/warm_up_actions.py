@@ -23,6 +23,7 @@ class WarmUpActions(ActionCommand):
         warm.add_argument("name", metavar="NAME")
         warm.add_argument("--day", type=int, help="of the plans, to begin with (default: 1)")
         warm.add_argument("--done", action="store_true", help="it is warm: no numbers any more")
+        warm.add_argument("--receiver", default="", help="with --done: for this receiver alone")
         warm.add_argument(
             "--dry-run", action="store_true", dest="is_dry_run",
             help="only show what it would have done with last week's mail",
@@ -39,21 +40,30 @@ class WarmUpActions(ActionCommand):
             parser.add_argument("--json", action="store_true", dest="as_json")
 
     def warm(
-        self, *, name: str, day: int | None, done: bool, is_dry_run: bool, as_json: bool
-    ) -> None:
+        self, *, name: str, day: int | None, done: bool, receiver: str, is_dry_run: bool,
+        as_json: bool,
+    ) -> None:  # fmt: skip
         source = find_source(name)
         if day is not None and not 1 <= day <= warm_up_plans.MOST_DAYS:
             raise CommandError(f"--day is a number from 1 to {warm_up_plans.MOST_DAYS}.")
         if is_dry_run:
             return self._dry_run(source, day or 1, as_json=as_json)
+        if receiver and not done:
+            raise CommandError("--receiver is for --done: a warm-up begins with all receivers.")
         if done:
-            warming.move(source, Source.State.WARM, "By a person's word.", by=audit.command_line())
-            return self.stdout.write(f"{source} is warm: it has no numbers any more.")
+            return self._done(source, receiver)
         warming.begin(source, day=day or 1, by=audit.command_line())
         return self.stdout.write(
             f"{source} warms up, from day {day or 1} on with each receiver. "
             f"How far it is: ./ekiden source progress {source.name}"
         )
+
+    def _done(self, source: Source, receiver: str) -> None:
+        if receiver:
+            _must_be_known(receiver)
+        warming.end(source, receiver, by=audit.command_line())
+        for_whom = f" for {receiver}" if receiver else ""
+        self.stdout.write(f"{source} is warm{for_whom}: it has no numbers there any more.")
 
     def _dry_run(self, source: Source, day: int, *, as_json: bool) -> None:
         found = warm_up_forecast.forecast(source, first_day=day, now=timezone.now())
@@ -128,10 +138,7 @@ class WarmUpActions(ActionCommand):
         )
 
     def _change(self, receiver: str, given: str) -> None:
-        if receiver != WarmUpPlan.DEFAULT and not ShapingRule.objects.filter(name=receiver):
-            raise CommandError(
-                f"There is no receiver's rule {receiver}. See the page Rules for receivers."
-            )
+        _must_be_known(receiver)
         try:
             numbers = [int(number) for number in given.split(",")]
         except ValueError as error:
@@ -144,6 +151,13 @@ class WarmUpActions(ActionCommand):
         if row is None:
             raise CommandError(f"{receiver} has no numbers of its own.")
         audit.note_command("reset", row)
+
+
+def _must_be_known(receiver: str) -> None:
+    if receiver != WarmUpPlan.DEFAULT and not ShapingRule.objects.filter(name=receiver):
+        raise CommandError(
+            f"There is no receiver's rule {receiver}. See the page Rules for receivers."
+        )
 
 
 def find_source(name: str) -> Source:

@@ -2,7 +2,7 @@
 and the nodes that can bind them.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -13,6 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.smarthosts import Smarthost
 from domains.models import Credential, Project
+
+
+class SourceQuerySet(models.QuerySet["Source"]):
+    def warming_up(self) -> Self:
+        """Those for which some receivers have a number of messages a day."""
+        return self.filter(Q(state="warming") | Q(state="warm", warms_each=True))
 
 
 class Source(models.Model):
@@ -38,10 +44,21 @@ class Source(models.Model):
     )
     state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WARM)
     reason = models.CharField(_("why"), max_length=200, blank=True, default="", db_default="")
+    warms_each = models.BooleanField(
+        _("warms up with each new receiver"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A receiver that has had no mail from it gets few messages a day at first. Set by a "
+            "warm-up; without it, the source is warm for all."
+        ),
+    )
     # Where a warm-up begins with a receiver that gets its first mail from it.
     first_day = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
     state_since = models.DateTimeField(_("in this state since"), db_default=Now(), editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    objects = SourceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("source")
@@ -63,6 +80,13 @@ class Source(models.Model):
         """Raise `ValidationError` where there is no address."""
         if not self.addresses:
             raise ValidationError(_("Give an IPv4 address, an IPv6 address, or both."))
+
+    @property
+    def is_warming_up(self) -> bool:
+        """Tell whether receivers that do not know it have a number of messages a day."""
+        return self.state == self.State.WARMING or (
+            self.state == self.State.WARM and self.warms_each
+        )
 
     @property
     def addresses(self) -> list[str]:
@@ -104,6 +128,15 @@ class Pool(models.Model):
     name = models.SlugField(_("name"), max_length=40, unique=True)
     urgent_warms = models.BooleanField(
         _("urgent mail warms sources as well"), default=False, db_default=False
+    )
+    overflow = models.ForeignKey(
+        Smarthost,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pools",
+        verbose_name=_("overflow"),
+        help_text=_("The smarthost that carries at once what no source of the pool may carry."),
     )
 
     class Meta:

@@ -224,14 +224,17 @@ class Lanes:
             MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.ROUTING}
         )
 
-    async def lead_home(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
-        """Give these back to the site's own lane, which leads them to another source."""
-        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": lane.home})
+    async def lead_home(self, lane: LeasedLane, ids: Sequence[UUID]) -> int:
+        """Give these back to the site's own lane, which leads them to another source; return it."""
+        home = lane.home or Lane.ROUTING
+        await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": home})
+        return home
 
-    async def lead_out(self, lane: LeasedLane, ids: Sequence[UUID], target: WayOut) -> None:
-        """Give these back to the lane of a smarthost."""
+    async def lead_out(self, lane: LeasedLane, ids: Sequence[UUID], target: WayOut) -> int:
+        """Give these back to the lane of a smarthost; return it."""
         to = await smarthost_lanes.lane_of(self._database, target)
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": to})
+        return to
 
     async def sandbox(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give these back as the sandbox's."""

@@ -15,14 +15,16 @@ from deliveries.queue.warm_up_plans import DEFAULT, number_of, numbers_of
 
 _TODAY = "(coalesce(%(now)s::timestamptz, now()) AT TIME ZONE 'UTC')::date"
 
+_WARMS = "(source.state = 'warming' OR source.state = 'warm' AND source.warms_each)"
+
 # The row is locked first, so that who waits for it reads what the one before has left.
 TAKE = f"""
 WITH today AS (
     SELECT day.id, day.led, least(%(wanted)s::int,
         greatest(0, coalesce(day.number::bigint - day.led, %(wanted)s::int)))::int AS granted
     FROM deliveries_warmupday day JOIN deliveries_source source ON source.id = day.source_id
-    WHERE source.name = %(source)s AND source.state = 'warming' AND day.receiver = %(receiver)s
-        AND day.date = {_TODAY}
+    WHERE source.name = %(source)s AND {_WARMS}
+        AND day.receiver = %(receiver)s AND day.date = {_TODAY}
     FOR UPDATE OF day
 ), taken AS (
     UPDATE deliveries_warmupday day SET led = today.led + today.granted
@@ -46,8 +48,8 @@ _CARRIED = f"""
 
 OPEN = f"""
 WITH source AS (
-    SELECT id, first_day FROM deliveries_source
-    WHERE name = %(source)s AND state = 'warming'
+    SELECT id, first_day FROM deliveries_source source
+    WHERE name = %(source)s AND {_WARMS}
 ), begun AS (
     INSERT INTO deliveries_warmup (source_id, receiver, day, judged_on)
     SELECT id, %(receiver)s, first_day, {_TODAY} - 1 FROM source
@@ -71,7 +73,9 @@ FROM source, progress, chosen LIMIT 1
 ON CONFLICT DO NOTHING
 """  # noqa: S608  (as above)
 
-STATE = "SELECT state FROM deliveries_source WHERE name = %(source)s"
+IS_WARM = """
+SELECT 1 FROM deliveries_source WHERE name = %(source)s AND state = 'warm' AND NOT warms_each
+"""
 
 
 async def reserve(
@@ -79,7 +83,7 @@ async def reserve(
 ) -> int:
     """Take as many of the source's number of today as are left, at most `wanted`; return them.
 
-    A source that has become warm takes all, one that sends nothing takes none. The day is one of
+    A source that is warm for all takes all, one that sends nothing takes none. The day is one of
     UTC; `now` is the server's clock where nothing is given. Raises `DatabaseUnavailable`.
     """
     given = {
@@ -93,8 +97,7 @@ async def reserve(
         await database.fetch(OPEN, given)
         rows = await database.fetch(TAKE, given)
     if not rows:
-        states = await database.fetch(STATE, given)
-        return wanted if states and states[0][0] == Source.State.WARM else 0
+        return wanted if await database.fetch(IS_WARM, given) else 0
     return int(rows[0][0])
 
 
@@ -128,8 +131,8 @@ class WarmUpStanding:
 
 def standing(source: str, receiver: str, *, now: datetime | None = None) -> WarmUpStanding | None:
     """Return where the source stands; None where it is not warming up."""
-    row = Source.objects.filter(name=source, state=Source.State.WARMING).first()
-    if row is None:
+    row = Source.objects.filter(name=source).first()
+    if row is None or not row.is_warming_up:
         return None
     return of_source(row, receiver, now=now)
 

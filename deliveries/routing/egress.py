@@ -48,7 +48,7 @@ class SourceFacts:
     """A source as it is now.
 
     `is_bound` says whether a node that can bind it was seen lately; `rests` are the receivers to
-    which it sends nothing for a while.
+    which it sends nothing for a while, and `warm_for` those that know it; None: all do.
     """
 
     name: str
@@ -58,18 +58,26 @@ class SourceFacts:
     state: str
     is_bound: bool = True
     rests: frozenset[str] = frozenset()
+    warm_for: frozenset[str] | None = None
 
     @property
     def identity(self) -> Identity:
         return Identity(self.ehlo_name, self.ipv4, self.ipv6)
 
+    def warms_for(self, receiver: str) -> bool:
+        """Tell whether it has a number of messages a day for this receiver."""
+        return self.warm_for is not None and receiver not in self.warm_for
+
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
-    """A pool: what each of its sources weighs."""
+    """A pool: what each of its sources weighs, and the smarthost that carries what none of them
+    may carry; None where there is none that lets us in.
+    """
 
     weights: Mapping[str, int]
     urgent_warms: bool = False
+    overflow: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +143,19 @@ class Egress:
         rule = self.rule(mail, receiver)
         return rule.smarthost if rule else None
 
+    def overflow(self, mail: Outgoing, receiver: str) -> int | None:
+        """Return the smarthost for mail that no source of its pool may carry now."""
+        return self.pool(self.pool_name(mail, receiver)).overflow
+
     def may_lead_to(self, smarthost: int, mail: Outgoing) -> bool:
-        """Tell whether a rule leads mail like this to the smarthost, for some receiver."""
-        return any(
-            rule.smarthost == smarthost and rule.fits(mail, rule.receiver) for rule in self.rules
-        )
+        """Tell whether mail like this may go to the smarthost, for some receiver: by a rule, or as
+        the overflow of its pool.
+        """
+        fitting = [rule for rule in self.rules if rule.fits(mail, rule.receiver)]
+        if any(rule.smarthost == smarthost for rule in fitting):
+            return True
+        pools = {rule.pool for rule in fitting if rule.pool} | {DEFAULT_POOL}
+        return any(self.pool(name).overflow == smarthost for name in pools)
 
     def pool(self, name: str) -> PoolFacts:
         """Return the pool. Where nobody has made the default one, it is all sources alike."""
@@ -163,19 +179,24 @@ class Egress:
 
         The order is that of weighted rendezvous hashing over the delivery's id: always the same
         for one delivery, so that a second try leaves by the address of the first, which
-        greylisting asks for; a source that comes or goes moves no mail of the others.
+        greylisting asks for; a source that comes or goes moves no mail of the others. Urgent mail
+        leaves by a source that warms up only where its pool says so or has no other way.
         """
         pool = self.pool(self.pool_name(mail, receiver))
-        may_warm = mail.priority < URGENT or pool.urgent_warms
         found = [
-            (_score(mail.id, name, weight), name)
+            (_score(mail.id, name, weight), facts)
             for name, weight in pool.weights.items()
             if (facts := self.sources.get(name)) is not None
             and facts.is_bound
             and receiver not in facts.rests
-            and (facts.state == WARM or (facts.state == WARMING and may_warm))
+            and facts.state in CARRYING
         ]
-        return (self.sources[name] for _, name in sorted(found, reverse=True))
+        ways = [facts for _, facts in sorted(found, key=lambda each: each[0], reverse=True)]
+        if mail.priority < URGENT or pool.urgent_warms:
+            return iter(ways)
+        warm = [each for each in ways if not each.warms_for(receiver)]
+        last = [] if pool.overflow is not None else [each for each in ways if each not in warm]
+        return iter(warm + last)
 
 
 def _score(id_: UUID, name: str, weight: int) -> float:
@@ -186,10 +207,15 @@ def _score(id_: UUID, name: str, weight: int) -> float:
 def egress_of(found: Mapping[str, Any]) -> Egress:
     """Return the snapshot of what `egress_reading.SNAPSHOT` says, as JSON."""
     return Egress(
-        {
-            each["name"]: SourceFacts(**each | {"rests": frozenset(each["rests"])})
-            for each in found["sources"]
-        },
+        {each["name"]: SourceFacts(**each | _sets(each)) for each in found["sources"]},
         {each.pop("name"): PoolFacts(**each) for each in found["pools"]},
         tuple(RuleFacts(**each) for each in found["rules"]),
     )
+
+
+def _sets(each: Mapping[str, Any]) -> dict[str, Any]:
+    warm_for = each["warm_for"]
+    return {
+        "rests": frozenset(each["rests"]),
+        "warm_for": None if warm_for is None else frozenset(warm_for),
+    }

@@ -6,12 +6,14 @@ import json
 import socket
 import time
 from contextlib import closing
+from typing import Any
 
 from django.conf import settings
 
 from deliveries.backends.database import Database
 from deliveries.routing.egress import Egress, Identity, egress_of
 
+# A smarthost that does not let us in gets no overflow: that waits for the sources instead.
 # Tables of some rows each; the text stays the same as long as nothing has changed, so that a reader
 # compares it and parses it once.
 SNAPSHOT = """
@@ -23,10 +25,18 @@ SELECT jsonb_build_object(
             AND node.seen_at > now() - make_interval(secs => %(bound)s)),
         'rests', (SELECT coalesce(jsonb_agg(rest.receiver ORDER BY rest.receiver), '[]')
             FROM deliveries_sourcerest rest WHERE rest.source_id = source.id
-            AND (rest.until IS NULL OR rest.until > now()))
+            AND (rest.until IS NULL OR rest.until > now())),
+        'warm_for', CASE WHEN source.state = 'warming' OR source.warms_each
+            THEN (SELECT coalesce(jsonb_agg(known.receiver ORDER BY known.receiver), '[]')
+                FROM deliveries_warmup known WHERE known.source_id = source.id AND known.is_warm)
+            END
     ) ORDER BY source.name), '[]') FROM deliveries_source source),
     'pools', (SELECT coalesce(jsonb_agg(jsonb_build_object(
         'name', pool.name, 'urgent_warms', pool.urgent_warms,
+        'overflow', (SELECT smarthost.id FROM deliveries_smarthost smarthost
+            WHERE smarthost.id = pool.overflow_id AND NOT EXISTS (
+                SELECT FROM deliveries_lane lane WHERE lane.site = 'smarthost:' || smarthost.name
+                AND lane.source = %(source)s AND lane.closed_at IS NOT NULL)),
         'weights', (SELECT coalesce(jsonb_object_agg(source.name, member.weight), '{}')
             FROM deliveries_poolmember member
             JOIN deliveries_source source ON source.id = member.source_id
@@ -67,8 +77,7 @@ class EgressReader:
             await self._look()  # a source that nobody else has may be of use from now on
 
     async def _look(self) -> None:
-        given = {"bound": BOUND, "ehlo_name": settings.EKIDEN_HOSTNAME}
-        [(text,)] = await self._database.fetch(SNAPSHOT, given)
+        [(text,)] = await self._database.fetch(SNAPSHOT, asked())
         if text == self._text:
             return
         known = self.now.sources.keys()
@@ -95,6 +104,15 @@ class EgressReader:
             SEEN, {"name": settings.EKIDEN_NODE, "sources": sorted(self.bindable)}
         )
         self._told = time.monotonic()
+
+
+def asked() -> dict[str, Any]:
+    """Return what `SNAPSHOT` asks for."""
+    return {
+        "bound": BOUND,
+        "ehlo_name": settings.EKIDEN_HOSTNAME,
+        "source": settings.EKIDEN_SOURCE,
+    }
 
 
 def identity_of(source: str) -> Identity:

@@ -186,8 +186,8 @@ def open_again(row: Smarthost) -> None:
 
 @transaction.atomic
 def remove(row: Smarthost) -> None:
-    """Take it back; what waits in its lanes is routed anew. Raise `ValidationError` while a route
-    leads to it.
+    """Take it back; what waits in its lanes is routed anew. Raise `ValidationError` while a
+    route, a rule or a pool leads to it.
     """
     if patterns := list(row.routes.values_list("pattern", flat=True)[:5]):
         raise ValidationError(
@@ -196,6 +196,10 @@ def remove(row: Smarthost) -> None:
     if rules := list(row.rules.all()[:5]):
         raise ValidationError(
             _("Egress rules lead to it: %s. Remove them first.") % "; ".join(map(str, rules))
+        )
+    if pools := list(row.pools.values_list("name", flat=True)[:5]):
+        raise ValidationError(
+            _("It carries the overflow of pools: %s. Take it off them first.") % ", ".join(pools)
         )
     lanes = list(Lane.objects.filter(smarthost=row).values_list("pk", flat=True))
     # What an agent has in hand it gives back itself: it finds the smarthost gone.

@@ -158,8 +158,15 @@ class Controls:
         found = self.egress.now.smarthost(mail, self.receiver(lane, domain))
         return self._smarthosts.get(found) if found is not None else None
 
+    def overflow(self, lane: LeasedLane, mail: Outgoing, domain: str) -> KnownSmarthost | None:
+        """Return the smarthost for this mail where no source of its pool may carry it."""
+        found = self.egress.now.overflow(mail, self.receiver(lane, domain))
+        return self._smarthosts.get(found) if found is not None else None
+
     def is_led_here(self, lane: LeasedLane, mail: Outgoing) -> bool:
-        """Tell whether a rule leads this mail to the smarthost whose lane this is."""
+        """Tell whether a rule leads this mail to the smarthost whose lane this is, or its pool's
+        overflow.
+        """
         smarthost = lane.smarthost
         return smarthost is not None and self.egress.now.may_lead_to(smarthost, mail)
 

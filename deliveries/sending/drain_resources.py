@@ -18,7 +18,6 @@ from deliveries.capacity.lookups import LookupFailures
 from deliveries.capacity.memory_budget import ByteBudget
 from deliveries.capacity.sockets import Sockets
 from deliveries.message.signing import SigningKeys
-from deliveries.models import Lane
 from deliveries.queue import drain_files, unwritten_outcomes
 from deliveries.queue.drain_files import HolderFile
 from deliveries.queue.lanes import Lanes
@@ -82,15 +81,20 @@ def make_resources(
     resolver = Resolver(nameservers(settings.EKIDEN_DNS), kept=answers)
     job_requests = JobRequests("deliveries.jobs.learn")
     holder = uuid.uuid4()
-    board = Board(f"worker-{holder}")
+    board, wakeups = Board(f"worker-{holder}"), WakeUps()
+
+    def wake(lane: int) -> None:
+        heard_of(lane)  # needs no Valkey
+        wakeups.notify([lane])  # another drain may hold it
+
     shared = _shared(
         [*databases, notes], holder, resolver, job_requests, board,
-        wake_routing=lambda: heard_of(Lane.ROUTING), is_crowded=is_crowded,
+        wake=wake, is_crowded=is_crowded,
     )  # fmt: skip
     return DrainResources(
         [*databases, notes],
         shared,
-        WakeUps(),
+        wakeups,
         job_requests,
         Succession(job_requests.notify),
         resolver,
@@ -108,7 +112,7 @@ def _shared(
     job_requests: JobRequests,
     board: Board,
     *,
-    wake_routing: Callable[[], None],
+    wake: Callable[[int], None],
     is_crowded: Callable[[], bool],
 ) -> SharedResources:
     lanes, contents, ledger, routing, notes = databases
@@ -136,7 +140,7 @@ def _shared(
         logins=SmarthostLogins(routing),
         return_path_key=return_path_key(),
         feedback_key=feedback_key(),
-        wake_routing=wake_routing,
+        wake=wake,
         is_crowded=is_crowded,
     )
 

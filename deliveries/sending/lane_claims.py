@@ -11,6 +11,7 @@ from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.backends.priority_lock import Ticket
+from deliveries.models import Lane
 from deliveries.queue import sandboxed
 from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.sending import disposition
@@ -168,13 +169,13 @@ class LaneClaims:
         open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
         orders = self.shared.orders
         if home := [each.id for each in open_ones if not orders.stays(self.lane, each)]:
-            await self.shared.lanes.lead_home(self.lane, home)
+            self.shared.wake(await self.shared.lanes.lead_home(self.lane, home))
             open_ones = [each for each in open_ones if orders.stays(self.lane, each)]
         open_ones = await self._without_led_out(open_ones)
         moved = [delivery.id for delivery in open_ones if not delivery.is_here]
         if moved:
             await self.shared.lanes.reroute(self.lane, moved)
-            self.shared.wake_routing()
+            self.shared.wake(Lane.ROUTING)
         return [delivery for delivery in open_ones if delivery.is_here]
 
     async def _without_led_out(self, claimed: list[Claimed]) -> list[Claimed]:
@@ -196,7 +197,7 @@ class LaneClaims:
         ways = {each.id: orders.way_out(self.lane, outgoing(each), each.domain) for each in claimed}
         for smarthost in {way.id: way for way in ways.values() if way is not None}.values():
             ids = [id_ for id_, way in ways.items() if way is not None and way.id == smarthost.id]
-            await self.shared.lanes.lead_out(self.lane, ids, smarthost.target)
+            self.shared.wake(await self.shared.lanes.lead_out(self.lane, ids, smarthost.target))
         return [each for each in claimed if ways[each.id] is None]
 
     async def _without_sandboxed(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:

@@ -42,7 +42,7 @@ class SharedResources:
     logins: SmarthostLogins
     return_path_key: bytes
     feedback_key: bytes
-    wake_routing: Callable[[], None]
+    wake: Callable[[int], None]  # whoever has the lane
     is_crowded: Callable[[], bool]  # whether lanes wait for an agent's place
 
     def now(self) -> datetime:

@@ -8,13 +8,14 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.queue.leased import LeasedLane
 from deliveries.queue.source_lanes import Due, SourceLanes
-from deliveries.routing.egress import URGENT, WARMING, Egress, Outgoing, SourceFacts
+from deliveries.routing.egress import URGENT, Egress, Outgoing, SourceFacts
+from deliveries.sending.known_smarthosts import KnownSmarthost
 from deliveries.sending.shared import SharedResources
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ AGAIN = 30.0  # seconds after which mail that no source may carry is looked at a
 LANES_KEEP = 10.0  # seconds for which the ids of the sources' lanes are remembered
 
 Notify = Callable[[Iterable[int], Iterable[int]], None]
+WayOut = Callable[[LeasedLane, Outgoing, str], KnownSmarthost | None]
 
 
 class SourceChooser:
@@ -98,23 +100,26 @@ class SourceChooser:
 
     async def _lead(self, due: Sequence[Due]) -> None:
         egress = self._shared.orders.egress.now
-        if egress.leads_out and not (due := await self._lead_out(due)):
+        orders = self._shared.orders
+        if egress.leads_out and not (due := await self._lead_out(due, orders.way_out)):
             return
         chosen = await self._choose(egress, due)
-        waiting = [each.id for each in due if each.id not in chosen]
-        if waiting:
-            await self._source_lanes.wait(self.lane, waiting, AGAIN)
+        above = [each for each in due if each.id not in chosen]
+        if above and (waiting := await self._lead_out(above, orders.overflow)):
+            await self._source_lanes.wait(self.lane, [each.id for each in waiting], AGAIN)
         if not chosen:
             return
         ids = await self._lane_ids({source.name for source in chosen.values()})
         lanes = {id_: ids[source.name] for id_, source in chosen.items()}
         await self._source_lanes.lead(self.lane, lanes)
+        self._wake(due, lanes)
+
+    def _wake(self, due: Sequence[Due], lanes: Mapping[UUID, int]) -> None:
         urgent = {lanes[each.id] for each in due if each.priority >= URGENT and each.id in lanes}
         self._notify(set(lanes.values()), urgent)
 
-    async def _lead_out(self, due: Sequence[Due]) -> list[Due]:
-        """Lead to smarthosts what rules say; return the others."""
-        way_out = self._shared.orders.way_out
+    async def _lead_out(self, due: Sequence[Due], way_out: WayOut) -> list[Due]:
+        """Lead to smarthosts what is to go there; return the others."""
         ways = {each.id: way_out(self.lane, outgoing(each), each.domain) for each in due}
         lanes: dict[int, int] = {}
         for way in ways.values():
@@ -123,13 +128,13 @@ class SourceChooser:
         led = {id_: lanes[way.id] for id_, way in ways.items() if way is not None}
         if led:
             await self._source_lanes.lead(self.lane, led)
-            self._notify(set(led.values()), ())
+            self._wake(due, led)
         return [each for each in due if each.id not in led]
 
     async def _choose(self, egress: Egress, due: Sequence[Due]) -> dict[UUID, SourceFacts]:
         """Return the source of each delivery that has one.
 
-        What a warming source may not carry any more today goes to the next best.
+        What a source that warms up may not carry any more today goes to the next best.
         """
         chosen: dict[UUID, SourceFacts] = {}
         ways = {each.id: list(self._ways(egress, each)) for each in due}
@@ -141,7 +146,7 @@ class SourceChooser:
                 if not ways[id_]:
                     continue
                 source = ways[id_].pop(0)
-                if source.state == WARMING:
+                if source.warms_for(receivers[id_]):
                     asked[source.name, receivers[id_]].append(id_)
                 chosen[id_] = source
             left = []

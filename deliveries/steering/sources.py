@@ -16,7 +16,15 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries.models import EgressRule, Pool, PoolMember, ShapingRule, Source, SourceRest
+from deliveries.models import (
+    EgressRule,
+    Pool,
+    PoolMember,
+    ShapingRule,
+    Smarthost,
+    Source,
+    SourceRest,
+)
 from deliveries.queue.source_lanes import GONE, LEAD_HOME, STRANDED
 from deliveries.queue.wakeups import notify_now
 from domains.operations.isolation import Kind, isolated
@@ -85,10 +93,12 @@ def end_rest(source: Source, receiver: str) -> bool:
 
 
 @transaction.atomic
-def set_pool(name: str, weights: Weights, *, urgent_warms: bool = False) -> Pool:
+def set_pool(
+    name: str, weights: Weights, *, urgent_warms: bool = False, overflow: Smarthost | None = None
+) -> Pool:
     """Make the pool these sources with these weights; raise `ValidationError`."""
     pool = Pool.objects.filter(name=name).first() or Pool(name=name)
-    pool.urgent_warms = urgent_warms
+    pool.urgent_warms, pool.overflow = urgent_warms, overflow
     pool.full_clean()
     pool.save()
     sources = _named(weights)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from deliveries.insight import source_counts
 from deliveries.models import Source, SourceCount, WarmUp, WarmUpDay
@@ -52,7 +52,7 @@ SELECT DISTINCT home_id FROM moved
 def take_turn(*, now: datetime) -> None:
     """Judge what there is to judge, and end what is over."""
     source_counts.into_days(now=now)
-    warming = WarmUp.objects.filter(source__state=Source.State.WARMING, is_warm=False)
+    warming = WarmUp.objects.filter(source__in=Source.objects.warming_up(), is_warm=False)
     for progress in warming.select_related("source").order_by("id"):
         with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
             judge(progress, now=now)
@@ -138,10 +138,11 @@ def _lead_home(progress: WarmUp, day: WarmUpDay, most: int) -> None:
 def forget_silent(*, now: datetime) -> None:
     """Begin anew with receivers that have heard nothing for so long: they have forgotten us."""
     border = now - SILENT
-    for progress in _silent_pairs(border.astimezone(UTC).date()):
+    for progress in _silent_pairs(border):
         with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
             _say(progress, "Cold: no mail for 30 days. It begins anew with the next.")
             progress.delete()
+            _begin_today(WarmUpDay.objects.filter(receiver=progress.receiver), progress.source)
     heard = dict(
         SourceCount.objects.filter(event=SourceCount.Event.ACCEPTED, hour__gt=border)
         .values_list("source")
@@ -155,15 +156,14 @@ def forget_silent(*, now: datetime) -> None:
                 move(source, Source.State.COLD, "It has sent nothing for 30 days.")
 
 
-def _silent_pairs(border: date) -> list[WarmUp]:
-    last = {
-        (source, receiver): day
-        for source, receiver, day in WarmUpDay.objects.filter(accepted__gt=0)
-        .values_list("source_id", "receiver")
-        .annotate(Max("date"))
-    }
-    rows = WarmUp.objects.filter(begun_at__date__lt=border).select_related("source")
-    return [row for row in rows if last.get((row.source_id, row.receiver), date.min) < border]
+def _silent_pairs(border: datetime) -> list[WarmUp]:
+    """Return those without accepted mail since then: where it is warm it may have no days."""
+    counts = SourceCount.objects.filter(event=SourceCount.Event.ACCEPTED, hour__gte=border)
+    days = WarmUpDay.objects.filter(accepted__gt=0, date__gte=border.astimezone(UTC).date())
+    heard = set(counts.values_list("source", "receiver").distinct())
+    heard |= set(days.values_list("source__name", "receiver").distinct())
+    rows = WarmUp.objects.filter(begun_at__lt=border).select_related("source")
+    return [row for row in rows if (row.source.name, row.receiver) not in heard]
 
 
 def move(source: Source, state: Source.State, reason: str, *, by: str | None = ACTOR) -> None:
@@ -177,6 +177,16 @@ def move(source: Source, state: Source.State, reason: str, *, by: str | None = A
     transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
+def _begin_today(rows: QuerySet[WarmUpDay], source: Source) -> None:
+    """Give today, where it was opened already, the number of the source's first day."""
+    for row in rows.filter(source=source, date=datetime.now(UTC).date()):
+        row.day, row.number = (
+            source.first_day,
+            number_of(numbers_of(row.receiver), source.first_day),
+        )
+        row.save(update_fields=["day", "number"])
+
+
 @transaction.atomic
 def begin(source: Source, *, day: int = 1, by: str | None) -> None:
     """Warm a source up from this day of the plans on, with every receiver.
@@ -184,10 +194,38 @@ def begin(source: Source, *, day: int = 1, by: str | None) -> None:
     `by` None: the caller writes the audit log.
     """
     source.warm_ups.all().delete()
-    source.first_day = day
-    source.save(update_fields=["first_day"])
-    today = datetime.now(UTC).date()
-    for row in WarmUpDay.objects.filter(source=source, date=today):
-        row.day, row.number = day, number_of(numbers_of(row.receiver), day)
-        row.save(update_fields=["day", "number"])
+    source.first_day, source.warms_each = day, True
+    source.save(update_fields=["first_day", "warms_each"])
+    _begin_today(WarmUpDay.objects.all(), source)
     move(source, Source.State.WARMING, f"From day {day} on.", by=by)
+
+
+@transaction.atomic
+def end(source: Source, receiver: str = "", *, by: str | None) -> None:
+    """Call a source warm by a person's word: for one receiver, or for all that there are and will
+    be.
+
+    `by` None: the caller writes the audit log.
+    """
+    if receiver:
+        begun = {"judged_on": datetime.now(UTC).date() - timedelta(days=1), "is_warm": True}
+        WarmUp.objects.update_or_create(source=source, receiver=receiver, defaults=begun)
+        WarmUpDay.objects.filter(
+            source=source, receiver=receiver, date=datetime.now(UTC).date()
+        ).update(number=None)
+        if by is not None:
+            audit.note(by, "warm_up", source, reason=f"{receiver}: warm by a person's word.")
+        transaction.on_commit(lambda: notify_now(has_orders=True))
+        return
+    source.warms_each = False
+    source.save(update_fields=["warms_each"])
+    move(source, Source.State.WARM, "By a person's word.", by=by)
+
+
+@transaction.atomic
+def use(source: Source) -> None:
+    """Put a source into use again, where its warm-up stood."""
+    is_known = source.warm_ups.filter(is_warm=True).exists()
+    is_done = is_known and not source.warm_ups.filter(is_warm=False).exists()
+    goes_on = source.warms_each and not is_done
+    move(source, Source.State.WARMING if goes_on else Source.State.WARM, "", by=None)

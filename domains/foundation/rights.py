@@ -135,7 +135,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.warmupplan": _rights("see add change"),
     "deliveries.warmupday": _rights("see"),
     "deliveries.route": _rights("see add delete"),
-    "deliveries.source": _rights("see add change delete rest use out warm_up"),
+    "deliveries.source": _rights("see add change delete rest use out warm warm_up"),
     "deliveries.pool": _rights("see add change delete"),
     "deliveries.egressrule": _rights("see add change delete"),
     "deliveries.node": _rights("see"),

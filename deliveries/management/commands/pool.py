@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from deliveries.message.priorities import Priority
-from deliveries.models import EgressRule, Pool
+from deliveries.models import EgressRule, Pool, Smarthost
 from deliveries.steering import sources
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.foundation.text.addresses import canonical_domain
@@ -29,6 +29,11 @@ class Command(ActionCommand):
             action="store_true",
             help="lead urgent mail to warming sources as well",
         )
+        setting.add_argument(
+            "--overflow",
+            metavar="SMARTHOST",
+            help="carries at once what none of the sources may carry (default: it waits)",
+        )
         listing = add("list", self.list_all, "List the pools, and the rules that lead to them.")
         listing.add_argument("--json", action="store_true", dest="as_json")
         removing = add("remove", self.remove, "Remove a pool.")
@@ -45,13 +50,21 @@ class Command(ActionCommand):
         unleading.add_argument("number", metavar="NUMBER", type=int)
 
     @transaction.atomic
-    def set(self, *, name: str, members: list[str], urgent_warms: bool) -> None:
-        pool = sources.set_pool(name, sources.weights_of(members), urgent_warms=urgent_warms)
-        audit.note_command("change", pool, details={"members": members})
+    def set(
+        self, *, name: str, members: list[str], urgent_warms: bool, overflow: str | None
+    ) -> None:
+        pool = sources.set_pool(
+            name, sources.weights_of(members), urgent_warms=urgent_warms,
+            overflow=_smarthost(overflow) if overflow else None,
+        )  # fmt: skip
+        audit.note_command("change", pool, details={"members": members, "overflow": overflow})
         self.stdout.write(f"The pool {pool} is {' '.join(members)}; mail that waits follows.")
 
     def list_all(self, *, as_json: bool) -> None:
-        pools = [_facts(pool) for pool in Pool.objects.prefetch_related("members__source")]
+        pools = [
+            _facts(pool)
+            for pool in Pool.objects.select_related("overflow").prefetch_related("members__source")
+        ]
         rules = [
             {"rule": rule.pk, "position": rule.position, "mail": rule.conditions or "all mail",
              "pool": rule.pool.name if rule.pool else rule.target}
@@ -62,11 +75,13 @@ class Command(ActionCommand):
         if as_json:
             return self.write_json({"pools": pools, "rules": rules})
         shown = [
-            (pool["name"], " ".join(f"{name}={weight}" for name, weight in pool["sources"].items()))
+            (pool["name"], " ".join(f"{name}={weight}" for name, weight in pool["sources"].items()),
+             pool["overflow"] or "-")
             for pool in pools
-        ]
+        ]  # fmt: skip
         self.write_table(
-            [("POOL", "SOURCES"), *shown], empty="There is no pool: mail leaves by all sources."
+            [("POOL", "SOURCES", "OVERFLOW"), *shown],
+            empty="There is no pool: mail leaves by all sources.",
         )
         if rules:
             self.stdout.write("")
@@ -123,10 +138,18 @@ def _pool(name: str) -> Pool:
     return found
 
 
+def _smarthost(name: str) -> Smarthost:
+    found = Smarthost.objects.filter(name=name).first()
+    if found is None:
+        raise CommandError(f"There is no smarthost {name}. See: ./ekiden smarthost list")
+    return found
+
+
 class PoolRow(TypedDict):
     name: str
     sources: dict[str, int]
     urgent_warms: bool
+    overflow: str | None
 
 
 def _facts(pool: Pool) -> PoolRow:
@@ -134,4 +157,5 @@ def _facts(pool: Pool) -> PoolRow:
         "name": pool.name,
         "sources": {member.source.name: member.weight for member in pool.members.all()},
         "urgent_warms": pool.urgent_warms,
+        "overflow": pool.overflow.name if pool.overflow else None,
     }

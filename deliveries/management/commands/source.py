@@ -10,7 +10,7 @@ from deliveries.insight import sources as insight
 from deliveries.management.warm_up_actions import WarmUpActions, find_source
 from deliveries.models import Pool, Source
 from deliveries.routing.egress_reading import can_bind
-from deliveries.steering import sources
+from deliveries.steering import sources, warming
 from domains.foundation.command import AddAction, CommandError
 from domains.operations import audit
 
@@ -114,7 +114,7 @@ class Command(WarmUpActions):
             if not sources.end_rest(source, receiver):
                 raise CommandError(f"{source} does not rest for {receiver}.")
         else:
-            sources.set_state(source, Source.State.WARM, "")
+            warming.use(source)
         audit.note_command("use", source, details={"receiver": receiver or None})
         self.stdout.write(f"{source} is in use{f' for {receiver}' if receiver else ''}.")
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from deliveries.models import Delivery, Source, SourceCount, WarmUp, WarmUpDay
 from deliveries.steering import warming
 from domains.operations import audit
+from tests.commands import ekiden
 from tests.deliveries import make
 from tests.deliveries.queue.test_warm_up import at_once, plan, reserve
 
@@ -212,3 +213,70 @@ def test_in_thirty_days_with_many_choosers_at_once_no_number_is_exceeded(source)
         turn()
     assert led == numbers
     assert Source.objects.get().state == "warm"
+
+
+def finished(source):
+    """Bring the warm-up of the source to its end with google."""
+    plan(5)
+    warming.begin(source, by="ops")
+    reserve(5)
+    happened(accepted=5)
+    a_day_passes()
+    turn()
+    source.refresh_from_db()
+    assert source.state == "warm"
+    return source
+
+
+def test_a_source_that_has_become_warm_begins_small_with_a_receiver_that_it_never_wrote_to(source):
+    finished(source)
+    assert reserve(1000, receiver="google") == [1000]
+    plan(7, 9, receiver="yahoo")
+    assert reserve(1000, receiver="yahoo") == [7]
+    happened(accepted=7, receiver="yahoo")
+    a_day_passes()
+    turn()
+    assert reserve(1000, receiver="yahoo") == [9]
+    assert Source.objects.get().state == "warm"
+
+
+def test_a_source_that_was_added_warm_is_warm_for_all():
+    make.source(state="warm")
+    assert reserve(1000, receiver="yahoo") == [1000]
+
+
+def test_a_person_calls_a_source_warm_for_one_receiver_or_for_all(source):
+    finished(source)
+    plan(7, receiver="yahoo")
+    reserve(1, receiver="yahoo")
+    ekiden("source", "warm", "one", "--done", "--receiver", "default")
+    assert reserve(1000, receiver="yahoo") == [6]
+    assert reserve(1000, receiver="default") == [1000]
+    ekiden("source", "warm", "one", "--done")
+    assert reserve(1000, receiver="yahoo") == [1000]
+    assert "By a person's word" in said(source)
+
+
+def test_a_receiver_that_a_warm_source_has_not_written_to_for_30_days_begins_anew(source):
+    make.source("other", state="warm")
+    finished(source)
+    WarmUp.objects.update(begun_at=timezone.now() - 60 * DAY)
+    WarmUpDay.objects.filter(accepted__gt=0).update(date=timezone.now() - 60 * DAY)
+    SourceCount.objects.all().delete()
+    happened(accepted=1, at=timezone.now() - 29 * DAY)
+    turn()
+    assert reserve(1000) == [1000]
+    SourceCount.objects.update(hour=timezone.now() - 31 * DAY)
+    WarmUpDay.objects.update(led=0)
+    turn()
+    assert reserve(1000) == [5]
+
+
+def test_a_source_that_rested_goes_on_where_its_warm_up_stood(source):
+    warming.begin(source, by="ops")
+    reserve(20)
+    ekiden("source", "rest", "one", "--reason", "asked")
+    assert reserve(20) == [0]
+    ekiden("source", "use", "one")
+    assert Source.objects.get().state == "warming"
+    assert reserve(1000) == [30]
