@@ -9,7 +9,9 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pids: dict[str, list[int]]) -> dict[str, float]:
-    """Of each kind: its processes, their children, and the children that have ended."""
+    """Return CPU seconds by kind: of its processes, their children, and the children that have
+    ended.
+    """
     return {
         kind: sum(own_cpu_seconds(pid) for root in roots for pid in family(root))
         for kind, roots in pids.items()
@@ -17,7 +19,7 @@ def cpu_seconds(pids: dict[str, list[int]]) -> dict[str, float]:
 
 
 def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
-    """Proportional set size: what is shared is counted once, in parts."""
+    """Return MiB by kind, as proportional set size: what is shared is counted once, in parts."""
     return {
         kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024
         for kind, roots in pids.items()
@@ -25,8 +27,9 @@ def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
 
 
 def peaks_mib(pids: dict[str, list[int]]) -> dict[str, float]:
-    """Of each kind, the most that any one process has had of memory of its own (PostgreSQL's
-    shared buffers are nobody's own).
+    """Return by kind the most MiB of memory of its own that any one process has had.
+
+    PostgreSQL's shared buffers are nobody's own.
     """
     return {
         kind: max((_peak(pid) for root in roots for pid in family(root)), default=0) / 1024
@@ -52,8 +55,9 @@ def _children(pid: int) -> list[int]:
 
 
 def own_cpu_seconds(pid: int) -> float:
-    """utime, stime, cutime, cstime (proc(5), fields 14 to 17); those of a child that lives still
-    are not in its parent's.
+    """Add up utime, stime, cutime and cstime (proc(5), fields 14 to 17), in seconds.
+
+    A child that still lives is not in its parent's.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -89,7 +89,7 @@ def fill(
     data: bytes,
     size: int,
 ) -> int:
-    """So many ended and so many waiting deliveries; returns the deep lane's id, 0 without one.
+    """Add so many ended and so many waiting deliveries; return the deep lane's id, 0 without one.
 
     `data` is a stored content.
     """

@@ -113,7 +113,7 @@ def _after(
 
 
 def lines(found: Flood) -> Iterator[str]:
-    """For people."""
+    """Write the figures for people."""
     yield "                    p50 / p95 / p99 ms"
     yield (
         "urgent alone        arrival "

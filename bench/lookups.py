@@ -37,7 +37,7 @@ def main(amount: int) -> None:
 
 
 def with_database(work: Callable[[], object]) -> None:
-    """Django over an empty database of a PostgreSQL that is gone afterwards."""
+    """Run `work` with Django over an empty database, and remove its PostgreSQL afterwards."""
     data = Path(tempfile.mkdtemp(prefix="ekiden-bench-", dir="/var/tmp"))
     data.chmod(0o711)
     postgres = EmbeddedPostgres(data, durable=False)

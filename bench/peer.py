@@ -201,7 +201,7 @@ def _until_up(port: int, folder: Path) -> None:
 
 
 def _until_empty(queue: Path, patience: float) -> int:
-    """When nothing was left in the queue, in ns."""
+    """Wait until nothing is left in the queue; return when that was, in ns."""
     until = time.monotonic() + patience
     folders = [queue / name for name in ("incoming", "active", "deferred")]
     while any(path.is_file() for folder in folders for path in folder.rglob("*")):

@@ -88,7 +88,7 @@ class Service:
         )
 
     def measure(self, *, first: int = 0) -> report.BenchFigures:
-        """One load, its messages numbered from `first`."""
+        """Measure one load, whose messages are numbered from `first`."""
         options, pids, came = self._options, self._pids(), self._folder / "arrivals.json"
         with self._sink(came) as sink:
             time.sleep(
@@ -119,8 +119,8 @@ class Service:
         )
 
     def flood(self) -> Flood:
-        """Urgent mail at `URGENT_RATE`, alone for `ALONE` seconds, then beside the load; their
-        sessions are kept open, too.
+        """Send urgent mail at `URGENT_RATE`, alone for `ALONE` seconds, then beside the load; keep
+        the sessions open.
         """
         options, came = self._options, self._folder / "flood-arrivals.json"
         seconds = options.seconds or FLOOD_SECONDS
@@ -158,11 +158,11 @@ class Service:
         self._deep = deep or -1
 
     def first_after_idleness(self, number: int) -> float:
-        """Milliseconds from a client's connecting to the arrival of its mail, in a service left as
-        an idle hour leaves it.
+        """Return the milliseconds from a client's connecting to the arrival of its mail, after
+        idleness.
 
-        Its lanes are leased by nobody, its connections to receivers are closed, and so are all of
-        PostgreSQL's.
+        As after an idle hour, the lanes are leased by nobody, connections to receivers are closed,
+        and so are all of PostgreSQL's.
         """
         self._wait(
             lambda connection: connection.execute(LEASED, {"deep": self._deep}).fetchone() == (0,),
@@ -220,7 +220,7 @@ class Service:
         return found
 
     def _cpu(self, pids: dict[str, list[int]]) -> dict[str, float]:
-        """Seconds by kind; Supervisor's own are the price of one log for all."""
+        """Return CPU seconds by kind; Supervisor's own are the price of one log for all."""
         return accounts.cpu_seconds(pids) | {
             "supervisor": accounts.own_cpu_seconds(self._supervisor)
         }
@@ -232,7 +232,9 @@ class Service:
         )
 
     def _until_all_is_recorded(self) -> int:
-        """All but what waits in the deep lane, which is there to wait; when, in ns."""
+        """Wait until all is recorded but the deep lane, which is there to wait; return when,
+        in ns.
+        """
         self._wait(
             lambda connection: connection.execute(IS_AT_WORK,
                 {"deep": self._deep}).fetchone() == (False,), "deliveries are live",

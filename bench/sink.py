@@ -31,7 +31,7 @@ class Sink:
         self.connections = self.open = self.most_open = self.unsigned = 0
 
     def take(self, content: bytes) -> None:
-        """Only the message's beginning is read: its number and whether it is signed stand there."""
+        """Note number and signature, which stand in the message's header section."""
         head = content[: content.find(b"\r\n\r\n")]
         self.unsigned += b"DKIM-Signature:" not in head
         number = head.partition(notes.HEADER)[2].partition(b"\r\n")[0]

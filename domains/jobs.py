@@ -16,7 +16,7 @@ QUESTIONS = 50  # a second to the name servers of domains
 GROUP = 50  # domains whose records are looked up at once
 AGAIN = timedelta(
     days=1
-)  # a verified domain's records are looked at this often, an unverified one's with each ring
+)  # a verified domain's records are looked at this often, an unverified one's with each run
 
 
 def make_keys(domain_id: int) -> None:
@@ -27,7 +27,7 @@ def make_keys(domain_id: int) -> None:
     with isolated(Kind.KEY, domain_id, most=1):
         domain = (
             Domain.objects.select_for_update().filter(pk=domain_id).first()
-        )  # two rings at once must not make two keys
+        )  # two jobs at once must not make two keys
         if domain is not None and not domain.keys.to_publish().exists():
             make_key(domain)
             if domain.is_assumed:

@@ -75,7 +75,7 @@ class UserPages(Pages):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Nobody takes away their own rights: the last owner could not give them back."""
+        """Make a person's own rights read-only: the last owner could not give them back."""
         is_own = obj is not None and obj.pk == request.user.pk
         own = ("role", "is_limited", "is_active") if is_own else ()
         return (*self.readonly_fields, *own) if obj else ()

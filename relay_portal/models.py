@@ -25,7 +25,7 @@ class People(UserManager["User"]):
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **given: Any
     ) -> "User":
-        """Django's word for who may do everything: an owner of the whole installation."""
+        """Create an owner of the whole installation, which is what Django calls a superuser."""
         given = {"role": Role.OWNER, "is_limited": False, "is_staff": True, **given}
         return self.create_user(username, email, password, **given)
 

@@ -45,7 +45,9 @@ class SandboxPages(Pages):
     def of_projects(
         self, rows: QuerySet[SandboxMessage], projects: list[int]
     ) -> QuerySet[SandboxMessage]:
-        """All of them are looked at: the sandbox keeps a few hundred."""
+        """Keep the messages whose delivery is of these projects; the sandbox has a few hundred, and
+        all are looked at.
+        """
         named = {
             pk: delivery
             for pk, mail_from in rows.values_list("pk", "mail_from")

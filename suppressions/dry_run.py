@@ -44,8 +44,8 @@ class Result:
 def run(
     project: int, tried: Rules, in_force: Rules, arrivals: Arrivals, *, now: datetime
 ) -> Result:
-    """Both policies over the same occurrences; what is suppressed already, and by whom, does not
-    matter.
+    """Compare both policies over the same occurrences, without regard to what is suppressed
+    already.
     """
     result = Result()
     known = Occurrence.objects.filter(project=project, at__gt=now - LOOKED_BACK).order_by("-at")

@@ -94,7 +94,7 @@ class Index:
         self._stopping.set()
 
     async def turn(self) -> None:
-        """One look. After a failure all is read anew: who knows which database answers next."""
+        """Look once; after a failure read all anew, since another database may answer next."""
         try:
             await (self._look() if self._seen else self._load())
         except (
@@ -124,7 +124,7 @@ class Index:
 
 
 def fingerprint(key: str) -> int:
-    """As the statements above make it."""
+    """Compute the fingerprint as the statements above do."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 

@@ -14,7 +14,7 @@ def key_of(text: str) -> str:
 
 
 def known_key(text: str) -> str | None:
-    """As `key_of`; None for what is neither."""
+    """Return what `key_of` returns; None for what is neither an address nor a domain."""
     try:
         return key_of(text)
     except BadAddress:

@@ -45,9 +45,8 @@ class Lookup:
         self._asking: asyncio.Task[None] | None = None
 
     async def reason(self, question: Question) -> str | None:
-        """Why the address is suppressed; None where it is not.
-
-        Raises what the connection raises.
+        """Return why the address is suppressed; None where it is not. Raises what the connection
+        raises.
         """
         if self._index is not None and self._index.excludes(question.key, question.domain):
             return None

@@ -101,7 +101,7 @@ ABOUT_ADDRESS = frozenset(
 
 
 def group_of(event: Event) -> Group | None:
-    """None for what says nothing about the address."""
+    """Return the group of an event; None for what says nothing about the address."""
     if event.is_unsubscription:
         return Group.UNSUBSCRIBE
     if event.class_ is Class.COMPLAINT:
@@ -180,7 +180,7 @@ def _verdict(group: Group, mine: Sequence[Event], rules: Rules) -> Verdict:
 
 
 def probation(group: Group, rules: Rules, *, since: datetime) -> datetime | None:
-    """When one message may try the address again; None for never."""
+    """Return when one message may try the address again; None for never."""
     if group in (Group.COMPLAINT, Group.UNSUBSCRIBE):
         return None
     return _after(

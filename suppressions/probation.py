@@ -37,10 +37,10 @@ class ProbeStatus(StrEnum):
     NONE = "none"
 
 
-Fates = Callable[[Collection[UUID]], dict[UUID, ProbeStatus]]
+ProbeStatuses = Callable[[Collection[UUID]], dict[UUID, ProbeStatus]]
 
 
-def settle(fates: Fates, *, now: datetime) -> int:
+def settle(statuses: ProbeStatuses, *, now: datetime) -> int:
     """Look at each that is on probation; returns how many were lifted.
 
     Bounces have gone through `recording` before.
@@ -53,15 +53,15 @@ def settle(fates: Fates, *, now: datetime) -> int:
     )
     while trying := list(due.filter(pk__gt=last)[:BATCH]):
         lifted += sum(
-            together_or_alone(Kind.PROBATION, trying, partial(_settle, fates=fates, now=now))
+            together_or_alone(Kind.PROBATION, trying, partial(_settle, statuses=statuses, now=now))
         )
         last = trying[-1]
     return lifted
 
 
-def _settle(ids: Sequence[int], *, fates: Fates, now: datetime) -> int:
+def _settle(ids: Sequence[int], *, statuses: ProbeStatuses, now: datetime) -> int:
     trying = list(Suppression.objects.on_probation().filter(pk__in=ids))
-    known = fates([row.probe_id for row in trying if row.probe_id])
+    known = statuses([row.probe_id for row in trying if row.probe_id])
     by_fate = {
         fate: [
             row
@@ -104,8 +104,9 @@ def _renew(rows: Collection[Suppression], *, now: datetime) -> None:
 
 
 def next_probation(row: Suppression, rules: Rules, *, now: datetime) -> datetime | None:
-    """By what the suppression says; one of a person's making that had a probation is taken for a
-    soft one.
+    """Return the next probation by what the suppression says.
+
+    One that a person made and that had a probation counts as soft.
     """
     event = Event(now, Class(row.category) if row.category else Class.OTHER, row.is_hard)
     return policy.probation(policy.group_of(event) or Group.UNKNOWN, rules, since=now)

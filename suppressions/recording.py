@@ -147,7 +147,9 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
 def _take(
     ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str], now: datetime
 ) -> int:
-    """Another process that does the same leaves out what is locked here."""
+    """Judge these occurrences, but for those that another process has locked; return how many
+    suppressions came of it.
+    """
     mine = Occurrence.objects.select_for_update(skip_locked=True).filter(
         pk__in=ids, handled_at__isnull=True
     )
@@ -185,13 +187,13 @@ def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime)
 
 
 def policies(projects: Collection[int]) -> dict[int, Rules]:
-    """Of each of these projects; those without a row have the standard."""
+    """Return the rules of each project; those without a row have the standard."""
     own = {row.project_id: row.rules for row in Policy.objects.filter(project__in=projects)}
     return {project: own.get(project, STANDARD) for project in projects}
 
 
 def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurrence]]:
-    """All that counts about these addresses, in order of time."""
+    """Collect all that counts about these addresses, in order of time."""
     known: dict[Key, list[Occurrence]] = defaultdict(list)
     about = Occurrence.objects.filter(
         address_key__in={key for _, key in keys},
@@ -247,7 +249,7 @@ def evidence_of(occurrence: Occurrence) -> dict[str, Any]:
 
 
 def _reason(occurrence: Occurrence) -> str:
-    """In English and on one line: apps read it in the reply to RCPT."""
+    """Write the reason in English and on one line: apps read it in the reply to RCPT."""
     if occurrence.kind == Occurrence.Kind.UNSUBSCRIBE:
         return "Unsubscribed by the recipient"
     said = " ".join(

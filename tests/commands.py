@@ -7,7 +7,9 @@ from django.core.management import call_command
 
 
 def ekiden(*words):
-    """What the command prints; a mistake raises `CommandError`, an exit status `SystemExit`."""
+    """Return what the command prints; raise `CommandError` for a mistake, `SystemExit` for a
+    status.
+    """
     printed = StringIO()
     call_command(*words, stdout=printed)
     return printed.getvalue()

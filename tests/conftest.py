@@ -8,7 +8,7 @@ from tests.poison import poison  # noqa: F401  (a fixture)
 
 
 def without_an_end(client):
-    """The keys that no package has written down, or that stay although they should not."""
+    """Yield the keys that no package has written down, or that stay although they should not."""
     from domains.foundation.upkeep.retention import key_patterns
 
     for key in client.scan_iter(count=1000):
@@ -20,9 +20,7 @@ def without_an_end(client):
 
 @pytest.fixture(autouse=True)
 def language_of_its_own():
-    """A request leaves its language active in the thread that carried it out; the next test begins
-    with the default again.
-    """
+    """Begin each test with the default language: a request leaves its own active in its thread."""
     from django.utils import translation
 
     yield
@@ -31,7 +29,7 @@ def language_of_its_own():
 
 @pytest.fixture
 def valkey():
-    """A client of this worker's own, empty Valkey database."""
+    """Yield a client of this worker's own, empty Valkey database."""
     from django.conf import settings
     from redis import Redis
 
@@ -44,7 +42,7 @@ def valkey():
 
 @pytest.fixture
 def mail_db(transactional_db, valkey):
-    """A database that other connections see too, with the rows that migrations made."""
+    """Yield a database that other connections see too, with the rows that migrations made."""
     from deliveries.models import Lane
     from domains.foundation.secrets.fingerprints import fingerprint
     from domains.operations import own_keys
@@ -59,7 +57,9 @@ def mail_db(transactional_db, valkey):
 
 @pytest.fixture
 def fuse(tmp_path, tmp_path_factory, monkeypatch):
-    """A file that only a job which ran could have made, as `evil.run` does whatever it is given."""
+    """Return a file that only a job which ran could have made, as `evil.run` does whatever it is
+    given.
+    """
     path, folder = str(tmp_path / "it-ran"), tmp_path_factory.mktemp("evil")
     (folder / "evil.py").write_text(f"def run(*_):\n    open({path!r}, 'w').close()\n")
     monkeypatch.syspath_prepend(folder)

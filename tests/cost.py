@@ -12,7 +12,7 @@ LEAST = 0.002  # seconds: what takes less is all noise
 
 
 def seconds(work, repeat=3):
-    """CPU seconds of the quickest of some runs."""
+    """Return CPU seconds of the quickest of some runs."""
     took = []
     gc.disable()  # a collection walks all that the test run holds
     try:
@@ -26,7 +26,7 @@ def seconds(work, repeat=3):
 
 
 def assert_in_proportion(work, size, *, factor=10):
-    """`work(size)` costs about `factor` times what `work(size // factor)` does, and not its
+    """Check that `work(size)` costs some `factor` times what `work(size // factor)` does, not its
     square.
     """
     small, large = seconds(lambda: work(size // factor)), seconds(lambda: work(size))

@@ -14,7 +14,7 @@ FORGET = "DROP TRIGGER poison ON {table}; DROP FUNCTION refuse_poison();"
 
 @pytest.fixture
 def poison():
-    """PostgreSQL refuses to write this row from now on."""
+    """Have PostgreSQL refuse to write this row from now on."""
     made = []
 
     def spoil(row, column="id"):

@@ -10,7 +10,7 @@ LOWEST, HIGHEST = 20_000, 32_000
 
 
 def free_port(*hosts: str) -> int:
-    """One that is free on all these addresses."""
+    """Find a port that is free on all these addresses."""
     while True:
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
         with suppress(OSError):

@@ -51,7 +51,7 @@ from tests.deliveries import make
 
 
 def with_time(row, **times):
-    """The row with times that its model sets by itself."""
+    """Make the row with times that its model sets by itself."""
     type(row).objects.filter(pk=row.pk).update(**times)
     return row
 

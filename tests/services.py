@@ -15,9 +15,9 @@ _started = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config, parser, args):
-    """Before pytest-django reads the settings.
+    """Start the servers before pytest-django reads the settings.
 
-    In the process that the developer started; xdist's workers inherit the URLs.
+    It does so in the process that the developer started; xdist's workers inherit the URLs.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
         worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))

@@ -40,7 +40,7 @@ def page(name):
 
 
 def rows(text):
-    """The cells of each table row, in any table."""
+    """Yield the cells of each table row, in any table."""
     for line in text.splitlines():
         if line.startswith("| ") and not line.startswith("| ---"):
             yield [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
@@ -114,7 +114,7 @@ def options_of(parser):
 
 
 def sections():
-    """The commands page by its headings of the second level."""
+    """Return the commands page by its headings of the second level."""
     parts = re.split(r"^#{1,2} (.+)\n", page("docs/commands.md"), flags=re.MULTILINE)
     return {
         title: text
@@ -178,7 +178,7 @@ def test_the_documented_trace_has_the_shape_of_the_code():
 
 
 def printed(*words):
-    """What the command prints as JSON, whatever its exit status."""
+    """Return what the command prints as JSON, whatever its exit status."""
     out = StringIO()
     with suppress(SystemExit):
         call_command(*words, "--json", stdout=out)
@@ -239,7 +239,7 @@ def test_the_sandbox_table_holds_just_its_rules():
 
 
 def words_of_the_product():
-    """What the table of symptoms quotes; “…” stands for what differs."""
+    """Yield what the table of symptoms quotes; “…” stands for what differs."""
     table = (
         page("docs/operations.md")
         .partition("\n## When something is wrong")[2]
@@ -256,7 +256,7 @@ def words_of_the_product():
 
 @cache
 def texts_of_the_product():
-    """Each text in the code, whole though it stands on several lines."""
+    """Return each text in the code, whole though it stands on several lines."""
     return [
         node.value
         for package in PACKAGES

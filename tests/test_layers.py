@@ -123,7 +123,7 @@ def imports(path):
 
 
 def imported_modules(path):
-    """Modules of ours that a file imports anywhere: at its head, for types only, or inside a
+    """Yield modules of ours that a file imports anywhere: at its head, for types only, or inside a
     function.
     """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -146,7 +146,7 @@ GRAPH = {
 
 
 def rank(name):
-    """The package's place, then the room's: what is higher may import what is lower."""
+    """Return the package's place, then the room's: what is higher may import what is lower."""
     package = next(each for each in ORDER if f"{name}.".startswith(f"{each}."))
     rest = name.removeprefix(package).removeprefix(".")
     rooms = ROOMS[package]
@@ -163,7 +163,7 @@ def upwards(graph):
 
 
 def circles(graph):
-    """Each circle of modules, as the set of those in it (Tarjan's strongly connected
+    """Return each circle of modules, as the set of those in it (Tarjan's strongly connected
     components).
     """
     number, low, stack, found = {}, {}, [], []
@@ -201,8 +201,8 @@ def test_every_room_has_its_place_in_the_order(package):
 
 
 def drawn():
-    """The rows of the table in docs/architecture.md: a room is a folder, and says in its own words
-    what it is for.
+    """Yield the rows of the table in docs/architecture.md: a room is a folder, and says in its own
+    words what it is for.
     """
     for package in reversed(ORDER):
         for room in ROOMS[package]:

@@ -24,7 +24,7 @@ def reads_clock(node, timed):
 
 
 def judged(tree):
-    """The lines of asserts that something took less than so long."""
+    """Yield the lines of asserts that something took less than so long."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue

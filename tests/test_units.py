@@ -34,7 +34,7 @@ ONLY_WITHOUT_SYSTEMD = {
 
 
 def settings(unit):
-    """Every value of each key, in their order."""
+    """Return every value of each key, in their order."""
     found = {}
     for key, value in re.findall(r"^(\w+)=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE):
         found.setdefault(key, []).append(value)
@@ -116,7 +116,7 @@ def foresees(node):
 
 
 def refused_calls(tree):
-    """Calls that a unit refuses, but for those where a refusal is foreseen."""
+    """Yield calls that a unit refuses, but for those where a refusal is foreseen."""
     foreseen = {id(inner) for node in ast.walk(tree) if foresees(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if (

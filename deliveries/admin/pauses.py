@@ -58,8 +58,8 @@ class Pausing(Pages):
     )
 
     def notice(self, row: Any) -> str:
-        standing = pauses.of(row)
-        return since(standing.created_at, standing.created_by, standing.reason) if standing else ""
+        found = pauses.of(row)
+        return since(found.created_at, found.created_by, found.reason) if found else ""
 
     def pause(self, request: HttpRequest, row: Project | Credential) -> str:
         owner = {"project": row} if isinstance(row, Project) else {"credential": row}
@@ -68,8 +68,8 @@ class Pausing(Pages):
         return gettext("Paused: its mail is accepted, and waits.")
 
     def resume(self, request: HttpRequest, row: Project | Credential) -> str:
-        if (standing := pauses.of(row)) is not None:
-            pauses.resume(standing)
+        if (found := pauses.of(row)) is not None:
+            pauses.resume(found)
         return gettext("Resumed: its mail goes on.")
 
     def flush(self, request: HttpRequest, row: Project | Credential) -> str:

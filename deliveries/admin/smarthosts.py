@@ -184,8 +184,8 @@ class SmarthostPages(Pages):
         """Say that a secret is another one, and never which."""
         typed = [name for name in form.changed_data if name in smarthost_secrets.NAMES]
         form.changed_data = [name for name in form.changed_data if name not in typed]
-        told = super().construct_change_message(request, form, formsets, add)
-        return told | {name: ["…", "…"] for name in typed}
+        message = super().construct_change_message(request, form, formsets, add)
+        return message | {name: ["…", "…"] for name in typed}
 
     def delete_model(self, request: HttpRequest, obj: Smarthost) -> None:
         smarthosts.remove(obj)

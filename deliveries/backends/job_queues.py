@@ -41,7 +41,7 @@ def enqueue_drain() -> None:
 def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
     """Enqueue a maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
 
-    With `only_once` nothing is added while one like it waits: a job is a wake-up, and one ring is
+    With `only_once` nothing is added while one like it waits: a job is a wake-up, and one is
     enough.
     """
     waiting = queue(MAINTENANCE)

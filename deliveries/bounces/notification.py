@@ -44,8 +44,8 @@ def read(text: str) -> Notification | None:
         or text.count("{") + text.count("[") > MAX_BRACKETS
     ):
         return None
-    told = _decoded(text[start:])
-    return _told(told) if isinstance(told, dict) else None
+    notice = _decoded(text[start:])
+    return _of(notice) if isinstance(notice, dict) else None
 
 
 def _decoded(text: str) -> object:
@@ -62,12 +62,12 @@ def _decoded(text: str) -> object:
     return None
 
 
-def _told(told: dict[str, Any]) -> Notification | None:  # JSON that anybody may have written
-    if isinstance(told.get("Message"), str):  # as SNS wraps it
-        return read(told["Message"])
-    type_ = str(told.get("notificationType") or told.get("eventType") or "").lower()
+def _of(notice: dict[str, Any]) -> Notification | None:  # JSON that anybody may have written
+    if isinstance(notice.get("Message"), str):  # as SNS wraps it
+        return read(notice["Message"])
+    type_ = str(notice.get("notificationType") or notice.get("eventType") or "").lower()
     kind = _KINDS.get(type_)
-    body = told.get(_BODIES.get(type_, type_))
+    body = notice.get(_BODIES.get(type_, type_))
     if kind is None or not isinstance(body, dict):
         return None
     people: list[Any] = next(
@@ -75,7 +75,7 @@ def _told(told: dict[str, Any]) -> Notification | None:  # JSON that anybody may
     )
     if (
         not people
-        and isinstance(mail := told.get("mail"), dict)
+        and isinstance(mail := notice.get("mail"), dict)
         and isinstance(mail.get("destination"), list)
     ):
         people = mail["destination"]

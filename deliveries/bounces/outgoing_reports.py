@@ -83,14 +83,14 @@ def _send(delivery: Delivery) -> None:
     )
     Content.objects.create(message=message, data=compression.compress(data, (), size=len(data)))
     _queue(message, sender, delivery)
-    told = partial(
+    log = partial(
         maillog.reported,
         message.pk,
         delivery=delivery.pk,
         of=delivery.message_id,
         recipient=sender.wire,
     )
-    transaction.on_commit(told)
+    transaction.on_commit(log)
 
 
 def _signed(data: bytes) -> bytes:

@@ -28,9 +28,9 @@ def read(data: bytes) -> Report:
 def _read(data: bytes, depth: int) -> Report:
     if (
         data[:64].lstrip()[:1] == b"{"
-        and (told := notification.read(decode(data[:LOOKED_AT]))) is not None
+        and (announced := notification.read(decode(data[:LOOKED_AT]))) is not None
     ):
-        return _of_notice(told)  # the body of an HTTP call, kept as it came
+        return _of_notice(announced)  # the body of an HTTP call, kept as it came
     fields, parts = take_apart(data)
     text, rest = notice("\n\n".join(_texts(parts)))
     report = (
@@ -126,21 +126,21 @@ def _notification(parts: Sequence[Part]) -> Report | None:
     for part in parts:
         if (
             part.type in ("text/plain", "application/json")
-            and (told := notification.read(part.text)) is not None
+            and (announced := notification.read(part.text)) is not None
         ):
-            return _of_notice(told)
+            return _of_notice(announced)
     return None
 
 
-def _of_notice(told: notification.Notification) -> Report:
-    kind = ReportKind(told.kind)
+def _of_notice(announced: notification.Notification) -> Report:
+    kind = ReportKind(announced.kind)
     if kind is ReportKind.COMPLAINT:
         classified = plainly(Class.COMPLAINT, rule="complaint", detail="abuse")
         return Report(
             kind,
-            tuple(RecipientStatus(each.recipient, classified) for each in told.statuses),
+            tuple(RecipientStatus(each.recipient, classified) for each in announced.statuses),
             complaint="abuse",
         )
     return Report(
-        kind, tuple(recipient_status(each, each.diagnostic, kind) for each in told.statuses)
+        kind, tuple(recipient_status(each, each.diagnostic, kind) for each in announced.statuses)
     )

@@ -123,7 +123,7 @@ def _apply_all(look: Reclassification, lease: Lease) -> None:
 
 
 def carry_on() -> None:
-    """Go on with what no job is at: its ring was lost, or its worker died."""
+    """Go on with what no job works on: its call was lost, or its worker died."""
     for state, work in ((State.COUNTING, count), (State.APPLYING, apply)):
         for look_id in left(Reclassification.objects.filter(state=state)):
             if may_begin(Kind.SECOND_LOOK, _key(look_id)):

@@ -180,15 +180,15 @@ def _words(texts: list[bytes | None]) -> list[InflowReport]:
     return found
 
 
-def _word(told: dict[str, Any]) -> InflowReport:
-    limit = told["limit"]
+def _word(written: dict[str, Any]) -> InflowReport:
+    limit = written["limit"]
     return InflowReport(
-        seconds_behind=float(told["seconds_behind"]),
-        per_second=float(told["per_second"]),
+        seconds_behind=float(written["seconds_behind"]),
+        per_second=float(written["per_second"]),
         limit=None if limit is None else float(limit),
-        waiting=int(told["waiting"]),
-        weight=int(told["weight"]),
-        is_full=bool(told["is_full"]),
+        waiting=int(written["waiting"]),
+        weight=int(written["weight"]),
+        is_full=bool(written["is_full"]),
     )
 
 

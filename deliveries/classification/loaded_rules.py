@@ -38,8 +38,8 @@ def take(rows: Iterable[Sequence[Any]]) -> None:
         rules.append(made)
     classifier.add(LocalRules(rules) if rules else None)
     global _taken
-    told = sorted(map(repr, map(list, rows)))
-    _taken = f"+{hashlib.sha256(repr(told).encode()).hexdigest()[:8]}" if rules else ""
+    spelled = sorted(map(repr, map(list, rows)))
+    _taken = f"+{hashlib.sha256(repr(spelled).encode()).hexdigest()[:8]}" if rules else ""
 
 
 def version() -> str:

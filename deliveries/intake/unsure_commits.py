@@ -1,5 +1,5 @@
 """Messages of whose commit the answer was lost: PostgreSQL is asked when it is back, and what was
-taken is logged and rung for.
+taken is logged, and its lanes are woken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is rung regularly, by RQ's own cron scheduler: wake-ups in case others were lost, and the
+"""Which jobs run regularly, by RQ's own cron scheduler: wake-ups in case others were lost, and the
 daily chores.
 """
 
@@ -23,7 +23,7 @@ from domains.foundation.process.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two rings. All are harmless when nothing is to be done, and harmless twice.
+# Seconds between two runs. All are harmless when nothing is to be done, and harmless twice.
 DRAIN_EVERY = 5
 ROUND = 75.0  # seconds: a round of RQ's loop takes up to 60
 MARK = "ekiden:filled"  # stands in Valkey as long as it keeps what it is given
@@ -52,13 +52,13 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
 
 
 class ScheduledJob(CronJob):
-    """A scheduled job that goes through our own door: as JSON, and not a second time while one
+    """A scheduled job that goes through our own queue: as JSON, and not a second time while one
     waits.
     """
 
-    def __init__(self, ring: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
+    def __init__(self, notify: Callable[[], object], **kwargs: Any) -> None:  # RQ's own arguments
         super().__init__(**kwargs)
-        self._notify = ring
+        self._notify = notify
 
     def enqueue(self, connection: Redis) -> Any:  # RQ's caller does not look at the result
         self._notify()
@@ -90,9 +90,7 @@ class Scheduler(DjangoCronScheduler):
         It is called once in each round of the loop.
         """
         systemd.alive()
-        if (
-            self.pulse.beat() < 0
-        ):  # else what is next would be rung when the clock comes there again
+        if self.pulse.beat() < 0:  # else the next would run when the clock comes there again
             self.begin_intervals()
         self._look_for_mark()
         super().heartbeat()
@@ -109,7 +107,7 @@ class Scheduler(DjangoCronScheduler):
         if is_new and self._has_filled:
             logger.warning(
                 "event=valkey-emptied text=Valkey has lost all it held; limits count anew, and"
-                " what was to be rung is rung again"
+                " jobs are enqueued again"
             )
         self._has_filled = True
 

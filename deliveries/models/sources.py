@@ -17,7 +17,7 @@ from domains.models import Credential, Project
 
 class SourceQuerySet(models.QuerySet["Source"]):
     def warming_up(self) -> Self:
-        """Those for which some receivers have a number of messages a day."""
+        """Keep the sources for which some receivers have a number of messages a day."""
         return self.filter(Q(state="warming") | Q(state="warm", warms_each=True))
 
 

@@ -69,7 +69,7 @@ class Ledger:
         self._flushes: deque[tuple[int, asyncio.Future[None]]] = (
             deque()
         )  # who waits until so many are committed
-        self._told: set[tuple[UUID, datetime]] = (
+        self._announced: set[tuple[UUID, datetime]] = (
             set()
         )  # of the group under way, committed and logged
         self._is_unsure = False  # whether the last group, whose answer was lost, was committed
@@ -147,7 +147,7 @@ class Ledger:
 
     def _done_with(self, amount: int) -> None:
         del self._waiting[:amount]
-        self._told.clear()
+        self._announced.clear()
         self._done += amount
         if len(self._waiting) < ROOM:
             self._room.set()
@@ -196,7 +196,7 @@ class Ledger:
             self._is_unsure = True
             if not await self._commit(left[start : start + GROUP]):
                 raise DatabaseUnavailable("outcomes left behind")
-            self._told.clear()
+            self._announced.clear()
 
     async def _commit(self, group: list[LedgerEntry]) -> bool:
         try:
@@ -266,7 +266,7 @@ class Ledger:
         Only the answer was lost with it, so that what follows a commit is done here.
         """
         written = set(await self._database.fetch(WRITTEN, columns(group)))
-        self._tell([entry for entry in group if (entry.id, entry.at) in written - self._told])
+        self._tell([entry for entry in group if (entry.id, entry.at) in written - self._announced])
         return [entry for entry in group if (entry.id, entry.at) not in written]
 
     async def _write(self, group: list[LedgerEntry]) -> None:
@@ -284,7 +284,7 @@ class Ledger:
 
     def _tell(self, committed: list[LedgerEntry]) -> None:
         """Do what follows a commit: remember the entries, call for learning, log the attempts."""
-        self._told.update([(entry.id, entry.at) for entry in committed])
+        self._announced.update([(entry.id, entry.at) for entry in committed])
         if any(entry.state is State.BOUNCED for entry in committed):
             self._learned()
         with loglines.together():

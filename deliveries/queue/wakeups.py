@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """Lanes that have new work, those of them with urgent mail, and whether standing orders have
+    """Lanes that have new work, those of them with urgent mail, and whether controls have
     changed.
     """
 
@@ -52,7 +52,7 @@ class WakeUp:
 
 
 class WakeUps:
-    """Rings for lanes; of many rings while one is under way, one more carries all their lanes."""
+    """Sends wake-ups; those that gather while one is under way go as one, with all their lanes."""
 
     def __init__(self, url: str | None = None) -> None:
         self._valkey = redis.asyncio.from_url(
@@ -60,7 +60,7 @@ class WakeUps:
         )
         self._channel = channel_of(self._valkey)
         self._waiting = WakeUp()
-        self._ringing: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     def notify(self, lanes: Iterable[int], *, urgent: Iterable[int] = ()) -> None:
         """Wake those who wait for these lanes. Return at once; must be called on the event loop.
@@ -68,8 +68,8 @@ class WakeUps:
         `urgent` are those of the lanes that have urgent mail.
         """
         self._waiting |= WakeUp(frozenset(lanes), frozenset(urgent))
-        if self._waiting and (self._ringing is None or self._ringing.done()):
-            self._ringing = asyncio.get_running_loop().create_task(self._notify())
+        if self._waiting and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.get_running_loop().create_task(self._notify())
 
     async def _notify(self) -> None:
         while self._waiting:
@@ -84,8 +84,8 @@ class WakeUps:
                 )
 
     async def close(self) -> None:
-        if self._ringing is not None:
-            await self._ringing
+        if self._sending is not None:
+            await self._sending
         await self._valkey.aclose()
 
     async def heard(self) -> AsyncIterator[WakeUp]:

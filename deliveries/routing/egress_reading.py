@@ -67,12 +67,12 @@ class EgressReader:
         self.now = Egress()
         self.bindable: frozenset[str] = frozenset()
         self.version = 0
-        self._told = -TELL_EVERY
+        self._reported_at = -TELL_EVERY
 
     async def read(self) -> None:
         """Look whether anything has changed, and say that this node is here."""
         await self._look()
-        if self.now and time.monotonic() - self._told >= TELL_EVERY:
+        if self.now and time.monotonic() - self._reported_at >= TELL_EVERY:
             await self._tell()
             await self._look()  # a source that nobody else has may be of use from now on
 
@@ -84,7 +84,7 @@ class EgressReader:
         self.now, self._text = egress_of(json.loads(text)), text
         self.version += 1
         if known != self.now.sources.keys():  # whether we can bind it is to be tried
-            self._told = -TELL_EVERY
+            self._reported_at = -TELL_EVERY
 
     def forget(self) -> None:
         """Forget what was read: there are neither sources nor rules that lead to a smarthost any
@@ -103,7 +103,7 @@ class EgressReader:
         await self._database.fetch(
             SEEN, {"name": settings.EKIDEN_NODE, "sources": sorted(self.bindable)}
         )
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
 
 
 def asked() -> dict[str, Any]:

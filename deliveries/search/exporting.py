@@ -55,7 +55,7 @@ def run(export_id: int) -> None:
 
 
 def carry_on() -> None:
-    """Go on with what no job is at: its ring was lost, or its worker died."""
+    """Go on with what no job works on: its call was lost, or its worker died."""
     for export_id in left(MessageExport.objects.filter(state=State.RUNNING)):
         run(export_id)
 

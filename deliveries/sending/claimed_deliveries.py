@@ -68,17 +68,17 @@ class ClaimedDeliveries:
             if domain in domains
         )
 
-    def add(self, load: ClaimedDelivery) -> None:
-        level = load.claimed.priority
-        self._lines[level].setdefault(load.claimed.domain, deque()).append(load)
+    def add(self, delivery: ClaimedDelivery) -> None:
+        level = delivery.claimed.priority
+        self._lines[level].setdefault(delivery.claimed.domain, deque()).append(delivery)
         self._amounts[level] += 1
 
-    def put_back(self, load: ClaimedDelivery) -> None:
+    def put_back(self, delivery: ClaimedDelivery) -> None:
         """Put a delivery first among its like: it was taken and not tried."""
-        level, domain = load.claimed.priority, load.claimed.domain
+        level, domain = delivery.claimed.priority, delivery.claimed.domain
         line = self._lines[level]
         queue = line.pop(domain, deque())
-        queue.appendleft(load)
+        queue.appendleft(delivery)
         self._lines[level] = {domain: queue, **line}
         self._amounts[level] += 1
 
@@ -92,26 +92,26 @@ class ClaimedDeliveries:
 
     def pop(self, besides: Collection[str] = ()) -> ClaimedDelivery:
         """Take out the first, whose domain's turn is over then; raise `IndexError` without one."""
-        load = self.first(besides)
-        if load is None:
+        delivery = self.first(besides)
+        if delivery is None:
             raise IndexError
-        level, domain = load.claimed.priority, load.claimed.domain
+        level, domain = delivery.claimed.priority, delivery.claimed.domain
         queue = self._lines[level].pop(domain)
         queue.popleft()
         if queue:
             self._lines[level][domain] = queue
         self._amounts[level] -= 1
-        return load
+        return delivery
 
     def remove(self, is_wanted: Callable[[ClaimedDelivery], bool]) -> list[ClaimedDelivery]:
         """Remove and return all for which `is_wanted` holds."""
-        found = [load for load in self if is_wanted(load)]
+        found = [delivery for delivery in self if is_wanted(delivery)]
         if found:
             gone = set(map(id, found))
-            kept = [load for load in self if id(load) not in gone]
+            kept = [delivery for delivery in self if id(delivery) not in gone]
             for level, line in self._lines.items():
                 line.clear()
                 self._amounts[level] = 0
-            for load in kept:
-                self.add(load)
+            for delivery in kept:
+                self.add(delivery)
         return found

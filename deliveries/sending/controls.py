@@ -1,4 +1,4 @@
-"""Standing orders: what people have said that a drain heeds at once: what is paused, which lanes
+"""Controls: what people have said that a drain heeds at once: what is paused, which lanes
 are closed, how to treat a receiver, which return path a domain's mail has.
 """
 

@@ -202,8 +202,8 @@ class Feedback:
         first ones.
         """
         if len(self._back_offs) < BACK_OFFS_MOST:
-            told = {"at": time.time(), "kind": kind, "reply": str(reply)}
-            self._back_offs.append(told | more)
+            entry = {"at": time.time(), "kind": kind, "reply": str(reply)}
+            self._back_offs.append(entry | more)
 
     async def _slow_down(self, kept: float, reply: Reply) -> None:
         helped = self._pace.too_fast(time.monotonic(), kept)

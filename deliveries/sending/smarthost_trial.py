@@ -45,23 +45,23 @@ def of_row(row: Smarthost) -> KnownSmarthost:
 
 
 async def _host(door: SmarthostDoor, resolver: Resolver, host: str, port: int) -> dict[str, Any]:
-    told: dict[str, Any] = {"host": host, "port": port, "address": "", "tls": "", "ok": False}
+    result: dict[str, Any] = {"host": host, "port": port, "address": "", "tls": "", "ok": False}
     started = time.monotonic()
     try:
         addresses = (await resolver.addresses(host)).records
         if not addresses:
-            return told | {"said": "it has no address in DNS"}
-        told["address"] = str(addresses[0])
+            return result | {"said": "it has no address in DNS"}
+        result["address"] = str(addresses[0])
         connection = await door.open(
-            Endpoint(host, told["address"], port), source=settings.EKIDEN_SOURCE or None,
+            Endpoint(host, result["address"], port), source=settings.EKIDEN_SOURCE or None,
             ehlo_name=settings.EKIDEN_HOSTNAME, timeouts=PATIENCE, peer=Peer(), without=frozenset(),
         )  # fmt: skip
     except (NoSuchName, TemporaryFailure) as error:
-        return told | {"said": f"looking it up failed: {error}"}
+        return result | {"said": f"looking it up failed: {error}"}
     except NoLogin as error:
-        return told | {"said": str(error)}
+        return result | {"said": str(error)}
     except ConnectionFailed as error:
-        return told | {"said": f"{error.stage}: {error.reply}", "tls": error.tls}
-    told |= {"ok": True, "tls": connection.tls}
+        return result | {"said": f"{error.stage}: {error.reply}", "tls": error.tls}
+    result |= {"ok": True, "tls": connection.tls}
     await connection.close()
-    return told | {"said": f"logged in within {time.monotonic() - started:.1f} s"}
+    return result | {"said": f"logged in within {time.monotonic() - started:.1f} s"}

@@ -115,10 +115,10 @@ def _told_why(login: Login, challenge: Reply) -> Generator[Step, Answer, Reply]:
 
 def _status(challenge: str) -> str:
     try:
-        told = json.loads(b64decode(challenge, validate=True))
+        refusal = json.loads(b64decode(challenge, validate=True))
     except ValueError:
         return ""
-    status = told.get("status") if isinstance(told, dict) else ""
+    status = refusal.get("status") if isinstance(refusal, dict) else ""
     return status[:40] if isinstance(status, str) and status.isascii() else ""
 
 

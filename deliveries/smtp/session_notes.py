@@ -44,8 +44,8 @@ class SessionNotes:
         if len(self._notes) >= NOTES:
             return
         if isinstance(step, Send):
-            told = _without_secret(step.data) if step.is_secret else step.data
-            head = told[:HEAD], len(told)
+            shown = _without_secret(step.data) if step.is_secret else step.data
+            head = shown[:HEAD], len(shown)
             self._notes.append((at, Send(b"", step.is_content), head, tls))
             if answer is not None:
                 self._notes.append((at, step_of_content, answer, tls))

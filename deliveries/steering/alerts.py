@@ -86,24 +86,24 @@ def check(*, now: datetime) -> tuple[int, int]:
         alert.credential_id: alert for alert in Alert.objects.filter(ended_at__isnull=True)
     }
     opened = ended = 0
-    for standing in standings(now=now):
-        alert = open_ones.get(standing.credential_id)
-        with isolated(Kind.ALERT, standing.credential_id, lasting=False):
-            if alert is None and standing.is_bad:
-                opened += _open(standing)
-            elif alert is not None and standing.is_good_again:
+    for figures in current_figures(now=now):
+        alert = open_ones.get(figures.credential_id)
+        with isolated(Kind.ALERT, figures.credential_id, lasting=False):
+            if alert is None and figures.is_bad:
+                opened += _open(figures)
+            elif alert is not None and figures.is_good_again:
                 alert.ended_at = now
                 alert.save(update_fields=["ended_at"])
                 logger.info(
                     "event=alert-ended credential=%s rate=%.1f",
-                    standing.credential_id,
-                    standing.rate,
+                    figures.credential_id,
+                    figures.rate,
                 )
                 ended += 1
     return opened, ended
 
 
-def standings(*, now: datetime) -> list[AlertFigures]:
+def current_figures(*, now: datetime) -> list[AlertFigures]:
     """Return the figures of each credential that had mail lately or has an alert."""
     with connection.cursor() as cursor:
         cursor.execute(RECENT + RATES, {"now": now})
@@ -114,28 +114,28 @@ def standings(*, now: datetime) -> list[AlertFigures]:
 
 
 @transaction.atomic
-def _open(standing: AlertFigures) -> bool:
+def _open(figures: AlertFigures) -> bool:
     credential = (
         Credential.objects.select_for_update(of=("self",))
         .select_related("project")
-        .get(pk=standing.credential_id)
+        .get(pk=figures.credential_id)
     )
     alert, is_new = Alert.objects.get_or_create(
         credential=credential, ended_at=None,
-        defaults={"rate": standing.rate, "bounced": standing.hard, "total": standing.ended,
-            "hours": standing.hours},
+        defaults={"rate": figures.rate, "bounced": figures.hard, "total": figures.ended,
+            "hours": figures.hours},
     )  # fmt: skip
     if not is_new:
         return False
     said = (
-        f"{standing.hard} of {standing.ended} deliveries within {standing.hours} hours bounced "
-        f"hard ({standing.rate:.1f} %)"
+        f"{figures.hard} of {figures.ended} deliveries within {figures.hours} hours bounced "
+        f"hard ({figures.rate:.1f} %)"
     )
     logger.warning(
         "event=alert credential=%s project=%s said=%r", credential.pk, credential.project_id, said
     )
     audit.note(ACTOR, "alert", credential, reason=said)
-    if standing.pauses:
+    if figures.pauses:
         _pause(credential, alert, said)
     return True
 

@@ -1,4 +1,4 @@
-"""Orders from the command line: given, carried out before the eyes of who gave them, and told."""
+"""Orders from the command line: given, carried out while the person waits, and summed up."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ def carry_out(
     )
 
 
-def sentence(told: OrderResult) -> str:
+def sentence(result: OrderResult) -> str:
     """Say how an order went: `Done to 12 of 12 deliveries.` and what was left out."""
-    text = f"Done to {told.done:,} of {told.selected:,} deliveries."
-    if told.stopped:
+    text = f"Done to {result.done:,} of {result.selected:,} deliveries."
+    if result.stopped:
         text += (
-            f" {told.stopped:,} of them wait all the same: they are held, paused, or in a "
+            f" {result.stopped:,} of them wait all the same: they are held, paused, or in a "
             "closed "
             "lane (./ekiden pause list)."
         )
-    if told.in_hand:
+    if result.in_hand:
         text += (
-            f" {told.in_hand:,} are being sent at this moment; the maintenance worker "
+            f" {result.in_hand:,} are being sent at this moment; the maintenance worker "
             "looks at "
             "them again (./ekiden queue orders)."
         )

@@ -116,7 +116,7 @@ def statement(verb: str, condition: str) -> str:
 
     It takes the condition's parameters and `most`, `why`, `to`, and returns one row about it:
     how many there were, how many were done, the ids of those that must be looked at again,
-    [deadline, id] of the last, the lanes to be rung for, and as JSON [message, id, recipient] of
+    [deadline, id] of the last, the lanes to wake, and as JSON [message, id, recipient] of
     those that have ended.
 
     What an agent has in hand is left to it: a message that arrives after it was reported as bounced

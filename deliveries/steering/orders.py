@@ -206,7 +206,7 @@ def _walk(order: Order, position: Position) -> list[int]:
 def _come_back(order: Order, position: Position) -> list[int]:
     """Come back to what was in hand at first: still there, has come back, or has ended by itself.
 
-    Return the lanes to be rung for.
+    Return the lanes to wake.
     """
     now, later = position.in_hand[:BATCH], position.in_hand[BATCH:]
     looked = _batch(order, "mail.id = ANY(%(in_hand)s::uuid[])", {"in_hand": now})

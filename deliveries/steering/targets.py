@@ -33,7 +33,7 @@ class Target:
     domain: str
     selection: Selection
 
-    def standing(self) -> Stop | None:
+    def pause(self) -> Stop | None:
         """Return the target's pause; a lane has none, but is closed."""
         if isinstance(self.row, Project | Credential):
             return pauses.of(self.row)

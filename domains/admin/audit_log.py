@@ -110,7 +110,7 @@ class AuditLogPages(Pages):
 
 
 def lines(details: dict[str, Any]) -> Iterator[str]:
-    """`name: before → after` of what changed, `name: value` of the rest."""
+    """Write `name: before → after` for what changed, `name: value` for the rest."""
     for name, pair in (details.get("changed") or {}).items():
         yield f"{name}: {spelled(pair[0])} → {spelled(pair[1])}"
     for name, value in (details.get("values") or {}).items():

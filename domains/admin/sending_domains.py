@@ -203,8 +203,8 @@ class DomainPages(Pages):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Not while a credential is limited to it: without the domain that limit would be empty,
-        which means all domains.
+        """Refuse to delete a domain to which a credential is limited: an empty limit would mean all
+        domains.
         """
         row = self.get_object(request, object_id)
         limited = Credential.objects.usable().filter(domains=row) if row is not None else ()

@@ -34,7 +34,7 @@ PURPOSES = {
 
 
 def shown(finding: dict[str, Any]) -> dict[str, Any]:
-    """One record as the page shows it."""
+    """Prepare one record for the page."""
     label, colour = FINDINGS[finding["state"]]
     return {
         **finding,
@@ -49,17 +49,17 @@ def shown(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(change: DomainChange) -> dict[str, Any]:
-    """One difference between two checks as the page shows it."""
+    """Prepare one difference between two checks for the page."""
     purpose, _space, name = change.subject.partition(" ")
     return {
         "at": change.at,
         "record": f"{PURPOSES.get(purpose, purpose)} {name}",
-        "before": _told(change.before),
-        "after": _told(change.after),
+        "before": _in_words(change.before),
+        "after": _in_words(change.after),
     }
 
 
-def _told(side: dict[str, Any]) -> str:
+def _in_words(side: dict[str, Any]) -> str:
     """Tell the state, and what stood there."""
     if not side:
         return "–"

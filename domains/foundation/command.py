@@ -81,7 +81,7 @@ class EkidenCommand(BaseCommand):
             connections.close_all()
 
     def execute(self, *args: Any, **options: Any) -> Any:  # Django's signature
-        """As Django does; mistakes that people can mend become a `CommandError`."""
+        """Run the command; turn mistakes that people can mend into a `CommandError`."""
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
@@ -105,8 +105,8 @@ class EkidenCommand(BaseCommand):
         )  # its escapes are JSON's
 
     def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
-        """Columns as wide as their widest cell, the first row being the header; `empty` where
-        there is no other.
+        """Write columns as wide as their widest cell, the first row as header; `empty` where there
+        is no other.
         """
         if len(rows) < 2:
             return self.stdout.write(empty)

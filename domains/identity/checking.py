@@ -163,7 +163,9 @@ _PLAIN: dict[str, Any] = {"slip": "", "given": {}, "found": [], "have": 0, "of":
 
 
 def _is_taken(finding: verification.RecordFinding) -> bool:
-    """Another project has the domain: that is no matter of DNS."""
+    """Tell whether the finding is that another project has the domain, which is no matter of
+    DNS.
+    """
     return finding["text"] == verification.TAKEN
 
 
@@ -247,7 +249,9 @@ def _inherited(seen: Inspection, policy: dict[str, Any] | None) -> dict[str, Any
 
 
 def _unneeded(seen: Inspection, own: str) -> dict[str, Any]:
-    """Receivers ask for SPF at the return path; what stands at the From domain they do not read."""
+    """Mark the SPF record of the From domain as unneeded where mail leaves with a return path of
+    its own, which is where receivers look.
+    """
     if not own or seen.record.purpose is not Purpose.SPF:
         return {}
     remark = SlipRemark("spf-unneeded", {"name": own, "domain": seen.record.name})

@@ -97,7 +97,7 @@ class Inspector:
         return self.zone.name if self.zone is not None else self.domain
 
     def _hosts(self, record: Record, answers: Sequence[ServerAnswer]) -> tuple[HostFinding, ...]:
-        """One finding a server: the worst of its addresses that answered."""
+        """Judge each server by the worst of its addresses that answered."""
         found = []
         for host in self.zone.hosts if self.zone is not None else ():
             own = [each for each in answers if each.server.host == host]

@@ -139,7 +139,9 @@ class _Checking:
         return False
 
     async def _includes(self, target: str, term: SpfTerm) -> bool:
-        """Section 5.2: a policy that is not there, or is broken, breaks this one."""
+        """Follow an `include`; a policy that is not there, or is broken, breaks this one (RFC 7208,
+        section 5.2).
+        """
         result, _ = await self.result_of(target)
         if result is SpfResult.NONE:
             raise _PermanentError("nothing", term.text)
@@ -211,7 +213,9 @@ class _Checking:
 
 
 def _is_name(name: str) -> bool:
-    """Section 4.3: a name that DNS can be asked for, of at least two labels."""
+    """Tell whether DNS can be asked for the name, and it has two labels at least (RFC 7208, section
+    4.3).
+    """
     labels = name.removesuffix(".").split(".")
     return len(labels) > 1 and len(name) <= 253 and all(0 < len(each) < 64 for each in labels)
 

@@ -24,30 +24,32 @@ AFTER_LIFETIME = timedelta(days=2)
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def active(self) -> Self:
-        """Those that sign."""
+        """Keep the keys that sign."""
         return self.filter(is_active=True)
 
     def waiting(self) -> Self:
-        """Those that are to sign, and do not yet."""
+        """Keep the keys that are to sign, and do not yet."""
         return self.filter(state__in=SigningKey.WAITING)
 
     def to_publish(self) -> Self:
-        """Those whose record has to stand in DNS."""
+        """Keep the keys whose record must be published in DNS."""
         return self.exclude(state=SigningKey.State.RETIRED)
 
     def unseen(self) -> Self:
-        """Those whose record has to be watched."""
+        """Keep the keys whose record has not been seen in DNS yet."""
         return self.to_publish().filter(seen_at__isnull=True)
 
     def predecessors(self, key: SigningKey, *, now: datetime) -> Self:
-        """Those that may sign again in place of the key, the last one first."""
+        """Find keys that may sign again in place of this one, the last one first."""
         proven = Q(seen_at__isnull=False) | Q(signs_unseen=True)
         retiring = self.filter(proven, state=SigningKey.State.RETIRING, retires_at__gt=now)
         mine = retiring.filter(domain=key.domain_id, algorithm=key.algorithm).exclude(pk=key.pk)
         return mine.order_by("-retires_at", "-pk")
 
     def switched_since(self, moment: datetime) -> Self:
-        """Those that sign since then, and another may still sign in place of."""
+        """Keep the keys that sign since `moment` and have a predecessor that could sign in their
+        place.
+        """
         retiring = SigningKey.objects.filter(
             domain=OuterRef("domain"),
             algorithm=OuterRef("algorithm"),
@@ -56,7 +58,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         return self.active().filter(Exists(retiring), signs_since__gte=moment)
 
     def over(self, *, now: datetime) -> Self:
-        """Those that are retiring, and with whose signature no mail is under way any more."""
+        """Keep the keys that are retiring and whose signature is on no mail under way any more."""
         return self.filter(state=SigningKey.State.RETIRING, retires_at__lte=now)
 
 

@@ -19,20 +19,20 @@ TAKEN = timedelta(days=31)
 
 class ReturnPathQuerySet(models.QuerySet["ReturnPath"]):
     def current(self) -> Self:
-        """Those whose record has to stand in DNS."""
+        """Keep the names whose record must be published in DNS."""
         return self.exclude(state=ReturnPath.State.FORMER)
 
     def used(self) -> Self:
-        """Those under which mail leaves."""
+        """Keep the names under which mail leaves."""
         return self.filter(state=ReturnPath.State.USED)
 
     def taken(self, *, now: datetime) -> Self:
-        """Those at which mail may come back."""
+        """Keep the names at which mail may come back."""
         ended = Q(stopped_at__isnull=False, stopped_at__lte=now - TAKEN)
         return self.exclude(ended, state__in=(ReturnPath.State.BROKEN, ReturnPath.State.FORMER))
 
     def ownerless(self) -> Self:
-        """Those whose domain is gone."""
+        """Keep the names whose domain is gone."""
         return self.current().filter(domain__isnull=True)
 
 

@@ -107,9 +107,9 @@ def entry(
     project: Project | None = None,
     client_address: str | None = None,
 ) -> AuditEntry:
-    """Not yet written down: many go in at once.
+    """Build an entry without saving it, so that many can be saved at once.
 
-    `project`: whose support staff may read it, where the row does not say.
+    `project` says whose support staff may read it, where the row does not say.
     """
     with translation.override("en"):  # one language, whoever reads it later
         name = str(row)
@@ -129,7 +129,7 @@ def entry(
 def note_command(
     action: str, row: Model, *, reason: str = "", details: Mapping[str, Any] | None = None
 ) -> AuditEntry:
-    """For what a command did."""
+    """Write down what a command did."""
     return note(command_line(), action, row, reason=reason, details=details)
 
 
@@ -181,7 +181,7 @@ def facts(row: Model, fields: Iterable[str] | None = None) -> dict[str, Any]:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """[before, after] of each value that is another now."""
+    """Return [before, after] of each value that has changed."""
     return {
         name: [before.get(name), value]
         for name, value in after.items()
@@ -190,7 +190,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
 
 
 def plain(value: Any) -> Any:
-    """As JSON holds it: a row by its name, several rows by theirs."""
+    """Convert a value to what JSON holds; rows become their names."""
     match value:
         case None | bool() | int() | float() | str():
             return value

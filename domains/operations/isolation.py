@@ -71,7 +71,7 @@ def passed_over(kind: Kind, *, id: str) -> str:
 
 
 def is_free(kind: Kind) -> NegatedExpression[Any]:
-    """`passed_over` for a queryset of the items."""
+    """Build the condition for items that are neither put aside nor waiting after a failure."""
     barred = SetAside.objects.filter(
         Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()),
         kind=kind,
@@ -162,7 +162,7 @@ def together_or_alone(
 def guarded(
     kind: Kind, key: object, *, lasting: bool = True, most: int = MOST_FAILURES
 ) -> Iterator[None]:
-    """As `isolated`, for an item whose transactions are its own."""
+    """Isolate an item as `isolated` does, without a transaction: the item has its own."""
     try:
         yield
         SetAside.objects.filter(kind=kind, key=str(key)).delete()

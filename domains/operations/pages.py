@@ -129,9 +129,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str
     ) -> HttpResponse:
-        """Another project's row and no row are the same answer: 404, not a redirect that says
-        more.
-        """
+        """Answer 404 for another project's row as for no row: Django's redirect would say more."""
         raise Http404
 
     def get_urls(self) -> list[URLPattern]:
@@ -143,7 +141,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         return [asked, *super().get_urls()]
 
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
-        """One of the verbs, for one row."""
+        """Carry out one of the verbs on one row, if this person may."""
         asked = next((each for each in self.verbs if each.method == verb), None)
         if not self.may(request, verb) and (asked or not self.may(request, rights.SEE)):
             raise PermissionDenied
@@ -211,7 +209,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
-        """Not a sentence, as Django's, but what is another value now."""
+        """Return the changed values for the audit log, in place of Django's sentence."""
         secret = audit.SECRET
         before = {
             name: audit.plain(form.initial.get(name))
@@ -258,7 +256,7 @@ def reason_of(request: HttpRequest) -> str:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Where the request came from, as the log-in's lock sees it."""
+    """Return the client's address as the lock of the log-in sees it."""
     return import_string(settings.CLIENT_ADDRESS)(request) or None
 
 
@@ -271,8 +269,10 @@ def shown_once(
     title: str,
     **more: Any,
 ) -> HttpResponse:
-    """Secrets, in the answer to the request that made them: a redirect would have to keep them
-    somewhere. `more` is for the template: what to do with them.
+    """Show secrets in the answer to the request that made them, since a redirect would have to
+    store them.
+
+    `more` is for the template, which says what to do with them.
     """
     context = {
         **pages.admin_site.each_context(request),

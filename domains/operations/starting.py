@@ -43,8 +43,9 @@ def admit() -> None:
 
 
 def admit_or_end() -> None:
-    """As `admit`, for a process that is no command of ours; leaves no connection open that a fork
-    would share.
+    """Run `admit` for a process that is no command of ours; exit with status 2 where it refuses.
+
+    It leaves no connection open that a fork would share.
     """
     try:
         admit()

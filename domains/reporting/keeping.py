@@ -53,7 +53,9 @@ def keep(domain: Domain, report: AggregateReport, *, ours: Collection[str]) -> D
 def _rows(
     domain: Domain, report: AggregateReport, ours: Collection[str]
 ) -> Iterable[tuple[ReportRow, bool, int]]:
-    """Of a domain that has had enough in a day only the sums, without the sources."""
+    """Yield the rows to keep; only sums without sources where the domain has had enough rows in a
+    day.
+    """
     rows = [(row, row.source in ours, amount) for row, amount in report.rows.items()]
     a_day_ago = timezone.now() - timedelta(days=1)
     kept = DmarcCount.objects.filter(report__domain=domain, report__received_at__gt=a_day_ago)

@@ -58,7 +58,7 @@ def summary(domain: Domain, *, days: int = DAYS, today: date | None = None) -> d
 
 
 def _refusals(domain: Domain, since: date) -> Any:
-    """Of each receiver and mechanism, those with the newest answer first."""
+    """Add up refusals by receiver and mechanism, those with the newest answer first."""
     return (
         domain.authentication_refusals.filter(day__gte=since)
         .values("receiver", "mechanism")

@@ -20,7 +20,9 @@ class AlreadyVerified(Exception):
 def add_domain(
     project: Project, name: str, *, with_ed25519: bool = False, is_assumed: bool = False
 ) -> Domain:
-    """`name` in A-labels; raises `ValidationError`, `AlreadyVerified` and `KeyRingError`."""
+    """Add a domain, named in A-labels. Raises `ValidationError`, `AlreadyVerified` and
+    `KeyRingError`.
+    """
     domain = Domain(project=project, name=name, token=secrets.token_hex(16))
     domain.full_clean()
     with transaction.atomic():

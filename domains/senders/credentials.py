@@ -73,8 +73,8 @@ def matches(secret: str, stored: bytes | memoryview) -> bool:
 
 
 def new_secret() -> str:
-    """Not with a hyphen at its beginning: command lines would take it for an option (swaks
-    does).
+    """Make a secret that does not begin with a hyphen: swaks, for one, would take it for an
+    option.
     """
     while (secret := secrets.token_urlsafe(SECRET_BYTES)).startswith("-"):
         pass

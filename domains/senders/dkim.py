@@ -190,7 +190,7 @@ def _names(chosen: tuple[bytes, ...]) -> bytes:
 
 
 def _relaxed(name: bytes, raw: bytes) -> bytes:
-    """RFC 6376, section 3.4.2."""
+    """Canonicalise a field by the relaxed algorithm (RFC 6376, section 3.4.2)."""
     value = raw[raw.index(b":") + 1 :]
     if b"\v" in value or b"\f" in value:  # white space for Python, but not for mail
         return name + b":" + _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"

@@ -72,7 +72,7 @@ def end_alert(domain: Domain, kind: DomainAlert.Kind, *, now: datetime) -> None:
 
 
 def open_alerts(domain: Domain | None = None) -> list[DomainAlert]:
-    """Those of the domain, or of all domains."""
+    """List the open alerts of the domain, or of all domains."""
     found = DomainAlert.objects.filter(ended_at=None).select_related("domain__project")
     return list(found.filter(domain=domain) if domain is not None else found)
 

@@ -43,7 +43,7 @@ def domain(name: str, *, of: str | None = None) -> Domain:
 
 
 def credential(name: str, *, of: str | None = None) -> Credential:
-    """By user name, or by its name in the project named `of`."""
+    """Find a credential by its user name, or by its name in the project named `of`."""
     everything = Credential.objects.select_related("project")
     found = (
         everything.filter(project=project(of), name=name).first()

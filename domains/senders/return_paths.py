@@ -70,9 +70,9 @@ def note_check(domain: Domain, state: str, *, now: datetime) -> None:
 
 
 def choose(domain: Domain, label: str, *, now: datetime) -> None:
-    """Another label, or "" for none; raises `ValidationError`.
+    """Choose another label, or "" for none. Raises `ValidationError`.
 
-    The name before is used no longer from now on, and taken until nothing comes back any more.
+    Mail no longer leaves with the name before, at which failures are still taken for a while.
     """
     before = domain.return_path_label
     domain.return_path_label = label
@@ -86,7 +86,7 @@ def choose(domain: Domain, label: str, *, now: datetime) -> None:
 
 
 def give_up_ownerless() -> None:
-    """Names of domains that are gone are taken for a while, and used no longer."""
+    """Stop the use of names whose domain is gone; they are still taken for a while."""
     with transaction.atomic():
         _give_up(ReturnPath.objects.ownerless().select_for_update(), now=timezone.now())
 

@@ -66,7 +66,9 @@ def note_gone(domain: Domain, *, now: datetime) -> None:
 
 @transaction.atomic
 def _end(domain: Domain, *, now: datetime) -> None:
-    """Its mail is refused from now on; who has proven the domain meanwhile has it."""
+    """Refuse the domain's mail from now on, and verify it for the project that has proven it
+    meanwhile.
+    """
     domain.verified_at, domain.lapsed_at = None, now
     domain.save(update_fields=["verified_at", "lapsed_at"])
     audit.note(ACTOR, "lapsed", domain)

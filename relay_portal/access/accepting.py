@@ -48,9 +48,9 @@ def open_invitation(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters()
 def invitation(request: HttpRequest) -> HttpResponse:
-    """Not logged in yet: the link is all that a person has to show.
+    """Let a person who has the link, and no log-in yet, choose a password.
 
-    It goes on working until a second factor is enrolled, so that nobody is stranded half way.
+    The link works until a second factor is enrolled, so that nobody is stranded half way.
     """
     found = invitations.find(request.session.get(OFFERED, ""))
     context: dict[str, Any] = {**admin.site.each_context(request), "title": _("Invitation")}

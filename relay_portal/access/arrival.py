@@ -31,14 +31,14 @@ def words(request: HttpRequest) -> str:
     has_proxy = any(mark in request.META for mark in MARKS)
     if is_loopback(peer) and _is_local(host) and not has_proxy:
         return HERE
-    told = [THROUGH]
+    marks = [THROUGH]
     if forwarded(request) is None and (is_loopback(peer) or has_proxy):
-        told.append(HIDDEN)
+        marks.append(HIDDEN)
     elif not is_loopback(peer):
-        told.append(UNTOLD)
+        marks.append(UNTOLD)
     if not request.is_secure():
-        told.append(PLAIN)
-    return " ".join(told)
+        marks.append(PLAIN)
+    return " ".join(marks)
 
 
 def forwarded(request: HttpRequest) -> str | None:

@@ -87,6 +87,6 @@ def _open(**given: Any) -> Invitation | None:
 
 
 def end_sessions(user: User) -> None:
-    """All running ones; a stolen session must not outlive a reset."""
+    """End all sessions of the user: a stolen one must not outlive a reset."""
     for session, _held in known_sessions.of_user(user):
         session.delete()

@@ -25,11 +25,11 @@ SALT = "relay_portal.known_devices"
 
 def remember(response: HttpResponse, user: User) -> None:
     """Make the browser that gets this answer a known one of this person."""
-    told = signing.dumps(
+    payload = signing.dumps(
         {"user": user.pk, "device": secrets.token_hex(16), "password": _mark(user)}, salt=SALT
     )
     response.set_cookie(
-        COOKIE, told, max_age=LIFETIME, path=reverse("two_factor:login"), httponly=True,
+        COOKIE, payload, max_age=LIFETIME, path=reverse("two_factor:login"), httponly=True,
         samesite="Lax",
     )  # fmt: skip
 
@@ -39,15 +39,15 @@ def of(request: HttpRequest, name: str) -> str:
     else.
     """
     try:
-        told: dict[str, Any] = signing.loads(
+        payload: dict[str, Any] = signing.loads(
             request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=LIFETIME
         )
     except signing.BadSignature:
         return ""
-    user = User.objects.filter(pk=told["user"], username=name).first()
+    user = User.objects.filter(pk=payload["user"], username=name).first()
     return (
-        f"device {told['device']}"
-        if user is not None and secrets.compare_digest(told["password"], _mark(user))
+        f"device {payload['device']}"
+        if user is not None and secrets.compare_digest(payload["password"], _mark(user))
         else ""
     )
 

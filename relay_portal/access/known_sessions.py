@@ -13,7 +13,7 @@ from django.utils import timezone
 from relay_portal.access.sessions import SessionStore
 from relay_portal.models import User
 
-FROM_PROVIDER = "portal_from_provider"  # subject, session and ID token, as it told them
+FROM_PROVIDER = "portal_from_provider"  # subject, session and ID token
 
 
 def running() -> Iterator[tuple[Session, dict[str, Any]]]:
@@ -35,8 +35,8 @@ def end_those_from_provider(subject: str, session: str) -> dict[User, int]:
     """
     ended: Counter[str] = Counter()
     for row, held in running():
-        told = held.get(FROM_PROVIDER)
-        if told and subject in ("", told["subject"]) and session in ("", told["sid"]):
+        about = held.get(FROM_PROVIDER)
+        if about and subject in ("", about["subject"]) and session in ("", about["sid"]):
             row.delete()
             ended[held.get(SESSION_KEY, "")] += 1
     users = User.objects.filter(pk__in=[int(key) for key in ended if key])

@@ -64,7 +64,7 @@ def _mask(request: HttpRequest, response: Any) -> None:
 
 
 def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines, however the parts were cut: an address may lie across two of them."""
+    """Join parts to whole lines: an address may be cut between two parts."""
     rest = b""
     for part in parts:
         *lines, rest = (rest + part).split(b"\n")

@@ -66,7 +66,7 @@ def _valkey() -> Iterator[str]:
 
 
 def _name_servers() -> Iterator[str]:
-    """As workers find them; where nothing is to be looked up, nobody misses them."""
+    """Say that no name server answers, as workers found it."""
     if complaint := inflow.dns_outage():
         yield (
             f"DNS: {_plain(complaint)}. Domains that are known get their mail; that of others"
@@ -116,5 +116,5 @@ def _running(processes: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
 
 
 def _plain(text: object) -> str:
-    """Its first line, without a full stop."""
+    """Return the first line of a text, without a full stop."""
     return str(text).strip().partition("\n")[0].rstrip(".")

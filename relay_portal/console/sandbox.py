@@ -20,13 +20,13 @@ def route() -> Route | None:
 
 
 def enter() -> Route:
-    """All mail goes to the built-in sandbox MX from now on; raises `ValidationError` where another
-    catch-all route stands.
+    """Lead all mail to the built-in sandbox MX. Raises `ValidationError` where another catch-all
+    route exists.
     """
     return routes.add("*", own_address(), settings.EKIDEN_SANDBOX_PORT, is_sandbox=True)
 
 
-def leave(standing: Route) -> int:
+def leave(catch_all: Route) -> int:
     """Let mail go to the internet from now on; return how many deliveries were cancelled.
 
     What was accepted for the sandbox is not let out into the world. Mail in a lane that many routes
@@ -35,21 +35,21 @@ def leave(standing: Route) -> int:
     its way, which ends like the rest.
     """
     lane = list(
-        Lane.objects.filter(site=site_key(standing.host, standing.port, standing.tls)).values_list(
-            "pk", flat=True
-        )
+        Lane.objects.filter(
+            site=site_key(catch_all.host, catch_all.port, catch_all.tls)
+        ).values_list("pk", flat=True)
     )
-    cancelled = cancellation.cancel_lanes(lane, why=WHY) + _cancel_shared(standing)
-    routes.remove(standing)
+    cancelled = cancellation.cancel_lanes(lane, why=WHY) + _cancel_shared(catch_all)
+    routes.remove(catch_all)
     return cancelled + cancellation.cancel_lanes(lane, why=WHY)
 
 
-def _cancel_shared(standing: Route) -> int:
+def _cancel_shared(catch_all: Route) -> int:
     every = list(Route.objects.all())
     shared = (Lane.ROUTING, Lane.PARKED)
     taken = [
         domain
         for domain in cancellation.domains_waiting(shared)
-        if best_route(every, domain) == standing
+        if best_route(every, domain) == catch_all
     ]
     return cancellation.cancel_lanes(shared, why=WHY, domains=taken)

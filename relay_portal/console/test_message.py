@@ -136,8 +136,8 @@ def follow(queue_id: str, *, seconds: float, show: Callable[[Trace], None]) -> T
 
 
 def _context() -> ssl.SSLContext:
-    """Encrypted and not verified: it goes to this machine, whose certificate may be self-signed or
-    for another name.
+    """Encrypt without verifying: this machine's certificate may be self-signed or for another
+    name.
     """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -37,7 +37,7 @@ REAL_SENDING = (machine.variables, mail.private_networks, services.dns, mail.dom
 
 
 def examine() -> Iterator[Finding]:
-    """Everything, in the order in which one trouble causes the next."""
+    """Run all checks, in the order in which one trouble causes the next."""
     for check in MACHINE:
         yield from check()
     about_database = list(services.postgres())

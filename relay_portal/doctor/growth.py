@@ -29,7 +29,7 @@ def database() -> Iterator[Finding]:
     tables = growth.tables()
     try:
         grown = growth.since_noted(size, now=now)
-    except RedisError:  # told by its own check
+    except RedisError:  # reported by its own check
         grown = None
     pace = (
         f"{'+' if grown.per_day >= 0 else '-'}{human(abs(grown.per_day))} a day since {grown.since}"
@@ -41,7 +41,7 @@ def database() -> Iterator[Finding]:
         figures={"database_bytes": size, "bytes_per_day": round(grown.per_day) if grown else None},
     )  # fmt: skip
     for table in tables[:LARGEST]:
-        yield _told(table)
+        yield _finding_of(table)
     for table in tables:
         if table.dead >= DEAD_LEAST and table.dead > DEAD_PART * (table.rows + table.dead):
             text = f"{table.name}: {table.dead:,} of {table.rows + table.dead:,} rows are dead."
@@ -55,7 +55,7 @@ def database() -> Iterator[Finding]:
         yield from _lasts(grown.per_day)
 
 
-def _told(table: growth.TableSize) -> Finding:
+def _finding_of(table: growth.TableSize) -> Finding:
     text = f"{table.name} {human(table.size)}, about {table.rows:,} rows, {table.dead:,} dead"
     figures = {
         "table": table.name,
@@ -67,7 +67,9 @@ def _told(table: growth.TableSize) -> Finding:
 
 
 def _lasts(per_day: float) -> Iterator[Finding]:
-    """Where the database is this machine's: another's disk cannot be seen from here."""
+    """Say how long the disk lasts, if the database is this machine's: another's disk cannot be seen
+    from here.
+    """
     if embedded.postgres_url(settings.EKIDEN_DATA) != settings.DATABASE_URL:
         return
     folder = embedded.state_folder(settings.EKIDEN_DATA)
@@ -98,7 +100,7 @@ def valkey() -> Iterator[Finding]:
     try:
         with job_queues.connect() as connected:
             used, keys = int(connected.info("memory")["used_memory"]), connected.dbsize()
-    except RedisError:  # told by its own check
+    except RedisError:  # reported by its own check
         return
     yield Finding(
         "growth",
@@ -121,10 +123,10 @@ def folders() -> Iterator[Finding]:
     if not parts:
         yield good("growth", f"{data} holds nothing yet")
         return
-    told = ", ".join(
+    listed = ", ".join(
         f"{name} {human(size)}" for name, size in sorted(parts.items(), key=lambda part: -part[1])
     )
-    yield Finding("growth", Level.GOOD, f"{data}: {told}", figures={"folders": parts})
+    yield Finding("growth", Level.GOOD, f"{data}: {listed}", figures={"folders": parts})
 
 
 def size_of(folder: Path) -> int:

@@ -227,7 +227,7 @@ def ports() -> Iterator[Finding]:
 
 
 def _listening(name: str, number: int) -> Iterator[Finding]:
-    """Where it listens in truth: a unit may bind elsewhere than the settings say."""
+    """Say where a service really listens, since a unit may bind elsewhere than the settings say."""
     try:
         found = listening.addresses(number)
     except OSError:  # confined: the kernel's tables are hidden

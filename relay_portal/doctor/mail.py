@@ -113,27 +113,27 @@ def leaving() -> Iterator[Finding]:
 
 def paused() -> Iterator[Finding]:
     """Look for what people have stopped and may have forgotten."""
-    standing = pauses.everything()
+    in_force = pauses.everything()
     if (emergency := pauses.emergency()) is not None:
         text = (
             f"All delivery has been stopped since {emergency.created_at:%Y-%m-%d %H:%M} UTC: "
             f"{emergency.reason}"
         )
         yield Finding("pauses", Level.BAD, text, 'To go on: ./ekiden resume all --reason "…"')
-    for each in [each for each in standing if each.row != emergency][:5]:
+    for each in [each for each in in_force if each.row != emergency][:5]:
         text = (
             f"{each.name} ({each.kind.lower()}) has been paused since {each.at:%Y-%m-%d %H:%M} "
             f"UTC: {each.reason}"
         )
         yield Finding("pauses", Level.WARNING, text, "To go on: ./ekiden resume --help")
-    if not standing:
+    if not in_force:
         yield good("pauses", "nothing is paused")
 
 
 def learning() -> Iterator[Finding]:
-    """Where too many domains turned dead at once to be believed."""
-    standing = list(Brake.objects.filter(ended_at__isnull=True))
-    for brake in standing:
+    """Name the classes that are not learned from, since too many domains turned dead at once."""
+    in_force = list(Brake.objects.filter(ended_at__isnull=True))
+    for brake in in_force:
         since = f"{brake.began_at:%Y-%m-%d %H:%M} UTC"
         text = (
             f"Learning of {brake.category} has been stopped since {since}: {brake.domains} "
@@ -145,7 +145,7 @@ def learning() -> Iterator[Finding]:
             f"{brake.category}, or forget"
         )
         yield Finding("learning", Level.BAD, text, advice)
-    if not standing:
+    if not in_force:
         yield good("learning", "nothing is held")
 
 

@@ -59,7 +59,7 @@ def valkey() -> Iterator[Finding]:
         yield Finding("Valkey", Level.BAD, f"It is out of reach: {error}", advice)
         return
     if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
-        advice = "Set maxmemory-policy noeviction: an evicted job is a job that is rung late."
+        advice = "Set maxmemory-policy noeviction: an evicted job is a job that runs late."
         yield Finding(
             "Valkey", Level.WARNING, f"It may throw keys away ({info['maxmemory_policy']}).", advice
         )

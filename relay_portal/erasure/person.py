@@ -84,7 +84,9 @@ def _count(spellings: Spellings) -> Counts:
 
 
 def _messages_that_name(spellings: Spellings) -> list[Any]:
-    """Messages whose terms hold the address or its parts: by sender, or by subject."""
+    """Find messages that hold the address or its parts in sender or subject, and so in their
+    terms.
+    """
     named = Q()
     for name in ("mail_from", "header_from", "subject"):
         for each in spellings.all:

@@ -2,8 +2,9 @@ from django.db import migrations, models
 
 
 def give_roles(apps, schema_editor):
-    """Superusers might do everything: they are the owners. All others were support staff of their
-    projects, which is what the new columns say by themselves.
+    """Make superusers owners, since they might do everything.
+
+    All others were support staff of their projects, which is the default of the new columns.
     """
     people = apps.get_model("relay_portal", "User").objects
     people.filter(is_superuser=True).update(role="owner", is_limited=False)

@@ -80,13 +80,18 @@ def told_to_end(token: str) -> tuple[str, str]:
         registry.validate(claims)
     except ClaimError as error:
         raise ProviderError(_wrong(error, claims)) from error
-    events, told = claims["events"], (claims.get("sub") or "", claims.get("sid") or "")
+    events, subject_and_session = (
+        claims["events"],
+        (claims.get("sub") or "", claims.get("sid") or ""),
+    )
     is_old = time.time() - claims["iat"] > LOG_OUT_LASTS + LEEWAY
     if not isinstance(events, Mapping) or LOG_OUT not in events or "nonce" in claims or is_old:
         raise ProviderError("This is no log-out token.")
-    if not any(told) or not all(isinstance(each, str) for each in told):
+    if not any(subject_and_session) or not all(
+        isinstance(each, str) for each in subject_and_session
+    ):
         raise ProviderError("The log-out token names neither a person nor a session.")
-    return told
+    return subject_and_session
 
 
 def has_second_factor(claims: Json) -> bool:

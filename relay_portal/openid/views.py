@@ -81,9 +81,9 @@ def come_back(request: HttpRequest) -> HttpResponse:
 
 def log_out(request: HttpRequest) -> HttpResponse:
     """Log out here, and at the provider where the session came from it."""
-    told = request.session.get(FROM_PROVIDER)
+    log_in = request.session.get(FROM_PROVIDER)
     logout(request)
-    if not told or not provider.is_configured():
+    if not log_in or not provider.is_configured():
         return redirect("two_factor:login")
     try:
         endpoint = provider.metadata().get("end_session_endpoint")
@@ -93,7 +93,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     if not endpoint:
         return redirect("two_factor:login")
     asked = {
-        "id_token_hint": told["id_token"],
+        "id_token_hint": log_in["id_token"],
         "client_id": settings.EKIDEN_OPENID_CLIENT_ID,
         "post_logout_redirect_uri": _address(request, "two_factor:login"),
     }

@@ -46,7 +46,9 @@ def receivers(*, now: datetime) -> list[dict[str, Any]]:
 
 
 def notices() -> list[Notice]:
-    """Domains that may not send or whose records are wrong, and verified ones without a key."""
+    """List domains that may not send or whose records are wrong, and verified ones without a
+    key.
+    """
     found = [
         Notice(
             domain.name,

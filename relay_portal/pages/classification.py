@@ -101,7 +101,9 @@ class ClassifiedAnswer:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """For everybody who has a customer on the phone; nothing of it is kept."""
+    """Classify a reply or a report for anybody with a customer on the phone; nothing of it is
+    kept.
+    """
     form = AskForm(request.POST, request.FILES) if request.method == "POST" else AskForm()
     context: dict[str, Any] = {
         **admin.site.each_context(request), "title": _("What does it mean?"), "form": form,

@@ -57,7 +57,9 @@ def credential_of(request: HttpRequest, object_id: str) -> Credential:
 
 
 def newest_message(row: Credential) -> Message | None:
-    """Among the project's newest, else by the index of terms, which comes some seconds later."""
+    """Find it among the project's newest, else by the index of terms, which comes some seconds
+    later.
+    """
     newest = Message.objects.filter(project=row.project_id).order_by("-pk")
     ids = list(newest.values_list("pk", flat=True)[:NEWEST])
     found = Message.objects.filter(pk__in=ids, credential=row).order_by("-pk").first()

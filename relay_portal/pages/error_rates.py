@@ -34,7 +34,7 @@ SHOWN_MOST = 50
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Of all projects, or of those that this person is limited to."""
+    """Show the rates of all projects, or of those that this person is limited to."""
     asked = {
         name: storable(request.GET.get(name, ""))
         for name in ("hours", "project", "credential", "provider", "class")
@@ -126,7 +126,7 @@ def _table(dimension: str, scope: RateScope, asked: dict[str, str]) -> dict[str,
 
 
 def _labels(dimension: str, keys: list[Any]) -> dict[Any, str]:
-    """In the order of the keys, with two statements at most."""
+    """Name the keys in their order, with two statements at most."""
     if dimension == "project":
         named: dict[Any, Any] = Project.objects.in_bulk(keys)
     elif dimension == "credential":

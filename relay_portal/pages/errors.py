@@ -37,7 +37,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """Plain text: whatever broke may be what a template needs."""
+    """Answer in plain text: whatever broke may be what a template needs."""
     return HttpResponse(
         _("Something is wrong here. The log of the portal tells what.") + "\n",
         status=500,
@@ -95,16 +95,16 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _compared(request: HttpRequest) -> list[str]:
-    """Show both addresses, where the browser told its own."""
-    told = str(request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER") or "")
-    if not told:
+    """Show both addresses, where the browser sent its own."""
+    origin = str(request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER") or "")
+    if not origin:
         return [
             _(
                 "The browser does not say which page the form is from. It must send the field "
                 "Origin or Referer."
             )
         ]
-    parts = re.match(r"(https?)://([^/?#]*)", told)
+    parts = re.match(r"(https?)://([^/?#]*)", origin)
     theirs, ours = (
         _address(*parts.groups()) if parts else "",
         _address(request.scheme or "", request.get_host()),

@@ -51,7 +51,7 @@ class MessageForm(forms.Form):
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """For everybody; nothing of it is kept."""
+    """Check a message for anybody who is logged in; nothing of it is kept."""
     form = MessageForm(request.POST, request.FILES) if request.method == "POST" else MessageForm()
     context = {
         **admin.site.each_context(request),

@@ -152,11 +152,11 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
 def _errors(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
     for category, amount in error_rates.categories(since=now - timedelta(hours=24)).items():
         yield "ekiden_ended_24h", {"class": category}, amount
-    for standing in alerts.standings(now=now):
+    for figures in alerts.current_figures(now=now):
         yield (
             "ekiden_hard_bounce_percent",
-            {"credential": str(standing.credential_id)},
-            round(standing.rate, 2),
+            {"credential": str(figures.credential_id)},
+            round(figures.rate, 2),
         )
     for alert in Alert.objects.filter(ended_at__isnull=True):
         yield "ekiden_alert_open", {"credential": str(alert.credential_id)}, 1
@@ -167,7 +167,9 @@ def _errors(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
 
 
 def _forged() -> Iterator[tuple[str, dict[str, str], float]]:
-    """Valkey may be out of reach, or have forgotten: the other figures are told all the same."""
+    """Yield the count of forged return paths, if Valkey can be asked: the other figures do not need
+    it.
+    """
     with suppress(RedisError, OSError, ValueError), job_queues.connect(patience=2) as valkey:
         found: Any = valkey.get(FORGED_RETURN_PATHS)  # bytes; their type depends on the connection
         yield "ekiden_forged_return_paths", {}, int(found or 0)

@@ -28,7 +28,7 @@ TITLES = {
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """As the hourly look found it."""
+    """Show what the hourly look found."""
     addresses: dict[str, list[dict[str, Any]]] = {}
     for each in own_lights.lights():
         addresses.setdefault(each["address"], []).append(_shown(each))

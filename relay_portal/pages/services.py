@@ -71,7 +71,7 @@ def _at_work(name: Promise, amount: int) -> ServiceHealth:
 
 
 def _workers() -> dict[str, int]:
-    """How many work on each queue."""
+    """Count the workers of each queue."""
     found: dict[str, int] = {}
     try:
         with job_queues.connect(patience=readiness.PATIENCE) as valkey:

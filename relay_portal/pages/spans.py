@@ -53,7 +53,7 @@ class ChosenSpan:
         return urlencode({key: value for key, value in (asked | changed).items() if value})
 
     def units(self) -> list[str]:
-        """Those by which it can be shown."""
+        """List the units by which the span can be shown."""
         return [unit for unit in UNITS if _fits(self.span.until - self.span.since, unit)]
 
 
@@ -69,7 +69,7 @@ def chosen(asked: QueryDict, *, now: datetime) -> ChosenSpan:
 
 
 def _usual(name: str, unit: str, *, now: datetime) -> ChosenSpan:
-    """Up to the end of the unit under way, from the beginning of one: whole bars."""
+    """Choose whole units up to the end of the one under way."""
     name = name if name in RANGES else USUAL
     length, usual, _title = RANGES[name]
     unit = unit if unit in UNITS and _fits(length, unit) else usual
@@ -88,7 +88,7 @@ def _fits(length: timedelta, unit: str) -> bool:
 
 
 def _moment(text: str) -> datetime | None:
-    """As a browser's field for a local time writes it; None for anything else."""
+    """Parse a browser's field for a local time; return None for anything else."""
     try:
         found = parse_datetime(text)
     except ValueError:
@@ -99,5 +99,5 @@ def _moment(text: str) -> datetime | None:
 
 
 def local(moment: datetime) -> str:
-    """As a browser's field for a local time takes it."""
+    """Write a time for a browser's field for a local time."""
     return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")

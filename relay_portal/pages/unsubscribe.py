@@ -30,8 +30,8 @@ MINUTE = 60
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET only asks: programs that look at links must not unsubscribe anybody (RFC 8058, section
-    1).
+    """Ask at GET and unsubscribe at POST: programs that look at links must not unsubscribe anybody
+    (RFC 8058, section 1).
     """
     try:
         wish = unsubscribing.read(token)
@@ -60,7 +60,9 @@ def _wrong(request: HttpRequest) -> HttpResponse:
 
 
 def _guesses(client: str) -> int:
-    """Without Valkey nobody counts; a token cannot be guessed in any number of tries."""
+    """Count a client's guesses in this minute; 0 without Valkey, since no number of guesses finds a
+    token.
+    """
     key = f"ekiden:unsubscribe:{client}"
     try:
         with job_queues.connect(patience=2) as valkey, valkey.pipeline() as pipe:

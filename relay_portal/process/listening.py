@@ -83,7 +83,9 @@ def _rows(proc: Path) -> Iterator[_Row]:
 
 
 def _holder(row: _Row, proc: Path) -> Holder:
-    """Forks share a socket: the lowest number is the oldest process, as a rule their parent."""
+    """Name the process that holds the socket; of forks that share it the oldest, which has the
+    lowest number.
+    """
     pid = min(_pids(row.inode, proc), default=0)
     name = ""
     if pid:
@@ -104,7 +106,7 @@ def _pids(inode: str, proc: Path) -> Iterator[int]:
 
 
 def _address(text: str, family: int) -> IPv4Address | IPv6Address:
-    """Each group of 32 bits is written in the machine's own order."""
+    """Decode an address whose groups of 32 bits are in the machine's own byte order."""
     words = [bytes.fromhex(text[start : start + 8]) for start in range(0, len(text), 8)]
     return ip_address(socket.inet_ntop(family, b"".join(_network_order(word) for word in words)))
 

@@ -27,7 +27,7 @@ def complaint() -> str:
 
 
 def cannot_bind(number: int) -> OSError | None:
-    """Why a service could not listen on this port of EKIDEN_BIND; None where it could."""
+    """Return why no service could listen on this port of EKIDEN_BIND; None where one could."""
     family = socket.AF_INET6 if ":" in settings.EKIDEN_BIND else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -51,7 +51,7 @@ def table() -> list[Process]:
 
 
 def embedded_servers() -> list[EmbeddedPostgres | EmbeddedValkey]:
-    """Those of the two that no URL replaces."""
+    """List the embedded servers in use: those that no URL replaces."""
     data = settings.EKIDEN_DATA
     servers: list[EmbeddedPostgres | EmbeddedValkey] = []
     if embedded.postgres_url(data) == settings.DATABASE_URL:
@@ -109,7 +109,7 @@ def _gunicorn() -> tuple[str, ...]:
 
 
 def socket_path() -> Path:
-    """Where Supervisor is spoken to; only its own account (and root) can."""
+    """Return the socket at which Supervisor listens; only its own account and root can open it."""
     return embedded.runtime_folder(settings.EKIDEN_DATA) / "up.sock"
 
 
@@ -147,7 +147,7 @@ def log_folder() -> Path:
 
 
 def configuration(processes: list[Process]) -> str:
-    """Supervisor's configuration file."""
+    """Write Supervisor's configuration file."""
     sections: dict[str, dict[str, Any]] = {
         "supervisord": {
             "nodaemon": "true",
@@ -209,7 +209,7 @@ def _section(process: Process) -> dict[str, Any]:
 
 
 def _plain(text: object) -> str:
-    """Not to be expanded."""
+    """Escape what Supervisor would expand."""
     return str(text).replace("%", "%%")
 
 

@@ -82,7 +82,7 @@ def has_portal() -> bool:
 
 
 def parts() -> dict[str, bool]:
-    """Every part by name, and whether it is there."""
+    """Return each part by name, and whether it answers."""
     is_there = has_valkey()
     at_work = workers() if is_there else set()
     ports = {"submission": settings.EKIDEN_SUBMISSION_PORT, "mx": settings.EKIDEN_MX_PORT}

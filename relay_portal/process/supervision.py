@@ -61,8 +61,8 @@ class Foreground:
         )
 
     def show_once(self, secret: str, otherwise: str) -> bool:
-        """For RPC: write the secret where a person sees it now, the other text where it would stay
-        in a file.
+        """Write the secret where a person sees it now, else the other text, which may stay in a
+        file (called by RPC).
         """
         self._write(secret if self._is_terminal else otherwise)
         return True
@@ -120,7 +120,7 @@ _foreground: Foreground | None = None
 
 
 def attach(supervisor: Any) -> object:
-    """Supervisor calls it when its events may be subscribed to."""
+    """Subscribe to events; Supervisor calls this when that is possible."""
     foreground = _foreground
     assert foreground is not None, "run as a module"
 

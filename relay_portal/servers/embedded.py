@@ -31,7 +31,7 @@ class EmbeddedError(RuntimeError):
 
 
 def postgres_url(data: Path) -> str:
-    """Where the embedded PostgreSQL of this data listens."""
+    """Return the URL of this data's embedded PostgreSQL."""
     return (
         f"postgres://ekiden@/{DATABASE}?host="
         f"{quote(str(runtime_folder(data) / 'postgres'), safe='/')}"
@@ -39,7 +39,7 @@ def postgres_url(data: Path) -> str:
 
 
 def valkey_url(data: Path) -> str:
-    """Where the embedded Valkey of this data listens."""
+    """Return the URL of this data's embedded Valkey."""
     return f"unix://{quote(str(runtime_folder(data) / 'valkey' / 'valkey.sock'), safe='/')}?db=0"
 
 
@@ -127,13 +127,15 @@ class EmbeddedPostgres(_Server):
         self._durable = durable
 
     def prepare(self) -> None:
-        """Also a new cluster where there is none."""
+        """Prepare the folders, and make a cluster where there is none."""
         super().prepare()
         if not (self.state / "PG_VERSION").exists():
             self._make_cluster()
 
     def _make_cluster(self) -> None:
-        """Under another name first: a cluster is whole or not there, however this ends."""
+        """Make a cluster under another name first: so it is whole or not there, however this
+        ends.
+        """
         draft = self.state / "new"
         shutil.rmtree(draft, ignore_errors=True)
         self._run("initdb", "-U", "ekiden", "--auth=trust", "--encoding=UTF8",

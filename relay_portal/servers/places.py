@@ -73,8 +73,8 @@ def forget_older_version(data: Path) -> None:
 
 
 def state_folder(data: Path) -> Path:
-    """Where the servers keep their files: in `data`, unless the account they run under could not
-    get there (a 0700 home of root).
+    """Return the servers' folder: `data`, unless their account cannot reach it (a 0700 home of
+    root).
     """
     if os.getuid() != 0 or is_open_to_all(data.absolute().parent):
         return data
@@ -188,7 +188,9 @@ def _has_room(folder: Path) -> bool:
 
 
 def _of_an_older_version(data: Path) -> Path | None:
-    """Its folder while it is up: it holds the lock in it."""
+    """Return the older version's folder if that version is up, which shows in the lock that it
+    holds.
+    """
     folder = _older_folder(data)
     if not _is_folder_of(folder, _owner_of(data)):
         return None
@@ -217,8 +219,8 @@ def _is_folder_of(folder: Path, owner: int) -> bool:
 
 
 def _owner_of(data: Path) -> int:
-    """Whose data these are, so that root's commands find the service of another account; data that
-    are not there yet will be ours.
+    """Return whose data these are, so that root finds the service of another account; ours, where
+    there are none yet.
     """
     try:
         return data.stat().st_uid

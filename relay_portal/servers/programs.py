@@ -65,7 +65,9 @@ def _copy_of(package: str, copies: Path) -> Path:
 
 @cache
 def _is_readable_by_all(part: Path) -> bool:
-    """Not under a umask of 077, nor in a home of mode 0700."""
+    """Tell whether all may read it; after a umask of 077, or in a home of mode 0700, they may
+    not.
+    """
     wanted = {True: stat.S_IROTH | stat.S_IXOTH, False: stat.S_IROTH}
     return is_open_to_all(part) and all(
         os.lstat(path).st_mode & wanted[is_folder] == wanted[is_folder]
@@ -77,7 +79,7 @@ def _is_readable_by_all(part: Path) -> bool:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Readable for everybody; what its owner may execute, everybody may."""
+    """Let everybody read the folder, and execute what its owner may."""
     for place, _, files in os.walk(folder):
         os.chmod(place, 0o755)  # noqa: S103  (programs of a public package)
         for path in (Path(place, name) for name in files):

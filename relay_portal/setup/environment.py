@@ -82,7 +82,7 @@ def database(url: str) -> dict[str, Any]:  # as Django's DATABASES wants it
 
 
 def port(text: str) -> int:
-    """0 switches a port off."""
+    """Parse a port; 0 switches it off. Raises `ValueError`."""
     if not text.isdecimal() or int(text) > 65_535:
         raise ValueError("a port is a number from 0 to 65535")
     return int(text)
@@ -107,7 +107,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def words(text: str) -> list[str]:
-    """Separated by commas."""
+    """Split at commas."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 

@@ -84,7 +84,9 @@ def renew_ring() -> list[str]:
 
 
 def _alone() -> None:
-    """Of two machines that begin at once one comes first, and the other finds its keys noted."""
+    """Lock the table, so that of two machines that begin at once the second finds the first one's
+    keys.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {KeyFingerprint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
 

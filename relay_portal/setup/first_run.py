@@ -35,7 +35,9 @@ class Made:
 
 @transaction.atomic
 def make() -> Made | None:
-    """Only where nobody and nothing is there yet; None otherwise."""
+    """Make owner, project, domain, credential and route of a new installation; None where anything
+    exists.
+    """
     if User.objects.exists() or Project.objects.exists() or Route.objects.exists():
         return None
     owner = User.objects.create_superuser(OWNER)

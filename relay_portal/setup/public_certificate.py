@@ -14,7 +14,7 @@ CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 
 def path() -> Path:
-    """Where `publish` puts it."""
+    """Return the file that `publish` writes."""
     return Path(settings.EKIDEN_DATA / "certificate.pem")
 
 

@@ -207,7 +207,7 @@ class Accounts:
         return Account(*rows[0]) if rows else None
 
     async def messages_since(self, account: Account, since: object) -> int:
-        """How many messages the credential has had accepted since this id."""
+        """Count the messages that the credential has had accepted since this id."""
         given = {"project": account.project_id, "credential": account.credential_id, "since": since}
         [(count,)] = await self._database.fetch(COUNT_SINCE, given)
         return int(count)

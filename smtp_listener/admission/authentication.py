@@ -31,7 +31,7 @@ class Proof:
 
 
 def decode_plain(line: str) -> Proof | ServerReply:
-    """`authzid NUL authcid NUL password`."""
+    """Decode `authzid NUL authcid NUL password` (RFC 4616, section 2)."""
     parts = _decode(line).split("\0")
     if len(parts) != 3:
         return replies.AUTH_BAD_BASE64

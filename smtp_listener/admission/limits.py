@@ -50,7 +50,7 @@ class Counters:
         return local if shared is None else [int(number or 0) for number in shared]
 
     async def forget(self, key: str) -> None:
-        """As if it had never been counted."""
+        """Drop the count, as if nothing had been counted."""
         self._local.pop(key, None)
         await self._shared(lambda: self._valkey.delete(key))
 
@@ -101,8 +101,9 @@ class Counters:
 
     # what `work` returns, or None
     async def _shared(self, work: Callable[[], Awaitable[object]]):  # type: ignore[no-untyped-def]
-        """None while Valkey is out of reach; it is asked again after some seconds, so that no
-        login waits for it.
+        """Run `work`; return None while Valkey is out of reach.
+
+        Valkey is then asked again only after some seconds, so that no log-in waits for it.
         """
         if time.monotonic() < self._down_until:
             return None
@@ -174,11 +175,11 @@ class Quotas:
         return await self._counters.add(minute_key(credential), 120)
 
     async def take_day(self, credential: int, count_today: Callable[[], Awaitable[int]]) -> int:
-        """Today's messages with this one; a fresh counter is set to what PostgreSQL knows, for
-        Valkey may be wiped.
+        """Count one message and return today's; a fresh counter begins with what PostgreSQL knows,
+        since Valkey may be wiped.
 
-        Where that cannot be asked, nothing is counted, and the next message finds the counter as
-        fresh as this one did.
+        Where PostgreSQL cannot be asked, nothing is counted, and the next message finds the counter
+        as fresh as this one did.
         """
         count = await self._counters.add(day_key(credential), 90_000)
         if count > 1:
@@ -220,7 +221,9 @@ def sessions_key(credential: int) -> str:
 
 
 def place(address: Address) -> str:
-    """Where a client is, as limits see it: who has one IPv6 address has a whole /64."""
+    """Return a client's place for limits: the address; for IPv6 its /64, all of which one client
+    has.
+    """
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
 
 

@@ -1,4 +1,4 @@
-"""Which machines' listeners refuse mail for lack of room: told through Valkey, so that every
+"""Which machines' listeners refuse mail for lack of room: reported through Valkey, so that every
 machine's `status` knows.
 """
 
@@ -43,10 +43,10 @@ def find() -> list[LowDisk]:
     A full disk may keep Valkey from taking their word, so this machine's own is not asked for.
     """
     here = Disk(settings.EKIDEN_DATA, settings.EKIDEN_LOW_DISK).low(node())
-    return [*([here] if here else []), *(each for each in _told() if each.node != node())]
+    return [*([here] if here else []), *(each for each in _reported() if each.node != node())]
 
 
-def _told() -> list[LowDisk]:
+def _reported() -> list[LowDisk]:
     try:
         with job_queues.connect(patience=2) as valkey:
             noted: Any = valkey.hvals(KEY)  # bytes; their type depends on the connection
@@ -55,11 +55,14 @@ def _told() -> list[LowDisk]:
     found = []
     for text in noted:
         with suppress(ValueError, TypeError, KeyError):  # Valkey may hold anything
-            told = json.loads(text)
-            if float(told.pop("at")) > time.time() - KEEP:
+            report = json.loads(text)
+            if float(report.pop("at")) > time.time() - KEEP:
                 found.append(
                     LowDisk(
-                        str(told["node"]), str(told["folder"]), int(told["free"]), int(told["mark"])
+                        str(report["node"]),
+                        str(report["folder"]),
+                        int(report["free"]),
+                        int(report["mark"]),
                     )
                 )
     return sorted(found, key=lambda each: (each.node, each.folder))

@@ -81,7 +81,9 @@ class NotAllowed(Refused):
         self.domain = domain
 
     def told(self, waiting: WaitingDomains) -> Refused:
-        """As it is told to who knows the project's domains that may not send, and why."""
+        """Return the refusal that says why, if the domain is one of the project's that may not
+        send.
+        """
         if self.domain in waiting.lapsed:
             return Refused(replies.SENDER_LAPSED(domain=self.domain))
         if self.domain in waiting.unverified:
@@ -140,7 +142,9 @@ SHORT = 300  # bytes of a field that is remembered
 
 
 def check_controls(headers: Headers) -> None:
-    """Readers that end a line at VT, FF, NEL or U+2028 would find fields that nobody checked."""
+    """Refuse control characters: readers that end a line at VT, FF, NEL or U+2028 would find fields
+    that nobody checked.
+    """
     for field in headers:
         if found := field_control(field.value):
             name = field.raw.partition(b":")[0].decode("ascii")[:60]
@@ -148,8 +152,8 @@ def check_controls(headers: Headers) -> None:
 
 
 def check_names(headers: Headers, domains: Collection[str]) -> None:
-    """Many mail programs show the name alone; one that holds another's address would be taken for
-    the sender.
+    """Refuse a display name with a foreign address: many mail programs show the name alone, as if
+    it were the sender.
 
     An address of a verified domain, or of a part of one, is the project's own.
     """
@@ -194,8 +198,10 @@ def _mailboxes(
 
 
 def _authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[Address]:
-    """By the grammar; what breaks it is taken where all that readers can make of it is the
-    account's own. Raises `BadAddress`.
+    """Read the authors by the grammar; where that fails, take them if all that readers can make of
+    the field is the account's own.
+
+    Raises `BadAddress`.
     """
     try:
         return list(
@@ -254,13 +260,13 @@ def check_priority(headers: Headers) -> Priority | None:
 
 
 def check_returned(data: bytes, hostname: str) -> None:
-    """Mail of port 25 is checked no further: reports come with odd headers."""
+    """Check mail of port 25 for loops only: reports come with odd headers."""
     with suppress(BadHeaders):
         check_loop(parse(split(data)[0]), hostname)
 
 
 def check_loop(headers: Headers, hostname: str) -> None:
-    """By the trace fields, as every host adds one (RFC 5321, section 6.3)."""
+    """Refuse a loop, by the trace fields that each host adds (RFC 5321, section 6.3)."""
     trace = [b" " + b" ".join(field.value.lower().split()) for field in headers.all(b"received")]
     own = f" by {hostname} ".encode()
     if len(trace) >= MAX_RECEIVED or sum(own in field for field in trace) >= MAX_OWN_RECEIVED:

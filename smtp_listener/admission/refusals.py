@@ -112,7 +112,9 @@ class Refusals:
             logger.exception("%d refusals could not be written down", len(rows))
 
     async def close(self) -> None:
-        """Nothing is cut off while it is being written: that would leave a connection behind."""
+        """Write what is left and close; a write under way is not cancelled, since that would leave
+        a connection behind.
+        """
         async with self._writing:
             if self._task is not None:
                 self._task.cancel()
@@ -121,7 +123,9 @@ class Refusals:
 
 
 def _key(recipient: str) -> str:
-    """As a look-up by address finds it; of what is no address, what was written."""
+    """Return the key by which a look-up finds the recipient; for what is no address, the text
+    itself.
+    """
     try:
         return parse_path(recipient, smtputf8=True).key
     except BadAddress:

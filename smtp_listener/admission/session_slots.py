@@ -100,7 +100,7 @@ class Room:
 
 
 def descriptors() -> int:
-    """How many this process may open; the soft limit is raised as far as the hard one lets it."""
+    """Return how many files this process may open, after raising its soft limit to the hard one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:

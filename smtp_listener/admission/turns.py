@@ -72,7 +72,7 @@ class ListenerTurns:
             self._waiting -= 1
 
     def open(self) -> None:
-        """Nobody waits any more: the process is ending."""
+        """Let everybody in: the process is ending."""
         self._is_open = True
         self._limit = None
         self._let_in(time.monotonic())
@@ -98,7 +98,9 @@ class ListenerTurns:
             await self._board.say(self._word())
 
     def _heed(self, said: InflowReport) -> None:
-        """Each listener lets in its part, by the sessions that hand in mail."""
+        """Set this listener's part of what may be let in, by its share of the sessions that hand in
+        mail.
+        """
         own, self._weight = len(self._sessions), len(self._sessions)
         self._sessions.clear()
         if not said.seconds_behind or self._is_open:
@@ -130,7 +132,7 @@ class ListenerTurns:
                 self._next += 1 / self._limit
 
     def _first(self) -> asyncio.Future[None] | None:
-        """Whose turn it is, taken out of the lines; None where nobody waits."""
+        """Take the next waiter out of the lines; None where nobody waits."""
         self._turn += 1
         first, then = Priority.NORMAL, Priority.BULK
         if not self._turn % BULK_EVERY:
@@ -147,7 +149,7 @@ class ListenerTurns:
 
 
 def let_in(seconds_behind: float) -> float:
-    """Which part of what is sent may be taken: more than that while delivery is hardly behind,
+    """Return which part of what is sent may be taken: more than 1 while delivery is hardly behind,
     less where it falls back.
     """
     return min(max(MOST - (MOST - 1) * seconds_behind / TARGET, LEAST), MOST)

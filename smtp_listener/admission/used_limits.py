@@ -24,7 +24,7 @@ class UsedLimits:
 
 
 def used_limits(credential: int, *, now: datetime) -> UsedLimits | None:
-    """None while Valkey is out of reach."""
+    """Read a credential's counters; None while Valkey is out of reach."""
     try:
         with Redis.from_url(
             settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE

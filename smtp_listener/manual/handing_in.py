@@ -144,7 +144,9 @@ class _WayIn:
         )
 
     async def _check_suppression(self, handed: HandedIn, account: Account) -> None:
-        """Also where an app's mail would be taken and dropped: a person is there to be told."""
+        """Refuse a suppressed recipient, also where an app's mail would be taken and dropped: a
+        person is there to be told.
+        """
         to, sender = handed.recipient, handed.mail_from.domain if handed.mail_from else ""
         question = Question(account.project_id, to.key, to.domain, sender)
         if (reason := await self.suppressions.reason(question)) is not None:

@@ -62,7 +62,7 @@ def resend(asked: Resend, note: Note) -> Resending:
 
 
 def why_not(original: Message) -> str:
-    """Why this message cannot be sent again, in one sentence; empty where it can."""
+    """Say in one sentence why this message cannot be sent again; "" where it can."""
     if original.origin != Message.Origin.SUBMISSION:
         return _("This is a report of ours; it is not sent to anybody else.")
     if not Content.objects.filter(pk=original.pk).exists():

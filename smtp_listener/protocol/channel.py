@@ -87,8 +87,8 @@ class Channel(SMTP):
             self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """Unlike aiosmtpd's: no commit under way is cancelled, and what the client has asked for
-        is answered.
+        """Note the end; unlike aiosmtpd's, cancel no commit under way, and answer what the client
+        has asked for.
         """
         self._is_at_end = True
         self._more.set()
@@ -105,7 +105,7 @@ class Channel(SMTP):
         self._writable.set()
 
     def __del__(self) -> None:
-        """aiosmtpd's looks for attributes that its __init__ makes."""
+        """Do nothing: aiosmtpd's looks for attributes that its __init__ makes."""
 
     @property
     def is_gone(self) -> bool:
@@ -114,7 +114,9 @@ class Channel(SMTP):
 
     # --- reading and writing ----------------------------------------------------------------------
     async def wait(self, seconds: float, late: ServerReply = replies.TIMED_OUT) -> None:
-        """For more bytes, and so long; what we have to say is said before."""
+        """Send what we have to say, and wait so many seconds for more bytes; then the client hears
+        `late`.
+        """
         self._watch(seconds, late)
         self._more.clear()  # what is here was looked at; what comes while we speak was not
         await self.flush()
@@ -152,7 +154,7 @@ class Channel(SMTP):
         return None if size or len(line) > limit else line
 
     def take(self, most: int) -> bytes:
-        """Up to so many bytes of those that are here."""
+        """Take up to so many bytes of those that are here."""
         piece = bytes(self.buffer[:most])
         del self.buffer[: len(piece)]
         return piece
@@ -174,7 +176,7 @@ class Channel(SMTP):
 
     # --- TLS --------------------------------------------------------------------------------------
     async def start_tls(self, context: ssl.SSLContext) -> None:
-        """After STARTTLS.
+        """Start TLS after STARTTLS.
 
         What was said in plain text cannot be believed under TLS (CVE-2024-34083).
         """
@@ -184,9 +186,9 @@ class Channel(SMTP):
         await self._shake_hands(context)
 
     async def begin_with_tls(self, context: ssl.SSLContext) -> None:
-        """On a port of implicit TLS.
+        """Start TLS on a port of implicit TLS.
 
-        Not by `create_server(ssl=...)`: nobody could count the connections in their handshake.
+        `create_server(ssl=...)` is not used: nobody could count the connections in their handshake.
         """
         handshake = asyncio.ensure_future(self._shake_hands(context))
         await asyncio.sleep(0)  # the loop has our TLS protocol in place,
@@ -225,7 +227,9 @@ class Channel(SMTP):
 
     # --- time and the end -------------------------------------------------------------------------
     def _watch(self, seconds: float, late: ServerReply) -> None:
-        """One timer serves a whole session; it is set anew only where it would ring too late."""
+        """Set the deadline; one timer serves a whole session, and is set anew only where it would
+        ring too late.
+        """
         self._late = late
         self._deadline = self.loop.time() + seconds
         if self._watchdog is None:
@@ -261,7 +265,7 @@ class Channel(SMTP):
         self._wake()
 
     def _wake(self) -> None:
-        """Nobody is there any more: whoever waits for the client need not."""
+        """Wake all who wait for the client: nobody is there any more."""
         self._is_gone = True
         self._more.set()
         self._writable.set()

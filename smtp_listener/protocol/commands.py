@@ -56,7 +56,7 @@ class PathCommand:
 
 
 def parse(line: bytes) -> Command:
-    """One line without its CRLF; a tab stands for a blank. Raises `BadCommand`."""
+    """Parse one line without its CRLF; a tab counts as a blank. Raises `BadCommand`."""
     if greeting := _GREETING.fullmatch(line):
         return Command(greeting[1].decode().upper(), _name(greeting[2] or b""))
     try:
@@ -72,12 +72,12 @@ def parse(line: bytes) -> Command:
 
 
 def _name(written: bytes) -> str:
-    """How a client calls itself: anything, since the name is for the trace field only (RFC 5321,
-    section 4.1.4).
+    """Decode how a client calls itself: anything, since the name is for the trace field only (RFC
+    5321, section 4.1.4).
 
     Computers are called `MÜLLER-PC`, `経理部` in code page 932, `office (2nd floor)`, or have no
-    name at all. What could be the end of the line for somebody is refused: two readers would see
-    different commands.
+    name at all. What could be the end of the line for somebody is refused: two readers would
+    see different commands.
     """
     if _ENDS.search(written):
         raise BadCommand("line")
@@ -85,7 +85,9 @@ def _name(written: bytes) -> str:
 
 
 def parse_path(argument: str, keyword: str) -> PathCommand:
-    """`FROM:<a@b.test> SIZE=5` with the keyword FROM."""
+    """Parse a path and its parameters, such as `FROM:<a@b.test> SIZE=5` with the keyword FROM.
+    Raises `BadCommand`.
+    """
     if argument[: len(keyword)].upper() != keyword:
         raise BadCommand("syntax")
     rest = argument[len(keyword) :].lstrip(_BLANKS)
@@ -121,14 +123,14 @@ def _parameters(text: str) -> dict[str, str]:
 
 
 def size(value: str) -> int:
-    """SIZE (RFC 1870, section 3): at most 20 digits."""
+    """Parse SIZE: at most 20 digits (RFC 1870, section 3)."""
     if not re.fullmatch(r"[0-9]{1,20}", value):
         raise BadCommand("value", "SIZE")
     return int(value)
 
 
 def mt_priority(value: str) -> int:
-    """-9 to 9 (RFC 6710, section 3)."""
+    """Parse MT-PRIORITY: -9 to 9 (RFC 6710, section 3)."""
     if not _MT_PRIORITY.fullmatch(value):
         raise BadCommand("value", "MT-PRIORITY")
     return int(value)
@@ -157,7 +159,9 @@ def envid(value: str) -> str:
 
 
 def orcpt(value: str) -> str:
-    """`rfc822;user@host`, decoded, at most 500 characters (RFC 3461, section 4.2)."""
+    """Decode ORCPT, such as `rfc822;user@host`, of at most 500 characters (RFC 3461, section
+    4.2).
+    """
     kind, mark, address = value.partition(";")
     if not mark or not re.fullmatch(r"[A-Za-z0-9-]+", kind) or len(value) > 500:
         raise BadCommand("value", "ORCPT")

@@ -31,7 +31,9 @@ class Clock:
 
 
 async def read_lines(channel: Channel, reception: Reception, clock: Clock, *, most: int) -> None:
-    """After DATA, until the end mark; a message far too large, or too slow, ends the session."""
+    """Read after DATA until the end mark; a message far too large, or too slow, ends the
+    session.
+    """
     searched, is_complete = 0, False
     while not is_complete:
         if channel.buffer:
@@ -46,7 +48,7 @@ async def read_lines(channel: Channel, reception: Reception, clock: Clock, *, mo
 async def read_chunk(
     channel: Channel, size: int, take: Callable[[bytes], None], clock: Clock
 ) -> None:
-    """After BDAT, so many bytes; all chunks of a message share its time."""
+    """Read so many bytes after BDAT; all chunks of a message share its time."""
     while size:
         while not channel.buffer:
             await _wait(channel, clock)
@@ -65,4 +67,6 @@ async def _wait(channel: Channel, clock: Clock) -> None:
 
 
 def discard(piece: bytes) -> None:
-    """RFC 3030, section 2: a chunk comes whatever we think of it."""
+    """Forget a piece of a refused chunk, which the client sends all the same (RFC 3030,
+    section 2).
+    """

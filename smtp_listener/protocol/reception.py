@@ -113,7 +113,7 @@ class Reception:
         del buffer[:cut]
 
     def _take_lines(self, data: bytes) -> None:
-        """Lines, the first dot of each removed (RFC 5321, section 4.5.2)."""
+        """Take lines, the first dot of each removed (RFC 5321, section 4.5.2)."""
         if self._is_at_line_start and data.startswith(b"."):
             data = data[1:]
         self.take(data.replace(b"\r\n.", b"\r\n"))
@@ -125,8 +125,8 @@ class Reception:
         self.take(data[: len(data) - len(self._held)])
 
     def end_chunks(self) -> None:
-        """After the last chunk: BDAT may leave the last line open (RFC 3030), a stored message
-        ends in CRLF.
+        """End the last line: BDAT may leave it open (RFC 3030), and a stored message ends in
+        CRLF.
         """
         if self._held:
             self.take(self._held)
@@ -134,7 +134,7 @@ class Reception:
             self.take(b"\r\n")
 
     def take(self, data: bytes) -> None:
-        """Content as it is meant."""
+        """Take content without its dots: measure, repair and keep it."""
         self._measure_lines(data)
         ends = data.count(b"\r\n")
         if data.count(b"\n") != ends or data.count(b"\r") != ends:

@@ -28,8 +28,8 @@ class ServerReply:
         return self.code >= 400
 
     def __call__(self, **values: object) -> "ServerReply":
-        """With the values in its text, whatever they hold: a reply is one short line of ASCII (RFC
-        5321, section 4.5.3.1.5).
+        """Put the values into the text, whatever they hold, as one short line of ASCII (RFC 5321,
+        section 4.5.3.1.5).
         """
         return ServerReply(
             self.code,

@@ -42,8 +42,8 @@ class Spool:
         self._file.write(data)
 
     def whole(self) -> bytes:
-        """All of it, where it is in memory; else its beginning, long enough for any header section
-        we take.
+        """Return all of it, where it is in memory; else its beginning, long enough for any header
+        section that we take.
         """
         if self._file is None:
             return bytes(self._memory)
@@ -76,7 +76,7 @@ class SpooledBody:
         self.size = size
 
     def chunks(self) -> Iterator[bytes]:
-        """In blocks, by position, so that two readers do not disturb each other."""
+        """Yield blocks, read by position, so that two readers do not disturb each other."""
         position, end = self._start, self._start + self.size
         while position < end:
             block = os.pread(self._file.fileno(), min(BLOCK, end - position), position)

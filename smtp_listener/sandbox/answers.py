@@ -117,6 +117,8 @@ RULES = {
 
 
 def rule_for(address: str) -> SandboxRule | None:
-    """`unknown-user@any.test`; what follows a plus sign makes different addresses of one rule."""
+    """Find the rule of `unknown-user@any.test`; what follows a plus sign makes other addresses of
+    the same rule.
+    """
     local_part = address.rpartition("@")[0].strip('"').lower()
     return RULES.get(local_part.partition("+")[0])

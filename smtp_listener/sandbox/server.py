@@ -184,7 +184,7 @@ def _late_bounce(return_path: str, recipient: str, content: bytes) -> bytes:
 
 
 async def send_report(to: str, report: bytes, *, mail_from: str = "") -> None:
-    """To our own port for returning mail, as a stranger's server would send it."""
+    """Send a report to our own port for returning mail, as a stranger's server would."""
     endpoint = Endpoint(settings.EKIDEN_HOSTNAME, own_address(), settings.EKIDEN_MX_PORT)
     try:
         connection = await open_with_fallback(

@@ -150,8 +150,11 @@ class InboundTransaction(Transaction):
         return InboundTarget("report", delivery)
 
     def keep(self, spool: Spool) -> Callable[[bytes], None]:
-        """No more than is stored in the end; the rest is read and forgotten, and the report is
-        taken all the same. Packed data are worth nothing without their end.
+        """Return a function that keeps content up to what is stored in the end, and reads and
+        forgets the rest.
+
+        A report that is too long is taken all the same. Packed data are kept whole: they are worth
+        nothing without their end.
         """
         self.spool = spool
         if self._targets[0].domain is not None:

@@ -47,14 +47,16 @@ class Port:
         )
 
     def clock(self, channel: Channel) -> Clock:
-        """For the content of a message that begins now."""
+        """Start the clock for the content of a message."""
         if self.is_submission:
             return Clock(channel.loop.time(), channel.patience.message)
         return Clock(channel.loop.time(), channel.patience.message, grace=MX_GRACE, rate=MX_RATE)
 
     def until(self, account: Account | None, channel: Channel) -> float:
-        """When a client that has spoken must have logged in; at the MX port, when it has been here
-        long enough.
+        """Return when a client that has spoken must have logged in; at the MX port, when it must
+        leave.
+
+        The time is the loop's, in seconds.
         """
         if account is not None:
             return inf

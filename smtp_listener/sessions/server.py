@@ -58,7 +58,7 @@ def _most_of_place() -> int:
 
 
 def _make_rooms() -> dict[str, Room]:
-    """One for each port; settings are looked at anew for each session."""
+    """Make a room for each port; the settings are read anew for each session."""
     share = session_slots.share(
         {port.name: port.most for port in ports()}, session_slots.descriptors()
     )

@@ -84,8 +84,8 @@ class Session:
             await self._end()
 
     async def _turn_away(self, refusal: ServerReply) -> None:
-        """Where TLS comes first nothing can be said: a handshake for each of a flood is what the
-        limit is to save us from.
+        """Refuse the client; without a word on a port of implicit TLS, since the limit saves us
+        from a handshake for each of a flood.
         """
         if not self.port.is_implicit_tls:
             self.channel.say(refusal)
@@ -207,9 +207,9 @@ class Session:
         return not self._is_storing
 
     def give_up(self) -> None:
-        """Its commit takes too long.
+        """End the session: its commit takes too long.
 
-        Whether it will have come about nobody knows: handed in again, the message is known if so.
+        Nobody knows whether it succeeds. If so, the message is recognised when it comes again.
         """
         self.channel.interrupt(replies.OUR_LAST_FAULT)
 

@@ -225,7 +225,9 @@ def _recipient(address: Address, parameters: dict[str, str]) -> Recipient:
 
 
 def _arrival(session: Client, smtputf8: bool) -> Arrival:
-    """RFC 3848 and RFC 6531, section 4.3: ESMTP, or UTF8SMTP, then S for TLS and A for AUTH."""
+    """Name the protocol (RFC 3848; RFC 6531, section 4.3): ESMTP or UTF8SMTP, then S for TLS and A
+    for AUTH.
+    """
     protocol = "UTF8SMTP" if smtputf8 else "ESMTP" if session.is_extended else "SMTP"
     if protocol != "SMTP":
         protocol += "S" * bool(session.tls) + "A" * (

@@ -118,7 +118,7 @@ def judge(reception: Reception) -> ServerReply | None:
 
 
 def path_of(path: str, *, is_sender: bool, smtputf8: bool) -> Address | None:
-    """None for the null reverse-path."""
+    """Parse a path; return None for the null reverse-path. Raises `Refused`."""
     if is_sender and not path:
         return None
     try:

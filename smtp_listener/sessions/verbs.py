@@ -54,8 +54,8 @@ async def hello(session: Session, command: Command) -> ServerReply:
 
 
 async def starttls(session: Session, command: Command) -> ServerReply | None:
-    """All that was said in plain text is forgotten (RFC 3207, section 4.2); nobody can have logged
-    in there.
+    """Start TLS and forget all that was said in plain text (RFC 3207, section 4.2); nobody can have
+    logged in there.
     """
     if command.argument:
         return replies.NO_ARGUMENT
@@ -209,7 +209,7 @@ VERBS: dict[str, Callable[[Session, Command], Awaitable[ServerReply | None]]] = 
 
 
 def _bdat(argument: str) -> tuple[int, bool]:
-    """`BDAT size [LAST]` (RFC 3030, section 2)."""
+    """Parse the arguments of `BDAT size [LAST]` (RFC 3030, section 2)."""
     size, _, last = argument.replace("\t", " ").partition(" ")
     if (
         not size.isascii()

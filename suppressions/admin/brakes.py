@@ -92,7 +92,9 @@ class BrakePages(Pages):
 
     @display(description=_("class"))
     def title(self, row: Brake) -> str:
-        """In words; the list of classes is of the code, and a row may be older than it."""
+        """Name the class in words; its bare name where the row is older than the list of
+        classes.
+        """
         known = {each.value for each in Class}
         return str(MEANINGS[Class(row.category)].title) if row.category in known else row.category
 

@@ -49,7 +49,9 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 
 
 def _may_start(row: Import) -> bool:
-    """One at which we failed has kept its file, and is gone on with behind the last batch."""
+    """Tell whether a job may begin; after a failure of ours it goes on behind the last batch, since
+    the file was kept.
+    """
     return row.state == Import.State.WAITING or (
         row.state == Import.State.FAILED and bool(row.data)
     )
@@ -126,7 +128,7 @@ class ImportPages(Pages):
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def start(self, request: HttpRequest, row: Import) -> str:
-        """Whoever calls it: should the call be lost, the row says that it is wanted."""
+        """Start the import; the row says that it is wanted, should the call to a worker be lost."""
         importing.resume(row)
         row.refresh_from_db()
         transaction.on_commit(lambda: import_string(CALL)(JOB, row.pk))

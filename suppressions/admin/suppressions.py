@@ -167,7 +167,7 @@ class SuppressionPages(RevealsAddresses, Pages):
         ]
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """All that this person may see, or what matches the search, as CSV."""
+        """Export as CSV all that this person may see, or what matches the search."""
         if not self.may(request, rights.EXPORT):
             raise PermissionDenied
         chosen = self.get_queryset(request)
@@ -190,8 +190,8 @@ class SuppressionPages(RevealsAddresses, Pages):
         return reverse(f"admin:{self._name('lift')}")
 
     def lift_view(self, request: HttpRequest) -> HttpResponse:
-        """First a look at what is meant, then the reason; what may have a new owner by now asks a
-        second time.
+        """Show what is meant, then ask for the reason; ask a second time for what may have a new
+        owner by now.
         """
         if not self.may(request, rights.LIFT):
             raise PermissionDenied
@@ -214,7 +214,7 @@ class SuppressionPages(RevealsAddresses, Pages):
         return TemplateResponse(request, "suppressions/lift.html", context)
 
     def _meant(self, request: HttpRequest, asked: Any) -> QuerySet[Suppression]:
-        """Of what this person may see: these ids, or what the list showed."""
+        """Find, among what this person may see, these ids or what the list showed."""
         mine = self.get_queryset(request).select_related("project")
         assert isinstance(mine, SuppressionQuerySet)
         ids = [

@@ -33,7 +33,9 @@ class _CsvLine:
 
 
 def rows(chosen: SuppressionQuerySet) -> Iterator[str]:
-    """CRLF at the end of each line (RFC 4180), UTF-8 with the mark that spreadsheets look for."""
+    """Yield lines of CSV with CRLF (RFC 4180), in UTF-8 with the mark that spreadsheets look
+    for.
+    """
     writer = csv.writer(_CsvLine())
     yield "\ufeff" + str(writer.writerow(HEADER))
     for row in chosen.select_related("project").order_by("pk").iterator(CHUNK):

@@ -67,10 +67,11 @@ def column(cell: str) -> str:
 
 
 def kind_of(format_: Format, said: str, code: str) -> ReasonKind:
-    """SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a
-    dead address.
+    """Return what kind of reason the line gives. Raises `ValueError` for the word of a person who
+    gets mail.
 
-    Raises `ValueError` for the word of a person who gets mail.
+    SendGrid's blocks come with the same columns as its bounces; only X.1.y and 55X are about a dead
+    address.
     """
     if said and (known := WORDS.get(word(said))) is not None:
         return known
@@ -85,8 +86,8 @@ def kind_of(format_: Format, said: str, code: str) -> ReasonKind:
 
 @lru_cache(maxsize=10_000)
 def moment(text: str) -> datetime | None:
-    """Unix time, ISO 8601 or RFC 5322; UTC where no zone is named; None for what is none of
-    these.
+    """Parse Unix time, ISO 8601 or RFC 5322, in UTC where no zone is named; return None for
+    anything else.
     """
     text = text.strip()
     try:

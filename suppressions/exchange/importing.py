@@ -56,7 +56,9 @@ class ImportPreview:
 
 
 def preview(opened: IO[bytes], *, project: int | None, now: datetime) -> ImportPreview:
-    """Nothing is changed. Raises `ValueError` for what is no list of addresses."""
+    """Look at a file without changing anything. Raises `ValueError` for what is no list of
+    addresses.
+    """
     progress, entries = ImportProgress(), []
     with File(opened, now=now) as file:
         found = file.entries()
@@ -92,11 +94,10 @@ def take(
     say: Say = lambda progress: None,
     before: ImportProgress | None = None,
 ) -> ImportProgress:
-    """All of it; `say` hears of each batch in its transaction.
+    """Take the whole file in; `say` hears of each batch in its transaction.
 
-    Raises `ValueError` as `preview`; a second time the same is harmless.
-
-    `before`: how far another came with the same file, whose lines are passed over.
+    Raises `ValueError` as `preview`; a second time the same is harmless. `before` is how far
+    another came with the same file, whose lines are skipped.
     """
     with File(opened, now=now) as file:
         return _take(file, before or ImportProgress(), project=project, by=by, say=say)
@@ -174,7 +175,7 @@ def run(import_id: int) -> None:
 
 
 def carry_on() -> None:
-    """Go on with what no job is at: its ring was lost, or its worker died."""
+    """Go on with what no job works on: its call was lost, or its worker died."""
     for import_id in left(Import.objects.filter(state=Import.State.RUNNING)):
         if may_begin(Kind.IMPORT, import_id):
             run(import_id)
@@ -193,9 +194,10 @@ def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease
 def take_for(
     row: Import, file: IO[bytes], *, lease: Lease, say: Say = lambda progress: None
 ) -> ImportProgress:
-    """`take`, with how far it is in its row. Raises `ValueError` as it does, and `LeaseLost`.
+    """Run `take` and note in the row how far it is. Raises `ValueError` as `take` does, and
+    `LeaseLost`.
 
-    In an outage the row stays as it is, and is gone on with.
+    In an outage the row stays as it is, and a later job goes on with it.
     """
 
     def note(progress: ImportProgress) -> None:
@@ -239,7 +241,7 @@ def _end(row: Import, state: str, why: str = "") -> None:
 
 
 def _stop(row: Import, error: Exception) -> None:
-    """By a fault of ours: the file stays, so that a person can have it gone on with behind the
+    """Note a fault of ours; the file stays, so that a person can let the import go on behind the
     last batch.
     """
     row.refresh_from_db(

@@ -161,13 +161,15 @@ class File:
 
 
 def _address_in(cell: str) -> str:
-    """`Anna <a@b.test>` and `mailto:a@b.test` are what address books write."""
+    """Unwrap `Anna <a@b.test>` and `mailto:a@b.test`, which address books write."""
     found = _NAMED.fullmatch(cell.strip())
     return (found[1] if found else cell.strip()).removeprefix("mailto:")
 
 
 def charset_of(start: bytes) -> str:
-    """By its mark; else UTF-8 if it is that, else what Windows writes in Japan."""
+    """Guess the charset: by its mark; else UTF-8 if it is that, else what Windows writes in
+    Japan.
+    """
     if start.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -73,8 +73,8 @@ class ImportProgress:
 def take_entries(
     entries: list[ListedAddress], progress: ImportProgress, given: dict[str, Any]
 ) -> None:
-    """All at once; where PostgreSQL refuses them, half by half, until the one that it refuses is
-    alone.
+    """Take all at once; where PostgreSQL refuses that, take each half by itself, down to the entry
+    that is refused.
     """
     try:
         with transaction.atomic(), connection.cursor() as cursor:

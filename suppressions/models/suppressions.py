@@ -40,10 +40,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         )
 
     def matching(self, text: str) -> Self:
-        """By a whole address (with what covers its domain), by "@domain" (with all its addresses),
-        or by how an address begins.
+        """Find by a whole address (with what covers its domain), by "@domain" (with all its
+        addresses), or by how an address begins.
 
-        Of very many the first thousand: each way has an index, and none is sorted by age.
+        It returns a thousand at most: each way has an index, and none is sorted by age.
         """
         text = storable(text).strip().strip("<>")
         key = known_key(text)

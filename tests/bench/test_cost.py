@@ -53,7 +53,7 @@ class Calls:
 
 @pytest.fixture
 def round_trips(monkeypatch):
-    """How many statements each connection sent: each is a round trip and, in autocommit, a
+    """Return how many statements each connection sent: each is a round trip and, in autocommit, a
     transaction.
     """
     execute, counted = psycopg.AsyncConnection.execute, Counter()
@@ -74,8 +74,8 @@ def log_position():
 
 
 def wal_since(position):
-    """Bytes that our transactions wrote about our tables, without images of whole pages: neither
-    VACUUM, ANALYZE, nor others count.
+    """Return bytes that our transactions wrote about our tables, without images of whole pages:
+    neither VACUUM, ANALYZE, nor others count.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -20,7 +20,7 @@ def found(sent, came, **given):
 
 @pytest.fixture
 def sent():
-    """Three messages, each answered after 5 ms; a fourth was refused."""
+    """Return three messages, each answered after 5 ms; a fourth was refused."""
     return Submissions(
         {0: 0, 1: 1_000 * MS, 2: 1_500 * MS},
         {0: 5 * MS, 1: 1_005 * MS, 2: 1_505 * MS},

@@ -38,7 +38,7 @@ WHERE ended_at IS NULL AND domain <> '{SILENT}' LIMIT 5
 
 
 def zones() -> dict[str, Any]:
-    """One host for each domain, all at the sink; the silent one apart."""
+    """Return one host for each domain, all at the sink; the silent one apart."""
     known: dict[str, Any] = {
         domain: {"MX": [(10, f"mx.{domain}")]} for domain in [*DOMAINS, SILENT]
     }
@@ -51,7 +51,7 @@ def zones() -> dict[str, Any]:
 
 @contextmanager
 def far_side() -> Iterator[tuple[FakeDns, FakeMx]]:
-    """The name server, the receiver of all mail, and a host that is silent."""
+    """Yield the name server, the receiver of all mail, and a host that is silent."""
     with (
         FakeDns(zones(), ttl=5) as dns,
         FakeMx() as sink,

@@ -103,7 +103,7 @@ class ClaimedDelivery:
 
 
 def codes_of(error: Exception) -> set[int]:
-    """An app that hears a 5xx gives its mail up."""
+    """Read the codes of an error; an app that hears a 5xx gives its mail up."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return {code for code, _ in error.recipients.values()}
     return {error.smtp_code} if isinstance(error, smtplib.SMTPResponseException) else set()
@@ -120,7 +120,7 @@ Message-ID: <{recipient}>
 
 
 def mail(recipient: str, sender: str = SENDER) -> bytes:
-    """A small mail that nobody may change: every byte of it is looked for at the sink."""
+    """Write a small mail of which every byte is looked for at the sink."""
     lines = [
         random.choice((b"", b".", b"..dots", b"text " * random.randrange(1, 20)))
         for _ in range(random.randrange(1, 40))

@@ -48,7 +48,7 @@ THINKING = 0.03
 
 @pytest.fixture(scope="module")
 def sink():
-    """The receiver of all domains, each of them a site of its own."""
+    """Yield the receiver of all domains, each of them a site of its own."""
     with FakeMx() as mx:
         mx.on("BODY", [Wait(THINKING), "250 2.0.0 taken"])
         yield mx
@@ -110,7 +110,7 @@ class Scene:
             )
 
     def in_doubt(self):
-        """The recipients for whom we have written down that they may get a message twice."""
+        """Return the recipients for whom we have written down that they may get a message twice."""
         return {recipient for (recipient,) in self.rig.query(IN_DOUBT, self._first_attempt)}
 
     def settle(self):
@@ -157,12 +157,12 @@ class Scene:
 
 
 def busy_worker(scene):
-    """The one with the most connections to the sink."""
+    """Find the one with the most connections to the sink."""
     return max(scene.rig.workers, key=lambda worker: connections(worker.pid, scene.sink.port))
 
 
 def connections(pid, port):
-    """How many TCP connections a process has to this port, as Linux tells."""
+    """Count the TCP connections that a process has to this port, as Linux tells."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     there = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
     return sum(

@@ -95,7 +95,7 @@ def scene(tmp_path, monkeypatch, capsys):
 
 
 def fill(path: Path) -> None:
-    """Every byte that is left."""
+    """Fill every byte that is left."""
     with open(path, "wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(1 << 20))

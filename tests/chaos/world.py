@@ -64,7 +64,7 @@ class World:
             transport.close()
 
     def pids(self, kind: str) -> list[int]:
-        """The processes of that kind that run: `worker` for worker-1 and worker-2."""
+        """Return the processes of that kind that run: `worker` for worker-1 and worker-2."""
         with self.supervisor() as supervisor:
             found = supervisor.getAllProcessInfo()
         return [
@@ -81,7 +81,7 @@ class World:
 
     @contextmanager
     def without(self, kind: str) -> Iterator[None]:
-        """Supervisor keeps it down meanwhile."""
+        """Have Supervisor keep it down meanwhile."""
         with self.supervisor() as supervisor:
             supervisor.stopProcess(kind)
         try:
@@ -93,12 +93,12 @@ class World:
     # --- what it says of itself -------------------------------------------------------------------
     # -----------------------------
     def status(self) -> str:
-        """What `./ekiden status` prints, whatever its exit status."""
+        """Return what `./ekiden status` prints, whatever its exit status."""
         ran = self.service.running.run("status")
         return str(ran.stdout) + str(ran.stderr)
 
     def said(self) -> str:
-        """The log of all processes, and what `up` itself has said of them."""
+        """Return the log of all processes, and what `up` itself has said of them."""
         return self.service.log() + str(self.service.running.said())
 
 
@@ -120,7 +120,9 @@ class Scene:
 
     @contextmanager
     def under_load(self) -> Iterator[None]:
-        """The faults happen within the block; afterwards everything must have arrived."""
+        """Run the load; the faults happen within the block, and afterwards everything must have
+        arrived.
+        """
         with self.load:
             wait_until(lambda: len(self.arrived()) > 20, "mail flows", 60)
             yield
@@ -134,11 +136,11 @@ class Scene:
         return False
 
     def fault(self) -> None:
-        """It begins, or ends: what is in flight at such a moment may come twice."""
+        """Note that a fault begins or ends: what is in flight at such a moment may come twice."""
         self.faults.append(time.monotonic())
 
     def wait_until_back(self, seconds: float = BACK) -> None:
-        """The last fault is over. Nobody does anything about it."""
+        """Wait after the last fault; nobody does anything about it."""
         ended = self.faults[-1]
         wait_until(
             lambda: self._served(ended),
@@ -178,8 +180,8 @@ class Scene:
         return Counter({recipient: count - 1 for recipient, count in copies.items() if count > 1})
 
     def in_flight(self) -> set[str]:
-        """Whom the receiver had taken mail for so shortly before a fault that this was possibly not
-        written down.
+        """Return whom the receiver had taken mail for so shortly before a fault that this was
+        possibly not written down.
         """
         return {
             message.recipients[0]
@@ -188,7 +190,7 @@ class Scene:
         }
 
     def spoken_of(self) -> set[str]:
-        """The recipients that a connection has named to the receiver."""
+        """Return the recipients that a connection has named to the receiver."""
         said = (
             line
             for session in list(self.world.sink.sessions)
@@ -200,7 +202,7 @@ class Scene:
     # --- the judgement ----------------------------------------------------------------------------
     # -----------------------------
     def in_doubt(self) -> set[str]:
-        """For whom the service has written down that a message may come twice."""
+        """Return for whom the service has written down that a message may come twice."""
         return {
             recipient for (recipient,) in self.world.service.query(IN_DOUBT, self._first_attempt)
         }
@@ -209,7 +211,9 @@ class Scene:
         return self.world.said()[self._log_began :]
 
     def wait_for_log(self, words: str, seconds: float = 60.0) -> None:
-        """Processes look at what has happened every second or every few, and write it then."""
+        """Wait for words in the log: processes look at what has happened every second or
+        every few.
+        """
         wait_until(lambda: words in self.log(), f"the log says {words!r}", seconds)
 
     def check(self) -> None:

@@ -25,7 +25,7 @@ _number = count(1)
 
 
 def later():
-    """A usual deadline."""
+    """Return a usual deadline."""
     return timezone.now() + timedelta(days=5)
 
 
@@ -42,12 +42,12 @@ def credential(of=None, **given):
 
 
 def rule(name=ShapingRule.DEFAULT, **given):
-    """A rule written here; without a name the one for receivers that have none."""
+    """Make a rule; without a name the one for receivers that have none."""
     return ShapingRule.objects.create(**{"name": name, "title": name} | given)
 
 
 def smarthost(name="office", password="", **given):
-    """With this password under the key ring."""
+    """Make a smarthost with this password under the key ring."""
     hosts = [["smart.test", 587, "verified"]]
     defaults = {"name": name, "hosts": hosts, "mechanism": "PLAIN" if password else "none"}
     row = Smarthost(**defaults | ({"username": "relay"} if password else {}) | given)
@@ -97,12 +97,12 @@ def delivery(to="you@mx.test", of=None, **given):
 
 
 def source(name="one", state="warming", **given):
-    """One of our addresses."""
+    """Return one of our addresses."""
     return Source.objects.create(
         **{"name": name, "state": state, "ipv4": f"192.0.2.{next(_number) % 200 + 1}"} | given
     )
 
 
 def source_lane(source, home, **given):
-    """The lane of a site from a source, to which mail is led from the site's own lane."""
+    """Return the lane of a site from a source, to which mail is led from the site's own lane."""
     return lane(home.site, **{"source": source.name, "home": home} | given)

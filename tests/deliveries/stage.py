@@ -13,7 +13,7 @@ from tests.fakes.mx import FakeMx
 
 @asynccontextmanager
 async def scene(settings, zones=None, behaviours=None):
-    """A scripted MX and a DNS whose zones lead to it by default."""
+    """Yield a scripted MX and a DNS whose zones lead to it by default."""
     zones = zones or {"mx.test": {"MX": [(10, "in.mx.test")]}, "in.mx.test": {"A": ["127.0.0.1"]}}
     async with FakeMx() as mx, FakeDns(zones, behaviours) as dns:
         settings.EKIDEN_DNS = [dns.url]

@@ -35,7 +35,7 @@ def dump_of_postgresql():
 
 
 def dump_of_valkey(valkey):
-    """Every value as commands read it, and as its file would hold it."""
+    """Return every value as commands read it, and as its file would hold it."""
     read = {
         b"hash": valkey.hgetall,
         b"list": lambda key: valkey.lrange(key, 0, -1),
@@ -50,7 +50,7 @@ def dump_of_valkey(valkey):
 
 
 def spellings(secret):
-    """As it is, and as a dump, a log or a traceback may show it."""
+    """Return the secret as it is, and as a dump, a log or a traceback may show it."""
     return {
         secret,
         secret.hex().encode(),

@@ -77,7 +77,7 @@ class Crowd:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """The name server answers nothing meanwhile."""
+        """Let the name server answer nothing meanwhile."""
         self._running.send_signal(signal.SIGUSR1)
         try:
             yield
@@ -85,7 +85,7 @@ class Crowd:
             self._running.send_signal(signal.SIGUSR2)
 
     def arrivals(self) -> list[tuple[float, str]]:
-        """In the order in which they came."""
+        """Return the arrivals in their order."""
         lines = self._ledger.read_text().splitlines(keepends=True)
         return [
             (float(at), recipient)
@@ -95,7 +95,7 @@ class Crowd:
 
 # --- DNS, as bytes: sixty thousand questions must not be what the test is about -------------------
 def answer(question: bytes) -> bytes:
-    """To one question without compression; empty where there is none."""
+    """Answer one question without compression; return nothing where there is none."""
     end = question.index(b"\0", 12) + 5
     labels, kind = _labels(question[12 : end - 4]), int.from_bytes(question[end - 4 : end - 2])
     if labels == []:  # the root: whether we are there

@@ -79,8 +79,10 @@ class FakeDns:
         is_resolver: bool = True,
         place: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
-        """`place`: where it listens; `is_resolver`: it finds answers (RA); else it has the zones
-        itself (AA), and may be told of others as REFERRAL.
+        """Prepare a server that will listen at `place`.
+
+        `is_resolver`: it finds answers (RA); else it has the zones itself (AA), and may be told of
+        others as REFERRAL.
         """
         self.zones: Zones = zones if zones is not None else {}
         self.behaviours = dict(behaviours or {})
@@ -129,7 +131,7 @@ class FakeDns:
         self._thread.stop()
 
     def replies(self, wire: bytes, *, over_tcp: bool) -> Iterable[bytes]:
-        """What to send back for this question, in order."""
+        """Return what to send back for this question, in order."""
         query = dns.message.from_wire(wire)
         name, kind = _asked(query)
         (self.tcp_queries if over_tcp else self.queries)[name, kind] += 1
@@ -175,7 +177,7 @@ class FakeDns:
         return [self.answer(query)]
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
-        """The true answer."""
+        """Return the true answer."""
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA if self.is_resolver else dns.flags.AA
         if self.authenticated:

@@ -60,7 +60,7 @@ class FakeMx:
         port: int = 0,
         window: int = 0,
     ) -> None:
-        """`tls`: STARTTLS is offered with it (see tests.fakes.certificates).
+        """Prepare a server; with `tls` it offers STARTTLS (see tests.fakes.certificates).
 
         `window`: octets that are received before they are read.
         """
@@ -79,7 +79,7 @@ class FakeMx:
         self._thread: threading.Thread | None = None
 
     def on(self, moment: str, *answers: Answer) -> None:
-        """What to answer at `moment`, one after the other, across all sessions; the last one
+        """Set what to answer at `moment`, one after the other, across all sessions; the last one
         stays.
         """
         self._script[moment.upper()] = deque(answers)

@@ -72,7 +72,7 @@ Answer = str | bytes | Action | list["Answer"] | Callable[[str], Any] | None
 
 
 def first_reply(answer: Answer) -> str:
-    """The reply within an answer, as far as there is one."""
+    """Return the reply within an answer, as far as there is one."""
     match answer:
         case str():
             return answer

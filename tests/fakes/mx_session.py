@@ -230,7 +230,9 @@ class MxSession:
 
     # --- speaking ---
     async def _say(self, moment: str, argument: str) -> str:
-        """Acts out the script; the last reply in it, which decides how the session goes on."""
+        """Act out the script; return the last reply in it, which decides how the session goes
+        on.
+        """
         answer = self._mx.next_answer(moment, argument)
         await self._act(answer)
         return first_reply(answer)
@@ -270,7 +272,7 @@ class MxSession:
         await self._writer.drain()
 
     async def _hang(self) -> None:
-        """Until the client goes; what it still sends is noted."""
+        """Hang until the client goes; what it still sends is noted."""
         while True:
             await self._more()
 

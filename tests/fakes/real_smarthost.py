@@ -120,7 +120,7 @@ timeout_msecs = 5000
 
 
 def missing() -> list[str]:
-    """What is not installed here."""
+    """List what is not installed here."""
     wanted = ["/usr/sbin/postfix", "/usr/sbin/dovecot"]
     absent = [path for path in wanted if not Path(path).exists()]
     return absent if os.getuid() == 0 else ["root's rights"]
@@ -207,7 +207,7 @@ class RealSmarthost:
         )
 
     def boxed(self) -> list[bytes]:
-        """All messages that have arrived in the Maildir, oldest first."""
+        """Return all messages that have arrived in the Maildir, oldest first."""
         found = sorted(self.mail.rglob("new/*"), key=lambda path: path.stat().st_mtime)
         return [path.read_bytes() for path in found]
 

@@ -7,7 +7,7 @@ from tests.fakes.mx import FakeMx
 
 
 async def tell(mx, *lines: bytes) -> None:
-    """Sends each piece after the reply to the one before it, and hangs up."""
+    """Send each piece after the reply to the one before it, and hang up."""
     reader, writer = await asyncio.open_connection(mx.host, mx.port)
     await reader.readline()
     for line in lines:

@@ -74,7 +74,7 @@ def main() -> None:
 
 # --- the process that starts one for each target --------------------------------------------------
 def _run(names: Sequence[str], given: argparse.Namespace) -> int:
-    """The fuzzer leaves without a word to Python: who cleans up is its parent."""
+    """Run the fuzzer, which leaves without a word to Python: its parent cleans up."""
     if given.inputs and len(names) > 1:
         sys.exit("Say with --target what reads these files")
     folder = Path(tempfile.mkdtemp(prefix="ekiden-fuzz-"))
@@ -138,8 +138,8 @@ def summary(status: int, said: str, *, is_replay: bool) -> str | None:
 
 @contextmanager
 def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
-    """What Django's settings need; where no database is given, and one is needed, an own one with
-    all tables.
+    """Prepare what Django's settings need; where no database is given, and one is needed, an own
+    one with all tables.
     """
     os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     os.environ["EKIDEN_DATA"] = str(folder)
@@ -168,7 +168,7 @@ def _installation(folder: Path, *, needs_servers: bool) -> Iterator[None]:
 
 # --- the process of one target --------------------------------------------------------------------
 def fuzz(target: Target, folder: Path, *, seconds: int, seed: int, inputs: Sequence[str]) -> None:
-    """What it finds lies in the folder."""
+    """Fuzz one target; what is found lies in the folder."""
     ready = target.load()
     one = watched(ready, target)
     if inputs:
@@ -191,12 +191,12 @@ def fuzz(target: Target, folder: Path, *, seconds: int, seed: int, inputs: Seque
 
 
 def _escaped(word: bytes) -> str:
-    """As a dictionary of libFuzzer has it."""
+    """Escape a word for a dictionary of libFuzzer."""
     return "".join(f"\\x{octet:02x}" for octet in word)
 
 
 def watched(ready: Ready, target: Target) -> Callable[[bytes], None]:
-    """What takes one input, and ends where it is slow or grows."""
+    """Return what takes one input, and ends where it is slow or grows."""
     runs = count(1)
 
     def one(data: bytes) -> None:
@@ -210,7 +210,7 @@ def watched(ready: Ready, target: Target) -> Callable[[bytes], None]:
 
 
 def memory_mib() -> float:
-    """Now.
+    """Return what the process has now.
 
     The peak that libFuzzer prints is also that of the process that started it (getrusage(2)).
     """

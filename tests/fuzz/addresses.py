@@ -68,8 +68,8 @@ def one(data: bytes) -> None:
 
 
 def _path(text: str) -> None:
-    """What was read is written so that it is read again as the same; its key does not depend on
-    how it was written.
+    """Check that what was read is written so that it is read again as the same; its key does not
+    depend on how it was written.
     """
     for smtputf8 in (False, True):
         try:
@@ -112,8 +112,8 @@ def _mailboxes(data: bytes, *, smtputf8: bool) -> None:
 
 
 def _message(data: bytes, *, smtputf8: bool) -> None:
-    """A section that is taken has one From of an allowed domain, for readers with other ideas of a
-    line end as well.
+    """Check that a section that is taken has one From of an allowed domain, for readers with other
+    ideas of a line end as well.
     """
     try:
         headers = parse(data)

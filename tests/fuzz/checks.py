@@ -19,7 +19,7 @@ class Log(logging.Handler):
     """Stands in place of all handlers, behind the same filters."""
 
     def __init__(self, *harmless: str) -> None:
-        """`harmless` are loggers whose errors are no trouble of ours."""
+        """Watch the log; `harmless` are loggers whose errors are no trouble of ours."""
         super().__init__()
         self._harmless = harmless
         self._line, self._object = LineFormatter(), JSONFormatter()
@@ -64,7 +64,7 @@ def _is_answer(record: logging.LogRecord) -> bool:
 
 
 def check_line(record: logging.LogRecord) -> None:
-    """One line, with the fields of its template and no other."""
+    """Check that it is one line, with the fields of its template and no other."""
     line = message_of(record)
     assert not texts.has_control(line), f"a control character in the log: {line!r}"
     if record.args and "=" in str(record.msg):

@@ -77,7 +77,7 @@ def _handle(data: bytes, kind: str, proven: UUID, project: int) -> None:
 
 
 def seeds(proven: UUID) -> list[bytes]:
-    """No token of ours stands in any of them: the fuzzer must not find by chance what proves
+    """Return seeds without a token of ours: the fuzzer must not find by chance what proves
     something.
     """
     forged = (

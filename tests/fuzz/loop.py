@@ -69,7 +69,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # as much of it as is called
     async def start_tls(self, transport: Any, protocol: Any, context: Any, **given: Any) -> Any:  # type: ignore[override]
-        """The handshake is OpenSSL's; only that it comes about or fails is ours."""
+        """Succeed or fail: the handshake itself is OpenSSL's."""
         await asyncio.sleep(0)
         if self.breaks_tls or transport.is_closing():
             raise ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1)")
@@ -84,7 +84,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._connected(protocol_factory())
 
     async def sock_connect(self, sock: Any, address: Any) -> None:
-        """Nobody is there, so nothing can refuse."""
+        """Connect at once: nobody is there, so nothing can refuse."""
 
     def _connected(self, protocol: Any) -> tuple[Transport, Any]:
         transport = Transport(self, protocol)

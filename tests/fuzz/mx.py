@@ -39,7 +39,7 @@ def ready() -> Ready:
 
 
 def seeds(path: bytes) -> list[bytes]:
-    """Sessions as they should be, and some as they should not."""
+    """Return sessions as they should be, and some as they should not."""
     host = b"relay.test"
     begin = b"EHLO mx.test\r\n" + TURN
     end = b"\r\n.\r\n" + TURN + b"QUIT\r\n"

@@ -111,7 +111,7 @@ def leads_inside(address: IPv4Address | IPv6Address) -> bool:
 
 
 async def _look_up(loop: VirtualLoop, what: int) -> list[object]:
-    """All that was believed of the server's words."""
+    """Return all that was believed of the server's words."""
     resolver = Resolver([SERVER], clock=loop.time, trusts_ad=False)
     router = Router(Database(lambda sql, given: []), resolver)
     found: list[object] = []
@@ -155,7 +155,7 @@ async def _site(router: Router) -> list[object]:
 
 
 def seeds() -> list[bytes]:
-    """Truthful answers and those of a server that misbehaves."""
+    """Return truthful answers and those of a server that misbehaves."""
     public, inside = "203.0.114.9", "127.0.0.1"
     zones = {
         "plain": {DOMAIN: {"MX": [(10, "mx.a.test"), (20, "mx2.a.test")],
@@ -187,7 +187,7 @@ def seeds() -> list[bytes]:
 
 
 def _recorded(fake: FakeDns, what: int) -> bytes:
-    """What this server would answer to the questions of one look-up."""
+    """Return what this server would answer to the questions of one look-up."""
     asked = {
         MX: [(DOMAIN, "MX"), ("mx.a.test", "A"), ("mx.a.test", "AAAA")], TXT: [(DOMAIN, "TXT")],
         ADDRESSES: [(DOMAIN, "AAAA"), (DOMAIN, "A")],

@@ -151,7 +151,7 @@ def _check(outcome: Outcome, host: Host, before: int) -> None:
 
 
 def _fit_for_the_record(reply: Reply, stage: Stage) -> None:
-    """Whatever it says, it has a class, a meaning for our pace, and a line of the log."""
+    """Check that any reply has a class, a meaning for our pace, and a line of the log."""
     assert 200 <= reply.code <= 599
     assert len(reply.text) <= MAX_TEXT and not texts.has_control(reply.text)
     assert reply.enhanced is None or reply.local or reply.enhanced[0] == str(reply.code)[0]
@@ -173,7 +173,7 @@ def _fit_for_the_record(reply: Reply, stage: Stage) -> None:
 
 
 def _parses_alike(data: bytes) -> None:
-    """However the bytes come, they are the same replies."""
+    """Check that the same replies are read, however the bytes come."""
     assert (
         _parsed([data]) == _parsed([data[at : at + 7] for at in range(0, min(len(data), 2000), 7)])
         or len(data) > 2000

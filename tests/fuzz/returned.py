@@ -29,7 +29,7 @@ def ready() -> Ready:
 
 
 def seeds() -> list[bytes]:
-    """Samples of our own, and of the shared corpus where it is at hand."""
+    """Return samples of our own, and of the shared corpus where it is at hand."""
     return [*SEEDS, *(path.read_bytes() for path in sorted(CORPUS.glob("bounces/**/*.eml"))[::20])]
 
 
@@ -49,7 +49,7 @@ def one(data: bytes) -> None:
 
 
 def _refuses(text: str) -> None:
-    """Nobody guesses a token of ours."""
+    """Check that nobody guesses a token of ours."""
     for read in (
         lambda: feedback_id.parse(text, key=KEY, now=NOW),
         lambda: return_path.parse(text, key=KEY, now=NOW),

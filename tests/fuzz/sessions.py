@@ -124,7 +124,7 @@ class Sessions:
                 store._database = _Unscripted()
 
     def _fresh(self) -> None:
-        """No input has to do with the one before it."""
+        """Begin anew: no input has to do with the one before it."""
         listener, database = self.listener, Database(self._answer)
         counters = Counters(settings.REDIS_URL)
         counters._down_until = inf  # each process counts for itself
@@ -167,7 +167,7 @@ class Sessions:
         return []
 
     def converse(self, data: bytes, *, is_encrypted: bool = False) -> bytes:
-        """All that the server says to a client that says this and then hangs up."""
+        """Return all that the server says to a client that says this and then hangs up."""
         self._fresh()
         said: bytes = self.loop.finish(self._session(data.split(TURN), is_encrypted=is_encrypted))
         self._check_over(said)
@@ -218,7 +218,7 @@ class Sessions:
 
 
 def check_replies(said: bytes) -> None:
-    """Whole lines, each of a reply."""
+    """Check that they are whole lines, each of a reply."""
     *lines, rest = said.split(b"\r\n")
     assert rest == b"", "half a line"
     code = b""

@@ -37,8 +37,8 @@ def ready() -> Ready:
 
 
 def one(data: bytes) -> None:
-    """Each reader takes its own token, in any case of letters, and nothing else: not that of
-    another use, cut, padded or longer.
+    """Check that each reader takes its own token, in any case of letters, and nothing else: not
+    that of another use, cut, padded or longer.
     """
     text = data.decode("utf-8", "surrogateescape")
     for candidate in (text, text.strip(), f"b-{text}"):

@@ -45,7 +45,7 @@ SELECT uuidv7(), message, project_id, credential.id, recipient, recipient,
 
 
 def fill(rig: Rig, amount: int, to: str, *, priority: int = 1) -> None:
-    """So many messages at once, from the rig's one credential; "#" in `to` stands for the
+    """Write so many messages at once, from the rig's one credential; "#" in `to` stands for the
     number.
     """
     data = compression.compress(CONTENT, (), size=len(CONTENT))
@@ -65,7 +65,7 @@ def fill(rig: Rig, amount: int, to: str, *, priority: int = 1) -> None:
 
 
 def send(rig: Rig, to: str, *parameters: str, client: smtplib.SMTP | None = None) -> None:
-    """One small message over SMTP, with these parameters of MAIL."""
+    """Send one small message over SMTP, with these parameters of MAIL."""
     app = client or rig.client()
     app.mail(f"shop@{SENDER}", parameters)
     app.rcpt(to)

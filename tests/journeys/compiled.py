@@ -24,7 +24,7 @@ ECJ = Path("/usr/share/java/ecj.jar")  # Eclipse's compiler: Java's own is fifty
 
 @cache
 def folder() -> Path:
-    """Where the built clients are, until the test run ends."""
+    """Return where the built clients are, until the test run ends."""
     made = Path(tempfile.mkdtemp(prefix="ekiden-clients-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
@@ -53,7 +53,7 @@ def go_client() -> str:
 
 @cache
 def java_client(name: str) -> tuple[str, ...]:
-    """The command that runs this class."""
+    """Return the command that runs this class."""
     peers.need("java")
     peers.need_files(*JARS, ECJ)
     path = ":".join(map(str, JARS))
@@ -75,7 +75,7 @@ def java_client(name: str) -> tuple[str, ...]:
 
 @cache
 def dotnet_client() -> tuple[str, ...]:
-    """The command that runs Submit.cs, by Mono: Debian has no other .NET."""
+    """Return the command that runs Submit.cs, by Mono: Debian has no other .NET."""
     peers.need("mcs", "mono")
     built = folder() / "Submit.exe"
     run("mcs", "-nowarn:618", "-r:System", f"-out:{built}", str(SOURCES / "Submit.cs"))
@@ -85,7 +85,7 @@ def dotnet_client() -> tuple[str, ...]:
 def described(
     rig: Rig, file: Path, sender: str, recipients: list[str], *, implicit_tls: bool
 ) -> str:
-    """The mail as submit.go wants it in MAIL."""
+    """Describe the mail as submit.go wants it in MAIL."""
     username, password = rig.login
     port = rig.submissions if implicit_tls else rig.submission
     mail = {

@@ -22,13 +22,13 @@ ADDRESSES = {
 
 @pytest.fixture(scope="session")
 def port():
-    """Of all MX hosts."""
+    """Return the port of all MX hosts."""
     return free_port(*set(ADDRESSES.values()))
 
 
 @pytest.fixture(scope="session")
 def recorder(port, tmp_path_factory):
-    """An MX that notes every byte; it offers no CHUNKING, so that the dots are seen."""
+    """Yield an MX that notes every byte; it offers no CHUNKING, so that the dots are seen."""
     tls = self_signed(tmp_path_factory.mktemp("recorder"), "mx.recorder.test")
     offers = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
     with FakeMx(extensions=offers, tls=tls, host=ADDRESSES["recorder.test"], port=port) as mx:
@@ -37,7 +37,7 @@ def recorder(port, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zones():
-    """What DNS says; a module may add its own."""
+    """Return what DNS says; a module may add its own."""
     zones: dict = {domain: {"MX": [(10, f"mx.{domain}")]} for domain in ADDRESSES}
     return zones | {f"mx.{domain}": {"A": [address]} for domain, address in ADDRESSES.items()}
 

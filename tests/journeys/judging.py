@@ -100,7 +100,7 @@ class Postfix(peers.MailServer):
         super().__exit__()
 
     def fates(self) -> dict[str, str]:
-        """The last word on each recipient."""
+        """Return the last word on each recipient."""
         log = (self.folder / "log").read_text(errors="replace")
         words = STATUS.findall(log)
         return {
@@ -129,7 +129,7 @@ class Hosts:
                     receiver.script(self.made[client, receiver.name][0])
 
     def taken(self, client: str, receiver: str) -> dict[str, list[Received]]:
-        """What came, by recipient."""
+        """Return what came, by recipient."""
         found: dict[str, list[Received]] = {}
         for mx in self.made[client, receiver]:
             for message in mx.messages:
@@ -176,7 +176,7 @@ def domain(client: str, receiver: Receiver) -> str:
 
 
 def zones() -> dict[str, Any]:
-    """Of Ekiden's domains."""
+    """Return the zones of Ekiden's domains."""
     found: dict[str, Any] = {}
     for number, receiver in enumerate(RECEIVERS, 1):
         name = domain("ekiden", receiver)
@@ -187,7 +187,7 @@ def zones() -> dict[str, Any]:
 
 
 def transports(port: int) -> str:
-    """The same for Postfix."""
+    """Return the same for Postfix."""
     lines = [f"{SENDER} discard:"]
     for number, receiver in enumerate(RECEIVERS, 1):
         hops = ", ".join(
@@ -219,7 +219,9 @@ def send_all(client: str, session: smtplib.SMTP) -> None:
 
 
 def body_of(content: bytes) -> bytes:
-    """As the author wrote it: a transfer encoding that a host without 8BITMIME needs is undone."""
+    """Undo a transfer encoding that a host without 8BITMIME needs: return the body as the author
+    wrote it.
+    """
     parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
     if parsed["Content-Transfer-Encoding"] in ("quoted-printable", "base64"):
         decoded: Any = parsed.get_payload(decode=True)  # bytes, as there is one part
@@ -230,7 +232,7 @@ def body_of(content: bytes) -> bytes:
 def wait_for_all(
     look: Callable[[], dict[str, str]], expected: dict[str, str], seconds: float
 ) -> dict[str, str]:
-    """The fates once they are as expected, or when the time is over."""
+    """Wait for the expected fates; return them once they are so, or when the time is over."""
     until = time.monotonic() + seconds
     while (fates := look()) != expected and time.monotonic() < until:
         time.sleep(0.2)
@@ -238,7 +240,7 @@ def wait_for_all(
 
 
 def expected_of(client: str, receiver: Receiver) -> dict[str, str]:
-    """What becomes of each recipient."""
+    """Return what becomes of each recipient."""
     names = (
         name for message in receiver.messages for name in recipients(client, receiver, message)
     )
@@ -258,7 +260,7 @@ def expected() -> dict[str, str]:
 
 
 def assert_faithful(content: bytes, name: str) -> None:
-    """The author's fields and body came as they were handed in."""
+    """Check that the author's fields and body came as they were handed in."""
     message = "two" if name in ("taken", "refused") else name
     parsed = email.message_from_bytes(
         content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", policy=email.policy.SMTP

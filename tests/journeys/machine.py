@@ -79,5 +79,5 @@ class Machine:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def words(self) -> str:
-        """What it printed last."""
+        """Return what it printed last."""
         return self.log.read_text(errors="replace")[-3000:]

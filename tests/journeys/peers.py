@@ -34,7 +34,7 @@ def need(*things: str | Path) -> None:
 
 
 def need_files(*files: Path) -> None:
-    """The same for what is no program."""
+    """Skip where a file is missing, as for programs."""
     _complain([str(file) for file in files if not file.exists()])
 
 
@@ -85,8 +85,8 @@ class MailServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def boxed(self, token: bytes) -> list[bytes]:
-        """All arrived messages that hold this token, lines ending in CRLF as they were on the
-        wire.
+        """Return all arrived messages that hold this token, lines ending in CRLF as they were on
+        the wire.
         """
         found = [path.read_bytes() for path in sorted(self.mail.rglob("new/*"))]
         return [mail.replace(b"\n", b"\r\n") for mail in found if token in mail]

@@ -18,7 +18,7 @@ PARENT_GUARD = ROOT / "relay_portal" / "process" / "parent_guard.py"
 
 
 def wait_until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """What `look` returns once that is true."""
+    """Return what `look` returns once that is true."""
     until = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < until, f"after {seconds:.0f} s still not: {what}"
@@ -112,7 +112,7 @@ class Process:
             self.signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """As the supervisor ends it; by force where that takes too long."""
+        """Stop it as the supervisor does; by force where that takes too long."""
         self.ask_to_stop()
         if self.running is not None:
             try:

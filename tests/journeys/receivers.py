@@ -103,7 +103,7 @@ def every_second(moment: str, answer: Answer) -> Script:
 
 
 def refusing_rset(mx: FakeMx) -> None:
-    """RSET is said after a refusal."""
+    """Refuse RSET, which is said after a refusal."""
     each_recipient_once("451 4.7.1 try again")(mx)
     mx.on("RSET", "502 5.5.1 what")
 
@@ -265,7 +265,7 @@ RECEIVERS = (
 
 
 def certificates(folder: Path) -> dict[str, ssl.SSLContext]:
-    """What `Receiver.tls` names."""
+    """Return what `Receiver.tls` names."""
     old = self_signed(folder, "mx.old.test")
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1
@@ -275,7 +275,7 @@ def certificates(folder: Path) -> dict[str, ssl.SSLContext]:
 
 
 def table() -> list[str]:
-    """The differences, as the rows of the table in docs/receivers.md."""
+    """Return the differences, as the rows of the table in docs/receivers.md."""
     return [
         f"| {each.breaks} | {each.postfix} | {each.ekiden} | {each.reason} |"
         for each in RECEIVERS

@@ -165,7 +165,7 @@ class Rig:
         wait_until(self.is_listening, "the listener answers", 60)
 
     def manage(self, *words: str) -> str:
-        """What `manage.py` prints; its failure is the test's."""
+        """Return what `manage.py` prints; its failure is the test's."""
         ran = subprocess.run(
             [sys.executable, "manage.py", *words],
             env=self.env,
@@ -182,7 +182,7 @@ class Rig:
 
     @contextmanager
     def trusting(self, network: str) -> Iterator[None]:
-        """For a while whoever connects from there needs neither AUTH nor TLS."""
+        """Trust a network for a while: whoever connects from there needs neither AUTH nor TLS."""
         name = f"net-{uuid.uuid4().hex[:8]}"
         about = ("--project", "shop", "--name", name)
         self.manage("credential", "create", *about, "--kind", "network", "--network", network)
@@ -215,7 +215,7 @@ class Rig:
         return answers("127.0.0.1", self.mx)
 
     def client(self, *, implicit_tls: bool = False, timeout: float = 20) -> smtplib.SMTP:
-        """An app's session, under TLS and logged in."""
+        """Return an app's session, under TLS and logged in."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connected: smtplib.SMTP
@@ -235,11 +235,13 @@ class Rig:
         return connected
 
     def trace(self, recipient: str) -> Any:
-        """The only message to this recipient, as `trace` shows it."""
+        """Return the only message to this recipient, as `trace` shows it."""
         return self.manage_json("trace", recipient)
 
     def wait_for_state(self, recipient: str, state: str, seconds: float = 30.0) -> Any:
-        """The recipient's trace once it is in this state, as the `trace` command gives it."""
+        """Return the recipient's trace once it is in this state, as the `trace` command gives
+        it.
+        """
         look = "SELECT state FROM deliveries_delivery WHERE recipient = %s"
         try:
             wait_until(

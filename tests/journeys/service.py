@@ -24,8 +24,8 @@ class Up:
     """A running `./ekiden up` and the commands beside it, all under one account."""
 
     def __init__(self, data, log, user, program, *, terminal=False, **more):
-        """`terminal`: `up` writes to one, which shows secrets; what it shows is in `log` all the
-        same.
+        """Start it; with `terminal`, `up` writes to one, which shows secrets, and what it shows is
+        in `log` all the same.
         """
         self.data, self.log, self.user, self.program, self.terminal = (
             data,

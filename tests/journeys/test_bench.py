@@ -11,14 +11,16 @@ from tests.journeys.rig import ROOT, wait_until
 
 
 def left_over():
-    """The folders of runs, and those that are gone though a process still works in them."""
+    """Return the folders of runs, and those that are gone though a process still works in them."""
     places = (place_of(process).partition(" ")[0] for process in Path("/proc").glob("[0-9]*"))
     working = {Path(place).parts[3] for place in places if "/ekiden-bench-" in place}
     return {path.name for path in Path("/var/tmp").glob("ekiden-bench-*")} | working
 
 
 def leaves_nothing(*, since):
-    """Another test's run may be under way beside this one; it ends, too."""
+    """Check that nothing is left; another test's run may be under way beside this one, and ends,
+    too.
+    """
     wait_until(lambda: left_over() <= since, "nothing is left", 100)
 
 

@@ -25,8 +25,8 @@ def send(rig, to):
 
 @pytest.fixture
 def reported(recorder):
-    """The report about a message, which goes to its reverse-path: the sending domain's mail is at
-    the recorder.
+    """Return the report about a message, which goes to its reverse-path: the sending domain's mail
+    is at the recorder.
     """
 
     def look(token):
@@ -51,7 +51,7 @@ def test_a_user_that_postfix_does_not_know_bounces_and_the_sender_is_told(rig, p
 
 
 def assert_report(content, recipient, token):
-    """As Python's email package reads it (RFC 3464)."""
+    """Check the report as Python's email package reads it (RFC 3464)."""
     report = message_from_bytes(content, policy=policy.default)
     assert (report.get_content_type(), report.get_param("report-type")) == (
         "multipart/report",

@@ -106,7 +106,7 @@ def test_a_mail_in_japanese_by_system_net_mail_arrives_as_it_was_written(rig, po
 
 
 def delivered_to(arrived):
-    """The one recipient that this copy was for, as the server noted it on top."""
+    """Return the one recipient that this copy was for, as the server noted it on top."""
     [line] = [
         line
         for line in header_of(arrived)
@@ -132,7 +132,7 @@ def assert_faithful(arrived):
 
 
 def assert_signed(arrived, record, folder):
-    """dkimpy and OpenDKIM both say so; neither has any code of ours."""
+    """Check that dkimpy and OpenDKIM both say so; neither has any code of ours."""
     name, text = record
     assert dkim.verify(
         arrived,
@@ -151,7 +151,7 @@ def assert_signed(arrived, record, folder):
 
 
 def assert_told_truly(rig, message_id, recipients):
-    """`trace` and `conservation`, as programs read them."""
+    """Check what `trace` and `conservation` tell programs."""
     shown = rig.trace(message_id)
     assert (shown["message"]["message_id"], shown["message"]["from"]) == (
         message_id,

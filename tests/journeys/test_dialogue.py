@@ -24,7 +24,7 @@ FALSE_ENDS = (
 
 
 def submit(rig, to, content, *, options=(), rcpt_options=()):
-    """The bytes exactly as given; smtplib would mend them."""
+    """Submit the bytes exactly as given; smtplib would mend them."""
     with rig.client() as client:
         client.ehlo()
         assert client.docmd("MAIL", f"FROM:<shop@{SENDER}> {' '.join(options)}".rstrip())[0] == 250
@@ -60,7 +60,7 @@ DOTTED = b"one\r\n.\r\n..\r\n" + INNER + b"\r\n.two\r\n"
 
 
 def dotted_content(token):
-    """As a client sends it: dots doubled, so that the false end in it is text."""
+    """Write content as a client sends it: dots doubled, so that the false end in it is text."""
     return letter(token, DOTTED).replace(b"\r\n.", b"\r\n..")
 
 

@@ -41,7 +41,7 @@ def rig(crowd):
 
 
 def waits(rig, crowd, word, *domains):
-    """Seconds from MAIL to the arrival of one-time codes, by domain."""
+    """Return the seconds from MAIL to the arrival of one-time codes, by domain."""
     sent = {}
     with rig.client() as app:
         for number in range(CODES):

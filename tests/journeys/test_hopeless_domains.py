@@ -83,7 +83,7 @@ def is_known(to):
 
 
 def waits(stream, crowd, known):
-    """Seconds from `250` to the arrival, sorted."""
+    """Return the seconds from `250` to the arrival, sorted."""
     came = {to: at for at, to in crowd.arrivals()}
     return sorted(
         max(came[to] - at, 0.0) for to, at in stream.sent.items() if is_known(to) == known

@@ -25,7 +25,7 @@ OURS = "SELECT recipient, state FROM deliveries_delivery WHERE domain LIKE '%%.e
 
 @pytest.fixture(scope="module")
 def judged(rig, port, zones, tmp_path_factory):
-    """The ledger of the hosts, and what either client says became of each recipient."""
+    """Yield the ledger of the hosts, and what either client says became of each recipient."""
     peers.need("postfix")
     hosts = judging.Hosts(port, tmp_path_factory.mktemp("judge"))
     zones |= judging.zones()

@@ -63,7 +63,9 @@ def send(net, recipients):
 
 
 def received(net, recipients):
-    """Of these recipients: (address of ours, recipient) of each message, as the receiver says."""
+    """Return (address of ours, recipient) of each message to these recipients, as the receiver
+    says.
+    """
     if not net.ledger.exists():
         return []
     pairs = [tuple(line.split()) for line in net.ledger.read_text().splitlines()]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture
 def world():
-    """The service, and the receiver of all its mail."""
+    """Yield the service, and the receiver of all its mail."""
     zones: dict = {"mx.test": {"MX": [(10, "in.mx.test")]}, "in.mx.test": {"A": ["127.0.0.1"]}}
     with FakeMx() as mx, FakeDns(zones) as dns, Rig(dns.url, mx.port) as rig:
         yield rig, mx
@@ -27,8 +27,8 @@ def world():
 
 @contextmanager
 def stopped(rig):
-    """A time without PostgreSQL, longer than the listener remembers who its clients are and who is
-    suppressed.
+    """Yield a time without PostgreSQL, longer than the listener remembers who its clients are and
+    who is suppressed.
     """
     rig.postgres_process.stop()
     time.sleep(max(KEEP, TRUSTED) + 0.1)

@@ -74,13 +74,13 @@ NAME_NO_STAGE = {"opensmtpd", "haraka", "nullmailer"}
 
 @pytest.fixture(scope="module")
 def network():
-    """Three octets of loopback addresses that nobody else uses."""
+    """Return three octets of loopback addresses that nobody else uses."""
     return f"127.{64 + secrets.randbelow(64)}.{secrets.randbelow(256)}"
 
 
 @pytest.fixture(scope="module")
 def far(network):
-    """The host of all domains, also the sender's; on port 25, as mail servers expect it."""
+    """Yield the host of all domains, also the sender's; on port 25, as mail servers expect it."""
     peers.need("unshare")
     with (
         FakeMx(host=f"{network}.1", port=25, extensions=(*OFFERS, "SIZE 1000000")) as host,
@@ -106,7 +106,7 @@ def answer(argument):
 
 @pytest.fixture(scope="module", params=REPORTERS, ids=lambda each: each.name)
 def reports(request, network, far):
-    """The program's reports by the name of the trouble, as they came to the sender."""
+    """Return the program's reports by the name of the trouble, as they came to the sender."""
     written = written_by(request.param, network, far, most=len(TROUBLES))
     return request.param.name, {about(each): each for each in written}
 

@@ -25,7 +25,7 @@ def test_mail_from_exim_goes_through_us(postfix, exim, rig):
 
 
 def relayed(client, server):
-    """Given to `client` for a domain that is not its own, what `server` has got."""
+    """Give `client` a message for a domain that is not its own; return what `server` has got."""
     token = uuid.uuid4().hex
     text = (
         f"From: shop@{SENDER}\r\nTo: box-relay@{server.domain}\r\n"

@@ -51,7 +51,7 @@ def suppressed(service):
 
 
 def outcome(service, name):
-    """The delivery's state, and the class of the last answer that has one."""
+    """Return the delivery's state, and the class of the last answer that has one."""
     [delivery] = service.json("trace", address(name))["deliveries"]
     classes = [attempt["class"] for attempt in delivery["attempts"] if attempt["class"]]
     return delivery["state"], classes[-1] if classes else ""
@@ -59,7 +59,7 @@ def outcome(service, name):
 
 @contextmanager
 def portal(service):
-    """A page of the owner who was made at the first run, behind the second factor."""
+    """Yield a page of the owner who was made at the first run, behind the second factor."""
     from playwright.sync_api import sync_playwright
 
     [link] = re.findall(r"^  Invitation +(\S+)", service.said(), re.MULTILINE)

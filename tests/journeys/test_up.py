@@ -25,7 +25,7 @@ def printed_command(said):
 
 
 def in_another_terminal(line, folder=ROOT):
-    """As a person pastes it, in a shell that knows nothing of the settings."""
+    """Run the line as a person pastes it, in a shell that knows nothing of the settings."""
     return subprocess.run(
         line,
         shell=True,

@@ -158,7 +158,7 @@ def test_from_a_x_ordinary_user_has_it_up_and_sends():
 
 
 def bare_checkout(folder):
-    """What a clone holds, in this folder."""
+    """Copy what a clone holds into this folder."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"],
         cwd=ROOT,

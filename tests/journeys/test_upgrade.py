@@ -21,7 +21,7 @@ DEAD = "dead@mx.test"
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """The tree of that commit."""
+    """Return the tree of that commit."""
     packed = subprocess.run(["git", "archive", EARLIER], cwd=ROOT, capture_output=True, check=False)
     if packed.returncode:
         pytest.skip(f"the history does not reach back to {EARLIER[:7]} here (a shallow clone)")
@@ -32,7 +32,7 @@ def earlier(tmp_path_factory):
 
 @pytest.fixture
 def world(earlier):
-    """The earlier installation, and the receiver of all its mail."""
+    """Yield the earlier installation, and the receiver of all its mail."""
     zones: dict = {
         "mx.test": {"MX": [(10, "in.mx.test")]},
         "later.test": {"MX": [(10, "in.mx.test")]},
@@ -43,7 +43,7 @@ def world(earlier):
 
 
 def hand_in(rig, *recipients):
-    """One message to each."""
+    """Hand in one message to each."""
     with rig.client() as client:
         for number, recipient in enumerate(recipients):
             text = f"From: shop@{SENDER}\r\nTo: {recipient}\r\nSubject: {number}\r\n\r\nhello\r\n"
@@ -57,7 +57,7 @@ def reply_to_dead(rig):
 
 
 def kept(rig):
-    """What must be the same afterwards: the keys and whom nobody writes to."""
+    """Return what must be the same afterwards: the keys and whom nobody writes to."""
     keys = {path.name: path.read_bytes() for path in (rig.data / "keys").iterdir()}
     suppressed = rig.query("SELECT address_key, reason FROM suppressions_suppression ORDER BY 1")
     secrets = rig.query("SELECT id, username, secret_hash FROM domains_credential ORDER BY 1")

@@ -34,7 +34,7 @@ def service(request):
 
 @pytest.fixture
 def machine(installed):
-    """The machine, with all of its units running before and after the test."""
+    """Yield the machine, with all of its units running before and after the test."""
     yield installed
     wait_until(lambda: all(installed.is_up(unit) for unit in SERVICES), "all units run", 60)
     assert installed.ask("systemctl --failed --no-legend --plain") == ""
@@ -42,7 +42,7 @@ def machine(installed):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A machine on which the documentation was typed in up to its last `ekiden status`."""
+    """Yield a machine on which the documentation was typed in up to its last `ekiden status`."""
     folder = tmp_path_factory.mktemp("units")
     try:
         mounts = {

@@ -69,7 +69,7 @@ class Debian:
         self._leader = leader
 
     def command(self, *words: str, account: str = "root") -> list[str]:
-        """The words as the host runs them on the machine, by a log-in of the account."""
+        """Return the words as the host runs them on the machine, by a log-in of the account."""
         spaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd")
         return [
             "nsenter",
@@ -86,7 +86,7 @@ class Debian:
     def run(
         self, script: str, *, account: str = "root", seconds: float = 120, check: bool = True
     ) -> str:
-        """What a login shell of the account prints for the script."""
+        """Return what a login shell of the account prints for the script."""
         ran = subprocess.run(
             self.command("bash", "-lc", script, account=account), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -118,7 +118,9 @@ class Debian:
 
 
 def environment() -> dict[str, str]:
-    """Nothing of the host's: what an administrator has not set must not help him."""
+    """Return an environment with nothing of the host's: what an administrator has not set must not
+    help him.
+    """
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "TERM": "dumb",
@@ -128,9 +130,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def booted(folder: Path, *, mounts: dict[str, Path]):
-    """A machine that has just come up, with these folders of the host to be read; raises
-    `CannotBoot`.
-    """
+    """Boot a machine, with these folders of the host to be read. Raises `CannotBoot`."""
     refuse_where_it_cannot_be()
     base = image()
     for name in ("upper", "work", "root"):
@@ -154,7 +154,7 @@ def booted(folder: Path, *, mounts: dict[str, Path]):
 
 
 def apart(script: str, *arguments: str) -> list[str]:
-    """A shell script in a mount namespace of its own."""
+    """Return a shell script in a mount namespace of its own."""
     return ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh", *arguments]
 
 
@@ -173,7 +173,7 @@ def refuse_where_it_cannot_be() -> None:
 
 
 def kept(name: str, make) -> Path:
-    """A folder that is made once: whole, or not at all."""
+    """Make a folder once: whole, or not at all."""
     folder = IMAGES / name
     if not folder.is_dir():
         IMAGES.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def image() -> Path:
 
 
 def wheels(lock: Path) -> Path:
-    """A folder with the packages of a lock file for the machine's Python."""
+    """Return a folder with the packages of a lock file for the machine's Python."""
 
     def make(part: Path) -> None:
         part.mkdir()
@@ -233,7 +233,7 @@ def wheels(lock: Path) -> Path:
 
 
 def leader(container: subprocess.Popen[bytes], log: Path) -> int:
-    """The number of the machine's first process, on the host."""
+    """Return the number of the machine's first process, on the host."""
     for _ in range(300):
         if container.poll() is not None:
             break
@@ -269,7 +269,7 @@ def wait_until_up(machine: Debian, log: Path) -> None:
 
 
 def end(container: subprocess.Popen[bytes]) -> None:
-    """Power off, and then in any case: a machine outlives the nspawn that was killed."""
+    """Power off, then end it in any case: a machine outlives the nspawn that was killed."""
     children = Path(f"/proc/{container.pid}/task/{container.pid}/children")
     first = children.read_text().split() if container.poll() is None else []
     container.send_signal(signal.SIGTERM)

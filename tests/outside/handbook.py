@@ -8,8 +8,8 @@ BLOCK = re.compile(r"^```(sh|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(heading: str) -> list[str]:
-    """All that are to be typed under a heading, with those of the headings below it, in their
-    order.
+    """Return all that are to be typed under a heading, with those of the headings below it, in
+    their order.
     """
     level, page = heading.count("#"), PAGE.read_text(encoding="utf-8")
     begin = re.search(rf"^{re.escape(heading)}$", page, re.MULTILINE)
@@ -20,6 +20,6 @@ def blocks(heading: str) -> list[str]:
 
 
 def block(heading: str, holding: str) -> str:
-    """The one that holds these words."""
+    """Return the one that holds these words."""
     (found,) = [text for text in blocks(heading) if holding in text]
     return found

@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 def greeted():
-    """A session that a server has answered: `421` is an answer, and no answer is none."""
+    """Return a session that a server has answered: `421` is an answer, and no answer is none."""
     try:
         return smtplib.SMTP("127.0.0.1", PORT, timeout=30)
     except smtplib.SMTPResponseException:

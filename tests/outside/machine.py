@@ -41,7 +41,7 @@ class Machine:
         self.secrets = ""
 
     def type(self, text: str, *, seconds: float = 300, at_a_terminal: bool = False) -> str:
-        """What the administrator sees who types this in; no command may fail.
+        """Type this in; return what the administrator sees. No command may fail.
 
         Secrets are shown at a terminal only.
         """
@@ -65,7 +65,7 @@ class Machine:
         return self.show(unit, "SubState") == "running"
 
     def entries(self, *options: str) -> list[dict]:
-        """The entries of the journal that our processes wrote."""
+        """Return the entries of the journal that our processes wrote."""
         text = self.ask(
             f"journalctl --output=json --no-pager {' '.join(options)} _UID=$(id -u ekiden)"
         )
@@ -80,7 +80,7 @@ class Machine:
 
 
 def repository(where: Path) -> None:
-    """The tree as it lies on the disk, in one commit."""
+    """Commit the tree as it lies on the disk."""
     where.mkdir()
     git = ["git", "-C", str(where), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
@@ -100,7 +100,7 @@ def repository(where: Path) -> None:
 
 
 def prepare(machine: Machine) -> None:
-    """What the documentation takes for granted: an administrator, packages within reach, a
+    """Prepare what the documentation takes for granted: an administrator, packages within reach, a
     certificate.
     """
     machine.system.write(

@@ -10,7 +10,7 @@ from tests.journeys.rig import ROOT
 
 
 def block(language):
-    """The one example in that language, word for word."""
+    """Return the one example in that language, word for word."""
     [text] = re.findall(
         rf"```{language}\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL
     )
@@ -18,7 +18,7 @@ def block(language):
 
 
 def program(name):
-    """Where it is; skips where it is not, and fails in CI."""
+    """Find the program; skip where it is not, and fail in CI."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
         text = f"not here: {name} (see .ci/apt-packages)"

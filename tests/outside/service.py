@@ -26,7 +26,7 @@ HOST, HOSTNAME = "127.0.0.1", "relay.test"
 
 @cache
 def careless() -> ssl.SSLContext:
-    """A client's TLS that believes the self-signed certificate."""
+    """Return a client's TLS that believes the self-signed certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -53,7 +53,7 @@ class Service:
 
     # --- what an operator does --------------------------------------------------------------------
     def command(self, *words: str) -> str:
-        """What `./ekiden words` prints; its failure is the test's."""
+        """Return what `./ekiden words` prints; its failure is the test's."""
         ran = self.running.run(*words)
         assert ran.returncode == 0, f"ekiden {' '.join(words)}: {ran.stdout}{ran.stderr}"
         return str(ran.stdout)
@@ -81,12 +81,12 @@ class Service:
 
     # --- what a client does -----------------------------------------------------------------------
     def connect(self, port: int, source: str = HOST, timeout: float = 20) -> socket.socket:
-        """A bare connection; nothing is said or read yet."""
+        """Return a bare connection; nothing is said or read yet."""
         return socket.create_connection((HOST, port), timeout=timeout, source_address=(source, 0))
 
     def smtp(self, port: int, source: str = HOST, timeout: float = 20) -> smtplib.SMTP:
-        """A session that was greeted (and said EHLO under TLS at a submission port), not logged
-        in; raises as smtplib does.
+        """Return a session that was greeted (and said EHLO under TLS at a submission port), not
+        logged in; raises as smtplib does.
         """
         here = (source, 0)
         if port == self.submissions:
@@ -106,7 +106,7 @@ class Service:
 
     @contextmanager
     def app(self, source: str = HOST, login: tuple[str, str] | None = None, port: int = 0):
-        """A session of an app, logged in."""
+        """Yield a session of an app, logged in."""
         session = self.smtp(port or self.submission, source)
         try:
             session.login(*(login or self.login))
@@ -160,12 +160,12 @@ class Service:
             return connection.execute(sql, values).fetchall()
 
     def log(self) -> str:
-        """What all processes have written so far; every mail event is a line of it."""
+        """Return what all processes have written so far; every mail event is a line of it."""
         logs = sorted((self.data / "log").glob("*.log"))
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def wait_for(self, look, what: str, seconds: float = 30.0) -> Any:
-        """What `look` returns once that is true."""
+        """Return what `look` returns once that is true."""
         return wait_until(look, what, seconds)
 
     def is_listening(self) -> bool:
@@ -174,7 +174,7 @@ class Service:
 
 @contextmanager
 def started(**settings: str):
-    """A service of its own with these settings; all of it is gone afterwards."""
+    """Yield a service of its own with these settings; all of it is gone afterwards."""
     with up(**{"EKIDEN_HOSTNAME": HOSTNAME} | settings) as running:
         service = Service(running)
         wait_until(service.is_listening, "the listener answers")

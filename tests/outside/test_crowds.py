@@ -10,7 +10,7 @@ EIGHT = [f"127.41.0.{number}" for number in range(1, 9)]
 
 
 def crowd(stack, service, port, number):
-    """So many connections from eight addresses that say nothing."""
+    """Open so many connections from eight addresses, which say nothing."""
     return [stack.enter_context(service.connect(port, EIGHT[index % 8])) for index in range(number)]
 
 

@@ -9,7 +9,7 @@ LINE = b"x" * 76 + b"\r\n"
 
 
 def used(folder):
-    """The bytes on disk under it; a file may go while it is counted."""
+    """Count the bytes on disk under it; a file may go while it is counted."""
     total = 0
     for where, _, names in os.walk(folder):
         for name in names:

@@ -32,7 +32,7 @@ class Try:
         self.file.write_text(MAIL.replace("\r\n", "\n"))
 
     def filled(self, text):
-        """The documented text with the values of this installation."""
+        """Fill the documented text with the values of this installation."""
         user, secret = self.service.login
         values = {
             "CERT": str(self.service.data / "certificate.pem"), "USER": user, "SECRET": secret,
@@ -49,7 +49,7 @@ class Try:
         )
 
     def block(self, title):
-        """The documented settings of a client."""
+        """Return the documented settings of a client."""
         return self.filled(
             re.search(rf"^\*\*{title}\*\*.*?```\w*\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)[1]
         )

@@ -16,7 +16,9 @@ SETTINGS = {"EKIDEN_LISTENERS": "1"}
 
 
 def guess(service, name, source, secret=WRONG, times=1):
-    """The codes that this many tries in one session hear; 0 where the session ended without one."""
+    """Return the codes that this many tries in one session hear; 0 where the session ended without
+    one.
+    """
     proof = base64.b64encode(f"\0{name}\0{secret}".encode())
     with socket.create_connection(
         (HOST, service.submissions), timeout=300, source_address=(source, 0)

@@ -108,7 +108,7 @@ class Browser:
 
 @pytest.fixture
 def invitation(service):
-    """The path of a link that lets somebody choose a password."""
+    """Return the path of a link that lets somebody choose a password."""
     link = json.loads(service.command("person", "invite", "anna", "--json"))["link"]
     return urlsplit(link).path
 

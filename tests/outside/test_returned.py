@@ -43,7 +43,7 @@ def complaint(named, header):
 
 @pytest.fixture
 def sent(service, request):
-    """One message to several, as all of them got it: [(address, return path, token field,
+    """Return one message to several, as all of them got it: [(address, return path, token field,
     Message-ID field)].
     """
     mark = re.sub(r"\W", "", request.node.name)[:40]
@@ -93,8 +93,8 @@ def states(service, to):
 
 
 def figures(service):
-    """All that a report may move: states, tallies, what was learned, suppressions, pauses, alerts,
-    reports.
+    """Return all that a report may move: states, tallies, what was learned, suppressions, pauses,
+    alerts, reports.
     """
     busy = "SELECT count(*) FROM deliveries_delivery WHERE owes_report OR ended_at IS NULL"
     service.wait_for(

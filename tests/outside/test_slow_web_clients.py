@@ -65,7 +65,7 @@ def slow_clients(port, first):
 
 
 def ask(port, path, seconds=5):
-    """The status of an answer.
+    """Return the status of an answer.
 
     Where one client holds up another, none comes before the 10 s of the shortest time-out.
     """
@@ -171,7 +171,7 @@ def test_health_and_metrics_are_answered_while_all_threads_wait_for_the_database
 
 # --- through the proxies of the docs --------------------------------------------------------------
 def example(language, service, port):
-    """The example of docs/operations.md in that language, at this port and without TLS."""
+    """Return the example of docs/operations.md in that language, at this port and without TLS."""
     text = re.sub(
         r"^ *(ssl_certificate.*|listen \[::\].*)\n", "", block(language), flags=re.MULTILINE
     )
@@ -185,7 +185,7 @@ def example(language, service, port):
 
 @pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
 def proxy(request, service, tmp_path_factory):
-    """The port of a proxy before the portal."""
+    """Yield the port of a proxy before the portal."""
     name = request.param.__name__
     folder, port = tmp_path_factory.mktemp(name), free_port()
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder)}

@@ -38,7 +38,7 @@ class Start:
         self.process = None
 
     def clone(self, venv=None):
-        """A clone as root or as the user makes it; with a copy of an environment, so that it takes
+        """Clone as root or as the user does; with a copy of an environment, so that it takes
         seconds.
         """
         self.place.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ class Start:
         return self.log.read_text()
 
     def walk(self):
-        """All of a newcomer's way; `up` says which command to type."""
+        """Walk all of a newcomer's way; `up` says which command to type."""
         self.begin()
         try:
             [line] = re.findall(r"^  (.*\./ekiden send .*)$", self.said(), re.MULTILINE)
@@ -121,7 +121,9 @@ class Start:
 
 @pytest.fixture(scope="module")
 def ground():
-    """A folder that everybody may enter; not under /tmp, which one of the ways makes another."""
+    """Yield a folder that everybody may enter; not under /tmp, which one of the ways makes
+    another.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ekiden-starts-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -130,7 +132,7 @@ def ground():
 
 @pytest.fixture(scope="module")
 def venv(ground):
-    """Made for real, as root's first command makes it, in an empty environment."""
+    """Make it for real, as root's first command does, in an empty environment."""
     made = Start(ground / "first").clone()
     made.env = {
         "PATH": SYSTEM,

@@ -47,7 +47,7 @@ def far():
 
 @pytest.fixture(scope="module")
 def first(far):
-    """The first node, whose mail another has to deliver: it runs no delivery worker."""
+    """Yield the first node, whose mail another has to deliver: it runs no delivery worker."""
     zones = {FAR: {"MX": [(10, f"mx.{FAR}")]}, f"mx.{FAR}": {"A": ["127.0.0.4"]}}
     with FakeDns(zones) as dns, Rig(dns.url, far.port, workers=0, EKIDEN_WORKERS="1") as rig:
         yield rig
@@ -55,7 +55,9 @@ def first(far):
 
 @pytest.fixture
 def node(first, tmp_path):
-    """Another node with the same servers and settings, but a data folder and ports of its own."""
+    """Return another node with the same servers and settings, but a data folder and ports of its
+    own.
+    """
     ports = {name: free_port() for name in ("SUBMISSION", "SUBMISSIONS", "MX")}
     data = tmp_path / "data"
     data.mkdir()
@@ -69,7 +71,9 @@ def node(first, tmp_path):
 
 @pytest.fixture
 def second(first, node):
-    """The node with `keys` copied, as docs/scaling.md says: a listener and a delivery worker."""
+    """Yield the node with `keys` copied, as docs/scaling.md says: a listener and a delivery
+    worker.
+    """
     shutil.copytree(first.data / "keys", node.data / "keys")
     named = {"listener": "smtp_listener", "worker": "rqworker deliveries"}
     started = [

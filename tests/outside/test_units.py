@@ -45,7 +45,7 @@ class Load:
 
 
 def deliveries(machine: Machine) -> list[str]:
-    """The ids of the messages whose delivery stands in the mail log, once for each time."""
+    """Return the ids of the messages whose delivery stands in the mail log, once for each time."""
     text = machine.ask(
         "journalctl -t ekiden-worker --output=cat --no-pager --grep=event=delivered || true"
     )

@@ -54,7 +54,7 @@ class Running:
         self._thread.join(10)
 
     def run(self, coroutine):
-        """Its result, from the listener's loop."""
+        """Run it on the listener's loop, and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
 
     def stop(self, patience):
@@ -65,7 +65,7 @@ class Running:
         assert not self.listener.sessions
 
     def connect(self, port="submission", *, tls=True, login=None):
-        """An smtplib client, greeted; under TLS unless told otherwise."""
+        """Return an smtplib client, greeted; under TLS unless told otherwise."""
         context = insecure()
         if port == "submissions":
             client = smtplib.SMTP_SSL("127.0.0.1", self.port(port), timeout=10, context=context)
@@ -83,7 +83,7 @@ class Running:
 
     @contextmanager
     def raw(self, port="submission"):
-        """A plain socket, greeted."""
+        """Yield a plain socket, greeted."""
         client = Raw(socket.create_connection(("127.0.0.1", self.port(port)), timeout=5))
         try:
             yield client
@@ -92,7 +92,7 @@ class Running:
 
     @contextmanager
     def raw_app(self, login, port="submission"):
-        """Bytes of an app that has logged in."""
+        """Return the bytes of an app that has logged in."""
         with self.raw(port) as app:
             app.say(b"EHLO app.test")
             app.start_tls()
@@ -102,7 +102,7 @@ class Running:
 
 
 def insecure():
-    """TLS that takes any certificate."""
+    """Return TLS that takes any certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -121,7 +121,7 @@ class Raw:
         self.greeting = self.reply()
 
     def reply(self):
-        """One whole reply; empty at the end of the connection."""
+        """Return one whole reply; empty at the end of the connection."""
         lines = []
         while True:
             line = self.file.readline()
@@ -137,7 +137,7 @@ class Raw:
         return self.reply()
 
     def begin(self, *recipients, mail_from="shop@shop.test"):
-        """MAIL and RCPT, accepted."""
+        """Say MAIL and RCPT, and see that they are accepted."""
         assert self.say(f"MAIL FROM:<{mail_from}>".encode()).startswith("250")
         for recipient in recipients or ("you@mx.test",):
             assert self.say(f"RCPT TO:<{recipient}>".encode()).startswith("250")
@@ -163,7 +163,9 @@ class Raw:
 
 @pytest.fixture
 def limits(settings, tmp_path):
-    """Ports and a small world for one listener; a test may change more of it before it starts."""
+    """Set ports and a small world for one listener; a test may change more of it before it
+    starts.
+    """
     settings.EKIDEN_HOSTNAME = "relay.test"
     settings.EKIDEN_BIND = "127.0.0.1"
     for name in ("SUBMISSION", "SUBMISSIONS", "MX"):
@@ -186,13 +188,13 @@ def domain(mail_db):
 
 @pytest.fixture
 def login(domain):
-    """User name and secret of a credential that may send as shop.test."""
+    """Return user name and secret of a credential that may send as shop.test."""
     credential, secret = issue(domain.project, "app")
     return credential.username, secret
 
 
 @pytest.fixture
 def client(listener, login):
-    """An app's session: TLS on, logged in."""
+    """Yield an app's session: TLS on, logged in."""
     with listener.connect(login=login) as connected:
         yield connected

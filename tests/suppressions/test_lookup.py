@@ -25,7 +25,7 @@ def suppress(key="gone@mx.test", **given):
 
 
 def ask(project, key="gone@mx.test", sender="shop.test", *, indexed=True):
-    """What a process that starts now answers, with or without its index."""
+    """Return what a process that starts now answers, with or without its index."""
 
     async def main():
         database = Database("test")
@@ -110,7 +110,7 @@ def excludes(index, key="gone@mx.test"):
 
 
 def in_thread(work):
-    """Rows are written over another connection than that of the event loop."""
+    """Write rows over another connection than that of the event loop."""
 
     def run():
         try:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def trying(**given):
-    """A suppression whose address a delivery is trying."""
+    """Return a suppression whose address a delivery is trying."""
     now = timezone.now()
     defaults = {
         "address_key": "gone@mx.test",

@@ -48,7 +48,7 @@ def embedded(address: Address) -> IPv4Address | None:
 
 
 def is_allowed(address: Address, exceptions: tuple[Network, ...] = ()) -> bool:
-    """Public, or in one of the networks that the operator named."""
+    """Tell whether the address is public or in a network that the operator named."""
     return is_public(address) or any(
         address in network for network in exceptions if network.version == address.version
     )

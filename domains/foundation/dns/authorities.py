@@ -172,7 +172,9 @@ class Authorities:
     async def _soa(
         self, server: ServerAddress, apex: dns.name.Name
     ) -> tuple[str, int] | tuple[()] | None:
-        """Its text and the negative TTL; () where the server has none, None where it is silent."""
+        """Return the SOA's text and the negative TTL in seconds; () where the server has none, None
+        where it is silent.
+        """
         try:
             message = await self._heard(server, apex, dns.rdatatype.SOA)
         except ServerFailure:

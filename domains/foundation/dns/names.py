@@ -29,8 +29,8 @@ def name_of(text: str) -> dns.name.Name | None:
 
 
 def text_of(name: dns.name.Name) -> str:
-    """As text; what is no host name stays visible in DNS's escaped form, which `name_of` refuses to
-    look up.
+    """Write a name as text; what is no host name stays in DNS's escaped form, which `name_of`
+    refuses.
     """
     text = name.to_text(omit_final_dot=True).lower()
     return "" if text == "." else text

@@ -124,7 +124,7 @@ class Resolver:
         trusts_ad: bool | None = None,
         kept: Kept | None = None,
     ) -> None:
-        """`kept` are the answers of resolvers before this one, which it goes on with."""
+        """Set up; `kept` are an earlier resolver's answers, and the time-outs are in seconds."""
         self._servers = NameServers(
             nameservers or system_nameservers(),
             try_timeout=try_timeout,
@@ -295,5 +295,5 @@ class Resolver:
 
 
 def run(coroutine: Coroutine[object, object, Record]) -> Record:
-    """For code without an event loop: `run(resolver.txt(name))`."""
+    """Run a look-up where there is no event loop: `run(resolver.txt(name))`."""
     return asyncio.run(coroutine)

@@ -147,7 +147,7 @@ def nameservers(texts: Sequence[str]) -> list[Nameserver] | None:
 
 
 def system_nameservers() -> list[Nameserver]:
-    """Those of /etc/resolv.conf; without it, like the C library, one on this machine."""
+    """Read /etc/resolv.conf; without it assume a server on this machine, as the C library does."""
     try:
         found = dns.resolver.Resolver(configure=True).nameservers
     except dns.resolver.NoResolverConfiguration:

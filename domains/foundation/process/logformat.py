@@ -114,7 +114,7 @@ class LineFormatter(logging.Formatter):
         return "\n".join([line, *(f"    {texts.clean(each)}" for each in more)]) if more else line
 
     def _stamp(self, record: logging.LogRecord) -> str:
-        """As `formatTime`, which works the same second out again and again."""
+        """Write the time as `formatTime` does, but format each second only once."""
         second = int(record.created)
         if second != self._second:
             self._time, self._second = (

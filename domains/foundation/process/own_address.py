@@ -6,6 +6,8 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not b
 
 
 def own_address() -> str:
-    """Who listens on all addresses listens on the loopback one too."""
+    """Return the address at which this machine reaches its own ports: the loopback one where it
+    listens on all.
+    """
     bind: str = settings.EKIDEN_BIND
     return LOOPBACK.get(bind, bind)

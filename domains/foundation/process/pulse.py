@@ -46,7 +46,7 @@ class Pulse:
         wall: Callable[[], float] = time.time,
         machine: Callable[[], float] = machine_seconds,
     ) -> None:
-        """`asleep`: seconds without a beat that are told."""
+        """Begin to measure; `asleep` is how many seconds without a beat are reported."""
         self._asleep = asleep
         self._wall, self._machine = wall, machine
         self._at, self._read = machine(), wall()
@@ -83,5 +83,5 @@ class Pulse:
 
 
 def described(seconds: float) -> str:
-    """`forward by 3,600 s`, `back by 12 s`."""
+    """Write a shift for people: `forward by 3,600 s`, `back by 12 s`."""
     return f"{'forward' if seconds > 0 else 'back'} by {abs(seconds):,.0f} s"

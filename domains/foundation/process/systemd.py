@@ -67,7 +67,7 @@ def alive() -> None:
 
 
 def watchdog_interval() -> float:
-    """Seconds between two signs of life: a third of what the unit's WatchdogSec allows."""
+    """Return the seconds between two signs of life: a third of the unit's WatchdogSec."""
     allowed = os.environ.get("WATCHDOG_USEC", "")
     is_for_us = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return (
@@ -100,7 +100,7 @@ def is_journal(stream: TextIO | None) -> bool:
 
 
 def priority(level: int) -> int:
-    """Syslog's number for a level of `logging`."""
+    """Map a level of `logging` to Syslog's number (RFC 5424, section 6.2.1)."""
     return next((number for least, number in PRIORITIES if level >= least), DEBUG)
 
 

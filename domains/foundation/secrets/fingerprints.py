@@ -21,16 +21,16 @@ class Fit(Enum):
 
 
 def fingerprint(key: bytes) -> str:
-    """32 hexadecimal digits, from which the key cannot be found."""
+    """Hash a key to 32 hexadecimal digits, from which it cannot be found."""
     return blake2b(key, digest_size=16, person=LABEL).hexdigest()
 
 
 def fit(own: Sequence[str], noted: Sequence[str], *, opens: bool | None) -> Fit:
-    """How a ring with these fingerprints fits to those that were noted, both newest first.
+    """Compare a ring's fingerprints with those that were noted, both newest first.
 
-    `opens` says whether it decrypts a signing key that is in use; None where there is none. A ring
-    without any noted key is the installation's only if it proves so: `rotate` and then `forget_old`
-    leave such a one, and so does another installation.
+    `opens` says whether the ring decrypts a signing key that is in use; None where there is none. A
+    ring without any noted key is the installation's only if it proves so: `rotate` and then
+    `forget_old` leave such a ring, and another installation has one, too.
     """
     if opens is False:
         return Fit.BEHIND if set(own) & set(noted) else Fit.FOREIGN

@@ -175,7 +175,9 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _create(path: Path) -> None:
-    """Of two processes that start together one makes the file, and neither ever sees half of it."""
+    """Make the file whole or not at all; where two processes start together, one of them
+    makes it.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _written(path, Fernet.generate_key()) as new, suppress(FileExistsError):
@@ -221,10 +223,9 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One change at a time: of two rotations that read the same ring the second would drop the
-    first one's key.
+    """Lock the ring's folder, since the file itself is replaced.
 
-    The folder is locked, since the file itself is replaced.
+    Of two rotations that read the same ring, the second would drop the first one's key.
     """
     try:
         descriptor = os.open(path.parent, os.O_RDONLY)

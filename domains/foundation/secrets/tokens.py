@@ -14,7 +14,7 @@ class ForgedToken(ValueError):
 
 
 def make(payload: bytes, *, key: bytes, use: bytes) -> str:
-    """`use` keeps the tokens of different uses apart, at most 16 octets."""
+    """Sign the payload; `use`, at most 16 octets, keeps tokens of different uses apart."""
     return _encoded(payload + _tag(payload, key, use))
 
 

@@ -234,7 +234,9 @@ def _domain(text: str) -> str:
 
 
 def _to_ascii(text: str) -> str:
-    """UTS #46 maps case, width and the ideographic full stops; IDNA 2008 then judges each label."""
+    """Map case, width and full stops (UTS #46) and check each label (IDNA 2008). Raises
+    `ValueError`.
+    """
     if len(text) > MAX_DOMAIN:
         raise ValueError("The domain is too long (RFC 5321, section 4.5.3.1.2)")
     if not is_printable(text):  # UTS #46 would drop some of these silently

@@ -89,8 +89,8 @@ def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
 
 
 def addresses_in_names(value: bytes) -> list[tuple[str, str]]:
-    """Each address that a display name or a comment shows a reader, with its domain as it is read;
-    both lower case.
+    """Find each address that a display name or a comment shows a reader, with its domain; both
+    lower case.
 
     `value` has passed `mailboxes`. The names are read as mail programs show them: encoded words
     decoded, the space between two of them dropped (RFC 2047, section 6.2), full-width letters made
@@ -201,7 +201,9 @@ def _split(text: str) -> list[list[tuple[str, str]]]:
 
 
 def _mailbox(tokens: list[tuple[str, str]], *, smtputf8: bool) -> Address:
-    """Either a bare address alone, or any display name and then one address in angle brackets."""
+    """Read a bare address, or any display name and one address in angle brackets (RFC 5322, section
+    3.4).
+    """
     tokens = [token for token in tokens if token[0] != "comment"]
     kinds = [kind for kind, _ in tokens]
     if kinds != ["address"] and kinds != ["word"] * (len(kinds) - 1) + ["angle"]:

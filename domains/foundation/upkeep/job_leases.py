@@ -68,5 +68,5 @@ def _renewed(rows: QuerySet[models.Model]) -> datetime:
 
 
 def left(rows: QuerySet[Any]) -> list[int]:
-    """Those that are to be moved and that nobody is at, the oldest first."""
+    """List the rows that are to be moved and that no job works on, the oldest first."""
     return list(rows.filter(IS_FREE).order_by("pk").values_list("pk", flat=True))

@@ -76,7 +76,9 @@ class Command(EkidenCommand):
             self._say_where(missing)
 
     def _show(self, made: first_run.Made, *, by_up: bool) -> None:
-        """On a terminal; a log would keep the secrets for everybody who reads it later."""
+        """Show the secrets on a terminal only: a log would keep them for everybody who reads it
+        later.
+        """
         secret, otherwise = first_run.welcome(made), first_run.welcome_without_secrets()
         if not by_up:
             return self.stdout.write(secret if self.stdout.isatty() else otherwise)
@@ -177,7 +179,7 @@ class Command(EkidenCommand):
 
 
 def end(*_: object) -> NoReturn:
-    """On SIGTERM: end by way of every `finally`."""
+    """Exit on SIGTERM by way of every `finally`."""
     raise SystemExit(128 + signal.SIGTERM)
 
 

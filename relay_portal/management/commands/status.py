@@ -126,7 +126,7 @@ def _slowed(flow: inflow.InflowReport) -> str:
 
 
 def span(seconds: int) -> str:
-    """`40 s`, `13 min`, `5 h`, `12 days`."""
+    """Write a time for people: `40 s`, `13 min`, `5 h`, `12 days`."""
     for name, size in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds // size} {name}"
@@ -138,7 +138,7 @@ def _set_aside() -> int:
 
 
 def _outcome_files() -> int:
-    """Those of this machine: waiting for a worker, or broken."""
+    """Count this machine's outcome files: those that wait for a worker, and broken ones."""
     return sum(map(len, unwritten_outcomes.files(unwritten_outcomes.folder())))
 
 

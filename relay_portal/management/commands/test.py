@@ -27,7 +27,7 @@ class Command(EkidenCommand):
     )
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """All arguments are pytest's but the help."""
+        """Hand all arguments but the help's to pytest."""
         if argv[2:] in (["--help"], ["-h"]):
             return super().run_from_argv(argv)
         sys.exit(self.run(argv[2:]))

@@ -77,16 +77,14 @@ def make_data_folder(folder: Path) -> None:
 
 
 def protect_logs(folder: Path) -> None:
-    """For our account alone, those of earlier versions too."""
+    """Make the logs readable for our account alone, those of earlier versions too."""
     make_folder(folder, 0o700)
     for log in folder.iterdir():
         log.chmod(0o600)
 
 
 def take_place() -> int:
-    """There is one `up` for the data: the lock is Supervisor's as long as it lives, since its
-    descriptor outlives the exec.
-    """
+    """Lock the data for one `up`; Supervisor keeps the lock, whose descriptor outlives the exec."""
     descriptor = os.open(settings.EKIDEN_DATA / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(descriptor, True)
     is_up = places.is_older_version_up(settings.EKIDEN_DATA)
@@ -114,7 +112,9 @@ def settle_sockets(lock: int) -> None:
 
 
 def refuse_taken_ports() -> None:
-    """Now, in one line: a listener that dies over and over would say it less clearly."""
+    """Refuse in one line if a port is taken: a listener that dies over and over would say it less
+    clearly.
+    """
     if complaint := ports.complaint():
         raise CommandError(complaint)
 
@@ -126,8 +126,8 @@ def write_configuration() -> Path:
 
 
 def become_supervisor(configuration: Path) -> NoReturn:
-    """In place of this process, so that signals for `ekiden up` are Supervisor's, and Django's
-    memory is given back.
+    """Replace this process by Supervisor, which then gets the signals for `ekiden up`; Django's
+    memory is freed.
     """
     os.chdir(settings.BASE_DIR)
     os.umask(0o077)  # Supervisor opens the logs

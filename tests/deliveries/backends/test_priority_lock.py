@@ -11,7 +11,7 @@ async def steps(count=5):
 
 
 def went(scene):
-    """The names in the order in which they went through."""
+    """Return the names in the order in which they went through."""
 
     async def main():
         turnstile, order, tasks = PriorityLock(), [], {}

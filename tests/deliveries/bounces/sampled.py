@@ -13,7 +13,7 @@ def table(name):
 
 
 def expected():
-    """File to kind and to (recipient, class, whether hard) of each."""
+    """Map each file to its kind and to (recipient, class, whether hard) of each."""
     mails = defaultdict(list)
     for row in table("expected.tsv"):
         mails[row["file"], row["kind"]].append(

@@ -47,8 +47,8 @@ def encoded(content: bytes, encoding: str) -> bytes:
 
 @st.composite
 def reports(draw):
-    """A delivery-status or feedback report whose every field may hold anything, in any transfer
-    encoding.
+    """Return a delivery-status or feedback report whose every field may hold anything, in any
+    transfer encoding.
     """
 
     def fields(*names):

@@ -62,7 +62,7 @@ def token(delivery, *, now=None):
 
 
 def shared(delivery):
-    """As older versions gave it to all recipients of a message."""
+    """Make the token as older versions gave it to all recipients of a message."""
     return (
         b"X-Feedback-Token: %s\r\n"
         % tokens.make(delivery.message_id.bytes, key=feedback_key(), use=b"feedback-id").encode()
@@ -115,7 +115,7 @@ def test_a_late_bounce_by_the_return_path_teaches_and_suppresses():
 
 
 def nothing_moved(*deliveries):
-    """No state, tally, lesson or report."""
+    """Check that no state, tally, lesson or report has come of it."""
     rows = Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
     assert {(row.state, row.owes_report) for row in rows} == {("delivered", False)}
     assert not Tally.objects.exists()

@@ -11,7 +11,7 @@ HEADER = "From: MAILER-DAEMON@mx.test\nSubject: Undelivered mail\n\n"
 
 
 def corpus(folder, reports):
-    """A corpus of these reports: name, text, class, whether hard."""
+    """Return a corpus of these reports: name, text, class, whether hard."""
     (folder / "bounces").mkdir()
     rows = ["file\tindex\tclass\thard\tcode\tenhanced\tsource_reason"]
     for name, text, class_, hard in reports:

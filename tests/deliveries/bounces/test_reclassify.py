@@ -38,7 +38,7 @@ def local_rule(category="unknown_user", **given):
 
 
 def refused(project=None, *, days=1, category="other", is_hard=False, text=ODD, **given):
-    """A delivery that was refused some days ago, as it was understood then."""
+    """Return a delivery that was refused some days ago, as it was understood then."""
     delivery = make.delivery(
         of=make.message(project or make.project()),
         state="bounced",

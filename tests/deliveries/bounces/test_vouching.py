@@ -64,7 +64,7 @@ def signed(data, *, domain=YAHOO, key=KEY, names=None):
 
 
 def signed_in_part(data):
-    """With l=, which our own signer does not write."""
+    """Sign with l=, which our own signer does not write."""
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     names = [b"from", b"to", b"mime-version", b"content-type"]
     return dkimpy.sign(data, b"s", YAHOO.encode(), pem, include_headers=names, length=True) + data

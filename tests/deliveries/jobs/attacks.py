@@ -24,7 +24,7 @@ def as_json(function, *args, instance=None):
 
 
 def push(valkey, number, **facts):
-    """A job's row as an attacker writes it."""
+    """Write a job's row as an attacker does."""
     job = f"evil-{number}"
     valkey.hset(
         f"rq:job:{job}",

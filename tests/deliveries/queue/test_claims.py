@@ -211,7 +211,7 @@ FROM generate_series(1, 30000) n
 
 
 async def has_to_wait(blocker):
-    """Until somebody waits for what this connection has locked."""
+    """Wait until somebody waits for what this connection has locked."""
     looking = Database("test")
     while not await looking.fetch(
         "SELECT 1 FROM pg_stat_activity WHERE %(blocker)s = ANY(pg_blocking_pids(pid))",

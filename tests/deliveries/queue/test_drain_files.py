@@ -28,7 +28,7 @@ signal.pause()
 
 @contextmanager
 def other_process(folder, *marks):
-    """A process that holds a file of its own, with these marks; yields it and the holder's name."""
+    """Yield a process that holds a file of its own, with these marks, and the holder's name."""
     holder = uuid4()
     words = [sys.executable, "-c", PROGRAM, folder, holder, *marks]
     with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, cwd=ROOT) as process:

@@ -24,7 +24,7 @@ async def holder(name=None):
 
 
 def run(scene, *args, name=None):
-    """One scene with a holder; the rows are made and looked at outside the loop."""
+    """Play one scene with a holder; the rows are made and looked at outside the loop."""
 
     async def main():
         async with holder(name) as lanes:

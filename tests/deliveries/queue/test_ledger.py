@@ -205,7 +205,7 @@ class NeverIdle(Database):
 
 
 def make_up():
-    """A delivery that nobody has: its entry is written all the same."""
+    """Make up a delivery that nobody has: its entry is written all the same."""
     return Delivery(message_id=uuid4(), recipient="you@mx.test", claim=1)
 
 

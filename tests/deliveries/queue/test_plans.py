@@ -28,7 +28,7 @@ FOUND = re.compile(
 
 @pytest.fixture
 def quiet():
-    """All had ended when the table was analysed: a plan for no live rows might as well read all of
+    """End all before the table is analysed: a plan for no live rows might as well read all of
     them.
     """
     with connection.cursor() as cursor:
@@ -37,7 +37,9 @@ def quiet():
 
 
 def read_by(statement):
-    """The indexes of deliveries in the plan that PostgreSQL makes once, whatever the parameters."""
+    """Return the indexes of deliveries in the plan that PostgreSQL makes once, whatever the
+    parameters.
+    """
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
     numbered = re.sub(
         r"%\((\w+)\)s", lambda match: f"${names.index(match[1]) + 1}", statement

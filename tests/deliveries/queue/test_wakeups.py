@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("valkey")
 
 
 async def hear(listener, valkey, *rings, until):
-    """What is heard of these raw rings, once somebody listens."""
+    """Return what is heard of these raw rings, once somebody listens."""
     heard = set()
 
     async def listen():

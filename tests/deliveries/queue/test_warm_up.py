@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def reserve(*wanted, receiver="google", source="one", now=None):
-    """What each of these gets, one after the other."""
+    """Return what each of these gets, one after the other."""
 
     async def main():
         database = Database("test")
@@ -30,7 +30,7 @@ def reserve(*wanted, receiver="google", source="one", now=None):
 
 
 def at_once(choosers, wanted):
-    """What so many choosers, each with a connection of its own, get at the same time."""
+    """Return what so many choosers, each with a connection of its own, get at the same time."""
 
     async def one():
         database = Database("test")

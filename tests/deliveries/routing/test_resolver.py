@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def ask(zones, question, behaviours=None):
-    """What `question` gets from a router whose DNS has these zones."""
+    """Return what `question` gets from a router whose DNS has these zones."""
 
     async def main():
         database = Database("test")

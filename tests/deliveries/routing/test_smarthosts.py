@@ -25,7 +25,7 @@ def data(settings, tmp_path):
 
 @pytest.fixture
 def typed(monkeypatch):
-    """What stands on stdin, a secret on each line."""
+    """Return what stands on stdin, a secret on each line."""
     return lambda *lines: monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines) + "\n"))
 
 

@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_indexed_keeps_no_other_from_it(caplog):
 
 
 def says(valkey, **word):
-    """What a listener says of the mail that it lets in."""
+    """Write what a listener says of the mail that it lets in."""
     valkey.sadd(inflow.SPEAKERS, "listener-1")
     word = {**asdict(inflow.NOTHING), **word}
     valkey.set(f"{inflow.SPEAKERS}:listener-1", json.dumps(word), px=inflow.KEEP)

@@ -11,7 +11,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def trusting(authority, monkeypatch, settings, tmp_path):
-    """The authority of the tests is the system's; the data folder is the test's own."""
+    """Trust the authority of the tests as the system's, with a data folder of the test's own."""
     monkeypatch.setenv("SSL_CERT_FILE", authority.bundle)
     tls.context_for.cache_clear()
     settings.EKIDEN_DATA = tmp_path

@@ -22,7 +22,7 @@ def need(*beside):
 
 
 def led(hosts, **given):
-    """A smarthost with these hosts, to which all mail is led."""
+    """Return a smarthost with these hosts, to which all mail is led."""
     given = {"password": PASSWORD, "username": USERNAME} | given
     smarthost = make.smarthost(hosts=hosts, **given)
     Route.objects.create(pattern="*", smarthost=smarthost)

@@ -23,7 +23,7 @@ def host_of(number, pattern):
 
 
 def receivers():
-    """Each provider's rule, recognised by host names of our own."""
+    """Return each provider's rule, recognised by host names of our own."""
     rules.sync()
     for provider in {pattern.provider for pattern in PATTERNS} - {""}:
         ShapingRule.objects.filter(name=provider).update(

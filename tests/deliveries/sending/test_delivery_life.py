@@ -69,7 +69,7 @@ class Life(RuleBasedStateMachine):
         self.start(1)
 
     def start(self, worker):
-        """A fresh process: it knows nothing of what the one before had in hand."""
+        """Start a fresh process, which knows nothing of what the one before had in hand."""
         workers = self.__dict__.setdefault("workers", {})
         workers[worker] = {
             "lanes": Lanes(self.database, uuid4()),
@@ -158,7 +158,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def take_over(self, worker):
-        """The other one is stopped for longer than its lease; all that it had in hand is taken up
+        """Stop the other one for longer than its lease; all that it had in hand is taken up
         again.
         """
         self.end_the_lease()
@@ -205,7 +205,9 @@ class Life(RuleBasedStateMachine):
         self.every_repeat_was_in_doubt_before()
 
     def teardown(self):
-        """No orphan: one healthy worker ends all that is live, whatever state it was left in."""
+        """Check that there is no orphan: one healthy worker ends all that is live, in whatever
+        state.
+        """
         try:
             self.end_the_lease()
             expiry.sweep()

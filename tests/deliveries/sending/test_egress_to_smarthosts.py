@@ -28,7 +28,7 @@ def smarthost():
 
 
 def deliver(settings, smarthost, before=lambda mx: None):
-    """The receiver's host and the smarthost, after all was delivered."""
+    """Return the receiver's host and the smarthost, after all was delivered."""
 
     async def main():
         async with AsyncExitStack() as stack:

@@ -22,7 +22,7 @@ def test_hosts_go_by_preference_and_at_random_within_one():
 
 
 def outcome(*names, zones):
-    """Of a site with these hosts, tried in this order."""
+    """Return the outcome of a site with these hosts, tried in this order."""
     hosts = [(number, name, 25) for number, name in enumerate(names)]
     lane = LeasedLane(
         1,

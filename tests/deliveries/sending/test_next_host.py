@@ -35,8 +35,8 @@ UNWELL = {
 
 
 def deliver(settings, script, *, zones=TWO_HOSTS, until=None):
-    """The hosts at 127.0.0.1 and 127.0.0.2, scripted by `script(first, second)`, after all was
-    delivered or refused.
+    """Return the hosts at 127.0.0.1 and 127.0.0.2, scripted by `script(first, second)`, after all
+    was delivered or refused.
     """
 
     async def main():

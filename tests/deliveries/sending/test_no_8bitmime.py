@@ -32,7 +32,7 @@ def credential():
 
 @pytest.fixture
 def key(credential):
-    """An active RSA key of shop.test; returns its TXT value."""
+    """Make an active RSA key of shop.test; return its TXT value."""
     domain = Domain.objects.create(
         project=credential.project, name="shop.test", token="x", verified_at=timezone.now()
     )

@@ -34,7 +34,7 @@ def smarthost():
 
 @pytest.fixture
 def new(smarthost):
-    """A source on its first day, whose pool has the smarthost as its overflow."""
+    """Make a source on its first day, whose pool has the smarthost as its overflow."""
     plan(3, 5, receiver="default")
     made = source("new", NEW, state="warming")
     Pool.objects.update(overflow=smarthost)
@@ -46,7 +46,7 @@ def all_gone():
 
 
 def deliver(settings, smarthost, until=all_gone, before=lambda: None):
-    """How many messages the receiver and the smarthost have got."""
+    """Count the messages that the receiver and the smarthost have got."""
 
     async def main():
         async with AsyncExitStack() as stack:

@@ -52,7 +52,7 @@ def use(domain, name="rp.shop.test"):
 
 
 def left_as(settings, shop, **given):
-    """The reverse-path of one message of the shop's, as its receiver heard it."""
+    """Return the reverse-path of one message of the shop's, as its receiver heard it."""
     make.delivery(of=make.message(shop.project, **given))
     [mail] = play(settings).messages
     return mail.reverse_path

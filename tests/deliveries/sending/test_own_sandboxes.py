@@ -21,7 +21,7 @@ def waiting(to, sender, **given):
 
 
 def play(settings):
-    """Recipients that the world's MX got, and those of the sandbox."""
+    """Return the recipients that the world's MX got, and those of the sandbox."""
 
     async def main():
         async with scene(settings) as (mx, _), FakeMx() as box:

@@ -30,7 +30,7 @@ def queue(amount, *, priority=NORMAL, flow=0, to="u{}@mx.test", of=None):
 
 
 def arrivals(mx):
-    """(when, to whom) of each message the receiver took."""
+    """Return (when, to whom) of each message the receiver took."""
     return [(message.at, message.recipients[0]) for message in mx.messages]
 
 
@@ -51,7 +51,7 @@ def test_a_connection_limit_by_the_minute_is_kept(settings):
 
 
 def throttling(limit, period=1.0):
-    """A receiver's RCPT answer that refuses what is above its limit."""
+    """Return a receiver's RCPT answer that refuses what is above its limit."""
     taken = deque()
 
     def answer(_):

@@ -21,7 +21,7 @@ ZONES = {FIRST: {"A": ["127.0.0.1"]}, SECOND: {"A": ["127.0.0.2"]}}
 
 
 def play(settings, authority, script, *, until=None, seconds=20):
-    """Both hosts after all was delivered, or `until`."""
+    """Return both hosts after all was delivered, or `until`."""
 
     async def main():
         async with AsyncExitStack() as stack:

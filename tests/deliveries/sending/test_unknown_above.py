@@ -21,7 +21,7 @@ OURS = {"test": {"NS": ["ns.test."]}, "ns.test": {"A": ["127.0.0.1"]}}  # and no
 
 @pytest.fixture
 def above(monkeypatch):
-    """The server of the zone `test`, whose zones a test may change."""
+    """Yield the server of the zone `test`, whose zones a test may change."""
     with FakeDns({"test": {}}, is_resolver=False) as server:
         monkeypatch.setattr(parents, "PORT", server.address[1])
         yield server

@@ -15,7 +15,7 @@ from tests.cost import assert_in_proportion
 
 
 def reply(text):
-    """As the wire would give it."""
+    """Parse a reply as the wire would give it."""
     code, rest = text[:3], text[4:]
     [parsed] = ReplyParser().feed(f"{code} {rest}\r\n".encode())
     return parsed

@@ -10,7 +10,7 @@ from deliveries.shaping.meter import Meter
 
 
 def sent(meter, *, seconds, every=0.01, keep_for_urgent=False):
-    """When messages leave that always wait."""
+    """Return when messages leave that always wait."""
     times, now = [], 0.0
     while now < seconds:
         while meter.wait(now, keep_for_urgent=keep_for_urgent) == 0:
@@ -21,7 +21,7 @@ def sent(meter, *, seconds, every=0.01, keep_for_urgent=False):
 
 
 def most_in_any(times, period):
-    """Half-open periods: what leaves exactly one period later belongs to the next."""
+    """Count in half-open periods: what leaves exactly one period later belongs to the next."""
     return max(
         bisect_left(times, time + period - 1e-9) - number for number, time in enumerate(times)
     )

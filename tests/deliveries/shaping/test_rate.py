@@ -25,7 +25,7 @@ class Receiver:
 
 
 def play(rate, receiver, *, begin, seconds, fastest=500.0):
-    """Messages always wait; returns when each was accepted and when refused.
+    """Play messages that always wait; return when each was accepted and when refused.
 
     A lane that did not help is left alone for 15 s.
     """

@@ -13,14 +13,14 @@ QUICK = Timeouts(greeting=5, ehlo=5, handshake=2, mail=5, rcpt=5, data=5, block=
 
 
 def pytest_asyncio_loop_factories(config, item):
-    """Everything here runs on both loops: workers use uvloop, and the plain one must do as well."""
+    """Run everything here on both loops: workers use uvloop, and the plain one must do as well."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
 def session_with():
-    """Opens sessions with a scripted MX, closed rudely at the end where the test has not closed
-    them itself.
+    """Open sessions with a scripted MX, and close those rudely that the test has not closed
+    itself.
     """
 
     @asynccontextmanager

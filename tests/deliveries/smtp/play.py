@@ -12,7 +12,7 @@ LOST = local_reply(421, "4.4.2", "connection lost")
 
 
 def reply(text: str) -> Reply:
-    """The reply that a server says as `text`, lines parted by newlines."""
+    """Return the reply that a server says as `text`, lines parted by newlines."""
     code, _, rest = text.partition(" ")
     *more, last = rest.split("\n")
     data = "".join([f"{code}-{line}\r\n" for line in more] + [f"{code} {last}\r\n"]).encode()
@@ -22,7 +22,7 @@ def reply(text: str) -> Reply:
 def play(
     dialogue: Generator[Any, Any, Any], *answers: str | Reply | None
 ) -> tuple[Any, list[bytes]]:
-    """The dialogue's result, and what was said before each reply.
+    """Return the dialogue's result, and what was said before each reply.
 
     Content and TLS have no trouble of their own.
     """

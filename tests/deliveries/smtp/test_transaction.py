@@ -28,7 +28,7 @@ def pipelining():
 
 
 def chunking():
-    """A peer that has taken chunks before."""
+    """Return a peer that has taken chunks before."""
     return ClientSession(
         Capabilities(pipelining=True, chunking=True), Peer({"CHUNKING", "PIPELINING"})
     )

@@ -13,5 +13,5 @@ def credential():
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    """Two deliveries at a time, so that a few of them are many."""
+    """Take two deliveries at a time, so that a few of them are many."""
     monkeypatch.setattr(orders, "BATCH", 2)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 
 def five_of_one_second():
-    """As one group commit writes them: with one deadline."""
+    """Make them as one group commit does: with one deadline."""
     of, deadline = make.message(), timezone.now() + timedelta(days=1)
     return [make.delivery(f"{number}@mx.test", of, expires_at=deadline) for number in range(5)]
 

@@ -167,7 +167,7 @@ def test_what_was_being_sent_when_it_was_cancelled_is_delivered_and_not_called_c
 
 
 def steer_until(is_over):
-    """Everything that moves deliveries about, over and over."""
+    """Do everything that moves deliveries about, over and over."""
     while not is_over.is_set():
         for verb in (Verb.HOLD, Verb.RELEASE, Verb.RETRY, Verb.REROUTE):
             orders.carry_out(give(verb, begins=False).pk)
@@ -209,8 +209,8 @@ def test_orders_and_couriers_are_never_in_each_others_way(settings, caplog):
 
 
 def let_all_go():
-    """What an order found in an agent's hand is held when it comes back, until the order is
-    finished.
+    """Let all go: what an order found in an agent's hand is held when it comes back, until the
+    order is finished.
     """
     while Order.objects.filter(finished_at__isnull=True).exists():
         jobs.carry_out_orders()

@@ -24,7 +24,7 @@ LATER = timedelta(hours=2)
 
 
 def give(verb, selection=None, **given):
-    """Carried out at once, being small."""
+    """Give an order, which is carried out at once, being small."""
     order = orders.give(
         verb, selection or Selection(), reason="the receiver asked", by="otto", **given
     )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 @pytest.fixture
 def chosen():
-    """One delivery, beside another that shares nothing with it."""
+    """Return one delivery, beside another that shares nothing with it."""
     make.delivery("me@other.test", state=State.DEFERRED)
     credential = make.credential()
     sent = make.message(credential.project)

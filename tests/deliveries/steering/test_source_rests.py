@@ -16,7 +16,7 @@ SAID = "554 5.7.1 Client host [192.0.2.1] blocked using bl.spamcop.net"
 
 @pytest.fixture
 def lane():
-    """A lane from a source that an answer of its receiver has closed."""
+    """Return a lane from a source that an answer of its receiver has closed."""
     source = make.source(state="warm")
     return make.source_lane(
         source, make.lane(), provider="google", closed_at=timezone.now(), close_reason=SAID

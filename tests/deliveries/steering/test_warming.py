@@ -29,7 +29,7 @@ def happened(*events, at=None, receiver="google", **amounts):
 
 
 def a_day_passes():
-    """What was today is yesterday."""
+    """Make yesterday of today."""
     for row in WarmUpDay.objects.order_by("date"):
         row.date -= DAY
         row.save()

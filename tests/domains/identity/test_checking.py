@@ -41,7 +41,7 @@ def domain(server, settings):
 
 
 def named(domain, purpose):
-    """State and slip of one record after a check."""
+    """Return state and slip of one record after a check."""
     checking.check([domain], now=timezone.now())
     found = {each["purpose"]: each for each in checking.records_of(domain)}[purpose]
     return found["state"], found["slip"]

@@ -23,7 +23,7 @@ async def policy(domain, zones, **given):
 
 
 def zones_of(seed):
-    """Records of a domain and the names above it, with tags of all kinds."""
+    """Return records of a domain and the names above it, with tags of all kinds."""
     rng = random.Random(seed)
     labels = [rng.choice("abcdefgh") for _ in range(rng.randrange(1, 11))]
     domain = ".".join([*labels, "shop", "test"])

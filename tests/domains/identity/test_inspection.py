@@ -22,7 +22,7 @@ BASE = {
 
 
 async def look(*servers, resolver=HAVING, broken=None, may_ask=lambda address: True):
-    """The record as these servers of the zone have it: their own zones, or a `Behaviour`."""
+    """Return the record as these servers of the zone have it: their own zones, or a `Behaviour`."""
     port = free_port(*(f"127.0.0.{number}" for number in range(2, 2 + len(servers))))
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(FakeDns({**BASE, **resolver}, broken))

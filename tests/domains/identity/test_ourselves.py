@@ -24,7 +24,7 @@ LISTED = "25.2.0.192"
 
 
 def lists(answer="127.0.0.2"):
-    """All lists in good order, none with our address."""
+    """Return all lists in good order, none with our address."""
     return {f"{CONTROL}.{each.zone}": {"A": [answer]} for each in LISTS}
 
 

@@ -58,7 +58,7 @@ def servers(settings, tmp_path):
 
 @pytest.fixture
 def domain(servers):
-    """Its key signs from the first delegated selector."""
+    """Make a domain whose key signs from the first delegated selector."""
     project = Project.objects.create(name="shop")
     domain = Domain.objects.create(project=project, name="shop.test", token="t", verified_at=START)
     delegation.delegate(domain)
@@ -93,7 +93,7 @@ def signing():
 
 
 def a_second_of_mail(domain):
-    """As many messages as the app sends in one, signed as intake signs."""
+    """Return as many messages as the app sends in a second, signed as intake signs."""
 
     async def signers():
         keys = SigningKeys(Database("test"))

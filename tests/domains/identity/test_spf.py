@@ -61,7 +61,7 @@ ENDS = ("-all", "~all", "?all", "+all", "redirect={n}", "redirect=none.test", ""
 
 
 def zones_of(seed):
-    """Eight domains that refer to each other, most of their terms good ones."""
+    """Return eight domains that refer to each other, most of their terms good ones."""
     rng = random.Random(seed)
     names = [f"{letter}.test" for letter in LETTERS]
     zones = {"relay.test": {"A": [HERE], "AAAA": ["2001:db8::7"]}}

@@ -25,7 +25,7 @@ def project():
 
 @pytest.fixture
 def acts(project):
-    """Nine acts under three seals."""
+    """Return nine acts under three seals."""
     for number in range(9):
         audit.note("otto", "change", project, reason=f"act {number}", details={"n": [number, "…"]})
         if number % 3 == 2:
@@ -38,7 +38,7 @@ def proof(**given):
 
 
 def tamper(sql, *values):
-    """As the owner of the database can: past its triggers."""
+    """Change rows as the owner of the database can: past its triggers."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(sql, values)
@@ -177,7 +177,7 @@ def test_an_export_is_proven_without_the_database(acts, tmp_path):
 
 
 def by_the_documented_rule(text):
-    """docs/commands.md, typed by somebody who has never seen the code."""
+    """Follow docs/commands.md as somebody would who has never seen the code."""
 
     def sha(*lines):
         return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()

@@ -48,7 +48,7 @@ def entities():
 
 
 def many_members():
-    """A directory of 100,000 entries, of which each is one small object when it is read."""
+    """Return a directory of 100,000 entries, of which each is one small object when it is read."""
     file = zipped(b"")
     start = file.index(b"PK\x01\x02")
     end = file.index(b"PK\x05\x06")
@@ -56,7 +56,7 @@ def many_members():
 
 
 def nothing_but_zeros():
-    """A gigabyte, in one megabyte."""
+    """Return a gigabyte, in one megabyte."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(packer.compress(bytes(1_000_000)) for _ in range(1000)) + packer.flush()
 

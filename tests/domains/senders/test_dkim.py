@@ -145,8 +145,8 @@ def test_a_domain_with_both_keys_gets_both_signatures():
 
 
 def ed25519_is_valid(message):
-    """dkimpy's canonical form, and the public key of the TXT record (dkimpy needs PyNaCl to go
-    further).
+    """Verify with dkimpy's canonical form and the public key of the TXT record (dkimpy needs PyNaCl
+    to go further).
     """
     verifier = dkimpy.DKIM(message)
     name, value = next(header for header in verifier.headers if b"ed25519" in header[1])

@@ -9,7 +9,7 @@ from domains.senders.explained import TEXTS, explained
 
 
 def written_in_records():
-    """Every text that a finding can have, with an x for what it names."""
+    """Yield every text that a finding can have, with an x for what it names."""
     for node in ast.walk(ast.parse(Path(records.__file__).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
             "Found",

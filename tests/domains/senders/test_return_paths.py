@@ -130,7 +130,7 @@ def served(settings):
 
 
 def aged(minutes):
-    """As if the row's first good check had been so long ago."""
+    """Move the row's first good check so far back."""
     ReturnPath.objects.update(found_since=NOW - timedelta(minutes=minutes))
 
 

@@ -33,7 +33,7 @@ def delegated(domain):
 
 
 def signs(key, at=NOW):
-    """The key as three checks over an hour leave it."""
+    """Have the key sign, as three checks over an hour leave it."""
     for minutes in (0, 30, 60):
         moment = at - timedelta(minutes=60 - minutes)
         key_states.note_check(

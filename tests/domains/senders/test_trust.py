@@ -26,7 +26,7 @@ def dns(settings):
 
 @pytest.fixture
 def domain(dns):
-    """Verified once, and nothing in DNS proves it any more."""
+    """Make a domain that was verified once, and that nothing in DNS proves any more."""
     domain = new_domain("shop")
     domain.verify(now=NOW)
     return domain

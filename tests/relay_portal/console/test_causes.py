@@ -24,7 +24,7 @@ def data(settings, tmp_path):
 
 @pytest.fixture
 def sleeper():
-    """A process of ours, as Supervisor lists it."""
+    """Yield a process of ours, as Supervisor lists it."""
     with subprocess.Popen(
         [sys.executable, "-c", "print(flush=True); import time; time.sleep(600)"],
         stdout=subprocess.PIPE,

@@ -38,7 +38,7 @@ def ring(settings, tmp_path):
 
 
 def alive(hostname, valkey):
-    """A worker of another machine, as RQ writes it down."""
+    """Return a worker of another machine, as RQ writes it down."""
     worker = Worker(["deliveries"], connection=valkey, name=f"w.{hostname}")
     worker.hostname = hostname
     worker.register_birth()

@@ -34,7 +34,7 @@ HANA, OTHER = "hana.ko@docomo.test", "x-hana.ko@docomo.test"
 
 
 def dump():
-    """Everything that PostgreSQL holds, as text; what is packed, unpacked."""
+    """Return everything that PostgreSQL holds, as text; what is packed, unpacked."""
     parts = []
     with connection.cursor() as cursor:
         tables = {each.table for each in text_columns()}
@@ -60,7 +60,9 @@ def mail_about(address, *, coded=False):
 
 @pytest.fixture
 def person():
-    """The address in everything that there is, and a neighbour whose address ends with it."""
+    """Return the address in everything that there is, and a neighbour whose address ends with
+    it.
+    """
     project = make.project(name="shop")
     for address in (HANA, OTHER):
         sent = make.message(

@@ -63,7 +63,7 @@ class Browser:
         return self.portal.get(place.removeprefix(HERE))
 
     def message(self):
-        """What the log-in page says of the last try."""
+        """Return what the log-in page says of the last try."""
         return self.portal.get(LOGIN).text
 
 
@@ -74,7 +74,7 @@ def browser():
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept(monkeypatch):
-    """What an earlier provider said of itself."""
+    """Forget what an earlier provider said of itself."""
     monkeypatch.setattr(provider, "_kept", {})
 
 
@@ -126,7 +126,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def real(running, settings, tmp_path):
-    """The provider, as the settings name it; it knows mika."""
+    """Return the provider, as the settings name it; it knows mika."""
     (tmp_path / "secret").write_text(f"{SECRET}\n")
     settings.EKIDEN_OPENID_ISSUER = running.issuer
     settings.EKIDEN_OPENID_SECRET_FILE = str(tmp_path / "secret")
@@ -136,11 +136,11 @@ def real(running, settings, tmp_path):
 
 
 def asked(url):
-    """The query of an address, each name once."""
+    """Return the query of an address, each name once."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 def form_of(page):
-    """The hidden fields and the address of a page's first form."""
+    """Return the hidden fields and the address of a page's first form."""
     fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
     return re.search(r'<form[^>]* action="([^"]+)"', page.text)[1], dict(fields)

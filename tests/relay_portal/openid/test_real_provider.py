@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.peer]
 
 @pytest.fixture
 def mapped(real, settings):
-    """Members of `mail` are operators; the provider's second factor is enough."""
+    """Make members of `mail` operators; the provider's second factor is enough."""
     settings.EKIDEN_OPENID_FACTOR = ["amr:otp"]
     return GroupRole.objects.create(group="mail", role=Role.OPERATOR, is_limited=False)
 
@@ -187,7 +187,7 @@ def test_a_stranger_on_the_way_leaves_no_session(real, browser):
 
 @pytest.fixture
 def late(mapped, browser):
-    """One who is in by the provider's factor, since an hour; and something dangerous."""
+    """Return one who is in by the provider's factor, since an hour; and something dangerous."""
     browser.log_in(amr="otp")
     session = browser.portal.session
     session[SHOWN_AT] -= 3600

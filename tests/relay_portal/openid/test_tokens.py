@@ -73,7 +73,9 @@ def test_a_token_that_fits_is_believed(far, key, alg):
 
 
 def by_public_key(said):
-    """A signature that whoever has the public key can make, where it is taken for a secret."""
+    """Return a signature that whoever has the public key can make, where it is taken for a
+    secret.
+    """
     head, body = (
         urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
         for part in ({"alg": "HS256", "kid": "first"}, said)

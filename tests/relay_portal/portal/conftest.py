@@ -26,12 +26,16 @@ INVITATION = "/account/invitation/"
 
 @pytest.fixture(autouse=True)
 def quick_hashes(settings):
-    """A real password hash costs half a second, and how strong it is is Django's to test."""
+    """Use a quick password hash: a real one costs half a second, and how strong it is is Django's
+    to test.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def person(name="otto", *, operator=True, projects=(), enrolled=True, **given):
-    """An owner of the whole installation, or support staff of projects, or what `given` says."""
+    """Make an owner of the whole installation, or support staff of projects, or what `given`
+    says.
+    """
     given = {
         "role": Role.OWNER if operator else Role.SUPPORT,
         "is_limited": not operator,
@@ -47,7 +51,7 @@ def person(name="otto", *, operator=True, projects=(), enrolled=True, **given):
 
 
 def verified(user):
-    """A client whose session has its second factor."""
+    """Return a client whose session has its second factor."""
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     session = client.session
@@ -58,7 +62,9 @@ def verified(user):
 
 
 def invited(user):
-    """A client that opened its invitation and chose the password; the second factor comes next."""
+    """Return a client that opened its invitation and chose the password; the second factor comes
+    next.
+    """
     client = Client()
     _invitation, token = invitations.invite(user, by="olga")
     client.get(f"/account/invitation/{token}/")
@@ -73,7 +79,7 @@ def password_only(user):
 
 
 def code(device):
-    """What its app shows now."""
+    """Return what its app shows now."""
     return f"{totp(device.bin_key, device.step, device.t0, device.digits, device.drift):06d}"
 
 
@@ -97,7 +103,7 @@ def browser(mail_db):
 
 @pytest.fixture
 def real(valkey, monkeypatch):
-    """A job in each state, by a worker and the scheduler themselves."""
+    """Make a job in each state, by a worker and the scheduler themselves."""
 
     def breaks():
         raise RuntimeError("the disk is <full>")

@@ -39,7 +39,7 @@ OTHERS = (
 
 
 def paths():
-    """Lists, rows, histories and forms of every model, and the pages that have no model."""
+    """Yield lists, rows, histories and forms of every model, and the pages that have no model."""
     yield from OTHERS
     for row in rows.of(make.project(name="shop")).values():
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
@@ -50,7 +50,7 @@ def paths():
 
 
 def violations(page):
-    """What axe-core finds, a line for each element."""
+    """Return what axe-core finds, a line for each element."""
     page.evaluate(f"{AXE}; null")
     return [
         f"{each['id']}: {node['html'][:200]} ({node['failureSummary'].replace(chr(10), ' ')[:200]})"
@@ -61,7 +61,7 @@ def violations(page):
 
 @pytest.fixture
 def cookies(transactional_db, valkey, live_server):
-    """Of an owner behind the second factor."""
+    """Return the cookies of an owner behind the second factor."""
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     client = verified(person())
     return [
@@ -77,7 +77,7 @@ def every(cookies):
 
 @pytest.fixture
 def order(cookies):
-    """One that is under way."""
+    """Make an order that is under way."""
     given = {"reason": "x", "created_by": "otto", "expected": 5}
     return Order.objects.create(verb="cancel", **given).pk
 
@@ -89,7 +89,7 @@ def finish(order):
 
 @pytest.fixture
 def opened(cookies):
-    """Called with what makes a context: a page of it."""
+    """Return a function that makes a context with what it is given, and opens a page of it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

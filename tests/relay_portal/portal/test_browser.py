@@ -57,7 +57,7 @@ def mail(transactional_db):
 
 @pytest.fixture
 def browser(mail, live_server):
-    """A page, and what went wrong in it: console errors, dialogs, requests to other origins."""
+    """Yield a page and what went wrong in it: errors, dialogs, requests to other origins."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -120,7 +120,7 @@ def enrol_app(page):
 
 
 def give_passkeys(page):
-    """A virtual authenticator that says yes at once, as a fast one does."""
+    """Give the page a virtual authenticator that says yes at once, as a fast one does."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     options = {

@@ -15,7 +15,7 @@ PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd]")
 
 
 def entries():
-    """(msgid, msgstr, whether it is fuzzy) of each."""
+    """Yield (msgid, msgstr, whether it is fuzzy) of each."""
     for block in (FOLDER / "django.po").read_text(encoding="utf-8").split("\n\n")[1:]:
         found = {key: unquoted(text) for key, text in TEXT.findall(block)}
         context = f"{found['msgctxt']}\x04" if "msgctxt" in found else ""  # as in a .mo file

@@ -24,7 +24,7 @@ ASKS = "/account/confirm/?next="
 
 
 def stale(user):
-    """A client whose second factor was shown an hour ago."""
+    """Return a client whose second factor was shown an hour ago."""
     client = verified(user)
     session = client.session
     session[SHOWN_AT] -= 3600
@@ -38,7 +38,7 @@ def late(db):
 
 
 def addresses():
-    """(method, address) of everything dangerous."""
+    """Return (method, address) of everything dangerous."""
     names = {name: filled(route) for route, name in every_path()}
     for page, verbs in DANGEROUS.items():
         shown = f"admin:{page.replace('.', '_')}"

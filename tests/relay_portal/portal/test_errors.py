@@ -28,8 +28,8 @@ def text(answer, status):
 
 @pytest.fixture
 def form(settings):
-    """Sends the log-in form as a browser at that address does, through a proxy that passes on
-    these headers.
+    """Send the log-in form as a browser at that address does, through a proxy that passes on these
+    headers.
     """
     settings.ALLOWED_HOSTS = ["portal.example.com"]
 

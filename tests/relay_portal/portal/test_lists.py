@@ -30,7 +30,7 @@ LARGE_NAMES = (
 
 
 def selected(sql):
-    """The columns that come whole, as `"table"."column"`."""
+    """Return the columns that come whole, as `"table"."column"`."""
     return set(
         sql.partition(" FROM ")[0].removeprefix("SELECT ").removeprefix("DISTINCT ").split(", ")
     )

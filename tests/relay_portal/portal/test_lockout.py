@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db
 
 
 def guess(address="", name="otto", client=None):
-    """One wrong password of a stranger who comes through the proxy on this host; the status of the
-    answer.
+    """Try one wrong password as a stranger who comes through the proxy on this host; return the
+    status.
     """
     given = {"HTTP_X_FORWARDED_FOR": address} if address else {}
     return give_password(client or Client(), name, "wrong", **given).status_code
@@ -30,7 +30,7 @@ def otto():
 
 @pytest.fixture
 def known(otto):
-    """A browser in which the person has logged in with both factors, and out again."""
+    """Return a browser in which the person has logged in with both factors, and out again."""
     client = Client()
     give_password(client)
     give_token(client, code(otto.totpdevice_set.get()))
@@ -139,7 +139,7 @@ def test_a_wrong_host_is_one_line(client, caplog):
 # --- what a guess costs ---------------------------------------------------------------------------
 @pytest.fixture
 def slow_hash(settings, monkeypatch):
-    """The real hasher, and two passwords that are being looked at until the test lets go of
+    """Yield the real hasher, and two passwords that are being looked at until the test lets go of
     them.
     """
     settings.PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]

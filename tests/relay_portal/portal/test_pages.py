@@ -67,7 +67,7 @@ def test_health_fails_without_valkey(client, settings):
 
 # --- messages and deliveries ----------------------------------------------------------------------
 def found(browser, query, page="deliveries/message"):
-    """The rows of the list; where there is one, its page is opened at once."""
+    """Return the rows of the list; where there is one, its page is opened at once."""
     answer = browser.get(f"/{page}/", {"q": query})
     if answer.status_code == 302:
         return [UUID(answer.headers["Location"].split("/")[3])]

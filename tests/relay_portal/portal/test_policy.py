@@ -21,7 +21,7 @@ SIDEBAR = "localStorage.getItem('sidebarDesktopOpen')"
 
 @pytest.fixture
 def paths(transactional_db):
-    """Lists and rows of every model, and some pages that have none."""
+    """Return lists and rows of every model, and some pages that have none."""
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     found = ["/", "/queues/", "/account/security/", "/error-rates/", "/classification/"]
     for row in rows.of(make.project(name="shop")).values():
@@ -32,7 +32,7 @@ def paths(transactional_db):
 
 @pytest.fixture
 def page(paths, valkey, live_server):
-    """An owner's, whose `wrong` holds all that a console would show."""
+    """Yield an owner's, whose `wrong` holds all that a console would show."""
     from playwright.sync_api import sync_playwright
 
     client = verified(person())

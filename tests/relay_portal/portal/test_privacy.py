@@ -30,7 +30,7 @@ def own():
 
 @pytest.fixture
 def mail(own):
-    """One address in everything that holds addresses."""
+    """Return one address in everything that holds addresses."""
     sent = make.message(own, mail_from="orders@shop.test", subject=f"For {HANA}")
     delivery = make.delivery(HANA, sent)
     Attempt.objects.create(

@@ -37,7 +37,7 @@ def url(name, *args):
 
 
 def failed(valkey, number=1, **facts):
-    """A failed job as Valkey holds it."""
+    """Return a failed job as Valkey holds it."""
     push(valkey, number, **({"data": as_json(SWEEP)} | facts | {"status": "failed"}))
     valkey.lrem(f"rq:queue:{MAINTENANCE}", 0, f"evil-{number}")
     valkey.zadd(f"rq:failed:{MAINTENANCE}", {f"evil-{number}": 2**33})

@@ -95,7 +95,7 @@ def test_a_connection_that_holds_a_port_is_named_too(bound):
 
 @pytest.fixture
 def proc(tmp_path):
-    """Another /proc, which knows what listens when it is asked to look, and no process."""
+    """Return another /proc, which knows what listens when it is asked to look, and no process."""
     (tmp_path / "net").mkdir()
 
     def look():

@@ -10,7 +10,7 @@ from smtp_listener.sessions.server import LAST_WORDS
 
 @pytest.fixture
 def read(settings, tmp_path, monkeypatch):
-    """The programs that Supervisor finds in the configuration, by name."""
+    """Return the programs that Supervisor finds in the configuration, by name."""
     settings.EKIDEN_DATA = tmp_path / "50% full; really"
     monkeypatch.setattr(embedded, "runtime_folder", lambda data: tmp_path)
     (settings.EKIDEN_DATA / "log").mkdir(parents=True)

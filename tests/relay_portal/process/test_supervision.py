@@ -75,7 +75,9 @@ def test_only_a_failed_set_up_ends_the_service(foreground, expected):
 
 
 def stopping(*, after):
-    """A process that was told to stop so many seconds after its start, and the signals it gets."""
+    """Return a process that was told to stop so many seconds after its start, and the signals it
+    gets.
+    """
     sent = []
     options = SimpleNamespace(kill=lambda pid, number: sent.append((pid, number)))
     config = SimpleNamespace(options=options, stopwaitsecs=20, stopsignal=15)

@@ -26,7 +26,7 @@ needs_root = pytest.mark.skipif(
 
 @pytest.fixture
 def folder():
-    """One that every account may enter; pytest's own are closed."""
+    """Yield one that every account may enter; pytest's own are closed."""
     found = Path(tempfile.mkdtemp(prefix="ekiden-embedded-"))
     found.chmod(0o755)
     yield found

@@ -40,7 +40,7 @@ logfile = {folder}/log
 
 @contextmanager
 def pgbouncer(mode, more=""):
-    """DATABASE_URL of the tests' own database behind PgBouncer."""
+    """Yield DATABASE_URL of the tests' own database behind PgBouncer."""
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         assert "CI" not in os.environ, "pgbouncer is to be installed"
@@ -106,7 +106,7 @@ def began(**environment):
 
 @pytest.fixture
 def careless_role():
-    """A role that has switched durability off for all of its connections."""
+    """Yield a role that has switched durability off for all of its connections."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER ROLE ekiden SET synchronous_commit = off")
         yield

@@ -27,7 +27,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def ordinary(monkeypatch, data):
-    """As an ordinary user whose data these are."""
+    """Run as an ordinary user whose data these are."""
     monkeypatch.setattr(places, "_owner_of", lambda data: os.getuid() or 4242)
     monkeypatch.setattr(os, "getuid", lambda: 4242)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)

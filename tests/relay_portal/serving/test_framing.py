@@ -12,7 +12,7 @@ NEXT = b"GET / HTTP/1.1\r\n\r\n"
 
 
 def taken(body, data, cuts):
-    """How much of the data belongs to the body, where it comes in these pieces."""
+    """Return how much of the data belongs to the body, where it comes in these pieces."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return sum(body.feed(data[start:end]) for start, end in pairwise(places))
 

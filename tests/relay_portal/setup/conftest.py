@@ -8,9 +8,9 @@ from domains.operations import own_keys
 
 @pytest.fixture
 def machine(settings, tmp_path):
-    """A machine of the installation: `machine("b")` goes to another one.
+    """Return a function that goes to a machine of the installation, such as `machine("b")`.
 
-    It has no keys but those that were put there.
+    A machine has no keys but those that were put there.
     """
     settings.SECRET_KEY = (
         "put back at the end"  # the fixture's last act; an empty one in between would fail it

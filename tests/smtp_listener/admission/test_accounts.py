@@ -30,7 +30,7 @@ async def accounts():
 
 
 def ask(question):
-    """The answer of fresh accounts to `question(accounts)`."""
+    """Return the answer of fresh accounts to `question(accounts)`."""
 
     async def main():
         async with accounts() as opened:

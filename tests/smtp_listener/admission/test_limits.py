@@ -28,7 +28,7 @@ HOME = ip_address("192.0.2.7")
 
 @asynccontextmanager
 async def processes(url=None):
-    """The counters of two processes."""
+    """Yield the counters of two processes."""
     both = [Counters(url or settings.REDIS_URL) for _ in range(2)]
     try:
         yield both

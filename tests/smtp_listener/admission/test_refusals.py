@@ -38,7 +38,7 @@ def traced(address, **given):
 
 @pytest.fixture
 def suppressed(mail_db):
-    """Before the listener starts, so that it knows."""
+    """Suppress before the listener starts, so that it knows."""
     Suppression.objects.create(address_key="gone@mx.test", reason="Unknown user")
 
 

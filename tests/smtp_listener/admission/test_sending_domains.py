@@ -30,7 +30,7 @@ def test_any_name_below_a_wide_domain_and_none_of_anothers(name, may):
 
 @pytest.fixture
 def signed(domain):
-    """The domain signs, and lets names below it send."""
+    """Let the domain sign, and let names below it send."""
     key = make_key(domain, "ed25519")
     key.sign(now=timezone.now(), unseen=True)
     Domain.objects.filter(pk=domain.pk).update(covers_subdomains=True)

@@ -34,7 +34,7 @@ def test_as_much_as_leaves_is_let_in_at_the_target_and_less_the_further_delivery
 
 
 def in_turn(*asked, limit=0.001):
-    """In which order these (priority, credential) are let in, where nearly nobody is."""
+    """Return in which order these (priority, credential) are let in, where nearly nobody is."""
 
     async def main():
         turns, order = ListenerTurns(Quiet()), []
@@ -104,7 +104,9 @@ def test_however_far_delivery_is_behind_some_mail_is_let_in():
 
 @pytest.fixture
 def behind(listener):
-    """Delivery that is so far behind that nobody's turn comes but for `FLOOR` messages a second."""
+    """Return delivery that is so far behind that nobody's turn comes but for `FLOOR` messages a
+    second.
+    """
 
     async def say():
         board = Board("a worker")

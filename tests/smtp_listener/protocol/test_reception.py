@@ -30,7 +30,7 @@ sizes = st.lists(st.integers(1, 9), min_size=1, max_size=40)
 
 
 def pieces(data, cuts):
-    """The data cut at the given lengths, over and over."""
+    """Yield the data cut at the given lengths, over and over."""
     position, turn = 0, 0
     while position < len(data):
         size = cuts[turn % len(cuts)]
@@ -39,8 +39,8 @@ def pieces(data, cuts):
 
 
 def by_data(data, cuts, *, is_repairing=False):
-    """What is stored, the trouble, and the bytes left for commands; None where the end has not
-    come.
+    """Return what is stored, the trouble, and the bytes left for commands; None where the end has
+    not come.
     """
     kept, buffer, searched = [], bytearray(), 0
     reception = Reception(
@@ -68,7 +68,7 @@ def by_bdat(data, cuts, *, is_repairing=False):
 
 
 def expected(data):
-    """The same by the letter of RFC 5321: find the end, then look at the lines."""
+    """Do the same by the letter of RFC 5321: find the end, then look at the lines."""
     found = (
         re.match(rb"(?s)(.*?\r\n)?\.\r\n", data)
         if not data.startswith(b".\r\n")

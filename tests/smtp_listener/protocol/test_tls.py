@@ -20,7 +20,7 @@ def names(path):
 
 
 def served_name(given):
-    """The first name in the certificate that a client of this context is shown."""
+    """Return the first name in the certificate that a client of this context is shown."""
     server_in, server_out, client_in, client_out = (ssl.MemoryBIO() for _ in range(4))
     server = given.context.wrap_bio(server_in, server_out, server_side=True)
     context = ssl.create_default_context()

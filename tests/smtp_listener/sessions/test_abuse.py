@@ -14,7 +14,7 @@ from tests.smtp_listener.sessions.test_session import MAIL
 
 
 def ends_with(client, most):
-    """The last reply before the end of the session, of at most so many."""
+    """Return the last reply before the end of the session, of at most so many."""
     last = ""
     for _ in range(most):
         reply = client.reply()

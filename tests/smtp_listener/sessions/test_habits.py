@@ -32,7 +32,7 @@ PATHS = [
 
 @pytest.fixture
 def guest(listener):
-    """Under TLS, not logged in."""
+    """Return a client under TLS that is not logged in."""
     with listener.raw() as client:
         client.say(b"EHLO app.test")
         client.start_tls()

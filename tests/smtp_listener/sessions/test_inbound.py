@@ -32,13 +32,13 @@ def host(listener):
 
 @pytest.fixture
 def bounced(mail_db):
-    """A true return path."""
+    """Return a true return path."""
     local_part = return_path.make(make.delivery().pk, key=return_path_key(), now=datetime.now(UTC))
     return f"{local_part}@relay.test"
 
 
 def hand_in(host, to, mail=MAIL):
-    """The first refusal, or the answer to the content."""
+    """Return the first refusal, or the answer to the content."""
     host.say(b"MAIL FROM:<a@stranger.test>")
     reply = host.say(f"RCPT TO:<{to}>".encode())
     if reply.startswith("250"):
@@ -138,7 +138,7 @@ def test_forged_return_paths_of_one_client_write_few_lines(listener, caplog):
 # --- DMARC reports --------------------------------------------------------------------------------
 @pytest.fixture
 def reports(mail_db):
-    """The address of a domain for DMARC reports."""
+    """Return the address of a domain for DMARC reports."""
     return report_address.address(7).partition("@")[0] + "@relay.test"
 
 

@@ -23,7 +23,7 @@ b64 = base64.b64encode
 
 @pytest.fixture
 def guest(listener):
-    """Under TLS, not logged in."""
+    """Return a client under TLS that is not logged in."""
     with listener.raw() as client:
         client.say(b"EHLO app.test")
         client.start_tls()

@@ -14,7 +14,7 @@ BULK, NORMAL, URGENT = Credential.Priority.values
 
 
 def hand_in(client, *parameters, header=b"", to=("you@mx.test",)):
-    """The reply to the whole message."""
+    """Return the reply to the whole message."""
     client.mail("shop@shop.test", parameters)
     for recipient in to:
         client.rcpt(recipient)

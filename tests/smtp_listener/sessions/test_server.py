@@ -27,7 +27,7 @@ from tests.smtp_listener.sessions.test_session import MAIL, stored
 
 @contextmanager
 def process(limits, tmp_path, **environment):
-    """A `manage.py smtp_listener` that listens."""
+    """Yield a `manage.py smtp_listener` that listens."""
     url = os.environ["DATABASE_URL"].replace("@/ekiden?", f"@/{connection.settings_dict['NAME']}?")
     ports = {
         name: str(getattr(limits, name))
@@ -109,7 +109,7 @@ def test_after_kill_9_everything_that_heard_250_is_stored(mail_db, limits, tmp_p
 
 
 def peak_memory(running):
-    """In megabytes."""
+    """Return the peak in megabytes."""
     with open(f"/proc/{running.pid}/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 

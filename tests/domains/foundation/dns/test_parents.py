@@ -21,7 +21,7 @@ async def opinion(
     may_ask=lambda address: True,
     seconds=60.0,
 ):
-    """What is said by `above`, which stands for all servers that have zones themselves."""
+    """Return what is said by `above`, which stands for all servers that have zones themselves."""
     async with AsyncExitStack() as stack:
         ours = await stack.enter_async_context(FakeDns(zones, behaviours))
         theirs = await stack.enter_async_context(above)

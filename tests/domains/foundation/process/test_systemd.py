@@ -16,7 +16,7 @@ from domains.foundation.process import systemd
 
 @pytest.fixture
 def told(tmp_path, monkeypatch):
-    """The datagrams that reached the supervisor."""
+    """Yield the datagrams that reached the supervisor."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(tmp_path / "notify"))
         supervisor.settimeout(5)

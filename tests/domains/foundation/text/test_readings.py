@@ -191,8 +191,8 @@ echo json_encode($all, JSON_INVALID_UTF8_SUBSTITUTE);
 
 @pytest.fixture(scope="module")
 def taken():
-    """What the grammar refuses and we take all the same: some thousand fields, the same in each
-    run.
+    """Return what the grammar refuses and we take all the same: some thousand fields, the same in
+    each run.
     """
     chance = random.Random(5322)
     found = set()

@@ -113,7 +113,7 @@ def test_nothing_in_a_value_begins_a_field_or_a_line(values):
 
 
 def fields(line):
-    """A reader of the documented format: key=value, the value bare or a JSON string."""
+    """Read the documented format: key=value, the value bare or a JSON string."""
     found, decoder = [], json.JSONDecoder()
     while line:
         key, _, rest = line.partition("=")
