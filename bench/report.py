@@ -117,7 +117,7 @@ def percentiles(nanoseconds: Sequence[int]) -> tuple[float, float, float]:
 
 
 def each_second(times: object, begun: int) -> list[int]:
-    """How many of the times fall into each second since `begun`."""
+    """Count how many of the times fall into each second since `begun`."""
     counts: dict[int, int] = {}
     for at in times:  # type: ignore[attr-defined]  # the values of a dictionary
         counts[(at - begun) // SECOND] = counts.get((at - begun) // SECOND, 0) + 1
@@ -134,21 +134,7 @@ def lines(found: BenchFigures) -> Iterator[str]:
     yield f"messages      {found.messages:>10,}    " + ", ".join(
         f"{name} {amount}" for name, amount in wrong.items()
     )
-    hourly = f"{found.rate * 3600 / 1e6:.2f} million an hour"
-    yield (
-        f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the "
-        "last "
-        "recorded delivery"
-    )
-    if not found.drained and len(found.arrived_each_second) >= 2 * STRETCH:
-        yield "sustained     " + _sustained(found.arrived_each_second)
-    yield (
-        f"accepting     {found.accept_rate:>10,.0f} /s, "
-        f"{_best(found.accepted_each_second):,.0f} "
-        f"in its best {STRETCH} seconds"
-    )
-    if found.drained:
-        yield f"draining      {found.drained:>10,.0f} /s, from the end of the burst"
+    yield from _rate_lines(found)
     yield "250 after     " + _spread(found.accept)
     yield "arrival after " + _spread(found.arrival)
     yield f"CPU           {found.cpu_total:>10.2f} ms for each message: " + _kinds(found.cpu, ".2f")
@@ -166,19 +152,38 @@ def lines(found: BenchFigures) -> Iterator[str]:
         )
     if found.first:
         yield f"first         {found.first:>10,.0f} ms from connecting to arrival, after idleness"
-    if (peer := found.peer) is not None:
-        yield ""
-        yield f"{peer.name}: {peer.messages:,} messages, lost {peer.lost}, unsigned {peer.unsigned}"
-        yield (
-            f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} "
-            "times as "
-            "many"
-        )
-        times = peer.cpu_total / found.cpu_total
-        yield (
-            f"CPU           {peer.cpu_total:>10.2f} ms for each message: "
-            f"{_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
-        )
+    yield from _peer_lines(found)
+
+
+def _rate_lines(found: BenchFigures) -> Iterator[str]:
+    hourly = f"{found.rate * 3600 / 1e6:.2f} million an hour"
+    yield (
+        f"rate          {found.rate:>10,.0f} /s, {hourly}, from the first submission to the last "
+        "recorded delivery"
+    )
+    if not found.drained and len(found.arrived_each_second) >= 2 * STRETCH:
+        yield "sustained     " + _sustained(found.arrived_each_second)
+    yield (
+        f"accepting     {found.accept_rate:>10,.0f} /s, "
+        f"{_best(found.accepted_each_second):,.0f} in its best {STRETCH} seconds"
+    )
+    if found.drained:
+        yield f"draining      {found.drained:>10,.0f} /s, from the end of the burst"
+
+
+def _peer_lines(found: BenchFigures) -> Iterator[str]:
+    if (peer := found.peer) is None:
+        return
+    yield ""
+    yield f"{peer.name}: {peer.messages:,} messages, lost {peer.lost}, unsigned {peer.unsigned}"
+    yield (
+        f"rate          {peer.rate:>10,.0f} /s; Ekiden {found.rate / peer.rate:.1f} times as many"
+    )
+    times = peer.cpu_total / found.cpu_total
+    yield (
+        f"CPU           {peer.cpu_total:>10.2f} ms for each message: "
+        f"{_kinds(peer.cpu, '.2f')}; {times:.1f} times Ekiden's"
+    )
 
 
 def _change(empty: BenchFigures, full: BenchFigures) -> str:
@@ -209,7 +214,7 @@ def _sustained(each_second: Sequence[int]) -> str:
 
 
 def _best(each_second: Sequence[int]) -> float:
-    """Of all stretches, or of the run where it is shorter."""
+    """Return the best mean of all stretches; the mean of the run where it is shorter than one."""
     ends = range(STRETCH, len(each_second) + 1)
     return max(
         (sum(each_second[end - STRETCH : end]) / STRETCH for end in ends),

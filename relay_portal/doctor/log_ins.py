@@ -25,49 +25,38 @@ def proxy() -> Iterator[Finding]:
     found = max(newest, key=lambda row: row.attempt_time, default=None)
     if found is None:
         return
-    how, when = (
-        found.path_info.split(),
-        f"The last log-in or try ({found.attempt_time:%Y-%m-%d %H:%M} UTC)",
-    )
+    how = found.path_info.split()
+    when = f"The last log-in or try ({found.attempt_time:%Y-%m-%d %H:%M} UTC)"
     if HIDDEN in how:
+        text = f"{when} came through a proxy that hides the address: all count as "
         advice = (
             "Wrong passwords of one lock out all: let a proxy on this machine pass "
             f"X-Forwarded-For. {PROXY}"
         )
-        yield Finding(
-            "log-in",
-            Level.WARNING,
-            f"{when} came through a proxy that hides the address: all count as {found.ip_address}.",
-            advice,
-        )
+        yield Finding("log-in", Level.WARNING, f"{text}{found.ip_address}.", advice)
     if PLAIN in how and UNTOLD in how:
-        people = (
-            AccessLog.objects.filter(ip_address=found.ip_address)
-            .values("username")
-            .distinct()
-            .count()
-        )
-        text = (
-            f"{when} came from {found.ip_address} by plain HTTP, with a password that others may "
-            "read."
-            " The request does not say whether a person is there, or a proxy that hides people."
-        ) + (f" {people} people have logged in from it." if people > 1 else "")
-        advice = (
-            "Let nothing but a proxy on this machine reach the portal; one on another "
-            "host is "
-            f"never believed. {PROXY}"
-        )
-        yield Finding("log-in", Level.WARNING, text, advice)
+        yield _plain_http_from(str(found.ip_address), when)
     elif PLAIN in how:
+        text = f"{when} came by plain HTTP, with a password that others may read."
         advice = f"Let the proxy take TLS alone, and pass X-Forwarded-Proto. {PROXY}"
-        yield Finding(
-            "log-in",
-            Level.WARNING,
-            f"{when} came by plain HTTP, with a password that others may read.",
-            advice,
-        )
+        yield Finding("log-in", Level.WARNING, text, advice)
     if not {HIDDEN, PLAIN} & set(how):
         yield good("log-in", "by TLS, and the client's address is known")
+
+
+def _plain_http_from(address: str, when: str) -> Finding:
+    """Warn of plain HTTP from another host, which may be a person or a proxy that hides people."""
+    log_ins = AccessLog.objects.filter(ip_address=address)
+    people = log_ins.values("username").distinct().count()
+    text = (
+        f"{when} came from {address} by plain HTTP, with a password that others may read. The "
+        "request does not say whether a person is there, or a proxy that hides people."
+    ) + (f" {people} people have logged in from it." if people > 1 else "")
+    advice = (
+        "Let nothing but a proxy on this machine reach the portal; one on another host is never "
+        f"believed. {PROXY}"
+    )
+    return Finding("log-in", Level.WARNING, text, advice)
 
 
 def openid_provider() -> Iterator[Finding]:

@@ -32,8 +32,8 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
     def register(
         self, model_or_iterable: Any, admin_class: Any = None, **options: Any
     ) -> None:  # Django's signature
-        """Only pages of ours: other apps' would show all projects' rows to support staff, and the
-        seeds of second factors.
+        """Register pages of ours only: other apps' would show support staff all projects' rows, and
+        the seeds of second factors.
         """
         if admin_class is not None and issubclass(admin_class, Pages):
             super().register(model_or_iterable, admin_class, **options)
@@ -53,47 +53,36 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             unknown_answers,
         )
 
+        pages = (
+            ("classification/", "classification", classification.page),
+            ("identity/", "own_identity", own_identity.page),
+            ("demands/", "demands", demands.page),
+            ("check-message/", "message_check", message_check.page),
+            ("unknown-answers/", "unknown_answers", unknown_answers.page),
+            ("error-rates/", "error_rates", error_rates.page),
+        )
+        of_rows = (  # each asks for a right of its own
+            (
+                "deliveries/message/<slug:object_id>/resend/",
+                "deliveries_message_resend",
+                resending.page,
+            ),
+            (
+                "domains/credential/<slug:object_id>/use/",
+                "domains_credential_use",
+                credential_use.fragment,
+            ),
+            (
+                "domains/credential/<slug:object_id>/send-test/",
+                "domains_credential_send_test",
+                trying.page,
+            ),
+        )
         return [
             path("queues/", include(queues.urls(self.admin_view))),
-            path(
-                "classification/",
-                self._page("classification", classification.page),
-                name="classification",
-            ),
-            path(
-                "identity/",
-                self._page("own_identity", own_identity.page),
-                name="own_identity",
-            ),
-            path("demands/", self._page("demands", demands.page), name="demands"),
-            path(
-                "check-message/",
-                self._page("message_check", message_check.page),
-                name="message_check",
-            ),
-            path(
-                "unknown-answers/",
-                self._page("unknown_answers", unknown_answers.page),
-                name="unknown_answers",
-            ),
+            *(path(route, self._page(name, view), name=name) for route, name, view in pages),
             path("home/figures/", self._page("index", home.figures), name="home_figures"),
-            path("error-rates/", self._page("error_rates", error_rates.page), name="error_rates"),
-            # These ask for a right of their own.
-            path(
-                "deliveries/message/<slug:object_id>/resend/",
-                self.admin_view(resending.page),
-                name="deliveries_message_resend",
-            ),
-            path(
-                "domains/credential/<slug:object_id>/use/",
-                self.admin_view(credential_use.fragment),
-                name="domains_credential_use",
-            ),
-            path(
-                "domains/credential/<slug:object_id>/send-test/",
-                self.admin_view(trying.page),
-                name="domains_credential_send_test",
-            ),
+            *(path(route, self.admin_view(view), name=name) for route, name, view in of_rows),
             # Django's redirect to any row tells whether there is one
             *(each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"),
         ]

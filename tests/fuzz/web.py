@@ -31,6 +31,9 @@ from tests.fuzz.web_stand_ins import _Later, _Poller, _Socket, _Threads
 TURN = b"\xff"  # in an input: the client sends what follows later
 PASSWORD = "a long enough password 42"
 ONE_CLICK = b"List-Unsubscribe=One-Click"
+HOST = b" HTTP/1.1\r\nHost: localhost\r\n"
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
+GET = b"GET /%s" + HOST + b"\r\n"
 _FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[\t -~\x80-\xff]*")
 MOST_TURNS = 1000
 
@@ -65,7 +68,7 @@ class _Web:
         return application(environ, noted)
 
     def serve(self, data: bytes) -> bytes:
-        """All that one client is sent who says this and then nothing more."""
+        """Return all that one client is sent who says this and then nothing more."""
         worker, sock = self.worker, _Socket(data.split(TURN))
         self.answers = []
         worker._admit(sock, ("203.0.114.7", 40_000), ("192.0.2.1", 8000))
@@ -156,54 +159,58 @@ def _is_inside(web: _Web) -> bool:
 
 
 def seeds(link: bytes, session: bytes) -> list[bytes]:
-    host = b" HTTP/1.1\r\nHost: localhost\r\n"
-    csrf = b"c" * 32
-    cookies = b"Cookie: ekiden_csrf=%s; ekiden_session=%s; ekiden_language=ja\r\n" % (csrf, session)
-    form = b"Content-Type: application/x-www-form-urlencoded\r\n"
+    return [*_unsubscriptions(link), *_pages(session), *_malformed()]
 
-    def post(path: bytes, body: bytes, more: bytes = form + cookies) -> bytes:
-        return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, host, more, len(body), body)
 
-    given = b"csrfmiddlewaretoken=%s&log_in-current_step=" % csrf
+def _post(path: bytes, body: bytes, fields: bytes) -> bytes:
+    return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, HOST, fields, len(body), body)
+
+
+def _unsubscriptions(link: bytes) -> list[bytes]:
     multipart = (
         b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
         b"One-Click\r\n"
         b"--x--\r\n"
     )
+    in_chunks = FORM + b"Transfer-Encoding: chunked\r\n\r\n" + TURN
     chunks = b"1a\r\n" + ONE_CLICK + b"\r\n0\r\nA: b\r\n\r\n"
-    get = b"GET /%s" + host + b"\r\n"
     return [
-        get % link[1:],
-        post(link, ONE_CLICK),
-        post(link, multipart, b"Content-Type: multipart/form-data; boundary=x\r\n"),
-        b"HEAD " + link + host + b"\r\n",
-        b"POST "
-        + link
-        + host
-        + form
-        + b"Transfer-Encoding: chunked\r\n\r\n"
-        + TURN
-        + chunks
-        + get % b"health/",
-        get % b"u/aaaa/" + get % b"u/%E3%81/",
-        get % b"health/" * 3,
-        get % b"metrics/",
-        get % b"account/login/?next=//evil.test/",
-        get % b"static/admin/css/base.css",
-        get % b"",
-        post(b"/account/login/", given + b"auth&auth-username=otto&auth-password=wrong"),
-        post(
+        GET % link[1:],
+        _post(link, ONE_CLICK, FORM),
+        _post(link, multipart, b"Content-Type: multipart/form-data; boundary=x\r\n"),
+        b"HEAD " + link + HOST + b"\r\n",
+        b"POST " + link + HOST + in_chunks + chunks + GET % b"health/",
+        GET % b"u/aaaa/" + GET % b"u/%E3%81/",
+    ]
+
+
+def _pages(session: bytes) -> list[bytes]:
+    csrf = b"c" * 32
+    cookies = b"Cookie: ekiden_csrf=%s; ekiden_session=%s; ekiden_language=ja\r\n" % (csrf, session)
+    fields, token = FORM + cookies, b"csrfmiddlewaretoken=" + csrf
+    step = token + b"&log_in-current_step="
+    password = PASSWORD.replace(" ", "+").encode()
+    return [
+        *(GET % path for path in (b"metrics/", b"static/admin/css/base.css", b"")),
+        GET % b"health/" * 3,
+        GET % b"account/login/?next=//evil.test/",
+        _post(b"/account/login/", step + b"auth&auth-username=otto&auth-password=wrong", fields),
+        _post(
             b"/account/login/?next=/domains/",
-            given
-            + (b"auth&auth-username=otto&auth-password=")
-            + PASSWORD.replace(" ", "+").encode(),
+            step + b"auth&auth-username=otto&auth-password=" + password,
+            fields,
         ),
-        post(b"/account/login/", given + b"token&token-otp_token=123456"),
-        post(b"/account/login/", given + b"backup&backup-otp_token=abc"),
-        post(b"/language/", b"csrfmiddlewaretoken=%s&language=ja&next=/%%0d%%0aX:y" % csrf),
-        post(b"/account/logout/", b"csrfmiddlewaretoken=" + csrf),
-        b"GET /account/security/passkey/get_credential/" + host + cookies + b"\r\n",
-        get % b"domains/credential/?secret_hash__startswith=a",
+        _post(b"/account/login/", step + b"token&token-otp_token=123456", fields),
+        _post(b"/account/login/", step + b"backup&backup-otp_token=abc", fields),
+        _post(b"/language/", token + b"&language=ja&next=/%0d%0aX:y", fields),
+        _post(b"/account/logout/", token, fields),
+        b"GET /account/security/passkey/get_credential/" + HOST + cookies + b"\r\n",
+        GET % b"domains/credential/?secret_hash__startswith=a",
+    ]
+
+
+def _malformed() -> list[bytes]:
+    return [
         (
             b"GET http://h/ HTTP/1.0\r\nX-Forwarded-For: 1.2.3.4, ::1%25\r\n"
             b"X-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n"
@@ -213,16 +220,14 @@ def seeds(link: bytes, session: bytes) -> list[bytes]:
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         ),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"POST /u/x/" + host + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" + TURN + b"a=b",
-        b"OPTIONS *" + host + b"\r\n",
+        b"POST /u/x/" + HOST + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" + TURN + b"a=b",
+        b"OPTIONS *" + HOST + b"\r\n",
         b"\r\n\r\n",
-        get % b"%00%0a%80/",
+        GET % b"%00%0a%80/",
         b"GET /health/"
-        + host
-        + (
-            b"Accept-Language: ja;q=\xff, *\r\nAccept-Encoding: gzip;q=x\r\n"
-            b"Cookie: ekiden_session=\x80\r\n\r\n"
-        ),
+        + HOST
+        + b"Accept-Language: ja;q=\xff, *\r\nAccept-Encoding: gzip;q=x\r\n"
+        + b"Cookie: ekiden_session=\x80\r\n\r\n",
     ]
 
 

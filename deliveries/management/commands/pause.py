@@ -67,9 +67,9 @@ class Command(TargetCommand):
         return pauses.stop(scope, domain=target.domain, reason=reason, by=by)
 
     def list_all(self, *, as_json: bool) -> None:
-        standing = pauses.everything()
+        paused = pauses.everything()
         if as_json:
-            return self.write_json([_facts(each) for each in standing])
+            return self.write_json([_facts(each) for each in paused])
         rows = [
             (
                 each.name,
@@ -78,7 +78,7 @@ class Command(TargetCommand):
                 each.by or "an answer of the receiver",
                 each.reason,
             )
-            for each in standing
+            for each in paused
         ]
         return self.write_table(
             [("WHAT", "KIND", "SINCE (UTC)", "BY", "WHY"), *rows], empty="Nothing is paused."

@@ -1,17 +1,15 @@
 """Manage pools of sources, and the rules that say which mail leaves by which."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from deliveries.message.priorities import Priority
+from deliveries.management import egress_rule_actions
 from deliveries.models import EgressRule, Pool, Smarthost
 from deliveries.steering import sources
 from domains.foundation.command import ActionCommand, AddAction, CommandError
-from domains.foundation.text.addresses import canonical_domain
 from domains.operations import audit
-from domains.senders import names
 
 
 class Command(ActionCommand):
@@ -40,12 +38,7 @@ class Command(ActionCommand):
         removing.add_argument("name", metavar="NAME")
         leading = add("lead", self.lead, "Lead mail that meets all conditions to a pool.")
         leading.add_argument("name", metavar="POOL")
-        leading.add_argument("--project")
-        leading.add_argument("--credential", help="with --project where the name is not unique")
-        leading.add_argument("--from", dest="sending_domain", metavar="DOMAIN")
-        leading.add_argument("--priority", choices=[each.name.lower() for each in Priority])
-        leading.add_argument("--receiver", help="name of the receiver's rule")
-        leading.add_argument("--position", type=int, default=100, help="the lowest is asked first")
+        egress_rule_actions.add_conditions(leading)
         unleading = add("unlead", self.unlead, "Remove a rule.")
         unleading.add_argument("number", metavar="NUMBER", type=int)
 
@@ -99,36 +92,18 @@ class Command(ActionCommand):
         self.stdout.write(f"Removed the pool {name}.")
 
     @transaction.atomic
-    def lead(
-        self, *, name: str, project: str | None, credential: str | None,
-        sending_domain: str | None, priority: str | None, receiver: str | None, position: int,
-    ) -> None:  # fmt: skip
-        rule = EgressRule(
-            pool=_pool(name),
-            position=position,
-            credential=names.credential(credential, of=project) if credential else None,
-            project=names.project(project) if project and not credential else None,
-            sending_domain=canonical_domain(sending_domain) if sending_domain else "",
-            priority=None if priority is None else Priority[priority.upper()].value,
-            receiver=receiver or "",
-        )
+    def lead(self, *, name: str, **given: Any) -> None:
+        rule = egress_rule_actions.rule_of(pool=_pool(name), **given)
         if not rule.conditions:
             raise ValidationError(
                 "Give a condition; mail that no rule names leaves by the pool `default`."
             )
-        sources.add_rule(rule)
-        audit.note_command("add", rule)
-        self.stdout.write(f"Added the rule {rule.pk}: {rule}. Mail that waits follows.")
+        egress_rule_actions.add_rule(self, rule)
 
     @transaction.atomic
     def unlead(self, *, number: int) -> None:
-        rule = EgressRule.objects.filter(pk=number).first()
-        if rule is None:
-            raise CommandError(f"There is no rule {number}. See: ./ekiden pool list")
-        audit.note_command("delete", rule)
-        described = str(rule)
-        sources.remove_rule(rule)
-        self.stdout.write(f"Removed the rule {described}.")
+        rules = EgressRule.objects.all()
+        egress_rule_actions.remove_rule(self, rules, number, listed_by="pool list")
 
 
 def _pool(name: str) -> Pool:

@@ -111,7 +111,7 @@ class Command(ActionCommand):
         parameters = _parameters(*target) if target else None
         if verb is Order.Verb.RETRY and selection.lane is not None:
             pauses.wake(Lane.objects.get(pk=selection.lane))  # also where nothing waits in it
-        told = order_commands.carry_out(
+        result = order_commands.carry_out(
             verb,
             selection,
             reason=reason,
@@ -119,9 +119,9 @@ class Command(ActionCommand):
             progress=None if as_json else self.stdout,
         )
         return (
-            self.write_json(told.as_json())
+            self.write_json(result.as_json())
             if as_json
-            else self.stdout.write(order_commands.sentence(told))
+            else self.stdout.write(order_commands.sentence(result))
         )
 
     def list_orders(self, *, as_json: bool) -> None:

@@ -38,11 +38,11 @@ class Command(TargetCommand):
         pauses.reopen(lane)
 
     def _resume(self, target: Target, reason: str) -> None:
-        standing = target.standing()
-        if standing is None:
+        pause = target.pause()
+        if pause is None:
             raise _not_paused(target)
-        audit.note_command("resume", pauses.target(standing), reason=reason)
-        pauses.resume(standing)
+        audit.note_command("resume", pauses.target(pause), reason=reason)
+        pauses.resume(pause)
 
 
 def _not_paused(target: Target) -> CommandError:

@@ -7,17 +7,14 @@ from typing import Any
 
 from django.db import transaction
 
+from deliveries.management import egress_rule_actions
 from deliveries.management.commands.route import host_and_port
 from deliveries.models import EgressRule, Smarthost
 from deliveries.routing import smarthosts
 from deliveries.routing.smarthost_presets import PRESETS
 from deliveries.sending import smarthost_trial
-from deliveries.steering import sources
 from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
-from domains.foundation.text.addresses import canonical_domain
-from domains.models import Credential
 from domains.operations import audit
-from domains.senders import names
 
 LIMITS = {
     "connections": "connections at once",
@@ -48,14 +45,7 @@ class Command(ActionCommand):
         changing = add("change", self.change, "Change a smarthost; it is tried again at once.")
         removing = add("remove", self.remove, "Remove a smarthost to which no route leads.")
         leading = add("lead", self.lead, "Lead mail that meets all conditions there.")
-        leading.add_argument("--project")
-        leading.add_argument("--credential", help="with --project where the name is not unique")
-        leading.add_argument("--from", dest="sending_domain", metavar="DOMAIN")
-        leading.add_argument(
-            "--priority", choices=[each.name.lower() for each in Credential.Priority]
-        )
-        leading.add_argument("--receiver", help="name of the receiver's rule")
-        leading.add_argument("--position", type=int, default=100, help="the lowest is asked first")
+        egress_rule_actions.add_conditions(leading)
         unleading = add("unlead", self.unlead, "Remove a rule; its number is in `list`.")
         unleading.add_argument("number", metavar="NUMBER", type=int)
         trying = add("test", self.test, "Log in at each of its hosts, and send nothing.")
@@ -105,34 +95,16 @@ class Command(ActionCommand):
         self.stdout.write(f"Removed the smarthost {row}.")
 
     @transaction.atomic
-    def lead(
-        self, *, name: str, project: str | None, credential: str | None,
-        sending_domain: str | None, priority: str | None, receiver: str | None, position: int,
-    ) -> None:  # fmt: skip
-        rule = EgressRule(
-            smarthost=_found(name),
-            position=position,
-            credential=names.credential(credential, of=project) if credential else None,
-            project=names.project(project) if project and not credential else None,
-            sending_domain=canonical_domain(sending_domain) if sending_domain else "",
-            priority=None if priority is None else Credential.Priority[priority.upper()].value,
-            receiver=receiver or "",
-        )
+    def lead(self, *, name: str, **given: Any) -> None:
+        rule = egress_rule_actions.rule_of(smarthost=_found(name), **given)
         if not rule.conditions:
             raise CommandError("Give a condition. For all mail: ./ekiden route add '*' --smarthost")
-        sources.add_rule(rule)
-        audit.note_command("add", rule)
-        self.stdout.write(f"Added the rule {rule.pk}: {rule}. Mail that waits follows.")
+        egress_rule_actions.add_rule(self, rule)
 
     @transaction.atomic
     def unlead(self, *, number: int) -> None:
-        rule = EgressRule.objects.filter(pk=number, smarthost__isnull=False).first()
-        if rule is None:
-            raise CommandError(f"There is no rule {number}. See: ./ekiden smarthost list")
-        audit.note_command("delete", rule)
-        described = str(rule)
-        sources.remove_rule(rule)
-        self.stdout.write(f"Removed the rule {described}.")
+        rules = EgressRule.objects.filter(smarthost__isnull=False)
+        egress_rule_actions.remove_rule(self, rules, number, listed_by="smarthost list")
 
     def list_all(self, *, as_json: bool) -> None:
         everything = list(Smarthost.objects.all())
@@ -189,7 +161,7 @@ class Command(ActionCommand):
 
 def facts(row: Smarthost) -> dict[str, object]:
     """Return it as programs read it; whether it has a secret, never which."""
-    told: dict[str, object] = {
+    known: dict[str, object] = {
         "name": row.name,
         "hosts": [
             {"host": host, "port": port, "tls": tls, "preference": place}
@@ -206,8 +178,8 @@ def facts(row: Smarthost) -> dict[str, object]:
         ],
     }
     for name in (*TEXTS, *LIMITS):
-        told[name] = getattr(row, name)
-    return told
+        known[name] = getattr(row, name)
+    return known
 
 
 def _add_values(parser: CommandParser) -> None:

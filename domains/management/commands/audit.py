@@ -106,7 +106,7 @@ class Command(EkidenCommand):
                 }
             )
         elif not proof.fault:
-            self.stdout.write(_told(proof))
+            self.stdout.write(_in_words(proof))
         if proof.fault:
             raise CommandError(
                 f"The audit log was changed after it was written. {proof.fault}"
@@ -131,7 +131,7 @@ def _anchor(text: str) -> str:
     return text
 
 
-def _told(proof: audit_chain.ChainProof) -> str:
+def _in_words(proof: audit_chain.ChainProof) -> str:
     expired = f", {proof.expired:,} removed by EKIDEN_AUDIT_DAYS" if proof.expired else ""
     erased = (
         f"\nUnder {proof.erased:,} of the seals a person was made unknown, as later entries say."

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.management.commands.project import yes_or_no
 from domains.models import Credential
 from domains.operations import audit
@@ -28,40 +28,13 @@ class Command(ActionCommand):
     )
 
     def add_actions(self, add: AddAction) -> None:
-        create = add(
-            "create", self.create, "Create a credential; its secret is shown once and never again."
-        )
-        create.add_argument("--project", required=True)
-        create.add_argument("--name", required=True, help="lower-case letters, digits and hyphens")
-        create.add_argument(
-            "--kind",
-            choices=Credential.Kind.values,
-            default="password",
-            help="network: no AUTH, from --network only",
-        )
-        create.add_argument(
-            "--network",
-            action="append",
-            default=[],
-            metavar="CIDR",
-            help="allow only from here (again for more)",
-        )
-        create.add_argument(
-            "--domain",
-            action="append",
-            default=[],
-            help="allow only this From domain (again for more)",
-        )
-        create.add_argument(
-            "--sandbox",
-            action="store_true",
-            dest="is_sandboxed",
-            help="all its mail goes to the built-in sandbox",
-        )
-        for limit, meaning in LIMITS.items():
-            create.add_argument(
-                f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}"
+        create = _with_creation(
+            add(
+                "create",
+                self.create,
+                "Create a credential; its secret is shown once and never again.",
             )
+        )
         listing = add("list", self.list_all, "List the credentials, without their secrets.")
         listing.add_argument("--project")
         for parser in (create, listing):
@@ -80,19 +53,8 @@ class Command(ActionCommand):
             dest="is_sandboxed",
             help="all its mail goes to the built-in sandbox",
         )
-        for parser, given in ((create, ("normal", "urgent")), (change, (None, None))):
-            parser.add_argument(
-                "--priority",
-                choices=PRIORITIES,
-                default=given[0],
-                help="of a message that asks for none",
-            )
-            parser.add_argument(
-                "--highest-priority",
-                choices=PRIORITIES,
-                default=given[1],
-                help="that a message may ask for",
-            )
+        _add_priorities(create, usual="normal", highest="urgent")
+        _add_priorities(change, usual=None, highest=None)
 
     def create(
         self,
@@ -208,3 +170,47 @@ def _facts(credential: Credential) -> dict[str, Any]:
         "last_used_from": credential.last_used_from,
         "revoked_at": credential.revoked_at and credential.revoked_at.isoformat(),
     }
+
+
+def _with_creation(parser: CommandParser) -> CommandParser:
+    parser.add_argument("--project", required=True)
+    parser.add_argument("--name", required=True, help="lower-case letters, digits and hyphens")
+    parser.add_argument(
+        "--kind",
+        choices=Credential.Kind.values,
+        default="password",
+        help="network: no AUTH, from --network only",
+    )
+    parser.add_argument(
+        "--network",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="allow only from here (again for more)",
+    )
+    parser.add_argument(
+        "--domain",
+        action="append",
+        default=[],
+        help="allow only this From domain (again for more)",
+    )
+    parser.add_argument(
+        "--sandbox",
+        action="store_true",
+        dest="is_sandboxed",
+        help="all its mail goes to the built-in sandbox",
+    )
+    for limit, meaning in LIMITS.items():
+        parser.add_argument(
+            f"--{limit.replace('_', '-')}", type=int, metavar="N", help=f"at most N {meaning}"
+        )
+    return parser
+
+
+def _add_priorities(parser: CommandParser, *, usual: str | None, highest: str | None) -> None:
+    parser.add_argument(
+        "--priority", choices=PRIORITIES, default=usual, help="of a message that asks for none"
+    )
+    parser.add_argument(
+        "--highest-priority", choices=PRIORITIES, default=highest, help="that a message may ask for"
+    )

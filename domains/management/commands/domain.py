@@ -11,7 +11,7 @@ from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
 from domains.identity import checking, signatures, subdomains
-from domains.management import printing
+from domains.management import domain_options, printing
 from domains.management.domain_facts import facts_of, return_path_of, state_of
 from domains.models import Domain
 from domains.operations import audit
@@ -37,70 +37,47 @@ class Command(ActionCommand):
     help = "The domains that a project sends for; mail leaves only under a verified one."
 
     def add_actions(self, add: AddAction) -> None:
-        adding = add(
-            "add", self.add, "Add a domain, make its DKIM key and show the DNS records to publish."
-        )
-        adding.add_argument("name", metavar="DOMAIN")
-        adding.add_argument(
-            "--assume-verified",
-            action="store_true",
-            help="let it send without a look at DNS, on your word",
-        )
-        adding.add_argument(
-            "--ed25519", action="store_true", help="make an Ed25519 key too, to sign with both"
+        adding = domain_options.with_adding(
+            add(
+                "add",
+                self.add,
+                "Add a domain, make its DKIM key and show the DNS records to publish.",
+            )
         )
         listing = add("list", self.list_all, "List the domains.")
-        show = add(
-            "show", self.show, "Show the DNS records to publish, and what the last check found."
+        showing = domain_options.with_showing(
+            add(
+                "show", self.show, "Show the DNS records to publish, and what the last check found."
+            )
         )
-        checking = add(
-            "check",
-            self.check_now,
-            "Check the DNS records now; exit status 1 while the domain is not verified.",
+        checking = domain_options.with_checking(
+            add(
+                "check",
+                self.check_now,
+                "Check the DNS records now; exit status 1 while the domain is not verified.",
+            )
         )
         reports = add(
             "reports", self.reports, "Show by day what DMARC reports say of mail with this domain."
         )
         reports.add_argument("--days", type=int, default=summary.DAYS)
-        checking.add_argument("name", metavar="DOMAIN", nargs="?")
-        checking.add_argument(
-            "--message",
-            metavar="FILE",
-            help="verify the signatures of this message instead, - for standard input; exit "
-            "status 1 where none passes and aligns with From",
+        path = domain_options.with_return_path(
+            add(
+                "return-path",
+                self.choose_return_path,
+                "Choose the name below the domain at which failures of its mail come back.",
+            )
         )
-        path = add(
-            "return-path",
-            self.choose_return_path,
-            "Choose the name below the domain at which failures of its mail come back.",
+        below = domain_options.with_subdomains(
+            add(
+                "subdomains",
+                self.choose_subdomains,
+                "Let any name below the domain send, signed by it, or only the domain itself.",
+            )
         )
-        below = add(
-            "subdomains",
-            self.choose_subdomains,
-            "Let any name below the domain send, signed by it, or only the domain itself.",
-        )
-        wanted = below.add_mutually_exclusive_group(required=True)
-        wanted.add_argument("--allow", action="store_true", help="any name below it may send")
-        wanted.add_argument("--forbid", action="store_true", help="only the domain itself")
-        for parser in (show, path, below, reports):
+        for parser in (adding, showing, path, below, reports):
             parser.add_argument("name", metavar="DOMAIN")
-        chosen = path.add_mutually_exclusive_group(required=True)
-        chosen.add_argument("--label", help="what stands before the domain; rp at first")
-        chosen.add_argument(
-            "--none",
-            action="store_true",
-            help="none of its own: failures come back at the installation's name",
-        )
-        show.add_argument(
-            "--zone",
-            action="store_true",
-            help="print the records as a zone file that a name server takes as it is",
-        )
-        show.add_argument(
-            "--page", metavar="FILE", help="write them as one page to print (HTML), - to see it"
-        )
-        show.add_argument("--language", choices=("en", "ja"), default="en", help="of that page")
-        for parser in (adding, listing, show, checking, path, below, reports):
+        for parser in (adding, listing, showing, checking, path, below, reports):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
 

@@ -38,12 +38,6 @@ class Command(ActionCommand):
             self.list_all,
             f"List the suppressions, newest first ({SHOWN} of them; with --json all).",
         )
-        listing.add_argument(
-            "--find",
-            metavar="TEXT",
-            default="",
-            help="only this address, @domain, or what begins so (1,000 at most)",
-        )
         listing.add_argument("--json", action="store_true", dest="as_json")
         lifted = add("lift", self.lift, "Let an address get mail again.")
         lifted.add_argument("--reason", required=True, help="goes into the audit log")
@@ -53,13 +47,7 @@ class Command(ActionCommand):
             dest="is_sure",
             help="also where the address may have a new owner by now",
         )
-        for name, act, text in (
-            ("believe", self.believe, "Let what is held of a class count, and learning go on."),
-            ("forget", self.forget, "Forget what is held of a class, and let learning go on."),
-        ):
-            deciding = add(name, act, text)
-            deciding.add_argument("category", metavar="CLASS")
-            deciding.add_argument("--reason", required=True, help="goes into the audit log")
+        self._add_decisions(add)
         importing_ = add(
             "import",
             self.import_file,
@@ -70,18 +58,28 @@ class Command(ActionCommand):
             "--preview", action="store_true", help="only say what would be done"
         )
         exporting_ = add("export", self.export, "Write the suppressions as CSV to standard output.")
-        exporting_.add_argument(
-            "--find",
-            metavar="TEXT",
-            default="",
-            help="only this address, @domain, or what begins so (1,000 at most)",
-        )
+        for parser in (listing, exporting_):
+            parser.add_argument(
+                "--find",
+                metavar="TEXT",
+                default="",
+                help="only this address, @domain, or what begins so (1,000 at most)",
+            )
         for parser in (adding, lifted):
             parser.add_argument("address", metavar="ADDRESS")
         for parser in (adding, listing, lifted, importing_, exporting_):
             parser.add_argument(
                 "--project", help="only of this project, not of the whole installation"
             )
+
+    def _add_decisions(self, add: AddAction) -> None:
+        for name, act, text in (
+            ("believe", self.believe, "Let what is held of a class count, and learning go on."),
+            ("forget", self.forget, "Forget what is held of a class, and let learning go on."),
+        ):
+            deciding = add(name, act, text)
+            deciding.add_argument("category", metavar="CLASS")
+            deciding.add_argument("--reason", required=True, help="goes into the audit log")
 
     def add(
         self, *, address: str, reason: str, project: str | None, until: datetime | None
@@ -142,10 +140,10 @@ class Command(ActionCommand):
         self._release(category, reason, is_believed=False)
 
     def _release(self, category: str, reason: str, *, is_believed: bool) -> None:
-        standing = Brake.objects.filter(ended_at__isnull=True)
-        brake = standing.filter(category=category).first()
+        in_force = Brake.objects.filter(ended_at__isnull=True)
+        brake = in_force.filter(category=category).first()
         if brake is None:
-            there = ", ".join(standing.values_list("category", flat=True)) or "none"
+            there = ", ".join(in_force.values_list("category", flat=True)) or "none"
             raise CommandError(f"Learning of {category} has not been stopped. Stopped: {there}.")
         by, reason = audit.command_line(), audit.one_line(reason)
         amount = brakes.release(
