@@ -19,9 +19,8 @@ def main() -> None:
         sys.stdout.write(overview.version())
         return
     try:
-        assert (
-            settings.INSTALLED_APPS
-        )  # read here, since Django's look at the commands passes over settings that are wrong
+        # Read here, since Django's look at the commands passes over settings that are wrong.
+        assert settings.INSTALLED_APPS
         overview.CommandLine(sys.argv).execute()
     except ImproperlyConfigured as error:
         overview.fail(str(error))

@@ -42,9 +42,8 @@ def read(fields: Fields, parts: Sequence[Part], text: str) -> Complaint | None:
     if report is not None:
         said = read_fields(report.text)
         return Complaint(_type(said), _named(said) or _original(parts))
-    if (
-        "x-apple-unsubscribe" in fields
-    ):  # Apple Mail writes it at a touch of "Unsubscribe": an answer that no person worded
+    # Apple Mail writes it at a touch of "Unsubscribe": an answer that no person worded.
+    if "x-apple-unsubscribe" in fields:
         return Complaint("unsubscribe", tuple(addresses(header(fields, "from"))[:1]))
     if kinds.is_answer_of_program(fields):
         return None

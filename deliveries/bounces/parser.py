@@ -50,9 +50,8 @@ def _inner(parts: Sequence[Part], depth: int, outer: Report | None, text: str) -
     one for the same recipients.
     """
     for part in parts if depth < MAX_NESTING else ():
-        if (
-            part.type != "message/rfc822" or "list-id" in take_apart(part.body)[0]
-        ):  # a list's mail is no report
+        # A list's mail is no report.
+        if part.type != "message/rfc822" or "list-id" in take_apart(part.body)[0]:
             continue
         inner = _read(part.body, depth + 1)
         names_nobody = outer is None or not any(

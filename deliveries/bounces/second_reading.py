@@ -18,9 +18,8 @@ def again(occurrence: Occurrence) -> Classified | None:
         return _of_report(occurrence)
     stage = Stage(occurrence.stage) if occurrence.stage in SCOPES else None
     domain = occurrence.address_key.rpartition("@")[2]
-    if (
-        occurrence.rule.startswith("code/") and not occurrence.code
-    ):  # our own words, which no rule is about
+    # Our own words, which no rule is about.
+    if occurrence.rule.startswith("code/") and not occurrence.code:
         return None
     found = classify(
         Answer(

@@ -78,9 +78,8 @@ def _signer(data: bytes, number: int) -> str:
         return ""
     tags = signed.signature_fields
     names = {name.lower() for name in (tags.get(b"h") or b"").replace(b" ", b"").split(b":")}
-    if (
-        b"l" in tags or not {name.strip() for name in names} >= SIGNED
-    ):  # with a length anybody may append
+    # With a length anybody may append.
+    if b"l" in tags or not {name.strip() for name in names} >= SIGNED:
         return ""
     return (tags.get(b"d") or b"").decode("ascii", "replace").strip().lower()
 

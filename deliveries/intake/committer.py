@@ -150,9 +150,8 @@ class Intake:
         repeats = [entry for entry in group if first[entry.key or entry.id].id not in taken]
         with loglines.together():
             for entry in group:
-                if (
-                    entry not in repeats
-                ):  # theirs is committed, whatever becomes of the next question
+                # Theirs is committed, whatever becomes of the next question.
+                if entry not in repeats:
                     _answer(entry, first[entry.key or entry.id].id)
         ids = await self._first_ids([entry.key for entry in repeats if entry.key])
         for entry in repeats:

@@ -46,9 +46,8 @@ def fields(submission: SubmittedMessage) -> bytes:
     if not is_wanted or submission.headers.all(b"list-unsubscribe"):
         return b""
     url = url_of(Wish(submission.sender.project_id, recipients[0].key))
-    return (
-        FIELDS.format(url=url).encode() if len(url) <= 900 else b""
-    )  # a line has 998 octets (RFC 5322, section 2.1.1)
+    # A line has 998 octets (RFC 5322, section 2.1.1).
+    return FIELDS.format(url=url).encode() if len(url) <= 900 else b""
 
 
 def url_of(wish: Wish) -> str:

@@ -121,9 +121,8 @@ class Drain:
                 await self._renew()
                 self._renewed = time.monotonic()
             if time.monotonic() - self._looked >= POLL:
-                await (
-                    self._look()
-                )  # the first time before any lane is leased: what is stopped must not start
+                # The first time before any lane is leased: what is stopped must not start.
+                await self._look()
                 self._looked = time.monotonic()
             if self._heard.has_orders:
                 await self._heed_orders()

@@ -223,9 +223,8 @@ class HostDialogue:
             except NoEndpoint as error:
                 if not error.is_ours:
                     raise
-                await (
-                    self._shared.router.answers()
-                )  # the receiver has done nothing: no try is used up, and no lane paused
+                # The receiver has done nothing: no try is used up, and no lane paused.
+                await self._shared.router.answers()
 
     def _endpoints_of_site(self, besides: Endpoint | None = None) -> Endpoints:
         rule = self._agent.pace.rule

@@ -61,9 +61,8 @@ class OutcomeRecorder:
         if is_of_lane:
             await self.shared.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
         elif await self.shared.faults.note(Kind.DELIVERY, claimed.id, error):
-            await (
-                self.shared.ledger.flush()
-            )  # the entry's fence is the claim, which holding takes away
+            # The entry's fence is the claim, which holding takes away.
+            await self.shared.ledger.flush()
             await self.shared.faults.hold(claimed.id)
 
     def put_off(self, claimed: Claimed, outcome: Deferred, *, wait: float, **facts: object) -> None:

@@ -249,15 +249,13 @@ class Connection:
         return await self._wire.reply(0) or self._lost(SENDING)
 
     async def _start_tls(self, level: TlsLevel) -> Reply | None:
-        if (
-            not self._wire.is_quiet
-        ):  # said in plain text, to be believed as said under TLS (CVE-2011-0411)
+        # Said in plain text, to be believed as said under TLS (CVE-2011-0411).
+        if not self._wire.is_quiet:
             return local_reply(
                 421, "4.7.5", "the host sent more than its reply to STARTTLS before TLS began"
             )
-        if (
-            self._wire.trouble or self._wire.transport.is_closing()
-        ):  # asyncio would wait for a handshake without end
+        # asyncio would wait for a handshake without end.
+        if self._wire.trouble or self._wire.transport.is_closing():
             return local_reply(
                 421, "4.7.5", f"the TLS handshake failed: {self._wire.trouble or 'connection lost'}"
             )

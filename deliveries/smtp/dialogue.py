@@ -174,9 +174,8 @@ def _hello(
 ) -> Generator[Step, Answer, ClientSession | Outcome]:
     yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
     reply = yield from read(Stage.EHLO)
-    if (
-        reply.kind == 5 and not reply.local
-    ):  # a server of before 1993, or a firewall that plays one (RFC 5321 3.2)
+    # A server of before 1993, or a firewall that plays one (RFC 5321 3.2).
+    if reply.kind == 5 and not reply.local:
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
     return (

@@ -104,9 +104,8 @@ def _parsed(der: bytes) -> x509.Certificate | None:
 
 
 def _load(der: bytes) -> x509.Certificate:
-    with (
-        warnings.catch_warnings()
-    ):  # of oddities in other people's certificates, the system's authorities among them
+    # Of oddities in other people's certificates, the system's authorities among them.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         return x509.load_der_x509_certificate(der)
 

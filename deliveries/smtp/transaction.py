@@ -194,9 +194,8 @@ def _in_one_trip(session: ClientSession, mail: Mail) -> Talk:
     session.said.add(CHUNKING)
     if refusal is None:
         return (yield from _end(session))
-    if (
-        refusal.reply.local
-    ):  # nothing was refused and all was sent: the peer may have read to the end before it went
+    # Nothing was refused and all was sent: the peer may have read to the end before it went.
+    if refusal.reply.local:
         return judge(refusal.reply, Stage.BODY)
     if session.in_step:
         yield from _end(session)

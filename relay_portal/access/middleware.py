@@ -133,9 +133,8 @@ def _to_confirm(request: HttpRequest) -> HttpResponse:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    if (
-        request.user.is_authenticated
-    ):  # a stranger's session may hold a log-in half way through, in another tab
+    # A stranger's session may hold a log-in half way through, in another tab.
+    if request.user.is_authenticated:
         logout(request)
     return (
         redirect_to_login(request.get_full_path())

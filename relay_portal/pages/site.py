@@ -104,9 +104,8 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         from relay_portal.access.account import note
 
         answer: HttpResponse = super().password_change(request, extra_context)
-        if (
-            request.method == "POST" and answer.status_code == FOUND
-        ):  # a form with mistakes is shown again
+        # A form with mistakes is shown again.
+        if request.method == "POST" and answer.status_code == FOUND:
             note(request, "change_password")
             assert request.user.is_authenticated
             known_devices.remember(answer, request.user)  # it was known by the old one

@@ -88,9 +88,8 @@ class Foreground:
 
 
 def _how(process: Any) -> str:
-    if (
-        process.exitstatus is None
-    ):  # Supervisor forgets the status of what did not live for a second
+    # Supervisor forgets the status of what did not live for a second.
+    if process.exitstatus is None:
         return "right after its start"
     return "killed" if process.exitstatus < 0 else f"status {process.exitstatus}"
 

@@ -70,9 +70,8 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         place = _place(client)
         if place and self.places[place] >= PER_PLACE:
             self._make_room(place)
-        if (
-            self.nr_conns >= self.worker_connections - 1
-        ):  # at the limit itself gunicorn accepts no more
+        # At the limit itself gunicorn accepts no more.
+        if self.nr_conns >= self.worker_connections - 1:
             self._make_room()
         sock.setblocking(False)
         connection = WebConnection(sock, self.cfg, client, server, now=time.monotonic())

@@ -86,9 +86,8 @@ class ListenerTurns:
 
     # --- what is let in ---
     async def _follow(self) -> None:
-        while (
-            not self._is_open
-        ):  # a cancellation may end in an error of Valkey's client, which the board passes over
+        # A cancellation may end in an error of Valkey's client, which the board passes over.
+        while not self._is_open:
             await asyncio.sleep(EVERY)
             if time.monotonic() - self._asked > IDLE and not self._waiting:
                 self._limit = None

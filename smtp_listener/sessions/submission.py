@@ -100,9 +100,8 @@ class SubmissionTransaction(Transaction):
         address = path_of(given.path, is_sender=False, smtputf8=self.smtputf8)
         if address is None or address.is_relay_trick:
             raise Refused(replies.RELAY_DENIED)
-        if (
-            not self.account.drops_suppressed
-        ):  # else the delivery ends as suppressed when its turn comes
+        # Else the delivery ends as suppressed when its turn comes.
+        if not self.account.drops_suppressed:
             await self._check_suppression(address)
         self._repeats += address.key in self._recipients
         self._recipients.setdefault(address.key, _recipient(address, given.parameters))

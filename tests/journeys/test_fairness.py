@@ -91,6 +91,5 @@ def test_urgent_mail_leaves_at_once_whatever_waits(rig, crowd):
     assert p99(slow) < 2
     assert statistics.median(other) < 2 * statistics.median(alone) + 0.01
     assert most <= PACE + 1
-    assert (
-        len([to for _, to in crowd.arrivals() if "bulk" in to]) >= CODES * 0.1 * PACE / 4
-    )  # bulk is not starved either
+    # Bulk is not starved either.
+    assert len([to for _, to in crowd.arrivals() if "bulk" in to]) >= CODES * 0.1 * PACE / 4

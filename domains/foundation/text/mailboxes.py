@@ -66,7 +66,7 @@ def decode_word(encoding: str, payload: str) -> bytes:
             else binascii.a2b_base64(data)
         )
     except binascii.Error as error:
-        raise _bad("An encoded word is malformed (RFC 2047)") from error
+        raise refusal("An encoded word is malformed (RFC 2047)") from error
 
 
 def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
@@ -79,11 +79,11 @@ def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
     """
     text = _FOLD.sub("", value if isinstance(value, str) else _decode(value)).rstrip("\r\n")
     if len(text) > MAX_LENGTH:
-        raise _bad("The address list is too long")
+        raise refusal("The address list is too long")
     if not is_printable(
         text.replace("\t", " ").replace("\u3000", " ")
     ):  # names are written with the ideographic space
-        raise _bad("The address list has a control character")
+        raise refusal("The address list has a control character")
     check_encoded_words(text)
     return [_mailbox(tokens, smtputf8=smtputf8) for tokens in _split(text)]
 
@@ -108,9 +108,8 @@ def addresses_in_names(value: bytes) -> list[tuple[str, str]]:
         for sign in re.finditer("@", plain):
             local = _LOCAL.search(plain, max(sign.start() - 64, 0), sign.start())
             domain = _DOMAIN.match(plain, sign.end())
-            if (
-                local and domain and any(map(str.isalpha, domain[0].rpartition(".")[2]))
-            ):  # "2@1.99" is a price
+            # "2@1.99" is a price.
+            if local and domain and any(map(str.isalpha, domain[0].rpartition(".")[2])):
                 found.append((f"{local[0]}@{domain[0]}", domain[0]))
     return found
 
@@ -129,7 +128,7 @@ def _decode(value: bytes) -> str:
             "utf-8"
         )  # other charsets hide "@" and quotes in second bytes: Shift_JIS, ISO-2022-JP
     except UnicodeDecodeError as error:
-        raise _bad("The address list is neither ASCII nor UTF-8") from error
+        raise refusal("The address list is neither ASCII nor UTF-8") from error
 
 
 def check_encoded_words(text: str, decode: Callable[[str, str], bytes] = decode_word) -> None:
@@ -157,7 +156,7 @@ def _check_name(data: bytes, charset: str) -> None:
     name = _text_of(data, charset)
     found = field_control(data) if name is None else name_control(name)
     if found:
-        raise _bad(f"An encoded word hides a control character: {found}")
+        raise refusal(f"An encoded word hides a control character: {found}")
 
 
 def _text_of(data: bytes, charset: str) -> str | None:
@@ -189,7 +188,7 @@ def _split(text: str) -> list[list[tuple[str, str]]]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise _bad("The address list is malformed or ambiguous (RFC 5322, section 3.4)")
+            raise refusal("The address list is malformed or ambiguous (RFC 5322, section 3.4)")
         position = match.end()
         if match["comma"]:
             elements.append([])
@@ -207,19 +206,22 @@ def _mailbox(tokens: list[tuple[str, str]], *, smtputf8: bool) -> Address:
     tokens = [token for token in tokens if token[0] != "comment"]
     kinds = [kind for kind, _ in tokens]
     if kinds != ["address"] and kinds != ["word"] * (len(kinds) - 1) + ["angle"]:
-        raise _bad("The address list is malformed or ambiguous (RFC 5322, section 3.4)")
-    text = tokens[-1][1]
-    if (
-        "=?" in text
-    ):  # an encoded word is not allowed here (RFC 2047, section 5), but some readers decode it
-        raise _bad("An address contains an encoded word")
+        raise refusal("The address list is malformed or ambiguous (RFC 5322, section 3.4)")
+    return sole_address(tokens[-1][1], smtputf8=smtputf8)
+
+
+def sole_address(text: str, *, smtputf8: bool) -> Address:
+    """Parse an address of a From or Sender field. Raise `BadAddress`."""
+    # An encoded word is not allowed here (RFC 2047, section 5), but some readers decode it.
+    if "=?" in text:
+        raise refusal("An address contains an encoded word")
     try:
         address = parse_path(text, smtputf8=True, is_sender=True)
         check_written(text.rpartition("@")[2], smtputf8=smtputf8)
         return address
     except BadAddress as error:
-        raise _bad(error.text) from error
+        raise refusal(error.text) from error
 
 
-def _bad(text: str) -> BadAddress:
+def refusal(text: str) -> BadAddress:
     return BadAddress(550, "5.6.0", text)

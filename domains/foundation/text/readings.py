@@ -19,10 +19,13 @@ from domains.foundation.text.addresses import (
     Address,
     BadAddress,
     canonical_domain,
-    check_written,
-    parse_path,
 )
-from domains.foundation.text.mailboxes import MAX_LENGTH, check_encoded_words
+from domains.foundation.text.mailboxes import (
+    MAX_LENGTH,
+    check_encoded_words,
+    refusal,
+    sole_address,
+)
 
 MAX_SIGNS = 100  # of "@" in one field: each is looked up as a domain in each view
 
@@ -51,7 +54,7 @@ def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[A
     """
     readings = [_FOLD.sub("", text).strip("\r\n") for text in _decoded(value)]
     if len(readings[0]) > MAX_LENGTH or value.count(b"@") > MAX_SIGNS:
-        raise _bad("The address list is too long")
+        raise refusal("The address list is too long")
     for text in readings:
         check_encoded_words(text, _forgiving)
         _check_domains(text, domains)
@@ -60,9 +63,8 @@ def authors(value: bytes, domains: Collection[str], *, smtputf8: bool) -> list[A
 
 def _decoded(value: bytes) -> list[str]:
     """Return what readers may decode the bytes to; first what they are most likely meant to be."""
-    if (
-        b"\x1b" in value and value.isascii()
-    ):  # ISO-2022-JP, which hides quotes, brackets and "@" from those who read bytes
+    # ISO-2022-JP, which hides quotes, brackets and "@" from those who read bytes.
+    if b"\x1b" in value and value.isascii():
         texts_ = [value.decode("iso2022_jp_ext", "replace"), value.decode("ascii")]
         _check_controls(texts_[0])
         return texts_
@@ -83,7 +85,7 @@ def _decode(value: bytes, charset: str) -> str | None:
 
 def _check_controls(text: str) -> None:
     if found := texts.first_control(_FOLD.sub("", text).strip("\r\n").replace("\t", " ")):
-        raise _bad(f"The address list has a control character: {found}")
+        raise refusal(f"The address list has a control character: {found}")
 
 
 # --- every "@" is followed ------------------------------------------------------------------------
@@ -177,9 +179,9 @@ def _authors(text: str, *, smtputf8: bool) -> list[Address]:
         raise _ambiguous("(" if is_open > 0 else ")", "open")
     inside = [angle.strip(" \t") for angle in _ANGLE.findall(outside)]
     # A quoted local part is gone from `outside`: such an address is for the strict grammar alone.
-    found = [_address(written, smtputf8=smtputf8) for written in inside or _bare(rest)]
+    found = [sole_address(written, smtputf8=smtputf8) for written in inside or _bare(rest)]
     if not found:
-        raise _bad("The address list has no address")
+        raise refusal("The address list has no address")
     return found
 
 
@@ -196,23 +198,8 @@ def _bare(text: str) -> list[str]:
     return found
 
 
-def _address(written: str, *, smtputf8: bool) -> Address:
-    if (
-        "=?" in written
-    ):  # an encoded word is not allowed here (RFC 2047, section 5), but some readers decode it
-        raise _bad("An address contains an encoded word")
-    try:
-        address = parse_path(written, smtputf8=True, is_sender=True)
-        check_written(written.rpartition("@")[2], smtputf8=smtputf8)
-        return address
-    except BadAddress as error:
-        raise _bad(error.text) from error
-
-
 def _ambiguous(char: str, what: str) -> BadAddress:
     why = "it is left open" if what == "open" else f"it can be read as {what}"
-    return _bad(f"The address list is malformed or ambiguous at {char} (U+{ord(char):04X}): {why}")
-
-
-def _bad(text: str) -> BadAddress:
-    return BadAddress(550, "5.6.0", text)
+    return refusal(
+        f"The address list is malformed or ambiguous at {char} (U+{ord(char):04X}): {why}"
+    )

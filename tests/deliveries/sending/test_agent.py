@@ -151,9 +151,8 @@ def test_a_lease_that_ran_out_while_its_worker_lives_leaves_nothing_in_doubt(set
     two_for_one_connection(settings)
 
     def ends_the_lease():
-        if (
-            Attempt.objects.exists() or Delivery.objects.filter(claim__gt=0).count() == 2
-        ):  # both are in hand from here on
+        # Both are in hand from here on.
+        if Attempt.objects.exists() or Delivery.objects.filter(claim__gt=0).count() == 2:
             Lane.objects.filter(leased_until__isnull=False).update(leased_until=timezone.now())
         return not Delivery.objects.live().exists()
 

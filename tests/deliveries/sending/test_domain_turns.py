@@ -57,9 +57,8 @@ def test_a_domain_that_is_refused_with_421_stops_no_neighbour(settings):
     play(settings, script, zones=SHARED, until=lambda: delivered("well.test") == 20, seconds=60)
     lane = Lane.objects.get(site="in.mx.test")
     assert lane.paused_until is None and lane.failures == 0
-    assert (
-        Attempt.objects.exclude(outcome="delivered").count() < 10
-    )  # and the others of that domain were not tried
+    # And the others of that domain were not tried.
+    assert Attempt.objects.exclude(outcome="delivered").count() < 10
     (line,) = [
         line
         for line in host_notes.lines(lane, now=timezone.now())
@@ -114,9 +113,8 @@ def test_a_domain_with_slow_look_ups_leaves_connections_to_others(settings):
         async with scene(settings, SHARED) as (mx, _):
             mx.on("RCPT", lambda argument: Hang() if "@sick.test" in argument else None)
             late = asyncio.create_task(drain_until(lambda: delivered("well.test") == 11, 60))
-            while (
-                mx.current < 6 and not late.done()
-            ):  # one more after each second and a half, and one is kept for others
+            # One more after each second and a half, and one is kept for others.
+            while mx.current < 6 and not late.done():
                 await asyncio.sleep(0.05)
             await asyncio.to_thread(add)
             await late

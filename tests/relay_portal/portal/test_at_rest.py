@@ -108,9 +108,8 @@ def test_the_migration_protects_what_stands_in_clear(client):
     user = person()
     seed, stored = "00112233445566778899aabbccddeeff00112233", TOTPDevice.objects.filter(user=user)
     stored.update(key=seed)
-    assert (
-        stored.get().bin_key.hex() == seed
-    )  # a process of the version before may still have written it
+    # A process of the version before may still have written it.
+    assert stored.get().bin_key.hex() == seed
     device = StaticDevice.objects.create(user=user, name="backup")
     StaticToken.objects.bulk_create([StaticToken(device=device, token="abcdefgh")])
     verified(user)

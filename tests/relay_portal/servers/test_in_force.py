@@ -59,9 +59,8 @@ def pgbouncer(mode, more=""):
         )
         (folder / "users").write_text('"ekiden" ""\n')
         who: dict[str, Any] = {}
-        if (
-            os.getuid() == 0
-        ):  # it refuses to run as root, and only the server's own account reaches the socket
+        # It refuses to run as root, and only the server's own account reaches the socket.
+        if os.getuid() == 0:
             owner = Path(given["host"]).stat()
             who = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
             for path in (folder, folder / "ini", folder / "users"):

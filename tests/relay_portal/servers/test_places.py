@@ -44,9 +44,8 @@ def test_roots_are_where_only_root_makes_folders(data):
 
 @pytest.mark.usefixtures("ordinary")
 def test_an_ordinary_users_are_beside_the_data():
-    with (
-        TemporaryDirectory() as short
-    ):  # pytest's own name holds the account's, which may be too long for a socket
+    # pytest's own name holds the account's, which may be too long for a socket.
+    with TemporaryDirectory() as short:
         assert places.runtime_folder(Path(short)) == Path(short) / "run"
 
 

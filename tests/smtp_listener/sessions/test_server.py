@@ -129,9 +129,8 @@ def test_twenty_messages_of_20_mb_under_way_take_little_memory(mail_db, limits, 
         for _ in range(20):
             for app in apps:
                 app.send(block)
-        assert (
-            apps[0].say(b".").startswith("250")
-        )  # so all has been read but for the others' last blocks
+        # So all has been read but for the others' last blocks.
+        assert apps[0].say(b".").startswith("250")
         assert peak_memory(running) - before < 60  # of 400
         for app in apps:
             app.close()

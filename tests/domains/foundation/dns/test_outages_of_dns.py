@@ -62,9 +62,8 @@ async def test_a_broken_zones_last_good_answer_is_used_on_for_a_while():
         assert await resolver.mx("a.test")
         asked = fake.queries["a.test", "MX"]
         assert await resolver.mx("a.test")
-        assert (
-            fake.queries["a.test", "MX"] == asked
-        )  # RFC 8767, section 5: not again for 30 seconds
+        # RFC 8767, section 5: not again for 30 seconds.
+        assert fake.queries["a.test", "MX"] == asked
         clock.now += STALE_TTL + 1
         fake.behaviours["a.test"] = Behaviour.NXDOMAIN
         with pytest.raises(NoSuchName):  # an answer is an answer
