@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from deliveries.bounces.wording import ADDRESS, MAX_LINES
+from deliveries.bounces.wording import ADDRESS, MAX_LINES, is_masked
 
 MAX_RECIPIENTS = 100
 
@@ -49,12 +50,20 @@ _NOT_THEM = re.compile(
     r"(any )?(e?-?mails?|messages?) from",
     re.IGNORECASE,
 )
-_BARE = re.compile(r"^[ \t]+([A-Za-z0-9][A-Za-z0-9._+-]{1,63})[ \t]*$")
+_BARE = re.compile(r"^[ \t]+([A-Za-z0-9][A-Za-z0-9._+-]{1,63})(?:[ \t]*|[ \t]{2,}\S[^\n@]{0,200})$")
 _ANNOUNCED = re.compile(
     r"recipients?|addressees?|following|undeliver|could not be delivered", re.IGNORECASE
 )
 _NO_PEOPLE = re.compile(
     r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE
+)
+
+
+MAX_REPLY = 4000
+_BEHIND = re.compile(
+    r"^\W{0,4}5\d\d[ -][^\n@]{0,60}\b(?:quota|full|mailbox|storage|space|unknown|such)\b"
+    rf"[^\n@]{{0,30}}\b(?:for|of|user|mailbox|account) <?({ADDRESS.pattern})",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -68,6 +77,16 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
         if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
             return _sections(found if manner is not _MANNERS[0] else _backwards(found), lines)
     return []
+
+
+def behind(text: str, known: Collection[str]) -> list[str]:
+    """Return the mailboxes that a reply names beside those (in lower case) that were written to:
+    what an alias was turned into.
+    """
+    found = (match[1] for match in _BEHIND.finditer(text[:MAX_REPLY]))
+    return list(
+        dict.fromkeys(each for each in found if each.lower() not in known and not is_masked(each))
+    )[:1]
 
 
 def bare_names(text: str, domain: str) -> list[Mention]:
@@ -99,7 +118,11 @@ def _by(
             continue
         for match in manner.finditer(line):
             address = match[1].lstrip(".'")
-            if address.lower() not in not_them and not _NO_PEOPLE.match(address):
+            if (
+                address.lower() not in not_them
+                and not _NO_PEOPLE.match(address)
+                and not is_masked(address)
+            ):
                 found.append((number, address))
     return found[: MAX_RECIPIENTS * 4]
 

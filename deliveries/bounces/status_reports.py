@@ -10,7 +10,7 @@ from deliveries.bounces.freeform import mentions
 from deliveries.bounces.mime import Fields, Part
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind, domain_of, judged
 from deliveries.bounces.status import Status, stands_in, statuses
-from deliveries.bounces.wording import host_in, stage_of
+from deliveries.bounces.wording import host_in, is_masked, stage_of
 from deliveries.classification.classifier import Answer, plainly
 from deliveries.classification.reply_text import parse
 from domains.foundation.text.texts import one_line
@@ -36,6 +36,7 @@ def by_status(fields: Fields, parts: Sequence[Part], text: str) -> Report | None
     fates = [
         recipient_status(each, said, kind)
         for each, said, kind in zip(found, _said_of(found, text), all_kinds, strict=True)
+        if not is_masked(each.recipient)
     ]
     kind = next(kind for kind in WORST_FIRST if kind in all_kinds)
     return Report(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from deliveries.bounces import kinds, likeness
 from deliveries.bounces.evidence import MOST
-from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, bare_names, mentions
+from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, bare_names, behind, mentions
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind, domain_of, judged
 from deliveries.bounces.wording import addresses, host_in, stage_of
@@ -84,6 +84,8 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
         yield from _told_of(failed, found, text)
     elif found:
         yield from ((each.recipient, each.text) for each in found)
+        if len(found) == 1:
+            yield from ((each, text) for each in behind(text, {found[0].recipient.lower()}))
     elif bare := bare_names(text, domain_of(next(iter(addresses(header(fields, "from"))), ""))):
         yield from ((each.recipient, each.text) for each in bare)
     else:

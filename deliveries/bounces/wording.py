@@ -18,6 +18,13 @@ ADDRESS = re.compile(
     rf"(?<![A-Za-z0-9._+-])[{_ATEXT}]{{1,128}}@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,250}}[A-Za-z0-9])?"
 )
 
+# Archives and reports to strangers hide who it was: hana...@example.test, h***@example.test. Old
+# addresses of carriers in Japan may end in dots (NTT docomo, au), so there they are no mask.
+_MASK = re.compile(
+    r"(?:(?<!\.)\.\.\.|\*\*[^@]{0,64})@(?!(?:docomo\.ne|ezweb\.ne|au)\.(?:jp|com)$)",
+    re.IGNORECASE,
+)
+
 # What mail systems write above the original that they send back, or its first field where they
 # write nothing.
 _ORIGINAL = re.compile(
@@ -53,6 +60,18 @@ _STAGES = (
     (Stage.EHLO, r"(?:in reply to|after|>>>|performing the) ?(?:ehlo|helo)|my name was rejected"),
 )  # fmt: skip
 _STAGE = tuple((stage, re.compile(pattern, re.IGNORECASE)) for stage, pattern in _STAGES)
+# A command that a program quotes in its own manner: "sent: RCPT TO:<…>", "C: RCPT TO", "--> RCPT".
+_QUOTED = (
+    r"(?:\bc|\bclient|\bsent|\bcommand|\bcmd|\bduring|\bstage|\bphase|\bresponse to|\bresult of"
+    r"|\bissuing|\bsending|-->?|==?>|\bby the)"
+    r"\W{1,4}"
+)
+_COMMANDS = (
+    (Stage.RCPT, re.compile(rf"{_QUOTED}(?:smtp )?rcpt|rcpt to(?::? ?<[^>]{{1,320}}>)? "
+        r"(?:failed|rejected|refused|error)", re.IGNORECASE)),
+    (Stage.MAIL, re.compile(rf"{_QUOTED}(?:smtp )?mail from", re.IGNORECASE)),
+    (Stage.BODY, re.compile(rf"{_QUOTED}(?:smtp )?(?:end of )?data\b(?! ?base)", re.IGNORECASE)),
+)  # fmt: skip
 # sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that
 # then wants a recipient has refused it.
 _PIPELINED = re.compile(r">>> ?data", re.IGNORECASE)
@@ -86,13 +105,19 @@ def stage_of(text: str) -> Stage | None:
     text = " ".join(text[:8000].split())  # reports break their lines anywhere
     if _PIPELINED.search(text):
         return Stage.RCPT if NO_RECIPIENT.search(text) else Stage.BODY
-    return next((stage for stage, pattern in _STAGE if pattern.search(text)), None)
+    named = (stage for stage, pattern in (*_STAGE, *_COMMANDS) if pattern.search(text))
+    return next(named, None)
 
 
 def host_in(text: str) -> str:
     """Return the host that answered, or ""."""
     match = _HOST.search(text[:8000])
     return next((group for group in match.groups() if group), "") if match else ""
+
+
+def is_masked(address: str) -> bool:
+    """Tell whether somebody has hidden a part of this address: it names nobody."""
+    return _MASK.search(address) is not None
 
 
 def addresses(text: str) -> list[str]:

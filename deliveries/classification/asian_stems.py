@@ -2,6 +2,12 @@
 
 # Language, meaning, noun stems, stems of what is said of it, an example.
 ASIAN: tuple[tuple[str, str, str, str, str], ...] = (
+    ("zh", "permission", r"群组|群組|列表|论坛|成员|成員|张贴|張貼|发布|發佈|发帖",
+        r"权限|權限|无权|無權|未获授权|不允许",
+        "您没有在此群组发帖的权限"),
+    ("ko", "permission", r"그룹|목록|회원|게시",
+        r"권한이 없|허용되지|권한이 부족",
+        "이 그룹에 게시할 권한이 없습니다"),
     ("zh", "full", r"邮箱|郵箱|信箱|容量|空间|空間|配额|配額",
         r"已满|已滿|不足|超出|超过|超過|爆满|滿了|满了",
         "收件人的信箱已滿"),

@@ -57,7 +57,7 @@ from deliveries.classification.sender_phrases import (
     SENDER_LISTED,
     SENDING,
 )
-from deliveries.classification.stems import STEMS
+from deliveries.classification.stems import LAST, MAY_NOT, STEMS
 from deliveries.smtp.outcomes import Bounced, Deferred, InDoubt, Stage
 from suppressions.classes import MEANINGS, Class, Fault
 
@@ -68,9 +68,9 @@ TELLING = (
     *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING,
     *SYSTEM_FULL, *FULL, *RATE,
     *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED,
-    *TOLD, *UNKNOWN, *LANGUAGES, *STEMS, *SPAM,
+    *TOLD, *UNKNOWN, *MAY_NOT, *LANGUAGES, *STEMS, *SPAM,
 )  # fmt: skip
-LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE)
+LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE, *LAST)
 PHRASES = (*TELLING, *LOOSE)
 _SHIPPED = (RuleTable(TELLING), RuleTable(LOOSE))
 _tables = _SHIPPED

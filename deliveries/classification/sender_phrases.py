@@ -127,7 +127,7 @@ ADDRESS = phrases(
         r"(complaint|bounce) rate"
                    r"|(unusual|suspicious) (traffic|activity)", "451 Excessive unknown recipients"),
     ("connection", (r"connections? (was |is |has been |are "
-        r")?(rejected|denied|blocked|dropped|not accepted)"),
+        r")?(rejected|denied|blocked|not accepted)"),
      "554 5.7.1 Connection rejected by policy"),
     ("client-host", rf"(client host|client|host) (was |is |has been |are )?{REFUSED}",
         "554 Host not welcome"),

@@ -1,4 +1,4 @@
-"""What a sentence says by its stems, in twelve languages: a noun for the recipient near a verb for
+"""What a sentence says by its stems, in thirteen languages: a noun for the recipient near a verb for
 its state.
 
 Asked after all phrases. A phrase is one text's wording; a stem holds for wordings that nobody here
@@ -8,6 +8,7 @@ has seen. The two stand in one sentence, at most `NEAR` characters apart, in eit
 from __future__ import annotations
 
 from deliveries.classification.asian_stems import ASIAN
+from deliveries.classification.english_stems import LOOSE_ENGLISH
 from deliveries.classification.european_stems import EUROPEAN
 from deliveries.classification.rules import BounceRule, phrases
 from suppressions.classes import Class
@@ -18,13 +19,19 @@ _CLASSES = {
     "domain": Class.UNKNOWN_DOMAIN, "refused": Class.RECIPIENT_REFUSED, "size": Class.TOO_LARGE,
     "spam": Class.CONTENT, "late": Class.NETWORK, "connection": Class.NETWORK,
     "permission": Class.SENDER_REFUSED, "virus": Class.VIRUS, "policy": Class.POLICY,
+    "reputation": Class.REPUTATION, "rate": Class.RATE_LIMITED, "relay": Class.RELAY_DENIED,
+    "sender": Class.SENDER_REFUSED, "system": Class.SYSTEM, "loop": Class.SYSTEM,
+    "authentication": Class.AUTHENTICATION,
 }  # fmt: skip
-_DETAILS = {"spam": "spam", "late": "expired", "connection": "connection"}
+_DETAILS = {"spam": "spam", "late": "expired", "connection": "connection", "loop": "loop"}
 
 
-def _rules() -> tuple[BounceRule, ...]:
+Row = tuple[str, str, str, str, str]
+
+
+def _rules(rows: tuple[Row, ...]) -> tuple[BounceRule, ...]:
     made: list[BounceRule] = []
-    for language, meaning, nouns, states, example in (*EUROPEAN, *ASIAN):
+    for language, meaning, nouns, states, example in rows:
         gap = rf"[^.!?。！？]{{0,{NEAR}}}?"  # the ends of a sentence, in East Asian scripts too
         pattern = rf"(?:{nouns}){gap}(?:{states})|(?:{states}){gap}(?:{nouns})"
         row = (f"stem-{language}-{meaning}", pattern, example, _DETAILS.get(meaning, ""))
@@ -32,4 +39,9 @@ def _rules() -> tuple[BounceRule, ...]:
     return tuple(made)
 
 
-STEMS = _rules()
+_ALL = (*EUROPEAN, *ASIAN)
+# "The group does not exist, or you may not write to it": what may not be is the reason.
+MAY_NOT = _rules(tuple(row for row in _ALL if row[1] == "permission"))
+STEMS = _rules(tuple(row for row in _ALL if row[1] != "permission"))
+# English words that also stand in texts about something else: asked after all else.
+LAST = _rules(LOOSE_ENGLISH)
