@@ -100,7 +100,10 @@ class RuleTable:
 
     def __init__(self, rules: Sequence[BounceRule]) -> None:
         self.rules = tuple(rules)
-        self._keyed = tuple((literals(each.pattern.pattern), each) for each in self.rules)
+        # What two branches need is looked for once.
+        self._keyed = tuple(
+            (tuple(dict.fromkeys(literals(each.pattern.pattern))), each) for each in self.rules
+        )
         # Most answers are ASCII and hold no other literal: other languages cost them nothing.
         ascii_keys = ((tuple(filter(str.isascii, keys)), each) for keys, each in self._keyed)
         self._ascii = tuple((keys, each) for keys, each in ascii_keys if keys)
