@@ -13,7 +13,7 @@ from deliveries.models import Message, MessageTerms
 from deliveries.queue.cancellation import cancel_recipient
 from deliveries.search import indexing
 from domains.operations import audit_chain, audit_erasure
-from relay_portal.erasure import columns
+from relay_portal.erasure import columns, files
 from relay_portal.erasure.contents import STORES, sole_messages
 from relay_portal.erasure.spellings import Spellings
 from suppressions.models import Occurrence, Suppression
@@ -25,7 +25,9 @@ Counts = dict[tuple[str, str], int]
 
 @dataclass(slots=True)
 class ErasureProof:
-    """How many rows of each table and column held the person, before and after."""
+    """How many rows of each table and column held the person, and places in files, before and
+    after.
+    """
 
     instead: str
     before: Counts
@@ -50,6 +52,7 @@ def erase(spellings: Spellings, *, reason: str) -> ErasureProof:
     instead = f"erased-{secrets.token_hex(5)}@{DOMAIN}"
     proof = ErasureProof(instead, _count(spellings))
     proof.cancelled = cancel_recipient(spellings.key, why="Erased")
+    files.mask(files.OUTCOMES, spellings)  # so that nobody writes the address down again
     also = sole_messages(spellings)
     messages = _messages_that_name(spellings)
     for store in STORES:
@@ -69,6 +72,7 @@ def erase(spellings: Spellings, *, reason: str) -> ErasureProof:
         facts=facts,
     )
     audit_chain.seal()
+    files.mask(files.LOG, spellings)
     proof.after = _count(spellings)
     chain = audit_chain.verify(audit_chain.of_database(), before=audit_chain.kept_since())
     proof.audit_fault = chain.fault
@@ -80,7 +84,7 @@ def _count(spellings: Spellings) -> Counts:
     for store in STORES:
         if amount := len(store.find(spellings, set())):
             found[store.column] = amount
-    return found
+    return found | files.count(spellings)
 
 
 def _messages_that_name(spellings: Spellings) -> list[Any]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import binascii
+import json
 import re
 from base64 import b64decode
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ class Spellings:
     def _pattern(self) -> re.Pattern[str]:
         either = "|".join(map(re.escape, self.all))
         return re.compile(rf"(?<![\w.%+-])(?:{either})(?![\w-]|\.\w)", re.IGNORECASE)
+
+    @cached_property
+    def in_files(self) -> re.Pattern[bytes]:
+        """A pattern for lines of logs and JSON, in which what is not ASCII may be escaped."""
+        written = {*self.all, *(json.dumps(each)[1:-1] for each in self.all)}
+        either = b"|".join(re.escape(each.encode()) for each in sorted(written))
+        before = rb"(?:(?<![\w.%+\x80-\xff-])|(?<=\\[nrtbf]))"
+        return re.compile(rb"%s(?:%s)(?![\w-]|\.\w)" % (before, either), re.IGNORECASE)
 
     def stand_in(self, data: bytes) -> bool:
         """Return whether a mail mentions the address, as it stands or in what it encodes."""

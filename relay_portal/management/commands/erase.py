@@ -11,8 +11,10 @@ from relay_portal.models import User
 
 LEFT = 1
 ELSEWHERE = (
-    "logs of the processes (journald, the data folder's log/)",
-    "backups and dumps",
+    "the log in journald: journalctl --vacuum-time=1s removes it, or wait for its limit",
+    "the files of other machines with workers or listeners: run the same there",
+    "failed jobs in Valkey, for a day: Queues in the portal deletes them",
+    "backups and dumps: delete those, or run the same after one is restored",
     "what apps, receivers and senders of reports keep",
 )
 
@@ -39,7 +41,13 @@ class Command(EkidenCommand):
                 " first, in the portal under Users."
             )
         own_keys.check_secret()
-        proof = person.look(spellings) if dry_run else person.erase(spellings, reason=reason)
+        try:
+            proof = person.look(spellings) if dry_run else person.erase(spellings, reason=reason)
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or 'A file'} in the data folder cannot be read or written:"
+                f" {error.strerror}. Run the same again as the account that the service runs as."
+            ) from error
         if as_json:
             self.write_json(_facts(proof, is_dry=dry_run))
         else:

@@ -19,6 +19,9 @@ from deliveries.models import (
     Refusal,
 )
 from deliveries.models.searches import ExportPart, MessageExport
+from deliveries.models.states import State
+from deliveries.queue import unwritten_outcomes
+from deliveries.queue.ledger_entries import LedgerEntry
 from deliveries.search import indexing
 from domains.models import AuditEntry, SetAside
 from domains.operations import audit, audit_chain
@@ -196,6 +199,63 @@ def test_an_export_that_names_the_person_goes_with_all_its_parts():
             ExportPart.objects.create(export=export, number=number, data=data)
     assert ekiden_json("erase", HANA)["complete"]
     assert MessageExport.objects.get() == export and ExportPart.objects.count() == 2
+
+
+@pytest.fixture
+def data(settings, tmp_path):
+    settings.EKIDEN_DATA = tmp_path
+    for name in ("log", "outcomes"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def left_by_a_worker(data, address):
+    """A file of an outcome that PostgreSQL has not taken."""
+    delivery = make.delivery(address)
+    entry = LedgerEntry(
+        id=delivery.pk, message_id=delivery.message_id, recipient=address, claim=3,
+        state=State.BOUNCED, outcome="bounced", stage="rcpt", at=timezone.now(), code=550,
+        text=f'<{address.upper()}>: "{address}" is gone',
+    )  # fmt: skip
+    return unwritten_outcomes.save(data / "outcomes", [entry])
+
+
+def test_an_outcome_that_waits_in_a_file_is_kept_and_names_nobody(person, data):
+    path = left_by_a_worker(data, HANA)
+    broken = left_by_a_worker(data, HANA)
+    broken = broken.rename(broken.with_suffix(".broken"))
+    shown = ekiden_json("erase", HANA)
+    assert {"table": "files", "column": "outcomes", "before": 6, "after": 0} in shown["found"]
+    assert HANA not in (path.read_text() + broken.read_text()).lower()
+    with unwritten_outcomes.taken(path) as [entry]:
+        assert (entry.outcome, entry.recipient) == ("bounced", "*" * len(HANA))
+
+
+def test_logs_name_the_person_no_more_and_go_on(person, data):
+    path = data / "log" / "listener-0.log"
+    with path.open("a") as log:
+        log.write(f'event=refused to=<{HANA}> \\n{HANA} {OTHER}\n{{"to": "{HANA.upper()}"}}\n')
+        log.flush()
+        assert ekiden_json("erase", HANA)["complete"]
+        log.write("event=next\n")
+    left = path.read_text()
+    stars = "*" * len(HANA)
+    assert left == (
+        f'event=refused to=<{stars}> \\n{stars} {OTHER}\n{{"to": "{stars}"}}\nevent=next\n'
+    )
+
+
+def test_an_address_beyond_ascii_is_found_in_json_and_in_plain_logs(data):
+    path = data / "log" / "worker-0.log"
+    path.write_text(f"花@docomo.test {json.dumps('花@docomo.test')} x花@docomo.test\n")
+    assert ekiden_json("erase", "花@docomo.test")["complete"]
+    assert path.read_text().count("docomo") == 1
+
+
+def test_a_file_that_this_account_may_not_read_is_named(data):
+    (data / "log" / "loop.log").symlink_to("/proc/self/mem")
+    with pytest.raises(CommandError, match=r"cannot be read or written.*Run the same again as"):
+        ekiden("erase", HANA)
 
 
 def test_what_is_no_address_is_refused_and_nobody_is_everybody():
