@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from deliveries.admin.content import ShowsContent
 from deliveries.models import Delivery, InboundMail
+from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.privacy import REVEAL, RevealsAddresses
 
@@ -49,6 +50,8 @@ class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
         rows = super().get_queryset(request)
+        if not self.may(request, rights.SHOW_CONTENT):  # such a report is a copy of somebody's mail
+            rows = rows.exclude(kind=InboundMail.Kind.FORENSIC)
         return (
             rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
         )

@@ -26,7 +26,8 @@ class Role(TextChoices):
 
 
 # The others read `h•••o@docomo.ne.jp` (`relay_portal.access.privacy`).
-READS_ADDRESSES = frozenset({Role.OWNER, Role.OPERATOR, Role.DEVELOPER})
+READS_ADDRESSES = frozenset({Role.OWNER, Role.OPERATOR})
+READS_THOSE_OF_OWN_PROJECTS = frozenset({Role.DEVELOPER})  # whose app wrote to them
 
 
 class Rights(NamedTuple):
@@ -79,14 +80,17 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.message": _rights(
         "see show_content resend note_next export",
         "see reveal",
-        developer="see",
+        developer="see reveal",
         within="see show_content resend note_next export reveal",
     ),
     "deliveries.messageexport": _rights("see download drop", within="see download drop"),
     "deliveries.delivery": _rights("see", "see"),
-    "deliveries.refusal": _rights("see", "see reveal", developer="see"),
+    "deliveries.refusal": _rights("see", "see reveal", developer="see reveal"),
     "deliveries.inboundmail": _rights(
-        "see show_content", "see reveal", developer="see", within="see show_content reveal"
+        "see show_content",
+        "see reveal",
+        developer="see reveal",
+        within="see show_content reveal",
     ),
     "smtp_listener.sandboxmessage": _rights(
         "see show_content", "see", developer="see show_content", within="see show_content"
@@ -94,7 +98,7 @@ RIGHTS: dict[str, Rights] = {
     "suppressions.suppression": _rights(
         "see add export lift",
         "see export lift reveal",
-        developer="see lift",
+        developer="see lift reveal",
         within="see add export lift reveal",
     ),
     "suppressions.policy": _rights("see add change delete", "see", within="see add change delete"),
@@ -168,7 +172,8 @@ def may(user: Any, verb: str, page: str) -> bool:
 
 def reads_addresses(user: Any) -> bool:
     """Return whether this person reads the addresses of recipients without a search or a reason."""
-    return getattr(user, "role", "") in READS_ADDRESSES
+    role = getattr(user, "role", "")
+    return role in READS_ADDRESSES or (role in READS_THOSE_OF_OWN_PROJECTS and user.is_limited)
 
 
 def is_for_projects(page: str) -> bool:

@@ -98,6 +98,24 @@ def test_who_works_with_the_mail_reads_the_addresses(role, mail, own):
     assert HANA in client.get("/deliveries/delivery/").text
 
 
+def test_a_developer_of_the_whole_installation_reads_a_mask_until_a_reason_is_given(mail, own):
+    client = verified(person("dev", role=Role.DEVELOPER))
+    page, act = (f"/deliveries/message/{mail.message_id}/{end}/" for end in ("change", "do/reveal"))
+    assert MASKED in client.get(page).text and HANA not in client.get("/deliveries/delivery/").text
+    client.post(act, {"reason": "a ticket"})
+    assert HANA in client.get(page).text
+
+
+def test_only_who_may_read_contents_knows_of_reports_about_single_messages(own):
+    report = InboundMail.objects.create(kind="forensic", mail_from="r@mx.test", data=b"")
+    page = f"/deliveries/inboundmail/{report.pk}/change/"
+    for role in Role.values:
+        client = verified(person(role, role=role))
+        is_listed = str(report.pk) in client.get("/deliveries/inboundmail/").text
+        is_shown = client.get(page).status_code == 200
+        assert (is_listed, is_shown) == (role in (Role.OWNER, Role.OPERATOR),) * 2, role
+
+
 def test_who_searches_the_exact_address_reads_it_from_then_on(mail, own):
     make.delivery("hana.other@docomo.ne.jp", make.message(own))
     client = verified(person("sue", operator=False, projects=[own]))
