@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -22,7 +21,6 @@ BATCH = 2000
 TURN = 20.0  # seconds
 # While the machine has more mail than it can send, that goes first, and the index may be so late.
 LATE_UNDER_LOAD = timedelta(minutes=2)
-HEADER_MOST = 1000  # characters of From that are looked at
 # Ids are made just before their commit; one that was committed later than this after a younger one
 # is found by its recipient and ids still.
 LATE = 60_000  # milliseconds
@@ -48,7 +46,6 @@ SELECT id, string_to_array(words, E'\\n')
 FROM unnest(%(ids)s::uuid[], %(words)s::text[]) AS given(id, words)
 ON CONFLICT (message_id) DO NOTHING
 """
-_ADDRESS = re.compile(r"[^\s<>\"(),;:]+@[^\s<>\"(),;:]+")
 
 
 def may_wait(*, now: datetime) -> bool:
@@ -121,7 +118,7 @@ def _insert(rows: list[tuple[Any, ...]]) -> None:
     for id_, project, credential, mail_from, header_from, subject, domains in rows:
         found = terms.of_message(
             project=project, credential=credential,
-            senders=[mail_from, *_ADDRESS.findall(header_from[:HEADER_MOST])],
+            senders=[mail_from, *terms.named_in(header_from)],
             domains=domains, subject=subject,
         )  # fmt: skip
         ids.append(id_)
