@@ -64,20 +64,21 @@ FROM each WHERE state <> 'suppressed'
 
 # As the statements of the hot path and the roll-ups leave them: minutes for two days, then hours.
 COUNTS = """
-INSERT INTO deliveries_trafficcount (at, step, project_id, priority, event, bucket, amount)
-SELECT date_trunc(unit, at, 'UTC'), step, project_id, priority, event,
-    CASE WHEN event = 'delivered' THEN 22 ELSE -1 END, count(*)
+INSERT INTO deliveries_trafficcount (at, step, priority, event, bucket, amount)
+SELECT date_trunc(unit, at, 'UTC'), step, priority, event,
+    CASE WHEN event = 'delivered' THEN 18 + spread ELSE -1 END, count(*)
 FROM (
-    SELECT m.accepted_at AS at, d.project_id, d.priority, e.event,
+    SELECT m.accepted_at AS at, d.priority, e.event, (hashtext(d.recipient) & 15) AS spread,
         CASE WHEN m.accepted_at > now() - interval '2 days' THEN 'minute' ELSE 'hour' END AS unit,
         CASE WHEN m.accepted_at > now() - interval '2 days' THEN 1 ELSE 60 END AS step
     FROM deliveries_delivery d JOIN deliveries_message m ON m.id = d.message_id,
         LATERAL (VALUES ('accepted'), (d.state)) e(event)
-) happened GROUP BY 1, 2, 3, 4, 5, 6
+) happened GROUP BY 1, 2, 3, 4, 5
 """
+# Of 20 credentials and as many shaping rules.
 TALLIES = """
 INSERT INTO deliveries_tally (hour, project_id, credential_id, provider, category, is_hard, amount)
-SELECT date_trunc('hour', at, 'UTC'), d.project_id, d.flow, a.host,
+SELECT date_trunc('hour', at, 'UTC'), d.project_id, d.flow, 'rule' || d.lane_id %% 20,
     CASE WHEN d.state = 'delivered' THEN 'delivered' ELSE a.category END, d.state = 'bounced',
     count(*)
 FROM deliveries_delivery d JOIN deliveries_attempt a ON a.delivery_id = d.id
@@ -103,7 +104,7 @@ def fill(deliveries: int) -> None:
             last = min(first + CHUNK, messages) - 1
             cursor.execute(MAIL, given | {"all": messages, "first": first, "last": last})
         cursor.execute(COUNTS)
-        cursor.execute(TALLIES)
+        cursor.execute(TALLIES, [])
         cursor.execute(SUPPRESSED, given | {"amount": deliveries // 50})
     while not indexing.take_turn():
         pass

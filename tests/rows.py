@@ -222,7 +222,7 @@ ROWS = {
     ),
     "deliveries_tally": tally,
     "deliveries_trafficcount": lambda at: TrafficCount.objects.create(
-        at=at, step=1440, project=make.project(), priority=1, event="accepted", amount=1
+        at=at, step=1440, priority=1, event="accepted", amount=1
     ),
     "deliveries_refusal": lambda at: Refusal.objects.create(
         at=at,

@@ -154,8 +154,8 @@ def _count_bounce(delivery: Delivery) -> None:
     """
     if not delivery.is_report:
         TrafficCount.objects.create(
-            at=timezone.now().replace(second=0, microsecond=0), project_id=delivery.project_id,
-            priority=delivery.priority, event=TrafficCount.Event.BOUNCED, amount=1,
+            at=timezone.now().replace(second=0, microsecond=0), priority=delivery.priority,
+            event=TrafficCount.Event.BOUNCED, amount=1,
         )  # fmt: skip
 
 

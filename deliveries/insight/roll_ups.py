@@ -41,12 +41,11 @@ WITH gone AS (
     DELETE FROM deliveries_trafficcount WHERE id = ANY(ARRAY(
         SELECT id FROM deliveries_trafficcount WHERE step = %(step)s AND at < %(before)s
         ORDER BY at LIMIT %(most)s FOR UPDATE SKIP LOCKED))
-    RETURNING at, project_id, priority, event, bucket, amount
+    RETURNING at, priority, event, bucket, amount
 ), merged AS (
-    INSERT INTO deliveries_trafficcount (at, step, project_id, priority, event, bucket, amount)
-    SELECT date_trunc(%(unit)s, at, 'UTC'), %(into)s, project_id, priority, event, bucket,
-        sum(amount)
-    FROM gone GROUP BY 1, project_id, priority, event, bucket
+    INSERT INTO deliveries_trafficcount (at, step, priority, event, bucket, amount)
+    SELECT date_trunc(%(unit)s, at, 'UTC'), %(into)s, priority, event, bucket, sum(amount)
+    FROM gone GROUP BY 1, priority, event, bucket
 )
 SELECT count(*) FROM gone
 """

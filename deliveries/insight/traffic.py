@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,17 +17,19 @@ from deliveries.models.traffic import NO_BUCKET, STEPS
 
 Event = TrafficCount.Event
 
-# The index `traffic_by_time` serves all three: the steps are few, and each is a range of it.
+# The index `traffic_by_time` serves both: the steps are few, and each is a range of it.
 _WHERE = "WHERE step = ANY(%(steps)s) AND at >= %(since)s AND at < %(until)s"
-SERIES = f"""
-SELECT date_trunc(%(unit)s, at, %(zone)s), event, sum(amount) FROM deliveries_trafficcount {_WHERE}
-GROUP BY 1, 2
+# The rows are read once for all that is shown of them.
+FIGURES = f"""
+SELECT date_trunc(%(unit)s, at, %(zone)s) AS unit, event, priority, bucket, sum(amount)
+FROM deliveries_trafficcount {_WHERE}
+GROUP BY GROUPING SETS ((unit, event), (priority, bucket))
 """  # noqa: S608  (put together from constants)
 TOTALS = f"SELECT event, sum(amount) FROM deliveries_trafficcount {_WHERE} GROUP BY 1"  # noqa: S608
 WAITS = f"""
 SELECT priority, bucket, sum(amount) FROM deliveries_trafficcount {_WHERE}
     AND bucket <> {NO_BUCKET}
-GROUP BY 1, 2 ORDER BY 1, 2
+GROUP BY 1, 2
 """  # noqa: S608  (as above)
 
 UNITS = {
@@ -83,14 +85,31 @@ class TimeToDelivery:
     p99: float
 
 
-def series(span: Span) -> list[tuple[datetime, Traffic]]:
-    """Return one entry for each unit, also for those without mail, the oldest first."""
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What happened in a span: in each unit, also in those without mail, the oldest first; in all;
+    and the times to delivery by priority.
+    """
+
+    series: list[tuple[datetime, Traffic]]
+    total: Traffic
+    times: dict[Priority, TimeToDelivery]
+
+
+def figures(span: Span) -> Figures:
     found: dict[datetime, dict[str, int]] = defaultdict(dict)
+    total: dict[str, int] = defaultdict(int)
+    waits = []
     with connection.cursor() as cursor:
-        cursor.execute(SERIES, span.parameters)
-        for at, event, amount in cursor.fetchall():
+        cursor.execute(FIGURES, span.parameters)
+        for at, event, priority, bucket, amount in cursor.fetchall():
+            if at is None:
+                waits.append((priority, bucket, amount))
+                continue
             found[at][event] = int(amount)
-    return [(at, Traffic(**found.get(at, {}))) for at in _steps(span)]
+            total[event] += int(amount)
+    series = [(at, Traffic(**found.get(at, {}))) for at in _steps(span)]
+    return Figures(series, Traffic(**total), _times(waits))
 
 
 def _steps(span: Span) -> list[datetime]:
@@ -122,10 +141,15 @@ def totals(since: datetime, until: datetime) -> Traffic:
 
 def times_to_delivery(since: datetime, until: datetime) -> dict[Priority, TimeToDelivery]:
     """Return the times to delivery of each priority that had mail, the most urgent first."""
-    found: dict[int, dict[int, int]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(WAITS, {"since": since, "until": until, "steps": list(STEPS)})
-        for priority, bucket, amount in cursor.fetchall():
+        return _times(cursor.fetchall())
+
+
+def _times(rows: Iterable[tuple[int, int, Any]]) -> dict[Priority, TimeToDelivery]:
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    for priority, bucket, amount in rows:
+        if bucket != NO_BUCKET:
             found[priority][bucket] = int(amount)
     return {
         Priority(priority): TimeToDelivery(

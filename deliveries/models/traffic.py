@@ -28,21 +28,21 @@ def counting(source: str, *, event: str, bucket: str = str(NO_BUCKET)) -> str:
     """Return the statement that counts the rows of `source`, for a CTE of the one that makes it
     happen.
 
-    The source has `project_id`, `priority`, `flow` and `notify`; `event` and `bucket` are
-    expressions over it. Each group adds rows of its own, so no two processes wait for one
-    another's counter. Reports of ours are no customer's mail.
+    The source has `priority`, `flow` and `notify`; `event` and `bucket` are expressions over it.
+    Each group adds rows of its own, so no two processes wait for one another's counter. Reports of
+    ours are no customer's mail.
     """
     return f"""
-    INSERT INTO deliveries_trafficcount (at, step, project_id, priority, event, bucket, amount)
-    SELECT date_trunc('minute', now()), {UNMERGED}, project_id, priority, event, bucket, count(*)
-    FROM (SELECT project_id, priority, {event} AS event, {bucket} AS bucket
+    INSERT INTO deliveries_trafficcount (at, step, priority, event, bucket, amount)
+    SELECT date_trunc('minute', now()), {UNMERGED}, priority, event, bucket, count(*)
+    FROM (SELECT priority, {event} AS event, {bucket} AS bucket
           FROM {source} WHERE NOT {IS_REPORT}) counted
-    GROUP BY project_id, priority, event, bucket
+    GROUP BY priority, event, bucket
     """  # noqa: S608  (put together from constants)
 
 
 class TrafficCount(models.Model):
-    """How often something happened to deliveries of one project and priority in one period.
+    """How often something happened to deliveries of one priority in one period.
 
     The sum over a key's rows counts, never a single row. `step` is the width of the period in
     minutes, `bucket` the time to delivery of what was delivered.
@@ -60,9 +60,12 @@ class TrafficCount(models.Model):
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("at"))
     step = models.SmallIntegerField(_("minutes"), default=UNMERGED)
+    # Only older rows have one: what projects did, tallies tell, and twenty projects would make
+    # twenty times as many rows, here and in each group that is written.
     project = models.ForeignKey(
-        Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
-    )
+        Project, models.DO_NOTHING, db_constraint=False, db_index=False, null=True,
+        verbose_name=_("project"),
+    )  # fmt: skip
     priority = models.SmallIntegerField(_("priority"))
     event = models.CharField(_("event"), max_length=10, choices=Event.choices)
     bucket = models.SmallIntegerField(_("time to delivery"), default=NO_BUCKET)

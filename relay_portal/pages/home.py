@@ -68,7 +68,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 def _figures(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     span = spans.chosen(request.GET, now=now)
-    total = traffic.totals(span.span.since, span.span.until)
+    found = traffic.figures(span.span)
     return {
         "now": now,
         "span": span,
@@ -80,14 +80,11 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
             for unit in span.units()
         ],
         "refresh": f"{reverse('admin:home_figures')}?{span.query()}" if span.is_live else "",
-        "total": total,
-        "tiles": _tiles(total, span),
-        **_chart(span),
+        "total": found.total,
+        "tiles": _tiles(found.total, span),
+        **_chart(span, found.series),
         "times": [
-            (Credential.Priority(priority).label, time)
-            for priority, time in traffic.times_to_delivery(
-                span.span.since, span.span.until
-            ).items()
+            (Credential.Priority(priority).label, time) for priority, time in found.times.items()
         ],
         **_queue(now=now),
         "receivers": attention.receivers(now=now),
@@ -145,9 +142,8 @@ def _list_url(event: str, since: datetime, until: datetime) -> str:
     return f"{_list_path()}?{query}"
 
 
-def _chart(span: ChosenSpan) -> dict[str, Any]:
+def _chart(span: ChosenSpan, points: list[tuple[datetime, Traffic]]) -> dict[str, Any]:
     """Return what the script draws, and the same as rows of a table, the newest first."""
-    points = traffic.series(span.span)
     form = FORMATS[span.span.unit]
     step = UNITS[span.span.unit]
     labels = [date_format(at, form) for at, _each in points]

@@ -21,9 +21,7 @@ NOW = datetime(2026, 5, 4, 12, 34, 56, tzinfo=UTC)
 
 def count(amount, event="accepted", **given):
     at = given.pop("at", timezone.now().replace(second=0, microsecond=0))
-    TrafficCount.objects.create(
-        at=at, project=make.project(), priority=1, event=event, amount=amount, **given
-    )
+    TrafficCount.objects.create(at=at, priority=1, event=event, amount=amount, **given)
 
 
 def chosen(query):
