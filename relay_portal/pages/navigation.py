@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from domains.foundation import rights
+from domains.foundation.rights import Role
 
 Text = str | Promise
 
@@ -101,14 +102,52 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
 )
 
 
+# What stands on top, outside the sections, for whom.
+_RUNS_THE_SERVICE = (
+    "index", "deliveries.message", "deliveries.lane", "deliveries.stop",
+    "suppressions.suppression", "domains.domain", "domains.credential", "domains.setaside",
+)  # fmt: skip
+DAILY: dict[str, tuple[str, ...]] = {
+    Role.OWNER: _RUNS_THE_SERVICE,
+    Role.OPERATOR: _RUNS_THE_SERVICE,
+    Role.SUPPORT: (
+        "deliveries.message", "suppressions.suppression", "deliveries.refusal",
+        "deliveries.inboundmail", "classification",
+    ),
+    Role.AUDITOR: (
+        "domains.auditentry", "index", "deliveries.message", "suppressions.suppression",
+        "relay_portal.user",
+    ),
+    Role.DEVELOPER: (
+        "domains.credential", "domains.domain", "message_check", "deliveries.message",
+        "smtp_listener.sandboxmessage", "suppressions.suppression",
+    ),
+}  # fmt: skip
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what this person does daily, and then the rest by sections, which are closed."""
+    seen = {
+        page: entry
+        for _title, entries in SIDEBAR
+        for entry in entries
+        if rights.may(request.user, rights.SEE, page := entry.model or entry.page)
+    }
+    daily = [page for page in DAILY.get(getattr(request.user, "role", ""), ()) if page in seen]
     return [
-        {
-            "title": title,
-            "separator": bool(number),
-            "items": [_item(entry) for entry in entries if _may_see(request, entry)],
-        }
-        for number, (title, entries) in enumerate(SIDEBAR)
+        {"items": [_item(seen[page]) for page in daily]},
+        *(
+            {
+                "title": title,
+                "collapsible": True,
+                "items": [
+                    _item(entry)
+                    for entry in entries
+                    if (page := entry.model or entry.page) in seen and page not in daily
+                ],
+            }
+            for title, entries in SIDEBAR
+        ),
     ]
 
 
@@ -127,7 +166,3 @@ def _link(entry: NavigationEntry) -> str:
     return reverse(
         f"admin:{entry.page}" if entry.page else f"admin:{entry.model.replace('.', '_')}_changelist"
     )
-
-
-def _may_see(request: HttpRequest, entry: NavigationEntry) -> bool:
-    return rights.may(request.user, rights.SEE, entry.model or entry.page)

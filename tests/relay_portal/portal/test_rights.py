@@ -145,15 +145,36 @@ def test_exporting_and_lifting_obey_the_matrix(sue, client_of):
 def test_the_sidebar_shows_what_a_person_may_see(sue, rf):
     request = rf.get("/")
     request.user = sue
-    shown = {
+    titles = [
         str(item["title"]) for section in navigation.sidebar(request) for item in section["items"]
-    }
+    ]
+    shown = {*titles}
+    assert len(shown) == len(titles)  # none stands twice
     entries = [entry for _, section in navigation.SIDEBAR for entry in section]
     assert {entry.model or entry.page for entry in entries} == set(RIGHTS)
     assert shown == {
         str(entry.title) for entry in entries if SEE in verbs_of(sue, entry.model or entry.page)
     }
     assert {"What does it mean?", "Error rates"} <= shown
+
+
+def test_what_each_role_does_daily_stands_open_on_top_and_the_rest_in_closed_sections(
+    sue, client_of
+):
+    assert set(navigation.DAILY) == set(Role.values)
+    page = client_of.get("/suppressions/suppression/").text
+    nav = page.split('id="nav-sidebar-apps"')[1]
+    top, *sections = nav.split("<details")
+    daily = [each for each in navigation.DAILY[sue.role] if SEE in verbs_of(sue, each)]
+    assert top.count("<li>") == len(daily) <= 8
+    assert sections and not any(each.split(">")[0].endswith(" open") for each in sections)
+
+
+def test_the_section_of_the_page_that_is_shown_is_open():
+    page = verified(person()).get("/deliveries/route/").text
+    nav = page.split('id="nav-sidebar-apps"')[1]
+    [opened] = [each for each in nav.split("<details") if each.split(">")[0].endswith(" open")]
+    assert "Where mail goes" in opened
 
 
 def test_the_migration_makes_superusers_owners_and_leaves_others_as_they_were():
