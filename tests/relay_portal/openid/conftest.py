@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,50 +90,65 @@ class Sink(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory):
+@contextmanager
+def started(folder, *, portal, told_at):
+    """The provider, with this portal as its client; `told_at` hears of log-outs there."""
     if shutil.which("node") is None:
         peers.need_files(Path("node"))
     peers.need_files(peers.OPENID_PROVIDER)
-    sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    sink.told = []
-    Thread(target=sink.serve_forever, daemon=True).start()
     client = {
         "client_id": "ekiden",
         "client_secret": SECRET,
-        "redirect_uris": [HERE + RETURN],
-        "post_logout_redirect_uris": [HERE + LOGIN],
-        "backchannel_logout_uri": f"http://127.0.0.1:{sink.server_port}/",
+        "redirect_uris": [portal + RETURN],
+        "post_logout_redirect_uris": [portal + LOGIN],
+        "backchannel_logout_uri": told_at,
         "backchannel_logout_session_required": True,
     }
-    port = free_port()
-    people = tmp_path_factory.mktemp("openid") / "people.json"
+    port, people = free_port(), folder / "people.json"
     process = subprocess.Popen(
         ["node", Path(__file__).with_name("provider.mjs"), str(port), json.dumps(client), people],
         env={**os.environ, "OIDC_PROVIDER": str(peers.OPENID_PROVIDER / "lib/index.js")},
         stdout=subprocess.PIPE,
         text=True,
     )
-    while (line := process.stdout.readline()) and line != "ready\n":
-        pass
-    assert line, "the provider has ended"
-    yield RealProvider(f"http://127.0.0.1:{port}", people, sink.told)
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    try:
+        while (line := process.stdout.readline()) and line != "ready\n":
+            pass
+        assert line, "the provider has ended"
+        yield RealProvider(f"http://127.0.0.1:{port}", people)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory):
+    sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    sink.told = []
+    Thread(target=sink.serve_forever, daemon=True).start()
+    place = f"http://127.0.0.1:{sink.server_port}/"
+    with started(tmp_path_factory.mktemp("openid"), portal=HERE, told_at=place) as provider:
+        provider.told = sink.told
+        yield provider
     sink.shutdown()
     sink.server_close()
+
+
+def named(provider, settings, tmp_path):
+    """Let the settings name the provider, and return it; it knows mika."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    settings.EKIDEN_OPENID_ISSUER = provider.issuer
+    settings.EKIDEN_OPENID_SECRET_FILE = str(tmp_path / "secret")
+    provider.know(mika={"groups": ["mail", "staff"]})
+    provider.told.clear()
+    return provider
 
 
 @pytest.fixture
 def real(running, settings, tmp_path):
     """Return the provider, as the settings name it; it knows mika."""
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
-    settings.EKIDEN_OPENID_ISSUER = running.issuer
-    settings.EKIDEN_OPENID_SECRET_FILE = str(tmp_path / "secret")
-    running.know(mika={"groups": ["mail", "staff"]})
-    running.told.clear()
-    return running
+    return named(running, settings, tmp_path)
 
 
 def asked(url):

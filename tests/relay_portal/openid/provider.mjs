@@ -34,9 +34,12 @@ const provider = new Provider(issuer, {
 provider.on('server_error', (ctx, error) => console.error(error));
 provider.on('backchannel.error', (ctx, error) => console.error(error));
 
+const FORM = '<!doctype html><title>Who are you?</title><form method="post"><label>Name <input name="login"></label>'
+  + '<input type="hidden" name="amr" value="otp"><button>That is me</button></form>';
+
 createServer(async (request, response) => {
   if (!request.url.startsWith('/interaction/')) return provider.callback()(request, response);
-  if (request.method === 'GET') return response.end('<form method="post">who</form>');
+  if (request.method === 'GET') return response.setHeader('Content-Type', 'text/html').end(FORM);
   let body = '';
   for await (const chunk of request) body += chunk;
   const form = new URLSearchParams(body);
