@@ -108,13 +108,13 @@ async def _ask(amount: int) -> None:
 async def _time(title: str, lookup: Lookup, asked: list[Question], database: Database) -> None:
     [(pid,)] = await database.fetch("SELECT pg_backend_pid()")
     for at_once in (1, AT_ONCE):
-        before, server = time.process_time(), _server(pid)
+        before, server = time.process_time(), server_cpu(pid)
         answers = []
         for start in range(0, len(asked), at_once):
             answers += await asyncio.gather(
                 *(lookup.reason(question) for question in asked[start : start + at_once])
             )
-        spent, served = time.process_time() - before, _server(pid) - server
+        spent, served = time.process_time() - before, server_cpu(pid) - server
         said = sum(answer is not None for answer in answers)
         each, servers = (spent + served) / len(asked) * 1e6, served / len(asked) * 1e6
         _say(
@@ -123,7 +123,8 @@ async def _time(title: str, lookup: Lookup, asked: list[Question], database: Dat
         )
 
 
-def _server(pid: int) -> float:
+def server_cpu(pid: int) -> float:
+    """Return the seconds of CPU that a process of PostgreSQL has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -38,6 +38,14 @@ WITH numbered AS MATERIALIZED (
             WHEN m %% 100 < 99 THEN 'expired' ELSE 'suppressed' END AS state
     FROM (SELECT *, hashint8(n * %(recipients)s + r)::bigint & 2147483647 AS m
         FROM numbered, generate_series(0, %(recipients)s - 1) r) spread
+), terms AS (
+    INSERT INTO deliveries_messageterms (message_id, terms)
+    SELECT id, ARRAY['project:' || (%(projects)s::bigint[])[1 + n %% 20],
+        'credential:' || (%(credentials)s::bigint[])[1 + n %% 20],
+        'from:shop' || n %% 50 || '@sender.test', 'from:@sender.test', 'your', 'order', n::text,
+        (%(words)s::text[])[1 + n %% 8]] || domains
+    FROM numbered JOIN (SELECT message_id, array_agg(DISTINCT 'to:@d' || m %% 10000 || '.test')
+        AS domains FROM each GROUP BY message_id) led ON led.message_id = id
 ), deliveries AS (
     INSERT INTO deliveries_delivery (id, message_id, project_id, recipient, recipient_key, domain,
         notify, orcpt, lane_id, priority, flow, state, attempt_count, due_at, expires_at, ended_at,
@@ -89,6 +97,8 @@ INSERT INTO suppressions_suppression (source, address_key, reason, project_id, c
 SELECT 'automatic', 'user' || m || '@d' || m %% 10000 || '.test', '550 5.1.1 User unknown',
     (%(projects)s::bigint[])[1 + m %% 20], 'unknown_user' FROM generate_series(1, %(amount)s) m
 """
+BY_TERM = "message_by_term"  # built at once it takes a tenth of the time
+INDEX = "SELECT indexdef FROM pg_indexes WHERE indexname = %s"
 WORDS = ["confirmed", "shipped", "delayed", "refunded", "cancelled", "received", "ready", "paid"]
 
 
@@ -96,18 +106,19 @@ def fill(deliveries: int) -> None:
     """Write so many deliveries, a fifth as many messages, and what goes with them."""
     from django.db import connection  # Django has to be set up before
 
-    from deliveries.search import indexing
-
     messages, given = deliveries // RECIPIENTS, _owners()
     with connection.cursor() as cursor:
+        cursor.execute(INDEX, [BY_TERM])
+        [(index,)] = cursor.fetchall()
+        cursor.execute(f"DROP INDEX {BY_TERM}")
         for first in range(0, messages, CHUNK):
             last = min(first + CHUNK, messages) - 1
             cursor.execute(MAIL, given | {"all": messages, "first": first, "last": last})
+        cursor.execute("SET maintenance_work_mem = '512MB'")
+        cursor.execute(index)
         cursor.execute(COUNTS)
         cursor.execute(TALLIES, [])
         cursor.execute(SUPPRESSED, given | {"amount": deliveries // 50})
-    while not indexing.take_turn():
-        pass
 
 
 def settle() -> None:
