@@ -39,7 +39,7 @@ from suppressions.models import Brake
 Event = TrafficCount.Event
 DAY = timedelta(days=1)
 FAILURES = 8
-ROWS = 240  # of the table under the chart: each has links, and a day has 1,440 minutes
+ROWS = 100  # of the table under the chart: each has links, and a day has 1,440 minutes
 # What is drawn, from the foot of a bar up. Accepted is a line: it is another time of the same mail.
 DRAWN = (Event.DELIVERED, Event.DEFERRED, Event.BOUNCED, Event.EXPIRED, Event.SUPPRESSED,
     Event.CANCELLED)  # fmt: skip
