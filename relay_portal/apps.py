@@ -16,8 +16,12 @@ class RelayPortalConfig(AppConfig):
         second_factors.protect()
 
 
-class PortalAdminConfig(admin_apps.AdminConfig):
-    """Django's admin, with our site in place of the default one."""
+class PortalAdminConfig(admin_apps.SimpleAdminConfig):
+    """Django's admin, with our site in place of the default one.
+
+    Its pages are read with the URLs (`relay_portal.urls`): a third of a start, which commands and
+    the processes of mail need not spend.
+    """
 
     default = False
     default_site = "relay_portal.pages.site.PortalSite"

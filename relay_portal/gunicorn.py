@@ -41,3 +41,4 @@ def on_starting(_server: object) -> None:
     from domains.operations import starting
 
     starting.admit_or_end()
+    import relay_portal.urls  # noqa: F401  (all pages, once for all workers)

@@ -16,6 +16,8 @@ from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
 from relay_portal.pages.unsubscribe import unsubscribe
 
+admin.autodiscover()
+
 # two_factor's own names, since its views look each other up; left out are its switch to do without
 # a second factor, and phones.
 account_pages = [

@@ -7,6 +7,10 @@ import tests.emptied  # noqa: F401  (how tables are emptied)
 from tests.poison import poison  # noqa: F401  (a fixture)
 
 
+def pytest_sessionstart():
+    import relay_portal.urls  # noqa: F401  (the portal's pages are read with its URLs)
+
+
 def without_an_end(client):
     """Yield the keys that no package has written down, or that stay although they should not."""
     from domains.foundation.upkeep.retention import key_patterns

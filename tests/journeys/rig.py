@@ -5,7 +5,6 @@ be killed and started again.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import smtplib
 import ssl
@@ -23,13 +22,17 @@ from typing import Any, Self
 import psycopg
 
 from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey, account, runtime_folder
+from tests.journeys.installations import (
+    HOSTNAME,
+    SENDER,
+    begin_with_an_app,
+    commands_environment,
+)
 from tests.journeys.processes import ROOT, Process, answers, wait_until
 from tests.ports import free_port
 
 __all__ = ["HOSTNAME", "ROOT", "SENDER", "Process", "Rig", "answers", "wait_until"]
 
-HOSTNAME = "relay.test"
-SENDER = "shop.test"
 KEPT = 1.2  # seconds for which a listener goes on with the credentials that it knows
 
 
@@ -55,20 +58,12 @@ class Rig:
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
         self.data.mkdir()
+        self.login = begin_with_an_app(self.data, root)
         self.postgres, self.valkey = EmbeddedPostgres(self.data), EmbeddedValkey(self.data)
         self.submission, self.submissions, self.mx = free_port(), free_port(), free_port()
         self.env = (
-            {
-                name: value
-                for name, value in os.environ.items()
-                if name not in ("EKIDEN_SECRET_KEY", "EKIDEN_MAY_LOSE_MAIL")
-            }
+            commands_environment(self.data)
             | {
-                "EKIDEN_DATA": str(self.data),
-                "DATABASE_URL": self.postgres.url,
-                "REDIS_URL": self.valkey.url,
-                "DJANGO_SETTINGS_MODULE": "relay_portal.settings",
-                "EKIDEN_HOSTNAME": HOSTNAME,
                 "EKIDEN_BIND": "127.0.0.1",
                 "EKIDEN_SUBMISSION_PORT": str(self.submission),
                 "EKIDEN_SUBMISSIONS_PORT": str(self.submissions),
@@ -87,7 +82,6 @@ class Rig:
             self._server(self.postgres),
             self._server(self.valkey),
         )
-        self.login = ("", "")
 
     def _make_processes(self) -> None:
         listeners, workers = self._amounts
@@ -125,11 +119,9 @@ class Rig:
         try:
             self.valkey_process.start_until(self.valkey.is_ready)
             self.postgres_process.start_until(self.postgres.is_ready)
-            self.postgres.make_database()
-            self._make_world()
             for process in self.processes:
                 process.start()
-            wait_until(self.is_listening, "the listener answers", 60)
+            wait_until(self.is_listening, "the listener answers", 120)
         except BaseException:
             self.__exit__()
             raise
@@ -143,14 +135,6 @@ class Rig:
         for folder in (runtime_folder(self.data), self.folder):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _make_world(self) -> None:
-        self.manage("migrate", "--verbosity=0")
-        self.manage("project", "create", "shop")
-        self.manage("setup")
-        self.manage("domain", "add", SENDER, "--project", "shop", "--assume-verified")
-        shown = self.manage_json("credential", "create", "--project", "shop", "--name", "app")
-        self.login = (shown["username"], shown["password"])
-
     def upgrade(self, root: Path) -> None:
         """Move to the code of another tree by the steps of docs/operations.md: `setup` while the
         old code serves, then one process after the other.
@@ -162,7 +146,7 @@ class Rig:
         for old, new in zip(before, self.processes, strict=True):
             old.stop()
             new.start()
-        wait_until(self.is_listening, "the listener answers", 60)
+        wait_until(self.is_listening, "the listener answers", 120)
 
     def manage(self, *words: str) -> str:
         """Return what `manage.py` prints; its failure is the test's."""
@@ -172,7 +156,7 @@ class Rig:
             cwd=self.root,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert ran.returncode == 0, f"manage.py {' '.join(words)}: {ran.stdout}{ran.stderr}"
         return ran.stdout

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from relay_portal.servers.embedded import runtime_folder
+from tests.journeys.installations import begin_migrated
 from tests.journeys.rig import ROOT, wait_until
 from tests.ports import free_port
 
@@ -122,10 +123,13 @@ class Up:
 
 @contextmanager
 def up(user=None, *, checkout=None, python="", terminal=False, **settings):
+    """Bring it up: with a database that is migrated already where the code is ours."""
     folder = Path(tempfile.mkdtemp(prefix="ekiden-up-"))
     data = folder / "data"
     data.mkdir()
     folder.chmod(0o755)
+    if not user and not checkout:
+        begin_migrated(data)
     root = checkout(folder / "checkout") if checkout else ROOT
     if user:
         subprocess.run(
