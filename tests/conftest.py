@@ -4,11 +4,22 @@ from fnmatch import fnmatchcase
 import pytest
 
 import tests.emptied  # noqa: F401  (how tables are emptied)
+from tests import shares
 from tests.poison import poison  # noqa: F401  (a fixture)
 
 
 def pytest_sessionstart():
     import relay_portal.urls  # noqa: F401  (the portal's pages are read with its URLs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("dist", "no") == "loadfile":
+        items.sort(key=lambda item: shares.rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return shares.Shares(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def without_an_end(client):

@@ -24,7 +24,7 @@ from tests.fakes.mx import FakeMx
 from tests.fakes.mx_actions import Wait
 from tests.journeys.rig import Rig, wait_until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 RUNS = int(os.environ.get("EKIDEN_CHAOS_RUNS", "1"))
 SEED = int(os.environ.get("EKIDEN_CHAOS_SEED") or random.randrange(2**32))

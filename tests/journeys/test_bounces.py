@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.rig import SENDER, wait_until
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 
 def send(rig, to):

@@ -14,7 +14,7 @@ from tests.journeys import compiled, peers
 from tests.journeys.clients import CLIENTS, run
 from tests.journeys.rig import SENDER
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 ODD_BYTES = bytes(set(range(256)) - {0, 10, 13})  # NUL, LF and CR are no part of a line
 BODY = (

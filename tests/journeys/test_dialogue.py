@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.rig import SENDER
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 INNER = (
     b"MAIL FROM:<evil@shop.test>\r\nRCPT TO:<box-smuggled@postfix.test>\r\nDATA\r\n"

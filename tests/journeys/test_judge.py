@@ -9,7 +9,7 @@ from tests.journeys import judging, peers
 from tests.journeys.receivers import DELIVERED, RECEIVERS, table
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "receivers.md"
 SECONDS = 120  # at most, of a busy machine

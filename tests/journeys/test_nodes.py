@@ -76,7 +76,7 @@ def live(net):
     return net.rig.query("SELECT count(*) FROM deliveries_delivery WHERE ended_at IS NULL")[0][0]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_mail_leaves_by_every_address_of_every_machine(net):
     nodes = "SELECT count(*) FROM deliveries_node WHERE cardinality(sources) = 2"
     wait_until(lambda: net.rig.query(nodes) == [(4,)], "each node has its two sources", 120)
@@ -90,7 +90,7 @@ def test_mail_leaves_by_every_address_of_every_machine(net):
     assert len(received(net, recipients)) == 400
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_mail_of_a_machine_that_dies_leaves_by_the_others(net):
     recipients = {f"b{number}@far.test" for number in range(400)}
     send(net, sorted(recipients))

@@ -14,7 +14,7 @@ from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys.rig import SENDER, Rig, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

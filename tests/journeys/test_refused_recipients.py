@@ -16,7 +16,7 @@ from tests.journeys import compiled, peers
 from tests.journeys.clients import MSMTP_CONF
 from tests.journeys.rig import SENDER, wait_until
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 PHP = """
 require "/usr/share/php/libphp-phpmailer/autoload.php";

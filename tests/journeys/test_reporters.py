@@ -16,7 +16,7 @@ from tests.journeys.machine import Machine
 from tests.journeys.reporters import REPORTERS, STORE, Reporter
 from tests.journeys.rig import wait_until
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 SENDER = "box@sender.test"
 SMALL = 10_000  # octets that the host of `large` says it takes

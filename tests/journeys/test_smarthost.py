@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.rig import SENDER, wait_until
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(600)]
 
 
 def test_mail_from_postfix_goes_through_us(postfix, exim, rig):

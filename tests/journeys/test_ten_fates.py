@@ -15,7 +15,7 @@ from tests.journeys.rig import wait_until
 from tests.journeys.service import up
 
 pytestmark = [
-    pytest.mark.peer, pytest.mark.browser, pytest.mark.timeout(240),
+    pytest.mark.peer, pytest.mark.browser, pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium"),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys.rig import ROOT, SENDER, Rig, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 # Of 28 November 2026: the last one before each module moved into its room.
 EARLIER = "2b8b98439f4158191b9eaa398d6e54278f6ee018"

@@ -12,11 +12,15 @@ from domains.foundation.command import CommandError, EkidenCommand
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 
-# The tests from outside start whole services and crowds of clients: a file at a time on each core,
-# after the rest.
+CORES = len(os.sched_getaffinity(0))
+WORKERS = min(2 * CORES, 15)  # a test waits for half of its time; Valkey has 16 databases
+
+# A file's tests stay together; `tests/shares.py` says which begin first. The tests from outside
+# start whole services and crowds of clients: with fewer beside each other, after the rest.
+SHARED = ("--dist", "loadfile", "--no-loadscope-reorder")
 STAGES = (
-    ("-n", "auto", "--cov", "--cov-report=term:skip-covered", "-m", "not outside"),
-    ("-n", "2", "--dist", "loadfile", "-m", "outside"),
+    ("-n", str(WORKERS), *SHARED, "--cov", "--cov-report=term:skip-covered", "-m", "not outside"),
+    ("-n", str(min(CORES + 1, 4)), *SHARED, "-m", "outside"),
 )
 
 

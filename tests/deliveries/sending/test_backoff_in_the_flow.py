@@ -12,7 +12,7 @@ from deliveries.shaping.backoff import PATTERNS, Block, Leave, Pause, SlowDown
 from tests.deliveries import make
 from tests.deliveries.stage import play
 
-pytestmark = [pytest.mark.usefixtures("mail_db"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("mail_db"), pytest.mark.timeout(600)]
 
 EVERYWHERE = [pattern for pattern in PATTERNS if not pattern.stages]
 OPENING = [pattern for pattern in PATTERNS if pattern.stages]

@@ -13,7 +13,7 @@ from deliveries.models import Delivery
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, scene
 
-pytestmark = [pytest.mark.usefixtures("mail_db"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.usefixtures("mail_db"), pytest.mark.timeout(600)]
 
 LIMIT = 30
 FIND, HOLD, GENEROUS = 60.0, 30.0, 60.0  # seconds

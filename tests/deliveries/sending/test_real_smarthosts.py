@@ -19,7 +19,7 @@ from tests.fakes.real_smarthost import NAME, RealSmarthost
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.usefixtures("mail_db", "trusting"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
 ]
 
 

@@ -25,7 +25,7 @@ from tests.fakes.real_smarthost import NAME, USERNAME, RealSmarthost
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.usefixtures("mail_db", "trusting"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
 ]
 BY_TOKEN = {"mechanism": "XOAUTH2", "grant": "client_credentials", "client_id": "relay"}
 CLIENT = {smarthost_secrets.CLIENT_SECRET: "client secret"}
