@@ -3,7 +3,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-import tests.emptied  # noqa: F401  (how tables are emptied)
+import tests.emptied
+import tests.static_files  # noqa: F401  (how they are found)
 from tests import shares
 from tests.poison import poison  # noqa: F401  (a fixture)
 
