@@ -41,5 +41,5 @@ class Shares(LoadScopeScheduling):
 
 
 def rank(nodeid):
-    """The place in the order of the run; what is not named comes after all that is."""
+    """Return the place in the order of the run; what is not named comes after all that is."""
     return next((at for at, begin in enumerate(FIRST) if nodeid.startswith(begin)), len(FIRST))

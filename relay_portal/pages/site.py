@@ -97,6 +97,15 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
 
         return self.admin_view(page)
 
+    def get_app_list(
+        self, request: HttpRequest, app_label: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return nothing for all apps together.
+
+        The sidebar is `navigation`'s, and each page would work the list out once more.
+        """
+        return list(super().get_app_list(request, app_label)) if app_label else []
+
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

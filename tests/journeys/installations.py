@@ -39,14 +39,14 @@ def begin_migrated(data: Path, root: Path = ROOT) -> None:
 
 
 def begin_with_an_app(data: Path, root: Path = ROOT) -> tuple[str, str]:
-    """Fill it with an installation that one app may use; the app's user name and secret."""
+    """Fill it with an installation that one app may use; return the app's user name and secret."""
     _begin(data, root, "with-an-app", _let_an_app_in)
     shown = json.loads((data / APP).read_text(encoding="utf-8"))
     return shown["username"], shown["password"]
 
 
 def commands_environment(data: Path) -> dict[str, str]:
-    """What commands need to know of an installation whose servers somebody else runs."""
+    """Return what commands need to know of an installation whose servers somebody else runs."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -112,7 +112,7 @@ def _begin(data: Path, root: Path, name: str, fill: Fill) -> None:
 
 
 def _made(name: str, fill: Fill) -> Path:
-    """The folder of that name, filled by whichever worker of the run comes first."""
+    """Return the folder of that name, filled by whichever worker of the run comes first."""
     place = Path(os.environ["EKIDEN_DATA"]) / "templates"
     place.mkdir(exist_ok=True)
     place.chmod(0o755)
