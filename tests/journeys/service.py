@@ -83,11 +83,16 @@ class Up:
     def start(self):
         self.begin()
         wait_until(
-            lambda: "Ready." in self.said() or self.process.poll() is not None,
-            "the service says Ready",
+            lambda: (
+                any(each in self.said() for each in ("Ready.", "Not ready:"))
+                or self.process.poll() is not None
+            ),
+            "the service says Ready, or Not ready",
             120,
         )
         assert self.process.poll() is None, self.said()
+        if "Ready." not in self.said():  # it waits a minute, which a busy machine may need longer
+            wait_until(lambda: self.json("status")["ready"], "all is up", 120)
 
     def said(self):
         return self.log.read_text()
