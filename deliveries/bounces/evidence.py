@@ -68,8 +68,13 @@ def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
     # answer.
     return max(
         [(found, answer), *others],
-        key=lambda each: 1.5 if each[0] is prose and prose.is_loose else each[0].weight,
+        key=lambda each: 1.5 if each[0] is prose and prose.is_loose else _tells(each[0]),
     )
+
+
+def _tells(found: Classified) -> float:
+    """Return its weight; of two that weigh the same, words tell more than a code does."""
+    return found.weight + (0.0 if found.rule.startswith("code/") else 0.25)
 
 
 def _answers(said: str, like: Answer) -> Iterator[Answer]:

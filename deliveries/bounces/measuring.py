@@ -68,7 +68,7 @@ class Score:
     def _add_people(self, sample: Sample, report: Report, wanted: frozenset[str]) -> None:
         # Who answers by a program has failed nowhere.
         fates = () if report.kind is ReportKind.AUTO_REPLY else report.fates
-        found = {fate.recipient.lower() for fate in fates}
+        found = {fate.recipient.lower() for fate in fates if fate.recipient}
         self.counts["people"] += 1
         self.counts["people_right"] += found == wanted
         if found != wanted:

@@ -22,7 +22,21 @@ MAX_NESTING = 3
 
 def read(data: bytes) -> Report:
     """Read a report: take anything, never raise, look at the first megabyte."""
-    return _read(data, 0)
+    report = _read(data, 0)
+    if report.fates or report.kind is not ReportKind.BOUNCE:
+        return report
+    return replace(report, fates=_of_nobody(data))
+
+
+def _of_nobody(data: bytes) -> tuple[RecipientStatus, ...]:
+    """Return what a report says that names nobody, where it says anything.
+
+    The return path that it came to may name whom.
+    """
+    text = notice("\n\n".join(_texts(take_apart(data)[1])))[0]
+    answer = Answer("", stage=stage_of(text), host=host_in(text))
+    found = judged("", answer, text, ReportKind.BOUNCE)
+    return (found,) if found.classified.weight else ()
 
 
 def _read(data: bytes, depth: int) -> Report:

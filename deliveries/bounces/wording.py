@@ -61,17 +61,16 @@ _STAGES = (
 )  # fmt: skip
 _STAGE = tuple((stage, re.compile(pattern, re.IGNORECASE)) for stage, pattern in _STAGES)
 # A command that a program quotes in its own manner: "sent: RCPT TO:<…>", "C: RCPT TO", "--> RCPT".
-_QUOTED = (
+_COMMAND = re.compile(
     r"(?:\bc|\bclient|\bsent|\bcommand|\bcmd|\bduring|\bstage|\bphase|\bresponse to|\bresult of"
-    r"|\bissuing|\bsending|-->?|==?>|\bby the)"
-    r"\W{1,4}"
+    r"|\bissuing|\bsending|-->?|==?>|\bby the)\W{1,4}(?:smtp )?(?:end of )?"
+    r"(?:(?P<rcpt>rcpt)|(?P<mail>mail from)|(?P<body>data\b(?! ?base)))"
+    r"|(?P<refused>rcpt to(?::? ?<[^>]{1,320}>)? (?:failed|rejected|refused|error))",
+    re.IGNORECASE,
 )
-_COMMANDS = (
-    (Stage.RCPT, re.compile(rf"{_QUOTED}(?:smtp )?rcpt|rcpt to(?::? ?<[^>]{{1,320}}>)? "
-        r"(?:failed|rejected|refused|error)", re.IGNORECASE)),
-    (Stage.MAIL, re.compile(rf"{_QUOTED}(?:smtp )?mail from", re.IGNORECASE)),
-    (Stage.BODY, re.compile(rf"{_QUOTED}(?:smtp )?(?:end of )?data\b(?! ?base)", re.IGNORECASE)),
-)  # fmt: skip
+_MEANT = {
+    "rcpt": Stage.RCPT, "refused": Stage.RCPT, "mail": Stage.MAIL, "body": Stage.BODY,
+}  # fmt: skip
 # sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that
 # then wants a recipient has refused it.
 _PIPELINED = re.compile(r">>> ?data", re.IGNORECASE)
@@ -105,8 +104,14 @@ def stage_of(text: str) -> Stage | None:
     text = " ".join(text[:8000].split())  # reports break their lines anywhere
     if _PIPELINED.search(text):
         return Stage.RCPT if NO_RECIPIENT.search(text) else Stage.BODY
-    named = (stage for stage, pattern in (*_STAGE, *_COMMANDS) if pattern.search(text))
-    return next(named, None)
+    named = next((stage for stage, pattern in _STAGE if pattern.search(text)), None)
+    return named or _last_command(text)
+
+
+def _last_command(text: str) -> Stage | None:
+    """Return the stage of the command that is quoted last: in a transcript it was answered last."""
+    names = [match.lastgroup for match in _COMMAND.finditer(text)]
+    return _MEANT[names[-1]] if names and names[-1] else None
 
 
 def host_in(text: str) -> str:

@@ -159,8 +159,10 @@ def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
 
 def _facts(name: str, kind: ReportKind, fates: list[RecipientStatus]) -> dict[str, object]:
     whom = "answered" if kind is ReportKind.AUTO_REPLY else "recipients"
-    facts = {"file": name, "kind": kind, "recipients": []}
-    return facts | {whom: [_of(fate) for fate in fates]}
+    facts: dict[str, object] = {"file": name, "kind": kind, "recipients": []}
+    named = [_of(fate) for fate in fates if fate.recipient]
+    unnamed = [_of(fate) for fate in fates if not fate.recipient]
+    return facts | {whom: named} | ({"nobody_named": unnamed} if unnamed else {})
 
 
 def _of(fate: RecipientStatus) -> dict[str, object]:

@@ -16,7 +16,7 @@ MASKED = (
 
 
 def recipients(text):
-    return [fate.recipient for fate in read(text.encode()).fates]
+    return [fate.recipient for fate in read(text.encode()).fates if fate.recipient]
 
 
 def test_the_mailbox_behind_an_alias_is_told_as_well():
@@ -65,11 +65,30 @@ def test_dots_hide_an_address_except_where_addresses_end_in_dots(address, is_hid
         ("550 no, in response to RCPT", Stage.RCPT),
         ("C: MAIL FROM:<c@d.test>\nS: 550 no", Stage.MAIL),
         ("The failing command: DATA\n554 no", Stage.BODY),
+        ("--> RCPT To:<a@b.test>\n<-- 250 OK\n--> DATA\n<-- 354 go\n<-- 550 no user", Stage.BODY),
         ("Your message about our data base: MAIL and more", None),
     ],
 )
 def test_a_command_is_known_by_the_words_around_it(text, stage):
     assert stage_of(text) is stage
+
+
+def test_a_report_that_names_nobody_still_says_what_happened():
+    """The return path that it came to names whom."""
+    report = read(f"{HEADER}\nWe could not deliver your message: the mailbox is full.\n".encode())
+    (fate,) = report.fates
+    assert (fate.recipient, str(fate.classified.class_)) == ("", "mailbox_full")
+
+
+def test_words_tell_more_than_a_code_of_the_same_weight():
+    """5.1.10 is a null MX (RFC 7505), and Exchange's word for a recipient that it cannot find."""
+    text = (
+        "Your message to hanako@example.test couldn't be delivered.\n\nStatus code: 550 5.1.10\n\n"
+        "Reported error:    550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient "
+        "hanako@example.test not found by SMTP address lookup\n"
+    )
+    (fate,) = read(f"{HEADER}\n{text}".encode()).fates
+    assert (str(fate.classified.class_), fate.classified.is_hard) == ("unknown_user", True)
 
 
 def test_a_dropped_connection_says_nothing_of_our_reputation():
