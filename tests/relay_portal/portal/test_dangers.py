@@ -94,7 +94,7 @@ HARMLESS = {
     "deliveries.lane": {"pause", "resume", "flush"},
     "deliveries.stop": {"add", "resume"},
     "deliveries.order": {"stop_order"},
-    "deliveries.source": {"rest", "warm_up"},
+    "deliveries.source": {"rest", "warm_up", "warm"},  # warm is the form of warm_up
     "deliveries.smarthost": {"try_login"},
     "deliveries.warmupplan": {"add", "change"},
     "deliveries.shapingrule": {"add", "change", "delete", "reset"},
