@@ -150,7 +150,10 @@ SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claim
        asked.is_forced
            OR destination.lane_id IS NOT DISTINCT FROM coalesce(asked.home, claimed.lane_id)
            AND destination.expires_at > now() AS is_here,
-       project.is_sandboxed OR coalesce(sender.is_sandboxed, false) AS is_sandboxed,
+       -- What came before a sandbox was left is that sandbox's, however long it has waited.
+       project.is_sandboxed OR coalesce(sender.is_sandboxed, false) OR coalesce(
+           message.accepted_at < greatest(project.sandboxed_until, sender.sandboxed_until), false
+       ) AS is_sandboxed,
        suppression.reason, suppression.id, suppression.may_try,
        message.mail_from, message.size, message.eight_bit, message.smtputf8,
        project.retry_schedule, project.in_doubt, project.sends_reports,

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from domains.models.sandboxing import OwnSandbox
 from domains.models.senders import Domain, Project, name_validator
 
 
@@ -21,7 +22,7 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         return self.filter(revoked_at__isnull=False)
 
 
-class Credential(models.Model):
+class Credential(OwnSandbox):
     """What an app shows to send: a user name with a generated secret, or the network it sends
     from.
     """
@@ -62,12 +63,6 @@ class Credential(models.Model):
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     last_used_from = models.GenericIPAddressField(
         _("last used from"), null=True, blank=True, editable=False
-    )
-    is_sandboxed = models.BooleanField(
-        _("a sandbox of its own"),
-        default=False,
-        db_default=False,
-        help_text=_("All its mail goes to the built-in sandbox, none to its recipients."),
     )
     priority = models.PositiveSmallIntegerField(
         _("priority"), choices=Priority.choices, default=Priority.NORMAL

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from domains.models.sandboxing import OwnSandbox
+
 name_validator = RegexValidator(
     r"^[a-z0-9][a-z0-9-]{0,62}$",
     _("Lower-case letters, digits and hyphens, at most 63, not beginning with a hyphen."),
@@ -35,7 +37,7 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
 
-class Project(models.Model):
+class Project(OwnSandbox):
     """One app or team: what its mail has in common, and how its mail is treated."""
 
     class InDoubt(models.TextChoices):
@@ -57,12 +59,6 @@ class Project(models.Model):
             "Else a display name in From or Sender with an address of none of the verified "
             "domains is refused."
         ),
-    )
-    is_sandboxed = models.BooleanField(
-        _("a sandbox of its own"),
-        default=False,
-        db_default=False,
-        help_text=_("All its mail goes to the built-in sandbox, none to its recipients."),
     )
     keeps_subject = models.BooleanField(
         _("keep the subject"),

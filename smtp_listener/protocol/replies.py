@@ -153,11 +153,12 @@ SENDER_LAPSED = ServerReply(
     "This credential may not send as {domain} any more: for 72 hours nothing in its DNS has proven "
     "that it is the project's, see ./ekiden domain check",
 )
+# Only time is missing: a client that queues tries again, and loses nothing.
 SENDER_WITHOUT_KEY = ServerReply(
-    550,
-    "5.7.1",
+    451,
+    "4.7.1",
     "This credential may not send as {domain} yet: its DKIM key has to be seen in DNS for an hour "
-    "first, see ./ekiden key list",
+    "first, try again then, see ./ekiden key list",
 )
 FROM_MISSING = ServerReply(550, "5.7.1", "The message has no From field")
 FROM_TWICE = ServerReply(550, "5.7.1", "The message has more than one {name} field")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from deliveries.models import Delivery, Lane
+from deliveries.steering import pauses
 from domains.models import Credential, Project
 from tests.commands import ekiden
 from tests.deliveries import make
@@ -81,6 +82,30 @@ def test_what_waits_for_the_sandbox_stays_there_when_the_project_goes_live(setti
     Project.objects.update(is_sandboxed=False)
     Lane.objects.update(paused_until=None)
     assert Delivery.objects.get().lane.site == "sandbox"
+
+
+@pytest.mark.parametrize("of_whom", ["project", "credential"])
+def test_what_a_pause_kept_back_in_the_sandbox_never_reaches_people(settings, of_whom):
+    test = make.credential(make.project(name="shop"), name="ci", is_sandboxed=True)
+    if of_whom == "project":
+        ekiden("project", "set", "shop", "--sandbox", "yes")
+        Credential.objects.update(is_sandboxed=False)
+    waiting("test@mx.test", test, lane=Lane.objects.get(pk=Lane.PARKED))
+    if of_whom == "project":
+        ekiden("project", "set", "shop", "--sandbox", "no")
+    else:
+        ekiden("credential", "set", "ci", "--project", "shop", "--sandbox", "no")
+    pauses.let_go(seconds=1)
+    waiting("live@mx.test", test)
+    assert play(settings) == [["live@mx.test"], ["test@mx.test"]]
+
+
+def test_a_later_change_of_another_setting_moves_no_time():
+    make.project(name="shop", is_sandboxed=True)
+    ekiden("project", "set", "shop", "--sandbox", "no")
+    left = Project.objects.get().sandboxed_until
+    ekiden("project", "set", "shop", "--sandbox", "no", "--lifetime", "60")
+    assert left is not None and Project.objects.get().sandboxed_until == left
 
 
 def test_a_credential_goes_in_and_out_by_command():
