@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -35,6 +34,7 @@ from deliveries.queue.lane_statements import (
 )
 from deliveries.queue.leased import Claimed, Learned, LeasedLane
 from deliveries.queue.smarthost_lanes import WayOut
+from domains.foundation.process.pulse import machine_seconds
 
 # The lanes of a holder that nobody here can prove dead are free again after this long; the living
 # renew three times within it.
@@ -90,10 +90,10 @@ class Lanes:
         )
 
     def holds(self, lane: LeasedLane) -> bool:
-        """Tell if the lease runs for certain: PostgreSQL may be out of reach, or this process have
-        been stopped for a while.
+        """Tell if the lease runs for certain: PostgreSQL may be out of reach, or this process or
+        its machine have been stopped for a while.
         """
-        return time.monotonic() < self._until.get(lane.id, 0.0)
+        return machine_seconds() < self._until.get(lane.id, 0.0)
 
     async def due(self, sources: Collection[str] = ()) -> tuple[set[int], set[int]]:
         """Return lanes with work to do: those that nobody holds, and those that we hold.
@@ -118,7 +118,7 @@ class Lanes:
             "holder": self.holder,
             "seconds": LEASE_SECONDS,
         }
-        until = time.monotonic() + LEASE_SECONDS
+        until = machine_seconds() + LEASE_SECONDS
         leased = [LeasedLane(*row) for row in await self._database.fetch(LEASE, given)]
         self._until |= {lane.id: until for lane in leased}
         self._shared.update(lane.id for lane in leased if lane.is_shared)
@@ -127,7 +127,7 @@ class Lanes:
     async def renew(self, lanes: Collection[int]) -> set[int]:
         """Renew our leases and return the lanes that are still ours."""
         given = {"lanes": list(lanes), "holder": self.holder, "seconds": LEASE_SECONDS}
-        until = time.monotonic() + LEASE_SECONDS
+        until = machine_seconds() + LEASE_SECONDS
         rows = await self._database.fetch(RENEW, given)
         self._until = {lane: until for lane, _ in rows}
         self._shared.update(lane for lane, is_shared in rows if is_shared)

@@ -18,6 +18,8 @@ from domains.foundation.text.texts import one_line
 
 SECONDS = 10  # for each answer
 KEPT = 600  # seconds that its metadata and keys are believed
+# seconds between two looks for a new key: any stranger can name one that there is not
+ANEW = 30
 NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 SAID_MOST = 200  # characters of its own words that are shown
 BASIC, POST, NO_SECRET = "client_secret_basic", "client_secret_post", "none"
@@ -127,12 +129,17 @@ def refused(error: str, description: str) -> str:
 
 # By address: when it was read, and what it said. Each process keeps its own.
 _kept: dict[str, tuple[float, Json]] = {}
+_read_anew: dict[str, float] = {}
 
 
 def _kept_or_fetched(url: str, *, anew: bool) -> Json:
+    now = time.monotonic()
     read_at, kept = _kept.get(url, (0.0, {}))
-    if kept and not anew and time.monotonic() - read_at < KEPT:
+    may_ask = now - _read_anew.get(url, -ANEW) >= ANEW if anew else now - read_at >= KEPT
+    if kept and not may_ask:
         return kept
+    if anew:
+        _read_anew[url] = now
     found = _fetched(url)
     _kept[url] = (time.monotonic(), found)
     return found

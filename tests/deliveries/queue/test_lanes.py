@@ -1,4 +1,5 @@
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -102,6 +103,18 @@ def test_who_lost_the_lease_claims_nothing_more(lane):
             return await lanes.claim(leased, 10)
 
     assert run(scene) == []
+
+
+def test_a_machine_that_was_suspended_does_not_trust_its_lease(lane, monkeypatch):
+    clock = time.clock_gettime  # the monotonic one stands still meanwhile
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        before = lanes.holds(leased)
+        monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + 60)
+        return before, lanes.holds(leased)
+
+    assert run(scene) == (True, False)
 
 
 def test_a_released_lane_is_free_at_once(lane):

@@ -77,6 +77,7 @@ def browser():
 def nothing_is_kept(monkeypatch):
     """Forget what an earlier provider said of itself."""
     monkeypatch.setattr(provider, "_kept", {})
+    monkeypatch.setattr(provider, "_read_anew", {})
 
 
 class Sink(BaseHTTPRequestHandler):

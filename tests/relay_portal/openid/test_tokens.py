@@ -24,6 +24,7 @@ class Far(BaseHTTPRequestHandler):
     """The far side: a provider's two documents."""
 
     def do_GET(self):
+        self.server.asked.append(self.path)
         said = self.server.documents.get(self.path)
         self.send_response(200 if said else 503)
         self.end_headers()
@@ -37,6 +38,7 @@ class Far(BaseHTTPRequestHandler):
 def far(settings):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Far)
     issuer = f"http://127.0.0.1:{server.server_port}"
+    server.asked = []
     server.documents = {
         "/.well-known/openid-configuration": {
             "issuer": issuer,
@@ -123,6 +125,13 @@ def test_a_new_key_of_the_provider_is_fetched(far):
     tokens.verified(signed(claims(far=far)), nonce="n")
     far.documents["/keys"] = KeySet([NEW]).as_dict(private=False)
     assert tokens.verified(signed(claims(far=far), NEW), nonce="n")
+
+
+def test_strangers_who_name_keys_that_there_are_not_have_it_asked_once(far):
+    for number in range(5):
+        with pytest.raises(ProviderError, match="not signed by a key"):
+            tokens.told_to_end(signed(claims(far=far), kid=f"none-{number}"))
+    assert far.asked.count("/keys") == 2
 
 
 @pytest.mark.parametrize("said", [None, b"<html>", b"[]", b"\xff"])
