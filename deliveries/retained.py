@@ -38,7 +38,7 @@ AND NOT EXISTS (SELECT FROM deliveries_delivery WHERE lane_id = deliveries_lane.
 """  # noqa: S608  (put together from constants)
 IDLE_LONG = f"""
 idle_since < %(before)s - make_interval(days =>
-    (SELECT greatest(0, max(log_days) - {LANE_DAYS}) FROM domains_project)::int)
+    (SELECT least(greatest(0, max(log_days) - {LANE_DAYS}), 20000) FROM domains_project)::int)
 AND (rate IS NULL OR idle_since < %(before)s - interval '{PACE_DAYS - LANE_DAYS} days')
 """  # noqa: S608  (as above)
 

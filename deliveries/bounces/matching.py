@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -25,6 +24,7 @@ from deliveries.models import Delivery, InboundMail
 from deliveries.models.states import State
 from domains.foundation.secrets.tokens import ForgedToken
 from domains.foundation.text.addresses import BadAddress, parse_path
+from domains.foundation.upkeep.retention import days_before
 from domains.senders import return_paths
 
 MOST = 50  # recipients of one report that are looked for
@@ -120,7 +120,8 @@ def _by_message_id(report: Report, about: Original) -> list[Delivery]:
 
 
 def _is_kept(delivery: Delivery) -> bool:
-    return delivery.message.accepted_at > timezone.now() - timedelta(days=delivery.project.log_days)
+    kept_since = days_before(timezone.now(), delivery.project.log_days)
+    return delivery.message.accepted_at > kept_since
 
 
 def _of_message(message: UUID, report: Report) -> list[Delivery]:

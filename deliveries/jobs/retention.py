@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -140,7 +140,7 @@ def _all(now: datetime, places: Places) -> dict[str, Iterator[None]]:
     }
     for table in kept.tables():
         if table.delete:
-            before = now - timedelta(days=table.days)
+            before = kept.days_before(now, table.days)
             found[table.name] = _in_batches(
                 table.name, table.delete, {"before": before, "before_id": first_id_of(before)}
             )
@@ -149,14 +149,14 @@ def _all(now: datetime, places: Places) -> dict[str, Iterator[None]]:
         ("unproven mail", UNPROVEN_DAYS, UNPROVEN),
     ):
         found[name] = _in_batches(
-            name, statement, {"before_id": first_id_of(now - timedelta(days=days))}
+            name, statement, {"before_id": first_id_of(kept.days_before(now, days))}
         )
     for name, a_day in _rooms().items():
         found[f"{name} stock"] = _down_to(STOCK_DAYS * a_day, is_unproven=name == "unproven")
     for project in Project.objects.all():
         for what, days in (("content", project.content_days), ("log", project.log_days)):
             found[f"{project.pk} {what}"] = _remove(
-                project.pk, what, places, before=first_id_of(now - timedelta(days=days))
+                project.pk, what, places, before=first_id_of(kept.days_before(now, days))
             )
     return found
 

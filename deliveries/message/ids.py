@@ -20,8 +20,11 @@ def new_id() -> uuid.UUID:
 
 
 def first_id_of(moment: datetime) -> uuid.UUID:
-    """Return the smallest id that could have been made at `moment`, for searches and retention."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    """Return the smallest id that could have been made at `moment`, for searches and retention.
+
+    Before 1970 that is the first of all: somebody keeps the log for a hundred years.
+    """
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 def made_at(id_: uuid.UUID) -> datetime:

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from domains.foundation.upkeep.retention import days_before
 from domains.models import AuditEntry, AuditSeal, UnsealedEntry
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,7 @@ def _range(each: Sealed) -> str:
 def kept_since() -> datetime | None:
     """Return the time before which retention may have removed entries; None where it never does."""
     days = settings.EKIDEN_AUDIT_DAYS
-    return timezone.now() - timedelta(days=days) if days else None
+    return days_before(timezone.now(), days) if days else None
 
 
 def unsealed() -> int:

@@ -24,6 +24,8 @@ from suppressions.exchange.known_formats import (
     word,
 )
 
+FIRST_YEAR, LAST_YEAR = 1971, 9998
+
 
 def recognise(first: Sequence[str]) -> tuple[Format, dict[str, int], bool]:
     """Recognise the format of a file by its first row.
@@ -88,6 +90,9 @@ def kind_of(format_: Format, said: str, code: str) -> ReasonKind:
 def moment(text: str) -> datetime | None:
     """Parse Unix time, ISO 8601 or RFC 5322, in UTC where no zone is named; return None for
     anything else.
+
+    A year that programs write for "none" or "for ever" (1, 9999) is none either: shown in another
+    zone it would be no date at all.
     """
     text = text.strip()
     try:
@@ -95,5 +100,7 @@ def moment(text: str) -> datetime | None:
             return datetime.fromtimestamp(int(text[:10]), UTC)
         found = datetime.fromisoformat(text) if text[:4].isdigit() else parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
+        return None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

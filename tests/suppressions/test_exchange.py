@@ -89,6 +89,18 @@ def test_a_format_is_recognised_and_its_words_understood(name):
     assert all(each.is_hard == (each.category == "unknown_user") for each in found)
 
 
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-09:00", "1970-01-01T00:00:00Z"]
+)
+@pytest.mark.django_db
+def test_a_date_that_stands_for_none_or_for_ever_can_be_read_back(date):
+    take(f"address,reason,created\r\ntheirs@x.test,bounced,{date}\r\n")
+    take(f"address,source,class,first_seen,until\r\nours@x.test,manual,,{date},{date}\r\n")
+    found = {row.address_key: row for row in Suppression.objects.all()}
+    assert set(found) == {"theirs@x.test", "ours@x.test"}
+    assert all(row.first_seen_at == NOW and row.until is None for row in found.values())
+
+
 def test_when_it_was_first_seen_is_kept():
     assert entries(SAMPLES["Mailgun bounces"])[0].first_seen_at == datetime(
         2011, 10, 21, 11, 2, 55, tzinfo=UTC

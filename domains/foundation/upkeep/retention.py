@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import ModuleType
 
 from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 PLACE = "retained"  # the module of each package that holds its TABLES and KEYS
 
 
@@ -66,6 +68,13 @@ def oldest(table: str, condition: str, *, key: str = "id", order: str, returning
     ending = f" RETURNING {returning}" if returning else ""
     # S608 : put together from constants
     return f"DELETE FROM {table} WHERE {key} = ANY(ARRAY({picked})){ending}"  # noqa: S608
+
+
+def days_before(now: datetime, days: int) -> datetime:
+    """Return the moment so many days before `now`, however many people have chosen: nothing is
+    older than the beginning, so that it is kept for ever.
+    """
+    return max(now - timedelta(days=min(days, (now - BEGINNING).days)), BEGINNING)
 
 
 def tables() -> list[RetainedTable]:

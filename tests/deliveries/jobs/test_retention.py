@@ -49,6 +49,21 @@ def test_the_log_of_an_old_message_goes_whole(project):
     ]
 
 
+@pytest.mark.parametrize("days", [36_500, 2_147_483_647])
+def test_a_project_that_keeps_all_for_ever_keeps_nobody_elses(project, days):
+    old(make.project(content_days=days, log_days=days), days=3000)
+    old(project, days=91)
+    assert retention.retain(now=NOW)
+    assert Message.objects.get().project.log_days == days
+
+
+def test_so_may_the_installation(project, monkeypatch):
+    tables = [replace(each, days=10**9) if each.days else each for each in kept.tables()]
+    monkeypatch.setattr(kept, "tables", lambda: tables)
+    old(project, days=91)
+    assert retention.retain(now=NOW) and not Message.objects.exists()
+
+
 def test_what_is_young_is_kept(project):
     old(project, days=6)
     retention.retain(now=NOW)
