@@ -38,6 +38,8 @@ SILENCE = 3.0  # seconds for which a host may keep silent before others go on wi
 # addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a
 # limit
 MOST_HOSTS = 6
+# What a host says that takes 8-bit data and cannot pass them on (RFC 3463, section 3.7)
+CONVERSION = frozenset({"5.6.1", "5.6.3"})
 CROWDED_GREETING = 30.0  # seconds for a greeting while very many hosts are silent
 
 
@@ -265,8 +267,14 @@ def _wants_seven_bit(delivery: ClaimedDelivery, answers: list[HostAnswer]) -> bo
     return (
         is_refused
         and not delivery.is_reencoded
-        and any(each.outcome.reply is NOT_8BIT for each in answers)
+        and any(_is_about_8bit(delivery, each.outcome) for each in answers)
     )
+
+
+def _is_about_8bit(delivery: ClaimedDelivery, outcome: Outcome) -> bool:
+    """Tell whether the host may take the message in ASCII: it says so of itself, or of the next."""
+    reply = outcome.reply
+    return reply is NOT_8BIT or (delivery.claimed.eight_bit and reply.enhanced in CONVERSION)
 
 
 def _unsendable(text: str) -> Bounced:

@@ -174,8 +174,8 @@ def _hello(
 ) -> Generator[Step, Answer, ClientSession | Outcome]:
     yield Send(b"EHLO %s\r\n" % name.encode("ascii"))
     reply = yield from read(Stage.EHLO)
-    # A server of before 1993, or a firewall that plays one (RFC 5321 3.2).
-    if reply.kind == 5 and not reply.local:
+    # A server of before 1993, or a firewall that plays one (RFC 5321 3.2), whatever its code.
+    if not (reply.kind == 2 or reply.local or reply.code == 421):
         yield Send(b"HELO %s\r\n" % name.encode("ascii"))
         reply = yield from read(Stage.EHLO)
     return (

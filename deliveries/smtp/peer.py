@@ -45,6 +45,16 @@ class Extension:
         return outcome.stage in self.stages and (reply.code in self.codes or bool(names_it))
 
 
+_NOT_KNOWN = (
+    r"(?:un(?:known|supported|recogni[sz]ed)|not (?:known|supported|implemented|recogni[sz]ed))"
+)
+
+
+def _not_known(word: str) -> str:
+    """Return the pattern of a refusal of any code that says so of this parameter."""
+    return rf"\b{word}\b.{{0,40}}{_NOT_KNOWN}|{_NOT_KNOWN}.{{0,40}}\b{word}\b"
+
+
 ENVELOPE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA})
 
 # What we say only to a host that offers it, so that each has a way back: say the same without it.
@@ -65,10 +75,10 @@ EXTENSIONS = (
         words="pipelin|synchroni",
         lost_at=ENVELOPE,
     ),
-    Extension("SIZE", frozenset({Stage.MAIL}), PARAMETER),
-    Extension("8BITMIME", frozenset({Stage.MAIL}), PARAMETER),
-    Extension("SMTPUTF8", frozenset({Stage.MAIL}), PARAMETER),
-    Extension("MT-PRIORITY", frozenset({Stage.MAIL}), PARAMETER),
+    Extension("SIZE", frozenset({Stage.MAIL}), PARAMETER, _not_known("size")),
+    Extension("8BITMIME", frozenset({Stage.MAIL}), PARAMETER, _not_known("(?:8bitmime|body)")),
+    Extension("SMTPUTF8", frozenset({Stage.MAIL}), PARAMETER, _not_known("smtputf8")),
+    Extension("MT-PRIORITY", frozenset({Stage.MAIL}), PARAMETER, _not_known("mt-priority")),
     # The session decides, before MAIL (`deliveries.smtp.connection`). One broken handshake must not
     # cost encryption for long.
     Extension("STARTTLS", keep=10 * MINUTE),

@@ -72,6 +72,14 @@ HOSTS = {
     "BODY= is unknown": Host(
         "8BITMIME", {"MAIL": refuses("BODY=", "555 5.5.4 BODY?")}, message={"eight_bit": True}
     ),
+    "SIZE= is refused in words": Host(
+        "SIZE", {"MAIL": refuses("SIZE=", "550 5.5.0 Parameter SIZE not recognized")}
+    ),
+    "BODY= is refused in words": Host(
+        "8BITMIME",
+        {"MAIL": refuses("BODY=", "550 5.5.4 BODY=8BITMIME not implemented")},
+        message={"eight_bit": True},
+    ),
     "SMTPUTF8 is unknown": Host(
         "SMTPUTF8", {"MAIL": refuses("SMTPUTF8", "501 5.5.4 No.")}, message={"smtputf8": True}
     ),

@@ -42,6 +42,7 @@ def key(credential):
 OLD_HOSTS = {
     "no 8BITMIME": lambda mx: setattr(mx, "extensions", PLAIN),
     "only HELO": lambda mx: mx.on("EHLO", "502 5.5.2 Error: command not recognized"),
+    "greets with HELO only, for now": lambda mx: mx.on("EHLO", "451 4.3.0 Not now"),
     "masked by a filter": lambda mx: mx.on("EHLO", "250 mx.test\nXXXXXXXA\nXXXXXXXB"),
 }
 
@@ -57,6 +58,19 @@ def test_8_bit_mail_arrives_at_an_old_host_in_ascii(settings, kind):
     (message,) = mx.messages
     assert message.content.isascii() and b"=?utf-8?B?" in message.content and mx.violations == []
     assert [attempt.outcome for attempt in Attempt.objects.all()] == ["delivered"]
+
+
+@pytest.mark.parametrize("code", ["5.6.1", "5.6.3"])
+def test_a_host_that_cannot_pass_8_bit_data_on_gets_it_in_ascii(settings, code):
+    eight_bit()
+    mx = play(settings, lambda mx: mx.on("BODY", f"554 {code} Body type not supported", "250 ok"))
+    assert [each.content.isascii() for each in mx.messages] == [True]
+
+
+def test_a_host_that_refuses_either_form_is_asked_twice_and_no_more(settings):
+    eight_bit()
+    mx = play(settings, lambda mx: mx.on("BODY", "554 5.6.1 Attachment type not supported"))
+    assert mx.commands.count("DATA") == 2 and Delivery.objects.get().state == "bounced"
 
 
 def test_another_host_takes_it_as_it_is(settings):

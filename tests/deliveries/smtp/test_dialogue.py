@@ -41,8 +41,9 @@ def test_starttls_is_followed_by_a_fresh_ehlo_whose_word_alone_counts():
     assert session == ClientSession(Capabilities(chunking=True))
 
 
-def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo():
-    session, said = open_session("220 hi", "502 what?", "250 mx.test")
+@pytest.mark.parametrize("refusal", ["502 what?", "451 not now", "354 what?"])
+def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo(refusal):
+    session, said = open_session("220 hi", refusal, "250 mx.test")
     assert said == [EHLO, HELO] and session == ClientSession(Capabilities())
 
 
@@ -52,7 +53,8 @@ def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo():
         ["554 go away"],
         ["450 busy"],
         [LOST],
-        ["220 hi", "450 no"],
+        ["220 hi", "421 no"],
+        ["220 hi", "450 no", "450 no"],
         ["220 hi", "550 no", "550 no"],
         ["220 hi", LOST],
     ],
