@@ -181,7 +181,8 @@ class Delivery(models.Model):
     # The epoch of the lane's lease under which an agent took this row; 0: nobody has it in hand.
     claim = models.BigIntegerField(default=0, editable=False)
     is_in_doubt = models.BooleanField(_("in doubt"), default=False)
-    # Answers in a row that said "too fast"; each makes the wait longer, and none uses up a try.
+    # Answers in a row that said "too fast", or workers lost; each makes the wait longer, and none
+    # uses up a try.
     throttle_count = models.PositiveSmallIntegerField(
         _("held back for the pace"), default=0, db_default=0
     )

@@ -53,6 +53,7 @@ WITH given AS (
         owes_report = given.owes_report,
         attempt_count = least(delivery.attempt_count + given.is_try::int, 32767),
         throttle_count = CASE WHEN given.outcome = 'throttled'
+                OR given.stage = 'interrupted' AND NOT given.is_try
             THEN least(delivery.throttle_count + 1, 32767) ELSE 0 END,
         due_at = CASE WHEN given.wait IS NOT NULL
             THEN now() + make_interval(secs => given.wait) END,

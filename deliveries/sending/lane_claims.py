@@ -14,7 +14,7 @@ from deliveries.backends.priority_lock import Ticket
 from deliveries.models import Lane
 from deliveries.queue import sandboxed
 from deliveries.queue.leased import Claimed, LeasedLane
-from deliveries.sending import disposition
+from deliveries.sending import disposition, retry_schedule
 from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
 from deliveries.sending.controls import outgoing
 from deliveries.sending.disposition import URGENT
@@ -225,8 +225,9 @@ class LaneClaims:
             return False
         if claimed.was_claimed:
             # Not a matter of the receiver, so it waits only until this is on record.
+            wait = retry_schedule.interrupted(claimed.throttles)
             self.shared.ledger.record(
-                disposition.interrupted(claimed, epoch=self.lane.epoch, wait=1.0)
+                disposition.interrupted(claimed, epoch=self.lane.epoch, wait=wait)
             )
             return False
         return True

@@ -58,3 +58,12 @@ def throttled(times: int, *, is_urgent: bool, spread: float) -> float:
     return min(THROTTLED_WAIT[is_urgent] * 2.0 ** min(times, 10), THROTTLED_MOST) * (
         1 + 0.1 * spread
     )
+
+
+def interrupted(times: int) -> float:
+    """Return the seconds until a delivery is due again with which a worker was lost, so many times
+    in a row before.
+
+    At first it is no more to blame than the others in hand. Later it may be what ends the worker.
+    """
+    return 1.0 if times < 2 else throttled(times, is_urgent=False, spread=0.0)

@@ -154,3 +154,12 @@ def test_what_a_dead_worker_had_in_hand_is_noted_and_sent(settings):
     make.delivery(lane=lane, claim=4)
     play(settings)
     assert [attempt.stage for attempt in Attempt.objects.all()] == ["interrupted", "body"]
+
+
+def test_a_delivery_with_which_workers_are_lost_again_and_again_waits_longer_each_time(settings):
+    lane = make.lane("dead.test", epoch=4, leased_until=timezone.now())
+    make.delivery(lane=lane, claim=4, throttle_count=5)
+    play(settings, until=lambda: Attempt.objects.exists())
+    delivery = Delivery.objects.get()
+    assert delivery.due_at > timezone.now() + timedelta(seconds=100)
+    assert (delivery.throttle_count, delivery.attempt_count) == (6, 0)
