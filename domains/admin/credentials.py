@@ -129,8 +129,9 @@ class CredentialPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if change:
-            # Unfold publishes no types
-            return super().save_model(request, obj, form, change)  # type: ignore[no-any-return]
+            # Not the whole row: it may have been revoked since it was read.
+            columns = {field.name for field in obj._meta.concrete_fields}
+            return obj.save(update_fields=columns.intersection(form.changed_data))
         limits = {name: getattr(obj, name) for name in LIMITS}
         issued, secret = credentials.issue(
             obj.project,

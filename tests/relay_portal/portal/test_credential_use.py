@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from django.db.models import signals
 from django.utils import timezone
 
 from deliveries.models import Message
-from domains.models import AuditEntry, Domain
+from domains.models import AuditEntry, Credential, Domain
 from suppressions.models import Suppression
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
@@ -87,3 +88,20 @@ def test_without_a_verified_domain_there_is_nothing_to_send_as(browser, app):
     page = browser.get(f"/domains/credential/{app.pk}/send-test/").text
     assert "no verified domain" in page
     assert 'name="to"' not in page
+
+
+def test_a_form_brings_no_credential_back_that_was_revoked_meanwhile(browser, app):
+    path = f"/domains/credential/{app.pk}/change/"
+    given = browser.get(path).context["adminform"].form.initial
+    fields = {name: value for name, value in given.items() if value not in (None, [], False)}
+
+    def revoke(sender, instance, **_):
+        Credential.objects.filter(pk=app.pk).update(revoked_at=timezone.now())
+
+    signals.pre_save.connect(revoke, sender=Credential, weak=False, dispatch_uid="test")
+    try:
+        answer = browser.post(path, fields | {"max_size": "1000"})
+    finally:
+        signals.pre_save.disconnect(sender=Credential, dispatch_uid="test")
+    kept = Credential.objects.get()
+    assert answer.status_code == 302 and kept.max_size == 1000 and kept.is_revoked
