@@ -40,7 +40,7 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
            WHERE is_active),
        (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
        (SELECT coalesce(array_agg(delivery_id), '{}') FROM deliveries_transcriptrequest),
-       (SELECT coalesce(max(changed_at)::text, '') FROM domains_returnpath),
+       (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM domains_returnpath),
        EXISTS (SELECT FROM deliveries_source)
            OR EXISTS (SELECT FROM deliveries_egressrule WHERE smarthost_id IS NOT NULL)
 """

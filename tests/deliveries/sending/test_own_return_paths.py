@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -108,15 +109,19 @@ def test_another_project_does_not_leave_with_it(settings, shop):
     assert left_as(settings, shop).endswith("@relay.test")
 
 
-def test_a_running_worker_hears_of_a_change_within_a_second(settings, shop):
+@pytest.mark.parametrize("how", ["stopped", "removed"])
+def test_a_running_worker_hears_of_a_change_within_a_second(settings, shop, how):
     row, orders = use(shop), []
+    other = Domain.objects.create(project=shop.project, name="other.test", token="t")
+    use(other, "rp.other.test")
+    change = partial(stop, row) if how == "stopped" else row.delete
 
     async def main():
         database = Database("test")
         controls = Controls(database, uuid4())
         claimed = SimpleNamespace(project_id=shop.project_id, header_from="a@shop.test")
-        for change in (lambda: None, lambda: stop(row)):
-            await asyncio.to_thread(in_thread, change)
+        for each in (lambda: None, change):
+            await asyncio.to_thread(in_thread, each)
             await controls.read()
             orders.append(controls.return_path(claimed))
         await database.close()
