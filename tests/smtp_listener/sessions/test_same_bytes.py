@@ -23,7 +23,7 @@ EXTENSIONS = (
 
 
 def body(chance):
-    """A body of lines that fit, which ends in CRLF."""
+    """Make a body whose lines fit."""
     text = b"".join(chance.choices(PIECES, k=chance.randrange(60)))
     lines = [line[start : start + 998] for line in text.split(b"\r\n")
              for start in range(0, len(line) or 1, 998)]  # fmt: skip
