@@ -12,8 +12,7 @@ from domains.operations.isolation import Kind, is_free, isolated, step
 
 logger = logging.getLogger(__name__)
 
-QUESTIONS = 50  # a second to the name servers of domains
-GROUP = 50  # domains whose records are looked up at once
+GROUP = 250  # domains whose records are looked up at once: the slowest ends the group
 AGAIN = timedelta(
     days=1
 )  # a verified domain's records are looked at this often, an unverified one's with each run
@@ -53,10 +52,10 @@ def verify_domains() -> None:
     """Look at the records of all domains that are unverified or were last looked at long ago,
     these first.
     """
-    from domains.foundation.dns.authorities import QuestionRate
-    from domains.identity import checking
+    from domains.foundation.dns.question_rate import QuestionRate
+    from domains.identity import checking, looks
 
-    pace = QuestionRate(QUESTIONS)
+    questions = looks.Questions(QuestionRate())
     now = timezone.now()
     due = list(
         Domain.objects.due_for_check(before=now - AGAIN)
@@ -65,7 +64,7 @@ def verify_domains() -> None:
     )
     for start in range(0, len(due), GROUP):
         group = list(Domain.objects.filter(pk__in=due[start : start + GROUP]))
-        checking.check(group, now=now, pace=pace)
+        checking.check(group, now=now, questions=questions, is_routine=True)
     logger.info("event=domains_checked domains=%d", len(due))
 
 
@@ -103,13 +102,13 @@ def watch_keys() -> None:
     """Make the keys that are due, look for the records of those that are to sign, and retire those
     that no mail needs.
     """
-    from domains.foundation.dns.authorities import QuestionRate
-    from domains.identity import checking
+    from domains.foundation.dns.question_rate import QuestionRate
+    from domains.identity import checking, looks
     from domains.senders import key_states, rotation
 
     with step("domains.rotation"):
         rotation.rotate_due(now=timezone.now())
-    pace = QuestionRate(QUESTIONS)
+    questions = looks.Questions(QuestionRate())
     waiting = list(
         Domain.objects.verified()
         .filter(is_free(Kind.DOMAIN), keys__in=SigningKey.objects.waiting())
@@ -118,6 +117,6 @@ def watch_keys() -> None:
     )
     for start in range(0, len(waiting), GROUP):
         group = list(Domain.objects.filter(pk__in=waiting[start : start + GROUP]))
-        checking.check(group, now=timezone.now(), pace=pace)
+        checking.check(group, now=timezone.now(), questions=questions)
     retired = key_states.retire_what_is_over(now=timezone.now())
     logger.info("event=keys_watched domains=%d retired=%d", len(waiting), retired)

@@ -112,4 +112,11 @@ TABLES = (
         delete=oldest("domains_setaside", "last_failed_at < %(before)s", order="last_failed_at"),
     ),
 )  # fmt: skip
-KEYS: tuple[Keys, ...] = ()
+KEYS = (
+    Keys(
+        "ekiden:questions",
+        "2 minutes",
+        "its time to live",
+        "when checks of domains may ask their next question",
+    ),
+)

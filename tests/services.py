@@ -28,6 +28,7 @@ def pytest_load_initial_conftests(early_config, parser, args):
     os.environ["EKIDEN_DATA"] = str(data)
     os.environ["EKIDEN_SECRET_KEY"] = SECRET_KEY
     os.environ["EKIDEN_MAY_LOSE_MAIL"] = "yes"
+    os.environ["EKIDEN_QUESTIONS"] = "5000"  # nobody minds on loopback
     from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 
     postgres, valkey = EmbeddedPostgres(data, durable=False), EmbeddedValkey(data)

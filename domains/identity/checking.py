@@ -1,91 +1,116 @@
-"""Checks of domains: what each name server has, kept with its history."""
+"""Checks of domains: what looks at them saw, kept with its history."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from domains.foundation.dns.allowed_addresses import is_allowed
-from domains.foundation.dns.authorities import Authorities, QuestionRate, ZoneServers
-from domains.foundation.dns.names import IpAddress
-from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
-from domains.foundation.dns.servers import nameservers
+from domains.foundation.dns.server_answers import ZoneServers
 from domains.identity import delegated_keys, subdomains
-from domains.identity.inspection import Inspection, Inspector
-from domains.identity.own_addresses import own_addresses
-from domains.identity.sentences import SlipRemark, english
-from domains.identity.spf import ResolverNames
-from domains.identity.verdicts import MailOrigin, verdicts
+from domains.identity.looks import (
+    CheckPlan,
+    DomainLook,
+    Questions,
+    Report,
+    authorities,
+    look_at_all,
+)
 from domains.identity.zone_text import zone_file
 from domains.models import Domain, DomainChange, DomainReport, ReturnPath
 from domains.operations.isolation import Kind, isolated
 from domains.senders import key_states, return_paths, verification
-from domains.senders.records import Purpose, Record
+from domains.senders.records import Record
 from domains.senders.source_addresses import of_sources
 
-# The negative TTL of a zone whose servers cannot be asked, and the longest that is believed
-# (RFC 2308, section 5).
-A_DAY = 86_400
-RETURN_PATH = Purpose.RETURN_PATH
-Report = dict[str, Any]  # JSON; docs/commands.md names its keys
+# Where all is well a domain's name servers are asked in turn, one each time; so many times later
+# all of them together.
+WHOLE_EVERY = 14
 
 
-def check(domains: Collection[Domain], *, now: datetime, pace: QuestionRate | None = None) -> None:
-    """Verify these domains, ask every name server of their zones, and keep what was seen."""
-    wanted = [_plan(domain, now=now) for domain in domains]
-    found = asyncio.run(verification.look_up([plan.records for plan in wanted]))
-    reports = asyncio.run(_look_at_all(wanted, pace))
-    for domain, findings, report in zip(domains, found, reports, strict=True):
+def check(
+    domains: Collection[Domain], *, now: datetime, questions: Questions | None = None,
+    is_routine: bool = False,
+) -> None:  # fmt: skip
+    """Verify these domains, ask every name server of their zones, and keep what was seen.
+
+    `is_routine`: where all was well the last time, one name server is asked, and all of them only
+    where that one or the resolver has something else.
+    """
+    plans = [_plan(domain, now=now, is_routine=is_routine) for domain in domains]
+    looks = asyncio.run(look_at_all(plans, questions or Questions()))
+    for domain, plan, look in zip(domains, plans, looks, strict=True):
         with isolated(Kind.DOMAIN, domain.pk):  # once: what fails in part has failed
-            verification.keep(domain, findings, now=now)
-            if isinstance(report, BaseException):
-                raise report
-            keep(domain, report, now=now)
-            states = {each["name"]: each["state"] for each in report["records"]}
-            watch = timedelta(seconds=report["negative_ttl"])
-            delegated_keys.note_check(domain, states, report["our_records"])
-            keys = states | delegated_keys.key_states(domain, states, report["our_records"])
-            key_states.note_check(domain, keys, watch=watch, now=now)
-            return_paths.note_check(domain, states.get(domain.return_path_name, ""), now=now)
-            subdomains.note_check(domain, report["strict_below"], now=now)
+            if isinstance(look, BaseException):
+                raise look
+            verification.keep(domain, _findings(domain, plan, look), now=now)
+            if isinstance(look.report, BaseException):
+                raise look.report
+            keep(domain, look.report, now=now)
+            _note(domain, look.report, now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPlan:
-    """What is looked for, and what was known before of the domain's own return path."""
-
-    domain: str
-    records: list[Record]
-    our_records: list[Record]  # of its delegated keys, in our own zone
-    return_path: ReturnPath | None
-    covers_subdomains: bool
-    now: datetime
-    sources: Collection[str] = ()  # addresses of ours
-
-    def return_path_after(self, seen: Sequence[Inspection]) -> str:
-        """Return the name that the domain's mail leaves with once the check is written down; "" for
-        the installation's own.
-        """
-        state = next((each.state for each in seen if each.record.purpose is RETURN_PATH), "")
-        is_used = return_paths.will_be_used(self.return_path, state, now=self.now)
-        return self.return_path.name if self.return_path is not None and is_used else ""
+def _note(domain: Domain, report: Report, *, now: datetime) -> None:
+    states = {each["name"]: each["state"] for each in report["records"]}
+    watch = timedelta(seconds=report["negative_ttl"])
+    delegated_keys.note_check(domain, states, report["our_records"])
+    keys = states | delegated_keys.key_states(domain, states, report["our_records"])
+    key_states.note_check(domain, keys, watch=watch, now=now)
+    return_paths.note_check(domain, states.get(domain.return_path_name, ""), now=now)
+    subdomains.note_check(domain, report["strict_below"], now=now)
 
 
-def _plan(domain: Domain, *, now: datetime) -> CheckPlan:
+def _findings(
+    domain: Domain, plan: CheckPlan, look: DomainLook
+) -> list[verification.RecordFinding]:
+    """Return what the resolver has of each record, with what it had of those not looked at."""
+    seen = [
+        verification.finding_of(each.record, each.published, each.failure) for each in look.seen
+    ]
+    again = {(each["name"], each["value"]) for each in seen}
+    before = verification.findings(domain) if plan.well is not None else ()
+    return seen + [each for each in before if (each["name"], each["value"]) not in again]
+
+
+def _plan(domain: Domain, *, now: datetime, is_routine: bool) -> CheckPlan:
     records = verification.required_records(domain)
     own = return_paths.current(domain)
     ours = delegated_keys.our_records(domain)
+    turn = domain.pk + now.toordinal()
+    well = None
+    if is_routine and turn % WHOLE_EVERY:
+        well = _well(domain, records, own)
+    if well is not None:
+        unneeded = {each["name"] for each in well["records"] if each["state"] == "unneeded"}
+        records = [each for each in records if each.name not in unneeded]
     return CheckPlan(
-        domain.name, records, ours, own, domain.covers_subdomains, now, sources=of_sources()
-    )
+        domain.name, records, ours, own, domain.covers_subdomains, now, sources=of_sources(),
+        well=well, turn=turn,
+    )  # fmt: skip
+
+
+def _well(domain: Domain, records: list[Record], own: ReturnPath | None) -> Report | None:
+    """Return the last report where all name servers had all that is required, and nothing waits for
+    a check to find it.
+    """
+    kept = DomainReport.objects.filter(domain=domain).first()
+    waits = own.state != ReturnPath.State.USED if own else bool(domain.return_path_name)
+    if kept is None or waits or domain.lost_at or not domain.is_verified:
+        return None
+    report: Report = kept.report
+    good = {
+        (each["name"], each["value"])
+        for each in report.get("records", ())
+        if each["state"] == "unneeded" or (each["state"] == "found" and each["have"] == each["of"])
+    }
+    wanted = {(each.name, each.value) for each in records}
+    if wanted != good or not report.get("servers") or domain.keys.waiting().exists():
+        return None
+    return report
 
 
 def keep(domain: Domain, report: Report, *, now: datetime) -> None:
@@ -182,111 +207,5 @@ def zone_of(domain: Domain) -> str:
 
 
 async def _zone(domain: str) -> ZoneServers | None:
-    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
-    return await authorities(resolver).zone_of(domain)
-
-
-def authorities(resolver: Resolver, pace: QuestionRate | None = None) -> Authorities:
-    """Return who asks zones' own servers, and only at addresses that mail may be carried to."""
-    exceptions = tuple(map(ip_network, settings.EKIDEN_PRIVATE_NETWORKS))
-
-    def may_ask(address: IpAddress) -> bool:
-        return is_allowed(address, exceptions)
-
-    return Authorities(resolver, may_ask, port=settings.EKIDEN_ZONE_PORT, pace=pace)
-
-
-async def _look_at_all(
-    wanted: Sequence[CheckPlan], pace: QuestionRate | None
-) -> list[Report | BaseException]:
-    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
-    asker = authorities(resolver, pace)
-    looks = (_look(plan, resolver, asker) for plan in wanted)
-    return await asyncio.gather(*looks, return_exceptions=True)
-
-
-async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Report:
-    zone = await asker.zone_of(plan.domain)
-    inspector = Inspector(plan.domain, zone, asker, resolver)
-    seen = await asyncio.gather(*(inspector.look(record) for record in plan.records))
-    ours = await delegated_keys.look(plan.our_records, asker, resolver)
-    dkim = [*(each for each in seen if each.record.purpose is Purpose.DKIM), *ours]
-    is_signed = any(each.state == "found" for each in dkim)
-    own = plan.return_path_after(seen)
-    origin = await _origin(plan, resolver, return_path=own, is_signed=is_signed)
-    mail = await verdicts(origin, ResolverNames(resolver))
-    inherited = next((each for each in mail if each["slip"] == "dmarc-inherited"), None)
-    strict_below: str | None = None
-    if plan.covers_subdomains:
-        with suppress(TemporaryFailure):
-            strict_below = await subdomains.strict_at(plan.domain, resolver)
-    return {
-        "mail": mail,
-        "strict_below": strict_below,
-        "our_records": {each.record.name: each.state for each in ours},
-        "zone": zone.name if zone is not None else "",
-        "servers": list(zone.hosts) if zone is not None else [],
-        "negative_ttl": min(zone.negative_ttl, A_DAY) if zone is not None else A_DAY,
-        "records": [
-            _kept(each) | _inherited(each, inherited) | _unneeded(each, own) for each in seen
-        ],
-    }
-
-
-def _inherited(seen: Inspection, policy: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what to show for a missing policy where the organization's is inherited, else nothing.
-
-    It serves as well as one of the domain's own.
-    """
-    if policy is None or seen.record.purpose is not Purpose.DMARC or seen.state != "missing":
-        return {}
-    return {
-        "state": "found",
-        "slip": policy["slip"],
-        "given": policy["given"],
-        "text": policy["text"],
-    }
-
-
-def _unneeded(seen: Inspection, own: str) -> dict[str, Any]:
-    """Mark the SPF record of the From domain as unneeded where mail leaves with a return path of
-    its own, which is where receivers look.
-    """
-    if not own or seen.record.purpose is not Purpose.SPF:
-        return {}
-    remark = SlipRemark("spf-unneeded", {"name": own, "domain": seen.record.name})
-    return {
-        "state": "unneeded", "slip": remark.code, "given": remark.given, "text": english(remark),
-    }  # fmt: skip
-
-
-async def _origin(
-    plan: CheckPlan, resolver: Resolver, *, return_path: str, is_signed: bool
-) -> MailOrigin:
-    """Return how the domain's mail leaves here; without a source address from all of our name's."""
-    host = settings.EKIDEN_HOSTNAME
-    addresses: list[IpAddress] = []
-    with suppress(NoSuchName, TemporaryFailure):
-        addresses = await own_addresses(resolver, plan.sources)
-    return MailOrigin(
-        plan.domain, return_path=return_path or host, ehlo=host, addresses=addresses,
-        is_signed=is_signed,
-    )  # fmt: skip
-
-
-def _kept(seen: Inspection) -> dict[str, Any]:
-    record = seen.record
-    return {
-        "purpose": record.purpose.value,
-        "name": record.name,
-        "type": record.type,
-        "value": record.value,
-        "state": seen.state,
-        "text": seen.text,
-        "slip": seen.remark.code if seen.remark is not None else "",
-        "given": seen.remark.given if seen.remark is not None else {},
-        "found": list(seen.values),
-        "have": seen.have,
-        "of": len(seen.hosts),
-        "servers": [asdict(host) for host in seen.hosts],
-    }
+    questions = Questions()
+    return await authorities(questions.resolver(), questions.pace).zone_of(domain)

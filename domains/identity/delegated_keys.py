@@ -23,12 +23,14 @@ def our_records(domain: Domain) -> list[Record]:
 
 
 async def look(
-    records: Sequence[Record], asker: Authorities, resolver: Resolver
+    records: Sequence[Record], asker: Authorities, resolver: Resolver, *, turn: int | None = None
 ) -> list[Inspection]:
-    """Return what each name server of our zone has."""
+    """Return what each name server of our zone has, or in its turn one of them."""
     if not records:
         return []
-    zone = await asker.zone_of(settings.EKIDEN_KEY_ZONE)
+    zone = await asker.known_zone(settings.EKIDEN_KEY_ZONE)
+    if zone is not None and turn is not None:
+        zone = await asker.one_of(zone.name, zone.hosts, turn)
     inspector = Inspector(settings.EKIDEN_KEY_ZONE, zone, asker, resolver)
     return list(await asyncio.gather(*(inspector.look(record) for record in records)))
 

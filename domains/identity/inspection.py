@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domains.foundation.dns.authorities import Authorities, ServerAddress, ServerAnswer, ZoneServers
+from domains.foundation.dns.authorities import Authorities
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.server_answers import ServerAddress, ServerAnswer, ZoneServers
 from domains.identity.sentences import SlipRemark, english
 from domains.identity.slips import (
     Surroundings,
@@ -41,7 +42,8 @@ class Inspection:
     """A record's state: found, missing, wrong, spreading, unreachable or bogus.
 
     `text` is in English; `remark` says the same by its code, where it has one. `values` are those
-    that stand there now.
+    that stand there now. `published` are those that the resolver has, None where it gave no answer,
+    as `failure` says.
     """
 
     record: Record
@@ -50,6 +52,8 @@ class Inspection:
     remark: SlipRemark | None = None
     values: tuple[str, ...] = ()
     hosts: tuple[HostFinding, ...] = ()
+    published: tuple[str, ...] | None = ()
+    failure: str = ""
 
     @property
     def have(self) -> int:
@@ -69,9 +73,18 @@ class Inspector:
     async def look(self, record: Record) -> Inspection:
         """Return what the servers and the resolver say, with the slip that explains it."""
         answers = [await self._led_on(each) for each in await self._ask(record.name, record.type)]
+        seen, failure = await self._by_resolver(record)
+        done = await self._explained_by(record, answers, seen, failure)
+        if failure is not None:
+            return replace(done, published=None, failure=seen.failure)
+        return replace(done, published=seen.values)
+
+    async def _explained_by(
+        self, record: Record, answers: Sequence[ServerAnswer], seen: ServerAnswer,
+        failure: Inspection | None,
+    ) -> Inspection:  # fmt: skip
         hosts = self._hosts(record, answers)
         heard = [each for each in answers if not each.failure]
-        seen, failure = await self._by_resolver(record)
         if not heard:
             if failure is not None:
                 return replace(failure, hosts=hosts)
@@ -97,9 +110,13 @@ class Inspector:
         return self.zone.name if self.zone is not None else self.domain
 
     def _hosts(self, record: Record, answers: Sequence[ServerAnswer]) -> tuple[HostFinding, ...]:
-        """Judge each server by the worst of its addresses that answered."""
+        """Judge each server by the worst of its addresses that answered. Where a zone of its own
+        begins above the record, its servers are those that count.
+        """
         found = []
-        for host in self.zone.hosts if self.zone is not None else ():
+        below = [each for each in answers if each.zone not in ("", self.zone_name)]
+        hosts = self.zone.hosts if self.zone is not None else ()
+        for host in dict.fromkeys(each.server.host for each in below) if below else hosts:
             own = [each for each in answers if each.server.host == host]
             heard = [each for each in own if not each.failure]
             states = {_state(record, each.values) for each in heard}
@@ -116,7 +133,8 @@ class Inspector:
             return replace(nobody, values=await published_at(self.resolver, record)), None
         except NoSuchName:
             return nobody, None
-        except TemporaryFailure:
+        except TemporaryFailure as error:
+            nobody = replace(nobody, failure=str(error))
             is_bogus = await self.resolver.is_bogus(record.name)
         code = "bogus" if is_bogus else "unreachable"
         return nobody, _remarked(record, code, SlipRemark(code, {}), (), ())

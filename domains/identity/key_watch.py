@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from domains.foundation.dns.authorities import QuestionRate
+from domains.foundation.dns.question_rate import QuestionRate
 from domains.foundation.dns.resolver import Resolver
 from domains.foundation.dns.servers import nameservers
-from domains.identity import checking, delegated_keys
+from domains.identity import delegated_keys, looks
 from domains.identity.inspection import Inspection
 from domains.models import DomainAlert, SigningKey
 from domains.operations.isolation import Kind, isolated
@@ -25,7 +25,7 @@ from domains.senders.records import Record
 logger = logging.getLogger(__name__)
 
 WATCHED = timedelta(days=1)  # after a switch; then the daily check of the domain looks
-QUESTIONS = 25  # a second to the name servers of domains: half of what all checks may ask
+SHARE = 0.5  # of the questions that all checks may ask
 GROUP = 20  # keys that are looked at at once
 TURN = 20.0  # seconds; what is left then is looked at first the next time
 
@@ -34,7 +34,7 @@ def take_turn(*, now: datetime, seconds: float = TURN) -> int:
     """Look at the keys that signed for the first time lately; return how many were replaced by
     those before them.
     """
-    ends, pace, gone_back = time.monotonic() + seconds, QuestionRate(QUESTIONS), 0
+    ends, pace, gone_back = time.monotonic() + seconds, QuestionRate(SHARE, is_urgent=True), 0
     switched = SigningKey.objects.switched_since(now - WATCHED).select_related("domain")
     keys = list(switched.order_by("-signs_since", "pk"))
     for at in range(0, len(keys), GROUP):
@@ -69,10 +69,11 @@ def lacking(keys: Sequence[SigningKey], pace: QuestionRate | None = None) -> lis
 async def _lacking(
     places: Mapping[SigningKey, list[tuple[str, Record]]], pace: QuestionRate | None
 ) -> list[SigningKey]:
-    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
-    asker = checking.authorities(resolver, pace)
-    looks = (delegated_keys.look_at(each, asker, resolver) for each in places.values())
-    seen = await asyncio.gather(*looks, return_exceptions=True)
+    pace = pace or QuestionRate(is_urgent=True)
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS), pace=pace)
+    asker = looks.authorities(resolver, pace)
+    looking = (delegated_keys.look_at(each, asker, resolver) for each in places.values())
+    seen = await asyncio.gather(*looking, return_exceptions=True)
     found = []
     for key, each in zip(places, seen, strict=True):
         if isinstance(each, BaseException):

@@ -8,10 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from domains.foundation.dns.authorities import ZoneServers
-from domains.foundation.dns.resolver import Resolver
-from domains.foundation.dns.servers import nameservers
-from domains.identity import checking
+from domains.foundation.dns.server_answers import ZoneServers
+from domains.identity import looks
 from domains.identity.zone_text import zone_file
 from domains.senders import key_zone
 from domains.senders.delegation import CannotDelegate
@@ -54,7 +52,8 @@ def _name() -> str:
 
 
 async def _served(name: str) -> ZoneServers | None:
-    zone = await checking.authorities(Resolver(nameservers(settings.EKIDEN_DNS))).zone_of(name)
+    questions = looks.Questions()
+    zone = await looks.authorities(questions.resolver(), questions.pace).zone_of(name)
     return zone if zone is not None and zone.name == name else None
 
 

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from django.conf import settings
 
-from domains.foundation.dns.authorities import Authorities, QuestionRate
+from domains.foundation.dns.authorities import Authorities
+from domains.foundation.dns.question_rate import QuestionRate
 from domains.foundation.dns.resolver import Resolver
 from domains.foundation.dns.servers import nameservers
-from domains.identity import checking
+from domains.identity import checking, looks
 from domains.identity.inspection import Inspector
 from domains.models import Domain, ReturnPath
 from domains.operations.isolation import Kind, is_free
@@ -24,7 +25,7 @@ from domains.senders.records import Purpose, Record
 
 logger = logging.getLogger(__name__)
 
-QUESTIONS = 50  # a second to the name servers of domains
+SHARE = 0.25  # of the questions that all checks may ask, so that the others come to their turn
 GROUP = 50  # names that are looked at at once
 TURN = 480.0  # seconds; what is left then is looked at first the next time
 
@@ -33,7 +34,7 @@ def take_turn(*, now: datetime, seconds: float = TURN) -> int:
     """Look at as many as there is time for, after those of the last turn; return how many domains
     were checked whole.
     """
-    ends, pace, moved = time.monotonic() + seconds, QuestionRate(QUESTIONS), 0
+    ends, pace, moved = time.monotonic() + seconds, QuestionRate(SHARE), 0
     rows = list(_watched())
     start = _mark.behind(rows)
     for at in range(0, len(rows), GROUP):
@@ -42,7 +43,7 @@ def take_turn(*, now: datetime, seconds: float = TURN) -> int:
         group = [rows[(start + n) % len(rows)] for n in range(at, min(at + GROUP, len(rows)))]
         changed = asyncio.run(_changed(group, pace, now=now))
         if changed:
-            checking.check(changed, now=now, pace=pace)
+            checking.check(changed, now=now)
         moved += len(changed)
         _mark.pk = group[-1].pk
     return moved
@@ -70,10 +71,10 @@ async def _changed(
     rows: Sequence[ReturnPath], pace: QuestionRate, *, now: datetime
 ) -> list[Domain]:
     """Return the domains whose return path is not as their row says."""
-    resolver = Resolver(nameservers(settings.EKIDEN_DNS))
-    asker = checking.authorities(resolver, pace)
-    looks = (_state(row, resolver, asker) for row in rows)
-    states = await asyncio.gather(*looks, return_exceptions=True)
+    resolver = Resolver(nameservers(settings.EKIDEN_DNS), pace=pace)
+    asker = looks.authorities(resolver, pace)
+    looking = (_state(row, resolver, asker) for row in rows)
+    states = await asyncio.gather(*looking, return_exceptions=True)
     found = []
     for row, state in zip(rows, states, strict=True):
         if isinstance(state, BaseException):

@@ -67,6 +67,9 @@ def keyless_name(record: Record) -> str:
 
 def _wildcard(record: Record, seen: Surroundings) -> SlipRemark | None:
     answered = seen.values or seen.chain
+    at_name = seen.values if record.type == "CNAME" else seen.chain
+    if record.type == "CNAME" and at_name and at_name == seen.sibling_chain[:1]:
+        return SlipRemark("wildcard", {"name": record.name})
     if answered and (seen.values, seen.chain) == (seen.sibling, seen.sibling_chain):
         return SlipRemark("wildcard", {"name": record.name})
     return None

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -19,6 +20,7 @@ name_validator = RegexValidator(
 
 
 LONGEST_NAME = 253  # characters of a domain name
+KEY_PLACE = len("ek202601abcdef._domainkey.")  # before the domain in the names of keys made here
 
 
 class DomainQuerySet(models.QuerySet["Domain"]):
@@ -199,6 +201,14 @@ class Domain(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if KEY_PLACE + len(self.name) > LONGEST_NAME:
+            longest = LONGEST_NAME - KEY_PLACE
+            raise ValidationError(
+                _("The domain is too long for its DNS records; %(most)d characters fit."),
+                params={"most": longest},
+            )
 
     @property
     def lets_names_below_send(self) -> bool:

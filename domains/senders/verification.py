@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
 from ipaddress import ip_address
 from typing import TypedDict
@@ -12,9 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from domains.foundation.dns import resolver as dns
-from domains.foundation.dns import servers
 from domains.models import Domain
-from domains.operations.isolation import Kind, isolated
 from domains.senders import delegation, records, report_address, trust
 from domains.senders.records import Purpose, Record
 from domains.senders.source_addresses import of_sources
@@ -83,30 +80,10 @@ def our_spf() -> str:
     return f"ip{ip_address(settings.EKIDEN_SOURCE).version}:{settings.EKIDEN_SOURCE}"
 
 
-def check(domains: Collection[Domain], *, now: datetime) -> None:
-    """Look at the records of these domains, all at once, keep what was found, and verify those
-    that prove themselves.
-    """
-    wanted = [required_records(domain) for domain in domains]
-    for domain, found in zip(domains, asyncio.run(look_up(wanted)), strict=True):
-        with isolated(Kind.DOMAIN, domain.pk):
-            keep(domain, found, now=now)
-
-
-async def look_up(wanted: list[list[Record]]) -> list[list[RecordFinding] | BaseException]:
-    """Ask the resolver for each domain's records; an error stands in its domain's place."""
-    resolver = dns.Resolver(servers.nameservers(settings.EKIDEN_DNS))
-    looks = (asyncio.gather(*(_finding(resolver, record) for record in group)) for group in wanted)
-    return await asyncio.gather(*looks, return_exceptions=True)
-
-
-async def _finding(resolver: dns.Resolver, record: Record) -> RecordFinding:
-    try:
-        published = list(await published_at(resolver, record))
-    except dns.NoSuchName:
-        published = []
-    except dns.TemporaryFailure as error:
-        return as_finding(record, "unknown", f"DNS gave no answer: {error}.")
+def finding_of(record: Record, published: Sequence[str] | None, failure: str = "") -> RecordFinding:
+    """Return what a resolver's answer says of the record; None where DNS gave none."""
+    if published is None:
+        return as_finding(record, "unknown", f"DNS gave no answer: {failure}.")
     finding = records.check(record, published)
     return as_finding(record, type(finding).__name__.lower(), finding.text)
 
@@ -129,14 +106,12 @@ def as_finding(record: Record, state: str, text: str) -> RecordFinding:
     )
 
 
-def keep(domain: Domain, found: list[RecordFinding] | BaseException, *, now: datetime) -> None:
-    """Keep what was found, or raise it.
+def keep(domain: Domain, found: Sequence[RecordFinding], *, now: datetime) -> None:
+    """Keep what was found.
 
     A verified domain stays so for a while, whatever is found (`domains.senders.trust`): a slip in
     its zone must not stop its mail, and the findings and an alert tell.
     """
-    if isinstance(found, BaseException):
-        raise found
     domain.findings, domain.checked_at = list(found), now
     domain.save(update_fields=["findings", "checked_at"])
     states = [finding["state"] for finding in found if finding["purpose"] in PROOFS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -14,7 +15,7 @@ from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
 from domains.foundation.command import first_line
-from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure, run
+from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
 from domains.foundation.process import postgres_session
 from relay_portal.console import sandbox
@@ -84,7 +85,7 @@ def dns() -> Iterator[Finding]:
         return
     name = settings.EKIDEN_HOSTNAME
     try:
-        answer = run(resolver.addresses(name))
+        answer = asyncio.run(resolver.addresses(name))
     except NoSuchName:
         answer = None
     except TemporaryFailure as error:

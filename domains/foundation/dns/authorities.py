@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import dns.exception
 import dns.flags
@@ -19,70 +17,21 @@ import dns.rrset
 
 from domains.foundation.dns.exchange import ServerFailure, ask_for_its_own
 from domains.foundation.dns.names import IpAddress
+from domains.foundation.dns.question_rate import QuestionRate
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
+from domains.foundation.dns.server_answers import (
+    ServerAddress,
+    ServerAnswer,
+    ZoneServers,
+    glue_of,
+    host_text,
+    read,
+    referral,
+)
 
 TIMEOUT = 3.0  # seconds for one question to one server
 SERVERS, ADDRESSES = 13, 4  # of one zone, of one server; as many as the root has, and few have more
 STEPS = 4  # zones below each other that are followed by referral
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAddress:
-    """One address of one name server of a zone."""
-
-    host: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneServers:
-    """A zone as its own servers describe it.
-
-    `negative_ttl` is in seconds (RFC 2308, section 5). `addressless` are hosts without an address
-    that may be asked.
-    """
-
-    name: str
-    servers: tuple[ServerAddress, ...]
-    addressless: tuple[str, ...] = ()
-    soa: str = ""
-    negative_ttl: int = 0
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The servers' names, in the order of the zone."""
-        named = dict.fromkeys(server.host for server in self.servers)
-        return (*named, *self.addressless)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAnswer:
-    """What one server has at a name: the values of one type, and where a CNAME there leads.
-
-    `failure` is empty where the server answered for itself. `chain` are the targets of CNAMEs that
-    the server followed; its values are those at the end of them.
-    """
-
-    server: ServerAddress
-    values: tuple[str, ...] = ()
-    chain: tuple[str, ...] = ()
-    exists: bool = False
-    failure: str = ""
-
-
-class QuestionRate:
-    """Lets so many questions go out in a second, over all runs that share it."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1 / per_second
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        """Wait for the next free place."""
-        now = time.monotonic()
-        mine = max(self._next, now)
-        self._next = mine + self._gap
-        await asyncio.sleep(mine - now)
 
 
 class Authorities:
@@ -97,6 +46,13 @@ class Authorities:
         self._port = port
         self._timeout = timeout
         self._pace = pace
+        self._known: dict[str, asyncio.Task[ZoneServers | None]] = {}
+
+    async def known_zone(self, domain: str) -> ZoneServers | None:
+        """Return what `zone_of` said the first time: of a zone that many looks need."""
+        if domain not in self._known:
+            self._known[domain] = asyncio.ensure_future(self.zone_of(domain))
+        return await self._known[domain]
 
     async def zone_of(self, domain: str) -> ZoneServers | None:
         """Return the zone that holds the domain, found by walking up; None where none can be."""
@@ -108,35 +64,57 @@ class Authorities:
         while len(above) > 1:
             hosts = await self._delegated_to(above)
             if hosts and (zone := await self._begun_at(above, hosts, {})) is not None:
-                return await self._descended(name, zone)
+                return zone if above == name else await self._descended(name, zone)
             above = above.parent()
         return None
 
+    async def one_of(self, zone: str, hosts: Sequence[str], turn: int) -> ZoneServers | None:
+        """Return a known zone with one address of one of its servers, another one each turn; None
+        where that server has none.
+        """
+        host = hosts[turn % len(hosts)]
+        found = await self._addresses(host, {})
+        if not found:
+            return None
+        address = found[turn // len(hosts) % len(found)]
+        return ZoneServers(zone, (ServerAddress(host, str(address)),))
+
     async def answers(self, zone: ZoneServers, qname: str, kind: str) -> list[ServerAnswer]:
-        """Ask every address of every server at once; one answer each, in the zone's order."""
-        name, rdtype = dns.name.from_text(qname), dns.rdatatype.from_text(kind)
-        apex = dns.name.from_text(zone.name)
-        return list(
-            await asyncio.gather(*(self._answer(each, name, rdtype, apex) for each in zone.servers))
-        )
+        """Ask every address of every server at once; one answer each, in the zone's order. Where
+        they say that a zone of its own begins above the name, its servers answer.
+        """
+        try:
+            name = dns.name.from_text(qname)
+        except dns.exception.DNSException:  # too long to be one
+            return []
+        rdtype, apex = dns.rdatatype.from_text(kind), dns.name.from_text(zone.name)
+        asked = (self._answer(each, name, rdtype, apex) for each in zone.servers)
+        found: list[ServerAnswer] = []
+        for each in await asyncio.gather(*asked):
+            if isinstance(each, ServerAnswer):
+                found.append(each)
+            elif not any(answer.zone == each.name for answer in found):
+                found += await self.answers(each, qname, kind)
+        return found
 
     async def _answer(
         self, server: ServerAddress, name: dns.name.Name, rdtype: dns.rdatatype.RdataType,
         apex: dns.name.Name,
-    ) -> ServerAnswer:  # fmt: skip
+    ) -> ServerAnswer | ZoneServers:  # fmt: skip
+        """Return its answer, or the zone that it refers to."""
+        zone = host_text(apex)
         try:
             message = await self._heard(server, name, rdtype)
-            if below := _referral(message, name, apex):  # a zone of its own begins there
-                inner = await self._begun_at(
-                    below.name, [_text(each.target) for each in below], _glue(message)
-                )
-                if inner is not None:
-                    message = await self._heard(inner.servers[0], name, rdtype)
         except ServerFailure as failure:
-            return ServerAnswer(server, failure=str(failure))
+            return ServerAnswer(server, failure=str(failure), zone=zone)
+        if below := referral(message, name, apex):
+            hosts = [host_text(each.target) for each in below]
+            if (inner := await self._begun_at(below.name, hosts, glue_of(message))) is not None:
+                return inner
         if not message.flags & dns.flags.AA:
-            return ServerAnswer(server, failure="The name server does not answer for this zone")
-        return _read(server, message, name, rdtype)
+            stranger = "The name server does not answer for this zone"
+            return ServerAnswer(server, failure=stranger, zone=zone)
+        return replace(read(server, message, name, rdtype), zone=zone)
 
     async def _delegated_to(self, name: dns.name.Name) -> list[str]:
         try:
@@ -162,12 +140,14 @@ class Authorities:
         )
         if not servers:
             return None
-        answers = await asyncio.gather(*(self._soa(server, apex) for server in servers))
+        answers = [await self._soa(servers[0], apex)]
+        if not answers[0]:
+            answers += await asyncio.gather(*(self._soa(each, apex) for each in servers[1:]))
         if all(answer == () for answer in answers):
             return None
         soa = next((answer for answer in answers if answer), None)
         text, negative = soa or ("", 0)
-        return ZoneServers(_text(apex), servers, addressless, text, negative)
+        return ZoneServers(host_text(apex), servers, addressless, text, negative)
 
     async def _soa(
         self, server: ServerAddress, apex: dns.name.Name
@@ -193,9 +173,9 @@ class Authorities:
                     message = await self._heard(server, name, dns.rdatatype.NS)
                 except ServerFailure:
                     continue
-                if below := _referral(message, name, dns.name.from_text(zone.name)):
-                    hosts = [_text(each.target) for each in below]
-                    inner = await self._begun_at(below.name, hosts, _glue(message))
+                if below := referral(message, name, dns.name.from_text(zone.name)):
+                    hosts = [host_text(each.target) for each in below]
+                    inner = await self._begun_at(below.name, hosts, glue_of(message))
                 break
             if inner is None:
                 return zone
@@ -221,75 +201,3 @@ class Authorities:
             code = dns.rcode.to_text(message.rcode())
             raise ServerFailure(f"The name server answered {code}")
         return message
-
-
-def _read(
-    server: ServerAddress,
-    message: dns.message.QueryMessage,
-    name: dns.name.Name,
-    rdtype: dns.rdatatype.RdataType,
-) -> ServerAnswer:
-    """Read the values at the end of the CNAME chain, as far as this server's own answer goes."""
-    chain: list[str] = []
-    at = name
-    for _ in range(len(message.answer) if rdtype != dns.rdatatype.CNAME else 0):
-        cname = _rrset(message, at, dns.rdatatype.CNAME)
-        if cname is None or len(chain) > STEPS:
-            break
-        at = cname[0].target
-        chain.append(_text(at))
-    found = _rrset(message, at, rdtype)
-    values = tuple(value_text(each) for each in found or ())
-    exists = message.rcode() == dns.rcode.NOERROR
-    return ServerAnswer(server, values, tuple(chain), exists)
-
-
-def _rrset(
-    message: dns.message.QueryMessage, name: dns.name.Name, rdtype: dns.rdatatype.RdataType
-) -> dns.rrset.RRset | None:
-    return next(
-        (each for each in message.answer if each.name == name and each.rdtype == rdtype), None
-    )
-
-
-def value_text(rdata: dns.rdata.Rdata) -> str:
-    """Write a record's value as people do: the strings of a TXT joined, names without the last dot,
-    all else as in a zone file.
-    """
-    if strings := getattr(rdata, "strings", None):
-        return b"".join(strings).decode("utf-8", "replace")
-    target = getattr(rdata, "target", None)
-    return _text(target) if isinstance(target, dns.name.Name) else rdata.to_text()
-
-
-def _referral(
-    message: dns.message.QueryMessage, name: dns.name.Name, apex: dns.name.Name
-) -> dns.rrset.RRset | None:
-    """Return the name servers of a zone below `apex`, where they are to be asked instead."""
-    if message.answer or message.flags & (dns.flags.AA | dns.flags.RA):
-        return None
-    return next(
-        (
-            each
-            for each in message.authority
-            if each.rdtype == dns.rdatatype.NS
-            and name.is_subdomain(each.name)
-            and each.name != apex
-            and each.name.is_subdomain(apex)
-        ),
-        None,
-    )
-
-
-def _glue(message: dns.message.QueryMessage) -> dict[str, list[IpAddress]]:
-    found: dict[str, list[IpAddress]] = {}
-    for rrset in message.additional:
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
-            found.setdefault(_text(rrset.name), []).extend(
-                ip_address(rdata.address) for rdata in rrset
-            )
-    return found
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Generic, TypeVar, cast
@@ -23,6 +23,7 @@ from dns.rdtypes.IN.AAAA import AAAA
 
 from domains.foundation.dns.exchange import DnsReply, ServerFailure
 from domains.foundation.dns.names import IpAddress, addresses_in, name_of, text_of
+from domains.foundation.dns.question_rate import QuestionRate
 from domains.foundation.dns.servers import (
     TOTAL_TIMEOUT,
     TRY_TIMEOUT,
@@ -123,12 +124,14 @@ class Resolver:
         total_timeout: float = TOTAL_TIMEOUT,
         trusts_ad: bool | None = None,
         kept: Kept | None = None,
+        pace: QuestionRate | None = None,
     ) -> None:
         """Set up; `kept` are an earlier resolver's answers, and the time-outs are in seconds."""
         self._servers = NameServers(
             nameservers or system_nameservers(),
             try_timeout=try_timeout,
             total_timeout=total_timeout,
+            pace=pace,
         )
         self.now = clock
         self._trusts_ad = (
@@ -292,8 +295,3 @@ class Resolver:
 
     def _cut_off(self) -> _Failed:
         return _Failed(NoServerAnswers, self._servers.complaint, self.now())
-
-
-def run(coroutine: Coroutine[object, object, Record]) -> Record:
-    """Run a look-up where there is no event loop: `run(resolver.txt(name))`."""
-    return asyncio.run(coroutine)

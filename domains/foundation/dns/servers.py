@@ -19,6 +19,7 @@ from domains.foundation.dns.exchange import (
     ask,
     is_refused_for_its_signatures,
 )
+from domains.foundation.dns.question_rate import QuestionRate
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,14 @@ class NameServers:
     """Asked in order; one that answered is asked first from then on. Of one event loop."""
 
     def __init__(
-        self, addresses: Sequence[Nameserver], *, try_timeout: float, total_timeout: float
-    ) -> None:
+        self, addresses: Sequence[Nameserver], *, try_timeout: float, total_timeout: float,
+        pace: QuestionRate | None = None,
+    ) -> None:  # fmt: skip
         self.addresses = list(addresses)
         self.complaint = ""
         self._try_timeout = try_timeout
         self._total_timeout = total_timeout
+        self._pace = pace
         self._probing: asyncio.Task[bool] | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -60,6 +63,8 @@ class NameServers:
     async def ask(self, qname: dns.name.Name, rdtype: dns.rdatatype.RdataType) -> DnsReply:
         """Return the first usable reply; raise the last `ServerFailure`, or `CutOff`."""
         failure = ServerFailure("No name server is known")
+        if self._pace is not None:
+            await self._pace.turn()
         deadline = asyncio.get_running_loop().time() + self._total_timeout
         for number in range(ROUNDS):
             is_silence = True

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from domains import jobs
+from domains.identity.checking import check
 from domains.models import AuditEntry, Domain, DomainAlert, Project
 from domains.senders import adding, domain_alerts
-from domains.senders.verification import check
 from tests.commands import ekiden, ekiden_json
 from tests.domains.senders.test_verification import new_domain, publish
 from tests.fakes.dns import Behaviour, FakeDns

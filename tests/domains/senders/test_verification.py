@@ -4,9 +4,10 @@ import pytest
 from django.utils import timezone
 
 from domains import jobs
+from domains.identity.checking import check
 from domains.models import Domain, Project
 from domains.senders.keys import make_key
-from domains.senders.verification import check, our_spf, required_records
+from domains.senders.verification import our_spf, required_records
 from tests.fakes.dns import Behaviour, FakeDns
 
 pytestmark = pytest.mark.django_db

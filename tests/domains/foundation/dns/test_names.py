@@ -1,11 +1,12 @@
 """Names, addresses and name servers as people write them."""
 
+import asyncio
+
 import pytest
 
 from domains.foundation.dns.resolver import (
     NoSuchName,
     Resolver,
-    run,
 )
 from domains.foundation.dns.servers import nameservers
 from tests.domains.foundation.dns.test_resolver import ZONES, served
@@ -47,16 +48,18 @@ async def test_localhost_is_never_asked_for():
 def test_a_host_with_hostile_bytes_stays_printable_and_leads_nowhere():
     with FakeDns({"evil.test": {"MX": [(1, "a\\010b.test")]}}) as fake:
         resolver = Resolver([fake.address])
-        [mx] = run(resolver.mx("evil.test"))
+        [mx] = asyncio.run(resolver.mx("evil.test"))
         assert mx.host.isprintable()
         with pytest.raises(NoSuchName):
-            run(resolver.addresses(mx.host))
+            asyncio.run(resolver.addresses(mx.host))
 
 
 def test_code_without_an_event_loop_can_ask_too():
     with FakeDns(ZONES) as fake:
         resolver = Resolver([fake.address])
-        assert len(run(resolver.mx("a.test"))) == len(run(resolver.mx("a.test"))) == 2
+        assert (
+            len(asyncio.run(resolver.mx("a.test"))) == len(asyncio.run(resolver.mx("a.test"))) == 2
+        )
         assert fake.queries["a.test", "MX"] == 1
 
 
