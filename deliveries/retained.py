@@ -156,6 +156,7 @@ TABLES = (
     RetainedTable("deliveries_receiverdemand", "until removed", "people", "one row for each"),
     RetainedTable("deliveries_shapingrule", "until removed", "people",
         "the shipped ones and a person's word"),
+    RetainedTable("deliveries_providerlimit", "until removed", "people", "a person's word"),
     RetainedTable("deliveries_localrule", "until removed", "people", "a person's word"),
     RetainedTable("deliveries_stop", "until resumed", "people", "a person's word"),
     RetainedTable(

@@ -8,6 +8,7 @@ from deliveries.models.inbound import InboundMail
 from deliveries.models.lane_history import BackOff, LanePace
 from deliveries.models.lanes import Destination, Lane, Route
 from deliveries.models.messages import Attempt, Content, Delivery, Message, Submission
+from deliveries.models.provider_limits import ProviderLimit
 from deliveries.models.reclassification import Reclassification
 from deliveries.models.refusals import Refusal
 from deliveries.models.resending import Resending
@@ -42,6 +43,7 @@ __all__ = [
     "Order",
     "Pool",
     "PoolMember",
+    "ProviderLimit",
     "ReceiverDemand",
     "Reclassification",
     "Refusal",

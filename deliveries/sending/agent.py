@@ -23,11 +23,9 @@ from deliveries.shaping.pace import Pace
 logger = logging.getLogger(__name__)
 
 LINGER = 10.0  # seconds for which an idle lane is kept, so that the next mail finds it leased
-# seconds in which all connections are busy and mail waits, after which one more is tried; more than
-# `turns.SLOW`
+# seconds of busy connections and waiting mail until one more is tried; more than `turns.SLOW`
 DEMAND = 1.5
-# seconds for which an idle connection is kept; many receivers close theirs after five
-KEEP_OPEN = 4.0
+KEEP_OPEN = 4.0  # seconds for an idle connection; many receivers close theirs after five
 
 
 class DeliveryAgent:
@@ -43,8 +41,9 @@ class DeliveryAgent:
         self.turns = DomainTurns(self.feedback.experience, is_shared=lane.is_shared)
         self._full_since = time.monotonic()
         self._claims = LaneClaims(
-            lane, shared, self.pace, self.turns, loaded=self._call_senders, notify=self.nudge
-        )
+            lane, shared, self.pace, self.turns, loaded=self._call_senders, notify=self.nudge,
+            connections=lambda: (len(self._senders), self.busy),
+        )  # fmt: skip
         self.outcomes = self._claims.outcomes
         self._waiting = self._claims.waiting
         self._senders: set[asyncio.Task[None]] = set()
@@ -102,6 +101,7 @@ class DeliveryAgent:
             await self._call_senders()
             if self._senders:
                 await asyncio.gather(*self._senders, return_exceptions=True)
+            self.shared.shares.leave(self.lane.id)
             await self._claims.give_back(list(self._waiting))
 
     async def _turn(self) -> bool:

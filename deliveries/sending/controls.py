@@ -22,6 +22,7 @@ from deliveries.sending.known_smarthosts import SMARTHOSTS, KnownSmarthost, know
 from deliveries.sending.transcript_choice import TranscriptChoice
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
+from deliveries.shaping.sharing import ProviderAllowance
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(scope, project_id, credentia
            AND holder = %(holder)s),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_shapingrule)
            || (SELECT count(*)::text || coalesce(max(changed_at)::text, '')
-               FROM deliveries_smarthost),
+               FROM deliveries_smarthost)
+           || (SELECT count(*)::text || coalesce(max(changed_at)::text, '')
+               FROM deliveries_providerlimit),
        (SELECT count(*)::text || coalesce(max(changed_at)::text, '') FROM deliveries_localrule
            WHERE is_active),
        (SELECT coalesce(array_agg(id), '{}') FROM domains_project WHERE transcript_days > 0),
@@ -55,6 +58,11 @@ COLUMNS = [field.name for field in fields(ReceiverRule)]
 LOCAL = f"SELECT {', '.join(loaded_rules.COLUMNS)} FROM deliveries_localrule WHERE is_active"  # noqa: S608
 # S608 : put together from constants
 RULES = f"SELECT {', '.join(COLUMNS)} FROM deliveries_shapingrule WHERE is_edited OR NOT is_shipped"  # noqa: S608
+
+
+LIMITS = """
+SELECT receivers, id, name, connections, messages, period FROM deliveries_providerlimit
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class Controls:
         self._local_version = self._paths_version = ""
         self._return_paths: dict[tuple[int, str], str] = {}
         self._smarthosts: dict[int, KnownSmarthost] = {}
+        self.limits: dict[str, ProviderAllowance] = {}  # by the name of each receiver's rule
 
     async def read(self) -> set[int]:
         """Read what has changed; return those of our lanes that were closed."""
@@ -111,6 +120,8 @@ class Controls:
         if version != self.version[0]:
             smarthosts = await self._database.fetch(SMARTHOSTS)
             rows = await self._database.fetch(RULES)
+            limits = await self._database.fetch(LIMITS)
+            self.limits = {name: ProviderAllowance(*row[1:]) for row in limits for name in row[0]}
             self._receivers.clear()
             with _keeping("smarthosts"):
                 self._smarthosts = {row[0]: known(row) for row in smarthosts}

@@ -68,6 +68,7 @@ class Drain:
         beside = (
             self._listen(), self._tell_of_dns(), Pulse().run(self._clock_was_set),
             shared.ledger.run(), shared.progress.run(), shared.carrying.run(),
+            shared.shares.run(),
         )  # fmt: skip
         helpers = [asyncio.create_task(each) for each in beside]
         try:

@@ -29,6 +29,7 @@ from deliveries.queue.wakeups import WakeUps
 from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Router
 from deliveries.sending.controls import Controls
+from deliveries.sending.provider_shares import ProviderShares
 from deliveries.sending.shared import SharedResources
 from deliveries.sending.smarthost_logins import SmarthostLogins
 from domains.foundation.dns.resolver import Kept, Resolver
@@ -59,6 +60,7 @@ class DrainResources:
         await self.wakeups.close()
         await self.succession.close()
         await self.shared.logins.close()
+        await self.shared.shares.close()
         for database in self.databases:
             await database.close()
         self.shared.own_file.close(owes=owes)
@@ -138,6 +140,7 @@ def _shared(
         faults=Faults(routing),
         keys=SigningKeys(routing),
         logins=SmarthostLogins(routing),
+        shares=ProviderShares(Database("ekiden drain limits", is_durable=False), holder),
         return_path_key=return_path_key(),
         feedback_key=feedback_key(),
         wake=wake,

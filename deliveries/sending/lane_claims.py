@@ -21,6 +21,7 @@ from deliveries.sending.disposition import URGENT
 from deliveries.sending.domain_turns import DomainTurns
 from deliveries.sending.mail_builder import SMALL
 from deliveries.sending.outcome_recorder import OutcomeRecorder
+from deliveries.sending.provider_shares import LaneDemand
 from deliveries.sending.shared import SharedResources
 from deliveries.shaping.pace import Pace
 
@@ -31,7 +32,7 @@ class LaneClaims:
     """Claims due deliveries of one lane, and knows which of them are in hand.
 
     `loaded` is awaited when deliveries have been added, `notify` called when the agent should look
-    again.
+    again; `connections` tells how many it has open, and how many of them work.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class LaneClaims:
         *,
         loaded: Callable[[], Awaitable[None]],
         notify: Callable[[], None],
+        connections: Callable[[], tuple[int, int]],
     ) -> None:
         self.lane = lane
         self.shared = shared
@@ -50,6 +52,7 @@ class LaneClaims:
         self.turns = turns
         self.outcomes = OutcomeRecorder(lane, shared, pace, self.over)
         self.waiting = ClaimedDeliveries()
+        self._demand = LaneDemand(self.waiting, pace, connections, notify)
         self.may_have_more = self.may_have_urgent = True
         self.may_have_strays = False  # whether PostgreSQL may know of claims that we do not
         self._loaded = loaded
@@ -98,7 +101,7 @@ class LaneClaims:
         if version == orders.version and stops is orders.stops:
             return
         self._orders_read = (orders.version, orders.stops)
-        self.pace.follow(orders.rule(self.lane, self._domain))
+        self._follow_rule()
         stopped = self.waiting.remove(
             lambda each: (
                 orders.stops.cover(each.claimed) or not orders.stays(self.lane, each.claimed)
@@ -106,6 +109,12 @@ class LaneClaims:
         )
         await self.give_back(stopped)  # the next claim puts them aside, or leads them home
         self.may_have_more = self.may_have_more or bool(stopped)
+
+    def _follow_rule(self) -> None:
+        rule = self.shared.orders.rule(self.lane, self._domain)
+        self.pace.follow(rule)
+        limit = self.shared.orders.limits.get(rule.name)
+        self.pace.share = self.shared.shares.of(self.lane.id, limit, self._demand)
 
     async def give_back_hopeless(self) -> None:
         """Give back what has waited past its deadline, or whose domain waits."""
@@ -257,7 +266,7 @@ class LaneClaims:
         self._last_flow = claimed[-1].flow
         if not self._domain:
             self._domain = claimed[0].domain
-            self.pace.follow(self.shared.orders.rule(self.lane, self._domain))
+            self._follow_rule()
         await self._loaded()
 
     async def give_back(self, deliveries: Collection[ClaimedDelivery]) -> None:

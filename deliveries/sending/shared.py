@@ -19,6 +19,7 @@ from deliveries.queue.ledger import Ledger
 from deliveries.queue.own_faults import Faults
 from deliveries.routing.resolver import Router
 from deliveries.sending.controls import Controls
+from deliveries.sending.provider_shares import ProviderShares
 from deliveries.sending.smarthost_logins import SmarthostLogins
 
 
@@ -40,6 +41,7 @@ class SharedResources:
     carrying: Concurrency
     keys: SigningKeys
     logins: SmarthostLogins
+    shares: ProviderShares
     return_path_key: bytes
     feedback_key: bytes
     wake: Callable[[int], None]  # whoever has the lane

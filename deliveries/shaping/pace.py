@@ -8,6 +8,7 @@ from typing import Any
 from deliveries.shaping.meter import Meter
 from deliveries.shaping.providers import ReceiverRule
 from deliveries.shaping.rate import KEPT, Rate
+from deliveries.shaping.sharing import ProviderShare
 from deliveries.shaping.window import START, Window
 
 PERIODS = {"per_second": 1.0, "per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
@@ -30,6 +31,7 @@ class Pace:
         self._meters: dict[str, Meter] = {}
         self._connects: Meter | None = None
         self.window = Window(START, START)
+        self.share: ProviderShare | None = None  # where all lanes to the provider share a limit
         self.follow(rule)
         self._restore(learned, now=now, passed=max(0.0, wall - _number(learned, "at", wall)))
 
@@ -50,6 +52,8 @@ class Pace:
     # --- messages ---
     def wait(self, now: float, *, is_urgent: bool) -> float:
         """Return the seconds until the next message may go."""
+        if self.share is not None and (wait := self.share.wait(now)):
+            return wait
         if not self._meters and self.rate.ceiling is None:
             return 0.0
         waits = [meter.wait(now, keep_for_urgent=not is_urgent) for meter in self._meters.values()]
@@ -60,6 +64,8 @@ class Pace:
         for meter in self._meters.values():
             meter.take(now)
         self.rate.take(now)
+        if self.share is not None:
+            self.share.take()
 
     def accepted(self, now: float, *, busy: int) -> None:
         """Count a message that was taken while so many connections were in use."""
@@ -76,6 +82,8 @@ class Pace:
         None stands for no limit.
         """
         limits = [(meter.limit / meter.period, name) for name, meter in self._meters.items()]
+        if self.share is not None and self.share.per_second is not None:
+            limits.append((self.share.per_second, self.share.allowed.name))
         if (learned := self.rate.allowed()) is not None:
             limits.append((learned, "learned"))
         return min(limits, default=None)
@@ -110,6 +118,8 @@ class Pace:
         was found to be taken.
         """
         size = self.window.size
+        if self.share is not None and (most := self.share.connections) is not None:
+            return min(size, most)
         if size >= SHARE_OF_URGENT // 2:
             return size if is_urgent else size - max(1, size // SHARE_OF_URGENT)
         return min(size + 1, self.window.most) if is_urgent else size

@@ -145,6 +145,7 @@ RIGHTS: dict[str, Rights] = {
     "deliveries.node": _rights("see"),
     "deliveries.smarthost": _rights("see add change delete try_login"),
     "deliveries.shapingrule": _rights("see add change delete reset"),
+    "deliveries.providerlimit": _rights("see add change delete"),
     "deliveries.receiverdemand": _rights("see change reset"),
     "deliveries.stop": _rights("see add resume"),
     "deliveries.order": _rights("see add stop_order"),

@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "smarthost": "hosts of others through which mail leaves, with a log-in there",
         "source": "the addresses that mail leaves from, and the machines that have them",
         "pool": "sources that share mail, and which mail leaves by which pool",
+        "limit": "how much all lanes together may do at a provider",
         "tenant": "rules for projects whose mail harms the sources that all share",
         "suppression": "whom not to write to",
         "stats": "how much of the mail fails, and whose",

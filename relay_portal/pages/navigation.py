@@ -68,6 +68,7 @@ SIDEBAR: tuple[tuple[Text, tuple[NavigationEntry, ...]], ...] = (
             NavigationEntry(_("Receivers"), "alt_route", "deliveries.lane"),
             NavigationEntry(_("Routes"), "signpost", "deliveries.route"),
             NavigationEntry(_("Rules for receivers"), "speed", "deliveries.shapingrule"),
+            NavigationEntry(_("Limits over providers"), "compress", "deliveries.providerlimit"),
             NavigationEntry(_("Demands of receivers"), "fact_check", "deliveries.receiverdemand"),
             NavigationEntry(_("Pauses"), "pause_circle", "deliveries.stop"),
             NavigationEntry(_("Orders"), "checklist", "deliveries.order"),

@@ -1,0 +1,59 @@
+"""The portal's pages about limits over providers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from deliveries.models import ProviderLimit
+from deliveries.shaping import provider_limits
+from domains.operations.pages import Pages
+
+
+class ProviderLimitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+    class Meta:
+        widgets = {"receivers": UnfoldAdminTextInputWidget}
+
+    def _post_clean(self) -> None:
+        """Django's place for what concerns the whole row."""
+        super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
+        if not self.errors:
+            try:
+                provider_limits.check(self.instance)
+            except forms.ValidationError as error:
+                self.add_error(None, error)
+
+
+@admin.register(ProviderLimit)
+class ProviderLimitPages(Pages):
+    form = ProviderLimitForm
+    list_display = ("name", "names", "allowed", "in_use")
+    ordering = ("name",)
+    fields = ("name", "receivers", "connections", "messages", "period")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: ProviderLimit, form: Any, change: bool) -> None:
+        provider_limits.save(obj)
+
+    def delete_model(self, request: HttpRequest, obj: ProviderLimit) -> None:
+        provider_limits.remove(obj)
+
+    @display(description=_("receivers"))
+    def names(self, row: ProviderLimit) -> str:
+        return ", ".join(row.receivers)
+
+    @display(description=_("allows"))
+    def allowed(self, row: ProviderLimit) -> str:
+        return provider_limits.sentence(row)
+
+    @display(description=_("connections now"))
+    def in_use(self, row: ProviderLimit) -> str:
+        return str(provider_limits.in_use(row))
