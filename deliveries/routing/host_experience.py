@@ -20,6 +20,9 @@ FIRST, LONGEST = (
     300.0,
     3600.0,
 )  # seconds for which an unwell host is asked after the others; doubled each time that it still is
+# Of a smarthost, whose hosts are looked at without a message before they come back.
+FIRST_ASIDE, LONGEST_ASIDE = 60.0, 900.0
+DOUBTS = 3  # answers in a row that never came, after which a host is put aside
 FORGET_AFTER = 86_400.0  # seconds without a look
 TAKING = (
     10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
@@ -76,6 +79,7 @@ class Experience:
             self._peers[host] = Peer(set(known.get("proven", ())), broken)
         self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
         self._took: dict[str, float] = {}  # when each address last took a message
+        self._doubts: dict[str, int] = {}  # of each address, since it last took a message
         self._refused: dict[
             str, str
         ] = {}  # at each address, the recipient that was refused for now and taken by another host
@@ -164,12 +168,43 @@ class Experience:
         self._unwell[address] = Unwell(host, until, times, str(reply))
         self._has_news = True
 
+    def put_aside(self, host: str, address: str, reply: Reply, *, now: float) -> None:
+        """Ask this host of a smarthost after the others, until a look finds it well."""
+        known = self._unwell.get(address)
+        times = known.times + 1 if known else 1
+        until = now + min(FIRST_ASIDE * 2.0 ** min(times - 1, 10), LONGEST_ASIDE)
+        self._unwell[address] = Unwell(host, until, times, str(reply))
+        self._has_news = True
+
+    def doubt(self, host: str, address: str, reply: Reply, *, now: float) -> None:
+        """Note that nobody knows what became of a message: the third such host in a row is put
+        aside.
+        """
+        self._doubts[address] = self._doubts.get(address, 0) + 1
+        if self._doubts[address] >= DOUBTS:
+            self._doubts.pop(address)
+            self.put_aside(host, address, reply, now=now)
+
+    def is_aside(self, address: str) -> bool:
+        """Tell whether the address is put aside, however long ago that was."""
+        return address in self._unwell
+
+    def is_due(self, address: str, *, now: float) -> bool:
+        """Tell whether it is time to look if an address that was put aside is well again."""
+        known = self._unwell.get(address)
+        return known is not None and known.until <= now
+
+    def well(self, address: str) -> None:
+        """Note that the address is well."""
+        self._refused.pop(address, None)
+        self._doubts.pop(address, None)
+        if self._unwell.pop(address, None):
+            self._has_news = True
+
     def took(self, address: str, *, now: float) -> None:
         """Note that the address took a message: it is well."""
         self._took[address] = now
-        self._refused.pop(address, None)
-        if self._unwell.pop(address, None):
-            self._has_news = True
+        self.well(address)
 
     def snapshot(self, *, now: float) -> dict[str, Any]:
         """Return what the next holder shall know, as JSON; what has ended is left out."""

@@ -32,6 +32,7 @@ from deliveries.sending.controls import Controls
 from deliveries.sending.provider_shares import ProviderShares
 from deliveries.sending.shared import SharedResources
 from deliveries.sending.smarthost_logins import SmarthostLogins
+from deliveries.sending.smarthost_probes import SmarthostProbes
 from domains.foundation.dns.resolver import Kept, Resolver
 from domains.foundation.dns.servers import nameservers
 
@@ -59,6 +60,7 @@ class DrainResources:
         await self.board.close()
         await self.wakeups.close()
         await self.succession.close()
+        await self.shared.probes.close()
         await self.shared.logins.close()
         await self.shared.shares.close()
         for database in self.databases:
@@ -140,6 +142,7 @@ def _shared(
         faults=Faults(routing),
         keys=SigningKeys(routing),
         logins=SmarthostLogins(routing),
+        probes=SmarthostProbes(),
         shares=ProviderShares(Database("ekiden drain limits", is_durable=False), holder),
         return_path_key=return_path_key(),
         feedback_key=feedback_key(),

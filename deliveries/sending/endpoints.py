@@ -125,8 +125,10 @@ class Endpoints:
         raise self._failure
 
     def _note_unreached(self) -> None:
+        experience = self._experience
+        note = experience.put_aside if self._smarthost is not None else experience.unwell
         for each in self._unreached:
-            self._experience.unwell(each.host, each.address, each.outcome.reply, now=time.time())
+            note(each.host, each.address, each.outcome.reply, now=time.time())
         self._unreached.clear()
 
     async def again(self, endpoint: Endpoint, *, without: frozenset[str]) -> Connection:
@@ -164,12 +166,23 @@ class Endpoints:
         async for endpoint in self._in_order():
             if besides and (endpoint.address, endpoint.port) == (besides.address, besides.port):
                 continue
-            if self._experience.is_unwell(endpoint.address, now=time.time()):
+            if self._comes_last(endpoint):
                 last.append(endpoint)
             else:
                 yield endpoint
         for endpoint in last:
             yield endpoint
+
+    def _comes_last(self, endpoint: Endpoint) -> bool:
+        """Tell whether the others are asked first. A smarthost's host comes back when a look has
+        found it well, not with a message.
+        """
+        now = time.time()
+        if self._smarthost is None or self._smarthost.look is None:
+            return self._experience.is_unwell(endpoint.address, now=now)
+        if self._experience.is_due(endpoint.address, now=now):
+            self._smarthost.look(endpoint)
+        return self._experience.is_aside(endpoint.address)
 
     async def _in_order(self) -> AsyncIterator[Endpoint]:
         """Yield the endpoints of the lane's hosts in order.

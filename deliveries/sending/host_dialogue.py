@@ -13,10 +13,11 @@ from deliveries.backends.database import DatabaseUnavailable
 from deliveries.capacity.sockets import Slot
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.endpoints import Endpoints, NoEndpoint
-from deliveries.sending.known_smarthosts import OPENING
+from deliveries.sending.known_smarthosts import OPENING, KnownSmarthost
 from deliveries.sending.lane_agent import LaneAgent
 from deliveries.sending.mail_builder import MailBuilder
 from deliveries.sending.smarthost_door import SmarthostDoor
+from deliveries.sending.smarthost_probes import Probe
 from deliveries.shaping.providers import ReceiverRule
 from deliveries.smtp.authentication import as_refused_login
 from deliveries.smtp.connection import (
@@ -245,8 +246,19 @@ class HostDialogue:
             timeouts=timeouts,
             identity=self._agent.identity,
             besides=besides,
-            smarthost=SmarthostDoor(smarthost, self._shared.logins) if smarthost else None,
+            smarthost=self._door(smarthost, timeouts) if smarthost else None,
         )
+
+    def _door(self, smarthost: KnownSmarthost, timeouts: Timeouts) -> SmarthostDoor:
+        door = SmarthostDoor(smarthost, self._shared.logins)
+        identity, experience = self._agent.identity, self._agent.feedback.experience
+
+        def look(endpoint: Endpoint) -> None:
+            source = identity.address_for(endpoint.address)
+            probe = Probe(door, endpoint, source, identity.ehlo_name, timeouts, experience)
+            self._shared.probes.start(probe)
+
+        return replace(door, look=look)
 
 
 def timeouts_of(rule: ReceiverRule) -> Timeouts:

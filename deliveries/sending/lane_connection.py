@@ -135,7 +135,11 @@ class LaneConnection:
             )
             recipient = delivery.claimed.recipient if is_of_recipient else ""
             given = each.facts["host"], each.facts["address"], each.outcome.reply
-            self._agent.feedback.experience.unwell(*given, now=time.time(), recipient=recipient)
+            experience = self._agent.feedback.experience
+            if self._agent.lane.smarthost is not None and not recipient:
+                experience.put_aside(*given, now=time.time())
+            else:
+                experience.unwell(*given, now=time.time(), recipient=recipient)
 
     async def _learn(self, claimed: Claimed, outcome: Outcome, *, is_first: bool) -> None:
         feedback, busy, domain = self._agent.feedback, self._agent.busy, claimed.domain
@@ -153,6 +157,10 @@ class LaneConnection:
                 await feedback.refused(reply, busy=busy, is_alone=self._agent.is_alone)
             case Deferred(_, _, Scope.SESSION) | InDoubt():
                 feedback.lost(busy=busy)
+                if isinstance(outcome, InDoubt) and self._agent.lane.smarthost is not None:
+                    endpoint = self._hosts.connection.endpoint
+                    given = endpoint.host, endpoint.address, outcome.reply
+                    feedback.experience.doubt(*given, now=time.time())
             case _:
                 pass
 

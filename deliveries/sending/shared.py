@@ -21,6 +21,7 @@ from deliveries.routing.resolver import Router
 from deliveries.sending.controls import Controls
 from deliveries.sending.provider_shares import ProviderShares
 from deliveries.sending.smarthost_logins import SmarthostLogins
+from deliveries.sending.smarthost_probes import SmarthostProbes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class SharedResources:
     carrying: Concurrency
     keys: SigningKeys
     logins: SmarthostLogins
+    probes: SmarthostProbes
     shares: ProviderShares
     return_path_key: bytes
     feedback_key: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -20,6 +21,7 @@ class SmarthostDoor:
 
     smarthost: KnownSmarthost
     logins: SmarthostLogins
+    look: Callable[[Endpoint], None] | None = None  # whether a host that was put aside is well
 
     @property
     def hosts(self) -> list[tuple[int, str, int]]:

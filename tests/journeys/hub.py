@@ -1,5 +1,5 @@
 """The far side of a network of namespaces, a process of its own: a name server and an MX, which
-writes down at once who sent what.
+writes down at once who sent what, and when by the machine's monotonic clock.
 
     python -m tests.journeys.hub ADDRESS DNS_PORT MX_PORT FILE
 """
@@ -27,7 +27,9 @@ def main(address: str, dns_port: int, mx_port: int, path: str) -> None:
         while not threading.Event().wait(EVERY):
             for number, session in enumerate(list(mx.sessions)):
                 fresh = session.messages[noted.get(number, 0) :]
-                ledger.writelines(f"{session.peer} {' '.join(each.recipients)}\n" for each in fresh)
+                ledger.writelines(
+                    f"{session.peer} {each.recipients[0]} {each.at:.3f}\n" for each in fresh
+                )
                 noted[number] = noted.get(number, 0) + len(fresh)
             ledger.flush()
 

@@ -3,10 +3,14 @@ and by the living where one dies. The receiver counts, which is a process of its
 """
 
 import os
+import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import contextmanager
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 
 from tests.journeys.namespaces import HUB, CannotJoin, inside, joined
@@ -14,6 +18,7 @@ from tests.journeys.rig import ROOT, SENDER, Process, Rig, wait_until
 
 DNS_PORT, MX_PORT = 5353, 2525
 NODES = {f"n{number}": [f"10.93.{number}.1", f"10.93.{number}.2"] for number in (1, 2, 3, 4)}
+SOURCES = [f"{node}{letter}" for node in NODES for letter in "ab"]
 ADDRESSES = sorted(address for addresses in NODES.values() for address in addresses)
 MANAGE = str(ROOT / "manage.py")
 
@@ -55,21 +60,31 @@ def net(tmp_path_factory):
         (pytest.fail if must else pytest.skip)(str(reason))
 
 
-def send(net, recipients):
+def send(net, recipients, *options):
+    """Return when each was accepted, by the machine's monotonic clock."""
+    accepted = {}
     with net.rig.client() as app:
         for to in recipients:
             head = f"From: app@{SENDER}\r\nTo: {to}\r\nSubject: hello\r\n\r\n"
-            app.sendmail(f"app@{SENDER}", [to], f"{head}hello\r\n")
+            app.sendmail(f"app@{SENDER}", [to], f"{head}hello\r\n", options)
+            accepted[to] = time.monotonic()
+    return accepted
 
 
 def received(net, recipients):
     """Return (address of ours, recipient) of each message to these recipients, as the receiver
     says.
     """
+    return [(source, to) for source, to, _at in arrivals(net) if to in recipients]
+
+
+def arrivals(net):
+    """Return (address of ours, recipient, when) of each message, as far as it is written down."""
     if not net.ledger.exists():
         return []
-    pairs = [tuple(line.split()) for line in net.ledger.read_text().splitlines()]
-    return [pair for pair in pairs if pair[1] in recipients]
+    lines = [line.split() for line in net.ledger.read_text().splitlines(keepends=True)
+             if line.endswith("\n")]  # fmt: skip
+    return [(source, to, float(at)) for source, to, at in lines]
 
 
 def live(net):
@@ -88,6 +103,96 @@ def test_mail_leaves_by_every_address_of_every_machine(net):
     assert min(by_source.values()) >= 20
     assert {to for _, to in received(net, recipients)} == recipients
     assert len(received(net, recipients)) == 400
+
+
+WARMING = {"n3b": "10.93.3.2", "n4b": "10.93.4.2"}
+DAYS = 30
+# What was today is yesterday, of everything that a warm-up knows by its day.
+A_DAY_PASSES = (
+    "UPDATE deliveries_warmupday SET date = date - 10000",
+    "UPDATE deliveries_warmupday SET date = date + 9999",
+    "UPDATE deliveries_sourcecount SET hour = hour - interval '1 day'",
+    "UPDATE deliveries_warmup SET judged_on = judged_on - 1",
+    "UPDATE deliveries_warmup SET begun_at = begun_at - interval '1 day'",
+)
+JUDGE = """
+import sys, django
+django.setup()
+from deliveries import jobs
+for _ in sys.stdin:
+    jobs.warm_up()
+    print("judged", flush=True)
+"""
+
+
+@contextmanager
+def judging(net):
+    """Yield what has the maintenance job judge the days that are over."""
+    command = [sys.executable, "-c", JUDGE]
+    process = subprocess.Popen(
+        command, env=net.rig.env, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def judge():
+        process.stdin.write("now\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            if line == "judged\n":
+                return
+
+    try:
+        yield judge
+    finally:
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
+
+
+def all_of(net, accepted):
+    """Return (address of ours, recipient, when) of each message of these, when all have come."""
+    wait_until(lambda: len(received(net, accepted)) >= len(accepted), "all has come", 60)
+    return [each for each in arrivals(net) if each[1] in accepted]
+
+
+def percentile(figures, share):
+    return sorted(figures)[min(len(figures) - 1, int(len(figures) * share))]
+
+
+@pytest.mark.timeout(1800)
+def test_in_thirty_days_no_number_of_a_warm_up_is_exceeded_and_all_else_leaves_at_once(net):
+    """The days are played by moving the rows' dates; the nodes and all SMTP are real."""
+    manage, waits, urgent_waits = net.rig.manage, [], []
+    numbers = [2 * day for day in range(1, DAYS + 1)]
+    manage("source", "numbers", "default", ",".join(map(str, numbers)))
+    heavy = [f"{name}=30000" if name in WARMING else f"{name}=10" for name in SOURCES]
+    manage("pool", "set", "default", *heavy)
+    for name in WARMING:
+        manage("source", "warm", name)
+    with judging(net) as judge:
+        for day, number in enumerate(numbers, 1):
+            ordinary = [f"d{day}-{count}@far.test" for count in range(2 * number + 10)]
+            urgent = [f"u{day}-{count}@far.test" for count in range(4)]
+            accepted = send(net, urgent, "MT-PRIORITY=4") | send(net, ordinary)
+            wait_until(lambda: live(net) == 0, f"the mail of day {day} has left", 120)
+            today = all_of(net, accepted)
+            by_source = Counter(source for source, _to, _at in today)
+            assert all(0 < by_source[address] <= number for address in WARMING.values())
+            for source, to, at in today:
+                assert not (to in urgent and source in WARMING.values())
+                if source not in WARMING.values():
+                    (urgent_waits if to in urgent else waits).append(at - accepted[to])
+            with psycopg.connect(net.rig.postgres.url, autocommit=True) as connection:
+                connection.execute("; ".join(A_DAY_PASSES))
+            judge()
+    states = {each["name"]: each["state"] for each in net.rig.manage_json("source", "list")}
+    assert {states[name] for name in WARMING} == {"warm"}
+    for what, figures in (("above the number", waits), ("urgent", urgent_waits)):
+        print(
+            f"{what}: {len(figures)} messages, p50 {percentile(figures, 0.5):.3f} s, "
+            f"p99 {percentile(figures, 0.99):.3f} s"
+        )
+    # Ten times what is wanted on a quiet machine: 1 s and 2 s.
+    assert percentile(waits, 0.99) < 10 and percentile(urgent_waits, 0.99) < 20
 
 
 @pytest.mark.timeout(600)

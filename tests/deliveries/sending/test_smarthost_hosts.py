@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 from django.utils import timezone
 
-from deliveries.models import Attempt, Delivery, Lane
+from deliveries.models import Attempt, Delivery, Lane, Smarthost
 from tests.deliveries import make
 from tests.deliveries.sending.real_smarthosts import led
 from tests.deliveries.stage import drain_until, scene
@@ -50,8 +50,6 @@ def _in_thread(work):
 
 
 def ready(first, second):
-    from deliveries.models import Smarthost
-
     hosts = [[FIRST, first.port, "verified"], [SECOND, second.port, "verified"]]
     if not Smarthost.objects.update(hosts=hosts, changed_at=timezone.now()):
         led(hosts)
@@ -92,7 +90,14 @@ def test_the_other_mail_of_the_lane_goes_on_by_the_second_host(settings, authori
     assert Delivery.objects.filter(state="delivered").count() == 6
 
 
-def test_a_host_that_was_passed_over_is_asked_first_again_after_its_time(settings, authority):
+def probed(first):
+    """How many sessions logged in and brought no message."""
+    return len([each for each in first.sessions if not each.messages])
+
+
+def test_a_host_that_was_put_aside_comes_back_after_a_good_look_without_a_message(
+    settings, authority
+):
     make.delivery()
     play(settings, authority, lambda first, _: first.on("MAIL", "452 4.3.1 full"))
     lane = Lane.objects.get(site="smarthost:office")
@@ -104,9 +109,53 @@ def test_a_host_that_was_passed_over_is_asked_first_again_after_its_time(setting
     lane.experience["unwell"]["127.0.0.1"] = [host, 1, times, said]
     lane.save()
     make.delivery("later@mx.test")
-    first, _ = play(settings, authority, lambda *_: None)
-    assert len(first.messages) == 1
-    assert "unwell" not in Lane.objects.get(site="smarthost:office").experience
+    Smarthost.objects.update(messages_per_connection=1)  # one that is open would carry on
+
+    def is_back():
+        if Lane.objects.get(site="smarthost:office").experience.get("unwell"):
+            return False
+        if Delivery.objects.count() == 3:
+            make.delivery("last@mx.test")
+        return not Delivery.objects.live().exists()
+
+    first, second = play(settings, authority, lambda *_: None, until=is_back)
+    assert (len(first.messages), len(second.messages), probed(first)) == (1, 1, 1)
+
+
+def test_a_look_that_fails_leaves_the_host_aside_for_longer_and_delays_no_message(
+    settings, authority
+):
+    make.delivery()
+    play(settings, authority, lambda first, _: first.on("MAIL", "452 4.3.1 full"))
+    lane = Lane.objects.get(site="smarthost:office")
+    host, _, times, said = lane.experience["unwell"]["127.0.0.1"]
+    lane.experience["unwell"]["127.0.0.1"] = [host, 1, times, said]
+    lane.save()
+    make.delivery("later@mx.test")
+
+    def is_noted():
+        noted = Lane.objects.get(site="smarthost:office").experience["unwell"]["127.0.0.1"]
+        return noted[2] == times + 1
+
+    first, second = play(
+        settings, authority, lambda first, _: first.on("GREETING", Drop()), until=is_noted
+    )
+    assert (len(first.messages), len(second.messages)) == (0, 1)
+
+
+def test_a_host_that_leaves_three_messages_in_doubt_is_put_aside(settings, authority):
+    make.rule(connections=1)
+    for number in range(3):
+        make.delivery(f"box{number}@mx.test")
+
+    def is_put_aside():
+        lane = Lane.objects.filter(site="smarthost:office").first()
+        return lane is not None and "127.0.0.1" in lane.experience.get("unwell", {})
+
+    first, _ = play(
+        settings, authority, lambda first, _: first.on("BODY", TakeAndDrop()), until=is_put_aside
+    )
+    assert len(first.messages) == 3
 
 
 def test_a_host_that_is_ourselves_gets_nothing_and_the_mail_waits(settings, authority):
