@@ -48,6 +48,18 @@ WITH moved AS (
 SELECT DISTINCT home_id FROM moved
 """
 
+# What was led to it while it had no numbers, and nobody has in hand.
+LED_BEFORE = """
+WITH moved AS (
+    UPDATE deliveries_delivery delivery SET lane_id = lane.home_id
+    FROM deliveries_lane lane
+    WHERE lane.id = delivery.lane_id AND lane.home_id IS NOT NULL AND lane.source = %(source)s
+        AND delivery.ended_at IS NULL AND delivery.claim = 0
+    RETURNING lane.home_id
+)
+SELECT DISTINCT home_id FROM moved
+"""
+
 
 def take_turn(*, now: datetime) -> None:
     """Judge what there is to judge, and end what is over."""
@@ -128,8 +140,12 @@ def _lead_home(progress: WarmUp, day: WarmUpDay, most: int) -> None:
     given: dict[str, str | int] = {
         "source": progress.source.name, "receiver": progress.receiver, "most": most, "day": day.pk,
     }  # fmt: skip
+    _move_home(EXCESS, given)
+
+
+def _move_home(statement: str, given: dict[str, str | int]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(EXCESS, given)
+        cursor.execute(statement, given)
         homes = [home for (home,) in cursor.fetchall()]
     if homes:
         transaction.on_commit(lambda: notify_now(homes))
@@ -191,12 +207,14 @@ def _begin_today(rows: QuerySet[WarmUpDay], source: Source) -> None:
 def begin(source: Source, *, day: int = 1, by: str | None) -> None:
     """Warm a source up from this day of the plans on, with every receiver.
 
+    What waits in its lanes is led anew, so that no more than the number of the day leaves by it.
     `by` None: the caller writes the audit log.
     """
     source.warm_ups.all().delete()
     source.first_day, source.warms_each = day, True
     source.save(update_fields=["first_day", "warms_each"])
     _begin_today(WarmUpDay.objects.all(), source)
+    _move_home(LED_BEFORE, {"source": source.name})
     move(source, Source.State.WARMING, f"From day {day} on.", by=by)
 
 

@@ -280,3 +280,14 @@ def test_a_source_that_rested_goes_on_where_its_warm_up_stood(source):
     ekiden("source", "use", "one")
     assert Source.objects.get().state == "warming"
     assert reserve(1000) == [30]
+
+
+def test_what_waits_for_a_source_when_its_warm_up_begins_is_led_anew(source):
+    home = make.lane()
+    led = make.source_lane(source, home, provider="google")
+    waiting, in_hand = make.delivery(lane=led), make.delivery("b@mx.test", lane=led, claim=3)
+    ended = make.delivery("c@mx.test", lane=led, state="delivered", ended_at=timezone.now(),
+                          due_at=None)  # fmt: skip
+    warming.begin(source, by="ops")
+    lanes = dict(Delivery.objects.values_list("id", "lane_id"))
+    assert lanes == {waiting.pk: home.pk, in_hand.pk: led.pk, ended.pk: led.pk}
