@@ -21,7 +21,7 @@ class ProviderLimitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic f
         widgets = {"receivers": UnfoldAdminTextInputWidget}
 
     def _post_clean(self) -> None:
-        """Django's place for what concerns the whole row."""
+        """Check what concerns the whole row, in Django's place for it."""
         super()._post_clean()  # type: ignore[misc]  # the stubs leave it out
         if not self.errors:
             try:

@@ -21,9 +21,9 @@ from deliveries.shaping.sharing import (
     ASK_EVERY,
     STALE,
     Deal,
+    LaneWish,
     ProviderAllowance,
     ProviderShare,
-    Wish,
     deal,
 )
 
@@ -53,10 +53,10 @@ class LaneDemand:
     connections: Callable[[], tuple[int, int]]
     notify: Callable[[], None]
 
-    def wish(self, lane: int) -> Wish:
+    def wish(self, lane: int) -> LaneWish:
         """Say what it needs now."""
         waiting, (in_use, busy) = len(self.waiting), self.connections()
-        return Wish(
+        return LaneWish(
             lane, in_use,
             wanted=min(self.pace.window.size, waiting + busy),
             messages=min(waiting, AT_ONCE * max(1, in_use)),
@@ -147,7 +147,7 @@ class ProviderShares:
                         demand.notify()
                 return
 
-    async def _deal(self, allowed: ProviderAllowance, wishes: list[Wish]) -> Deal | None:
+    async def _deal(self, allowed: ProviderAllowance, wishes: list[LaneWish]) -> Deal | None:
         """Write what follows from the books as they are; None where another was quicker."""
         given: dict[str, Any] = {"id": allowed.id}
         for state, version, now in await self._database.fetch(READ, given):
@@ -172,5 +172,5 @@ class ProviderShares:
         await self._database.close()
 
 
-def _with_unused(wish: Wish, unused: int) -> Wish:
-    return Wish(wish.lane, wish.in_use, wish.wanted, wish.messages, unused, wish.is_urgent)
+def _with_unused(wish: LaneWish, unused: int) -> LaneWish:
+    return LaneWish(wish.lane, wish.in_use, wish.wanted, wish.messages, unused, wish.is_urgent)

@@ -48,7 +48,7 @@ class ProviderAllowance:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LaneWish:
     """What a lane asks for: connections beside those `in_use`, and messages that could go at once.
     `unused` ones of the last grant are given back.
     """
@@ -80,7 +80,7 @@ class Deal:
 def deal(
     allowed: ProviderAllowance,
     state: Mapping[str, Any],
-    wishes: Sequence[Wish],
+    wishes: Sequence[LaneWish],
     *,
     holder: str,
     now: float,
@@ -115,14 +115,14 @@ def in_use(state: Mapping[str, Any], *, now: float) -> int:
 
 
 def _shares(state: Mapping[str, Any]) -> dict[str, list[float]]:
-    """By holder and lane: connections in the books, connections wanted, and when that was said."""
+    """Return connections in the books, those wanted, and when that was said, by holder and lane."""
     return dict(state.get("shares") or {})
 
 
 def _connections(
     allowed: ProviderAllowance,
     others: Mapping[str, Sequence[float]],
-    ours: Sequence[Wish],
+    ours: Sequence[LaneWish],
     holder: str,
     now: float,
 ) -> tuple[dict[int, int], dict[str, list[float]]]:
@@ -165,7 +165,7 @@ def _drawn(key: str, turn: int) -> bytes:
 
 
 def _messages(
-    allowed: ProviderAllowance, paid_at: float, ours: Sequence[Wish], now: float
+    allowed: ProviderAllowance, paid_at: float, ours: Sequence[LaneWish], now: float
 ) -> tuple[dict[int, int], float]:
     given = dict.fromkeys((wish.lane for wish in ours), 0)
     if not allowed.messages:
@@ -184,7 +184,7 @@ def _messages(
     return given, paid_at
 
 
-def _in_turns(ours: Sequence[Wish]) -> Iterable[Wish]:
+def _in_turns(ours: Sequence[LaneWish]) -> Iterable[LaneWish]:
     """Yield one lane for each message, those with urgent mail first, else in turns."""
     for is_urgent in (True, False):
         left = {wish.lane: wish.messages for wish in ours if wish.is_urgent is is_urgent}
@@ -216,7 +216,7 @@ class ProviderShare:
         return self.allowed.per_second
 
     def wait(self, now: float) -> float:
-        """Seconds until it may be worth to look again, 0 where a message may go now."""
+        """Return the seconds until it is worth looking again; 0 where a message may go now."""
         if self.allowed.connections and not self._connections:
             return ASK_EVERY
         if self.allowed.messages and not (self._messages and now < self._until):

@@ -22,7 +22,7 @@ EAST, WEST = "127.0.0.2", "127.0.0.3"
 
 @pytest.fixture
 def two_lanes():
-    """A receiver to which two sources lead."""
+    """Add two sources, which lead to the receiver by a lane each."""
     make.rule(connections=20)
     source("east", EAST)
     source("west", WEST)

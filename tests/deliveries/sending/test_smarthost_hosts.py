@@ -91,7 +91,7 @@ def test_the_other_mail_of_the_lane_goes_on_by_the_second_host(settings, authori
 
 
 def probed(first):
-    """How many sessions logged in and brought no message."""
+    """Count the sessions that logged in and brought no message."""
     return len([each for each in first.sessions if not each.messages])
 
 

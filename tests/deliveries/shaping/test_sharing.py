@@ -10,9 +10,9 @@ from deliveries.shaping.sharing import (
     HOLD,
     PERIODS,
     TURN,
+    LaneWish,
     ProviderAllowance,
     ProviderShare,
-    Wish,
     deal,
     fair,
     in_use,
@@ -48,7 +48,7 @@ def test_many_drains_never_have_more_connections_than_the_limit_and_use_all_of_t
     most = 0
     for step in range(600):
         drain = drawn.choice("abc")
-        wishes = [Wish(lane, open_now[drain, lane], wanted=drawn.choice((0, 2, 9)))
+        wishes = [LaneWish(lane, open_now[drain, lane], wanted=drawn.choice((0, 2, 9)))
                   for lane in (1, 2, 3)]  # fmt: skip
         found = deal(allowed, state, wishes, holder=drain, now=step * 0.1)
         state = found.state
@@ -65,21 +65,23 @@ def test_many_drains_never_have_more_connections_than_the_limit_and_use_all_of_t
 
 def test_the_connections_of_a_drain_that_is_gone_are_free_after_a_while():
     allowed = limit(connections=4)
-    state = deal(allowed, {}, [Wish(1, 4, wanted=4)], holder="dead", now=100.0).state
+    state = deal(allowed, {}, [LaneWish(1, 4, wanted=4)], holder="dead", now=100.0).state
     assert (
-        deal(allowed, state, [Wish(2, wanted=4)], holder="b", now=101.0).grants[2].connections == 0
+        deal(allowed, state, [LaneWish(2, wanted=4)], holder="b", now=101.0).grants[2].connections
+        == 0
     )
     assert in_use(state, now=101.0) == 4
-    found = deal(allowed, state, [Wish(2, wanted=4)], holder="b", now=100.1 + EXPIRED)
+    found = deal(allowed, state, [LaneWish(2, wanted=4)], holder="b", now=100.1 + EXPIRED)
     assert found.grants[2].connections == 4
 
 
 def test_a_lane_that_leaves_is_forgotten_at_once():
     allowed = limit(connections=4)
-    state = deal(allowed, {}, [Wish(1, wanted=4)], holder="a", now=100.0).state
+    state = deal(allowed, {}, [LaneWish(1, wanted=4)], holder="a", now=100.0).state
     state = deal(allowed, state, [], holder="a", now=100.2).state
     assert (
-        deal(allowed, state, [Wish(2, wanted=4)], holder="b", now=100.3).grants[2].connections == 4
+        deal(allowed, state, [LaneWish(2, wanted=4)], holder="b", now=100.3).grants[2].connections
+        == 4
     )
 
 
@@ -90,7 +92,7 @@ def test_no_period_holds_more_messages_than_the_limit_whoever_sends_them_and_whe
     held = dict.fromkeys("abc", (0, 0.0))
     while now < 1000.0 + 4 * PERIODS["minute"]:
         drain = drawn.choice("abc")
-        wish = Wish(1, wanted=1, messages=drawn.choice((1, 5, 400)), unused=held[drain][0])
+        wish = LaneWish(1, wanted=1, messages=drawn.choice((1, 5, 400)), unused=held[drain][0])
         found = deal(allowed, state, [wish], holder=drain, now=now)
         state, granted = found.state, found.grants[1].messages
         used = drawn.randint(0, granted)
@@ -106,7 +108,7 @@ def test_no_period_holds_more_messages_than_the_limit_whoever_sends_them_and_whe
 
 def test_urgent_mail_is_given_first_and_half_of_what_may_go_at_once_is_kept_for_it():
     allowed = limit(messages=100)
-    wishes = [Wish(1, wanted=1, messages=50), Wish(2, wanted=1, messages=3, is_urgent=True)]
+    wishes = [LaneWish(1, wanted=1, messages=50), LaneWish(2, wanted=1, messages=3, is_urgent=True)]
     grants = deal(allowed, {}, wishes, holder="a", now=100.0).grants
     assert (grants[1].messages, grants[2].messages) == (2, 3)
     alone = deal(allowed, {}, wishes[:1], holder="a", now=100.0).grants
@@ -116,7 +118,7 @@ def test_urgent_mail_is_given_first_and_half_of_what_may_go_at_once_is_kept_for_
 def test_a_share_sends_nothing_before_it_has_heard_and_nothing_late():
     share = ProviderShare(limit(connections=2, messages=10))
     assert share.wait(0.0) > 0 and share.connections == 0
-    share.granted(deal(share.allowed, {}, [Wish(1, wanted=2, messages=1)], holder="a",
+    share.granted(deal(share.allowed, {}, [LaneWish(1, wanted=2, messages=1)], holder="a",
                        now=100.0).grants[1], 5.0)  # fmt: skip
     assert (share.wait(5.5), share.connections) == (0.0, 2)
     assert share.wait(5.0 + HOLD) > 0
@@ -128,7 +130,7 @@ def test_lanes_take_turns_where_there_are_fewer_connections_than_lanes():
     allowed, state, had = limit(connections=1), {}, set()
     for turn in range(40):
         for drain in "abc":
-            found = deal(allowed, state, [Wish(1, wanted=1)], holder=drain, now=turn * TURN)
+            found = deal(allowed, state, [LaneWish(1, wanted=1)], holder=drain, now=turn * TURN)
             state = found.state
             had |= {drain} if found.grants[1].connections else set()
     assert had == set("abc")
