@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0058_overflow_of_pools"),
+        ("deliveries", "0062_traffic_of_all_projects"),
     ]
 
     operations = [
