@@ -32,7 +32,7 @@ FIRST = (
 )
 
 
-class Shares(LoadScopeScheduling):
+class Shares(LoadScopeScheduling):  # type: ignore[misc]
     """xdist's way to give work to whoever is free, in files but for those of `APART`."""
 
     def _split_scope(self, nodeid):

@@ -25,7 +25,7 @@ DANGEROUS: dict[str, frozenset[str]] = {
     "deliveries.route": frozenset({"add", "delete"}),
     "deliveries.smarthost": frozenset({"add", "change", "delete"}),
     # where mail leaves from, and for whom it is stopped
-    "deliveries.source": frozenset({"add", "change", "delete", "out", "use"}),
+    "deliveries.source": frozenset({"add", "change", "delete", "out", "use", "warm"}),
     "deliveries.pool": frozenset({"add", "change", "delete"}),
     "deliveries.egressrule": frozenset({"add", "change", "delete"}),
     "deliveries.tenantrule": frozenset({"add", "change", "delete"}),

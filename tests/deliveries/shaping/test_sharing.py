@@ -54,6 +54,7 @@ def test_many_drains_never_have_more_connections_than_the_limit_and_use_all_of_t
         state = found.state
         for wish in wishes:
             part = found.grants[wish.lane].connections
+            assert part is not None
             # a connection that is busy stays open for a while, whatever the part is
             closed = drawn.randint(0, max(0, wish.in_use - part))
             open_now[drain, wish.lane] = max(part, wish.in_use - closed)

@@ -210,7 +210,7 @@ def data(settings, tmp_path):
 
 
 def left_by_a_worker(data, address):
-    """A file of an outcome that PostgreSQL has not taken."""
+    """Write a file of an outcome that PostgreSQL has not taken."""
     delivery = make.delivery(address)
     entry = LedgerEntry(
         id=delivery.pk, message_id=delivery.message_id, recipient=address, claim=3,

@@ -93,7 +93,7 @@ class Sink(BaseHTTPRequestHandler):
 
 @contextmanager
 def started(folder, *, portal, told_at):
-    """The provider, with this portal as its client; `told_at` hears of log-outs there."""
+    """Run the provider with this portal as its client; `told_at` hears of log-outs there."""
     if shutil.which("node") is None:
         peers.need_files(Path("node"))
     peers.need_files(peers.OPENID_PROVIDER)

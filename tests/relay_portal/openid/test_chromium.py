@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture
 def real(transactional_db, live_server, settings, tmp_path):
-    """Members of `mail` are operators; the provider tells the portal of log-outs itself."""
+    """Make members of `mail` operators; the provider tells the portal of log-outs itself."""
     Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     settings.EKIDEN_OPENID_FACTOR = ["amr:otp"]
     settings.EKIDEN_OPENID_NAME = "Company log-in"

@@ -94,7 +94,7 @@ HARMLESS = {
     "deliveries.lane": {"pause", "resume", "flush"},
     "deliveries.stop": {"add", "resume"},
     "deliveries.order": {"stop_order"},
-    "deliveries.source": {"rest", "warm_up", "warm"},  # warm is the form of warm_up
+    "deliveries.source": {"rest", "warm_up"},  # less mail by it
     "deliveries.smarthost": {"try_login"},
     "deliveries.warmupplan": {"add", "change"},
     "deliveries.shapingrule": {"add", "change", "delete", "reset"},
@@ -114,7 +114,7 @@ LOOKS = {"see", "changelist", "history", "do"}
 
 
 def acts():
-    """(page, verb) of all that the matrix and the addresses know."""
+    """Return (page, verb) of all that the matrix and the addresses know."""
     for page, may in RIGHTS.items():
         yield from ((page, verb) for verb in may.verbs)
         seen = {"change", "delete"} - may.verbs  # Django's addresses, which answer 403
