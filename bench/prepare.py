@@ -37,7 +37,7 @@ def main(
         ("load", Credential.Priority.BULK),
         ("urgent", Credential.Priority.URGENT),
     ):
-        credential, secret = issue(project, name, priority=priority, highest_priority=priority)
+        credential, secret = issue(project, name, priority=priority)
         logins[name] = {"username": credential.username or "", "password": secret}
     Route.objects.filter(is_sandbox=True).delete()
     routes = [

@@ -134,6 +134,8 @@ class Drain:
 
     async def _answer_wakeups(self) -> None:
         heard, self._heard = self._heard, WakeUp()
+        if heard.urgent:
+            self._shared.carrying.hasten()
         for lane in heard.lanes & self._agents.keys():
             self._agents[lane].wake(is_urgent=lane in heard.urgent)
             if lane in heard.urgent:

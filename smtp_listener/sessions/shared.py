@@ -78,6 +78,7 @@ class Shared:
         self.suppressions = Lookup(self.suppression_database, self.index)
         self.counters = Counters(settings.REDIS_URL)
         self.carrying = Concurrency()
+        self.urgent_by_header: set[int] = set()  # credentials whose mail's header said so
         self.turns = ListenerTurns(Board(f"listener-{uuid.uuid4()}"))
         self.quotas = Quotas(self.counters)
         self.inbound_quotas = InboundQuotas(self.counters, self.inbound)

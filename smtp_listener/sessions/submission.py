@@ -80,7 +80,9 @@ class SubmissionTransaction(Transaction):
         transaction = cls(session, account, mail_from, given.parameters)
         await session.enter(account)
         await transaction._quota.check()
-        if not transaction.may_be_urgent:
+        if transaction.may_be_urgent:
+            session.listener.carrying.hasten()
+        else:
             await transaction._place.wait()
         return transaction
 
@@ -131,6 +133,8 @@ class SubmissionTransaction(Transaction):
             policy.check_names(checked.headers, self.account.senders)
         asked = self._asked(checked.priority)
         priority = min(asked, Priority(self.account.highest_priority))
+        if checked.priority is not None and priority >= Priority.URGENT:
+            self.session.listener.urgent_by_header.add(self.account.credential_id)
         await self._wait_for_turn(priority)
         await self._quota.take()
         is_new = False
@@ -153,10 +157,14 @@ class SubmissionTransaction(Transaction):
 
     @property
     def may_be_urgent(self) -> bool:
-        """The header may say so, which has not come yet."""
-        return self.account.highest_priority >= Priority.URGENT and self.asked in (
-            None,
-            Priority.URGENT,
+        """Tell whether MAIL or the credential says so, or headers of its mail said so before."""
+        if self.account.highest_priority < Priority.URGENT:
+            return False
+        if self.asked is not None:
+            return self.asked >= Priority.URGENT
+        return (
+            self.account.priority >= Priority.URGENT
+            or self.account.credential_id in self.session.listener.urgent_by_header
         )
 
     def close(self) -> None:
@@ -164,10 +172,13 @@ class SubmissionTransaction(Transaction):
         super().close()
 
     async def _wait_for_turn(self, priority: Priority) -> None:
-        """Wait for the message's turn, and raise `Ended` where the client is gone meanwhile.
+        """Wait for the message's turn.
 
-        Such a client has not heard that its message was taken, so it is not.
+        Raise `Refused` where it would wait for too long, and `Ended` where the client is gone
+        meanwhile: it has not heard that its message was taken, so it is not.
         """
+        if priority < Priority.URGENT and self.session.listener.turns.is_full:
+            raise Refused(replies.BUSY)
         await self.session.listener.turns.wait(
             priority, self.account.credential_id, self.session.id
         )

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from deliveries.capacity.concurrency import GROW, LEAST, TURN, Concurrency
+from deliveries.capacity import concurrency
+from deliveries.capacity.concurrency import GROW, HOLD, LEAST, TURN, Concurrency
 
 
 def test_a_loop_that_turns_slowly_carries_less_and_never_less_than_a_few():
@@ -41,3 +42,37 @@ def test_who_waits_for_room_is_called_when_somebody_leaves():
         assert carrying.busy == LEAST
 
     asyncio.run(main())
+
+
+def test_other_mail_begins_after_urgent_mail_that_begins_now(monkeypatch):
+    monkeypatch.setattr(concurrency, "HOLD", 0.01)
+
+    async def main():
+        carrying = Concurrency()
+        carrying.hasten()
+        place = carrying.place()
+        assert not place.take()
+        await place.wait()  # nobody leaves: the hold ends by itself
+        assert carrying.busy == 1
+
+    asyncio.run(main())
+
+
+def test_urgent_mail_without_end_leaves_other_mail_half_of_the_time(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(concurrency.time, "monotonic", lambda: now)
+
+    async def main():
+        nonlocal now
+        carrying, free = Concurrency(), 0
+        for _ in range(1000):
+            carrying.hasten()
+            free += carrying.has_room
+            now += HOLD / 10
+        assert 400 < free < 600
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()

@@ -1,6 +1,7 @@
 """In-flow control: who waits while delivery is behind, and who never does."""
 
 import asyncio
+import smtplib
 
 import pytest
 
@@ -133,6 +134,38 @@ def test_where_an_app_would_wait_for_too_long_it_is_asked_to_come_again(
         listener.listener.turns._waiting += 10_000
         assert client.docmd("MAIL", "FROM:<shop@shop.test>")[0] == code
         listener.listener.turns._waiting -= 10_000
+
+
+def hand_in(client, *, header=b""):
+    """Hand in a message, and return the code of the answer."""
+    content = header + b"From: shop@shop.test\r\n\r\nhello\r\n"
+    try:
+        client.sendmail("shop@shop.test", ["you@mx.test"], content)
+    except smtplib.SMTPDataError as error:
+        return error.smtp_code
+    return 250
+
+
+def test_an_app_that_could_send_urgent_mail_waits_like_others_where_it_sends_none(
+    listener, domain, behind
+):
+    credential, secret = issue(domain.project, "app")
+    with listener.connect(login=(credential.username, secret)) as client:
+        behind()
+        listener.listener.turns._waiting += 10_000
+        assert hand_in(client) == 451
+        assert hand_in(client, header=b"X-Ekiden-Priority: urgent\r\n") == 250
+        listener.listener.turns._waiting -= 10_000
+
+
+def test_whose_mail_was_urgent_by_its_header_begins_at_once_from_then_on(listener, domain):
+    credential, secret = issue(domain.project, "app")
+    carrying = listener.listener.carrying
+    with listener.connect(login=(credential.username, secret)) as client:
+        assert hand_in(client, header=b"X-Ekiden-Priority: urgent\r\n") == 250
+        carrying.busy += 10_000
+        assert client.docmd("MAIL", "FROM:<shop@shop.test>")[0] == 250
+        carrying.busy -= 10_000
 
 
 def test_a_listener_that_ends_lets_all_in():
