@@ -161,7 +161,7 @@ def test_a9_silence_within_a_message_is_timed_out(listener, login):
 
 
 def test_a9_a_message_that_trickles_is_timed_out_as_a_whole(listener, login):
-    listener.listener.patience = Patience(block=10, message=0.5)
+    listener.listener.patience = Patience(block=10, message=1.5)
     with listener.raw_app(login) as app:
         app.begin()
         app.send(b"BDAT 100\r\n")
