@@ -59,12 +59,9 @@ def valkey():
 @pytest.fixture
 def mail_db(transactional_db, valkey):
     """Yield a database that other connections see too, with the rows that migrations made."""
-    from deliveries.models import Lane
     from domains.foundation.secrets.fingerprints import fingerprint
     from domains.operations import own_keys
 
-    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
-    Lane.objects.get_or_create(id=Lane.PARKED, defaults={"site": "(held)"})
     own_keys.note(own_keys.SECRET, [fingerprint(own_keys.secret_key())])  # as `setup` does
     yield
     # Write a new key down in the `retained` module of its package.

@@ -34,6 +34,7 @@ class ProviderLimitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic f
 class ProviderLimitPages(Pages):
     form = ProviderLimitForm
     list_display = ("name", "names", "allowed", "in_use")
+    list_reads = frozenset({"state"})
     ordering = ("name",)
     fields = ("name", "receivers", "connections", "messages", "period")
 

@@ -84,9 +84,6 @@ def _plan(domain: Domain, *, now: datetime, is_routine: bool) -> CheckPlan:
     well = None
     if is_routine and turn % WHOLE_EVERY:
         well = _well(domain, records, own)
-    if well is not None:
-        unneeded = {each["name"] for each in well["records"] if each["state"] == "unneeded"}
-        records = [each for each in records if each.name not in unneeded]
     return CheckPlan(
         domain.name, records, ours, own, domain.covers_subdomains, now, sources=of_sources(),
         well=well, turn=turn,

@@ -8,7 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -72,6 +72,15 @@ class CheckPlan:
     well: Report | None = None
     turn: int = 0
 
+    @property
+    def needed(self) -> list[Record]:
+        """The records without those that the last report, of a domain that is well, calls
+        unneeded.
+        """
+        last = self.well["records"] if self.well is not None else ()
+        unneeded = {each["name"] for each in last if each["state"] == "unneeded"}
+        return [each for each in self.records if each.name not in unneeded]
+
     def return_path_after(self, seen: Sequence[Inspection]) -> str:
         """Return the name that the domain's mail leaves with once the check is written down; "" for
         the installation's own.
@@ -114,6 +123,7 @@ async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> Doma
         assert plan.well is not None
         found = {key: plan.well[key] for key in ("zone", "servers", "negative_ttl")}
     else:
+        plan = replace(plan, well=None)  # the last report no longer tells how things are
         zone = await asker.zone_of(plan.domain)
         seen = await _at(zone, plan, resolver, asker)
         found = _facts(zone)
@@ -151,7 +161,7 @@ async def _at(
     zone: ZoneServers | None, plan: CheckPlan, resolver: Resolver, asker: Authorities
 ) -> list[Inspection]:
     inspector = Inspector(plan.domain, zone, asker, resolver)
-    return list(await asyncio.gather(*(inspector.look(record) for record in plan.records)))
+    return list(await asyncio.gather(*(inspector.look(record) for record in plan.needed)))
 
 
 async def _report(

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from deliveries.models import Lane
 from domains.foundation.rights import Role
 from relay_portal.models import GroupRole, User
 from tests.relay_portal.openid.conftest import LOGIN, named, started
@@ -24,7 +23,6 @@ pytestmark = [
 @pytest.fixture
 def real(transactional_db, live_server, settings, tmp_path):
     """Make members of `mail` operators; the provider tells the portal of log-outs itself."""
-    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     settings.EKIDEN_OPENID_FACTOR = ["amr:otp"]
     settings.EKIDEN_OPENID_NAME = "Company log-in"
     GroupRole.objects.create(group="mail", role=Role.OPERATOR, is_limited=False)

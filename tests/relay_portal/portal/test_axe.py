@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from deliveries.models import Lane, Order
+from deliveries.models import Order
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 from tests.relay_portal.portal.conftest import person, verified
@@ -62,7 +62,6 @@ def violations(page):
 @pytest.fixture
 def cookies(transactional_db, valkey, live_server):
     """Return the cookies of an owner behind the second factor."""
-    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     client = verified(person())
     return [
         {"name": name, "value": each.value, "url": live_server.url}

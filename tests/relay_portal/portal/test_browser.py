@@ -11,7 +11,6 @@ from rq.registry import FailedJobRegistry
 from rq.results import Result
 
 from deliveries.backends.job_queues import MAINTENANCE, queue
-from deliveries.models import Lane
 from relay_portal.access.invitations import hashed
 from relay_portal.models import Invitation
 from smtp_listener.models import SandboxMessage
@@ -39,7 +38,6 @@ TOKEN = "a-secret-of-a-link"
 
 @pytest.fixture
 def mail(transactional_db):
-    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     Invitation.objects.create(
         user=person("otto", enrolled=False),
         token_hash=hashed(TOKEN),

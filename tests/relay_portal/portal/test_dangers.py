@@ -98,6 +98,7 @@ HARMLESS = {
     "deliveries.smarthost": {"try_login"},
     "deliveries.warmupplan": {"add", "change"},
     "deliveries.shapingrule": {"add", "change", "delete", "reset"},
+    "deliveries.providerlimit": {"add", "change", "delete"},
     "deliveries.receiverdemand": {"change", "reset"},
     "deliveries.localrule": {"add", "change", "delete"},
     "deliveries.reclassification": {"add", "apply"},

@@ -5,7 +5,6 @@ import shutil
 import pytest
 from django.urls import reverse
 
-from deliveries.models import Lane
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 from tests.relay_portal.portal.conftest import person, verified
@@ -22,7 +21,6 @@ SIDEBAR = "localStorage.getItem('sidebarDesktopOpen')"
 @pytest.fixture
 def paths(transactional_db):
     """Return lists and rows of every model, and some pages that have none."""
-    Lane.objects.get_or_create(id=Lane.ROUTING, defaults={"site": "(routing)"})
     found = ["/", "/queues/", "/account/security/", "/error-rates/", "/classification/"]
     for row in rows.of(make.project(name="shop")).values():
         name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
