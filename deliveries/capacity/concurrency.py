@@ -28,25 +28,30 @@ class Concurrency:
         self.busy = 0
         self.most = float(LEAST)
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held_until = 0.0
+        self._is_held = False
+        self._next_hold = 0.0  # the loop's time from which on there may be another
 
     def place(self) -> Place:
         return Place(self)
 
     @property
     def has_room(self) -> bool:
-        return self.busy < self.most and time.monotonic() >= self._held_until
+        return self.busy < self.most and not self._is_held
 
     def hasten(self) -> None:
         """Leave the core to urgent mail that begins now: other mail begins after `HOLD`.
 
         As much time lies between two such holds, so that other mail goes on however much is urgent.
         """
-        now = time.monotonic()
-        if now < self._held_until + HOLD:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._next_hold:
             return
-        self._held_until = now + HOLD
-        asyncio.get_running_loop().call_later(HOLD, self.call)
+        self._is_held, self._next_hold = True, loop.time() + 2 * HOLD
+        loop.call_later(HOLD, self._let_go)
+
+    def _let_go(self) -> None:
+        self._is_held = False
+        self.call()
 
     async def room(self) -> None:
         """Wait for it, behind those that wait already; somebody else may take it first."""

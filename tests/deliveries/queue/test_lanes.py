@@ -140,7 +140,9 @@ def test_a_late_release_does_not_end_the_next_lease(lane):
 @pytest.mark.parametrize("most", [1, 3, 100])
 def test_priority_goes_first_then_flows_take_turns_then_age(lane, most):
     now = timezone.now()
-    bulk = [make.delivery(lane=lane, priority=0, due_at=now - timedelta(hours=9)) for _ in range(2)]
+    bulk = [
+        make.delivery(lane=lane, priority=0, due_at=now - timedelta(hours=9 - n)) for n in range(2)
+    ]
     first = [
         make.delivery(lane=lane, flow=1, due_at=now - timedelta(minutes=9 - n)) for n in range(3)
     ]
