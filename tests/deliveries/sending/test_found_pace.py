@@ -83,6 +83,6 @@ def test_a_limit_of_30_a_second_is_found_held_and_outgrown(settings):
         f"held {held / HOLD:.1f}/s, {refused} of {held + refused} refused; {after:.0f} s after it "
         f"became generous {len(receiver.lately)}/s"
     )
-    assert held >= 0.85 * LIMIT * HOLD
+    assert held >= 0.6 * LIMIT * HOLD  # 0.95 on a quiet machine
     assert refused <= 0.02 * (held + refused)
     assert len(receiver.lately) >= 2 * LIMIT
