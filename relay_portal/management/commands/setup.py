@@ -17,11 +17,14 @@ from deliveries.queue import warm_up_plans
 from deliveries.shaping import rules
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.process import postgres_session
+from domains.models import KeyFingerprint
 from domains.operations import own_keys
+from domains.operations.own_keys import KeyMismatch
 from relay_portal.console import sandbox, terminal
 from relay_portal.process import processes, readiness
 from relay_portal.servers import reachability
 from relay_portal.servers.embedded import EmbeddedPostgres
+from relay_portal.servers.places import state_folder
 from relay_portal.setup import first_keys, first_run, public_certificate
 
 EVERYWHERE = "Copy the folder keys to all machines of the installation, and restart everything."
@@ -55,8 +58,13 @@ class Command(EkidenCommand):
     ) -> None:
         self._wait_for_servers()
         postgres_session.demand()
-        self._migrate()
-        self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
+        try:
+            if not new_secret_key:
+                refuse_another_installation()
+            self._migrate()
+            self._settle_keys(new_secret_key=new_secret_key, new_key_ring=new_key_ring)
+        except KeyMismatch as error:
+            raise KeyMismatch(f"{error}{of_a_removed_folder()}") from error
         rules.sync()
         warm_up_plans.sync()
         demands.sync()
@@ -181,6 +189,26 @@ class Command(EkidenCommand):
 def end(*_: object) -> NoReturn:
     """Exit on SIGTERM by way of every `finally`."""
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def refuse_another_installation() -> None:
+    """Raise `KeyMismatch` before anything in a database is changed that is not this machine's."""
+    if KeyFingerprint._meta.db_table in connection.introspection.table_names():
+        own_keys.check_secret()
+
+
+def of_a_removed_folder() -> str:
+    """Return where the database is that a removed data folder may have left; "" where it lies in
+    the data folder, or is not ours to run.
+    """
+    folder = state_folder(settings.EKIDEN_DATA)
+    has_own = any(isinstance(each, EmbeddedPostgres) for each in processes.embedded_servers())
+    if not has_own or folder == settings.EKIDEN_DATA:
+        return ""
+    return (
+        f". The database is in {folder}. If you have removed its installation, and want to begin "
+        "anew, remove that folder too"
+    )
 
 
 def wait_for(is_so: Callable[[], object], complaint: str) -> None:

@@ -26,9 +26,9 @@ class Command(EkidenCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(
-            f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {settings.EKIDEN_DATA}"
-        )
+        data = settings.EKIDEN_DATA
+        also = "" if (state := places.state_folder(data)) == data else f" and {state}"
+        self.stdout.write(f"Ekiden {settings.EKIDEN_HOSTNAME}, with its data in {data}{also}")
         try:
             make_data_folder(settings.EKIDEN_DATA)
             protect_logs(processes.log_folder())

@@ -3,16 +3,20 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings as in_force
+from django.core.management import CommandError
 from django.db import connection
 
 from domains.foundation.secrets.keyring import KeyRingError
 from domains.models import SigningKey
 from domains.operations import starting
+from relay_portal.management.commands import setup
 from relay_portal.management.commands.setup import Command as SetUp
 from relay_portal.models import User
+from relay_portal.servers.embedded import EmbeddedPostgres
 from relay_portal.setup import first_keys
 from tests.commands import ekiden
 from tests.ports import free_port
@@ -68,6 +72,17 @@ def test_setup_says_what_an_operator_changed_and_what_to_do(machine, monkeypatch
     User.objects.create_superuser("otto", password="x")
     assert "Copy the folder keys to all machines" in ekiden("setup", "--new-secret-key")
     assert ekiden("setup") == ""
+
+
+def test_a_database_of_another_installation_is_refused_before_it_is_migrated(machine, monkeypatch):
+    first_keys.settle()
+    machine("b")
+    monkeypatch.setattr(SetUp, "_migrate", lambda _: pytest.fail("it was changed"))
+    monkeypatch.setattr(setup, "state_folder", lambda _: Path("/var/lib/ekiden-left"))
+    monkeypatch.setattr(setup.processes, "embedded_servers", lambda: [EmbeddedPostgres(Path("/x"))])
+    monkeypatch.setattr(SetUp, "_wait_for_servers", lambda _: None)
+    with pytest.raises(CommandError, match=r"no secret key .*/var/lib/ekiden-left\. .*remove that"):
+        ekiden("setup")
 
 
 def test_a_ring_that_cannot_be_read_is_one_line_too(machine):
