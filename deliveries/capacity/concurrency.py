@@ -41,10 +41,11 @@ class Concurrency:
     def hasten(self) -> None:
         """Leave the core to urgent mail that begins now: other mail begins after `HOLD`.
 
-        As much time lies between two such holds, so that other mail goes on however much is urgent.
+        Where little is under way there is no need. As much time lies between two such holds, so
+        that other mail goes on however much is urgent.
         """
         loop = asyncio.get_running_loop()
-        if loop.time() < self._next_hold:
+        if self.busy < LEAST // 2 or loop.time() < self._next_hold:
             return
         self._is_held, self._next_hold = True, loop.time() + 2 * HOLD
         loop.call_later(HOLD, self._let_go)

@@ -62,7 +62,7 @@ class LaneWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LaneGrant:
     """What it gets; None is no limit."""
 
     connections: int | None
@@ -74,7 +74,7 @@ class Deal:
     """The state that follows, and what each lane gets."""
 
     state: dict[str, Any]
-    grants: dict[int, Grant]
+    grants: dict[int, LaneGrant]
 
 
 def deal(
@@ -100,7 +100,7 @@ def deal(
     connections, shares = _connections(allowed, others, ours, holder, now)
     messages, paid_at = _messages(allowed, float(state.get("paid_at", 0.0)), ours, now)
     grants = {
-        wish.lane: Grant(
+        wish.lane: LaneGrant(
             connections[wish.lane] if allowed.connections else None,
             messages[wish.lane] if allowed.messages else None,
         )
@@ -235,7 +235,7 @@ class ProviderShare:
         self._connections = min(self._connections, in_use)
         return unused
 
-    def granted(self, grant: Grant, now: float) -> None:
+    def granted(self, grant: LaneGrant, now: float) -> None:
         """Go on with what was granted, asked for at `now`."""
         self._connections, self._messages = grant.connections or 0, grant.messages or 0
         self._until = now + HOLD

@@ -49,11 +49,22 @@ def test_other_mail_begins_after_urgent_mail_that_begins_now(monkeypatch):
 
     async def main():
         carrying = Concurrency()
+        carrying.busy = LEAST // 2
         carrying.hasten()
         place = carrying.place()
         assert not place.take()
         await place.wait()  # nobody leaves: the hold ends by itself
-        assert carrying.busy == 1
+        assert carrying.busy == LEAST // 2 + 1
+
+    asyncio.run(main())
+
+
+def test_where_little_is_under_way_urgent_mail_holds_up_nobody():
+    async def main():
+        carrying = Concurrency()
+        carrying.busy = LEAST // 2 - 1
+        carrying.hasten()
+        assert carrying.has_room
 
     asyncio.run(main())
 
@@ -70,6 +81,7 @@ class PlayedLoop(asyncio.SelectorEventLoop):
 def test_urgent_mail_without_end_leaves_other_mail_half_of_the_time():
     async def main():
         carrying, free = Concurrency(), 0
+        carrying.busy = LEAST // 2
         for _ in range(1000):
             carrying.hasten()
             free += carrying.has_room
