@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from django_otp.oath import totp
 
+from tests.browsing import shows
 from tests.journeys.rig import wait_until
 from tests.journeys.service import up
 
@@ -90,8 +91,7 @@ def lift(page, key, reason):
     page.fill("#searchbar", key)
     page.press("#searchbar", "Enter")
     page.click(f"#result_list a:has-text('{key}')")
-    assert "Unknown recipient" in page.inner_text("#content")
-    assert "550 5.1.1 User unknown" in page.inner_text("#content")
+    shows(page, "#content", "Unknown recipient", "550 5.1.1 User unknown")
     page.click("text=Lift…")
     page.fill("[name=reason]", reason)
     page.click("button:has-text('Lift')")

@@ -26,6 +26,7 @@ class Receiver:
         self.limit, self.begun = LIMIT, time.monotonic()
         self.taken, self.refused = [], []
         self.lately = deque()
+        self.most = 0  # messages in any second
         self._lock = threading.Lock()
 
     def __call__(self, _):
@@ -37,6 +38,7 @@ class Receiver:
                 self.refused.append(now - self.begun)
                 return "421 4.7.0 Too many messages, try again later"
             self.lately.append(now)
+            self.most = max(self.most, len(self.lately))
             self.taken.append(now - self.begun)
             return None
 
@@ -70,7 +72,7 @@ def test_a_limit_of_30_a_second_is_found_held_and_outgrown(settings):
                 passed = time.monotonic() - receiver.begun
                 if passed >= FIND + HOLD:
                     receiver.limit = 10_000
-                return len(receiver.lately) >= 2 * LIMIT or passed >= FIND + HOLD + GENEROUS
+                return receiver.most >= 2 * LIMIT or passed >= FIND + HOLD + GENEROUS
 
             await drain_until(is_over, FIND + HOLD + GENEROUS + 30)
             return receiver
@@ -81,8 +83,8 @@ def test_a_limit_of_30_a_second_is_found_held_and_outgrown(settings):
     after = max(receiver.taken) - end
     print(
         f"held {held / HOLD:.1f}/s, {refused} of {held + refused} refused; {after:.0f} s after it "
-        f"became generous {len(receiver.lately)}/s"
+        f"became generous {receiver.most}/s"
     )
     assert held >= 0.6 * LIMIT * HOLD  # 0.95 on a quiet machine
     assert refused <= 0.02 * (held + refused)
-    assert len(receiver.lately) >= 2 * LIMIT
+    assert receiver.most >= 2 * LIMIT

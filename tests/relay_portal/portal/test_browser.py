@@ -14,6 +14,7 @@ from deliveries.backends.job_queues import MAINTENANCE, queue
 from relay_portal.access.invitations import hashed
 from relay_portal.models import Invitation
 from smtp_listener.models import SandboxMessage
+from tests.browsing import shows
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import PASSWORD, person
 
@@ -142,9 +143,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page.click("text=Done")
     page.fill("[role=search] input", "hanako@docomo.test")
     page.click("text=Find")
-    assert "order-1@shop.test" in page.inner_text("#content") and "Queued" in page.inner_text(
-        "#content"
-    )
+    shows(page, "#content", "order-1@shop.test", "Queued")
 
     give_passkeys(page)
     page.goto(f"{url}/account/security/setup/")
@@ -157,7 +156,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     give_password(page, url)
     page.click("text=Use another second factor")
     page.wait_for_url(f"{url}/")
-    assert "Over time" in page.inner_text("#content")
+    shows(page, "#content", "Over time")
     assert wrong == []
 
 
@@ -181,8 +180,7 @@ def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
     page.goto(f"{url}/smtp_listener/sandboxmessage/")
     page.click("#result_list tbody th a")
     page.click("summary:has-text('Source')")
-    text = page.inner_text("#content")
-    assert "plain <script>alert(3)</script> words" in text and "http://evil.test/pixel" in text
+    shows(page, "#content", "plain <script>alert(3)</script> words", "http://evil.test/pixel")
     assert (
         page.locator("#content img, #content iframe, #content script").count()
         == page.locator("#content #django-admin-form-add-constants").count()
@@ -199,11 +197,10 @@ def test_hostile_html_of_a_message_runs_loads_and_leads_nowhere(browser):
     page.goto(f"{url}/deliveries/message/?q=evil@shop.test")
     page.click("text=Show content")
     page.wait_for_selector("iframe.portal-frame")
-    assert "plain" in page.inner_text("pre")
+    shows(page, "pre", "plain")
     page.frame_locator("iframe.portal-frame").locator("text=away").click()
     page.wait_for_timeout(500)
-    shown = page.inner_text("#content")
-    assert "Content" in shown
+    shows(page, "#content", "Content")
     asked = [text for text in wrong if text.startswith("http")]
     assert {refused.get(url) for url in asked} <= {"csp"}
     assert not any("away" in url for url in asked)
@@ -213,7 +210,7 @@ def test_the_language_changes_on_the_log_in_page(browser):
     page, url, wrong = browser
     page.goto(url)
     page.click("text=日本語")
-    assert "パスワード" in page.inner_text("body")
+    shows(page, "body", "パスワード")
     assert wrong == []
 
 
@@ -225,17 +222,13 @@ def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
     page.check("input.action-select")
     page.select_option("select[name=action]", "cancel")
     page.click("button:has-text('Run')")
-    assert "1 delivery waits" in page.inner_text(
-        "#content"
-    ) and "hanako@docomo.test" in page.inner_text("#content")
+    shows(page, "#content", "1 delivery waits", "hanako@docomo.test")
     page.fill("input[name=reason]", "sent by mistake")
     page.click("button:has-text('Do it to 1 delivery')")
     page.wait_for_url("**/deliveries/order/*/change/")
-    assert "Finished" in page.inner_text("#content") and "sent by mistake" in page.inner_text(
-        "#content"
-    )
+    shows(page, "#content", "Finished", "sent by mistake")
     page.goto(f"{url}/deliveries/delivery/?state=cancelled")
-    assert "hanako@docomo.test" in page.inner_text("#result_list")
+    shows(page, "#result_list", "hanako@docomo.test")
     assert wrong == []
 
 
@@ -284,15 +277,15 @@ def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, 
         f"queues/1/{job.id}/",
     ):
         page.goto(f"{url}/queues/{path}")
-        assert "aintenance" in page.inner_text("#main"), path
+        shows(page, "#main", "aintenance")
     page.click("#content >> text=View")
-    assert "the disk is full" in page.inner_text("#content")
+    shows(page, "#content", "the disk is full")
     page.goto(f"{url}/queues/queues/1/failed/")
     page.check("#action-toggle")
     page.select_option("select[name=action]", "requeue")
     page.click("#changelist button[name=index]")
     page.click("[value='Requeue 2 jobs']")
     page.wait_for_url("**/queues/1/failed/")
-    assert "requeued 2 jobs" in page.inner_text("body")
+    shows(page, "body", "requeued 2 jobs")
     assert len(waiting.get_job_ids()) == 2
     assert wrong == []
