@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
-from bench import accounts, filling, notes, report
+from bench import accounts, filling, names, notes, report
 from bench.flood import (
     ALONE,
     FLOOD_SECONDS,
@@ -67,24 +67,29 @@ class Service:
     """A running service, and the ways to look at it."""
 
     def __init__(
-        self, folder: Path, env: dict[str, str], supervisor: int, options: Options
+        self,
+        folder: Path,
+        env: dict[str, str],
+        supervisor: int,
+        options: Options,
+        sink_port: int,
     ) -> None:
         self._folder = folder
         self._env = env
         self._supervisor = supervisor
         self._options = options
         self._hosts = hosts_of(options)
-        self._sink_port = free_port(*self._hosts, DEEP_HOST)
+        self._sink_port = sink_port
         self._logins: dict[str, dict[str, str]] = {}
         self._deep = -1  # the lane in which mail waits
 
     def prepare(self) -> None:
         """Make what a sender needs: a domain with its key, a credential, routes to the sink."""
-        unsigned = [] if self._options.is_signed else ["--unsigned"]
+        options = self._options
+        given = [str(self._sink_port), str(options.sources)]
+        given += ["--mx"] * options.is_by_mx + ["--unsigned"] * (not options.is_signed)
         self._logins = json.loads(
-            self._ask(
-                "-m bench.prepare", SENDER, ",".join(self._hosts), str(self._sink_port), *unsigned
-            )
+            self._ask("-m bench.prepare", SENDER, ",".join(self._hosts), *given)
         )
 
     def measure(self, *, first: int = 0) -> report.BenchFigures:
@@ -271,7 +276,22 @@ def running_service(folder: Path, options: Options) -> Iterator[Service]:
         "EKIDEN_LISTENERS": str(options.listeners),
         "EKIDEN_WORKERS": str(options.workers),
     }
+    hosts = hosts_of(options)
+    sink_port = free_port(*hosts, DEEP_HOST)
     log = folder / "up.log"
+    with names.serving(hosts) if options.is_by_mx else nullcontext("") as server:
+        if server:
+            env |= {
+                "EKIDEN_DNS": server,
+                "EKIDEN_DELIVERY_PORT": str(sink_port),
+                "EKIDEN_PRIVATE_NETWORKS": "127.0.0.0/8",
+            }
+        with _up(env, log, options) as supervisor:
+            yield Service(folder, env, supervisor, options, sink_port)
+
+
+@contextmanager
+def _up(env: dict[str, str], log: Path, options: Options) -> Iterator[int]:
     with open(log, "wb") as out, on_cores(options, of_relay=True):
         up = subprocess.Popen(
             [sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=out, stderr=out
@@ -284,7 +304,7 @@ def running_service(folder: Path, options: Options) -> Iterator[Service]:
                     f"The service did not come up: {log.read_text(errors='replace')[-1000:]}"
                 )
             time.sleep(0.1)
-        yield Service(folder, env, up.pid, options)
+        yield up.pid
     finally:
         up.terminate()
         up.wait(90)

@@ -37,12 +37,14 @@ class Options:
     seconds: float = 0.0
     backlog: int = 0
     waiting: int = 0
+    sources: int = 0
     listeners: int = listeners_by_cores()
     workers: int = workers_by_cores()
     cores: int = 0
     is_signed: bool = True
     is_burst: bool = False
     is_idle: bool = False
+    is_by_mx: bool = False
     peer: str = ""
     patience: float = 600.0
 

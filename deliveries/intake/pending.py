@@ -10,12 +10,14 @@ from uuid import UUID
 from deliveries.intake.submission import Receipt, SubmittedMessage
 from deliveries.message.ids import new_id
 from deliveries.models.traffic import counting
+from deliveries.routing.only_source import ONLY_SOURCE
 
 # One statement is one transaction: submissions seen before drop out, the rest is written, all or
 # nothing. One of which nothing was or will be delivered counts as not seen: its app has corrected
 # what was wrong. (Of one that was committed this moment no delivery is visible here; `bool_and` is
 # null then, and it counts.) `lane` is where the recipient's domain led last; a domain not seen, or
-# too long ago, goes to the routing lane.
+# too long ago, goes to the routing lane. Where one source carries all mail, it goes straight to
+# that source's lane at the site, as soon as there is one.
 COMMIT = f"""
 WITH given AS (
     SELECT * FROM unnest(
@@ -55,14 +57,17 @@ WITH given AS (
     FROM fresh
 ), contents AS (
     INSERT INTO deliveries_content (message_id, data) SELECT id, data FROM fresh
-), deliveries AS (
+), only_source AS ({ONLY_SOURCE}), deliveries AS (
     INSERT INTO deliveries_delivery (id, message_id, project_id, flow, recipient, recipient_key,
         domain, notify, orcpt,
         lane_id, priority, state, attempt_count, due_at, expires_at, claim, is_in_doubt,
             owes_report)
     SELECT rcpt.id, rcpt.message_id, fresh.project_id, coalesce(fresh.credential_id, 0), recipient,
         recipient_key,
-        rcpt.domain, notify, orcpt, coalesce(destination.lane_id, 1), priority, 'queued', 0, now(),
+        rcpt.domain, notify, orcpt, coalesce((SELECT lane.id FROM deliveries_lane lane
+            WHERE lane.home_id = destination.lane_id
+                AND lane.source = (SELECT name FROM only_source)),
+        destination.lane_id, 1), priority, 'queued', 0, now(),
         now() + make_interval(secs => lifetime), 0, false, false
     FROM unnest(%(rcpt_id)s::uuid[], %(rcpt_message)s::uuid[], %(recipient)s::text[],
         %(recipient_key)s::text[],

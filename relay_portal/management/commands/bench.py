@@ -22,6 +22,7 @@ MEANINGS = {
     "seconds": "submit for so long, instead of a number of messages",
     "backlog": "messages that have ended and are in the database already",
     "waiting": "deliveries that wait in one lane, which takes 20 a second of them",
+    "sources": "our addresses that mail leaves from, as rows (with --mx)",
     "listeners": "listener processes",
     "workers": "delivery workers",
     "cores": "the service's, generator and sink keep to the others; 0: all share all",
@@ -49,6 +50,11 @@ class Command(EkidenCommand):
         )
         parser.add_argument(
             "--idle", action="store_true", help="then measure a first message after idleness"
+        )
+        parser.add_argument(
+            "--mx",
+            action="store_true",
+            help="find the sink by DNS, as mail for the internet does, not by static routes",
         )
         parser.add_argument("--unsigned", action="store_true", help="without DKIM")
         parser.add_argument(
@@ -78,11 +84,14 @@ class Command(EkidenCommand):
             raise CommandError(
                 "At least one message, session and domain is needed, and at most 200 domains."
             )
+        if given["sources"] and not options["mx"]:
+            raise CommandError("Static routes go before sources: --sources needs --mx.")
         asked = Options(
             **given,
             is_signed=not options["unsigned"],
             is_burst=options["burst"],
             is_idle=options["idle"],
+            is_by_mx=options["mx"],
             peer=options["peer"],
         )
         signal.signal(
