@@ -154,10 +154,8 @@ class WarmUpActions(ActionCommand):
 
 
 def _must_be_known(receiver: str) -> None:
-    if receiver != WarmUpPlan.DEFAULT and not ShapingRule.objects.filter(name=receiver):
-        raise CommandError(
-            f"There is no receiver's rule {receiver}. See the page Rules for receivers."
-        )
+    if receiver != WarmUpPlan.DEFAULT:
+        ShapingRule.objects.all().must_have([receiver])
 
 
 def find_source(name: str) -> Source:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.smarthosts import Smarthost
+from deliveries.models.steering import ShapingRule
 from domains.models import Credential, Project
 
 
@@ -221,6 +222,16 @@ class EgressRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.conditions or _('all mail')} → {self.target}"
+
+    def clean(self) -> None:
+        """Raise `ValidationError` where the receiver is nobody's name: the rule would fit no
+        mail.
+        """
+        if self.receiver:
+            try:
+                ShapingRule.objects.all().must_have([self.receiver])
+            except ValidationError as error:
+                raise ValidationError({"receiver": error.messages}) from error
 
     @property
     def target(self) -> str:

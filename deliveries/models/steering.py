@@ -2,12 +2,16 @@
 deliveries at once.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.lanes import Route
@@ -26,6 +30,20 @@ class StopQuerySet(models.QuerySet["Stop"]):
         return self.filter(own | models.Q(scope="all")).select_related(
             "project", "credential__project"
         )
+
+
+class ShapingRuleQuerySet(models.QuerySet["ShapingRule"]):
+    def must_have(self, names: Iterable[str]) -> None:
+        """Raise `ValidationError` where one of these names is no rule's; it says which are meant,
+        or all.
+        """
+        known = sorted(self.values_list("name", flat=True))
+        for name in sorted(set(names) - set(known)):
+            meant = get_close_matches(name, known, n=3) or known
+            raise ValidationError(
+                gettext("No receiver has a shaping rule with the name %(name)s. Known: %(known)s.")
+                % {"name": name, "known": ", ".join(meant)}
+            )
 
 
 class ShapingRule(models.Model):
@@ -80,6 +98,8 @@ class ShapingRule(models.Model):
     is_shipped = models.BooleanField(_("shipped"), default=False, editable=False)
     is_edited = models.BooleanField(_("changed here"), default=False, editable=False)
     changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+
+    objects = ShapingRuleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("shaping rule")

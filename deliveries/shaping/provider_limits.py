@@ -32,14 +32,10 @@ def save(row: ProviderLimit) -> ProviderLimit:
 def check(row: ProviderLimit) -> None:
     """Raise `ValidationError` for a receiver that has no rule."""
     row.receivers = sorted({name.strip() for name in row.receivers or [] if name.strip()})
-    known = ShapingRule.objects.filter(name__in=row.receivers).values_list("name", flat=True)
-    if unknown := sorted(set(row.receivers) - set(known)):
-        raise ValidationError(
-            {
-                "receivers": _("No receiver has a shaping rule with the name %(name)s.")
-                % {"name": ", ".join(unknown)}
-            }
-        )
+    try:
+        ShapingRule.objects.all().must_have(row.receivers)
+    except ValidationError as error:
+        raise ValidationError({"receivers": error.messages}) from error
 
 
 @transaction.atomic

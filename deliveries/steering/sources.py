@@ -75,10 +75,7 @@ def rest(
 
     A rest that is there already is replaced.
     """
-    if not ShapingRule.objects.filter(name=receiver).exists():
-        raise ValidationError(
-            _("No receiver has a shaping rule with the name %(name)s.") % {"name": receiver}
-        )
+    ShapingRule.objects.all().must_have([receiver])
     given = {"until": until, "reason": reason, "created_by": by}
     made = SourceRest.objects.update_or_create(source=source, receiver=receiver, defaults=given)[0]
     tell()

@@ -83,7 +83,7 @@ def test_numbers_of_a_receiver_that_ships_none_are_removed_by_a_reset(source):
         (("warm", "one", "--day", "0"), "--day is a number from 1"),
         (("numbers", "default", "10,5"), "none below that of the day before"),
         (("numbers", "default", "many"), "is no list such as"),
-        (("numbers", "nobody", "10"), "no receiver's rule nobody"),
+        (("numbers", "nobody", "10"), "shaping rule with the name nobody. Known: "),
         (("numbers", "--reset"), "Name the receiver"),
     ],
 )

@@ -155,3 +155,21 @@ def test_an_unknown_smarthost_is_refused():
     source("new", NEW)
     with pytest.raises(CommandError, match="no smarthost nobody"):
         ekiden("pool", "set", "default", "new", "--overflow", "nobody")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pool", "lead", "default", "--receiver", "docmo"),
+        ("smarthost", "lead", "office", "--receiver", "docmo"),
+        ("source", "rest", "new", "--receiver", "docmo", "--reason", "they ask"),
+        ("limit", "set", "carriers", "docmo", "--messages", "5"),
+        ("source", "numbers", "docmo", "5,10"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_receiver_that_nobody_knows_is_refused_with_the_names_that_may_be_meant(smarthost, words):
+    source("new", NEW)
+    make.rule("docomo")
+    with pytest.raises(CommandError, match=r"the name docmo\. Known: docomo"):
+        ekiden(*words)
