@@ -198,9 +198,7 @@ def _prepare(submission: SubmittedMessage, signers: Sequence[dkim.Signer]) -> Pe
         submission, queue_id=str(id_), hostname=settings.EKIDEN_HOSTNAME, now=now,
         unsubscribe=unsubscribing.fields(submission),
     )  # fmt: skip
-    headers = without_dead_signatures(
-        headers, submission.from_domain, submission.body.chunks, body_hash
-    )
+    headers = without_dead_signatures(headers, submission, body_hash, now=now)
     if signers:
         fields = [(field.name, field.raw) for field in headers]
         headers = headers.before(

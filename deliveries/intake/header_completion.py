@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -22,6 +22,7 @@ CONTROL_PREFIX = b"x-ekiden-"
 # all.
 MAX_KEPT_ID = 512
 
+SHORTEST_SIGNATURE = 80  # characters of base64; Ed25519's has 88, and every RSA key's has more
 RESULTS = b"authentication-results"
 _AUTHSERV_ID = re.compile(r'"((?>(?:[^"\\]|\\.)*))"|([^\s;()"]++)')
 _COMMENT_TOKEN = re.compile(r"\\.|[()]|\s++|[^\\()\s]++|\\")
@@ -78,25 +79,32 @@ def without_claimed_results(headers: Headers, hostname: str) -> Headers:
 
 
 def without_dead_signatures(
-    headers: Headers, domain: str, body: Callable[[], Iterable[bytes]], body_hash: bytes
+    headers: Headers, submission: SubmittedMessage, body_hash: bytes, *, now: datetime
 ) -> Headers:
-    """Drop the app's DKIM signatures of this domain that do not fit the body: one that is false
-    says nothing good of the other.
+    """Drop the app's DKIM signatures of the From domain that are false: one that is false says
+    nothing good of the other.
 
-    `body_hash` is of the simple form. Other signatures stay, dead or not (RFC 6376, section 4.2).
+    `headers` is the completed section, `body_hash` of the simple form. Other signatures stay, dead
+    or not (RFC 6376, section 4.2), and so do those that only their key could prove wrong.
     """
     signatures = [
-        field
+        (field, tags)
         for field in headers.all(b"dkim-signature")
-        if _tags(field.value).get(b"d", b"").lower() == domain.encode()
+        if (tags := _tags(field.value)).get(b"d", b"").lower() == submission.from_domain.encode()
     ]
     if not signatures:
         return headers
+    relaxed = dkim.body_hash(submission.body.chunks(), relaxed=True)
     hashes = {
         b"simple": base64.b64encode(body_hash),
-        b"relaxed": base64.b64encode(dkim.body_hash(body(), relaxed=True)),
+        b"relaxed": base64.b64encode(relaxed),
     }
-    dead = [field for field in signatures if not _fits(_tags(field.value), hashes)]
+    changed = _changed(submission.headers, headers)
+    dead = [
+        field
+        for field, tags in signatures
+        if not _fits(tags, hashes) or _is_over(tags, now) or changed & _covered(tags)
+    ]
     return Headers(field for field in headers if field not in dead)
 
 
@@ -106,7 +114,27 @@ def _tags(value: bytes) -> dict[bytes, bytes]:
     return {name: text for name, _, text in pairs}
 
 
+def _changed(given: Headers, completed: Headers) -> set[bytes]:
+    """Return the names of the fields that we added or removed, but for the trace field: on top of
+    the others it is read last.
+    """
+    before = Counter(field.name for field in given)
+    after = Counter(field.name for field in completed)
+    return {name for name in before | after if before[name] != after[name]} - {b"received"}
+
+
+def _covered(tags: dict[bytes, bytes]) -> set[bytes]:
+    return set(tags.get(b"h", b"").lower().split(b":"))
+
+
+def _is_over(tags: dict[bytes, bytes], now: datetime) -> bool:
+    end = tags.get(b"x", b"")
+    return end.isdigit() and int(end[:12]) < now.timestamp()
+
+
 def _fits(tags: dict[bytes, bytes], hashes: dict[bytes, bytes]) -> bool:
+    if len(tags.get(b"b", b"")) < SHORTEST_SIGNATURE:
+        return False
     if b"l" in tags:  # of a part of the body
         return True
     form = tags.get(b"c", b"").partition(b"/")[2] or b"simple"

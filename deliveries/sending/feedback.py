@@ -17,7 +17,7 @@ from deliveries.queue.leased import Learned, LeasedLane
 from deliveries.routing.host_experience import Experience
 from deliveries.sending import retry_schedule
 from deliveries.shaping import backoff
-from deliveries.shaping.backoff import Action, Block, Leave, Pause, SlowDown
+from deliveries.shaping.backoff import Action, Block, Leave, Pattern, Pause, SlowDown
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.authentication import ABOUT_LOGIN
 from deliveries.smtp.obstacles import OBSTACLES
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 BACK_OFFS_MOST = 20  # that one note writes
 NOTE_EVERY = 10.0  # seconds between two notes of success on the lane's row
+# Patterns that say nothing about our pace, but how this one host is
+OF_HOST = frozenset({"session-full", "session-over", "shutdown", "too-many-errors"})
 
 
 class Feedback:
@@ -79,11 +81,13 @@ class Feedback:
             return SlowDown()
         return None
 
-    def is_about_host(self, outcome: Outcome) -> bool:
+    def is_about_host(self, outcome: Outcome, *, is_again: bool) -> bool:
         """Tell whether another host of the site should be asked at once (RFC 5321, section 5.1).
 
         That is any answer "for now" but those about the mailbox (RFC 3463: X.1 and X.2), one
         message or our name and pace with the receiver, whose other hosts would say the same.
+        `is_again`: the delivery was put off before. Then the others are asked about the mailbox
+        and the message too, since a host whose mail store is ill may say so for days.
         """
         if isinstance(outcome, Bounced) and outcome.reply in OBSTACLES:
             return True  # another host may offer what the message needs
@@ -92,11 +96,13 @@ class Feedback:
         reply = outcome.reply
         if reply.local:
             return reply.code == 421 or reply.enhanced == NO_MEANING
-        if (reply.enhanced or "")[:4] in ("4.1.", "4.2."):
-            return False
         pattern = backoff.find(reply, outcome.stage, self._pace.rule.name)
+        if (reply.enhanced or "")[:4] in ("4.1.", "4.2."):
+            return is_again and (pattern is None or _is_left_to_others(pattern))
         if pattern is None or reply.code == 421:
             return pattern is None or not isinstance(pattern.action, Pause | Block)
+        if _is_left_to_others(pattern):
+            return is_again or pattern.name in OF_HOST
         return isinstance(pattern.action, SlowDown) and not pattern.provider
 
     async def delivered(self, *, busy: int, address: str) -> None:
@@ -267,6 +273,11 @@ def is_about_null_path(outcome: Outcome, mail_from: str) -> bool:
         and not outcome.reply.local
         and not mail_from
     )
+
+
+def _is_left_to_others(pattern: Pattern) -> bool:
+    """Tell whether anybody's hosts say so, and it is none of our pace's business."""
+    return isinstance(pattern.action, Leave) and not pattern.provider
 
 
 def _wait(times: int) -> float:

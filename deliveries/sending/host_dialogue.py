@@ -120,7 +120,7 @@ class HostDialogue:
         if isinstance(outcome, Delivered) or hosts + 1 >= MOST_HOSTS or delivery.is_late:
             return False
         return self._shared.lanes.holds(self._agent.lane) and self._agent.feedback.is_about_host(
-            outcome
+            outcome, is_again=delivery.claimed.attempts > 0
         )
 
     async def _next_host(self, delivery: ClaimedDelivery) -> bool:

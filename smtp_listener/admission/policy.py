@@ -31,10 +31,15 @@ OTHER_SENDERS = {
 SENDERS = {b"from": "From"} | OTHER_SENDERS
 
 ADDRESS_FIELDS = frozenset({*SENDERS, b"reply-to", b"to", b"cc", b"resent-to", b"resent-cc"})
-# Names in quotes and comments; a quoted local part is followed by its "@" and stays. Possessive, so
-# that time is linear.
-_NO_ADDRESS = re.compile(rb'"(?>(?:[^"\\]|\\.)*)"(?!@)|\((?>(?:[^()\\]|\\.)*)\)')
-_ANGLE = re.compile(rb"<([^<>]*+)>")
+# What an address list is made of, as far as its addresses go: quoted local parts, names in quotes,
+# comments, escapes, what stands in angle brackets, words, a group's name, the end of a mailbox.
+# Possessive, and escapes are one piece, so that time is linear.
+_QUOTED = rb'"(?>(?:[^"\\]|\\.)*)"'
+_PIECE = re.compile(
+    rb"(?P<quoted>%b@[^\s,;:<>()\x22]*+)|%b|\((?>(?:[^()\\]|\\.)*)\)|\\."
+    rb"|<(?P<angle>[^<>]*+)>|(?P<word>[^\s,;:<>()\x22\\]++)|(?P<group>:)|(?P<end>[,;])"
+    % (_QUOTED, _QUOTED)
+)
 
 
 class Refused(Exception):
@@ -237,11 +242,23 @@ def needs_smtputf8(headers: Headers) -> bool:
 
 
 def _holds_utf8_address(value: bytes) -> bool:
-    for mailbox in _NO_ADDRESS.sub(b"", value).replace(b";", b",").split(b","):
-        angle = _ANGLE.search(mailbox)
-        address = angle[1] if angle else mailbox
-        if b"@" in address and not address.isascii():
-            return True
+    try:
+        value.decode()
+    except UnicodeDecodeError:  # Shift_JIS has "@" in its second bytes; SMTPUTF8 would not help
+        return False
+    bare: list[bytes] = []
+    angles: list[bytes] = []
+    for piece in _PIECE.finditer(value + b","):
+        if piece["end"]:
+            if any(b"@" in written and not written.isascii() for written in angles or bare):
+                return True
+            bare, angles = [], []
+        elif piece["group"]:
+            bare = []
+        elif piece["angle"] is not None:
+            angles.append(piece["angle"])
+        elif written := piece["quoted"] or piece["word"]:
+            bare.append(written)
     return False
 
 

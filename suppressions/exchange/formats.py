@@ -65,7 +65,7 @@ def _check_is_of_the_dead(format_: Format, about_people: Set[str]) -> None:
 def column(cell: str) -> str:
     """Return what a column is called here."""
     plain = unicodedata.normalize("NFKC", cell).strip().lower()
-    return JAPANESE.get(plain) or word(plain)
+    return JAPANESE.get("".join(plain.split())) or word(plain)
 
 
 def kind_of(format_: Format, said: str, code: str) -> ReasonKind:

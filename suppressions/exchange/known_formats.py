@@ -88,7 +88,8 @@ LIVING = frozenset(
 PEOPLE = frozenset({
     "name", "firstname", "lastname", "fullname", "phone", "phonenumber", "optintime",
     "memberrating", "contactid", "attributes", "city",
-    "country", "company", "birthday", "subscribed",
+    "country", "company", "birthday", "subscribed", "givenname", "familyname", "mobile", "gender",
+    "organization", "jobtitle", "groupmembership",
 })  # fmt: skip
 
 
@@ -100,6 +101,10 @@ JAPANESE = {
     "ステータス": "status",
     "日時": "date", "日付": "date",
     "登録日": "date", "氏名": "name", "名前": "name", "お名前": "name", "電話番号": "phone",
+    "電子メール": "email", "電子メールアドレス": "email", "e-mailアドレス": "email",
+    "メールアドレス1": "email", "姓": "lastname", "名": "firstname", "フリガナ": "name",
+    "ふりがな": "name", "会社名": "company", "携帯電話": "phone", "住所": "city",
+    "都道府県": "city", "生年月日": "birthday", "性別": "gender",
 }  # fmt: skip
 
 

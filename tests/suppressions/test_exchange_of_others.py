@@ -62,6 +62,8 @@ LIVING = {
     ),
     "Mailgun members": "address,name,subscribed,vars\r\na@x.test,Anna,yes,{}\r\n",
     "an address book": "氏名,メールアドレス,電話番号\r\n安奈,a@x.test,03\r\n",
+    "customers of a shop": "メールアドレス,姓,名,生年月日\r\na@x.test,山,安奈,1990/1/2\r\n",
+    "an address book of Outlook": "姓,名,電子メール アドレス\r\n山,安奈,a@x.test\r\n",
 }
 
 

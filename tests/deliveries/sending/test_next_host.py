@@ -31,6 +31,8 @@ UNWELL = {
     "gone at MAIL": {"MAIL": Reset()},
     "gone at DATA": {"DATA": Drop()},
     "no sense": {"MAIL": "354 go ahead"},
+    "in maintenance": {"MAIL": "451 4.3.2 Down for maintenance"},
+    "weary of the session": {"RCPT": "450 4.7.1 Error: too many errors"},
 }
 
 
@@ -128,6 +130,31 @@ def test_an_answer_about_the_mailbox_is_asked_for_once(settings, answer):
     make.delivery()
     _, second = deliver(settings, answers(RCPT=answer), until=Attempt.objects.exists)
     assert second.sessions == [] and Attempt.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"RCPT": "452 4.2.2 mailbox full"},
+        {"RCPT": "450 4.2.0 greylisted, try again later"},
+        {"RCPT": "451 4.7.1 Greylisting in action, please come back later"},
+        {"MAIL": "450 4.3.2 Service currently unavailable"},
+        {"BODY": "451 4.2.0 The filter of this mailbox has failed"},
+    ],
+)
+def test_a_delivery_that_was_put_off_asks_the_other_hosts_about_the_mailbox_too(settings, answer):
+    """The first host may say so for five days; the second one is well."""
+    make.delivery(attempt_count=1)
+    _, second = deliver(settings, answers(**answer))
+    assert len(second.messages) == 1
+    assert outcomes() == [("passed", "a.mx.test"), ("delivered", "b.mx.test")]
+
+
+def test_a_receiver_that_wants_a_pause_is_not_asked_by_its_other_host_either(settings):
+    make.delivery(attempt_count=1)
+    script = answers(RCPT="450 4.2.1 unusual rate of mail from your address")
+    _, second = deliver(settings, script, until=Attempt.objects.exists)
+    assert second.sessions == []
 
 
 def test_a_message_that_may_have_arrived_is_offered_to_nobody_else(settings):

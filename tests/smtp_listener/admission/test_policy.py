@@ -225,6 +225,14 @@ def test_a_domain_that_receivers_must_map_is_refused(field, smtputf8, address):
         ('To: "山田@東京" <you@mx.test>, (東京) me@mx.test', False),
         ("To: Team: a@mx.test, 山田 <b@mx.test>;", False),
         ("X-Note: 山@mx.test", False),
+        ("To: 会員各位: a@mx.test, b@mx.test;", False),
+        ("To: 会員各位:;", False),
+        ("To: 山田 you@mx.test", False),
+        ("To: 会員各位: 山田@mx.test;", True),
+        ("To: 田中@営業部 <you@mx.test>", False),
+        ("To: 会員@本部: you@mx.test;", False),
+        ('Cc: "山 田"@mx.test, "Anna" <a@mx.test>', True),
+        ('To: "never closed <山@mx.test>', True),
         ("To: 山田@mx.test", True),
         ("Cc: a@mx.test, Anna <you@東京.test>", True),
         ('Reply-To: "山 田"@mx.test', True),
@@ -233,6 +241,13 @@ def test_a_domain_that_receivers_must_map_is_refused(field, smtputf8, address):
 def test_only_an_address_needs_smtputf8_of_the_next_host(field, needs):
     checked = check(f"From: shop@shop.test\r\n{field}\r\n".encode(), smtputf8=True)
     assert policy.needs_smtputf8(checked.headers) is needs
+
+
+@pytest.mark.parametrize("charset", ["shift_jis", "euc_jp", "latin-1"])
+def test_a_name_in_another_charset_needs_no_smtputf8(charset):
+    name = "Grüße" if charset == "latin-1" else "ァ会員"
+    header = b"From: shop@shop.test\r\nTo: " + name.encode(charset) + b": you@mx.test;\r\n"
+    assert not policy.needs_smtputf8(check(header, smtputf8=True).headers)
 
 
 def test_a_unicode_domain_in_from_needs_smtputf8():

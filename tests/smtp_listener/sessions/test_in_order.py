@@ -2,6 +2,8 @@
 what is too long.
 """
 
+import re
+
 import dkim as oracle
 import pytest
 from django.conf import settings
@@ -13,6 +15,9 @@ from domains.models import SigningKey
 from domains.senders import dkim
 
 HEAD = b"From: Shop <shop@shop.test>\r\nTo: you@mx.test\r\nSubject: s\r\n"
+WHOLE = (
+    HEAD + b"Date: Thu, 26 Nov 2026 00:00:00 +0000\r\nMessage-ID: <1@shop.test>\r\n"
+)  # nothing is missing
 LONG_TO = (
     b"Cc: "
     + b", ".join(b"recipient-%03d@example-company.test" % number for number in range(60))
@@ -128,7 +133,7 @@ def signed(content, selector):
 
 def test_a_dead_signature_of_the_domain_is_removed_and_one_that_lives_stays(submit, key):
     foreign = b"DKIM-Signature: v=1; a=rsa-sha256; d=other.test; s=x; h=from; bh=x; b=x\r\n"
-    alive, dead = signed(HEAD + b"\r\nx \r\n", "alive"), signed(HEAD + b"\r\nother\r\n", "dead")
+    alive, dead = signed(WHOLE + b"\r\nx \r\n", "alive"), signed(WHOLE + b"\r\nother\r\n", "dead")
     dead = dead[: dead.index(b"From:")]
     assert submit(foreign + dead + alive).startswith("250")
     head = stored().partition(b"\r\n\r\n")[0]
@@ -138,3 +143,21 @@ def test_a_dead_signature_of_the_domain_is_removed_and_one_that_lives_stays(subm
         False,
         True,
     ]
+
+
+DEAD = {
+    "it covers a field that was missing": signed(HEAD + b"\r\nx\r\n", "old"),
+    "it covers a field that is removed": signed(
+        WHOLE + b"Bcc: a@mx.test\r\n\r\nx\r\n", "old"
+    ).replace(b"\th=", b"\th=bcc:", 1),
+    "it is over": signed(WHOLE + b"\r\nx\r\n", "old").replace(b"t=1;", b"t=1; x=2;"),
+    "it is cut short": re.sub(
+        rb"\tb=[^:]*?\r\n(?=From)", b"\tb=abc\r\n", signed(WHOLE + b"\r\nx\r\n", "old")
+    ),
+}
+
+
+@pytest.mark.parametrize("why", DEAD)
+def test_a_signature_of_the_domain_that_is_false_without_a_look_at_its_key_is_removed(submit, why):
+    assert submit(DEAD[why]).startswith("250")
+    assert count(b"DKIM-Signature") == 0 and b"s=old" not in stored()
