@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from domains.foundation.upkeep.turns import NextTurn, Turn, alone
 from domains.models import Domain, SigningKey
+from domains.models.senders import DomainQuerySet
 from domains.operations.isolation import Kind, is_free, isolated, step
 
 logger = logging.getLogger(__name__)
 
-GROUP = 250  # domains whose records are looked up at once: the slowest ends the group
 AGAIN = timedelta(
     days=1
 )  # a verified domain's records are looked at this often, an unverified one's with each run
+WATCHING = 480  # seconds that a run of the watch over return paths may take, in turns
+# Of two runs at once the second leaves it to the first.
+_VERIFYING, _KEYS, _RETURN_PATHS = 0x656B_7671, 0x656B_7672, 0x656B_7673
 
 
 def make_keys(domain_id: int) -> None:
@@ -48,24 +53,35 @@ def verify_domain(domain_id: int) -> None:
     checking.check(list(Domain.objects.filter(pk=domain_id)), now=timezone.now())
 
 
-def verify_domains() -> None:
+def verify_domains(begun: int = 0) -> NextTurn:
     """Look at the records of all domains that are unverified or were last looked at long ago,
     these first.
-    """
-    from domains.foundation.dns.question_rate import QuestionRate
-    from domains.identity import checking, looks
 
-    questions = looks.Questions(QuestionRate())
+    `begun` is when the first turn of this run began, in seconds since 1970.
+    """
     now = timezone.now()
-    due = list(
-        Domain.objects.due_for_check(before=now - AGAIN)
-        .filter(is_free(Kind.DOMAIN))
-        .values_list("pk", flat=True)
+    begun = begun or int(now.timestamp())
+    with alone(_VERIFYING) as is_alone:
+        if not is_alone:
+            return None
+        due = Domain.objects.due_for_check(before=now - AGAIN)
+        return (begun,) if _check_in_turn(due, begun, is_routine=True) else None
+
+
+def _check_in_turn(domains: DomainQuerySet, begun: int, *, is_routine: bool) -> bool:
+    """Check those that no turn of the run has looked at; tell whether some are left."""
+    from domains.foundation.dns.question_rate import QuestionRate
+    from domains.identity import checking, looks  # dnspython is only needed here
+
+    waiting = domains.not_looked_at_since(datetime.fromtimestamp(begun, UTC))
+    pks = list(waiting.filter(is_free(Kind.DOMAIN)).values_list("pk", flat=True))
+    turn = Turn(pks)
+    fresh = (domain for pk in turn for domain in Domain.objects.filter(pk=pk))
+    checking.check(
+        fresh, now=timezone.now(), questions=looks.Questions(QuestionRate()), is_routine=is_routine
     )
-    for start in range(0, len(due), GROUP):
-        group = list(Domain.objects.filter(pk__in=due[start : start + GROUP]))
-        checking.check(group, now=now, questions=questions, is_routine=True)
-    logger.info("event=domains_checked domains=%d", len(due))
+    logger.info("event=domains_checked domains=%d left=%d", turn.taken, len(pks) - turn.taken)
+    return turn.has_more
 
 
 def look_at_ourselves() -> None:
@@ -76,17 +92,25 @@ def look_at_ourselves() -> None:
         own_lights.refresh(now=timezone.now())
 
 
-def watch_return_paths() -> None:
+def watch_return_paths(begun: int = 0, left: int = 0) -> NextTurn:
     """Look at the names that domains' mail leaves with, or is about to; what has changed there is
     checked whole.
+
+    `left` of them are for this turn and the next ones; `begun` as for `verify_domains`.
     """
     from domains.identity import return_path_watch  # dnspython is only needed here
     from domains.senders import return_paths
 
-    with step("domains.return_paths"):
-        return_paths.give_up_ownerless()
-    moved = return_path_watch.take_turn(now=timezone.now())
-    logger.info("event=return_paths_watched changed=%d", moved)
+    now = timezone.now()
+    with alone(_RETURN_PATHS) as is_alone:
+        if not is_alone:
+            return None
+        if not begun:
+            with step("domains.return_paths"):
+                return_paths.give_up_ownerless()
+        left = return_path_watch.take_turn(now=now, most=left if begun else None)
+    begun = begun or int(now.timestamp())
+    return (begun, left) if left and now.timestamp() < begun + WATCHING else None
 
 
 def keep_key_zone() -> None:
@@ -98,25 +122,25 @@ def keep_key_zone() -> None:
             logger.info("event=key-zone-kept records=%d", taken)
 
 
-def watch_keys() -> None:
+def watch_keys(begun: int = 0) -> NextTurn:
     """Make the keys that are due, look for the records of those that are to sign, and retire those
-    that no mail needs.
+    that no mail needs; `begun` as for `verify_domains`.
     """
-    from domains.foundation.dns.question_rate import QuestionRate
-    from domains.identity import checking, looks
     from domains.senders import key_states, rotation
 
-    with step("domains.rotation"):
-        rotation.rotate_due(now=timezone.now())
-    questions = looks.Questions(QuestionRate())
-    waiting = list(
-        Domain.objects.verified()
-        .filter(is_free(Kind.DOMAIN), keys__in=SigningKey.objects.waiting())
-        .distinct()
-        .values_list("pk", flat=True)
-    )
-    for start in range(0, len(waiting), GROUP):
-        group = list(Domain.objects.filter(pk__in=waiting[start : start + GROUP]))
-        checking.check(group, now=timezone.now(), questions=questions)
-    retired = key_states.retire_what_is_over(now=timezone.now())
-    logger.info("event=keys_watched domains=%d retired=%d", len(waiting), retired)
+    now = timezone.now()
+    with alone(_KEYS) as is_alone:
+        if not is_alone:
+            return None
+        if not begun:
+            with step("domains.rotation"):
+                rotation.rotate_due(now=now)
+            retired = key_states.retire_what_is_over(now=now)
+            logger.info("event=keys_watched retired=%d", retired)
+        begun = begun or int(now.timestamp())
+        return (begun,) if _check_in_turn(_with_a_new_key(), begun, is_routine=False) else None
+
+
+def _with_a_new_key() -> DomainQuerySet:
+    waits = SigningKey.objects.waiting().filter(domain=OuterRef("pk"))
+    return Domain.objects.verified().filter(Exists(waits))

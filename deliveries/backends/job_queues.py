@@ -38,16 +38,20 @@ def enqueue_drain() -> None:
         waiting.enqueue("deliveries.jobs.drain", job_timeout=-1, result_ttl=0, failure_ttl=DAY)
 
 
-def enqueue(function: str, *ids: int | str, only_once: bool = False) -> None:
+def enqueue(
+    function: str, *ids: int | str, only_once: bool = False, is_urgent: bool = False
+) -> None:
     """Enqueue a maintenance job by its dotted name, see `deliveries.jobs.worker.FUNCTIONS`.
 
     With `only_once` nothing is added while one like it waits: a job is a wake-up, and one is
-    enough.
+    enough. An urgent one goes before all that wait.
     """
     waiting = queue(MAINTENANCE)
     if only_once and function in map(_name, waiting.get_jobs()):
         return
-    waiting.enqueue(function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY)
+    waiting.enqueue(
+        function, *ids, job_timeout=3600, result_ttl=0, failure_ttl=DAY, at_front=is_urgent
+    )
 
 
 def call(function: str, *ids: int | str) -> None:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 DRAIN_EVERY = 5
 ROUND = 75.0  # seconds: a round of RQ's loop takes up to 60
 MARK = "ekiden:filled"  # stands in Valkey as long as it keeps what it is given
-TABLE: tuple[tuple[Callable[[], None], int], ...] = (
+TABLE: tuple[tuple[Callable[[], object], int], ...] = (
     (jobs.sweep, 15),
     (jobs.carry_out_orders, 5),
     (jobs.carry_on, 15),
@@ -49,6 +49,8 @@ TABLE: tuple[tuple[Callable[[], None], int], ...] = (
     (domain_jobs.look_at_ourselves, 3600),
     (domain_jobs.watch_return_paths, 600),
 )
+# A record that is gone costs mail with each second.
+URGENT = frozenset({jobs.watch_switched_keys})
 
 
 class ScheduledJob(CronJob):
@@ -127,7 +129,10 @@ def scheduler() -> Scheduler:
         name = f"{function.__module__}.{function.__name__}"
         built.get_jobs().append(
             ScheduledJob(
-                _ringer(name), queue_name=job_queues.MAINTENANCE, func=function, interval=seconds
+                _ringer(name, is_urgent=function in URGENT),
+                queue_name=job_queues.MAINTENANCE,
+                func=function,
+                interval=seconds,
             )
         )
     built.begin_intervals()
@@ -147,5 +152,5 @@ def run() -> None:
                 raise
 
 
-def _ringer(name: str) -> Callable[[], None]:
-    return lambda: job_queues.enqueue(name, only_once=True)
+def _ringer(name: str, *, is_urgent: bool) -> Callable[[], None]:
+    return lambda: job_queues.enqueue(name, only_once=True, is_urgent=is_urgent)

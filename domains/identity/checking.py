@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ WHOLE_EVERY = 14
 
 
 def check(
-    domains: Collection[Domain], *, now: datetime, questions: Questions | None = None,
+    domains: Iterable[Domain], *, now: datetime, questions: Questions | None = None,
     is_routine: bool = False,
 ) -> None:  # fmt: skip
     """Verify these domains, ask every name server of their zones, and keep what was seen.
@@ -41,9 +41,8 @@ def check(
     `is_routine`: where all was well the last time, one name server is asked, and all of them only
     where that one or the resolver has something else.
     """
-    plans = [_plan(domain, now=now, is_routine=is_routine) for domain in domains]
-    looks = asyncio.run(look_at_all(plans, questions or Questions()))
-    for domain, plan, look in zip(domains, plans, looks, strict=True):
+    plans = ((domain, _plan(domain, now=now, is_routine=is_routine)) for domain in domains)
+    for domain, plan, look in look_at_all(plans, questions or Questions()):
         with isolated(Kind.DOMAIN, domain.pk):  # once: what fails in part has failed
             if isinstance(look, BaseException):
                 raise look

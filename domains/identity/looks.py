@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_network
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -28,13 +29,14 @@ from domains.identity.own_addresses import own_addresses
 from domains.identity.sentences import SlipRemark, english
 from domains.identity.spf import ResolverNames
 from domains.identity.verdicts import MailOrigin, verdicts
-from domains.models import ReturnPath
+from domains.models import Domain, ReturnPath
 from domains.senders import return_paths
 from domains.senders.records import Purpose, Record
 
 # The negative TTL of a zone whose servers cannot be asked, and the longest that is believed
 # (RFC 2308, section 5).
 A_DAY = 86_400
+AT_ONCE = 20  # domains
 RETURN_PATH = Purpose.RETURN_PATH
 Report = dict[str, Any]  # JSON; docs/commands.md names its keys
 
@@ -108,14 +110,32 @@ def authorities(resolver: Resolver, pace: QuestionRate) -> Authorities:
     return Authorities(resolver, may_ask, port=settings.EKIDEN_ZONE_PORT, pace=pace)
 
 
-async def look_at_all(
-    plans: Sequence[CheckPlan], questions: Questions
-) -> list[DomainLook | BaseException]:
-    """Return a look for each; an error stands in its domain's place."""
+def look_at_all(
+    plans: Iterator[tuple[Domain, CheckPlan]], questions: Questions
+) -> Iterator[tuple[Domain, CheckPlan, DomainLook | BaseException]]:
+    """Yield a look at each as it is done, or the error in its place.
+
+    A few are under way at a time, and the next plan is asked for when one of them is done: a slow
+    domain holds up no other. While the caller works with one, the others stand still.
+    """
     resolver = questions.resolver()
     asker = authorities(resolver, questions.pace)
-    looks = (_look(plan, resolver, asker) for plan in plans)
-    return await asyncio.gather(*looks, return_exceptions=True)
+    under_way: dict[asyncio.Task[DomainLook], tuple[Domain, CheckPlan]] = {}
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        while True:
+            for domain, plan in islice(plans, AT_ONCE - len(under_way)):
+                task = loop.create_task(_look(plan, resolver, asker))
+                under_way[task] = domain, plan
+            if not under_way:
+                return
+            for task in runner.run(_first_of(under_way)):
+                yield *under_way.pop(task), task.exception() or task.result()
+
+
+async def _first_of(tasks: Iterable[asyncio.Task[DomainLook]]) -> set[asyncio.Task[DomainLook]]:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
 async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> DomainLook:

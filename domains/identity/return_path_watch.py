@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,9 +15,10 @@ from domains.foundation.dns.authorities import Authorities
 from domains.foundation.dns.question_rate import QuestionRate
 from domains.foundation.dns.resolver import Resolver
 from domains.foundation.dns.servers import nameservers
+from domains.foundation.upkeep.turns import Turn
 from domains.identity import checking, looks
 from domains.identity.inspection import Inspector
-from domains.models import Domain, ReturnPath
+from domains.models import Domain, ReadPosition, ReturnPath
 from domains.operations.isolation import Kind, is_free
 from domains.senders import return_paths
 from domains.senders.records import Purpose, Record
@@ -26,39 +26,33 @@ from domains.senders.records import Purpose, Record
 logger = logging.getLogger(__name__)
 
 SHARE = 0.25  # of the questions that all checks may ask, so that the others come to their turn
-GROUP = 50  # names that are looked at at once
-TURN = 480.0  # seconds; what is left then is looked at first the next time
+GROUP = 10  # names that are looked at at once
+NAME = "return paths"
 
 
-def take_turn(*, now: datetime, seconds: float = TURN) -> int:
-    """Look at as many as there is time for, after those of the last turn; return how many domains
-    were checked whole.
+def take_turn(*, now: datetime, most: int | None = None) -> int:
+    """Look at as many as there is time for, `most` at most, after those of the last turn; return
+    how many are left for the next one.
     """
-    ends, pace, moved = time.monotonic() + seconds, QuestionRate(SHARE), 0
-    rows = list(_watched())
-    start = _mark.behind(rows)
-    for at in range(0, len(rows), GROUP):
-        if time.monotonic() > ends:
-            break
-        group = [rows[(start + n) % len(rows)] for n in range(at, min(at + GROUP, len(rows)))]
-        changed = asyncio.run(_changed(group, pace, now=now))
-        if changed:
+    rows, pace, moved = list(_watched()), QuestionRate(SHARE), 0
+    start = _behind(rows)
+    line = [*rows[start:], *rows[:start]][:most]
+    turn = Turn([line[at : at + GROUP] for at in range(0, len(line), GROUP)])
+    left = len(line)
+    for group in turn:
+        if changed := asyncio.run(_changed(group, pace, now=now)):
             checking.check(changed, now=now)
         moved += len(changed)
-        _mark.pk = group[-1].pk
-    return moved
+        left -= len(group)
+        ReadPosition.objects.update_or_create(name=NAME, defaults={"value": group[-1].pk})
+    logger.info("event=return_paths_watched changed=%d left=%d", moved, left)
+    return left
 
 
-class _Mark:
-    """The last one that this process has looked at."""
-
-    pk = 0
-
-    def behind(self, rows: Sequence[ReturnPath]) -> int:
-        return next((at for at, row in enumerate(rows) if row.pk > self.pk), 0)
-
-
-_mark = _Mark()
+def _behind(rows: Sequence[ReturnPath]) -> int:
+    """Return the place after the one that was looked at last."""
+    last = ReadPosition.objects.filter(name=NAME).values_list("value", flat=True).first() or 0
+    return next((at for at, row in enumerate(rows) if row.pk > last), 0)
 
 
 def _watched() -> list[ReturnPath]:

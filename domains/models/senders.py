@@ -38,6 +38,9 @@ class DomainQuerySet(models.QuerySet["Domain"]):
         due |= Q(checked_at__isnull=True) | Q(checked_at__lt=before)
         return self.filter(due).order_by(F("checked_at").asc(nulls_first=True))
 
+    def not_looked_at_since(self, moment: datetime) -> Self:
+        return self.filter(Q(checked_at__isnull=True) | Q(checked_at__lt=moment))
+
 
 class Project(OwnSandbox):
     """One app or team: what its mail has in common, and how its mail is treated."""

@@ -73,8 +73,7 @@ def _servers() -> Iterator[Process]:
 def _services() -> Iterator[Process]:
     patience = settings.EKIDEN_DRAIN_SECONDS + 10
     yield Process("sandbox", _manage("sandbox_mx"), 30)
-    # Two, so that the sweep of deadlines never waits behind a look at the DNS records of many
-    # domains.
+    # Two, so that the sweep of deadlines never waits behind a long import.
     yield Process("maintenance", _manage("rqworker", "maintenance"), 40, count=2)
     yield Process(
         "worker",

@@ -239,6 +239,41 @@ def test_every_message_of_a_rotation_verifies_then_and_five_days_later(rig, serv
     assert len(zone.bad(taken, at=-1)) == signed.count(old.partition(".")[0])
 
 
+def test_once_a_record_is_gone_mail_goes_on_with_the_old_key_within_a_minute(rig, servers, sink):
+    """The jobs come by themselves, at their own pace."""
+    began, zone = len(sink.messages), Zone(servers)
+    [old] = keys(rig)
+    with App(rig) as app:
+        name, value = make_key(rig)
+        publish(servers, name, value)
+        zone.note([old, name])
+        for _ in range(3):
+            look(rig)
+            pass_time(rig, "35 minutes")
+        wait_until(lambda: last_selector(sink) == name.partition(".")[0], "it signs", PATIENCE)
+        mail_for(sink)
+        for server in servers:
+            server.remove(name)
+        zone.note([old, name])
+        gone_at = time.monotonic()
+        wait_until(lambda: last_selector(sink) == old.partition(".")[0], "the old one", PATIENCE)
+        print(f"\nthe old key signs again after {time.monotonic() - gone_at:.0f} s")
+        mail_for(sink)
+    wait_until(lambda: len(sink.messages) == began + sum(app.sent), "all has come", PATIENCE)
+    bad = zone.bad(sink.messages[began:])
+    print(f"{len(bad)} of {sum(app.sent)} messages bear the key that was gone")
+    assert not app.failures
+    assert {selector(each) for each in bad} <= {name.partition(".")[0]}
+    assert len(bad) <= 60 * RATE
+    assert states(rig)[old.partition(".")[0]] == "signing"
+    shown = rig.manage_json("domain", "show", SENDER)
+    assert [each["kind"] for each in shown["alerts"]] == ["key-gone"]
+
+
+def last_selector(sink):
+    return selector(sink.messages[-1])
+
+
 def forget(servers, zone, rig):
     """Leave in DNS what the domain has to publish, and nothing else."""
     for gone in zone.names - set(keys(rig)):

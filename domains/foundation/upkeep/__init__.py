@@ -1,1 +1,1 @@
-"""Leases of long jobs, and how long rows and keys are kept."""
+"""Leases and turns of long jobs, and how long rows and keys are kept."""

@@ -11,7 +11,7 @@ from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text import texts
 from domains.foundation.text.addresses import canonical_domain, readable_domain
 from domains.identity import checking, signatures, subdomains
-from domains.management import domain_options, printing
+from domains.management import domain_history, domain_options, printing
 from domains.management.domain_facts import facts_of, return_path_of, state_of
 from domains.models import Domain
 from domains.operations import audit
@@ -61,6 +61,10 @@ class Command(ActionCommand):
             "reports", self.reports, "Show by day what DMARC reports say of mail with this domain."
         )
         reports.add_argument("--days", type=int, default=summary.DAYS)
+        history = add(
+            "history", self.history, "Show what checks saw differently from the ones before."
+        )
+        history.add_argument("--limit", type=int, default=50, help="changes, the newest; 50")
         path = domain_options.with_return_path(
             add(
                 "return-path",
@@ -75,9 +79,9 @@ class Command(ActionCommand):
                 "Let any name below the domain send, signed by it, or only the domain itself.",
             )
         )
-        for parser in (adding, showing, path, below, reports):
+        for parser in (adding, showing, path, below, reports, history):
             parser.add_argument("name", metavar="DOMAIN")
-        for parser in (adding, listing, showing, checking, path, below, reports):
+        for parser in (adding, listing, showing, checking, path, below, reports, history):
             parser.add_argument("--project", required=parser is adding)
             parser.add_argument("--json", action="store_true", dest="as_json")
 
@@ -201,6 +205,16 @@ class Command(ActionCommand):
             "\nReports come here only where the relay's own zone agrees to them, once for all "
             f"domains:\n  {name}  TXT\n  {value}"
         )
+
+    def history(self, *, name: str, project: str | None, limit: int, as_json: bool) -> None:
+        found = domain_history.changes(names.domain(name, of=project), most=max(0, limit))
+        if as_json:
+            return self.write_json([domain_history.as_json(each) for each in found])
+        for line in (line for each in found for line in domain_history.lines(each)):
+            self.stdout.write(line)
+        if not found:
+            self.stdout.write("No check has seen anything differently from the one before.")
+        return None
 
     def choose_return_path(
         self, *, name: str, project: str | None, label: str | None, none: bool, as_json: bool

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from deliveries.backends import job_queues
 from deliveries.jobs import schedule
 
 
@@ -25,3 +26,10 @@ def test_a_valkey_that_was_wiped_is_told(valkey, caplog):
     valkey.flushdb()
     built.heartbeat()
     assert caplog.text.count("event=valkey-emptied") == 1
+
+
+def test_the_watch_over_new_keys_goes_before_all_that_wait(valkey):
+    for job in schedule.scheduler().get_jobs():
+        job.enqueue(valkey)
+    first = job_queues.queue(job_queues.MAINTENANCE).get_jobs()[0]
+    assert first.func_name == "deliveries.jobs.watch_switched_keys"

@@ -59,6 +59,21 @@ def test_a_worker_is_known_again_after_a_wipe_though_its_job_goes_on(valkey, mon
     assert seen == [job_queues.MAINTENANCE]
 
 
+def test_a_job_that_takes_turns_goes_on_behind_those_that_wait(valkey, monkeypatch):
+    done = []
+
+    def in_turns(number=0):
+        done.append(number)
+        return (number + 1,) if number < 2 else None
+
+    monkeypatch.setitem(workers.FUNCTIONS, "domains.jobs.verify_domains", in_turns)
+    monkeypatch.setitem(workers.FUNCTIONS, "deliveries.jobs.sweep", lambda: done.append("sweep"))
+    for name in ("domains.jobs.verify_domains", "deliveries.jobs.sweep"):
+        job_queues.enqueue(name)
+    work(valkey)
+    assert done == [0, "sweep", 1, 2]
+
+
 def known_now(valkey):
     return [queue.name for worker in Worker.all(connection=valkey) for queue in worker.queues]
 

@@ -212,3 +212,20 @@ def test_what_differs_from_the_last_check_is_kept(server, domain):
     checking.check([domain], now=timezone.now())
     (change,) = DomainChange.objects.filter(domain=domain)
     assert (change.before["state"], change.after["state"]) == ("found", "missing")
+
+
+def test_the_command_has_the_history_with_before_and_after(server, domain):
+    checking.check([domain], now=timezone.now())
+    assert "No check has seen" in ekiden("domain", "history", ZONE)
+    server.put(record(domain, "dmarc").name, "TXT", quoted("v=DMARC1; p=reject"))
+    checking.check([domain], now=timezone.now())
+    [change] = [
+        each
+        for each in ekiden_json("domain", "history", ZONE, "--json")
+        if each["record"].startswith("dmarc ")
+    ]
+    assert change["record"] == f"dmarc _dmarc.{ZONE}"
+    assert change["after"]["found"] == ["v=DMARC1; p=reject"] != change["before"]["found"]
+    said = ekiden("domain", "history", ZONE, "--limit", "9")
+    assert "before: found: v=DMARC1; p=none" in said and "after:  found: v=DMARC1; p=rej" in said
+    assert ekiden_json("domain", "history", ZONE, "--limit", "0", "--json") == []
