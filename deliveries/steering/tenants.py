@@ -79,9 +79,18 @@ def by_source(
 
 def check(*, now: datetime) -> None:
     """Hold every rule against every project."""
-    for rule in TenantRule.objects.select_related("pool"):
+    for rule in TenantRule.objects.all():
         with isolated(Kind.STEP, f"rule for tenants {rule}", lasting=False):
-            _check(rule, now=now)
+            if (locked := _locked(rule)) is not None:
+                _check(locked, now=now)
+
+
+def _locked(rule: TenantRule) -> TenantRule | None:
+    """Return the rule as it is now, for one worker at a time: of two each would set an egress
+    rule, and nobody take back the first.
+    """
+    rules = TenantRule.objects.select_for_update(of=("self",)).select_related("pool")
+    return rules.filter(pk=rule.pk).first()
 
 
 def _check(rule: TenantRule, *, now: datetime) -> None:
@@ -159,6 +168,7 @@ def end(case: TenantCase, *, now: datetime, reason: str) -> None:
 @transaction.atomic
 def remove(rule: TenantRule, *, now: datetime) -> None:
     """Remove a rule, and take back what it has set."""
+    _locked(rule)
     for case in rule.cases.filter(ended_at__isnull=True):
         end(case, now=now, reason="The rule is removed.")
     rule.delete()

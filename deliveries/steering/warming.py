@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
@@ -89,7 +89,15 @@ def trouble(day: WarmUpDay, *, is_over: bool) -> str:
 
 def judge(progress: WarmUp, *, now: datetime) -> None:
     """Move on by the days that are over; go back at once where today is a bad one."""
-    today = now.astimezone(UTC).date()
+    # Another maintenance worker may have judged it since it was read, or a person called it warm:
+    # with what was known before, a step would be taken back.
+    rows = WarmUp.objects.select_for_update(of=("self",)).select_related("source")
+    found = rows.filter(pk=progress.pk, is_warm=False).first()
+    if found is not None:
+        _judge_days(found, today=now.astimezone(UTC).date())
+
+
+def _judge_days(progress: WarmUp, *, today: date) -> None:
     numbers = numbers_of(progress.receiver)
     days = WarmUpDay.objects.select_for_update().filter(
         source=progress.source, receiver=progress.receiver, date__gt=progress.judged_on
