@@ -58,14 +58,14 @@ def why_no_source(delivery: Delivery) -> str:
     members = [known.sources[name] for name in known.pool(pool).weights if name in known.sources]
     if not members:
         return _("no source stands in its pool %(pool)s") % {"pool": pool}
-    return "; ".join(_why(each, receiver) for each in members)
+    return "; ".join(_why(each, receiver, lane.pk) for each in members)
 
 
-def _why(source: SourceFacts, receiver: str) -> str:
+def _why(source: SourceFacts, receiver: str, site: int) -> str:
     given = {"source": source.name, "receiver": receiver}
     if source.state in STATES:
         return str(STATES[source.state]) % given
-    if receiver in source.rests:
+    if source.rests_for(receiver, site):
         return _("%(source)s rests for %(receiver)s") % given
     if not source.is_bound:
         return _("no machine at work has the address of %(source)s") % given

@@ -70,7 +70,8 @@ WHERE id = ANY(%(ids)s) AND lane_id = %(home)s AND due_at IS NOT NULL
 """
 
 # Lanes whose mail can leave by their source no more: it is out of use, cold, resting, gone, at rest
-# for the receiver, or no node has had it for so long. Those that are leased see to it themselves.
+# for the receiver (or for the site, `egress.called`), or no node has had it for so long. Those that
+# are leased see to it themselves.
 STRANDED = """
 SELECT lane.id, lane.home_id FROM deliveries_lane lane
 LEFT JOIN deliveries_source source ON source.name = lane.source
@@ -80,7 +81,8 @@ WHERE lane.home_id IS NOT NULL AND (lane.leased_until IS NULL OR lane.leased_unt
     OR NOT EXISTS (SELECT FROM deliveries_node node WHERE source.name = ANY(node.sources)
         AND node.seen_at > now() - make_interval(secs => %(gone)s))
     OR EXISTS (SELECT FROM deliveries_sourcerest rest WHERE rest.source_id = source.id
-        AND rest.receiver = lane.provider AND (rest.until IS NULL OR rest.until > now())))
+        AND rest.receiver IN (lane.provider, 'lane-' || lane.home_id)
+        AND (rest.until IS NULL OR rest.until > now())))
 ORDER BY lane.id
 """
 LEAD_HOME = f"""

@@ -48,7 +48,8 @@ class SourceFacts:
     """A source as it is now.
 
     `is_bound` says whether a node that can bind it was seen lately; `rests` are the receivers to
-    which it sends nothing for a while, and `warm_for` those that know it; None: all do.
+    which it sends nothing for a while (`called` those that no rule names), and `warm_for` those
+    that know it; None: all do.
     """
 
     name: str
@@ -63,6 +64,10 @@ class SourceFacts:
     @property
     def identity(self) -> Identity:
         return Identity(self.ehlo_name, self.ipv4, self.ipv6)
+
+    def rests_for(self, receiver: str, site: int) -> bool:
+        """Tell whether it sends nothing to the receiver now, or to the site with this lane."""
+        return receiver in self.rests or called(site) in self.rests
 
     def warms_for(self, receiver: str) -> bool:
         """Tell whether it has a number of messages a day for this receiver."""
@@ -163,18 +168,18 @@ class Egress:
             return PoolFacts(dict.fromkeys(self.sources, 1))
         return self.pools.get(name, PoolFacts({}))
 
-    def carries(self, source: str, mail: Outgoing, receiver: str) -> bool:
+    def carries(self, source: str, mail: Outgoing, receiver: str, site: int) -> bool:
         """Tell if mail that this source has may stay with it. Whether a node is there for it is
         for others to decide: a lane is only leased where one is.
         """
         facts = self.sources.get(source)
         if self.smarthost(mail, receiver) is not None:
             return False
-        if facts is None or facts.state not in CARRYING or receiver in facts.rests:
+        if facts is None or facts.state not in CARRYING or facts.rests_for(receiver, site):
             return False
         return source in self.pool(self.pool_name(mail, receiver)).weights
 
-    def candidates(self, mail: Outgoing, receiver: str) -> Iterator[SourceFacts]:
+    def candidates(self, mail: Outgoing, receiver: str, site: int) -> Iterator[SourceFacts]:
         """Yield the sources that may carry it, the best first.
 
         The order is that of weighted rendezvous hashing over the delivery's id: always the same
@@ -188,7 +193,7 @@ class Egress:
             for name, weight in pool.weights.items()
             if (facts := self.sources.get(name)) is not None
             and facts.is_bound
-            and receiver not in facts.rests
+            and not facts.rests_for(receiver, site)
             and facts.state in CARRYING
         ]
         ways = [facts for _, facts in sorted(found, key=lambda each: each[0], reverse=True)]
@@ -197,6 +202,11 @@ class Egress:
         warm = [each for each in ways if not each.warms_for(receiver)]
         last = [] if pool.overflow is not None else [each for each in ways if each not in warm]
         return iter(warm + last)
+
+
+def called(site: int) -> str:
+    """Name a receiver that no rule names, as a rest does: after the lane of its site."""
+    return f"lane-{site}"
 
 
 def _score(id_: UUID, name: str, weight: int) -> float:

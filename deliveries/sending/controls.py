@@ -156,8 +156,8 @@ class Controls:
         """Tell if the lane's source may carry the delivery. One without sources carries all."""
         if lane.home is None:
             return True
-        mail = outgoing(claimed)
-        return self.egress.now.carries(lane.source, mail, self.receiver(lane, claimed.domain))
+        mail, receiver = outgoing(claimed), self.receiver(lane, claimed.domain)
+        return self.egress.now.carries(lane.source, mail, receiver, lane.home)
 
     def way_out(self, lane: LeasedLane, mail: Outgoing, domain: str) -> KnownSmarthost | None:
         """Return the smarthost to which a rule leads this mail from its site's lane.

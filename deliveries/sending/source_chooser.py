@@ -158,7 +158,7 @@ class SourceChooser:
         return chosen
 
     def _ways(self, egress: Egress, each: Due) -> Iterable[SourceFacts]:
-        return egress.candidates(outgoing(each), self._receiver(each))
+        return egress.candidates(outgoing(each), self._receiver(each), self.lane.id)
 
     def _receiver(self, each: Due) -> str:
         return self._shared.orders.receiver(self.lane, each.domain)

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 
 from deliveries.models import Lane, ShapingRule, Source, SourceBlock, SourceRest, WarmUpDay
 from deliveries.queue.wakeups import notify_now
+from deliveries.routing.egress import called
 from domains.foundation.text.texts import one_line
 from domains.models import OwnLight
 from domains.operations import audit
@@ -85,14 +86,33 @@ def _look_at(lane: Lane, *, now: datetime) -> None:
     if source is None or (not lane.provider and lane.closed_at > now - UNNAMED):
         return
     receiver = lane.provider or ShapingRule.DEFAULT
-    if source.rests.filter(receiver=receiver).exists():
+    blocker = _blocker(lane, receiver)
+    if source.rests.filter(receiver__in=(receiver, blocker)).exists():
         return
-    last = source.blocks.filter(receiver=receiver).first()
+    last = source.blocks.filter(receiver=blocker).first()
     if last is None or lane.closed_at > last.at:
-        block(source, receiver, lane.close_reason, now=now, last=last)
+        block(source, blocker, lane.close_reason, now=now, last=last)
+        _count_block(source, receiver, now=now)
         Lane.objects.filter(pk=lane.pk, provider="").update(provider=receiver)
     else:
         _open(lane)
+
+
+def _blocker(lane: Lane, receiver: str) -> str:
+    """Return whom the source is to send nothing to: of receivers without a rule that site alone.
+
+    Anybody may have a host that says it blocks us; it must not speak for all the others.
+    """
+    if receiver != ShapingRule.DEFAULT or lane.home_id is None:
+        return receiver
+    return called(lane.home_id)
+
+
+def _count_block(source: Source, receiver: str, *, now: datetime) -> None:
+    """Count the block for the warm-up, which leads one day back."""
+    today = now.astimezone(UTC).date()
+    days = WarmUpDay.objects.filter(source=source, receiver=receiver, date=today)
+    days.update(blocked=F("blocked") + 1)
 
 
 def block(
@@ -109,9 +129,6 @@ def block(
     rest = SourceRest.objects.create(
         source=source, receiver=receiver, until=now + length, reason=said, created_by=ACTOR
     )
-    WarmUpDay.objects.filter(
-        source=source, receiver=receiver, date=now.astimezone(UTC).date()
-    ).update(blocked=F("blocked") + 1)
     logger.warning(
         "event=source-rests source=%s receiver=%s seconds=%d reason=%r",
         source.name, receiver, length.total_seconds(), said,

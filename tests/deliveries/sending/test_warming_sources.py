@@ -9,7 +9,6 @@ from deliveries.models import (
     Attempt,
     Delivery,
     Lane,
-    ShapingRule,
     Source,
     SourceCount,
     SourceRest,
@@ -86,7 +85,8 @@ def test_a_source_that_is_blocked_rests_and_its_mail_goes_by_the_other(settings)
 
     play(settings, lambda mx: mx.on("RCPT", BLOCKED, "250 2.1.5 ok"), until=is_done, seconds=30)
     rest = SourceRest.objects.get()
-    assert (rest.source.name, rest.receiver) == ("east", ShapingRule.DEFAULT)
+    home = Lane.objects.get(site="in.mx.test", home=None)
+    assert (rest.source.name, rest.receiver) == ("east", f"lane-{home.pk}")
     assert "blocked using zen.spamhaus.org" in rest.reason
     assert by_source() == {OLD: 1}
     assert Delivery.objects.get().attempt_count == 1, "the block has used up no try"

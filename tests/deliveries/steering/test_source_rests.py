@@ -3,10 +3,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deliveries.insight import source_waits
 from deliveries.models import Lane, Source, SourceBlock, SourceRest, WarmUpDay
 from deliveries.steering import source_rests
 from domains.models import OwnLight
 from domains.operations import audit
+from tests.commands import ekiden
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -48,6 +50,19 @@ def test_a_source_that_is_blocked_rests_for_that_receiver_only_and_says_why(lane
     assert WarmUpDay.objects.get().blocked == 1
     assert SAID in audit.of(rest.source).first().reason
     assert is_closed(lane)
+
+
+def test_a_receiver_that_no_rule_names_blocks_for_its_own_site_alone():
+    source, home, other = make.source(state="warm"), make.lane("tiny.test"), make.lane("small.test")
+    closed = {"closed_at": timezone.now(), "close_reason": SAID}
+    make.source_lane(source, home, provider="default", **closed)
+    turn()
+    rest, facts = SourceRest.objects.get(), source_waits.egress().sources["one"]
+    assert rest.receiver == f"lane-{home.pk}"
+    assert [facts.rests_for("default", site.pk) for site in (home, other)] == [True, False]
+    ekiden("source", "use", "one", "--receiver", rest.receiver)
+    turn()
+    assert not SourceRest.objects.exists() and not Lane.objects.filter(closed_at__isnull=False)
 
 
 def source_of(lane):
