@@ -288,3 +288,10 @@ def check_loop(headers: Headers, hostname: str) -> None:
     own = f" by {hostname} ".encode()
     if len(trace) >= MAX_RECEIVED or sum(own in field for field in trace) >= MAX_OWN_RECEIVED:
         raise Refused(replies.LOOP(most=MAX_RECEIVED))
+
+
+def is_coming_back(headers: Headers, hostname: str, queue_id: str) -> bool:
+    """Tell whether the message bears the trace field of when it was taken under this queue id."""
+    own = re.compile(rf" by {re.escape(hostname)} .* id {re.escape(queue_id)}\b".encode())
+    fields = (b" " + b" ".join(field.value.lower().split()) for field in headers.all(b"received"))
+    return any(own.search(field) for field in fields)

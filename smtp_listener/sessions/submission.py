@@ -151,6 +151,9 @@ class SubmissionTransaction(Transaction):
         finally:
             if not is_new:
                 await self._quota.give_back()
+        # Whoever brings it has it from us: our 250 would be the end of it, and nobody be told.
+        if receipt.is_repeat and policy.is_coming_back(checked.headers, hostname, receipt.queue_id):
+            return replies.LOOP(most=policy.MAX_RECEIVED)
         if priority < asked:
             return replies.QUEUED_LOWER(priority=priority.mt_priority, queue_id=receipt.queue_id)
         return replies.QUEUED(queue_id=receipt.queue_id)

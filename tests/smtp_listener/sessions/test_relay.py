@@ -182,6 +182,18 @@ def test_b5_a_mail_that_comes_back_through_its_own_credential_is_not_sent_again(
     assert Delivery.objects.count() == 1
 
 
+def test_b5_a_mail_that_comes_back_with_the_trace_of_its_first_time_is_a_loop(listener, login):
+    answers = []
+    with listener.raw_app(login) as app:
+        for trace in (b"", b"Received: by relay.test with ESMTPSA id %s; now\r\n", b""):
+            app.begin("list@mx.test")
+            app.say(b"DATA")
+            first = answers[0].split()[-1].encode() if answers else b""
+            answers.append(app.say((trace % first if trace else b"") + MAIL + b"."))
+    assert answers[1].startswith("554 5.4.6")
+    assert answers[0] == answers[2] and answers[0].startswith("250")
+
+
 def test_b3_fields_that_would_steer_us_are_not_sent_on(listener, login):
     with listener.raw_app(login) as app:
         app.begin()
