@@ -22,7 +22,9 @@ FIRST, LONGEST = (
 )  # seconds for which an unwell host is asked after the others; doubled each time that it still is
 # Of a smarthost, whose hosts are looked at without a message before they come back.
 FIRST_ASIDE, LONGEST_ASIDE = 60.0, 900.0
-DOUBTS = 3  # answers in a row that never came, after which a host is put aside
+# Messages in a row that a host left in doubt or refused where the next one took them: then it is
+# put aside. One alone may be about that message.
+FAILURES = 3
 FORGET_AFTER = 86_400.0  # seconds without a look
 TAKING = (
     10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
@@ -79,7 +81,7 @@ class Experience:
             self._peers[host] = Peer(set(known.get("proven", ())), broken)
         self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
         self._took: dict[str, float] = {}  # when each address last took a message
-        self._doubts: dict[str, int] = {}  # of each address, since it last took a message
+        self._failures: dict[str, int] = {}  # of each address, since it last took a message
         self._refused: dict[
             str, str
         ] = {}  # at each address, the recipient that was refused for now and taken by another host
@@ -176,13 +178,13 @@ class Experience:
         self._unwell[address] = Unwell(host, until, times, str(reply))
         self._has_news = True
 
-    def doubt(self, host: str, address: str, reply: Reply, *, now: float) -> None:
-        """Note that nobody knows what became of a message: the third such host in a row is put
+    def failed(self, host: str, address: str, reply: Reply, *, now: float) -> None:
+        """Note that a smarthost's host did not take a message; with the third in a row it is put
         aside.
         """
-        self._doubts[address] = self._doubts.get(address, 0) + 1
-        if self._doubts[address] >= DOUBTS:
-            self._doubts.pop(address)
+        self._failures[address] = self._failures.get(address, 0) + 1
+        if self._failures[address] >= FAILURES:
+            self._failures.pop(address)
             self.put_aside(host, address, reply, now=now)
 
     def is_aside(self, address: str) -> bool:
@@ -197,7 +199,7 @@ class Experience:
     def well(self, address: str) -> None:
         """Note that the address is well."""
         self._refused.pop(address, None)
-        self._doubts.pop(address, None)
+        self._failures.pop(address, None)
         if self._unwell.pop(address, None):
             self._has_news = True
 

@@ -128,18 +128,17 @@ class LaneConnection:
     def _note_unwell(self, delivery: ClaimedDelivery, passed: list[HostAnswer]) -> None:
         """Note the hosts that refused for now what another host took."""
         for each in passed:
-            if isinstance(each.outcome, Bounced):  # it offers less than the message needs
+            if not isinstance(each.outcome, Deferred):  # it offers less than the message needs
                 continue
-            is_of_recipient = (
-                isinstance(each.outcome, Deferred) and each.outcome.stage is Stage.RCPT
-            )
-            recipient = delivery.claimed.recipient if is_of_recipient else ""
+            recipient = delivery.claimed.recipient if each.outcome.stage is Stage.RCPT else ""
             given = each.facts["host"], each.facts["address"], each.outcome.reply
             experience = self._agent.feedback.experience
-            if self._agent.lane.smarthost is not None and not recipient:
-                experience.put_aside(*given, now=time.time())
-            else:
+            if self._agent.lane.smarthost is None or recipient:
                 experience.unwell(*given, now=time.time(), recipient=recipient)
+            elif each.outcome.scope is Scope.SESSION:
+                experience.put_aside(*given, now=time.time())
+            else:  # it may be about this message alone
+                experience.failed(*given, now=time.time())
 
     async def _learn(self, claimed: Claimed, outcome: Outcome, *, is_first: bool) -> None:
         feedback, busy, domain = self._agent.feedback, self._agent.busy, claimed.domain
@@ -160,7 +159,7 @@ class LaneConnection:
                 if isinstance(outcome, InDoubt) and self._agent.lane.smarthost is not None:
                     endpoint = self._hosts.connection.endpoint
                     given = endpoint.host, endpoint.address, outcome.reply
-                    feedback.experience.doubt(*given, now=time.time())
+                    feedback.experience.failed(*given, now=time.time())
             case _:
                 pass
 

@@ -9,11 +9,12 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import Attempt, Delivery, Lane, Smarthost
+from deliveries.sending import host_dialogue
 from tests.deliveries import make
 from tests.deliveries.sending.real_smarthosts import led
 from tests.deliveries.stage import drain_until, scene
 from tests.fakes.mx import EXTENSIONS, FakeMx
-from tests.fakes.mx_actions import Drop, TakeAndDrop
+from tests.fakes.mx_actions import Drop, Hang, TakeAndDrop
 
 pytestmark = pytest.mark.usefixtures("mail_db", "trusting")
 FIRST, SECOND = "first.test", "second.test"
@@ -99,7 +100,7 @@ def test_a_host_that_was_put_aside_comes_back_after_a_good_look_without_a_messag
     settings, authority
 ):
     make.delivery()
-    play(settings, authority, lambda first, _: first.on("MAIL", "452 4.3.1 full"))
+    play(settings, authority, lambda first, _: first.on("MAIL", "421 4.3.2 closing"))
     lane = Lane.objects.get(site="smarthost:office")
     host, _, times, said = lane.experience["unwell"]["127.0.0.1"]
     make.delivery("while@mx.test")
@@ -126,7 +127,7 @@ def test_a_look_that_fails_leaves_the_host_aside_for_longer_and_delays_no_messag
     settings, authority
 ):
     make.delivery()
-    play(settings, authority, lambda first, _: first.on("MAIL", "452 4.3.1 full"))
+    play(settings, authority, lambda first, _: first.on("MAIL", "421 4.3.2 closing"))
     lane = Lane.objects.get(site="smarthost:office")
     host, _, times, said = lane.experience["unwell"]["127.0.0.1"]
     lane.experience["unwell"]["127.0.0.1"] = [host, 1, times, said]
@@ -141,6 +142,29 @@ def test_a_look_that_fails_leaves_the_host_aside_for_longer_and_delays_no_messag
         settings, authority, lambda first, _: first.on("GREETING", Drop()), until=is_noted
     )
     assert (len(first.messages), len(second.messages)) == (0, 1)
+
+
+@pytest.mark.parametrize(("refused", "is_aside"), [(2, False), (3, True)])
+def test_a_host_is_put_aside_for_the_third_message_in_a_row_that_it_refuses_for_now(
+    settings, authority, refused, is_aside
+):
+    led([[FIRST, 1, "verified"]], connections=1, messages_per_connection=1)
+    for number in range(refused):
+        make.delivery(f"box{number}@mx.test")
+    _, second = play(settings, authority, lambda first, _: first.on("BODY", "451 4.3.0 not now"))
+    known = Lane.objects.get(site="smarthost:office").experience
+    assert len(second.messages) == refused and Delivery.objects.filter(attempt_count=1).exists()
+    assert ("127.0.0.1" in known.get("unwell", {})) is is_aside
+
+
+def test_a_silent_host_holds_a_message_up_for_the_time_of_an_opening_alone(
+    settings, authority, monkeypatch
+):
+    monkeypatch.setattr(host_dialogue, "OPENING", 1.0)
+    make.delivery()
+    _, second = play(settings, authority, lambda first, _: first.on("GREETING", Hang()))
+    assert len(second.messages) == 1 and outcomes() == [("delivered", SECOND)]
+    assert "127.0.0.1" in Lane.objects.get(site="smarthost:office").experience["unwell"]
 
 
 def test_a_host_that_leaves_three_messages_in_doubt_is_put_aside(settings, authority):
