@@ -38,10 +38,16 @@ def listed(process, name="worker-1"):
     return [{"name": name, "state": "running", "pid": process.pid, "seconds": 1}]
 
 
+def said_of(process):
+    """Return the causes but one: an account that may open few files itself hears of it."""
+    found = causes.find(listed(process))
+    return [each for each in found if not each.startswith("OPEN FILES")]
+
+
 @pytest.mark.usefixtures("valkey")
 @pytest.mark.django_db
 def test_where_all_is_well_nothing_is_said(sleeper):
-    assert causes.find(listed(sleeper)) == []
+    assert said_of(sleeper) == []
 
 
 @pytest.mark.usefixtures("valkey")
@@ -49,7 +55,7 @@ def test_where_all_is_well_nothing_is_said(sleeper):
 def test_a_process_that_a_signal_has_stopped_is_named(sleeper):
     sleeper.send_signal(signal.SIGSTOP)
     os.waitpid(sleeper.pid, os.WUNTRACED)
-    [said] = causes.find(listed(sleeper))
+    [said] = said_of(sleeper)
     assert said.startswith(f"STOPPED: worker-1 (process {sleeper.pid})")
 
 
