@@ -94,14 +94,10 @@ class ReplyParser:
     def _take(self, line: bytes) -> Reply | None:
         match = _LINE.match(line[:MAX_LINE].rstrip(b"\r"))
         if match is None:
-            if not (self._is_banner and self._lines):
+            # Inside a banner or before it: nothing is under way that it could be the answer to.
+            if not self._is_banner or len(self._lines) >= MAX_LINES:
                 raise ProtocolError("the peer's reply is not SMTP")
-            self._keep(
-                line,
-                b"",
-                # a banner with a line without a code: nothing is under way that it could be the
-                # answer to
-            )
+            self._keep(line, b"")
             return None
         code, separator, text = match.groups()
         self._keep(line, text)

@@ -65,7 +65,7 @@ def test_a_missing_space_after_the_code_is_forgiven():
 )
 def test_what_is_no_reply_is_a_protocol_error(data):
     with pytest.raises(ProtocolError):
-        parse(data)
+        parse(b"220 mx.test\r\n" + data)
 
 
 def test_replies_before_a_protocol_error_are_still_given():
@@ -101,6 +101,16 @@ def test_text_of_the_west_is_not_taken_for_japanese():
 def test_a_line_without_a_code_inside_the_banner_is_passed_over():
     (greeting,) = parse(b"220-mx.test ESMTP\r\n*** authorised use only ***\r\n\r\n220 ready\r\n")
     assert greeting.code == 220 and "ready" in greeting.text
+
+
+def test_a_line_without_a_code_before_the_banner_is_passed_over():
+    (greeting,) = parse(b"\r\n*** authorised use only ***\r\n220 mx.test ESMTP\r\n")
+    assert greeting == Reply(220, None, "mx.test ESMTP")
+
+
+def test_lines_without_a_code_and_without_an_end_are_a_protocol_error():
+    with pytest.raises(ProtocolError, match="not SMTP"):
+        parse(b"no mail here\r\n" * 1000)
 
 
 def test_a_line_without_a_code_after_the_banner_is_a_protocol_error():
