@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
@@ -62,6 +63,11 @@ class User(AbstractUser):
         _("second factor since"), null=True, blank=True, editable=False
     )
 
+    # "" is the installation's.
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, blank=True, default="", db_default="", editable=False
+    )
+
     objects: ClassVar[People] = People()
 
     class Meta:
@@ -72,6 +78,14 @@ class User(AbstractUser):
                 condition=models.Q(role__in=Role.values), name="user_has_a_known_role"
             )
         ]
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Return the zone of this person's times; None for the installation's."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else None
+        except (ValueError, ZoneInfoNotFoundError):  # the system's data base has lost it
+            return None
 
     def check_an_owner_remains(self) -> None:
         """Raise `ValidationError` where this change would leave nobody who may let people in.

@@ -282,6 +282,7 @@ SESSION_COOKIE_NAME = "ekiden_session"  # services on other ports of this host s
 CSRF_COOKIE_NAME = "ekiden_csrf"
 CSRF_FAILURE_VIEW = "relay_portal.pages.errors.form_refused"
 LANGUAGE_COOKIE_NAME = "ekiden_language"
+LANGUAGE_COOKIE_AGE = 31_536_000  # a year: the choice is the person's, not the session's
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 2_592_000  # told over https only
 X_FRAME_OPTIONS = "DENY"

@@ -10,7 +10,7 @@ from django.views.i18n import set_language
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
-from relay_portal.access import accepting, account, confirming
+from relay_portal.access import accepting, account, confirming, own_time_zone
 from relay_portal.openid import views as openid
 from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
@@ -35,6 +35,7 @@ account_pages = [
     path("security/setup/qr/", QRGeneratorView.as_view(), name="qr"),
     path("security/codes/", account.RecoveryCodes.as_view(), name="backup_tokens"),
     path("security/remove/<path:factor>/", account.remove_factor, name="remove_factor"),
+    path("security/time-zone/", own_time_zone.choose, name="time_zone"),
     path("security/sessions/end/", account.end_sessions, name="end_sessions"),
     path("security/sessions/<str:name>/end/", account.end_sessions, name="end_session"),
     path("security/passkey/", include(webauthn, "webauthn")),

@@ -157,7 +157,7 @@ class LanePages(Pages):
             return "closed", _("Paused until somebody resumes it")
         if row.paused_until and row.paused_until > now:
             return "paused", _("Paused until %s") % timezone.localtime(row.paused_until).strftime(
-                "%H:%M:%S"
+                "%H:%M:%S %Z"
             )
         return (
             ("working", _("At work"))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries.admin.content import SHOW_CONTENT, ShowsContent
+from deliveries.admin.content import SHOW_CONTENT, ShowsContent, signatures_of
 from deliveries.admin.delivery_list import uuid_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
@@ -135,7 +135,8 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
             .order_by("id")
         )
         rows = list(found[:SHOWN_MOST])
-        show_senders(request, self.get_object(request, object_id))
+        original = self.get_object(request, object_id)
+        show_senders(request, original)
         now = timezone.now()
         sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
         blocked = suppressed_now(rows, now=now)
@@ -159,6 +160,7 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
         )
         given = {
             "deliveries": shown,
+            "signatures": signatures_of(original) if original else [],
             "shown_most": SHOWN_MOST,
             "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
             "may_resend": rights.may(request.user, "resend", "deliveries.message"),

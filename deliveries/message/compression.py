@@ -33,6 +33,15 @@ def decompress(data: bytes, *, most: int) -> bytes:
         raise ValueError(f"the content is damaged: {error}") from error
 
 
+def beginning(data: bytes, *, most: int) -> bytes:
+    """Return what the first bytes of a frame hold, `most` bytes of it at most; b"" if damaged."""
+    reader = zstandard.ZstdDecompressor().stream_reader(data)
+    try:
+        return bytes(reader.read(most))
+    except zstandard.ZstdError:
+        return b""
+
+
 def _compressor() -> zstandard.ZstdCompressor:
     if not hasattr(_of_thread, "compressor"):
         _of_thread.compressor = zstandard.ZstdCompressor(level=LEVEL)

@@ -17,7 +17,7 @@ class LocalRule(models.Model):
     category = models.CharField(
         _("class"),
         max_length=17,
-        choices=[(class_.value, meaning.title) for class_, meaning in MEANINGS.items()],
+        choices=[(class_.value, _(meaning.title)) for class_, meaning in MEANINGS.items()],
     )
     is_hard = models.BooleanField(_("hard"), default=False)
     detail = models.CharField(_("detail"), max_length=40, blank=True, default="")

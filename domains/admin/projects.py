@@ -12,6 +12,7 @@ from domains.operations.pages import Pages
 @admin.register(Project)
 class ProjectPages(Pages):
     project_path = "pk"
+    change_form_outer_after_template = "domains/project_page.html"
     list_display = ("name", "created_at", "content_days", "log_days")
     ordering = ("name",)
     fieldsets = (

@@ -11,6 +11,7 @@ from django.db.models import BinaryField, Model, QuerySet
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from domains.foundation.text import texts
 from domains.models import AuditEntry, Project
@@ -63,7 +64,7 @@ ACTIONS: dict[str, Promise | str] = {
     "make_recovery_codes": _("Made recovery codes"),
     "live": _("Left the sandbox"),
     "sandbox": _("Went into the sandbox"),
-    "pause": _("Paused"),
+    "pause": pgettext_lazy("an act", "Paused"),
     "resume": _("Resumed"),
     "flush": _("Flushed"),
     "rest": _("Let it rest"),

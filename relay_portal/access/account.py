@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import logout
 from django.db import transaction
@@ -34,6 +35,7 @@ from relay_portal.access import (
     known_devices,
     networks,
     own_sessions,
+    own_time_zone,
 )
 from relay_portal.access.enrolment import factors
 from relay_portal.models import User
@@ -176,6 +178,8 @@ class Profile(PortalView, ProfileView):  # type: ignore[misc]  # two_factor publ
             "title": _("Account security"),
             "devices": [_described(device) for device in factors(self.request.user)],
             "sessions": own_sessions.sessions_of(self.request),
+            "zones": own_time_zone.zones(),
+            "usual_zone": settings.TIME_ZONE,
         }
         return {**super().get_context_data(**kwargs), **given}
 

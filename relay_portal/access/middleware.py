@@ -13,6 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, ResolverMatch, resolve, reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -62,7 +63,8 @@ class Guard:
             is_asked = match is not None and dangers.is_dangerous(match, request)
             if is_asked and not fresh_factor.is_fresh(request):
                 return redirect(fresh_factor.asking(request))
-            return self._next(request)
+            with timezone.override(user.zone):
+                return self._next(request)
         if not user.is_staff:
             return _to_login(request)
         if enrolment.is_open(request):

@@ -4,7 +4,7 @@ pasted or a file that is dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -19,11 +19,13 @@ from django.utils.translation import gettext_lazy
 from deliveries.bounces.mime import mails
 from deliveries.bounces.parsed_report import ReportKind
 from deliveries.bounces.parser import read
+from deliveries.bounces.pasted import reports_in
 from deliveries.classification import classifier, loaded_rules
-from deliveries.classification.classifier import PHRASES, Answer, Classified, classify
+from deliveries.classification.classifier import PHRASES, Answer, Classified
 from deliveries.classification.reply_text import parse
+from deliveries.classification.unknown_stage import readings
 from deliveries.models import LocalRule
-from deliveries.smtp.outcomes import SCOPES, Stage
+from deliveries.smtp.outcomes import Stage
 from suppressions.classes import MEANINGS, Class, Fault, Meaning
 from suppressions.policy import STANDARD, Event, decide, group_of
 
@@ -49,17 +51,37 @@ WHOSE = {
 }  # fmt: skip
 
 
+STEPS = {
+    Stage.DNS.value: gettext_lazy("looking for the mail hosts"),
+    Stage.CONNECT.value: gettext_lazy("connecting"),
+    Stage.GREETING.value: gettext_lazy("the greeting"),
+    Stage.EHLO.value: "EHLO",
+    Stage.STARTTLS.value: "STARTTLS",
+    Stage.AUTH.value: "AUTH",
+    Stage.MAIL.value: gettext_lazy("the sender (MAIL)"),
+    Stage.RCPT.value: gettext_lazy("the recipient (RCPT)"),
+    Stage.DATA.value: "DATA",
+    Stage.BODY.value: gettext_lazy("the whole message"),
+    Stage.QUIT.value: "QUIT",
+}
+CONDITIONS = {
+    None: "",
+    Stage.RCPT: gettext_lazy("if it answered the recipient"),
+    Stage.BODY: gettext_lazy("if it answered the whole message, or stands in a report"),
+}
+
+
 class AskForm(forms.Form):
     reply = forms.CharField(
         label=capfirst(gettext_lazy("a server's reply")),
-        max_length=10_000,
+        max_length=65_536,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     stage = forms.ChoiceField(
         label=capfirst(gettext_lazy("after")),
         required=False,
-        choices=[("", "–"), *((each.value, each.value) for each in SCOPES)],
+        choices=[("", gettext_lazy("not known")), *STEPS.items()],
     )
     host = forms.CharField(label=gettext_lazy("MX host"), max_length=253, required=False)
     file = forms.FileField(
@@ -90,6 +112,7 @@ class ClassifiedAnswer:
     example: str
     is_local: bool
     suppresses: bool
+    condition: str = ""  # under which this holds
 
     @property
     def meaning(self) -> Meaning:
@@ -117,16 +140,28 @@ def page(request: HttpRequest) -> HttpResponse:
             kind, findings = _of_mail(form.cleaned_data["file"].read(LARGEST))
             context |= {"kind": KINDS[kind], "is_mail": True, "findings": findings}
         else:
-            context |= {"kind": _("a reply"), "findings": [_of_reply(form.cleaned_data)]}
+            context |= _of_text(form.cleaned_data)
     return TemplateResponse(request, "portal/classification.html", context)
 
 
-def _of_reply(given: dict[str, Any]) -> ClassifiedAnswer:
+def _of_text(given: dict[str, Any]) -> dict[str, Any]:
+    """Read a pasted text as a report where it is one, and else as a reply."""
+    for data in reports_in(given["reply"]):
+        kind, findings = _of_mail(data)
+        if findings and any(each.found.rule for each in findings):
+            return {"kind": KINDS[kind], "is_mail": True, "findings": findings}
+    return {"kind": _("a reply"), "findings": _of_reply(given)}
+
+
+def _of_reply(given: dict[str, Any]) -> list[ClassifiedAnswer]:
+    """Return what a reply means; two findings where that depends on what it answered."""
     code, enhanced, text = parse(given["reply"])
     stage = Stage(given["stage"]) if given["stage"] else None
-    return _finding(
-        "", given["reply"], classify(Answer(text, code, enhanced, stage, given["host"].strip()))
-    )
+    answer = Answer(text, code, enhanced, stage, given["host"].strip())
+    return [
+        replace(_finding("", given["reply"], found), condition=str(CONDITIONS[at]))
+        for at, found in readings(answer)
+    ]
 
 
 def _of_mail(data: bytes) -> tuple[ReportKind, list[ClassifiedAnswer]]:

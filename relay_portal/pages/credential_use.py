@@ -19,6 +19,7 @@ from deliveries.models import Message
 from deliveries.search.lookups import SearchScope, with_terms
 from domains.models import Credential
 from domains.operations.pages import Pages
+from relay_portal.pages import mail_by_day
 from smtp_listener.admission.used_limits import used_limits
 
 NEWEST = 200  # messages of the project that are looked through before the index of terms is asked
@@ -36,6 +37,7 @@ def fragment(request: HttpRequest, object_id: str) -> HttpResponse:
     context: dict[str, Any] = {
         "row": row,
         "newest": newest_message(row),
+        "days": mail_by_day.of_credential(row, now=timezone.now()),
         "limits": [
             (title, None if used is None else getattr(used, name), getattr(row, name))
             for name, title in LIMITS

@@ -45,6 +45,7 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             demands,
             error_rates,
             home,
+            mail_by_day,
             message_check,
             own_identity,
             queues,
@@ -71,6 +72,11 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
                 "domains/credential/<slug:object_id>/use/",
                 "domains_credential_use",
                 credential_use.fragment,
+            ),
+            (
+                "domains/project/<slug:object_id>/use/",
+                "domains_project_use",
+                mail_by_day.project_fragment,
             ),
             (
                 "domains/credential/<slug:object_id>/send-test/",

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -73,7 +73,7 @@ class SuppressionPages(RevealsAddresses, Pages):
         return gettext(row.meaning.title) if row.meaning else row.reason[:60]
 
     @display(
-        description=_("source"),
+        description=pgettext_lazy("of a suppression", "source"),
         label={"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"},
     )
     def made_by(self, row: Suppression) -> tuple[str, Any]:

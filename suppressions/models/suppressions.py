@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now, Reverse
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from domains.foundation.text.texts import storable
@@ -93,7 +94,10 @@ class Suppression(models.Model):
         help_text=_("The canonical key of the address; @domain for all of a domain."),
     )
     source = models.CharField(
-        _("source"), max_length=11, choices=Source.choices, default=Source.PERSON
+        pgettext_lazy("of a suppression", "source"),
+        max_length=11,
+        choices=Source.choices,
+        default=Source.PERSON,
     )
     category = models.CharField(
         _("class"), max_length=CATEGORY_LENGTH, blank=True, default="", db_default=""
@@ -171,6 +175,13 @@ class Suppression(models.Model):
     def meaning(self) -> Meaning | None:
         """What the class means to people; None for a person's own reason."""
         return MEANINGS[Class(self.category)] if self.category else None
+
+    @property
+    def shown_reason(self) -> str:
+        """The reason with its class in the reader's language."""
+        title, colon, said = self.reason.partition(": ")
+        is_class = self.meaning is not None and title == self.meaning.title
+        return f"{gettext(title)}{colon}{said}" if is_class else self.reason
 
 
 def _with_domain(key: str) -> list[str]:

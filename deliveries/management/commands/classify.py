@@ -12,6 +12,7 @@ from deliveries.bounces.parser import read
 from deliveries.classification.caution import ENOUGH
 from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, version
 from deliveries.classification.reply_text import parse
+from deliveries.classification.unknown_stage import readings
 from deliveries.smtp.outcomes import SCOPES, Stage
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.text.texts import clean
@@ -19,6 +20,10 @@ from suppressions.classes import MEANINGS, Class
 
 LARGEST = 67_108_864  # octets read of one file
 STAGES = [str(stage) for stage in SCOPES]
+WORDS = {
+    Stage.RCPT: "the recipient (rcpt)",
+    Stage.BODY: "the whole message (body), or stands in a report",
+}
 
 
 class Command(EkidenCommand):
@@ -121,7 +126,7 @@ class Command(EkidenCommand):
             self.stdout.write(line)
 
     def _say_reply(self, answer: Answer, *, as_json: bool, why: bool) -> None:
-        found = classify(answer)
+        found = classify(answer)  # a program gets one answer
         if as_json:
             return self.write_json(
                 {
@@ -132,7 +137,11 @@ class Command(EkidenCommand):
                     "rule": found.rule,
                 }
             )
-        return self.stdout.write("\n".join([*_meaning(found), *(_reasons(found) if why else ())]))
+        lines = []
+        for stage, each in readings(answer):
+            lines += [f"If it answered {WORDS[stage]}:"] if stage else []
+            lines += [*_meaning(each), *(_reasons(each) if why else ())]
+        return self.stdout.write("\n".join(lines))
 
 
 def _answer(reply: str, stage: str | None, host: str) -> Answer:

@@ -8,6 +8,13 @@ document.addEventListener("click", (event) => {
   });
 });
 
+// Enter finds what stands in the box, also what was pasted in several lines; not while an input method still composes a word.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || !event.target.matches("[role=search] textarea")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
 // The box above django-rq's lists ticks all their jobs; its own script is an inline one.
 document.addEventListener("change", (event) => {
   if (event.target.id !== "action-toggle") return;

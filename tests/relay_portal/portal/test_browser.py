@@ -141,7 +141,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     enrol_app(page)
 
     page.click("text=Done")
-    page.fill("[role=search] input", "hanako@docomo.test")
+    page.fill("[role=search] textarea", "hanako@docomo.test")
     page.click("text=Find")
     shows(page, "#content", "order-1@shop.test", "Queued")
 

@@ -67,7 +67,7 @@ def test_support_staff_may_ask_in_japanese():
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"reply": " "}, {"reply": "550 x", "stage": "nonsense"}, {"reply": "x" * 20_000}]
+    "given", [{}, {"reply": " "}, {"reply": "550 x", "stage": "nonsense"}, {"reply": "x" * 70_000}]
 )
 def test_what_cannot_be_asked_is_said(operator, given):
     page = operator.post(PAGE, given)
@@ -174,3 +174,34 @@ def test_a_second_look_is_counted_seen_and_carried_out(
     assert made.state == "applying"
     assert queue(MAINTENANCE).get_jobs()[-1].func_name == "deliveries.bounces.reclassify.apply"
     assert AuditEntry.objects.filter(action="apply").exists()
+
+
+# --- what is pasted ---
+def test_without_a_step_both_answers_are_told(operator):
+    page = operator.post(PAGE, {"reply": "550 Unknown user", "host": "mfsmax.docomo.ne.jp"})
+    titles = [each.meaning.title for each in page.context["findings"]]
+    assert titles == ["Unknown recipient", "Refused by the recipient"]
+    assert "if it answered the recipient" in page.text
+    assert "or stands in a report" in page.text and "docomo-unknown" in page.text
+
+
+def test_where_the_step_does_not_matter_one_answer_is_told(operator):
+    page = operator.post(PAGE, {"reply": "550 5.1.1 <x@y.test> User unknown"})
+    assert len(page.context["findings"]) == 1 and not page.context["findings"][0].condition
+
+
+def test_a_pasted_report_is_read_as_one(operator):
+    block = (
+        "Final-Recipient: rfc822; hanako@docomo.test Action: failed Status: 5.1.1 "
+        "Diagnostic-Code: smtp; 550 5.1.1 User unknown"
+    )
+    page = operator.post(PAGE, {"reply": block})
+    assert "This is a bounce." in page.text
+    assert [each.recipient for each in page.context["findings"]] == ["hanako@docomo.test"]
+
+
+def test_support_staff_reads_no_pattern(operator):
+    sue = verified(person("sue", operator=False, projects=[make.project()]))
+    asked = {"reply": "550 5.1.1 no such user", "stage": "rcpt"}
+    assert "Its pattern" in operator.post(PAGE, asked).text
+    assert "Its pattern" not in sue.post(PAGE, asked).text

@@ -88,7 +88,7 @@ HARMLESS = {
     },
     "deliveries.messageexport": {"drop"},  # a copy
     "domains.credential": {"change", "pause", "resume", "flush", "send_test", "use"},
-    "domains.project": {"add", "change", "pause", "resume", "flush"},
+    "domains.project": {"add", "change", "pause", "resume", "flush", "use"},
     "domains.signingkey": {"add", "rotate", "start_signing"},  # the old key signs on meanwhile
     # the same page takes it back, or it only goes slower
     "deliveries.lane": {"pause", "resume", "flush"},
