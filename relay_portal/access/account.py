@@ -5,7 +5,7 @@ alone may do.
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -59,7 +59,27 @@ class PortalView:
         return {**given, **super().get_context_data(**kwargs)}  # type: ignore[misc]
 
 
-class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishes no types
+class PasswordForm(AuthenticationForm):
+    """Says what is wrong as this portal calls it."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": gettext_lazy("The user name or the password is wrong."),
+    }
+
+
+class CodeSteps:
+    """Calls what an app shows a code, on each step that asks for one."""
+
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        # a mixin before two_factor's wizards
+        form = super().get_form(*args, **kwargs)  # type: ignore[misc]
+        for name in {"token", "otp_token"} & form.fields.keys():
+            form.fields[name].label = _("Code")
+        return form
+
+
+class LogIn(PortalView, CodeSteps, LoginView):  # type: ignore[misc]  # two_factor publishes no types
     """Password, then second factor, then a new session key.
 
     Who has none needs an invitation: a password alone gets nobody a second factor.
@@ -67,7 +87,7 @@ class LogIn(PortalView, LoginView):  # type: ignore[misc]  # two_factor publishe
 
     template_name = "account/login.html"
     form_list = (
-        (LoginView.AUTH_STEP, AuthenticationForm),
+        (LoginView.AUTH_STEP, PasswordForm),
         *LoginView.form_list[1:],
     )
 
@@ -133,7 +153,7 @@ class Methods(MethodForm):  # type: ignore[misc]  # two_factor publishes no type
         ]
 
 
-class SetUp(PortalView, SetupView):  # type: ignore[misc]  # two_factor publishes no types
+class SetUp(PortalView, CodeSteps, SetupView):  # type: ignore[misc]  # two_factor publishes no types
     """The first second factor, by an invitation; every further one, once the first has been
     verified.
     """

@@ -253,3 +253,12 @@ def test_the_policy_allows_no_inline_script_and_no_other_origin(client):
 
 def test_another_host_name_is_not_answered(client):
     assert client.get(LOGIN, headers={"host": "evil.test"}).status_code == 400
+
+
+def test_the_log_in_speaks_of_codes_and_of_no_staff(client):
+    person()
+    page = give_password(client, password="wrong")
+    assert "The user name or the password is wrong." in page.text and "staff" not in page.text
+    page = give_password(client)
+    assert "Enter the code that your authenticator app shows." in page.text
+    assert "oken:" not in page.text and "Code:" in page.text
