@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_network
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -116,26 +119,36 @@ def look_at_all(
     """Yield a look at each as it is done, or the error in its place.
 
     A few are under way at a time, and the next plan is asked for when one of them is done: a slow
-    domain holds up no other. While the caller works with one, the others stand still.
+    domain holds up no other. They go on while the caller works with one.
     """
     resolver = questions.resolver()
     asker = authorities(resolver, questions.pace)
-    under_way: dict[asyncio.Task[DomainLook], tuple[Domain, CheckPlan]] = {}
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
+    looking: dict[Future[DomainLook], tuple[Domain, CheckPlan]] = {}
+    done: SimpleQueue[Future[DomainLook]] = SimpleQueue()
+    with _loop_of_its_own() as loop:
         while True:
-            for domain, plan in islice(plans, AT_ONCE - len(under_way)):
-                task = loop.create_task(_look(plan, resolver, asker))
-                under_way[task] = domain, plan
-            if not under_way:
+            for domain, plan in islice(plans, AT_ONCE - len(looking)):
+                look = asyncio.run_coroutine_threadsafe(_look(plan, resolver, asker), loop)
+                looking[look] = domain, plan
+                look.add_done_callback(done.put)
+            if not looking:
                 return
-            for task in runner.run(_first_of(under_way)):
-                yield *under_way.pop(task), task.exception() or task.result()
+            look = done.get()
+            yield *looking.pop(look), look.exception() or look.result()
 
 
-async def _first_of(tasks: Iterable[asyncio.Task[DomainLook]]) -> set[asyncio.Task[DomainLook]]:
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    return done
+@contextmanager
+def _loop_of_its_own() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run an event loop in a thread; what is still under way at the end is broken off."""
+    with asyncio.Runner() as runner:  # it cancels what is left, and closes
+        loop = runner.get_loop()
+        thread = Thread(target=loop.run_forever, name="looks", daemon=True)
+        thread.start()
+        try:
+            yield loop
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
 
 
 async def _look(plan: CheckPlan, resolver: Resolver, asker: Authorities) -> DomainLook:
