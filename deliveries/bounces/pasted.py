@@ -25,10 +25,11 @@ def reports_in(text: str) -> Iterator[bytes]:
     """Yield the messages that a pasted text may stand for, the likeliest first; none where it is
     no report.
     """
-    if not _NAMES_SOMEBODY.search(text):
+    first = _FIELD.search(text)
+    if first is None or not _NAMES_SOMEBODY.search(text):
         return
     yield text.strip().encode()
-    fields = _FIELD.sub(lambda found: f"\n{found['name']}: ", text[_FIELD.search(text).start() :])
+    fields = _FIELD.sub(lambda found: f"\n{found['name']}: ", text[first.start() :])
     yield b"".join((_HEADER, *_blocks(fields), b"\r\n--pasted--\r\n"))
 
 

@@ -59,7 +59,7 @@ class PortalView:
         return {**given, **super().get_context_data(**kwargs)}  # type: ignore[misc]
 
 
-class PasswordForm(AuthenticationForm):
+class PasswordForm(AuthenticationForm):  # type: ignore[misc]  # Unfold publishes no types
     """Says what is wrong as this portal calls it."""
 
     error_messages: ClassVar[dict[str, Any]] = {

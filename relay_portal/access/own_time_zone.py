@@ -32,6 +32,6 @@ def choose(request: HttpRequest) -> HttpResponse:
     if chosen and chosen not in zones():
         messages.error(request, _("That is no time zone."))
     else:
-        User.objects.filter(pk=request.user.pk).update(time_zone=chosen)
+        User.objects.filter(username=request.user.get_username()).update(time_zone=chosen)
         messages.success(request, _("Times are shown in this zone from now on."))
     return redirect("two_factor:profile")
