@@ -7,6 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from deliveries.capacity.open_files import LEAST
+
 # A domain that was found the last time, or never asked for, has one of the first places. A name
 # server answers within a fraction of a second or takes its time: whoever waits for longer steps
 # aside. A domain whose last look-up failed has one of the last places.
@@ -43,9 +45,15 @@ class LookupFailures:
 
 
 class Places:
-    """Which look-ups are under way, by kind of place."""
+    """Which look-ups are under way, by kind of place.
 
-    def __init__(self, failures: LookupFailures) -> None:
+    `share` is the part of all places that there is: each look-up holds a socket.
+    """
+
+    def __init__(self, failures: LookupFailures, share: float = 1.0) -> None:
+        self.first, self._most_slow, self.again = (
+            max(LEAST, int(most * share)) for most in (FIRST, SLOW, AGAIN)
+        )
         self._failures = failures
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._first: set[str] = set()
@@ -66,11 +74,11 @@ class Places:
     @property
     def room(self) -> int:
         """First places that are free."""
-        return FIRST - len(self._first)
+        return self.first - len(self._first)
 
     @property
     def room_again(self) -> int:
-        return AGAIN - len(self._again)
+        return self.again - len(self._again)
 
     def take(self, domain: str, task: asyncio.Task[None]) -> None:
         self._tasks[domain] = task
@@ -80,7 +88,7 @@ class Places:
         """Leave the first places, if there is room among the slow; return whether nothing more is
         to be done about it.
         """
-        if domain in self._first and len(self._slow) < SLOW:
+        if domain in self._first and len(self._slow) < self._most_slow:
             self._first.remove(domain)
             self._slow.add(domain)
         return domain not in self._first

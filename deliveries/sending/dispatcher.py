@@ -12,7 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
-from deliveries.capacity.lookups import AGAIN, FIRST, PROMPT, LookupFailures, Places
+from deliveries.capacity.lookups import PROMPT, LookupFailures, Places
 from deliveries.queue.leased import Claimed, LeasedLane
 from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Site
@@ -46,7 +46,7 @@ class Dispatcher:
         self._shared = shared
         self._destinations = destinations
         self._failures = failures
-        self._places = Places(failures)
+        self._places = Places(failures, shared.file_share)
         self._put_off: set[str] = set()  # until one of our name servers answers again
         self._return: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -118,7 +118,8 @@ class Dispatcher:
         One look at the queue finds many, and costs the same for a few.
         """
         has_room = self._may_have_more and (
-            self._places.room >= FIRST // 4 or self._places.room_again >= AGAIN // 4
+            self._places.room >= self._places.first // 4
+            or self._places.room_again >= self._places.again // 4
         )
         if not (self._has_news or has_room):
             return []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import signal
 from contextlib import suppress
 
 import uvloop
-from django.conf import settings
 
-from deliveries.capacity.lookups import AT_ONCE
-from deliveries.capacity.sockets import SHARE_OF_SILENT
+from deliveries.capacity import open_files
 from deliveries.sending.drain import RUN, Drain
+from deliveries.sending.drain_resources import sockets_at_most
 from domains.foundation.process import systemd
+
+logger = logging.getLogger(__name__)
 
 
 def run_drain(seconds: float = RUN) -> bool:
@@ -49,9 +51,15 @@ def run_drain(seconds: float = RUN) -> bool:
 def _allow_sockets() -> None:
     """Raise the limit of open files to what our connections need, as far as the system lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT) + AT_ONCE + 200
+    wanted = sockets_at_most() + open_files.RESERVED
     if soft < wanted:
         with suppress(
             ValueError, OSError
         ):  # a confined service may be refused it, and then has what its unit says
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    if (part := open_files.share(sockets_at_most())) < 1:
+        logger.warning(
+            "event=few-descriptors limit=%d: %d %% of the connections and look-ups are open at "
+            "once; raise the limit of open files (LimitNOFILE=, ulimit -n) to %d",
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0], part * 100, wanted,
+        )  # fmt: skip

@@ -12,11 +12,12 @@ from django.conf import settings
 from deliveries.backends.database import Database
 from deliveries.backends.job_requests import JobRequests
 from deliveries.bounces.keys import feedback_key, return_path_key
+from deliveries.capacity import open_files
 from deliveries.capacity.concurrency import Concurrency
 from deliveries.capacity.inflow import Board, DeliveryProgress
-from deliveries.capacity.lookups import LookupFailures
+from deliveries.capacity.lookups import AT_ONCE, LookupFailures
 from deliveries.capacity.memory_budget import ByteBudget
-from deliveries.capacity.sockets import Sockets
+from deliveries.capacity.sockets import SHARE_OF_SILENT, Sockets
 from deliveries.message.signing import SigningKeys
 from deliveries.queue import drain_files, unwritten_outcomes
 from deliveries.queue.drain_files import HolderFile
@@ -122,6 +123,7 @@ def _shared(
     lanes, contents, ledger, routing, notes = databases
     marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
     own_file = HolderFile(drain_files.folder(), holder, marks=marks)
+    file_share = open_files.share(sockets_at_most())
     written = Ledger(
         ledger,
         learned=job_requests.notify,
@@ -137,7 +139,10 @@ def _shared(
         carrying=Concurrency(),
         router=Router(routing, resolver),
         orders=Controls(lanes, holder),
-        sockets=Sockets(settings.EKIDEN_CONNECTIONS_PER_WORKER),
+        sockets=Sockets(
+            max(open_files.LEAST, int(settings.EKIDEN_CONNECTIONS_PER_WORKER * file_share))
+        ),
+        file_share=file_share,
         memory=ByteBudget(CONTENT_AT_ONCE),
         faults=Faults(routing),
         keys=SigningKeys(routing),
@@ -149,6 +154,11 @@ def _shared(
         wake=wake,
         is_crowded=is_crowded,
     )
+
+
+def sockets_at_most() -> int:
+    """Return how many sockets all connections and look-ups of a drain hold at one time."""
+    return int(settings.EKIDEN_CONNECTIONS_PER_WORKER * (1 + SHARE_OF_SILENT)) + AT_ONCE
 
 
 @lru_cache(maxsize=1)

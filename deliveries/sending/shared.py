@@ -36,6 +36,7 @@ class SharedResources:
     router: Router
     orders: Controls
     sockets: Sockets
+    file_share: float  # the part of all sockets that may be open here
     memory: ByteBudget
     faults: Faults
     progress: DeliveryProgress

@@ -3,12 +3,15 @@ costs.
 """
 
 import asyncio
+import os
+import resource
 
 import pytest
 
-from deliveries.capacity import lookups
+from deliveries.capacity import lookups, open_files
 from deliveries.capacity.lookups import LookupFailures, Places
 from deliveries.models import Attempt, Delivery
+from deliveries.sending.drain_resources import sockets_at_most
 from domains.foundation.dns import exchange
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, in_thread, scene
@@ -44,6 +47,14 @@ def test_what_takes_long_gives_its_place_to_others_and_what_failed_takes_none_of
     assert places.domains == ["dead.test"]
 
 
+def test_few_open_files_leave_few_places_and_never_none():
+    assert open_files.share(3000, limit=3100) == 1.0
+    half = Places(LookupFailures(), open_files.share(3000, limit=1600))
+    assert (half.room, half.room_again) == (lookups.FIRST // 2, lookups.AGAIN // 2)
+    none = Places(LookupFailures(), open_files.share(3000, limit=64))
+    assert (none.room, none.room_again) == (open_files.LEAST, open_files.LEAST)
+
+
 async def patient(server, name, rdtype, *, timeout):
     """Ask as the product does, but wait for the silent ones without an end."""
     is_silent = b"dead" in name.labels
@@ -60,6 +71,8 @@ def test_a_thousand_silent_domains_hold_up_no_other(settings, monkeypatch, is_re
     """By the order of events: the healthy one arrives while the look-ups of the silent ones still
     wait, however slow the machine.
     """
+    if open_files.share(sockets_at_most()) < 1:
+        pytest.skip("needs more open files than this account may have (ulimit -n)")
     monkeypatch.setattr(
         "domains.foundation.dns.servers.ask", patient
     )  # none of the silent ones ends
@@ -86,6 +99,40 @@ def test_a_thousand_silent_domains_hold_up_no_other(settings, monkeypatch, is_re
 
     asyncio.run(main())
     assert set(Attempt.objects.values_list("outcome", flat=True)) == {"delivered"}
+
+
+async def brief(server, name, rdtype, *, timeout):
+    """Ask as the product does, but wait for the silent ones a second."""
+    is_silent = b"dead" in name.labels
+    return await exchange.ask(server, name, rdtype, timeout=1.0 if is_silent else timeout)
+
+
+@pytest.fixture
+def few_files():
+    """Let this process open 500 files more than it has open now, and no others."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = len(os.listdir("/proc/self/fd")) + 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("mail_db", "few_files")
+def test_a_thousand_silent_domains_use_up_no_open_files(settings, monkeypatch, caplog):
+    monkeypatch.setattr("domains.foundation.dns.servers.ask", brief)
+    silent = [f"s{number}.dead.test" for number in range(1000)]
+    of = make.message()
+    for domain in silent:
+        make.delivery(to=f"you@{domain}", of=of)
+    make.delivery(to="you@zz-late.test", of=of)
+
+    async def main():
+        zones = {"zz-late.test": MX, **HOST}
+        async with scene(settings, zones, dict.fromkeys(silent, Behaviour.SILENT)):
+            await drain_until(delivered_to("zz-late.test"), 100)
+
+    asyncio.run(main())
+    assert "dns-outage" not in caplog.text
 
 
 @pytest.mark.usefixtures("mail_db")
