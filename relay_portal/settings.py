@@ -204,7 +204,8 @@ TEMPLATES = [
                 "relay_portal.pages.context.sandbox",
                 "relay_portal.pages.context.may",
                 "relay_portal.pages.context.openid",
-            ]
+            ],
+            "libraries": {"trail": "relay_portal.pages.trail"},
         },
     }
 ]

@@ -160,10 +160,11 @@ def account(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(entry: NavigationEntry) -> dict[str, Any]:
-    return {"title": entry.title, "icon": entry.icon, "link": _link(entry)}
+    return {"title": entry.title, "icon": entry.icon, "link": link_of(entry)}
 
 
-def _link(entry: NavigationEntry) -> str:
+def link_of(entry: NavigationEntry) -> str:
+    """Return the address of the page."""
     return reverse(
         f"admin:{entry.page}" if entry.page else f"admin:{entry.model.replace('.', '_')}_changelist"
     )
