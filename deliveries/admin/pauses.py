@@ -153,6 +153,9 @@ class StopPages(Pages):
 
     form = StopForm
     fields = ("scope", "project", "credential", "domain", "reason")
+    conditional_fields = {  # what is to be paused asks for one of these
+        name: f"scope == '{name}'" for name in ("project", "credential", "domain")
+    }
     list_display = ("name", "kind", "created_at", "created_by", "reason")
     list_select_related = ("project", "credential__project")
     list_before_template = "deliveries/closed_lanes.html"

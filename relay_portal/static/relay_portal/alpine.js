@@ -26,6 +26,10 @@ document.addEventListener("alpine:init", () => {
   for (const button of document.querySelectorAll('[x-on\\:click*="localStorage"]')) {
     button.setAttribute("x-on:click", "sidebarDesktopOpen = !sidebarDesktopOpen");
   }
+  // A field that is chosen from a list shows no other field, so nothing has to follow it.
+  for (const field of document.querySelectorAll('[x-init*="django.jQuery"]')) {
+    field.removeAttribute("x-init");
+  }
   for (const form of document.querySelectorAll('form[x-bind\\:action*="window."]')) {
     form.setAttribute("x-bind:action", "formAddress()");
   }

@@ -289,3 +289,16 @@ def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, 
     shows(page, "body", "requeued 2 jobs")
     assert len(waiting.get_job_ids()) == 2
     assert wrong == []
+
+
+def test_the_form_of_a_pause_asks_for_what_is_chosen(browser):
+    page, url, wrong = browser
+    accept_invitation(page, url)
+    enrol_app(page)
+    page.goto(f"{url}/deliveries/stop/add/")
+    for chosen in ("domain", "project", "credential"):
+        page.select_option("select[name=scope]", chosen)
+        for name in ("domain", "project", "credential"):
+            state = "visible" if name == chosen else "hidden"
+            page.wait_for_selector(f".field-{name}", state=state)
+    assert wrong == []
