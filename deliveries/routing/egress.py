@@ -17,6 +17,7 @@ DEFAULT_POOL = "default"
 COLD, WARMING, WARM, RESTING, OUT = "cold", "warming", "warm", "resting", "out"
 CARRYING = frozenset({WARMING, WARM})
 URGENT = 2
+BY_SITE = "lane-"  # how a receiver that no rule names is called, before the number of its site
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class Egress:
 
 def called(site: int) -> str:
     """Name a receiver that no rule names, as a rest does: after the lane of its site."""
-    return f"lane-{site}"
+    return f"{BY_SITE}{site}"
 
 
 def _score(id_: UUID, name: str, weight: int) -> float:

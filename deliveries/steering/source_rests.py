@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from deliveries.models import Lane, ShapingRule, Source, SourceBlock, SourceRest, WarmUpDay
 from deliveries.queue.wakeups import notify_now
-from deliveries.routing.egress import called
+from deliveries.routing.egress import BY_SITE, called
 from domains.foundation.text.texts import one_line
 from domains.models import OwnLight
 from domains.operations import audit
@@ -92,7 +92,8 @@ def _look_at(lane: Lane, *, now: datetime) -> None:
     last = source.blocks.filter(receiver=blocker).first()
     if last is None or lane.closed_at > last.at:
         block(source, blocker, lane.close_reason, now=now, last=last)
-        _count_block(source, receiver, now=now)
+        if blocker == receiver or _others_block(source, blocker, now=now):
+            _count_block(source, receiver, now=now)
         Lane.objects.filter(pk=lane.pk, provider="").update(provider=receiver)
     else:
         _open(lane)
@@ -106,6 +107,15 @@ def _blocker(lane: Lane, receiver: str) -> str:
     if receiver != ShapingRule.DEFAULT or lane.home_id is None:
         return receiver
     return called(lane.home_id)
+
+
+def _others_block(source: Source, blocker: str, *, now: datetime) -> bool:
+    """Tell whether another site without a rule has blocked the source today. One alone proves
+    nothing about those that share the numbers of a warm-up with it.
+    """
+    begin = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = source.blocks.filter(at__gte=begin, receiver__startswith=BY_SITE)
+    return today.exclude(receiver=blocker).exists()
 
 
 def _count_block(source: Source, receiver: str, *, now: datetime) -> None:

@@ -65,6 +65,23 @@ def test_a_receiver_that_no_rule_names_blocks_for_its_own_site_alone():
     assert not SourceRest.objects.exists() and not Lane.objects.filter(closed_at__isnull=False)
 
 
+def test_of_receivers_that_no_rule_names_two_on_one_day_make_it_a_bad_one():
+    source = make.source(state="warm")
+    day = WarmUpDay.objects.create(
+        source=source, receiver="default", day=2, date=timezone.now().date(), number=50
+    )
+    counted = []
+    for site in ("tiny.test", "small.test"):
+        make.source_lane(
+            source, make.lane(site), provider="default",
+            closed_at=timezone.now(), close_reason=SAID,
+        )  # fmt: skip
+        turn()
+        day.refresh_from_db()
+        counted.append(day.blocked)
+    assert counted == [0, 1]
+
+
 def source_of(lane):
     return Source.objects.get(name=lane.source)
 
