@@ -71,7 +71,9 @@ def test_the_healthy_get_their_mail_as_if_nobody_were_ill(rig, crowd):
     among, watch = deliver(
         rig, crowd, LANES, "you@#.crowd.test", [f"you@{number}.crowd.test" for number in healthy]
     )
-    assert among < 1.5 * alone + 1
+    # One ill host that holds the others up costs its time-out, minutes; other work on the machine
+    # may cost a few seconds.
+    assert among < 3 * alone + 5
     assert watch.memory < 300 << 20
     # Twice as many connections again may wait for a host that is silent; look-ups have sockets of
     # their own, and so has the process.
