@@ -20,12 +20,12 @@ def serving(hosts: Sequence[str]) -> Iterator[str]:
     """Serve the domains' MX and A records on loopback while the block runs; yield `HOST:PORT`."""
     answers = _answers(hosts)
 
-    class Handler(BaseRequestHandler):
+    class NameHandler(BaseRequestHandler):
         def handle(self) -> None:
             packet, socket = self.request
             socket.sendto(_answer(packet, answers), self.client_address)
 
-    with ThreadingUDPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingUDPServer(("127.0.0.1", 0), NameHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"127.0.0.1:{server.server_address[1]}"

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import peer, report
+from bench.bringing_up import running_service
 from bench.flood import Flood
-from bench.service import running_service
 from bench.stage import ENDLESS, Options
 from relay_portal.servers import embedded
 

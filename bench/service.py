@@ -1,23 +1,20 @@
-"""The whole service as `ekiden up` brings it up, in a folder and on ports of its own, and what is
-done to it in a run.
-"""
+"""A service that has been brought up, and what is done to it in a run."""
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
-from bench import accounts, filling, names, notes, report
+from bench import accounts, filling, notes, report
 from bench.flood import (
     ALONE,
     FLOOD_SECONDS,
@@ -34,7 +31,6 @@ from bench.stage import (
     SENDER,
     BenchError,
     Options,
-    free_port,
     hosts_of,
     on_cores,
     plan_of,
@@ -47,7 +43,6 @@ from deliveries.message import compression
 from relay_portal.servers import embedded
 
 DEEP_HOST = "127.0.2.1"  # of the lane in which mail waits
-PORTS = ("SUBMISSION", "SUBMISSIONS", "MX", "PORTAL", "SANDBOX")
 # Two probes of the claim-order index: a million that wait in the deep lane cost nothing here.
 IS_AT_WORK = """
 SELECT EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id < %(deep)s
@@ -263,48 +258,3 @@ class Service:
 
 def _seconds(used: resource.struct_rusage) -> float:
     return used.ru_utime + used.ru_stime
-
-
-@contextmanager
-def running_service(folder: Path, options: Options) -> Iterator[Service]:
-    ours = ("EKIDEN_", "DATABASE_URL", "REDIS_URL")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    env |= {f"EKIDEN_{name}_PORT": str(free_port("127.0.0.1")) for name in PORTS}
-    env |= {
-        "EKIDEN_DATA": str(folder / "data"),
-        "EKIDEN_HOSTNAME": "relay.bench.invalid",
-        "EKIDEN_LISTENERS": str(options.listeners),
-        "EKIDEN_WORKERS": str(options.workers),
-    }
-    hosts = hosts_of(options)
-    sink_port = free_port(*hosts, DEEP_HOST)
-    log = folder / "up.log"
-    with names.serving(hosts) if options.is_by_mx else nullcontext("") as server:
-        if server:
-            env |= {
-                "EKIDEN_DNS": server,
-                "EKIDEN_DELIVERY_PORT": str(sink_port),
-                "EKIDEN_PRIVATE_NETWORKS": "127.0.0.0/8",
-            }
-        with _up(env, log, options) as supervisor:
-            yield Service(folder, env, supervisor, options, sink_port)
-
-
-@contextmanager
-def _up(env: dict[str, str], log: Path, options: Options) -> Iterator[int]:
-    with open(log, "wb") as out, on_cores(options, of_relay=True):
-        up = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], env=env, cwd=ROOT, stdout=out, stderr=out
-        )
-    try:
-        until = time.monotonic() + 120
-        while b"Ready." not in log.read_bytes():
-            if up.poll() is not None or time.monotonic() > until:
-                raise BenchError(
-                    f"The service did not come up: {log.read_text(errors='replace')[-1000:]}"
-                )
-            time.sleep(0.1)
-        yield up.pid
-    finally:
-        up.terminate()
-        up.wait(90)
