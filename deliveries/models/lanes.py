@@ -3,9 +3,9 @@ to.
 """
 
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Now
@@ -21,6 +21,15 @@ WAITING = """
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
+    def update(self, **values: Any) -> int:
+        """Lock the rows in the one order for lanes, then update them (`queue.row_locks`)."""
+        with transaction.atomic(using=self.db):
+            locked = self.select_for_update(no_key=True, of=("self",)).order_by("site", "source")
+            return super(
+                LaneQuerySet,
+                self.model.objects.filter(pk__in=list(locked.values_list("pk", flat=True))),
+            ).update(**values)
+
     def paused(self, *, now: datetime) -> Self:
         return self.filter(paused_until__gt=now)
 

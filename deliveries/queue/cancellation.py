@@ -15,13 +15,15 @@ BATCH = 1000
 # Also what an agent has in hand: its outcome will find the row ended and only be written down. No
 # report is owed: nothing failed.
 IN_LANES = """
-    SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)
-      AND (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s::text[]))
-    ORDER BY lane_id, priority, flow, due_at LIMIT %(most)s FOR UPDATE
+    SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND id = ANY(ARRAY(
+        SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND lane_id = ANY(%(lanes)s)
+            AND (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s::text[]))
+        ORDER BY lane_id, priority, flow, due_at LIMIT %(most)s))
+    ORDER BY id FOR NO KEY UPDATE
 """
 TO_RECIPIENT = """
     SELECT id FROM deliveries_delivery WHERE ended_at IS NULL AND recipient_key = %(key)s
-    ORDER BY id LIMIT %(most)s FOR UPDATE
+    ORDER BY id LIMIT %(most)s FOR NO KEY UPDATE
 """
 # S608 : put together from constants
 END = f"""

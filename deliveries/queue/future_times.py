@@ -32,6 +32,7 @@ WITH waiting AS (
     SELECT id, due_at,
            (SELECT max(at) FROM deliveries_attempt WHERE delivery_id = delivery.id) AS tried_at
     FROM deliveries_delivery delivery WHERE ended_at IS NULL AND due_at > now()
+    ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE deliveries_delivery delivery
 SET due_at = now() + CASE WHEN tried_at > now()
@@ -42,13 +43,18 @@ FROM waiting WHERE delivery.id = waiting.id AND delivery.due_at = waiting.due_at
 """
 # `least` passes over a NULL: what has no end would be given one.
 LANES = """
+WITH far AS MATERIALIZED (
+    SELECT id FROM deliveries_lane
+    WHERE leased_until > now() + make_interval(secs => %(lease)s + %(ahead)s)
+       OR paused_until > now() + make_interval(secs => %(pause)s + %(ahead)s)
+    ORDER BY site, source FOR NO KEY UPDATE
+)
 UPDATE deliveries_lane
 SET leased_until = CASE WHEN leased_until IS NOT NULL
         THEN least(leased_until, now() + make_interval(secs => %(lease)s)) END,
     paused_until = CASE WHEN paused_until IS NOT NULL
         THEN least(paused_until, now() + make_interval(secs => %(pause)s)) END
-WHERE leased_until > now() + make_interval(secs => %(lease)s + %(ahead)s)
-   OR paused_until > now() + make_interval(secs => %(pause)s + %(ahead)s)
+WHERE id = ANY(ARRAY(SELECT id FROM far))
 """
 
 

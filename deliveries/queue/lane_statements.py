@@ -5,6 +5,7 @@ from __future__ import annotations
 from deliveries.models import Lane
 from deliveries.models.lane_history import LEAST_SENT
 from deliveries.models.states import IS_REPORT
+from deliveries.queue.row_locks import change_deliveries
 from suppressions.covering import covering
 
 # Each (lane, priority, flow) with live deliveries, found by one probe of the claim-order index for
@@ -64,8 +65,12 @@ RETURNING lane.id, site, source, hosts, tls, is_routed, is_forced, epoch, failur
 # Also a lease that is over goes on where nobody else has taken the lane meanwhile: after PostgreSQL
 # was away for long.
 RENEW = """
+WITH ours AS MATERIALIZED (
+    SELECT id FROM deliveries_lane WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
+    ORDER BY site, source FOR NO KEY UPDATE
+)
 UPDATE deliveries_lane SET leased_until = now() + make_interval(secs => %(seconds)s)
-WHERE holder = %(holder)s AND id = ANY(%(lanes)s)
+WHERE id = ANY(ARRAY(SELECT id FROM ours))
 RETURNING id, (SELECT count(*) > 1 FROM (SELECT FROM deliveries_destination
     WHERE lane_id = coalesce(home_id, deliveries_lane.id) LIMIT 2) led_here)
 """
@@ -85,6 +90,7 @@ RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE 
 # nothing. Of each flow a few rows are looked at, by a limit that stands in the statement: with one
 # that PostgreSQL learns later it plans for a tenth of the line, and reads and sorts it. For the
 # same reason `besides` is asked in a way of which PostgreSQL expects that nearly all rows pass.
+# What another statement holds at this moment is passed over: a claim waits for no row.
 _CLAIM = """
 WITH RECURSIVE asked AS MATERIALIZED (
     SELECT given.*, string_to_array(besides_them, ' ') AS besides, lane.home_id AS home
@@ -128,6 +134,11 @@ WITH RECURSIVE asked AS MATERIALIZED (
                AS place FROM turns
 ), picked AS (
     SELECT id, claim, place FROM ordered WHERE place <= most
+), free AS (
+    SELECT id FROM deliveries_delivery delivery
+    WHERE id = ANY(ARRAY(SELECT id FROM picked)) AND due_at IS NOT NULL
+      AND claim < (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
     -- By an array, of which PostgreSQL expects a few: joined with the pick it would read the whole
     -- table. And live by `due_at`:
@@ -137,7 +148,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
     -- now.
     UPDATE deliveries_delivery delivery SET claim =
         (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
-    WHERE delivery.id = ANY(ARRAY(SELECT id FROM picked)) AND delivery.due_at IS NOT NULL
+    WHERE delivery.id = ANY(ARRAY(SELECT id FROM free)) AND delivery.due_at IS NOT NULL
       AND delivery.claim < (SELECT epoch FROM asked WHERE asked.lane = delivery.lane_id)
     RETURNING delivery.*
 )
@@ -202,20 +213,19 @@ WHERE suppression.id = asked.suppression_id AND suppression.probation_at <= now(
 RETURNING delivery.id
 """
 
-UNCLAIM = """
-UPDATE deliveries_delivery SET claim = 0
-WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
-"""
+UNCLAIM = change_deliveries(
+    "id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL", to="claim = 0"
+)
 
-STRAYS = """
-UPDATE deliveries_delivery SET claim = 0
-WHERE lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> ALL(%(besides)s)
-"""
+STRAYS = change_deliveries(
+    "lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> ALL(%(besides)s)",
+    to="claim = 0",
+)
 
-MOVE = """
-UPDATE deliveries_delivery SET claim = 0, lane_id = %(to)s
-WHERE id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
-"""
+MOVE = change_deliveries(
+    "id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL",
+    to="claim = 0, lane_id = %(to)s",
+)
 
 CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
 

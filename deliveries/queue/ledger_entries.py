@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -160,12 +161,14 @@ class LedgerEntry:
 
 
 def columns(group: list[LedgerEntry]) -> dict[str, list[Any]]:
-    """Return the entries by column, as the statement takes them.
+    """Return the entries by column, as the statement takes them: in the order of the deliveries'
+    ids, in which it locks them (`queue.row_locks`).
 
     An int among floats would be no array for the driver.
     """
+    ordered = sorted(group, key=attrgetter("id"))
     found: dict[str, list[Any]] = {
-        name: [getattr(entry, name) for entry in group] for name in COLUMNS
+        name: [getattr(entry, name) for entry in ordered] for name in COLUMNS
     }
     for name in FLOATS:
         found[name] = [value if value is None else float(value) for value in found[name]]

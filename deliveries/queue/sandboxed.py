@@ -13,20 +13,22 @@ from django.conf import settings
 from deliveries.backends.database import Database
 from deliveries.models import Route
 from deliveries.queue.leased import LeasedLane
+from deliveries.queue.row_locks import change_deliveries
 from domains.foundation.process.own_address import own_address
 
 # A lane of its own that no route shares, as those that an order leads to a host.
-LEAD = """
-WITH box AS (
+LEAD = change_deliveries(
+    "id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL",
+    before="""box AS (
     INSERT INTO deliveries_lane (site, source, hosts, tls, is_routed, is_forced, epoch, failures,
         pause_reason)
     VALUES (%(site)s, '', %(hosts)s::jsonb, %(tls)s, true, true, 0, 0, '')
     ON CONFLICT (site, source) DO UPDATE SET hosts = EXCLUDED.hosts
     RETURNING id
+)""",
+    to="claim = 0, lane_id = box.id",
+    source="box",
 )
-UPDATE deliveries_delivery SET claim = 0, lane_id = box.id FROM box
-WHERE deliveries_delivery.id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL
-"""
 SITE = "sandbox"
 
 

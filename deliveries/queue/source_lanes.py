@@ -9,6 +9,7 @@ from uuid import UUID
 from deliveries.backends.database import Database
 from deliveries.queue import smarthost_lanes, warm_up
 from deliveries.queue.leased import LeasedLane
+from deliveries.queue.row_locks import change_deliveries
 from deliveries.queue.smarthost_lanes import WayOut
 
 # As the claim does: one probe of the claim-order index for each flow, then a few of each.
@@ -64,10 +65,10 @@ UPDATE deliveries_delivery delivery SET lane_id = picked.lane, {_CLAIM}
 FROM picked WHERE delivery.id = picked.id
 """  # noqa: S608  (put together from constants)
 
-WAIT = """
-UPDATE deliveries_delivery SET due_at = now() + make_interval(secs => %(seconds)s)
-WHERE id = ANY(%(ids)s) AND lane_id = %(home)s AND due_at IS NOT NULL
-"""
+WAIT = change_deliveries(
+    "id = ANY(%(ids)s) AND lane_id = %(home)s AND due_at IS NOT NULL",
+    to="due_at = now() + make_interval(secs => %(seconds)s)",
+)
 
 # Lanes whose mail can leave by their source no more: it is out of use, cold, resting, gone, at rest
 # for the receiver (or for the site, `egress.called`), or no node has had it for so long. Those that

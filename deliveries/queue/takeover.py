@@ -27,12 +27,18 @@ AGAIN = (
 # which the next claim sees by its older epoch.
 TAKE_OVER = """
 WITH theirs AS (
-    SELECT id, epoch FROM deliveries_lane WHERE holder = %(dead)s FOR UPDATE
+    SELECT id, epoch FROM deliveries_lane WHERE holder = %(dead)s
+    ORDER BY site, source FOR NO KEY UPDATE
+), locked AS MATERIALIZED (
+    SELECT FROM deliveries_delivery delivery
+    JOIN theirs ON theirs.id = delivery.lane_id AND theirs.epoch = delivery.claim
+    WHERE delivery.ended_at IS NULL AND delivery.id <> ALL(%(may_be_sent)s)
+    ORDER BY delivery.id FOR NO KEY UPDATE OF delivery
 ), freed AS (
     UPDATE deliveries_delivery delivery SET claim = 0 FROM theirs
     WHERE delivery.lane_id = theirs.id AND delivery.claim = theirs.epoch
         AND delivery.ended_at IS NULL
-      AND delivery.id <> ALL(%(may_be_sent)s)
+      AND delivery.id <> ALL(%(may_be_sent)s) AND (SELECT count(*) FROM locked) > 0
     RETURNING delivery.id
 ), released AS (
     UPDATE deliveries_lane lane SET holder = NULL, leased_until = NULL FROM theirs

@@ -26,7 +26,9 @@ LIMIT %(most)s
 """
 
 # Rows first, so that a site's new hosts or an older holder's lane are the same row; then all their
-# waiting deliveries, which are looked through once for all these domains.
+# waiting deliveries, which are looked through once for all these domains. They are locked in the
+# order of their ids first (`queue.row_locks`), and changed by what finds them, not by a list of
+# ids: there may be a million.
 ASSIGN = """
 WITH given AS (
     SELECT * FROM unnest(%(domain)s::text[], %(site)s::text[], %(hosts)s::jsonb[], %(tls)s::text[],
@@ -47,10 +49,14 @@ WITH given AS (
     INSERT INTO deliveries_destination (domain, lane_id, expires_at)
     SELECT domain, id, now() + make_interval(secs => keep) FROM found ORDER BY domain
     ON CONFLICT (domain) DO UPDATE SET lane_id = EXCLUDED.lane_id, expires_at = EXCLUDED.expires_at
+), locked AS MATERIALIZED (
+    SELECT FROM deliveries_delivery delivery JOIN found ON found.domain = delivery.domain
+    WHERE delivery.lane_id = %(routing)s AND delivery.ended_at IS NULL
+    ORDER BY delivery.id FOR NO KEY UPDATE OF delivery
 ), moved AS (
     UPDATE deliveries_delivery delivery SET lane_id = found.id, claim = 0 FROM found
     WHERE delivery.lane_id = %(routing)s AND delivery.ended_at IS NULL
-        AND delivery.domain = found.domain
+        AND delivery.domain = found.domain AND (SELECT count(*) FROM locked) > 0
 )
 SELECT DISTINCT id FROM found
 """

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deliveries.models import Delivery, Lane, Smarthost, SmarthostToken
+from deliveries.models import Lane, Smarthost, SmarthostToken
+from deliveries.queue.row_locks import change_deliveries
 from deliveries.queue.wakeups import notify_now
 from deliveries.routing import smarthost_secrets as secrets
 from deliveries.routing.resolver import is_own
@@ -29,6 +30,9 @@ HOSTS_MOST = 10
 LOOK = 5.0  # seconds for a host's addresses; what is not found then shows while sending
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE = frozenset({Smarthost.HostTls.VERIFIED, Smarthost.HostTls.IMPLICIT})
+ROUTE_ANEW = change_deliveries(
+    "ended_at IS NULL AND lane_id = ANY(%(lanes)s) AND claim = 0", to="lane_id = %(to)s"
+)
 LIMITS = (
     "connections",
     "messages_per_connection",
@@ -203,8 +207,8 @@ def remove(row: Smarthost) -> None:
         )
     lanes = list(Lane.objects.filter(smarthost=row).values_list("pk", flat=True))
     # What an agent has in hand it gives back itself: it finds the smarthost gone.
-    waiting = Delivery.objects.live().filter(lane_id__in=lanes, claim=0)
-    waiting.update(lane_id=Lane.ROUTING)
+    with connection.cursor() as cursor:
+        cursor.execute(ROUTE_ANEW, {"lanes": lanes, "to": Lane.ROUTING})
     Lane.objects.filter(pk__in=lanes).update(
         closed_at=None, closed_by="", close_reason="", paused_until=None, pause_reason=""
     )

@@ -50,12 +50,15 @@ SELECT DISTINCT home_id FROM moved
 
 # What was led to it while it had no numbers, and nobody has in hand.
 LED_BEFORE = """
-WITH moved AS (
-    UPDATE deliveries_delivery delivery SET lane_id = lane.home_id
-    FROM deliveries_lane lane
-    WHERE lane.id = delivery.lane_id AND lane.home_id IS NOT NULL AND lane.source = %(source)s
+WITH led AS MATERIALIZED (
+    SELECT delivery.id, lane.home_id FROM deliveries_delivery delivery
+    JOIN deliveries_lane lane ON lane.id = delivery.lane_id
+    WHERE lane.home_id IS NOT NULL AND lane.source = %(source)s
         AND delivery.ended_at IS NULL AND delivery.claim = 0
-    RETURNING lane.home_id
+    ORDER BY delivery.id FOR NO KEY UPDATE OF delivery
+), moved AS (
+    UPDATE deliveries_delivery delivery SET lane_id = led.home_id FROM led
+    WHERE delivery.id = led.id RETURNING led.home_id
 )
 SELECT DISTINCT home_id FROM moved
 """

@@ -77,10 +77,15 @@ NAMES = "SELECT username FROM domains_credential WHERE revoked_at IS NULL AND ki
 BY_ID = ACCOUNT + " AND credential.id = %(credential)s"
 BY_NETWORK = ACCOUNT + " AND credential.kind = 'network' AND cardinality(credential.networks) > 0"
 
+# Another listener may be writing the same credentials; its word is as good.
 USED = """
+WITH free AS (
+    SELECT id FROM domains_credential WHERE id = ANY(%(ids)s::bigint[])
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE domains_credential credential SET last_used_at = now(), last_used_from = used.address::inet
 FROM unnest(%(ids)s::bigint[], %(addresses)s::text[]) AS used(id, address)
-    WHERE credential.id = used.id
+    WHERE credential.id = used.id AND credential.id IN (SELECT id FROM free)
 """
 
 COUNT_SINCE = """

@@ -27,7 +27,7 @@ class Takes(Protocol):
     def client(self) -> smtplib.SMTP: ...
 
 
-class ClaimedDelivery:
+class Load:
     """`with Load(rig, ledger, domains) as load`: mail flows until the block ends.
 
     As an MTA does, an app that hears no 250 tries the very same mail again, on a new connection.
@@ -43,7 +43,7 @@ class ClaimedDelivery:
         self.tried_at: dict[str, float] = {}  # monotonic, for the first time
         self.accepted_at: dict[str, float] = {}
         self.troubles: list[str] = []
-        self.codes: set[int] = set()  # of the refusals
+        self.given_up: list[str] = []  # what an app was told that need not try again
         self._rig, self._domains, self._sender = rig, domains, sender
         self._ledger = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.run = uuid.uuid4().hex[:8]
@@ -87,7 +87,7 @@ class ClaimedDelivery:
                 client.sendmail(f"shop@{self._sender}", [recipient], self.sent[recipient])
             except (smtplib.SMTPException, OSError) as error:
                 self.troubles.append(repr(error))
-                self.codes |= codes_of(error)
+                self.given_up += [repr(error)] if is_final(error) else []
                 self._note("unknown", recipient)
                 if client is not None:
                     with suppress(OSError):
@@ -102,11 +102,13 @@ class ClaimedDelivery:
         return client
 
 
-def codes_of(error: Exception) -> set[int]:
-    """Read the codes of an error; an app that hears a 5xx gives its mail up."""
+def is_final(error: Exception) -> bool:
+    """Tell if an app that hears this gives its mail up: a refusal, and none that passes."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return {code for code, _ in error.recipients.values()}
-    return {error.smtp_code} if isinstance(error, smtplib.SMTPResponseException) else set()
+        codes = [code for code, _ in error.recipients.values()]
+    else:
+        codes = [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) else []
+    return any(not 400 <= code < 500 for code in codes)
 
 
 HEAD = """\

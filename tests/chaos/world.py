@@ -25,7 +25,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from relay_portal.servers.embedded import runtime_folder
 from tests.chaos.far_side import BACK, DOMAINS, IN_DOUBT, IN_HAND, LIVE
-from tests.chaos.load import ClaimedDelivery
+from tests.chaos.load import Load
 from tests.fakes.dns import FakeDns
 from tests.fakes.mx import FakeMx
 from tests.journeys.rig import wait_until
@@ -52,7 +52,6 @@ class World:
         return session
 
     # --- the processes ----------------------------------------------------------------------------
-    # -----------------------------
     @contextmanager
     def supervisor(self) -> Iterator[Any]:
         transport = SupervisorTransport(
@@ -91,7 +90,6 @@ class World:
                 supervisor.startProcess(kind)
 
     # --- what it says of itself -------------------------------------------------------------------
-    # -----------------------------
     def status(self) -> str:
         """Return what `./ekiden status` prints, whatever its exit status."""
         ran = self.service.running.run("status")
@@ -107,7 +105,7 @@ class Scene:
 
     def __init__(self, world: World, ledger: Path) -> None:
         self.world = world
-        self.load = ClaimedDelivery(world, ledger, DOMAINS, sender=DOMAIN)
+        self.load = Load(world, ledger, DOMAINS, sender=DOMAIN)
         self.faults: list[float] = []
         self.in_hand = IN_HAND
         self.back: list[
@@ -167,7 +165,6 @@ class Scene:
             return str(error)
 
     # --- the receiver's ledger --------------------------------------------------------------------
-    # -----------------------------
     def arrived(self):
         return [
             message
@@ -200,7 +197,6 @@ class Scene:
         return {line[9:].partition(">")[0] for line in said}
 
     # --- the judgement ----------------------------------------------------------------------------
-    # -----------------------------
     def in_doubt(self) -> set[str]:
         """Return for whom the service has written down that a message may come twice."""
         return {
@@ -221,9 +217,7 @@ class Scene:
         assert self.load.accepted == self.load.sent.keys(), (
             f"the service does not take mail again: {self.load.troubles[-3:]}"
         )
-        assert not [code for code in self.load.codes if not 400 <= code < 500], (
-            "an app was told to give up"
-        )
+        assert self.load.given_up == [], "an app was told to give up"
         assert self.load.accepted - arrived == set(), "promised, and lost"
         for message in self.arrived():
             assert message.content.endswith(self.load.sent[message.recipients[0]]), (
