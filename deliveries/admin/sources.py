@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from deliveries.insight.sources import is_here
+from deliveries.insight.sources import is_here, receiver_names
 from deliveries.models import EgressRule, Node, Pool, Source
 from deliveries.steering import sources, warming
 from domains.operations.pages import Pages, RowVerb, reason_of
@@ -157,7 +157,9 @@ class SourcePages(Pages):
 
     @display(description=_("rests for"))
     def resting_for(self, row: Source) -> str:
-        return "; ".join(f"{rest.receiver}: {rest.reason}" for rest in row.rests.all()) or "–"
+        rests = row.rests.all()
+        names = receiver_names(rest.receiver for rest in rests)
+        return "; ".join(f"{names[rest.receiver]}: {rest.reason}" for rest in rests) or "–"
 
 
 class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only

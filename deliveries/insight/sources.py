@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -10,7 +11,9 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from deliveries.insight.tracing import site_name
 from deliveries.models import Delivery, Lane, Node, Source
+from deliveries.routing.egress import BY_SITE
 from deliveries.routing.egress_reading import BOUND
 
 
@@ -52,6 +55,7 @@ def sources(*, now: datetime | None = None) -> list[SourceState]:
         .annotate(amount=Count("id"))
     )
     found = Source.objects.prefetch_related("memberships__pool", "rests")
+    names = receiver_names(rest.receiver for each in found for rest in each.rests.all())
     return [
         {
             "name": each.name,
@@ -65,6 +69,7 @@ def sources(*, now: datetime | None = None) -> list[SourceState]:
             "rests": [
                 {
                     "receiver": rest.receiver,
+                    "name": names[rest.receiver],
                     "until": rest.until.isoformat() if rest.until else None,
                     "reason": rest.reason,
                 }
@@ -92,6 +97,20 @@ def nodes(*, now: datetime | None = None) -> list[NodeState]:
         }
         for node in Node.objects.all()
     ]
+
+
+def receiver_names(receivers: Iterable[str]) -> dict[str, str]:
+    """Return for each what people know it by: the host of a site that no rule names, else the
+    name of its rule.
+    """
+    wanted = set(receivers)
+    sites = {
+        int(each.removeprefix(BY_SITE)): each
+        for each in wanted
+        if each.removeprefix(BY_SITE).isdecimal() and each.startswith(BY_SITE)
+    }
+    known = {sites[pk]: site_name(lane) for pk, lane in Lane.objects.in_bulk(sites).items()}
+    return {each: known.get(each, each) for each in wanted}
 
 
 def addresses() -> dict[str, str]:

@@ -142,7 +142,7 @@ def _version(address: str) -> int:
 
 
 def _row(each: insight.SourceState) -> tuple[str, ...]:
-    rests = [f"rests for {rest['receiver']}" for rest in each["rests"]]
+    rests = [f"rests for {rest['name']}" for rest in each["rests"]]
     return (
         each["name"],
         " ".join(filter(None, (each["ipv4"], each["ipv6"]))),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from deliveries.insight import sources as insight
 from deliveries.models import EgressRule, Node, Pool, Source, SourceRest
 from deliveries.steering import sources
 from domains.models import AuditEntry
@@ -42,6 +43,20 @@ def test_a_source_is_put_to_rest_with_a_reason_and_back_into_use(operator):
         "rest",
         "use",
     ]
+
+
+def test_a_rest_for_a_site_that_no_rule_names_says_whose_host_it_is(operator):
+    row, lane = east(), make.lane("mx.shop.test")
+    for receiver in (f"lane-{lane.pk}", "lane-999999", "docomo"):
+        SourceRest.objects.create(source=row, receiver=receiver, reason="blocked")
+    page = operator.get(f"/deliveries/source/{row.pk}/change/").content.decode()
+    for name in ("mx.shop.test: blocked", "lane-999999: blocked", "docomo: blocked"):
+        assert name in page
+    assert {rest["name"] for rest in insight.sources()[0]["rests"]} == {
+        "mx.shop.test",
+        "lane-999999",
+        "docomo",
+    }
 
 
 def test_a_pool_is_written_as_words(operator):
