@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from django import forms
@@ -121,6 +124,17 @@ class CredentialPages(Pages):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Offer the domains of its project; to a new credential, all of them by project."""
+        form = super().get_form(request, obj, **kwargs)
+        if offered := form.base_fields.get("domains"):
+            if obj:
+                offered.queryset = offered.queryset.filter(project=obj.project_id)
+            else:
+                offered.widget.group_field = "project"
+                offered.choices = partial(_by_project, offered.queryset)
+        return form
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Let those only choose limits who may change them."""
         if obj is None and not self.may(request, rights.CHANGE):
@@ -190,3 +204,11 @@ class CredentialPages(Pages):
     @display(description=_("state"))
     def condition(self, row: Credential) -> Any:
         return self.standing(row)[1]
+
+
+def _by_project(domains: Any) -> list[tuple[str, list[tuple[int, str]]]]:
+    listed = domains.select_related("project").order_by("project__name", "name")
+    return [
+        (project.name, [(each.pk, str(each)) for each in those])
+        for project, those in groupby(listed, attrgetter("project"))
+    ]

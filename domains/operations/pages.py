@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
@@ -29,6 +30,7 @@ from domains.foundation import rights
 from domains.operations import audit
 from domains.operations.large_lists import InfinitePaginator, InOrder
 from domains.operations.own_projects import projects_of, within
+from domains.operations.tick_list import TickList
 
 HISTORY_MOST = 200
 
@@ -119,8 +121,16 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         return within(self.admin_site, request, field, must_choose=True)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs.setdefault("widget", TickList(capfirst(db_field.verbose_name)))
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         return within(self.admin_site, request, field)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer no new row beside a list of boxes: Django's script could not put it there."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.many_to_many and field:
+            field.widget = field.widget.widget
+        return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(each, "parameter_name", None) for each in self.list_filter}

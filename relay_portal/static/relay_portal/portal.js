@@ -20,3 +20,27 @@ document.addEventListener("change", (event) => {
   if (event.target.id !== "action-toggle") return;
   document.querySelectorAll("input.action-select").forEach((box) => { box.checked = event.target.checked; });
 });
+
+// Lists of boxes (portal/tick_list.html): what is typed above narrows them, and a choice in the same form says which group is meant.
+// What is ticked in another group stays in sight, for it would be saved.
+const shorten = (list) => {
+  const typed = list.querySelector(".portal-narrow-list")?.value.trim().toLowerCase() ?? "";
+  const chooser = list.closest("form")?.elements[list.dataset.groupField];
+  const group = chooser?.value ? chooser.selectedOptions[0].textContent.trim() : "";
+  const isMeant = (each) => !group || !each.dataset.group || each.dataset.group === group;
+  list.querySelectorAll("label").forEach((row) => {
+    row.hidden = !(isMeant(row) || row.control.checked) || !row.textContent.toLowerCase().includes(typed);
+  });
+  list.querySelectorAll("p[data-group]").forEach((title) => {
+    title.hidden = ![...list.querySelectorAll("label")].some((row) => !row.hidden && row.dataset.group === title.dataset.group);
+  });
+};
+const shortenAll = () => document.querySelectorAll(".portal-ticks").forEach(shorten);
+document.addEventListener("input", shortenAll);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches(".portal-narrow-list")) event.preventDefault(); // it would save the form
+});
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".portal-narrow-list").forEach((box) => { box.hidden = false; });
+  shortenAll();
+});
