@@ -41,8 +41,8 @@ def main(
         sign_on_word(domain)
     logins = {}
     for name, priority in (
-        ("load", Credential.Priority.BULK),
-        ("urgent", Credential.Priority.URGENT),
+        ("load", Credential.PriorityLevel.BULK),
+        ("urgent", Credential.PriorityLevel.URGENT),
     ):
         credential, secret = issue(project, name, priority=priority)
         logins[name] = {"username": credential.username or "", "password": secret}

@@ -24,7 +24,7 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AddressEvent:
     """One thing learned about an address."""
 
     at: datetime
@@ -78,13 +78,13 @@ STANDARD = PRESETS["standard"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AddressVerdict:
     """The address is to be suppressed: because of what, seen from when to when, how often, and
     until when.
     """
 
     group: Group
-    decisive: Event
+    decisive: AddressEvent
     first_at: datetime
     count: int
     until: datetime | None
@@ -100,7 +100,7 @@ ABOUT_ADDRESS = frozenset(
 )
 
 
-def group_of(event: Event) -> Group | None:
+def group_of(event: AddressEvent) -> Group | None:
     """Return the group of an event; None for what says nothing about the address."""
     if event.is_unsubscription:
         return Group.UNSUBSCRIBE
@@ -116,8 +116,12 @@ def group_of(event: Event) -> Group | None:
 
 
 def decide(
-    events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None = None
-) -> Verdict | None:
+    events: Iterable[AddressEvent],
+    rules: Rules,
+    *,
+    now: datetime,
+    delivered_at: datetime | None = None,
+) -> AddressVerdict | None:
     """Decide what the events about one address, with the last delivery to it, come to under these
     rules.
     """
@@ -132,8 +136,8 @@ def decide(
 
 
 def _counted(
-    events: Iterable[Event], rules: Rules, *, now: datetime, delivered_at: datetime | None
-) -> Iterable[Event]:
+    events: Iterable[AddressEvent], rules: Rules, *, now: datetime, delivered_at: datetime | None
+) -> Iterable[AddressEvent]:
     """Yield the events that count.
 
     A full mailbox may have been so for longer than what else counts. Nobody takes back a complaint
@@ -152,7 +156,7 @@ def _counted(
             yield event
 
 
-def _is_enough(group: Group, mine: Sequence[Event], rules: Rules) -> bool:
+def _is_enough(group: Group, mine: Sequence[AddressEvent], rules: Rules) -> bool:
     match group:
         case Group.UNSUBSCRIBE:
             return True
@@ -170,11 +174,11 @@ def _is_enough(group: Group, mine: Sequence[Event], rules: Rules) -> bool:
             return 0 < rules.unknown <= len(mine)
 
 
-def _verdict(group: Group, mine: Sequence[Event], rules: Rules) -> Verdict:
+def _verdict(group: Group, mine: Sequence[AddressEvent], rules: Rules) -> AddressVerdict:
     last = mine[-1]
     stays = group in (Group.COMPLAINT, Group.UNSUBSCRIBE)
     until = None if stays else _after(last.at, rules.lasts_days)
-    return Verdict(
+    return AddressVerdict(
         group, last, mine[0].at, len(mine), until, probation(group, rules, since=last.at)
     )
 

@@ -16,7 +16,7 @@ from suppressions import policy
 from suppressions.classes import Class
 from suppressions.lifting import lift
 from suppressions.models import Suppression
-from suppressions.policy import Event, Group, Rules
+from suppressions.policy import AddressEvent, Group, Rules
 from suppressions.recording import policies
 
 logger = logging.getLogger("ekiden.mail")
@@ -108,7 +108,7 @@ def next_probation(row: Suppression, rules: Rules, *, now: datetime) -> datetime
 
     One that a person made and that had a probation counts as soft.
     """
-    event = Event(now, Class(row.category) if row.category else Class.OTHER, row.is_hard)
+    event = AddressEvent(now, Class(row.category) if row.category else Class.OTHER, row.is_hard)
     return policy.probation(policy.group_of(event) or Group.UNKNOWN, rules, since=now)
 
 

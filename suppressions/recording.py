@@ -19,7 +19,7 @@ from domains.operations.isolation import Kind, passed_over, together_or_alone
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence, Policy, Suppression
-from suppressions.policy import STANDARD, Event, Group, Rules, Verdict, decide
+from suppressions.policy import STANDARD, AddressEvent, AddressVerdict, Group, Rules, decide
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -92,7 +92,7 @@ class Given:
 
     project_id: int | None
     address_key: str
-    source: Suppression.Source
+    source: Suppression.Origin
     reason: str
     first_seen_at: datetime
     last_seen_at: datetime
@@ -207,9 +207,9 @@ def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurr
     return known
 
 
-def event_of(occurrence: Occurrence) -> Event:
+def event_of(occurrence: Occurrence) -> AddressEvent:
     is_unsubscription = occurrence.kind == Occurrence.Kind.UNSUBSCRIBE
-    return Event(
+    return AddressEvent(
         occurrence.at,
         Class(occurrence.category or Class.OTHER),
         occurrence.is_hard,
@@ -218,16 +218,16 @@ def event_of(occurrence: Occurrence) -> Event:
 
 
 SOURCES = {
-    Group.COMPLAINT: Suppression.Source.COMPLAINT,
-    Group.UNSUBSCRIBE: Suppression.Source.UNSUBSCRIBE,
+    Group.COMPLAINT: Suppression.Origin.COMPLAINT,
+    Group.UNSUBSCRIBE: Suppression.Origin.UNSUBSCRIBE,
 }
 
 
-def _given(decisive: Occurrence, verdict: Verdict) -> Given:
+def _given(decisive: Occurrence, verdict: AddressVerdict) -> Given:
     return Given(
         project_id=decisive.project_id,
         address_key=decisive.address_key,
-        source=SOURCES.get(verdict.group, Suppression.Source.AUTOMATIC),
+        source=SOURCES.get(verdict.group, Suppression.Origin.AUTOMATIC),
         reason=_reason(decisive),
         first_seen_at=verdict.first_at,
         last_seen_at=decisive.at,

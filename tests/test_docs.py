@@ -16,7 +16,7 @@ import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
 from deliveries.insight.tracing import AttemptFacts, DeliveryFacts, MessageFacts
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.smtp.outcomes import Stage
 from domains.foundation.command import CommandError
 from relay_portal.console import overview
@@ -206,7 +206,7 @@ def test_a_documented_shape_is_what_the_command_prints(words, name):
     assert said.get("parts", {}).keys() == example.get("parts", {}).keys()
 
 
-@pytest.mark.parametrize("words", [Stage, State])
+@pytest.mark.parametrize("words", [Stage, DeliveryState])
 def test_every_stage_and_state_is_explained(words):
     explained = page("docs/commands.md").partition("# JSON that programs may rely on")[2]
     assert [word for word in words if f"`{word.value}`" not in explained] == []

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery
-from deliveries.models.states import ENDED, State
+from deliveries.models.states import ENDED, DeliveryState
 
 DAY = timedelta(days=1)
 
@@ -27,7 +27,10 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("live", _("All that wait")), *((state.value, state.label) for state in State)]
+        return [
+            ("live", _("All that wait")),
+            *((state.value, state.label) for state in DeliveryState),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         asked = self.value()
@@ -38,7 +41,7 @@ class StateFilter(admin.SimpleListFilter):
             return queryset.filter(state=asked, id__gte=first_id_of(until - DAY))
         return (
             queryset.filter(state=asked, ended_at__isnull=True)
-            if asked in State.values
+            if asked in DeliveryState.values
             else queryset
         )
 

@@ -17,19 +17,19 @@ from deliveries.admin import ordering
 from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
 from deliveries.models import Delivery
 from deliveries.models.messages import DeliveryQuerySet
-from deliveries.models.states import ENDED, LIVE, State
+from deliveries.models.states import ENDED, LIVE, DeliveryState
 from domains.foundation import rights
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.operations.pages import Pages
 
 LABELS = {
-    State.QUEUED: "info",
-    State.DEFERRED: "warning",
-    State.DELIVERED: "success",
-    State.BOUNCED: "danger",
-    State.EXPIRED: "danger",
-    State.SUPPRESSED: "",
-    State.CANCELLED: "",
+    DeliveryState.QUEUED: "info",
+    DeliveryState.DEFERRED: "warning",
+    DeliveryState.DELIVERED: "success",
+    DeliveryState.BOUNCED: "danger",
+    DeliveryState.EXPIRED: "danger",
+    DeliveryState.SUPPRESSED: "",
+    DeliveryState.CANCELLED: "",
 }
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models import Refusal
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.search.inputs import Clue, ClueKind, Understood, understood
 from deliveries.search.lookups import FOUND_MOST, messages_of
 from deliveries.search.narrowing import NAMES, Narrowing, narrowing_of
@@ -165,7 +165,11 @@ def box(request: HttpRequest) -> dict[str, Any]:
                     ]
                 ),
             ],
-            "state": [("", gettext("All")), ("live", gettext("All that wait")), *State.choices],
+            "state": [
+                ("", gettext("All")),
+                ("live", gettext("All that wait")),
+                *DeliveryState.choices,
+            ],
             "class": [
                 ("", gettext("All")),
                 *((str(class_), gettext(each.title)) for class_, each in MEANINGS.items()),

@@ -24,7 +24,7 @@ from deliveries.models import (
     Tally,
     TrafficCount,
 )
-from deliveries.models.states import State, owes_report
+from deliveries.models.states import DeliveryState, owes_report
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
 from suppressions.models import Occurrence
@@ -53,7 +53,7 @@ def bounce(mail: InboundMail, report: Report, match: Match) -> str:
 
 def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str, str]:
     """Let a delivered delivery bounce; return its class and "", or "" and why nothing was done."""
-    if delivery.state != State.DELIVERED:
+    if delivery.state != DeliveryState.DELIVERED:
         return "", f"{findings.OTHER_STATE}: {delivery.state}"
     fate = _fate_of(delivery, report)
     if fate is None:
@@ -61,7 +61,7 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
     if fate.classified.class_ is Class.DELIVERED:
         return "", f"{findings.OTHER_KIND}: {ReportKind.DELIVERED}"
     _note(delivery, fate, outcome="bounced", host=report.reporter or fate.host)
-    delivery.state = State.BOUNCED
+    delivery.state = DeliveryState.BOUNCED
     delivery.owes_report = owes_report(
         delivery.message.mail_from, delivery.notify, delivery.project.sends_reports
     )

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery
-from deliveries.models.states import LIVE, State
+from deliveries.models.states import LIVE, DeliveryState
 from domains.operations.isolation import step
 from suppressions import dry_run, probation, recording
 from suppressions.probation import ProbeStatus
@@ -71,9 +71,13 @@ def fates(ids: Collection[UUID]) -> dict[UUID, ProbeStatus]:
 def _fate(state: str) -> ProbeStatus:
     if state in LIVE:
         return ProbeStatus.LIVE
-    if state == State.DELIVERED:
+    if state == DeliveryState.DELIVERED:
         return ProbeStatus.DELIVERED
-    return ProbeStatus.FAILED if state in (State.BOUNCED, State.EXPIRED) else ProbeStatus.NONE
+    return (
+        ProbeStatus.FAILED
+        if state in (DeliveryState.BOUNCED, DeliveryState.EXPIRED)
+        else ProbeStatus.NONE
+    )
 
 
 def arrivals(project: int, keys: Collection[str]) -> dict[str, list[datetime]]:

@@ -21,7 +21,7 @@ from deliveries.bounces.keys import feedback_key, return_path_key
 from deliveries.bounces.original import Original
 from deliveries.bounces.parsed_report import Report
 from deliveries.models import Delivery, InboundMail
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from domains.foundation.secrets.tokens import ForgedToken
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.upkeep.retention import days_before
@@ -105,7 +105,9 @@ def _by_message_id(report: Report, about: Original) -> list[Delivery]:
     """
     keys = _keys(report)
     asked = _locked().filter(
-        message__message_id__in=about.message_ids, recipient_key__in=keys, state=State.DELIVERED
+        message__message_id__in=about.message_ids,
+        recipient_key__in=keys,
+        state=DeliveryState.DELIVERED,
     )
     found = (
         [delivery for delivery in asked[:MOST] if _is_kept(delivery)]

@@ -20,7 +20,7 @@ from deliveries.message import compression
 from deliveries.message.headers import parse, split
 from deliveries.message.ids import new_id
 from deliveries.models import Attempt, Content, Delivery, Message
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.smtp.outcomes import Stage
 from domains.foundation.secrets.keyring import KeyRing
 from domains.foundation.text.addresses import Address, BadAddress, parse_path
@@ -164,7 +164,7 @@ def _failure(delivery: Delivery) -> ReportedFailure:
         envid=message.envid,
         accepted_at=message.accepted_at,
         ended_at=delivery.ended_at or timezone.now(),
-        has_expired=delivery.state == State.EXPIRED,
+        has_expired=delivery.state == DeliveryState.EXPIRED,
         retried_until=delivery.expires_at if delivery.is_live else None,
         host=last.host if last else "",
         code=last.code if last else None,

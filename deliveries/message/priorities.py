@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """As the rows have it (`Credential.Priority`); the higher goes first."""
+    """As the rows have it (`Credential.PriorityLevel`); the higher goes first."""
 
     BULK = 0
     NORMAL = 1

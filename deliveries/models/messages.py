@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from deliveries.message.ids import new_id
 from deliveries.models.lanes import Lane
-from deliveries.models.states import FAILED, LIVE, State
+from deliveries.models.states import FAILED, LIVE, DeliveryState
 from domains.models import Credential, Project
 from suppressions.classes import MEANINGS, Class, Meaning
 
@@ -169,11 +169,13 @@ class Delivery(models.Model):
         verbose_name=_("lane"),
     )
     priority = models.PositiveSmallIntegerField(
-        _("priority"), choices=Credential.Priority.choices, default=1
+        _("priority"), choices=Credential.PriorityLevel.choices, default=1
     )
     # What takes turns within a lane and priority: the credential's id; 0 for reports of ours.
     flow = models.BigIntegerField(default=0, editable=False)
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    state = models.CharField(
+        _("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED
+    )
     attempt_count = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due"), null=True, db_default=Now())
     expires_at = models.DateTimeField(_("deadline"))
@@ -199,7 +201,7 @@ class Delivery(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=State.values), name="delivery_state_is_known"
+                condition=Q(state__in=DeliveryState.values), name="delivery_state_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=LIVE, ended_at__isnull=True, due_at__isnull=False)

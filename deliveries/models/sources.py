@@ -190,7 +190,7 @@ class EgressRule(models.Model):
         help_text=_("That of the From field."),
     )
     priority = models.SmallIntegerField(
-        _("priority"), choices=Credential.Priority.choices, null=True, blank=True
+        _("priority"), choices=Credential.PriorityLevel.choices, null=True, blank=True
     )
     receiver = models.SlugField(
         _("receiver"), max_length=40, blank=True, default="", help_text=_("Name of its rule.")
@@ -245,7 +245,10 @@ class EgressRule(models.Model):
             ("project", self.project.name if self.project else ""),
             ("credential", self.credential.username if self.credential else ""),
             ("from", self.sending_domain),
-            ("priority", "" if self.priority is None else Credential.Priority(self.priority).label),
+            (
+                "priority",
+                "" if self.priority is None else Credential.PriorityLevel(self.priority).label,
+            ),
             ("receiver", self.receiver),
         ]
         return " ".join(f"{name}={str(value).lower()}" for name, value in given if value)

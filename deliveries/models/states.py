@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class State(models.TextChoices):
+class DeliveryState(models.TextChoices):
     """Every accepted recipient is in exactly one of these."""
 
     QUEUED = "queued", _("Queued")
@@ -21,9 +21,14 @@ class State(models.TextChoices):
 # project's recipients.
 IS_REPORT = "(flow = 0 AND notify = 'NEVER')"
 
-LIVE = (State.QUEUED, State.DEFERRED)
-FAILED = (State.BOUNCED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED)
-ENDED = tuple(state for state in State if state not in LIVE)
+LIVE = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+FAILED = (
+    DeliveryState.BOUNCED,
+    DeliveryState.EXPIRED,
+    DeliveryState.SUPPRESSED,
+    DeliveryState.CANCELLED,
+)
+ENDED = tuple(state for state in DeliveryState if state not in LIVE)
 
 
 def owes_report(mail_from: str, notify: str, sends_reports: bool) -> bool:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from deliveries.backends import loglines, maillog
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue import transcripts
 from deliveries.queue.ledger_entries import RECORD, WRITTEN, LedgerEntry, columns
 from deliveries.queue.own_faults import Faults
@@ -285,7 +285,7 @@ class Ledger:
     def _tell(self, committed: list[LedgerEntry]) -> None:
         """Do what follows a commit: remember the entries, call for learning, log the attempts."""
         self._announced.update([(entry.id, entry.at) for entry in committed])
-        if any(entry.state is State.BOUNCED for entry in committed):
+        if any(entry.state is DeliveryState.BOUNCED for entry in committed):
             self._learned()
         with loglines.together():
             for entry in committed:

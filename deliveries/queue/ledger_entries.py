@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from deliveries.models.states import IS_REPORT, State
+from deliveries.models.states import IS_REPORT, DeliveryState
 from deliveries.models.traffic import BUCKET, NO_BUCKET, counting
 
 PASSED = -1  # as an entry's claim, which is no delivery's
@@ -129,7 +129,7 @@ class LedgerEntry:
     message_id: UUID
     recipient: str
     claim: int
-    state: State
+    state: DeliveryState
     outcome: str
     stage: str
     wait: float | None = None

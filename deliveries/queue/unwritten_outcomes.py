@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue.drain_files import sweep
 from deliveries.queue.ledger_entries import LedgerEntry
 
@@ -128,7 +128,7 @@ def _entry(given: dict[str, Any]) -> LedgerEntry:
     known = given | {
         "id": UUID(given["id"]),
         "message_id": UUID(given["message_id"]),
-        "state": State(given["state"]),
+        "state": DeliveryState(given["state"]),
         "at": datetime.fromisoformat(given["at"]),
     }
     entry = LedgerEntry(**known)
@@ -145,7 +145,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "bool": (bool,),
     "float": (float, int),
-    "State": (State,),
+    "DeliveryState": (DeliveryState,),
     "datetime": (datetime,),
     "float | None": (float, int, type(None)),
     "int | None": (int, type(None)),

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from django.conf import settings
 
 from deliveries.backends.database import Database
-from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from deliveries.smtp.replies import Reply
 from domains.foundation.dns.allowed_addresses import Address, is_allowed, is_public
 from domains.foundation.dns.parents import Parents
@@ -267,8 +267,8 @@ def _key(hosts: set[str]) -> str:
 
 
 def _bounced(enhanced: str, text: str, *, code: int = 550) -> Bounced:
-    return Bounced(Reply(code, enhanced, text, local=True), Stage.DNS, Scope.RECIPIENT)
+    return Bounced(Reply(code, enhanced, text, local=True), Stage.DNS, FailureScope.RECIPIENT)
 
 
 def _deferred(text: str) -> Deferred:
-    return Deferred(Reply(451, "4.4.3", text, local=True), Stage.DNS, Scope.SITE)
+    return Deferred(Reply(451, "4.4.3", text, local=True), Stage.DNS, FailureScope.SITE)

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from deliveries.message.ids import first_id_of
 from deliveries.models import Attempt, Delivery, Destination, Lane, Message
-from deliveries.models.states import FAILED, State
+from deliveries.models.states import FAILED, DeliveryState
 from deliveries.search.lookups import SearchScope, with_terms
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.foundation.text.texts import storable
@@ -75,7 +75,7 @@ def narrowing_of(asked: Any, *, now: datetime) -> Narrowing:
         sender=_domain(asked.get("sender", "")),
         domain=_domain(asked.get("domain", "")),
         receiver=storable(asked.get("receiver", "")).strip().lower()[:253],
-        state=state if state in (WAITS, *State.values) else "",
+        state=state if state in (WAITS, *DeliveryState.values) else "",
         category=category if category in MEANINGS else "",
     )
 

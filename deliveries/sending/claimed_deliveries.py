@@ -41,7 +41,7 @@ class ClaimedDeliveries:
     """
 
     def __init__(self) -> None:
-        levels = sorted(map(int, Credential.Priority.values), reverse=True)
+        levels = sorted(map(int, Credential.PriorityLevel.values), reverse=True)
         self._lines: dict[int, dict[str, deque[ClaimedDelivery]]] = {level: {} for level in levels}
         self._amounts = dict.fromkeys(levels, 0)
 

@@ -18,7 +18,7 @@ from deliveries.routing.destinations import Destinations
 from deliveries.routing.resolver import Site
 from deliveries.sending import disposition
 from deliveries.sending.shared import SharedResources
-from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers
 from domains.operations.isolation import Kind
@@ -178,7 +178,7 @@ class Dispatcher:
 
     async def _defer_all(self, domain: str) -> None:
         try:
-            await self._settle_all(domain, Deferred(FAULT, Stage.DNS, Scope.SITE))
+            await self._settle_all(domain, Deferred(FAULT, Stage.DNS, FailureScope.SITE))
         except (
             Exception
         ):  # the fault may be in what settles it: the look-ups of other domains go on
@@ -250,7 +250,7 @@ def _once_more(domain: str) -> Deferred:
         f"DNS says that the domain {domain} does not exist or takes no mail; asked again until "
         "an hour is over",
     )
-    return Deferred(reply, Stage.DNS, Scope.SITE)
+    return Deferred(reply, Stage.DNS, FailureScope.SITE)
 
 
 def _known_above(domain: str) -> Deferred:
@@ -263,4 +263,4 @@ def _known_above(domain: str) -> Deferred:
         "of the zone above it knows it"
     )
     logger.warning("event=dns-contradicted domain=%s text=%s", domain, text)
-    return Deferred(local_reply(451, "4.4.3", text), Stage.DNS, Scope.SITE)
+    return Deferred(local_reply(451, "4.4.3", text), Stage.DNS, FailureScope.SITE)

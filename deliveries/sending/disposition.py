@@ -5,7 +5,7 @@ told.
 from collections.abc import Mapping
 
 from deliveries.classification.classifier import classify_outcome
-from deliveries.models.states import State, owes_delay, owes_report
+from deliveries.models.states import DeliveryState, owes_delay, owes_report
 from deliveries.queue.leased import Claimed
 from deliveries.queue.ledger_entries import PASSED, LedgerEntry
 from deliveries.sending import retry_schedule
@@ -13,7 +13,7 @@ from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outc
 from deliveries.smtp.replies import Reply
 from domains.models import Credential
 
-URGENT = int(Credential.Priority.URGENT)
+URGENT = int(Credential.PriorityLevel.URGENT)
 
 
 def settle(
@@ -25,13 +25,15 @@ def settle(
     """
     match outcome:
         case Delivered(reply):
-            return entry(claimed, epoch, State.DELIVERED, "delivered", Stage.BODY, reply, **facts)
+            return entry(
+                claimed, epoch, DeliveryState.DELIVERED, "delivered", Stage.BODY, reply, **facts
+            )
         case Bounced(reply, stage, _):
             meant = understood(claimed, outcome, facts)
             return entry(
                 claimed,
                 epoch,
-                State.BOUNCED,
+                DeliveryState.BOUNCED,
                 "bounced",
                 stage,
                 reply,
@@ -49,7 +51,7 @@ def settle(
             return entry(
                 claimed,
                 epoch,
-                State.DEFERRED,
+                DeliveryState.DEFERRED,
                 "deferred",
                 stage,
                 reply,
@@ -77,7 +79,14 @@ def in_doubt(
     """
     if claimed.in_doubt_policy == "delivered":
         return entry(
-            claimed, epoch, State.DELIVERED, "in_doubt", stage, reply, is_in_doubt=True, **facts
+            claimed,
+            epoch,
+            DeliveryState.DELIVERED,
+            "in_doubt",
+            stage,
+            reply,
+            is_in_doubt=True,
+            **facts,
         )
     facts |= understood(claimed, InDoubt(reply, stage), facts)
     if claimed.is_in_doubt:
@@ -85,7 +94,7 @@ def in_doubt(
         return entry(
             claimed,
             epoch,
-            State.BOUNCED,
+            DeliveryState.BOUNCED,
             "in_doubt",
             stage,
             reply,
@@ -102,7 +111,7 @@ def in_doubt(
     return entry(
         claimed,
         epoch,
-        State.DEFERRED,
+        DeliveryState.DEFERRED,
         "in_doubt",
         stage,
         reply,
@@ -124,9 +133,8 @@ def throttled(
     )
     facts |= understood(claimed, Deferred(outcome.reply, outcome.stage, outcome.scope), facts)
     return entry(
-        claimed, epoch, State.DEFERRED, "throttled", outcome.stage, outcome.reply, wait=wait,
-        is_in_doubt=claimed.is_in_doubt,
-        is_try=False, **facts,
+        claimed, epoch, DeliveryState.DEFERRED, "throttled", outcome.stage, outcome.reply,
+        wait=wait, is_in_doubt=claimed.is_in_doubt, is_try=False, **facts,
     )  # fmt: skip
 
 
@@ -138,7 +146,7 @@ def put_off(
     facts |= understood(claimed, outcome, facts)
     owes = owes_delay(claimed.mail_from, claimed.notify, claimed.sends_reports)
     return entry(
-        claimed, epoch, State.DEFERRED, "deferred", outcome.stage, outcome.reply, wait=wait,
+        claimed, epoch, DeliveryState.DEFERRED, "deferred", outcome.stage, outcome.reply, wait=wait,
         is_in_doubt=claimed.is_in_doubt,
         owes_report=owes, **facts,
     )  # fmt: skip
@@ -151,7 +159,7 @@ def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Le
     return entry(
         claimed,
         PASSED,
-        State.DEFERRED,
+        DeliveryState.DEFERRED,
         "passed",
         outcome.stage,
         outcome.reply,
@@ -164,7 +172,13 @@ def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Le
 def suppressed(claimed: Claimed, *, epoch: int) -> LedgerEntry:
     reply = Reply(550, "5.1.1", f"Suppressed: {claimed.suppressed}", local=True)
     return entry(
-        claimed, epoch, State.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply, is_try=False
+        claimed,
+        epoch,
+        DeliveryState.SUPPRESSED,
+        "suppressed",
+        Stage.SUPPRESSION,
+        reply,
+        is_try=False,
     )
 
 
@@ -179,7 +193,7 @@ def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: boo
     return entry(
         claimed,
         epoch,
-        State.DEFERRED,
+        DeliveryState.DEFERRED,
         "deferred",
         Stage.INTERRUPTED,
         reply,
@@ -202,7 +216,7 @@ def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> LedgerEntry:
     return entry(
         claimed,
         epoch,
-        State.DEFERRED,
+        DeliveryState.DEFERRED,
         "in_doubt",
         Stage.INTERRUPTED,
         reply,
@@ -219,7 +233,7 @@ def _owes(claimed: Claimed) -> bool:
 def entry(
     claimed: Claimed,
     epoch: int,
-    state: State,
+    state: DeliveryState,
     outcome: str,
     stage: Stage,
     reply: Reply,

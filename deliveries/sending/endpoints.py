@@ -16,7 +16,7 @@ from deliveries.sending.smarthost_door import SmarthostDoor
 from deliveries.sending.smarthost_logins import NoLogin
 from deliveries.smtp.connection import Connection, ConnectionFailed, Endpoint, Timeouts, TlsLevel
 from deliveries.smtp.opening import open_with_fallback
-from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers, NoSuchName, TemporaryFailure
 
@@ -155,7 +155,7 @@ class Endpoints:
         )  # fmt: skip
 
     def _no_login(self, endpoint: Endpoint, error: NoLogin) -> NoEndpoint:
-        outcome = Deferred(local_reply(451, "4.7.0", str(error)), Stage.AUTH, Scope.SESSION)
+        outcome = Deferred(local_reply(451, "4.7.0", str(error)), Stage.AUTH, FailureScope.SESSION)
         return NoEndpoint(
             outcome, endpoint.host, endpoint.address, is_about_login=True, is_final=error.is_final
         )
@@ -228,7 +228,7 @@ def in_order(hosts: list[tuple[int, str, int]]) -> Iterator[tuple[str, int]]:
 
 
 def _unreachable(text: str, enhanced: str = "4.4.4") -> Deferred:
-    return Deferred(local_reply(451, enhanced, text), Stage.DNS, Scope.SITE)
+    return Deferred(local_reply(451, enhanced, text), Stage.DNS, FailureScope.SITE)
 
 
 def _no_family() -> Deferred:
@@ -238,4 +238,4 @@ def _no_family() -> Deferred:
 
 
 def _forbidden(text: str) -> Bounced:
-    return Bounced(local_reply(550, "5.4.4", text), Stage.DNS, Scope.SITE)
+    return Bounced(local_reply(550, "5.4.4", text), Stage.DNS, FailureScope.SITE)

@@ -21,7 +21,7 @@ from deliveries.shaping.backoff import Action, Block, Leave, Pattern, Pause, Slo
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.authentication import ABOUT_LOGIN
 from deliveries.smtp.obstacles import OBSTACLES
-from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Outcome, Stage
 from deliveries.smtp.replies import Reply
 from deliveries.smtp.transaction import NO_MEANING
 from deliveries.steering import smarthost_alerts
@@ -257,7 +257,7 @@ def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:
     section 3.2). A 421 that is said to MAIL is about us: all mail has a reverse-path of our own
     domain.
     """
-    if not isinstance(outcome, Deferred) or outcome.scope is not Scope.SESSION:
+    if not isinstance(outcome, Deferred) or outcome.scope is not FailureScope.SESSION:
         return False
     return outcome.stage is Stage.RCPT or (outcome.stage is Stage.MAIL and outcome.reply.local)
 
@@ -268,7 +268,7 @@ def is_about_null_path(outcome: Outcome, mail_from: str) -> bool:
     """
     return (
         isinstance(outcome, Deferred)
-        and outcome.scope is Scope.SESSION
+        and outcome.scope is FailureScope.SESSION
         and outcome.stage is Stage.MAIL
         and not outcome.reply.local
         and not mail_from

@@ -28,7 +28,7 @@ from deliveries.smtp.connection import (
     UnsafeMail,
 )
 from deliveries.smtp.obstacles import NOT_8BIT
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, Outcome, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, FailureScope, Outcome, Stage
 from deliveries.smtp.replies import local_reply
 from deliveries.smtp.timeouts import RFC_5321
 from deliveries.smtp.transaction import is_same
@@ -192,7 +192,7 @@ class HostDialogue:
             return Deferred(
                 local_reply(451, "4.3.0", "The content could not be read"),
                 Stage.MAIL,
-                Scope.MESSAGE,
+                FailureScope.MESSAGE,
             )
 
     async def _change(self, connecting: Coroutine[Any, Any, Connection]) -> None:
@@ -290,4 +290,4 @@ def _is_about_8bit(delivery: ClaimedDelivery, outcome: Outcome) -> bool:
 
 
 def _unsendable(text: str) -> Bounced:
-    return Bounced(local_reply(554, "5.6.0", text), Stage.MAIL, Scope.MESSAGE)
+    return Bounced(local_reply(554, "5.6.0", text), Stage.MAIL, FailureScope.MESSAGE)

@@ -14,7 +14,15 @@ from deliveries.sending.host_dialogue import HostAnswer, HostDialogue
 from deliveries.sending.lane_agent import LaneAgent
 from deliveries.shaping.backoff import SlowDown
 from deliveries.smtp.connection import Connection
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Outcome, Scope, Stage
+from deliveries.smtp.outcomes import (
+    Bounced,
+    Deferred,
+    Delivered,
+    FailureScope,
+    InDoubt,
+    Outcome,
+    Stage,
+)
 from deliveries.smtp.replies import local_reply
 
 
@@ -135,7 +143,7 @@ class LaneConnection:
             experience = self._agent.feedback.experience
             if self._agent.lane.smarthost is None or recipient:
                 experience.unwell(*given, now=time.time(), recipient=recipient)
-            elif each.outcome.scope is Scope.SESSION:
+            elif each.outcome.scope is FailureScope.SESSION:
                 experience.put_aside(*given, now=time.time())
             else:  # it may be about this message alone
                 experience.failed(*given, now=time.time())
@@ -152,9 +160,9 @@ class LaneConnection:
         match outcome:
             case Delivered():
                 await feedback.delivered(busy=busy, address=self._hosts.connection.endpoint.address)
-            case Deferred(reply, _, Scope.SESSION) if is_first:
+            case Deferred(reply, _, FailureScope.SESSION) if is_first:
                 await feedback.refused(reply, busy=busy, is_alone=self._agent.is_alone)
-            case Deferred(_, _, Scope.SESSION) | InDoubt():
+            case Deferred(_, _, FailureScope.SESSION) | InDoubt():
                 feedback.lost(busy=busy)
                 if isinstance(outcome, InDoubt) and self._agent.lane.smarthost is not None:
                     endpoint = self._hosts.connection.endpoint
@@ -213,7 +221,7 @@ class LaneConnection:
         waited = feedback.experience.addressless(now=time.time())
         if waited >= retry_schedule.SECOND_LOOK:
             outcome = Bounced(
-                local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, Scope.RECIPIENT
+                local_reply(550, "5.4.4", outcome.reply.text), Stage.DNS, FailureScope.RECIPIENT
             )
             self._agent.outcomes.settle(delivery.claimed, outcome, seconds=seconds)
         else:
@@ -229,6 +237,6 @@ def _is_stale(outcome: Outcome, connection: Connection) -> bool:
     ended = (
         isinstance(outcome, Deferred)
         and outcome.stage is Stage.MAIL
-        and outcome.scope is Scope.SESSION
+        and outcome.scope is FailureScope.SESSION
     )
     return ended and not connection.usable

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 from deliveries.smtp.dialogue import Answer, ClientSession, Send, Step, read
-from deliveries.smtp.outcomes import Bounced, Deferred, Outcome, Scope, Stage, judge
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Outcome, Stage, judge
 from deliveries.smtp.replies import Reply, local_reply
 
 NONE = "none"
@@ -65,7 +65,7 @@ def is_about_login(outcome: Outcome) -> bool:
 def as_refused_login(outcome: Outcome) -> Outcome:
     """Return what such an answer to MAIL or RCPT is: one about the session."""
     if isinstance(outcome, Bounced) and is_about_login(outcome):
-        return Deferred(outcome.reply, outcome.stage, Scope.SESSION)
+        return Deferred(outcome.reply, outcome.stage, FailureScope.SESSION)
     return outcome
 
 

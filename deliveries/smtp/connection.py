@@ -22,7 +22,7 @@ from deliveries.smtp.dialogue import (
     greet,
 )
 from deliveries.smtp.mail import Mail, UnsafeMail
-from deliveries.smtp.outcomes import Deferred, Outcome, Scope, Stage, judge
+from deliveries.smtp.outcomes import Deferred, FailureScope, Outcome, Stage, judge
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.replies import Reply, local_reply
 from deliveries.smtp.session_notes import SessionNotes
@@ -150,7 +150,7 @@ class Connection:
         replies = self._wire.replies
         lost = local_reply(421, "4.4.2", "connection lost between two messages")
         reply = replies[0] if replies and replies[0].kind in (4, 5) else lost
-        return Deferred(reply, Stage.MAIL, Scope.SESSION)
+        return Deferred(reply, Stage.MAIL, FailureScope.SESSION)
 
     # --- carrying a dialogue ---
     async def open(

@@ -31,7 +31,7 @@ class Stage(StrEnum):
     CLAIM = "claim"  # what somebody says of a delivery and has not proven
 
 
-class Scope(StrEnum):
+class FailureScope(StrEnum):
     """What a refusal is about, and so what else it says something about."""
 
     SESSION = "session"
@@ -49,14 +49,14 @@ class Delivered:
 class Deferred:
     reply: Reply
     stage: Stage
-    scope: Scope
+    scope: FailureScope
 
 
 @dataclass(frozen=True, slots=True)
 class Bounced:
     reply: Reply
     stage: Stage
-    scope: Scope
+    scope: FailureScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,17 @@ class InDoubt:
 Outcome = Delivered | Deferred | Bounced | InDoubt
 
 SCOPES = {
-    Stage.DNS: Scope.SITE,
-    Stage.CONNECT: Scope.SESSION,
-    Stage.GREETING: Scope.SESSION,
-    Stage.EHLO: Scope.SESSION,
-    Stage.STARTTLS: Scope.SESSION,
-    Stage.AUTH: Scope.SESSION,
-    Stage.MAIL: Scope.MESSAGE,
-    Stage.RCPT: Scope.RECIPIENT,
-    Stage.DATA: Scope.MESSAGE,
-    Stage.BODY: Scope.MESSAGE,
-    Stage.QUIT: Scope.SESSION,
+    Stage.DNS: FailureScope.SITE,
+    Stage.CONNECT: FailureScope.SESSION,
+    Stage.GREETING: FailureScope.SESSION,
+    Stage.EHLO: FailureScope.SESSION,
+    Stage.STARTTLS: FailureScope.SESSION,
+    Stage.AUTH: FailureScope.SESSION,
+    Stage.MAIL: FailureScope.MESSAGE,
+    Stage.RCPT: FailureScope.RECIPIENT,
+    Stage.DATA: FailureScope.MESSAGE,
+    Stage.BODY: FailureScope.MESSAGE,
+    Stage.QUIT: FailureScope.SESSION,
 }
 
 
@@ -95,7 +95,7 @@ def judge(reply: Reply, stage: Stage) -> Outcome:
         return InDoubt(reply, stage)
     if stage is Stage.BODY and reply.kind == 2:
         return Delivered(reply)
-    scope = Scope.SESSION if reply.code == 421 else SCOPES[stage]
-    if reply.kind == 5 and scope is not Scope.SESSION:
+    scope = FailureScope.SESSION if reply.code == 421 else SCOPES[stage]
+    if reply.kind == 5 and scope is not FailureScope.SESSION:
         return Bounced(reply, stage, scope)
     return Deferred(reply, stage, scope)

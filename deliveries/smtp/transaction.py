@@ -12,9 +12,9 @@ from deliveries.smtp.outcomes import (
     Bounced,
     Deferred,
     Delivered,
+    FailureScope,
     InDoubt,
     Outcome,
-    Scope,
     Stage,
     judge,
 )
@@ -294,6 +294,6 @@ def _unwanted(session: ClientSession, reply: Reply, stage: Stage) -> Outcome:
             f"the host answered {reply.code} at {stage.upper()}, which has no meaning there",
         )
     outcome = judge(reply, stage)
-    if reply.local or (isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION):
+    if reply.local or (isinstance(outcome, Deferred) and outcome.scope is FailureScope.SESSION):
         session.in_step = False
     return outcome

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from deliveries.insight.tracing import site_name
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Lane
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from domains.models import Credential, Project
 
 EXAMPLES = 5
@@ -195,7 +195,7 @@ def _words(name: str, value: Any) -> str:
                 Credential.objects.select_related("project").filter(pk=value).first() or value
             )
         case "state":
-            return str(State(value).label)
+            return str(DeliveryState(value).label)
         case "since":
             return _("accepted since %s") % _clock(value)
         case "before":

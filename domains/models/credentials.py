@@ -31,7 +31,7 @@ class Credential(OwnSandbox):
         PASSWORD = "password", _("User name and secret")
         NETWORK = "network", _("Trusted network")
 
-    class Priority(models.IntegerChoices):
+    class PriorityLevel(models.IntegerChoices):
         BULK = 0, _("Bulk")
         NORMAL = 1, _("Normal")
         URGENT = 2, _("Urgent")
@@ -65,14 +65,14 @@ class Credential(OwnSandbox):
         _("last used from"), null=True, blank=True, editable=False
     )
     priority = models.PositiveSmallIntegerField(
-        _("priority"), choices=Priority.choices, default=Priority.NORMAL
+        _("priority"), choices=PriorityLevel.choices, default=PriorityLevel.NORMAL
     )
     highest_priority = models.PositiveSmallIntegerField(
         _("highest priority"),
-        choices=Priority.choices,
-        default=Priority.URGENT,
-        db_default=Priority.URGENT,
-        help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-Priority."),
+        choices=PriorityLevel.choices,
+        default=PriorityLevel.URGENT,
+        db_default=PriorityLevel.URGENT,
+        help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-PriorityLevel."),
     )
     max_size = models.PositiveIntegerField(
         _("message size limit"), null=True, blank=True, help_text=_("In bytes.")

@@ -45,7 +45,7 @@ class DomainQuerySet(models.QuerySet["Domain"]):
 class Project(OwnSandbox):
     """One app or team: what its mail has in common, and how its mail is treated."""
 
-    class InDoubt(models.TextChoices):
+    class WhenInDoubt(models.TextChoices):
         RETRY = "retry", _("One more try after a longer wait (the recipient may get it twice)")
         DELIVERED = "delivered", _("Count it as delivered (the recipient may not get it)")
 
@@ -101,8 +101,8 @@ class Project(OwnSandbox):
     in_doubt = models.CharField(
         _("reply lost after the final dot"),
         max_length=10,
-        choices=InDoubt.choices,
-        default=InDoubt.RETRY,
+        choices=WhenInDoubt.choices,
+        default=WhenInDoubt.RETRY,
     )
     idempotency_window = models.PositiveIntegerField(
         _("idempotency window in seconds"),

@@ -27,7 +27,7 @@ from deliveries.classification.unknown_stage import readings
 from deliveries.models import LocalRule
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import MEANINGS, Class, Fault, Meaning
-from suppressions.policy import STANDARD, Event, decide, group_of
+from suppressions.policy import STANDARD, AddressEvent, decide, group_of
 
 LARGEST = 52_428_800  # bytes of a file; what a report says stands in its first megabyte
 SHIPPED = {rule.name: rule for rule in PHRASES}
@@ -202,5 +202,5 @@ def _finding(recipient: str, said: str, found: Classified) -> ClassifiedAnswer:
 
 def _suppresses(found: Classified) -> bool:
     """Tell whether one of these is enough under the standard policy."""
-    event = Event(timezone.now(), Class(found.class_), found.is_hard)
+    event = AddressEvent(timezone.now(), Class(found.class_), found.is_hard)
     return group_of(event) is not None and decide([event], STANDARD, now=event.at) is not None

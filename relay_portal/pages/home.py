@@ -26,7 +26,7 @@ from deliveries.insight import error_rates, stats, traffic
 from deliveries.insight.tracing import why_waiting
 from deliveries.insight.traffic import UNITS, Traffic
 from deliveries.models import Alert, Delivery, TrafficCount
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.steering import pauses
 from domains.models import Credential, SetAside
 from domains.senders import domain_alerts
@@ -44,7 +44,7 @@ ROWS = 100  # of the table under the chart: each has links, and a day has 1,440 
 DRAWN = (Event.DELIVERED, Event.DEFERRED, Event.BOUNCED, Event.EXPIRED, Event.SUPPRESSED,
     Event.CANCELLED)  # fmt: skip
 # The state that a list is asked for, where the event has one.
-LISTED = {event.value: event.value for event in Event if event.value in State.values}
+LISTED = {event.value: event.value for event in Event if event.value in DeliveryState.values}
 FORMATS = {"minute": "H:i", "hour": "m-d H:i", "day": "m-d"}
 
 
@@ -84,7 +84,8 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "tiles": _tiles(found.total, span),
         **_chart(span, found.series),
         "times": [
-            (Credential.Priority(priority).label, time) for priority, time in found.times.items()
+            (Credential.PriorityLevel(priority).label, time)
+            for priority, time in found.times.items()
         ],
         **_queue(now=now),
         "receivers": attention.receivers(now=now),
@@ -105,7 +106,7 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "set_aside": SetAside.objects.troubles().count(),
         "errors": error_rates.total(error_rates.RateScope(now - DAY, now + DAY)),
         "failures": [
-            {**failure, "label": State(failure["state"]).label}
+            {**failure, "label": DeliveryState(failure["state"]).label}
             for failure in stats.recent_failures(FAILURES)
         ],
     }

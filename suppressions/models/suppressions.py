@@ -64,7 +64,7 @@ class Suppression(models.Model):
     sending domains does not write to.
     """
 
-    class Source(models.TextChoices):
+    class Origin(models.TextChoices):
         AUTOMATIC = "automatic", _("Automatic")
         COMPLAINT = "complaint", _("Complaint")
         UNSUBSCRIBE = "unsubscribe", _("Unsubscribe")
@@ -96,8 +96,8 @@ class Suppression(models.Model):
     source = models.CharField(
         pgettext_lazy("of a suppression", "source"),
         max_length=11,
-        choices=Source.choices,
-        default=Source.PERSON,
+        choices=Origin.choices,
+        default=Origin.PERSON,
     )
     category = models.CharField(
         _("class"), max_length=CATEGORY_LENGTH, blank=True, default="", db_default=""

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from suppressions.classes import Class
-from suppressions.policy import PRESETS, STANDARD, Event, Group, decide, group_of
+from suppressions.policy import PRESETS, STANDARD, AddressEvent, Group, decide, group_of
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def event(class_=Class.UNKNOWN_USER, *, days=0.0, hard=None, unsubscribed=False):
     is_hard = class_ in (Class.UNKNOWN_USER, Class.UNKNOWN_DOMAIN) if hard is None else hard
-    return Event(NOW - timedelta(days=days), class_, is_hard, unsubscribed)
+    return AddressEvent(NOW - timedelta(days=days), class_, is_hard, unsubscribed)
 
 
 def group(*events, rules=STANDARD, delivered=None):

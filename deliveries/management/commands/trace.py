@@ -19,7 +19,7 @@ from deliveries.insight.tracing import (
 )
 from deliveries.insight.wait_reasons import short
 from deliveries.models import Delivery
-from deliveries.models.states import LIVE, State
+from deliveries.models.states import LIVE, DeliveryState
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.text.texts import clean
 from domains.operations import audit
@@ -28,7 +28,7 @@ from suppressions.keys import known_key
 from suppressions.models import Suppression
 
 WHO = {"client": ">", "server": "<", "event": "-"}
-MARKS = {State.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
+MARKS = {DeliveryState.DELIVERED: "✓", **dict.fromkeys(LIVE, "…")}  # whatever else has ended badly
 
 
 class Command(EkidenCommand):
@@ -151,10 +151,10 @@ def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
 
 
 def _delivery_lines(delivery: DeliveryFacts, style: Style, has_dialogue: bool) -> Iterator[str]:
-    state = State(delivery["state"])
+    state = DeliveryState(delivery["state"])
     paint = (
         style.SUCCESS
-        if state is State.DELIVERED
+        if state is DeliveryState.DELIVERED
         else style.WARNING
         if state in LIVE
         else style.ERROR

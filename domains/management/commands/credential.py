@@ -17,7 +17,7 @@ LIMITS = {
     "per_day": "messages in a day",
     "max_sessions": "sessions at once",
 }
-PRIORITIES = {priority.name.lower(): priority.value for priority in Credential.Priority}
+PRIORITIES = {priority.name.lower(): priority.value for priority in Credential.PriorityLevel}
 
 
 class Command(ActionCommand):
@@ -162,8 +162,8 @@ def _facts(credential: Credential) -> dict[str, Any]:
         "networks": credential.networks,
         "domains": [domain.name for domain in credential.domains.all()],
         "is_sandboxed": credential.is_sandboxed,
-        "priority": Credential.Priority(credential.priority).name.lower(),
-        "highest_priority": Credential.Priority(credential.highest_priority).name.lower(),
+        "priority": Credential.PriorityLevel(credential.priority).name.lower(),
+        "highest_priority": Credential.PriorityLevel(credential.highest_priority).name.lower(),
         **{limit: getattr(credential, limit) for limit in LIMITS},
         "created_at": credential.created_at.isoformat(),
         "last_used_at": credential.last_used_at and credential.last_used_at.isoformat(),

@@ -102,7 +102,7 @@ SETTINGS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("--retry-schedule", SECONDS | {"nargs": "*"}, "waits between tries; none: the usual schedule"),
     (
         "--in-doubt",
-        {"choices": Project.InDoubt.values},
+        {"choices": Project.WhenInDoubt.values},
         "when the reply after the final dot was lost",
     ),
     ("--sends-reports", SWITCH, "report failures to the sender"),

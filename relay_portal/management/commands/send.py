@@ -9,7 +9,7 @@ from typing import Any
 from deliveries.insight.tracing import DeliveryFacts, Trace
 from deliveries.insight.wait_reasons import short
 from deliveries.management.commands import trace
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
 from domains.foundation.text.texts import has_control
 from relay_portal.console import test_message
@@ -70,7 +70,7 @@ class Command(EkidenCommand):
             self.write_json(found)
         else:
             self.stdout.write("\n".join(trace.lines(found, self.style)))
-        if any(delivery["state"] != State.DELIVERED for delivery in found["deliveries"]):
+        if any(delivery["state"] != DeliveryState.DELIVERED for delivery in found["deliveries"]):
             raise SystemExit(1)
 
 
@@ -119,7 +119,7 @@ class Progress:
 
 
 def _progress(delivery: DeliveryFacts, *, is_long: bool) -> str:
-    state = f"{delivery['recipient']}: {State(delivery['state']).label}"
+    state = f"{delivery['recipient']}: {DeliveryState(delivery['state']).label}"
     last = delivery["attempts"][-1]["text"] if delivery["attempts"] else ""
     why = (delivery["waiting"] if is_long else None) or last  # the sentence counts seconds
     return f"{state} ({why})" if why else state

@@ -13,7 +13,7 @@ from deliveries.backends.job_queues import MAINTENANCE, queue
 from deliveries.backends.job_requests import JobRequests
 from deliveries.bounces import learning
 from deliveries.models import Attempt, Delivery, Tally
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue import expiry
 from domains.models import AuditEntry, Project
 from suppressions.models import Occurrence, Suppression
@@ -111,7 +111,7 @@ def test_what_was_never_tried_says_nothing_about_the_address():
 def test_who_lost_the_claim_neither_tallies_nor_teaches():
     delivery = make.delivery(claim=3)
     delivery.claim = 2
-    write(entry(delivery, State.BOUNCED, category="unknown_user", is_hard=True))
+    write(entry(delivery, DeliveryState.BOUNCED, category="unknown_user", is_hard=True))
     assert tallies() == {}
     assert not Occurrence.objects.exists()
 

@@ -4,7 +4,7 @@ import pytest
 
 from deliveries.classification.classifier import PHRASES, Answer, classify, classify_outcome
 from deliveries.classification.reply_text import parse
-from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from deliveries.smtp.replies import Reply, local_reply
 from suppressions.classes import Class, Fault
 from tests.cost import seconds
@@ -127,10 +127,10 @@ def test_each_answer_says_whose_fault_it_is():
 def test_what_may_still_go_well_is_not_hard():
     reply = Reply(450, "4.1.1", "User unknown")
     deferred = classify_outcome(
-        Deferred(reply, Stage.RCPT, Scope.RECIPIENT), host="mx.example.test"
+        Deferred(reply, Stage.RCPT, FailureScope.RECIPIENT), host="mx.example.test"
     )
     bounced = classify_outcome(
-        Bounced(Reply(550, "5.1.1", "User unknown"), Stage.RCPT, Scope.RECIPIENT),
+        Bounced(Reply(550, "5.1.1", "User unknown"), Stage.RCPT, FailureScope.RECIPIENT),
         host="mx.example.test",
     )
     assert deferred.class_ is bounced.class_ is Class.UNKNOWN_USER
@@ -197,7 +197,7 @@ def test_what_may_still_go_well_is_not_hard():
     ],
 )
 def test_what_we_say_ourselves_is_understood(reply, stage, class_, is_hard):
-    found = classify_outcome(Bounced(reply, stage, Scope.RECIPIENT), host="")
+    found = classify_outcome(Bounced(reply, stage, FailureScope.RECIPIENT), host="")
     assert (found.class_, found.is_hard) == (class_, is_hard)
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from deliveries.insight import stats
 from deliveries.message.ids import first_id_of
 from deliveries.models import Attempt
-from deliveries.models.states import ENDED, State
+from deliveries.models.states import ENDED, DeliveryState
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -28,7 +28,7 @@ def test_every_state_is_counted():
     for number, state in enumerate(ENDED):
         ended(state, sent, to=f"{number}@mx.test")
     make.delivery("live@mx.test", sent)
-    make.delivery("later@mx.test", sent, state=State.DEFERRED)
+    make.delivery("later@mx.test", sent, state=DeliveryState.DEFERRED)
     counted = stats.conservation()
     assert [counted[state] for state in ENDED] == [1, 1, 1, 1, 1]
     assert (counted["accepted"], counted["live"], counted["missing"]) == (7, 2, 0)
@@ -42,7 +42,7 @@ def test_a_lost_delivery_is_missing():
 
 def test_the_oldest_that_waits_is_live():
     now = timezone.now()
-    ended(State.DELIVERED, expires_at=now + timedelta(days=1))
+    ended(DeliveryState.DELIVERED, expires_at=now + timedelta(days=1))
     oldest = make.delivery(expires_at=now + timedelta(days=2))
     make.delivery(expires_at=now + timedelta(days=3))
     assert stats.oldest_waiting() == oldest
@@ -62,14 +62,14 @@ def test_lanes_in_trouble_come_with_how_many_wait():
     for lane, amount in ((few, 1), (many, 2)):
         for _ in range(amount):
             make.delivery(lane=lane)
-    ended(State.DELIVERED, lane=few)
+    ended(DeliveryState.DELIVERED, lane=few)
     closed = make.lane("closed.test", closed_at=now)
     assert stats.troubled_lanes(9, now=now) == [(many, 2), (few, 1), (closed, 0)]
     assert stats.queue_size() == 3
 
 
 def test_recent_failures_tell_who_and_why():
-    failed = ended(State.BOUNCED)
+    failed = ended(DeliveryState.BOUNCED)
     Attempt.objects.create(
         delivery=failed,
         outcome="bounced",
@@ -92,7 +92,7 @@ def test_recent_failures_tell_who_and_why():
 
 def test_recent_failures_are_newest_first_and_few():
     for number in range(4):
-        failed = ended(State.EXPIRED, to=f"{number}@mx.test")
+        failed = ended(DeliveryState.EXPIRED, to=f"{number}@mx.test")
         Attempt.objects.create(delivery=failed, outcome="expired", stage="expiry", text="over")
     assert [failure["recipient"] for failure in stats.recent_failures(2)] == [
         "3@mx.test",
@@ -112,7 +112,7 @@ def test_each_lane_that_waits_tells_how_much_since_when_and_why():
             due_at=now - timedelta(seconds=2),
         )
     make.delivery(lane=make.lane("closed.test", closed_at=now, close_reason="550 blocked"))
-    ended(State.DELIVERED, lane=make.lane("ended.test"))
+    ended(DeliveryState.DELIVERED, lane=make.lane("ended.test"))
     first, second = stats.waiting_lanes(now=now, with_reasons=True)
     assert (
         first["site"],

@@ -7,7 +7,7 @@ from django.utils import timezone
 from deliveries.insight.tracing import trace
 from deliveries.management.commands.trace import lines
 from deliveries.models import Attempt, Lane, Stop
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -35,7 +35,9 @@ def waiting(delivery):
 def test_the_shape_is_what_programs_rely_on():
     sent = make.message(message_id="<1@shop.test>")
     attempt(
-        make.delivery(of=sent, state=State.DEFERRED, due_at=timezone.now() + timedelta(hours=1))
+        make.delivery(
+            of=sent, state=DeliveryState.DEFERRED, due_at=timezone.now() + timedelta(hours=1)
+        )
     )
     [found] = trace(str(sent.pk))
     assert found.keys() == {"message", "deliveries"}
@@ -109,7 +111,7 @@ def test_what_names_nothing_finds_nothing(written):
 
 
 def test_what_an_attempt_does_not_have_is_null():
-    expired = make.delivery(state=State.EXPIRED, due_at=None, ended_at=timezone.now())
+    expired = make.delivery(state=DeliveryState.EXPIRED, due_at=None, ended_at=timezone.now())
     attempt(expired, stage="expiry", host="", source="", tls="", code=None, enhanced="")
     [found] = trace("you@mx.test")
     [event] = found["deliveries"][0]["attempts"]
@@ -117,7 +119,7 @@ def test_what_an_attempt_does_not_have_is_null():
 
 
 def test_what_has_ended_does_not_wait():
-    make.delivery(state=State.DELIVERED, due_at=None, ended_at=timezone.now())
+    make.delivery(state=DeliveryState.DELIVERED, due_at=None, ended_at=timezone.now())
     [found] = trace("you@mx.test")
     assert (found["deliveries"][0]["waiting"], found["deliveries"][0]["due_at"]) == (None, None)
 
@@ -146,7 +148,9 @@ def test_a_paused_lane_is_named_by_its_host():
 
 def test_a_deferral_is_told_with_the_last_answer():
     deferred = make.delivery(
-        lane=make.lane(), state=State.DEFERRED, due_at=timezone.now() + timedelta(minutes=30)
+        lane=make.lane(),
+        state=DeliveryState.DEFERRED,
+        due_at=timezone.now() + timedelta(minutes=30),
     )
     attempt(deferred, text="The first")
     attempt(deferred, text="The last")
@@ -207,7 +211,7 @@ def test_the_limit_that_holds_a_line_back_is_named():
 
 
 def test_what_an_answer_means_is_told_with_it_and_what_to_do_at_the_end():
-    delivery = make.delivery(state=State.BOUNCED, due_at=None, ended_at=timezone.now())
+    delivery = make.delivery(state=DeliveryState.BOUNCED, due_at=None, ended_at=timezone.now())
     attempt(delivery, category="rate_limited", rule="rate_limited/greylist")
     attempt(delivery, category="unknown_user", rule="unknown_user/no-such")
     [found] = trace(str(delivery.message_id))

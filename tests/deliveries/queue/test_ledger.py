@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models import Attempt, Delivery
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue.ledger import Ledger
 from deliveries.queue.ledger_entries import LedgerEntry
 from tests.deliveries import make
@@ -15,7 +15,7 @@ from tests.deliveries import make
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 
-def entry(delivery, state=State.DELIVERED, **given):
+def entry(delivery, state=DeliveryState.DELIVERED, **given):
     facts = {
         "outcome": str(state),
         "stage": "body",
@@ -66,7 +66,7 @@ def test_a_delivered_entry_ends_the_delivery_and_leaves_an_attempt():
 
 def test_a_deferred_entry_sets_the_next_due_time():
     delivery = make.delivery(claim=3)
-    write(entry(delivery, State.DEFERRED, wait=60.0))
+    write(entry(delivery, DeliveryState.DEFERRED, wait=60.0))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.ended_at, delivery.claim) == ("deferred", None, 0)
     assert timedelta(seconds=55) < delivery.due_at - timezone.now() < timedelta(seconds=61)
@@ -75,7 +75,7 @@ def test_a_deferred_entry_sets_the_next_due_time():
 def test_who_lost_the_claim_can_no_longer_fail_or_defer_the_delivery():
     delivery = make.delivery(claim=3)
     delivery.claim = 2
-    write(entry(delivery, State.BOUNCED))
+    write(entry(delivery, DeliveryState.BOUNCED))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.claim) == ("queued", 3)
     assert Attempt.objects.filter(delivery=delivery).count() == 1
@@ -160,7 +160,7 @@ def test_an_entry_that_cannot_be_written_at_all_holds_up_no_other():
 
 def test_attempts_are_counted_as_far_as_the_column_reaches():
     delivery = make.delivery(claim=1, attempt_count=32767)
-    write(entry(delivery, State.DEFERRED, wait=60.0))
+    write(entry(delivery, DeliveryState.DEFERRED, wait=60.0))
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempt_count) == ("deferred", 32767)
 
@@ -187,7 +187,7 @@ def test_an_entry_committed_before_its_answer_was_lost_is_written_once():
     delivery = make.delivery(claim=3)
     # Taken in hand again under the same lease, before the ledger knows that its entry was written.
     write(
-        entry(delivery, State.DEFERRED, wait=0.0),
+        entry(delivery, DeliveryState.DEFERRED, wait=0.0),
         database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"),
     )
     delivery.refresh_from_db()
@@ -232,7 +232,7 @@ def test_a_flush_waits_for_what_was_recorded_before_it_and_for_no_more():
 
 def test_what_was_committed_before_its_answer_was_lost_is_logged_and_learned_from_once(caplog):
     caplog.set_level("INFO", "ekiden.mail")
-    given, calls = entry(make.delivery(claim=3), State.BOUNCED), []
+    given, calls = entry(make.delivery(claim=3), DeliveryState.BOUNCED), []
 
     async def main():
         database = LosesTheAnswer("SELECT 1")
@@ -253,7 +253,7 @@ def test_a_wait_in_whole_seconds_goes_with_the_others_in_one_statement(caplog):
     waits = (3600, 61.5)  # IN_DOUBT_WAIT is an int
     write(
         *(
-            entry(each, State.DEFERRED, wait=wait)
+            entry(each, DeliveryState.DEFERRED, wait=wait)
             for each, wait in zip(deliveries, waits, strict=True)
         )
     )

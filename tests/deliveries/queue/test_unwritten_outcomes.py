@@ -10,7 +10,7 @@ import pytest
 
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models import Attempt, Delivery, Lane
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue import drain_files, unwritten_outcomes
 from deliveries.queue.drain_files import HolderFile
 from deliveries.queue.ledger import Ledger
@@ -51,7 +51,7 @@ def test_what_is_left_behind_is_written_down_once_and_removed():
     delivered, deferred = make.delivery(claim=3), make.delivery(to="b@mx.test", claim=3)
     given = [
         entry(delivered),
-        entry(deferred, State.DEFERRED, wait=60.0, code=None, text="日本\udcff"),
+        entry(deferred, DeliveryState.DEFERRED, wait=60.0, code=None, text="日本\udcff"),
     ]
     path = left(*given)
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -68,7 +68,7 @@ def test_what_is_left_behind_is_written_down_once_and_removed():
 
 def test_a_row_that_others_hold_by_now_is_moved_by_an_arrival_only():
     delivered, deferred = make.delivery(claim=3), make.delivery(to="b@mx.test", claim=3)
-    left(entry(delivered), entry(deferred, State.DEFERRED, wait=60.0))
+    left(entry(delivered), entry(deferred, DeliveryState.DEFERRED, wait=60.0))
     Delivery.objects.update(claim=4)
     look()
     assert dict(Delivery.objects.values_list("id", "state")) == {
@@ -119,7 +119,7 @@ def test_a_lane_waits_for_the_outcomes_of_its_dead_holder(settings):
     own = HolderFile(drain_files.folder(), holder, marks=4)
     own.mark(delivery.id)
     own.close(owes=True)
-    left(entry(delivery, State.DEFERRED, outcome="deferred", stage="rcpt", wait=0.5))
+    left(entry(delivery, DeliveryState.DEFERRED, outcome="deferred", stage="rcpt", wait=0.5))
     play(settings)
     assert (stages(delivery), waiting()) == (["rcpt", "body"], [])
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from deliveries.backends.database import Database
 from deliveries.models import Source, SourceCount, WarmUp, WarmUpDay, WarmUpPlan
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue import warm_up, warm_up_plans
 from tests.deliveries import make
 from tests.deliveries.queue.test_ledger import entry, write
@@ -134,10 +134,10 @@ def test_the_ledger_counts_mail_of_sources_only_and_by_what_happened():
     write(
         entry(make.delivery(lane=home), provider="google"),
         entry(make.delivery(lane=led), provider="google"),
-        entry(make.delivery(lane=led), State.BOUNCED, provider="google", is_hard=True),
-        entry(make.delivery(lane=led), State.BOUNCED, provider="google"),
-        entry(make.delivery(lane=led), State.DEFERRED, provider="google", outcome="throttled",
-              wait=9.0, is_try=False),
+        entry(make.delivery(lane=led), DeliveryState.BOUNCED, provider="google", is_hard=True),
+        entry(make.delivery(lane=led), DeliveryState.BOUNCED, provider="google"),
+        entry(make.delivery(lane=led), DeliveryState.DEFERRED, provider="google",
+              outcome="throttled", wait=9.0, is_try=False),
     )  # fmt: skip
     found = {row.event: (row.source, row.receiver, row.amount) for row in SourceCount.objects.all()}
     assert found == dict.fromkeys(("accepted", "refused", "throttled"), ("one", "google", 1))

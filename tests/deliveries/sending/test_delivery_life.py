@@ -30,7 +30,7 @@ from deliveries.queue import expiry
 from deliveries.queue.lanes import Lanes
 from deliveries.queue.ledger import Ledger
 from deliveries.sending import disposition
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, FailureScope, InDoubt, Stage
 from deliveries.smtp.replies import Reply, local_reply
 from tests.deliveries import make
 
@@ -38,8 +38,8 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 
 TAKEN = Delivered(Reply(250, "2.0.0", "taken"))
 LOST = InDoubt(local_reply(421, "4.4.2", "connection lost"), Stage.BODY)
-LATER = Deferred(Reply(450, "4.2.0", "later"), Stage.RCPT, Scope.RECIPIENT)
-NEVER = Bounced(Reply(550, "5.1.1", "never"), Stage.RCPT, Scope.RECIPIENT)
+LATER = Deferred(Reply(450, "4.2.0", "later"), Stage.RCPT, FailureScope.RECIPIENT)
+NEVER = Bounced(Reply(550, "5.1.1", "never"), Stage.RCPT, FailureScope.RECIPIENT)
 ARRIVES = {TAKEN: True, LOST: True, LATER: False, NEVER: False}
 DELIVERIES = 2
 WORKERS = st.sampled_from([0, 1])

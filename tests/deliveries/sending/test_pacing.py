@@ -18,7 +18,7 @@ from tests.fakes.mx_actions import Hang, Wait
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
-BULK, NORMAL, URGENT = Credential.Priority.values
+BULK, NORMAL, URGENT = Credential.PriorityLevel.values
 
 
 def queue(amount, *, priority=NORMAL, flow=0, to="u{}@mx.test", of=None):

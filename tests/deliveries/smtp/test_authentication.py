@@ -6,7 +6,7 @@ import pytest
 
 from deliveries.smtp.authentication import Login, as_refused_login, authenticate, is_about_login
 from deliveries.smtp.dialogue import Capabilities, ClientSession, TlsLevel
-from deliveries.smtp.outcomes import Bounced, Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from tests.deliveries.smtp.play import play, reply
 from tests.fakes.mx import EXTENSIONS, FakeMx
 
@@ -63,14 +63,14 @@ def test_a_refused_token_is_answered_and_its_reason_kept(mechanism, said):
     outcome, lines = log_in(Login(mechanism, "me", "token"), *answers)
     assert lines[1] == said
     assert outcome == Deferred(
-        reply("535 5.7.8 not you (status invalid_token)"), Stage.AUTH, Scope.SESSION
+        reply("535 5.7.8 not you (status invalid_token)"), Stage.AUTH, FailureScope.SESSION
     )
 
 
 @pytest.mark.parametrize("answer", ["535 5.7.8 no", "530 5.7.0 no", "534 5.7.9 no", "454 4.7.0 no"])
 def test_no_answer_at_the_log_in_is_about_a_message(answer):
     outcome, _ = log_in(Login("PLAIN", "me", "secret"), answer)
-    assert outcome == Deferred(reply(answer), Stage.AUTH, Scope.SESSION)
+    assert outcome == Deferred(reply(answer), Stage.AUTH, FailureScope.SESSION)
 
 
 def test_a_mechanism_that_is_not_offered_is_not_tried():
@@ -85,10 +85,10 @@ def test_a_host_with_our_own_name_hears_no_secret():
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT])
 def test_a_log_in_asked_for_in_the_middle_is_about_us(stage):
-    asked = Bounced(reply("530 5.7.0 authenticate first"), stage, Scope.MESSAGE)
+    asked = Bounced(reply("530 5.7.0 authenticate first"), stage, FailureScope.MESSAGE)
     assert is_about_login(asked)
-    assert as_refused_login(asked) == Deferred(asked.reply, stage, Scope.SESSION)
-    other = Bounced(reply("550 5.1.1 no such user"), stage, Scope.RECIPIENT)
+    assert as_refused_login(asked) == Deferred(asked.reply, stage, FailureScope.SESSION)
+    other = Bounced(reply("550 5.1.1 no such user"), stage, FailureScope.RECIPIENT)
     assert as_refused_login(other) is other
 
 

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from deliveries.smtp.connection import Mail
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, FailureScope, InDoubt, Stage
 from deliveries.smtp.timeouts import RFC_5321
 from tests.deliveries.smtp.conftest import QUICK
 from tests.fakes.mx import FakeMx
@@ -144,7 +144,9 @@ async def test_a_loss_before_the_content_defers(session_with, moment, end):
         mx.on(moment, end)
         outcome = await connection.send(mail())
         assert (
-            isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION and outcome.reply.local
+            isinstance(outcome, Deferred)
+            and outcome.scope is FailureScope.SESSION
+            and outcome.reply.local
         )
         assert "connection lost" in outcome.reply.text and not connection.usable
 
@@ -182,7 +184,10 @@ async def test_a_peer_that_says_goodbye_between_messages_is_not_asked_again(sess
             while connection.usable:
                 await asyncio.sleep(0.01)
         outcome = await connection.send(mail())
-    assert str(outcome.reply) == "421 4.4.2 idle for too long" and outcome.scope is Scope.SESSION
+    assert (
+        str(outcome.reply) == "421 4.4.2 idle for too long"
+        and outcome.scope is FailureScope.SESSION
+    )
     assert len(mx.messages) == 1
 
 

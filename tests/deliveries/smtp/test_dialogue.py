@@ -1,7 +1,7 @@
 import pytest
 
 from deliveries.smtp.dialogue import Capabilities, ClientSession, TlsLevel, capabilities_of, greet
-from deliveries.smtp.outcomes import Deferred, Scope, Stage
+from deliveries.smtp.outcomes import Deferred, FailureScope, Stage
 from tests.deliveries.smtp.play import LOST, play, reply
 
 EHLO, STARTTLS, HELO = b"EHLO me.test\r\n", b"STARTTLS\r\n", b"HELO me.test\r\n"
@@ -61,7 +61,7 @@ def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo(refusal):
 )
 def test_trouble_before_mail_defers_and_says_no_more(answers):
     outcome, _ = open_session(*answers)
-    assert isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION
+    assert isinstance(outcome, Deferred) and outcome.scope is FailureScope.SESSION
 
 
 @pytest.mark.parametrize("refusal", ["454 not now", "501 no"])
@@ -87,4 +87,4 @@ def test_without_tls_starttls_is_never_said():
 
 def test_a_421_to_starttls_ends_the_session():
     outcome, _ = open_session("220 hi", OFFERS_TLS, "421 closing")
-    assert outcome == Deferred(reply("421 closing"), Stage.STARTTLS, Scope.SESSION)
+    assert outcome == Deferred(reply("421 closing"), Stage.STARTTLS, FailureScope.SESSION)

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from deliveries.smtp.connection import ConnectionFailed
-from deliveries.smtp.outcomes import Bounced, Delivered, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Delivered, FailureScope, Stage
 from tests.deliveries.smtp.test_connection import ESMTP, impatient, mail
 from tests.fakes.mx import FakeMx
 from tests.fakes.mx_actions import Drip, Flood, Hang
@@ -44,7 +44,7 @@ async def test_an_unfriendly_greeting_is_the_sessions_trouble(session_with, repl
         error = await failure(session_with, mx)
     assert (
         error.stage is Stage.GREETING
-        and error.outcome.scope is Scope.SESSION
+        and error.outcome.scope is FailureScope.SESSION
         and not error.is_tls_broken
     )
 

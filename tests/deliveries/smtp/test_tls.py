@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from deliveries.smtp.connection import ConnectionFailed, Mail, TlsLevel
-from deliveries.smtp.outcomes import Delivered, Scope, Stage
+from deliveries.smtp.outcomes import Delivered, FailureScope, Stage
 from deliveries.smtp.tls import server_name
 from tests.fakes.certificates import Authority, self_signed
 from tests.fakes.mx import FakeMx
@@ -68,7 +68,7 @@ async def test_a_poor_certificate_stops_mail_where_verification_is_demanded(
     assert (
         error.stage is Stage.STARTTLS
         and error.reply.enhanced == "4.7.5"
-        and error.outcome.scope is Scope.SESSION
+        and error.outcome.scope is FailureScope.SESSION
     )
     assert (
         error.reply.text.startswith("the host's certificate is not trusted: ") and mx.messages == []

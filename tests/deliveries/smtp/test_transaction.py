@@ -3,7 +3,7 @@ import pytest
 from deliveries.message.priorities import Priority
 from deliveries.smtp.dialogue import Capabilities, ClientSession
 from deliveries.smtp.mail import Mail
-from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, InDoubt, Scope, Stage
+from deliveries.smtp.outcomes import Bounced, Deferred, Delivered, FailureScope, InDoubt, Stage
 from deliveries.smtp.peer import Peer
 from deliveries.smtp.transaction import ONE_TRIP, dot_stuffed, transact
 from tests.deliveries.smtp.play import LOST, play, reply
@@ -107,7 +107,7 @@ def test_the_next_host_is_told_the_priority_where_it_cares(priority, said):
 def test_what_the_peer_cannot_take_is_bounced_unsaid(offers, it, code):
     outcome, said = run(session(**offers), it=it)
     assert isinstance(outcome, Bounced) and outcome.reply.local and outcome.reply.enhanced == code
-    assert outcome.scope is Scope.MESSAGE and said == []
+    assert outcome.scope is FailureScope.MESSAGE and said == []
 
 
 def test_a_message_of_just_the_limit_goes():
@@ -139,7 +139,7 @@ def test_a_chunk_is_sent_as_it_is():
 def test_a_refused_recipient_of_a_pipelining_peer_is_bounced_when_data_is_refused_too():
     peer = pipelining()
     outcome, said = run(peer, OK, NO, "503 no recipients")
-    assert outcome == Bounced(reply(NO), Stage.RCPT, Scope.RECIPIENT)
+    assert outcome == Bounced(reply(NO), Stage.RCPT, FailureScope.RECIPIENT)
     assert len(said) == 1 and peer.reset_due and peer.in_step
 
 
@@ -147,38 +147,41 @@ def test_a_refused_recipient_of_a_pipelining_peer_is_bounced_when_data_is_refuse
 def test_data_that_goes_ahead_without_a_recipient_is_ended_by_a_lone_dot(end):
     peer = pipelining()
     outcome, said = run(peer, OK, NO, GO, end)
-    assert outcome == Bounced(reply(NO), Stage.RCPT, Scope.RECIPIENT)
+    assert outcome == Bounced(reply(NO), Stage.RCPT, FailureScope.RECIPIENT)
     assert said[1:] == [b".\r\n"] and peer.in_step
 
 
 def test_a_refused_sender_is_the_outcome_whatever_rcpt_says():
     outcome, _ = run(pipelining(), LATER, "503 mail first", "503 mail first")
-    assert outcome == Deferred(reply(LATER), Stage.MAIL, Scope.MESSAGE)
+    assert outcome == Deferred(reply(LATER), Stage.MAIL, FailureScope.MESSAGE)
 
 
 def test_a_refused_recipient_of_a_plain_peer_hears_no_more():
     peer = session()
     outcome, said = run(peer, OK, LATER)
-    assert outcome == Deferred(reply(LATER), Stage.RCPT, Scope.RECIPIENT)
+    assert outcome == Deferred(reply(LATER), Stage.RCPT, FailureScope.RECIPIENT)
     assert said == [MAIL_LINE, RCPT_LINE] and peer.reset_due
 
 
 def test_a_refused_recipient_in_one_trip_has_its_chunk_refused_too():
     peer = chunking()
     outcome, _ = run(peer, OK, NO, "503 no recipients")
-    assert outcome == Bounced(reply(NO), Stage.RCPT, Scope.RECIPIENT) and peer.reset_due
+    assert outcome == Bounced(reply(NO), Stage.RCPT, FailureScope.RECIPIENT) and peer.reset_due
 
 
 @pytest.mark.parametrize("peer", [session(), pipelining()])
 def test_refused_data_is_about_the_message(peer):
     outcome, _ = run(peer, OK, OK, "554 5.7.1 no")
-    assert outcome == Bounced(reply("554 5.7.1 no"), Stage.DATA, Scope.MESSAGE) and peer.reset_due
+    assert (
+        outcome == Bounced(reply("554 5.7.1 no"), Stage.DATA, FailureScope.MESSAGE)
+        and peer.reset_due
+    )
 
 
 @pytest.mark.parametrize(("peer", "go"), [(pipelining(), [GO]), (chunking(), [])])
 def test_refused_content_is_about_the_message(peer, go):
     outcome, _ = run(peer, OK, OK, *go, "554 5.6.0 spam")
-    assert outcome == Bounced(reply("554 5.6.0 spam"), Stage.BODY, Scope.MESSAGE)
+    assert outcome == Bounced(reply("554 5.6.0 spam"), Stage.BODY, FailureScope.MESSAGE)
 
 
 def test_after_a_refusal_rset_rides_with_the_next_mail():
@@ -203,14 +206,18 @@ def test_a_refused_rset_says_nothing_about_the_mail():
     peer = session()
     peer.reset_due = True
     outcome, _ = run(peer, NO)
-    assert isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION and not peer.in_step
+    assert (
+        isinstance(outcome, Deferred) and outcome.scope is FailureScope.SESSION and not peer.in_step
+    )
 
 
 @pytest.mark.parametrize("before", [[], [OK], [OK, OK], [OK, OK, GO]])
 def test_a_421_anywhere_defers_and_ends_the_session(before):
     peer = pipelining()
     outcome, _ = run(peer, *before, "421 4.3.2 closing")
-    assert isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION and not peer.in_step
+    assert (
+        isinstance(outcome, Deferred) and outcome.scope is FailureScope.SESSION and not peer.in_step
+    )
 
 
 @pytest.mark.parametrize("answers", [["354 go"], [OK, "354 go"], [OK, OK, OK]])
@@ -224,7 +231,7 @@ def test_an_answer_of_the_wrong_kind_defers_and_ends_the_session(answers):
 @pytest.mark.parametrize("before", [[], [OK], [OK, OK]])
 def test_a_loss_before_the_content_defers(before):
     outcome, _ = run(pipelining(), *before, LOST)
-    assert isinstance(outcome, Deferred) and outcome.scope is Scope.SESSION
+    assert isinstance(outcome, Deferred) and outcome.scope is FailureScope.SESSION
 
 
 @pytest.mark.parametrize("peer", [session(), pipelining()])
@@ -242,7 +249,7 @@ def test_in_one_trip_any_loss_leaves_it_in_doubt(before):
 @pytest.mark.parametrize("peer", [pipelining(), chunking()])
 def test_a_refusal_stands_whatever_is_lost_after_it(peer):
     outcome, _ = run(peer, OK, NO, LOST)
-    assert outcome == Bounced(reply(NO), Stage.RCPT, Scope.RECIPIENT) and not peer.in_step
+    assert outcome == Bounced(reply(NO), Stage.RCPT, FailureScope.RECIPIENT) and not peer.in_step
 
 
 @pytest.mark.parametrize(

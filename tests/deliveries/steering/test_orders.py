@@ -13,7 +13,7 @@ from deliveries.bounces import outgoing_reports
 from deliveries.message import compression
 from deliveries.message.ids import first_id_of
 from deliveries.models import Attempt, Content, Delivery, Lane, Order, Stop
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
 from tests.deliveries import make
@@ -33,7 +33,9 @@ def give(verb, selection=None, **given):
 
 
 def deferred(to="you@mx.test", **given):
-    return make.delivery(to, state=State.DEFERRED, **{"due_at": timezone.now() + LATER} | given)
+    return make.delivery(
+        to, state=DeliveryState.DEFERRED, **{"due_at": timezone.now() + LATER} | given
+    )
 
 
 def leased(**given):
@@ -59,7 +61,7 @@ def test_what_is_cancelled_has_ended_and_nobody_is_told():
     delivery = deferred()
     assert give(Order.Verb.CANCEL).done == 1
     assert (now(delivery).state, delivery.due_at, delivery.owes_report) == (
-        State.CANCELLED,
+        DeliveryState.CANCELLED,
         None,
         False,
     )
@@ -78,7 +80,7 @@ def test_what_is_cancelled_has_ended_and_nobody_is_told():
 def test_what_is_bounced_is_reported_as_a_failure_is(given, sender, owes):
     delivery = deferred(of=make.message(mail_from=sender), **given)
     give(Order.Verb.BOUNCE)
-    assert (now(delivery).state, delivery.owes_report) == (State.BOUNCED, owes)
+    assert (now(delivery).state, delivery.owes_report) == (DeliveryState.BOUNCED, owes)
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.enhanced, attempt.text) == (
         "bounced",
@@ -159,9 +161,9 @@ def test_what_is_held_stays_held_until_it_is_released(verb):
 
 @pytest.mark.parametrize("verb", Order.Verb)
 def test_no_verb_touches_what_has_ended(verb):
-    ended = make.delivery(state=State.DELIVERED, ended_at=timezone.now(), due_at=None)
+    ended = make.delivery(state=DeliveryState.DELIVERED, ended_at=timezone.now(), due_at=None)
     assert give(verb).done == 0
-    assert now(ended).state == State.DELIVERED
+    assert now(ended).state == DeliveryState.DELIVERED
 
 
 def test_what_is_accepted_after_the_order_is_not_meant():
@@ -179,11 +181,11 @@ def test_what_is_being_sent_is_left_alone_and_looked_at_again(verb):
     order = give(verb)
     assert (order.seen, order.done, order.finished_at) == (1, 0, None)
     assert (now(delivery).state, delivery.claim, delivery.hold) == (
-        State.QUEUED,
+        DeliveryState.QUEUED,
         3,
         Delivery.Hold.NONE,
     )
-    Delivery.objects.update(claim=0, state=State.DEFERRED)  # it came back
+    Delivery.objects.update(claim=0, state=DeliveryState.DEFERRED)  # it came back
     jobs.carry_out_orders()
     order.refresh_from_db()
     assert (order.seen, order.done, order.finished_at is not None) == (1, 1, True)
@@ -192,13 +194,15 @@ def test_what_is_being_sent_is_left_alone_and_looked_at_again(verb):
 def test_what_was_delivered_meanwhile_is_neither_bounced_nor_counted():
     delivery = make.delivery(lane=leased(), claim=3)
     order = give(Order.Verb.BOUNCE)
-    Delivery.objects.update(claim=0, state=State.DELIVERED, ended_at=timezone.now(), due_at=None)
+    Delivery.objects.update(
+        claim=0, state=DeliveryState.DELIVERED, ended_at=timezone.now(), due_at=None
+    )
     jobs.carry_out_orders()
     order.refresh_from_db()
     assert (order.done, order.finished_at is not None, now(delivery).state) == (
         0,
         True,
-        State.DELIVERED,
+        DeliveryState.DELIVERED,
     )
 
 
@@ -215,4 +219,8 @@ def test_what_is_in_hand_for_longer_than_a_transaction_takes_is_given_up():
 def test_what_a_dead_worker_had_in_hand_is_ended_in_doubt():
     delivery = make.delivery(lane=make.lane(epoch=3, leased_until=timezone.now() - LATER), claim=3)
     give(Order.Verb.CANCEL)
-    assert (now(delivery).state, delivery.is_in_doubt, delivery.claim) == (State.CANCELLED, True, 0)
+    assert (now(delivery).state, delivery.is_in_doubt, delivery.claim) == (
+        DeliveryState.CANCELLED,
+        True,
+        0,
+    )

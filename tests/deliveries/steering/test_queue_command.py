@@ -5,7 +5,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from deliveries.models import Delivery, Lane, Order
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.steering import orders
 from domains.models import AuditEntry
 from tests.commands import ekiden, ekiden_json
@@ -29,8 +29,8 @@ LEFT = [
 @pytest.mark.parametrize(("verb", "left"), LEFT, ids=str)
 def test_each_verb_is_done_to_what_was_chosen_and_to_nothing_else(verb, left):
     lane = make.lane()
-    chosen = make.delivery(state=State.DEFERRED, lane=lane, due_at=later())
-    other = make.delivery("me@other.test", state=State.DEFERRED, lane=lane, due_at=later())
+    chosen = make.delivery(state=DeliveryState.DEFERRED, lane=lane, due_at=later())
+    other = make.delivery("me@other.test", state=DeliveryState.DEFERRED, lane=lane, due_at=later())
     assert "Done to 1 of 1" in ekiden("queue", *verb, "--domain", "mx.test", *WHY)
     assert Delivery.objects.filter(pk=chosen.pk, **left).exists()
     assert Delivery.objects.filter(
@@ -49,7 +49,7 @@ def test_each_choice_chooses(credential):
     lane = make.lane()
     make.leads_to(lane, "mx.test")
     sent = make.message(credential.project)
-    make.delivery("you@mx.test", sent, flow=credential.pk, lane=lane, state=State.DEFERRED)
+    make.delivery("you@mx.test", sent, flow=credential.pk, lane=lane, state=DeliveryState.DEFERRED)
     make.delivery("me@other.test")
     choices = (
         ["--project", "shop"], ["--credential", "web", "--project", "shop"],

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from deliveries.message.ids import new_id
 from deliveries.models import Delivery, Lane
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.steering.selection import Selection, count, preview
 from tests.deliveries import make
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("mail_db")
 @pytest.fixture
 def chosen():
     """Return one delivery, beside another that shares nothing with it."""
-    make.delivery("me@other.test", state=State.DEFERRED)
+    make.delivery("me@other.test", state=DeliveryState.DEFERRED)
     credential = make.credential()
     sent = make.message(credential.project)
     return make.delivery("you@mx.test", sent, lane=make.lane(), flow=credential.pk)
@@ -42,12 +42,12 @@ def test_each_condition_chooses_by_its_column(chosen, field):
 
 
 def test_conditions_hold_together(chosen):
-    assert count(Selection(domain="mx.test", state=State.DEFERRED)) == 0
-    assert count(Selection(domain="mx.test", state=State.QUEUED)) == 1
+    assert count(Selection(domain="mx.test", state=DeliveryState.DEFERRED)) == 0
+    assert count(Selection(domain="mx.test", state=DeliveryState.QUEUED)) == 1
 
 
 def test_everything_is_what_waits_and_nothing_that_has_ended(chosen):
-    make.delivery(state=State.BOUNCED, ended_at=timezone.now(), due_at=None)
+    make.delivery(state=DeliveryState.BOUNCED, ended_at=timezone.now(), due_at=None)
     assert count(Selection()) == 2 and Selection().is_everything
 
 
@@ -76,7 +76,10 @@ def test_a_selection_is_kept_whole():
 def test_a_selection_is_told_in_words(chosen):
     words = str(
         Selection(
-            lane=chosen.lane_id, domain="mx.test", project=chosen.project_id, state=State.QUEUED
+            lane=chosen.lane_id,
+            domain="mx.test",
+            project=chosen.project_id,
+            state=DeliveryState.QUEUED,
         )
     )
     assert words == f"lane mx.test, recipient domain mx.test, project {chosen.project}, Queued"

@@ -19,7 +19,7 @@ from deliveries.models import (
     Refusal,
 )
 from deliveries.models.searches import ExportPart, MessageExport
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from deliveries.queue import unwritten_outcomes
 from deliveries.queue.ledger_entries import LedgerEntry
 from deliveries.search import indexing
@@ -214,7 +214,7 @@ def left_by_a_worker(data, address):
     delivery = make.delivery(address)
     entry = LedgerEntry(
         id=delivery.pk, message_id=delivery.message_id, recipient=address, claim=3,
-        state=State.BOUNCED, outcome="bounced", stage="rcpt", at=timezone.now(), code=550,
+        state=DeliveryState.BOUNCED, outcome="bounced", stage="rcpt", at=timezone.now(), code=550,
         text=f'<{address.upper()}>: "{address}" is gone',
     )  # fmt: skip
     return unwritten_outcomes.save(data / "outcomes", [entry])

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from deliveries.models import Delivery, Lane, Order
-from deliveries.models.states import State
+from deliveries.models.states import DeliveryState
 from tests.deliveries import make
 from tests.relay_portal.portal.test_controls import WHY, do, later, written
 
@@ -17,7 +17,7 @@ def order(browser, **form):
 
 
 def test_what_matches_is_looked_at_before_the_order_and_nothing_is_changed_by_that(browser):
-    waits = make.delivery(state=State.DEFERRED)
+    waits = make.delivery(state=DeliveryState.DEFERRED)
     make.delivery("me@other.test")
     page = browser.get("/deliveries/order/add/?domain=mx.test&do=cancel")
     assert (page.context["found"].count, page.context["examples"][0][0]) == (1, waits)
@@ -35,8 +35,8 @@ def test_what_matches_is_looked_at_before_the_order_and_nothing_is_changed_by_th
 )  # fmt: skip
 def test_each_verb_is_done_to_what_was_chosen_and_to_nothing_else(browser, verb, left):
     lane = make.lane()
-    chosen = make.delivery(state=State.DEFERRED, lane=lane, due_at=later())
-    other = make.delivery("me@other.test", state=State.DEFERRED, lane=lane, due_at=later())
+    chosen = make.delivery(state=DeliveryState.DEFERRED, lane=lane, due_at=later())
+    other = make.delivery("me@other.test", state=DeliveryState.DEFERRED, lane=lane, due_at=later())
     page = order(browser, verb=verb, domain="mx.test")
     assert "Finished" in page.text and "the customer asked" in page.text
     assert Delivery.objects.filter(pk=chosen.pk, **left).exists()
@@ -111,7 +111,7 @@ def test_what_is_ticked_in_the_list_is_asked_about(browser, verb):
 )
 def test_all_that_match_the_lists_filter_are_asked_about(browser, query):
     lane = make.lane()
-    chosen = make.delivery(state=State.DEFERRED, lane=lane)
+    chosen = make.delivery(state=DeliveryState.DEFERRED, lane=lane)
     link = browser.get(f"/deliveries/delivery/?{query.format(lane=lane.pk)}").context["matching"]
     page = browser.get(f"/deliveries/order/add/?{link}")
     assert [each for each, _ in page.context["examples"]] == [chosen]

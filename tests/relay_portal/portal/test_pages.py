@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.models import Attempt, InboundMail, Route
-from deliveries.models.states import LIVE, State
+from deliveries.models.states import LIVE, DeliveryState
 from smtp_listener.models import SandboxMessage
 from suppressions.models import Suppression
 from tests.deliveries import make
@@ -148,9 +148,11 @@ def test_the_number_of_statements_does_not_grow_with_the_list(operator):
     assert len(many) == len(few)
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", DeliveryState)
 def test_each_state_has_its_list(operator, state):
-    rows_of = {each: make.delivery(state=each) if each in LIVE else ended(each) for each in State}
+    rows_of = {
+        each: make.delivery(state=each) if each in LIVE else ended(each) for each in DeliveryState
+    }
     listed = (
         operator.get(f"/deliveries/delivery/?state={state}&since=today").context["cl"].result_list
     )
@@ -165,7 +167,7 @@ def test_the_overview_shows_what_is_stuck_and_leads_there(operator):
         pause_reason="421 slow down",
     )
     waits = make.delivery("waits@slow.test", lane=lane)
-    failed = ended(State.BOUNCED)
+    failed = ended(DeliveryState.BOUNCED)
     Attempt.objects.create(
         delivery=failed, outcome="bounced", stage="rcpt", code=550, text=rows.TRICKY
     )

@@ -10,7 +10,7 @@ from deliveries.models import Content, Delivery
 from domains.models import Credential
 from tests.smtp_listener.sessions.test_session import MAIL
 
-BULK, NORMAL, URGENT = Credential.Priority.values
+BULK, NORMAL, URGENT = Credential.PriorityLevel.values
 
 
 def hand_in(client, *parameters, header=b"", to=("you@mx.test",)):
@@ -28,7 +28,7 @@ def levels():
 
 def test_the_levels_are_those_of_credentials():
     assert {name: int(level) for name, level in BY_NAME.items()} == {
-        level.name.lower(): level.value for level in Credential.Priority
+        level.name.lower(): level.value for level in Credential.PriorityLevel
     }
 
 
