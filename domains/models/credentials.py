@@ -72,7 +72,7 @@ class Credential(OwnSandbox):
         choices=PriorityLevel.choices,
         default=PriorityLevel.URGENT,
         db_default=PriorityLevel.URGENT,
-        help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-PriorityLevel."),
+        help_text=_("That a message may ask for by MT-PRIORITY or X-Ekiden-Priority."),
     )
     max_size = models.PositiveIntegerField(
         _("message size limit"), null=True, blank=True, help_text=_("In bytes.")
