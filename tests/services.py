@@ -2,8 +2,10 @@
 its settings.
 """
 
+import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,6 +26,9 @@ def pytest_load_initial_conftests(early_config, parser, args):
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={worker + 1}")
         return
     data = Path(tempfile.mkdtemp(prefix="ekiden-tests-"))
+    # The servers end with the run, also where a time limit ends it, at whatever moment.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    atexit.register(_end, data)
     data.chmod(0o755)
     os.environ["EKIDEN_DATA"] = str(data)
     os.environ["EKIDEN_SECRET_KEY"] = SECRET_KEY
@@ -40,12 +45,10 @@ def pytest_load_initial_conftests(early_config, parser, args):
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = postgres.url, valkey.url
 
 
-def pytest_unconfigure(config):
+def _end(data):
+    from relay_portal.servers.embedded import runtime_folder
+
     while _started:
         _started.pop().stop()
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        from relay_portal.servers.embedded import runtime_folder
-
-        data = Path(os.environ["EKIDEN_DATA"])
-        for folder in (runtime_folder(data), data):
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in (runtime_folder(data), data):
+        shutil.rmtree(folder, ignore_errors=True)
