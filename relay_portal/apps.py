@@ -11,8 +11,9 @@ class RelayPortalConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from relay_portal.access import second_factors
+        from relay_portal.access import own_language, second_factors
 
+        own_language.follow_log_ins()
         second_factors.protect()
 
 

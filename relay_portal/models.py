@@ -67,6 +67,10 @@ class User(AbstractUser):
     time_zone = models.CharField(
         _("time zone"), max_length=64, blank=True, default="", db_default="", editable=False
     )
+    # "" is the browser's.
+    language = models.CharField(
+        _("language"), max_length=10, blank=True, default="", db_default="", editable=False
+    )
 
     objects: ClassVar[People] = People()
 

@@ -6,11 +6,10 @@ What is not in `relay_portal.access.middleware.OPEN` demands a second factor.
 from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.http import require_POST
-from django.views.i18n import set_language
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
-from relay_portal.access import accepting, account, confirming, own_time_zone
+from relay_portal.access import accepting, account, confirming, own_language, own_time_zone
 from relay_portal.openid import views as openid
 from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
@@ -45,7 +44,7 @@ urlpatterns = [
     path("health/", health, name="health"),
     path("metrics/", metrics, name="metrics"),
     path("u/<str:token>/", unsubscribe, name="unsubscribe"),
-    path("language/", set_language, name="set_language"),
+    path("language/", own_language.choose, name="set_language"),
     path("account/", include((account_pages, "two_factor"))),
     path("", admin.site.urls),
 ]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from relay_portal.access import dangers, enrolment, fresh_factor, networks
+from relay_portal.access import dangers, enrolment, fresh_factor, networks, own_language
 from relay_portal.access.hashers import PasswordsBusy
 from relay_portal.models import User
 
@@ -55,6 +55,7 @@ class Guard:
         user = request.user
         if not isinstance(user, User) or not is_fresh(request, is_used=page not in POLLED):
             return _to_login(request)
+        own_language.speak(request, user)
         if networks.refuses(request, user):
             logout(request)
             return networks.refusal(request)
