@@ -20,7 +20,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from django_otp.models import Device
-from django_otp.plugins.otp_static.models import StaticToken
 from two_factor.forms import MethodForm
 from two_factor.plugins.registry import registry
 from two_factor.views import BackupTokensView, LoginView, ProfileView, SetupView
@@ -36,6 +35,7 @@ from relay_portal.access import (
     networks,
     own_sessions,
     own_time_zone,
+    recovery_codes,
 )
 from relay_portal.access.enrolment import factors
 from relay_portal.models import User
@@ -197,6 +197,7 @@ class Profile(PortalView, ProfileView):  # type: ignore[misc]  # two_factor publ
         given = {
             "title": _("Account security"),
             "devices": [_described(device) for device in factors(self.request.user)],
+            "are_used": recovery_codes.are_used(self.request.user),
             "sessions": own_sessions.sessions_of(self.request),
             "zones": own_time_zone.zones(),
             "usual_zone": settings.TIME_ZONE,
@@ -211,18 +212,18 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]
     template_name = "account/recovery_codes.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
-        codes = [StaticToken.random_token() for _ in range(self.number_of_tokens)]
-        with transaction.atomic():
-            kept = self.get_device().token_set
-            kept.all().delete()
-            for code in codes:
-                kept.create(token=code)  # as a hash: `relay_portal.access.second_factors`
+        codes = recovery_codes.make(self.get_device(), self.number_of_tokens)
         note(self.request, "make_recovery_codes")
-        # as above
-        return self.render_to_response(self.get_context_data(form=form, codes=codes))  # type: ignore[no-any-return]
+        sheet = recovery_codes.sheet(codes, self.request.user.get_username())
+        given = self.get_context_data(form=form, codes=codes, sheet=sheet)
+        return self.render_to_response(given)  # type: ignore[no-any-return]  # as above
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        given = {"title": _("Recovery codes"), "left": self.get_device().token_set.count()}
+        given = {
+            "title": _("Recovery codes"),
+            "left": self.get_device().token_set.count(),
+            "are_used": recovery_codes.are_used(self.request.user),
+        }
         return {**super().get_context_data(**kwargs), **given}
 
 

@@ -50,7 +50,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         fresh_factor.note(request)
         return redirect(place)
     others: list[tuple[str, Any]] = [(code, NAMES[code]) for code in own if code != method]
-    if method != RECOVERY and recovery is not None:
+    if method != RECOVERY and recovery is not None and recovery.token_set.exists():
         others.append((RECOVERY, _("Recovery code")))
     context = {
         **admin.site.each_context(request),

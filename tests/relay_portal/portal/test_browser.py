@@ -144,7 +144,7 @@ def test_a_person_enrols_finds_a_message_and_comes_back_with_a_passkey(browser):
     page, url, wrong = browser
     come_in(page, url)
 
-    page.click("text=Done")
+    page.click("text=I have kept them")
     page.fill("[role=search] textarea", "hanako@docomo.test")
     page.click("text=Find")
     shows(page, "#content", "order-1@shop.test", "Queued")

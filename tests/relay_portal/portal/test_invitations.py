@@ -33,6 +33,7 @@ def test_one_goes_from_the_link_to_password_second_factor_and_recovery_codes(cli
     before = client.session.session_key
     assert enrol(client).headers["Location"] == "/account/security/codes/"
     assert client.session.session_key != before and client.get("/").status_code == 200
+    assert "No recovery codes have been made yet." in client.get("/account/security/codes/").text
     sue.refresh_from_db()
     assert sue.check_password(PASSWORD) and sue.enrolled_at and not Invitation.objects.exists()
     assert [*AuditEntry.objects.order_by("id").values_list("actor", "action")] == [
