@@ -2,11 +2,21 @@ import sys
 from fnmatch import fnmatchcase
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import tests.emptied
 import tests.static_files  # noqa: F401  (how they are found)
 from tests import shares
 from tests.poison import poison  # noqa: F401  (a fixture)
+
+# hypothesis measures too how long an example takes, and how long it takes to think of one.
+settings.register_profile(
+    "without a clock",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("without a clock")
 
 
 def pytest_sessionstart():

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 CLOCKS = {
@@ -93,3 +94,8 @@ def test_a_limit_of_waiting_and_a_lower_bound_are_no_judgement(code):
     assert not list(
         judged(ast.parse(f"def test():\n    until = time.monotonic() + 30\n    {code}\n"))
     )
+
+
+def test_hypothesis_judges_by_no_clock_either():
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
