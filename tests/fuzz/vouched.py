@@ -9,6 +9,7 @@ import time
 from django.conf import settings
 
 from deliveries.bounces import vouching
+from deliveries.bounces.mime import take_apart
 from domains.senders import dkim
 from tests.deliveries.bounces.test_hostile_reports import SEEDS
 from tests.fakes.dns import FakeDns
@@ -50,9 +51,8 @@ def ready() -> Ready:
     def one(data: bytes) -> None:
         if vouching.is_vouched_for(data):
             assert value in b"".join(data.split()), "believed without the loop's signature"
-            assert (
-                REPORT.partition(b"\r\n\r\n")[2].split() == data.partition(b"\r\n\r\n")[2].split()
-            ), "another body than was signed"
+            assert _body(data) == _body(genuine), "another body than was signed"
+            assert _read(data) == _read(genuine), "read otherwise than it was signed"
         log.check()
 
     one(genuine)
@@ -60,7 +60,8 @@ def ready() -> Ready:
     seeds = [
         genuine, _signature(other, "evil.test") + REPORT, ours.replace(b"d=", b"l=10; d=") + REPORT,
         ours.replace(b"s=s", b"s=odd") + REPORT, ours.replace(b"s=s", b"s=short") + REPORT,
-        ours + ours + REPORT, REPORT, *SEEDS[:10],
+        ours + ours + REPORT, REPORT, b"X: " + REPORT.replace(b"\r\n", b"\r") + b"\r\n" + genuine,
+        b"Content-Type: text/plain\r\n" + genuine, *SEEDS[:10],
     ]  # fmt: skip
     words = [
         b"DKIM-Signature: ", b"v=1; ", b"a=rsa-sha256; ", b"a=ed25519-sha256; ",
@@ -69,6 +70,15 @@ def ready() -> Ready:
         b"s=short; ", b"Original-Rcpt-To: ",
     ]  # fmt: skip
     return Ready(one, seeds, words)
+
+
+def _body(data: bytes) -> list[bytes]:
+    """Return its words; an LF alone ends a line, as DKIM's reader and ours agree."""
+    return data.replace(b"\r\n", b"\n").partition(b"\n\n")[2].split()
+
+
+def _read(data: bytes) -> list[tuple[str, list[str]]]:
+    return [(part.type, part.text.split()) for part in take_apart(data)[1]]
 
 
 def _signature(key: dkim.PrivateKey, domain: str) -> bytes:

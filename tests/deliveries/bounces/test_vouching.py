@@ -78,6 +78,20 @@ def test_with_it_message_id_and_recipient_are_enough_for_a_complaint():
     assert Occurrence.objects.get().address_key == "you@mx.test"
 
 
+def with_another_type_above(data):
+    """Sign each field once, as many do: so another may stand above it."""
+    pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    names = [b"from", b"to", b"mime-version", b"content-type"]
+    signature = dkimpy.sign(data, b"s", YAHOO.encode(), pem, include_headers=names)
+    kind = next(line for line in data.split(b"\r\n") if line.startswith(b"Content-Type:"))
+    return kind + b"\r\n" + signature + data
+
+
+def hidden_in_one_field(forged, genuine):
+    """Write a whole report into one field of a genuine one, with a CR at each line's end."""
+    return b"X: " + forged.replace(b"\r\n", b"\r") + b"\r\n" + genuine
+
+
 FORGED = {
     "unsigned": lambda delivery: report(delivery),
     "by somebody else": lambda delivery: signed(report(delivery), domain="evil.test", key=OTHER),
@@ -102,6 +116,14 @@ FORGED = {
     "type not signed": lambda delivery: signed(
         report(delivery), names={b"from", b"to", b"mime-version"}
     ),
+    "another report in a field of a signed one": lambda delivery: hidden_in_one_field(
+        b"\r\nDKIM-Signature: v=1\r\n" + report(delivery),
+        signed(report(delivery, named=b"Original-Rcpt-To: <i@mx.test>\r\n")),
+    ),
+    "a form feed in a signed field": lambda delivery: signed(report(delivery)).replace(
+        f"To: feedback@{HOST}".encode(), f"To: feedback@{HOST}\f".encode()
+    ),
+    "another type above the signed one": lambda delivery: with_another_type_above(report(delivery)),
     "with a length": lambda delivery: signed_in_part(report(delivery)) + b"appended by anybody\r\n",
 }
 
