@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 

@@ -59,7 +59,7 @@ def main(
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     django.setup()
     made = main(
         sys.argv[1],

@@ -34,7 +34,7 @@ logger_class = "relay_portal.serving.weblog.Logger"
 
 def on_starting(_server: object) -> None:
     """End before any worker is started, where this machine may not work for the installation."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relay_portal.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     import django
 
     django.setup()

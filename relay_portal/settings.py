@@ -6,6 +6,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from relay_portal.pages.appearance import CONTENT_POLICY, appearance
+from relay_portal.servers import surroundings
 from relay_portal.servers.embedded import postgres_url, valkey_url
 from relay_portal.setup import secret_key
 from relay_portal.setup.environment import (
@@ -38,6 +39,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 EKIDEN_DATA = setting("EKIDEN_DATA", Path, BASE_DIR / ".ekiden").absolute()
 DATABASE_URL = setting("DATABASE_URL", url_of(*POSTGRES), postgres_url(EKIDEN_DATA))
 REDIS_URL = setting("REDIS_URL", url_of(*VALKEY), valkey_url(EKIDEN_DATA))
+if postgres_url(EKIDEN_DATA) == DATABASE_URL:
+    surroundings.forget_other_postgresql()  # those of a server that a URL names are the operator's
 DATABASES = {"default": database(DATABASE_URL) | {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
 # Seconds; without it a host that does not answer holds a command for minutes.
 # `domains.foundation.process.postgres_session` sets the rest on the connection.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import resource
 import shlex
 import signal
 import sys
@@ -22,6 +24,7 @@ from relay_portal.servers import embedded
 from relay_portal.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 
 PARENT_GUARD = Path(__file__).with_name("parent_guard.py")
+FILES = 4096  # that Supervisor may open, and what it starts; where fewer are allowed, those
 FOREVER = 1_000_000  # tries: a process that cannot start now may start when its trouble is over
 
 
@@ -156,7 +159,7 @@ def configuration(processes: list[Process]) -> str:
             "childlogdir": _plain(log_folder()),
             "nocleanup": "true",
             "directory": _plain(settings.BASE_DIR),
-            "minfds": 4096,
+            "minfds": min(FILES, _files_allowed()),
             "umask": "077",
         },
         "unix_http_server": {"file": _plain(socket_path()), "chmod": "0700"},
@@ -205,6 +208,11 @@ def _section(process: Process) -> dict[str, Any]:
         "stdout_logfile_backups": 4,
         "stdout_events_enabled": "true",
     }
+
+
+def _files_allowed() -> float:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
 def _plain(text: object) -> str:

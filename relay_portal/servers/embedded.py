@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from relay_portal.servers import places, system_account
+from relay_portal.servers import places, surroundings, system_account
 from relay_portal.servers import programs as server_programs
 from relay_portal.servers.places import make_folder, runtime_folder, state_folder
 from relay_portal.servers.system_account import AccountError, account
@@ -98,7 +98,12 @@ class _Server:
         log = self.state.parent / f"{self.name}.log"
         with open(log, "ab") as out:
             self._process = subprocess.Popen(  # noqa: S603
-                self.command(), stdout=out, stderr=out, cwd="/", **system_account.for_subprocess()
+                self.command(),
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env=surroundings.for_servers(),
+                **system_account.for_subprocess(),
             )
         until = time.monotonic() + timeout
         while not self.is_ready():
@@ -163,6 +168,7 @@ class EmbeddedPostgres(_Server):
     def make_database(self, name: str = DATABASE) -> None:
         import psycopg
 
+        surroundings.forget_other_postgresql()
         with psycopg.connect(
             host=str(self.sockets), user="ekiden", dbname="postgres", autocommit=True
         ) as connection:
@@ -175,8 +181,12 @@ class EmbeddedPostgres(_Server):
         return str(self.programs / "pginstall" / "bin" / name)
 
     def _status(self, program: str, *arguments: str) -> int:
-        # S603 : our own program
-        return subprocess.run([self._program(program), *arguments], check=False, cwd="/").returncode  # noqa: S603
+        return subprocess.run(  # noqa: S603  (our own program)
+            [self._program(program), *arguments],
+            check=False,
+            cwd="/",
+            env=surroundings.for_servers(),
+        ).returncode
 
     def _run(self, program: str, *arguments: str) -> None:
         who = system_account.for_subprocess()
@@ -187,6 +197,7 @@ class EmbeddedPostgres(_Server):
                 capture_output=True,
                 text=True,
                 cwd="/",
+                env=surroundings.for_servers(),
                 **who,
             )
         except (OSError, subprocess.SubprocessError) as error:

@@ -171,6 +171,33 @@ def test_as_an_ordinary_account_with_umask_077_without_a_home(ground, venv):
         newcomer.walk()
 
 
+def test_with_what_the_account_has_set_for_its_other_programs(ground, venv):
+    """A developer's shell names another Django, Python, gunicorn and PostgreSQL; ssh brings along a
+    locale that is not installed here; an old `su` allows few files.
+    """
+    others = {
+        "CDPATH": "/:/usr",
+        "DJANGO_SETTINGS_MODULE": "mysite.settings",
+        "GUNICORN_CMD_ARGS": "--worker-class sync",
+        "LC_ALL": "xx_YY.ISO-8859-1",
+        "ODD": "100%(x)s%\udcff",
+        "PGHOST": "/nowhere",
+        "PGOPTIONS": "-c statement_timeout=1",
+        "PGPORT": "1",
+        "PGSERVICE": "mysite",
+        "PYTHONHOME": "/nowhere",
+        "PYTHONINSPECT": "1",
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONWARNINGS": "error",
+        "TZ": "Nowhere/Else",
+        "WEB_CONCURRENCY": "many",
+    }
+    before = ["prlimit", "--nofile=256:1024"]
+    with start(ground / "crowded", venv, user="daemon", before=before, **others) as newcomer:
+        newcomer.walk()
+
+
 def test_where_the_path_is_too_long_for_a_socket_and_tmpdir_is_none(ground, venv):
     with start(ground / ("long-" * 30), venv, user="daemon", TMPDIR="/nowhere/at/all") as newcomer:
         newcomer.walk()

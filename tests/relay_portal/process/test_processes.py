@@ -1,5 +1,7 @@
 """The table of processes as Supervisor reads it."""
 
+import resource
+
 import pytest
 from supervisor.options import ServerOptions
 
@@ -65,6 +67,15 @@ def test_without_urls_the_embedded_servers_come_first(read, settings):
         embedded.account() or "-",
     ]
     assert "50% full; really" in programs["postgres"].stdout_logfile
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked"), [(1024, 1024), (524_288, 4096), (resource.RLIM_INFINITY, 4096)]
+)
+def test_supervisor_asks_for_no_more_open_files_than_are_allowed(monkeypatch, allowed, asked):
+    """It ends where it gets fewer than it asks for; listeners and workers live with few."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, allowed))
+    assert f"minfds = {asked}\n" in processes.configuration(processes.table())
 
 
 def test_nobody_answers_for_a_service_that_is_not_up(settings, tmp_path):
