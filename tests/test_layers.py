@@ -58,7 +58,7 @@ OWNERS = {  # outside thing: who alone may import it
 PURE_FORBIDS = {"django", "psycopg", "redis", "socket", "asyncio", "rq", "dns", "aiosmtpd"}
 # Modules that decide and know nothing outside, by room.
 PURE = {
-    "deliveries/authentication": "mechanisms",
+    "deliveries/authentication": "alignment mechanisms",
     "deliveries/bounces": (
         "charsets evidence feedback feedback_id freeform kinds likeness mime notification "
         "original parsed_report parser report_text return_path status status_reports "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.functions import Substr
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -13,26 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from deliveries.message import compression
 from deliveries.message.parts import attachment, parts_of
 from deliveries.message.readable import read
-from deliveries.message.signed_by import StatedSignature, signed_by
 from deliveries.models import Content, Message
 from domains.operations.pages import RowVerb
 
 LARGEST = 268_435_456  # bytes
-BEGINNING = 65_536  # bytes, as they are stored, in which the signatures stand
 NUMBER_MOST = 4  # digits
 
 
 def is_kept(row: Message) -> bool:
     return row.project.shows_content and Content.objects.filter(pk=row.pk).exists()
-
-
-def signatures_of(row: Message) -> list[StatedSignature]:
-    """Return by whom a message is signed; none where it is kept no longer."""
-    beginning = Content.objects.filter(pk=row.pk).values_list(Substr("data", 1, BEGINNING)).first()
-    if beginning is None:
-        return []
-    head = compression.beginning(bytes(beginning[0]), most=2 * BEGINNING)
-    return signed_by(head, row.header_from.rpartition("@")[2].strip("> "))
 
 
 SHOW_CONTENT = RowVerb("show_content", _("Show content"), "visibility", applies=is_kept)

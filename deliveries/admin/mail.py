@@ -19,7 +19,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries.admin.content import SHOW_CONTENT, ShowsContent, signatures_of
+from deliveries.admin.alignment import alignment_of
+from deliveries.admin.content import SHOW_CONTENT, ShowsContent
 from deliveries.admin.delivery_list import uuid_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
@@ -160,8 +161,9 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
         )
         given = {
             "deliveries": shown,
-            "signatures": signatures_of(original) if original else [],
+            "alignment": alignment_of(original) if original else {},
             "shown_most": SHOWN_MOST,
+            "may_see_domains": rights.may(request.user, rights.SEE, "domains.domain"),
             "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
             "may_resend": rights.may(request.user, "resend", "deliveries.message"),
             "may_suppress": rights.may(request.user, rights.ADD, "suppressions.suppression"),

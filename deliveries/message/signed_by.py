@@ -1,4 +1,4 @@
-"""Reads by which domains a stored message is signed, and whether that aligns with its From."""
+"""Reads by which domains a stored message is signed."""
 
 from __future__ import annotations
 
@@ -22,27 +22,17 @@ class StatedSignature:
     domain: str
     selector: str
     algorithm: str
-    is_aligned: bool
 
 
-def signed_by(head: bytes, author_domain: str) -> list[StatedSignature]:
+def signed_by(head: bytes) -> list[StatedSignature]:
     """Return the signatures of a message, of which `head` is the beginning, the topmost first."""
     fields = message_from_bytes(head, policy=compat32).get_all("DKIM-Signature", [])
-    return [_stated(str(field), author_domain.lower()) for field in fields[:SIGNATURES_MOST]]
+    return [_stated(str(field)) for field in fields[:SIGNATURES_MOST]]
 
 
-def _stated(field: str, author: str) -> StatedSignature:
+def _stated(field: str) -> StatedSignature:
     domain = _tag(_DOMAIN, field).lower()
-    return StatedSignature(
-        domain, _tag(_SELECTOR, field), _tag(_ALGORITHM, field), is_near(domain, author)
-    )
-
-
-def is_near(domain: str, author: str) -> bool:
-    """Tell whether a name is the author's, above it or below it, which relaxed alignment takes."""
-    if not domain or not author:
-        return False
-    return domain == author or f".{author}".endswith(f".{domain}") or domain.endswith(f".{author}")
+    return StatedSignature(domain, _tag(_SELECTOR, field), _tag(_ALGORITHM, field))
 
 
 def _tag(pattern: re.Pattern[str], field: str) -> str:

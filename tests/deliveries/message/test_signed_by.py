@@ -5,7 +5,7 @@ import os
 import pytest
 
 from deliveries.message import compression
-from deliveries.message.signed_by import is_near, signed_by
+from deliveries.message.signed_by import signed_by
 
 FIELD = (
     b"DKIM-Signature: v=1; a=rsa-sha256; d=Shop.test; s=e1;\r\n\th=from:to; "
@@ -13,11 +13,10 @@ FIELD = (
 )
 
 
-def test_each_signature_tells_domain_selector_algorithm_and_alignment():
+def test_each_signature_tells_domain_selector_and_algorithm():
     head = FIELD + FIELD.replace(b"Shop.test", b"relay.test") + b"From: a@shop.test\r\n\r\nd=x\r\n"
-    assert [(each.domain, each.selector, each.algorithm, each.is_aligned) for each in
-            signed_by(head, "shop.test")] == [
-        ("shop.test", "e1", "rsa-sha256", True), ("relay.test", "e1", "rsa-sha256", False),
+    assert [(each.domain, each.selector, each.algorithm) for each in signed_by(head)] == [
+        ("shop.test", "e1", "rsa-sha256"), ("relay.test", "e1", "rsa-sha256"),
     ]  # fmt: skip
 
 
@@ -25,22 +24,7 @@ def test_each_signature_tells_domain_selector_algorithm_and_alignment():
     "head", [b"", b"From: a@b.test\r\n\r\n", b"\0\xff" * 99, b"DKIM-Signature"]
 )
 def test_what_is_not_signed_has_none(head):
-    assert signed_by(head, "b.test") == []
-
-
-@pytest.mark.parametrize(
-    ("domain", "author", "expected"),
-    [
-        ("shop.test", "shop.test", True),
-        ("shop.test", "mail.shop.test", True),
-        ("mail.shop.test", "shop.test", True),
-        ("op.test", "shop.test", False),
-        ("", "shop.test", False),
-        ("shop.test", "", False),
-    ],
-)
-def test_what_is_above_or_below_the_author_is_near(domain, author, expected):
-    assert is_near(domain, author) is expected
+    assert signed_by(head) == []
 
 
 def test_the_beginning_of_a_frame_is_read_without_its_end():
