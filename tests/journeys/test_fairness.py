@@ -7,6 +7,7 @@ EKIDEN_BACKLOG=200000 is the whole size; CI plays a tenth of it.
 import os
 import statistics
 import time
+from bisect import bisect
 
 import pytest
 
@@ -40,8 +41,8 @@ def rig(crowd):
         yield rig
 
 
-def waits(rig, crowd, word, *domains):
-    """Return the seconds from MAIL to the arrival of one-time codes, by domain."""
+def codes(rig, crowd, word, *domains):
+    """Return the moments of MAIL and of the arrival of one-time codes, by domain."""
     sent = {}
     with rig.client() as app:
         for number in range(CODES):
@@ -54,9 +55,20 @@ def waits(rig, crowd, word, *domains):
     wait_until(lambda: sent.keys() <= dict_of(crowd).keys(), "all codes have arrived")
     arrived = dict_of(crowd)
     return [
-        sorted(arrived[to] - at for to, at in sent.items() if to.endswith("@" + domain))
+        [(at, arrived[to]) for to, at in sent.items() if to.endswith("@" + domain)]
         for domain in domains
     ]
+
+
+def seconds(spans):
+    return sorted(end - begin for begin, end in spans)
+
+
+def overtaking(spans, bulk):
+    """Count the bulk mail that arrived while each code was on its way: whatever a machine does
+    beside, all of the mail is slow then.
+    """
+    return sorted(bisect(bulk, end) - bisect(bulk, begin) for begin, end in spans)
 
 
 def dict_of(crowd):
@@ -71,25 +83,30 @@ def test_urgent_mail_leaves_at_once_whatever_waits(rig, crowd):
     send(rig, "first@ok1.crowd.test")
     send(rig, "first@ok2.crowd.test")
     wait_until(lambda: len(crowd.arrivals()) == 2, "the worker is at work")
-    [alone] = waits(rig, crowd, "alone", "ok2.crowd.test")
+    [alone] = codes(rig, crowd, "alone", "ok2.crowd.test")
     fill(rig, BACKLOG, "bulk-#@ok1.crowd.test", priority=0)
     wait_until(lambda: any("bulk" in to for _, to in crowd.arrivals()), "bulk mail leaves")
-    slow, other = waits(rig, crowd, "code", "ok1.crowd.test", "ok2.crowd.test")
-    times = [at for at, to in crowd.arrivals() if to.endswith("@ok1.crowd.test")]
-    most = max(sum(start <= at < start + 1 for at in times) for start in times)
-    for name, found in (
+    slow, other = codes(rig, crowd, "code", "ok1.crowd.test", "ok2.crowd.test")
+    bulk = sorted(at for at, to in crowd.arrivals() if "bulk" in to)
+    for name, spans in (
         ("nothing waits", alone),
         ("to another lane", other),
         ("to the slow lane", slow),
     ):
+        found, passed = seconds(spans), overtaking(spans, bulk)
         print(
             f"\n{name}: {statistics.median(found) * 1000:.0f} ms, p99 {p99(found) * 1000:.0f} "
-            f"ms, most {found[-1] * 1000:.0f} ms",
+            f"ms, most {found[-1] * 1000:.0f} ms; bulk mail that arrived meanwhile: "
+            f"{statistics.median(passed)}, p99 {p99(passed)}",
             end="",
         )
-    print(f"\nslow lane: {len(times)} taken, at most {most} in one second; {BACKLOG} waited")
-    assert p99(slow) < 2
-    assert statistics.median(other) < 2 * statistics.median(alone) + 0.01
-    assert most <= PACE + 1
+    times = sorted(at for at, to in crowd.arrivals() if to.endswith("@ok1.crowd.test"))
+    print(f"\nslow lane: {len(times)} taken in {times[-1] - times[0]:.1f} s; {BACKLOG} waited")
+    for spans in (slow, other):
+        passed = overtaking(spans, bulk)
+        assert statistics.median(passed) < PACE / 2
+        assert p99(passed) < BACKLOG / 100
+    begun = bulk[0]
+    assert sum(at >= begun for at in times) <= PACE * (times[-1] - begun + 1) + 1
     # Bulk is not starved either.
-    assert len([to for _, to in crowd.arrivals() if "bulk" in to]) >= CODES * 0.1 * PACE / 4
+    assert len(bulk) >= CODES * 0.1 * PACE / 4
