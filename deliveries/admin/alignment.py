@@ -29,7 +29,7 @@ VERDICTS: dict[str, Any] = {
     ),
     "return_path": _("It rests on SPF alone, since no signature aligns: forwarded mail fails."),
     "none": _("Neither aligns: the message fails DMARC."),
-    "unsent": _("The signature aligns. The return path shows with the first attempt."),
+    "unsent": _("The signature aligns. No host has been told a return path yet."),
     "unknown": _("The return path aligns. The signatures are kept no longer."),
 }
 

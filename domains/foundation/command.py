@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 from domains.foundation.process import systemd
 from domains.foundation.process.postgres_session import UnsafeDatabase
 from domains.foundation.secrets.keyring import KeyRingError
-from domains.foundation.text import texts
+from domains.foundation.text import tables, texts
 from domains.foundation.text.addresses import BadAddress
 
 __all__ = ["ActionCommand", "AddAction", "CommandError", "CommandParser", "EkidenCommand"]
@@ -105,20 +106,21 @@ class EkidenCommand(BaseCommand):
         )  # its escapes are JSON's
 
     def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
-        """Write columns as wide as their widest cell, the first row as header; `empty` where there
-        is no other.
+        """Write columns with the first row as header, no wider than the terminal; `empty` where
+        there is no other row.
         """
         if len(rows) < 2:
             return self.stdout.write(empty)
         rows = [tuple(map(texts.clean, row)) for row in rows]  # strangers wrote some of it
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            self.stdout.write(
-                "  ".join(
-                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-                ).rstrip()
-            )
+        for line in tables.table(rows, self.terminal_width()):
+            self.stdout.write(line)
         return None
+
+    def terminal_width(self) -> int | None:
+        """Return how many characters a line may have; None where no terminal shows it, since a
+        program would not know what to do with folded cells.
+        """
+        return shutil.get_terminal_size().columns if self.stdout.isatty() else None
 
 
 class ActionCommand(EkidenCommand):

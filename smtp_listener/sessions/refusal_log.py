@@ -10,6 +10,8 @@ from smtp_listener.sessions.transaction import Transaction
 
 KEPT = frozenset({"MAIL", "RCPT", "DATA", "BDAT"})  # commands whose refusal an app gets a row for
 
+FOLLOWING = (replies.NO_MAIL, replies.NO_RECIPIENTS)  # what follows from a refused MAIL
+
 
 class RefusalLog:
     """Belongs to one session, and knows what it was refused before."""
@@ -17,11 +19,12 @@ class RefusalLog:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.failed: Transaction | None = None  # the one whose content this command had refused
-        self._has_refused_mail = False
+        # What MAIL was refused with, and its reverse-path, until anything else is answered.
+        self._refused_mail: tuple[ServerReply, str] | None = None
 
     def accepted(self) -> None:
         """Note that a command went well."""
-        self._has_refused_mail = False
+        self._refused_mail = None
 
     def note(
         self, reply: ServerReply, verb: str, argument: str, current: Transaction | None
@@ -43,17 +46,28 @@ class RefusalLog:
         elif verb == "RCPT":
             recipients = [commands.path_in(argument)]
         credential = client.account.credential_id if client.account is not None else None
-        if client.account is not None and verb in KEPT and not reply.is_our_fault:
-            client.listener.refusals.note(
-                client.account, reply, command=verb, mail_from=mail_from, recipients=recipients
-            )
         # What a pipelining client has sent after a refused MAIL is refused as well: one line in the
-        # log, not three.
-        is_known = self._has_refused_mail and reply in (replies.NO_MAIL, replies.NO_RECIPIENTS)
-        self._has_refused_mail = verb == "MAIL" or is_known
+        # log, not three; and a row for each recipient, which says why MAIL was refused.
+        why, mail_from, is_known = self._cause(reply, verb, mail_from)
+        is_new = not is_known or verb == "RCPT"
+        if client.account is not None and verb in KEPT and is_new and not why.is_our_fault:
+            client.listener.refusals.note(
+                client.account, why, command=verb, mail_from=mail_from, recipients=recipients
+            )
         if not is_known and client.may_log():
             maillog.refused(
                 client=str(client.client), code=reply.code, text=reply.text, command=verb or "?",
                 mail_from=mail_from, recipients=recipients,
                 credential=credential,
             )  # fmt: skip
+
+    def _cause(
+        self, reply: ServerReply, verb: str, mail_from: str
+    ) -> tuple[ServerReply, str, bool]:
+        """Return what the refusal comes from, with its reverse-path, and whether that is a refused
+        MAIL which is written down already.
+        """
+        if self._refused_mail is not None and reply in FOLLOWING:
+            return *self._refused_mail, True
+        self._refused_mail = (reply, mail_from) if verb == "MAIL" else None
+        return reply, mail_from, False

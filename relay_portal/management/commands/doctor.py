@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from domains.foundation.command import CommandParser, EkidenCommand
+from domains.foundation.text import tables
 from relay_portal import doctor
 from relay_portal.doctor.finding import Finding, Level
 
@@ -35,6 +36,10 @@ class Command(EkidenCommand):
             Level.WARNING: self.style.WARNING("!"),
             Level.BAD: self.style.ERROR("✗"),
         }[finding.level]
-        self.stdout.write(f"{mark} {finding.name:<14}{finding.text}")
+        width = self.terminal_width()
+        # The mark's colour has no width, so that it is put before the first line afterwards.
+        first, *others = tables.hanging(f"  {finding.name:<14}", finding.text, width)
+        self.stdout.write("\n".join([f"{mark} {first[2:]}", *others]))
         if finding.advice:
-            self.stdout.write(f"  {'':<14}→ {finding.advice}")
+            for line in tables.hanging(f"  {'':<14}→ ", finding.advice, width):
+                self.stdout.write(line)

@@ -59,7 +59,7 @@ def test_a_strict_policy_of_the_domain_is_heeded(operator, shop, verified_shop):
 
 def test_before_the_first_attempt_the_return_path_is_open(operator, shop):
     page = page_of(operator, shop, signer=b"shop.test")
-    assert "The return path shows with the first attempt." in page
+    assert "No host has been told a return path yet." in page
 
 
 def test_what_is_kept_no_longer_is_not_called_unsigned(operator, shop):

@@ -84,6 +84,22 @@ def test_malformed_and_too_many_recipients_leave_a_trace(listener, domain):
     assert "no address" in traced("no address")
 
 
+def test_recipients_that_are_pipelined_after_a_refused_mail_are_found_with_its_reason(
+    listener, login
+):
+    with listener.raw_app(login) as app:
+        app.send(b"MAIL FROM:<a@other.test>\r\nRCPT TO:<you@mx.test>\r\nDATA\r\n")
+        assert [app.reply()[:3] for _ in range(3)] == ["550", "503", "503"]
+        app.say(b"NOOP")
+        app.say(b"RCPT TO:<me@mx.test>")
+    assert rows(listener) == [
+        ("MAIL", "a@other.test", "", 550),
+        ("RCPT", "a@other.test", "you@mx.test", 550),
+        ("RCPT", "", "me@mx.test", 503),
+    ]
+    assert "may not send as other.test" in traced("you@mx.test")
+
+
 def test_each_recipient_of_a_refused_message_leaves_a_trace(listener, login):
     with listener.connect(login=login) as client, pytest.raises(smtplib.SMTPDataError):
         client.sendmail(
