@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -38,7 +39,7 @@ WITH waiting AS ({{waiting}}), ended AS (
         enhanced, text, seconds)
     SELECT id, now(), 'cancelled', 'operator', '', '', '', '', '', %(why)s, 0 FROM ended
 )
-SELECT message_id, id, recipient FROM ended
+SELECT message_id, id, recipient, project_id FROM ended
 """  # noqa: S608
 
 
@@ -52,11 +53,11 @@ DOMAINS = (
 
 def cancel_lanes(
     lanes: Collection[int], *, why: str, domains: Collection[str] | None = None
-) -> int:
+) -> Counter[int]:
     """End all that waits in these lanes, or is in hand there; with `domains`, only what is for
-    them. Return how many deliveries ended.
+    them. Return how many deliveries of each project (its id) ended.
     """
-    total = 0
+    total: Counter[int] = Counter()
     while ended := _cancel_batch(lanes, domains, why):
         total += ended
     return total
@@ -80,7 +81,9 @@ def cancel_recipient(key: str, *, why: str) -> int:
     return total
 
 
-def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: str) -> int:
+def _cancel_batch(
+    lanes: Collection[int], domains: Collection[str] | None, why: str
+) -> Counter[int]:
     given = {
         "lanes": list(lanes),
         "domains": None if domains is None else list(domains),
@@ -88,8 +91,9 @@ def _cancel_batch(lanes: Collection[int], domains: Collection[str] | None, why: 
         "most": BATCH,
     }
     ended = _end(IN_LANES, given)
-    maillog.ended_later(ended, outcome="cancelled", stage="operator", text=why)
-    return len(ended)
+    told = [(message, delivery, recipient) for message, delivery, recipient, _project in ended]
+    maillog.ended_later(told, outcome="cancelled", stage="operator", text=why)
+    return Counter(project for *_delivery, project in ended)
 
 
 def _end(waiting: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:

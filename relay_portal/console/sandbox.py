@@ -4,6 +4,8 @@ when it goes.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.conf import settings
 
 from deliveries.models import Lane, Route
@@ -11,6 +13,7 @@ from deliveries.queue import cancellation
 from deliveries.routing import routes
 from deliveries.routing.resolver import best_route, site_key
 from domains.foundation.process.own_address import own_address
+from domains.models import Project
 
 WHY = "The installation left the sandbox"
 
@@ -26,8 +29,9 @@ def enter() -> Route:
     return routes.add("*", own_address(), settings.EKIDEN_SANDBOX_PORT, is_sandbox=True)
 
 
-def leave(catch_all: Route) -> int:
-    """Let mail go to the internet from now on; return how many deliveries were cancelled.
+def leave(catch_all: Route) -> dict[str, int]:
+    """Let mail go to the internet from now on; return how many deliveries of each project were
+    cancelled.
 
     What was accepted for the sandbox is not let out into the world. Mail in a lane that many routes
     share (waiting to be routed, or parked by a pause) is the sandbox's where the sandbox's route is
@@ -41,10 +45,14 @@ def leave(catch_all: Route) -> int:
     )
     cancelled = cancellation.cancel_lanes(lane, why=WHY) + _cancel_shared(catch_all)
     routes.remove(catch_all)
-    return cancelled + cancellation.cancel_lanes(lane, why=WHY)
+    cancelled += cancellation.cancel_lanes(lane, why=WHY)
+    names = Project.objects.in_bulk(cancelled)
+    return {
+        str(names.get(project, project)): amount for project, amount in sorted(cancelled.items())
+    }
 
 
-def _cancel_shared(catch_all: Route) -> int:
+def _cancel_shared(catch_all: Route) -> Counter[int]:
     every = list(Route.objects.all())
     shared = (Lane.ROUTING, Lane.PARKED)
     taken = [

@@ -44,11 +44,8 @@ class Command(EkidenCommand):
         audit.note_command("live", route)
         with maillog.at_a_terminal():
             cancelled = sandbox.leave(route)
-        waiting = (
-            f" {cancelled} deliveries that waited for the sandbox were cancelled."
-            if cancelled
-            else ""
-        )
+        whose = ", ".join(f"{amount:,} of {project}" for project, amount in cancelled.items())
+        waiting = f" Cancelled, since they waited for the sandbox: {whose}." if whose else ""
         self.stdout.write(
             f"LIVE: mail goes to the recipients' mail hosts from now on.{waiting} Back: ./ekiden "
             "sandbox"

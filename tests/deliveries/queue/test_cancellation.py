@@ -17,7 +17,7 @@ def test_what_waits_in_a_lane_or_is_in_hand_there_ends():
     make.delivery("waiting@mx.test", lane=lane)
     make.delivery("in-hand@mx.test", lane=lane, claim=3)
     make.delivery("elsewhere@mx.test", lane=make.lane("other.test"))
-    assert cancel_lanes([lane.pk], why="Nobody wants it") == 2
+    assert cancel_lanes([lane.pk], why="Nobody wants it").total() == 2
     assert states() == {
         "waiting@mx.test": "cancelled",
         "in-hand@mx.test": "cancelled",
@@ -31,5 +31,5 @@ def test_what_waits_in_a_lane_or_is_in_hand_there_ends():
 def test_what_has_ended_stays_as_it_is():
     lane = make.lane()
     make.delivery(lane=lane, state="delivered", ended_at=timezone.now(), due_at=None)
-    assert cancel_lanes([lane.pk], why="Nobody wants it") == 0
+    assert cancel_lanes([lane.pk], why="Nobody wants it").total() == 0
     assert states() == {"you@mx.test": "delivered"}

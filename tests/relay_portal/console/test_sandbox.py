@@ -26,10 +26,11 @@ def test_the_sandbox_is_an_ordinary_route_for_all_domains(settings):
 def test_mail_that_waits_for_the_sandbox_never_gets_out():
     route = sandbox.enter()
     lane = make.lane(f"route:{route.host}:{route.port}:{route.tls}")
-    make.delivery("in-sandbox@mx.test", lane=lane)
-    make.delivery("not-routed-yet@mx.test")
+    shop, wiki = (make.message(make.project(name=name)) for name in ("shop", "wiki"))
+    make.delivery("in-sandbox@mx.test", shop, lane=lane)
+    make.delivery("not-routed-yet@mx.test", wiki)
     make.delivery("by-another-route@mx.test", lane=make.lane("route:mail.test:25:opportunistic"))
-    assert "2 deliveries that waited for the sandbox were cancelled" in ekiden("live", "--yes")
+    assert "waited for the sandbox: 1 of shop, 1 of wiki." in ekiden("live", "--yes")
     assert states() == {
         "in-sandbox@mx.test": "cancelled",
         "not-routed-yet@mx.test": "cancelled",
