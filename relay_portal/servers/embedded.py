@@ -24,6 +24,8 @@ __all__ = [
 ]  # fmt: skip
 
 DATABASE = "ekiden"
+# initdb hands its own path to a shell, between double quotes.
+OF_A_SHELL = frozenset('"$`\\')
 
 
 class EmbeddedError(RuntimeError):
@@ -133,6 +135,11 @@ class EmbeddedPostgres(_Server):
 
     def prepare(self) -> None:
         """Prepare the folders, and make a cluster where there is none."""
+        if odd := OF_A_SHELL & set(str(self.programs)):
+            raise EmbeddedError(
+                f"PostgreSQL cannot be run from {self.programs}: move the clone to a path without "
+                f"{' '.join(sorted(odd))}"
+            )
         super().prepare()
         if not (self.state / "PG_VERSION").exists():
             self._make_cluster()

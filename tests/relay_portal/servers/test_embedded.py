@@ -196,6 +196,14 @@ def test_an_interrupted_copy_is_not_taken_for_a_whole_one(folder, monkeypatch):
     assert (folder / name).stat().st_ino == kept
 
 
+@pytest.mark.parametrize("name", ["50$", 'a "quote"', "back\\slash", "`"])
+def test_a_path_that_a_shell_would_read_is_refused_in_one_line(folder, name):
+    server = EmbeddedPostgres(folder / "data")
+    server.programs = folder / name
+    with pytest.raises(EmbeddedError, match=r"^PostgreSQL cannot be run from [^\n]+: move the cl"):
+        server.prepare()
+
+
 def test_a_cluster_is_whole_or_not_there(folder):
     """An initdb that was cut off leaves nothing that looks like a cluster, and the next start
     makes one.
