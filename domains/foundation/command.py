@@ -169,7 +169,7 @@ def _out_of_reach(name: str, variable: str, error: Exception) -> str:
     if os.environ.get(variable):
         return f"{name} is out of reach: {first_line(error)} ({START})"
     data = settings.EKIDEN_DATA
-    if not os.path.exists(data) or "No such file" in str(error):
+    if not os.path.isdir(data) or "No such file" in str(error):
         return (
             f"No service runs with its data in {data} (start one: ./ekiden up; one with "
             "another "
