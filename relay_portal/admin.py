@@ -18,7 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.foundation.rights import Role
-from domains.operations.pages import Pages, RowVerb, shown_once
+from domains.operations.labels import Labels
+from domains.operations.pages import Pages, RowVerb
+from domains.operations.shown_once import shown_once
 from relay_portal.access import networks
 from relay_portal.access.invitations import invite
 from relay_portal.models import GroupRole, Invitation, LogInNetwork, User
@@ -27,10 +29,10 @@ from relay_portal.models import GroupRole, Invitation, LogInNetwork, User
 def _role(description: Any) -> Any:
     return display(
         description=description,
-        label={
+        label=Labels({
             Role.OWNER: "danger", Role.OPERATOR: "info", Role.SUPPORT: "", Role.AUDITOR: "",
             Role.DEVELOPER: "success",
-        },
+        }),
     )  # fmt: skip
 
 

@@ -208,7 +208,10 @@ TEMPLATES = [
                 "relay_portal.pages.context.may",
                 "relay_portal.pages.context.openid",
             ],
-            "libraries": {"trail": "relay_portal.pages.trail"},
+            "libraries": {
+                "trail": "relay_portal.pages.trail",
+                "words": "relay_portal.pages.words",
+            },
         },
     }
 ]

@@ -24,6 +24,7 @@ from deliveries.classification.reply_text import parse
 from deliveries.classification.rules import normal
 from deliveries.models import LocalRule, Reclassification
 from deliveries.smtp.outcomes import SCOPES
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from suppressions.classes import MEANINGS, Class
 
@@ -167,7 +168,8 @@ class ReclassificationPages(Pages):
         return ()  # there is nothing to fill in
 
     @display(
-        description=_("state"), label={"failed": "danger", "done": "success", "counted": "warning"}
+        description=_("state"),
+        label=Labels({"failed": "danger", "done": "success", "counted": "warning"}),
     )
     def state_label(self, row: Reclassification) -> tuple[str, str]:
         return row.state, row.get_state_display()

@@ -77,7 +77,7 @@ class DeliveryPages(Pages):
             else ""
         )
         # as above
-        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})  # type: ignore[no-any-return]
+        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows = super().get_queryset(request)

@@ -12,8 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from deliveries.admin.finding import in_words
 from deliveries.models import ExportPart, MessageExport
 from deliveries.search import exporting
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 
 State = MessageExport.State
@@ -64,10 +66,11 @@ class ExportPages(Pages):
 
     @display(description=_("which messages"))
     def which(self, row: MessageExport) -> str:
-        return " · ".join(f"{name}: {value}" for name, value in row.query.items()) or gettext("All")
+        return in_words(row.query) or gettext("All")
 
     @display(
-        description=_("state"), label={"failed": "danger", "done": "success", "running": "info"}
+        description=_("state"),
+        label=Labels({"failed": "danger", "done": "success", "running": "info"}),
     )
     def state_label(self, row: MessageExport) -> tuple[str, str]:
         return row.state, row.get_state_display()

@@ -43,6 +43,45 @@ SPAN_LABELS = (
     ("30d", _("Last 30 days")),
 )
 
+LABELS = {
+    "q": _("Searched for"),
+    "span": _("Time"),
+    "from": _("From (time)"),
+    "to": _("To (time)"),
+    "project": _("Project"),
+    "credential": _("Credential"),
+    "sender": _("Sending domain"),
+    "domain": _("Recipient domain"),
+    "receiver": _("Receiver"),
+    "state": _("State"),
+    "class": _("Class"),
+}
+
+
+def in_words(query: dict[str, str]) -> str:
+    """Return what a kept search asks for, in the words of the box."""
+    return " · ".join(
+        f"{LABELS.get(name, name)}: {_value_in_words(name, str(value))}"
+        for name, value in query.items()
+    )
+
+
+def _value_in_words(name: str, value: str) -> str:
+    match name:
+        case "span":
+            return str(dict(SPAN_LABELS).get(value, value))
+        case "state":
+            return str(
+                {"live": gettext("All that wait"), **dict(DeliveryState.choices)}.get(value, value)
+            )
+        case "class":
+            titles = {str(each): meaning.title for each, meaning in MEANINGS.items()}
+            return gettext(titles[value]) if value in titles else value
+        case "project" | "credential" if value.isdecimal():
+            rows: Any = (Project if name == "project" else Credential).objects
+            return str(rows.filter(pk=value).first() or f"#{value}")
+    return value
+
 
 @dataclass(slots=True)
 class MessageSearch:

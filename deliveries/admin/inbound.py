@@ -8,15 +8,30 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin.content import ShowsContent
 from deliveries.models import Delivery, InboundMail
+from deliveries.models.states import DeliveryState
 from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.privacy import REVEAL, RevealsAddresses
+from suppressions.classes import MEANINGS
+
+# What stands behind the colon of a finding, in English as `gettext` knows it.
+WORDS: dict[str, str] = {
+    "abuse": gettext_noop("reported as spam"),
+    "fraud": gettext_noop("reported as fraud"),
+    "opt-out": gettext_noop("wants no more of it"),
+    "opt-out-list": gettext_noop("wants no more of it"),
+    "unsubscribe": gettext_noop("wants no more of it"),
+    "bounce": gettext_noop("a bounce"),
+    "complaint": gettext_noop("a complaint"),
+    **{state.value: state.name.capitalize() for state in DeliveryState},
+    **{str(class_): meaning.title for class_, meaning in MEANINGS.items()},
+}
 
 
 def _may_be_shown(row: InboundMail) -> bool:
@@ -82,11 +97,19 @@ class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
 
 
 def finding_text(row: InboundMail) -> str:
-    """Translate what was found; what follows the colon is the reporter's word or a state, and
-    stays.
+    """Translate what was found, and the classes, states and kinds behind the colon; a reporter's
+    own word stays.
     """
     head, colon, rest = row.finding.partition(": ")
-    return f"{gettext(head)}{colon}{rest}" if head else ""
+    words = ", ".join(_shown(word) for word in rest.split(", "))
+    return f"{gettext(head)}{colon}{words}" if head else ""
+
+
+def _shown(word: str) -> str:
+    """Return a class, a state or a kind of report in words; any other word as it is."""
+    kind, _blank, more = word.partition(" (")
+    known = WORDS.get(kind)
+    return word if known is None else gettext(known) + (f" ({more}" if more else "")
 
 
 def _delivery_of(row: InboundMail) -> Delivery | None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from deliveries.insight import lane_history
 from deliveries.insight.lane_history import RANGES, USUAL, PacePoint
@@ -41,7 +41,7 @@ def _series(points: list[PacePoint]) -> list[dict[str, Any]]:
     """Build the chart's lines: the connections in use on top, and their limits as steps."""
     return [
         {
-            "label": _("In use"),
+            "label": pgettext("of the pace", "In use"),
             "paint": "delivered",
             "values": [round(each.in_use, 3) for each in points],
         },

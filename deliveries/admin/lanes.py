@@ -25,6 +25,7 @@ from deliveries.models import Lane
 from deliveries.models.lanes import LaneQuerySet
 from deliveries.steering import pauses
 from deliveries.steering.selection import Selection
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
 COUNTED_MOST = 10_000
@@ -75,7 +76,8 @@ class LanePages(Pages):
     search_fields = ("pk",)
     search_help_text = _("Recipient domain")
     fields = (
-        "site", "source", "host_names", "tls", "is_routed", "is_forced", "at_work", "pause_reason",
+        "site_shown", "source", "host_names", "tls", "is_routed", "is_forced", "at_work",
+        "pause_reason",
         "failures", "provider", "window",
         "rate", "remembered", "waiting", "last_success_at", "leased_until", "domains",
     )  # fmt: skip
@@ -108,13 +110,17 @@ class LanePages(Pages):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        given = (
-            {**history(row, request.GET.get("range", "")), "title": receiver_name(row)}
-            if row
-            else {}
-        )
+        given = history(row, request.GET.get("range", "")) if row else {}
         # Unfold publishes no types
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+
+    @display(description=_("site"))
+    def site_shown(self, row: Lane) -> str:
+        """Name the site; a lane that leads nowhere is called what it holds."""
+        return receiver_name(row) if row.pk in (Lane.ROUTING, Lane.PARKED) else row.site
+
+    def shown_name(self, row: Lane) -> str:
+        return receiver_name(row)
 
     def notice(self, row: Lane) -> str:
         return since(row.closed_at, row.closed_by, row.close_reason) if row.closed_at else ""
@@ -149,7 +155,7 @@ class LanePages(Pages):
 
     @display(
         description=_("condition"),
-        label={"closed": "danger", "paused": "warning", "working": "success", "idle": ""},
+        label=Labels({"closed": "danger", "paused": "warning", "working": "success", "idle": ""}),
     )
     def condition(self, row: Lane) -> tuple[str, Any]:
         now = timezone.now()

@@ -27,6 +27,7 @@ from domains.admin.credentials import CredentialPages
 from domains.admin.projects import ProjectPages
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Project
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
 PAUSE = _(
@@ -164,7 +165,7 @@ class StopPages(Pages):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         closed = [each for each in pauses.everything() if isinstance(each.row, Lane)]
         # Unfold publishes no types
-        return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})  # type: ignore[no-any-return]
+        return super().changelist_view(request, {"closed_lanes": closed, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -225,6 +226,6 @@ class StopPages(Pages):
     def name(self, row: Stop) -> str:
         return str(row)
 
-    @display(description=_("kind"), label={Stop.Scope.ALL: "danger"})
+    @display(description=_("kind"), label=Labels({Stop.Scope.ALL: "danger"}))
     def kind(self, row: Stop) -> tuple[str, str]:
         return row.scope, row.get_scope_display()

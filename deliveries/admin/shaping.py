@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries.models import ShapingRule
 from deliveries.shaping import rules
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 
 PERIODS = {
@@ -141,7 +142,9 @@ class RulePages(Pages):
         ]
         return ", ".join(given) or "–"
 
-    @display(description=_("origin"), label={"changed": "warning", "shipped": "", "own": "info"})
+    @display(
+        description=_("origin"), label=Labels({"changed": "warning", "shipped": "", "own": "info"})
+    )
     def origin(self, row: ShapingRule) -> tuple[str, Any]:
         if not row.is_shipped:
             return "own", _("Made here")

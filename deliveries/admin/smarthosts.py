@@ -26,6 +26,7 @@ from deliveries.routing import smarthost_secrets, smarthosts
 from deliveries.routing.smarthost_presets import PRESETS
 from deliveries.sending import smarthost_trial
 from domains.foundation.secrets.keyring import KeyRingError
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 
 LIMITS = smarthosts.LIMITS
@@ -202,7 +203,9 @@ class SmarthostPages(Pages):
     def secret_shown(self, row: Smarthost) -> str:
         return gettext("Kept under the key ring") if row.sealed else "–"
 
-    @display(description=_("state"), label={"closed": "danger", "paused": "warning", "open": ""})
+    @display(
+        description=_("state"), label=Labels({"closed": "danger", "paused": "warning", "open": ""})
+    )
     def state(self, row: Smarthost) -> tuple[str, Any]:
         found = smarthosts.state(row)
         return found, STATES[found]

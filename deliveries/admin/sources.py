@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from deliveries.insight.sources import is_here, receiver_names
 from deliveries.models import EgressRule, Node, Pool, Source
 from deliveries.steering import sources, warming
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
 
@@ -135,10 +136,10 @@ class SourcePages(Pages):
 
     @display(
         description=_("state"),
-        label={
+        label=Labels({
             "cold": "", "warming": "info", "warm": "success", "resting": "warning",
             "out": "danger",
-        },
+        }),
     )  # fmt: skip
     def condition(self, row: Source) -> tuple[str, str]:
         return row.state, row.get_state_display()
@@ -227,14 +228,14 @@ class EgressRulePages(Pages):
 
     @display(description=_("mail"))
     def mail(self, row: EgressRule) -> str:
-        return row.conditions or gettext("all mail")
+        return row.mail
 
 
 @admin.register(Node)
 class NodePages(Pages):
     list_display = ("name", "bound", "condition", "seen_at")
     ordering = ("name",)
-    fields = ("name", "bound", "condition", "first_seen_at", "seen_at")
+    fields = ("name", "bound", "condition_text", "first_seen_at", "seen_at")
     readonly_fields = fields
     has_history = False
 
@@ -242,8 +243,12 @@ class NodePages(Pages):
     def bound(self, row: Node) -> str:
         return ", ".join(row.sources) or "–"
 
-    @display(description=_("state"), label={"here": "success", "gone": "danger"})
+    @display(description=_("state"), label=Labels({"here": "success", "gone": "danger"}))
     def condition(self, row: Node) -> tuple[str, str]:
         if is_here(row, timezone.now()):
             return "here", gettext("at work")
         return "gone", gettext("not seen for a while")
+
+    @display(description=_("state"))
+    def condition_text(self, row: Node) -> str:  # only a list shows a label
+        return str(self.condition(row)[1])

@@ -41,7 +41,7 @@ def rule_of(
 def add_rule(command: EkidenCommand, rule: EgressRule) -> None:
     sources.add_rule(rule)
     audit.note_command("add", rule)
-    command.stdout.write(f"Added the rule {rule.pk}: {rule}. Mail that waits follows.")
+    command.stdout.write(f"Added the rule {rule.pk}: {rule.as_asked}. Mail that waits follows.")
 
 
 def remove_rule(
@@ -52,6 +52,6 @@ def remove_rule(
     if rule is None:
         raise CommandError(f"There is no rule {number}. See: ./ekiden {listed_by}")
     audit.note_command("delete", rule)
-    described = str(rule)
+    described = rule.as_asked
     sources.remove_rule(rule)
     command.stdout.write(f"Removed the rule {described}.")

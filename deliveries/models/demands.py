@@ -5,6 +5,7 @@ from typing import Self
 from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from domains.models import name_validator
 
@@ -43,7 +44,9 @@ class ReceiverDemand(models.Model):
     )
     since = models.DateField(_("asked since"), null=True, blank=True)
     source = models.CharField(
-        _("source"), max_length=300, validators=[URLValidator(["https", "http"])]
+        pgettext_lazy("of a claim", "source"),
+        max_length=300,
+        validators=[URLValidator(["https", "http"])],
     )
     read_on = models.DateField(_("source read on"))
     is_asked = models.BooleanField(_("is looked at"), default=True)

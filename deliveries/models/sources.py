@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.models.smarthosts import Smarthost
@@ -221,7 +222,7 @@ class EgressRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.conditions or _('all mail')} → {self.target}"
+        return f"{self.mail} → {self.target}"
 
     def clean(self) -> None:
         """Raise `ValidationError` where the receiver is nobody's name: the rule would fit no
@@ -239,6 +240,19 @@ class EgressRule(models.Model):
         return str(self.pool) if self.pool else f"smarthost {self.smarthost}"
 
     @property
+    def mail(self) -> str:
+        """In words, for people."""
+        asked = (
+            (_("project"), self.project),
+            (_("credential"), self.credential),
+            (_("sending domain"), self.sending_domain),
+            (_("priority"), self.get_priority_display()),
+            (_("receiver"), self.receiver),
+        )
+        shown = [f"{capfirst(name)}: {value}" for name, value in asked if value]
+        return " · ".join(shown) or str(_("all mail"))
+
+    @property
     def conditions(self) -> str:
         """In a word each, as the command takes them; "" where all mail is meant."""
         given: list[tuple[str, Any]] = [
@@ -252,6 +266,11 @@ class EgressRule(models.Model):
             ("receiver", self.receiver),
         ]
         return " ".join(f"{name}={str(value).lower()}" for name, value in given if value)
+
+    @property
+    def as_asked(self) -> str:
+        """The whole rule, as the command writes it."""
+        return f"{self.conditions or 'all mail'} → {self.target}"
 
 
 class Node(models.Model):

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from deliveries.models.sources import EgressRule, Pool
 from domains.models import Project
@@ -115,7 +116,9 @@ class TenantCase(models.Model):
     rate = models.FloatField(_("rate"), help_text=_("Per cent, when it was opened."))
     amount = models.PositiveIntegerField(_("errors or complaints"))
     total = models.PositiveIntegerField(_("deliveries"))
-    has_acted = models.BooleanField(_("done"), default=False, db_default=False)
+    has_acted = models.BooleanField(
+        pgettext_lazy("of an action", "done"), default=False, db_default=False
+    )
     # What it has set, and takes back: the number is read where messages are accepted.
     per_minute = models.PositiveIntegerField(_("messages per minute"), null=True)
     egress_rule = models.ForeignKey(

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from deliveries.models.sources import Source
 from domains.models import Project
@@ -89,15 +90,19 @@ class WarmUpDay(models.Model):
     )
     receiver = models.SlugField(_("receiver"), max_length=40)
     date = models.DateField(_("date"))
-    day = models.PositiveSmallIntegerField(_("day"))
+    day = models.PositiveSmallIntegerField(pgettext_lazy("of a warm-up", "day"))
     number = models.PositiveIntegerField(
-        _("number"), null=True, help_text=_("Empty: as many as there are.")
+        pgettext_lazy("of messages a day", "number"),
+        null=True,
+        help_text=_("Empty: as many as there are."),
     )
     led = models.PositiveIntegerField(
         _("led to it"), default=0, db_default=0,
         help_text=_("What waited from the day before included."),
     )  # fmt: skip
-    accepted = models.PositiveIntegerField(_("accepted"), default=0, db_default=0)
+    accepted = models.PositiveIntegerField(
+        pgettext_lazy("an amount", "accepted"), default=0, db_default=0
+    )
     throttled = models.PositiveIntegerField(_("deferred for pace"), default=0, db_default=0)
     blocked = models.PositiveIntegerField(_("blocked"), default=0, db_default=0)
     complaints = models.PositiveIntegerField(_("complaints"), default=0, db_default=0)

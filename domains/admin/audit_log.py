@@ -4,8 +4,7 @@ project concerned.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.models import AuditEntry
+from domains.operations import audit_words
 from domains.operations.audit import action_label
 from domains.operations.pages import Pages
 
@@ -60,10 +60,16 @@ class ActorFilter(_ValueFilter):
     title = _("who")
     parameter_name = column = "actor"
 
+    def label(self, value: str) -> str:
+        return audit_words.actor_label(value)
+
 
 class KindFilter(_ValueFilter):
     title = _("kind of thing")
     parameter_name = column = "object_type"
+
+    def label(self, value: str) -> str:
+        return audit_words.kind_label(value)
 
 
 @admin.register(AuditEntry)
@@ -72,18 +78,18 @@ class AuditLogPages(Pages):
     has_history = False
     fields = (
         "at",
-        "actor",
+        "by",
         "client_address",
         "what",
-        "object_type",
-        "object_name",
+        "kind",
+        "thing",
         "object_id",
         "project",
         "reason",
         "told",
     )
     readonly_fields = fields
-    list_display = ("at", "what", "object_name", "actor", "reason")
+    list_display = ("at", "what", "kind", "thing", "by", "reason")
     list_display_links = ("at", "what")
     list_filter = (ActionFilter, ActorFilter, KindFilter)
     search_fields = ("object_name",)
@@ -100,25 +106,26 @@ class AuditLogPages(Pages):
         )
         return queryset.filter(reduce(or_, mentioned)), False
 
+    def shown_name(self, row: AuditEntry) -> str:
+        return audit_words.title(row)
+
     @display(description=_("what"))
     def what(self, row: AuditEntry) -> Any:
         return action_label(row.action)
 
+    @display(description=_("who"))
+    def by(self, row: AuditEntry) -> str:
+        return audit_words.actor_label(row.actor)
+
+    @display(description=_("kind of thing"))
+    def kind(self, row: AuditEntry) -> str:
+        return audit_words.kind_label(row.object_type)
+
+    @display(description=_("thing"))
+    def thing(self, row: AuditEntry) -> str:
+        return audit_words.thing_label(row)
+
     @display(description=_("details"))
     def told(self, row: AuditEntry) -> SafeString:
-        return format_html('<pre class="portal-pre">{}</pre>', "\n".join(lines(row.details)) or "–")
-
-
-def lines(details: dict[str, Any]) -> Iterator[str]:
-    """Write `name: before → after` for what changed, `name: value` for the rest."""
-    for name, pair in (details.get("changed") or {}).items():
-        yield f"{name}: {spelled(pair[0])} → {spelled(pair[1])}"
-    for name, value in (details.get("values") or {}).items():
-        yield f"{name}: {spelled(value)}"
-    for name, value in details.items():
-        if name not in ("changed", "values"):
-            yield f"{name}: {spelled(value)}"
-
-
-def spelled(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        told = "\n".join(audit_words.lines(row)) or "–"
+        return format_html('<pre class="portal-pre">{}</pre>', told)

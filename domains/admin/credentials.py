@@ -22,7 +22,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.foundation import rights
 from domains.models import Credential
-from domains.operations.pages import Pages, RowVerb, shown_once
+from domains.operations.labels import Labels
+from domains.operations.pages import Pages, RowVerb
+from domains.operations.shown_once import shown_once
 from domains.senders import client_settings, credentials
 
 
@@ -197,7 +199,7 @@ class CredentialPages(Pages):
         row.revoke(now=timezone.now())
         return gettext("Revoked: listeners refuse it from now on.")
 
-    @display(description=_("state"), label={"in use": "success", "revoked": "danger"})
+    @display(description=_("state"), label=Labels({"in use": "success", "revoked": "danger"}))
     def standing(self, row: Credential) -> tuple[str, Any]:
         return ("revoked", _("Revoked")) if row.is_revoked else ("in use", _("In use"))
 

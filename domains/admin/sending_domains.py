@@ -25,6 +25,7 @@ from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.identity import checking, subdomains
 from domains.identity.sentences import sentence
 from domains.models import Credential, Domain
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.reporting import summary
 from domains.senders import adding, delegation, domain_alerts, return_paths
@@ -262,13 +263,15 @@ class DomainPages(Pages):
 
     @display(
         description=_("state"),
-        label={
-            "verified": "success",
-            "assumed": "info",
-            "unverified": "warning",
-            "lost": "danger",
-            "lapsed": "danger",
-        },
+        label=Labels(
+            {
+                "verified": "success",
+                "assumed": "info",
+                "unverified": "warning",
+                "lost": "danger",
+                "lapsed": "danger",
+            }
+        ),
     )
     def standing(self, row: Domain) -> tuple[str, Any]:
         if row.is_assumed:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.models import SigningKey
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.senders import delegation, key_states
 from domains.senders.delegation import SelectorsBusy
@@ -94,10 +95,10 @@ class SigningKeyPages(Pages):
 
     @display(
         description=_("state"),
-        label={
+        label=Labels({
             "made": "warning", "published": "info", "seen": "info", "signing": "success",
             "retiring": "info", "retired": "",
-        },
+        }),
     )  # fmt: skip
     def standing(self, row: SigningKey) -> tuple[str, Any]:
         return row.state, row.get_state_display()

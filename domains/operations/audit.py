@@ -11,7 +11,7 @@ from django.db.models import BinaryField, Model, QuerySet
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from domains.foundation.text import texts
 from domains.models import AuditEntry, Project
@@ -20,6 +20,7 @@ from domains.models import AuditEntry, Project
 SECRET = frozenset({"password", "secret", "token"})
 
 REASON_MOST = 500
+COMMAND_LINE = gettext_noop("command line (%s)")
 
 ACTIONS: dict[str, Promise | str] = {
     "add": _("Added"),
@@ -140,7 +141,7 @@ def command_line() -> str:
         account = getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as containers have
         account = "?"
-    return f"command line ({account})"
+    return COMMAND_LINE % account
 
 
 def action_label(action: str) -> Promise | str:

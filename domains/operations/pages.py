@@ -27,7 +27,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from domains.foundation import rights
-from domains.operations import audit
+from domains.operations import audit, audit_words
 from domains.operations.large_lists import InfinitePaginator, InOrder
 from domains.operations.own_projects import projects_of, within
 from domains.operations.tick_list import TickList
@@ -181,6 +181,16 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def to_page_of(self, row: Model) -> HttpResponse:
         return redirect(reverse(f"admin:{self._name('change')}", args=[row.pk]))
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Call the list what the sidebar calls it, in place of Django's "Select … to change"."""
+        site: Any = self.admin_site  # it is the portal's, which we do not know
+        given = {"title": site.title_of(self.opts.label_lower), **(extra_context or {})}
+        return super().changelist_view(request, given)  # type: ignore[no-any-return]  # as above
+
+    def shown_name(self, row: Any) -> str:
+        """Return what the page of a row is called, for the person who looks."""
+        return str(row)
+
     def notice(self, row: Any) -> str:
         """Return what everybody who looks at the row must see first."""
         return ""
@@ -197,6 +207,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         do = f"admin:{self._name('do')}"
         context["show_history"] = row is not None and self.has_history
         context["notice"] = self.notice(row) if row is not None else ""
+        if row is not None:
+            context["subtitle"] = self.shown_name(row)
         context["verbs"] = [
             (verb, reverse(do, args=[row.pk, verb.method])) for verb in asked if row is not None
         ]
@@ -251,9 +263,15 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": _("History: %s") % row,
+            "title": _("History: %s") % self.shown_name(row),
             "entries": [
-                (entry, audit.action_label(entry.action)) for entry in audit.of(row)[:HISTORY_MOST]
+                (
+                    entry,
+                    audit.action_label(entry.action),
+                    audit_words.actor_label(entry.actor),
+                    list(audit_words.changed(entry)),
+                )
+                for entry in audit.of(row)[:HISTORY_MOST]
             ],
             "back": reverse(f"admin:{self._name('change')}", args=[row.pk]),
         }
@@ -268,31 +286,3 @@ def reason_of(request: HttpRequest) -> str:
 def client_address(request: HttpRequest) -> str | None:
     """Return the client's address as the lock of the log-in sees it."""
     return import_string(settings.CLIENT_ADDRESS)(request) or None
-
-
-def shown_once(
-    pages: Pages,
-    request: HttpRequest,
-    row: Any,
-    rows: list[tuple[str, Any]],
-    *,
-    title: str,
-    **more: Any,
-) -> HttpResponse:
-    """Show secrets in the answer to the request that made them, since a redirect would have to
-    store them.
-
-    `more` is for the template, which says what to do with them.
-    """
-    context = {
-        **pages.admin_site.each_context(request),
-        "title": title,
-        "rows": rows,
-        "next": reverse(
-            f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk]
-        ),
-        **more,
-    }
-    return TemplateResponse(
-        request, "portal/shown_once.html", context, headers={"Cache-Control": "no-store"}
-    )

@@ -26,6 +26,7 @@ from deliveries.classification.reply_text import parse
 from deliveries.classification.unknown_stage import readings
 from deliveries.models import LocalRule
 from deliveries.smtp.outcomes import Stage
+from relay_portal.pages.words import STEPS
 from suppressions.classes import MEANINGS, Class, Fault, Meaning
 from suppressions.policy import STANDARD, AddressEvent, decide, group_of
 
@@ -51,19 +52,6 @@ WHOSE = {
 }  # fmt: skip
 
 
-STEPS = {
-    Stage.DNS.value: gettext_lazy("looking for the mail hosts"),
-    Stage.CONNECT.value: gettext_lazy("connecting"),
-    Stage.GREETING.value: gettext_lazy("the greeting"),
-    Stage.EHLO.value: "EHLO",
-    Stage.STARTTLS.value: "STARTTLS",
-    Stage.AUTH.value: "AUTH",
-    Stage.MAIL.value: gettext_lazy("the sender (MAIL)"),
-    Stage.RCPT.value: gettext_lazy("the recipient (RCPT)"),
-    Stage.DATA.value: "DATA",
-    Stage.BODY.value: gettext_lazy("the whole message"),
-    Stage.QUIT.value: "QUIT",
-}
 CONDITIONS = {
     None: "",
     Stage.RCPT: gettext_lazy("if it answered the recipient"),

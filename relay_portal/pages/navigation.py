@@ -163,6 +163,11 @@ def _item(entry: NavigationEntry) -> dict[str, Any]:
     return {"title": entry.title, "icon": entry.icon, "link": link_of(entry)}
 
 
+def titles() -> dict[str, Text]:
+    """Return the title of each list by its model's label."""
+    return {entry.model: entry.title for _title, entries in SIDEBAR for entry in entries}
+
+
 def link_of(entry: NavigationEntry) -> str:
     """Return the address of the page."""
     return reverse(

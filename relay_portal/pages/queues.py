@@ -1,7 +1,7 @@
 """django-rq's pages for operators: what Valkey holds of the jobs, and the acts on them.
 
-Its templates are its own, in English, but for the first page. What it cannot show is a sentence
-here, never a failure of the portal.
+Its templates are its own, in English, but for the first page; `queue_words` translates what they
+made. What it cannot show is a sentence here, never a failure of the portal.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from deliveries.jobs.worker import function_of
 from domains.foundation import rights
 from domains.models import AuditEntry
 from domains.operations.pages import client_address
+from relay_portal.pages import queue_words
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
@@ -111,7 +112,8 @@ def _within(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRes
             {**admin.site.each_context(request), "is_unreadable": True},
         )
     if "text/html" in answered.headers.get("Content-Type", ""):
-        answered.content = INLINE_HANDLER.sub(b"", answered.content)
+        page = INLINE_HANDLER.sub(b"", answered.content).decode("utf-8")
+        answered.content = queue_words.translated(page)
     target = answered.headers.get("Location", "/")  # it trusts the form and the Referer
     return (
         answered

@@ -18,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 
 from domains.foundation import rights
 from domains.operations.pages import Pages
+from relay_portal.pages.navigation import Text, titles
 
 FOUND = 302
 
@@ -102,6 +103,10 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             return view(request)
 
         return self.admin_view(page)
+
+    def title_of(self, model: str) -> Text:
+        """Return what the sidebar calls the list of this model."""
+        return titles()[model]
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

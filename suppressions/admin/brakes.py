@@ -16,7 +16,6 @@ from unfold.decorators import display
 
 from domains.operations.pages import Pages, RowVerb, client_address, reason_of
 from suppressions import brakes
-from suppressions.classes import MEANINGS, Class
 from suppressions.models import Brake, Occurrence
 
 EXAMPLES = 20  # of what is held, the newest
@@ -95,8 +94,7 @@ class BrakePages(Pages):
         """Name the class in words; its bare name where the row is older than the list of
         classes.
         """
-        known = {each.value for each in Class}
-        return str(MEANINGS[Class(row.category)].title) if row.category in known else row.category
+        return row.title
 
     @display(description=_("held"))
     def held(self, row: Brake) -> int:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from suppressions.exchange import importing
 from suppressions.models import Import
@@ -91,7 +92,8 @@ class ImportPages(Pages):
         return row.project or _("the whole installation")
 
     @display(
-        description=_("state"), label={"failed": "danger", "done": "success", "running": "info"}
+        description=_("state"),
+        label=Labels({"failed": "danger", "done": "success", "running": "info"}),
     )
     def state_label(self, row: Import) -> tuple[str, str]:
         return row.state, row.get_state_display()

@@ -21,6 +21,7 @@ from unfold.decorators import display
 from domains.foundation import rights
 from domains.models import AuditEntry
 from domains.operations import audit
+from domains.operations.labels import Labels
 from domains.operations.own_projects import projects_of
 from domains.operations.pages import Pages, client_address, reason_of
 from domains.operations.privacy import REVEAL, RevealsAddresses
@@ -74,7 +75,9 @@ class SuppressionPages(RevealsAddresses, Pages):
 
     @display(
         description=pgettext_lazy("of a suppression", "source"),
-        label={"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"},
+        label=Labels(
+            {"automatic": "", "complaint": "danger", "unsubscribe": "warning", "person": "info"}
+        ),
     )
     def made_by(self, row: Suppression) -> tuple[str, Any]:
         return row.source, row.get_source_display()
@@ -99,7 +102,7 @@ class SuppressionPages(RevealsAddresses, Pages):
             "matching": request.GET.urlencode() if query else "",
         }
         # Unfold publishes no types
-        return super().changelist_view(request, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+        return super().changelist_view(request, {**given, **(extra_context or {})})
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
         """Return what who is limited to projects cannot lift, and has to tell a customer all the

@@ -5,8 +5,10 @@ person.
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from suppressions.classes import MEANINGS, Class
 from suppressions.models.suppressions import CATEGORY_LENGTH
 
 
@@ -33,4 +35,14 @@ class Brake(models.Model):
         indexes = [models.Index(fields=["ended_at"], name="brake_by_end")]
 
     def __str__(self) -> str:
-        return self.category
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """The class in words; its bare name where the row is older than the list of classes."""
+        known = {each.value for each in Class}
+        return (
+            gettext(MEANINGS[Class(self.category)].title)
+            if self.category in known
+            else self.category
+        )

@@ -133,7 +133,9 @@ def test_the_history_of_a_row_tells_what_was_done_to_it(operator):
         details={"changed": {"content_days": [7, 3]}},
     )
     page = operator.get(f"/domains/project/{project.pk}/history/").text
-    assert "mika" in page and "content_days: 7 → 3" in page and "a &lt;b&gt;customer" in page
+    assert (
+        "mika" in page and "Days to keep content: 7 → 3" in page and "a &lt;b&gt;customer" in page
+    )
     assert (
         f"/domains/project/{project.pk}/history/"
         in operator.get(f"/domains/project/{project.pk}/change/").text
@@ -148,7 +150,7 @@ def test_an_entry_tells_what_was_before_and_what_came_after(operator):
         details={"changed": {"content_days": [7, 3]}, "selected": 4},
     )
     page = operator.get(f"/domains/auditentry/{written.pk}/change/").text
-    assert "content_days: 7 → 3" in page and "selected: 4" in page
+    assert "Days to keep content: 7 → 3" in page and "selected: 4" in page
 
 
 def test_the_log_is_found_by_person_action_and_thing(operator):

@@ -89,7 +89,7 @@ def test_a_rule_says_which_mail_it_is_about(operator):
     given |= {"priority": 2, "receiver": "", "pool": pool.pk}
     assert operator.post("/deliveries/egressrule/add/", given).status_code == 302
     assert EgressRule.objects.get().conditions == "project=shop from=shop.test priority=urgent"
-    assert "priority=urgent" in operator.get("/deliveries/egressrule/").content.decode()
+    assert "Priority: Urgent" in operator.get("/deliveries/egressrule/").content.decode()
 
 
 def test_a_node_shows_its_sources(operator):
