@@ -13,10 +13,13 @@ from suppressions.models import Suppression
 from tests.deliveries import make
 
 BOUNCE = (
-    "Your message could not be delivered.\n\nFinal-Recipient: rfc822; hanako@docomo.test\n"
+    "Your message could not be delivered.\n\nFinal-Recipient: rfc822; hanako@docomo.example\n"
     "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n"
 )
-SIGNATURE = b"DKIM-Signature: v=1; a=rsa-sha256; d=shop.test; s=e2026; h=from; bh=eA==; b=eA==\r\n"
+SIGNATURE = (
+    b"DKIM-Signature: v=1; a=rsa-sha256; d=shop.example; s=e2026; h=from; bh=eA==; b=eA==\r\n"
+)
+ORDER = b"From: shop@shop.example\r\nSubject: order\r\n\r\n" + b"1 x Sencha, 100 g\r\n" * 400
 TLS = "TLSv1.3 TLS_AES_256_GCM_SHA384 verified"
 
 
@@ -26,7 +29,9 @@ def make_day():
     app = make.credential(
         shop, name="orders", last_used_at=timezone.now(), last_used_from="192.0.2.7"
     )
-    domain = Domain.objects.create(project=shop, name="shop.test", token="t")
+    domain = Domain.objects.create(
+        project=shop, name="shop.example", token="t", verified_at=timezone.now()
+    )
     make_key(domain, "ed25519")
     _traffic()
     _month(shop, app)
@@ -36,8 +41,8 @@ def make_day():
     Refusal.objects.create(
         project=shop,
         credential_id=app.pk,
-        recipient="hanako@docomo.test",
-        recipient_key="hanako@docomo.test",
+        recipient="hanako@docomo.example",
+        recipient_key="hanako@docomo.example",
         command="RCPT",
         code=550,
         text="5.1.1 The recipient is suppressed",
@@ -47,16 +52,20 @@ def make_day():
 
 
 def _message(shop, app, subject, **given):
+    number = "".join(filter(str.isdigit, subject))
     row = make.message(
         shop,
         credential=app,
         subject=subject,
-        header_from="shop@shop.test",
+        message_id=f"<order-{number}@shop.example>",
+        header_from="orders@shop.example",
+        mail_from="orders@shop.example",
+        size=len(SIGNATURE + ORDER),
         client_address="192.0.2.7",
         client_tls="TLSv1.3 TLS_AES_256_GCM_SHA384",
         **given,
     )
-    data = SIGNATURE + make.CONTENT
+    data = SIGNATURE + ORDER
     Content.objects.filter(pk=row.pk).update(data=compression.compress(data, (), size=len(data)))
     return row
 
@@ -71,6 +80,7 @@ def _ended(to, of, state, lane, **said):
         host=lane.site,
         address="192.0.2.25",
         source="198.51.100.7",
+        return_path="rp.shop.example",
         tls=TLS,
         seconds=0.31,
         at=now,
@@ -80,24 +90,22 @@ def _ended(to, of, state, lane, **said):
 
 
 def _arrived(shop, app):
-    lane = make.lane("mx.softbank.test", last_success_at=timezone.now())
-    make.leads_to(lane, "softbank.test")
-    for number in range(3):
-        of = _message(shop, app, f"Your order {4700 + number}")
-        _ended(
-            f"taro{number}@softbank.test", of, "delivered", lane, code=250, text="2.0.0 OK taken"
-        )
+    lane = make.lane("mx.gmail.example", last_success_at=timezone.now())
+    make.leads_to(lane, "gmail.example")
+    for number, name in enumerate(("taro", "yuki", "sakura")):
+        of = _message(shop, app, f"Your order {4708 + number} is on its way")
+        _ended(f"{name}@gmail.example", of, "delivered", lane, code=250, text="2.0.0 OK, queued")
 
 
 def _bounced(shop, app):
-    lane = make.lane("mx.docomo.test", last_success_at=timezone.now())
-    make.leads_to(lane, "docomo.test")
-    of = _message(shop, app, "ご注文の確認 4711", message_id="<order-4711@shop.test>")
+    lane = make.lane("mx.docomo.example", last_success_at=timezone.now())
+    make.leads_to(lane, "docomo.example")
+    of = _message(shop, app, "ご注文の確認 4711")
     said = {"code": 550, "enhanced": "5.1.1", "text": "User unknown", "category": "unknown_user"}
-    _ended("hanako@docomo.test", of, "bounced", lane, **said)
+    _ended("hanako@docomo.example", of, "bounced", lane, **said)
     Suppression.objects.create(
         project=shop,
-        address_key="hanako@docomo.test",
+        address_key="hanako@docomo.example",
         source="automatic",
         is_hard=True,
         category="unknown_user",
@@ -108,13 +116,15 @@ def _bounced(shop, app):
 
 def _waiting(shop, app):
     lane = make.lane(
-        "mx.dead.test",
+        "mx.partner.example",
         closed_at=timezone.now(),
         closed_by="otto",
         close_reason="they move to another provider",
     )
-    make.leads_to(lane, "dead.test")
-    make.delivery("ken@dead.test", _message(shop, app, "Your order 4712"), lane=lane)
+    make.leads_to(lane, "partner.example")
+    make.delivery(
+        "ken@partner.example", _message(shop, app, "Your order 4712 is confirmed"), lane=lane
+    )
     now = timezone.now()
     for minute in range(60):
         LanePace.objects.create(

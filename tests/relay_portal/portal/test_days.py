@@ -102,7 +102,7 @@ def test_an_operator_learns_why_a_message_waits_and_lets_it_go_in_four_clicks(vi
     otto.opens()
     shows(otto.page, "#content", "they move to another provider")
     kept(otto.page, "dashboard", height=1000)
-    otto.clicks_on("#home-queue a:has-text('ken@dead.test')")
+    otto.clicks_on("#home-queue a:has-text('ken@partner.example')")
     shows(otto.page, ".portal-waiting", "otto", "they move to another provider")
     otto.clicks_on("text=The receiver")
     shows(otto.page, "#content", "they move to another provider")
@@ -117,7 +117,7 @@ def test_an_operator_learns_why_a_message_waits_and_lets_it_go_in_four_clicks(vi
 def test_an_operator_reads_it_in_japanese_in_the_dark(visit):
     otto = visit("otto", DARK)
     otto.opens("/deliveries/lane/")
-    shows(otto.page, "#content", "dead.test", "状態")
+    shows(otto.page, "#content", "partner.example", "状態")
     kept(otto.page, "receivers-ja", height=800)
     assert otto.wrong == []
 
@@ -125,14 +125,14 @@ def test_an_operator_reads_it_in_japanese_in_the_dark(visit):
 def test_support_staff_is_led_from_a_pasted_bounce_to_its_message_in_one_click(visit):
     sue = visit("sue", DESK)
     sue.opens("/deliveries/message/?q=4711")
-    shows(sue.page, "#content", "h•••o@docomo.test", "aligns with From")
+    shows(sue.page, "#content", "h•••o@docomo.example", "aligns with From")
     kept(sue.page, "message", height=1000)
     sue.opens("/deliveries/message/")
     sue.page.fill("[role=search] textarea", BOUNCE)
     sue.clicks_on("[role=search] button:has-text('Find')")
     sue.page.wait_for_url("**/change/")
     assert sue.clicks == 1
-    shows(sue.page, "#content", "hanako@docomo.test is suppressed in shop since",
+    shows(sue.page, "#content", "hanako@docomo.example is suppressed in shop since",
           "Unknown recipient")  # fmt: skip
     sue.clicks_on("text=Lift…")
     sue.page.fill("input[name=reason]", "the mailbox is open again")
@@ -144,10 +144,10 @@ def test_support_staff_is_led_from_a_pasted_bounce_to_its_message_in_one_click(v
 def test_support_staff_does_it_by_phone_in_japanese(visit):
     sue = visit("sue", PHONE)
     sue.opens("/deliveries/message/")
-    sue.page.fill("[role=search] textarea", "hanako@docomo.test")
+    sue.page.fill("[role=search] textarea", "hanako@docomo.example")
     sue.page.keyboard.press("Enter")
     sue.page.wait_for_url("**/change/")
-    shows(sue.page, "#content", "hanako@docomo.test", "不明な宛先")
+    shows(sue.page, "#content", "hanako@docomo.example", "不明な宛先")
     assert sue.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert sue.wrong == []
 
@@ -171,7 +171,7 @@ def test_an_auditor_reads_the_log_and_finds_no_button(visit):
     anna.opens("/domains/auditentry/")
     shows(anna.page, "body", "Audit log")
     anna.opens("/deliveries/lane/")
-    anna.page.click("#result_list a:has-text('dead.test')")
+    anna.page.click("#result_list a:has-text('partner.example')")
     shows(anna.page, "#content", "Pace")
     assert anna.page.locator("summary:has-text('Resume')").count() == 0
     assert anna.wrong == []
