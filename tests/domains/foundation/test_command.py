@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
@@ -87,3 +88,24 @@ def test_each_end_has_its_exit_status(error, status, monkeypatch, capsys):
         Failing(error).run_from_argv(["manage.py", "failing"])
     assert ended.value.code == status
     assert "Traceback" not in capsys.readouterr().err
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+class Listing(EkidenCommand):
+    help = "Lists."
+
+    def handle(self, *args, **options):
+        rows = [("NAME", "WHY"), ("mx.shop.test", "they move to another provider this month")]
+        self.write_table(rows, empty="None.")
+
+
+@pytest.mark.parametrize(("stream", "lines"), [(Terminal, 3), (StringIO, 2)])
+def test_a_table_is_folded_at_a_terminal_and_never_for_a_program(stream, lines, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    out = stream()
+    call_command(Listing(), stdout=out)
+    assert len(out.getvalue().splitlines()) == lines
