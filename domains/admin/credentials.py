@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from django import forms
@@ -131,7 +131,7 @@ class CredentialPages(Pages):
         form = super().get_form(request, obj, **kwargs)
         if offered := form.base_fields.get("domains"):
             if obj:
-                offered.queryset = offered.queryset.filter(project=obj.project_id)
+                offered.queryset = offered.queryset.filter(project=obj.project_id).only("name")
             else:
                 offered.widget.group_field = "project"
                 offered.choices = partial(_by_project, offered.queryset)
@@ -209,8 +209,8 @@ class CredentialPages(Pages):
 
 
 def _by_project(domains: Any) -> list[tuple[str, list[tuple[int, str]]]]:
-    listed = domains.select_related("project").order_by("project__name", "name")
+    listed = domains.order_by("project__name", "name").values_list("project__name", "pk", "name")
     return [
-        (project.name, [(each.pk, str(each)) for each in those])
-        for project, those in groupby(listed, attrgetter("project"))
+        (project, [(pk, name) for _project, pk, name in those])
+        for project, those in groupby(listed, itemgetter(0))
     ]
