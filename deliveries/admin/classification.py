@@ -130,7 +130,7 @@ class LocalRulePages(Pages):
     """For operators: a wrong rule silences customers. Workers follow within a second."""
 
     form = LocalRuleForm
-    list_display = ("name", "what", "is_hard", "pattern", "is_active", "created_by", "changed_at")
+    list_display = ("name", "what", "is_hard", "pattern", "is_active", "author", "changed_at")
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "pattern", "example", "is_active", "is_seen")}),
@@ -154,7 +154,7 @@ class ReclassificationPages(Pages):
     out.
     """
 
-    list_display = ("id", "state_label", "seen", "changed", "lifted", "created_by", "created_at")
+    list_display = ("id", "state_label", "seen", "changed", "lifted", "author", "created_at")
     change_form_template = "deliveries/reclassification.html"
     verbs = (
         RowVerb(

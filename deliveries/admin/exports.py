@@ -28,7 +28,7 @@ class ExportPages(Pages):
     project_path = ""  # it may hold several
     list_reads = frozenset({"query"})
     list_display = ("number", "which", "state_label", "messages", "rows", "created_at")
-    fields = ("which", "state", "messages", "rows", "created_by", "created_at", "ended_at")
+    fields = ("which", "state", "messages", "rows", "author", "created_at", "ended_at")
     readonly_fields = fields
     verbs = (
         RowVerb("download", _("Download"), "download", applies=lambda row: row.state == State.DONE),

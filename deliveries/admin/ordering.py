@@ -27,7 +27,7 @@ from domains.operations.pages import Pages, RowVerb
 @admin.register(Order)
 class OrderPages(Pages):
     list_reads = frozenset({"selection"})
-    list_display = ("name", "which", "progress", "created_by", "created_at")
+    list_display = ("name", "which", "progress", "author", "created_at")
     change_form_template = "deliveries/order.html"
     verbs = (
         RowVerb("stop_order", _("Stop it"), "stop_circle", _("What is done stays done."),

@@ -27,6 +27,7 @@ from domains.admin.credentials import CredentialPages
 from domains.admin.projects import ProjectPages
 from domains.foundation.text.addresses import BadAddress, canonical_domain
 from domains.models import Credential, Project
+from domains.operations.audit_words import actor_label
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
@@ -90,7 +91,7 @@ def flush(request: HttpRequest, selection: Selection) -> str:
 def since(at: Any, by: str, reason: str) -> str:
     given = {
         "since": timezone.localtime(at).strftime("%Y-%m-%d %H:%M %Z"),
-        "by": by,
+        "by": actor_label(by),
         "reason": reason,
     }
     return (
@@ -157,7 +158,7 @@ class StopPages(Pages):
     conditional_fields = {  # what is to be paused asks for one of these
         name: f"scope == '{name}'" for name in ("project", "credential", "domain")
     }
-    list_display = ("name", "kind", "created_at", "created_by", "reason")
+    list_display = ("name", "kind", "created_at", "author", "reason")
     list_select_related = ("project", "credential__project")
     list_before_template = "deliveries/closed_lanes.html"
     verbs = (RowVerb("resume", _("Resume"), "play_circle", asks_reason=True),)
@@ -171,7 +172,7 @@ class StopPages(Pages):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "scope", "reason", "created_by", "created_at") if obj else self.fields
+        return ("name", "scope", "reason", "author", "created_at") if obj else self.fields
 
     def notice(self, row: Stop) -> str:
         return gettext(

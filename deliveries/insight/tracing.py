@@ -23,6 +23,7 @@ from deliveries.insight.transcripts import TranscriptLine
 from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.text.texts import storable
+from domains.operations.audit_words import actor_label
 
 NEWEST = 20
 STOPPED = {
@@ -240,7 +241,10 @@ def _halt(delivery: Delivery) -> waiting.Halt | None:
         return _halted_by(everything, _("All delivery"))
     if lane.closed_at is not None:
         return waiting.Halt(
-            _("Delivery to %s") % site_name(lane), lane.closed_at, lane.closed_by, lane.close_reason
+            _("Delivery to %s") % site_name(lane),
+            lane.closed_at,
+            actor_label(lane.closed_by),
+            lane.close_reason,
         )
     if delivery.hold == Delivery.Hold.RELEASED:
         return None
@@ -251,7 +255,7 @@ def _halt(delivery: Delivery) -> waiting.Halt | None:
 
 
 def _halted_by(stop: Stop, what: str) -> waiting.Halt:
-    return waiting.Halt(what, stop.created_at, stop.created_by, stop.reason)
+    return waiting.Halt(what, stop.created_at, actor_label(stop.created_by), stop.reason)
 
 
 def site_name(lane: Lane) -> str:

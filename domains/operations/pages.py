@@ -24,6 +24,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.views import ChangeList
 
 from domains.foundation import rights
@@ -190,6 +191,11 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def shown_name(self, row: Any) -> str:
         """Return what the page of a row is called, for the person who looks."""
         return str(row)
+
+    @display(description=_("made by"))  # type: ignore[untyped-decorator]  # Unfold has no types
+    def author(self, row: Any) -> str:
+        """Name who made the row: a person, a command, or what acts by itself."""
+        return audit_words.actor_label(row.created_by)
 
     def notice(self, row: Any) -> str:
         """Return what everybody who looks at the row must see first."""

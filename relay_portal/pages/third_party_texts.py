@@ -47,7 +47,7 @@ DJANGO = (
     _("Deleting the %(object_name)s '%(escaped_object)s' would result in deleting related "
         "objects, but your account doesn't have permission to delete the following types of "
         "objects:"),
-    _("Delete %(name)s"),
+    _("Delete %(name)s"), _("Yes, I’m sure"),
     _("Go back"), _("Yes"), _("No"),
     _(", "),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from deliveries.smtp.outcomes import Stage
+from domains.operations.audit_words import actor_label
 from suppressions.classes import MEANINGS
 from suppressions.models import Suppression
 
@@ -38,6 +39,11 @@ TITLES = {str(class_): meaning.title for class_, meaning in MEANINGS.items()}
 @register.filter
 def stage_in_words(stage: str) -> str:
     return str(STAGES.get(stage, stage))
+
+
+@register.filter
+def actor_in_words(actor: str) -> str:
+    return actor_label(actor)
 
 
 @register.filter

@@ -76,7 +76,7 @@ class ImportPages(Pages):
         "added",
         "updated",
         "refused",
-        "created_by",
+        "author",
         "created_at",
     )
     list_select_related = ("project",)

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
-from deliveries.models import InboundMail
+from deliveries.models import InboundMail, Stop
 from domains.operations import audit
 from domains.operations.labels import Labels
 from relay_portal.access.middleware import OPEN
@@ -188,3 +188,15 @@ def test_what_was_found_about_a_report_is_told_in_japanese(operator):
         ": x-own<",
     ):
         assert re.sub(r"\s+<", "<", page).count(words) == 1, words
+
+
+def test_who_paused_something_is_told_in_japanese(operator):
+    shop = make.project(name="shop")
+    for by, project in (("command line (root)", shop), ("rule for tenants", make.project())):
+        Stop.objects.create(scope="project", project=project, reason="x", created_by=by)
+    waits = make.delivery("you@mx.test", make.message(shop))
+    operator.post("/language/", {"language": "ja"})
+    listed = operator.get("/deliveries/stop/").text
+    assert "コマンドライン (root)" in listed and "rule for tenants" not in listed
+    page = operator.get(f"/deliveries/message/{waits.message_id}/change/").text
+    assert "コマンドライン (root) が一時停止しました" in page
