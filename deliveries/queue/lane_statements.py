@@ -93,11 +93,12 @@ RELEASE = f"UPDATE deliveries_lane SET holder = NULL, leased_until = NULL WHERE 
 # What another statement holds at this moment is passed over: a claim waits for no row.
 _CLAIM = """
 WITH RECURSIVE asked AS MATERIALIZED (
-    SELECT given.*, string_to_array(besides_them, ' ') AS besides, lane.home_id AS home
+    SELECT given.*, string_to_array(besides_them, ' ') AS besides,
+        string_to_array(domains_them, ' ') AS domains, lane.home_id AS home
     FROM unnest(%(lane)s::bigint[], %(epoch)s::bigint[], %(is_forced)s::bool[], %(most)s::int[],
         %(least)s::int[], %(after)s::bigint[],
-                %(domain)s::text[], %(besides)s::text[])
-        AS given(lane, epoch, is_forced, most, least, after, domain, besides_them)
+                %(domains)s::text[], %(besides)s::text[])
+        AS given(lane, epoch, is_forced, most, least, after, domains_them, besides_them)
     JOIN deliveries_lane lane ON lane.id = given.lane AND lane.epoch = given.epoch
         AND lane.leased_until >= now()
 ), streams AS (
@@ -122,7 +123,7 @@ WITH RECURSIVE asked AS MATERIALIZED (
         WHERE ended_at IS NULL AND lane_id = asked.lane AND priority = streams.priority
             AND flow = streams.flow
           AND due_at <= now() AND expires_at > now() AND claim < asked.epoch
-          AND (asked.domain IS NULL OR domain = asked.domain)
+          AND (asked.domains IS NULL OR domain = ANY(asked.domains))
           AND CASE WHEN domain <> ALL(asked.besides) THEN 1 END IS NOT NULL
         ORDER BY due_at LIMIT {each}) head
 ), turns AS (
@@ -192,7 +193,7 @@ _COVERING = covering(
     obeys=f"NOT {IS_REPORT.replace('flow', 'claimed.flow').replace('notify', 'claimed.notify')}",
 )  # fmt: skip
 
-GIVEN = ("lane", "epoch", "is_forced", "most", "least", "after", "domain", "besides")
+GIVEN = ("lane", "epoch", "is_forced", "most", "least", "after", "domains", "besides")
 
 CLAIMS = {
     each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH
@@ -212,10 +213,6 @@ WHERE suppression.id = asked.suppression_id AND suppression.probation_at <= now(
       OR suppression.probe_until <= now())
 RETURNING delivery.id
 """
-
-UNCLAIM = change_deliveries(
-    "id = ANY(%(ids)s) AND claim = %(epoch)s AND due_at IS NOT NULL", to="claim = 0"
-)
 
 STRAYS = change_deliveries(
     "lane_id = %(lane)s AND claim = %(epoch)s AND ended_at IS NULL AND id <> ALL(%(besides)s)",

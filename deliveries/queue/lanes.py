@@ -12,6 +12,7 @@ from deliveries.backends.database import Database, Row
 from deliveries.backends.priority_lock import Ticket
 from deliveries.models import Lane
 from deliveries.queue import sandboxed, smarthost_lanes
+from deliveries.queue.give_backs import GiveBacks
 from deliveries.queue.grouping import Grouping
 from deliveries.queue.lane_statements import (
     CLAIMS,
@@ -30,16 +31,13 @@ from deliveries.queue.lane_statements import (
     RELEASE,
     RENEW,
     STRAYS,
-    UNCLAIM,
 )
 from deliveries.queue.leased import Claimed, Learned, LeasedLane
 from deliveries.queue.smarthost_lanes import WayOut
 from domains.foundation.process.pulse import machine_seconds
 
-# The lanes of a holder that nobody here can prove dead are free again after this long; the living
-# renew three times within it.
+# A lane whose holder nobody can prove dead is free after this long; the living renew it thrice.
 LEASE_SECONDS = 30.0
-
 
 AT_ONCE = 10  # lanes that one statement claims for
 EVERY = 0.025  # seconds between two statements, where nothing is urgent and few lanes ask
@@ -57,8 +55,8 @@ class Asked:
     most: int
     least: int
     after: int
-    domain: str | None
-    besides: str  # with blanks between
+    domains: str | None  # with blanks between; None: all
+    besides: str  # likewise
     each: int
 
 
@@ -85,6 +83,7 @@ class Lanes:
         self._shared: set[int] = set()
         self._flows: dict[int, int] = {}  # how many each lane had last
         self._claims: Grouping[Asked, list[Row]] = Grouping(self._claim, most=AT_ONCE, every=EVERY)
+        self._give_backs = GiveBacks(database)
         self._small: Grouping[Collection[UUID], dict[UUID, bytes]] = Grouping(
             self._read, most=AT_ONCE
         )
@@ -153,7 +152,7 @@ class Lanes:
         lane: LeasedLane,
         most: int,
         *,
-        domain: str | None = None,
+        domains: Collection[str] = (),
         least: int = 0,
         after: int = -1,
         besides: Collection[str] = (),
@@ -162,8 +161,9 @@ class Lanes:
     ) -> list[Claimed]:
         """Claim at most `most` due deliveries of the lane, in the order in which they should leave.
 
-        `least` is the lowest priority wanted, `after` the flow whose turn was the last; the domains
-        `besides` are skipped. Where the lane `is_shared` by several domains, they are looked for.
+        `least` is the lowest priority wanted, `after` the flow whose turn was the last. Only these
+        `domains` are taken, where there are any, and those `besides` are skipped. Where the lane
+        `is_shared` by several domains, they are looked for.
         `ticket` may be hurried while it waits.
         """
         # Of many flows a few rows of each: ten times what is taken, all together. Of several
@@ -171,12 +171,13 @@ class Lanes:
         wanted = min(most * (DEEPER if is_shared else 1), most * 10 // self._flows.get(lane.id, 1))
         each = next((each for each in EACH if each >= wanted), EACH[-1])
         asked = Asked(
-            lane.id, lane.epoch, lane.is_forced, most, least, after, domain, " ".join(besides), each
-        )
-        # Claims for the domains of one lane are no group: a lane stands in a statement once.
+            lane.id, lane.epoch, lane.is_forced, most, least, after, " ".join(domains) or None,
+            " ".join(besides), each,
+        )  # fmt: skip
+        # Domains are grouped by who asks: a lane stands in a statement once.
         rows = (
             await self._claims.ask(asked, ticket)
-            if domain is None
+            if asked.domains is None
             else (await self._claim([asked], False))[0]
         )
         if rows:
@@ -208,7 +209,7 @@ class Lanes:
 
     async def unclaim(self, lane: LeasedLane, ids: Sequence[UUID]) -> None:
         """Give back what was claimed and not tried."""
-        await self._database.fetch(UNCLAIM, {"ids": list(ids), "epoch": lane.epoch})
+        await self._give_backs.give_back(lane.epoch, ids)
 
     async def free_strays(self, lane: LeasedLane, *, besides: Sequence[UUID]) -> None:
         """Give back all of the lane's claims but these: a claim may have been committed though its
@@ -247,10 +248,7 @@ class Lanes:
     async def contents(
         self, messages: Collection[UUID], *, ticket: Ticket | None = None
     ) -> dict[UUID, bytes]:
-        """Return the compressed contents of these small messages, as far as they are there.
-
-        Contents of others may be among them.
-        """
+        """Return the compressed contents of these small messages, and perhaps of others."""
         return await self._small.ask(messages, ticket)
 
     async def large(self, message: UUID) -> bytes | None:

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 
 from deliveries.queue.expiry import SWEEP
-from deliveries.queue.lane_statements import CLAIMS, DUE, MOVE, UNCLAIM
+from deliveries.queue.give_backs import UNCLAIM
+from deliveries.queue.lane_statements import CLAIMS, DUE, MOVE
 from deliveries.queue.ledger_entries import RECORD
 from tests.deliveries import make
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models import Attempt, Delivery, Lane
 from deliveries.queue import lanes as lanes_module
+from deliveries.queue.give_backs import UNCLAIM
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, play, scene
 from tests.fakes.mx_actions import Drop, Wait
@@ -214,7 +215,7 @@ def test_a_claim_whose_answer_was_lost_is_made_again_at_once(settings, monkeypat
 
 @pytest.mark.parametrize(
     "lost",
-    [{lanes_module.UNCLAIM}, {lanes_module.UNCLAIM, lanes_module.RELEASE, lanes_module.LEAVE}],
+    [{UNCLAIM}, {UNCLAIM, lanes_module.RELEASE, lanes_module.LEAVE}],
     ids=["claims", "all"],
 )
 @pytest.mark.parametrize("is_told_to_end", [True, False], ids=["at the end", "in a pause"])
