@@ -48,7 +48,9 @@ def test_the_mail_of_domains_that_do_not_exist_is_claimed_together(settings, ask
 
 def test_lanes_that_nobody_reaches_give_their_mail_back_together(settings, asked):
     for_domains("pit")
-    zones = {f"pit{number}.test": {"MX": [(10, f"in{number}.test")]} for number in range(MANY)}
+    zones: dict[str, dict[str, list]] = {
+        f"pit{number}.test": {"MX": [(10, f"in{number}.test")]} for number in range(MANY)
+    }
     zones |= {f"in{number}.test": {"A": ["127.0.0.9"]} for number in range(MANY)}  # nobody is there
 
     def is_over():
