@@ -20,6 +20,7 @@ from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apar
 from deliveries.bounces.wording import addresses
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
+from domains.foundation.text import texts
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ SIGNED = frozenset({b"from", b"to", b"content-type", b"mime-version"})
 # dkimpy ends no line at a CR alone, and takes VT and FF around a value for blanks; `take_apart`
 # does the opposite. A genuine report has neither.
 _LONE_CR = re.compile(rb"\r(?!\n)")
-_HEADER_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LINE_END = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -75,9 +76,9 @@ def _is_read_alike(data: bytes, fields: Fields) -> bool:
     A field that is there twice is signed once, and we might read the other.
     """
     head = _HEADER_END.split(data, maxsplit=1)[0]
-    return not (_LONE_CR.search(data) or _HEADER_CONTROL.search(head)) and all(
-        len(fields.get(name.decode(), ())) == 1 for name in SIGNED
-    )
+    if _LONE_CR.search(data) or any(texts.field_control(line) for line in _LINE_END.split(head)):
+        return False
+    return all(len(fields.get(name.decode(), ())) == 1 for name in SIGNED)
 
 
 def _names_recipient(parts: Sequence[Part]) -> bool:

@@ -98,7 +98,7 @@ def test_rules_are_listed_and_taken_back(smarthost):
     ekiden("smarthost", "lead", "office", "--from", "shop.test")
     rule = EgressRule.objects.get()
     assert ekiden_json("smarthost", "list")[0]["rules"][0]["mail"] == "from=shop.test"
-    assert "from=shop.test \u2192 smarthost office" in ekiden("smarthost", "list")
+    assert "Sending domain: shop.test \u2192 smarthost office" in ekiden("smarthost", "list")
     with pytest.raises(CommandError, match="Egress rules lead to it"):
         ekiden("smarthost", "remove", "office")
     ekiden("smarthost", "unlead", str(rule.pk))
