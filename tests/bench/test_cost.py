@@ -182,6 +182,6 @@ def test_delivering_a_thousand_messages_asks_postgresql_seldom(
     assert 50 < calls.count / 1000 <= 320, (
         calls.count / 1000
     )  # 281: 24 write the log line so that nobody forges it
-    assert wal <= 1_840_000, (
-        wal
-    )  # 1,747,000, of which 56,000 are what refusals mean and the tallies
+    # 1,870,000, of which 56,000 are what refusals mean and the tallies, and 60,000 the locks that a
+    # claim takes first
+    assert wal <= 1_960_000, wal

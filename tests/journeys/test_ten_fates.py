@@ -81,7 +81,7 @@ def portal(service):
         page.fill("[name=generator-token]", f"{totp(base64.b32decode(secret)):06d}")
         page.click("button:has-text('Set up')")
         page.click("text=Make recovery codes")
-        page.click("text=Done")
+        page.click("text=I have kept them")
         yield page
         chromium.close()
 
