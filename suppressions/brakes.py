@@ -90,7 +90,7 @@ def _take_back(category: str, *, since: datetime) -> None:
     )
     hold(learned.filter(handled_at__isnull=False).values_list("pk", flat=True), now=since + WINDOW)
     Suppression.objects.filter(
-        category=category, source=Suppression.Origin.AUTOMATIC, created_at__gt=since
+        category=category, source=Suppression.SuppressedBy.AUTOMATIC, created_at__gt=since
     ).delete()
 
 

@@ -92,7 +92,7 @@ class Given:
 
     project_id: int | None
     address_key: str
-    source: Suppression.Origin
+    source: Suppression.SuppressedBy
     reason: str
     first_seen_at: datetime
     last_seen_at: datetime
@@ -218,8 +218,8 @@ def event_of(occurrence: Occurrence) -> AddressEvent:
 
 
 SOURCES = {
-    Group.COMPLAINT: Suppression.Origin.COMPLAINT,
-    Group.UNSUBSCRIBE: Suppression.Origin.UNSUBSCRIBE,
+    Group.COMPLAINT: Suppression.SuppressedBy.COMPLAINT,
+    Group.UNSUBSCRIBE: Suppression.SuppressedBy.UNSUBSCRIBE,
 }
 
 
@@ -227,7 +227,7 @@ def _given(decisive: Occurrence, verdict: AddressVerdict) -> Given:
     return Given(
         project_id=decisive.project_id,
         address_key=decisive.address_key,
-        source=SOURCES.get(verdict.group, Suppression.Origin.AUTOMATIC),
+        source=SOURCES.get(verdict.group, Suppression.SuppressedBy.AUTOMATIC),
         reason=_reason(decisive),
         first_seen_at=verdict.first_at,
         last_seen_at=decisive.at,

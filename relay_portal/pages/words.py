@@ -54,4 +54,4 @@ def class_in_words(category: str) -> str:
 @register.filter
 def origin_in_words(source: str) -> str:
     """Say where a suppression comes from."""
-    return str(dict(Suppression.Origin.choices).get(source, source))
+    return str(dict(Suppression.SuppressedBy.choices).get(source, source))

@@ -71,13 +71,13 @@ class SourceFilter(admin.SimpleListFilter):
     parameter_name = "source"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Suppression.Origin.choices)
+        return list(Suppression.SuppressedBy.choices)
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Suppression]
     ) -> QuerySet[Suppression]:
         return (
             queryset.filter(source=self.value())
-            if self.value() in Suppression.Origin.values
+            if self.value() in Suppression.SuppressedBy.values
             else queryset
         )

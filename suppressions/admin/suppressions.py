@@ -147,8 +147,8 @@ class SuppressionPages(RevealsAddresses, Pages):
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         now = timezone.now()
         given = Given(
-            obj.project_id, obj.address_key, Suppression.Origin.PERSON, audit.one_line(obj.reason),
-            now, now,
+            obj.project_id, obj.address_key, Suppression.SuppressedBy.PERSON,
+            audit.one_line(obj.reason), now, now,
             sender_domain=obj.sender_domain, until=obj.until,
             created_by=request.user.get_username(),
         )  # fmt: skip
@@ -234,7 +234,7 @@ class SuppressionPages(RevealsAddresses, Pages):
             found = found.filter(category=asked["class"])
         return (
             found.filter(source=asked["source"])
-            if asked.get("source") in Suppression.Origin.values
+            if asked.get("source") in Suppression.SuppressedBy.values
             else found
         )
 

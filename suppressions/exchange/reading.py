@@ -137,7 +137,7 @@ class File:
             return plain(self._cell(row, name))
 
         source, category = cell("source"), cell("class")
-        if source not in Suppression.Origin.values:
+        if source not in Suppression.SuppressedBy.values:
             raise ValueError(f"The source is none: {source[:50]}")
         if category and category not in Class._value2member_map_:
             raise ValueError(f"The class is none: {category[:50]}")

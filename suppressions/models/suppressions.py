@@ -64,7 +64,7 @@ class Suppression(models.Model):
     sending domains does not write to.
     """
 
-    class Origin(models.TextChoices):
+    class SuppressedBy(models.TextChoices):
         AUTOMATIC = "automatic", _("Automatic")
         COMPLAINT = "complaint", _("Complaint")
         UNSUBSCRIBE = "unsubscribe", _("Unsubscribe")
@@ -96,8 +96,8 @@ class Suppression(models.Model):
     source = models.CharField(
         pgettext_lazy("of a suppression", "source"),
         max_length=11,
-        choices=Origin.choices,
-        default=Origin.PERSON,
+        choices=SuppressedBy.choices,
+        default=SuppressedBy.PERSON,
     )
     category = models.CharField(
         _("class"), max_length=CATEGORY_LENGTH, blank=True, default="", db_default=""

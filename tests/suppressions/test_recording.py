@@ -166,7 +166,7 @@ def test_thousands_are_looked_at_in_one_turn():
 def test_suppressing_tells_the_new_from_the_known():
     now = timezone.now()
     given = [
-        Given(None, f"{name}@mx.test", Suppression.Origin.PERSON, "asked", now, now)
+        Given(None, f"{name}@mx.test", Suppression.SuppressedBy.PERSON, "asked", now, now)
         for name in "ab"
     ]
     assert suppress(given[:1]) == (1, 0)

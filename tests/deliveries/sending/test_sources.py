@@ -130,6 +130,24 @@ def test_mail_in_the_lane_of_a_source_that_goes_out_of_use_is_led_to_others(sett
     assert set(Delivery.objects.values_list("lane_id", flat=True)) == {home.pk}
 
 
+@pytest.mark.parametrize("change", ["out of the pool", "a rule"])
+def test_what_waits_in_a_sources_lane_follows_when_pools_change(settings, change):
+    east, west = source("east", "127.0.0.2"), source("west", "127.0.0.3")
+    home = make.lane("in.mx.test", hosts=[[10, "in.mx.test", 25]])
+    make.leads_to(home, "mx.test")
+    lane = make.lane("in.mx.test", source=east.name, home=home, hosts=home.hosts)
+    many(20)
+    Delivery.objects.update(lane=lane)
+    if change == "a rule":
+        pool = Pool.objects.create(name="other")
+        PoolMember.objects.create(pool=pool, source=west, weight=1)
+        EgressRule.objects.create(position=1, pool=pool)
+    else:
+        east.memberships.all().delete()
+    led = Delivery.objects.filter(lane__source=west.name)
+    play(settings, until=lambda: led.count() == 20)
+
+
 def test_mail_waits_while_no_source_of_its_pool_may_carry_it(settings):
     source("east", "127.0.0.2", state="resting")
     (waiting,) = many(1)
