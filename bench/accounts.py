@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Event, Thread
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -24,6 +25,34 @@ def memory_mib(pids: dict[str, list[int]]) -> dict[str, float]:
         kind: sum(_pss(pid) for root in roots for pid in family(root)) / 1024
         for kind, roots in pids.items()
     }
+
+
+class MemoryWatch:
+    """Notes once a minute what each kind of process holds of its own, while a run goes on."""
+
+    def __init__(self, pids: dict[str, list[int]], every: float = 60.0) -> None:
+        self.each_minute: list[dict[str, float]] = []
+        self._pids, self._every = pids, every
+        self._is_over = Event()
+        self._thread = Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._is_over.wait(self._every):
+            self.each_minute.append(
+                {
+                    kind: sum(_pss(pid, "Pss_Anon") for root in roots for pid in family(root))
+                    / 1024
+                    for kind, roots in self._pids.items()
+                }
+            )
 
 
 def peaks_mib(pids: dict[str, list[int]]) -> dict[str, float]:
@@ -66,12 +95,12 @@ def own_cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICK
 
 
-def _pss(pid: int) -> int:
+def _pss(pid: int, field: str = "Pss") -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
 
 
 def _peak(pid: int) -> int:

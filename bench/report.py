@@ -34,7 +34,8 @@ class BenchFigures:
 
     `drained` is the rate after a burst, `empty` the same load before the database was filled,
     `first` the milliseconds of a first message after idleness, `largest` the most memory that one
-    process of a kind has had.
+    process of a kind has had. `memory_each_minute` is what each kind holds of its own, without what
+    it shares or maps.
     """
 
     messages: int
@@ -55,6 +56,7 @@ class BenchFigures:
     bench_cpu: dict[str, float]
     accepted_each_second: list[int]
     arrived_each_second: list[int]
+    memory_each_minute: list[dict[str, float]]
     empty: BenchFigures | None = None
     first: float = 0.0
     peer: PeerResult | None = None
@@ -69,6 +71,7 @@ def figures(
     cpu: dict[str, float],
     memory: dict[str, float],
     largest: dict[str, float],
+    memory_each_minute: list[dict[str, float]],
     bench_cpu: dict[str, float],
 ) -> BenchFigures:
     """Return the figures of a run.
@@ -102,6 +105,7 @@ def figures(
         bench_cpu={kind: seconds * each for kind, seconds in bench_cpu.items()},
         accepted_each_second=each_second(accepted.values(), begun),
         arrived_each_second=each_second(firsts.values(), begun),
+        memory_each_minute=memory_each_minute,
     )
 
 
@@ -144,6 +148,7 @@ def lines(found: BenchFigures) -> Iterator[str]:
         + f"{max(found.largest.values(), default=0):>10,.0f} MiB in one process: "
         + _kinds(found.largest, ",.0f")
     )
+    yield from _memory_lines(found.memory_each_minute)
     yield "beside it     " + _kinds(found.bench_cpu, ".2f") + " ms of CPU for each message"
     if (empty := found.empty) is not None:
         yield (
@@ -169,6 +174,21 @@ def _rate_lines(found: BenchFigures) -> Iterator[str]:
     )
     if found.drained:
         yield f"draining      {found.drained:>10,.0f} /s, from the end of the burst"
+
+
+def _memory_lines(each_minute: Sequence[dict[str, float]]) -> Iterator[str]:
+    """Say for each kind how much of its own it held in the middle of the first and of the second
+    half: what grows for ever has grown between the two.
+    """
+    if len(each_minute) < 4:
+        return
+    early, late = each_minute[len(each_minute) // 4], each_minute[-len(each_minute) // 4]
+    grown = {kind: late[kind] - early[kind] for kind in late}
+    yield f"its own       {sum(late.values()):>10,.0f} MiB: " + _kinds(late, ",.0f")
+    yield (
+        f"grown         {sum(grown.values()):>+10,.0f} MiB from a quarter to three quarters of "
+        f"{len(each_minute)} minutes: " + _kinds(grown, "+,.1f")
+    )
 
 
 def _peer_lines(found: BenchFigures) -> Iterator[str]:

@@ -97,7 +97,7 @@ class Service:
             if options.is_burst:
                 self._ask("manage.py pause", "all", "--reason", "The burst comes first.")
             before, spent = self._cpu(pids), resource.getrusage(resource.RUSAGE_CHILDREN)
-            with on_cores(options, of_relay=False):
+            with on_cores(options, of_relay=False), accounts.MemoryWatch(pids) as watch:
                 submissions = submit(self._plan(options, first), self._folder / "submissions.json")
             load_cpu = _seconds(resource.getrusage(resource.RUSAGE_CHILDREN)) - _seconds(spent)
             released = time.monotonic_ns()
@@ -115,6 +115,7 @@ class Service:
             cpu={kind: after[kind] - before[kind] for kind in after},
             memory=memory,
             largest=largest,
+            memory_each_minute=watch.each_minute,
             bench_cpu={"generator": load_cpu, **sink_cpu},
         )
 

@@ -1,10 +1,12 @@
 """The figures of a run, from notes whose answers are known."""
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
 
-from bench import picture, report
+from bench import accounts, picture, report
 from bench.notes import Arrivals, Submissions, read_arrivals, read_submissions, write
 
 MS = 1_000_000
@@ -14,6 +16,7 @@ def found(sent, came, **given):
     defaults = {
         "recorded": 4_000 * MS, "released": 0, "cpu": {"listener": 0.002, "worker": 0.001},
         "memory": {"listener": 80.0}, "largest": {"listener": 80.0}, "bench_cpu": {},
+        "memory_each_minute": [],
     }  # fmt: skip
     return report.figures(sent, came, **defaults | given)
 
@@ -54,6 +57,20 @@ def test_cpu_is_told_for_each_accepted_message(sent):
 def test_what_waited_before_the_run_counts_neither_as_arrived_nor_as_a_duplicate(sent):
     figures = found(sent, Arrivals({-1: [1, 2, 3], 0: [9 * MS]}, {"unsigned": 0}))
     assert (figures.lost, figures.duplicates) == (2, 0)
+
+
+def test_memory_that_grows_is_told_from_memory_that_is_held(sent):
+    minutes = [{"listener": 80.0 + number, "worker": 60.0} for number in range(60)]
+    figures = found(sent, Arrivals({}, {"unsigned": 0}), memory_each_minute=minutes)
+    [told] = [line for line in report.lines(figures) if line.startswith("grown")]
+    assert told.endswith("60 minutes: listener +30.0, worker +0.0")
+
+
+def test_what_a_process_holds_is_noted_while_the_run_goes_on():
+    with accounts.MemoryWatch({"this": [os.getpid()]}, every=0.01) as watch:
+        while len(watch.each_minute) < 2:
+            time.sleep(0.01)
+    assert watch.each_minute[0]["this"] > 10
 
 
 def test_a_long_run_tells_its_worst_ten_seconds():
