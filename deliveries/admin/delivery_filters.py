@@ -69,7 +69,8 @@ def range_of(word: str | None) -> tuple[datetime, datetime] | None:
         since, until = map(datetime.fromisoformat, (word or "").split("/"))
     except ValueError:
         return None
-    return (since, until) if since.tzinfo and until.tzinfo and since < until else None
+    is_range = since.tzinfo and until.tzinfo and since < until and since.year > 1970
+    return (since, until) if is_range else None
 
 
 def since_of(word: str | None) -> datetime | None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin import ordering
-from deliveries.admin.delivery_filters import SinceFilter, StateFilter, since_of
+from deliveries.admin.delivery_filters import SinceFilter, StateFilter, range_of, since_of
 from deliveries.models import Delivery
 from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, DeliveryState
@@ -122,7 +122,8 @@ def _selection_of(request: HttpRequest) -> str:
         "lane": asked.get("lane"),
         "state": asked.get("state") if asked.get("state") in LIVE else None,
     }
-    given["since"] = since.isoformat() if (since := since_of(asked.get("since"))) else None
+    since, before = range_of(asked.get("since")) or (since_of(asked.get("since")), None)
+    given |= {"since": since and since.isoformat(), "before": before and before.isoformat()}
     query = asked.get("q", "")
     given["ids" if uuid_of(query) else "recipient"] = query
     named = {name: value for name, value in given.items() if value}

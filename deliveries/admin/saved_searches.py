@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from deliveries.admin.finding import short_query
 from deliveries.backends import job_queues
 from deliveries.models import MessageExport, SavedSearch
-from deliveries.search.narrowing import NAMES
+from deliveries.search.narrowing import NAMES, in_own_zone
 from domains.foundation import rights
 from domains.foundation.text.texts import clean, storable
 from domains.operations.own_projects import projects_of
@@ -87,7 +87,7 @@ class KeepsSearches:
             messages.error(request, gettext("Wait until one of your exports has ended."))
             return to_list(asked)
         row = MessageExport.objects.create(
-            created_by=owner, query=asked, projects=projects_of(request)
+            created_by=owner, query=in_own_zone(asked), projects=projects_of(request)
         )
         self.note(request, "export", row, details={"query": asked})
         job_queues.call("deliveries.search.exporting.run", row.pk)

@@ -80,6 +80,12 @@ def narrowing_of(asked: Any, *, now: datetime) -> Narrowing:
     )
 
 
+def in_own_zone(asked: dict[str, str]) -> dict[str, str]:
+    """Return what was asked with its times in the reader's zone, for who reads it in another."""
+    times = {name: moment for name in ("from", "to") if (moment := _moment(asked.get(name, "")))}
+    return asked | {name: moment.isoformat() for name, moment in times.items()}
+
+
 def narrow(
     rows: QuerySet[Message], asked: Narrowing, scope: SearchScope, *, most: int = MATCHED_MOST
 ) -> tuple[QuerySet[Message], bool]:

@@ -185,8 +185,10 @@ class SmarthostLogins:
             given = {"id": smarthost.id, "turn": TURN, "rest": REST, "got_at": got_at}
             if await self._database.fetch(TAKE_TURN, given):
                 await self._keep(smarthost, await self._ask(smarthost))
-            else:
+            elif await self._database.fetch(ASKED, {"id": smarthost.id}):
                 await asyncio.sleep(WAIT)
+            else:
+                raise _removed(smarthost)
 
     def _token(self, sealed: bytes, got_at: float, seconds: float, life: float) -> _Token | None:
         try:
@@ -196,9 +198,10 @@ class SmarthostLogins:
         return _Token(value, got_at, time.monotonic() + seconds, life)
 
     async def _ask(self, smarthost: KnownSmarthost) -> GrantedToken:
-        [(url, grant, client_id, scope, sealed)] = await self._database.fetch(
-            ASKED, {"id": smarthost.id}
-        )
+        rows = await self._database.fetch(ASKED, {"id": smarthost.id})
+        if not rows:
+            raise _removed(smarthost)
+        [(url, grant, client_id, scope, sealed)] = rows
         try:
             kept = self._opened(bytes(sealed))
             asked = TokenRequest(
@@ -242,6 +245,10 @@ def _with(smarthost: KnownSmarthost, token: _Token) -> Login:
 
 def _of(smarthost: KnownSmarthost, text: str) -> str:
     return f"No access token for the smarthost {smarthost.name}: {text}"
+
+
+def _removed(smarthost: KnownSmarthost) -> NoLogin:
+    return NoLogin(_of(smarthost, "it has been removed"), is_final=False)
 
 
 def _seen(task: asyncio.Task[_Token]) -> None:

@@ -78,8 +78,8 @@ class SourceChooser:
             self._woken.clear()
             if self._shared.lanes.holds(self.lane):
                 await self._lead_due()
-            if self._has_more:
-                continue
+                if self._has_more:
+                    continue
             try:
                 async with asyncio.timeout(LINGER):
                     await self._woken.wait()

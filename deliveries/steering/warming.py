@@ -72,10 +72,24 @@ def take_turn(*, now: datetime) -> None:
         with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
             judge(progress, now=now)
     forget_silent(now=now)
-    for source in Source.objects.filter(state=Source.State.WARMING, warm_ups__is_warm=True):
-        if not source.warm_ups.filter(is_warm=False).exists():
-            with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
-                move(source, Source.State.WARM, "It is warm for all receivers that it writes to.")
+    for source in Source.objects.filter(state=Source.State.WARMING):
+        with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
+            _end_where_warm(source)
+
+
+def _end_where_warm(read: Source) -> None:
+    """Call a source warm that is warm for all receivers, unless it has been moved meanwhile."""
+    source = _still(read, Source.State.WARMING)
+    if source is None or set(source.warm_ups.values_list("is_warm", flat=True)) != {True}:
+        return
+    move(source, Source.State.WARM, "It is warm for all receivers that it writes to.")
+
+
+def _still(read: Source, *states: Source.State) -> Source | None:
+    """Return the source as it is now, locked; None where it is in none of these states any more:
+    a person's word stands.
+    """
+    return Source.objects.select_for_update().filter(pk=read.pk, state__in=states).first()
 
 
 def trouble(day: WarmUpDay, *, is_over: bool) -> str:
@@ -180,7 +194,8 @@ def forget_silent(*, now: datetime) -> None:
         # The last one stays: with none there would be nobody to send.
         if source.name not in heard and others.exists():
             with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
-                move(source, Source.State.COLD, "It has sent nothing for 30 days.")
+                if (now_is := _still(source, *USED)) is not None:
+                    move(now_is, Source.State.COLD, "It has sent nothing for 30 days.")
 
 
 def _silent_pairs(border: datetime) -> list[WarmUp]:

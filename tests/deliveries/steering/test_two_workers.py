@@ -6,8 +6,17 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deliveries.models import EgressRule, Pool, TenantCase, TenantRule, WarmUp, WarmUpDay
+from deliveries.models import (
+    EgressRule,
+    Pool,
+    Source,
+    TenantCase,
+    TenantRule,
+    WarmUp,
+    WarmUpDay,
+)
 from deliveries.steering import tenants, warming
+from domains.operations import audit
 from tests.deliveries import make
 from tests.deliveries.queue.test_warm_up import plan, reserve
 from tests.deliveries.stage import in_thread
@@ -55,6 +64,33 @@ def test_what_a_person_called_warm_stays_so():
     warming.end(source, "google", by="ops")
     judge_as_it_was_read(read_before)
     assert WarmUp.objects.get().is_warm
+
+
+def test_a_source_that_is_warm_for_two_receivers_is_called_warm_once():
+    source = make.source()
+    for receiver in ("google", "yahoo"):
+        warming.end(source, receiver, by=None)
+    turn()
+    assert Source.objects.get().state == "warm"
+    assert [entry.actor for entry in audit.of(source)] == [warming.ACTOR]
+
+
+def test_a_source_that_a_person_takes_out_of_use_meanwhile_stays_out():
+    first, second = make.source("one"), make.source("two")
+    for source in (first, second):
+        warming.end(source, "google", by=None)
+
+    def takes_out(execute, sql, *given):
+        if sql.startswith('UPDATE "deliveries_source"'):
+            with connection.cursor() as cursor:
+                cursor.connection.execute(
+                    "UPDATE deliveries_source SET state = 'out' WHERE name = 'two'"
+                )
+        return execute(sql, *given)
+
+    with connection.execute_wrapper(takes_out):
+        turn()
+    assert dict(Source.objects.values_list("name", "state")) == {"one": "warm", "two": "out"}
 
 
 def test_a_rule_for_tenants_acts_once():

@@ -1,8 +1,12 @@
 """The pages of orders: what is chosen, looked at, given and stopped."""
 
+from datetime import timedelta
+from urllib.parse import urlencode
+
 import pytest
 from django.utils import timezone
 
+from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Lane, Order
 from deliveries.models.states import DeliveryState
 from tests.deliveries import make
@@ -116,6 +120,26 @@ def test_all_that_match_the_lists_filter_are_asked_about(browser, query):
     page = browser.get(f"/deliveries/order/add/?{link}")
     assert [each for each, _ in page.context["examples"]] == [chosen]
     assert page.context["selection"].since is not None or "since" not in query
+
+
+@pytest.mark.parametrize("state", ["", "state=live&", "state=deferred&"])
+def test_all_that_match_the_overviews_time_are_those_of_that_time(browser, state):
+    chosen = make.delivery(state=DeliveryState.DEFERRED)
+    for age in (timedelta(hours=5), timedelta(minutes=-5)):
+        older = first_id_of(timezone.now() - age)
+        make.delivery(id=older, state=DeliveryState.DEFERRED)
+    ends = (timezone.now() - timedelta(hours=1), timezone.now() + timedelta(minutes=1))
+    since = urlencode({"since": "/".join(each.isoformat() for each in ends)})
+    link = browser.get(f"/deliveries/delivery/?{state}{since}").context["matching"]
+    page = browser.get(f"/deliveries/order/add/?{link}")
+    assert [each for each, _ in page.context["examples"]] == [chosen]
+
+
+def test_a_time_at_the_end_of_the_calendar_is_no_fault(browser):
+    first = "0001-01-01T00:00:00+00:00/0001-01-01T01:00:00+00:00"
+    for state in ("bounced", "live", ""):
+        asked = {"state": state, "since": first}
+        assert browser.get("/deliveries/delivery/", asked).status_code == 200
 
 
 def test_what_has_ended_is_offered_no_order(browser):

@@ -2,6 +2,8 @@
 
 import csv
 import io
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -100,6 +102,21 @@ def test_an_export_is_narrowed_as_the_list_is(browser):
     ]
     assert [line["recipient"] for line in fetched(browser, export(browser, q="a@mx.test"))] == [
         "a@mx.test"
+    ]
+
+
+def test_an_export_means_the_times_that_its_person_reads(browser):
+    browser.post("/account/security/time-zone/", {"zone": "Asia/Tokyo"})
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        hour = timezone.localtime(timezone.now())
+    make.delivery("now@mx.test")
+    asked = {
+        "from": f"{hour - timedelta(minutes=30):%Y-%m-%dT%H:%M}",
+        "to": f"{hour + timedelta(minutes=30):%Y-%m-%dT%H:%M}",
+    }
+    assert "now@mx.test" in browser.get(LIST, asked).text
+    assert [line["recipient"] for line in fetched(browser, export(browser, **asked))] == [
+        "now@mx.test"
     ]
 
 

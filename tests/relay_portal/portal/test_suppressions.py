@@ -191,6 +191,15 @@ def test_all_that_match_are_lifted_and_no_others(operator):
     assert AuditEntry.objects.filter(action="lift").count() == 30
 
 
+@pytest.mark.parametrize("ids", ["1" * 25, "\u00b2", "x", ",", "0"])
+def test_ids_that_name_nothing_lift_nothing_else(operator, ids):
+    suppress()
+    given = {"ids": ids, "q": "@mx.test", "reason": "asked"}
+    assert operator.get(LIFT, given).status_code == 200
+    assert "nothing to lift" in operator.post(LIFT, given).text
+    assert Suppression.objects.exists()
+
+
 def test_chosen_ones_lead_to_the_question(operator):
     rows = [suppress(f"gone{number}@mx.test") for number in range(2)]
     answer = operator.post(
