@@ -9,9 +9,9 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from domains.foundation.upkeep.turns import NextTurn, Turn, alone
-from domains.models import Domain, SigningKey
+from domains.models import Domain, ItemKind, SigningKey
 from domains.models.senders import DomainQuerySet
-from domains.operations.isolation import Kind, is_free, isolated, step
+from domains.operations.isolation import is_free, isolated, step
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def make_keys(domain_id: int) -> None:
     from domains.senders.key_states import sign_on_word
     from domains.senders.keys import make_key  # cryptography is only needed here
 
-    with isolated(Kind.KEY, domain_id, most=1):
+    with isolated(ItemKind.KEY, domain_id, most=1):
         domain = (
             Domain.objects.select_for_update().filter(pk=domain_id).first()
         )  # two jobs at once must not make two keys
@@ -74,7 +74,7 @@ def _check_in_turn(domains: DomainQuerySet, begun: int, *, is_routine: bool) -> 
     from domains.identity import checking, looks  # dnspython is only needed here
 
     waiting = domains.not_looked_at_since(datetime.fromtimestamp(begun, UTC))
-    pks = list(waiting.filter(is_free(Kind.DOMAIN)).values_list("pk", flat=True))
+    pks = list(waiting.filter(is_free(ItemKind.DOMAIN)).values_list("pk", flat=True))
     turn = Turn(pks)
     fresh = (domain for pk in turn for domain in Domain.objects.filter(pk=pk))
     checking.check(

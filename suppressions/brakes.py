@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from domains.operations import audit
-from suppressions.models import Brake, Occurrence, Suppression
+from suppressions.models import Brake, Occurrence, OccurrenceKind, Suppression
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -24,7 +24,7 @@ WINDOW = timedelta(minutes=10)
 LEAST = 20  # domains within the window; below, it is anybody's ordinary day
 RISE = 3  # times the most of any window before
 LOOKED_BACK = timedelta(days=7)
-KINDS = (Occurrence.Kind.REPLY, Occurrence.Kind.REPORT)  # what people say of themselves is believed
+KINDS = (OccurrenceKind.REPLY, OccurrenceKind.REPORT)  # what people say of themselves is believed
 
 _DOMAINS = "count(DISTINCT split_part(reverse(address_key), '@', 1))"
 _DEAD = "is_hard AND kind IN ('reply', 'report')"

@@ -11,7 +11,8 @@ from enum import StrEnum
 from functools import partial
 from uuid import UUID
 
-from domains.operations.isolation import Kind, is_free, together_or_alone
+from domains.models import ItemKind
+from domains.operations.isolation import is_free, together_or_alone
 from suppressions import policy
 from suppressions.classes import Class
 from suppressions.lifting import lift
@@ -48,12 +49,14 @@ def settle(statuses: ProbeStatuses, *, now: datetime) -> int:
     lifted, last = 0, 0
     due = (
         Suppression.objects.on_probation()
-        .filter(is_free(Kind.PROBATION))
+        .filter(is_free(ItemKind.PROBATION))
         .values_list("pk", flat=True)
     )
     while trying := list(due.filter(pk__gt=last)[:BATCH]):
         lifted += sum(
-            together_or_alone(Kind.PROBATION, trying, partial(_settle, statuses=statuses, now=now))
+            together_or_alone(
+                ItemKind.PROBATION, trying, partial(_settle, statuses=statuses, now=now)
+            )
         )
         last = trying[-1]
     return lifted

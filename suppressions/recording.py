@@ -15,10 +15,11 @@ from typing import Any
 
 from django.db import connection
 
-from domains.operations.isolation import Kind, passed_over, together_or_alone
+from domains.models import ItemKind
+from domains.operations.isolation import passed_over, together_or_alone
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
-from suppressions.models import Occurrence, Policy, Suppression
+from suppressions.models import Occurrence, OccurrenceKind, Policy, Suppression
 from suppressions.policy import STANDARD, AddressEvent, AddressVerdict, Group, Rules, decide
 
 logger = logging.getLogger("ekiden.mail")
@@ -81,7 +82,7 @@ ORDER BY address_key, project_id, sender_domain
 
 UNHANDLED = f"""
 SELECT id FROM suppressions_occurrence
-WHERE handled_at IS NULL AND {passed_over(Kind.OCCURRENCE, id="suppressions_occurrence.id")}
+WHERE handled_at IS NULL AND {passed_over(ItemKind.OCCURRENCE, id="suppressions_occurrence.id")}
     ORDER BY id LIMIT %(most)s
 """  # noqa: S608  (put together from constants)
 
@@ -137,7 +138,9 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
         braked = brakes.look(now=now)
         total += sum(
             together_or_alone(
-                Kind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, braked=braked, now=now)
+                ItemKind.OCCURRENCE,
+                ids,
+                partial(_take, deliveries=deliveries, braked=braked, now=now),
             )
         )
         if len(ids) < BATCH:
@@ -208,7 +211,7 @@ def _histories(keys: Collection[Key], *, now: datetime) -> dict[Key, list[Occurr
 
 
 def event_of(occurrence: Occurrence) -> AddressEvent:
-    is_unsubscription = occurrence.kind == Occurrence.Kind.UNSUBSCRIBE
+    is_unsubscription = occurrence.kind == OccurrenceKind.UNSUBSCRIBE
     return AddressEvent(
         occurrence.at,
         Class(occurrence.category or Class.OTHER),
@@ -250,7 +253,7 @@ def evidence_of(occurrence: Occurrence) -> dict[str, Any]:
 
 def _reason(occurrence: Occurrence) -> str:
     """Write the reason in English and on one line: apps read it in the reply to RCPT."""
-    if occurrence.kind == Occurrence.Kind.UNSUBSCRIBE:
+    if occurrence.kind == OccurrenceKind.UNSUBSCRIBE:
         return "Unsubscribed by the recipient"
     said = " ".join(
         filter(None, (str(occurrence.code or ""), occurrence.enhanced, occurrence.text))

@@ -17,9 +17,8 @@ from deliveries.jobs import schedule
 from deliveries.jobs.worker import FUNCTIONS
 from deliveries.models import Reclassification
 from domains.foundation.upkeep.job_leases import Lease, LeaseLost
-from domains.models import SetAside
+from domains.models import ItemKind, SetAside
 from domains.operations import isolation
-from domains.operations.isolation import Kind
 from suppressions.exchange import importing, staging
 from suppressions.models import Import, Suppression
 
@@ -221,7 +220,7 @@ def test_a_file_that_ends_its_worker_again_and_again_is_given_up(monkeypatch):
         None,
         True,
     )
-    assert SetAside.objects.get(kind=Kind.IMPORT).set_aside_at is not None
+    assert SetAside.objects.get(kind=ItemKind.IMPORT).set_aside_at is not None
 
 
 @pytest.mark.usefixtures("mail_db")
@@ -282,7 +281,7 @@ def test_a_second_look_that_another_is_at_is_left_to_it():
 def test_a_second_look_that_ends_its_worker_again_and_again_fails():
     made = Reclassification.objects.create(created_by="otto", leased_until=over())
     for _ in range(2):
-        isolation.begin_again(Kind.SECOND_LOOK, f"look {made.pk}")
+        isolation.begin_again(ItemKind.SECOND_LOOK, f"look {made.pk}")
     SetAside.objects.update(retry_at=over())
     jobs.carry_on()
     made.refresh_from_db()

@@ -1,7 +1,6 @@
 """Retired words stay retired; the glossary of docs/architecture.md has what stands instead."""
 
 import re
-from collections import Counter
 
 import pytest
 
@@ -48,11 +47,3 @@ def test_no_retired_word_is_used():
 @pytest.mark.parametrize("text", ["the Courier of a lane", "self._depot", "rung by a bell"])
 def test_a_retired_word_is_found(text):
     assert retired_in(text)
-
-
-def test_a_class_name_means_one_thing():
-    """Nested classes are qualified by their owner (`Order.Verb`); Django looks for `Command`."""
-    names = Counter()
-    for path in modules():
-        names.update(re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name for name, amount in names.items() if amount > 1} <= {"Command"}

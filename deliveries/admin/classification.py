@@ -22,7 +22,7 @@ from deliveries.classification.dialects import KNOWN, provider_of
 from deliveries.classification.local_rules import LocalRules
 from deliveries.classification.reply_text import parse
 from deliveries.classification.rules import normal
-from deliveries.models import LocalRule, Reclassification
+from deliveries.models import LocalRule, Reclassification, ReclassificationState
 from deliveries.smtp.outcomes import SCOPES
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
@@ -160,7 +160,7 @@ class ReclassificationPages(Pages):
         RowVerb(
             "apply", _("Carry it out"), "done_all", _("Classes are written anew, and the "
                 "policies judge these addresses again."),
-            lambda look: look.state == Reclassification.State.COUNTED and look.changed > 0,
+            lambda look: look.state == ReclassificationState.COUNTED and look.changed > 0,
         ),
     )  # fmt: skip
 
@@ -197,8 +197,8 @@ class ReclassificationPages(Pages):
         return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
 
     def apply(self, request: HttpRequest, row: Reclassification) -> str:
-        Reclassification.objects.filter(pk=row.pk, state=Reclassification.State.COUNTED).update(
-            state=Reclassification.State.APPLYING
+        Reclassification.objects.filter(pk=row.pk, state=ReclassificationState.COUNTED).update(
+            state=ReclassificationState.APPLYING
         )
         row.refresh_from_db()
         transaction.on_commit(

@@ -13,12 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin.finding import in_words
-from deliveries.models import ExportPart, MessageExport
+from deliveries.models import ExportPart, ExportState, MessageExport
 from deliveries.search import exporting
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
-
-State = MessageExport.State
 
 
 @admin.register(MessageExport)
@@ -31,7 +29,9 @@ class ExportPages(Pages):
     fields = ("which", "state", "messages", "rows", "author", "created_at", "ended_at")
     readonly_fields = fields
     verbs = (
-        RowVerb("download", _("Download"), "download", applies=lambda row: row.state == State.DONE),
+        RowVerb(
+            "download", _("Download"), "download", applies=lambda row: row.state == ExportState.DONE
+        ),
         RowVerb("drop", _("Throw it away"), "delete"),
     )
 

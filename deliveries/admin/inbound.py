@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin.content import ShowsContent
-from deliveries.models import Delivery, InboundMail
+from deliveries.models import Delivery, InboundKind, InboundMail
 from deliveries.models.states import DeliveryState
 from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
@@ -66,7 +66,7 @@ class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMail]:
         rows = super().get_queryset(request)
         if not self.may(request, rights.SHOW_CONTENT):  # such a report is a copy of somebody's mail
-            rows = rows.exclude(kind=InboundMail.Kind.FORENSIC)
+            rows = rows.exclude(kind=InboundKind.FORENSIC)
         return (
             rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
         )

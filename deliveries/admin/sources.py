@@ -16,7 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from deliveries.insight.sources import is_here, receiver_names
-from deliveries.models import EgressRule, Node, Pool, Source
+from deliveries.models import EgressRule, Node, Pool, Source, SourceState
 from deliveries.steering import sources, warming
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
@@ -52,13 +52,13 @@ class SourcePages(Pages):
             "rest", _("Put to rest"), "pause_circle",
             _("It sends nothing until you put it into use; its mail goes by the others of its "
               "pool, or waits where there is none."),
-            lambda source: source.state in (Source.State.WARM, Source.State.WARMING),
+            lambda source: source.state in (SourceState.WARM, SourceState.WARMING),
             asks_reason=True,
         ),
         RowVerb(
             "use", _("Put into use"), "play_circle",
             applies=lambda source: (
-                source.state not in (Source.State.WARM, Source.State.WARMING)
+                source.state not in (SourceState.WARM, SourceState.WARMING)
                 or source.rests.exists()
             ),
         ),
@@ -66,7 +66,7 @@ class SourcePages(Pages):
             "warm_up", _("Warm it up"), "thermostat",
             _("Each receiver gets few messages a day from it, and more with each good day; what "
               "is above goes by the others of its pool, or waits where there is none."),
-            lambda source: source.state != Source.State.WARMING,
+            lambda source: source.state != SourceState.WARMING,
         ),
         RowVerb(
             "warm", _("Call it warm"), "local_fire_department",
@@ -76,7 +76,7 @@ class SourcePages(Pages):
         ),
         RowVerb(
             "out", _("Take out of use"), "block", _("Its mail goes by the others of its pool."),
-            lambda source: source.state != Source.State.OUT, asks_reason=True,
+            lambda source: source.state != SourceState.OUT, asks_reason=True,
         ),
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ class SourcePages(Pages):
         return gettext("It is warm for all receivers.")
 
     def rest(self, request: HttpRequest, row: Source) -> str:
-        sources.set_state(row, Source.State.RESTING, reason_of(request))
+        sources.set_state(row, SourceState.RESTING, reason_of(request))
         return gettext("It sends nothing until somebody puts it into use.")
 
     def use(self, request: HttpRequest, row: Source) -> str:
@@ -127,7 +127,7 @@ class SourcePages(Pages):
         return gettext("It is in use.")
 
     def out(self, request: HttpRequest, row: Source) -> str:
-        sources.set_state(row, Source.State.OUT, reason_of(request))
+        sources.set_state(row, SourceState.OUT, reason_of(request))
         return gettext("It is out of use; its mail goes by the others of its pool.")
 
     @display(description=_("address"))

@@ -10,10 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from deliveries.authentication.demand_facts import DomainFacts, facts_of
-from deliveries.models import ReceiverDemand
+from deliveries.models import DemandMeasure, ReceiverDemand
 from domains.models import Domain
 
-Measure = ReceiverDemand.Measure
 Judged = tuple[str, str, dict[str, str]]  # the state, the code of its sentence, what stands in it
 ENOUGH = 1000  # deliveries of a week by which a rate of complaints says anything
 # Who sends no complaints by mail: their rate stands on pages of their own.
@@ -90,7 +89,7 @@ def verdict(row: ReceiverDemand, facts: DomainFacts) -> Judged:
     busiest = facts.volume(row.receiver).busiest_day
     if row.asked_from and busiest < row.asked_from:
         return "pass", "fewer", {"busiest": str(busiest), "asked_from": str(row.asked_from)}
-    return _JUDGES[Measure(row.measure)](row, facts)
+    return _JUDGES[DemandMeasure(row.measure)](row, facts)
 
 
 def _checked(*names: str, any_of: bool = False) -> Callable[[ReceiverDemand, DomainFacts], Judged]:
@@ -149,14 +148,14 @@ def _one_click(row: ReceiverDemand, facts: DomainFacts) -> Judged:
     return "pass", "one-click-met", given
 
 
-_JUDGES: Mapping[Measure, Callable[[ReceiverDemand, DomainFacts], Judged]] = {
-    Measure.SPF_OR_DKIM: _checked("spf", "dkim", any_of=True),
-    Measure.SPF: _checked("spf"),
-    Measure.SPF_AND_DKIM: _checked("spf", "dkim"),
-    Measure.DMARC: _checked("dmarc"),
-    Measure.ALIGNED: _checked("aligned"),
-    Measure.PTR: _ptr,
-    Measure.TLS: _tls,
-    Measure.COMPLAINTS: _complaints,
-    Measure.ONE_CLICK: _one_click,
+_JUDGES: Mapping[DemandMeasure, Callable[[ReceiverDemand, DomainFacts], Judged]] = {
+    DemandMeasure.SPF_OR_DKIM: _checked("spf", "dkim", any_of=True),
+    DemandMeasure.SPF: _checked("spf"),
+    DemandMeasure.SPF_AND_DKIM: _checked("spf", "dkim"),
+    DemandMeasure.DMARC: _checked("dmarc"),
+    DemandMeasure.ALIGNED: _checked("aligned"),
+    DemandMeasure.PTR: _ptr,
+    DemandMeasure.TLS: _tls,
+    DemandMeasure.COMPLAINTS: _complaints,
+    DemandMeasure.ONE_CLICK: _one_click,
 }

@@ -15,8 +15,8 @@ from deliveries.message import compression
 from deliveries.models import InboundMail
 from domains.foundation.text import texts
 from domains.identity import own_addresses
-from domains.models import Domain
-from domains.operations.isolation import Kind, isolated, passed_over
+from domains.models import Domain, ItemKind
+from domains.operations.isolation import isolated, passed_over
 from domains.reporting import aggregate, keeping, unpacking
 from domains.reporting.unpacking import UnreadableReport
 
@@ -27,7 +27,7 @@ AT_ONCE = 500  # reports of one turn
 
 NEXT = f"""
 SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND kind = 'dmarc'
-    AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
+    AND {passed_over(ItemKind.INBOUND, id="deliveries_inboundmail.id")}
 ORDER BY id LIMIT 1
 """  # noqa: S608  (put together from constants)
 
@@ -39,7 +39,7 @@ def read_all() -> int:
         if (mail := _next()) is None:
             return count
         ours = own_addresses.known_now() if ours is None else ours
-        with isolated(Kind.INBOUND, mail, may_kill=True):
+        with isolated(ItemKind.INBOUND, mail, may_kill=True):
             read(mail, ours)
     return AT_ONCE
 

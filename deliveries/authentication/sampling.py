@@ -17,7 +17,7 @@ from deliveries.message import compression
 from deliveries.message.ids import first_id_of
 from domains.identity import signatures
 from domains.identity.signatures import SignatureFinding
-from domains.models import Domain, IdentityAlert, SignatureCheck
+from domains.models import Domain, IdentityAlert, IdentityAlertKind, SignatureCheck
 from domains.operations.identity_alerts import end_alert, raise_alert
 
 MOST = 50  # messages of one turn
@@ -58,7 +58,7 @@ def take_turn(*, now: datetime) -> int:
 
 def _forget_gone_domains(now: datetime) -> None:
     """End the alerts of removed domains, since no passing message can end them any more."""
-    kind = IdentityAlert.Kind.SIGNATURE
+    kind = IdentityAlertKind.SIGNATURE
     verified = Domain.objects.verified().values("name")
     for alert in IdentityAlert.objects.filter(kind=kind, ended_at=None).exclude(
         subject__in=verified
@@ -99,10 +99,10 @@ def _result(ours: list[SignatureFinding]) -> str:
 
 def _tell(domain: Domain, result: str, ours: list[SignatureFinding], *, now: datetime) -> None:
     if result == "pass":
-        end_alert(IdentityAlert.Kind.SIGNATURE, domain.name, now=now)
+        end_alert(IdentityAlertKind.SIGNATURE, domain.name, now=now)
     elif result == "fail":
         bad: dict[str, Any] = next(each for each in ours if each.state == "fail").as_json()
         raise_alert(
-            IdentityAlert.Kind.SIGNATURE, domain.name, bad["text"], slip=bad["slip"],
+            IdentityAlertKind.SIGNATURE, domain.name, bad["text"], slip=bad["slip"],
             given=bad["given"],
         )  # fmt: skip

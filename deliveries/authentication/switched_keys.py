@@ -19,8 +19,14 @@ from django.db.models import F, Sum
 from deliveries.authentication.mechanisms import mechanism
 from deliveries.authentication.refusals import NEWEST, domain_of
 from deliveries.message.ids import first_id_of
-from domains.models import AuthenticationRefusal, DomainAlert, ReadPosition, SigningKey
-from domains.operations.isolation import Kind, isolated
+from domains.models import (
+    AuthenticationRefusal,
+    DomainAlertKind,
+    ItemKind,
+    ReadPosition,
+    SigningKey,
+)
+from domains.operations.isolation import isolated
 from domains.senders import key_states
 
 logger = logging.getLogger(__name__)
@@ -62,7 +68,7 @@ def take_turn(*, now: datetime) -> int:
     _count(keys)
     gone_back = 0
     for key in SigningKey.objects.filter(pk__in=[key.pk for key in keys], refusals__gte=LEAST):
-        with isolated(Kind.DOMAIN, key.domain_id):
+        with isolated(ItemKind.DOMAIN, key.domain_id):
             gone_back += _judge(key, now=now)
     return gone_back
 
@@ -72,7 +78,7 @@ def _judge(key: SigningKey, *, now: datetime) -> bool:
     if not is_well_above(key.refusals, worst):
         return False
     given = {"count": str(key.refusals), "before": str(worst)}
-    before = key_states.go_back(key, DomainAlert.Kind.KEY_REFUSED, given, now=now)
+    before = key_states.go_back(key, DomainAlertKind.KEY_REFUSED, given, now=now)
     return before is not None
 
 

@@ -21,13 +21,15 @@ from deliveries.models import (
     Delivery,
     InboundMail,
     SourceCount,
+    SourceEvent,
     Tally,
     TrafficCount,
+    TrafficEvent,
 )
 from deliveries.models.states import DeliveryState, owes_report
 from deliveries.smtp.outcomes import Stage
 from suppressions.classes import Class
-from suppressions.models import Occurrence
+from suppressions.models import Occurrence, OccurrenceKind
 
 # RFC 5965, section 7.3, RFC 6449, and the words of some providers. Not: not-spam, virus, other;
 # auth-failure is about a forged sender.
@@ -69,7 +71,7 @@ def _bounce(mail: InboundMail, report: Report, delivery: Delivery) -> tuple[str,
     _tally(delivery, "delivered", is_hard=False, by=-1)
     _count_bounce(delivery)
     _tally(delivery, fate.classified.class_, is_hard=fate.classified.is_hard, by=1)
-    _learn(mail, delivery, fate, Occurrence.Kind.REPORT)
+    _learn(mail, delivery, fate, OccurrenceKind.REPORT)
     return fate.classified.class_, ""
 
 
@@ -101,7 +103,7 @@ def complaint(mail: InboundMail, report: Report, match: Match) -> str:
         _note(delivery, said, outcome="complained", host=report.reporter)
         _tally(delivery, Class.COMPLAINT, is_hard=False, by=1)
         _count_for_source(delivery)
-        _learn(mail, delivery, said, Occurrence.Kind.COMPLAINT)
+        _learn(mail, delivery, said, OccurrenceKind.COMPLAINT)
     transaction.on_commit(partial(job_queues.call, "deliveries.jobs.learn"))
     return f"{findings.COMPLAINED}: {kind}" if fresh else findings.COMPLAINED_BEFORE
 
@@ -155,7 +157,7 @@ def _count_bounce(delivery: Delivery) -> None:
     if not delivery.is_report:
         TrafficCount.objects.create(
             at=timezone.now().replace(second=0, microsecond=0), priority=delivery.priority,
-            event=TrafficCount.Event.BOUNCED, amount=1,
+            event=TrafficEvent.BOUNCED, amount=1,
         )  # fmt: skip
 
 
@@ -180,12 +182,12 @@ def _count_for_source(delivery: Delivery) -> None:
         SourceCount.objects.create(
             hour=timezone.now().replace(minute=0, second=0, microsecond=0), source=lane.source,
             receiver=lane.provider, project_id=delivery.project_id,
-            event=SourceCount.Event.COMPLAINT, amount=1,
+            event=SourceEvent.COMPLAINT, amount=1,
         )  # fmt: skip
 
 
 def _learn(
-    mail: InboundMail, delivery: Delivery, fate: RecipientStatus, kind: Occurrence.Kind
+    mail: InboundMail, delivery: Delivery, fate: RecipientStatus, kind: OccurrenceKind
 ) -> None:
     mail.delivery_id = (
         mail.delivery_id or delivery.pk

@@ -29,7 +29,7 @@ MAX_BRACKETS = 1000  # a notice has some dozens; thousands nested would exhaust 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """The kind in the words of `report.Kind`, and whom it is about."""
+    """The kind in the words of `parsed_report.ReportKind`, and whom it is about."""
 
     kind: str
     statuses: list[Status]

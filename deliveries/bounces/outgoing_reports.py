@@ -24,8 +24,8 @@ from deliveries.models.states import DeliveryState
 from deliveries.smtp.outcomes import Stage
 from domains.foundation.secrets.keyring import KeyRing
 from domains.foundation.text.addresses import Address, BadAddress, parse_path
-from domains.models import SigningKey
-from domains.operations.isolation import Kind, is_free, isolated
+from domains.models import ItemKind, SigningKey
+from domains.operations.isolation import is_free, isolated
 from domains.senders import dkim
 from suppressions.classes import MEANINGS, Class
 
@@ -52,12 +52,12 @@ def _issue_batch() -> int:
     The report's rows and the end of the debt are one transaction: no report is lost, none is sent
     twice. One that cannot be written stays owed, and is passed over.
     """
-    owed = Delivery.objects.owing_reports().filter(is_free(Kind.REPORT)).order_by("id")
+    owed = Delivery.objects.owing_reports().filter(is_free(ItemKind.REPORT)).order_by("id")
     mine = list(
         owed.select_for_update(skip_locked=True, of=("self",)).select_related("message")[:BATCH]
     )
     for delivery in mine:
-        with isolated(Kind.REPORT, delivery.pk):
+        with isolated(ItemKind.REPORT, delivery.pk):
             _send(delivery)
             Delivery.objects.filter(pk=delivery.pk).update(owes_report=False)
     return len(mine)

@@ -20,8 +20,9 @@ from deliveries.bounces.parser import read
 from deliveries.classification import loaded_rules
 from deliveries.message import compression
 from deliveries.message.ids import new_id
-from deliveries.models import InboundMail
-from domains.operations.isolation import Kind, isolated, passed_over
+from deliveries.models import InboundKind, InboundMail
+from domains.models import ItemKind
+from domains.operations.isolation import isolated, passed_over
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(domain)s, %(mail_from)s, %(clie
 
 NEXT = f"""
 SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND kind <> 'dmarc'
-    AND {passed_over(Kind.INBOUND, id="deliveries_inboundmail.id")}
+    AND {passed_over(ItemKind.INBOUND, id="deliveries_inboundmail.id")}
 ORDER BY id LIMIT 1
 """  # noqa: S608  (put together from constants)
 
@@ -78,7 +79,7 @@ def handle_all() -> None:
     """Read every report that nobody has read yet; one that cannot be read is passed over."""
     loaded_rules.load()
     while (mail := _next_unhandled()) is not None:
-        with isolated(Kind.INBOUND, mail, may_kill=True):
+        with isolated(ItemKind.INBOUND, mail, may_kill=True):
             handle(mail)
 
 
@@ -104,7 +105,7 @@ def handle(mail_id: UUID) -> None:
 
 def _finding(mail: InboundMail) -> str:
     """Do what a mail asks for; return what was done, in the words that are kept with it."""
-    if mail.kind == InboundMail.Kind.FORENSIC:
+    if mail.kind == InboundKind.FORENSIC:
         return FOR_A_PERSON
     try:
         data = compression.decompress(bytes(mail.data), most=LARGEST)
@@ -123,7 +124,7 @@ def _finding(mail: InboundMail) -> str:
             )
     except matching.Unmatched as error:
         return error.finding
-    if mail.kind != InboundMail.Kind.REPORT:
+    if mail.kind != InboundKind.REPORT:
         return FOR_A_PERSON
     return (
         NO_REPORT

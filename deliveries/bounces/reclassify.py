@@ -18,10 +18,10 @@ from deliveries.bounces import learning
 from deliveries.bounces.second_reading import again
 from deliveries.classification import loaded_rules
 from deliveries.classification.classifier import Classified
-from deliveries.models import Attempt, Reclassification
+from deliveries.models import Attempt, Reclassification, ReclassificationState
 from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
+from domains.models import ItemKind
 from domains.operations.isolation import (
-    Kind,
     begin_again,
     failed,
     guarded,
@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 DAYS = timedelta(days=30)
 BATCH = 500
 ACTOR = "second look"
-State = Reclassification.State
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Change:
 
 def count(look_id: int) -> None:
     """Count what would be another; nothing is changed but the look's own row."""
-    _carry(look_id, State.COUNTING, _count)
+    _carry(look_id, ReclassificationState.COUNTING, _count)
 
 
 def _count(look: Reclassification, lease: Lease) -> None:
@@ -83,7 +82,7 @@ def _count(look: Reclassification, lease: Lease) -> None:
     with transaction.atomic():
         lease.renew()
         _note(look, look.seen, table)
-        look.state, look.leased_until = State.COUNTED, None
+        look.state, look.leased_until = ReclassificationState.COUNTED, None
         look.save(update_fields=["state", "leased_until"])
 
 
@@ -94,13 +93,13 @@ def apply(look_id: int) -> None:
     Where the rules are others by now than those that were counted, it is counted again: nobody has
     seen what these would change.
     """
-    _carry(look_id, State.APPLYING, _apply_all)
+    _carry(look_id, ReclassificationState.APPLYING, _apply_all)
 
 
 def _apply_all(look: Reclassification, lease: Lease) -> None:
     if look.version != loaded_rules.version():
         logger.warning("second look %s is counted again: the rules have changed", look.pk)
-        look.state = State.COUNTING
+        look.state = ReclassificationState.COUNTING
         look.save(update_fields=["state"])
         _count(look, lease)
         return
@@ -118,15 +117,22 @@ def _apply_all(look: Reclassification, lease: Lease) -> None:
     learning.take_turn(now=timezone.now())
     with transaction.atomic():
         lease.renew()
-        look.state, look.ended_at, look.leased_until = State.DONE, timezone.now(), None
+        look.state, look.ended_at, look.leased_until = (
+            ReclassificationState.DONE,
+            timezone.now(),
+            None,
+        )
         look.save(update_fields=["state", "ended_at", "leased_until"])
 
 
 def carry_on() -> None:
     """Go on with what no job works on: its call was lost, or its worker died."""
-    for state, work in ((State.COUNTING, count), (State.APPLYING, apply)):
+    for state, work in (
+        (ReclassificationState.COUNTING, count),
+        (ReclassificationState.APPLYING, apply),
+    ):
         for look_id in left(Reclassification.objects.filter(state=state)):
-            if may_begin(Kind.SECOND_LOOK, _key(look_id)):
+            if may_begin(ItemKind.SECOND_LOOK, _key(look_id)):
                 work(look_id)
 
 
@@ -139,7 +145,7 @@ def _carry(look_id: int, state: str, work: Callable[[Reclassification, Lease], N
         return
     loaded_rules.load()
     look = Reclassification.objects.get(pk=look_id)
-    if lease.follows_a_death and begin_again(Kind.SECOND_LOOK, _key(look_id)):
+    if lease.follows_a_death and begin_again(ItemKind.SECOND_LOOK, _key(look_id)):
         _fail(look_id)
         return
     with _ending_badly(look), suppress(LeaseLost):
@@ -153,7 +159,7 @@ def _key(look_id: int) -> str:
 
 def _fail(look_id: int) -> None:
     Reclassification.objects.filter(pk=look_id).update(
-        state=State.FAILED, ended_at=timezone.now(), leased_until=None
+        state=ReclassificationState.FAILED, ended_at=timezone.now(), leased_until=None
     )
 
 
@@ -162,7 +168,7 @@ def _ending_badly(look: Reclassification) -> Iterator[None]:
     """Mark a look that fails as a whole while the block runs, so that it can be made anew; in an
     outage it stays as it is, and is gone on with.
     """
-    with guarded(Kind.SECOND_LOOK, _key(look.pk), most=1):
+    with guarded(ItemKind.SECOND_LOOK, _key(look.pk), most=1):
         try:
             yield
         except Exception as error:  # whatever failed, the row says so; it is raised again below
@@ -191,7 +197,7 @@ def _changes(until: datetime) -> Iterator[Change | None]:
         except Exception as error:  # one occurrence that cannot be read stops no other
             if is_outage(error):
                 raise
-            failed(Kind.SECOND_LOOK, occurrence.pk, error, most=1)
+            failed(ItemKind.SECOND_LOOK, occurrence.pk, error, most=1)
         yield Change(occurrence, found) if found is not None else None
 
 
@@ -201,7 +207,7 @@ def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
     """
     by_occurrence = {change.occurrence.pk: change for change in changes}
     together_or_alone(
-        Kind.SECOND_LOOK,
+        ItemKind.SECOND_LOOK,
         list(by_occurrence),
         lambda ids: _apply(look, [by_occurrence[id_] for id_ in ids]),
         most=1,

@@ -9,12 +9,12 @@ from deliveries.classification.classifier import Answer, Classified, classify, s
 from deliveries.message import compression
 from deliveries.models import InboundMail
 from deliveries.smtp.outcomes import SCOPES, Stage
-from suppressions.models import Occurrence
+from suppressions.models import Occurrence, OccurrenceKind
 
 
 def again(occurrence: Occurrence) -> Classified | None:
     """Return what it means by the rules of today, or None where nothing is left to read."""
-    if occurrence.kind == Occurrence.Kind.REPORT:
+    if occurrence.kind == OccurrenceKind.REPORT:
         return _of_report(occurrence)
     stage = Stage(occurrence.stage) if occurrence.stage in SCOPES else None
     domain = occurrence.address_key.rpartition("@")[2]
@@ -31,7 +31,7 @@ def again(occurrence: Occurrence) -> Classified | None:
             domain,
         )
     )
-    return softened(found) if occurrence.kind == Occurrence.Kind.EXPIRY else found
+    return softened(found) if occurrence.kind == OccurrenceKind.EXPIRY else found
 
 
 def _of_report(occurrence: Occurrence) -> Classified | None:

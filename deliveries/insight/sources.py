@@ -12,12 +12,12 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from deliveries.insight.tracing import site_name
-from deliveries.models import Delivery, Lane, Node, Source
+from deliveries.models import Delivery, Lane, Node, Source, SourceState
 from deliveries.routing.egress import BY_SITE
 from deliveries.routing.egress_reading import BOUND
 
 
-class SourceState(TypedDict):
+class SourceOverview(TypedDict):
     """One source: where it is, what it may do, and what it has to do now."""
 
     name: str
@@ -33,7 +33,7 @@ class SourceState(TypedDict):
     waiting: int
 
 
-class NodeState(TypedDict):
+class NodeOverview(TypedDict):
     """One node: `lanes` are those that are leased from its sources now."""
 
     name: str
@@ -43,7 +43,7 @@ class NodeState(TypedDict):
     seen_at: str
 
 
-def sources(*, now: datetime | None = None) -> list[SourceState]:
+def sources(*, now: datetime | None = None) -> list[SourceOverview]:
     """Return all sources by name."""
     now = now or timezone.now()
     nodes = _nodes_of_sources(now)
@@ -83,7 +83,7 @@ def sources(*, now: datetime | None = None) -> list[SourceState]:
     ]
 
 
-def nodes(*, now: datetime | None = None) -> list[NodeState]:
+def nodes(*, now: datetime | None = None) -> list[NodeOverview]:
     """Return the nodes by name; one that has not been seen for half a minute is not here."""
     now = now or timezone.now()
     lanes = _lanes()
@@ -117,7 +117,7 @@ def addresses() -> dict[str, str]:
     """Return the addresses of the sources that are not out of use, with their names in EHLO."""
     return {
         address: source.ehlo_name or settings.EKIDEN_HOSTNAME
-        for source in Source.objects.exclude(state=Source.State.OUT)
+        for source in Source.objects.exclude(state=SourceState.OUT)
         for address in source.addresses
     }
 

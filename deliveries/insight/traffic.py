@@ -12,10 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from deliveries.message.priorities import Priority
-from deliveries.models import TrafficCount
+from deliveries.models import TrafficEvent
 from deliveries.models.traffic import NO_BUCKET, STEPS
-
-Event = TrafficCount.Event
 
 # The index `traffic_by_time` serves both: the steps are few, and each is a range of it.
 _WHERE = "WHERE step = ANY(%(steps)s) AND at >= %(since)s AND at < %(until)s"
@@ -39,7 +37,7 @@ UNITS = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
-FAILED = (Event.BOUNCED, Event.EXPIRED)
+FAILED = (TrafficEvent.BOUNCED, TrafficEvent.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
 
-from deliveries.models import Pool, PoolMember, Source
+from deliveries.models import Pool, PoolMember, Source, SourceState
 from deliveries.queue.warm_up_plans import number_of, numbers_of
 
 DAYS = 7
@@ -20,7 +20,7 @@ FROM deliveries_tally
 WHERE hour >= %(since)s AND hour < %(until)s AND category NOT IN ('suppressed', 'complaint')
 GROUP BY 1, 2 HAVING sum(amount) > 0 ORDER BY 1, 2
 """
-USED = (Source.State.WARM, Source.State.WARMING)
+USED = (SourceState.WARM, SourceState.WARMING)
 
 
 @dataclass(frozen=True, slots=True)

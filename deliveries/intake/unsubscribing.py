@@ -13,7 +13,7 @@ from deliveries.backends import job_queues
 from deliveries.bounces.keys import unsubscribe_key
 from deliveries.intake.submission import SubmittedMessage
 from domains.foundation.secrets import tokens
-from suppressions.models import Occurrence, Suppression
+from suppressions.models import Occurrence, OccurrenceKind, Suppression
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -84,7 +84,7 @@ def unsubscribe(wish: Wish, *, client: str | None) -> bool:
     ).exists():
         return False
     Occurrence.objects.create(
-        project_id=wish.project_id, address_key=wish.address_key, kind=Occurrence.Kind.UNSUBSCRIBE,
+        project_id=wish.project_id, address_key=wish.address_key, kind=OccurrenceKind.UNSUBSCRIBE,
         category="", is_hard=False,
         host=client or "", text="One-click unsubscription (RFC 8058)",
     )  # fmt: skip

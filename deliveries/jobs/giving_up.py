@@ -13,8 +13,7 @@ from deliveries.models import Delivery, InboundMail, Lane, Order
 from deliveries.queue.wakeups import notify_now
 from deliveries.steering import orders
 from domains import jobs as domain_jobs
-from domains.models import SetAside
-from domains.operations.isolation import Kind
+from domains.models import ItemKind, SetAside
 from suppressions.models import Occurrence, Suppression
 
 
@@ -64,19 +63,25 @@ def _nothing(key: str) -> None:
 
 Act = Callable[[str], None]
 AGAIN: dict[str, Act] = {
-    Kind.INBOUND: _nothing, Kind.OCCURRENCE: _nothing, Kind.REPORT: _nothing, Kind.ORDER: _nothing,
-    Kind.DELIVERY: _release,
-    Kind.EXPIRY: _nothing, Kind.PROBATION: _nothing, Kind.DOMAIN: _nothing, Kind.KEY: _make_key,
-}  # fmt: skip
+    ItemKind.INBOUND: _nothing,
+    ItemKind.OCCURRENCE: _nothing,
+    ItemKind.REPORT: _nothing,
+    ItemKind.ORDER: _nothing,
+    ItemKind.DELIVERY: _release,
+    ItemKind.EXPIRY: _nothing,
+    ItemKind.PROBATION: _nothing,
+    ItemKind.DOMAIN: _nothing,
+    ItemKind.KEY: _make_key,
+}
 DROP: dict[str, Act] = {
-    Kind.INBOUND: _finish_mail,
-    Kind.OCCURRENCE: _finish_occurrence,
-    Kind.REPORT: _owe_nothing,
-    Kind.ORDER: _stop_order,
-    Kind.PROBATION: _end_probation,
-    Kind.IMPORT: _nothing,
-    Kind.SECOND_LOOK: _nothing,
-    Kind.KEY: _nothing,
+    ItemKind.INBOUND: _finish_mail,
+    ItemKind.OCCURRENCE: _finish_occurrence,
+    ItemKind.REPORT: _owe_nothing,
+    ItemKind.ORDER: _stop_order,
+    ItemKind.PROBATION: _end_probation,
+    ItemKind.IMPORT: _nothing,
+    ItemKind.SECOND_LOOK: _nothing,
+    ItemKind.KEY: _nothing,
 }
 
 

@@ -15,25 +15,26 @@ class ReceiverDemandQuerySet(models.QuerySet["ReceiverDemand"]):
         return self.filter(is_asked=True).order_by("receiver", "name")
 
 
+class DemandMeasure(models.TextChoices):
+    SPF_OR_DKIM = "spf-or-dkim", _("SPF or DKIM passes")
+    SPF = "spf", _("SPF passes")
+    SPF_AND_DKIM = "spf-and-dkim", _("SPF and DKIM pass")
+    DMARC = "dmarc", _("A DMARC policy is published")
+    ALIGNED = "aligned", _("SPF or DKIM aligns with From")
+    PTR = "ptr", _("Source addresses have forward-confirmed reverse DNS")
+    TLS = "tls", _("Mail is handed over by TLS")
+    COMPLAINTS = "complaints", _("Complaints stay below the limit")
+    ONE_CLICK = "one-click", _("Bulk mail unsubscribes with one click")
+
+
 class ReceiverDemand(models.Model):
     """One thing that one receiver asks for, with the page that says so and the day it was read."""
-
-    class Measure(models.TextChoices):
-        SPF_OR_DKIM = "spf-or-dkim", _("SPF or DKIM passes")
-        SPF = "spf", _("SPF passes")
-        SPF_AND_DKIM = "spf-and-dkim", _("SPF and DKIM pass")
-        DMARC = "dmarc", _("A DMARC policy is published")
-        ALIGNED = "aligned", _("SPF or DKIM aligns with From")
-        PTR = "ptr", _("Source addresses have forward-confirmed reverse DNS")
-        TLS = "tls", _("Mail is handed over by TLS")
-        COMPLAINTS = "complaints", _("Complaints stay below the limit")
-        ONE_CLICK = "one-click", _("Bulk mail unsubscribes with one click")
 
     name = models.CharField(_("name"), max_length=63, unique=True, validators=[name_validator])
     receiver = models.CharField(
         _("receiver"), max_length=63, help_text=_("The name of its rule for receivers.")
     )
-    measure = models.CharField(_("what it asks for"), max_length=12, choices=Measure.choices)
+    measure = models.CharField(_("what it asks for"), max_length=12, choices=DemandMeasure.choices)
     limit = models.FloatField(
         _("limit"), null=True, blank=True, help_text=_("Per cent, for complaints and TLS.")
     )

@@ -8,22 +8,23 @@ from django.utils.translation import gettext_lazy as _
 from deliveries.message.ids import new_id
 
 
+class InboundKind(models.TextChoices):
+    REPORT = "report", _("At a return path")
+    POSTMASTER = "postmaster", _("To postmaster")
+    ABUSE = "abuse", _("To abuse")
+    FEEDBACK = "feedback", _("To feedback")
+    DMARC = "dmarc", _("DMARC report")
+    FORENSIC = "forensic", _("DMARC report about one message")
+
+
 class InboundMail(models.Model):
     """Mail that came to port 25: a report at a return path of ours, a letter to postmaster,
     abuse or feedback, or a DMARC report.
     """
 
-    class Kind(models.TextChoices):
-        REPORT = "report", _("At a return path")
-        POSTMASTER = "postmaster", _("To postmaster")
-        ABUSE = "abuse", _("To abuse")
-        FEEDBACK = "feedback", _("To feedback")
-        DMARC = "dmarc", _("DMARC report")
-        FORENSIC = "forensic", _("DMARC report about one message")
-
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     received_at = models.DateTimeField(_("received"), db_default=Now())
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=10, choices=InboundKind.choices)
     delivery_id = models.UUIDField(_("delivery"), null=True, db_index=True)
     # Which sending domain a DMARC report was sent for; it may be gone.
     domain_id = models.BigIntegerField(_("domain"), null=True)

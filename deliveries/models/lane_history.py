@@ -36,20 +36,21 @@ class LanePace(models.Model):
         return f"{self.lane_id} {self.at}"
 
 
+class BackOffKind(models.TextChoices):
+    SLOWED = "slowed", _("Slower")
+    PAUSED = "paused", _("Paused")
+    CLOSED = "closed", _("Paused until somebody resumes it")
+
+
 class BackOff(models.Model):
     """One answer after which a lane went slower, paused, or was closed."""
-
-    class Kind(models.TextChoices):
-        SLOWED = "slowed", _("Slower")
-        PAUSED = "paused", _("Paused")
-        CLOSED = "closed", _("Paused until somebody resumes it")
 
     id = models.BigAutoField(primary_key=True)
     lane = models.ForeignKey(
         Lane, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("lane")
     )
     at = models.DateTimeField(_("at"))
-    kind = models.CharField(_("what"), max_length=6, choices=Kind.choices)
+    kind = models.CharField(_("what"), max_length=6, choices=BackOffKind.choices)
     seconds = models.FloatField(_("seconds"), null=True)
     rate = models.FloatField(_("messages a second"), null=True)
     reply = models.TextField(_("answer"))

@@ -5,21 +5,25 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
+class ReclassificationState(models.TextChoices):
+    COUNTING = "counting", _("Counting")
+    COUNTED = "counted", _("Counted")
+    APPLYING = "applying", _("Under way")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
 class Reclassification(models.Model):
     """First counted, and carried out only when somebody has seen the counts.
 
     `table` has [class before, class after, hard before, hard after, amount] of each change.
     """
 
-    class State(models.TextChoices):
-        COUNTING = "counting", _("Counting")
-        COUNTED = "counted", _("Counted")
-        APPLYING = "applying", _("Under way")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
-
     state = models.CharField(
-        _("state"), max_length=8, choices=State.choices, default=State.COUNTING
+        _("state"),
+        max_length=8,
+        choices=ReclassificationState.choices,
+        default=ReclassificationState.COUNTING,
     )
     version = models.CharField(_("version of the rules"), max_length=80, blank=True, default="")
     seen = models.PositiveIntegerField(_("looked at"), default=0)

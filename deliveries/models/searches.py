@@ -26,13 +26,14 @@ class SavedSearch(models.Model):
         return self.name
 
 
+class ExportState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
 class MessageExport(models.Model):
     """Messages that a person had written into a file, a batch at a time; its parts are the file."""
-
-    class State(models.TextChoices):
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
 
     created_by = models.CharField(_("by"), max_length=150)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -40,7 +41,11 @@ class MessageExport(models.Model):
     # Whose messages the person may see; null: all.
     projects = ArrayField(models.BigIntegerField(), null=True)
     state = models.CharField(
-        _("state"), max_length=7, choices=State.choices, default=State.RUNNING, editable=False
+        _("state"),
+        max_length=7,
+        choices=ExportState.choices,
+        default=ExportState.RUNNING,
+        editable=False,
     )
     messages = models.PositiveIntegerField(_("messages"), default=0)
     rows = models.PositiveIntegerField(_("rows"), default=0)

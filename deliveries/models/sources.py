@@ -23,17 +23,18 @@ class SourceQuerySet(models.QuerySet["Source"]):
         return self.filter(Q(state="warming") | Q(state="warm", warms_each=True))
 
 
+class SourceState(models.TextChoices):
+    COLD = "cold", _("Cold: sends nothing yet")
+    WARMING = "warming", _("Warming: a daily number for each receiver")
+    WARM = "warm", _("Warm")
+    RESTING = "resting", _("Resting: its mail goes by others")
+    OUT = "out", _("Out of use")
+
+
 class Source(models.Model):
     """One identity that mail leaves by: an IPv4 address, an IPv6 address, or one of each, and the
     name that it says in EHLO.
     """
-
-    class State(models.TextChoices):
-        COLD = "cold", _("Cold: sends nothing yet")
-        WARMING = "warming", _("Warming: a daily number for each receiver")
-        WARM = "warm", _("Warm")
-        RESTING = "resting", _("Resting: its mail goes by others")
-        OUT = "out", _("Out of use")
 
     name = models.SlugField(_("name"), max_length=40, unique=True)
     ipv4 = models.GenericIPAddressField(_("IPv4 address"), protocol="IPv4", null=True, blank=True)
@@ -44,7 +45,9 @@ class Source(models.Model):
         blank=True,
         help_text=_("Empty: EKIDEN_HOSTNAME. Reverse DNS should name it."),
     )
-    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WARM)
+    state = models.CharField(
+        _("state"), max_length=7, choices=SourceState.choices, default=SourceState.WARM
+    )
     reason = models.CharField(_("why"), max_length=200, blank=True, default="", db_default="")
     warms_each = models.BooleanField(
         _("warms up with each new receiver"),
@@ -86,8 +89,8 @@ class Source(models.Model):
     @property
     def is_warming_up(self) -> bool:
         """Tell whether receivers that do not know it have a number of messages a day."""
-        return self.state == self.State.WARMING or (
-            self.state == self.State.WARM and self.warms_each
+        return self.state == SourceState.WARMING or (
+            self.state == SourceState.WARM and self.warms_each
         )
 
     @property

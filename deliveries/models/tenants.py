@@ -13,16 +13,17 @@ from deliveries.models.sources import EgressRule, Pool
 from domains.models import Project
 
 
+class TenantMeasure(models.TextChoices):
+    ERRORS = "errors", _("Hard bounces")
+    COMPLAINTS = "complaints", _("Complaints")
+
+
 class TenantRule(models.Model):
     """What is done with the mail of a project of which too much is refused or complained of.
 
     It begins at the threshold and ends below four fifths of it. Until it is live it only says what
     it would do.
     """
-
-    class Measure(models.TextChoices):
-        ERRORS = "errors", _("Hard bounces")
-        COMPLAINTS = "complaints", _("Complaints")
 
     class Action(models.TextChoices):
         PAUSE = "pause", _("Pause the project")
@@ -38,7 +39,7 @@ class TenantRule(models.Model):
         _("source"), max_length=40, blank=True, default="",
         help_text=_("Empty: all its mail, whatever source it leaves by."),
     )  # fmt: skip
-    measure = models.CharField(_("measure"), max_length=10, choices=Measure.choices)
+    measure = models.CharField(_("measure"), max_length=10, choices=TenantMeasure.choices)
     threshold = models.FloatField(_("threshold"), help_text=_("Per cent."))
     least = models.PositiveIntegerField(
         _("of so many deliveries at least"), default=100, db_default=100

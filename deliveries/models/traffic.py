@@ -41,21 +41,22 @@ def counting(source: str, *, event: str, bucket: str = str(NO_BUCKET)) -> str:
     """  # noqa: S608  (put together from constants)
 
 
+class TrafficEvent(models.TextChoices):
+    ACCEPTED = "accepted", pgettext_lazy("what happened to mail", "Accepted")
+    DELIVERED = "delivered", _("Delivered")
+    DEFERRED = "deferred", _("Deferred")
+    BOUNCED = "bounced", _("Bounced")
+    EXPIRED = "expired", _("Expired")
+    SUPPRESSED = "suppressed", _("Suppressed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
 class TrafficCount(models.Model):
     """How often something happened to deliveries of one priority in one period.
 
     The sum over a key's rows counts, never a single row. `step` is the width of the period in
     minutes, `bucket` the time to delivery of what was delivered.
     """
-
-    class Event(models.TextChoices):
-        ACCEPTED = "accepted", pgettext_lazy("what happened to mail", "Accepted")
-        DELIVERED = "delivered", _("Delivered")
-        DEFERRED = "deferred", _("Deferred")
-        BOUNCED = "bounced", _("Bounced")
-        EXPIRED = "expired", _("Expired")
-        SUPPRESSED = "suppressed", _("Suppressed")
-        CANCELLED = "cancelled", _("Cancelled")
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("at"))
@@ -67,7 +68,7 @@ class TrafficCount(models.Model):
         verbose_name=_("project"),
     )  # fmt: skip
     priority = models.SmallIntegerField(_("priority"))
-    event = models.CharField(_("event"), max_length=10, choices=Event.choices)
+    event = models.CharField(_("event"), max_length=10, choices=TrafficEvent.choices)
     bucket = models.SmallIntegerField(_("time to delivery"), default=NO_BUCKET)
     amount = models.BigIntegerField(_("amount"))
 

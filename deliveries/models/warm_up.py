@@ -126,6 +126,13 @@ class WarmUpDay(models.Model):
         return f"{self.source.name} → {self.receiver} {self.date}"
 
 
+class SourceEvent(models.TextChoices):
+    ACCEPTED = "accepted", _("Accepted by the receiver")
+    REFUSED = "refused", _("Refused for good")
+    THROTTLED = "throttled", _("Deferred for pace")
+    COMPLAINT = "complaint", _("Complained of")
+
+
 class SourceCount(models.Model):
     """A difference to how often something happened to mail of one project from one source at one
     receiver in one hour: the sum over a key's rows counts, never a single row.
@@ -134,12 +141,6 @@ class SourceCount(models.Model):
     job merges them. Mail that leaves without a source of its own is not counted.
     """
 
-    class Event(models.TextChoices):
-        ACCEPTED = "accepted", _("Accepted by the receiver")
-        REFUSED = "refused", _("Refused for good")
-        THROTTLED = "throttled", _("Deferred for pace")
-        COMPLAINT = "complaint", _("Complained of")
-
     id = models.BigAutoField(primary_key=True)
     hour = models.DateTimeField(_("hour"))
     source = models.CharField(_("source"), max_length=45)
@@ -147,7 +148,7 @@ class SourceCount(models.Model):
     project = models.ForeignKey(
         Project, models.DO_NOTHING, db_constraint=False, db_index=False, verbose_name=_("project")
     )
-    event = models.CharField(_("event"), max_length=9, choices=Event.choices)
+    event = models.CharField(_("event"), max_length=9, choices=SourceEvent.choices)
     amount = models.IntegerField(_("amount"))
 
     class Meta:

@@ -10,7 +10,8 @@ from django.db import connection
 from deliveries.backends import maillog
 from deliveries.models.states import IS_REPORT
 from deliveries.models.traffic import counting
-from domains.operations.isolation import Kind, passed_over, together_or_alone
+from domains.models import ItemKind
+from domains.operations.isolation import passed_over, together_or_alone
 
 # What an agent has in hand is left to it for as long as one transaction may take (30 minutes): the
 # mail may be arriving. A claim whose lease is over belongs to nobody (the worker is dead, and its
@@ -27,7 +28,7 @@ WHERE state IN ('queued', 'deferred') AND expires_at <= now()
                    WHERE lane.id = mail.lane_id AND lane.epoch = mail.claim
                        AND lane.leased_until >= now()))
 """
-FIND = f"{LATE} AND {passed_over(Kind.EXPIRY, id='mail.id')} ORDER BY expires_at LIMIT %(most)s"
+FIND = f"{LATE} AND {passed_over(ItemKind.EXPIRY, id='mail.id')} ORDER BY expires_at LIMIT %(most)s"
 SWEEP = f"""
 WITH late AS (
     {LATE} AND id = ANY(%(ids)s) ORDER BY expires_at FOR UPDATE OF mail SKIP LOCKED
@@ -80,7 +81,7 @@ def sweep() -> int:
     """End what is past its deadline; returns how many deliveries that were."""
     total = 0
     while late := _late():
-        ended = sum(together_or_alone(Kind.EXPIRY, late, _end))
+        ended = sum(together_or_alone(ItemKind.EXPIRY, late, _end))
         total += ended
         if not ended:  # others have locked them
             break

@@ -19,7 +19,7 @@ from deliveries.models.states import DeliveryState
 from deliveries.queue import transcripts
 from deliveries.queue.ledger_entries import RECORD, WRITTEN, LedgerEntry, columns
 from deliveries.queue.own_faults import Faults
-from domains.operations.isolation import Kind
+from domains.models import ItemKind
 
 logger = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ class Ledger:
             await self._put_aside(entry, error)
 
     async def _put_aside(self, entry: LedgerEntry, error: Exception) -> None:
-        if self._faults is not None and await self._faults.note(Kind.DELIVERY, entry.id, error):
+        if self._faults is not None and await self._faults.note(ItemKind.DELIVERY, entry.id, error):
             await self._faults.hold(entry.id)
 
     async def _unwritten(self, group: list[LedgerEntry]) -> list[LedgerEntry]:

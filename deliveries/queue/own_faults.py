@@ -8,8 +8,8 @@ import logging
 from uuid import UUID
 
 from deliveries.backends.database import Database, DatabaseUnavailable
+from domains.models import ItemKind
 from domains.operations import isolation
-from domains.operations.isolation import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Faults:
         self._database = database
 
     async def note(
-        self, kind: Kind, key: object, error: BaseException, *, lasting: bool = True
+        self, kind: ItemKind, key: object, error: BaseException, *, lasting: bool = True
     ) -> bool:
         """Count a fault of an item; return True where the item is put aside now.
 

@@ -15,13 +15,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from deliveries.message import compression
-from deliveries.models import Attempt, Delivery, ExportPart, Message, MessageExport
+from deliveries.models import Attempt, Delivery, ExportPart, ExportState, Message, MessageExport
 from deliveries.search.inputs import understood
 from deliveries.search.lookups import LAST_ID, messages_of
 from deliveries.search.narrowing import narrow, narrowing_of
 from domains.foundation.text.texts import clean
 from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
-from domains.operations.isolation import Kind, begin_again, guarded, is_outage
+from domains.models import ItemKind
+from domains.operations.isolation import begin_again, guarded, is_outage
 from suppressions.exchange.cells import safe
 
 BATCH = 500  # messages
@@ -32,31 +33,30 @@ HEADER = (
     "subject", "recipient", "state", "ended_at", "attempts", "host", "code", "enhanced", "answer",
     "class",
 )  # fmt: skip
-State = MessageExport.State
 
 
 def run(export_id: int) -> None:
     """Write an export, or go on with it; a second call finds it written, or another at it."""
-    lease = Lease.take(MessageExport.objects.filter(pk=export_id, state=State.RUNNING))
+    lease = Lease.take(MessageExport.objects.filter(pk=export_id, state=ExportState.RUNNING))
     if lease is None:
         return
     key = f"export {export_id}"
-    if lease.follows_a_death and begin_again(Kind.STEP, key):
-        _end(export_id, State.FAILED)
+    if lease.follows_a_death and begin_again(ItemKind.STEP, key):
+        _end(export_id, ExportState.FAILED)
         return
-    with guarded(Kind.STEP, key, lasting=False):
+    with guarded(ItemKind.STEP, key, lasting=False):
         try:
             with suppress(LeaseLost):
                 _write_all(MessageExport.objects.get(pk=export_id), lease)
         except Exception as error:  # whatever failed, the row says so; it is raised again below
             if not is_outage(error):
-                _end(export_id, State.FAILED)
+                _end(export_id, ExportState.FAILED)
             raise
 
 
 def carry_on() -> None:
     """Go on with what no job works on: its call was lost, or its worker died."""
-    for export_id in left(MessageExport.objects.filter(state=State.RUNNING)):
+    for export_id in left(MessageExport.objects.filter(state=ExportState.RUNNING)):
         run(export_id)
 
 
@@ -75,7 +75,7 @@ def _write_all(export: MessageExport, lease: Lease) -> None:
             _write(export, batch)
     with transaction.atomic():
         lease.renew()
-        _end(export.pk, State.DONE)
+        _end(export.pk, ExportState.DONE)
 
 
 def _matching(export: MessageExport) -> QuerySet[Message]:

@@ -22,7 +22,7 @@ from deliveries.sending.shared import SharedResources
 from deliveries.smtp.outcomes import Bounced, Deferred, FailureScope, Stage
 from deliveries.smtp.replies import local_reply
 from domains.foundation.dns.resolver import NoServerAnswers
-from domains.operations.isolation import Kind
+from domains.models import ItemKind
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class Dispatcher:
         except Exception as error:
             # whatever is the matter with this domain, its mail waits like that of one that DNS
             # fails
-            await self._shared.faults.note(Kind.ROUTING, domain, error, lasting=False)
+            await self._shared.faults.note(ItemKind.ROUTING, domain, error, lasting=False)
             await self._defer_all(domain)
 
     async def _defer_all(self, domain: str) -> None:

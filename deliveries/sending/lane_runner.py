@@ -11,7 +11,7 @@ from typing import Protocol
 from deliveries.backends.database import DatabaseUnavailable
 from deliveries.queue.leased import Learned, LeasedLane
 from deliveries.sending.shared import SharedResources
-from domains.operations.isolation import Kind
+from domains.models import ItemKind
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ async def rest(lane: LeasedLane, shared: SharedResources, error: Exception) -> N
     """Pause a lane after a fault of ours: else it would be taken and lost again many times a
     second.
     """
-    await shared.faults.note(Kind.LANE, lane.id, error, lasting=False)
+    await shared.faults.note(ItemKind.LANE, lane.id, error, lasting=False)
     with suppress(DatabaseUnavailable):
         await shared.lanes.pause(
             lane, lane.failures, FAULT_WAIT, "A fault of the service; see its log"

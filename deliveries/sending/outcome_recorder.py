@@ -10,7 +10,7 @@ from deliveries.sending import disposition
 from deliveries.sending.shared import SharedResources
 from deliveries.shaping.pace import Pace
 from deliveries.smtp.outcomes import Bounced, Deferred, Outcome
-from domains.operations.isolation import Kind
+from domains.models import ItemKind
 
 
 class OutcomeRecorder:
@@ -59,8 +59,8 @@ class OutcomeRecorder:
         self.shared.ledger.record(entry)
         self._over(claimed)
         if is_of_lane:
-            await self.shared.faults.note(Kind.LANE, self.lane.id, error, lasting=False)
-        elif await self.shared.faults.note(Kind.DELIVERY, claimed.id, error):
+            await self.shared.faults.note(ItemKind.LANE, self.lane.id, error, lasting=False)
+        elif await self.shared.faults.note(ItemKind.DELIVERY, claimed.id, error):
             # The entry's fence is the claim, which holding takes away.
             await self.shared.ledger.flush()
             await self.shared.faults.hold(claimed.id)

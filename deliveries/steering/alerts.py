@@ -12,9 +12,9 @@ from django.db import connection, transaction
 
 from deliveries.models import Alert, Stop
 from deliveries.steering import pauses as stops
-from domains.models import Credential
+from domains.models import Credential, ItemKind
 from domains.operations import audit
-from domains.operations.isolation import Kind, isolated
+from domains.operations.isolation import isolated
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -88,7 +88,7 @@ def check(*, now: datetime) -> tuple[int, int]:
     opened = ended = 0
     for figures in current_figures(now=now):
         alert = open_ones.get(figures.credential_id)
-        with isolated(Kind.ALERT, figures.credential_id, lasting=False):
+        with isolated(ItemKind.ALERT, figures.credential_id, lasting=False):
             if alert is None and figures.is_bad:
                 opened += _open(figures)
             elif alert is not None and figures.is_good_again:

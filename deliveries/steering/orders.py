@@ -22,7 +22,8 @@ from deliveries.models import Lane, Order
 from deliveries.queue.wakeups import notify_now
 from deliveries.steering import order_statements, pauses
 from deliveries.steering.selection import Selection, count
-from domains.operations.isolation import Kind, failed, guarded, is_free, is_outage
+from domains.models import ItemKind
+from domains.operations.isolation import failed, guarded, is_free, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -124,13 +125,13 @@ def carry_out_all(*, seconds: float) -> bool:
     """
     until = time.monotonic() + seconds
     for pk in (
-        Order.objects.filter(is_free(Kind.ORDER), finished_at__isnull=True)
+        Order.objects.filter(is_free(ItemKind.ORDER), finished_at__isnull=True)
         .order_by("id")
         .values_list("pk", flat=True)
     ):
         if time.monotonic() >= until:
             return False
-        with guarded(Kind.ORDER, pk):
+        with guarded(ItemKind.ORDER, pk):
             carry_out(pk, until=until, on_progress=_log_end)
     return time.monotonic() < until
 
@@ -272,7 +273,7 @@ def _one_by_one(order: Order, condition: str, values: dict[str, Any]) -> _Looked
         except Exception as error:
             if is_outage(error):
                 raise
-            failed(Kind.ORDER, f"{order.pk} {id_}", error, most=1)
+            failed(ItemKind.ORDER, f"{order.pk} {id_}", error, most=1)
             continue
         done += looked.done
         in_hand += looked.in_hand

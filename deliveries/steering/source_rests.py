@@ -12,13 +12,21 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 
-from deliveries.models import Lane, ShapingRule, Source, SourceBlock, SourceRest, WarmUpDay
+from deliveries.models import (
+    Lane,
+    ShapingRule,
+    Source,
+    SourceBlock,
+    SourceRest,
+    SourceState,
+    WarmUpDay,
+)
 from deliveries.queue.wakeups import notify_now
 from deliveries.routing.egress import BY_SITE, called
 from domains.foundation.text.texts import one_line
-from domains.models import OwnLight
+from domains.models import ItemKind, OwnLight
 from domains.operations import audit
-from domains.operations.isolation import Kind, isolated
+from domains.operations.isolation import isolated
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -36,11 +44,11 @@ UNNAMED = timedelta(minutes=1)  # that a lane may take to note which receiver it
 def take_turn(*, now: datetime) -> None:
     """End the rests that are over, and let rest what was blocked."""
     for rest in SourceRest.objects.filter(until__lte=now).select_related("source"):
-        with isolated(Kind.STEP, f"rest {rest}", lasting=False):
+        with isolated(ItemKind.STEP, f"rest {rest}", lasting=False):
             end(rest, reason="Its time is over.", by=ACTOR)
     closed = Lane.objects.filter(home__isnull=False, closed_at__isnull=False, closed_by="")
     for lane in closed.order_by("id"):
-        with isolated(Kind.STEP, f"rest of lane {lane.pk}", lasting=False):
+        with isolated(ItemKind.STEP, f"rest of lane {lane.pk}", lasting=False):
             _look_at(lane, now=now)
     rest_where_listed(now=now)
 
@@ -50,16 +58,16 @@ def rest_where_listed(*, now: datetime) -> None:
     listed = OwnLight.objects.filter(check_name__in=ASKED_BY)
     for light in listed.filter(light="bad"):
         found = Source.objects.filter(Q(ipv4=light.address) | Q(ipv6=light.address)).first()
-        if found is None or found.state not in (Source.State.WARM, Source.State.WARMING):
+        if found is None or found.state not in (SourceState.WARM, SourceState.WARMING):
             continue
         for receiver in ASKED_BY[light.check_name]:
-            with isolated(Kind.STEP, f"rest {found.name} {receiver}", lasting=False):
+            with isolated(ItemKind.STEP, f"rest {found.name} {receiver}", lasting=False):
                 _rest_listed(found, receiver, light, now=now)
     well = {(each.address, each.check_name) for each in listed.filter(light="good")}
     for rest in SourceRest.objects.filter(created_by=LISTED).select_related("source"):
         zone = rest.reason.partition(":")[0]
         if any((address, zone) in well for address in rest.source.addresses):
-            with isolated(Kind.STEP, f"rest {rest}", lasting=False):
+            with isolated(ItemKind.STEP, f"rest {rest}", lasting=False):
                 end(rest, reason=f"It is not on {zone} any more.", by=LISTED)
 
 

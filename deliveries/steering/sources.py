@@ -27,7 +27,8 @@ from deliveries.models import (
 )
 from deliveries.queue.source_lanes import GONE, LEAD_HOME, STRANDED
 from deliveries.queue.wakeups import notify_now
-from domains.operations.isolation import Kind, isolated
+from domains.models import ItemKind
+from domains.operations.isolation import isolated
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ def lead_stranded_home() -> int:
         cursor.execute(STRANDED, {"gone": GONE})
         stranded = cursor.fetchall()
     for lane, home in stranded:
-        with isolated(Kind.LANE, lane, lasting=False):
+        with isolated(ItemKind.LANE, lane, lasting=False):
             moved += (led := _lead_home(lane, home))
             homes.update({home} if led else ())
     if homes:

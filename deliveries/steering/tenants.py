@@ -9,12 +9,12 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from deliveries.models import EgressRule, Stop, TenantCase, TenantRule
+from deliveries.models import EgressRule, Stop, TenantCase, TenantMeasure, TenantRule
 from deliveries.queue.wakeups import notify_now
 from deliveries.steering import pauses
-from domains.models import Project
+from domains.models import ItemKind, Project
 from domains.operations import audit
-from domains.operations.isolation import Kind, isolated
+from domains.operations.isolation import isolated
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -51,7 +51,7 @@ class TenantFigures:
     complaints: int = 0
 
     def amount(self, measure: str) -> int:
-        return self.errors if measure == TenantRule.Measure.ERRORS else self.complaints
+        return self.errors if measure == TenantMeasure.ERRORS else self.complaints
 
     def rate(self, measure: str) -> float:
         """Return the rate of a measure, in per cent."""
@@ -80,7 +80,7 @@ def by_source(
 def check(*, now: datetime) -> None:
     """Hold every rule against every project."""
     for rule in TenantRule.objects.all():
-        with isolated(Kind.STEP, f"rule for tenants {rule}", lasting=False):
+        with isolated(ItemKind.STEP, f"rule for tenants {rule}", lasting=False):
             if (locked := _locked(rule)) is not None:
                 _check(locked, now=now)
 

@@ -10,11 +10,12 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
 from deliveries.insight import source_counts
-from deliveries.models import Source, SourceCount, WarmUp, WarmUpDay
+from deliveries.models import Source, SourceCount, SourceEvent, SourceState, WarmUp, WarmUpDay
 from deliveries.queue.wakeups import notify_now
 from deliveries.queue.warm_up_plans import number_of, numbers_of
+from domains.models import ItemKind
 from domains.operations import audit
-from domains.operations.isolation import Kind, isolated
+from domains.operations.isolation import isolated
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -26,7 +27,7 @@ PACE_LEAST = 20
 COMPLAINT_SHARE = 0.003
 SILENT = timedelta(days=30)  # after which a receiver has forgotten a source
 
-USED = (Source.State.WARM, Source.State.WARMING)
+USED = (SourceState.WARM, SourceState.WARMING)
 
 # What waits in the source's lanes beyond today's number, and nobody has in hand: the last due goes.
 EXCESS = """
@@ -69,23 +70,23 @@ def take_turn(*, now: datetime) -> None:
     source_counts.into_days(now=now)
     warming = WarmUp.objects.filter(source__in=Source.objects.warming_up(), is_warm=False)
     for progress in warming.select_related("source").order_by("id"):
-        with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
+        with isolated(ItemKind.STEP, f"warm-up {progress}", lasting=False):
             judge(progress, now=now)
     forget_silent(now=now)
-    for source in Source.objects.filter(state=Source.State.WARMING):
-        with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
+    for source in Source.objects.filter(state=SourceState.WARMING):
+        with isolated(ItemKind.STEP, f"warm-up {source.name}", lasting=False):
             _end_where_warm(source)
 
 
 def _end_where_warm(read: Source) -> None:
     """Call a source warm that is warm for all receivers, unless it has been moved meanwhile."""
-    source = _still(read, Source.State.WARMING)
+    source = _still(read, SourceState.WARMING)
     if source is None or set(source.warm_ups.values_list("is_warm", flat=True)) != {True}:
         return
-    move(source, Source.State.WARM, "It is warm for all receivers that it writes to.")
+    move(source, SourceState.WARM, "It is warm for all receivers that it writes to.")
 
 
-def _still(read: Source, *states: Source.State) -> Source | None:
+def _still(read: Source, *states: SourceState) -> Source | None:
     """Return the source as it is now, locked; None where it is in none of these states any more:
     a person's word stands.
     """
@@ -180,27 +181,27 @@ def forget_silent(*, now: datetime) -> None:
     """Begin anew with receivers that have heard nothing for so long: they have forgotten us."""
     border = now - SILENT
     for progress in _silent_pairs(border):
-        with isolated(Kind.STEP, f"warm-up {progress}", lasting=False):
+        with isolated(ItemKind.STEP, f"warm-up {progress}", lasting=False):
             _say(progress, "Cold: no mail for 30 days. It begins anew with the next.")
             progress.delete()
             _begin_today(WarmUpDay.objects.filter(receiver=progress.receiver), progress.source)
     heard = dict(
-        SourceCount.objects.filter(event=SourceCount.Event.ACCEPTED, hour__gt=border)
+        SourceCount.objects.filter(event=SourceEvent.ACCEPTED, hour__gt=border)
         .values_list("source")
         .annotate(Max("hour"))
     )
     for source in Source.objects.filter(state__in=USED, state_since__lt=border):
-        others = Source.objects.filter(state=Source.State.WARM).exclude(pk=source.pk)
+        others = Source.objects.filter(state=SourceState.WARM).exclude(pk=source.pk)
         # The last one stays: with none there would be nobody to send.
         if source.name not in heard and others.exists():
-            with isolated(Kind.STEP, f"warm-up {source.name}", lasting=False):
+            with isolated(ItemKind.STEP, f"warm-up {source.name}", lasting=False):
                 if (now_is := _still(source, *USED)) is not None:
-                    move(now_is, Source.State.COLD, "It has sent nothing for 30 days.")
+                    move(now_is, SourceState.COLD, "It has sent nothing for 30 days.")
 
 
 def _silent_pairs(border: datetime) -> list[WarmUp]:
     """Return those without accepted mail since then: where it is warm it may have no days."""
-    counts = SourceCount.objects.filter(event=SourceCount.Event.ACCEPTED, hour__gte=border)
+    counts = SourceCount.objects.filter(event=SourceEvent.ACCEPTED, hour__gte=border)
     days = WarmUpDay.objects.filter(accepted__gt=0, date__gte=border.astimezone(UTC).date())
     heard = set(counts.values_list("source", "receiver").distinct())
     heard |= set(days.values_list("source__name", "receiver").distinct())
@@ -208,11 +209,11 @@ def _silent_pairs(border: datetime) -> list[WarmUp]:
     return [row for row in rows if (row.source.name, row.receiver) not in heard]
 
 
-def move(source: Source, state: Source.State, reason: str, *, by: str | None = ACTOR) -> None:
+def move(source: Source, state: SourceState, reason: str, *, by: str | None = ACTOR) -> None:
     """Bring a source into another state; all drains hear of it."""
     source.state, source.reason, source.state_since = state, reason[:200], datetime.now(UTC)
     source.save(update_fields=["state", "reason", "state_since"])
-    if state == Source.State.COLD:
+    if state == SourceState.COLD:
         source.warm_ups.all().delete()
     if by is not None:
         audit.note(by, "warm_up", source, reason=f"{state.label}. {reason}")
@@ -241,7 +242,7 @@ def begin(source: Source, *, day: int = 1, by: str | None) -> None:
     source.save(update_fields=["first_day", "warms_each"])
     _begin_today(WarmUpDay.objects.all(), source)
     _move_home(LED_BEFORE, {"source": source.name})
-    move(source, Source.State.WARMING, f"From day {day} on.", by=by)
+    move(source, SourceState.WARMING, f"From day {day} on.", by=by)
 
 
 @transaction.atomic
@@ -263,7 +264,7 @@ def end(source: Source, receiver: str = "", *, by: str | None) -> None:
         return
     source.warms_each = False
     source.save(update_fields=["warms_each"])
-    move(source, Source.State.WARM, "By a person's word.", by=by)
+    move(source, SourceState.WARM, "By a person's word.", by=by)
 
 
 @transaction.atomic
@@ -272,4 +273,4 @@ def use(source: Source) -> None:
     is_known = source.warm_ups.filter(is_warm=True).exists()
     is_done = is_known and not source.warm_ups.filter(is_warm=False).exists()
     goes_on = source.warms_each and not is_done
-    move(source, Source.State.WARMING if goes_on else Source.State.WARM, "", by=None)
+    move(source, SourceState.WARMING if goes_on else SourceState.WARM, "", by=None)

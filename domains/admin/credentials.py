@@ -21,7 +21,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.foundation import rights
-from domains.models import Credential
+from domains.models import Credential, CredentialKind
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.shown_once import shown_once
@@ -40,7 +40,7 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for 
         )
         if "networks" in given:
             given["networks"] = credentials.checked_networks(given["networks"] or [], kind)
-            if kind == Credential.Kind.NETWORK and not given["networks"]:
+            if kind == CredentialKind.NETWORK and not given["networks"]:
                 self.add_error(
                     "networks", _("A trusted network needs at least one client network.")
                 )

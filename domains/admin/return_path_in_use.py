@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.utils.translation import gettext
 
-from domains.models import Domain, ReturnPath
+from domains.models import Domain, ReturnPathState
 from domains.senders import return_paths
 
 
@@ -14,9 +14,9 @@ def leaves_with(row: Domain) -> str:
     own, host = return_paths.current(row), settings.EKIDEN_HOSTNAME
     given = {"host": host, "name": own.name if own is not None else row.return_path_name}
     match own.state if own is not None else "":
-        case ReturnPath.State.USED:
+        case ReturnPathState.USED:
             return own.name if own is not None else ""
-        case ReturnPath.State.FOUND:
+        case ReturnPathState.FOUND:
             return (
                 gettext(
                     "%(host)s; %(name)s was found, and is used from the next check on that "
@@ -24,7 +24,7 @@ def leaves_with(row: Domain) -> str:
                 )
                 % given
             )
-        case ReturnPath.State.BROKEN:
+        case ReturnPathState.BROKEN:
             return gettext("%(host)s, since %(name)s is broken.") % given
         case _ if row.return_path_name:
             return gettext("%(host)s, until %(name)s has been found twice.") % given

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from domains.models import SigningKey
+from domains.models import KeyAlgorithm, SigningKey
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.senders import delegation, key_states
@@ -28,7 +28,7 @@ class SigningKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for 
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        if given.get("domain") and given.get("algorithm") == SigningKey.Algorithm.RSA:
+        if given.get("domain") and given.get("algorithm") == KeyAlgorithm.RSA:
             try:
                 delegation.free_selector(given["domain"])
             except SelectorsBusy as error:

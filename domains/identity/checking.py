@@ -21,8 +21,8 @@ from domains.identity.looks import (
     look_at_all,
 )
 from domains.identity.zone_text import zone_file
-from domains.models import Domain, DomainChange, DomainReport, ReturnPath
-from domains.operations.isolation import Kind, isolated
+from domains.models import Domain, DomainChange, DomainReport, ItemKind, ReturnPath, ReturnPathState
+from domains.operations.isolation import isolated
 from domains.senders import key_states, return_paths, verification
 from domains.senders.records import Record
 from domains.senders.source_addresses import of_sources
@@ -43,7 +43,7 @@ def check(
     """
     plans = ((domain, _plan(domain, now=now, is_routine=is_routine)) for domain in domains)
     for domain, plan, look in look_at_all(plans, questions or Questions()):
-        with isolated(Kind.DOMAIN, domain.pk):  # once: what fails in part has failed
+        with isolated(ItemKind.DOMAIN, domain.pk):  # once: what fails in part has failed
             if isinstance(look, BaseException):
                 raise look
             verification.keep(domain, _findings(domain, plan, look), now=now)
@@ -94,7 +94,7 @@ def _well(domain: Domain, records: list[Record], own: ReturnPath | None) -> Repo
     a check to find it.
     """
     kept = DomainReport.objects.filter(domain=domain).first()
-    waits = own.state != ReturnPath.State.USED if own else bool(domain.return_path_name)
+    waits = own.state != ReturnPathState.USED if own else bool(domain.return_path_name)
     if kept is None or waits or domain.lost_at or not domain.is_verified:
         return None
     report: Report = kept.report

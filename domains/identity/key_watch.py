@@ -17,8 +17,8 @@ from domains.foundation.dns.resolver import Resolver
 from domains.foundation.dns.servers import nameservers
 from domains.identity import delegated_keys, looks
 from domains.identity.inspection import Inspection
-from domains.models import DomainAlert, SigningKey
-from domains.operations.isolation import Kind, isolated
+from domains.models import DomainAlertKind, ItemKind, SigningKey
+from domains.operations.isolation import isolated
 from domains.senders import delegation, key_states
 from domains.senders.records import Record
 
@@ -42,7 +42,7 @@ def take_turn(*, now: datetime, seconds: float = TURN) -> int:
             logger.warning("event=keys-not-looked-at amount=%d", len(keys) - at)
             break
         for key in lacking(keys[at : at + GROUP], pace):
-            with isolated(Kind.DOMAIN, key.domain_id):
+            with isolated(ItemKind.DOMAIN, key.domain_id):
                 gone_back += look_back(key, pace, now=now)
     return gone_back
 
@@ -53,7 +53,7 @@ def look_back(key: SigningKey, pace: QuestionRate | None = None, *, now: datetim
     if before is None or lacking([before], pace):
         logger.warning("event=no-key-to-go-back-to key=%s", key.record_name)
         return False
-    return key_states.go_back(key, DomainAlert.Kind.KEY_GONE, {}, now=now) is not None
+    return key_states.go_back(key, DomainAlertKind.KEY_GONE, {}, now=now) is not None
 
 
 def lacking(keys: Sequence[SigningKey], pace: QuestionRate | None = None) -> list[SigningKey]:

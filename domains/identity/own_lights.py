@@ -13,11 +13,11 @@ from domains.foundation.dns.resolver import Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
 from domains.identity.ourselves import OwnFinding, look
 from domains.identity.sentences import SlipRemark, english
-from domains.models import IdentityAlert, OwnLight
+from domains.models import IdentityAlertKind, OwnLight
 from domains.operations.identity_alerts import end_alert, raise_alert
 from domains.senders.source_addresses import of_sources
 
-KIND = IdentityAlert.Kind.OURSELVES
+KIND = IdentityAlertKind.OURSELVES
 ORDER = {"ptr": 0, "forward": 1, "ehlo": 2}  # lists behind
 
 

@@ -18,8 +18,8 @@ from domains.foundation.dns.servers import nameservers
 from domains.foundation.upkeep.turns import Turn
 from domains.identity import checking, looks
 from domains.identity.inspection import Inspector
-from domains.models import Domain, ReadPosition, ReturnPath
-from domains.operations.isolation import Kind, is_free
+from domains.models import Domain, ItemKind, ReadPosition, ReturnPath
+from domains.operations.isolation import is_free
 from domains.senders import return_paths
 from domains.senders.records import Purpose, Record
 
@@ -56,7 +56,7 @@ def _behind(rows: Sequence[ReturnPath]) -> int:
 
 
 def _watched() -> list[ReturnPath]:
-    free = Domain.objects.filter(is_free(Kind.DOMAIN))
+    free = Domain.objects.filter(is_free(ItemKind.DOMAIN))
     rows = ReturnPath.objects.current().filter(domain__in=free).select_related("domain")
     return list(rows.order_by("pk"))
 

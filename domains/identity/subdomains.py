@@ -11,10 +11,10 @@ from domains.foundation.dns.resolver import Resolver
 from domains.foundation.dns.servers import nameservers
 from domains.identity.dmarc import policy_for
 from domains.identity.spf import ResolverNames
-from domains.models import Domain, DomainAlert
+from domains.models import Domain, DomainAlertKind
 from domains.senders import domain_alerts
 
-SUBDOMAINS = DomainAlert.Kind.SUBDOMAINS
+SUBDOMAINS = DomainAlertKind.SUBDOMAINS
 
 # Stands for any name below: which policy applies there depends on none in particular.
 _ANY = "any-name-below"

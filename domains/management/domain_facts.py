@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from domains.identity import checking
-from domains.models import Domain, ReturnPath
+from domains.models import Domain, ReturnPathState
 from domains.senders import domain_alerts, return_paths, trust
 
 
@@ -35,9 +35,9 @@ def return_path_of(domain: Domain) -> str:
         return f"Its mail leaves with the return path {host}{more}."
     since = timezone.localtime(row.used_since or row.found_since).strftime("%Y-%m-%d %H:%M")
     match row.state:
-        case ReturnPath.State.USED:
+        case ReturnPathState.USED:
             return f"Its mail leaves with the return path {row.name}, since {since}."
-        case ReturnPath.State.FOUND:
+        case ReturnPathState.FOUND:
             return (
                 f"Its mail leaves with the return path {host}; {row.name} was found, and is used "
                 "from the next check on that finds it after ten minutes."

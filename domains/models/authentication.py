@@ -94,14 +94,15 @@ class ReadPosition(models.Model):
         return f"{self.name}: {self.value}"
 
 
+class IdentityAlertKind(models.TextChoices):
+    SIGNATURE = "signature", _("Signatures fail")
+    OURSELVES = "ourselves", _("Our own address or name")
+
+
 class IdentityAlert(models.Model):
     """Something by which receivers know us is not well, from when until when."""
 
-    class Kind(models.TextChoices):
-        SIGNATURE = "signature", _("Signatures fail")
-        OURSELVES = "ourselves", _("Our own address or name")
-
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=12, choices=IdentityAlertKind.choices)
     subject = models.CharField(_("about"), max_length=253)
     text = models.TextField(_("what is wrong"))
     slip = models.CharField(max_length=40, blank=True)  # the sentence's code, in any language

@@ -22,14 +22,15 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         return self.filter(revoked_at__isnull=False)
 
 
+class CredentialKind(models.TextChoices):
+    PASSWORD = "password", _("User name and secret")
+    NETWORK = "network", _("Trusted network")
+
+
 class Credential(OwnSandbox):
     """What an app shows to send: a user name with a generated secret, or the network it sends
     from.
     """
-
-    class Kind(models.TextChoices):
-        PASSWORD = "password", _("User name and secret")
-        NETWORK = "network", _("Trusted network")
 
     class PriorityLevel(models.IntegerChoices):
         BULK = 0, _("Bulk")
@@ -40,7 +41,9 @@ class Credential(OwnSandbox):
         Project, on_delete=models.PROTECT, related_name="credentials", verbose_name=_("project")
     )
     name = models.CharField(_("name"), max_length=63, validators=[name_validator])
-    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.PASSWORD)
+    kind = models.CharField(
+        _("kind"), max_length=8, choices=CredentialKind.choices, default=CredentialKind.PASSWORD
+    )
     username = models.CharField(
         _("user name"), max_length=128, unique=True, null=True, blank=True, editable=False
     )

@@ -7,20 +7,21 @@ from django.utils.translation import gettext_lazy as _
 from domains.models.senders import Domain
 
 
+class DomainAlertKind(models.TextChoices):
+    RETURN_PATH = "return-path", _("Return path")
+    OWNERSHIP = "ownership", _("Ownership")
+    SUBDOMAINS = "subdomains", _("Names below it")
+    KEY_GONE = "key-gone", _("Record of the new key")
+    KEY_REFUSED = "key-refused", _("Signatures of the new key")
+
+
 class DomainAlert(models.Model):
     """One kind of trouble with a domain: since when, of what it speaks, and when it ended."""
-
-    class Kind(models.TextChoices):
-        RETURN_PATH = "return-path", _("Return path")
-        OWNERSHIP = "ownership", _("Ownership")
-        SUBDOMAINS = "subdomains", _("Names below it")
-        KEY_GONE = "key-gone", _("Record of the new key")
-        KEY_REFUSED = "key-refused", _("Signatures of the new key")
 
     domain = models.ForeignKey(
         Domain, on_delete=models.CASCADE, related_name="alerts", verbose_name=_("domain")
     )
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=20, choices=DomainAlertKind.choices)
     given = models.JSONField(default=dict)
     opened_at = models.DateTimeField(_("since"))
     repeated_at = models.DateTimeField(_("said again"), null=True)

@@ -55,16 +55,17 @@ class DelegatedSelector(models.Model):
         return f"{self.selector}.{own}.{settings.EKIDEN_KEY_ZONE}"
 
 
+class HmacAlgorithm(models.TextChoices):
+    SHA256 = "hmac-sha256", "HMAC-SHA256"
+    SHA384 = "hmac-sha384", "HMAC-SHA384"
+    SHA512 = "hmac-sha512", "HMAC-SHA512"
+
+
 class UpdateKey(models.Model):
     """The TSIG key (RFC 8945) of our updates; the secret is encrypted by the key ring."""
 
-    class Algorithm(models.TextChoices):
-        SHA256 = "hmac-sha256", "HMAC-SHA256"
-        SHA384 = "hmac-sha384", "HMAC-SHA384"
-        SHA512 = "hmac-sha512", "HMAC-SHA512"
-
     name = models.CharField(_("name"), max_length=253)
-    algorithm = models.CharField(_("algorithm"), max_length=11, choices=Algorithm.choices)
+    algorithm = models.CharField(_("algorithm"), max_length=11, choices=HmacAlgorithm.choices)
     secret = models.BinaryField(editable=False)
     set_at = models.DateTimeField(_("set"), db_default=Now(), editable=False)
 

@@ -33,7 +33,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
     def to_publish(self) -> Self:
         """Keep the keys whose record must be published in DNS."""
-        return self.exclude(state=SigningKey.State.RETIRED)
+        return self.exclude(state=KeyState.RETIRED)
 
     def unseen(self) -> Self:
         """Keep the keys whose record has not been seen in DNS yet."""
@@ -42,7 +42,7 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def predecessors(self, key: SigningKey, *, now: datetime) -> Self:
         """Find keys that may sign again in place of this one, the last one first."""
         proven = Q(seen_at__isnull=False) | Q(signs_unseen=True)
-        retiring = self.filter(proven, state=SigningKey.State.RETIRING, retires_at__gt=now)
+        retiring = self.filter(proven, state=KeyState.RETIRING, retires_at__gt=now)
         mine = retiring.filter(domain=key.domain_id, algorithm=key.algorithm).exclude(pk=key.pk)
         return mine.order_by("-retires_at", "-pk")
 
@@ -53,13 +53,27 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         retiring = SigningKey.objects.filter(
             domain=OuterRef("domain"),
             algorithm=OuterRef("algorithm"),
-            state=SigningKey.State.RETIRING,
+            state=KeyState.RETIRING,
         )
         return self.active().filter(Exists(retiring), signs_since__gte=moment)
 
     def over(self, *, now: datetime) -> Self:
         """Keep the keys that are retiring and whose signature is on no mail under way any more."""
-        return self.filter(state=SigningKey.State.RETIRING, retires_at__lte=now)
+        return self.filter(state=KeyState.RETIRING, retires_at__lte=now)
+
+
+class KeyState(models.TextChoices):
+    MADE = "made", _("Made")
+    PUBLISHED = "published", _("Published")
+    SEEN = "seen", _("Seen")
+    SIGNING = "signing", _("Signing")
+    RETIRING = "retiring", _("Retiring")
+    RETIRED = "retired", _("Retired")
+
+
+class KeyAlgorithm(models.TextChoices):
+    RSA = "rsa", "RSA"
+    ED25519 = "ed25519", "Ed25519"
 
 
 class SigningKey(models.Model):
@@ -69,26 +83,14 @@ class SigningKey(models.Model):
     constraints say so.
     """
 
-    class Algorithm(models.TextChoices):
-        RSA = "rsa", "RSA"
-        ED25519 = "ed25519", "Ed25519"
-
-    class State(models.TextChoices):
-        MADE = "made", _("Made")
-        PUBLISHED = "published", _("Published")
-        SEEN = "seen", _("Seen")
-        SIGNING = "signing", _("Signing")
-        RETIRING = "retiring", _("Retiring")
-        RETIRED = "retired", _("Retired")
-
-    WAITING = (State.MADE, State.PUBLISHED, State.SEEN)
+    WAITING = (KeyState.MADE, KeyState.PUBLISHED, KeyState.SEEN)
 
     domain = models.ForeignKey(
         Domain, on_delete=models.CASCADE, related_name="keys", verbose_name=_("domain")
     )
     selector = models.CharField(_("selector"), max_length=63, validators=[name_validator])
     algorithm = models.CharField(
-        _("algorithm"), max_length=8, choices=Algorithm.choices, default=Algorithm.RSA
+        _("algorithm"), max_length=8, choices=KeyAlgorithm.choices, default=KeyAlgorithm.RSA
     )
     private_key = models.BinaryField(_("encrypted private key"), editable=False)
     public_record = models.TextField(_("TXT record"), editable=False)
@@ -96,9 +98,9 @@ class SigningKey(models.Model):
     state = models.CharField(
         _("state"),
         max_length=9,
-        choices=State.choices,
-        default=State.MADE,
-        db_default=State.MADE,
+        choices=KeyState.choices,
+        default=KeyState.MADE,
+        db_default=KeyState.MADE,
         editable=False,
     )
     found_since = models.DateTimeField(
@@ -182,21 +184,21 @@ class SigningKey(models.Model):
         if self.sightings >= CHECKS and now >= self.found_since + max(watch, LEAST_WATCH):
             self.seen_at, self.signs_unseen = now, False
         if self.state in self.WAITING:
-            self.state = self.State.SEEN if self.seen_at else self.State.PUBLISHED
+            self.state = KeyState.SEEN if self.seen_at else KeyState.PUBLISHED
         self.save()
 
     def note_lost(self) -> None:
         """Begin anew where the record is not, or no longer, there."""
         self.found_since, self.sightings = None, 0
         if self.state in self.WAITING:
-            self.state = self.State.MADE
+            self.state = KeyState.MADE
         self.save()
 
     def sign(self, *, now: datetime, unseen: bool = False) -> None:
         """Let it sign; raises `IntegrityError` where it may not."""
         if not self.is_active:
             self.signs_since, self.refusals = now, 0
-        self.state, self.is_active, self.retires_at = self.State.SIGNING, True, None
+        self.state, self.is_active, self.retires_at = KeyState.SIGNING, True, None
         self.signs_unseen = self.signs_unseen or (unseen and self.seen_at is None)
         self.save()
 
@@ -206,8 +208,8 @@ class SigningKey(models.Model):
         """
         if self.is_active:
             lifetime = timedelta(seconds=self.domain.project.lifetime)
-            self.state, self.retires_at = self.State.RETIRING, now + lifetime + AFTER_LIFETIME
+            self.state, self.retires_at = KeyState.RETIRING, now + lifetime + AFTER_LIFETIME
         elif self.state in self.WAITING:
-            self.state = self.State.RETIRED
+            self.state = KeyState.RETIRED
         self.is_active = False
         self.save()

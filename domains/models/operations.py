@@ -59,31 +59,32 @@ class AuditEntry(models.Model):
         return f"{self.action}: {self.object_name}"
 
 
+class ItemKind(models.TextChoices):
+    """What the item is; `key` is its id."""
+
+    INBOUND = "inbound", _("Inbound mail")
+    OCCURRENCE = "occurrence", _("What was learned of an address")
+    REPORT = "report", _("Failure report that is owed")
+    ORDER = "order", _("Order")
+    IMPORT = "import", _("Import")
+    SECOND_LOOK = "second_look", _("Second look")
+    DELIVERY = "delivery", _("Delivery")
+    EXPIRY = "expiry", _("Deadline of a delivery")
+    PROBATION = "probation", _("Probation")
+    DOMAIN = "domain", _("Check of a domain")
+    KEY = "key", _("Signing key to be made")
+    ROUTING = "routing", _("Routing of a domain")
+    LANE = "lane", _("Lane")
+    ALERT = "alert", _("Alert of a credential")
+    STEP = "step", _("Step of a job")
+
+
 class SetAside(models.Model):
     """An item of a queue that made its loop fail: how often, and with which traceback; after the
     third time it is put aside.
     """
 
-    class Kind(models.TextChoices):
-        """What the item is; `key` is its id."""
-
-        INBOUND = "inbound", _("Inbound mail")
-        OCCURRENCE = "occurrence", _("What was learned of an address")
-        REPORT = "report", _("Failure report that is owed")
-        ORDER = "order", _("Order")
-        IMPORT = "import", _("Import")
-        SECOND_LOOK = "second_look", _("Second look")
-        DELIVERY = "delivery", _("Delivery")
-        EXPIRY = "expiry", _("Deadline of a delivery")
-        PROBATION = "probation", _("Probation")
-        DOMAIN = "domain", _("Check of a domain")
-        KEY = "key", _("Signing key to be made")
-        ROUTING = "routing", _("Routing of a domain")
-        LANE = "lane", _("Lane")
-        ALERT = "alert", _("Alert of a credential")
-        STEP = "step", _("Step of a job")
-
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=12, choices=ItemKind.choices)
     key = models.TextField(_("item"))
     failures = models.PositiveSmallIntegerField(_("failures"), default=1)
     first_failed_at = models.DateTimeField(_("first failure"), db_default=Now())
@@ -113,16 +114,19 @@ class SetAside(models.Model):
         return f"{self.get_kind_display()} {self.key}"
 
 
+class FingerprintKind(models.TextChoices):
+    SECRET = "secret-key", _("secret key")
+    RING = "ring", _("key ring")
+
+
 class KeyFingerprint(models.Model):
     """What tells the installation's keys from others, and from which no key can be found; the keys
     are files of each machine.
     """
 
-    class Kind(models.TextChoices):
-        SECRET = "secret-key", _("secret key")
-        RING = "ring", _("key ring")
-
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, primary_key=True)
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=FingerprintKind.choices, primary_key=True
+    )
     fingerprints = ArrayField(
         models.CharField(max_length=32), verbose_name=_("fingerprints, newest first")
     )

@@ -20,20 +20,27 @@ TAKEN = timedelta(days=31)
 class ReturnPathQuerySet(models.QuerySet["ReturnPath"]):
     def current(self) -> Self:
         """Keep the names whose record must be published in DNS."""
-        return self.exclude(state=ReturnPath.State.FORMER)
+        return self.exclude(state=ReturnPathState.FORMER)
 
     def used(self) -> Self:
         """Keep the names under which mail leaves."""
-        return self.filter(state=ReturnPath.State.USED)
+        return self.filter(state=ReturnPathState.USED)
 
     def taken(self, *, now: datetime) -> Self:
         """Keep the names at which mail may come back."""
         ended = Q(stopped_at__isnull=False, stopped_at__lte=now - TAKEN)
-        return self.exclude(ended, state__in=(ReturnPath.State.BROKEN, ReturnPath.State.FORMER))
+        return self.exclude(ended, state__in=(ReturnPathState.BROKEN, ReturnPathState.FORMER))
 
     def ownerless(self) -> Self:
         """Keep the names whose domain is gone."""
         return self.current().filter(domain__isnull=True)
+
+
+class ReturnPathState(models.TextChoices):
+    FOUND = "found", _("Found")
+    USED = "used", _("In use")
+    BROKEN = "broken", _("Broken")
+    FORMER = "former", _("Given up")
 
 
 class ReturnPath(models.Model):
@@ -42,19 +49,17 @@ class ReturnPath(models.Model):
     It outlives its domain: mail that left under the name may come back for a month.
     """
 
-    class State(models.TextChoices):
-        FOUND = "found", _("Found")
-        USED = "used", _("In use")
-        BROKEN = "broken", _("Broken")
-        FORMER = "former", _("Given up")
-
     domain = models.ForeignKey(
         Domain, null=True, on_delete=models.SET_NULL, related_name="return_paths",
         verbose_name=_("domain"),
     )  # fmt: skip
     name = models.CharField(_("name"), max_length=253)
     state = models.CharField(
-        _("state"), max_length=6, choices=State.choices, default=State.FOUND, editable=False
+        _("state"),
+        max_length=6,
+        choices=ReturnPathState.choices,
+        default=ReturnPathState.FOUND,
+        editable=False,
     )
     found_since = models.DateTimeField(_("found in DNS since"), editable=False)
     used_since = models.DateTimeField(_("in use since"), null=True, editable=False)

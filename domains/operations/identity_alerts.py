@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 from domains.foundation.text import texts
-from domains.models import IdentityAlert
+from domains.models import IdentityAlert, IdentityAlertKind
 from domains.operations import audit
 
 logger = logging.getLogger("ekiden.mail")
@@ -21,7 +21,7 @@ ACTOR = "alert"
 
 @transaction.atomic
 def raise_alert(
-    kind: IdentityAlert.Kind,
+    kind: IdentityAlertKind,
     subject: str,
     text: str,
     *,
@@ -48,7 +48,7 @@ def raise_alert(
 
 
 @transaction.atomic
-def end_alert(kind: IdentityAlert.Kind, subject: str, *, now: datetime) -> bool:
+def end_alert(kind: IdentityAlertKind, subject: str, *, now: datetime) -> bool:
     """Return whether one was open."""
     open_one = IdentityAlert.objects.filter(kind=kind, subject=subject, ended_at=None)
     is_open = open_one.update(ended_at=now) > 0

@@ -19,14 +19,13 @@ from django.db.models.functions import Cast, Now
 from redis.exceptions import RedisError
 
 from domains.foundation.text.texts import storable
-from domains.models import SetAside
+from domains.models import ItemKind, SetAside
 from domains.operations import audit
 
 logger = logging.getLogger("ekiden.mail")
 
 Id = TypeVar("Id")
 Result = TypeVar("Result")
-Kind = SetAside.Kind
 
 ACTOR = "isolation"
 MOST_FAILURES = 3
@@ -62,7 +61,7 @@ RETURNING failures, set_aside_at IS NOT NULL
 """
 
 
-def passed_over(kind: Kind, *, id: str) -> str:
+def passed_over(kind: ItemKind, *, id: str) -> str:
     """Return the condition by which a query leaves out what waits or is put aside.
 
     `id` is an SQL expression of our own.
@@ -70,7 +69,7 @@ def passed_over(kind: Kind, *, id: str) -> str:
     return _PASSED_OVER.format(kind=kind.value, id=id)
 
 
-def is_free(kind: Kind) -> NegatedExpression[Any]:
+def is_free(kind: ItemKind) -> NegatedExpression[Any]:
     """Build the condition for items that are neither put aside nor waiting after a failure."""
     barred = SetAside.objects.filter(
         Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()),
@@ -91,7 +90,7 @@ def is_outage(error: BaseException) -> bool:
 
 @contextmanager
 def isolated(
-    kind: Kind,
+    kind: ItemKind,
     key: object,
     *,
     lasting: bool = True,
@@ -125,7 +124,7 @@ def isolated(
 
 
 def together_or_alone(
-    kind: Kind,
+    kind: ItemKind,
     ids: Sequence[Id],
     work: Callable[[Sequence[Id]], Result],
     *,
@@ -160,7 +159,7 @@ def together_or_alone(
 
 @contextmanager
 def guarded(
-    kind: Kind, key: object, *, lasting: bool = True, most: int = MOST_FAILURES
+    kind: ItemKind, key: object, *, lasting: bool = True, most: int = MOST_FAILURES
 ) -> Iterator[None]:
     """Isolate an item as `isolated` does, without a transaction: the item has its own."""
     try:
@@ -176,11 +175,11 @@ def step(name: str) -> AbstractContextManager[None]:
     """Do one part of a job, so that the parts behind it are done whatever it raises; it comes
     again with the job.
     """
-    return guarded(Kind.STEP, name, lasting=False)
+    return guarded(ItemKind.STEP, name, lasting=False)
 
 
 def failed(
-    kind: Kind,
+    kind: ItemKind,
     key: object,
     error: BaseException,
     *,
@@ -192,7 +191,7 @@ def failed(
     tell(kind, key, error, failures=failures, is_aside=is_aside)
 
 
-def begin_again(kind: Kind, key: object) -> bool:
+def begin_again(kind: ItemKind, key: object) -> bool:
     """Write down that the worker ended during this item, before it is begun again; true where that
     was once too often.
 
@@ -211,19 +210,21 @@ def begin_again(kind: Kind, key: object) -> bool:
     return is_aside
 
 
-def progressed(kind: Kind, key: object) -> None:
+def progressed(kind: ItemKind, key: object) -> None:
     """Forget the failures of an item: it does not end the worker at this place."""
     SetAside.objects.filter(kind=kind, key=str(key)).delete()
 
 
-def may_begin(kind: Kind, key: object) -> bool:
+def may_begin(kind: ItemKind, key: object) -> bool:
     """Tell whether an item may begin: not while it waits after a failure, or is put aside."""
     return not SetAside.objects.filter(
         Q(set_aside_at__isnull=False) | Q(retry_at__gt=Now()), kind=kind, key=str(key)
     ).exists()
 
 
-def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
+def tell(
+    kind: ItemKind, key: object, error: BaseException, *, failures: int, is_aside: bool
+) -> None:
     """Log the failure, and write into the audit log that the item is put aside."""
     log(kind, key, error, failures=failures, is_aside=is_aside)
     row = SetAside.objects.filter(kind=kind, key=str(key)).first() if is_aside else None
@@ -231,7 +232,9 @@ def tell(kind: Kind, key: object, error: BaseException, *, failures: int, is_asi
         audit.note(ACTOR, "set_aside", row, reason=audit.one_line(str(error)))
 
 
-def log(kind: Kind, key: object, error: BaseException, *, failures: int, is_aside: bool) -> None:
+def log(
+    kind: ItemKind, key: object, error: BaseException, *, failures: int, is_aside: bool
+) -> None:
     logger.error(
         "event=item-failed kind=%s key=%s failures=%d", kind.value, key, failures, exc_info=error
     )
@@ -240,7 +243,7 @@ def log(kind: Kind, key: object, error: BaseException, *, failures: int, is_asid
 
 
 def values(
-    kind: Kind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES
+    kind: ItemKind, key: object, text: str, *, lasting: bool = True, most: int = MOST_FAILURES
 ) -> dict[str, Any]:
     """Return the parameters of `NOTE`, also for code with a connection of its own."""
     return {

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 
 from domains.foundation.secrets.fingerprints import Fit, fingerprint, fit, joined
 from domains.foundation.secrets.keyring import KeyRing, KeyRingError
-from domains.models import KeyFingerprint, SigningKey
+from domains.models import FingerprintKind, KeyFingerprint, SigningKey
 
-SECRET, RING = KeyFingerprint.Kind.SECRET, KeyFingerprint.Kind.RING
+SECRET, RING = FingerprintKind.SECRET, FingerprintKind.RING
 
 
 class KeyMismatch(KeyRingError):
@@ -132,14 +132,14 @@ def ring_place() -> Path:
     return Path(settings.EKIDEN_DATA / "keys" / "ring")
 
 
-def noted(kind: KeyFingerprint.Kind) -> list[str]:
+def noted(kind: FingerprintKind) -> list[str]:
     """Return the fingerprints in the database, newest first."""
     return next(
         iter(KeyFingerprint.objects.filter(kind=kind).values_list("fingerprints", flat=True)), []
     )
 
 
-def note(kind: KeyFingerprint.Kind, fingerprints: Sequence[str]) -> None:
+def note(kind: FingerprintKind, fingerprints: Sequence[str]) -> None:
     KeyFingerprint.objects.update_or_create(
         kind=kind, defaults={"fingerprints": list(fingerprints), "noted_at": Now()}
     )

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from domains.models import Credential, Domain, Project
+from domains.models import Credential, CredentialKind, Domain, Project
 
 SECRET_BYTES = (
     24  # 192 bits: 32 characters, all of which are safe in URLs, shells and configuration files
@@ -25,7 +25,7 @@ def issue(
     project: Project,
     name: str,
     *,
-    kind: str = Credential.Kind.PASSWORD,
+    kind: str = CredentialKind.PASSWORD,
     networks: Iterable[str] = (),
     domains: Iterable[Domain] = (),
     **limits: int | None,
@@ -38,7 +38,7 @@ def issue(
     credential = Credential(
         project=project, name=name, kind=kind, networks=checked_networks(networks, kind), **limits
     )
-    secret = _prove(credential) if kind == Credential.Kind.PASSWORD else ""
+    secret = _prove(credential) if kind == CredentialKind.PASSWORD else ""
     credential.full_clean()
     with transaction.atomic():
         credential.save(force_insert=True)
@@ -106,7 +106,7 @@ def checked_networks(networks: Iterable[str], kind: str) -> list[str]:
             raise ValidationError(
                 {"networks": _("%s is no network such as 192.0.2.0/24.") % text}
             ) from error
-        if kind == Credential.Kind.NETWORK and not network.prefixlen:
+        if kind == CredentialKind.NETWORK and not network.prefixlen:
             raise ValidationError(
                 {
                     "networks": _("%s is the whole internet: trusting it would make an open relay.")

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from domains.models import Domain, DomainAlert
+from domains.models import Domain, DomainAlert, DomainAlertKind
 from domains.operations import audit
 
 logger = logging.getLogger("ekiden.mail")
@@ -19,24 +19,24 @@ logger = logging.getLogger("ekiden.mail")
 ACTOR = "domain checks"
 
 SENTENCES: Mapping[str, str] = {
-    DomainAlert.Kind.RETURN_PATH: _(
+    DomainAlertKind.RETURN_PATH: _(
         "The return path %(name)s of %(domain)s does not lead here any more, so its mail leaves "
         "with %(host)s and SPF does not align. Publish its CNAME to %(host)s again."
     ),
-    DomainAlert.Kind.OWNERSHIP: _(
+    DomainAlertKind.OWNERSHIP: _(
         "Nothing in the DNS of %(domain)s proves that it is the project's any more. Mail as it is "
         "refused from %(until)s on, unless one of its records is found before."
     ),
-    DomainAlert.Kind.SUBDOMAINS: _(
+    DomainAlertKind.SUBDOMAINS: _(
         "Mail from names below %(domain)s is refused: the DMARC record at %(name)s has adkim=s, so "
         "receivers take no signature of %(domain)s for them. Remove adkim=s there, or add each of "
         "the names."
     ),
-    DomainAlert.Kind.KEY_GONE: _(
+    DomainAlertKind.KEY_GONE: _(
         "The record of the new key %(new)s is not on all name servers any more, so the key before "
         "it, %(old)s, signs for %(domain)s again. Mend the zone; then let the next key be made."
     ),
-    DomainAlert.Kind.KEY_REFUSED: _(
+    DomainAlertKind.KEY_REFUSED: _(
         "Receivers refused mail of %(domain)s for its authentication %(count)s times since the new "
         "key %(new)s signed it, and %(before)s times on the worst day of the week before. So the "
         "key before it, %(old)s, signs again. Look at what they say; then let the next key be made."
@@ -45,7 +45,7 @@ SENTENCES: Mapping[str, str] = {
 
 
 def open_alert(
-    domain: Domain, kind: DomainAlert.Kind, given: Mapping[str, str], *, now: datetime
+    domain: Domain, kind: DomainAlertKind, given: Mapping[str, str], *, now: datetime
 ) -> bool:
     """Warn once, until it has ended; return whether it is new."""
     alert, is_new = DomainAlert.objects.get_or_create(
@@ -56,7 +56,7 @@ def open_alert(
     return is_new
 
 
-def repeat_once(domain: Domain, kind: DomainAlert.Kind, *, now: datetime) -> None:
+def repeat_once(domain: Domain, kind: DomainAlertKind, *, now: datetime) -> None:
     """Say once more what was said when it was opened."""
     open_ones = DomainAlert.objects.filter(domain=domain, kind=kind, ended_at=None)
     if alert := open_ones.filter(repeated_at=None).first():
@@ -65,7 +65,7 @@ def repeat_once(domain: Domain, kind: DomainAlert.Kind, *, now: datetime) -> Non
         _say(alert)
 
 
-def end_alert(domain: Domain, kind: DomainAlert.Kind, *, now: datetime) -> None:
+def end_alert(domain: Domain, kind: DomainAlertKind, *, now: datetime) -> None:
     """End it, where it is open."""
     if DomainAlert.objects.filter(domain=domain, kind=kind, ended_at=None).update(ended_at=now):
         logger.info("event=domain-alert-ended domain=%s kind=%s", domain.name, kind)

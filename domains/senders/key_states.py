@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from domains.models import Domain, DomainAlert, SigningKey
+from domains.models import Domain, DomainAlertKind, KeyState, SigningKey
 from domains.operations import audit
 from domains.senders import domain_alerts
 
 ACTOR = domain_alerts.ACTOR
 # Alerts of a switch that was taken back: nothing is rotated by itself while one is open.
-GONE_BACK = (DomainAlert.Kind.KEY_GONE, DomainAlert.Kind.KEY_REFUSED)
+GONE_BACK = (DomainAlertKind.KEY_GONE, DomainAlertKind.KEY_REFUSED)
 
 
 def note_check(
@@ -39,7 +39,7 @@ def switch(domain: Domain, *, now: datetime) -> None:
     """Let the keys that were seen sign in place of those of the same algorithm."""
     with transaction.atomic():
         Domain.objects.select_for_update().get(pk=domain.pk)  # one switch at a time
-        for key in domain.keys.filter(state=SigningKey.State.SEEN).order_by("created_at", "pk"):
+        for key in domain.keys.filter(state=KeyState.SEEN).order_by("created_at", "pk"):
             sign_alone(key, now=now)
             audit.note(ACTOR, "start_signing", key)
             for kind in GONE_BACK:
@@ -58,7 +58,7 @@ def sign_alone(key: SigningKey, *, now: datetime) -> None:
 
 
 def go_back(
-    key: SigningKey, kind: DomainAlert.Kind, given: Mapping[str, str], *, now: datetime
+    key: SigningKey, kind: DomainAlertKind, given: Mapping[str, str], *, now: datetime
 ) -> SigningKey | None:
     """Let the key before this one sign again, and warn; return it, or None where there is none, or
     where the key signs no more by now.
@@ -92,4 +92,4 @@ def retire_what_is_over(*, now: datetime) -> int:
         keys = list(over.select_related("domain__project").select_for_update(of=("self",)))
         for key in keys:
             audit.note(ACTOR, "retired", key)
-        return over.filter(pk__in=[key.pk for key in keys]).update(state=SigningKey.State.RETIRED)
+        return over.filter(pk__in=[key.pk for key in keys]).update(state=KeyState.RETIRED)

@@ -15,8 +15,8 @@ from domains.foundation.dns import updates
 from domains.foundation.dns.servers import nameservers
 from domains.foundation.dns.updates import UpdateFailure, UpdateSignature
 from domains.foundation.text import texts
-from domains.models import DelegatedSelector, SigningKey, UpdateKey
-from domains.operations.isolation import Kind, isolated
+from domains.models import DelegatedSelector, ItemKind, SigningKey, UpdateKey
+from domains.operations.isolation import isolated
 from domains.senders.keys import ring
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def keep(*, now: datetime) -> int:
             if error.is_silence:
                 break
             continue
-        with isolated(Kind.DOMAIN, row.domain_id):
+        with isolated(ItemKind.DOMAIN, row.domain_id):
             _note_taken(row, now=now)
             taken += 1
     return taken

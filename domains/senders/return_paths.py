@@ -12,12 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from domains.foundation.text.texts import storable
-from domains.models import Domain, DomainAlert, ReturnPath
+from domains.models import Domain, DomainAlertKind, ReturnPath, ReturnPathState
 from domains.models.return_paths import SPACING
 from domains.operations import audit
 from domains.senders import domain_alerts
 
-State = ReturnPath.State
 ACTOR = domain_alerts.ACTOR
 GOOD = "found"
 # Some receiver would find nothing at the name, and refuse the mail for that. DNS that does not
@@ -37,25 +36,25 @@ def current(domain: Domain) -> ReturnPath | None:
 def in_use(domain: Domain) -> str:
     """Return the name that its mail leaves with; "" for the installation's own."""
     row = current(domain)
-    return row.name if row is not None and row.state == State.USED else ""
+    return row.name if row is not None and row.state == ReturnPathState.USED else ""
 
 
 def will_be_used(row: ReturnPath | None, state: str, *, now: datetime) -> bool:
     """Tell if the name is in use after a check at `now` that found the record in this state."""
     if row is None or state in LOST:
         return False
-    if row.state == State.USED:
+    if row.state == ReturnPathState.USED:
         return True
-    return state == GOOD and row.state == State.FOUND and now >= row.found_since + SPACING
+    return state == GOOD and row.state == ReturnPathState.FOUND and now >= row.found_since + SPACING
 
 
 def would_move(row: ReturnPath, state: str, *, now: datetime) -> bool:
     """Tell whether a check that finds the record in this state would change its row."""
     if state in LOST:
-        return row.state != State.BROKEN
-    if state != GOOD or row.state == State.USED:
+        return row.state != ReturnPathState.BROKEN
+    if state != GOOD or row.state == ReturnPathState.USED:
         return False
-    return row.state == State.BROKEN or will_be_used(row, state, now=now)
+    return row.state == ReturnPathState.BROKEN or will_be_used(row, state, now=now)
 
 
 def note_check(domain: Domain, state: str, *, now: datetime) -> None:
@@ -82,7 +81,7 @@ def choose(domain: Domain, label: str, *, now: datetime) -> None:
         domain.save(update_fields=["return_path_label"])
         if label != before:
             _give_up(domain.return_paths.current(), now=now)
-            domain_alerts.end_alert(domain, DomainAlert.Kind.RETURN_PATH, now=now)
+            domain_alerts.end_alert(domain, DomainAlertKind.RETURN_PATH, now=now)
 
 
 def give_up_ownerless() -> None:
@@ -99,40 +98,40 @@ def is_taken(name: str) -> bool:
 
 
 def _found(domain: Domain, row: ReturnPath | None, *, now: datetime) -> None:
-    if row is not None and row.state == State.USED:
+    if row is not None and row.state == ReturnPathState.USED:
         return
     if row is not None and will_be_used(row, GOOD, now=now):
-        row.state, row.used_since, row.stopped_at = State.USED, now, None
+        row.state, row.used_since, row.stopped_at = ReturnPathState.USED, now, None
         _move(row)
         audit.note(ACTOR, "use_return_path", domain, details={"name": row.name})
-        domain_alerts.end_alert(domain, DomainAlert.Kind.RETURN_PATH, now=now)
-    elif row is None or row.state != State.FOUND:
+        domain_alerts.end_alert(domain, DomainAlertKind.RETURN_PATH, now=now)
+    elif row is None or row.state != ReturnPathState.FOUND:
         name = domain.return_path_name
         known = domain.return_paths.filter(name=name)  # it was chosen before
         begun = row or known.first() or ReturnPath(domain=domain, name=name)
-        begun.state, begun.found_since = State.FOUND, now
+        begun.state, begun.found_since = ReturnPathState.FOUND, now
         _move(begun)
 
 
 def _lost(domain: Domain, row: ReturnPath, *, now: datetime) -> None:
-    if row.state == State.FOUND and row.stopped_at is None:  # nothing has left under it
+    if row.state == ReturnPathState.FOUND and row.stopped_at is None:  # nothing has left under it
         row.delete()
-    elif row.state == State.FOUND:
-        row.state = State.BROKEN
+    elif row.state == ReturnPathState.FOUND:
+        row.state = ReturnPathState.BROKEN
         _move(row)
-    elif row.state == State.USED:
-        row.state, row.stopped_at = State.BROKEN, now
+    elif row.state == ReturnPathState.USED:
+        row.state, row.stopped_at = ReturnPathState.BROKEN, now
         _move(row)
         given = {"name": row.name, "domain": domain.name, "host": settings.EKIDEN_HOSTNAME}
-        domain_alerts.open_alert(domain, DomainAlert.Kind.RETURN_PATH, given, now=now)
+        domain_alerts.open_alert(domain, DomainAlertKind.RETURN_PATH, given, now=now)
 
 
 def _give_up(rows: Collection[ReturnPath], *, now: datetime) -> None:
     for row in rows:
-        if row.state == State.FOUND and row.stopped_at is None:
+        if row.state == ReturnPathState.FOUND and row.stopped_at is None:
             row.delete()
         else:
-            row.state, row.stopped_at = State.FORMER, row.stopped_at or now
+            row.state, row.stopped_at = ReturnPathState.FORMER, row.stopped_at or now
             _move(row)
 
 

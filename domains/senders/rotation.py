@@ -18,16 +18,23 @@ from django.db.models import (
     Value,
 )
 
-from domains.models import DelegatedSelector, Domain, DomainAlert, SigningKey
+from domains.models import (
+    DelegatedSelector,
+    Domain,
+    DomainAlert,
+    ItemKind,
+    KeyAlgorithm,
+    SigningKey,
+)
 from domains.operations import audit
-from domains.operations.isolation import Kind, is_free, isolated
+from domains.operations.isolation import is_free, isolated
 from domains.senders import delegation
 from domains.senders.key_states import GONE_BACK
 from domains.senders.keys import make_key
 
 ACTOR = "key rotation"
 AT_ONCE = 50  # domains of one turn: making a key takes a tenth of a second
-RSA = SigningKey.Algorithm.RSA
+RSA = KeyAlgorithm.RSA
 _DAY = Value(timedelta(days=1), DurationField())
 _DAYS = ExpressionWrapper(F("domain__rotation_days") * _DAY, DurationField())
 NEXT_AT = ExpressionWrapper(F("signs_since") + _DAYS, DateTimeField())
@@ -39,7 +46,7 @@ def rotate_due(*, now: datetime) -> int:
         return 0
     made = 0
     for domain in list(due(now=now)[:AT_ONCE]):
-        with isolated(Kind.DOMAIN, domain.pk):
+        with isolated(ItemKind.DOMAIN, domain.pk):
             made += _rotate(domain)
     return made
 
@@ -69,7 +76,7 @@ def due(*, now: datetime) -> QuerySet[Domain]:
     both = delegated.values("domain").annotate(n=Count("pk")).filter(n=len(delegation.SELECTORS))
     return (
         Domain.objects.verified()
-        .filter(is_free(Kind.DOMAIN), rotation_days__gt=0)
+        .filter(is_free(ItemKind.DOMAIN), rotation_days__gt=0)
         .filter(Exists(both), Exists(elsewhere) | Exists(old))
         .exclude(Exists(keys.waiting()))
         .exclude(Exists(DomainAlert.objects.filter(**mine, kind__in=GONE_BACK, ended_at=None)))

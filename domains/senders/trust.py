@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from domains.models import Domain, DomainAlert
+from domains.models import Domain, DomainAlertKind
 from domains.operations import audit
 from domains.senders import domain_alerts
 
@@ -17,7 +17,7 @@ AGAIN = timedelta(hours=24)  # until it is said once more
 # verified are looked at every hour.
 FRESH = timedelta(days=1)
 ACTOR = domain_alerts.ACTOR
-OWNERSHIP = DomainAlert.Kind.OWNERSHIP
+OWNERSHIP = DomainAlertKind.OWNERSHIP
 
 
 def is_gone(states: Sequence[str]) -> bool:

@@ -14,10 +14,10 @@ from django.db import transaction
 
 from deliveries.message import compression
 from deliveries.models import Content, Delivery, InboundMail
-from deliveries.models.searches import ExportPart, MessageExport
+from deliveries.models.searches import ExportPart, ExportState, MessageExport
 from relay_portal.erasure.spellings import Spellings
 from smtp_listener.models import SandboxMessage
-from suppressions.models import Import
+from suppressions.models import Import, ImportState
 
 LARGEST = 268_435_456  # bytes
 CHUNK = 100
@@ -79,12 +79,12 @@ def _unhandled(ids: list[UUID]) -> set[Any]:
 
 
 def _running(ids: list[int]) -> set[Any]:
-    running = Import.objects.filter(pk__in=ids, state=Import.State.RUNNING)
+    running = Import.objects.filter(pk__in=ids, state=ImportState.RUNNING)
     return set(running.values_list("pk", flat=True))
 
 
 def _being_written(ids: list[int]) -> set[Any]:
-    parts = ExportPart.objects.filter(pk__in=ids, export__state=MessageExport.State.RUNNING)
+    parts = ExportPart.objects.filter(pk__in=ids, export__state=ExportState.RUNNING)
     return set(parts.values_list("pk", flat=True))
 
 

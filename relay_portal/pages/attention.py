@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from deliveries.insight import stats
 from deliveries.insight.receiver_names import receiver_name
 from domains.identity.sentences import sentence
-from domains.models import Domain, IdentityAlert, SigningKey
+from domains.models import Domain, IdentityAlert, IdentityAlertKind, SigningKey
 from domains.operations import identity_alerts
 from domains.senders.records import Purpose
 
@@ -92,7 +92,7 @@ def notices() -> list[Notice]:
 
 
 def _page_of(alert: IdentityAlert) -> str:
-    if alert.kind == IdentityAlert.Kind.OURSELVES:
+    if alert.kind == IdentityAlertKind.OURSELVES:
         return reverse("admin:own_identity")
     domain = Domain.objects.verified().filter(name=alert.subject).first()
     if domain is None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from deliveries.authentication import demand_verdicts
-from deliveries.models import ReceiverDemand
+from deliveries.models import DemandMeasure
 from domains.foundation.text.texts import storable
 from domains.models import Domain
 from domains.operations.own_projects import projects_of
@@ -55,6 +55,6 @@ def _entry(each: dict[str, Any]) -> dict[str, Any]:
     label, colour = STATES[each["state"]]
     return {
         **each, "label": label, "colour": colour,
-        "what": ReceiverDemand.Measure(each["measure"]).label,
+        "what": DemandMeasure(each["measure"]).label,
         "text": demand_verdicts.sentence(each["code"], each["given"]),
     }  # fmt: skip

@@ -25,7 +25,7 @@ from deliveries.capacity import inflow
 from deliveries.insight import error_rates, stats, traffic
 from deliveries.insight.tracing import why_waiting
 from deliveries.insight.traffic import UNITS, Traffic
-from deliveries.models import Alert, Delivery, TrafficCount
+from deliveries.models import Alert, Delivery, TrafficEvent
 from deliveries.models.states import DeliveryState
 from deliveries.steering import pauses
 from domains.models import Credential, SetAside
@@ -36,15 +36,14 @@ from relay_portal.pages.spans import ChosenSpan
 from smtp_listener.admission import low_disks
 from suppressions.models import Brake
 
-Event = TrafficCount.Event
 DAY = timedelta(days=1)
 FAILURES = 8
 ROWS = 100  # of the table under the chart: each has links, and a day has 1,440 minutes
 # What is drawn, from the foot of a bar up. Accepted is a line: it is another time of the same mail.
-DRAWN = (Event.DELIVERED, Event.DEFERRED, Event.BOUNCED, Event.EXPIRED, Event.SUPPRESSED,
-    Event.CANCELLED)  # fmt: skip
+DRAWN = (TrafficEvent.DELIVERED, TrafficEvent.DEFERRED, TrafficEvent.BOUNCED, TrafficEvent.EXPIRED,
+    TrafficEvent.SUPPRESSED, TrafficEvent.CANCELLED)  # fmt: skip
 # The state that a list is asked for, where the event has one.
-LISTED = {event.value: event.value for event in Event if event.value in DeliveryState.values}
+LISTED = {event.value: event.value for event in TrafficEvent if event.value in DeliveryState.values}
 FORMATS = {"minute": "H:i", "hour": "m-d H:i", "day": "m-d"}
 
 
@@ -127,7 +126,7 @@ def _tiles(total: Traffic, span: ChosenSpan) -> list[dict[str, Any]]:
             "amount": getattr(total, event),
             "url": _list_url(event, span.span.since, span.span.until),
         }
-        for event in Event
+        for event in TrafficEvent
     ]
 
 
@@ -151,7 +150,7 @@ def _chart(span: ChosenSpan, points: list[tuple[datetime, Traffic]]) -> dict[str
     listed = [
         (label, at, each)
         for label, (at, each) in zip(labels, points, strict=True)
-        if any(getattr(each, event) for event in Event)
+        if any(getattr(each, event) for event in TrafficEvent)
     ]
     newest = list(reversed(listed))[:ROWS]
     rows = [
@@ -163,7 +162,7 @@ def _chart(span: ChosenSpan, points: list[tuple[datetime, Traffic]]) -> dict[str
                     getattr(each, event),
                     _list_url(event, at, at + step) if getattr(each, event) else "",
                 )
-                for event in Event
+                for event in TrafficEvent
             ],
         )
         for label, at, each in newest
@@ -177,11 +176,11 @@ def _chart(span: ChosenSpan, points: list[tuple[datetime, Traffic]]) -> dict[str
                     "label": str(event.label),
                     "values": [getattr(each, event) for _at, each in points],
                 }
-                for event in (Event.ACCEPTED, *DRAWN)
+                for event in (TrafficEvent.ACCEPTED, *DRAWN)
             ],
             "urls": [_list_url("", at, at + step) for at, _each in points],
         },
-        "columns": [event.label for event in Event],
+        "columns": [event.label for event in TrafficEvent],
         "rows": rows,
         "rows_shown": len(rows) if len(rows) < len(listed) else 0,
     }

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from deliveries.models import Message
 from domains.foundation.secrets.fingerprints import fingerprint
 from domains.foundation.secrets.keyring import KeyRing
-from domains.models import Domain, KeyFingerprint, SigningKey, UpdateKey
+from domains.models import Domain, KeyFingerprint, KeyState, SigningKey, UpdateKey
 from domains.operations import own_keys
 from domains.operations.own_keys import HOW, SECRET, KeyMismatch
 from domains.senders.key_states import sign_on_word
@@ -71,7 +71,7 @@ def renew_ring() -> list[str]:
     lost = SigningKey.objects.active() | SigningKey.objects.waiting()
     domains = list(Domain.objects.filter(pk__in=lost.values("domain")))
     SigningKey.objects.filter(pk__in=list(lost.values_list("pk", flat=True))).update(
-        is_active=False, state=SigningKey.State.RETIRED
+        is_active=False, state=KeyState.RETIRED
     )
     UpdateKey.objects.all().delete()  # nobody can read it any more; a person sets it again
     KeyFingerprint.objects.filter(kind=own_keys.RING).delete()

@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from suppressions.exchange import importing
-from suppressions.models import Import
+from suppressions.models import Import, ImportState
 
 JOB = "suppressions.exchange.importing.run"
 CALL = "deliveries.backends.job_queues.call"  # of an app that comes after this one
@@ -53,9 +53,7 @@ def _may_start(row: Import) -> bool:
     """Tell whether a job may begin; after a failure of ours it goes on behind the last batch, since
     the file was kept.
     """
-    return row.state == Import.State.WAITING or (
-        row.state == Import.State.FAILED and bool(row.data)
-    )
+    return row.state == ImportState.WAITING or (row.state == ImportState.FAILED and bool(row.data))
 
 
 @admin.register(Import)
@@ -84,7 +82,7 @@ class ImportPages(Pages):
     verbs = (
         RowVerb("start", _("Import"), "upload", applies=_may_start, asks_reason=True),
         RowVerb("drop", _("Throw it away"), "delete",
-            applies=lambda row: row.state == Import.State.WAITING),
+            applies=lambda row: row.state == ImportState.WAITING),
     )  # fmt: skip
 
     @display(description=_("project"))
@@ -119,7 +117,7 @@ class ImportPages(Pages):
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
         given: dict[str, Any] = {}
-        if row is not None and row.state == Import.State.WAITING and row.data:
+        if row is not None and row.state == ImportState.WAITING and row.data:
             try:
                 given["found"] = importing.preview(
                     importing.opened(row), project=row.project_id, now=timezone.now()
@@ -137,8 +135,8 @@ class ImportPages(Pages):
         return gettext("The file is being taken in.")
 
     def drop(self, request: HttpRequest, row: Import) -> str:
-        Import.objects.filter(pk=row.pk, state=Import.State.WAITING).update(
-            state=Import.State.FAILED, data=b"", ended_at=timezone.now()
+        Import.objects.filter(pk=row.pk, state=ImportState.WAITING).update(
+            state=ImportState.FAILED, data=b"", ended_at=timezone.now()
         )
         row.refresh_from_db()
         return gettext("Nothing of it was taken in.")

@@ -18,18 +18,11 @@ from django.utils import timezone
 
 from domains.foundation.text import texts
 from domains.foundation.upkeep.job_leases import Lease, LeaseLost, left
-from domains.models import Project
-from domains.operations.isolation import (
-    Kind,
-    begin_again,
-    guarded,
-    is_outage,
-    may_begin,
-    progressed,
-)
+from domains.models import ItemKind, Project
+from domains.operations.isolation import begin_again, guarded, is_outage, may_begin, progressed
 from suppressions.exchange.reading import BadLine, File, ListedAddress
 from suppressions.exchange.staging import STAGE, ImportProgress, batches, refuse, take_entries
-from suppressions.models import Import, Suppression
+from suppressions.models import Import, ImportState, Suppression
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +142,7 @@ def run(import_id: int) -> None:
     at it, nothing.
     """
     lease = Lease.take(
-        Import.objects.filter(pk=import_id, state__in=(Import.State.WAITING, Import.State.RUNNING))
+        Import.objects.filter(pk=import_id, state__in=(ImportState.WAITING, ImportState.RUNNING))
     )
     if lease is None:
         return
@@ -157,18 +150,18 @@ def run(import_id: int) -> None:
     if not row.data:
         _end(
             row,
-            Import.State.FAILED,
+            ImportState.FAILED,
             "The command that read this file ended before it was through; give it again.",
         )
         return
-    if lease.follows_a_death and begin_again(Kind.IMPORT, import_id):
+    if lease.follows_a_death and begin_again(ItemKind.IMPORT, import_id):
         _end(
-            row, Import.State.FAILED, "The worker ended at this place again and again; see the log."
+            row, ImportState.FAILED, "The worker ended at this place again and again; see the log."
         )
         return
-    Import.objects.filter(pk=import_id).update(state=Import.State.RUNNING)
+    Import.objects.filter(pk=import_id).update(state=ImportState.RUNNING)
     with (
-        guarded(Kind.IMPORT, import_id, most=1),
+        guarded(ItemKind.IMPORT, import_id, most=1),
         suppress(ValueError, LeaseLost),
     ):  # a wrong file is in the row
         take_for(row, opened(row), lease=lease)
@@ -176,15 +169,15 @@ def run(import_id: int) -> None:
 
 def carry_on() -> None:
     """Go on with what no job works on: its call was lost, or its worker died."""
-    for import_id in left(Import.objects.filter(state=Import.State.RUNNING)):
-        if may_begin(Kind.IMPORT, import_id):
+    for import_id in left(Import.objects.filter(state=ImportState.RUNNING)):
+        if may_begin(ItemKind.IMPORT, import_id):
             run(import_id)
 
 
 def begin(*, name: str, project: Project | None, by: str) -> tuple[Import, Lease]:
     """Make a row for a file that this process reads itself."""
     row = Import.objects.create(
-        name=name, project=project, state=Import.State.RUNNING, created_by=by
+        name=name, project=project, state=ImportState.RUNNING, created_by=by
     )
     lease = Lease.take(Import.objects.filter(pk=row.pk))
     assert lease is not None, "nobody else knows of it"
@@ -204,7 +197,7 @@ def take_for(
         lease.renew()
         _note(row, progress)
         if lease.follows_a_death:
-            progressed(Kind.IMPORT, row.pk)
+            progressed(ItemKind.IMPORT, row.pk)
         say(progress)
 
     try:
@@ -219,12 +212,12 @@ def take_for(
         with transaction.atomic():
             lease.renew()
             _note(row, done)
-            _end(row, Import.State.DONE)
+            _end(row, ImportState.DONE)
     except LeaseLost:
         logger.warning("import=%d another goes on with it", row.pk)
         raise
     except ValueError as error:
-        _end(row, Import.State.FAILED, str(error))
+        _end(row, ImportState.FAILED, str(error))
         raise
     except Exception as error:
         if not is_outage(error):
@@ -248,7 +241,7 @@ def _stop(row: Import, error: Exception) -> None:
         fields=["lines", "added", "updated", "refused", "errors", "data"]
     )  # what was not committed has not been
     said = texts.one_line(str(error), 200) or "no reason was given"
-    row.state, row.ended_at, row.leased_until = Import.State.FAILED, timezone.now(), None
+    row.state, row.ended_at, row.leased_until = ImportState.FAILED, timezone.now(), None
     row.errors = [*row.errors, _error(BadLine(0, "", f"{FAULT} after {row.lines:,} lines: {said}"))]
     row.save(update_fields=["state", "errors", "ended_at", "leased_until"])
 
@@ -256,8 +249,8 @@ def _stop(row: Import, error: Exception) -> None:
 def resume(row: Import) -> bool:
     """Let a file that waits, or one at which we failed, be taken in; false where it is neither."""
     wanted = Import.objects.filter(pk=row.pk).exclude(data=b"")
-    wanted = wanted.filter(state__in=(Import.State.WAITING, Import.State.FAILED))
-    return bool(wanted.update(state=Import.State.RUNNING, ended_at=None, leased_until=None))
+    wanted = wanted.filter(state__in=(ImportState.WAITING, ImportState.FAILED))
+    return bool(wanted.update(state=ImportState.RUNNING, ended_at=None, leased_until=None))
 
 
 def _progress(row: Import) -> ImportProgress:

@@ -3,9 +3,17 @@ project makes of it.
 """
 
 from suppressions.models.brakes import Brake
-from suppressions.models.imports import Import
-from suppressions.models.occurrences import Occurrence
+from suppressions.models.imports import Import, ImportState
+from suppressions.models.occurrences import Occurrence, OccurrenceKind
 from suppressions.models.policies import Policy
 from suppressions.models.suppressions import Suppression
 
-__all__ = ["Brake", "Import", "Occurrence", "Policy", "Suppression"]
+__all__ = [
+    "Brake",
+    "Import",
+    "ImportState",
+    "Occurrence",
+    "OccurrenceKind",
+    "Policy",
+    "Suppression",
+]

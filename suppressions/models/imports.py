@@ -7,14 +7,15 @@ from django.utils.translation import gettext_lazy as _
 from domains.models import Project
 
 
+class ImportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
 class Import(models.Model):
     """One file. `errors` are its first bad lines: number, text, and what is wrong with it."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        RUNNING = "running", _("Running")
-        DONE = "done", _("Done")
-        FAILED = "failed", _("Failed")
 
     project = models.ForeignKey(
         Project,
@@ -26,7 +27,9 @@ class Import(models.Model):
     )
     name = models.TextField(_("file"))
     format = models.TextField(_("format"), blank=True, default="")
-    state = models.CharField(_("state"), max_length=7, choices=State.choices, default=State.WAITING)
+    state = models.CharField(
+        _("state"), max_length=7, choices=ImportState.choices, default=ImportState.WAITING
+    )
     lines = models.PositiveIntegerField(_("lines"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)
     updated = models.PositiveIntegerField(_("known before"), default=0)

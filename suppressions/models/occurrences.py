@@ -12,6 +12,14 @@ from suppressions.classes import MEANINGS, Class, Meaning
 from suppressions.models.suppressions import CATEGORY_LENGTH
 
 
+class OccurrenceKind(models.TextChoices):
+    REPLY = "reply", _("A reply")
+    REPORT = "report", _("A report")
+    EXPIRY = "expiry", _("The end of its time")
+    COMPLAINT = "complaint", _("A complaint")
+    UNSUBSCRIBE = "unsubscribe", _("An unsubscription")
+
+
 class Occurrence(models.Model):
     """Written in the transaction that ends the delivery, and looked at by `suppressions.recording`
     soon after.
@@ -20,13 +28,6 @@ class Occurrence(models.Model):
     ledger's statement.
     """
 
-    class Kind(models.TextChoices):
-        REPLY = "reply", _("A reply")
-        REPORT = "report", _("A report")
-        EXPIRY = "expiry", _("The end of its time")
-        COMPLAINT = "complaint", _("A complaint")
-        UNSUBSCRIBE = "unsubscribe", _("An unsubscription")
-
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("at"), db_default=Now())
     project = models.ForeignKey(
@@ -34,7 +35,7 @@ class Occurrence(models.Model):
     )
     credential_id = models.BigIntegerField(_("credential"), default=0)
     address_key = models.TextField(_("address"))
-    kind = models.CharField(_("kind"), max_length=11, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=11, choices=OccurrenceKind.choices)
     category = models.CharField(_("class"), max_length=CATEGORY_LENGTH)
     is_hard = models.BooleanField(_("hard"))
     provider = models.TextField(_("provider"), blank=True, default="")

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from deliveries.authentication import demand_verdicts, demands
-from deliveries.models import ReceiverDemand
+from deliveries.models import DemandMeasure, ReceiverDemand
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.operations import audit
 from domains.senders import names
@@ -68,7 +68,7 @@ class Command(ActionCommand):
                 receiver = each["receiver"]
                 of = " of the whole project" if each["is_volume_of_project"] else ""
                 self.stdout.write(f"{receiver}: {each['busiest_day']} messages on a day{of}")
-            label = str(ReceiverDemand.Measure(each["measure"]).label)
+            label = str(DemandMeasure(each["measure"]).label)
             self.stdout.write(f"  {MARKS[each['state']]} {label}. {each['text']}")
         if any(each["state"] == "fail" for each in found):
             raise SystemExit(1)

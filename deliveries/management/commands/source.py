@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from deliveries.insight import sources as insight
 from deliveries.management.warm_up_actions import WarmUpActions, find_source
-from deliveries.models import Pool, Source
+from deliveries.models import Pool, Source, SourceState
 from deliveries.routing.egress_reading import can_bind
 from deliveries.steering import sources, warming
 from domains.foundation.command import AddAction, CommandError
@@ -100,7 +100,7 @@ class Command(WarmUpActions):
         else:
             if hours:
                 raise CommandError("--hours is for one receiver: give --receiver as well.")
-            sources.set_state(source, Source.State.RESTING, reason)
+            sources.set_state(source, SourceState.RESTING, reason)
             what = f"{source} sends nothing"
         audit.note_command("rest", source, reason=reason, details={"receiver": receiver or None})
         self.stdout.write(
@@ -121,7 +121,7 @@ class Command(WarmUpActions):
     @transaction.atomic
     def out(self, *, name: str, reason: str) -> None:
         source = find_source(name)
-        sources.set_state(source, Source.State.OUT, reason)
+        sources.set_state(source, SourceState.OUT, reason)
         audit.note_command("out", source, reason=reason)
         self.stdout.write(f"{source} is out of use. Back: ./ekiden source use {source.name}")
 
@@ -141,7 +141,7 @@ def _version(address: str) -> int:
         raise CommandError(f"{address} is no IP address.") from error
 
 
-def _row(each: insight.SourceState) -> tuple[str, ...]:
+def _row(each: insight.SourceOverview) -> tuple[str, ...]:
     rests = [f"rests for {rest['name']}" for rest in each["rests"]]
     return (
         each["name"],

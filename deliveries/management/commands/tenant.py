@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries.models import Pool, TenantCase, TenantRule
+from deliveries.models import Pool, TenantCase, TenantMeasure, TenantRule
 from deliveries.steering import tenants
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.models import Project
@@ -50,7 +50,7 @@ class Command(ActionCommand):
     def rates(self, *, hours: int, as_json: bool) -> None:
         found = tenants.by_source(hours=hours, now=timezone.now())
         projects = dict(Project.objects.values_list("pk", "name"))
-        errors, complaints = TenantRule.Measure.ERRORS, TenantRule.Measure.COMPLAINTS
+        errors, complaints = TenantMeasure.ERRORS, TenantMeasure.COMPLAINTS
         rows = [
             {
                 "project": projects.get(project, str(project)), "source": source,
@@ -81,7 +81,7 @@ class Command(ActionCommand):
         pool: str | None, per_minute: int | None, project: str | None, source: str, least: int,
         hours: int,
     ) -> None:  # fmt: skip
-        measure = TenantRule.Measure.COMPLAINTS if errors is None else TenantRule.Measure.ERRORS
+        measure = TenantMeasure.COMPLAINTS if errors is None else TenantMeasure.ERRORS
         action = TenantRule.Action.PAUSE
         if not pause:
             action = TenantRule.Action.POOL if pool else TenantRule.Action.SLOW

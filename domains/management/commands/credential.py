@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.management.commands.project import yes_or_no
-from domains.models import Credential
+from domains.models import Credential, CredentialKind
 from domains.operations import audit
 from domains.senders import credentials, names
 
@@ -81,7 +81,7 @@ class Command(ActionCommand):
         audit.note_command("add", credential, details={"values": audit.facts(credential)})
         if as_json:
             return self.write_json({"username": credential.username, "password": secret or None})
-        if credential.kind == Credential.Kind.NETWORK:
+        if credential.kind == CredentialKind.NETWORK:
             return self.stdout.write(
                 f"Created {credential}: mail from {', '.join(credential.networks)} needs no AUTH."
             )
@@ -177,7 +177,7 @@ def _with_creation(parser: CommandParser) -> CommandParser:
     parser.add_argument("--name", required=True, help="lower-case letters, digits and hyphens")
     parser.add_argument(
         "--kind",
-        choices=Credential.Kind.values,
+        choices=CredentialKind.values,
         default="password",
         help="network: no AUTH, from --network only",
     )

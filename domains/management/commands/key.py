@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.identity import key_zone_file
-from domains.models import Domain, SigningKey, UpdateKey
+from domains.models import Domain, HmacAlgorithm, KeyState, SigningKey
 from domains.operations import audit
 from domains.senders import delegation, dkim, key_zone, names
 from domains.senders.keys import keep_key, make_key
@@ -69,7 +69,7 @@ class Command(ActionCommand):
             "file", metavar="FILE", help="holds the secret in base64; - for standard input"
         )
         update_key.add_argument(
-            "--algorithm", choices=UpdateKey.Algorithm.values, default=UpdateKey.Algorithm.SHA256
+            "--algorithm", choices=HmacAlgorithm.values, default=HmacAlgorithm.SHA256
         )
         for parser in (listing, rotate, retire, importing, delegate):
             parser.add_argument("--project")
@@ -217,9 +217,9 @@ def _key(domain: Domain, selector: str) -> SigningKey:
 
 
 def _state(key: SigningKey) -> str:
-    if key.retires_at is not None and key.state == SigningKey.State.RETIRING:
+    if key.retires_at is not None and key.state == KeyState.RETIRING:
         return f"retiring; leave its record in DNS until {key.retires_at:%Y-%m-%d %H:%M} UTC"
-    if key.state == SigningKey.State.PUBLISHED:
+    if key.state == KeyState.PUBLISHED:
         return f"published; found by {key.sightings} checks"
     if key.is_active and key.seen_at is None:
         return "signing, not seen yet"

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from deliveries.bounces import original, receive
 from deliveries.bounces.parser import read
 from deliveries.message import compression
-from deliveries.models import Delivery, InboundMail
-from domains.models import SetAside
-from domains.operations.isolation import Kind
+from deliveries.models import Delivery, InboundKind, InboundMail
+from domains.models import ItemKind, SetAside
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
 
@@ -108,9 +107,7 @@ POISON = (
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    data=anything, kind=st.sampled_from(InboundMail.Kind.values), is_at_return_path=st.booleans()
-)
+@given(data=anything, kind=st.sampled_from(InboundKind.values), is_at_return_path=st.booleans())
 @example(data=POISON, kind="postmaster", is_at_return_path=False)
 def test_no_bytes_make_the_handling_raise(data, kind, is_at_return_path):
     delivery = make.delivery(RECIPIENT, state="delivered", ended_at=timezone.now(), due_at=None)
@@ -155,7 +152,7 @@ def test_a_letter_that_cannot_be_handled_stops_no_other(monkeypatch):
     monkeypatch.setattr(receive, "read", read_but)
     receive.handle_all()
     assert InboundMail.objects.get(pk=good).handled_at is not None
-    assert SetAside.objects.get(kind=Kind.INBOUND, key=str(bad)).failures == 1
+    assert SetAside.objects.get(kind=ItemKind.INBOUND, key=str(bad)).failures == 1
     for _ in range(5):
         SetAside.objects.update(retry_at=timezone.now())
         receive.handle_all()

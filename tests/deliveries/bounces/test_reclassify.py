@@ -11,8 +11,7 @@ from deliveries.bounces import learning, reclassify
 from deliveries.classification import classifier
 from deliveries.message import compression
 from deliveries.models import Attempt, InboundMail, LocalRule, Reclassification
-from domains.models import AuditEntry, SetAside
-from domains.operations.isolation import Kind
+from domains.models import AuditEntry, ItemKind, SetAside
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.deliveries.bounces.test_receive import REPORT
@@ -216,7 +215,7 @@ def test_of_a_poisoned_answer_the_look_does_all_but_that(place, poison):
     assert (made.state, made.renewed, Suppression.objects.count()) == ("done", 2, 2)
     aside = SetAside.objects.get()
     assert (aside.kind, aside.key, aside.set_aside_at is not None) == (
-        Kind.SECOND_LOOK,
+        ItemKind.SECOND_LOOK,
         str(known[place].pk),
         True,
     )

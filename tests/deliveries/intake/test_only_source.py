@@ -13,6 +13,7 @@ from deliveries.models import (
     PoolMember,
     Source,
     SourceRest,
+    SourceState,
 )
 from tests.deliveries import make
 from tests.deliveries.intake.test_committer import accept, submission
@@ -66,7 +67,7 @@ def no_node():
 
 
 def warming():
-    Source.objects.update(state=Source.State.WARMING)
+    Source.objects.update(state=SourceState.WARMING)
 
 
 def warming_with_each():

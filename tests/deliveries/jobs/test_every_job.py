@@ -21,19 +21,18 @@ from deliveries.models import (
 )
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
-from domains.models import Domain, ReturnPath, SetAside, SigningKey
-from domains.operations.isolation import Kind
+from domains.models import Domain, ItemKind, ReturnPath, SetAside, SigningKey
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.fakes.dns import FakeDns
 
 # Jobs about one row that was named to them: another row's job is another job.
 ABOUT_ONE = {
-    "domains.jobs.verify_domain": Kind.DOMAIN,
-    "suppressions.exchange.importing.run": Kind.IMPORT,
-    "deliveries.search.exporting.run": Kind.STEP,
-    "deliveries.bounces.reclassify.count": Kind.SECOND_LOOK,
-    "deliveries.bounces.reclassify.apply": Kind.SECOND_LOOK,
+    "domains.jobs.verify_domain": ItemKind.DOMAIN,
+    "suppressions.exchange.importing.run": ItemKind.IMPORT,
+    "deliveries.search.exporting.run": ItemKind.STEP,
+    "deliveries.bounces.reclassify.count": ItemKind.SECOND_LOOK,
+    "deliveries.bounces.reclassify.apply": ItemKind.SECOND_LOOK,
 }
 OUTSIDE_RQ = {
     "deliveries.jobs.drain": "tests/deliveries/sending/test_faults.py"
@@ -115,38 +114,40 @@ def unverified(to):
 
 
 CASES = {
-    "deliveries.jobs.sweep": (Kind.EXPIRY, late,
+    "deliveries.jobs.sweep": (ItemKind.EXPIRY, late,
         lambda row: Delivery.objects.get(pk=row.pk).state == "expired"),
     "deliveries.jobs.report_failures": (
-        Kind.REPORT, owing, lambda row: Message.objects.filter(origin="report").count() == 1,
+        ItemKind.REPORT, owing, lambda row: Message.objects.filter(origin="report").count() == 1,
     ),
     "deliveries.jobs.receive_reports": (
-        Kind.INBOUND, lambda to: letter(len(to)),
+        ItemKind.INBOUND, lambda to: letter(len(to)),
         lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
     ),
     "deliveries.jobs.read_dmarc_reports": (
-        Kind.INBOUND, lambda to: letter(len(to), kind="dmarc"),
+        ItemKind.INBOUND, lambda to: letter(len(to), kind="dmarc"),
         lambda row: InboundMail.objects.get(pk=row.pk).handled_at is not None,
     ),
     "deliveries.jobs.carry_out_orders": (
-        Kind.ORDER, order, lambda row: Order.objects.get(pk=row.pk).finished_at is not None,
+        ItemKind.ORDER, order, lambda row: Order.objects.get(pk=row.pk).finished_at is not None,
     ),
     "deliveries.jobs.learn": (
-        Kind.OCCURRENCE, occurrence,
+        ItemKind.OCCURRENCE, occurrence,
         lambda row: Occurrence.objects.get(pk=row.pk).handled_at is not None,
     ),
     "deliveries.jobs.learn (probation)": (
-        Kind.PROBATION, trying, lambda row: not Suppression.objects.filter(pk=row.pk).exists(),
+        ItemKind.PROBATION, trying, lambda row: not Suppression.objects.filter(pk=row.pk).exists(),
     ),
     "domains.jobs.verify_domains": (
-        Kind.DOMAIN, unverified, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
+        ItemKind.DOMAIN, unverified,
+        lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
     ),
     "domains.jobs.watch_return_paths": (
-        Kind.DOMAIN, broken_return_path,
+        ItemKind.DOMAIN, broken_return_path,
         lambda row: not ReturnPath.objects.filter(domain=row, state="used").exists(),
     ),
     "domains.jobs.watch_keys": (
-        Kind.DOMAIN, awaiting_key, lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
+        ItemKind.DOMAIN, awaiting_key,
+        lambda row: Domain.objects.get(pk=row.pk).checked_at is not None,
     ),
 }  # fmt: skip
 
@@ -185,20 +186,20 @@ def test_each_job_of_the_table_says_what_a_bad_row_does_to_it():
 
 
 IN_STEPS = {
-    "deliveries.jobs.add_up": Kind.ALERT,
-    "deliveries.jobs.retain": Kind.STEP,
-    "deliveries.jobs.warm_up": Kind.STEP,
-    "deliveries.jobs.index_messages": Kind.STEP,  # see tests/deliveries/search/test_indexing.py
-    "deliveries.jobs.carry_on": Kind.STEP,  # of jobs about one
-    "deliveries.jobs.watch_sources": Kind.LANE,  # see tests/deliveries/sending/test_sources.py
+    "deliveries.jobs.add_up": ItemKind.ALERT,
+    "deliveries.jobs.retain": ItemKind.STEP,
+    "deliveries.jobs.warm_up": ItemKind.STEP,
+    "deliveries.jobs.index_messages": ItemKind.STEP,  # see tests/deliveries/search/test_indexing.py
+    "deliveries.jobs.carry_on": ItemKind.STEP,  # of jobs about one
+    "deliveries.jobs.watch_sources": ItemKind.LANE,  # see tests/deliveries/sending/test_sources.py
     # see tests/deliveries/authentication
-    "deliveries.jobs.watch_authentication": Kind.STEP,
-    "deliveries.jobs.watch_switched_keys": Kind.STEP,
+    "deliveries.jobs.watch_authentication": ItemKind.STEP,
+    "deliveries.jobs.watch_switched_keys": ItemKind.STEP,
     # see tests/domains/identity/test_rotation_by_knot.py
-    "domains.jobs.keep_key_zone": Kind.STEP,
-    "domains.jobs.look_at_ourselves": Kind.STEP,  # see tests/domains/identity/test_ourselves.py
+    "domains.jobs.keep_key_zone": ItemKind.STEP,
+    "domains.jobs.look_at_ourselves": ItemKind.STEP,  # see tests/domains/identity/test_ourselves.py
     # a chain has no next item: the entries wait for their seal
-    "domains.jobs.seal_audit_log": Kind.STEP,
+    "domains.jobs.seal_audit_log": ItemKind.STEP,
 }
 
 
@@ -211,7 +212,7 @@ def test_an_alert_that_cannot_be_written_keeps_no_other_from_ending(poison):
     poison(bad)
     FUNCTIONS["deliveries.jobs.add_up"]()
     assert Alert.objects.get(pk=good.pk).ended_at is not None
-    assert SetAside.objects.get().kind == Kind.ALERT
+    assert SetAside.objects.get().kind == ItemKind.ALERT
 
 
 @pytest.mark.usefixtures("mail_db", "valkey")
@@ -227,7 +228,7 @@ def test_a_warm_up_that_cannot_be_written_keeps_no_other_from_its_next_day(poiso
     poison(WarmUp.objects.get(receiver="google"))
     FUNCTIONS["deliveries.jobs.warm_up"]()
     assert WarmUp.objects.get(receiver="yahoo").day == 2
-    assert SetAside.objects.get().kind == Kind.STEP
+    assert SetAside.objects.get().kind == ItemKind.STEP
 
 
 @pytest.mark.usefixtures("mail_db", "valkey")
@@ -242,4 +243,4 @@ def test_a_table_that_cannot_be_emptied_keeps_no_other_from_it(poison):
     FUNCTIONS["deliveries.jobs.retain"]()
     assert InboundMail.objects.exists()
     assert not Occurrence.objects.exists()
-    assert SetAside.objects.get().kind == Kind.STEP
+    assert SetAside.objects.get().kind == ItemKind.STEP

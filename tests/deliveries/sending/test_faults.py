@@ -9,8 +9,7 @@ from deliveries.models import Attempt, Delivery, Lane
 from deliveries.queue import expiry
 from deliveries.routing.resolver import Router
 from deliveries.sending import mail_builder
-from domains.models import SetAside
-from domains.operations.isolation import Kind
+from domains.models import ItemKind, SetAside
 from tests.deliveries import make
 from tests.deliveries.stage import play
 
@@ -88,7 +87,7 @@ def test_a_domain_that_cannot_be_routed_holds_up_no_other(settings, monkeypatch)
     monkeypatch.setattr(Router, "site", site)
     play(settings, until=has_failed(), seconds=60)
     assert Delivery.objects.get(domain="bad.test").state == "deferred"
-    assert (SetAside.objects.get().kind, SetAside.objects.get().key) == (Kind.ROUTING, "bad.test")
+    assert SetAside.objects.values_list("kind", "key").get() == (ItemKind.ROUTING, "bad.test")
 
 
 def test_a_lane_whose_row_cannot_be_understood_holds_up_no_other(settings):
@@ -97,7 +96,7 @@ def test_a_lane_whose_row_cannot_be_understood_holds_up_no_other(settings):
     make.delivery("you@bad.test", lane=lane)
     make.delivery()
     play(settings, until=has_failed(), seconds=60)
-    assert (SetAside.objects.get().kind, SetAside.objects.get().key) == (Kind.LANE, str(lane.pk))
+    assert SetAside.objects.values_list("kind", "key").get() == (ItemKind.LANE, str(lane.pk))
     lane.refresh_from_db()
     assert lane.paused_until is not None
 

@@ -11,8 +11,7 @@ from deliveries import jobs
 from deliveries.models import Attempt, Delivery, Order
 from deliveries.steering import orders
 from deliveries.steering.selection import Selection
-from domains.models import SetAside
-from domains.operations.isolation import Kind
+from domains.models import ItemKind, SetAside
 from tests.deliveries import make
 from tests.deliveries.steering.test_orders import give, now
 
@@ -63,7 +62,7 @@ def test_of_a_poisoned_delivery_the_order_does_all_but_that(verb, place, poison)
     assert now(bad).is_live and not now(bad).hold
     aside = SetAside.objects.get()
     assert (aside.kind, aside.key, aside.set_aside_at is not None) == (
-        Kind.ORDER,
+        ItemKind.ORDER,
         f"{order.pk} {bad.pk}",
         True,
     )

@@ -4,16 +4,16 @@ import pytest
 from django.db import DataError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from domains.models import Project, SetAside
+from domains.models import ItemKind, Project, SetAside
 from domains.operations import isolation
-from domains.operations.isolation import Kind, guarded, is_free, isolated, step, together_or_alone
+from domains.operations.isolation import guarded, is_free, isolated, step, together_or_alone
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def fail(key=1, times=1, **given):
     for _ in range(times):
-        with isolated(Kind.INBOUND, key, **given):
+        with isolated(ItemKind.INBOUND, key, **given):
             raise ValueError("a \0 poison")
 
 
@@ -29,7 +29,7 @@ def test_a_failure_is_written_down_with_its_traceback_and_not_raised():
 
 
 def test_what_a_failed_item_wrote_is_rolled_back():
-    with isolated(Kind.INBOUND, 1):
+    with isolated(ItemKind.INBOUND, 1):
         Project.objects.create(name="half-done")
         raise ValueError
     assert not Project.objects.filter(name="half-done").exists()
@@ -37,7 +37,7 @@ def test_what_a_failed_item_wrote_is_rolled_back():
 
 def test_a_statement_that_fails_leaves_the_next_item_a_working_connection():
     with transaction.atomic():
-        with isolated(Kind.INBOUND, 1), connection.cursor() as cursor:
+        with isolated(ItemKind.INBOUND, 1), connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
         assert Project.objects.count() >= 0
     assert row().failures == 1
@@ -63,14 +63,14 @@ def test_what_is_not_tried_again_is_put_aside_at_once():
 
 def test_success_forgets_what_failed_before():
     fail()
-    with isolated(Kind.INBOUND, 1):
+    with isolated(ItemKind.INBOUND, 1):
         pass
     assert not SetAside.objects.exists()
 
 
 @pytest.mark.parametrize("error", [OperationalError("the server went away")])
 def test_an_outage_is_raised_and_is_no_failure_of_the_item(error):
-    with pytest.raises(OperationalError), isolated(Kind.INBOUND, 1):
+    with pytest.raises(OperationalError), isolated(ItemKind.INBOUND, 1):
         raise error
     assert not SetAside.objects.exists()
 
@@ -78,7 +78,7 @@ def test_an_outage_is_raised_and_is_no_failure_of_the_item(error):
 def test_a_value_that_is_too_large_for_an_index_is_the_items_fault():
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE narrow (text text UNIQUE)")
-    with isolated(Kind.INBOUND, 1), connection.cursor() as cursor:
+    with isolated(ItemKind.INBOUND, 1), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO narrow SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) n"
         )
@@ -90,7 +90,7 @@ def test_a_worker_that_dies_three_times_leaves_the_item_put_aside():
         pass
 
     for _ in range(3):
-        with pytest.raises(Killed), isolated(Kind.INBOUND, 1, may_kill=True):
+        with pytest.raises(Killed), isolated(ItemKind.INBOUND, 1, may_kill=True):
             raise Killed
     assert (row().failures, row().traceback) == (3, "The worker ended during this item.")
     assert row().set_aside_at is not None
@@ -103,7 +103,7 @@ def test_an_item_that_was_begun_and_failed_counts_once():
 
 
 def test_a_long_traceback_keeps_its_end():
-    with isolated(Kind.INBOUND, 1):
+    with isolated(ItemKind.INBOUND, 1):
         raise ValueError("x" * 50_000 + "end")
     assert row().traceback.rstrip().endswith("end")
     assert len(row().traceback) == isolation.TRACEBACK_MOST
@@ -118,7 +118,7 @@ def test_together_where_it_goes_and_alone_where_not():
             raise DataError("poison")
         return len(ids)
 
-    assert together_or_alone(Kind.OCCURRENCE, [1, 2, 3], work) == [1, 1]
+    assert together_or_alone(ItemKind.OCCURRENCE, [1, 2, 3], work) == [1, 1]
     assert seen == [[1, 2, 3], [1], [2], [3]]
     assert row().key == "2"
 
@@ -129,12 +129,12 @@ def test_a_queryset_passes_over_what_waits_or_is_put_aside():
     fail(projects[1].pk, times=3)
     SetAside.objects.filter(key=projects[1].pk).update(retry_at=timezone.now())
     assert list(
-        Project.objects.filter(is_free(Kind.INBOUND), name__startswith="p").order_by("pk")
+        Project.objects.filter(is_free(ItemKind.INBOUND), name__startswith="p").order_by("pk")
     ) == [projects[2]]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name FROM domains_project WHERE name LIKE 'p_' AND "
-            f"{isolation.passed_over(Kind.INBOUND, id='domains_project.id')}"
+            f"{isolation.passed_over(ItemKind.INBOUND, id='domains_project.id')}"
         )
         assert cursor.fetchall() == [("p2",)]
 
@@ -149,7 +149,7 @@ def test_a_step_that_fails_lets_the_next_one_go_on():
 
 
 def test_a_guarded_item_keeps_what_it_committed():
-    with guarded(Kind.ORDER, 1):
+    with guarded(ItemKind.ORDER, 1):
         Project.objects.create(name="kept")
         raise ValueError
     assert Project.objects.filter(name="kept").exists()

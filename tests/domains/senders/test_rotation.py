@@ -7,7 +7,14 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from domains.identity import delegated_keys
-from domains.models import AuditEntry, DelegatedSelector, Domain, DomainAlert, Project, SigningKey
+from domains.models import (
+    AuditEntry,
+    DelegatedSelector,
+    Domain,
+    DomainAlertKind,
+    Project,
+    SigningKey,
+)
 from domains.senders import delegation, domain_alerts, key_states, rotation, verification
 from domains.senders.keys import make_key
 from domains.senders.records import Purpose
@@ -139,7 +146,7 @@ def test_a_key_that_waits_for_its_selector_is_made_later(delegated):
 def test_after_a_switch_was_taken_back_a_person_decides(delegated):
     signs(make_key(delegated))
     given = {"domain": "shop.test", "new": "ekiden2", "old": "ekiden1"}
-    domain_alerts.open_alert(delegated, DomainAlert.Kind.KEY_GONE, given, now=NOW)
+    domain_alerts.open_alert(delegated, DomainAlertKind.KEY_GONE, given, now=NOW)
     assert rotated(400) == 0
 
 
@@ -147,7 +154,7 @@ def test_a_switch_is_taken_back_once_and_the_next_ends_the_alert(delegated):
     old = signs(make_key(delegated))
     new = signs(make_key(delegated), NOW + DAY)
     for _ in range(2):
-        key_states.go_back(new, DomainAlert.Kind.KEY_GONE, {}, now=NOW + DAY)
+        key_states.go_back(new, DomainAlertKind.KEY_GONE, {}, now=NOW + DAY)
     states = dict(SigningKey.objects.values_list("selector", "state"))
     assert states == {"ekiden1": "signing", "ekiden2": "retiring"}
     entry = AuditEntry.objects.get(action="sign_again")
@@ -162,7 +169,7 @@ def test_a_switch_is_taken_back_once_and_the_next_ends_the_alert(delegated):
 def test_a_key_past_its_time_never_signs_again(delegated):
     signs(make_key(delegated))
     new = signs(make_key(delegated), NOW + DAY)
-    kind = DomainAlert.Kind.KEY_GONE
+    kind = DomainAlertKind.KEY_GONE
     assert key_states.go_back(new, kind, {}, now=NOW + 30 * DAY) is None
 
 

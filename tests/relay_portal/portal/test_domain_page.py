@@ -7,7 +7,12 @@ from deliveries.message.ids import new_id
 from domains.identity import own_lights
 from domains.identity.ourselves import OwnFinding
 from domains.identity.signatures import SignatureFinding
-from domains.models import AuthenticationRefusal, Domain, IdentityAlert, SignatureCheck
+from domains.models import (
+    AuthenticationRefusal,
+    Domain,
+    IdentityAlertKind,
+    SignatureCheck,
+)
 from domains.operations.identity_alerts import raise_alert
 from domains.reporting import aggregate, keeping
 from domains.senders import dkim, report_address
@@ -61,7 +66,7 @@ def test_a_sampled_message_that_failed_is_told_on_page_and_overview(operator, do
         message_id=new_id(), domain=domain, result="fail", findings=[finding]
     )
     raise_alert(
-        IdentityAlert.Kind.SIGNATURE, "shop.test", finding["text"], slip=finding["slip"],
+        IdentityAlertKind.SIGNATURE, "shop.test", finding["text"], slip=finding["slip"],
         given=finding["given"],
     )  # fmt: skip
     assert "1 messages of the last 30 days were verified; 1 failed" in page_of(operator, domain)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from deliveries.jobs import giving_up
 from deliveries.models import Delivery, InboundMail, Lane
-from domains.models import AuditEntry, SetAside
-from domains.operations.isolation import Kind, failed
+from domains.models import AuditEntry, ItemKind, SetAside
+from domains.operations.isolation import failed
 from relay_portal.doctor import mail as doctor
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
@@ -36,7 +36,7 @@ def do(row, verb, browser=None, **form):
 
 
 def test_an_operator_sees_the_traceback_as_text(letter):
-    row = aside(Kind.INBOUND, letter.pk)
+    row = aside(ItemKind.INBOUND, letter.pk)
     browser = verified(person())
     assert str(letter.pk) in browser.get("/domains/setaside/").text
     page = browser.get(f"/domains/setaside/{row.pk}/change/").text
@@ -45,19 +45,19 @@ def test_an_operator_sees_the_traceback_as_text(letter):
 
 
 def test_it_is_written_into_the_audit_log_when_it_is_put_aside(letter):
-    aside(Kind.INBOUND, letter.pk)
+    aside(ItemKind.INBOUND, letter.pk)
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.reason) == ("isolation", "set_aside", "<b>poison</b>")
 
 
 def test_trying_again_lets_the_loop_take_it(letter):
-    do(aside(Kind.INBOUND, letter.pk), "try_again")
+    do(aside(ItemKind.INBOUND, letter.pk), "try_again")
     assert not SetAside.objects.exists()
     assert AuditEntry.objects.filter(actor="otto", action="try_again").exists()
 
 
 def test_giving_a_letter_up_says_so_in_its_finding(letter):
-    do(aside(Kind.INBOUND, letter.pk), "drop", reason="spam")
+    do(aside(ItemKind.INBOUND, letter.pk), "drop", reason="spam")
     letter.refresh_from_db()
     assert letter.handled_at is not None
     assert letter.finding.startswith("given up")
@@ -66,37 +66,37 @@ def test_giving_a_letter_up_says_so_in_its_finding(letter):
 
 def test_a_held_delivery_goes_on(mail_db):
     delivery = make.delivery(hold=Delivery.Hold.HELD, lane_id=Lane.PARKED)
-    do(aside(Kind.DELIVERY, delivery.pk), "try_again")
+    do(aside(ItemKind.DELIVERY, delivery.pk), "try_again")
     delivery.refresh_from_db()
     assert (delivery.hold, delivery.lane_id) == (Delivery.Hold.NONE, Lane.ROUTING)
 
 
 def test_a_delivery_is_not_given_up_here(mail_db):
-    assert do(aside(Kind.DELIVERY, make.delivery().pk), "drop", reason="x").status_code == 404
+    assert do(aside(ItemKind.DELIVERY, make.delivery().pk), "drop", reason="x").status_code == 404
 
 
 def test_a_report_that_is_given_up_is_owed_no_more(mail_db):
     delivery = make.delivery(
         state="bounced", ended_at=timezone.now(), due_at=None, owes_report=True
     )
-    do(aside(Kind.REPORT, delivery.pk), "drop", reason="x")
+    do(aside(ItemKind.REPORT, delivery.pk), "drop", reason="x")
     assert not Delivery.objects.get().owes_report
 
 
 def test_support_staff_see_none_of_it(letter):
-    row = aside(Kind.INBOUND, letter.pk)
+    row = aside(ItemKind.INBOUND, letter.pk)
     browser = verified(person(operator=False))
     assert browser.get("/domains/setaside/").status_code == 403
     assert do(row, "try_again", browser).status_code == 403
 
 
 def test_every_kind_can_be_tried_again_or_given_up_or_comes_by_itself():
-    by_itself = {Kind.ALERT, Kind.STEP, Kind.ROUTING, Kind.LANE}
-    assert set(giving_up.AGAIN) | set(giving_up.DROP) | by_itself == set(Kind)
+    by_itself = {ItemKind.ALERT, ItemKind.STEP, ItemKind.ROUTING, ItemKind.LANE}
+    assert set(giving_up.AGAIN) | set(giving_up.DROP) | by_itself == set(ItemKind)
 
 
 def test_status_doctor_and_metrics_count_it(letter, client, settings, capsys):
-    aside(Kind.INBOUND, letter.pk)
+    aside(ItemKind.INBOUND, letter.pk)
     settings.EKIDEN_METRICS_TOKEN = "t"
     assert (
         'ekiden_set_aside{kind="inbound"} 1'

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from deliveries.models import Destination, Lane, Route
-from domains.models import AuditEntry, Credential, Domain, DomainAlert, SigningKey
+from domains.models import AuditEntry, Credential, Domain, DomainAlertKind, SigningKey
 from domains.senders import credentials, domain_alerts
 from domains.senders.keys import make_key
 from relay_portal.models import User
@@ -238,7 +238,7 @@ def test_a_domains_page_delegates_its_keys_and_takes_them_back(operator, setting
 def test_the_alert_of_a_broken_return_path_is_on_its_page_and_on_the_first_one(operator):
     domain = Domain.objects.create(project=make.project(), name="shop9.test", token="t")
     given = {"name": "rp.shop9.test", "domain": "shop9.test", "host": "relay.test"}
-    kind = DomainAlert.Kind.RETURN_PATH
+    kind = DomainAlertKind.RETURN_PATH
     domain_alerts.open_alert(domain, kind, given, now=timezone.now())
     for page in ("/", f"/domains/domain/{domain.pk}/change/"):
         assert "rp.shop9.test of shop9.test does not lead here any more" in operator.get(page).text
