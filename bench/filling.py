@@ -97,9 +97,8 @@ def fill(
         "SELECT project_id, id FROM domains_credential WHERE name = 'load'"
     ).fetchone()
     assert owner is not None
-    [usual] = connection.execute("SELECT max(id) FROM deliveries_lane").fetchone() or (
-        0,
-    )  # one that the first load has made
+    # One that the first load has made.
+    [usual] = connection.execute("SELECT max(id) FROM deliveries_lane").fetchone() or (0,)
     given: dict[str, Any] = {
         "project": owner[0],
         "credential": owner[1],

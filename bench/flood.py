@@ -128,9 +128,8 @@ def lines(found: Flood) -> Iterator[str]:
         + _spread(found.urgent_accept)
     )
     yield (
-        f"flood               {found.bulk_messages:,} accepted, {found.bulk_rate:,.0f} /s, "
-        f"arrival {_spread(found.bulk_arrival)}; "
-        f"refused {found.bulk_refused}"
+        f"flood               {found.bulk_messages:,} accepted, {found.bulk_rate:,.0f} /s, arrival "
+        f"{_spread(found.bulk_arrival)}; refused {found.bulk_refused}"
     )
     yield (
         f"in sight            {found.arrived_share:.0%} of it had arrived when its last was "

@@ -69,10 +69,8 @@ class LoadSession:
         await self._say(b"EHLO bench.invalid\r\n", 250)
         await self._say(b"STARTTLS\r\n", 220)
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = (
-            False,
-            ssl.CERT_NONE,
-        )  # the service's own is self-signed
+        # The service's own is self-signed.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         await self._writer.start_tls(context)
         await self._say(b"EHLO bench.invalid\r\n", 250)
         if not self._plan.username:
@@ -147,10 +145,8 @@ async def _work(
             )
         try:
             await session.submit(number)
-        except (
-            UnexpectedReply,
-            OSError,
-        ) as error:  # the session is lost; what it had in hand is counted as refused
+        except (UnexpectedReply, OSError) as error:
+            # The session is lost; what it had in hand is counted as refused.
             noted.refusals.append(str(error))
             return
 

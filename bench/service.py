@@ -52,9 +52,8 @@ SELECT EXISTS (SELECT FROM deliveries_delivery WHERE ended_at IS NULL AND lane_i
 """
 LEASED = "SELECT count(*) FROM deliveries_lane WHERE leased_until >= now() AND id <> %(deep)s"
 HANG_UP = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-    "current_database() "
-    "AND pid <> pg_backend_pid()"
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+    "pid <> pg_backend_pid()"
 )
 
 
@@ -91,9 +90,8 @@ class Service:
         """Measure one load, whose messages are numbered from `first`."""
         options, pids, came = self._options, self._pids(), self._folder / "arrivals.json"
         with self._sink(came) as sink:
-            time.sleep(
-                2
-            )  # for the listeners to know the credential's domain, the routers their routes
+            # For the listeners to know the credential's domain, the routers their routes.
+            time.sleep(2)
             if options.is_burst:
                 self._ask("manage.py pause", "all", "--reason", "The burst comes first.")
             before, spent = self._cpu(pids), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -78,8 +78,7 @@ TABLES = (
         delete=oldest("deliveries_transcriptrequest", "at < %(before)s", key="delivery_id",
             order="at")),
     RetainedTable("deliveries_message", "`--log-days` of its project", BY_RETENTION,
-        "never before all "
-        "its deliveries have ended"),
+        "never before all its deliveries have ended"),
     RetainedTable("deliveries_content", "`--content-days` of its project", BY_RETENTION, "what was "
         "written is of use for days, and large"),
     RetainedTable("deliveries_messageterms", "with its message", BY_RETENTION, "one log"),
@@ -97,9 +96,7 @@ TABLES = (
     RetainedTable(
         "deliveries_inboundmail",
         f"{INBOUND_DAYS} days at a return path or proven, {LETTER_DAYS} to postmaster and abuse "
-            f"and of forensic reports, "
-            f"else {UNPROVEN_DAYS};"
-        f" {STOCK_DAYS} full days of bytes at most",
+        f"and of forensic reports, else {UNPROVEN_DAYS}; {STOCK_DAYS} full days of bytes at most",
         BY_RETENTION, "also what could not be handled: the log names it then",
         days=INBOUND_DAYS,
         delete=oldest("deliveries_inboundmail", "id < %(before_id)s", order="id",
@@ -113,9 +110,8 @@ TABLES = (
             order="expires_at"),
     ),
     RetainedTable(
-        "deliveries_lane", f"{LANE_DAYS} days after its last domain, or `--log-days` if that "
-            f"is more; {PACE_DAYS} "
-            "with a learned rate",
+        "deliveries_lane", f"{LANE_DAYS} days after its last domain, or `--log-days` if that is "
+            f"more; {PACE_DAYS} with a learned rate",
         BY_RETENTION, "never while closed, paused, leased, forced by an order, or with live mail",
         days=LANE_DAYS,
         delete=oldest("deliveries_lane", f"{IDLE_LONG} AND {UNUSED_LANE}", order="idle_since"),

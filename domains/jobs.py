@@ -15,9 +15,8 @@ from domains.operations.isolation import is_free, isolated, step
 
 logger = logging.getLogger(__name__)
 
-AGAIN = timedelta(
-    days=1
-)  # a verified domain's records are looked at this often, an unverified one's with each run
+# A verified domain's records are looked at this often, an unverified one's with each run.
+AGAIN = timedelta(days=1)
 WATCHING = 480  # seconds that a run of the watch over return paths may take, in turns
 # Of two runs at once the second leaves it to the first.
 _VERIFYING, _KEYS, _RETURN_PATHS = 0x656B_7671, 0x656B_7672, 0x656B_7673
@@ -29,9 +28,8 @@ def make_keys(domain_id: int) -> None:
     from domains.senders.keys import make_key  # cryptography is only needed here
 
     with isolated(ItemKind.KEY, domain_id, most=1):
-        domain = (
-            Domain.objects.select_for_update().filter(pk=domain_id).first()
-        )  # two jobs at once must not make two keys
+        # Two jobs at once must not make two keys.
+        domain = Domain.objects.select_for_update().filter(pk=domain_id).first()
         if domain is not None and not domain.keys.to_publish().exists():
             make_key(domain)
             if domain.is_assumed:

@@ -91,8 +91,7 @@ TABLES = (
     RetainedTable("domains_delegatedselector", "with its domain", PEOPLE, "two rows for each"),
     RetainedTable("domains_updatekey", "until another is set", PEOPLE, "one row"),
     RetainedTable("domains_credential", "until removed", PEOPLE,
-        "a revoked one still names the app "
-        "that sent"),
+        "a revoked one still names the app that sent"),
     RetainedTable("domains_credential_domains", "with its credential", PEOPLE,
         "the credential's From domains"),
     RetainedTable("domains_auditentry", "for ever, or `EKIDEN_AUDIT_DAYS`", BY_RETENTION,
@@ -103,8 +102,7 @@ TABLES = (
     RetainedTable("domains_unsealedentry", "until sealed", "every second", "an entry of the audit "
         "log that no seal covers yet"),
     RetainedTable("domains_keyfingerprint", "for ever", "nothing",
-        "one row for each kind of key; no "
-        "machine works without"),
+        "one row for each kind of key; no machine works without"),
     RetainedTable(
         "domains_setaside", f"{ASIDE_DAYS} days after the last failure", BY_RETENTION, "what "
             "is still there is then tried again",

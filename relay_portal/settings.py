@@ -242,9 +242,8 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-PASSWORD_HASHERS = [
-    "relay_portal.access.hashers.Argon2"
-]  # for people; an app's secret is random and needs no slow hash
+# For people; an app's secret is random and needs no slow hash.
+PASSWORD_HASHERS = ["relay_portal.access.hashers.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

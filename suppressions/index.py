@@ -97,9 +97,8 @@ class Index:
         """Look once; after a failure read all anew, since another database may answer next."""
         try:
             await (self._look() if self._seen else self._load())
-        except (
-            Exception
-        ) as error:  # an index that is not kept up is not used, and nothing depends on it but speed
+        except Exception as error:
+            # An index that is not kept up is not used, and nothing depends on it but speed.
             logger.warning(
                 "the index of suppressions is not kept up; PostgreSQL is asked for each "
                 "recipient: %s",

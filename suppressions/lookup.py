@@ -62,9 +62,8 @@ class Lookup:
             asked, self._waiting = self._waiting, {}
             try:
                 found = await self._query(list(asked))
-            except (
-                Exception
-            ) as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
+            except Exception as error:
+                # Whatever it is, it is the askers' to handle, and none may wait for ever.
                 _fail(asked, error)
                 continue
             for question, answer in asked.items():

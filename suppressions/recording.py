@@ -36,8 +36,7 @@ Deliveries = Callable[[Collection[Key]], dict[Key, datetime]]
 # What a person, a complaint or an unsubscription has said is not overruled by a bounce; that one is
 # only counted.
 _STAYS = (
-    "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN "
-    "('automatic', "
+    "held.source IN ('person', 'complaint', 'unsubscribe') AND EXCLUDED.source IN ('automatic', "
     "'imported')"
 )
 ON_CONFLICT = f"""

@@ -65,9 +65,8 @@ class TakenJobs(IntermediateQueue):
     """
 
     def drop_other_than_text(self) -> None:
-        found: Any = self.connection.lrange(
-            self.key, 0, -1
-        )  # bytes; their type depends on the connection
+        # Bytes; their type depends on the connection.
+        found: Any = self.connection.lrange(self.key, 0, -1)
         for job_id in found:
             if not _is_text(job_id):
                 self.connection.lrem(self.key, 0, job_id)
@@ -84,10 +83,8 @@ class StoredQueue(DjangoRQ):
     def intermediate_queue(self) -> TakenJobs:
         return TakenJobs(self.key, connection=self.connection)
 
-    @classmethod
-    def lmove(
-        cls, connection: Redis, queue_key: str, timeout: int | None
-    ) -> Any:  # a pair, or None
+    @classmethod  # it returns a pair, or None
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
         taken = super().lmove(connection, queue_key, timeout)
         if taken is None or _is_text(taken[1]):
             return taken

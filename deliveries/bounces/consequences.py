@@ -189,9 +189,8 @@ def _count_for_source(delivery: Delivery) -> None:
 def _learn(
     mail: InboundMail, delivery: Delivery, fate: RecipientStatus, kind: OccurrenceKind
 ) -> None:
-    mail.delivery_id = (
-        mail.delivery_id or delivery.pk
-    )  # it has proven something: it is kept as long as what it proved
+    # It has proven something: it is kept as long as what it proved.
+    mail.delivery_id = mail.delivery_id or delivery.pk
     if delivery.is_report:
         return
     Occurrence.objects.create(

@@ -96,9 +96,8 @@ def _by_weight(text: str) -> list[re.Match[str]]:
     What the server said goes before how the client put it; what ended it, before what was put off.
     """
     matches = [match for match, _ in zip(_REPLY.finditer(text), range(MAX_REPLIES), strict=False)]
-    matches = [
-        match for match in matches if not NO_RECIPIENT.search(match["reply"])
-    ] or matches  # the echo of what was refused before
+    # The echo of what was refused before.
+    matches = [match for match in matches if not NO_RECIPIENT.search(match["reply"])] or matches
     return sorted(
         matches,
         key=lambda match: (

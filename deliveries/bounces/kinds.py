@@ -114,9 +114,8 @@ _GIVEN_UP = _any(
     r"returned|could not be delivered for \d+ days",
     r"no further (delivery )?attempts",
 )
-_NOBODY = _any(
-    r"user unknown|unknown user|no such user"
-)  # MDaemon's "Warning: … - User unknown!" is no warning
+# MDaemon's "Warning: … - User unknown!" is no warning.
+_NOBODY = _any(r"user unknown|unknown user|no such user")
 _FAILED = _any(
     r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed "
     r"to|cannot) (be |been )?deliver",

@@ -14,10 +14,8 @@ from deliveries.bounces.wording import addresses, notice
 
 MOST = 20  # of each; a report is about one message
 MOST_CHARACTERS = 1000
-PATHS = (
-    "original-mail-from",
-    "return-path",
-)  # RFC 5965, section 3.2, and what the last host writes above a message
+# RFC 5965, section 3.2, and what the last host writes above a message.
+PATHS = ("original-mail-from", "return-path")
 _FEEDBACK = NAME.decode()
 
 

@@ -33,10 +33,8 @@ class ReportedFailure:
     text: str
     content: bytes  # the header section, or the whole message where RET=FULL asked for it
     is_whole: bool
-    advice: tuple[str, str] = (
-        "",
-        "",
-    )  # what the answer means and what to do, in English and in Japanese
+    # What the answer means and what to do, in English and in Japanese.
+    advice: tuple[str, str] = ("", "")
     retried_until: datetime | None = None  # it has not failed yet, and is tried until then
 
     @property

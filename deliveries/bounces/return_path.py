@@ -8,9 +8,8 @@ from uuid import UUID
 from domains.foundation.secrets import tokens
 
 PREFIX = "b-"
-LIFETIME = timedelta(
-    days=30
-)  # late bounces come within days; a token that leaks is worthless after a month
+# Late bounces come within days; a token that leaks is worthless after a month.
+LIFETIME = timedelta(days=30)
 
 SIZE = 18  # octets of a payload
 

@@ -231,9 +231,8 @@ def classify_outcome(
     """Tell what a failed try means. Nothing that may still go well is hard."""
     reply = outcome.reply
     answer = Answer(reply.text, reply.code, reply.enhanced or "", outcome.stage, host, domain)
-    found = (
-        _by_codes(answer, "") if reply.local else classify(answer)
-    )  # our own codes say just what we mean
+    # Our own codes say just what we mean.
+    found = _by_codes(answer, "") if reply.local else classify(answer)
     return found if isinstance(outcome, Bounced) else softened(found)
 
 
@@ -285,10 +284,8 @@ def _by_codes(answer: Answer, text: str, provider: str = "") -> Classified:
     if class_ in HARD and answer.stage in codes.ABOUT_US:
         class_ = codes.ABOUT_US[answer.stage]
     detail = codes.detail(answer.enhanced, provider) if name == f"code/{answer.enhanced}" else ""
-    if answer.code in codes.NO_MAIL and class_ in (
-        Class.NETWORK,
-        Class.SYSTEM,
-    ):  # 521 comes with X.3.2 (RFC 7504, section 3)
+    # 521 comes with X.3.2 (RFC 7504, section 3).
+    if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):
         class_, detail = Class.NETWORK, "accepts_no_mail"
     if class_ not in HARD:
         is_hard = detail == "accepts_no_mail"

@@ -64,9 +64,8 @@ CONTENT = phrases(
     ("attachment", r"(attachment|file ?(type|name|extension)|extension|executable)s?\b.{0,60}(not "
         r"(allowed|permitted|accepted)|block"
                    r"|bann|reject|forbid|disallow|prohibit|dangerous|unsafe)"
-                   r"|security issue", ("552 5.7.0 This message was blocked because its "
-                       "content presents a potential "
-                       "security issue")),
+                   r"|security issue", ("552 5.7.0 This message was blocked because its content "
+                       "presents a potential security issue")),
     ("before", r"unsafe content"
                r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* "
                    r".{0,30}(attachment|file ?(type|name|ext))",

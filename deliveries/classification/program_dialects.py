@@ -75,9 +75,8 @@ CPANEL = phrases(
     (
         "cpanel-no-route",
         r"account or domain may not exist, they may be blacklisted",
-        "The mail server could not deliver mail to hanako@example.test.  The account or domain "
-        "may not exist, they may be "
-        "blacklisted, or missing the proper dns entries.",
+        "The mail server could not deliver mail to hanako@example.test.  The account or domain may "
+        "not exist, they may be blacklisted, or missing the proper dns entries.",
     ),
 )
 

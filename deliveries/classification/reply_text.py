@@ -16,9 +16,8 @@ _CODES = re.compile(
 # Cisco's gateways put their own verdict before what was answered: 5.1.0 - Unknown address error
 # 550-'5.7.1 ... Access denied'
 _QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
-_TWICE = re.compile(
-    r"^([245]\d\d)[ -]{1,2}(?=\1[ -])"
-)  # Google's reports put the code before a reply that has it
+# Google's reports put the code before a reply that has it.
+_TWICE = re.compile(r"^([245]\d\d)[ -]{1,2}(?=\1[ -])")
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
 _ENHANCED_ONLY = re.compile(
     r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE

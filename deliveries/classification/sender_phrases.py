@@ -20,12 +20,10 @@ US = (
 
 AUTHENTICATION = phrases(
     Class.AUTHENTICATION,
-    ("dmarc", r"dmarc", ("550 5.7.1 Unauthenticated email from example.org is not accepted due "
-        "to domain's DMARC "
-        "policy.")),
+    ("dmarc", r"dmarc", ("550 5.7.1 Unauthenticated email from example.org is not accepted due to "
+        "domain's DMARC policy.")),
     ("spf", r"\bspf\b|sender policy framework|openspf", "550 5.7.23 The message was rejected "
-        "because of Sender Policy Framework "
-                                                        "violation"),
+        "because of Sender Policy Framework violation"),
     ("dkim", r"\bdkim\b|domainkeys", "550 5.7.20 No passing DKIM signature found"),
     ("checks-failed", (r"authentication (checks? failed|information)|domain "
         r"authentication|sender authentication"),

@@ -12,9 +12,8 @@ from domains.foundation.text.texts import storable
 NEWEST = 20
 
 
-class RefusalFacts(
-    TypedDict("RefusalFacts", {"from": str})
-):  # a keyword cannot be a field of the class form
+# A keyword cannot be a field of the class form.
+class RefusalFacts(TypedDict("RefusalFacts", {"from": str})):
     """One recipient that an app was refused; of a message that was refused as a whole each has its
     own.
     """

@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 
 HOUR = timedelta(hours=1)
-MERGED_BACK = timedelta(
-    days=2
-)  # late bounces are counted in the hour in which they come, so older hours stay as they are
+# Late bounces are counted in the hour in which they come, so older hours stay as they are.
+MERGED_BACK = timedelta(days=2)
 TURN = 10.0  # seconds: other chores wait for the same worker
 BATCH = 100_000  # rows that one statement merges
 

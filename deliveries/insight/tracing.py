@@ -44,9 +44,8 @@ SELECT count(*) FROM (
 """
 
 
-class MessageFacts(
-    TypedDict("MessageFacts", {"from": str})
-):  # a keyword cannot be a field of the class form
+# A keyword cannot be a field of the class form.
+class MessageFacts(TypedDict("MessageFacts", {"from": str})):
     """A message as `trace` tells it; `from` is the reverse-path, times are ISO 8601 in UTC."""
 
     id: str

@@ -113,9 +113,8 @@ class Intake:
             _fail(group, error)
             if isinstance(error, asyncio.CancelledError):  # `close` waits no longer
                 raise
-        except (
-            Exception
-        ) as error:  # the committer must outlive any message, and every session must hear an answer
+        except Exception as error:
+            # The committer must outlive any message, and every session must hear an answer.
             await self._commit_each(group, error)
 
     async def _commit_each(self, group: list[PendingMessage], error: Exception) -> None:
@@ -127,9 +126,8 @@ class Intake:
         for entry in group:
             try:
                 await self._commit([entry])
-            except (
-                Exception
-            ) as own_error:  # as in `turn`: whatever it is, this entry's session must hear of it
+            except Exception as own_error:
+                # As in `turn`: whatever it is, this entry's session must hear of it.
                 logger.error("message=%s cannot be stored: %s", entry.id, own_error)
                 if isinstance(own_error, DatabaseUnavailable):
                     self._note_unsure([entry])

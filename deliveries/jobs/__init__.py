@@ -21,9 +21,8 @@ def drain() -> None:
 
     A signal that ends the drain ends the worker too.
     """
-    from deliveries.sending.drain_process import (
-        run_drain,
-    )  # uvloop and the SMTP client are only needed here
+    # uvloop and the SMTP client are only needed here.
+    from deliveries.sending.drain_process import run_drain
 
     if run_drain():
         signal.raise_signal(signal.SIGTERM)

@@ -49,8 +49,7 @@ STATEMENTS = {
         "DELETE FROM deliveries_content WHERE message_id = ANY(%(ids)s)",
         (
             "DELETE FROM deliveries_attempt WHERE delivery_id IN (SELECT id FROM "
-            "deliveries_delivery "
-            "WHERE message_id = ANY(%(ids)s))"
+            "deliveries_delivery WHERE message_id = ANY(%(ids)s))"
         ),
         (
             "DELETE FROM deliveries_resending WHERE message_id = ANY(%(ids)s) OR original_id = "
@@ -87,9 +86,8 @@ TURN = 10.0  # seconds
 PLACES = "ekiden:retention"
 PLACES_LAST = 86_400  # seconds
 
-Places = dict[
-    str, str
-]  # which project's content or log -> the id of the last message that was looked at
+# Which project's content or log -> the id of the last message that was looked at.
+Places = dict[str, str]
 
 
 def take_turn(*, now: datetime) -> bool:

@@ -153,9 +153,8 @@ class TableWorker(SimpleWorker):
         worker_registration.register(self, pipeline)
         super().heartbeat(timeout, pipeline)
 
-    def dequeue_job_and_maintain_ttl(
-        self, *args: Any, **kwargs: Any
-    ) -> Any:  # RQ's own: a job and its queue, or None
+    # RQ's own: a job and its queue, or None.
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
         if not self._is_ready:
             self._is_ready = True
             systemd.ready(f"Working on {', '.join(self.queue_names())}")

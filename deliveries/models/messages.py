@@ -27,9 +27,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def live(self) -> Self:
-        return self.filter(
-            ended_at__isnull=True, state__in=LIVE
-        )  # the same said twice, each for an index of its own
+        # The same said twice, each for an index of its own.
+        return self.filter(ended_at__isnull=True, state__in=LIVE)
 
     def ended(self) -> Self:
         return self.filter(ended_at__isnull=False)
@@ -139,10 +138,8 @@ class Delivery(models.Model):
     class Hold(models.IntegerChoices):
         NONE = 0, _("No")
         HELD = 1, _("Held by a person")
-        RELEASED = (
-            2,
-            _("Released"),
-        )  # whatever is paused but all of delivery does not stop it any more
+        # Whatever is paused but all of delivery does not stop it any more.
+        RELEASED = 2, _("Released")
 
     id = models.UUIDField(_("id"), primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(

@@ -81,9 +81,8 @@ class Grouping(Generic[Request, Answer]):
                 except TimeoutError:
                     pass
             else:
-                await asyncio.sleep(
-                    0
-                )  # who was woken together with the first asks in this turn of the loop
+                # Who was woken together with the first asks in this turn of the loop.
+                await asyncio.sleep(0)
             self._is_due.clear()
             is_urgent = bool(self._hurried)
             group = self._pick(self._hurried if is_urgent else self._calm)

@@ -66,12 +66,10 @@ class Ledger:
         self._room = asyncio.Event()
         self._room.set()
         self._recorded = self._done = 0  # entries, since the beginning
-        self._flushes: deque[tuple[int, asyncio.Future[None]]] = (
-            deque()
-        )  # who waits until so many are committed
-        self._announced: set[tuple[UUID, datetime]] = (
-            set()
-        )  # of the group under way, committed and logged
+        # Who waits until so many are committed.
+        self._flushes: deque[tuple[int, asyncio.Future[None]]] = deque()
+        # Of the group under way, committed and logged.
+        self._announced: set[tuple[UUID, datetime]] = set()
         self._is_unsure = False  # whether the last group, whose answer was lost, was committed
 
     def record(self, entry: LedgerEntry) -> None:

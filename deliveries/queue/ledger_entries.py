@@ -100,8 +100,7 @@ SELECT id FROM moved
 """  # noqa: S608  (put together from constants)
 
 WRITTEN = (
-    "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND "
-    "at = "
+    "SELECT delivery_id, at FROM deliveries_attempt WHERE delivery_id = ANY(%(id)s) AND at = "
     "ANY(%(at)s)"
 )
 

@@ -68,9 +68,8 @@ class Succession:
                 if time.monotonic() >= self._not_before.get(path.name, 0.0):
                     with drain_files.proof(path) as dead:
                         await self._succeed(dead)
-        except (
-            unwritten_outcomes.Busy
-        ):  # another drain is about it, and the lanes have to wait for its end
+        except unwritten_outcomes.Busy:
+            # Another drain is about it, and the lanes have to wait for its end.
             logger.info("another drain applies outcomes that were left behind")
 
     async def _succeed(self, dead: Dead | None) -> None:

@@ -124,9 +124,8 @@ class Destinations:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
             try:
                 rows = await self._database.fetch(ASSIGN, self._columns(group))
-            except (
-                Exception
-            ) as error:  # whatever it is, it is the askers' to handle, and none may wait for ever
+            except Exception as error:
+                # Whatever it is, it is the askers' to handle, and none may wait for ever.
                 _answer(group, error)
                 continue
             for (lane,) in rows:

@@ -16,10 +16,8 @@ _IS_NEWS = attrgetter("is_news")
 TEXT = 200  # characters of what a host said
 
 
-FIRST, LONGEST = (
-    300.0,
-    3600.0,
-)  # seconds for which an unwell host is asked after the others; doubled each time that it still is
+# Seconds for which an unwell host is asked after the others; doubled each time that it still is.
+FIRST, LONGEST = 300.0, 3600.0
 # Of a smarthost, whose hosts are looked at without a message before they come back.
 FIRST_ASIDE, LONGEST_ASIDE = 60.0, 900.0
 # Messages in a row that a host left in doubt or refused where the next one took them: then it is
@@ -82,15 +80,13 @@ class Experience:
         self._unwell = {address: Unwell(*facts) for address, facts in _unwell(learned)}
         self._took: dict[str, float] = {}  # when each address last took a message
         self._failures: dict[str, int] = {}  # of each address, since it last took a message
-        self._refused: dict[
-            str, str
-        ] = {}  # at each address, the recipient that was refused for now and taken by another host
+        # At each address, the recipient that was refused for now and taken by another host.
+        self._refused: dict[str, str] = {}
         self._has_news = False
         self._domains = {domain: DomainTrouble(*facts) for domain, facts in _domains(learned)}
         self._in_trouble: set[str] = set()  # domains, since a message was last taken for any
-        self._addressless: list[float] = [
-            float(at) for at in learned.get("addressless", ())
-        ]  # since when, and the last look
+        # Since when, and the last look.
+        self._addressless: list[float] = [float(at) for at in learned.get("addressless", ())]
 
     def peer(self, host: str) -> Peer:
         """Return what is known of the host, which its connections share and add to."""

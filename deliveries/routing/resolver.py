@@ -139,9 +139,8 @@ class Router:
     async def _mx_site(self, domain: str) -> Site | Bounced:
         answer = await self._resolver.mx(domain)
         hosts = sorted((mx.preference, mx.host) for mx in answer.records)[:MX_HOSTS]
-        if hosts and not any(
-            host for _, host in hosts
-        ):  # RFC 7505; a preference other than 0 says nothing else
+        # RFC 7505; a preference other than 0 says nothing else.
+        if hosts and not any(host for _, host in hosts):
             return _bounced(
                 "5.1.10", f"The domain {domain} does not accept mail (null MX)", code=556
             )

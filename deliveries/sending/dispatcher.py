@@ -186,9 +186,8 @@ class Dispatcher:
     async def _defer_all(self, domain: str) -> None:
         try:
             await self._settle_all(domain, Deferred(FAULT, Stage.DNS, FailureScope.SITE))
-        except (
-            Exception
-        ):  # the fault may be in what settles it: the look-ups of other domains go on
+        except Exception:
+            # The fault may be in what settles it: the look-ups of other domains go on.
             self.may_have_strays = True
             logger.exception("domain=%s its mail could not be put off", domain)
             await asyncio.sleep(LINGER)  # it is found again as soon as this ends
@@ -280,9 +279,8 @@ def _known_above(domain: str) -> Deferred:
     waits.
     """
     text = (
-        f"The name servers that are asked here say that the domain {domain} does not "
-        "exist; one "
-        "of the zone above it knows it"
+        f"The name servers that are asked here say that the domain {domain} does not exist; one of "
+        "the zone above it knows it"
     )
     logger.warning("event=dns-contradicted domain=%s text=%s", domain, text)
     return Deferred(local_reply(451, "4.4.3", text), Stage.DNS, FailureScope.SITE)

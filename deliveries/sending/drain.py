@@ -148,9 +148,8 @@ class Drain:
         free, ours = await self._lanes.due(self._orders.egress.bindable)
         for lane in ours & self._agents.keys():
             self._agents[lane].wake(is_urgent=True)
-        await self._start(
-            free - self._agents.keys()
-        )  # a lease of ours that is over is `_renew`'s to see
+        # A lease of ours that is over is `_renew`'s to see.
+        await self._start(free - self._agents.keys())
 
     async def _heed_orders(self) -> None:
         """Heed what people have said since: lanes closed, all delivery stopped.

@@ -53,9 +53,8 @@ def _allow_sockets() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = sockets_at_most() + open_files.RESERVED
     if soft < wanted:
-        with suppress(
-            ValueError, OSError
-        ):  # a confined service may be refused it, and then has what its unit says
+        # A confined service may be refused it, and then has what its unit says.
+        with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
     if (part := open_files.share(sockets_at_most())) < 1:
         logger.warning(

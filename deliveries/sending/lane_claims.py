@@ -222,9 +222,8 @@ class LaneClaims:
     async def _is_sound(self, claimed: Claimed) -> bool:
         try:
             return self._is_open(claimed)
-        except (
-            Exception
-        ) as error:  # one delivery that we cannot understand must not hold up its lane
+        except Exception as error:
+            # One delivery that we cannot understand must not hold up its lane.
             await self.outcomes.failed(claimed, error)
             return False
 

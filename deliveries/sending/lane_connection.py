@@ -90,9 +90,8 @@ class LaneConnection:
             await self._agent.outcomes.failed(delivery.claimed, error, may_have_arrived=True)
 
     async def _send(self, delivery: ClaimedDelivery, *, is_first: bool) -> None:
-        if not self._shared.lanes.holds(
-            self._agent.lane
-        ):  # it ran out while the connection was opened, or this process was stopped
+        # It ran out while the connection was opened, or this process was stopped.
+        if not self._shared.lanes.holds(self._agent.lane):
             return self._agent.put_back(delivery)
         had_ended = not self._hosts.connection.usable
         passed: list[HostAnswer] = []

@@ -81,9 +81,8 @@ class Capabilities:
     mt_priority: bool = False
     auth: frozenset[str] = frozenset()  # mechanisms (RFC 4954)
     size: int | None = None  # octets; 0: no fixed limit; None: not offered (RFC 1870)
-    broken: frozenset[str] = (
-        frozenset()
-    )  # keywords that it offers and that we do without, since it refuses their use
+    # Keywords that it offers and that we do without, since it refuses their use.
+    broken: frozenset[str] = frozenset()
 
     def without(self, keywords: frozenset[str]) -> Capabilities:
         """Return the same as if these had not been offered."""

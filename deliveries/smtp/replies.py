@@ -12,9 +12,8 @@ MAX_REPLY = 65_536  # octets kept of one reply
 MAX_LINES = 200  # lines kept of one reply
 MAX_TEXT = 1000  # characters of text that leave this module
 ENDLESS_LINE = 65_536  # a line still open after this many octets is not SMTP
-ENDLESS_REPLY = (
-    16 * 1024 * 1024
-)  # nor is a reply: its lines are dropped, but reading them costs CPU all the same
+# Nor is a reply: its lines are dropped, but reading them costs CPU all the same.
+ENDLESS_REPLY = 16 * 1024 * 1024
 
 # A 1yz, a 6yz and above, and anything but three digits is no SMTP reply (RFC 5321 4.2.1). The
 # separator may be missing.

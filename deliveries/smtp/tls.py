@@ -80,9 +80,8 @@ def _verifies(connection: ssl.SSLObject, host: str, trust: str | None) -> bool:
             .build_server_verifier(_subject(host))
         )
         verifier.verify(leaf, others)
-    except (
-        Exception
-    ):  # hostile bytes: the parser has a dozen ways to say no, and no answer of it is to stop mail
+    except Exception:
+        # Hostile bytes: the parser has a dozen ways to say no, and no answer of it is to stop mail.
         return False
     return True
 
@@ -126,9 +125,8 @@ def _chain(connection: ssl.SSLObject) -> list[bytes]:
         return list(connection.get_unverified_chain())
     # the same call, one layer below, in 3.10 to 3.12
     inner: Any = connection._sslobj  # type: ignore[attr-defined]
-    return [
-        certificate.public_bytes(2) for certificate in inner.get_unverified_chain() or ()
-    ]  # 2: DER
+    # As DER: 2.
+    return [certificate.public_bytes(2) for certificate in inner.get_unverified_chain() or ()]
 
 
 def handshake_trouble(error: Exception) -> str:

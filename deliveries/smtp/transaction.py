@@ -66,14 +66,12 @@ def transact(
     if isinstance(outcome, Delivered):
         session.has_delivered = True
         session.peer.proven |= session.said
-    elif (
-        session.in_step
-    ):  # it has answered each command of a group, the next loss is no fault of it
+    elif session.in_step:
+        # It has answered each command of a group, the next loss is no fault of it.
         session.peer.proven |= session.said & {PIPELINING}
     elif isinstance(outcome, InDoubt) and CHUNKING in session.said - session.peer.proven:
-        session.peer.breaks(
-            CHUNKING, outcome.reply, now=now
-        )  # the second try, if there is one, goes by DATA
+        # The second try, if there is one, goes by DATA.
+        session.peer.breaks(CHUNKING, outcome.reply, now=now)
     return outcome
 
 

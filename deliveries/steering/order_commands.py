@@ -83,14 +83,12 @@ def sentence(result: OrderResult) -> str:
     text = f"Done to {result.done:,} of {result.selected:,} deliveries."
     if result.stopped:
         text += (
-            f" {result.stopped:,} of them wait all the same: they are held, paused, or in a "
-            "closed "
+            f" {result.stopped:,} of them wait all the same: they are held, paused, or in a closed "
             "lane (./ekiden pause list)."
         )
     if result.in_hand:
         text += (
-            f" {result.in_hand:,} are being sent at this moment; the maintenance worker "
-            "looks at "
+            f" {result.in_hand:,} are being sent at this moment; the maintenance worker looks at "
             "them again (./ekiden queue orders)."
         )
     return text

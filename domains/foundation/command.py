@@ -47,9 +47,8 @@ class EkidenCommand(BaseCommand):
     # `ekiden up` and the tests run them; an everyday command should not take its time for them
     requires_system_checks = []
 
-    def create_parser(
-        self, prog_name: str, subcommand: str, **kwargs: Any
-    ) -> CommandParser:  # Django's signature
+    # Django's signature.
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         is_from_shell = getattr(self, "_called_from_command_line", False)
         parser = OneLineParser(
             prog=f"ekiden {subcommand}",
@@ -101,9 +100,8 @@ class EkidenCommand(BaseCommand):
             raise CommandError(_out_of_reach("Valkey", "REDIS_URL", error)) from error
 
     def write_json(self, value: Any) -> None:
-        self.stdout.write(
-            texts.clean(json.dumps(value, ensure_ascii=False, default=str))
-        )  # its escapes are JSON's
+        # Its escapes are JSON's.
+        self.stdout.write(texts.clean(json.dumps(value, ensure_ascii=False, default=str)))
 
     def write_table(self, rows: list[tuple[str, ...]], *, empty: str) -> None:
         """Write columns with the first row as header, no wider than the terminal; `empty` where
@@ -171,8 +169,7 @@ def _out_of_reach(name: str, variable: str, error: Exception) -> str:
     data = settings.EKIDEN_DATA
     if not os.path.isdir(data) or "No such file" in str(error):
         return (
-            f"No service runs with its data in {data} (start one: ./ekiden up; one with "
-            "another "
+            f"No service runs with its data in {data} (start one: ./ekiden up; one with another "
             "folder: set EKIDEN_DATA to it)"
         )
     return f"{name} is out of reach: {first_line(error)} (its data: {data}; {START})"

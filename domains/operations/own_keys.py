@@ -49,14 +49,12 @@ def check_secret() -> None:
     if own is None:
         raise KeyMismatch(
             f"There is no secret key in {secret_place()}, and the database is of an installation "
-            f"that has one: {HOW}. "
-            "Lost, or to be changed: ./ekiden setup --new-secret-key"
+            f"that has one: {HOW}. Lost, or to be changed: ./ekiden setup --new-secret-key"
         )
     if fingerprint(own) != known[0]:
         raise KeyMismatch(
-            f"The secret key in {secret_place()} is not that of the installation in the "
-            f"database: {HOW}. "
-            "To be changed: ./ekiden setup --new-secret-key"
+            f"The secret key in {secret_place()} is not that of the installation in the database: "
+            f"{HOW}. To be changed: ./ekiden setup --new-secret-key"
         )
 
 
@@ -72,8 +70,7 @@ def check_ring() -> KeyRing | None:
         if known or keys.exists():
             raise KeyMismatch(
                 f"The key ring {place} is missing, and the installation in the database has one: "
-                f"{HOW}. "
-                "Lost for good: ./ekiden setup --new-key-ring"
+                f"{HOW}. Lost for good: ./ekiden setup --new-key-ring"
             )
         return None
     ring = KeyRing.open(place, create=False)

@@ -69,9 +69,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         True  # whether people do things to the row itself, which the audit log then tells
     )
 
-    list_reads: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # columns that could be large, are small in truth, and are shown in the list
+    # Columns that could be large, are small in truth, and are shown in the list.
+    list_reads: ClassVar[frozenset[str]] = frozenset()
 
     actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too

@@ -118,9 +118,8 @@ class Signer:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.domain) or not _NAME.fullmatch(self.selector):
-            raise ValueError(
-                "A DKIM domain or selector is no DNS name in lower case"
-            )  # nor may it bring its own header line
+            # Nor may it bring its own header line.
+            raise ValueError("A DKIM domain or selector is no DNS name in lower case")
         algorithm = b"ed25519-sha256" if isinstance(self.key, Ed25519PrivateKey) else b"rsa-sha256"
         object.__setattr__(self, "_algorithm", algorithm)
         object.__setattr__(self, "_name", f"d={self.domain};\r\n\ts={self.selector};".encode())
@@ -140,9 +139,8 @@ class Signer:
     def signature(self, data: bytes) -> bytes:
         if isinstance(self.key, RSAPrivateKey):
             return self.key.sign(data, _PADDING, _SHA256)  # outside the GIL
-        return self.key.sign(
-            hashlib.sha256(data).digest()
-        )  # RFC 8463, section 3: the hash is what is signed
+        # RFC 8463, section 3: the hash is what is signed.
+        return self.key.sign(hashlib.sha256(data).digest())
 
 
 def sign(

@@ -128,9 +128,8 @@ def _verify(domain: Domain, *, now: datetime) -> None:
         with transaction.atomic():
             domain.verify(now=now)
             trust.note_proof(domain, now=now)
-    except (
-        IntegrityError
-    ):  # the constraint decides, however many projects check the same domain at once
+    except IntegrityError:
+        # The constraint decides, however many projects check the same domain at once.
         domain.refresh_from_db(fields=TRUST)
         trust.note_claim(domain, now=now)
         taken = {"state": "wrong", "text": TAKEN}

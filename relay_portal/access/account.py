@@ -101,9 +101,8 @@ class LogIn(PortalView, CodeSteps, LoginView):  # type: ignore[misc]  # two_fact
         """
         response: HttpResponse = super().dispatch(request, *args, **kwargs)
         if isinstance(response, TemplateResponse):
-            response.add_post_render_callback(
-                self._forget_stranger
-            )  # the template looks at the wizard, which counts as a change
+            # The template looks at the wizard, which counts as a change.
+            response.add_post_render_callback(self._forget_stranger)
         else:
             self._forget_stranger(response)
         return response

@@ -57,9 +57,8 @@ def place(request: HttpRequest) -> str:
     )
 
 
-def locked_out(
-    request: HttpRequest, *args: Any, **kwargs: Any
-) -> HttpResponse:  # axes hands over what it knows
+# django-axes hands over what it knows.
+def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     context = admin.site.each_context(request)
     return render(request, "account/locked_out.html", context, status=TOO_MANY_REQUESTS)
 

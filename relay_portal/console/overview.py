@@ -51,9 +51,8 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Steer it": {
         "pause": (
-            "stop delivery of a project, credential, domain or lane, or of everything; "
-            "mail is still "
-            "accepted"
+            "stop delivery of a project, credential, domain or lane, or of everything; mail is "
+            "still accepted"
         ),
         "resume": "let it go on",
         "queue": "show what waits; try, cancel, bounce, reroute, hold or release a selection of it",

@@ -79,8 +79,7 @@ def outcomes() -> Iterator[Finding]:
     waiting, broken = unwritten_outcomes.files(unwritten_outcomes.folder())
     if waiting:
         text = (
-            f"{len(waiting)} files in {unwritten_outcomes.folder()} hold outcomes of "
-            "deliveries "
+            f"{len(waiting)} files in {unwritten_outcomes.folder()} hold outcomes of deliveries "
             "that are not in the database yet."
         )
         yield Finding(
@@ -141,9 +140,8 @@ def low_disk_text(low: LowDisk) -> str:
     """Return in a sentence who is refused, where, and for how little room."""
     whose = "all mail" if low.refuses_apps else "mail at the MX port, not yet that of apps,"
     return (
-        f"{low.folder} on {low.node} has {low.free / MIB:.1f} MiB free of the "
-        f"{low.mark / MIB:.1f} MiB that EKIDEN_LOW_DISK wants:"
-        f" the listener answers {whose} with 452 4.3.1."
+        f"{low.folder} on {low.node} has {low.free / MIB:.1f} MiB free of the {low.mark / MIB:.1f} "
+        f"MiB that EKIDEN_LOW_DISK wants: the listener answers {whose} with 452 4.3.1."
     )
 
 
@@ -243,9 +241,8 @@ def _listening(name: str, number: int) -> Iterator[Finding]:
     )
     if name == "PORTAL" and not all(each.is_loopback for each in found):
         advice = (
-            "It speaks plain HTTP. Let it listen on 127.0.0.1, behind a proxy with TLS, "
-            "or let "
-            "the firewall close the port."
+            "It speaks plain HTTP. Let it listen on 127.0.0.1, behind a proxy with TLS, or let the "
+            "firewall close the port."
         )
         yield Finding(
             "ports",

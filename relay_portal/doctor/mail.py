@@ -140,8 +140,7 @@ def learning() -> Iterator[Finding]:
             "domains turned dead at once."
         )
         advice = (
-            "Look at the resolver and at some of the answers; then ./ekiden suppression "
-            "believe "
+            "Look at the resolver and at some of the answers; then ./ekiden suppression believe "
             f"{brake.category}, or forget"
         )
         yield Finding("learning", Level.BAD, text, advice)

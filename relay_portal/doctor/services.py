@@ -97,8 +97,7 @@ def dns() -> Iterator[Finding]:
     addresses = [str(address) for address in answer.records] if answer else []
     if not any(ip_address(address).is_global for address in addresses):
         advice = (
-            f"Give {name} an address record that leads here, and the address a PTR "
-            "record with "
+            f"Give {name} an address record that leads here, and the address a PTR record with "
             "that name."
         )
         yield Finding("DNS", Level.WARNING, f"{name} has no public address.", advice)
@@ -130,9 +129,8 @@ def clock() -> Iterator[Finding]:
         )
     elif not Path("/run/systemd/timesync/synchronized").exists() and not _has_time_daemon():
         advice = (
-            "Run one (systemd-timesyncd, chrony or ntpd): second factors fail on a clock "
-            "that is "
-            "a minute off."
+            "Run one (systemd-timesyncd, chrony or ntpd): second factors fail on a clock that is a "
+            "minute off."
         )
         yield Finding("clock", Level.WARNING, "No time service seems to run here.", advice)
     else:

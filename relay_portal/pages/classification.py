@@ -34,8 +34,7 @@ LARGEST = 52_428_800  # bytes of a file; what a report says stands in its first 
 SHIPPED = {rule.name: rule for rule in PHRASES}
 KINDS = {
     ReportKind.BOUNCE: gettext_lazy("a bounce"),
-    ReportKind.DELAY: gettext_lazy("a warning; delivery is "
-        "still being tried"),
+    ReportKind.DELAY: gettext_lazy("a warning; delivery is still being tried"),
     ReportKind.DELIVERED: gettext_lazy("a confirmation of delivery"),
     ReportKind.COMPLAINT: gettext_lazy("a complaint"),
     ReportKind.AUTO_REPLY: gettext_lazy("an automatic reply"),

@@ -18,10 +18,8 @@ NGINX = (
     "proxy_set_header X-Forwarded-For $remote_addr;",
     "proxy_set_header X-Forwarded-Proto $scheme;",
 )
-CHECKED_BY_ADDRESS = (
-    "Origin checking failed",
-    "Referer checking failed",
-)  # how Django's reasons begin
+# How Django's reasons begin.
+CHECKED_BY_ADDRESS = ("Origin checking failed", "Referer checking failed")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

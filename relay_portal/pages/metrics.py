@@ -56,9 +56,8 @@ HELP = {
         "Items that made their loop fail three times, by kind: each waits for a person."
     ),
     "ekiden_low_disk_free_bytes": (
-        "Free bytes of a folder with too little room for a listener "
-        "to take mail; absent where there "
-        "is enough."
+        "Free bytes of a folder with too little room for a listener to take mail; absent where "
+        "there is enough."
     ),
     "ekiden_inflow_seconds_behind": (
         "How far delivery is behind what is accepted, where this machine is what it waits for."

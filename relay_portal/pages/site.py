@@ -30,9 +30,8 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
     index_title = _("Overview")
     enable_nav_sidebar = True
 
-    def register(
-        self, model_or_iterable: Any, admin_class: Any = None, **options: Any
-    ) -> None:  # Django's signature
+    # Django's signature.
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register pages of ours only: other apps' would show support staff all projects' rows, and
         the seeds of second factors.
         """

@@ -44,9 +44,8 @@ DJANGO = (
         "objects and their related items will be deleted:"),
     _("Deleting the %(object_name)s '%(escaped_object)s' would require deleting the following "
         "protected related objects:"),
-    _("Deleting the %(object_name)s '%(escaped_object)s' would result in deleting related "
-        "objects, but your account doesn't have permission to delete the following types of "
-        "objects:"),
+    _("Deleting the %(object_name)s '%(escaped_object)s' would result in deleting related objects, "
+        "but your account doesn't have permission to delete the following types of objects:"),
     _("Delete %(name)s"), _("Yes, I’m sure"),
     _("Go back"), _("Yes"), _("No"),
     _(", "),

@@ -34,9 +34,8 @@ def has_valkey() -> bool:
     """Tell whether it answers, and takes writes."""
     try:
         with job_queues.connect(patience=PATIENCE) as valkey:
-            return bool(
-                valkey.set("ekiden:status", "1", ex=60)
-            )  # a replica, and one that is full, answers a ping as well
+            # A replica, and one that is full, answers a ping as well.
+            return bool(valkey.set("ekiden:status", "1", ex=60))
     except RedisError:
         return False
 

@@ -163,7 +163,6 @@ def main(configuration: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.modules["relay_portal.process.supervision"] = sys.modules[
-        "__main__"
-    ]  # `attach` is found by that name
+    # `attach` is found by that name.
+    sys.modules["relay_portal.process.supervision"] = sys.modules["__main__"]
     sys.exit(main(sys.argv[1]))

@@ -19,9 +19,8 @@ from domains.foundation.text import texts
 
 SOCKET_BYTES = 107  # of a socket's path: sun_path of unix(7) without its final NUL
 LONGEST_NAME = "postgres/.s.PGSQL.5432"
-SEPARATORS = frozenset(
-    ",\"'\\%;"
-)  # they end a path, or change it, in PostgreSQL's lists or in Supervisor's configuration
+# They end a path, or change it, in PostgreSQL's lists or in Supervisor's configuration.
+SEPARATORS = frozenset(",\"'\\%;")
 RUN = Path("/run")
 # S108 : the names used there cannot be foretold, and `make_folder` refuses what is not ours
 TEMPORARY = Path("/tmp")  # noqa: S108
@@ -135,9 +134,8 @@ def _made(data: Path) -> Path:
     trouble: OSError | None = None
     for folder in _proposals(data):
         try:
-            make_folder(
-                folder, 0o711 if os.getuid() == 0 else 0o700
-            )  # as root another account has its own folders in it
+            # As root another account has its own folders in it.
+            make_folder(folder, 0o711 if os.getuid() == 0 else 0o700)
             _try_socket(folder)
         except OSError as error:
             trouble = trouble or error

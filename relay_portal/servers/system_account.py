@@ -148,8 +148,7 @@ def _former() -> int | None:
 
 def _advice(why: str) -> str:
     return (
-        f"Started by root, PostgreSQL and Valkey need the system account {NAME}, and it cannot "
-        f"be made ({why}). "
-        f"Make it (useradd --system --user-group {NAME}), or run ./ekiden up as an ordinary "
-        "account."
+        f"Started by root, PostgreSQL and Valkey need the system account {NAME}, and it cannot be "
+        f"made ({why}). Make it (useradd --system --user-group {NAME}), or run ./ekiden up as an "
+        "ordinary account."
     )

@@ -45,9 +45,8 @@ class WholeRequests(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes n
         self.lanes = {
             path: ThreadPoolExecutor(1, thread_name_prefix=path.strip("/")) for path in APART
         }
-        self.connections: OrderedDict[WebConnection, None] = (
-            OrderedDict()
-        )  # that wait for their client, longest first
+        # That wait for their client, longest first.
+        self.connections: OrderedDict[WebConnection, None] = OrderedDict()
         self.at_work: Counter[str] = Counter()  # requests, by lane
         self.places: Counter[str] = Counter()
         self.last_look = 0.0

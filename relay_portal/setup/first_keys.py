@@ -110,9 +110,8 @@ def _adopt() -> None:
     own_keys.check_ring()
     if not _has_signed_the_newest_session():
         raise KeyMismatch(
-            "The portal's sessions in the database are signed by another secret key than that "
-            f"in {own_keys.secret_place()}: {HOW}. "
-            f"{NEW_SECRET}"
+            "The portal's sessions in the database are signed by another secret key than that in "
+            f"{own_keys.secret_place()}: {HOW}. {NEW_SECRET}"
         )
     own_keys.note(SECRET, [fingerprint(_own())])
 

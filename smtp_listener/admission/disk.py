@@ -54,9 +54,8 @@ class Disk:
             try:
                 self._free = shutil.disk_usage(self._folder).free
             except OSError:
-                self._free = (
-                    self._mark
-                )  # a folder that cannot be looked at is told by who writes there
+                # A folder that cannot be looked at is told by who writes there.
+                self._free = self._mark
             if self._is_low != (self._free < self._mark):
                 self._is_low = not self._is_low
                 logger.warning(

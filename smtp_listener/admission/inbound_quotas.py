@@ -23,8 +23,7 @@ REPORTS_OF_DELIVERY = 10  # in a day: a delivery bounces once, and its report ma
 
 # `octet_length` of a value that is stored apart reads its length, not the value.
 SUM = (
-    "SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM deliveries_inboundmail WHERE "
-    "id >= "
+    "SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM deliveries_inboundmail WHERE id >= "
     "%(since)s"
 )
 UNPROVEN = SUM + " AND delivery_id IS NULL AND kind NOT IN ('dmarc', 'forensic')"
@@ -33,8 +32,7 @@ OF_DOMAIN = DMARC + " AND domain_id = %(domain)s"
 PROVEN = SUM + " AND delivery_id IS NOT NULL"
 OF_PLACE = SUM + " AND delivery_id IS NULL AND client_address <<= %(place)s::inet"
 OF_DELIVERY = (
-    "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND "
-    "delivery_id = "
+    "SELECT count(*) FROM deliveries_inboundmail WHERE id >= %(since)s AND delivery_id = "
     "%(delivery)s"
 )
 

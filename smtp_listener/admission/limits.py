@@ -143,9 +143,8 @@ class LoginThrottle:
     ) -> None:
         self._first_delay = first_delay
         self._clock = clock
-        self._tries: dict[
-            tuple[str, str], tuple[float, int]
-        ] = {}  # until when, how many; the oldest first
+        # Until when, how many; the oldest first.
+        self._tries: dict[tuple[str, str], tuple[float, int]] = {}
 
     def failed(self, address: Address, username: str) -> tuple[float, bool]:
         """Count a wrong try; how many seconds its answer waits, and whether the session ends with

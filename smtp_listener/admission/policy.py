@@ -164,9 +164,8 @@ def check_names(headers: Headers, domains: Collection[str]) -> None:
     """
     for name, shown in SENDERS.items():
         for field in headers.all(name):
-            with suppress(
-                BadAddress
-            ):  # it breaks the grammar: then every address in it is the account's
+            # It breaks the grammar: then every address in it is the account's.
+            with suppress(BadAddress):
                 for address, domain in addresses_in_names(field.value):
                     if not _is_own(domain, domains):
                         raise Refused(replies.FOREIGN_NAME(name=shown, address=address))

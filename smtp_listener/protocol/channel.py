@@ -63,9 +63,8 @@ class Channel(SMTP):
         self._watchdog: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.began = loop.time()
-        self.until = (
-            self.began + patience.first_command
-        )  # when the next command must be complete, whatever its own time
+        # When the next command must be complete, whatever its own time.
+        self.until = self.began + patience.first_command
         self._resting: asyncio.Event | None = None
 
     # --- the transport's side ---------------------------------------------------------------------
@@ -192,9 +191,8 @@ class Channel(SMTP):
         """
         handshake = asyncio.ensure_future(self._shake_hands(context))
         await asyncio.sleep(0)  # the loop has our TLS protocol in place,
-        await asyncio.sleep(
-            0
-        )  # and it is connected: it can be given the first bytes, which came to us
+        # And it is connected: it can be given the first bytes, which came to us.
+        await asyncio.sleep(0)
         early = self.take(HIGH_WATER)
         while early and not self._is_gone:
             protocol = self.transport.get_protocol()

@@ -11,12 +11,8 @@ END = b"\r\n.\r\n"
 TEXT_LINE = 998  # without its CRLF (RFC 5322, section 2.1.1): what is longer cannot leave as it is
 # RFC 5321 lets a server stop at 1,000; longer ones come from real apps, and most hosts take them
 MAX_LINE = 65_536
-TROUBLES = (
-    "disk",
-    "line",
-    "bare",
-    "nul",
-)  # of several the first is told, so that it is the same however the bytes were split
+# Of several the first is told, so that it is the same however the bytes were split.
+TROUBLES = ("disk", "line", "bare", "nul")
 _BARE = re.compile(rb"\r\n|\r|\n")
 
 
@@ -147,9 +143,8 @@ class Reception:
 
     def _measure_lines(self, data: bytes) -> None:
         """Measure the lines. One may come in pieces; its CR is not counted."""
-        limit = (
-            TEXT_LINE + 2 - self._open
-        )  # the line that is open must have ended here; by leaps, so most lines are never looked at
+        # The line that is open must have ended here; by leaps, so most lines are never looked at.
+        limit = TEXT_LINE + 2 - self._open
         while limit <= len(data) and not self.has_long_lines:
             end = data.rfind(b"\n", max(limit - TEXT_LINE - 2, 0), max(limit, 0))
             self.has_long_lines = end < 0

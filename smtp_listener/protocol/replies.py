@@ -166,9 +166,8 @@ FROM_UNREADABLE = ServerReply(550, "5.7.1", "The {name} field cannot be read: {w
 FOREIGN_NAME = ServerReply(
     550,
     "5.7.1",
-    "The name in the {name} field shows {address}, of no verified domain of this project: leave "
-    "it out, "
-    "or allow names that show other addresses for the project",
+    "The name in the {name} field shows {address}, of no verified domain of this project: leave it "
+    "out, or allow names that show other addresses for the project",
 )
 LOOP = ServerReply(
     554, "5.4.6", "Routing loop: the message has passed {most} hosts, or has been here before"

@@ -48,9 +48,8 @@ class Certificate:
             return
         self._seen = stamp
         try:
-            _context(
-                *self._files
-            )  # tried in a context of its own: a half-loaded pair would break every handshake
+            # Tried in a context of its own: a half-loaded pair would break every handshake.
+            _context(*self._files)
             self.context.load_cert_chain(*self._files)
         except CertificateError as error:
             logger.error("the changed certificate is not used: %s", error)

@@ -113,9 +113,8 @@ class Session:
 
     async def _greet(self) -> None:
         if self.port.is_submission:
-            with suppress(
-                DatabaseUnavailable
-            ):  # then it is asked for its credential like anybody else
+            # Then it is asked for its credential like anybody else.
+            with suppress(DatabaseUnavailable):
                 self.account = await self.listener.accounts.trusted(self.client)
         if self.account is not None:
             self.make_known()

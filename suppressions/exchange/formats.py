@@ -56,9 +56,8 @@ def _check_is_of_the_dead(format_: Format, about_people: Set[str]) -> None:
     if format_.is_living or (about_people and not says_why and format_.at != "cleantime"):
         shown = ", ".join(sorted(about_people or format_.needs))
         raise ValueError(
-            f"This is a list of people who get mail (columns {shown}), not of suppressed ones. "
-            "To suppress them all, keep the column "
-            "of addresses alone"
+            f"This is a list of people who get mail (columns {shown}), not of suppressed ones. To "
+            "suppress them all, keep the column of addresses alone"
         )
 
 

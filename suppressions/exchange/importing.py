@@ -160,10 +160,8 @@ def run(import_id: int) -> None:
         )
         return
     Import.objects.filter(pk=import_id).update(state=ImportState.RUNNING)
-    with (
-        guarded(ItemKind.IMPORT, import_id, most=1),
-        suppress(ValueError, LeaseLost),
-    ):  # a wrong file is in the row
+    # A wrong file is in the row.
+    with guarded(ItemKind.IMPORT, import_id, most=1), suppress(ValueError, LeaseLost):
         take_for(row, opened(row), lease=lease)
 
 
@@ -237,9 +235,8 @@ def _stop(row: Import, error: Exception) -> None:
     """Note a fault of ours; the file stays, so that a person can let the import go on behind the
     last batch.
     """
-    row.refresh_from_db(
-        fields=["lines", "added", "updated", "refused", "errors", "data"]
-    )  # what was not committed has not been
+    # What was not committed has not been.
+    row.refresh_from_db(fields=["lines", "added", "updated", "refused", "errors", "data"])
     said = texts.one_line(str(error), 200) or "no reason was given"
     row.state, row.ended_at, row.leased_until = ImportState.FAILED, timezone.now(), None
     row.errors = [*row.errors, _error(BadLine(0, "", f"{FAULT} after {row.lines:,} lines: {said}"))]

@@ -68,9 +68,8 @@ class File:
         self._text = io.TextIOWrapper(opened, encoding=self.charset, errors="replace", newline="")
         try:
             decoded = start.decode(self.charset, "replace")
-            named = _SEP.match(
-                decoded
-            )  # the first line of files that Excel wrote for another country
+            # The first line of files that Excel wrote for another country.
+            named = _SEP.match(decoded)
             self.delimiter = named[1] if named else delimiter_of(decoded)
             self._rows = csv.reader(map(texts.storable, self._text), delimiter=self.delimiter)
             if named:

@@ -75,9 +75,8 @@ class Policy(models.Model):
     permanent_probation_days = models.PositiveSmallIntegerField(
         _("probation of a dead address after days"), null=True, blank=True,
         default=STANDARD.permanent_probation_days, validators=DAYS,
-        help_text=_("Then one message may try it: success lifts the suppression, failure "
-            "renews it. "
-            "Empty: never."),
+        help_text=_("Then one message may try it: success lifts the suppression, failure renews "
+            "it. Empty: never."),
     )  # fmt: skip
     other_probation_days = models.PositiveSmallIntegerField(
         _("probation of others after days"), null=True, blank=True,

@@ -28,8 +28,7 @@ WORDS = {
 
 class Command(EkidenCommand):
     help = (
-        "Say what mails that came back, or a server's reply, mean. Needs neither the "
-        "service nor "
+        "Say what mails that came back, or a server's reply, mean. Needs neither the service nor "
         "its database."
     )
 
@@ -98,9 +97,8 @@ class Command(EkidenCommand):
         if options["measure"]:
             return self._measure(options)
         if options["local"]:
-            from deliveries.classification import (
-                loaded_rules,
-            )  # Django's connection, which the command does without otherwise
+            # Django's connection, which the command does without otherwise.
+            from deliveries.classification import loaded_rules
 
             loaded_rules.load()
         if (reply is None) == (not files):
@@ -116,9 +114,8 @@ class Command(EkidenCommand):
         return None
 
     def _measure(self, options: dict[str, Any]) -> None:
-        from deliveries.bounces import (
-            measured,
-        )  # the tables are compiled again for each system: only where it is asked for
+        # The tables are compiled again for each system: only where it is asked for.
+        from deliveries.bounces import measured
 
         for line in measured.lines(
             [Path(name) for name in options["measure"]], part=options["part"], show=options["show"]

@@ -8,8 +8,7 @@ from domains.foundation.command import CommandParser, EkidenCommand
 
 class Command(EkidenCommand):
     help = (
-        "Compare the recipients that were accepted with what became of them; exit status 1 "
-        "where "
+        "Compare the recipients that were accepted with what became of them; exit status 1 where "
         "one is missing."
     )
 

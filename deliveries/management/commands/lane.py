@@ -17,8 +17,7 @@ SHOWN = 50
 
 class Command(ActionCommand):
     help = (
-        "A lane is one receiver's hosts seen from one source address: what is paced, "
-        "paused and "
+        "A lane is one receiver's hosts seen from one source address: what is paced, paused and "
         "flushed as a whole."
     )
 

@@ -15,8 +15,7 @@ from domains.operations import audit
 
 class Command(TargetCommand):
     help = (
-        "Stop delivery of something: its mail is accepted and waits until it is resumed. "
-        "`pause "
+        "Stop delivery of something: its mail is accepted and waits until it is resumed. `pause "
         "all` is the emergency stop."
     )
     verb = "pause"

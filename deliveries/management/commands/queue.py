@@ -25,8 +25,7 @@ from domains.senders import names
 
 VERBS = {
     Order.Verb.RETRY: (
-        "Try them now, whatever their next try; their lanes forget the pauses "
-        "that they have "
+        "Try them now, whatever their next try; their lanes forget the pauses that they have "
         "learned."
     ),
     Order.Verb.CANCEL: "End them; nobody is told.",

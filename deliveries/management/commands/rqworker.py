@@ -19,8 +19,7 @@ PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 class Command(EkidenCommand):
     help = (
-        "Run a worker: on the queue `deliveries` it delivers mail, on `maintenance` it "
-        "does the "
+        "Run a worker: on the queue `deliveries` it delivers mail, on `maintenance` it does the "
         "chores."
     )
 

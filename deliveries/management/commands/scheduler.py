@@ -16,8 +16,7 @@ PATIENCE = 60.0  # seconds that systemd allows the start from each try on
 
 class Command(EkidenCommand):
     help = (
-        "Run the scheduler: it rings for drains, the sweep of deadlines, reports, "
-        "retention and "
+        "Run the scheduler: it rings for drains, the sweep of deadlines, reports, retention and "
         "domain checks."
     )
 

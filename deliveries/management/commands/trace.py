@@ -98,8 +98,7 @@ def _suppressed(query: str) -> Iterator[str]:
     ):
         whose = f"for the project {row.project}" if row.project else "for all"
         yield (
-            f"{row.address_key} is suppressed {whose} since {row.created_at:%Y-%m-%d %H:%M} "
-            "UTC: "
+            f"{row.address_key} is suppressed {whose} since {row.created_at:%Y-%m-%d %H:%M} UTC: "
             f"{short(row.reason)}."
         )
 
@@ -140,8 +139,7 @@ def refused_lines(refused: list[RefusalFacts], style: Style) -> Iterator[str]:
     yield style.MIGRATE_HEADING("Refused when apps handed it in")
     for each in refused:
         yield (
-            f"{style.ERROR('✗')} {short(each['recipient'])}  from "
-            f"{short(each['from']) or '<>'}  "
+            f"{style.ERROR('✗')} {short(each['recipient'])}  from {short(each['from']) or '<>'}  "
             f"credential {each['credential']}"
         )
         yield (

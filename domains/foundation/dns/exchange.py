@@ -137,9 +137,8 @@ async def _exchange(
         return await _over_udp(server, question)
     except dns.message.Truncated:
         answer = await dns.asyncquery.tcp(question, server[0], port=server[1])
-        return cast(
-            "dns.message.QueryMessage", answer
-        )  # a reply to a QUERY, as `is_response` has checked
+        # A reply to a QUERY, as `is_response` has checked.
+        return cast("dns.message.QueryMessage", answer)
 
 
 async def _over_udp(
@@ -177,9 +176,8 @@ class _Waiter(asyncio.DatagramProtocol):
             if self.question.is_response(error.message()):  # type: ignore[no-untyped-call]
                 self._fail(error)
             return
-        except (
-            Exception
-        ):  # whatever a forged datagram makes the parser raise, the true answer may still come
+        except Exception:
+            # Whatever a forged datagram makes the parser raise, the true answer may still come.
             return
         if self.question.is_response(message) and not self.answer.done():
             self.answer.set_result(cast("dns.message.QueryMessage", message))
@@ -201,9 +199,8 @@ def _judge(message: dns.message.QueryMessage) -> DnsReply:
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise ServerFailure(f"The name server answered {dns.rcode.to_text(rcode)}")
     try:
-        chain = (
-            message.resolve_chaining()
-        )  # reads only records that the question or its CNAMEs lead to
+        # Reads only records that the question or its CNAMEs lead to.
+        chain = message.resolve_chaining()
     except dns.exception.DNSException as error:
         raise ServerFailure("The name server's answer contradicts itself") from error
     if chain.answer is None and _is_beside_the_point(message):

@@ -12,10 +12,8 @@ from domains.foundation.text.addresses import BadAddress, canonical_domain
 IpAddress = IPv4Address | IPv6Address
 
 
-LOCALHOST: tuple[IpAddress, ...] = (
-    IPv6Address("::1"),
-    IPv4Address("127.0.0.1"),
-)  # RFC 6761, section 6.3
+# RFC 6761, section 6.3.
+LOCALHOST: tuple[IpAddress, ...] = (IPv6Address("::1"), IPv4Address("127.0.0.1"))
 
 
 def name_of(text: str) -> dns.name.Name | None:

@@ -50,9 +50,8 @@ def _word(part: str) -> TemplateWord:
     count = sum(placeholder != "%%" for placeholder in _PLACEHOLDER.findall(part))
     field = _FIELD.fullmatch(part)
     key, text = field.groups() if field else ("", part)
-    return TemplateWord(
-        key, _QUOTING.sub("%s", text), count
-    )  # our quotes stand for those of Python
+    # Our quotes stand for those of Python.
+    return TemplateWord(key, _QUOTING.sub("%s", text), count)
 
 
 def value(argument: Any) -> Any:

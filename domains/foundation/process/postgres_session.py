@@ -148,9 +148,8 @@ def _has_several_backends() -> bool:
         second.set_autocommit(False)
         return _backend(second) == first or any(_backend(connection) != first for _ in range(LOOKS))
     except DatabaseError as error:
-        if "statement pooling" in str(
-            error
-        ):  # PgBouncer's own words for a transaction of several statements
+        # PgBouncer's own words for a transaction of several statements.
+        if "statement pooling" in str(error):
             return True
         raise
     finally:

@@ -140,8 +140,7 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     say_error("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
 
 
-def _report_thread(
-    arguments: Any,
-) -> None:  # threading.ExceptHookArgs, which has no name at run time for 3.11's typing
+# threading.ExceptHookArgs, which has no name at run time for 3.11's typing.
+def _report_thread(arguments: Any) -> None:
     if arguments.exc_type is not SystemExit:
         _report(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)

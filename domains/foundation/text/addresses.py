@@ -35,9 +35,8 @@ _DOMAIN = re.compile(rf"{_LABEL}(?>(?:\.{_LABEL})+)")
 # blanks. Unassigned ones too: their case folding may change with a later Unicode, and with it the
 # key.
 _UNPRINTABLE = frozenset({"Cn", "Co", "Cf", "Zs"})
-_JOINERS = frozenset(
-    "\u200c\u200d"
-)  # category Cf, but part of ordinary words in Persian and the Indic scripts
+# Category Cf, but part of ordinary words in Persian and the Indic scripts.
+_JOINERS = frozenset("\u200c\u200d")
 
 
 class BadAddress(ValueError):
@@ -226,9 +225,8 @@ def _domain(text: str) -> str:
         raise ValueError(
             "The domain is malformed, or not fully qualified (RFC 5321, section 2.3.5)"
         )
-    if name.rpartition(".")[
-        2
-    ].isdigit():  # "192.0.2.1" is no name: no top-level domain is all digits (RFC 3696, section 2)
+    # "192.0.2.1" is no name: no top-level domain is all digits (RFC 3696, section 2).
+    if name.rpartition(".")[2].isdigit():
         raise ValueError("The domain is an IP address without brackets")
     return name
 

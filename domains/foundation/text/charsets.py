@@ -32,9 +32,8 @@ def guess(data: bytes) -> str:
             and not _PRIVATE.search(text)
         ):
             return codec
-    text = _read(
-        data, "cp932"
-    )  # half-width kana are what old mailers of Shift_JIS wrote, beside others
+    # Half-width kana are what old mailers of Shift_JIS wrote, beside others.
+    text = _read(data, "cp932")
     return (
         "cp932"
         if text is not None and _JAPANESE.search(text) and not _PRIVATE.search(text)

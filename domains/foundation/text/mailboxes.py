@@ -40,17 +40,15 @@ _TOKEN = re.compile(
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]*+)\?([BbQq])\?([^?\s]*+)\?=")
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)[ \t]+(?==\?)")
-_WINDOWS_CONTROLS = re.compile(
-    rb"[\x81\x8d\x8f\x90\x9d]"
-)  # the bytes that Windows-1252 leaves free: readers take them as C1
+# The bytes that Windows-1252 leaves free: readers take them as C1.
+_WINDOWS_CONTROLS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 # Around an "@" in a name; each is tried at one place only, and the local part's length is bounded,
 # so time is linear.
 _LOCAL = re.compile(r"[^\s@<>()\[\]\",:;]{1,64}\Z")
 _LABEL = r"(?>(?:[\w-]|[^\x00-\u02ff\s\u2000-\u206f\u3000-\u303f])+)"
 _DOMAIN = re.compile(rf"{_LABEL}(?>(?:\.{_LABEL})+)")
-_PYTHON_ONLY = frozenset(
-    {"unicode-escape", "raw-unicode-escape"}
-)  # no charsets of mail, and they warn
+# No charsets of mail, and they warn.
+_PYTHON_ONLY = frozenset({"unicode-escape", "raw-unicode-escape"})
 
 
 def decode_word(encoding: str, payload: str) -> bytes:
@@ -80,9 +78,8 @@ def mailboxes(value: str | bytes, *, smtputf8: bool = True) -> list[Address]:
     text = _FOLD.sub("", value if isinstance(value, str) else _decode(value)).rstrip("\r\n")
     if len(text) > MAX_LENGTH:
         raise refusal("The address list is too long")
-    if not is_printable(
-        text.replace("\t", " ").replace("\u3000", " ")
-    ):  # names are written with the ideographic space
+    # Names are written with the ideographic space.
+    if not is_printable(text.replace("\t", " ").replace("\u3000", " ")):
         raise refusal("The address list has a control character")
     check_encoded_words(text)
     return [_mailbox(tokens, smtputf8=smtputf8) for tokens in _split(text)]
@@ -124,9 +121,8 @@ def _shown_word(match: re.Match[str]) -> str:
 
 def _decode(value: bytes) -> str:
     try:
-        return value.decode(
-            "utf-8"
-        )  # other charsets hide "@" and quotes in second bytes: Shift_JIS, ISO-2022-JP
+        # Other charsets hide "@" and quotes in second bytes: Shift_JIS, ISO-2022-JP.
+        return value.decode("utf-8")
     except UnicodeDecodeError as error:
         raise refusal("The address list is neither ASCII nor UTF-8") from error
 
@@ -142,9 +138,8 @@ def check_encoded_words(text: str, decode: Callable[[str, str], bytes] = decode_
         return
     joined: dict[str, bytes] = {}
     for match in _ENCODED_WORD.finditer(text):
-        charset = (
-            match[1].partition("*")[0].lower()
-        )  # what follows "*" is a language (RFC 2231, section 5)
+        # What follows "*" is a language (RFC 2231, section 5).
+        charset = match[1].partition("*")[0].lower()
         data = decode(match[2], match[3])
         _check_name(data, charset)
         joined[charset] = joined.get(charset, b"") + data

@@ -45,9 +45,8 @@ _NAME_CONTROL = re.compile("(?!\t)[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]
 # In what is no UTF-8 as a whole, the line ends that a lenient reader would still find: one wrong
 # byte must not hide them.
 _LOW_CONTROL = re.compile(rb"(?!\t)[\x00-\x1f\x7f]|\xc2\x85|\xe2\x80[\xa8\xa9]")
-_JIS_ESCAPE = re.compile(
-    rb"\x1b(?:\([BIJ]|\$[@AB]|\$\([CDOPQ]|&@(?=\x1b\$B))"
-)  # RFC 1468, 1554; JIS X 0213
+# RFC 1468, 1554; JIS X 0213.
+_JIS_ESCAPE = re.compile(rb"\x1b(?:\([BIJ]|\$[@AB]|\$\([CDOPQ]|&@(?=\x1b\$B))")
 # All bytes but controls and those that begin a C1 control (C2) or a line separator (E2) in UTF-8.
 _HARMLESS = bytes(set(range(256)) - set(range(32)) - {0x7F, 0xC2, 0xE2} | set(b"\t\r\n"))
 _C0 = (

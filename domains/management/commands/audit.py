@@ -19,8 +19,7 @@ CHANGED = 3  # the exit status of `verify` where the log is not as it was writte
 class Command(EkidenCommand):
     help = (
         f"Show who did what, newest first ({SHOWN}; with --json 10,000). `audit verify` proves "
-        "that nothing of it was changed or removed; `audit export` writes all of it with its "
-        "proof."
+        "that nothing of it was changed or removed; `audit export` writes all of it with its proof."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -22,8 +22,7 @@ PRIORITIES = {priority.name.lower(): priority.value for priority in Credential.P
 
 class Command(ActionCommand):
     help = (
-        "What an app shows to send: a user name with a generated secret, or the network it "
-        "sends "
+        "What an app shows to send: a user name with a generated secret, or the network it sends "
         "from."
     )
 

@@ -94,9 +94,8 @@ class Command(EkidenCommand):
             is_by_mx=options["mx"],
             peer=options["peer"],
         )
-        signal.signal(
-            signal.SIGTERM, lambda *_: sys.exit(143)
-        )  # as Ctrl-C: what was brought up is brought down
+        # As Ctrl-C: what was brought up is brought down.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             if options["flood"]:
                 self._flood(asked, as_json=as_json)

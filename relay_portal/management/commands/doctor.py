@@ -11,8 +11,7 @@ from relay_portal.doctor.finding import Finding, Level
 
 class Command(EkidenCommand):
     help = (
-        "Check settings, ports, DNS, services, clock and disk, and say what to do; exit "
-        "status 1 "
+        "Check settings, ports, DNS, services, clock and disk, and say what to do; exit status 1 "
         "where something is bad."
     )
 

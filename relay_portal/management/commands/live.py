@@ -23,8 +23,7 @@ and an MX record for it, so that bounces come back;
 
 class Command(EkidenCommand):
     help = (
-        "Leave the sandbox: remove its route, so that mail goes to the internet. What "
-        "waits for "
+        "Leave the sandbox: remove its route, so that mail goes to the internet. What waits for "
         "the sandbox is cancelled."
     )
 

@@ -90,8 +90,7 @@ class Command(EkidenCommand):
         )
         if amount := _outcome_files():
             text = (
-                f"LEFT BEHIND: {amount} files of outcomes wait in "
-                f"{unwritten_outcomes.folder()}. "
+                f"LEFT BEHIND: {amount} files of outcomes wait in {unwritten_outcomes.folder()}. "
                 "See: ./ekiden doctor"
             )
             self.stdout.write(self.style.WARNING(text))
