@@ -36,8 +36,6 @@ class WarmUpActions(ActionCommand):
         numbers.add_argument("receiver", metavar="RECEIVER", nargs="?", help="name of its rule")
         numbers.add_argument("given", metavar="N,N,…", nargs="?", help="first day first")
         numbers.add_argument("--reset", action="store_true", help="back to what is shipped")
-        for parser in (progress, numbers):
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     def warm(
         self, *, name: str, day: int | None, done: bool, receiver: str, is_dry_run: bool,

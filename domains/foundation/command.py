@@ -1,6 +1,7 @@
 """How our commands speak: one line and exit status 2 for a mistake, JSON where a program reads."""
 
 import argparse
+import inspect
 import json
 import os
 import shutil
@@ -123,18 +124,24 @@ class EkidenCommand(BaseCommand):
 
 class ActionCommand(EkidenCommand):
     """A command with actions, such as `project create`: each is a method that takes its own
-    options.
+    options. One that takes `as_json` has the option --json.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(metavar="ACTION", required=True)
+        parsers: list[CommandParser] = []
 
         def add(name: str, method: Callable[..., None], help: str) -> CommandParser:
             made: CommandParser = actions.add_parser(name, help=help, description=help)
             made.set_defaults(action=method)
+            parsers.append(made)
             return made
 
         self.add_actions(add)
+        for each in parsers:
+            takes = inspect.signature(each.get_default("action")).parameters
+            if "as_json" in takes and each.get_default("as_json") is None:
+                each.add_argument("--json", action="store_true", dest="as_json")
 
     def add_actions(self, add: AddAction) -> None:
         """Call `add(name, method, help)` for each action."""

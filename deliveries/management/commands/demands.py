@@ -22,7 +22,7 @@ class Command(ActionCommand):
     help = "What large receivers ask of who sends to them, and whether a domain does it."
 
     def add_actions(self, add: AddAction) -> None:
-        listing = add("list", self.list_all, "List the demands with their sources.")
+        add("list", self.list_all, "List the demands with their sources.")
         check = add(
             "check",
             self.check_domain,
@@ -39,8 +39,6 @@ class Command(ActionCommand):
         reset = add("reset", self.reset, "Put a demand back to what is shipped.")
         for parser in (change, reset):
             parser.add_argument("name", metavar="NAME")
-        for parser in (listing, check, change, reset):
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     def list_all(self, *, as_json: bool) -> None:
         rows = list(ReceiverDemand.objects.order_by("receiver", "name"))

@@ -22,7 +22,7 @@ class Command(ActionCommand):
     )
 
     def add_actions(self, add: AddAction) -> None:
-        listing = add(
+        add(
             "list",
             self.list_all,
             f"List the lanes in which mail waits, the longest wait first ({SHOWN}; with --json "
@@ -34,8 +34,6 @@ class Command(ActionCommand):
             metavar="LANE",
             help="its number, a recipient domain that leads there, or a host of it",
         )
-        for parser in (listing, show):
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     def list_all(self, *, as_json: bool) -> None:
         waiting = stats.waiting_lanes(now=timezone.now())

@@ -28,8 +28,7 @@ class Command(ActionCommand):
             "--per", choices=ProviderLimit.Period.values, default="minute",
             help="period (default: %(default)s)",
         )  # fmt: skip
-        listing = add("list", self.list_all, "List the limits, and what they hold now.")
-        listing.add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List the limits, and what they hold now.")
         removing = add("remove", self.remove, "Remove a limit.")
         removing.add_argument("name", metavar="NAME")
 

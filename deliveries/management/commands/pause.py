@@ -22,9 +22,7 @@ class Command(TargetCommand):
 
     def add_actions(self, add: AddAction) -> None:
         super().add_actions(add)
-        add("list", self.list_all, "List what is paused.").add_argument(
-            "--json", action="store_true", dest="as_json"
-        )
+        add("list", self.list_all, "List what is paused.")
 
     @transaction.atomic
     def act(self, target: Target, *, reason: str, as_json: bool, **options: Any) -> None:

@@ -32,8 +32,7 @@ class Command(ActionCommand):
             metavar="SMARTHOST",
             help="carries at once what none of the sources may carry (default: it waits)",
         )
-        listing = add("list", self.list_all, "List the pools, and the rules that lead to them.")
-        listing.add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List the pools, and the rules that lead to them.")
         removing = add("remove", self.remove, "Remove a pool.")
         removing.add_argument("name", metavar="NAME")
         leading = add("lead", self.lead, "Lead mail that meets all conditions to a pool.")

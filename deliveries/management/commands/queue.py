@@ -79,9 +79,7 @@ class Command(ActionCommand):
                 acting.add_argument(
                     "--tls", choices=Route.Tls.values, default=Route.Tls.OPPORTUNISTIC.value
                 )
-        add(
-            "orders", self.list_orders, f"List the last {SHOWN} orders and how far they are."
-        ).add_argument("--json", action="store_true", dest="as_json")
+        add("orders", self.list_orders, f"List the last {SHOWN} orders and how far they are.")
         stopping = add("stop", self.stop, "Stop an order; what is done stays done.")
         stopping.add_argument("number", type=int, metavar="ORDER")
         stopping.add_argument(

@@ -31,9 +31,7 @@ class Command(ActionCommand):
         adding.add_argument(
             "--tls", choices=Route.Tls.values, default=Route.Tls.OPPORTUNISTIC.value
         )
-        add("list", self.list_all, "List the routes.").add_argument(
-            "--json", action="store_true", dest="as_json"
-        )
+        add("list", self.list_all, "List the routes.")
         add(
             "remove", self.remove, "Remove a route; mail that waits goes the usual way."
         ).add_argument("pattern", metavar="PATTERN")

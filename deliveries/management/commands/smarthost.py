@@ -60,9 +60,7 @@ class Command(ActionCommand):
         )
         for parser in (adding, changing):
             _add_values(parser)
-        listing = add("list", self.list_all, "List the smarthosts, without their secrets.")
-        for parser in (adding, changing, listing, trying):
-            parser.add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List the smarthosts, without their secrets.")
 
     def add(self, *, name: str, preset: str, as_json: bool, **given: Any) -> None:
         values = PRESETS[preset].values(given.get("tenant") or "") if preset else {}

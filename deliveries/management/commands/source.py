@@ -30,10 +30,8 @@ class Command(WarmUpActions):
         adding.add_argument("--ehlo", default="", help="name in EHLO (default: EKIDEN_HOSTNAME)")
         adding.add_argument("--pool", default=Pool.DEFAULT, help="default: %(default)s")
         adding.add_argument("--weight", type=int, default=100, help="default: %(default)s")
-        listing = add("list", self.list_all, "List the sources.")
-        nodes = add("nodes", self.list_nodes, "List the machines with workers, and their sources.")
-        for parser in (listing, nodes):
-            parser.add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List the sources.")
+        add("nodes", self.list_nodes, "List the machines with workers, and their sources.")
         resting = add("rest", self.rest, "Let a source send nothing, or nothing to one receiver.")
         resting.add_argument("--reason", required=True)
         resting.add_argument("--receiver", default="", help="name of the receiver's rule")

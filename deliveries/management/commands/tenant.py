@@ -37,15 +37,13 @@ class Command(ActionCommand):
         adding.add_argument("--source", default="", help="default: whatever it leaves by")
         adding.add_argument("--least", type=int, default=100, help="deliveries (%(default)s)")
         adding.add_argument("--hours", type=int, default=24, help="default: %(default)s")
-        listing = add("list", self.list_all, "List the rules.")
+        add("list", self.list_all, "List the rules.")
         live = add("live", self.live, "Let a rule act from now on.")
         dry = add("dry-run", self.dry_run, "Let a rule only say what it would do.")
         removing = add("remove", self.remove, "Remove a rule, and take back what it has set.")
         for parser in (live, dry, removing):
             parser.add_argument("name", metavar="NAME")
-        cases = add("cases", self.cases, "List the projects to which a rule applies, or applied.")
-        for parser in (rates, listing, cases):
-            parser.add_argument("--json", action="store_true", dest="as_json")
+        add("cases", self.cases, "List the projects to which a rule applies, or applied.")
 
     def rates(self, *, hours: int, as_json: bool) -> None:
         found = tenants.by_source(hours=hours, now=timezone.now())

@@ -36,8 +36,6 @@ class Command(ActionCommand):
         )
         listing = add("list", self.list_all, "List the credentials, without their secrets.")
         listing.add_argument("--project")
-        for parser in (create, listing):
-            parser.add_argument("--json", action="store_true", dest="as_json")
         change = add("set", self.set, "Change how urgent its mail is, and where it goes.")
         revoke = add("revoke", self.revoke, "Revoke a credential at once and for good.")
         for parser in (change, revoke):

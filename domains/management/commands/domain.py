@@ -83,7 +83,6 @@ class Command(ActionCommand):
             parser.add_argument("name", metavar="DOMAIN")
         for parser in (adding, listing, showing, checking, path, below, reports, history):
             parser.add_argument("--project", required=parser is adding)
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     def add(
         self, *, name: str, project: str, assume_verified: bool, ed25519: bool, as_json: bool

@@ -58,7 +58,7 @@ class Command(ActionCommand):
         chosen.add_argument(
             "--end", action="store_true", help="let its next keys stand in its own zone again"
         )
-        zone = add("zone", self.zone, "Print the zone of delegated keys as a zone file.")
+        add("zone", self.zone, "Print the zone of delegated keys as a zone file.")
         update_key = add(
             "update-key",
             self.set_update_key,
@@ -73,8 +73,6 @@ class Command(ActionCommand):
         )
         for parser in (listing, rotate, retire, importing, delegate):
             parser.add_argument("--project")
-        for parser in (listing, rotate, retire, importing, delegate, zone, update_key):
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     def list_all(self, *, name: str | None, project: str | None, as_json: bool) -> None:
         keys = SigningKey.objects.select_related("domain__project").order_by(

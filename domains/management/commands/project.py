@@ -25,12 +25,9 @@ class Command(ActionCommand):
     def add_actions(self, add: AddAction) -> None:
         create = add("create", self.create, "Create a project.")
         create.add_argument("name", help="lower-case letters, digits and hyphens")
-        add("list", self.list_all, "List all projects.").add_argument(
-            "--json", action="store_true", dest="as_json"
-        )
+        add("list", self.list_all, "List all projects.")
         show = add("show", self.show, "Show a project and its settings.")
         show.add_argument("name")
-        show.add_argument("--json", action="store_true", dest="as_json")
         change = add("set", self.set, "Change a project's settings.")
         change.add_argument("name")
         for parser in (create, change):

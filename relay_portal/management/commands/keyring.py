@@ -25,7 +25,7 @@ class Command(ActionCommand):
     )
 
     def add_actions(self, add: AddAction) -> None:
-        show = add("show", self.show, "Show the keys of the ring, and what stands under them.")
+        add("show", self.show, "Show the keys of the ring, and what stands under them.")
         rotate = add(
             "rotate", self.rotate, "Put a new key first, and encrypt everything anew with it."
         )
@@ -34,12 +34,8 @@ class Command(ActionCommand):
             action="store_true",
             help="only put the new key first; copy the ring to the other machines, then `renew`",
         )
-        renew = add("renew", self.renew, "Encrypt what stands under older keys with the newest.")
-        forget = add(
-            "forget-old", self.forget_old, "Remove the older keys, once nothing stands under them."
-        )
-        for parser in (show, rotate, renew, forget):
-            parser.add_argument("--json", action="store_true", dest="as_json")
+        add("renew", self.renew, "Encrypt what stands under older keys with the newest.")
+        add("forget-old", self.forget_old, "Remove the older keys, once nothing stands under them.")
 
     def show(self, *, as_json: bool) -> None:
         ring = _ring()

@@ -22,8 +22,7 @@ class Command(ActionCommand):
             parser.add_argument(
                 "--role", choices=Role.values, default="", help="everybody without it"
             )
-        listing = add("list", self.list_all, "List the networks.")
-        listing.add_argument("--json", action="store_true", dest="as_json")
+        add("list", self.list_all, "List the networks.")
         add("clear", self.clear, "Remove all: log-in is possible from everywhere then.")
 
     @transaction.atomic

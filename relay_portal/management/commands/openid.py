@@ -25,10 +25,8 @@ class Command(ActionCommand):
     help = "Log-in by an OpenID provider: what its groups may do, what to register there."
 
     def add_actions(self, add: AddAction) -> None:
-        showing = add("show", self.show, "Ask the provider, and show what to register there.")
-        listing = add("list", self.list_all, "List the groups that are mapped.")
-        for parser in (showing, listing):
-            parser.add_argument("--json", action="store_true", dest="as_json")
+        add("show", self.show, "Ask the provider, and show what to register there.")
+        add("list", self.list_all, "List the groups that are mapped.")
         mapping = add("map", self.map, "Give the members of a group a role.")
         mapping.add_argument("group")
         add_role(mapping)

@@ -12,5 +12,4 @@ class Command(person.Command):
         super().add_actions(add)
         adding = add("add", self.invite, "The same as `person invite NAME --role owner`.")
         adding.add_argument("name")
-        adding.add_argument("--json", action="store_true", dest="as_json")
         adding.set_defaults(email="", role=Role.OWNER.value, project=[])

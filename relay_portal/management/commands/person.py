@@ -23,15 +23,13 @@ class Command(ActionCommand):
         changing = add("change", self.change, "Give another role, or other projects.")
         changing.add_argument("name")
         add_role(changing)
-        listing = add("list", self.list_all, "List everybody who may log in.")
+        add("list", self.list_all, "List everybody who may log in.")
         resetting = add(
             "reset",
             self.reset,
             "End password, second factors and sessions of a person; prints a new invitation.",
         )
         resetting.add_argument("name")
-        for parser in (inviting, listing, resetting):
-            parser.add_argument("--json", action="store_true", dest="as_json")
 
     @transaction.atomic
     def invite(

@@ -38,7 +38,6 @@ class Command(ActionCommand):
             self.list_all,
             f"List the suppressions, newest first ({SHOWN} of them; with --json all).",
         )
-        listing.add_argument("--json", action="store_true", dest="as_json")
         lifted = add("lift", self.lift, "Let an address get mail again.")
         lifted.add_argument("--reason", required=True, help="goes into the audit log")
         lifted.add_argument(
