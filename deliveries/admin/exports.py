@@ -55,8 +55,9 @@ class ExportPages(Pages):
     def drop(self, request: HttpRequest, row: MessageExport) -> HttpResponse:
         """Delete an export and its file; a job that is writing it stops at its next batch."""
         self.note(request, "drop", row)
-        ExportPart.objects.filter(export=row).delete()
-        row.delete()
+        pk = row.pk
+        row.delete()  # waits for a batch that is being written, which is there then
+        ExportPart.objects.filter(export=pk).delete()
         messages.success(request, gettext("The export and its file are gone."))
         return redirect("admin:deliveries_messageexport_changelist")
 

@@ -40,12 +40,14 @@ LISTED = "block list"
 ASKED_BY = {"zen.spamhaus.org": ("yahoo",)}
 UNNAMED = timedelta(minutes=1)  # that a lane may take to note which receiver it writes to
 
+NO_CONDITION = Q()
+
 
 def take_turn(*, now: datetime) -> None:
     """End the rests that are over, and let rest what was blocked."""
     for rest in SourceRest.objects.filter(until__lte=now).select_related("source"):
         with isolated(ItemKind.STEP, f"rest {rest}", lasting=False):
-            end(rest, reason="Its time is over.", by=ACTOR)
+            end(rest, reason="Its time is over.", by=ACTOR, only=Q(until__lte=now))
     closed = Lane.objects.filter(home__isnull=False, closed_at__isnull=False, closed_by="")
     for lane in closed.order_by("id"):
         with isolated(ItemKind.STEP, f"rest of lane {lane.pk}", lasting=False):
@@ -68,7 +70,8 @@ def rest_where_listed(*, now: datetime) -> None:
         zone = rest.reason.partition(":")[0]
         if any((address, zone) in well for address in rest.source.addresses):
             with isolated(ItemKind.STEP, f"rest {rest}", lasting=False):
-                end(rest, reason=f"It is not on {zone} any more.", by=LISTED)
+                said = f"It is not on {zone} any more."
+                end(rest, reason=said, by=LISTED, only=Q(created_by=LISTED))
 
 
 def _rest_listed(source: Source, receiver: str, light: OwnLight, *, now: datetime) -> None:
@@ -156,15 +159,20 @@ def block(
     return rest
 
 
-def end(rest: SourceRest, *, reason: str, by: str) -> None:
-    """Let the source send to the receiver again; its lanes are opened with the next turn."""
-    audit.note(by, "rest", rest.source, reason=f"{rest.receiver}: ended. {reason}")
-    rest.delete()
-    transaction.on_commit(lambda: notify_now(has_orders=True))
+def end(rest: SourceRest, *, reason: str, by: str, only: Q = NO_CONDITION) -> None:
+    """Let the source send to the receiver again; its lanes are opened with the next turn.
+
+    `only`: nothing happens where this does not hold any more, since a person has made another rest
+    of it meanwhile.
+    """
+    gone, _by_model = SourceRest.objects.filter(only, pk=rest.pk).delete()
+    if gone:
+        audit.note(by, "rest", rest.source, reason=f"{rest.receiver}: ended. {reason}")
+        transaction.on_commit(lambda: notify_now(has_orders=True))
 
 
 def _open(lane: Lane) -> None:
-    """Open a lane whose rest is over."""
-    lane.closed_at, lane.close_reason, lane.failures = None, "", 0
-    lane.save(update_fields=["closed_at", "close_reason", "failures"])
-    transaction.on_commit(lambda: notify_now([lane.pk], has_orders=True))
+    """Open a lane whose rest is over, unless somebody has closed it anew meanwhile."""
+    as_it_was_read = Lane.objects.filter(pk=lane.pk, closed_at=lane.closed_at, closed_by="")
+    if as_it_was_read.update(closed_at=None, close_reason="", failures=0):
+        transaction.on_commit(lambda: notify_now([lane.pk], has_orders=True))

@@ -210,6 +210,9 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]
 
     template_name = "account/recovery_codes.html"
 
+    def get_device(self) -> Any:
+        return recovery_codes.device_of(self.request.user)
+
     def form_valid(self, form: Any) -> HttpResponse:
         codes = recovery_codes.make(self.get_device(), self.number_of_tokens)
         note(self.request, "make_recovery_codes")

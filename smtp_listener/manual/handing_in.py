@@ -4,6 +4,7 @@ suppressions and checks, the same completion and signature, the same commit.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -151,6 +152,14 @@ class _WayIn:
         question = Question(account.project_id, to.key, to.domain, sender)
         if (reason := await self.suppressions.reason(question)) is not None:
             raise Refused(replies.SUPPRESSED(reason=reason))
+
+
+def token_of(form: uuid.UUID, to: Address) -> uuid.UUID:
+    """Return what makes the message of a form one, however often it is sent to this recipient.
+
+    Who goes back, corrects the address and sends the form again means another message.
+    """
+    return uuid.uuid5(form, to.key)
 
 
 def reverse_path(text: str) -> Address | None:

@@ -19,7 +19,7 @@ from deliveries.message.resent_fields import ResentBlock, resent
 from deliveries.models import Content, Message, Resending
 from domains.foundation.text.addresses import Address, BadAddress, parse_path
 from domains.models import Credential
-from smtp_listener.manual.handing_in import HandedIn, NotTaken, hand_in, reverse_path
+from smtp_listener.manual.handing_in import HandedIn, NotTaken, hand_in, reverse_path, token_of
 
 LARGEST = 268_435_456  # bytes
 Note = Callable[[Mapping[str, Any]], object]  # writes the act into the audit log
@@ -27,7 +27,7 @@ Note = Callable[[Mapping[str, Any]], object]  # writes the act into the audit lo
 
 @dataclass(frozen=True, slots=True)
 class Resend:
-    """What a person asks for; `token` makes the same request again the same message."""
+    """What a person asks for; `token` is that of the form."""
 
     original: Message
     recipient: Address
@@ -89,10 +89,11 @@ def _handed_in(asked: Resend) -> HandedIn:
         mail_from = reverse_path(original.mail_from)
     except (BadAddress, BadHeaders, ValueError) as error:
         raise NotTaken(_("What is kept of this message cannot be read.")) from error
+    token = token_of(asked.token, asked.recipient)
     block = ResentBlock(
         sender=author.wire,
         recipient=asked.recipient.wire,
-        message_id=f"<{asked.token}.resent@{settings.EKIDEN_HOSTNAME}>",
+        message_id=f"<{token}.resent@{settings.EKIDEN_HOSTNAME}>",
         at=timezone.now().replace(microsecond=0),
     )
     fields = resent(headers, block, signed_by=author.domain, unsubscribe_at=_unsubscribe_at())
@@ -101,7 +102,7 @@ def _handed_in(asked: Resend) -> HandedIn:
         mail_from=mail_from,
         recipient=asked.recipient,
         data=bytes(fields) + b"\r\n" + data[start:],
-        token=str(asked.token),
+        token=str(token),
     )
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from domains.foundation.text.addresses import Address, parse_path
 from domains.models import Credential
 from domains.senders.credentials import usual_sender
-from smtp_listener.manual.handing_in import HandedIn, NotTaken, hand_in
+from smtp_listener.manual.handing_in import HandedIn, NotTaken, hand_in, token_of
 
 Note = Callable[[Mapping[str, Any]], object]  # writes the act into the audit log
 
@@ -32,6 +32,7 @@ def send_test(credential: Credential, to: Address, *, token: uuid.UUID, note: No
         raise NotTaken(_("Its project has no verified domain that it may send as."))
     sender = parse_path(address, smtputf8=True)
     note({"to": to.wire, "from": sender.wire})
+    token = token_of(token, to)
     handed = HandedIn(credential.pk, sender, to, _written(sender, to, token), str(token))
     try:
         receipt = asyncio.run(hand_in(handed))

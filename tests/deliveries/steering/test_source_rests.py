@@ -1,11 +1,13 @@
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deliveries.insight import source_waits
 from deliveries.models import Lane, Source, SourceBlock, SourceRest, WarmUpDay
-from deliveries.steering import source_rests
+from deliveries.steering import pauses, source_rests, sources
 from domains.models import OwnLight
 from domains.operations import audit
 from tests.commands import ekiden
@@ -127,6 +129,51 @@ def test_a_lane_that_a_person_closed_or_that_has_no_source_of_its_own_is_left_al
     turn()
     assert not SourceRest.objects.exists()
     assert Lane.objects.filter(closed_at__isnull=False).count() == 2
+
+
+@contextmanager
+def meanwhile(change, *, table):
+    """Make a change as soon as a row of the table is about to be locked or written."""
+    done: list[str] = []
+
+    def look(execute, sql, *given):
+        locks = f'FROM "{table}"' in sql and "UPDATE" in sql
+        if not done and (locks or sql.startswith((f'UPDATE "{table}"', f'DELETE FROM "{table}"'))):
+            done.append(sql)
+            change()
+        return execute(sql, *given)
+
+    with connection.execute_wrapper(look):
+        yield
+    assert done
+
+
+def test_a_lane_that_a_person_closes_as_its_rest_ends_stays_closed(lane):
+    turn()
+    SourceRest.objects.all().delete()
+
+    def otto_closes():
+        pauses.reopen(lane)
+        pauses.close(lane, reason="moving", by="otto")
+
+    with meanwhile(otto_closes, table="deliveries_lane"):
+        turn()
+    lane.refresh_from_db()
+    assert (is_closed(lane), lane.closed_by, lane.close_reason) == (True, "otto", "moving")
+
+
+def test_a_rest_that_a_person_prolongs_as_it_ends_goes_on(lane):
+    make.rule("google")
+    turn()
+    rest = SourceRest.objects.get()
+
+    def otto_prolongs():
+        sources.rest(rest.source, rest.receiver, reason="not yet", by="otto")
+
+    with meanwhile(otto_prolongs, table="deliveries_sourcerest"):
+        turn(timedelta(hours=5))
+    rest.refresh_from_db()
+    assert (rest.until, rest.reason) == (None, "not yet")
 
 
 def listed(source, light="bad", zone="zen.spamhaus.org"):

@@ -112,6 +112,11 @@ def test_a_rule_for_tenants_acts_once():
 
 
 def is_held_up():
+    return held_up() > 0
+
+
+def held_up():
+    """Return how many connections wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
-        return cursor.fetchone()[0] > 0
+        return cursor.fetchone()[0]

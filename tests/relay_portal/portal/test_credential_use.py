@@ -6,7 +6,7 @@ import pytest
 from django.db.models import signals
 from django.utils import timezone
 
-from deliveries.models import Message
+from deliveries.models import Delivery, Message
 from domains.models import AuditEntry, Credential, Domain
 from suppressions.models import Suppression
 from tests.deliveries import make
@@ -73,6 +73,15 @@ def test_a_test_goes_the_way_of_the_credentials_mail_and_is_written_down(browser
     assert (made.credential_id, made.mail_from) == (app.pk, "hello@shop.test")
     entry = AuditEntry.objects.get(action="send_test")
     assert entry.details == {"to": "you@mx.test", "from": "hello@shop.test"}
+
+
+def test_a_form_that_is_corrected_and_sent_again_is_another_test(browser, app):
+    path = f"/domains/credential/{app.pk}/send-test/"
+    token = re.search(r'name="token" value="([0-9a-f-]{36})"', browser.get(path).text)[1]
+    for to in ("yuo@mx.test", "you@mx.test", "you@mx.test"):
+        browser.post(path, {"to": to, "token": token})
+    recipients = Delivery.objects.order_by("recipient").values_list("recipient", flat=True)
+    assert list(recipients) == ["you@mx.test", "yuo@mx.test"]
 
 
 def test_a_test_to_a_suppressed_address_is_refused_with_the_reason(browser, app):

@@ -1,10 +1,18 @@
 """Recovery codes: a person is told where none is left, and keeps new ones as a sheet."""
 
+import threading
+from functools import partial
 from urllib.parse import unquote
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django_otp.plugins.otp_static.models import StaticDevice
 
+from relay_portal.access import recovery_codes
+from relay_portal.models import User
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import held_up, is_held_up
 from tests.relay_portal.portal.conftest import PASSWORD, person, verified
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +66,34 @@ def test_nobody_is_asked_for_a_recovery_code_that_has_none():
     assert "Recovery code<" not in client.get("/account/confirm/").text
     client.post(CODES)
     assert "Recovery code<" in client.get("/account/confirm/").text
+
+
+def test_codes_that_are_made_twice_at_once_are_those_of_the_sheet_that_comes_last(mail_db):
+    browser, first = verified(person()), []
+    device = StaticDevice.objects.create(user=User.objects.get(), name="backup")
+    other = threading.Thread(target=in_thread, args=[lambda: first.append(browser.post(CODES))])
+    with transaction.atomic():
+        recovery_codes.make(device, 10)
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+    other.join()
+    assert len(first[0].context["codes"]) == device.token_set.count() == 10
+
+
+def test_two_pages_that_are_opened_at_once_leave_one_place_for_codes(mail_db):
+    browsers = [verified(user) for user in [person()] * 2]
+    with transaction.atomic():
+        User.objects.select_for_update().get()
+        pages = [
+            threading.Thread(target=in_thread, args=[partial(browser.get, CODES)])
+            for browser in browsers
+        ]
+        for page in pages:
+            page.start()
+        while any(page.is_alive() for page in pages) and held_up() < len(pages):
+            pass
+    for page in pages:
+        page.join()
+    assert browsers[0].get(CODES).status_code == 200
+    assert StaticDevice.objects.count() == 1

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from deliveries.models import Message, Resending
+from deliveries.models import Delivery, Message, Resending
 from domains.models import AuditEntry, Domain
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
@@ -84,3 +84,12 @@ def test_support_staff_resends_nothing_and_another_message_is_not_there(browser,
     assert support.get(f"/deliveries/message/{sent.pk}/resend/").status_code == 403
     assert "/resend/" not in support.get(f"/deliveries/message/{sent.pk}/change/").text
     assert browser.get("/deliveries/message/no-id/resend/").status_code == 404
+
+
+def test_a_form_that_is_corrected_and_sent_again_reaches_the_corrected_address(browser, sent):
+    form = form_of(browser, sent)
+    resend(browser, sent, form, to="hanaok@mx.test")
+    resend(browser, sent, form, to="hanako@mx.test")  # after the browser's Back
+    reached = Delivery.objects.exclude(message=sent).values_list("recipient", flat=True)
+    assert set(reached) == {"hanaok@mx.test", "hanako@mx.test"}
+    assert set(Resending.objects.values_list("recipient", flat=True)) == set(reached)

@@ -2,17 +2,21 @@
 
 import csv
 import io
+import threading
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries import jobs
-from deliveries.models import Attempt, MessageExport, SavedSearch
+from deliveries.models import Attempt, ExportPart, Message, MessageExport, SavedSearch
 from deliveries.search import exporting, narrowing
 from domains.models import AuditEntry
 from tests.deliveries import make
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -167,3 +171,19 @@ def test_a_dropped_export_is_gone_with_its_file(browser):
     browser.post(f"/deliveries/messageexport/{row.pk}/do/drop/")
     assert not MessageExport.objects.exists()
     assert not exporting.ExportPart.objects.exists()
+
+
+def test_of_an_export_that_is_thrown_away_while_it_is_written_nothing_is_left(browser):
+    make.delivery()
+    browser.post(f"{LIST}export/", {})
+    row = MessageExport.objects.get()
+    drop = f"/deliveries/messageexport/{row.pk}/do/drop/"
+    other = threading.Thread(target=in_thread, args=[lambda: browser.post(drop)])
+    with transaction.atomic():
+        MessageExport.objects.select_for_update().get()
+        exporting._write(row, list(Message.objects.select_related("project", "credential")))
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+    other.join()
+    assert not MessageExport.objects.exists() and not ExportPart.objects.exists()
