@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import psycopg
 from django.db import connection
 
-from deliveries.backends.priority_lock import PriorityLock, Ticket
 from domains.foundation.process import postgres_session
 
 Result = TypeVar("Result")
@@ -47,31 +46,29 @@ class Database:
         self._name = name
         self._is_durable = is_durable
         self._patience = patience
-        self._turnstile = PriorityLock()
+        self._in_use = asyncio.Lock()
         self._connection: Connection | None = None
 
-    async def run(
-        self, work: Callable[[Connection], Awaitable[Result]], ticket: Ticket | None = None
-    ) -> Result:
+    async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Return the result of `work(connection)`.
 
         Raise `DatabaseUnavailable` where the server is the trouble. Errors of the statement itself
         (bad data, a violated constraint) are raised as psycopg's own.
         """
-        await self._turnstile.take(ticket)
-        try:
-            async with asyncio.timeout(self._patience):
-                return await work(await self._open())
-        except STATEMENTS_OWN:
-            raise
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
-            await self._drop()
-            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
-        except asyncio.CancelledError:
-            await self._drop()  # a half-read answer must not meet the next caller
-            raise
-        finally:
-            self._turnstile.give_back()
+        async with self._in_use:
+            try:
+                async with asyncio.timeout(self._patience):
+                    return await work(await self._open())
+            except STATEMENTS_OWN:
+                raise
+            except (
+                psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError
+            ) as error:  # fmt: skip
+                await self._drop()
+                raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+            except asyncio.CancelledError:
+                await self._drop()  # a half-read answer must not meet the next caller
+                raise
 
     async def fetch(
         self,
@@ -79,7 +76,6 @@ class Database:
         parameters: dict[str, Any] | None = None,
         *,
         is_binary: bool = False,
-        ticket: Ticket | None = None,
     ) -> list[Row]:
         """Return all rows of one statement. `is_binary` has values sent as the server holds them,
         which is cheaper for large contents.
@@ -89,14 +85,11 @@ class Database:
             cursor = await connection.execute(sql, parameters, binary=is_binary)
             return await cursor.fetchall() if cursor.description else []
 
-        return await self.run(work, ticket)
+        return await self.run(work)
 
     async def close(self) -> None:
-        await self._turnstile.take()
-        try:
+        async with self._in_use:
             await self._drop()
-        finally:
-            self._turnstile.give_back()
 
     async def _open(self) -> Connection:
         if self._connection is not None and has_ended(self._connection):

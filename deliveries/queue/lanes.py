@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from deliveries.backends.database import Database, Row
-from deliveries.backends.priority_lock import Ticket
 from deliveries.models import Lane
 from deliveries.queue import sandboxed, smarthost_lanes
 from deliveries.queue.give_backs import GiveBacks
@@ -69,15 +68,17 @@ class Lanes:
         holder: UUID,
         notes: Database | None = None,
         contents: Database | None = None,
+        urgent: Database | None = None,
     ) -> None:
         """Begin without a lane, for this `holder`.
 
         `notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its
-        disk.
+        disk. `urgent` claims and reads what is in a hurry, while the others are at work.
         """
         self._database = database
         self._notes = notes or database
         self._contents = contents or database
+        self._urgent = urgent or database
         self.holder = holder
         self._until: dict[int, float] = {}  # of each lease, on our own clock
         self._shared: set[int] = set()
@@ -157,14 +158,14 @@ class Lanes:
         after: int = -1,
         besides: Collection[str] = (),
         is_shared: bool = False,
-        ticket: Ticket | None = None,
+        is_urgent: bool = False,
     ) -> list[Claimed]:
         """Claim at most `most` due deliveries of the lane, in the order in which they should leave.
 
         `least` is the lowest priority wanted, `after` the flow whose turn was the last. Only these
         `domains` are taken, where there are any, and those `besides` are skipped. Where the lane
         `is_shared` by several domains, they are looked for.
-        `ticket` may be hurried while it waits.
+        What `is_urgent` waits for nobody else's claim.
         """
         # Of many flows a few rows of each: ten times what is taken, all together. Of several
         # domains more, to find them.
@@ -176,7 +177,7 @@ class Lanes:
         )  # fmt: skip
         # Domains are grouped by who asks: a lane stands in a statement once.
         rows = (
-            await self._claims.ask(asked, ticket)
+            await self._claims.ask(asked, is_urgent=is_urgent)
             if asked.domains is None
             else (await self._claim([asked], False))[0]
         )
@@ -187,10 +188,8 @@ class Lanes:
     async def _claim(self, group: list[Asked], is_urgent: bool) -> list[list[Row]]:
         """Claim for each that asked; return their rows."""
         given = {name: [getattr(asked, name) for asked in group] for name in GIVEN}
-        ticket = Ticket(is_hurried=is_urgent)
-        rows = await self._database.fetch(
-            CLAIMS[max(asked.each for asked in group)], given, ticket=ticket
-        )
+        database = self._urgent if is_urgent else self._database
+        rows = await database.fetch(CLAIMS[max(asked.each for asked in group)], given)
         found: dict[int, list[Row]] = {asked.lane: [] for asked in group}
         for row in rows:
             found[row[0]].append(row)
@@ -246,31 +245,24 @@ class Lanes:
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
     async def contents(
-        self, messages: Collection[UUID], *, ticket: Ticket | None = None
+        self, messages: Collection[UUID], *, is_urgent: bool = False
     ) -> dict[UUID, bytes]:
         """Return the compressed contents of these small messages, and perhaps of others."""
-        return await self._small.ask(messages, ticket)
+        return await self._small.ask(messages, is_urgent=is_urgent)
 
     async def large(self, message: UUID) -> bytes | None:
         """Return the compressed content of one message of any size, or None."""
-        return (await self._fetch([message])).get(message)
+        return (await self._fetch([message], self._contents)).get(message)
 
     async def _read(
         self, group: list[Collection[UUID]], is_urgent: bool
     ) -> list[dict[UUID, bytes]]:
-        found = await self._fetch(
-            {message for messages in group for message in messages}, Ticket(is_hurried=is_urgent)
-        )
+        wanted = {message for messages in group for message in messages}
+        found = await self._fetch(wanted, self._urgent if is_urgent else self._contents)
         return [found] * len(group)
 
-    async def _fetch(
-        self, messages: Collection[UUID], ticket: Ticket | None = None
-    ) -> dict[UUID, bytes]:
-        return dict(
-            await self._contents.fetch(
-                CONTENT, {"ids": list(messages)}, is_binary=True, ticket=ticket
-            )
-        )
+    async def _fetch(self, messages: Collection[UUID], database: Database) -> dict[UUID, bytes]:
+        return dict(await database.fetch(CONTENT, {"ids": list(messages)}, is_binary=True))
 
     async def note(self, lane: LeasedLane, learned: Learned) -> None:
         await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})

@@ -60,7 +60,7 @@ class DeliveryAgent:
         self._woken.set()
 
     def hurry(self) -> None:
-        """Let urgent mail go first: hurry this lane's waits and its next claim."""
+        """Claim urgent mail at once."""
         self._claims.hurry()
 
     @property
@@ -102,7 +102,7 @@ class DeliveryAgent:
             if self._senders:
                 await asyncio.gather(*self._senders, return_exceptions=True)
             self.shared.shares.leave(self.lane.id)
-            await self._claims.give_back(list(self._waiting))
+            await self._claims.end()
 
     async def _turn(self) -> bool:
         """Refill, start senders, and wait for a reason to look again; False when the lane has been

@@ -127,20 +127,28 @@ class Drain:
                 self._looked = time.monotonic()
             if self._heard.has_orders:
                 await self._heed_orders()
-            await self._answer_wakeups()
+            heard, self._heard = self._heard, WakeUp()
+            await self._start(self._wake(heard).lanes)
         except DatabaseUnavailable as error:
             logger.warning("PostgreSQL is out of reach: %s", error)
             await asyncio.sleep(1)
 
-    async def _answer_wakeups(self) -> None:
-        heard, self._heard = self._heard, WakeUp()
-        if heard.urgent:
+    def _hear(self, ring: WakeUp) -> None:
+        """Wake the agents that are there at once; the next turn sees to the rest."""
+        if ring.urgent:
             self._shared.carrying.hasten()
-        for lane in heard.lanes & self._agents.keys():
-            self._agents[lane].wake(is_urgent=lane in heard.urgent)
-            if lane in heard.urgent:
+        if rest := self._wake(ring):
+            self._heard |= rest
+            self._changed.set()
+
+    def _wake(self, ring: WakeUp) -> WakeUp:
+        """Wake the agents of these lanes; return what is left of the wake-up."""
+        for lane in ring.lanes & self._agents.keys():
+            self._agents[lane].wake(is_urgent=lane in ring.urgent)
+            if lane in ring.urgent:
                 self._agents[lane].hurry()
-        await self._start(heard.lanes - self._agents.keys())
+        without = ring.lanes - self._agents.keys()
+        return WakeUp(without, ring.urgent & without, ring.has_orders)
 
     async def _look(self) -> None:
         await self._heed_orders()
@@ -242,8 +250,7 @@ class Drain:
 
     async def _listen(self) -> None:
         async for ring in self._resources.wakeups.heard():
-            self._heard |= ring
-            self._changed.set()
+            self._hear(ring)
 
     async def _tell_of_dns(self) -> None:
         while True:
@@ -260,8 +267,7 @@ class Drain:
         self._was_set_back = False
 
     def _heard_of(self, lane: int) -> None:
-        self._heard |= WakeUp(frozenset([lane]), frozenset([lane]))
-        self._changed.set()
+        self._hear(WakeUp(frozenset([lane]), frozenset([lane])))
 
     async def _finish(self) -> None:
         self.stop()

@@ -78,7 +78,8 @@ def make_resources(
     agent's place.
     """
     databases = [
-        Database(f"ekiden drain {name}") for name in ("lanes", "contents", "ledger", "routing")
+        Database(f"ekiden drain {name}")
+        for name in ("lanes", "contents", "urgent", "ledger", "routing")
     ]
     notes = Database("ekiden drain notes", is_durable=False)
     routing = databases[-1]
@@ -120,7 +121,7 @@ def _shared(
     wake: Callable[[int], None],
     is_crowded: Callable[[], bool],
 ) -> SharedResources:
-    lanes, contents, ledger, routing, notes = databases
+    lanes, contents, urgent, ledger, routing, notes = databases
     marks = 2 * (settings.EKIDEN_CONNECTIONS_PER_WORKER + ROOM)
     own_file = HolderFile(drain_files.folder(), holder, marks=marks)
     file_share = open_files.share(sockets_at_most())
@@ -132,7 +133,7 @@ def _shared(
         save=partial(unwritten_outcomes.save, unwritten_outcomes.folder()),
     )
     return SharedResources(
-        lanes=Lanes(lanes, holder, notes, contents),
+        lanes=Lanes(lanes, holder, notes, contents, urgent),
         own_file=own_file,
         ledger=written,
         progress=DeliveryProgress(board, has_room=lambda: not written.is_full),

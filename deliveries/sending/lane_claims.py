@@ -6,19 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
-from deliveries.backends.priority_lock import Ticket
-from deliveries.models import Lane
-from deliveries.queue import sandboxed
 from deliveries.queue.leased import Claimed, LeasedLane
-from deliveries.sending import disposition, retry_schedule
 from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDelivery
-from deliveries.sending.controls import outgoing
 from deliveries.sending.disposition import URGENT
 from deliveries.sending.domain_turns import DomainTurns
+from deliveries.sending.lane_sieve import LaneSieve
 from deliveries.sending.mail_builder import SMALL
 from deliveries.sending.outcome_recorder import OutcomeRecorder
 from deliveries.sending.provider_shares import LaneDemand
@@ -26,6 +21,8 @@ from deliveries.sending.shared import SharedResources
 from deliveries.shaping.pace import Pace
 
 logger = logging.getLogger(__name__)
+
+WAIT = 1.0  # seconds until the next claim, where PostgreSQL is out of reach
 
 
 class LaneClaims:
@@ -51,6 +48,7 @@ class LaneClaims:
         self.pace = pace
         self.turns = turns
         self.outcomes = OutcomeRecorder(lane, shared, pace, self.over)
+        self._sieve = LaneSieve(lane, shared, self.outcomes)
         self.waiting = ClaimedDeliveries()
         self._demand = LaneDemand(self.waiting, pace, connections, notify)
         self.may_have_more = self.may_have_urgent = True
@@ -60,8 +58,9 @@ class LaneClaims:
         self._in_hand: set[UUID] = set()  # claimed and not settled or given back
         self._orders_read = (shared.orders.version, shared.orders.stops)
         self._domain = ""  # one of those that led here
-        self._ticket = Ticket()  # for its next statement
         self._is_hurried = False  # whether the next claim is for urgent mail that has just come
+        self._is_refilling = False
+        self._rush: asyncio.Task[None] | None = None  # claims urgent mail during a refill
         self._last_flow = -1
 
     def wake(self, *, is_urgent: bool) -> None:
@@ -70,9 +69,13 @@ class LaneClaims:
         self.may_have_urgent = self.may_have_urgent or is_urgent
 
     def hurry(self) -> None:
-        """Let urgent mail go first: hurry this lane's waits and its next claim."""
-        self._is_hurried = True
-        self._ticket.hurry()
+        """Claim urgent mail at once: a claim that is under way may be too early to find it, and
+        what it finds is read first.
+        """
+        if not self._is_refilling or self.may_have_strays:
+            self._is_hurried = True
+        elif self._rush is None or self._rush.done():
+            self._rush = asyncio.create_task(self._claim_urgent())
 
     def held(self) -> frozenset[str]:
         """Return the domains whose share of the connections is taken."""
@@ -124,6 +127,9 @@ class LaneClaims:
         )
 
     async def refill_where_due(self) -> None:
+        if self._rush is not None and self._rush.done():
+            rush, self._rush = self._rush, None
+            rush.result()  # a fault of ours is the lane's
         batch = self.pace.page(time.monotonic())
         if self.may_have_more and self.ready() <= batch // 2:
             self.may_have_more = self.may_have_urgent = False
@@ -135,28 +141,57 @@ class LaneClaims:
             await self._refill(batch, least=URGENT)
 
     async def _refill(self, batch: int, *, least: int = 0) -> None:
-        await self.shared.ledger.has_room()
+        self._is_refilling = True
         try:
+            await self.shared.ledger.has_room()
             if self.may_have_strays:
+                await self._rushed()  # else what it has just claimed would be taken for a stray
                 await self._free_strays()
-            if self._is_hurried:
-                self._is_hurried = False
-                self._ticket.hurry()
-            claimed = await self.shared.lanes.claim(
-                self.lane, batch, least=least, after=self._last_flow, ticket=self._ticket,
-                besides=self.held(), is_shared=self.turns.is_shared,
-            )  # fmt: skip
-            if least:
-                self.may_have_urgent = self.may_have_urgent or len(claimed) == batch
-            else:  # of many flows each gives no more than two at a time
-                self.may_have_more = self.may_have_more or len(claimed) > 1
-            await self._keep(await self._sift(claimed))
+            is_urgent, self._is_hurried = self._is_hurried, False
+            await self._claim(batch, least=least, is_urgent=is_urgent)
         except DatabaseUnavailable as error:
-            logger.warning("lane=%s could not claim: %s", self.lane.id, error)
-            self.may_have_strays = True
-            await asyncio.sleep(1)
-            self.wake(is_urgent=True)
+            await self._failed(error)
+        finally:
+            self._is_refilling = False
+
+    async def _claim_urgent(self) -> None:
+        try:
+            while self.may_have_urgent and not self.may_have_strays:
+                self.may_have_urgent = False
+                await self.shared.ledger.has_room()
+                batch = self.pace.page(time.monotonic())
+                await self._claim(batch, least=URGENT, is_urgent=True)
             self._notify()
+        except DatabaseUnavailable as error:
+            await self._failed(error)
+
+    async def _failed(self, error: DatabaseUnavailable) -> None:
+        logger.warning("lane=%s could not claim: %s", self.lane.id, error)
+        self.may_have_strays = True
+        await asyncio.sleep(WAIT)
+        self.wake(is_urgent=True)
+        self._notify()
+
+    async def end(self) -> None:
+        """Give back all that is not being sent."""
+        await self._rushed()
+        await self.give_back(list(self.waiting))
+
+    async def _rushed(self) -> None:
+        """Wait for the claim of urgent mail that is under way."""
+        if self._rush is not None:
+            await asyncio.gather(self._rush, return_exceptions=True)
+
+    async def _claim(self, batch: int, *, least: int, is_urgent: bool) -> None:
+        claimed = await self.shared.lanes.claim(
+            self.lane, batch, least=least, after=self._last_flow, is_urgent=is_urgent,
+            besides=self.held(), is_shared=self.turns.is_shared,
+        )  # fmt: skip
+        if least:
+            self.may_have_urgent = self.may_have_urgent or len(claimed) == batch
+        else:  # of many flows each gives no more than two at a time
+            self.may_have_more = self.may_have_more or len(claimed) > 1
+        await self._keep(await self._sieve.sift(claimed))
 
     async def _free_strays(self) -> None:
         """Free the lane's claimed rows that we do not know of.
@@ -168,85 +203,12 @@ class LaneClaims:
         await self.shared.lanes.free_strays(self.lane, besides=in_hand)
         self.may_have_strays = False
 
-    async def _sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
-        """Return what is to be sent from this lane; settle, park or hand on the rest at once."""
-        stops = self.shared.orders.stops
-        if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
-            await self.shared.lanes.park(self.lane, parked)
-            claimed = [delivery for delivery in claimed if not stops.cover(delivery)]
-        claimed = await self._without_sandboxed(claimed)
-        open_ones = [delivery for delivery in claimed if await self._is_sound(delivery)]
-        orders = self.shared.orders
-        if home := [each.id for each in open_ones if not orders.stays(self.lane, each)]:
-            self.shared.wake(await self.shared.lanes.lead_home(self.lane, home))
-            open_ones = [each for each in open_ones if orders.stays(self.lane, each)]
-        open_ones = await self._without_led_out(open_ones)
-        moved = [delivery.id for delivery in open_ones if not delivery.is_here]
-        if moved:
-            await self.shared.lanes.reroute(self.lane, moved)
-            self.shared.wake(Lane.ROUTING)
-        return [delivery for delivery in open_ones if delivery.is_here]
-
-    async def _without_led_out(self, claimed: list[Claimed]) -> list[Claimed]:
-        """Return what is not led to a smarthost by a rule; in a smarthost's lane, say of all
-        whether it is to be sent from there.
-        """
-        orders = self.shared.orders
-        if orders.is_gone(self.lane):
-            return [replace(each, is_here=False) for each in claimed]
-        if self.lane.smarthost is not None:
-            return [
-                each
-                if each.is_here or not orders.is_led_here(self.lane, outgoing(each))
-                else replace(each, is_here=True)
-                for each in claimed
-            ]
-        if not orders.egress.now.leads_out:
-            return claimed
-        ways = {each.id: orders.way_out(self.lane, outgoing(each), each.domain) for each in claimed}
-        for smarthost in {way.id: way for way in ways.values() if way is not None}.values():
-            ids = [id_ for id_, way in ways.items() if way is not None and way.id == smarthost.id]
-            self.shared.wake(await self.shared.lanes.lead_out(self.lane, ids, smarthost.target))
-        return [each for each in claimed if ways[each.id] is None]
-
-    async def _without_sandboxed(self, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
-        """Lead a sandbox's mail back to the sandbox's lane, whatever led it here; return the
-        rest.
-        """
-        boxed = [delivery.id for delivery in claimed if delivery.is_sandboxed]
-        if not boxed or sandboxed.is_sandbox(self.lane):
-            return claimed
-        await self.shared.lanes.sandbox(self.lane, boxed)
-        return [delivery for delivery in claimed if not delivery.is_sandboxed]
-
-    async def _is_sound(self, claimed: Claimed) -> bool:
-        try:
-            return self._is_open(claimed)
-        except Exception as error:
-            # One delivery that we cannot understand must not hold up its lane.
-            await self.outcomes.failed(claimed, error)
-            return False
-
-    def _is_open(self, claimed: Claimed) -> bool:
-        if claimed.suppressed is not None:
-            self.shared.ledger.record(disposition.suppressed(claimed, epoch=self.lane.epoch))
-            return False
-        if claimed.was_claimed:
-            # Not a matter of the receiver, so it waits only until this is on record.
-            wait = retry_schedule.interrupted(claimed.throttles)
-            self.shared.ledger.record(
-                disposition.interrupted(claimed, epoch=self.lane.epoch, wait=wait)
-            )
-            return False
-        return True
-
     async def _keep(self, claimed: Sequence[Claimed]) -> None:
         if not claimed:
             return
         small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
-        if any(delivery.priority >= URGENT for delivery in claimed):
-            self._ticket.hurry()
-        contents = await self.shared.lanes.contents(small, ticket=self._ticket) if small else {}
+        is_urgent = any(delivery.priority >= URGENT for delivery in claimed)
+        contents = await self.shared.lanes.contents(small, is_urgent=is_urgent) if small else {}
         now = time.monotonic()
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:

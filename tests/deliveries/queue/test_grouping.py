@@ -2,10 +2,7 @@
 
 import asyncio
 
-import pytest
-
 from deliveries.backends.database import DatabaseUnavailable
-from deliveries.backends.priority_lock import Ticket
 from deliveries.queue.grouping import Grouping
 
 
@@ -73,18 +70,14 @@ def test_few_wait_for_others_and_a_full_group_goes():
     assert groups == [(("a",), False), (("b", "c", "d"), False)]
 
 
-@pytest.mark.parametrize("when", ["before", "while it waits"])
-def test_who_is_in_a_hurry_waits_for_nobody(when):
+def test_who_is_in_a_hurry_waits_for_nobody():
     async def scene(grouping):
         await grouping.ask("a")
         calm = asyncio.create_task(grouping.ask("b"))
-        ticket = Ticket(is_hurried=when == "before")
-        hurried = asyncio.create_task(grouping.ask("c", ticket))
         await asyncio.sleep(0)
-        ticket.hurry()
         async with asyncio.timeout(5):
-            answer = await hurried
-        assert not calm.done() and not ticket.is_hurried
+            answer = await grouping.ask("c", is_urgent=True)
+        assert not calm.done()
         calm.cancel()
         await asyncio.gather(calm, return_exceptions=True)
         return answer
@@ -92,6 +85,32 @@ def test_who_is_in_a_hurry_waits_for_nobody(when):
     groups, answer = played(scene, every=60.0)
     assert groups == [(("a",), False), (("c",), True)]
     assert answer == "C"
+
+
+def test_who_is_in_a_hurry_does_not_wait_for_the_group_under_way():
+    async def scene(grouping):
+        calm = asyncio.create_task(grouping.ask("a"))
+        await asyncio.sleep(0.002)  # it is under way
+        hurried = asyncio.create_task(grouping.ask("b", is_urgent=True))
+        await asyncio.sleep(0.002)
+        began = list(work.groups)
+        await asyncio.gather(calm, hurried)
+        return began
+
+    async def main():
+        return await scene(Grouping(work, most=3))
+
+    work = Asked()
+    assert asyncio.run(main()) == [(("a",), False), (("b",), True)]
+
+
+def test_nothing_is_kept_of_those_that_were_answered():
+    async def scene(grouping):
+        for name in "abc":
+            await grouping.ask(name, is_urgent=True)
+        return len(grouping._calm) + len(grouping._urgent)
+
+    assert played(scene, every=60.0)[1] == 0
 
 
 def test_each_of_a_group_hears_that_postgresql_is_away():

@@ -127,7 +127,7 @@ def test_a_lane_waits_for_the_outcomes_of_its_dead_holder(settings):
 class Away(Database):
     """PostgreSQL cannot be reached."""
 
-    async def run(self, work, ticket=None):
+    async def run(self, work):
         raise DatabaseUnavailable("it is away")
 
 
@@ -163,7 +163,7 @@ def test_a_ledger_that_ends_without_postgresql_leaves_its_outcomes_behind(monkey
 class Silent(Database):
     """PostgreSQL took the statement and says nothing more."""
 
-    async def run(self, work, ticket=None):
+    async def run(self, work):
         await asyncio.sleep(600)
 
 

@@ -21,7 +21,7 @@ from tests.smtp_listener.sessions.test_session import MAIL
 class Stopped(Database):
     """A PostgreSQL that is out of reach."""
 
-    async def run(self, work, ticket=None):
+    async def run(self, work):
         raise DatabaseUnavailable("connection refused")
 
 
@@ -32,8 +32,8 @@ class Slow(Database):
         super().__init__(name)
         self.begun = asyncio.Event()
 
-    async def run(self, work, ticket=None):
-        result = await super().run(work, ticket)
+    async def run(self, work):
+        result = await super().run(work)
         self.begun.set()
         await asyncio.sleep(0.3)
         return result

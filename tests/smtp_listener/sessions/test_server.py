@@ -180,7 +180,7 @@ class Stuck(Database):
         super().__init__(name)
         self.begun = asyncio.Event()
 
-    async def run(self, work, ticket=None):
+    async def run(self, work):
         self.begun.set()
         await asyncio.Event().wait()
 
