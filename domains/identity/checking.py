@@ -44,6 +44,8 @@ def check(
     plans = ((domain, _plan(domain, now=now, is_routine=is_routine)) for domain in domains)
     for domain, plan, look in look_at_all(plans, questions or Questions()):
         with isolated(ItemKind.DOMAIN, domain.pk):  # once: what fails in part has failed
+            if not _read_anew(domain):
+                continue
             if isinstance(look, BaseException):
                 raise look
             verification.keep(domain, _findings(domain, plan, look), now=now)
@@ -51,6 +53,17 @@ def check(
                 raise look.report
             keep(domain, look.report, now=now)
             _note(domain, look.report, now=now)
+
+
+def _read_anew(domain: Domain) -> bool:
+    """Read what people have done to the domain while it was looked at; their word stands. Return
+    false where it is gone.
+    """
+    try:
+        domain.refresh_from_db(from_queryset=Domain.objects.select_for_update(no_key=True))
+    except Domain.DoesNotExist:
+        return False
+    return True
 
 
 def _note(domain: Domain, report: Report, *, now: datetime) -> None:
