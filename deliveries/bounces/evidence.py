@@ -34,6 +34,8 @@ _BOILERPLATE = re.compile(
     r"automatically|technical details of"
     r"|this is the (?:mail system|postfix|qmail|mail delivery)|learn more|please do not "
     r"reply|the original message was received"
+    r"|no virus(?:es)? (?:was |were )?found|virus-?free|(?:ha sido|has been|was|wurde) "
+    r"(?:scanned|checked|analizado|geprüft) (?:by|for|with|con|auf|mit)"
     r"|this is a mime-encapsulated|automatically generated|contact your|subject:|message from "
     r"\S|^from \S{1,200} \[|-{3,} transcript)"
     r"[^\n]*",
@@ -81,13 +83,15 @@ def _answers(said: str, like: Answer) -> Iterator[Answer]:
     """Yield the replies that stand in a text, then the whole text as prose."""
     like = replace(like, stage=like.stage or stage_of(said), host=like.host or host_in(said))
     joined = _WRAPPED.sub(" ", said[:MAX_SAID])
-    code_seen = like.code
+    code_seen, by_rule = like.code, ""
     for match in _by_weight(joined):
         following = joined[match.end() : match.end() + 400]
         code, enhanced, text = parse(match["reply"] + "\n" + _continuation(following))
         code_seen = code_seen or code
+        by_rule = by_rule or (enhanced if enhanced.startswith("5.7.") else "")
         yield replace(like, text=text, code=code, enhanced=enhanced or like.enhanced)
-    yield replace(like, text=_prose(said), code=code_seen, enhanced=parse(said)[1] or like.enhanced)
+    given = parse(said)[1] or like.enhanced or by_rule
+    yield replace(like, text=_prose(said), code=code_seen, enhanced=given)
 
 
 def _by_weight(text: str) -> list[re.Match[str]]:

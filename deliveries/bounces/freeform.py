@@ -57,6 +57,16 @@ _ANNOUNCED = re.compile(
 _NO_PEOPLE = re.compile(
     r"^(postmaster|mailer-daemon|abuse|root|helpdesk|support|no-?reply|admin)@", re.IGNORECASE
 )
+# Whom to ask, as a report says it.
+_TO_ASK = re.compile(r"please|assist|contact|question|further|help", re.IGNORECASE)
+
+# Beside the mailbox that an alias was turned into, programs name what was written to.
+_ALIAS = r"\((?:ultimately )?(?:expanded|generated) from:?"
+_ALIAS_CUT = re.compile(rf"({_ALIAS})[ \t]*\n[ \t]+", re.IGNORECASE)
+_WRITTEN_TO = re.compile(
+    rf"{_ALIAS} <?({ADDRESS.pattern})>?\)|^[ \t]*original address:[ \t]*<?({ADDRESS.pattern})",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 MAX_REPLY = 4000
@@ -72,11 +82,22 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
 
     `not_them` are addresses in lower case that cannot be meant, such as the report's own.
     """
+    text = _ALIAS_CUT.sub(r"\1 ", text)
     lines = [line[:4400] for line in text.split("\n")[:MAX_LINES]]
     for manner in _MANNERS:
         if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
             return _sections(found if manner is not _MANNERS[0] else _backwards(found), lines)
+    for manner in _MANNERS[:-1]:  # nobody else is named: mail to abuse@ comes back, too
+        if found := _by(manner, lines, not_them, is_anybody=True):
+            return _sections(found, lines)
     return []
+
+
+def written_to(mention: Mention) -> str:
+    """Return the address that was written to, where the text says what it was turned into."""
+    match = _WRITTEN_TO.search(mention.text[:MAX_REPLY])
+    found = (match[1] or match[2]) if match else ""
+    return found if found and not is_masked(found) else mention.recipient
 
 
 def behind(text: str, known: Collection[str]) -> list[str]:
@@ -109,18 +130,25 @@ def bare_names(text: str, domain: str) -> list[Mention]:
 
 
 def _by(
-    manner: re.Pattern[str], lines: list[str], not_them: frozenset[str]
+    manner: re.Pattern[str],
+    lines: list[str],
+    not_them: frozenset[str],
+    *,
+    is_anybody: bool = False,
 ) -> list[tuple[int, str]]:
-    """Return line number and address of each match."""
+    """Return line number and address of each match.
+
+    `is_anybody`: addresses of a role count as well, but for those that a report gives to ask at.
+    """
     found: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
-        if "@" not in line or _NOT_THEM.search(line):
+        if "@" not in line or _NOT_THEM.search(line) or (is_anybody and _TO_ASK.search(line)):
             continue
         for match in manner.finditer(line):
             address = match[1].lstrip(".'")
             if (
                 address.lower() not in not_them
-                and not _NO_PEOPLE.match(address)
+                and (is_anybody or not _NO_PEOPLE.match(address))
                 and not is_masked(address)
             ):
                 found.append((number, address))

@@ -118,7 +118,7 @@ _GIVEN_UP = _any(
 _NOBODY = _any(r"user unknown|unknown user|no such user")
 _FAILED = _any(
     r"^(?![>|])[^\n]{0,200}?((could|can|was|were|has|have) ?(not|n't)|unable to|failed "
-    r"to|cannot) (be |been )?deliver",
+    r"to|cannot)(?: |[ \t]?\n[ \t]{0,8})(be |been )?deliver",
     r"^(?![>|])[^\n]{0,200}?(送信|配信|配送|お届け)(が)?(でき|に失敗)",
     r"^(?![>|])[^\n]{0,200}?(konnte|konnten|wurde) (nicht|leider nicht) "
     r"(zugestellt|übermittelt|gesendet|ausgeliefert)",

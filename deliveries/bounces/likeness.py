@@ -38,6 +38,17 @@ _LIST = re.compile(
     r"|bounce .{0,60}:|message.{0,20}(rejected|held)|request to mailing list .{0,60}rejected",
     re.IGNORECASE,
 )
+# The header of a report that a person passed on inside a letter, in the words of the reader's
+# program.
+_PASSED_ON = re.compile(
+    r"^[ \t>*|]*(?:from|von|de|da|van|från|fra|od|от|差出人|发件人|寄件者|보낸 ?사람)\*?[ \t]*[:：]"
+    r"[^\n]{0,80}(?:mailer-?daemon|mail delivery|postmaster@|microsoftexchange)[^\n]{0,200}\n"
+    r"(?:[^\n]{0,200}\n){0,4}?"
+    r"[ \t>*|]*(?:to|an|à|para|a|aan|till|til|do|кому|宛先|收件人|收件者|받는 ?사람|subject|betreff"
+    r"|objet|asunto|oggetto|onderwerp|ämne|emne|temat|assunto|тема|件名|主题|主旨|제목)\*?[ \t]*"
+    r"[:：]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LIST_FIELDS = (
     "x-mlserver",
     "x-ml-name",
@@ -75,6 +86,7 @@ def weight(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> int:
         2 * kinds.states_failure(text),
         2 * (len(_COMMANDS.findall(text)) >= 2),
         2 * (any(part.is_original for part in parts) or _is_header(rest)),
+        3 * (_PASSED_ON.search(text) is not None),
         _PROGRAM.search(text) is not None,
         _has_null_path(fields),
         kinds.is_automatic(fields),

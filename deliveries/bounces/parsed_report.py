@@ -64,10 +64,10 @@ class Report:
 def judged(recipient: str, answer: Answer, said: str, kind: ReportKind) -> RecipientStatus:
     found, spoke = best(answer, said)
     if kind is ReportKind.DELAY:  # it may still arrive
+        # "A temporary problem" of the reporter's own words says no more than that it waits.
+        says_why = found.weight and (spoke.code or found.rule != "system/trouble")
         found = (
-            softened(found)
-            if found.weight
-            else plainly(Class.NETWORK, rule="delay", detail="expired")
+            softened(found) if says_why else plainly(Class.NETWORK, rule="delay", detail="expired")
         )
     return RecipientStatus(
         recipient,

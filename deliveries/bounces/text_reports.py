@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from deliveries.bounces import kinds, likeness
 from deliveries.bounces.evidence import MOST
-from deliveries.bounces.freeform import MAX_RECIPIENTS, Mention, bare_names, behind, mentions
+from deliveries.bounces.freeform import (
+    MAX_RECIPIENTS,
+    Mention,
+    bare_names,
+    behind,
+    mentions,
+    written_to,
+)
 from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind, domain_of, judged
 from deliveries.bounces.wording import addresses, host_in, stage_of
@@ -18,7 +25,9 @@ def by_text(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Repo
     is_from_a_mailer = _is_from_a_mailer(fields)
     if kinds.is_receipt(fields, {part.type for part in parts}):
         return Report(ReportKind.AUTO_REPLY, tuple(_answered(fields, "receipt")))
-    if not is_from_a_mailer and not kinds.says_undelivered(fields):
+    # What a list sends out may be headed as a report is.
+    is_headed_so = kinds.says_undelivered(fields) and "list-id" not in fields
+    if not is_from_a_mailer and not is_headed_so:
         if not likeness.is_report(fields, parts, text, rest):
             is_answer = likeness.is_answer(fields, parts, text, rest)
             return _automatic(fields, text, is_answer=is_answer)
@@ -83,9 +92,10 @@ def _whom(fields: Fields, parts: Sequence[Part], text: str, rest: str) -> Iterat
     if failed:
         yield from _told_of(failed, found, text)
     elif found:
-        yield from ((each.recipient, each.text) for each in found)
+        yield from ((written_to(each), each.text) for each in found)
         if len(found) == 1:
-            yield from ((each, text) for each in behind(text, {found[0].recipient.lower()}))
+            known = {found[0].recipient.lower(), written_to(found[0]).lower()}
+            yield from ((each, text) for each in behind(text, known))
     elif bare := bare_names(text, domain_of(next(iter(addresses(header(fields, "from"))), ""))):
         yield from ((each.recipient, each.text) for each in bare)
     else:

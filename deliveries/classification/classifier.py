@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from deliveries.classification import caution, codes
 from deliveries.classification.caution import Sign
 from deliveries.classification.dialects import DIALECTS, provider_of
-from deliveries.classification.language_phrases import LANGUAGES
+from deliveries.classification.language_phrases import LANGUAGES, NOT_AT
 from deliveries.classification.local_rules import LocalRules
 from deliveries.classification.message_phrases import (
     CONTENT,
@@ -68,7 +68,7 @@ TELLING = (
     *PROGRAMS, *FORM, *AUTHENTICATION, *SENDER_LISTED, *NAMES, *LINKS, *LISTS, *VIRUS, *SENDING,
     *SYSTEM_FULL, *FULL, *RATE,
     *TOO_LARGE, *RELAY, *REFUSES, *SENDER, *NO_MAIL, *ADDRESS, *DNS_TROUBLE, *DOMAIN, *DISABLED,
-    *TOLD, *UNKNOWN, *MAY_NOT, *LANGUAGES, *STEMS, *SPAM,
+    *TOLD, *NOT_AT, *UNKNOWN, *MAY_NOT, *LANGUAGES, *STEMS, *SPAM,
 )  # fmt: skip
 LOOSE = (*CONTENT, *NETWORK, *DENIED, *POLICY, *SYSTEM, *REJECTED, *LATE, *LAST)
 PHRASES = (*TELLING, *LOOSE)
@@ -161,7 +161,8 @@ def _judged(
 ) -> Classified:
     """Judge `text` as `normal` leaves it."""
     answer = Answer("", code, enhanced, stage)
-    if codes.is_own(enhanced, provider):  # said for one thing only, whatever words come with it
+    # Said for one thing only, whatever words come with it.
+    if codes.is_own(enhanced, provider) or codes.is_exact(enhanced):
         return _by_codes(answer, text, provider)
     telling, loose = tables
     found = telling.find(text, provider=provider, stage=stage, code=code)
@@ -172,13 +173,11 @@ def _judged(
     )
     if is_vague or (found is None and codes.by_telling(answer.enhanced, provider) is None):
         found = loose.find(text, provider=provider, stage=stage, code=code) or found
-    if (
-        found is not None
-        and found.name in caution.VAGUE
-        and answer.enhanced[2:4] == "7."
-        and codes.by_telling(answer.enhanced, provider) is not None
-    ):
-        found = None  # "Rejected", and a code that says by which rule
+    if found is not None and enhanced[2:4] == "7.":
+        is_trouble = found.name == "system/trouble" and enhanced.startswith("5.")
+        knows_rule = codes.by_telling(enhanced, provider) is not None
+        if is_trouble or (found.name in caution.VAGUE and knows_rule):
+            found = None  # "Rejected", "service unavailable", and a code that says: by a rule
     if found is not None and code in codes.NO_MAIL and found.name in _LOOSE_NAMES:
         found = None  # RFC 7504: whatever words come with it
     return _by_rule(found, answer, text) if found else _by_codes(answer, text, provider)

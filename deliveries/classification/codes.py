@@ -10,6 +10,7 @@ from suppressions.classes import Class
 # Without the first digit, which says how long it will last and not what it is.
 # https://www.iana.org/assignments/smtp-enhanced-status-codes
 ENHANCED = {
+    "1.0": Class.RECIPIENT_REFUSED,
     "1.1": Class.UNKNOWN_USER,
     "1.2": Class.UNKNOWN_DOMAIN,
     "1.3": Class.UNKNOWN_USER,
@@ -207,6 +208,9 @@ VAGUE = {
 }
 
 
+_WANT_WORDS = (None, Class.UNKNOWN_USER, Class.UNKNOWN_DOMAIN, Class.AUTHENTICATION)
+
+
 def by_telling(enhanced: str, provider: str = "") -> Class | None:
     """Return what an enhanced code says that is used for one thing only, or None."""
     return None if enhanced[2:] in VAGUE else by_enhanced(enhanced, provider)
@@ -225,6 +229,16 @@ def by_enhanced(enhanced: str, provider: str = "") -> Class | None:
 def is_own(enhanced: str, provider: str) -> bool:
     """Tell whether this receiver means its own thing by the code."""
     return enhanced[2:] in BY_PROVIDER.get(provider, {})
+
+
+def is_exact(enhanced: str) -> bool:
+    """Tell whether it is one of Microsoft's codes of three digits: each names one rule.
+
+    Not those of dead addresses, which want words beside them, or of authentication, whose words
+    say which check it was.
+    """
+    number = enhanced[2:].partition(".")[2]
+    return len(number) >= 3 and ENHANCED.get(enhanced[2:]) not in _WANT_WORDS
 
 
 def detail(enhanced: str, provider: str = "") -> str:

@@ -157,8 +157,9 @@ YAHOO = (
         "mail action aborted, mailbox not found")),
              of=("yahoo",),
              says_so_itself=True),
-    *phrases(Class.UNKNOWN_USER, ("yahoo-no-account", (r"delivery error: dd this user does "
-        r"?n[o']t have an? \S* ?account"),
+    *phrases(Class.UNKNOWN_USER, ("yahoo-no-account", (r"delivery error: dd (this user does "
+        r"?n[o']t have an? \S* ?account|@ is no longer valid)"
+        r"|this user doesn't have a yahoo\S* account"),
              ("554 delivery error: dd This user doesn't have a yahoo.com account "
                  "(hanako@yahoo.com) [0]")),
              says_so_itself=True),

@@ -165,6 +165,11 @@ GATEWAYS = (
                 "Reputation Service.",
     ),
     *said(
+        Class.RELAY_DENIED, "gateway-trend-domain", by="trendmicro",
+        words=r"\bno-domain\b",
+        example="554 5.7.1 <hanako@example.test>: Recipient address rejected: NO-DOMAIN.",
+    ),
+    *said(
         Class.REPUTATION, "gateway-cisco", by="cisco",
         words=r"access to (submit messages to )?this (e-?mail"
               r"|mail) system has been (rejected|denied)",

@@ -123,4 +123,25 @@ CHINESE = (
     *phrases(Class.CONTENT, ("zh-spam", r"垃圾邮件", "被判定为垃圾邮件"), detail="spam"),
 )  # fmt: skip
 
+# "hanako wasn't found at example.test": Exchange Online says so in the reader's language. A name,
+# a word for "not found", and the domain.
+_AT = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}"
+_WHO = r"(?<!\S)(?!(?:the |der )?(?:server|host|domain|route|mx|name|page)\b)[^\s:;,]{1,64}"
+NOT_AT = phrases(
+    Class.UNKNOWN_USER,
+    ("name-not-at", rf"{_WHO} (?:wasn't|was not|could not be|couldn't be) found (?:at|in|on) {_AT}"
+        rf"|{_WHO} (?:wurde|konnte) nicht (?:in|bei|auf) {_AT} gefunden"
+        rf"|{_WHO} (?:est introuvable|n'a pas été trouvée?) (?:sur|dans|à|chez|au) {_AT}"
+        rf"|no se (?:encontró|ha encontrado|pudo encontrar) {_WHO} en {_AT}"
+        rf"|{_WHO} (?:não foi|nao foi) (?:encontrad|localizad)[oa] (?:em|no|na) {_AT}"
+        rf"|{_WHO} non è stat[oa] trovat[oa] (?:in|su|presso|a) {_AT}"
+        rf"|{_WHO} (?:is|werd) niet gevonden (?:bij|in|op) {_AT}"
+        rf"|{_WHO} hittades inte (?:på|hos|i) {_AT}"
+        rf"|{_WHO} (?:blev|ble) ikke fund?n?et (?:på|hos|i) {_AT}"
+        rf"|nie znaleziono (?:adresata )?{_WHO} w (?:domenie )?{_AT}"
+        rf"|{_WHO} не найден[ао]? (?:в|на) (?:домене )?{_AT}",
+     "hanako wurde nicht in example.test gefunden."),
+    says_so_itself=True, codes=(0,),
+)  # fmt: skip
+
 LANGUAGES = (*JAPANESE, *EUROPEAN, *CHINESE)

@@ -28,7 +28,8 @@ FORM = phrases(
      ("550 5.7.1 Messages missing a valid address in From: header, or having no From: header, are "
          "not accepted")),
     ("header-too", (r"headers? .{0,30}(missing|invalid|duplicate|too "
-        r"(long|large|big|many)|malformed|syntax|contains?)|addresses in from"),
+        r"(long|large|big|many)|malformed|syntax|contains?|not (allowed|permitted))"
+        r"|addresses in from"),
      "552 5.7.0 message header size exceeds limit: header too large"),
     ("bytes", r"8-?bit (data|char|header|mime)|of 8-?bit|non-?ascii|bare "
         r"(lf|cr|newline|linefeed|line "
@@ -67,7 +68,7 @@ CONTENT = phrases(
                    r"|security issue", ("552 5.7.0 This message was blocked because its content "
                        "presents a potential security issue")),
     ("before", r"unsafe content"
-               r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid)\w* "
+               r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid|illegal)\w* "
                    r".{0,30}(attachment|file ?(type|name|ext))",
      "554 5.7.1 Banned attachment type"),
     ("content", r"content .{0,30}(reject|refus|den(y|ied)|block|filter|not "
@@ -175,7 +176,7 @@ PROGRAMS = phrases(
         r".{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)"),
      "Unable to contact LDAP server. (#4.4.3)"),
     ("syntax", (r"malformed address: .{0,80}may not follow|loops back to (myself|me\b)|points? "
-        r"back to"),
+        r"back to|connecting to myself"),
      "taro <hanako@example.test>: malformed address: <hanako@example.test> may not follow taro"),
     detail="program",
 )  # fmt: skip
@@ -206,6 +207,7 @@ SYSTEM = phrases(
         r"(output|died|fail|line|time|not|unrecogni|unknown|parameter|error|exit)"
                 r"|exit(ed)? (code|status|with)|(fail|died|return|exit|terminat)\w* "
                     r".{0,20}(code|status|signal|value)|procmail|maildrop"
+                r"|\berrno\b|input\/output error|stale nfs|read-only file"
                 r"|vdelivermail|deliver(y)? agent|permission denied|no such file|file "
                     r"(too|not|exist)|core dump|bad interpreter"
                 r"|syntax error|unrecogni[sz]ed command|bad sequence|out of sequence|protocol "
@@ -238,6 +240,7 @@ LATE = phrases(
                     r")?(retry|retries|attempts|hops|delivery)"
                 r"|retry time|all hosts have been failing|deferred\b|still being|delivery "
                     r"time|too many (attempts|retries|tries|failed)"
+                r"|too many failures|tried all (mxs?|hosts|servers|exchangers)"
                 r"|keeps? failing|no longer be tried|will be retried|temporary (problem|error)s? "
                     r".{0,20}deliver",
      "Message could not be delivered for 5 days. Message will be deleted from queue", "expired"),

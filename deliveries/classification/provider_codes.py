@@ -75,6 +75,12 @@ UNITED_INTERNET = (
         words=r"reject due to policy restrictions",
         example="554-Transaction failed 554-Reject due to policy restrictions.",
     ),
+    *said(
+        Class.SENDER_REFUSED, "gmx-sender-domain", by="gmx",
+        words=r"invalid dns mx or a/aaaa resource record",
+        example="550-Requested action not taken: mailbox unavailable 550 invalid DNS MX or "
+                "A/AAAA resource record.",
+    ),
 )  # fmt: skip
 
 # The table of NetEase for senders, as https://biecuoliao.com/pa/MBRrwEM.html keeps it, and

@@ -17,8 +17,35 @@ REASONS = (
     *said(
         Class.RECIPIENT_REFUSED, "said-personal", by="",
         words=(r"(recipient|user|addressee|subscriber)('s)? (personal |own |private "
-            r")*(black|block|deny|spam)[ -]?(list|filter)"),
+            r")*(black|block|deny|spam|reject)[ -]?(list|filter)"),
         example="550 5.7.1 Message rejected by recipient's personal blacklist",
+    ),
+    *said(
+        Class.SYSTEM, "said-expansion", by="", detail="configuration",
+        words=r"(mailing list|alias|list) expansion (problem|error|fail)",
+        example="524 5.2.4 Mailing list expansion problem: <list@example.test>",
+    ),
+    *said(
+        Class.RATE_LIMITED, "said-quota-of-recipients", by="", detail="recipients",
+        words=r"quota for (the )?(total )?number of (\w+ )?(recipients|messages)",
+        example="The group has exceeded its quota for total number of external recipients.",
+    ),
+    *said(
+        Class.POLICY, "said-members", by="",
+        words=r"(group|list|distribution list|mailbox) .{0,80}only accepts? (e?-?mails?|messages?)"
+              r" from",
+        example="The group sales only accepts messages from people in its organization.",
+    ),
+    *said(
+        Class.POLICY, "said-replies-only", by="",
+        words=r"this address is used to collect replies",
+        example="This address is used to collect replies and should not be used to directly "
+                "contact us.",
+    ),
+    *said(
+        Class.RECIPIENT_REFUSED, "said-suppressed", by="",
+        words=r"suppression ?list|^(@ )?suppressed$",
+        example="It is on the suppression list for your account.",
     ),
     *said(
         Class.CONTENT, "said-spam", by="", detail="spam",

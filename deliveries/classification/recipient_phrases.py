@@ -31,6 +31,7 @@ FULL = phrases(
                        r"quota|quota for", "552 5.2.2 over quota"),
     ("over-limit", rf"{BOX}\b.{{0,30}}(exceed|over|reach)\w* "
         rf".{{0,30}}(limit|size|capacity|storage|allocat|maximum|allowance|space)"
+        r"(?!.{0,60}(\bper (hour|minute|day)\b|hourly))"
                    r"|over (the|its|his|their) (maximum|limit|allowed|storage)", ("550 The "
                        "mailbox has exceeded the size limit")),
     ("number", r"number of messages in .{0,20}mailbox|too many messages (in|on) (the |this )?(mail "
@@ -91,8 +92,8 @@ NOT = (
 # What a reporter says of its own accord, where no server's reply is told: it needs no proof.
 TOLD = phrases(
     Class.UNKNOWN_USER,
-    ("told-not-listed", r"^unknown user: |final delivery userid|bad address syntax|not listed "
-        r"in (public|domino)"
+    ("told-not-listed", r"^unknown user: |unknown local-part \S{1,80} in domain"
+        r"|final delivery userid|bad address syntax|not listed in (public|domino)"
                         r"|recipient name is not recogni|no valid recipients for this",
      "User hanako (hanako@example.test) not listed in Domino Directory"),
     ("told-not-found", r"(recipient|e-?mail|mail) address (couldn't|could not|cannot|can't) be "

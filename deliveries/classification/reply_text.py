@@ -18,6 +18,12 @@ _CODES = re.compile(
 _QUOTED = re.compile(r"^\W{0,3}[245]\.\d{1,3}\.\d{1,3} - [\w /]{3,60}(?=\b[245]\d\d[- ]')")
 # Google's reports put the code before a reply that has it.
 _TWICE = re.compile(r"^([245]\d\d)[ -]{1,2}(?=\1[ -])")
+# Exchange puts its own verdict around what was answered: 554 5.7.0 < #5.7.133 smtp;550 5.7.133 ...
+_INSIDE = re.compile(
+    r"^(?:[245]\d\d )?(?:[245]\.\d\.\d{1,3} )?<[^<>\n]{0,255}?#[245]\.\d{1,3}\.\d{1,4} smtp; ?"
+    r"(?=[245]\d\d )",
+    re.IGNORECASE,
+)
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
 _ENHANCED_ONLY = re.compile(
     r"(?:^\W{0,3}|[#(]|failed; )([245]\.\d{1,3}\.\d{1,4})(?![\d.])", re.IGNORECASE
@@ -31,7 +37,7 @@ def parse(text: str) -> tuple[int, str, str]:
     text = text.strip()
     if _CODES.match(text) is None:  # else "said" is part of the reply: it tells of another host
         text = _HOST_SAID.sub("", text, count=1)
-    text = _TWICE.sub("", _QUOTED.sub("", text))
+    text = _TWICE.sub("", _INSIDE.sub("", _QUOTED.sub("", text)))
     if (match := _CODES.match(text)) is not None:
         return int(match[1]), match[2] or _later(text), text[match.end() :]
     enhanced = _later(text)

@@ -29,7 +29,7 @@ AUTHENTICATION = phrases(
         r"authentication|sender authentication"),
      ("550 5.7.26 <hanako@example.test>: Recipient address rejected: Multiple authentication "
          "checks failed")),
-    ("unauthenticated", (r"(mail|message) is (likely )?unauthenticated|unauthenticated "
+    ("unauthenticated", (r"(mail|message|sender) is (likely )?unauthenticated|unauthenticated "
         r"(e-?mail|message)"),
      ("550 5.7.26 This mail is unauthenticated, which poses a security risk to the sender and "
          "Gmail users, and has been blocked.")),

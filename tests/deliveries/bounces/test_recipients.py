@@ -95,3 +95,55 @@ def test_a_dropped_connection_says_nothing_of_our_reputation():
     text = "Delivery to hanako@example.test failed:\n\n[mx.example.test (1): Connection dropped]\n"
     (fate,) = read(f"{HEADER}\n{text}".encode()).fates
     assert str(fate.classified.class_) == "network"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<box@inside.test> (expanded from <hanako@example.test>): host a.test[192.0.2.1]\n",
+        "<box@inside.test> (expanded from\n    <hanako@example.test>): host a.test[192.0.2.1]\n",
+        "  box@inside.test\n    (generated from hanako@example.test)\n    550 no\n",
+        " Recipient address: box@inside\n Original address: hanako@example.test\n Reason: full\n",
+    ],
+    ids=["Postfix", "Postfix, broken", "Exim", "Sun"],
+)
+def test_who_was_written_to_is_named_and_not_what_an_alias_made_of_it(text):
+    assert recipients(f"{HEADER}\n{text}") == ["hanako@example.test"]
+
+
+def test_a_role_is_a_recipient_where_nobody_else_is():
+    text = "Unable to send to abuse@example.test\n\n550 No such user\n"
+    assert recipients(f"{HEADER}\n{text}") == ["abuse@example.test"]
+
+
+def test_a_role_that_one_may_ask_is_no_recipient():
+    text = "Something went wrong.\n\nFor further assistance, send mail to postmaster@example.org.\n"
+    assert recipients(f"{HEADER}\n{text}") == []
+
+
+def test_a_warning_that_tells_of_a_problem_only_says_that_it_waits():
+    text = (
+        "** Delivery incomplete **\n\nThere was a temporary problem while delivering your message "
+        "to hanako@example.test. We will retry for 47 more hours.\n"
+    )
+    (fate,) = read(f"{HEADER}\n{text}".encode()).fates
+    assert (str(fate.classified.class_), fate.classified.rule) == ("network", "delay")
+
+
+def test_a_warning_keeps_the_reason_that_a_server_gave():
+    text = (
+        "Your message could not be delivered for more than 2 hour(s).\nIt will be retried until it "
+        "is 5 day(s) old.\n\n<hanako@example.test>: host mx.example.test[192.0.2.1] said: 451 "
+        "4.3.0\n    <hanako@example.test>: Temporary lookup failure (in reply to RCPT TO)\n"
+    )
+    (fate,) = read(f"{HEADER}\n{text}".encode()).fates
+    assert str(fate.classified.class_) == "system"
+
+
+def test_a_virus_scanners_stamp_is_no_reason():
+    text = (
+        "  hanako@example.test\n    mailbox is full: retry timeout exceeded\n\n"
+        "Este mensaje ha sido analizado con el sistema antivirus\n"
+    )
+    (fate,) = read(f"{HEADER}\n{text}".encode()).fates
+    assert str(fate.classified.class_) == "mailbox_full"

@@ -91,6 +91,42 @@ def test_a_letter_about_mail_is_no_bounce(text):
     )
 
 
+PASSED_ON = (
+    "-------- Original-Nachricht --------\nBetreff: Undelivered Mail Returned to Sender\n"
+    "Von: MAILER-DAEMON@mx.example.org (Mail Delivery System)\nAn: jiro@example.test\n\n"
+    "I'm sorry to have to inform you that your message could not\nbe delivered to one or more "
+    "recipients.\n\nhanako@example.test: host mx.example.test[192.0.2.1] said:\n"
+    "    550 5.1.1 hanako@example.test: Recipient address rejected: User\n"
+    "    unknown in virtual alias table (in reply to RCPT TO command)\n"
+)
+
+
+def test_a_report_that_a_person_passed_on_in_a_letter_is_read():
+    report = read(mail(PASSED_ON, sender="jiro@example.test", subject="Fwd: Undelivered"))
+    assert report.kind is ReportKind.BOUNCE
+    (fate,) = report.fates
+    assert (fate.recipient, str(fate.classified.class_)) == ("hanako@example.test", "unknown_user")
+
+
+def test_a_report_that_is_passed_on_without_its_subject_is_read():
+    report = read(mail(PASSED_ON, sender="jiro@example.test", subject="Fwd: help"))
+    assert report.kind is ReportKind.BOUNCE
+
+
+def test_what_a_list_sends_about_bounces_is_none():
+    text = (
+        "An e-mail that cannot be delivered comes back: the mailbox does not exist "
+        '("550 User unknown"), or it is full.\n'
+    )
+    letter = mail(
+        text,
+        sender="news@example.test",
+        subject="Why did my message bounce?",
+        more="List-Id: <news.example.test>\n",
+    )
+    assert read(letter.replace(b"Return-Path: <>\n", b"")).kind is ReportKind.NONE
+
+
 NOTICE = {
     "notificationType": "Bounce",
     "bounce": {
