@@ -12,8 +12,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from domains.foundation import sql
 from domains.operations import audit
 from suppressions.models import Brake, Occurrence, OccurrenceKind, Suppression
 
@@ -46,12 +47,12 @@ SELECT coalesce(max(domains), 0) FROM (
 def look(*, now: datetime) -> set[str]:
     """Put the brake on where it is needed; return the classes that are under it."""
     braked = set(Brake.objects.filter(ended_at__isnull=True).values_list("category", flat=True))
-    with connection.cursor() as cursor:
-        cursor.execute(NOW, {"since": now - WINDOW, "least": LEAST})
-        many = [
-            (category, domains) for category, domains in cursor.fetchall() if category not in braked
-        ]
-    return braked | {category for category, domains in many if _brake(category, domains, now=now)}
+    many = sql.rows(NOW, {"since": now - WINDOW, "least": LEAST})
+    return braked | {
+        category
+        for category, domains in many
+        if category not in braked and _brake(category, domains, now=now)
+    }
 
 
 def _brake(category: str, domains: int, *, now: datetime) -> bool:
@@ -61,9 +62,7 @@ def _brake(category: str, domains: int, *, now: datetime) -> bool:
         "from": now - LOOKED_BACK,
         "window": WINDOW.total_seconds(),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(USUAL, given)
-        [usual] = cursor.fetchone()
+    usual = sql.value(USUAL, given)
     if domains <= RISE * usual:
         return False
     with transaction.atomic():

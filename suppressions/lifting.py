@@ -8,8 +8,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
+from domains.foundation import sql
 from domains.models import AuditEntry
 from domains.operations import audit
 from suppressions.models import Suppression
@@ -54,14 +55,8 @@ def lift(
         for row in rows
     )
     if voids:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                VOID,
-                {
-                    "keys": [row.address_key for row in rows],
-                    "projects": [row.project_id for row in rows],
-                },
-            )
+        keys, projects = [row.address_key for row in rows], [row.project_id for row in rows]
+        sql.run(VOID, {"keys": keys, "projects": projects})
     Suppression.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
 

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db import connection
-
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import passed_over, together_or_alone
 from suppressions import brakes
@@ -110,9 +109,7 @@ def suppress(given: Sequence[Given]) -> tuple[int, int]:
     """Make or renew them, each address once; returns how many were made and how many were known."""
     if not given:
         return 0, 0
-    with connection.cursor() as cursor:
-        cursor.execute(SUPPRESS, _columns(given))
-        made = [is_new for _, is_new in cursor.fetchall()]
+    made = [is_new for _, is_new in sql.rows(SUPPRESS, _columns(given))]
     return sum(made), len(made) - sum(made)
 
 
@@ -129,9 +126,7 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
     """
     total = 0
     while True:
-        with connection.cursor() as cursor:
-            cursor.execute(UNHANDLED, {"most": BATCH})
-            ids = [id_ for (id_,) in cursor.fetchall()]
+        ids = sql.column(UNHANDLED, {"most": BATCH})
         if not ids:
             return total
         braked = brakes.look(now=now)

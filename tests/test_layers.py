@@ -19,7 +19,8 @@ ORDER = [
 # The rooms of each package from the top: a room imports only what stands below it, for types as
 # well. Files beside the rooms have the names that Django looks for, or are listed here.
 ROOMS = {
-    "domains.foundation": ["command", "process", "dns", "text", "secrets", "upkeep", "rights"],
+    "domains.foundation": ["command", "process", "dns", "text", "secrets", "upkeep", "rights",
+        "sql"],
     "domains": ["apps", "management", "admin", "jobs", "retained", "reporting", "identity",
         "senders", "operations", "models"],
     "suppressions": [

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import Sum
 
+from domains.foundation import sql
 from domains.models import Domain, DomainReport, OwnLight, SampledDay
 
 STATES = {"good": "pass", "bad": "fail", "unknown": "unknown"}
@@ -87,12 +87,10 @@ def _volumes(domain: Domain, *, now: datetime) -> dict[str, ReceiverVolume]:
         "until": now,
         "project": domain.project_id,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(VOLUMES, given)
-        return {
-            receiver: ReceiverVolume(int(busiest or 0), int(total or 0), int(complaints or 0))
-            for receiver, busiest, total, complaints in cursor.fetchall()
-        }
+    return {
+        receiver: ReceiverVolume(int(busiest or 0), int(total or 0), int(complaints or 0))
+        for receiver, busiest, total, complaints in sql.rows(VOLUMES, given)
+    }
 
 
 def _verdicts(domain: Domain) -> dict[str, str]:

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries.bounces import findings, receive
 from deliveries.bounces.mime import take_apart
 from deliveries.message import compression
 from deliveries.models import InboundMail
+from domains.foundation import sql
 from domains.foundation.text import texts
 from domains.identity import own_addresses
 from domains.models import Domain, ItemKind
@@ -36,19 +37,12 @@ def read_all() -> int:
     """Return how many were read; what is left is for the next turn."""
     ours: Collection[str] | None = None
     for count in range(AT_ONCE):
-        if (mail := _next()) is None:
+        if (mail := sql.value(NEXT)) is None:
             return count
         ours = own_addresses.known_now() if ours is None else ours
         with isolated(ItemKind.INBOUND, mail, may_kill=True):
             read(mail, ours)
     return AT_ONCE
-
-
-def _next() -> UUID | None:
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT)
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 @transaction.atomic

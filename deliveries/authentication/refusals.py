@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from deliveries.authentication.mechanisms import mechanism
+from domains.foundation import sql
 from domains.foundation.text import texts
 from domains.models import AuthenticationRefusal, Domain, ReadPosition
 
@@ -60,17 +61,13 @@ def collect() -> int:
 
 
 def _until(after: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(STRETCH, {"after": after, "most": BATCH})
-        newest, first_young = cursor.fetchone()
+    [(newest, first_young)] = sql.rows(STRETCH, {"after": after, "most": BATCH})
     return first_young - 1 if first_young is not None else newest or after
 
 
 def _answers(after: int, until: int) -> Iterator[tuple[datetime, str, str, Domain, str]]:
     known: dict[str, Domain | None] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(ANSWERS, {"after": after, "until": until})
-        rows = cursor.fetchall()
+    rows = sql.rows(ANSWERS, {"after": after, "until": until})
     for at, code, enhanced, text, recipient_domain, provider, header_from in rows:
         name = header_from.rpartition("@")[2].strip("<> ").lower()
         if name not in known:
@@ -104,6 +101,4 @@ def _count(domain: Domain, at: datetime, receiver: str, how: str, example: str) 
 
 
 def _number(statement: str, given: dict[str, int]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        return int(cursor.fetchone()[0])
+    return int(sql.value(statement, given))

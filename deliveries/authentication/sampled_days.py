@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from deliveries.message.headers import parse, split
+from domains.foundation import sql
 from domains.models import Domain, SampledDay, SignatureCheck
 
 AFTER = timedelta(hours=1)  # most deliveries have ended by then
@@ -66,9 +67,7 @@ def follow(*, now: datetime) -> int:
     messages = list(waiting.order_by("checked_at").values_list("pk", flat=True)[:MOST])
     if not messages:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(TRANSPORT, {"messages": messages})
-        rows = cursor.fetchall()
+    rows = sql.rows(TRANSPORT, {"messages": messages})
     for domain, day, receiver, amount, by_tls in rows:
         _add(domain, day, receiver[:253], {"amount": amount, "by_tls": by_tls}, now=now)
     SignatureCheck.objects.filter(pk__in=messages).update(is_followed=True)

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from deliveries.authentication import sampled_days
 from deliveries.authentication.refusals import domain_of
 from deliveries.message import compression
 from deliveries.message.ids import first_id_of
+from domains.foundation import sql
 from domains.identity import signatures
 from domains.identity.signatures import SignatureFinding
 from domains.models import Domain, IdentityAlert, IdentityAlertKind, SignatureCheck
@@ -48,9 +48,7 @@ def take_turn(*, now: datetime) -> int:
         "after": last or first_id_of(now - PAST), "before": first_id_of(now - COMMITTED),
         "largest": LARGEST, "every": every, "most": MOST,
     }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(SAMPLE, given)
-        rows = cursor.fetchall()
+    rows = sql.rows(SAMPLE, given)
     for id_, header_from, data in rows:
         check(id_, header_from.rpartition("@")[2].strip("<> ").lower(), bytes(data), now=now)
     return len(rows)

@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Sum
 
 from deliveries.authentication.mechanisms import mechanism
 from deliveries.authentication.refusals import NEWEST, domain_of
 from deliveries.message.ids import first_id_of
+from domains.foundation import sql
 from domains.models import (
     AuthenticationRefusal,
     DomainAlertKind,
@@ -105,9 +106,7 @@ def _count(keys: Sequence[SigningKey]) -> None:
         return
     oldest = min(first_id_of(key.signs_since) for key in keys if key.signs_since is not None)
     given: dict[str, Any] = {"after": position.value, "until": until, "oldest": oldest}
-    with connection.cursor() as cursor:
-        cursor.execute(ANSWERS, given)
-        rows = cursor.fetchall()
+    rows = sql.rows(ANSWERS, given)
     for key, amount in _by_key(keys, rows).items():
         SigningKey.objects.filter(pk=key).update(refusals=F("refusals") + amount)
     position.value = until
@@ -138,6 +137,4 @@ def _since(key: SigningKey) -> datetime:
 
 
 def _number(statement: str, *given: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        return int(cursor.fetchone()[0] or 0)
+    return int(sql.value(statement, given) or 0)

@@ -9,12 +9,12 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery
 from deliveries.models.states import LIVE, DeliveryState
+from domains.foundation import sql
 from domains.operations.isolation import step
 from suppressions import dry_run, probation, recording
 from suppressions.probation import ProbeStatus
@@ -52,12 +52,8 @@ def last_delivered(keys: Collection[Key]) -> dict[Key, datetime]:
     """Return when the last successful delivery to each address ended; addresses without one are
     left out.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            LAST_DELIVERED,
-            {"projects": [project for project, _ in keys], "keys": [key for _, key in keys]},
-        )
-        return {(project, key): ended_at for project, key, ended_at in cursor.fetchall()}
+    given = {"projects": [project for project, _ in keys], "keys": [key for _, key in keys]}
+    return {(project, key): at for project, key, at in sql.rows(LAST_DELIVERED, given)}
 
 
 def fates(ids: Collection[UUID]) -> dict[UUID, ProbeStatus]:
@@ -84,8 +80,6 @@ def arrivals(project: int, keys: Collection[str]) -> dict[str, list[datetime]]:
     """Return when the project's mail reached each address, within the period of a dry run."""
     since = first_id_of(timezone.now() - dry_run.LOOKED_BACK)
     found: dict[str, list[datetime]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(ARRIVALS, {"keys": list(keys), "project": project, "since": since})
-        for key, at in cursor.fetchall():
-            found[key].append(at)
+    for key, at in sql.rows(ARRIVALS, {"keys": list(keys), "project": project, "since": since}):
+        found[key].append(at)
     return found

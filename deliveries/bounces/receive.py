@@ -9,7 +9,7 @@ import asyncio
 import logging
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries.backends import maillog
@@ -21,6 +21,7 @@ from deliveries.classification import loaded_rules
 from deliveries.message import compression
 from deliveries.message.ids import new_id
 from deliveries.models import InboundKind, InboundMail
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import isolated, passed_over
 
@@ -78,16 +79,9 @@ async def compressed(data: bytes) -> bytes:
 def handle_all() -> None:
     """Read every report that nobody has read yet; one that cannot be read is passed over."""
     loaded_rules.load()
-    while (mail := _next_unhandled()) is not None:
+    while (mail := sql.value(NEXT)) is not None:
         with isolated(ItemKind.INBOUND, mail, may_kill=True):
             handle(mail)
-
-
-def _next_unhandled() -> UUID | None:
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT)
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 @transaction.atomic

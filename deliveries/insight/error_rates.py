@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
+
+from domains.foundation import sql
 
 # What is counted beside the deliveries that ended by being tried: not tried at all, and complained
 # of after having arrived.
@@ -134,20 +135,16 @@ def _steps(scope: RateScope, *, is_hourly: bool) -> list[datetime]:
 
 
 def _grouped(scope: RateScope, expression: str, **more: Any) -> dict[Any, ErrorFigures]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {expression}, {_COUNTS} FROM deliveries_tally {_WHERE} GROUP BY 1",  # noqa: S608
-            scope.parameters | more,
-        )
-        return {row[0]: ErrorFigures(*map(int, row[1:])) for row in cursor.fetchall()}
+    statement = f"SELECT {expression}, {_COUNTS} FROM deliveries_tally {_WHERE} GROUP BY 1"  # noqa: S608
+    found = sql.rows(statement, scope.parameters | more)
+    return {key: ErrorFigures(*map(int, amounts)) for key, *amounts in found}
 
 
 def categories(*, since: datetime) -> dict[str, int]:
     """Count what has ended under each category since then."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT category, sum(amount) FROM deliveries_tally WHERE hour > %(since)s GROUP BY "
-            "category",
-            {"since": since},
-        )
-        return {category: int(amount) for category, amount in cursor.fetchall()}
+    found = sql.rows(
+        "SELECT category, sum(amount) FROM deliveries_tally WHERE hour > %(since)s GROUP BY "
+        "category",
+        {"since": since},
+    )
+    return {category: int(amount) for category, amount in found}

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from deliveries.backends import job_queues
+from domains.foundation import sql
 
 KEY = "ekiden:growth"
 KEY_LASTS = 2_592_000  # seconds: 30 days
@@ -47,15 +46,11 @@ class Growth:
 
 def tables() -> list[TableSize]:
     """Return all tables, the largest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        return [TableSize(*row) for row in cursor.fetchall()]
+    return [TableSize(*row) for row in sql.rows(TABLES)]
 
 
 def database_size() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        return int(cursor.fetchone()[0])
+    return int(sql.value("SELECT pg_database_size(current_database())"))
 
 
 def note(*, now: datetime) -> None:

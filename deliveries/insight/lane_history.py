@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from deliveries.models import BackOff, Lane
+from domains.foundation import sql
 
 SHOWN_MOST = 50  # back-offs
 # What a person may look back on: how far, and how much time a point stands for.
@@ -43,12 +42,10 @@ def points(lane: Lane, name: str, *, now: datetime) -> list[PacePoint]:
     until = floor(now, step) + step
     since = until - length
     given: dict[str, Any] = {"lane": lane.pk, "since": since, "until": until, "step": step}
-    with connection.cursor() as cursor:
-        cursor.execute(POINTS, given)
-        found = {
-            at: PacePoint(at, allowed, learned, sent / step.total_seconds(), connections)
-            for at, allowed, learned, sent, connections in cursor.fetchall()
-        }
+    found = {
+        at: PacePoint(at, allowed, learned, sent / step.total_seconds(), connections)
+        for at, allowed, learned, sent, connections in sql.rows(POINTS, given)
+    }
     moments = (since + step * number for number in range(int(length / step)))
     return [found.get(at) or PacePoint(at) for at in moments]
 

@@ -10,9 +10,8 @@ import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connection
-
 from deliveries.models.traffic import DAY, HOUR, MINUTE, UNMERGED
+from domains.foundation import sql
 
 TURN = 10.0  # seconds: other chores wait for the same worker
 BATCH = 100_000  # rows that one statement merges
@@ -65,13 +64,10 @@ def _merge(each: RollUp, *, now: datetime, until: float) -> bool:
     before = _start(now - each.age, each.unit)
     given = {**each._asdict(), "before": before, "most": BATCH}
     del given["age"]
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(MERGE, given)
-            if cursor.fetchone()[0] < BATCH:
-                return True
-            if time.monotonic() >= until:
-                return False
+    while sql.value(MERGE, given) >= BATCH:
+        if time.monotonic() >= until:
+            return False
+    return True
 
 
 def _start(moment: datetime, unit: str) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from domains.foundation import sql
 
 MERGED_BACK = timedelta(hours=3)
 DAYS_BACK = timedelta(days=1)  # that a day's figures are still looked at after it
@@ -48,14 +48,11 @@ WHERE day.source_id = sums.source_id AND day.receiver = sums.receiver AND day.da
 
 def merge(*, now: datetime) -> None:
     """Make one row of those that groups of the ledger have added for one key."""
-    with connection.cursor() as cursor:
-        cursor.execute(CROWDED, {"since": now - MERGED_BACK})
-        if cursor.fetchone()[0]:
-            cursor.execute(MERGE, {"since": now - MERGED_BACK, "most": BATCH})
+    if sql.value(CROWDED, {"since": now - MERGED_BACK}):
+        sql.run(MERGE, {"since": now - MERGED_BACK, "most": BATCH})
 
 
 def into_days(*, now: datetime) -> None:
     """Write the counts of today and yesterday into the days of the warm-ups."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    with connection.cursor() as cursor:
-        cursor.execute(INTO_DAYS, {"since": midnight - DAYS_BACK})
+    sql.run(INTO_DAYS, {"since": midnight - DAYS_BACK})

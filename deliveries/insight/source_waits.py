@@ -6,7 +6,6 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,6 +23,7 @@ from deliveries.routing.egress import (
 from deliveries.routing.egress_reading import SNAPSHOT, asked
 from deliveries.shaping import providers
 from deliveries.shaping.providers import ReceiverRule
+from domains.foundation import sql
 
 COLUMNS = [field.name for field in fields(ReceiverRule)]
 STATES = {
@@ -35,9 +35,7 @@ STATES = {
 
 def egress() -> Egress:
     """Return the sources, pools and rules as they are now."""
-    with connection.cursor() as cursor:
-        cursor.execute(SNAPSHOT, asked())
-        return egress_of(json.loads(cursor.fetchone()[0]))
+    return egress_of(json.loads(sql.value(SNAPSHOT, asked())))
 
 
 def why_no_source(delivery: Delivery) -> str:

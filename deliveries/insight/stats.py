@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import TypedDict
 from uuid import UUID
 
-from django.db import connection
-
 from deliveries.insight.tracing import why_waiting
 from deliveries.models import Delivery, Lane
 from deliveries.models.states import ENDED, IS_REPORT
+from domains.foundation import sql
 
 NEWEST = 20
 COUNTED_MOST = 10_000  # of one lane
@@ -108,9 +107,7 @@ def conservation() -> dict[str, int]:
 
     `missing` is what the sum lacks: 0 as long as nothing is lost.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(CONSERVATION)
-        accepted, counted = cursor.fetchone()
+    [(accepted, counted)] = sql.rows(CONSERVATION)
     amounts: dict[str, int] = json.loads(counted)
     ended = {state.value: amounts.get(state.value, 0) for state in ENDED}
     live = amounts.get("live", 0)
@@ -132,9 +129,7 @@ def oldest_waiting() -> Delivery | None:
 
 def queue_size() -> int:
     """Count the live deliveries; `QUEUE_MOST` stands for that many and more."""
-    with connection.cursor() as cursor:
-        cursor.execute(QUEUE_SIZE)
-        return int(cursor.fetchone()[0])
+    return int(sql.value(QUEUE_SIZE))
 
 
 def troubled_lanes(most: int, *, now: datetime) -> list[tuple[Lane, int]]:
@@ -143,9 +138,7 @@ def troubled_lanes(most: int, *, now: datetime) -> list[tuple[Lane, int]]:
 
     `COUNTED_MOST` stands for that many and more.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(TROUBLED, {"now": now, "most": most})
-        rows = cursor.fetchall()
+    rows = sql.rows(TROUBLED, {"now": now, "most": most})
     lanes = Lane.objects.in_bulk([lane for lane, _ in rows])
     return [(lanes[lane], amount) for lane, amount in rows if lane in lanes]
 
@@ -157,9 +150,7 @@ def waiting_lanes(
 
     With reasons it is a few statements more for each.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(WAITING, {"now": now, "most": most})
-        rows = cursor.fetchall()
+    rows = sql.rows(WAITING, {"now": now, "most": most})
     return [
         WaitingLane(
             id=lane, site=_site(site, hosts), waiting=amount, oldest=_made_at(oldest),
@@ -194,9 +185,7 @@ def _made_at(start: str) -> datetime:
 
 def recent_failures(most: int = NEWEST) -> list[RecentFailure]:
     """Return the last failures, as far as the last 10,000 attempts reach."""
-    with connection.cursor() as cursor:
-        cursor.execute(FAILURES, {"most": most})
-        return [
-            RecentFailure(**dict(zip(RecentFailure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
-            for row in cursor.fetchall()
-        ]
+    return [
+        RecentFailure(**dict(zip(RecentFailure.__annotations__, row, strict=True)))  # type: ignore[typeddict-item]
+        for row in sql.rows(FAILURES, {"most": most})
+    ]

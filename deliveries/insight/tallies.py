@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from domains.foundation import sql
 
 HOUR = timedelta(hours=1)
 # Late bounces are counted in the hour in which they come, so older hours stay as they are.
@@ -60,10 +60,8 @@ def _merge_hour(hour: datetime, *, until: float) -> bool:
 
     What the batches of a first pass leave, a second merges.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(CROWDED, {"hour": hour})
-        if not cursor.fetchone()[0]:
-            return True
+    if not sql.value(CROWDED, {"hour": hour}):
+        return True
     batches = _pass(hour, until=until)
     return batches is not None and (batches < 2 or _pass(hour, until=until) is not None)
 
@@ -73,13 +71,10 @@ def _pass(hour: datetime, *, until: float) -> int | None:
     None where time ran out.
     """
     batches, is_full = 0, True
-    with connection.cursor() as cursor:
-        cursor.execute(NEWEST, {"hour": hour})
-        (newest,) = cursor.fetchone()
-        while is_full:
-            if batches and time.monotonic() >= until:
-                return None
-            cursor.execute(MERGE, {"hour": hour, "newest": newest, "most": BATCH})
-            is_full = cursor.fetchone()[0] == BATCH
-            batches += 1
+    given = {"hour": hour, "newest": sql.value(NEWEST, {"hour": hour}), "most": BATCH}
+    while is_full:
+        if batches and time.monotonic() >= until:
+            return None
+        is_full = sql.value(MERGE, given) == BATCH
+        batches += 1
     return batches

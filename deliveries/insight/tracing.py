@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +20,7 @@ from deliveries.insight import wait_reasons as waiting
 from deliveries.insight.source_waits import why_no_source
 from deliveries.insight.transcripts import TranscriptLine
 from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
+from domains.foundation import sql
 from domains.foundation.text.addresses import BadAddress, parse_path
 from domains.foundation.text.texts import storable
 from domains.operations.audit_words import actor_label
@@ -280,9 +280,7 @@ def _ahead(delivery: Delivery) -> int:
         "due_at": delivery.due_at,
         "most": AHEAD_MOST,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(AHEAD, given)
-        return int(cursor.fetchone()[0])
+    return int(sql.value(AHEAD, given))
 
 
 def _iso(moment: datetime) -> str:

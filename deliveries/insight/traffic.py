@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from deliveries.message.priorities import Priority
 from deliveries.models import TrafficEvent
 from deliveries.models.traffic import NO_BUCKET, STEPS
+from domains.foundation import sql
 
 # The index `traffic_by_time` serves both: the steps are few, and each is a range of it.
 _WHERE = "WHERE step = ANY(%(steps)s) AND at >= %(since)s AND at < %(until)s"
@@ -100,14 +100,12 @@ def figures(span: Span) -> Figures:
     found: dict[datetime, dict[str, int]] = defaultdict(dict)
     total: dict[str, int] = defaultdict(int)
     waits = []
-    with connection.cursor() as cursor:
-        cursor.execute(FIGURES, span.parameters)
-        for at, event, priority, bucket, amount in cursor.fetchall():
-            if at is None:
-                waits.append((priority, bucket, amount))
-                continue
-            found[at][event] = int(amount)
-            total[event] += int(amount)
+    for at, event, priority, bucket, amount in sql.rows(FIGURES, span.parameters):
+        if at is None:
+            waits.append((priority, bucket, amount))
+            continue
+        found[at][event] = int(amount)
+        total[event] += int(amount)
     series = [(at, Traffic(**found.get(at, {}))) for at in _steps(span)]
     return Figures(series, Traffic(**total), _times(waits))
 
@@ -134,16 +132,13 @@ def floor(moment: datetime, unit: str) -> datetime:
 
 
 def totals(since: datetime, until: datetime) -> Traffic:
-    with connection.cursor() as cursor:
-        cursor.execute(TOTALS, {"since": since, "until": until, "steps": list(STEPS)})
-        return Traffic(**{event: int(amount) for event, amount in cursor.fetchall()})
+    found = sql.rows(TOTALS, {"since": since, "until": until, "steps": list(STEPS)})
+    return Traffic(**{event: int(amount) for event, amount in found})
 
 
 def times_to_delivery(since: datetime, until: datetime) -> dict[Priority, TimeToDelivery]:
     """Return the times to delivery of each priority that had mail, the most urgent first."""
-    with connection.cursor() as cursor:
-        cursor.execute(WAITS, {"since": since, "until": until, "steps": list(STEPS)})
-        return _times(cursor.fetchall())
+    return _times(sql.rows(WAITS, {"since": since, "until": until, "steps": list(STEPS)}))
 
 
 def _times(rows: Iterable[tuple[int, int, Any]]) -> dict[Priority, TimeToDelivery]:

@@ -6,10 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import connection
-
 from deliveries.models import Pool, PoolMember, Source, SourceState
 from deliveries.queue.warm_up_plans import number_of, numbers_of
+from domains.foundation import sql
 
 DAYS = 7
 
@@ -51,9 +50,7 @@ def forecast(source: Source, *, first_day: int, now: datetime) -> list[ForecastD
     until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     share, passed = share_of(source), Counter[str]()
     days = []
-    with connection.cursor() as cursor:
-        cursor.execute(TRAFFIC, {"since": until - timedelta(days=DAYS), "until": until})
-        rows = cursor.fetchall()
+    rows = sql.rows(TRAFFIC, {"since": until - timedelta(days=DAYS), "until": until})
     plans = {receiver: numbers_of(receiver) for receiver in {row[1] for row in rows}}
     for at, receiver, amount in rows:
         day = first_day + passed[receiver]

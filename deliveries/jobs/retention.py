@@ -25,6 +25,7 @@ from deliveries.retained import (
     UNPROVEN,
     UNPROVEN_DAYS,
 )
+from domains.foundation import sql
 from domains.foundation.upkeep import retention as kept
 from domains.models import Project
 from domains.operations.isolation import step
@@ -174,9 +175,9 @@ def _remove(project: int, what: str, places: Places, *, before: UUID) -> Iterato
         _oldest_content(before) if what == "content" else NOTHING_YET
     )
     while ids := _ended_messages(project, after=after, before=before):
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic():
             for statement in STATEMENTS[what]:
-                cursor.execute(statement, {"ids": ids})
+                sql.run(statement, {"ids": ids})
         after = ids[-1]
         places[key] = str(after)
         yield
@@ -192,18 +193,14 @@ def _oldest_content(before: UUID) -> UUID:
     """Return the id to begin at: messages older than any content that is left have been
     dealt with.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT message_id FROM deliveries_content ORDER BY message_id LIMIT 1")
-        row = cursor.fetchone()
-    return UUID(int=row[0].int - 1) if row else before
+    oldest = sql.value("SELECT message_id FROM deliveries_content ORDER BY message_id LIMIT 1")
+    return UUID(int=oldest.int - 1) if oldest else before
 
 
 def _ended_messages(project: int, *, after: UUID, before: UUID) -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH}
-        )
-        return [id_ for (id_,) in cursor.fetchall()]
+    return sql.column(
+        MESSAGES, {"project": project, "after": after, "before": before, "most": BATCH}
+    )
 
 
 def _rooms() -> dict[str, int]:
@@ -219,15 +216,11 @@ def _down_to(room: int, *, is_unproven: bool) -> Iterator[None]:
     looked at while the table is small.
     """
     given = {"is_unproven": is_unproven, "room": room}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_total_relation_size('deliveries_inboundmail')")
-        if cursor.fetchone()[0] <= room:
-            return
-        cursor.execute(OVER_STOCK, given)
-        newest = cursor.fetchone()
-    if newest is not None:
+    if sql.value("SELECT pg_total_relation_size('deliveries_inboundmail')") <= room:
+        return
+    for newest in sql.column(OVER_STOCK, given):
         yield from _in_batches(
-            "deliveries_inboundmail stock", DOWN_TO_STOCK, given | {"newest": newest[0]}
+            "deliveries_inboundmail stock", DOWN_TO_STOCK, given | {"newest": newest}
         )
 
 

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from django.db import connection
-
 from deliveries.backends import maillog
 from deliveries.models.traffic import counting
+from domains.foundation import sql
 
 BATCH = 1000
 
@@ -65,9 +64,7 @@ def cancel_lanes(
 
 def domains_waiting(lanes: Collection[int]) -> list[str]:
     """Return the recipient domains of all live deliveries in these lanes."""
-    with connection.cursor() as cursor:
-        cursor.execute(DOMAINS, {"lanes": list(lanes)})
-        return [domain for (domain,) in cursor.fetchall()]
+    return sql.column(DOMAINS, {"lanes": list(lanes)})
 
 
 def cancel_recipient(key: str, *, why: str) -> int:
@@ -97,7 +94,4 @@ def _cancel_batch(
 
 
 def _end(waiting: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(END.replace("{waiting}", waiting), given)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+    return sql.rows(END.replace("{waiting}", waiting), given)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connection
-
 from deliveries.backends import maillog
 from deliveries.models.states import IS_REPORT
 from deliveries.models.traffic import counting
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import passed_over, together_or_alone
 
@@ -89,14 +88,10 @@ def sweep() -> int:
 
 
 def _late() -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, {"grace": GRACE, "most": BATCH})
-        return [id_ for (id_,) in cursor.fetchall()]
+    return sql.column(FIND, {"grace": GRACE, "most": BATCH})
 
 
 def _end(ids: Sequence[UUID]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(SWEEP, {"grace": GRACE, "ids": list(ids), "text": TEXT})
-        ended = cursor.fetchall()
+    ended = sql.rows(SWEEP, {"grace": GRACE, "ids": list(ids), "text": TEXT})
     maillog.ended_later(ended, outcome="expired", stage="expiry", text=TEXT)
     return len(ended)

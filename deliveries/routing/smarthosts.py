@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from deliveries.queue.wakeups import notify_now
 from deliveries.routing import smarthost_secrets as secrets
 from deliveries.routing.resolver import is_own
 from deliveries.routing.routes import is_host
+from domains.foundation import sql
 from domains.foundation.dns.allowed_addresses import Address
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
@@ -207,8 +208,7 @@ def remove(row: Smarthost) -> None:
         )
     lanes = list(Lane.objects.filter(smarthost=row).values_list("pk", flat=True))
     # What an agent has in hand it gives back itself: it finds the smarthost gone.
-    with connection.cursor() as cursor:
-        cursor.execute(ROUTE_ANEW, {"lanes": lanes, "to": Lane.ROUTING})
+    sql.run(ROUTE_ANEW, {"lanes": lanes, "to": Lane.ROUTING})
     Lane.objects.filter(pk__in=lanes).update(
         closed_at=None, closed_by="", close_reason="", paused_until=None, pause_reason=""
     )

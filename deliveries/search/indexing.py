@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from deliveries.message.ids import made_at
 from deliveries.models import MessageTerms
 from deliveries.search import terms
+from domains.foundation import sql
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ ON CONFLICT (message_id) DO NOTHING
 
 def may_wait(*, now: datetime) -> bool:
     """Tell whether the newest message in the index is no older than `LATE_UNDER_LOAD`."""
-    newest = _newest()
+    newest = sql.value(NEWEST)
     return newest is not None and made_at(newest) > now - LATE_UNDER_LOAD
 
 
@@ -59,7 +60,7 @@ def take_turn(*, seconds: float = TURN) -> bool:
     until = time.monotonic() + seconds
     after = _start()
     while time.monotonic() < until:
-        rows = _unindexed(after)
+        rows = sql.rows(UNINDEXED, {"after": after, "most": BATCH})
         if rows:
             _write(rows)
             after = rows[-1][0]
@@ -72,30 +73,14 @@ def renew(ids: Collection[UUID]) -> None:
     """Write the terms of these messages anew, from what their rows say now."""
     with transaction.atomic():
         MessageTerms.objects.filter(pk__in=ids).delete()
-        with connection.cursor() as cursor:
-            cursor.execute(OF_IDS, {"ids": list(ids)})
-            rows = cursor.fetchall()
+        rows = sql.rows(OF_IDS, {"ids": list(ids)})
         if rows:
             _write(rows)
 
 
-def _newest() -> UUID | None:
-    with connection.cursor() as cursor:
-        cursor.execute(NEWEST)
-        row = cursor.fetchone()
-    return row[0] if row else None
-
-
 def _start() -> UUID:
-    newest = _newest()
+    newest = sql.value(NEWEST)
     return UUID(int=max(newest.int - (LATE << 80), 0)) if newest else UUID(int=0)
-
-
-def _unindexed(after: UUID) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(UNINDEXED, {"after": after, "most": BATCH})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
 
 
 def _write(rows: list[tuple[Any, ...]]) -> None:
@@ -123,5 +108,4 @@ def _insert(rows: list[tuple[Any, ...]]) -> None:
         )  # fmt: skip
         ids.append(id_)
         words.append("\n".join(found))
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE, {"ids": ids, "words": words})
+    sql.run(WRITE, {"ids": ids, "words": words})

@@ -8,10 +8,11 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from deliveries.models import Alert, Stop
 from deliveries.steering import pauses as stops
+from domains.foundation import sql
 from domains.models import Credential, ItemKind
 from domains.operations import audit
 from domains.operations.isolation import isolated
@@ -105,12 +106,10 @@ def check(*, now: datetime) -> tuple[int, int]:
 
 def current_figures(*, now: datetime) -> list[AlertFigures]:
     """Return the figures of each credential that had mail lately or has an alert."""
-    with connection.cursor() as cursor:
-        cursor.execute(RECENT + RATES, {"now": now})
-        return [
-            AlertFigures(*row[:5], ended=int(row[5]), hard=int(row[6]))  # type: ignore[misc]
-            for row in cursor.fetchall()
-        ]
+    return [
+        AlertFigures(*row[:5], ended=int(row[5]), hard=int(row[6]))  # type: ignore[misc]
+        for row in sql.rows(RECENT + RATES, {"now": now})
+    ]
 
 
 @transaction.atomic

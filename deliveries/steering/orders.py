@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries.backends import maillog
@@ -22,6 +22,7 @@ from deliveries.models import Lane, Order
 from deliveries.queue.wakeups import notify_now
 from deliveries.steering import order_statements, pauses
 from deliveries.steering.selection import Selection, count
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import failed, guarded, is_free, is_outage
 
@@ -97,9 +98,7 @@ def in_hand(order: Order) -> int:
 def stopped(selection: Selection) -> int:
     """Count those of the selection that wait for a person, however often they are tried."""
     condition, values = selection.condition()
-    with connection.cursor() as cursor:
-        cursor.execute(order_statements.STOPPED.format(condition=condition), values)
-        return int(cursor.fetchone()[0])
+    return int(sql.value(order_statements.STOPPED.format(condition=condition), values))
 
 
 def facts(order: Order) -> dict[str, Any]:
@@ -248,9 +247,7 @@ def _act(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
         "to": order.parameters.get("lane", Lane.ROUTING),
         "why": order.reason,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(order_statements.statement(order.verb, condition), given)
-        *looked, ended = cursor.fetchone()
+    [(*looked, ended)] = sql.rows(order_statements.statement(order.verb, condition), given)
     if ended:
         outcome, _code, words = order_statements.ENDINGS[Order.Verb(order.verb)]
         maillog.ended_later(
@@ -260,11 +257,9 @@ def _act(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
 
 
 def _one_by_one(order: Order, condition: str, values: dict[str, Any]) -> _Looked:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            order_statements.MEMBERS.format(condition=condition), values | {"most": BATCH}
-        )
-        members = cursor.fetchall()
+    members = sql.rows(
+        order_statements.MEMBERS.format(condition=condition), values | {"most": BATCH}
+    )
     done, in_hand, lanes = 0, [], set()
     for _, id_ in members:
         try:

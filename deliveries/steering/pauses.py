@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -18,6 +18,7 @@ from deliveries.backends import job_queues
 from deliveries.insight.tracing import site_name
 from deliveries.models import Lane, Stop
 from deliveries.queue.wakeups import notify_now
+from domains.foundation import sql
 from domains.models import Credential, Project
 
 BATCH = 2000
@@ -198,9 +199,7 @@ def let_go(*, seconds: float) -> int:
 
 
 def _let_go_batch() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(LET_GO, {"most": BATCH})
-        moved = int(cursor.rowcount)
+    moved = sql.run(LET_GO, {"most": BATCH})
     if moved:
         notify_now([Lane.ROUTING])
     return moved

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,6 +17,7 @@ from deliveries.insight.tracing import site_name
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Lane
 from deliveries.models.states import DeliveryState
+from domains.foundation import sql
 from domains.models import Credential, Project
 
 EXAMPLES = 5
@@ -135,10 +135,8 @@ def count(selection: Selection) -> int:
         f"SELECT FROM deliveries_delivery mail WHERE ended_at IS NULL AND {condition} LIMIT "
         "%(most)s"
     )
-    with connection.cursor() as cursor:
-        # S608 : constants
-        cursor.execute(f"SELECT count(*) FROM ({counted}) found", values | {"most": COUNTED_MOST})  # noqa: S608
-        return int(cursor.fetchone()[0])
+    statement = f"SELECT count(*) FROM ({counted}) found"  # noqa: S608  (constants)
+    return int(sql.value(statement, values | {"most": COUNTED_MOST}))
 
 
 # Each says that the row is live: by the lane's claim order or by the deadline, whichever index has
@@ -154,9 +152,7 @@ def examples(selection: Selection) -> list[Delivery]:
         f"{condition} ORDER "
         "BY expires_at, id LIMIT %(most)s"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(first, values | {"most": EXAMPLES})
-        ids = [id_ for (id_,) in cursor.fetchall()]
+    ids = sql.column(first, values | {"most": EXAMPLES})
     found = (
         Delivery.objects.filter(pk__in=ids)
         .select_related("message", "lane", "project")

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,7 @@ from deliveries.models import (
 )
 from deliveries.queue.source_lanes import GONE, LEAD_HOME, STRANDED
 from deliveries.queue.wakeups import notify_now
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import isolated
 
@@ -164,9 +165,7 @@ def lead_stranded_home() -> int:
     """Lead mail whose source can carry it no more back to its site's own lane; return how many."""
     moved = 0
     homes: set[int] = set()
-    with connection.cursor() as cursor:
-        cursor.execute(STRANDED, {"gone": GONE})
-        stranded = cursor.fetchall()
+    stranded = sql.rows(STRANDED, {"gone": GONE})
     for lane, home in stranded:
         with isolated(ItemKind.LANE, lane, lasting=False):
             moved += (led := _lead_home(lane, home))
@@ -179,10 +178,9 @@ def lead_stranded_home() -> int:
 
 def _lead_home(lane: int, home: int) -> int:
     moved = 0
-    with connection.cursor() as cursor:
-        while moved < MOST_AT_ONCE:
-            cursor.execute(LEAD_HOME, {"lane": lane, "home": home})
-            if cursor.rowcount <= 0:
-                break
-            moved += cursor.rowcount
+    while moved < MOST_AT_ONCE:
+        led = sql.run(LEAD_HOME, {"lane": lane, "home": home})
+        if led <= 0:
+            break
+        moved += led
     return moved

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from deliveries.models import EgressRule, Stop, TenantCase, TenantMeasure, TenantRule
 from deliveries.queue.wakeups import notify_now
 from deliveries.steering import pauses
+from domains.foundation import sql
 from domains.models import ItemKind, Project
 from domains.operations import audit
 from domains.operations.isolation import isolated
@@ -63,18 +64,16 @@ def figures(*, source: str, hours: int, now: datetime) -> dict[int, TenantFigure
     if source:
         found = by_source(hours=hours, now=now, source=source)
         return {project: each for (project, _), each in found.items()}
-    with connection.cursor() as cursor:
-        cursor.execute(OF_ALL, {"now": now, "hours": hours})
-        return {row[0]: TenantFigures(*map(int, row[1:])) for row in cursor.fetchall()}
+    of_all = sql.rows(OF_ALL, {"now": now, "hours": hours})
+    return {project: TenantFigures(*map(int, amounts)) for project, *amounts in of_all}
 
 
 def by_source(
     *, hours: int, now: datetime, source: str = ""
 ) -> dict[tuple[int, str], TenantFigures]:
     """Return the figures of each project and source."""
-    with connection.cursor() as cursor:
-        cursor.execute(BY_SOURCE, {"now": now, "hours": hours, "source": source})
-        return {(row[0], row[1]): TenantFigures(*map(int, row[2:])) for row in cursor.fetchall()}
+    found = sql.rows(BY_SOURCE, {"now": now, "hours": hours, "source": source})
+    return {row[:2]: TenantFigures(*map(int, row[2:])) for row in found}
 
 
 def check(*, now: datetime) -> None:

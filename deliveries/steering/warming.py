@@ -6,13 +6,14 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, QuerySet
 
 from deliveries.insight import source_counts
 from deliveries.models import Source, SourceCount, SourceEvent, SourceState, WarmUp, WarmUpDay
 from deliveries.queue.wakeups import notify_now
 from deliveries.queue.warm_up_plans import number_of, numbers_of
+from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations import audit
 from domains.operations.isolation import isolated
@@ -170,9 +171,7 @@ def _lead_home(progress: WarmUp, day: WarmUpDay, most: int) -> None:
 
 
 def _move_home(statement: str, given: dict[str, str | int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        homes = [home for (home,) in cursor.fetchall()]
+    homes = sql.column(statement, given)
     if homes:
         transaction.on_commit(lambda: notify_now(homes))
 

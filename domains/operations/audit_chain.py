@@ -14,13 +14,14 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from domains.foundation import sql
 from domains.foundation.upkeep.retention import days_before
 from domains.models import AuditEntry, AuditSeal, UnsealedEntry
 
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 MOST = 1000  # entries under one seal
 BEGINNING = 64 * "0"  # stands before the first seal
-LATE = timedelta(minutes=1)  # entries that have no seal for so long are a fault
 ERASE = "erase"  # the action of the entry that vouches for what an erasure changed
 FIELDS = (
     "id", "at", "actor", "client_address", "action", "object_type", "object_id", "object_name",
@@ -83,11 +83,9 @@ def seal() -> int:
 
 def _seal_some() -> int:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # One at a time; readers go on.
-            cursor.execute("LOCK TABLE domains_auditseal IN EXCLUSIVE MODE")
-            cursor.execute(TAKE, [MOST])
-            ids = sorted(id_ for (id_,) in cursor.fetchall())
+        # One at a time; readers go on.
+        sql.run("LOCK TABLE domains_auditseal IN EXCLUSIVE MODE")
+        ids = sorted(sql.column(TAKE, [MOST]))
         if not ids:
             return 0
         before = AuditSeal.objects.order_by("-number").first()
@@ -221,14 +219,6 @@ def kept_since() -> datetime | None:
     """Return the time before which retention may have removed entries; None where it never does."""
     days = settings.EKIDEN_AUDIT_DAYS
     return days_before(timezone.now(), days) if days else None
-
-
-def unsealed() -> int:
-    """Return how many entries have waited for a seal longer than they should."""
-    late = timezone.now() - LATE
-    return AuditEntry.objects.filter(
-        at__lt=late, pk__in=UnsealedEntry.objects.values("entry_id")
-    ).count()
 
 
 # --- where the chain is read from -----------------------------------------------------------------

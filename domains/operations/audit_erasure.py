@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from domains.foundation import sql
 from domains.models import AuditEntry, AuditSeal
 from domains.operations import audit, audit_chain
 
@@ -36,10 +37,8 @@ def erase(pattern: str, instead: str, *, row: Any, reason: str, facts: Mapping[s
     was done: about `row`, with these facts. Return how many entries changed.
     """
     audit_chain.seal()
-    with connection.cursor() as cursor:
-        cursor.execute(ALLOW)
-        cursor.execute(REPLACE, {"pattern": pattern, "instead": instead})
-        ids = [id_ for (id_,) in cursor.fetchall()]
+    sql.run(ALLOW)
+    ids = sql.column(REPLACE, {"pattern": pattern, "instead": instead})
     seals = {
         str(each.number): audit_chain.contents_of(
             audit_chain.line(entry)

@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q, TextField
 from django.db.models.expressions import NegatedExpression
 from django.db.models.functions import Cast, Now
 from redis.exceptions import RedisError
 
+from domains.foundation import sql
 from domains.foundation.text.texts import storable
 from domains.models import ItemKind, SetAside
 from domains.operations import audit
@@ -261,7 +262,5 @@ def text_of(error: BaseException) -> str:
 
 
 def _write(statement: str, given: dict[str, Any]) -> tuple[int, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        failures, is_aside = cursor.fetchone() or (0, False)
+    [(failures, is_aside)] = sql.rows(statement, given) or [(0, False)]
     return failures, is_aside

@@ -8,9 +8,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from domains.foundation import sql
 from domains.foundation.text.texts import storable
 from domains.models import Domain, DomainAlertKind, ReturnPath, ReturnPathState
 from domains.models.return_paths import SPACING
@@ -136,8 +137,6 @@ def _give_up(rows: Collection[ReturnPath], *, now: datetime) -> None:
 
 
 def _move(row: ReturnPath) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ORDER])
-        cursor.execute("SELECT clock_timestamp()")
-        [row.changed_at] = cursor.fetchone()
+    sql.run("SELECT pg_advisory_xact_lock(%s)", [_ORDER])
+    row.changed_at = sql.value("SELECT clock_timestamp()")
     row.save()

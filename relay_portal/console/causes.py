@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from deliveries.backends import job_queues
 from deliveries.capacity import inflow
 from deliveries.queue import drain_files
+from domains.foundation import sql
 from domains.foundation.process.pulse import described
 
 PATIENCE = 2.0  # seconds
@@ -39,13 +40,11 @@ def find(processes: list[dict[str, Any]]) -> list[str]:
 
 def _databases() -> Iterator[str]:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('transaction_read_only')")
-            if cursor.fetchone() == ("on",):
-                yield (
-                    "POSTGRESQL: it takes no writes (read only). Apps hear 451 until it does, or"
-                    " DATABASE_URL leads to one that does."
-                )
+        if sql.value("SELECT current_setting('transaction_read_only')") == "on":
+            yield (
+                "POSTGRESQL: it takes no writes (read only). Apps hear 451 until it does, or"
+                " DATABASE_URL leads to one that does."
+            )
     except Error as error:
         connection.close()
         yield (

@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
+from domains.foundation import sql
 from domains.foundation.command import first_line
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
@@ -113,9 +114,7 @@ def sandbox_is_off() -> bool:
 
 
 def clock() -> Iterator[Finding]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        there = cursor.fetchone()[0]
+    there = sql.value("SELECT clock_timestamp()")
     apart = abs((there - datetime.now(UTC)).total_seconds())
     if apart > 2:
         advice = (

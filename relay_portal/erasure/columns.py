@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from domains.foundation import sql
 from relay_portal.erasure.spellings import Spellings
 
 # What PostgreSQL holds as text, alone, in arrays or in JSON; the audit log is done by its own rule.
@@ -41,9 +42,7 @@ class TextColumn:
 
 
 def text_columns() -> list[TextColumn]:
-    with connection.cursor() as cursor:
-        cursor.execute(COLUMNS)
-        return [TextColumn(*row) for row in cursor.fetchall()]
+    return [TextColumn(*row) for row in sql.rows(COLUMNS)]
 
 
 def count(spellings: Spellings) -> dict[tuple[str, str], int]:
@@ -53,9 +52,7 @@ def count(spellings: Spellings) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for table, columns in _by_table(text_columns()):
         counts = ", ".join(f"count(*) FILTER (WHERE {each.found})" for each in columns)
-        with connection.cursor() as cursor:
-            cursor.execute(f'SELECT {counts} FROM "{table}"', _given(spellings))  # noqa: S608
-            row = cursor.fetchone()
+        [row] = sql.rows(f'SELECT {counts} FROM "{table}"', _given(spellings))  # noqa: S608
         found |= {
             (table, each.name): amount for each, amount in zip(columns, row, strict=True) if amount
         }
@@ -71,8 +68,8 @@ def replace(spellings: Spellings, instead: str, where: Iterable[tuple[str, str]]
             continue
         values = ", ".join(f'"{each.name}" = {each.replaced}' for each in meant)
         rows = " OR ".join(each.found for each in meant)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
+        with transaction.atomic():
+            sql.run(
                 f'UPDATE "{table}" SET {values} WHERE {rows}',  # noqa: S608
                 _given(spellings) | {"instead": instead},
             )

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
+from domains.foundation import sql
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,7 @@ class Look:
 
     def _look(self) -> None:
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+            sql.run("SELECT 1")
             with job_queues.connect(patience=PATIENCE) as valkey:
                 valkey.ping()
         finally:

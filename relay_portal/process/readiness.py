@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from deliveries.backends import job_queues
+from domains.foundation import sql
 from domains.foundation.process.own_address import own_address
 from relay_portal.process import processes
 from relay_portal.process.supervision import SETUP
@@ -22,9 +23,7 @@ PATIENCE = 2.0
 def has_database() -> bool:
     """Tell whether it answers, and takes writes."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('transaction_read_only')")
-            return bool(cursor.fetchone() == ("off",))
+        return bool(sql.value("SELECT current_setting('transaction_read_only')") == "off")
     except Error:
         connection.close()
         return False

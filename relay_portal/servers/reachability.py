@@ -22,6 +22,7 @@ from redis.exceptions import (
 )
 
 from deliveries.backends import job_queues
+from domains.foundation import sql
 from domains.foundation.command import CommandError
 from domains.foundation.text.texts import clean
 
@@ -69,8 +70,7 @@ def wait_for_valkey(say: Callable[[str], object], patience: float = PATIENCE) ->
 def database_trouble() -> ServerTrouble | None:
     """Return why PostgreSQL does not take us; None when it does."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        sql.run("SELECT 1")
     except Error as error:
         connection.close()
         text = str(error).strip() or "no answer"

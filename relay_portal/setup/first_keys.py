@@ -9,9 +9,10 @@ from importlib import import_module
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core import signing
-from django.db import connection, transaction
+from django.db import transaction
 
 from deliveries.models import Message
+from domains.foundation import sql
 from domains.foundation.secrets.fingerprints import fingerprint
 from domains.foundation.secrets.keyring import KeyRing
 from domains.models import Domain, KeyFingerprint, KeyState, SigningKey, UpdateKey
@@ -87,8 +88,7 @@ def _alone() -> None:
     """Lock the table, so that of two machines that begin at once the second finds the first one's
     keys.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {KeyFingerprint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+    sql.run(f"LOCK TABLE {KeyFingerprint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _is_empty() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from django.db import connection
+from domains.foundation import sql
 
 SECONDS = 15.0  # of a turn, within which new items are begun
 NextTurn = tuple[int, ...] | None
@@ -43,12 +43,9 @@ def alone(number: int) -> Iterator[bool]:
 
     It is a lock of this connection to PostgreSQL, which ends with it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        [is_alone] = cursor.fetchone()
+    is_alone = sql.value("SELECT pg_try_advisory_lock(%s)", [number])
     try:
         yield is_alone
     finally:
         if is_alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+            sql.run("SELECT pg_advisory_unlock(%s)", [number])
