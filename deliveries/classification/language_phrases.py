@@ -141,6 +141,15 @@ NOT_AT = phrases(
         rf"|nie znaleziono (?:adresata )?{_WHO} w (?:domenie )?{_AT}"
         rf"|{_WHO} не найден[ао]? (?:в|на) (?:домене )?{_AT}",
      "hanako wurde nicht in example.test gefunden."),
+    # Exchange's words for its own codes 5.1.1 and 5.1.10.
+    ("entered-not-found", r"the e-?mail address you entered (?:couldn't|could not) be found"
+        r"|eingegebene e-?mail-?adresse (?:konnte nicht|wurde nicht) gefunden"
+        r"|adresse (?:de messagerie|e-?mail) (?:que vous avez )?(?:entrée|saisie) est introuvable"
+        r"|no se (?:encontró|pudo encontrar) la dirección de correo(?: electrónico)? que (?:escribió"
+        r"|especificó|ha escrito|introdujo|ha introducido)"
+        r"|impossibile trovare l'indirizzo (?:di posta elettronica|e-?mail) (?:immesso|inserito"
+        r"|specificato)",
+     "The email address you entered couldn't be found."),
     says_so_itself=True, codes=(0,),
 )  # fmt: skip
 

@@ -221,7 +221,7 @@ SYSTEM = phrases(
                 r"|service (is )?(temporarily |currently )?(un|not )available|temporarily "
                     r"(un|not |rejected|deferr|fail)"
                 r"|try (again )?(later|after)|out of order"
-                r"|(error|fail\w*|problem) (in|while|during|processing|writing|reading|on "
+                r"|(error|fail\w*|problem|trouble) (in|while|during|processing|writing|reading|on "
                     r"the|at)|resources? (temporarily )?un"
                 r"|please (try|retry)|action aborted|aborted|maintenance|shutting down",
      "451 4.3.0 Temporary system problem, try again later", "trouble"),

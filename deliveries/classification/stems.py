@@ -7,6 +7,8 @@ has seen. The two stand in one sentence, at most `NEAR` characters apart, in eit
 
 from __future__ import annotations
 
+import re
+
 from deliveries.classification.asian_stems import ASIAN
 from deliveries.classification.english_stems import LOOSE_ENGLISH
 from deliveries.classification.european_stems import EUROPEAN
@@ -26,12 +28,17 @@ _CLASSES = {
 _DETAILS = {"spam": "spam", "late": "expired", "connection": "connection", "loop": "loop"}
 
 
+# "Not allowed" is "isn't allowed", too.
+_NOT = re.compile(r"(?<=\)) not |(?<![a-z? ])not ")
+
 Row = tuple[str, str, str, str, str]
 
 
 def _rules(rows: tuple[Row, ...]) -> tuple[BounceRule, ...]:
     made: list[BounceRule] = []
     for language, meaning, nouns, states, example in rows:
+        if language == "en":
+            states = _NOT.sub(lambda match: f"(?:{match.group()[:-1]}|n't) ", states)
         gap = rf"[^.!?。！？]{{0,{NEAR}}}?"  # the ends of a sentence, in East Asian scripts too
         pattern = rf"(?:{nouns}){gap}(?:{states})|(?:{states}){gap}(?:{nouns})"
         row = (f"stem-{language}-{meaning}", pattern, example, _DETAILS.get(meaning, ""))

@@ -210,3 +210,32 @@ def test_a_report_without_a_reason_has_the_one_of_the_transcript_that_it_returns
     assert [(fate.recipient, fate.classified.is_hard) for fate in read(data.encode()).fates] == [
         ("hanako@example.test", True)
     ]
+
+
+def test_a_code_may_stand_on_a_line_of_its_own():
+    data = mail("Your message could not be delivered.\n\n  Recipient:     hanako@example.test\n"
+                "  Reason:        mailbox unavailable: no such user here\n"
+                "  Remote server: mx.example.test\n  SMTP code:     550\n"
+                "  Status code:   5.1.1\n")  # fmt: skip
+    fate = read(data).fates[0]
+    assert (fate.recipient, fate.classified.class_, fate.classified.is_hard) == (
+        "hanako@example.test",
+        Class.UNKNOWN_USER,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The email address you entered couldn't be found. Please check the recipient's address.",
+        "Die eingegebene E-Mail-Adresse konnte nicht gefunden werden.",
+        "No se encontró la dirección de correo electrónico que especificó.",
+    ],
+)
+def test_exchange_says_in_words_that_it_knows_no_such_address(words):
+    data = mail("Delivery has failed to these recipients or groups:\n\nhanako@example.test "
+                f"(hanako@example.test)\n{words}\n")  # fmt: skip
+    assert [(fate.recipient, fate.classified.is_hard) for fate in read(data).fates] == [
+        ("hanako@example.test", True)
+    ]
