@@ -63,7 +63,10 @@ def settle(statuses: ProbeStatuses, *, now: datetime) -> int:
 
 
 def _settle(ids: Sequence[int], *, statuses: ProbeStatuses, now: datetime) -> int:
-    trying = list(Suppression.objects.on_probation().filter(pk__in=ids))
+    # Locked, since a complaint about the very mail on probation may come now; what it or a person
+    # writes at this moment is for the next turn.
+    mine = Suppression.objects.on_probation().select_for_update(of=("self",), skip_locked=True)
+    trying = list(mine.filter(pk__in=ids))
     known = statuses([row.probe_id for row in trying if row.probe_id])
     by_fate = {
         fate: [

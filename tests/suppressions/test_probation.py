@@ -1,13 +1,18 @@
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from domains.models import AuditEntry
-from suppressions import probation
+from suppressions import probation, recording
 from suppressions.models import Suppression
 from suppressions.probation import ProbeStatus
+from suppressions.recording import Given
 from tests.deliveries import make
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 
 pytestmark = pytest.mark.django_db
 
@@ -86,3 +91,23 @@ def test_what_is_over_is_removed():
     )
     assert probation.end_outdated(now=timezone.now()) == 1
     assert Suppression.objects.get() == kept
+
+
+@pytest.mark.parametrize("fate", [ProbeStatus.FAILED, ProbeStatus.DELIVERED])
+def test_a_complaint_that_comes_as_a_probation_ends_stands(mail_db, fate):
+    """The mail that arrived on probation may be the one that is complained of."""
+    row = trying()
+    now = timezone.now()
+    complaint = Given(
+        row.project_id, row.address_key, Suppression.SuppressedBy.COMPLAINT, "abuse", now, now
+    )
+    other = threading.Thread(target=in_thread, args=[lambda: settle(row, fate)])
+    with transaction.atomic():
+        recording.suppress([complaint])
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+    other.join()
+    settle(row, fate)
+    kept = Suppression.objects.get()
+    assert (kept.source, kept.probation_at, kept.probe_id) == ("complaint", None, None)
