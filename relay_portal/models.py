@@ -94,14 +94,19 @@ class User(AbstractUser):
     def check_an_owner_remains(self) -> None:
         """Raise `ValidationError` where this change would leave nobody who may let people in.
 
-        Who comes by the OpenID provider does not count: the provider may be away.
+        Who comes by the OpenID provider does not count: the provider may be away. Call it in the
+        transaction of the change.
         """
         is_owner = self.role == Role.OWNER and not self.is_limited and self.is_active
-        others = User.objects.local_owners().exclude(pk=self.pk)
-        if self.pk and not is_owner and not others.exists():
-            before = User.objects.get(pk=self.pk)
-            if before.role == Role.OWNER and not before.is_limited:
-                raise ValidationError(_("This is the last owner: make somebody else one before."))
+        if not self.pk or is_owner:
+            return
+        before = User.objects.get(pk=self.pk)
+        if before.role != Role.OWNER or before.is_limited:
+            return
+        # All of them are locked: of two owners who take each other's role, one hears of the other.
+        owners = User.objects.local_owners().select_for_update(of=("self",)).order_by("pk")
+        if not {owner.pk for owner in owners} - {self.pk}:
+            raise ValidationError(_("This is the last owner: make somebody else one before."))
 
 
 class Invitation(models.Model):

@@ -230,10 +230,12 @@ class RecoveryCodes(PortalView, BackupTokensView):  # type: ignore[misc]
 
 
 @require_POST
+@transaction.atomic
 def remove_factor(request: HttpRequest, factor: str) -> HttpResponse:
     """Take one away, as long as another remains: an account without any could be taken over by its
     password.
     """
+    User.objects.select_for_update().get(pk=request.user.pk or 0)  # one request at a time
     having = factors(request.user)
     removed = next(
         (device for device in having if secrets.compare_digest(device.persistent_id, factor)), None
