@@ -26,6 +26,7 @@ EARLY = 300.0  # seconds before its end at which a token is renewed while it sti
 LATE = 30.0  # seconds before its end from which it serves no more
 TURN = 60.0  # seconds for which one worker may ask the authorization server
 WAIT = 0.25  # seconds between two looks at what another worker has got
+AGAIN = 1.0  # seconds between two tries to keep a token while PostgreSQL is away
 LONGEST = 45.0  # seconds for which a connection waits for a token
 REST = 10.0  # seconds after a failure in which nobody asks again
 
@@ -223,7 +224,7 @@ class SmarthostLogins:
                 kept | {secrets.REFRESH_TOKEN: granted.refresh_token}, self._keys()
             )
             given = {"id": smarthost.id, "sealed": newer, "before": sealed}
-            await self._database.fetch(ROTATED, given)
+            await self._write(ROTATED, given)
         return granted
 
     async def _note_failure(
@@ -236,7 +237,20 @@ class SmarthostLogins:
     async def _keep(self, smarthost: KnownSmarthost, granted: GrantedToken) -> None:
         sealed = secrets.sealed_token(granted.token, self._keys())
         given = {"id": smarthost.id, "sealed": sealed, "seconds": granted.seconds}
-        await self._database.fetch(GOT, given)
+        await self._write(GOT, given)
+
+    async def _write(self, statement: str, given: dict[str, Any]) -> None:
+        """Write what the server has given, however long PostgreSQL is away: the refresh token
+        before it may be worth nothing by now.
+        """
+        while True:
+            try:
+                await self._database.fetch(statement, given)
+            except DatabaseUnavailable as error:
+                logger.warning("smarthost=%s a token could not be kept yet: %s", given["id"], error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
 
 def _with(smarthost: KnownSmarthost, token: _Token) -> Login:

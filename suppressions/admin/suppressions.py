@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.foundation import rights
+from domains.foundation.text.texts import storable
 from domains.models import AuditEntry
 from domains.operations import audit
 from domains.operations.labels import Labels
@@ -175,7 +176,7 @@ class SuppressionPages(RevealsAddresses, Pages):
             raise PermissionDenied
         chosen = self.get_queryset(request)
         assert isinstance(chosen, SuppressionQuerySet)
-        query = request.GET.get("q", "")
+        query = storable(request.GET.get("q", ""))
         who, where = request.user.get_username(), client_address(request)
         audit.note(who, "export", Suppression(address_key=query or "*"), client_address=where)
         lines = rows(chosen.matching(query) if query else chosen)

@@ -226,3 +226,9 @@ def test_nonsense_in_the_url_is_answered(operator, asked):
 def test_a_question_about_nothing_is_answered(operator, asked):
     suppress()
     assert "Nothing matches" in operator.get(LIFT, asked).text
+
+
+def test_an_export_of_a_search_with_a_nul_is_written_down_without_it(operator):
+    answer = operator.get(f"{LIST}export/", {"q": "a\0@mx.test"})
+    assert answer.status_code == 200
+    assert "\0" not in AuditEntry.objects.get(action="export").object_name
