@@ -145,8 +145,8 @@ NOT_AT = phrases(
     ("entered-not-found", r"the e-?mail address you entered (?:couldn't|could not) be found"
         r"|eingegebene e-?mail-?adresse (?:konnte nicht|wurde nicht) gefunden"
         r"|adresse (?:de messagerie|e-?mail) (?:que vous avez )?(?:entrée|saisie) est introuvable"
-        r"|no se (?:encontró|pudo encontrar) la dirección de correo(?: electrónico)? que (?:escribió"
-        r"|especificó|ha escrito|introdujo|ha introducido)"
+        r"|no se (?:encontró|pudo encontrar) la dirección de correo(?: electrónico)? que "
+            r"(?:escribió|especificó|ha escrito|introdujo|ha introducido)"
         r"|impossibile trovare l'indirizzo (?:di posta elettronica|e-?mail) (?:immesso|inserito"
         r"|specificato)",
      "The email address you entered couldn't be found."),
