@@ -44,6 +44,10 @@ OTHER_REASON = re.compile(
 OTHER_WORDS = re.compile(
     OTHER_REASON.pattern + r"|denied|required|refus|closed|locked|expired|too (large|big)|exceed"
 )
+# With the code 556 or 521 alone (RFC 7504), words that have to do with it.
+NO_MAIL_HERE = re.compile(
+    r"\b(accept\w*|e?-?mails?|smtp|mx|domain|host|server|receiv\w*|service)\b"
+)
 # It speaks of somebody else: who sent it, from where, or what stands in the message.
 ABOUT_OTHERS = re.compile(
     r"sender (address )?(verif|reject|domain)|sender's|envelope.?sender|\b(helo|ehlo|reply-to)\b"
@@ -119,6 +123,16 @@ def _first(rule: str, *, is_code: bool) -> Sign:
 def is_doubtful(class_: Class, text: str) -> bool:
     """Tell whether the words say that it is not known yet; `text` as `normal` leaves it."""
     return (DOUBT if class_ is Class.UNKNOWN_USER else DOMAIN_DOUBT).search(text) is not None
+
+
+def is_no_mail(text: str) -> bool:
+    """Tell whether words beside the code 556 or 521 let it mean that no mail is taken there; `text`
+    as `normal` leaves it. Some use these numbers for something else.
+    """
+    if not any(map(str.isalpha, text)):
+        return True
+    others = OTHER_WORDS.search(text) or ABOUT_OTHERS.search(text)
+    return NO_MAIL_HERE.search(text) is not None and others is None
 
 
 def is_temporary(code: int, enhanced: str) -> bool:

@@ -283,9 +283,9 @@ def _by_codes(answer: Answer, text: str, provider: str = "") -> Classified:
     if class_ in HARD and answer.stage in codes.ABOUT_US:
         class_ = codes.ABOUT_US[answer.stage]
     detail = codes.detail(answer.enhanced, provider) if name == f"code/{answer.enhanced}" else ""
-    # 521 comes with X.3.2 (RFC 7504, section 3).
     if answer.code in codes.NO_MAIL and class_ in (Class.NETWORK, Class.SYSTEM):
-        class_, detail = Class.NETWORK, "accepts_no_mail"
+        is_meant = answer.enhanced[2:] in codes.NO_MAIL_TOO or caution.is_no_mail(text)
+        class_, detail = Class.NETWORK, "accepts_no_mail" if is_meant else ""
     if class_ not in HARD:
         is_hard = detail == "accepts_no_mail"
         return Classified(class_, is_hard, MEANINGS[class_].fault, detail, name)

@@ -169,6 +169,7 @@ BARE = {
     554: Class.POLICY, 555: Class.SYSTEM, 556: Class.NETWORK, 571: Class.POLICY,
 }  # fmt: skip
 NO_MAIL = {521, 556}  # RFC 7504: this host, or this domain, takes no mail
+NO_MAIL_TOO = {"3.2", "1.10"}  # the enhanced codes that come with them (RFC 7504, section 3)
 
 AT_STAGE = {
     Stage.DNS: Class.NETWORK, Stage.CONNECT: Class.NETWORK, Stage.GREETING: Class.REPUTATION,

@@ -47,6 +47,11 @@ LINKS = phrases(
         r"|bad|malicious) (url|link)s?\b"),
      "550 5.7.1 Blocked: message contains a blacklisted URL"),
     detail="spam",
+) + phrases(
+    Class.CONTENT,
+    ("file-listed", r"(black|block|deny) ?-?list\w* .{0,30}(attachment|file ?(type|name|ext))"
+        r"|(attachment|file ?(type|name|ext\w*))s? .{0,40}(black|block|deny) ?-?list",
+     "550 Blacklisted file extension detected"),
 )  # fmt: skip
 
 SPAM = phrases(
@@ -96,8 +101,9 @@ TOO_LARGE = phrases(
              r"|bytes|\bkb|\bmb)"
              r"|size .{0,40}exceed|(exceed|violat)\w* .{0,40}\bsize|size limit|maximum (\w+ "
                  r")?(size|length)|size restriction"
-             r"|size of (this|the|your)|length limit", ("552 5.3.4 Message size exceeds fixed "
-                 "limit")),
+             r"|size of (this|the|your)|length limit"
+             r"|length of .{0,40}(maximum|threshold|limit)",
+     "552 5.3.4 Message size exceeds fixed limit"),
 )  # fmt: skip
 
 # Before MAIL there is only the host to refuse, at MAIL only the sender.
@@ -221,6 +227,7 @@ SYSTEM = phrases(
                 r"|service (is )?(temporarily |currently )?(un|not )available|temporarily "
                     r"(un|not |rejected|deferr|fail)"
                 r"|try (again )?(later|after)|out of order"
+                r"|(queue|database|spool|storage) (is )?(temporarily |currently )?unavailable"
                 r"|(error|fail\w*|problem|trouble) (in|while|during|processing|writing|reading|on "
                     r"the|at)|resources? (temporarily )?un"
                 r"|please (try|retry)|action aborted|aborted|maintenance|shutting down",

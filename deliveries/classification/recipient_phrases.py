@@ -147,7 +147,8 @@ UNKNOWN = phrases(
                      rf"|not find|find no|find) (\w+[ -]){{0,2}}{WHO}s?\b",
                      "550 5.1.1 No such user here"),
     ("unknown-recipient", r"(unknown|invalid)[ "
-        r"-](recipient|user|mailbox|local|e-?mail|address|account|destination)|userunknown"
+        r"-](rcpt ?to\b|recipient|user|mailbox|local|e-?mail|address|account|destination)"
+                          r"|userunknown"
                           r"|nosuchuser|recipnotfound|recipientnotfound|unknown_user|unknown: ",
                           "550 unknown-recipient"),
     ("mailbox-unavailable", r"mail ?box (is )?(un|not "
@@ -163,6 +164,7 @@ UNKNOWN = phrases(
                         r"user"
                     r"|is (unknown|not known) (here|at this)|user path no exist|incorrectly "
                         r"addressed|handle mail for that user"
+                    r"|not (a )?users? (of|on|at) (this|our|the)\b"
                     r"|missing home directory|account unavailable|not be found by|name not "
                         r"recogni|name is not recogni",
      "550 nobody of that name, not exist here"),

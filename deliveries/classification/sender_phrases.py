@@ -62,8 +62,8 @@ NAMES = phrases(
         r"|range|pool)"
                 r"|(ip|address|host).{0,40}(dynamic|residential|dial-?up)", ("550 5.7.1 Mail "
                     "from dynamic IP addresses is not accepted")),
-    ("helo", (rf"\b[he][eh]lo\b.{{0,60}}({REFUSED}|invalid|bad|unknown|fail|forge|error|must"
-        r"|mismatch"
+    ("helo", (rf"\b[he][eh]lo(?:host)?\b.{{0,60}}({REFUSED}|invalid|bad|unknown|fail|forge|error"
+        r"|must|mismatch"
         r"|not)"),
      "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"),
     ("bad-helo", r"(invalid|bad|forged|bogus|illegal|unresolvable|fake|no fqdn) "
@@ -118,7 +118,8 @@ ADDRESS = phrases(
                            "many spams from your IP (192.0.2.1)")),
     ("spammer", r"spammer|spam ?(source|sender|site|bot)\b|for (spamming|abuse|spam\b)|due to "
         r"abuse|denyip|intrusion prevention"
-                r"|\bbad ip\b|open proxy|possible open relay|directory harvest|bot "
+                r"|\bbad ip\b|open proxy|possible open relay|directory harvest"
+                r"|dictionary attack|bot "
                     r"?net|compromised", "550 Blocked for abuse"),
     ("complaints", r"user complaints|excessive (unknown|invalid|bad|complaints)|too many "
         r"complaints|high "
@@ -170,8 +171,8 @@ RATE = phrases(
     ("greylisted", r"gr[ea]y-?list", "451 4.7.1 Greylisting in action, please come back later",
         "greylisted"),
     ("recipients", (r"too many (recipients|rcpts?|addresses)|(recipient|rcpt) "
-        r"(limit|count)|number of "
-        r"recipients"),
+        r"(limit|count|numbers?\b)|number of "
+        r"(recipients|rcpts?\b)"),
      "452 4.5.3 Error: too many recipients", "recipients"),
     ("unknown-users", r"too many (\w+[- ]){0,2}(unknown|invalid|bad|wrong|non-?exist\w*)"
         r"[- ](users?|recipients?|rcpts?|address(es)?)",
@@ -223,13 +224,13 @@ RELAY = phrases(
                      "(hanako@example.test)")),
     ("not-ours", (r"we (do not|don't) (host|handle|serve|relay|accept mail for)|not one of "
         r"(ours|our "
-        r"domains)|we are not responsible"),
+        r"domains)|local users? only|we are not responsible"),
      "550 We do not handle mail for this domain"),
 )  # fmt: skip
 
 SENDER = phrases(
     Class.SENDER_REFUSED,
-    ("refused", r"(sender|originator|mail from:? "
+    ("refused", r"(sender(?! \[?\d{1,3}\.\d)|originator|mail from:? "
         r"?(<?@>?|command|address|domain)|return.path|reverse.path"
                 r"|from "
                     rf"address)\b.{{0,40}}({REFUSED}|unknown|invalid|unverif|unresolv|malform"
@@ -239,7 +240,8 @@ SENDER = phrases(
         r"|denied"
         r"|unauthori[sz]ed|forged|reject"
                        r"|verify|backscatter)\w* (\w+ ){0,2}(sender|mail from|from "
-                           r"address|return path|originator)",
+                           r"address|return path|originator)"
+        r"|(den(y|ies)|refuses) (the |your |this )?sender\b|mail from (is )?(invalid|illegal)",
      "553 5.1.7 Invalid sender"),
     ("domain", (r"sender'?s? (\w+ ){0,3}(domain|address)|domain of (the )?sender|from:? "
         r"?domain|provide "
