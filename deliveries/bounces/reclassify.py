@@ -251,8 +251,11 @@ def _rewrite(change: Change) -> None:
 def _lift_unfounded(softer: list[Occurrence]) -> int:
     """Lift the automatic suppressions of these addresses that the policies would not make today."""
     keys = {(occurrence.project_id, occurrence.address_key) for occurrence in softer}
-    rows = Suppression.objects.filter(
-        source="automatic", is_hard=True, address_key__in={key for _, key in keys}
+    # Locked, in the order in which they are made: a complaint that comes now outweighs the rest.
+    rows = (
+        Suppression.objects.select_for_update(of=("self",))
+        .filter(source="automatic", is_hard=True, address_key__in={key for _, key in keys})
+        .order_by("address_key", "project_id", "sender_domain")
     )
     mine = [row for row in rows if (row.project_id, row.address_key) in keys]
     known = Occurrence.objects.filter(pk__in=[occurrence.pk for occurrence in softer])

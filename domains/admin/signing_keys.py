@@ -87,7 +87,7 @@ class SigningKeyPages(Pages):
         return gettext("New mail is signed with this key.")
 
     def stop_signing(self, request: HttpRequest, row: SigningKey) -> str:
-        row.retire(now=timezone.now())
+        key_states.retire(row, now=timezone.now())
         return gettext(
             "New mail is no longer signed with this key. Leave its record in DNS until the mail "
             "under way has arrived."

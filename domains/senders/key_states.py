@@ -51,10 +51,24 @@ def sign_alone(key: SigningKey, *, now: datetime) -> None:
     that was not seen.
     """
     with transaction.atomic():
+        _read_anew(key)
         others = key.domain.keys.active().filter(algorithm=key.algorithm).exclude(pk=key.pk)
         for other in others.select_related("domain__project"):
             other.retire(now=now)
         key.sign(now=now)
+
+
+def retire(key: SigningKey, *, now: datetime) -> None:
+    """Retire a key by a person's word: as it is now, it may have begun to sign."""
+    with transaction.atomic():
+        _read_anew(key)
+        key.retire(now=now)
+
+
+def _read_anew(key: SigningKey) -> None:
+    """Read the key as it is now; the keys of a domain change one at a time."""
+    Domain.objects.select_for_update().get(pk=key.domain_id)
+    key.refresh_from_db()
 
 
 def go_back(

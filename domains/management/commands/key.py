@@ -12,7 +12,7 @@ from domains.foundation.command import ActionCommand, AddAction, CommandError
 from domains.identity import key_zone_file
 from domains.models import Domain, HmacAlgorithm, KeyState, SigningKey
 from domains.operations import audit
-from domains.senders import delegation, dkim, key_zone, names
+from domains.senders import delegation, dkim, key_states, key_zone, names
 from domains.senders.keys import keep_key, make_key
 from domains.senders.pem import BadKey, read_pem
 
@@ -101,7 +101,7 @@ class Command(ActionCommand):
     def retire(self, *, name: str, selector: str, project: str | None, as_json: bool) -> None:
         domain = names.domain(name, of=project)
         key = _key(domain, selector)
-        key.retire(now=timezone.now())
+        key_states.retire(key, now=timezone.now())
         audit.note_command("stop_signing", key)
         if as_json:
             return self.write_json(_facts(key))

@@ -2,9 +2,12 @@
 suppressions.
 """
 
+import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from deliveries.bounces import learning, reclassify
@@ -12,9 +15,13 @@ from deliveries.classification import classifier
 from deliveries.message import compression
 from deliveries.models import Attempt, InboundMail, LocalRule, Reclassification
 from domains.models import AuditEntry, ItemKind, SetAside
+from suppressions import recording
 from suppressions.models import Occurrence, Suppression
+from suppressions.recording import Given
 from tests.deliveries import make
 from tests.deliveries.bounces.test_receive import REPORT
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 ODD = "Kunde verzogen"
@@ -230,3 +237,24 @@ def test_a_second_ring_does_nothing():
     carry_out(made)
     reclassify.apply(made.pk)
     assert Suppression.objects.get().count == 1
+
+
+def test_a_complaint_that_comes_as_a_suppression_is_found_unfounded_stands():
+    softer = refused(text="mailbox full", category="other")
+    now = timezone.now()
+    given = Given(softer.project_id, "you@mx.test", Suppression.SuppressedBy.AUTOMATIC, "550 no",
+        now, now, category="unknown_user", is_hard=True)  # fmt: skip
+    recording.suppress([given])
+
+    def lift():
+        with transaction.atomic():
+            reclassify._lift_unfounded([softer])
+
+    other = threading.Thread(target=in_thread, args=[lift])
+    with transaction.atomic():
+        recording.suppress([replace(given, source=Suppression.SuppressedBy.COMPLAINT)])
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+    other.join()
+    assert Suppression.objects.get().source == "complaint"

@@ -1,5 +1,6 @@
 """No key signs before its record was seen; what it replaces retires."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,8 @@ from domains.models import AuditEntry, Domain, Project, SigningKey
 from domains.senders import adding, key_states
 from domains.senders.keys import make_key
 from tests.commands import ekiden, ekiden_json
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -166,3 +169,30 @@ def test_keys_are_rotated_and_retired_by_command(domain, key):
     assert list(AuditEntry.objects.order_by("id").values_list("action", flat=True))[-3:] == [
         "rotate", "stop_signing", "stop_signing",
     ]  # fmt: skip
+
+
+def test_a_switch_and_a_person_at_once_leave_one_key_that_signs(mail_db, domain, key):
+    seen(key)
+    following = seen(make_key(domain, "ed25519"))
+    last = make_key(domain, "ed25519")
+    SigningKey.objects.filter(pk=last.pk).update(
+        state="seen", seen_at=NOW + HOUR, found_since=NOW, sightings=9
+    )
+    assert following.is_active
+    key.refresh_from_db()
+    other = threading.Thread(target=in_thread, args=[lambda: key_states.sign_alone(key, now=NOW)])
+    with transaction.atomic():
+        key_states.switch(domain, now=NOW)
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+    other.join()
+    assert SigningKey.objects.active().get() == key
+
+
+def test_a_key_that_has_begun_to_sign_meanwhile_retires_with_the_mail_under_way(domain, key):
+    as_it_was_read = SigningKey.objects.get(pk=key.pk)
+    seen(key)
+    key_states.retire(as_it_was_read, now=NOW + 2 * HOUR)
+    key.refresh_from_db()
+    assert (key.state, key.retires_at is not None) == ("retiring", True)
