@@ -64,20 +64,9 @@ class SandboxPages(Pages):
         # Unfold publishes no types
         return super().changelist_view(request, {"rules": RULES.values(), **(extra_context or {})})
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given = (
-            {
-                "reading": read(bytes(row.data)) if self._may_read(request, row) else None,
-                "delivery": _delivery_of(row),
-            }
-            if row is not None
-            else {}
-        )
-        # as above
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: SandboxMessage) -> dict[str, Any]:
+        reading = read(bytes(row.data)) if self._may_read(request, row) else None
+        return {"reading": reading, "delivery": _delivery_of(row)}
 
     def _may_read(self, request: HttpRequest, row: SandboxMessage) -> bool:
         """Tell whether the person may; what apps under test send is looked at without a note."""

@@ -188,13 +188,8 @@ class ReclassificationPages(Pages):
     ) -> HttpResponse:
         return self.to_page_of(obj)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given = {"rows": [_named(*each) for each in row.table]} if row is not None else {}
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: Reclassification) -> dict[str, Any]:
+        return {"rows": [_named(*each) for each in row.table]}
 
     def apply(self, request: HttpRequest, row: Reclassification) -> str:
         Reclassification.objects.filter(pk=row.pk, state=ReclassificationState.COUNTED).update(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -71,21 +71,8 @@ class InboundMailPages(ShowsContent, RevealsAddresses, Pages):
             rows if request.resolver_match and request.resolver_match.kwargs else rows.defer("data")
         )
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given = (
-            {
-                "delivery": _delivery_of(row),
-                "finding": finding_text(row),
-                **(extra_context or {}),
-            }
-            if row is not None
-            else {}
-        )
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: InboundMail) -> dict[str, Any]:
+        return {"delivery": _delivery_of(row), "finding": finding_text(row)}
 
     @display(description=_("received"))
     def received(self, row: InboundMail) -> Any:

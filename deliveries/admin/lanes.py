@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -106,13 +106,8 @@ class LanePages(Pages):
         assert isinstance(rows, LaneQuerySet)
         return rows.with_domains().with_waiting(COUNTED_MOST)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given = history(row, request.GET.get("range", "")) if row else {}
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: Lane) -> dict[str, Any]:
+        return history(row, request.GET.get("range", ""))
 
     @display(description=_("site"))
     def site_shown(self, row: Lane) -> str:

@@ -21,7 +21,6 @@ from unfold.decorators import display
 
 from deliveries.admin.alignment import alignment_of
 from deliveries.admin.content import SHOW_CONTENT, ShowsContent
-from deliveries.admin.delivery_list import uuid_of
 from deliveries.admin.finding import MessageList, box, finding_of, short_query
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
 from deliveries.admin.saved_searches import KeepsSearches, saved_of
@@ -126,56 +125,25 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
             show_plainly(request, *(row.mail_from for row in listed.result_list))
         return response  # type: ignore[no-any-return]  # Unfold publishes no types
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        found = (
-            Delivery.objects.filter(message=uuid_of(object_id))
-            .select_related("lane")
-            .prefetch_related("attempts")
-            .order_by("id")
-        )
-        rows = list(found[:SHOWN_MOST])
-        original = self.get_object(request, object_id)
-        show_senders(request, original)
-        now = timezone.now()
-        sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
-        blocked = suppressed_now(rows, now=now)
-        said = transcripts.of(rows)
-        asked = transcripts.asked(rows)
-        shown = [
-            {
-                "row": row,
-                "attempts": [
-                    (attempt, said.get((row.pk, attempt.at))) for attempt in row.attempts.all()
-                ],
-                "is_noted_next": row.pk in asked,
-                "waiting": why_waiting(row, now=now),
-                "suppressed": blocked[row.pk],
-                "stop": Stop.objects.covering(row).first() if sees_pauses and row.is_live else None,
-            }
-            for row in rows
-        ]
-        may_act = rights.may(request.user, rights.ADD, "deliveries.order") and any(
-            row.is_live for row in rows
-        )
-        given = {
-            "deliveries": shown,
-            "alignment": alignment_of(original) if original else {},
+    def page_context(self, request: HttpRequest, row: Message) -> dict[str, Any]:
+        show_senders(request, row)
+        found = Delivery.objects.filter(message=row).select_related("lane")
+        deliveries = list(found.prefetch_related("attempts").order_by("id")[:SHOWN_MOST])
+        is_live = any(each.is_live for each in deliveries)
+        may_act = is_live and rights.may(request.user, rights.ADD, "deliveries.order")
+        resent_as = Resending.objects.filter(original=row).select_related("message")
+        return {
+            "deliveries": _shown(request, deliveries),
+            "alignment": alignment_of(row),
             "shown_most": SHOWN_MOST,
             "may_see_domains": rights.may(request.user, rights.SEE, "domains.domain"),
             "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
             "may_resend": rights.may(request.user, "resend", "deliveries.message"),
             "may_suppress": rights.may(request.user, rights.ADD, "suppressions.suppression"),
-            "resent_from": Resending.objects.filter(message=uuid_of(object_id)).first(),
-            "resent_as": Resending.objects.filter(original=uuid_of(object_id))
-            .select_related("message")
-            .order_by("pk"),
+            "resent_from": Resending.objects.filter(message=row).first(),
+            "resent_as": resent_as.order_by("pk"),
             "verbs_for_live": Order.Verb.choices if may_act else [],
-            **(extra_context or {}),
         }
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
     @display(description=_("accepted"))
     def accepted(self, row: Message) -> Any:
@@ -197,3 +165,22 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
             (each.state, each.get_state_display(), each.recipient) for each in rows[:2]
         ))  # fmt: skip
         return format_html("{} +{}", named, len(rows) - 2) if len(rows) > 2 else named
+
+
+def _shown(request: HttpRequest, deliveries: list[Delivery]) -> list[dict[str, Any]]:
+    """Return each delivery with its attempts, and with what holds it up now."""
+    now = timezone.now()
+    sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
+    blocked = suppressed_now(deliveries, now=now)
+    said, asked = transcripts.of(deliveries), transcripts.asked(deliveries)
+    return [
+        {
+            "row": row,
+            "attempts": [(each, said.get((row.pk, each.at))) for each in row.attempts.all()],
+            "is_noted_next": row.pk in asked,
+            "waiting": why_waiting(row, now=now),
+            "suppressed": blocked[row.pk],
+            "stop": Stop.objects.covering(row).first() if sees_pauses and row.is_live else None,
+        }
+        for row in deliveries
+    ]

@@ -98,17 +98,8 @@ class OrderPages(Pages):
     def note_order(self, request: HttpRequest, order: Order) -> None:
         self.note(request, "order", order, details=orders.facts(order))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        order = self.get_object(request, object_id)
-        given = (
-            {"which": Selection.of_json(order.selection), "in_hand": orders.in_hand(order)}
-            if order is not None
-            else {}
-        )
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: Order) -> dict[str, Any]:
+        return {"which": Selection.of_json(row.selection), "in_hand": orders.in_hand(row)}
 
     def stop_order(self, request: HttpRequest, row: Order) -> str:
         orders.stop(row)

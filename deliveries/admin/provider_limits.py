@@ -36,10 +36,8 @@ class ProviderLimitPages(Pages):
     list_display = ("name", "names", "allowed", "in_use")
     list_reads = frozenset({"state"})
     ordering = ("name",)
+    set_once = ("name",)
     fields = ("name", "receivers", "connections", "messages", "period")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("name",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: ProviderLimit, form: Any, change: bool) -> None:
         provider_limits.save(obj)

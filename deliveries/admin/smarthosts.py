@@ -132,6 +132,7 @@ class SmarthostPages(Pages):
     list_display = ("name", "hosts_shown", "mechanism", "username", "state")
     ordering = ("name",)
     readonly_fields = ("hosts_shown", "secret_shown", "state")
+    set_once = ("name",)  # its lane has it
     fieldsets = (
         (None, {"fields": ("name", "preset", "hosts_text")}),
         (
@@ -166,10 +167,6 @@ class SmarthostPages(Pages):
             return self.fieldsets
         shown = ("name", "hosts_shown", "state", "mechanism", "username", "secret_shown")
         return ((None, {"fields": (*shown, *BY_TOKEN, *LIMITS)}),)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # Its lane has the name.
-        return (*self.readonly_fields, "name") if obj is not None else self.readonly_fields
 
     def save_model(
         self, request: HttpRequest, obj: Smarthost, form: SmarthostForm, change: bool

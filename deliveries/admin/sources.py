@@ -38,6 +38,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
 class SourcePages(Pages):
     list_display = ("name", "address", "condition", "pools", "nodes")
     ordering = ("name",)
+    # Its lanes bear its name; another address is another source.
+    set_once = ("name", "ipv4", "ipv6")
     readonly_fields = (
         "state",
         "warms_each",
@@ -86,10 +88,6 @@ class SourcePages(Pages):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         own = ("name", "ipv4", "ipv6", "ehlo_name")
         return (*own, *self.readonly_fields) if obj else (*own, "pool", "weight")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # Its lanes bear its name; another address is another source.
-        return (*self.readonly_fields, "name", "ipv4", "ipv6") if obj else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         return super().get_form(request, obj, **({} if obj else {"form": SourceForm}), **kwargs)
@@ -185,6 +183,7 @@ class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the st
 @admin.register(Pool)
 class PoolPages(Pages):
     form = PoolForm
+    set_once = ("name",)
     list_display = ("name", "shares", "urgent_warms", "overflow")
     list_select_related = ("overflow",)
     ordering = ("name",)
@@ -192,9 +191,6 @@ class PoolPages(Pages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pool]:
         return super().get_queryset(request).prefetch_related("members__source")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("name",) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
         given = form.cleaned_data

@@ -91,15 +91,8 @@ class CredentialPages(Pages):
         ),
         (_("Limits"), {"fields": LIMITS}),
     )
-    readonly_fields = (
-        "name",
-        "project",
-        "kind",
-        "username",
-        "condition",
-        "last_used_at",
-        "last_used_from",
-    )
+    readonly_fields = ("username", "condition", "last_used_at", "last_used_from")
+    set_once = ("name", "project", "kind")
     list_display = ("name", "project", "username", "standing", "priority", "last_used_at")
     list_select_related = ("project",)
     ordering = ("project__name", "name")
@@ -122,9 +115,6 @@ class CredentialPages(Pages):
             lambda credential: not credential.is_revoked,
         ),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.readonly_fields if obj else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Offer the domains of its project; to a new credential, all of them by project."""

@@ -74,7 +74,8 @@ class DomainPages(Pages):
         "name", "project", "condition", "verified_at", "checked_at", "leaves_with",
         "covers_subdomains", "return_path_label", "rotation_days",
     )  # fmt: skip
-    readonly_fields = ("name", "project", *fields[2:7])
+    readonly_fields = fields[2:7]
+    set_once = ("name", "project")
     list_display = ("name", "project", "standing", "checked_at")
     list_select_related = ("project",)
     ordering = ("name",)
@@ -106,9 +107,6 @@ class DomainPages(Pages):
         ),
         *delegated_keys.VERBS,
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.readonly_fields if obj else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Offer to believe a word to those only who may: it could be another project's domain."""
@@ -153,36 +151,17 @@ class DomainPages(Pages):
         """Show the record of the return path that was chosen."""
         return self.to_page_of(obj)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        reports = summary.summary(row) if row is not None else {}
+    def page_context(self, request: HttpRequest, row: Domain) -> dict[str, Any]:
+        reports = summary.summary(row)
         failure = (reports.get("verified") or {}).get("last_failure") or {"signatures": []}
-        given = {
-            "records": [shown(finding) for finding in checking.records_of(row)]
-            if row is not None
-            else [],
-            "mail": [
-                {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}
-                for each in (checking.mail_of(row) if row is not None else [])
-            ],
-            "alerts": [
-                domain_alerts.sentence(alert)
-                for alert in (domain_alerts.open_alerts(row) if row is not None else [])
-            ],
-            "changes": [changed(change) for change in row.changes.order_by("-at")[:CHANGES]]
-            if row is not None
-            else [],
+        return {
+            "records": [shown(finding) for finding in checking.records_of(row)],
+            "mail": [_in_words(each) for each in checking.mail_of(row)],
+            "alerts": [domain_alerts.sentence(alert) for alert in domain_alerts.open_alerts(row)],
+            "changes": [changed(change) for change in row.changes.order_by("-at")[:CHANGES]],
             "reports": reports,
-            "failed_signatures": [
-                {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}
-                for each in failure["signatures"]
-            ],
-            **(extra_context or {}),
+            "failed_signatures": [_in_words(each) for each in failure["signatures"]],
         }
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
         place = path(
@@ -289,3 +268,7 @@ class DomainPages(Pages):
     @display(description=_("state"))
     def condition(self, row: Domain) -> Any:
         return self.standing(row)[1]
+
+
+def _in_words(each: Any) -> dict[str, Any]:
+    return {**each, "text": sentence(each["slip"], each["given"]), **VERDICTS[each["state"]]}

@@ -62,9 +62,6 @@ class SigningKeyPages(Pages):
         ),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return self.readonly_fields if obj else ()
-
     def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
         # the field's choices are the algorithms
         obj.pk = make_key(obj.domain, obj.algorithm).pk  # type: ignore[arg-type]

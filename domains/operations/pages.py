@@ -65,6 +65,8 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     # from end to end, and `?secret_hash__startswith=` would give it away letter by letter.
     lookups: ClassVar[frozenset[str]] = frozenset()
     verbs: ClassVar[Sequence[RowVerb]] = ()
+    # What is filled in for a new row, and stays as it is.
+    set_once: ClassVar[tuple[str, ...]] = ()
     has_history: ClassVar[bool] = (
         True  # whether people do things to the row itself, which the audit log then tells
     )
@@ -115,6 +117,9 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may(request, rights.DELETE)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        return (*self.readonly_fields, *self.set_once) if obj else self.readonly_fields
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -186,6 +191,20 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         site: Any = self.admin_site  # it is the portal's, which we do not know
         given = {"title": site.title_of(self.opts.label_lower), **(extra_context or {})}
         return super().changelist_view(request, given)  # type: ignore[no-any-return]  # as above
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the template of a row's page shows beside its fields."""
+        return {}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        given = extra_context or {}
+        if type(self).page_context is not Pages.page_context:  # else the row is read once only
+            row = self.get_object(request, object_id)
+            given = {**(self.page_context(request, row) if row is not None else {}), **given}
+        # as above
+        return super().change_view(request, object_id, form_url, given)  # type: ignore[no-any-return]
 
     def shown_name(self, row: Any) -> str:
         """Return what the page of a row is called, for the person who looks."""

@@ -112,20 +112,14 @@ class ImportPages(Pages):
     ) -> HttpResponse:
         return self.to_page_of(obj)  # where the look at it is
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given: dict[str, Any] = {}
-        if row is not None and row.state == ImportState.WAITING and row.data:
-            try:
-                given["found"] = importing.preview(
-                    importing.opened(row), project=row.project_id, now=timezone.now()
-                )
-            except ValueError as error:
-                given["wrong"] = str(error)
-        # Unfold publishes no types
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
+    def page_context(self, request: HttpRequest, row: Import) -> dict[str, Any]:
+        if row.state != ImportState.WAITING or not row.data:
+            return {}
+        try:
+            file = importing.opened(row)
+            return {"found": importing.preview(file, project=row.project_id, now=timezone.now())}
+        except ValueError as error:
+            return {"wrong": str(error)}
 
     def start(self, request: HttpRequest, row: Import) -> str:
         """Start the import; the row says that it is wanted, should the call to a worker be lost."""

@@ -52,6 +52,7 @@ class PolicyPages(Pages):
 
     project_path = "project"
     form = PolicyForm
+    set_once = ("project",)
     list_display = (
         "project",
         "preset_name",
@@ -89,9 +90,6 @@ class PolicyPages(Pages):
                 "gets it."
             )
         return ""
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("project",) if obj else ()
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.dry_run_view))

@@ -117,15 +117,7 @@ class SuppressionPages(RevealsAddresses, Pages):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj else self.fields
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        given = self._about(request, row) if row is not None else {}
-        # as above
-        return super().change_view(request, object_id, form_url, {**given, **(extra_context or {})})  # type: ignore[no-any-return]
-
-    def _about(self, request: HttpRequest, row: Suppression) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: Suppression) -> dict[str, Any]:
         projects = projects_of(request)
         learned = Occurrence.objects.filter(address_key=row.address_key)
         lifted = AuditEntry.objects.filter(
