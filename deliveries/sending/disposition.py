@@ -29,36 +29,16 @@ def settle(
                 claimed, epoch, DeliveryState.DELIVERED, "delivered", Stage.BODY, reply, **facts
             )
         case Bounced(reply, stage, _):
-            meant = understood(claimed, outcome, facts)
-            return entry(
-                claimed,
-                epoch,
-                DeliveryState.BOUNCED,
-                "bounced",
-                stage,
-                reply,
-                owes_report=_owes(claimed),
-                **meant,
-                **facts,
-            )
+            facts |= understood(claimed, outcome, facts) | {"owes_report": _owes(claimed)}
+            return entry(claimed, epoch, DeliveryState.BOUNCED, "bounced", stage, reply, **facts)
         case InDoubt(reply, stage):
             return in_doubt(claimed, reply, stage, epoch=epoch, spread=spread, **facts)
         case Deferred(reply, stage, _):
-            wait = retry_schedule.wait(
-                claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread
-            )
             facts |= understood(claimed, outcome, facts)
             return entry(
-                claimed,
-                epoch,
-                DeliveryState.DEFERRED,
-                "deferred",
-                stage,
-                reply,
-                wait=wait,
-                is_in_doubt=claimed.is_in_doubt,
-                **facts,
-            )
+                claimed, epoch, DeliveryState.DEFERRED, "deferred", stage, reply,
+                wait=_next_wait(claimed, spread), is_in_doubt=claimed.is_in_doubt, **facts,
+            )  # fmt: skip
 
 
 def understood(
@@ -77,48 +57,25 @@ def in_doubt(
     The peer has the mail, or it has not (RFC 1047). There is one more try, later. A message whose
     reply is lost twice is not sent a third time, and the sender is told.
     """
+    facts["is_in_doubt"] = True
     if claimed.in_doubt_policy == "delivered":
-        return entry(
-            claimed,
-            epoch,
-            DeliveryState.DELIVERED,
-            "in_doubt",
-            stage,
-            reply,
-            is_in_doubt=True,
-            **facts,
-        )
+        return entry(claimed, epoch, DeliveryState.DELIVERED, "in_doubt", stage, reply, **facts)
     facts |= understood(claimed, InDoubt(reply, stage), facts)
     if claimed.is_in_doubt:
-        owes = _owes(claimed)
-        return entry(
-            claimed,
-            epoch,
-            DeliveryState.BOUNCED,
-            "in_doubt",
-            stage,
-            reply,
-            is_in_doubt=True,
-            owes_report=owes,
-            **facts,
-        )
-    wait = max(
-        retry_schedule.IN_DOUBT_WAIT,
-        retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread),
-    )
+        state, facts["owes_report"] = DeliveryState.BOUNCED, _owes(claimed)
+    else:
+        state, facts["wait"] = DeliveryState.DEFERRED, _wait_in_doubt(claimed, spread)
+    return entry(claimed, epoch, state, "in_doubt", stage, reply, **facts)
+
+
+def _wait_in_doubt(claimed: Claimed, spread: float) -> float:
     if claimed.retry_schedule:  # a project that set its own waits means this one too: its longest
-        wait = max(claimed.retry_schedule) * (1 + 0.1 * spread)
-    return entry(
-        claimed,
-        epoch,
-        DeliveryState.DEFERRED,
-        "in_doubt",
-        stage,
-        reply,
-        wait=wait,
-        is_in_doubt=True,
-        **facts,
-    )
+        return max(claimed.retry_schedule) * (1 + 0.1 * spread)
+    return max(retry_schedule.IN_DOUBT_WAIT, _next_wait(claimed, spread))
+
+
+def _next_wait(claimed: Claimed, spread: float) -> float:
+    return retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
 
 
 def throttled(
@@ -157,29 +114,17 @@ def passed(claimed: Claimed, outcome: Deferred | Bounced, **facts: object) -> Le
     delivery.
     """
     return entry(
-        claimed,
-        PASSED,
-        DeliveryState.DEFERRED,
-        "passed",
-        outcome.stage,
-        outcome.reply,
-        wait=0.0,
-        is_try=False,
-        **facts,
-    )
+        claimed, PASSED, DeliveryState.DEFERRED, "passed", outcome.stage, outcome.reply,
+        wait=0.0, is_try=False, **facts,
+    )  # fmt: skip
 
 
 def suppressed(claimed: Claimed, *, epoch: int) -> LedgerEntry:
     reply = Reply(550, "5.1.1", f"Suppressed: {claimed.suppressed}", local=True)
     return entry(
-        claimed,
-        epoch,
-        DeliveryState.SUPPRESSED,
-        "suppressed",
-        Stage.SUPPRESSION,
-        reply,
+        claimed, epoch, DeliveryState.SUPPRESSED, "suppressed", Stage.SUPPRESSION, reply,
         is_try=False,
-    )
+    )  # fmt: skip
 
 
 def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: bool) -> LedgerEntry:
@@ -188,18 +133,10 @@ def faulty(claimed: Claimed, *, epoch: int, spread: float, may_have_arrived: boo
     It does not ask what the answer means: that may be what failed.
     """
     reply = Reply(451, "4.3.0", "A fault of the service; it is tried again", local=True)
-    wait = retry_schedule.wait(claimed.attempts + 1, schedule=claimed.retry_schedule, spread=spread)
-    is_in_doubt = claimed.is_in_doubt or may_have_arrived
     return entry(
-        claimed,
-        epoch,
-        DeliveryState.DEFERRED,
-        "deferred",
-        Stage.INTERRUPTED,
-        reply,
-        wait=wait,
-        is_in_doubt=is_in_doubt,
-    )
+        claimed, epoch, DeliveryState.DEFERRED, "deferred", Stage.INTERRUPTED, reply,
+        wait=_next_wait(claimed, spread), is_in_doubt=claimed.is_in_doubt or may_have_arrived,
+    )  # fmt: skip
 
 
 def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> LedgerEntry:
@@ -214,16 +151,9 @@ def interrupted(claimed: Claimed, *, epoch: int, wait: float) -> LedgerEntry:
         local=True,
     )
     return entry(
-        claimed,
-        epoch,
-        DeliveryState.DEFERRED,
-        "in_doubt",
-        Stage.INTERRUPTED,
-        reply,
-        wait=wait,
-        is_in_doubt=True,
-        is_try=False,
-    )
+        claimed, epoch, DeliveryState.DEFERRED, "in_doubt", Stage.INTERRUPTED, reply,
+        wait=wait, is_in_doubt=True, is_try=False,
+    )  # fmt: skip
 
 
 def _owes(claimed: Claimed) -> bool:

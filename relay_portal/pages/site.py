@@ -39,56 +39,16 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        from relay_portal.pages import (
-            classification,
-            credential_use,
-            demands,
-            error_rates,
-            home,
-            mail_by_day,
-            message_check,
-            own_identity,
-            queues,
-            resending,
-            trying,
-            unknown_answers,
-        )
+        from relay_portal.pages import home, queues, routes
 
-        pages = (
-            ("classification/", "classification", classification.page),
-            ("identity/", "own_identity", own_identity.page),
-            ("demands/", "demands", demands.page),
-            ("check-message/", "message_check", message_check.page),
-            ("unknown-answers/", "unknown_answers", unknown_answers.page),
-            ("error-rates/", "error_rates", error_rates.page),
-        )
-        of_rows = (  # each asks for a right of its own
-            (
-                "deliveries/message/<slug:object_id>/resend/",
-                "deliveries_message_resend",
-                resending.page,
-            ),
-            (
-                "domains/credential/<slug:object_id>/use/",
-                "domains_credential_use",
-                credential_use.fragment,
-            ),
-            (
-                "domains/project/<slug:object_id>/use/",
-                "domains_project_use",
-                mail_by_day.project_fragment,
-            ),
-            (
-                "domains/credential/<slug:object_id>/send-test/",
-                "domains_credential_send_test",
-                trying.page,
-            ),
-        )
         return [
             path("queues/", include(queues.urls(self.admin_view))),
-            *(path(route, self._page(name, view), name=name) for route, name, view in pages),
+            *(path(route, self._page(name, view), name=name) for route, name, view in routes.PAGES),
             path("home/figures/", self._page("index", home.figures), name="home_figures"),
-            *(path(route, self.admin_view(view), name=name) for route, name, view in of_rows),
+            *(
+                path(route, self.admin_view(view), name=name)
+                for route, name, view in routes.OF_ROWS
+            ),
             # Django's redirect to any row tells whether there is one
             *(each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"),
         ]

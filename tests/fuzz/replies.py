@@ -190,61 +190,45 @@ def _parsed(pieces: list[bytes]) -> tuple[list[Reply], bool]:
     return found, True
 
 
+def turns(*said: bytes) -> bytes:
+    """Return what the host says, with a turn of ours behind each."""
+    return b"".join(each + TURN for each in said)
+
+
+GREETING = turns(b"220 mx.test ESMTP\r\n")
+PLAIN = turns(b"250-mx.test\r\n250 8BITMIME\r\n")
+PIPED = turns(
+    b"250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-SMTPUTF8\r\n250-MT-PRIORITY\r\n"
+    b"250 8BITMIME\r\n"
+)
+FULL = PIPED.replace(b"250-SMTPUTF8\r\n", b"250-CHUNKING\r\n250-SMTPUTF8\r\n")
+TLS = turns(b"250-mx.test\r\n250 STARTTLS\r\n", b"220 go\r\n")
+BY_TURNS = turns(b"250 2.1.0 ok\r\n", b"250 2.1.5 ok\r\n", b"354 go\r\n", b"250 2.0.0 queued\r\n")
+AT_ONCE = turns(b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n")
+IN_TWO = turns(b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n", b"250 2.0.0 queued\r\n")
+NO = turns(b"550-5.1.1 no such user\r\n550 5.1.1 here\r\n")
+NONE_LEFT = turns(b"250 ok\r\n550 no\r\n354 go\r\n", b"554 no recipients\r\n")
+
+
 def seeds() -> list[bytes]:
-    greeting = b"220 mx.test ESMTP\r\n" + TURN
-    plain = b"250-mx.test\r\n250 8BITMIME\r\n" + TURN
-    full = (
-        b"250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n"
-        b"250-MT-PRIORITY\r\n250 8BITMIME\r\n"
-    ) + TURN
-    piped = full.replace(b"250-CHUNKING\r\n", b"")
-    tls = b"250-mx.test\r\n250 STARTTLS\r\n" + TURN + b"220 go\r\n" + TURN
-    by_turns = (
-        b"250 2.1.0 ok\r\n"
-        + TURN
-        + b"250 2.1.5 ok\r\n"
-        + TURN
-        + b"354 go\r\n"
-        + TURN
-        + b"250 2.0.0 queued\r\n"
-        + TURN
-    )
-    at_once = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n" + TURN
-    in_two = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n" + TURN + b"250 2.0.0 queued\r\n" + TURN
-    no = b"550-5.1.1 no such user\r\n550 5.1.1 here\r\n" + TURN
     return [
-        b"\0" + greeting + plain + by_turns * 3 + b"221 bye\r\n",
-        b"\0" + greeting + full + at_once * 3,
-        b"\0" + greeting + piped + in_two * 3,
-        b"\1" + greeting + tls + full + at_once,
-        b"\1" + greeting + tls + b"454 no\r\n" + TURN + plain + by_turns,
-        b"\2" + greeting + plain,
-        b"\0" + greeting + plain + b"250 ok\r\n" + TURN + no + b"250 reset\r\n" + TURN + by_turns,
-        b"\0"
-        + greeting
-        + full
-        + b"250 ok\r\n550 no\r\n503 no\r\n"
-        + TURN
-        + (b"250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n"),
-        b"\0"
-        + greeting
-        + piped
-        + b"250 ok\r\n550 no\r\n354 go\r\n"
-        + TURN
-        + b"554 no recipients\r\n"
-        + TURN
-        + in_two,
+        b"\0" + GREETING + PLAIN + BY_TURNS * 3 + b"221 bye\r\n",
+        b"\0" + GREETING + FULL + AT_ONCE * 3,
+        b"\0" + GREETING + PIPED + IN_TWO * 3,
+        b"\1" + GREETING + TLS + FULL + AT_ONCE,
+        b"\1" + GREETING + TLS + turns(b"454 no\r\n") + PLAIN + BY_TURNS,
+        b"\2" + GREETING + PLAIN,
+        b"\0" + GREETING + PLAIN + turns(b"250 ok\r\n") + NO + turns(b"250 reset\r\n") + BY_TURNS,
+        b"\0" + GREETING + FULL + turns(b"250 ok\r\n550 no\r\n503 no\r\n")
+        + b"250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
+        b"\0" + GREETING + PIPED + NONE_LEFT + IN_TWO,
         b"\0" + b"554 go away event=delivered\r\n",
-        b"\0" + greeting + b"500 what\r\n" + TURN + plain + by_turns,
+        b"\0" + GREETING + turns(b"500 what\r\n") + PLAIN + BY_TURNS,
         b"\0" + b"421 4.7.0 \xe2\x80\xa8later\r\n",
-        b"\0"
-        + greeting
-        + plain
-        + b"250 ok\r\n"
-        + TURN
-        + (b"421 4.7.0 too many messages, slow down\r\n"),
-        b"\t" + greeting + tls,
-    ]
+        b"\0" + GREETING + PLAIN + turns(b"250 ok\r\n")
+        + b"421 4.7.0 too many messages, slow down\r\n",
+        b"\t" + GREETING + TLS,
+    ]  # fmt: skip
 
 
 WORDS = [

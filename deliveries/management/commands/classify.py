@@ -55,6 +55,17 @@ class Command(EkidenCommand):
             help="let the rules speak that were added in the portal (needs the database)",
         )
         parser.add_argument(
+            "--why",
+            action="store_true",
+            help="name the signs that were weighed, and what spoke against",
+        )
+        parser.add_argument(
+            "--tables", action="store_true", help="say the version of the shipped rules, and end"
+        )
+        self._add_measuring(parser)
+
+    def _add_measuring(self, parser: CommandParser) -> None:
+        parser.add_argument(
             "--measure",
             metavar="FOLDER",
             action="append",
@@ -72,14 +83,6 @@ class Command(EkidenCommand):
             type=int,
             default=0,
             help="with --measure: the first N wrong answers",
-        )
-        parser.add_argument(
-            "--why",
-            action="store_true",
-            help="name the signs that were weighed, and what spoke against",
-        )
-        parser.add_argument(
-            "--tables", action="store_true", help="say the version of the shipped rules, and end"
         )
 
     def handle(

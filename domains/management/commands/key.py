@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from domains.foundation.command import ActionCommand, AddAction, CommandError
+from domains.foundation.command import ActionCommand, AddAction, CommandError, CommandParser
 from domains.identity import key_zone_file
 from domains.models import Domain, HmacAlgorithm, KeyState, SigningKey
 from domains.operations import audit
@@ -45,6 +45,12 @@ class Command(ActionCommand):
         for parser in (retire, importing):
             parser.add_argument("selector", metavar="SELECTOR")
         importing.add_argument("file", metavar="FILE", type=Path)
+        for parser in (listing, rotate, retire, importing, self._add_delegation(add)):
+            parser.add_argument("--project")
+        add("zone", self.zone, "Print the zone of delegated keys as a zone file.")
+        self._add_update_key(add)
+
+    def _add_delegation(self, add: AddAction) -> CommandParser:
         delegate = add(
             "delegate",
             self.delegate,
@@ -58,21 +64,19 @@ class Command(ActionCommand):
         chosen.add_argument(
             "--end", action="store_true", help="let its next keys stand in its own zone again"
         )
-        add("zone", self.zone, "Print the zone of delegated keys as a zone file.")
-        update_key = add(
-            "update-key",
-            self.set_update_key,
-            "Set the TSIG key that signs updates of that zone.",
+        return delegate
+
+    def _add_update_key(self, add: AddAction) -> None:
+        parser = add(
+            "update-key", self.set_update_key, "Set the TSIG key that signs updates of that zone."
         )
-        update_key.add_argument("key_name", metavar="NAME")
-        update_key.add_argument(
+        parser.add_argument("key_name", metavar="NAME")
+        parser.add_argument(
             "file", metavar="FILE", help="holds the secret in base64; - for standard input"
         )
-        update_key.add_argument(
+        parser.add_argument(
             "--algorithm", choices=HmacAlgorithm.values, default=HmacAlgorithm.SHA256
         )
-        for parser in (listing, rotate, retire, importing, delegate):
-            parser.add_argument("--project")
 
     def list_all(self, *, name: str | None, project: str | None, as_json: bool) -> None:
         keys = SigningKey.objects.select_related("domain__project").order_by(
