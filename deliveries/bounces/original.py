@@ -14,8 +14,6 @@ from deliveries.bounces.wording import addresses, notice
 
 MOST = 20  # of each; a report is about one message
 MOST_CHARACTERS = 1000
-# RFC 5965, section 3.2, and what the last host writes above a message.
-PATHS = ("original-mail-from", "return-path")
 _FEEDBACK = NAME.decode()
 
 

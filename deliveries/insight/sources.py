@@ -43,9 +43,9 @@ class NodeOverview(TypedDict):
     seen_at: str
 
 
-def sources(*, now: datetime | None = None) -> list[SourceOverview]:
+def sources() -> list[SourceOverview]:
     """Return all sources by name."""
-    now = now or timezone.now()
+    now = timezone.now()
     nodes = _nodes_of_sources(now)
     lanes = _lanes()
     waiting = dict(
@@ -83,9 +83,9 @@ def sources(*, now: datetime | None = None) -> list[SourceOverview]:
     ]
 
 
-def nodes(*, now: datetime | None = None) -> list[NodeOverview]:
+def nodes() -> list[NodeOverview]:
     """Return the nodes by name; one that has not been seen for half a minute is not here."""
-    now = now or timezone.now()
+    now = timezone.now()
     lanes = _lanes()
     return [
         {

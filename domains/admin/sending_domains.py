@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -173,11 +173,7 @@ class DomainPages(Pages):
 
     def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one page to print, for who may see the domain."""
-        row = self.get_object(request, object_id)
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        if row is None:
-            raise Http404
+        row = self.seen_row(request, object_id)
         return TemplateResponse(request, "domains/printed.html", printed_records.page(row))
 
     def delete_view(

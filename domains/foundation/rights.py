@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 SEE, ADD, CHANGE, DELETE, EXPORT, LIFT = "see", "add", "change", "delete", "export", "lift"
 REVEAL, SHOW_CONTENT = "reveal", "show_content"
-ONLY_LOOKS = frozenset({SEE, EXPORT, REVEAL})
 
 
 class Role(TextChoices):
@@ -175,10 +174,6 @@ def reads_addresses(user: Any) -> bool:
     """Return whether this person reads the addresses of recipients without a search or a reason."""
     role = getattr(user, "role", "")
     return role in READS_ADDRESSES or (role in READS_THOSE_OF_OWN_PROJECTS and user.is_limited)
-
-
-def is_for_projects(page: str) -> bool:
-    return SEE in RIGHTS[page].within
 
 
 class MayInTemplate:

@@ -183,6 +183,15 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
         messages.success(request, done)
         return self.to_page_of(row)
 
+    def seen_row(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row, where this person may see it; raise `PermissionDenied` or `Http404`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
+
     def to_page_of(self, row: Model) -> HttpResponse:
         return redirect(reverse(f"admin:{self._name('change')}", args=[row.pk]))
 
@@ -280,11 +289,7 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        row = self.seen_row(request, object_id)
         context = {
             **self.admin_site.each_context(request),
             "title": _("History: %s") % self.shown_name(row),

@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -50,11 +49,7 @@ def credential_of(request: HttpRequest, object_id: str) -> Credential:
     """Return the row, where this person may see it."""
     pages = admin.site._registry[Credential]
     assert isinstance(pages, Pages)
-    if not pages.has_view_permission(request):
-        raise PermissionDenied
-    row = pages.get_object(request, object_id)
-    if not isinstance(row, Credential):
-        raise Http404
+    row: Credential = pages.seen_row(request, object_id)
     return row
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -73,10 +72,5 @@ def _parts(each: ErrorFigures, *, most: int) -> list[tuple[str, str]]:
 def project_fragment(request: HttpRequest, object_id: str) -> HttpResponse:
     pages = admin.site._registry[Project]
     assert isinstance(pages, Pages)
-    if not pages.has_view_permission(request):
-        raise PermissionDenied
-    row = pages.get_object(request, object_id)
-    if not isinstance(row, Project):
-        raise Http404
-    context = {"days": of_project(row, now=timezone.now())}
+    context = {"days": of_project(pages.seen_row(request, object_id), now=timezone.now())}
     return TemplateResponse(request, "domains/mail_by_day.html", context)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Project
-from suppressions.policy import PRESETS, STANDARD, Rules
+from suppressions.policy import STANDARD, Rules
 
 PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 DAYS = [MinValueValidator(1), MaxValueValidator(3650)]
@@ -121,9 +121,3 @@ class Policy(models.Model):
     @property
     def rules(self) -> Rules:
         return Rules(**{name: getattr(self, name) for name in Rules.__slots__})
-
-    def take_preset(self, name: str) -> None:
-        """Take the values of a preset; raise `KeyError` for one that is not shipped."""
-        for field in Rules.__slots__:
-            setattr(self, field, getattr(PRESETS[name], field))
-        self.preset = name
