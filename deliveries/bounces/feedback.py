@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deliveries.bounces import kinds
-from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
+from deliveries.bounces.mime import Fields, Part, header, originals, read_fields
 from deliveries.bounces.wording import ADDRESS, addresses
 
 
@@ -72,14 +72,8 @@ def _original(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the one recipient that the header of the complained-about message names; none where it
     hides or lists several.
     """
-    for fields in _originals(parts):
+    for fields in originals(parts):
         for name in ("x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"):
             if len(found := ADDRESS.findall(header(fields, name))) == 1:
                 return tuple(found)
     return ()
-
-
-def _originals(parts: Sequence[Part]) -> Iterator[Fields]:
-    for part in parts:
-        if part.is_original:
-            yield take_apart(part.body)[0]

@@ -186,14 +186,7 @@ def says_absent(fields: Fields) -> bool:
 
 def is_automatic(fields: Fields) -> bool:
     """Tell whether a program sent it. Reports are sent by programs too, so look for those first."""
-    submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
-    precedence = header(fields, "precedence").lower().replace("-", "_")
-    return (
-        submitted not in ("", "no")
-        or precedence == "auto_reply"
-        or _is_marked(fields)
-        or says_absent(fields)
-    )
+    return _submitted(fields) not in ("", "no") or _is_marked_as_answer(fields)
 
 
 def is_answer_of_program(fields: Fields) -> bool:
@@ -201,14 +194,16 @@ def is_answer_of_program(fields: Fields) -> bool:
 
     What it says beyond that was written by others (RFC 3834).
     """
-    submitted = header(fields, "auto-submitted").lower().partition(";")[0].strip()
+    return _submitted(fields) == "auto-replied" or _is_marked_as_answer(fields)
+
+
+def _submitted(fields: Fields) -> str:
+    return header(fields, "auto-submitted").lower().partition(";")[0].strip()
+
+
+def _is_marked_as_answer(fields: Fields) -> bool:
     precedence = header(fields, "precedence").lower().replace("-", "_")
-    return (
-        submitted == "auto-replied"
-        or precedence == "auto_reply"
-        or _is_marked(fields)
-        or says_absent(fields)
-    )
+    return precedence == "auto_reply" or _is_marked(fields) or says_absent(fields)
 
 
 def _is_marked(fields: Fields) -> bool:

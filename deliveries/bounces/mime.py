@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from deliveries.bounces.charsets import decode, decode_words
@@ -109,6 +109,13 @@ def read_fields(text: str) -> Fields:
         if len(fields) > MAX_FIELDS:
             break
     return fields
+
+
+def originals(parts: Iterable[Part]) -> Iterator[Fields]:
+    """Yield the header sections of the messages that came back in parts of their own."""
+    for part in parts:
+        if part.is_original:
+            yield take_apart(part.body)[0]
 
 
 def without_tags(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from deliveries.bounces.feedback_id import NAME
-from deliveries.bounces.mime import Fields, Part, header, read_fields, take_apart
+from deliveries.bounces.mime import Fields, Part, header, originals, read_fields, take_apart
 from deliveries.bounces.wording import addresses, notice
 
 MOST = 20  # of each; a report is about one message
@@ -49,9 +49,7 @@ def read(data: bytes) -> Original:
 
 def _returned(parts: Iterable[Part]) -> Iterator[Fields]:
     """Yield the header sections of what came back, in parts of their own or below the notice."""
-    for part in parts:
-        if part.is_original:
-            yield take_apart(part.body)[0]
+    yield from originals(parts)
     for part in parts:
         if part.type == "text/plain":
             _, rest = notice(part.text)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from deliveries.bounces import feedback, notification
 from deliveries.bounces.charsets import decode
-from deliveries.bounces.mime import LOOKED_AT, Fields, Part, take_apart
+from deliveries.bounces.mime import LOOKED_AT, Fields, Part, mails, take_apart
 from deliveries.bounces.parsed_report import RecipientStatus, Report, ReportKind, judged
 from deliveries.bounces.status_reports import by_status, recipient_status
 from deliveries.bounces.text_reports import by_text
@@ -26,6 +26,15 @@ def read(data: bytes) -> Report:
     if report.fates or report.kind is not ReportKind.BOUNCE:
         return report
     return replace(report, fates=_of_nobody(data))
+
+
+def read_mails(data: bytes) -> tuple[ReportKind, list[RecipientStatus]]:
+    """Read a mail, or an mbox of them: as one that has all their recipients, and the kind of the
+    first that has one.
+    """
+    reports = [read(each) for each in mails(data)]
+    kinds = (report.kind for report in reports if report.kind is not ReportKind.NONE)
+    return next(kinds, ReportKind.NONE), [fate for report in reports for fate in report.fates]
 
 
 def _of_nobody(data: bytes) -> tuple[RecipientStatus, ...]:

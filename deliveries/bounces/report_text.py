@@ -102,12 +102,6 @@ def _wording(failure: ReportedFailure, hostname: str) -> str:
     ended = "It was tried until its time was over."
     if not failure.has_expired:
         ended = "It will not be tried again."
-    ended = "It was tried until its time was over."
-    if not failure.has_expired:
-        ended = "It will not be tried again."
-    ended = "It was tried until its time was over."
-    if not failure.has_expired:
-        ended = "It will not be tried again."
     return (
         f"This is the mail system at {hostname}.\n\n"
         f"Your message could not be delivered to <{failure.recipient}>.\n"

@@ -160,17 +160,18 @@ class Experience:
             return
         if recipient and self._refused.setdefault(address, recipient) == recipient:
             return
-        known = self._unwell.get(address)
-        times = known.times + 1 if known else 1
-        until = now + min(FIRST * 2.0 ** min(times - 1, 10), LONGEST)
-        self._unwell[address] = Unwell(host, until, times, str(reply))
-        self._has_news = True
+        self._note(host, address, reply, first=FIRST, longest=LONGEST, now=now)
 
     def put_aside(self, host: str, address: str, reply: Reply, *, now: float) -> None:
         """Ask this host of a smarthost after the others, until a look finds it well."""
+        self._note(host, address, reply, first=FIRST_ASIDE, longest=LONGEST_ASIDE, now=now)
+
+    def _note(
+        self, host: str, address: str, reply: Reply, *, first: float, longest: float, now: float
+    ) -> None:
         known = self._unwell.get(address)
         times = known.times + 1 if known else 1
-        until = now + min(FIRST_ASIDE * 2.0 ** min(times - 1, 10), LONGEST_ASIDE)
+        until = now + min(first * 2.0 ** min(times - 1, 10), longest)
         self._unwell[address] = Unwell(host, until, times, str(reply))
         self._has_news = True
 

@@ -132,8 +132,10 @@ class HostDialogue:
         if delivery is not self._tried_for:
             self._endpoints = self._endpoints_of_site(besides=self.connection.endpoint)
         self._tried_for = delivery
-        if not await self._endpoints.has_more():
-            return False
+        return await self._endpoints.has_more() and await self._go_on()
+
+    async def _go_on(self) -> bool:
+        """Change to the next endpoint; false where none gives a connection."""
         try:
             await self._change(self._endpoints.next())
         except NoEndpoint:
@@ -147,11 +149,7 @@ class HostDialogue:
         if is_only and self.connection.usable:
             return True
         self._endpoints, self._tried_for = self._endpoints_of_site(), delivery
-        try:
-            await self._change(self._endpoints.next())
-        except NoEndpoint:
-            return False
-        return True
+        return await self._go_on()
 
     async def _offer(self, delivery: ClaimedDelivery) -> Outcome:
         """Offer the mail to this host: again at once, over another connection, without what it may

@@ -31,6 +31,7 @@ from domains.foundation import rights
 from domains.operations import audit, audit_words
 from domains.operations.large_lists import InfinitePaginator, InOrder
 from domains.operations.own_projects import projects_of, within
+from domains.operations.page_rights import PageRights
 from domains.operations.tick_list import TickList
 
 HISTORY_MOST = 200
@@ -53,11 +54,8 @@ class RowVerb:
     asks_reason: bool = False  # see `reason_of`
 
 
-class Pages(ModelAdmin):  # type: ignore[misc]  # as above
-    """People see all rows, or those of the projects that they are limited to.
-
-    Who may do what is said in `domains.foundation.rights` alone.
-    """
+class Pages(PageRights, ModelAdmin):  # type: ignore[misc]  # Unfold publishes no types
+    """People see all rows, or those of the projects that they are limited to."""
 
     # The look-up from a row to its project; None: no row belongs to one.
     project_path: ClassVar[str | None] = None
@@ -99,24 +97,6 @@ class Pages(ModelAdmin):  # type: ignore[misc]  # as above
             if self.project_path
             else rows.none()
         )
-
-    def may(self, request: HttpRequest, verb: str) -> bool:
-        return rights.may(request.user, verb, self.opts.label_lower)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may(request, rights.SEE)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may(request, rights.ADD)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may(request, rights.CHANGE)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.may(request, rights.DELETE)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
         return (*self.readonly_fields, *self.set_once) if obj else self.readonly_fields

@@ -34,7 +34,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     """Ask for a factor; go on to `next` then."""
     user = request.user
     assert isinstance(user, User)
-    place = _next(request)
+    place = next_place(request) or reverse("admin:index")
     if isinstance(user.otp_device, ProviderIdentity):  # type: ignore[attr-defined]  # OTPMiddleware
         query = urlencode({"again": "", "next": place})
         return redirect(f"{reverse('two_factor:provider')}?{query}")
@@ -93,9 +93,10 @@ def _form(request: HttpRequest, device: Device | None, method: str) -> Any:
     return kind(**given)
 
 
-def _next(request: HttpRequest) -> str:
+def next_place(request: HttpRequest) -> str:
+    """Return where to go afterwards, within the portal; "" where nothing of ours is named."""
     wanted = request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if is_ours else reverse("admin:index")
+    return wanted if is_ours else ""

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -25,6 +24,7 @@ from domains.operations import audit
 from domains.operations.pages import client_address
 from relay_portal.access import fresh_factor, known_sessions, networks, own_sessions
 from relay_portal.access.accepting import BACKEND
+from relay_portal.access.confirming import next_place
 from relay_portal.access.known_sessions import FROM_PROVIDER
 from relay_portal.models import ProviderIdentity, User
 from relay_portal.openid import pending, people, provider, tokens
@@ -43,7 +43,7 @@ def begin(request: HttpRequest) -> HttpResponse:
     if not provider.is_configured():
         raise Http404
     is_again = "again" in request.GET and request.user.is_authenticated
-    begun = PendingLogIn(next=_next(request), again=(request.user.pk or 0) if is_again else 0)
+    begun = PendingLogIn(next=next_place(request), again=(request.user.pk or 0) if is_again else 0)
     asked = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier}
     if is_again:
         asked |= {"prompt": "login", "max_age": "0"}
@@ -203,15 +203,6 @@ def _failed(request: HttpRequest, error: ProviderError) -> HttpResponse:
     if getattr(request.user, "otp_device", None):
         return redirect("admin:index")
     return redirect("two_factor:login")
-
-
-def _next(request: HttpRequest) -> str:
-    """Return where to go afterwards, within the portal."""
-    wanted = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if is_ours else ""
 
 
 def _return_address(request: HttpRequest) -> str:

@@ -16,9 +16,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from deliveries.bounces.mime import mails
 from deliveries.bounces.parsed_report import ReportKind
-from deliveries.bounces.parser import read
+from deliveries.bounces.parser import read_mails
 from deliveries.bounces.pasted import reports_in
 from deliveries.classification import classifier, loaded_rules
 from deliveries.classification.classifier import PHRASES, Answer, Classified
@@ -152,11 +151,7 @@ def _of_reply(given: dict[str, Any]) -> list[ClassifiedAnswer]:
 
 
 def _of_mail(data: bytes) -> tuple[ReportKind, list[ClassifiedAnswer]]:
-    reports = [read(each) for each in mails(data)]
-    kind = next(
-        (report.kind for report in reports if report.kind is not ReportKind.NONE), ReportKind.NONE
-    )
-    fates = [fate for report in reports for fate in report.fates]
+    kind, fates = read_mails(data)
     return kind, [
         _finding(
             fate.recipient,

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from deliveries.bounces.mime import mails
 from deliveries.bounces.parsed_report import RecipientStatus, ReportKind
-from deliveries.bounces.parser import read
+from deliveries.bounces.parser import read_mails
 from deliveries.classification.caution import ENOUGH
 from deliveries.classification.classifier import PHRASES, Answer, Classified, classify, version
 from deliveries.classification.reply_text import parse
@@ -150,20 +149,12 @@ def _answer(reply: str, stage: str | None, host: str) -> Answer:
 
 
 def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
-    """Read the mail in a file.
-
-    An mbox is as one mail that has all their recipients, and the kind of the first that has one.
-    """
     try:
         with Path(name).open("rb") as file:
             data = file.read(LARGEST)
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}") from error
-    reports = [read(each) for each in mails(data)]
-    kind = next(
-        (report.kind for report in reports if report.kind is not ReportKind.NONE), ReportKind.NONE
-    )
-    return kind, [fate for report in reports for fate in report.fates]
+    return read_mails(data)
 
 
 def _facts(name: str, kind: ReportKind, fates: list[RecipientStatus]) -> dict[str, object]:
