@@ -26,9 +26,8 @@ class GroupedHandler(logging.StreamHandler[TextIO]):
     in all processes.
     """
 
-    _held: list[str] | None = (
-        None  # blocks hold no `await`, and only one thread of a process opens them
-    )
+    # Blocks hold no `await`, and only one thread of a process opens them.
+    _held: list[str] | None = None
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(stream)

@@ -16,9 +16,8 @@ from deliveries.queue.wakeups import WakeUps
 
 AGAIN = 1.0  # seconds between two questions
 KEEP = 60.0  # seconds after which a commit that was under way has come through, or never will
-MOST = (
-    10_000  # that are remembered; the mail log lacks a line for what is more, and nothing else does
-)
+# That are remembered; the mail log lacks a line for what is more, and nothing else does.
+MOST = 10_000
 
 TAKEN = """
 SELECT message.id, coalesce(array_agg(DISTINCT lane_id) FILTER (WHERE ended_at IS NULL), '{}'),

@@ -13,9 +13,8 @@ from deliveries.queue.lanes import LEASE_SECONDS
 logger = logging.getLogger(__name__)
 
 AHEAD = 60.0  # seconds by which the clocks of two machines may differ
-LONGEST_PAUSE = (
-    900.0  # seconds for which trouble of a receiver pauses its lane (deliveries.sending.feedback)
-)
+# Seconds for which trouble of a receiver pauses its lane (deliveries.sending.feedback).
+LONGEST_PAUSE = 900.0
 
 NOW = "SELECT now() + make_interval(secs => %(ahead)s)"
 NEWEST = """

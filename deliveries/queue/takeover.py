@@ -19,9 +19,8 @@ logger = logging.getLogger(__name__)
 # seconds for one holder: the statement reads all that waits in his lanes, and leases are renewed
 # only afterwards
 PATIENCE = 10.0
-AGAIN = (
-    30.0  # seconds until the next try where that was not enough; by then his leases are over anyway
-)
+# Seconds until the next try where that was not enough; by then his leases are over anyway.
+AGAIN = 30.0
 
 # What was claimed and never offered is as if it had not been claimed. The rest may have been sent,
 # which the next claim sees by its older epoch.

@@ -24,9 +24,8 @@ FIRST_ASIDE, LONGEST_ASIDE = 60.0, 900.0
 # put aside. One alone may be about that message.
 FAILURES = 3
 FORGET_AFTER = 86_400.0  # seconds without a look
-TAKING = (
-    10.0  # seconds after a message for which a host is busy rather than unwell when it refuses us
-)
+# Seconds after a message for which a host is busy rather than unwell when it refuses us.
+TAKING = 10.0
 
 
 @dataclass(frozen=True, slots=True)

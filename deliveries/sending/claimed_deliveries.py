@@ -22,9 +22,8 @@ class ClaimedDelivery:
     due: float = 0.0  # since when it has been due, on the same clock
     tries: int = 0
     return_path: str = ""  # the domain of the one that it was offered with last
-    is_reencoded: bool = (
-        False  # no host takes its 8-bit content: it goes in ASCII, as far as it may be touched
-    )
+    # No host takes its 8-bit content: it goes in ASCII, as far as it may be touched.
+    is_reencoded: bool = False
 
     @property
     def is_late(self) -> bool:

@@ -82,9 +82,8 @@ class Endpoints:
         self._level = TlsLevel(tls if tls and not lane.is_routed else lane.tls)
         self._timeouts = timeouts
         self._failure = NoEndpoint(_unreachable("The site has no mail host with an address"))
-        self._is_addressless = (
-            True  # as long as DNS has named no address, and has not failed either
-        )
+        # As long as DNS has named no address, and has not failed either.
+        self._is_addressless = True
         self._besides = besides
         self._unreached: list[NoEndpoint] = []
         self._endpoints = self._unwell_last()

@@ -241,9 +241,8 @@ class LaneClaims:
                 logger.warning(
                     "lane=%s could not give back its claims yet: %s", self.lane.id, error
                 )
-                self.may_have_strays = (
-                    True  # the next claim, or whoever gives the lane back, sees to them
-                )
+                # The next claim, or whoever gives the lane back, sees to them.
+                self.may_have_strays = True
 
     def has_in_hand(self, claimed: Claimed) -> bool:
         """Tell whether the delivery is in hand: it is no more once its outcome is recorded."""

@@ -115,9 +115,8 @@ class ClientSession:
     way_back: str | None = None
     has_delivered: bool = False
     reset_due: bool = False  # a refused transaction is still open: RSET goes before the next MAIL
-    in_step: bool = (
-        True  # False: the next reply might not answer our next command, so there is no next command
-    )
+    # False: the next reply might not answer our next command, so there is no next command.
+    in_step: bool = True
     name: str = field(default="", compare=False)  # by which it says hello
 
 

@@ -22,9 +22,8 @@ class Timeouts:
     mail: float = 300
     rcpt: float = 300
     data: float = 120
-    chunk: float = (
-        0.3  # for a host to refuse its first BDAT: content that it would not take is not sent then
-    )
+    # For a host to refuse its first BDAT: content that it would not take is not sent then.
+    chunk: float = 0.3
     block: float = 180  # for each 64 KiB of content
     body: float = 600
     quit: float = 5

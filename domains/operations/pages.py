@@ -65,9 +65,8 @@ class Pages(PageRights, ModelAdmin):  # type: ignore[misc]  # Unfold publishes n
     verbs: ClassVar[Sequence[RowVerb]] = ()
     # What is filled in for a new row, and stays as it is.
     set_once: ClassVar[tuple[str, ...]] = ()
-    has_history: ClassVar[bool] = (
-        True  # whether people do things to the row itself, which the audit log then tells
-    )
+    # Whether people do things to the row itself, which the audit log then tells.
+    has_history: ClassVar[bool] = True
 
     # Columns that could be large, are small in truth, and are shown in the list.
     list_reads: ClassVar[frozenset[str]] = frozenset()

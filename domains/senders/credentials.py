@@ -16,9 +16,8 @@ from django.utils.translation import gettext as _
 
 from domains.models import Credential, CredentialKind, Domain, Project
 
-SECRET_BYTES = (
-    24  # 192 bits: 32 characters, all of which are safe in URLs, shells and configuration files
-)
+# 192 bits: 32 characters, all of which are safe in URLs, shells and configuration files.
+SECRET_BYTES = 24
 
 
 def issue(

@@ -11,9 +11,8 @@ from ipaddress import ip_address
 from django.http import HttpRequest
 
 HERE, THROUGH, HIDDEN, PLAIN = "here", "through", "hidden", "plain"
-UNTOLD = (
-    "untold"  # from another host, without a word of a proxy: a person, or one that says nothing
-)
+# From another host, without a word of a proxy: a person, or one that says nothing.
+UNTOLD = "untold"
 MARKS = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_PROTO",

@@ -21,9 +21,8 @@ PER_PAIR = 10
 LONGEST_DELAY = 8.0  # seconds that the answer to a wrong try waits
 MOST_PAIRS = 20_000  # (place, name) that are remembered: both come from strangers
 MOST_KEYS = 100_000
-SESSION_KEEP = (
-    330  # seconds after its last command for which a session counts, should its listener have died
-)
+# Seconds after its last command for which a session counts, should its listener have died.
+SESSION_KEEP = 330
 RETRY_VALKEY = 5.0
 TALLY_KEEP = 7_776_000  # 90 days
 FORGED_RETURN_PATHS = "ekiden:count:forged-return-paths"

@@ -14,9 +14,8 @@ from deliveries.message.priorities import Priority
 TARGET = 0.3  # seconds behind at which as much is let in as is sent
 MOST, LEAST = 1.25, 0.5  # how much of what is sent is let in, at most and at least
 FLOOR = 20.0  # messages a second that are let in, however far behind delivery is
-LONGEST = (
-    20.0  # seconds that an app waits for its answer; who would wait longer is asked to come again
-)
+# Seconds that an app waits for its answer; who would wait longer is asked to come again.
+LONGEST = 20.0
 TICK = 0.005  # seconds between two looks at whose turn it is
 BULK_EVERY = 4  # of so many turns one is for bulk mail first
 IDLE = 2.0  # seconds without a message after which nobody looks at the board

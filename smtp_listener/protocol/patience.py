@@ -18,6 +18,5 @@ class Patience:
     # takes the place of others.
     first_command: float = 30.0
     log_in: float = 60.0  # at the ports of apps
-    visit: float = (
-        900.0  # at the MX port, where nobody logs in: after so long no further message is begun
-    )
+    # At the MX port, where nobody logs in: after so long no further message is begun.
+    visit: float = 900.0

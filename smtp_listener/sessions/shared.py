@@ -40,9 +40,8 @@ from suppressions.lookup import Lookup
 
 RETURNED_AT_ONCE = 67_108_864  # bytes of mail of port 25 in memory at one time
 GUEST_LINES, APP_LINES = 20, 1000  # refusals of one place in a minute that are written into the log
-INDEX_PATIENCE = (
-    300.0  # seconds to read millions of suppressions; recipients are looked up one by one meanwhile
-)
+# Seconds to read millions of suppressions; recipients are looked up one by one meanwhile.
+INDEX_PATIENCE = 300.0
 
 
 class Shared:

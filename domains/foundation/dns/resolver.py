@@ -38,9 +38,8 @@ MAX_ENTRIES = 20_000
 MAX_MX = 20  # of a longer list the best preferences are kept; Postfix tries five
 MAX_RECORDS = 100  # TXT records and addresses of one name; the rest can only be an attack on memory
 MIN_TTL, MAX_TTL, MAX_NEGATIVE_TTL = 5, 86_400, 3_600
-FAILURE_TTL = (
-    5  # RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message
-)
+# RFC 9520 asks for 1 to 300 s, so that a broken zone is not asked again for each message.
+FAILURE_TTL = 5
 # RFC 8767: an answer whose time is over is better than none. Sections 5 and 6: kept for 1 to 3
 # days, given after 1.8 s without a fresh one, and for 30 s before the name is asked for again.
 STALE_MOST, STALE_AFTER, STALE_TTL = 86_400.0, 1.8, 30.0
