@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import UndefinedTable
 
-from domains.foundation.command import EkidenCommand
+from domains.foundation.command import ActionCommand, EkidenCommand
 from domains.foundation.secrets.keyring import KeyRingError
 from domains.foundation.text.addresses import BadAddress
 
@@ -109,3 +109,24 @@ def test_a_table_is_folded_at_a_terminal_and_never_for_a_program(stream, lines, 
     out = stream()
     call_command(Listing(), stdout=out)
     assert len(out.getvalue().splitlines()) == lines
+
+
+class Acting(ActionCommand):
+    def add_actions(self, add):
+        add("list", self.list_all, "List all.").add_argument("name")
+        add("stop", self.stop, "Stop.")
+
+    def list_all(self, *, name, as_json):
+        self.write_json({"name": name}) if as_json else self.stdout.write(name)
+
+    def stop(self):
+        """Take nothing."""
+
+
+def test_an_action_that_takes_as_json_has_the_option_by_itself():
+    for options, said in (([], "east\n"), (["--json"], '{"name": "east"}\n')):
+        out = StringIO()
+        call_command(Acting(stdout=out), "list", "east", *options)
+        assert out.getvalue() == said
+    with pytest.raises(CommandError, match="--json"):
+        call_command(Acting(), "stop", "--json")
