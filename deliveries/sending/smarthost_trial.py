@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from deliveries.backends.database import Database
 from deliveries.models import Smarthost
@@ -50,18 +51,18 @@ async def _host(door: SmarthostDoor, resolver: Resolver, host: str, port: int) -
     try:
         addresses = (await resolver.addresses(host)).records
         if not addresses:
-            return result | {"said": "it has no address in DNS"}
+            return result | {"said": _("it has no address in DNS")}
         result["address"] = str(addresses[0])
         connection = await door.open(
             Endpoint(host, result["address"], port), source=settings.EKIDEN_SOURCE or None,
             ehlo_name=settings.EKIDEN_HOSTNAME, timeouts=PATIENCE, peer=Peer(), without=frozenset(),
         )  # fmt: skip
     except (NoSuchName, TemporaryFailure) as error:
-        return result | {"said": f"looking it up failed: {error}"}
+        return result | {"said": _("looking it up failed: %s") % error}
     except NoLogin as error:
         return result | {"said": str(error)}
     except ConnectionFailed as error:
         return result | {"said": f"{error.stage}: {error.reply}", "tls": error.tls}
     result |= {"ok": True, "tls": connection.tls}
     await connection.close()
-    return result | {"said": f"logged in within {time.monotonic() - started:.1f} s"}
+    return result | {"said": _("logged in within %.1f s") % (time.monotonic() - started)}

@@ -6,6 +6,7 @@ from deliveries.models import Lane, Route, Smarthost
 from deliveries.routing import smarthosts
 from domains.models import AuditEntry
 from tests.deliveries import make
+from tests.fakes.dns import FakeDns
 from tests.relay_portal.portal.conftest import person, verified
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -91,3 +92,13 @@ def test_a_refused_log_in_is_seen_everywhere(browser):
     assert "closed" in ekiden("smarthost", "list")
     assert "Smarthost office" in browser.get("/").text and "535 5.7.8 no" in browser.get("/").text
     assert Lane.objects.filter(closed_at__isnull=False).count() == 1
+
+
+def test_what_a_try_finds_is_told_in_the_readers_language(browser, settings):
+    row = make.smarthost(hosts=[["empty.test", 587, "verified"], ["gone.test", 587, "verified"]])
+    browser.post("/language/", {"language": "ja"})
+    with FakeDns({"empty.test": {"TXT": ["x"]}}) as dns:
+        settings.EKIDEN_DNS = [dns.url]
+        page = browser.post(f"/deliveries/smarthost/{row.pk}/do/try_login/", follow=True).text
+    assert "empty.test:587: DNS にアドレスがありません" in page
+    assert "gone.test:587: DNS で調べられませんでした" in page
