@@ -171,7 +171,13 @@ SELECT claimed.lane_id, (SELECT count(*) FROM streams WHERE streams.lane = claim
        project.retry_schedule, project.in_doubt, project.sends_reports,
        extract(epoch FROM claimed.expires_at - now())::float8 AS seconds_left,
        extract(epoch FROM now() - claimed.due_at)::float8 AS seconds_due,
-       message.header_from
+       message.header_from,
+       -- Of mail to many recipients of a lane the first brings the content; what is large is read
+       -- when its turn comes, and of mail without a lane nothing is sent.
+       CASE WHEN asked.domains IS NULL AND message.size <= {small} AND row_number() OVER (
+               PARTITION BY claimed.lane_id, claimed.message_id ORDER BY picked.place) = 1
+           THEN (SELECT data FROM deliveries_content content
+               WHERE content.message_id = claimed.message_id) END AS data
 FROM claimed
 JOIN picked ON picked.id = claimed.id
 JOIN asked ON asked.lane = claimed.lane_id
@@ -182,6 +188,8 @@ LEFT JOIN deliveries_destination destination ON destination.domain = claimed.dom
 LEFT JOIN LATERAL ({covering}) suppression ON true
 ORDER BY picked.place
 """
+
+SMALL = 262_144  # bytes: content up to this size comes with the claim
 
 DEEPER = 5  # times as many rows are looked at in a lane that several domains share
 
@@ -196,7 +204,10 @@ _COVERING = covering(
 GIVEN = ("lane", "epoch", "is_forced", "most", "least", "after", "domains", "besides")
 
 CLAIMS = {
-    each: _CLAIM.replace("{each}", str(each)).replace("{covering}", _COVERING) for each in EACH
+    each: _CLAIM.replace("{each}", str(each))
+    .replace("{covering}", _COVERING)
+    .replace("{small}", str(SMALL))
+    for each in EACH
 }
 
 # A suppressed address whose time of probation has come is tried by one delivery: the first that
@@ -224,7 +235,7 @@ MOVE = change_deliveries(
     to="claim = 0, lane_id = %(to)s",
 )
 
-CONTENT = "SELECT message_id, data FROM deliveries_content WHERE message_id = ANY(%(ids)s)"
+CONTENT = "SELECT data FROM deliveries_content WHERE message_id = %(id)s"
 
 _LEARNED = """
     "window" = %(window)s, rate = %(rate)s, provider = %(provider)s,

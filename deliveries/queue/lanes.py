@@ -73,7 +73,8 @@ class Lanes:
         """Begin without a lane, for this `holder`.
 
         `notes` takes what need not survive a crash of PostgreSQL, and so need not wait for its
-        disk. `urgent` claims and reads what is in a hurry, while the others are at work.
+        disk. `contents` reads large contents, and `urgent` claims what is in a hurry while another
+        claim is under way.
         """
         self._database = database
         self._notes = notes or database
@@ -85,9 +86,6 @@ class Lanes:
         self._flows: dict[int, int] = {}  # how many each lane had last
         self._claims: Grouping[Asked, list[Row]] = Grouping(self._claim, most=AT_ONCE, every=EVERY)
         self._give_backs = GiveBacks(database)
-        self._small: Grouping[Collection[UUID], dict[UUID, bytes]] = Grouping(
-            self._read, most=AT_ONCE
-        )
 
     def holds(self, lane: LeasedLane) -> bool:
         """Tell if the lease runs for certain: PostgreSQL may be out of reach, or this process or
@@ -189,7 +187,9 @@ class Lanes:
         """Claim for each that asked; return their rows."""
         given = {name: [getattr(asked, name) for asked in group] for name in GIVEN}
         database = self._urgent if is_urgent else self._database
-        rows = await database.fetch(CLAIMS[max(asked.each for asked in group)], given)
+        rows = await database.fetch(
+            CLAIMS[max(asked.each for asked in group)], given, is_binary=True
+        )
         found: dict[int, list[Row]] = {asked.lane: [] for asked in group}
         for row in rows:
             found[row[0]].append(row)
@@ -244,25 +244,10 @@ class Lanes:
         """Put these aside until a person lets them go."""
         await self._database.fetch(MOVE, {"ids": list(ids), "epoch": lane.epoch, "to": Lane.PARKED})
 
-    async def contents(
-        self, messages: Collection[UUID], *, is_urgent: bool = False
-    ) -> dict[UUID, bytes]:
-        """Return the compressed contents of these small messages, and perhaps of others."""
-        return await self._small.ask(messages, is_urgent=is_urgent)
-
-    async def large(self, message: UUID) -> bytes | None:
-        """Return the compressed content of one message of any size, or None."""
-        return (await self._fetch([message], self._contents)).get(message)
-
-    async def _read(
-        self, group: list[Collection[UUID]], is_urgent: bool
-    ) -> list[dict[UUID, bytes]]:
-        wanted = {message for messages in group for message in messages}
-        found = await self._fetch(wanted, self._urgent if is_urgent else self._contents)
-        return [found] * len(group)
-
-    async def _fetch(self, messages: Collection[UUID], database: Database) -> dict[UUID, bytes]:
-        return dict(await database.fetch(CONTENT, {"ids": list(messages)}, is_binary=True))
+    async def content(self, message: UUID) -> bytes | None:
+        """Return the compressed content of a message of any size, or None."""
+        rows = await self._contents.fetch(CONTENT, {"id": message}, is_binary=True)
+        return rows[0][0] if rows else None
 
     async def note(self, lane: LeasedLane, learned: Learned) -> None:
         await self._notes.fetch(NOTE, _columns(learned) | {"lane": lane.id, "epoch": lane.epoch})

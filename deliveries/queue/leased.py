@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +52,8 @@ class Learned:
 class Claimed:
     """A delivery in an agent's hands, with all it needs to decide about it.
 
-    Sizes in bytes, waits in seconds.
+    Sizes in bytes, waits in seconds. `data` is the compressed content where it is small, with the
+    first of a message's deliveries that were claimed together.
     """
 
     id: UUID
@@ -83,3 +84,4 @@ class Claimed:
     seconds_left: float
     seconds_due: float = 0.0
     header_from: str = ""
+    data: bytes | None = field(default=None, repr=False, compare=False)

@@ -14,7 +14,6 @@ from deliveries.sending.claimed_deliveries import ClaimedDeliveries, ClaimedDeli
 from deliveries.sending.disposition import URGENT
 from deliveries.sending.domain_turns import DomainTurns
 from deliveries.sending.lane_sieve import LaneSieve
-from deliveries.sending.mail_builder import SMALL
 from deliveries.sending.outcome_recorder import OutcomeRecorder
 from deliveries.sending.provider_shares import LaneDemand
 from deliveries.sending.shared import SharedResources
@@ -191,7 +190,8 @@ class LaneClaims:
             self.may_have_urgent = self.may_have_urgent or len(claimed) == batch
         else:  # of many flows each gives no more than two at a time
             self.may_have_more = self.may_have_more or len(claimed) > 1
-        await self._keep(await self._sieve.sift(claimed))
+        contents = {each.message_id: each.data for each in claimed if each.data is not None}
+        await self._keep(await self._sieve.sift(claimed), contents)
 
     async def _free_strays(self) -> None:
         """Free the lane's claimed rows that we do not know of.
@@ -203,12 +203,9 @@ class LaneClaims:
         await self.shared.lanes.free_strays(self.lane, besides=in_hand)
         self.may_have_strays = False
 
-    async def _keep(self, claimed: Sequence[Claimed]) -> None:
+    async def _keep(self, claimed: Sequence[Claimed], contents: dict[UUID, bytes]) -> None:
         if not claimed:
             return
-        small = {delivery.message_id for delivery in claimed if delivery.size <= SMALL}
-        is_urgent = any(delivery.priority >= URGENT for delivery in claimed)
-        contents = await self.shared.lanes.contents(small, is_urgent=is_urgent) if small else {}
         now = time.monotonic()
         self._in_hand.update(each.id for each in claimed)
         for each in claimed:

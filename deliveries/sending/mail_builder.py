@@ -12,14 +12,13 @@ from django.conf import settings
 from deliveries.bounces import feedback_id, return_path
 from deliveries.message import compression, reencoding
 from deliveries.message.priorities import Priority
+from deliveries.queue.lane_statements import SMALL
 from deliveries.queue.leased import Claimed
 from deliveries.sending.claimed_deliveries import ClaimedDelivery
 from deliveries.sending.shared import SharedResources
 from deliveries.smtp.mail import Mail
 
 logger = logging.getLogger(__name__)
-
-SMALL = 262_144  # content above this is loaded one at a time, within the memory budget
 
 
 class MailBuilder:
@@ -35,7 +34,7 @@ class MailBuilder:
         read. The caller holds the share of memory that a large message needs.
         """
         claimed = delivery.claimed
-        data = delivery.data or await self._shared.lanes.large(claimed.message_id)
+        data = delivery.data or await self._shared.lanes.content(claimed.message_id)
         if data is None:
             return None
         content = await _decompress(data, claimed.size)

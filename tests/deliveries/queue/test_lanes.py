@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 
 from deliveries.backends.database import Database
+from deliveries.message import compression
 from deliveries.models import Lane
+from deliveries.queue import lane_statements
 from deliveries.queue.lanes import Lanes
 from tests.deliveries import make
 
@@ -57,6 +59,35 @@ def test_a_lane_with_due_work_is_found_and_leased_to_one_holder(lane):
 
     leased = run(scene)
     assert (leased.site, leased.hosts, leased.epoch) == ("mx.test", [[10, "mx.test", 25]], 1)
+
+
+def test_a_claim_brings_small_contents_once_and_large_ones_are_read_alone(lane):
+    small, large = make.message(), make.message(size=lane_statements.SMALL + 1)
+    for to in ("a@mx.test", "b@mx.test"):
+        make.delivery(to, small, lane=lane)
+    make.delivery("c@mx.test", large, lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        claimed = await lanes.claim(leased, 10)
+        assert await lanes.content(uuid4()) is None
+        return claimed, await lanes.content(large.id)
+
+    claimed, read = run(scene)
+    brought = [each.data for each in claimed if each.data is not None]
+    assert [compression.decompress(data, most=small.size) for data in brought] == [make.CONTENT]
+    assert {each.message_id: each.data for each in claimed}[large.id] is None
+    assert compression.decompress(read, most=large.size) == make.CONTENT
+
+
+def test_mail_that_is_settled_without_a_lane_brings_no_content(lane):
+    make.delivery(lane=lane)
+
+    async def scene(lanes):
+        [leased] = await lanes.lease([lane.id], 1)
+        return await lanes.claim(leased, 10, domains=["mx.test"])
+
+    assert [each.data for each in run(scene)] == [None]
 
 
 def test_a_lane_whose_work_is_not_due_yet_is_left_alone(lane):

@@ -7,6 +7,7 @@ import pytest
 
 from deliveries.backends.database import Database, DatabaseUnavailable
 from deliveries.models import Delivery
+from deliveries.queue.lane_statements import CLAIMS
 from deliveries.queue.wakeups import notify_now
 from deliveries.sending.drain import Drain
 from deliveries.sending.lane_claims import LaneClaims
@@ -32,19 +33,18 @@ def recipients(mx):
 
 
 @pytest.mark.usefixtures("mail_db")
-@pytest.mark.parametrize("held_up", ["contents", "lanes"])
+@pytest.mark.parametrize("held_up", ["a claim of the lane", "the drain's look"])
 def test_urgent_mail_passes_what_waits_for_postgresql(settings, monkeypatch, held_up):
-    """Another connection of the drain gets no answer: to a read of contents, or to the drain's own
-    look at what people have ordered.
-    """
+    """The drain's usual connection gets no answer: to a claim, or to any statement."""
     fetch, gate, message = Database.fetch, asyncio.Event(), make.message()
     make.delivery(to="first@mx.test", of=message)
     is_held = False
 
-    async def slow(self, *args, **given):
-        if is_held and self._name == f"ekiden drain {held_up}":
+    async def slow(self, sql, *args, **given):
+        is_slow = held_up == "the drain's look" or sql in CLAIMS.values()
+        if is_held and is_slow and self._name == "ekiden drain lanes":
             await gate.wait()
-        return await fetch(self, *args, **given)
+        return await fetch(self, sql, *args, **given)
 
     monkeypatch.setattr(Database, "fetch", slow)
 
