@@ -251,7 +251,7 @@ def test_a_worker_that_is_asked_to_end_while_all_is_away_ends_and_loses_nothing(
         for process, _ in servers:
             process.kill()
         worker.ask_to_stop()
-        worker.wait(120)
+        worker.wait(300)
         for process, server in servers:
             process.start_until(server.is_ready)
         worker.start()

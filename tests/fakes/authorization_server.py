@@ -49,7 +49,7 @@ class AuthorizationServer:
         assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(300)
         self._process.stdout.close()
 
     def told(self, **what: Any) -> Any:

@@ -89,7 +89,7 @@ CLIENTS: dict[str, Client] = {
 
 def run(*command: str, given: bytes = b"", env: dict[str, str] | None = None) -> bytes:
     done = subprocess.run(
-        command, input=given, env=os.environ | (env or {}), capture_output=True, timeout=60
+        command, input=given, env=os.environ | (env or {}), capture_output=True, timeout=300
     )
     assert done.returncode == 0, (
         f"{command[0]}: "

@@ -31,7 +31,7 @@ def folder() -> Path:
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, env=os.environ | (env or {}), capture_output=True, timeout=100)
+    done = subprocess.run(command, env=os.environ | (env or {}), capture_output=True, timeout=300)
     assert done.returncode == 0, (
         f"{command[0]}: {(done.stdout + done.stderr).decode(errors='replace')}"
     )

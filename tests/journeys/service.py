@@ -123,7 +123,7 @@ class Up:
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        return self.process.wait(60)
+        return self.process.wait(300)
 
 
 @contextmanager

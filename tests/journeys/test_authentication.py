@@ -82,7 +82,7 @@ def received(rig, postfix, author):
 
 def judged(names, message):
     command = ["node", str(JUDGE), str(MAILAUTH), names.url]
-    done = subprocess.run(command, input=message, capture_output=True, timeout=60)
+    done = subprocess.run(command, input=message, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 

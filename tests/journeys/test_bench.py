@@ -114,7 +114,7 @@ def test_a_run_that_is_broken_off_leaves_nothing():
     said = iter(running.stderr.readline, "")
     wait_until(lambda: "Submitting" in next(said), "the load has begun", 90)
     os.kill(running.pid, signal.SIGTERM)
-    assert running.wait(60) == 143
+    assert running.wait(300) == 143
     running.stderr.close()
     leaves_nothing(since=before)
 

@@ -147,7 +147,7 @@ def judging(net):
         yield judge
     finally:
         process.stdin.close()
-        process.wait(30)
+        process.wait(300)
         process.stdout.close()
 
 

@@ -44,7 +44,7 @@ LETTER = f"From: shop@{SENDER}\r\nSubject: hello\r\n\r\nhello\r\n"
 
 def run(*command, given="", **env):
     done = subprocess.run(
-        command, input=given.encode(), env=os.environ | env, capture_output=True, timeout=60
+        command, input=given.encode(), env=os.environ | env, capture_output=True, timeout=300
     )
     return (
         f"{done.returncode} {done.stdout.decode(errors='replace')} "

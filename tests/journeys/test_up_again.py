@@ -119,7 +119,7 @@ def test_nothing_is_left_when_the_supervisor_itself_is_killed(service):
     has_sent(service, "before-kill@example.com")
     pids = [each["pid"] for each in service.json("status")["processes"]]
     service.process.kill()
-    service.process.wait(10)
+    service.process.wait(300)
     wait_until(lambda: not any(is_running(pid) for pid in pids), "every process has ended", 60)
     service.log.write_text("")
     service.start()

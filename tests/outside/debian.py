@@ -100,7 +100,7 @@ class Debian:
     def write(self, path: str, text: str, *, mode: str = "644") -> None:
         done = subprocess.run(
             self.command("sh", "-c", f"umask 077; cat >{path}; chmod {mode} {path}"), input=text,
-            text=True, timeout=60,
+            text=True, timeout=300,
             check=False, env=environment(), capture_output=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -274,7 +274,7 @@ def end(container: subprocess.Popen[bytes]) -> None:
     first = children.read_text().split() if container.poll() is None else []
     container.send_signal(signal.SIGTERM)
     try:
-        container.wait(timeout=30)
+        container.wait(timeout=300)
     except subprocess.TimeoutExpired:
         for child in first:
             with suppress(ProcessLookupError):

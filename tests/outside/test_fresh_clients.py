@@ -62,7 +62,7 @@ class Try:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
 
@@ -172,7 +172,7 @@ def test_the_texts_that_people_look_up_are_those_that_clients_show(service, code
         env=KEPT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert text.lower() in done.stderr.lower()
     assert text in PAGE.partition("\n## Errors that are often looked up")[2].partition("\n## ")[0]

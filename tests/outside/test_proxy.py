@@ -53,7 +53,7 @@ def before(service, folder, change=lambda text: text):
         yield port
     finally:
         running.terminate()
-        running.wait(20)
+        running.wait(300)
 
 
 def answers(port):

@@ -198,7 +198,7 @@ def proxy(request, service, tmp_path_factory):
             yield port
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(300)
 
 
 def is_there(port):

@@ -108,7 +108,7 @@ class Start:
             )
         finally:
             self.process.send_signal(signal.SIGTERM)
-            ended = self.process.wait(90)
+            ended = self.process.wait(300)
         assert ended == 0, self.said()
 
     def clear(self):

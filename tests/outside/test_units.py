@@ -37,7 +37,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         time.sleep(1)
         self._machine.ask("touch /run/stop")
-        output, errors = self._apps.communicate(timeout=60)
+        output, errors = self._apps.communicate(timeout=300)
         assert self._apps.returncode == 0, errors
         told = json.loads(output)
         self.refused, self.shut = told["refused"], told["shut"]

@@ -170,15 +170,6 @@ def test_what_is_given_back_can_be_claimed_again(lane):
     assert Delivery.objects.get().claim == 0
 
 
-def test_contents_are_read_by_message(lane):
-    sent = make.message()
-
-    async def scene(lanes):
-        return await lanes.contents([sent.id])
-
-    assert set(run(scene)) == {sent.id}
-
-
 @pytest.mark.parametrize("each", EACH)
 def test_a_claim_reads_the_head_of_a_long_line_only(each):
     """By the plan that PostgreSQL makes once, whatever the parameters."""

@@ -79,7 +79,7 @@ def pgbouncer(mode, more=""):
             yield url
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(300)
 
 
 def manage(*words, **environment):
@@ -92,7 +92,7 @@ def manage(*words, **environment):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -113,7 +113,7 @@ def run(words, data, **environment):
     url = os.environ["DATABASE_URL"].replace("@/ekiden?", f"@/{connection.settings_dict['NAME']}?")
     env = os.environ | ports | {"DATABASE_URL": url, "EKIDEN_DATA": str(data)} | environment
     return subprocess.run(
-        [sys.executable, *words], env=env, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, *words], env=env, capture_output=True, text=True, check=False, timeout=300
     )
 
 

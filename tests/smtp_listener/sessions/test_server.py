@@ -87,7 +87,7 @@ def test_on_sigterm_what_is_under_way_is_finished_and_the_idle_are_told(
         assert busy.reply().startswith("421 4.3.2")
         assert not select.select([stuck.socket], [], [], 0)[0]  # whose patience is not over yet
         assert stuck.reply().startswith("421 4.3.2")
-        assert running.wait(10) == 0
+        assert running.wait(300) == 0
         for client in (idle, busy, stuck):
             client.close()
     assert Delivery.objects.count() == 1
@@ -141,7 +141,7 @@ def test_broken_tls_settings_end_the_command_with_one_line(mail_db, limits, tmp_
     with process(
         limits, tmp_path, EKIDEN_TLS_CERT="/nowhere/cert.pem", EKIDEN_TLS_KEY="/nowhere/key.pem"
     ) as running:
-        assert running.wait(20) == 2
+        assert running.wait(300) == 2
         lines = running.stderr.read().splitlines()
     assert [line for line in lines if line.strip()][-1].endswith(
         "There is no file /nowhere/cert.pem"
