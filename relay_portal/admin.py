@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.foundation.rights import Role
+from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.shown_once import shown_once
@@ -84,10 +85,12 @@ class UserPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = True
+        if change:
+            return save_changed(obj, form, "is_staff")
         super().save_model(request, obj, form, change)
-        if not change:
-            # shown in the answer, and kept nowhere
-            request.portal_secret = invite(obj, by=request.user.get_username())  # type: ignore[attr-defined]
+        # shown in the answer, and kept nowhere
+        request.portal_secret = invite(obj, by=request.user.get_username())  # type: ignore[attr-defined]
+        return None
 
     def response_add(
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None

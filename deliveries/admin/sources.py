@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from deliveries.insight.sources import is_here, receiver_names
 from deliveries.models import EgressRule, Node, Pool, Source, SourceState
 from deliveries.steering import sources, warming
+from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
@@ -94,7 +95,7 @@ class SourcePages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
-            obj.save()
+            save_changed(obj, form)
             sources.tell()
         else:
             sources.add(obj, form.cleaned_data["pool"], form.cleaned_data["weight"])

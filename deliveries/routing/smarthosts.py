@@ -169,9 +169,12 @@ def change(row: Smarthost, given: Mapping[str, str] | None = None) -> None:
 
     Its lanes are opened where a refusal has closed them, and drains follow within a second.
     """
-    now_secrets = kept_secrets(row) | {name: text for name, text in (given or {}).items() if text}
-    check(row, now_secrets)
-    kept = _only(row, now_secrets)
+    new = {name: text for name, text in (given or {}).items() if text}
+    check(row, kept_secrets(row) | new)
+    # A worker may have been given another refresh token since the row was read.
+    stored = Smarthost.objects.select_for_update().values_list("sealed", flat=True)
+    row.sealed = stored.get(pk=row.pk)
+    kept = _only(row, kept_secrets(row) | new)
     row.sealed = secrets.sealed(kept, ring()) if kept else b""
     row.changed_at = timezone.now()
     row.save()

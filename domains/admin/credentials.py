@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.foundation import rights
 from domains.models import Credential, CredentialKind
+from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.shown_once import shown_once
@@ -135,9 +136,7 @@ class CredentialPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if change:
-            # Not the whole row: it may have been revoked since it was read.
-            columns = {field.name for field in obj._meta.concrete_fields}
-            return obj.save(update_fields=columns.intersection(form.changed_data))
+            return save_changed(obj, form)
         limits = {name: getattr(obj, name) for name in LIMITS}
         issued, secret = credentials.issue(
             obj.project,

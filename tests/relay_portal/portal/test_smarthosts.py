@@ -3,8 +3,9 @@
 import pytest
 
 from deliveries.models import Lane, Route, Smarthost
-from deliveries.routing import smarthosts
+from deliveries.routing import smarthost_secrets, smarthosts
 from domains.models import AuditEntry
+from domains.senders.keys import ring
 from tests.deliveries import make
 from tests.fakes.dns import FakeDns
 from tests.relay_portal.portal.conftest import person, verified
@@ -102,3 +103,17 @@ def test_what_a_try_finds_is_told_in_the_readers_language(browser, settings):
         page = browser.post(f"/deliveries/smarthost/{row.pk}/do/try_login/", follow=True).text
     assert "empty.test:587: DNS にアドレスがありません" in page
     assert "gone.test:587: DNS で調べられませんでした" in page
+
+
+def test_a_change_keeps_the_refresh_token_that_a_worker_was_given_meanwhile():
+    given = {"grant": "refresh_token", "client_id": "x", "token_url": "https://login.test/token"}
+    row = make.smarthost(mechanism="XOAUTH2", username="relay", **given)
+    for token in ("the first", "the second"):
+        sealed = smarthost_secrets.sealed({"refresh_token": token}, ring())
+        Smarthost.objects.filter(pk=row.pk).update(sealed=sealed)
+        if token == "the first":
+            row.refresh_from_db()
+    row.per_day = 500
+    smarthosts.change(row)
+    row.refresh_from_db()
+    assert (row.per_day, smarthosts.kept_secrets(row)) == (500, {"refresh_token": "the second"})

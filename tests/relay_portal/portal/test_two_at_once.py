@@ -1,15 +1,18 @@
 """Two requests at once cannot do together what neither may do alone."""
 
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import signals
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from deliveries.models import Source
 from domains.foundation.rights import Role
 from relay_portal.models import User
+from tests.deliveries import make
 from tests.deliveries.stage import in_thread
 from tests.deliveries.steering.test_two_workers import held_up, is_held_up
 from tests.relay_portal.portal.conftest import person, verified
@@ -57,3 +60,42 @@ def test_two_factors_cannot_be_removed_at_once():
     for other in others:
         other.join()
     assert TOTPDevice.objects.count() == 1
+
+
+@contextmanager
+def as_it_is_saved(model, **changed):
+    """Change the row, as another request does, between the form's look at it and its save."""
+
+    def change(sender, instance, **_):
+        model.objects.filter(pk=instance.pk).update(**changed)
+
+    signals.pre_save.connect(change, sender=model, weak=False, dispatch_uid="test")
+    try:
+        yield
+    finally:
+        signals.pre_save.disconnect(sender=model, dispatch_uid="test")
+
+
+def fields_of(browser, path):
+    given = browser.get(path).context["adminform"].form.initial
+    return {name: value for name, value in given.items() if value not in (None, [], False)}
+
+
+def test_a_form_brings_no_password_back_that_a_reset_has_ended():
+    browser, sue = verified(person()), person("sue")
+    path = f"/relay_portal/user/{sue.pk}/change/"
+    fields = fields_of(browser, path) | {"email": "sue@us.test"}
+    with as_it_is_saved(User, password="!reset", enrolled_at=None):
+        assert browser.post(path, fields).status_code == 302
+    sue.refresh_from_db()
+    assert (sue.email, sue.password, sue.enrolled_at) == ("sue@us.test", "!reset", None)
+
+
+def test_a_form_brings_no_source_back_that_was_taken_out_meanwhile():
+    browser, row = verified(person()), make.source(state="warm")
+    path = f"/deliveries/source/{row.pk}/change/"
+    fields = fields_of(browser, path) | {"ehlo_name": "one.us.test"}
+    with as_it_is_saved(Source, state="out", reason="blocked"):
+        assert browser.post(path, fields).status_code == 302
+    row.refresh_from_db()
+    assert (row.ehlo_name, row.state, row.reason) == ("one.us.test", "out", "blocked")
