@@ -67,7 +67,7 @@ class ExportPages(Pages):
 
     @display(description=_("which messages"))
     def which(self, row: MessageExport) -> str:
-        return in_words(row.query) or gettext("All")
+        return in_words(row.query, projects=row.projects) or gettext("All")
 
     @display(
         description=_("state"),

@@ -58,15 +58,17 @@ LABELS = {
 }
 
 
-def in_words(query: dict[str, str]) -> str:
-    """Return what a kept search asks for, in the words of the box."""
+def in_words(query: dict[str, str], *, projects: list[int] | None) -> str:
+    """Return what a kept search asks for, in the words of the box; rows of other projects than
+    these have no name in it (None: all have).
+    """
     return " · ".join(
-        f"{LABELS.get(name, name)}: {_value_in_words(name, str(value))}"
+        f"{LABELS.get(name, name)}: {_value_in_words(name, str(value), projects)}"
         for name, value in query.items()
     )
 
 
-def _value_in_words(name: str, value: str) -> str:
+def _value_in_words(name: str, value: str, projects: list[int] | None) -> str:
     match name:
         case "span":
             return str(dict(SPAN_LABELS).get(value, value))
@@ -78,8 +80,11 @@ def _value_in_words(name: str, value: str) -> str:
             titles = {str(each): meaning.title for each, meaning in MEANINGS.items()}
             return gettext(titles[value]) if value in titles else value
         case "project" | "credential" if value.isdecimal():
-            rows: Any = (Project if name == "project" else Credential).objects
-            return str(rows.filter(pk=value).first() or f"#{value}")
+            rows: Any = (Project if name == "project" else Credential).objects.filter(pk=value)
+            if projects is not None:
+                whose = "pk__in" if name == "project" else "project__in"
+                rows = rows.filter(**{whose: projects})
+            return str(rows.first() or f"#{value}")
     return value
 
 

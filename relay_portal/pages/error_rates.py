@@ -4,6 +4,7 @@ each figure leads closer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
@@ -31,6 +32,7 @@ SPANS: dict[str, tuple[int, Promise | str]] = {
     "2160": (2160, gettext_lazy("90 days")),
 }  # fmt: skip
 SHOWN_MOST = 50
+Projects = Sequence[int] | None  # that somebody is limited to; None: to none
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -49,7 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
             (hours, title, _link(asked, hours=hours), hours == asked["hours"])
             for hours, (_hours, title) in SPANS.items()
         ],
-        "chosen": _chosen(asked),
+        "chosen": _chosen(asked, scope.projects),
         "total": error_rates.total(scope),
         "bars": [_bar(at, figures, most=_highest(points)) for at, figures in points],
         "points": points,
@@ -99,10 +101,10 @@ def _bar(at: Any, each: ErrorFigures, *, most: float) -> dict[str, Any]:
     }
 
 
-def _chosen(asked: dict[str, str]) -> list[tuple[str, str]]:
+def _chosen(asked: dict[str, str], mine: Projects) -> list[tuple[str, str]]:
     """Return what narrows the page, each with the link that takes it away."""
     names = [
-        (name, _label(name, asked[name]))
+        (name, _label(name, asked[name], mine))
         for name in ("project", "credential", "provider", "class")
         if asked[name]
     ]
@@ -117,7 +119,7 @@ def _table(dimension: str, scope: RateScope, asked: dict[str, str]) -> dict[str,
         "class": _("Classes"),
     }
     found = error_rates.by(dimension, scope)
-    labels = _labels(dimension, list(found)[:SHOWN_MOST])
+    labels = _labels(dimension, list(found)[:SHOWN_MOST], scope.projects)
     rows = [
         (labels[key], _link(asked, **{dimension: key}) if key not in (0, "") else "", found[key])
         for key in labels
@@ -125,26 +127,28 @@ def _table(dimension: str, scope: RateScope, asked: dict[str, str]) -> dict[str,
     return {"title": titles[dimension], "rows": rows}
 
 
-def _labels(dimension: str, keys: list[Any]) -> dict[Any, str]:
-    """Name the keys in their order, with two statements at most."""
+def _labels(dimension: str, keys: list[Any], mine: Projects) -> dict[Any, str]:
+    """Name the keys in their order, with two statements at most; what is another project's has no
+    name for who is limited to `mine`.
+    """
     if dimension == "project":
-        named: dict[Any, Any] = Project.objects.in_bulk(keys)
+        projects = Project.objects.all() if mine is None else Project.objects.filter(pk__in=mine)
+        named: dict[Any, Any] = projects.in_bulk(keys)
     elif dimension == "credential":
-        named = {
-            each.pk: each
-            for each in Credential.objects.filter(pk__in=keys).select_related("project")
-        }
+        rows = Credential.objects.filter(pk__in=keys).select_related("project")
+        rows = rows if mine is None else rows.filter(project__in=mine)
+        named = {each.pk: each for each in rows}
     else:
-        return {key: _label(dimension, key) for key in keys}
+        return {key: _label(dimension, key, mine) for key in keys}
     return {key: str(named.get(key) or key or _("our own reports")) for key in keys}
 
 
-def _label(dimension: str, key: Any) -> str:
+def _label(dimension: str, key: Any, mine: Projects) -> str:
     match dimension:
         case "class":
             return _(MEANINGS[Class(key)].title) if key in MEANINGS else str(key)
         case "project" | "credential" if _number(str(key)) is not None:
-            return _labels(dimension, [_number(str(key))])[_number(str(key))]
+            return _labels(dimension, [_number(str(key))], mine)[_number(str(key))]
     return str(key) or _("not known")
 
 

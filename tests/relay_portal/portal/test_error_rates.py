@@ -49,6 +49,15 @@ def test_support_staff_sees_its_projects_only(credential):
     assert sue.get("/error-rates/", {"project": credential.project_id}).context["total"].ended == 0
 
 
+@pytest.mark.parametrize("name", ["project", "credential"])
+def test_who_is_limited_reads_no_name_of_another_project(operator, credential, name):
+    asked = {"project": credential.project_id, "credential": credential.pk}
+    sue = verified(person("sue", operator=False, projects=[make.project()]))
+    for client, is_named in ((operator, True), (sue, False)):
+        text = client.get("/error-rates/", {name: asked[name]}).text
+        assert (credential.project.name in text) is is_named
+
+
 def test_an_alert_is_told_on_the_overview_with_a_way_to_act(operator, credential):
     Alert.objects.create(
         credential=credential, rate=10.0, bounced=10, total=100, hours=24, has_paused=True

@@ -157,6 +157,15 @@ def test_a_limited_person_exports_their_projects_alone():
     assert [line["recipient"] for line in fetched(client, export(client))] == ["mine@mx.test"]
 
 
+def test_an_export_names_no_project_of_others():
+    mine, other = make.message(), make.credential(make.project(name="secret plans"))
+    client = verified(person("lim", role="operator", is_limited=True, projects=[mine.project]))
+    for asked in ({"project": other.project_id}, {"credential": other.pk}):
+        row = export(client, **{name: str(value) for name, value in asked.items()})
+        for page in (f"/deliveries/messageexport/{row.pk}/change/", "/deliveries/messageexport/"):
+            assert "secret plans" not in client.get(page).text
+
+
 def test_an_export_of_more_is_not_there_and_support_staff_asks_for_none(browser):
     row = export(browser)
     other = verified(person("lim", role="operator", is_limited=True, projects=[make.project()]))
