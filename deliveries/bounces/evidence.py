@@ -19,7 +19,7 @@ MAX_SAID = 8000
 _REPLY = re.compile(
     r"(?:^[ \t>*]*|<<< ?|said: ?|failure: ?|failed with: ?|reason: ?|error[: ]+|response was: "
     r"?|responded: ?|returned[: ]+'?"
-    r"|code: ?smtp; ?|error_code ?: ?|: |\] ?|- |\"|'|\()"
+    r"|code: ?smtp; ?|error_code ?: ?|: |\] ?|- |\"|'|\(|@[a-z0-9.-]{1,253}>? )"
     r"(?=#?[45]\d\d[ -:]|[45]\.\d\.\d{1,3} )(?P<reply>[^\n]{3,1000})",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -51,26 +51,40 @@ def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
     around it, compete by weight.
     """
     found = classify(answer)
-    # Somebody said "user unknown", and it is open whether a filter did: the text may have the
-    # proof.
-    is_open = (
-        found.class_ is Class.RECIPIENT_REFUSED
-        and found.rule.startswith("unknown_user/")
-        and answer.enhanced[2:4] != "7."
-    )
+    is_open = _is_open(found, answer)
     if found.weight >= MOST and not is_open:
         return found, answer
     others = [(classify(other), other) for other in _answers(said, answer)]
     prose = others[-1][0]
-    if is_open:
-        return next(
-            (each for each in others if each[0].class_ is Class.UNKNOWN_USER), (found, answer)
-        )
     # The first of those that say most; loose words count less where they only stand around an
     # answer.
-    return max(
-        [(found, answer), *others],
-        key=lambda each: 1.5 if each[0] is prose and prose.is_loose else _tells(each[0]),
+    most = (
+        (found, answer)
+        if is_open
+        else max(
+            [(found, answer), *others],
+            key=lambda each: 1.5 if each[0] is prose and prose.is_loose else _tells(each[0]),
+        )
+    )
+    if not _is_open(*most):
+        return most
+    # Chosen among what the text says, it takes a code beside it to prove more.
+    proofs = (
+        each
+        for each in others
+        if each[0].class_ is Class.UNKNOWN_USER and (is_open or each[1].enhanced[2:4] == "1.")
+    )
+    return next(proofs, most)
+
+
+def _is_open(found: Classified, answer: Answer) -> bool:
+    """Tell whether somebody said "user unknown", and a filter may have done so: the text may have
+    the proof.
+    """
+    return (
+        found.class_ is Class.RECIPIENT_REFUSED
+        and found.rule.startswith("unknown_user/")
+        and answer.enhanced[2:4] != "7."
     )
 
 

@@ -43,6 +43,9 @@ _MANNERS = tuple(
     )
 )  # fmt: skip
 _VAGUE = _MANNERS[5:]
+# sendmail's list above its transcript, which does not name each of them again.
+_LIST = re.compile(r"^[ \t]*-{3,} the following addresses had ", re.IGNORECASE)
+_LISTED = re.compile(rf"^[ \t]*<({ADDRESS.pattern})>[ \t]*$")
 _NOT_THEM = re.compile(
     r"^\s*(from|sender|reply-to|return-path|message-?id|contact|x-|date|subject|mail from|>>> "
     r"?mail)\b"
@@ -86,7 +89,9 @@ def mentions(text: str, *, not_them: frozenset[str] = frozenset()) -> list[Menti
     lines = [line[:4400] for line in text.split("\n")[:MAX_LINES]]
     for manner in _MANNERS:
         if found := _by(manner, lines, not_them if manner in _VAGUE else frozenset()):
-            return _sections(found if manner is not _MANNERS[0] else _backwards(found), lines)
+            if manner is not _MANNERS[0]:
+                return _sections(found, lines)
+            return _sections(_backwards(found), lines) + _listed(found, lines)
     for manner in _MANNERS[:-1]:  # nobody else is named: mail to abuse@ comes back, too
         if found := _by(manner, lines, not_them, is_anybody=True):
             return _sections(found, lines)
@@ -153,6 +158,26 @@ def _by(
             ):
                 found.append((number, address))
     return found[: MAX_RECIPIENTS * 4]
+
+
+def _listed(found: list[tuple[int, str]], lines: list[str]) -> list[Mention]:
+    """Return those of sendmail's list that are not among `found`."""
+    known = {address.lower() for _, address in found}
+    more: list[Mention] = []
+    is_list = False
+    for number, line in enumerate(lines):
+        if _LIST.match(line):
+            is_list = True
+        elif is_list and (match := _LISTED.match(line)) is not None:
+            reason = lines[number + 1] if lines[number + 1 :] else ""
+            # Without a reason, or behind an alias, the transcript tells of it by another name.
+            if "(reason: " in reason and match[1].lower() not in known and not is_masked(match[1]):
+                following = "".join(lines[number + 2 : number + 3])
+                if "expanded from" not in following:
+                    more.append(Mention(match[1], f"{line}\n{reason}"))
+        elif not line.strip() or line.lstrip().startswith("---"):
+            is_list = False
+    return more[:MAX_RECIPIENTS]
 
 
 def _backwards(found: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -65,11 +65,13 @@ _COMMAND = re.compile(
     r"(?:\bc|\bclient|\bsent|\bcommand|\bcmd|\bduring|\bstage|\bphase|\bresponse to|\bresult of"
     r"|\bissuing|\bsending|-->?|==?>|\bby the)\W{1,4}(?:smtp )?(?:end of )?"
     r"(?:(?P<rcpt>rcpt)|(?P<mail>mail from)|(?P<body>data\b(?! ?base)))"
-    r"|(?P<refused>rcpt to(?::? ?<[^>]{1,320}>)? (?:failed|rejected|refused|error))",
+    r"|(?P<refused>rcpt to(?::? ?<[^>]{1,320}>)? (?:failed|rejected|refused|error)|error, rcpt to)"
+    r"|(?P<sender>error, mail from)|(?P<dot>error, (?:dot|data):)",
     re.IGNORECASE,
 )
 _MEANT = {
     "rcpt": Stage.RCPT, "refused": Stage.RCPT, "mail": Stage.MAIL, "body": Stage.BODY,
+    "sender": Stage.MAIL, "dot": Stage.BODY,
 }  # fmt: skip
 # sendmail sends MAIL, RCPT and DATA in one go and shows the answer under the last; a server that
 # then wants a recipient has refused it.

@@ -26,7 +26,8 @@ _INSIDE = re.compile(
 )
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
 _ENHANCED_ONLY = re.compile(
-    r"(?:^\W{0,3}|[#(]|failed; |\bstatus(?: code)?: {1,9})([245]\.\d{1,3}\.\d{1,4})(?![\d.])",
+    r"(?:^\W{0,3}|[#(]|failed; |\bstatus code: {1,9})(?:[245]\d\d[ -])?"
+    r"([245]\.\d{1,3}\.\d{1,4})(?![\d.])",
     re.IGNORECASE,
 )
 

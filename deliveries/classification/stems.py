@@ -1,4 +1,4 @@
-"""What a sentence says by its stems, in thirteen languages: a noun of the recipient near a verb for
+"""What a sentence says by its stems, in twenty-one languages: a noun of the recipient near a verb for
 its state.
 
 Asked after all phrases. A phrase is one text's wording; a stem holds for wordings that nobody here
