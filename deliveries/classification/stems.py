@@ -1,5 +1,5 @@
-"""What a sentence says by its stems, in twenty-one languages: a noun of the recipient near a verb for
-its state.
+"""What a sentence says by its stems, in twenty-one languages: a noun of the recipient near a verb
+for its state.
 
 Asked after all phrases. A phrase is one text's wording; a stem holds for wordings that nobody here
 has seen. The two stand in one sentence, at most `NEAR` characters apart, in either order.
