@@ -29,6 +29,8 @@ ACTORS = {
     "warm-up": _("Warm-ups"),
     "rest": _("Rests of sources"),
     "rule for tenants": _("Rules for tenants"),
+    "block list": _("Block lists"),
+    "probation": _("Probation"),
 }
 OTHER_KINDS = {"queue": _("Queue")}  # things that are no rows
 # The names of these rows are words of ours, some with a number behind them.
