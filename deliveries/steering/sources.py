@@ -138,6 +138,11 @@ def remove_pool(pool: Pool) -> None:
             _("Egress rules lead to the pool %(pool)s: %(rules)s. Remove them first.")
             % {"pool": pool, "rules": "; ".join(map(str, rules))}
         )
+    if names := list(pool.tenant_rules.values_list("name", flat=True)):
+        raise ValidationError(
+            _("Rules for tenants lead to the pool %(pool)s: %(rules)s. Remove them first.")
+            % {"pool": pool, "rules": ", ".join(names)}
+        )
     pool.delete()
     tell()
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from deliveries import jobs
@@ -199,3 +200,12 @@ def test_the_rules_are_listed_with_what_they_do(project):
     assert "take 5 messages a minute  dry run" in printed
     [facts] = ekiden_json("tenant", "list")
     assert (facts["project"], facts["action"], facts["is_live"]) == ("shop", "slow", False)
+
+
+def test_a_pool_to_which_a_rule_for_tenants_leads_is_removed_only_after_the_rule():
+    rule(action="pool", pool=Pool.objects.create(name="bad"))
+    with pytest.raises(CommandError, match="Rules for tenants lead to the pool bad: errors"):
+        ekiden("pool", "remove", "bad")
+    ekiden("tenant", "remove", "errors")
+    ekiden("pool", "remove", "bad")
+    assert not Pool.objects.exists()
