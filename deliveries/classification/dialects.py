@@ -117,7 +117,7 @@ MICROSOFT = (
              "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found"),
              # Directory-based edge blocking, before any mailbox is asked.
              ("exchange-edge", (r"recipient address rejected: access "
-                 r"denied.{0,20}(as\(|\[\S{4,100}\.outlook\.com)"),
+                 r"denied.{0,40}(as\(|\[\S{4,100}\.outlook\.com|https?://aka\.ms/exo)"),
              "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)"),
              says_so_itself=True),
     *phrases(Class.POLICY, ("exchange-restricted", r"resolver\.rst\.(auth\w*|restricted\w*)",

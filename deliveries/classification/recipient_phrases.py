@@ -69,7 +69,7 @@ DISABLED = phrases(
                 r"|not accepting (any )?(e-?mails?|messages|mail) (at this time|right now)",
      "550 We are not accepting any messages right now"),
     ("now", r"is (now |currently |temporarily |administratively "
-        r")+(disabled|suspended|locked|inactive)"
+        r")+(disabled|suspended|locked|inactive)|^inactive\.?$"
             r"|not (currently )?(being )?accept(ed|ing) (mail |messages )?for this "
                 r"(mailbox|user|recipient|address)",
      "550 <hanako> is now disabled with MTA service."),
@@ -260,7 +260,8 @@ REFUSES = phrases(
         r"((does "
         r"not|doesn't|do not"
                       r"|refuses to) (accept|want|wish|allow|receive|take)|has "
-                          r"(blocked|rejected|refused)|only accepts|rejects)\b",
+                          r"(blocked|rejected|refused)|only accepts|rejects)\b"
+        r"|(receiver|recipient|addressee) (has )?(denied|rejected|refused|blocked) your\b",
      "550 The recipient does not accept mail from you"),
     ("access-denied", r"recipient( address)? (rejected|refused|denied): access denied|recipient "
         r".{0,30}(restricted|protected)"

@@ -24,6 +24,11 @@ _INSIDE = re.compile(
     r"(?=[245]\d\d )",
     re.IGNORECASE,
 )
+# Barracuda answers for all recipients at the end, with what was answered to each.
+_FOR_ONE = re.compile(
+    r"^[245]\d\d permanent failure for one or more recipients \([^\s:()]{1,320}:(?=[245]\d\d[ -])",
+    re.IGNORECASE,
+)
 _LEADING = re.compile(r"^#?[245]\.\d{1,3}\.\d{1,4}[ :,-]{1,3}")
 _ENHANCED_ONLY = re.compile(
     r"(?:^\W{0,3}|[#(]|failed; |\bstatus code: {1,9})(?:[245]\d\d[ -])?"
@@ -39,7 +44,7 @@ def parse(text: str) -> tuple[int, str, str]:
     text = text.strip()
     if _CODES.match(text) is None:  # else "said" is part of the reply: it tells of another host
         text = _HOST_SAID.sub("", text, count=1)
-    text = _TWICE.sub("", _INSIDE.sub("", _QUOTED.sub("", text)))
+    text = _TWICE.sub("", _INSIDE.sub("", _FOR_ONE.sub("", _QUOTED.sub("", text))))
     if (match := _CODES.match(text)) is not None:
         return int(match[1]), match[2] or _later(text), text[match.end() :]
     enhanced = _later(text)

@@ -84,7 +84,8 @@ LISTS = phrases(
     ("poor", r"reputation", "554 Rejected due to the sending MTA's poor reputation."),
     ("domain-listed", r"\bdbl\b|rhsbl|query/domain|domain .{0,30}(block|black|deny) ?-?list",
      "554 5.7.1 rejected due to having a domain present in the Spamhaus DBL"),
-    ("list", r"(block|black|deny|reject|bad|real-?time)[- ]?list|\b(dns|dn|s|x|p|r)bls?\b",
+    ("list", r"(?<!user in )(block|black|deny|reject|bad|real-?time)[- ]?list"
+        r"|\b(dns|dn|s|x|p|r)bls?\b",
      "550 5.7.1 Your address is on our block list"),
     ("listed", r"(?<!not )(?<!user )listed (at|in|on|by) |\bis listed|blocked using|lookup\.cgi",
      "554 5.7.1 Client host [192.0.2.1] blocked using bl.example.org"),
@@ -108,8 +109,8 @@ ADDRESS = phrases(
     ("from-our-address", (rf"{REFUSED}\w*.{{0,30}} (your|this|from|source|sending|connecting) "
         r"?ip\b|(blocked|banned) ip"),
      "550 We do not accept mail: blocked from your ip"),
-    ("numbered", (rf"({REFUSED}|bad)\w*.{{0,60}} {IP}|{IP}\W.{{0,40}}({REFUSED}|weren't sent|is "
-        r"listed)"),
+    ("numbered", (rf"\b({REFUSED}|bad)\w*.{{0,60}} {IP}"
+        rf"|{IP}(?!\]?:\d{{1,5}}: )\W.{{0,40}}({REFUSED}|weren't sent|is listed)"),
      "550 Unfortunately, messages from 192.0.2.1 weren't sent."),
     ("spam-from-here", r"(spam|attack|abuse|unsolicited|complaint|unwanted|harvest"
         r"|virus)\w*.{0,60}(from|by) "
