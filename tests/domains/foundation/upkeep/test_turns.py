@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from domains.foundation import sql
 from domains.foundation.upkeep import turns
 
 KIND = 4711
@@ -31,10 +32,10 @@ def other(db):
 
 def test_of_two_at_once_the_second_is_not_alone(other, monkeypatch):
     with turns.alone(KIND) as first:
-        monkeypatch.setattr(turns, "connection", other)
+        monkeypatch.setattr(sql, "connection", other)
         with turns.alone(KIND) as second, turns.alone(KIND + 1) as elsewhere:
             assert (first, second, elsewhere) == (True, False, True)
         monkeypatch.undo()
-    monkeypatch.setattr(turns, "connection", other)
+    monkeypatch.setattr(sql, "connection", other)
     with turns.alone(KIND) as again:
         assert again
