@@ -58,7 +58,7 @@ class LaneClaims:
         self._orders_read = (shared.orders.version, shared.orders.stops)
         self._domain = ""  # one of those that led here
         self._is_hurried = False  # whether the next claim is for urgent mail that has just come
-        self._is_refilling = False
+        self._is_slow = False  # whether a refill is under way that waits among other lanes' claims
         self._rush: asyncio.Task[None] | None = None  # claims urgent mail during a refill
         self._last_flow = -1
 
@@ -68,10 +68,10 @@ class LaneClaims:
         self.may_have_urgent = self.may_have_urgent or is_urgent
 
     def hurry(self) -> None:
-        """Claim urgent mail at once: a claim that is under way may be too early to find it, and
-        what it finds is read first.
+        """Claim urgent mail at once, also beside a claim that is under way: that one may be too
+        early to find it. One that is urgent itself is over soon.
         """
-        if not self._is_refilling or self.may_have_strays:
+        if not self._is_slow or self.may_have_strays:
             self._is_hurried = True
         elif self._rush is None or self._rush.done():
             self._rush = asyncio.create_task(self._claim_urgent())
@@ -140,18 +140,18 @@ class LaneClaims:
             await self._refill(batch, least=URGENT)
 
     async def _refill(self, batch: int, *, least: int = 0) -> None:
-        self._is_refilling = True
+        is_urgent, self._is_hurried = self._is_hurried, False
+        self._is_slow = not is_urgent
         try:
             await self.shared.ledger.has_room()
             if self.may_have_strays:
                 await self._rushed()  # else what it has just claimed would be taken for a stray
                 await self._free_strays()
-            is_urgent, self._is_hurried = self._is_hurried, False
             await self._claim(batch, least=least, is_urgent=is_urgent)
         except DatabaseUnavailable as error:
             await self._failed(error)
         finally:
-            self._is_refilling = False
+            self._is_slow = False
 
     async def _claim_urgent(self) -> None:
         try:
