@@ -111,18 +111,41 @@ async def sifted(claimed):
     return list(claimed)
 
 
+async def hurried_while_it_claims(*, is_urgent=False):
+    """Hurry a lane whose claim, urgent itself or not, is under way."""
+    lanes = PlayedLanes()
+    lane = claims(lanes)
+    if is_urgent:
+        lane.hurry()
+    refill = asyncio.create_task(lane.refill_where_due())
+    await asyncio.sleep(0)
+    lane.wake(is_urgent=True)
+    lane.hurry()
+    await asyncio.sleep(0)
+    return lanes, lane, refill
+
+
+def test_beside_a_claim_that_is_urgent_itself_no_second_begins():
+    async def main():
+        lanes, lane, refill = await hurried_while_it_claims(is_urgent=True)
+        [(_, claim)] = lanes.asked
+        claim.set_result([])
+        await refill
+        refill = asyncio.create_task(lane.refill_where_due())
+        await asyncio.sleep(0)
+        assert len(lanes.asked) == 2  # what came meanwhile is claimed next
+        lanes.asked[1][1].set_result([])
+        await refill
+
+    asyncio.run(main())
+
+
 def test_no_claim_is_under_way_while_strays_are_freed(monkeypatch):
     """What it claims would be taken for a stray, be freed, and be sent twice."""
     monkeypatch.setattr("deliveries.sending.lane_claims.WAIT", 0)
 
     async def main():
-        lanes = PlayedLanes()
-        lane = claims(lanes)
-        refill = asyncio.create_task(lane.refill_where_due())
-        await asyncio.sleep(0)
-        lane.wake(is_urgent=True)
-        lane.hurry()
-        await asyncio.sleep(0)
+        lanes, lane, refill = await hurried_while_it_claims()
         [(_, bulk), (least, urgent)] = lanes.asked
         assert least == URGENT
         bulk.set_exception(DatabaseUnavailable("the answer was lost"))
@@ -143,13 +166,7 @@ def test_no_claim_is_under_way_while_strays_are_freed(monkeypatch):
 
 def test_a_fault_in_a_claim_of_urgent_mail_is_the_lanes():
     async def main():
-        lanes = PlayedLanes()
-        lane = claims(lanes)
-        refill = asyncio.create_task(lane.refill_where_due())
-        await asyncio.sleep(0)
-        lane.wake(is_urgent=True)
-        lane.hurry()
-        await asyncio.sleep(0)
+        lanes, lane, refill = await hurried_while_it_claims()
         [(_, bulk), (_, urgent)] = lanes.asked
         urgent.set_exception(ZeroDivisionError())
         bulk.set_result([])
