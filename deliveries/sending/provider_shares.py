@@ -21,9 +21,11 @@ from deliveries.shaping.sharing import (
     ASK_EVERY,
     STALE,
     Deal,
+    LaneGrant,
     LaneWish,
     ProviderAllowance,
     ProviderShare,
+    UnusedMessages,
     deal,
 )
 
@@ -71,6 +73,8 @@ class ProviderShares:
         self._database, self._holder = database, str(holder)
         self._shares: dict[int, tuple[ProviderShare, LaneDemand]] = {}
         self._left: set[ProviderAllowance] = set()  # limits in whose books lanes of ours stand
+        # Of each limit, what the books have yet to take back.
+        self._unused: dict[int, list[UnusedMessages]] = {}
         self._heard: dict[int, float] = {}  # when each limit's books were last written
         self._woken = asyncio.Event()
 
@@ -95,9 +99,15 @@ class ProviderShares:
         """Have no part any more: the lane's connections are closed, or no limit holds."""
         gone = self._shares.pop(lane, None)
         if gone is not None:
-            gone[0].close()
-            self._left.add(gone[0].allowed)
+            share, _ = gone
+            self._keep(share.allowed, share.freeze(0), time.monotonic())
+            self._left.add(share.allowed)
             self._woken.set()
+
+    def _keep(self, allowed: ProviderAllowance, messages: int, since: float) -> None:
+        """Keep what was granted and not used, to give it back with the next look."""
+        if messages:
+            self._unused.setdefault(allowed.id, []).append(UnusedMessages(messages, since))
 
     async def run(self) -> None:
         """Ask for what the lanes need, for ever."""
@@ -121,40 +131,78 @@ class ProviderShares:
         limits = {share.allowed.id: share.allowed for share, _ in self._shares.values()}
         left = {each.id: each for each in self._left}
         for allowed in (left | limits).values():
+            # A lane that leaves while we ask is for the next look.
+            self._left = {each for each in self._left if each.id != allowed.id}
+            is_done = False
             try:
-                await self._ask(allowed)
-                self._left = {each for each in self._left if each.id != allowed.id}
+                is_done = await self._ask(allowed)
             except DatabaseUnavailable as error:
                 logger.warning("limit=%s could not be asked for: %s", allowed.name, error)
                 self._give_up_stale(allowed)
+            finally:
+                if allowed.id in left and not is_done:
+                    self._left.add(allowed)
 
-    async def _ask(self, allowed: ProviderAllowance) -> None:
+    async def _ask(self, allowed: ProviderAllowance) -> bool:
+        """Ask for all lanes of this limit; tell whether the books have taken it."""
         ours = {
             lane: each for lane, each in self._shares.items() if each[0].allowed.id == allowed.id
         }
+        asked_at = time.monotonic()
         wishes = []
         for lane, (share, demand) in ours.items():
-            wish = demand.wish(lane)
-            wishes.append(_with_unused(wish, share.freeze(wish.in_use)))
+            wishes.append(wish := demand.wish(lane))
+            self._keep(allowed, share.freeze(wish.in_use), asked_at)
         for _ in range(TRIES):
-            asked_at = time.monotonic()
-            found = await self._deal(allowed, wishes)
+            found = await self._deal(allowed, wishes, asked_at)
             if found is not None:
                 self._heard[allowed.id] = asked_at
                 for lane, (share, demand) in ours.items():
+                    grant = found.grants[lane]
                     if lane in self._shares and self._shares[lane][0] is share:
-                        share.granted(found.grants[lane], asked_at)
+                        share.granted(grant, asked_at)
                         demand.notify()
-                return
+                    else:  # the lane has left meanwhile
+                        self._keep(allowed, grant.messages or 0, asked_at)
+                return True
+            asked_at = time.monotonic()
+        return False
 
-    async def _deal(self, allowed: ProviderAllowance, wishes: list[LaneWish]) -> Deal | None:
+    async def _deal(
+        self, allowed: ProviderAllowance, wishes: list[LaneWish], asked_at: float
+    ) -> Deal | None:
         """Write what follows from the books as they are; None where another was quicker."""
         given: dict[str, Any] = {"id": allowed.id}
-        for state, version, now in await self._database.fetch(READ, given):
-            found = deal(allowed, state, wishes, holder=self._holder, now=now)
-            given |= {"state": json.dumps(found.state), "version": version}
-            return found if await self._database.fetch(WRITE, given) else None
+        books = await self._database.fetch(READ, given)
+        # It may have left while we read. What a lane keeps from now on is for the next look.
+        unused = self._unused.pop(allowed.id, [])
+        if not books:  # nobody limits it any more
+            return Deal({}, {wish.lane: LaneGrant(0, 0) for wish in wishes})
+        [(state, version, now)] = books
+        given_back = sum(each.worth(allowed, asked_at) for each in unused)
+        found = deal(allowed, state, wishes, holder=self._holder, now=now, given_back=given_back)
+        given |= {"state": json.dumps(found.state), "version": version}
+        try:
+            is_written = bool(await self._database.fetch(WRITE, given))
+        except BaseException:
+            self._keep_doubtful(allowed, unused, found)
+            raise
+        if is_written:
+            return found
+        self._unused[allowed.id] = [*unused, *self._unused.get(allowed.id, [])]
         return None
+
+    def _keep_doubtful(
+        self, allowed: ProviderAllowance, unused: list[UnusedMessages], found: Deal
+    ) -> None:
+        """Keep as many as are unused whether the books have taken the deal or not.
+
+        Where they have, that is what it granted, else what it gave back.
+        """
+        granted = sum(grant.messages or 0 for grant in found.grants.values())
+        given_back = sum(each.messages for each in unused)
+        oldest = min((each.since for each in unused), default=0.0)
+        self._keep(allowed, min(granted, given_back), oldest)
 
     def _give_up_stale(self, allowed: ProviderAllowance) -> None:
         if time.monotonic() - self._heard.get(allowed.id, 0.0) < STALE:
@@ -170,7 +218,3 @@ class ProviderShares:
         if self._left:
             await self.look()
         await self._database.close()
-
-
-def _with_unused(wish: LaneWish, unused: int) -> LaneWish:
-    return LaneWish(wish.lane, wish.in_use, wish.wanted, wish.messages, unused, wish.is_urgent)

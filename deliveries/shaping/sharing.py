@@ -49,16 +49,30 @@ class ProviderAllowance:
 
 @dataclass(frozen=True, slots=True)
 class LaneWish:
-    """What a lane asks for: connections beside those `in_use`, and messages that could go at once.
-    `unused` ones of the last grant are given back.
-    """
+    """What a lane asks for: connections beside those `in_use`, and messages that could go now."""
 
     lane: int
     in_use: int = 0
     wanted: int = 0
     messages: int = 0
-    unused: int = 0
     is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedMessages:
+    """Messages that were granted and not sent, in hand `since` then by the monotonic clock."""
+
+    messages: int
+    since: float
+
+    def worth(self, allowed: ProviderAllowance, now: float) -> float:
+        """Return the seconds of the limit that they are worth now.
+
+        The time since then may have paid for them already, where nobody else used the limit.
+        """
+        if not allowed.messages:
+            return 0.0
+        return max(0.0, self.messages * allowed.spacing - (now - self.since))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +98,11 @@ def deal(
     *,
     holder: str,
     now: float,
+    given_back: float = 0.0,
 ) -> Deal:
     """Share out what is there now among the lanes of one drain, the `holder`.
 
+    `given_back` are the seconds that its unused messages are worth.
     Its lanes that ask for nothing any more are forgotten. Whoever has more connections than its
     part keeps them in the books until they are closed.
     """
@@ -98,7 +114,8 @@ def deal(
         if not key.startswith(f"{holder}/") and row[2] > now - EXPIRED
     }
     connections, shares = _connections(allowed, others, ours, holder, now)
-    messages, paid_at = _messages(allowed, float(state.get("paid_at", 0.0)), ours, now)
+    paid_at = float(state.get("paid_at", 0.0)) - given_back
+    messages, paid_at = _messages(allowed, paid_at, ours, now)
     grants = {
         wish.lane: LaneGrant(
             connections[wish.lane] if allowed.connections else None,
@@ -172,7 +189,7 @@ def _messages(
         return given, 0.0
     spacing, burst = allowed.spacing, allowed.burst
     paid_at = min(paid_at, now + PERIODS[allowed.period] + HOLD)  # the limit may have been changed
-    paid_at = max(paid_at - spacing * sum(wish.unused for wish in ours), now)
+    paid_at = max(paid_at, now)
     available = max(0, int(burst - (paid_at - now) / spacing + 1e-9))
     kept = burst // 2  # of what may go at once, for urgent mail
     for wish in _in_turns(ours):

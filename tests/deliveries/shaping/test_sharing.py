@@ -13,6 +13,7 @@ from deliveries.shaping.sharing import (
     LaneWish,
     ProviderAllowance,
     ProviderShare,
+    UnusedMessages,
     deal,
     fair,
     in_use,
@@ -90,21 +91,33 @@ def test_a_lane_that_leaves_is_forgotten_at_once():
 def test_no_period_holds_more_messages_than_the_limit_whoever_sends_them_and_when(messages):
     drawn, allowed, state = random.Random(messages), limit(messages=messages), {}
     sent, now = [], 1000.0
-    held = dict.fromkeys("abc", (0, 0.0))
+    unused = {drain: [] for drain in "abc"}
     while now < 1000.0 + 4 * PERIODS["minute"]:
         drain = drawn.choice("abc")
-        wish = LaneWish(1, wanted=1, messages=drawn.choice((1, 5, 400)), unused=held[drain][0])
-        found = deal(allowed, state, [wish], holder=drain, now=now)
+        now += drawn.choice((0.01, 0.2, 1.0))
+        if drawn.random() < 0.2:  # it could not ask: what is unused waits for the next time
+            continue
+        wish = LaneWish(1, wanted=1, messages=drawn.choice((1, 5, 400)))
+        given_back = sum(each.worth(allowed, now) for each in unused.pop(drain))
+        found = deal(allowed, state, [wish], holder=drain, now=now, given_back=given_back)
         state, granted = found.state, found.grants[1].messages
         used = drawn.randint(0, granted)
         sent += [now + drawn.random() * HOLD for _ in range(used)]  # as late as may be
-        held[drain] = granted - used, now
-        now += drawn.choice((0.01, 0.2, 1.0))
+        unused[drain] = [UnusedMessages(granted - used, now)]
     sent.sort()
     counts = [bisect_left(sent, at + PERIODS["minute"] - 1e-9) - place
               for place, at in enumerate(sent)]  # fmt: skip
     assert max(counts) <= messages
     assert len(sent) >= messages  # in four periods; what is given back and lost in between is less
+
+
+def test_unused_messages_are_worth_less_the_longer_they_are_kept():
+    allowed = limit(messages=100)
+    unused = UnusedMessages(3, since=50.0)
+    assert unused.worth(allowed, 50.0) == pytest.approx(3 * allowed.spacing)
+    assert unused.worth(allowed, 51.0) == pytest.approx(3 * allowed.spacing - 1)
+    assert unused.worth(allowed, 60.0) == 0
+    assert unused.worth(limit(connections=1), 50.0) == 0
 
 
 def test_urgent_mail_is_given_first_and_half_of_what_may_go_at_once_is_kept_for_it():
