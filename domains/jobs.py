@@ -20,6 +20,7 @@ AGAIN = timedelta(days=1)
 WATCHING = 480  # seconds that a run of the watch over return paths may take, in turns
 # Of two runs at once the second leaves it to the first.
 _VERIFYING, _KEYS, _RETURN_PATHS = 0x656B_7671, 0x656B_7672, 0x656B_7673
+_KEY_ZONE = 0x656B_7674
 
 
 def make_keys(domain_id: int) -> None:
@@ -115,8 +116,9 @@ def keep_key_zone() -> None:
     """Tell the name server of delegated keys what it does not know yet."""
     from domains.senders import key_zone
 
-    with step("domains.key_zone"):
-        if taken := key_zone.keep(now=timezone.now()):
+    with alone(_KEY_ZONE) as is_alone, step("domains.key_zone"):
+        # Of two at once the slower could put a key back that the other has just replaced.
+        if is_alone and (taken := key_zone.keep(now=timezone.now())):
             logger.info("event=key-zone-kept records=%d", taken)
 
 

@@ -99,16 +99,15 @@ def strings(value: str) -> list[str]:
 @transaction.atomic
 def _note_taken(row: DelegatedSelector, *, now: datetime) -> None:
     value: str = row.value  # type: ignore[attr-defined]  # as above
-    row.kept_value, row.kept_at, row.trouble = value, now, ""
-    row.save(update_fields=["kept_value", "kept_at", "trouble"])
-    if row.is_ending and not value:
-        row.delete()
+    own = DelegatedSelector.objects.filter(pk=row.pk)
+    own.update(kept_value=value, kept_at=now, trouble="")
+    if not value:  # it may have been delegated again while the server was told
+        own.filter(is_ending=True).delete()
 
 
 def _note_trouble(rows: Iterable[DelegatedSelector], text: str) -> int:
     said = texts.one_line(text, 300)
     for row in rows:
         logger.warning("event=key-zone-not-kept name=%s text=%r", row.target, said)
-        row.trouble = said
-        row.save(update_fields=["trouble"])
+        DelegatedSelector.objects.filter(pk=row.pk).update(trouble=said)
     return 0

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.core.management.base import CommandError
+from django.db import connection
 from django.utils import timezone
 
+from domains import jobs
+from domains.foundation.dns import updates
 from domains.identity import delegated_keys
 from domains.models import (
     AuditEntry,
@@ -15,7 +18,14 @@ from domains.models import (
     Project,
     SigningKey,
 )
-from domains.senders import delegation, domain_alerts, key_states, rotation, verification
+from domains.senders import (
+    delegation,
+    domain_alerts,
+    key_states,
+    key_zone,
+    rotation,
+    verification,
+)
 from domains.senders.keys import make_key
 from domains.senders.records import Purpose
 from tests.commands import ekiden, ekiden_json
@@ -205,3 +215,28 @@ def test_a_name_that_another_key_has_is_not_delegated(domain):
     domain.keys.filter(pk=key.pk).update(selector="ekiden2")
     with pytest.raises(CommandError, match=r"has the name ekiden2\._domainkey"):
         ekiden("key", "delegate", "shop.test")
+
+
+def test_of_two_nodes_one_at_a_time_tells_the_server_of_the_zone(delegated, settings):
+    settings.EKIDEN_KEY_ZONE_SERVER = "127.0.0.1:1"
+    make_key(delegated)
+    other_node = connection.copy()
+    try:
+        with other_node.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [jobs._KEY_ZONE])
+        jobs.keep_key_zone()
+        assert not DelegatedSelector.objects.exclude(trouble="").exists()
+    finally:
+        other_node.close()
+    jobs.keep_key_zone()
+    assert DelegatedSelector.objects.exclude(trouble="").exists()
+
+
+def test_a_selector_that_is_delegated_again_while_its_key_is_taken_out_stays(
+    delegated, settings, monkeypatch
+):
+    settings.EKIDEN_KEY_ZONE_SERVER = "127.0.0.1:1"
+    DelegatedSelector.objects.update(is_ending=True, kept_value="an old key")
+    monkeypatch.setattr(updates, "put_text", lambda *_, **__: delegation.delegate(delegated))
+    assert key_zone.keep(now=NOW) == 2
+    assert DelegatedSelector.objects.filter(is_ending=False, kept_value="").count() == 2
