@@ -29,6 +29,12 @@ class TenantRulePages(Pages):
         found, counts, _needed, protected = super().get_deleted_objects(objs, request)
         return found, counts, set(), protected
 
+    def save_model(self, request: HttpRequest, obj: TenantRule, form: Any, change: bool) -> None:
+        if change:
+            tenants.change(obj, form.changed_data)
+        else:
+            super().save_model(request, obj, form, change)
+
     # What it has set goes with it.
     def delete_model(self, request: HttpRequest, obj: TenantRule) -> None:
         tenants.remove(obj, now=timezone.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,6 +163,19 @@ def end(case: TenantCase, *, now: datetime, reason: str) -> None:
     _take_back(case, reason)
     case.ended_at, case.has_acted = now, has_acted
     case.save(update_fields=["ended_at", "has_acted"])
+
+
+@transaction.atomic
+def change(rule: TenantRule, columns: Collection[str]) -> None:
+    """Write these columns of a rule. Where it does something else than before, what it has set is
+    taken back, and the next check does the other thing where the rule still applies.
+    """
+    before = _locked(rule)
+    rule.save(update_fields=columns)
+    rule.refresh_from_db()
+    if before is not None and before.deed != rule.deed:
+        for case in before.cases.filter(ended_at__isnull=True):
+            _take_back(case, "The rule was changed")
 
 
 @transaction.atomic

@@ -176,6 +176,59 @@ def test_what_a_rule_has_set_goes_with_it(project, how):
     assert not EgressRule.objects.exists()
 
 
+def change(**given):
+    """Change the rule as its page does."""
+    row = TenantRule.objects.get()
+    for name, value in given.items():
+        setattr(row, name, value)
+    tenants.change(row, given)
+
+
+def is_set():
+    return (
+        [each.pool.name for each in EgressRule.objects.select_related("pool")],
+        Stop.objects.count(),
+        case().per_minute,
+    )
+
+
+def test_a_changed_rule_takes_back_what_it_has_set_and_does_the_other_thing(project):
+    first, second = (Pool.objects.create(name=name) for name in ("first", "second"))
+    rule(action="pool", pool=first)
+    ended(project, delivered=50, hard=50)
+    check()
+    for given, then in (
+        ({"pool": second}, (["second"], 0, None)),
+        ({"action": "slow", "pool": None, "per_minute": 5}, ([], 0, 5)),
+        ({"per_minute": 3}, ([], 0, 3)),
+        ({"action": "pause", "per_minute": None}, ([], 1, None)),
+        # only a person resumes
+        ({"action": "slow", "per_minute": 4}, ([], 1, 4)),
+    ):
+        change(**given)
+        assert is_set() == ([], then[1] if then[2] == 4 else 0, None)
+        check()
+        assert is_set() == then
+    assert any("The rule was changed. Taken back." in each.reason for each in audit.of(project))
+
+
+def test_a_changed_rule_that_does_the_same_leaves_all_as_it_is(project):
+    rule(action="slow", per_minute=5)
+    ended(project, delivered=50, hard=50)
+    check()
+    change(threshold=20)
+    assert is_set() == ([], 0, 5)
+
+
+def test_a_changed_rule_that_applies_no_more_does_nothing(project):
+    rule(action="slow", per_minute=5)
+    ended(project, delivered=80, hard=20)
+    check()
+    change(action="pause", per_minute=None, threshold=90)
+    check()
+    assert case().ended_at is not None and is_set() == ([], 0, None)
+
+
 def test_the_job_checks_the_rules(project):
     rule()
     ended(project, delivered=50, hard=50)

@@ -39,6 +39,13 @@ def test_a_rule_for_tenants_is_made_and_removed_with_what_it_set(operator):
         egress_rule=EgressRule.objects.create(project=project, pool=pool),
     )  # fmt: skip
     assert b"50.00 %" in operator.get("/deliveries/tenantcase/").content
+    page = f"/deliveries/tenantrule/{rule.pk}/change/"
+    operator.post(page, form | {"pool": pool.pk, "hours": "48"})
+    assert TenantRule.objects.get().hours == 48 and EgressRule.objects.exists()
+    other = Pool.objects.create(name="third")
+    operator.post(page, form | {"pool": other.pk})
+    assert not EgressRule.objects.exists()
+    assert not TenantCase.objects.get().has_acted
     operator.post(f"/deliveries/tenantrule/{rule.pk}/delete/", {"post": "yes"})
     assert not TenantRule.objects.exists()
     assert not EgressRule.objects.exists()
