@@ -36,7 +36,7 @@ class Command(ActionCommand):
         )
 
     def list_all(self, *, as_json: bool) -> None:
-        waiting = stats.waiting_lanes(now=timezone.now())
+        waiting = stats.waiting_lanes(now=timezone.now(), with_reasons=as_json)
         if as_json:
             return self.write_json(
                 [{**each, "oldest": each["oldest"].isoformat()} for each in waiting]

@@ -188,10 +188,11 @@ def test_an_empty_lane_forgets_its_pause_too():
 # --- lanes and the log ----------------------------------------------------------------------------
 def test_the_lanes_in_which_mail_waits_are_listed():
     make.lane("empty.test")
-    lane = make.lane("full.test", closed_at=timezone.now())
+    lane = make.lane("full.test", closed_at=timezone.now(), close_reason="550 blocked")
     make.delivery(lane=lane)
     [listed] = ekiden_json("lane", "list")
     assert (listed["id"], listed["waiting"], listed["is_closed"]) == (lane.pk, 1, True)
+    assert listed["why"].endswith("by an answer of the receiver: 550 blocked.")
     assert "paused by a person" in ekiden("lane", "list") and "full.test" in ekiden(
         "lane", "show", "full.test"
     )
