@@ -1,5 +1,6 @@
 """Say what a refusal, a bounce report or a complaint means."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from domains.foundation.text.texts import clean
 from suppressions.classes import MEANINGS, Class
 
 LARGEST = 67_108_864  # octets read of one file
+STANDARD_INPUT = "-"
 STAGES = [str(stage) for stage in SCOPES]
 WORDS = {
     Stage.RCPT: "the recipient (rcpt)",
@@ -33,7 +35,10 @@ class Command(EkidenCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "files", metavar="FILE", nargs="*", help="a mail as it came (.eml), or an mbox of them"
+            "files",
+            metavar="FILE",
+            nargs="*",
+            help="a mail as it came (.eml), or an mbox of them; - is standard input",
         )
         parser.add_argument(
             "--reply",
@@ -149,12 +154,21 @@ def _answer(reply: str, stage: str | None, host: str) -> Answer:
 
 
 def _read(name: str) -> tuple[ReportKind, list[RecipientStatus]]:
+    if name == STANDARD_INPUT:
+        return read_mails(_standard_input())
     try:
         with Path(name).open("rb") as file:
             data = file.read(LARGEST)
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}") from error
     return read_mails(data)
+
+
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(LARGEST)
+    if not data.strip():
+        raise CommandError("Standard input is empty: ./ekiden classify - < returned.eml")
+    return data
 
 
 def _facts(name: str, kind: ReportKind, fates: list[RecipientStatus]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import BytesIO, TextIOWrapper
 
 import pytest
 
@@ -38,6 +39,24 @@ def test_an_mbox_has_the_recipients_of_all_its_mails(tmp_path):
     (tmp_path / "mbox").write_bytes(b"\n".join(line + mail for mail in mails))
     said = ekiden_json("classify", str(tmp_path / "mbox"))
     assert said["kind"] == "bounce" and len(said["recipients"]) == 3
+
+
+def typed(monkeypatch, data):
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(data)))
+
+
+def test_a_hyphen_is_standard_input(monkeypatch):
+    typed(monkeypatch, (SAMPLES / "qmail.eml").read_bytes())
+    said = ekiden_json("classify", "-")
+    assert (said["file"], said["kind"]) == ("-", "bounce")
+    assert "hanako@example.test" in [each["recipient"] for each in said["recipients"]]
+
+
+@pytest.mark.parametrize("nothing", [b"", b"\n"])
+def test_empty_standard_input_is_told(monkeypatch, nothing):
+    typed(monkeypatch, nothing)
+    with pytest.raises(CommandError, match="Standard input is empty"):
+        ekiden("classify", "-")
 
 
 def test_a_reply_is_explained_with_what_to_do():
