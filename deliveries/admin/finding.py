@@ -15,7 +15,7 @@ from deliveries.models import Refusal
 from deliveries.models.states import DeliveryState
 from deliveries.search.inputs import Clue, ClueKind, Understood, understood
 from deliveries.search.lookups import FOUND_MOST, messages_of
-from deliveries.search.narrowing import NAMES, Narrowing, narrowing_of
+from deliveries.search.narrowing import NAMES, Narrowing, as_typed, narrowing_of
 from domains.foundation import rights
 from domains.foundation.text.texts import storable
 from domains.models import Credential, Project
@@ -192,6 +192,7 @@ def box(request: HttpRequest) -> dict[str, Any]:
         projects = projects.filter(pk__in=finding.projects)
         credentials = credentials.filter(project__in=finding.projects)
     asked: dict[str, Any] = {name: request.GET.get(name, "") for name in NAMES}
+    asked |= {name: as_typed(asked[name]) for name in ("from", "to")}
     asked |= {"project": finding.narrowing.project, "credential": finding.narrowing.credential}
     return {
         "finding": finding,

@@ -10,10 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -21,14 +20,14 @@ from unfold.decorators import display
 
 from deliveries.admin.alignment import alignment_of
 from deliveries.admin.content import SHOW_CONTENT, ShowsContent
-from deliveries.admin.finding import MessageList, box, finding_of, short_query
+from deliveries.admin.finding import MessageList, box, finding_of
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
-from deliveries.admin.saved_searches import KeepsSearches, saved_of
+from deliveries.admin.saved_searches import KeepsSearches, asked_for, saved_of, to_list
 from deliveries.insight import transcripts
 from deliveries.insight.suppressed import suppressed_now
 from deliveries.insight.tracing import why_waiting
 from deliveries.models import Delivery, Message, Order, Resending, Stop
-from deliveries.search.narrowing import MATCHED_MOST, NAMES, narrow
+from deliveries.search.narrowing import MATCHED_MOST, narrow
 from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
 from domains.operations.privacy import REVEAL, show_plainly
@@ -102,10 +101,7 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
         """Take whatever was pasted, however long, and lead to a list whose address holds it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = {name: request.POST.get(name, "").strip() for name in NAMES}
-        asked["q"] = short_query(request.POST.get("q", ""))
-        query = urlencode({name: value for name, value in asked.items() if value})
-        return redirect(f"{reverse('admin:deliveries_message_changelist')}?{query}")
+        return to_list(asked_for(request))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_permission(request):

@@ -87,7 +87,7 @@ class KeepsSearches:
             messages.error(request, gettext("Wait until one of your exports has ended."))
             return to_list(asked)
         row = MessageExport.objects.create(
-            created_by=owner, query=in_own_zone(asked), projects=projects_of(request)
+            created_by=owner, query=asked, projects=projects_of(request)
         )
         self.note(request, "export", row, details={"query": asked})
         job_queues.call("deliveries.search.exporting.run", row.pk)
@@ -95,10 +95,12 @@ class KeepsSearches:
 
 
 def asked_for(request: HttpRequest) -> dict[str, str]:
-    """Return the search that a form holds, as the page's address would."""
+    """Return the search that a form holds, as the page's address would: it means the same to who
+    reads it in another time zone.
+    """
     asked = {name: storable(request.POST.get(name, "")).strip()[:253] for name in NAMES}
     asked["q"] = short_query(request.POST.get("q", ""))
-    return {name: value for name, value in asked.items() if value}
+    return in_own_zone({name: value for name, value in asked.items() if value})
 
 
 def to_list(asked: dict[str, str]) -> HttpResponse:

@@ -86,6 +86,15 @@ def in_own_zone(asked: dict[str, str]) -> dict[str, str]:
     return asked | {name: moment.isoformat() for name, moment in times.items()}
 
 
+def as_typed(text: str) -> str:
+    """Write a time of an address for the browser's field, in the reader's time zone."""
+    moment = _moment(text)
+    if moment is None:
+        return text
+    typed = timezone.localtime(moment).replace(tzinfo=None)
+    return typed.isoformat(timespec="auto" if typed.second or typed.microsecond else "minutes")
+
+
 def narrow(
     rows: QuerySet[Message], asked: Narrowing, scope: SearchScope, *, most: int = MATCHED_MOST
 ) -> tuple[QuerySet[Message], bool]:

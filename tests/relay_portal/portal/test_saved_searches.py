@@ -4,6 +4,7 @@ import csv
 import io
 import threading
 from datetime import timedelta
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,6 +35,23 @@ def test_a_search_is_kept_under_its_name_and_leads_back(browser):
     save(browser, state="deferred")
     assert SavedSearch.objects.get().query == "state=deferred"
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["change", "add"]
+
+
+def test_a_kept_time_is_the_same_moment_in_every_zone(browser):
+    zone = "/account/security/time-zone/"
+    browser.post(zone, {"zone": "Asia/Tokyo"})
+    save(browser, **{"from": "2026-05-04T21:00"})
+    query = SavedSearch.objects.get().query
+    assert parse_qs(query) == {"from": ["2026-05-04T21:00:00+09:00"]}
+    assert 'name="from" value="2026-05-04T21:00"' in browser.get(f"{LIST}?{query}").text
+    browser.post(zone, {"zone": "UTC"})
+    assert 'name="from" value="2026-05-04T12:00"' in browser.get(f"{LIST}?{query}").text
+
+
+def test_an_address_that_is_passed_on_means_the_same_moment(browser):
+    browser.post("/account/security/time-zone/", {"zone": "Asia/Tokyo"})
+    led = browser.post(f"{LIST}find/", {"to": "2026-05-04T21:00"}).headers["Location"]
+    assert parse_qs(led.partition("?")[2]) == {"to": ["2026-05-04T21:00:00+09:00"]}
 
 
 def test_a_search_is_its_owners_alone(browser):
