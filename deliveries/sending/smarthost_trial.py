@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from deliveries.backends.database import Database
 from deliveries.models import Smarthost
 from deliveries.sending.known_smarthosts import KnownSmarthost, known
+from deliveries.sending.login_words import in_words
 from deliveries.sending.smarthost_door import SmarthostDoor
 from deliveries.sending.smarthost_logins import NoLogin, SmarthostLogins
 from deliveries.smtp.connection import ConnectionFailed, Endpoint, Timeouts
@@ -60,7 +61,7 @@ async def _host(door: SmarthostDoor, resolver: Resolver, host: str, port: int) -
     except (NoSuchName, TemporaryFailure) as error:
         return result | {"said": _("looking it up failed: %s") % error}
     except NoLogin as error:
-        return result | {"said": str(error)}
+        return result | {"said": in_words(str(error))}
     except ConnectionFailed as error:
         return result | {"said": f"{error.stage}: {error.reply}", "tls": error.tls}
     result |= {"ok": True, "tls": connection.tls}

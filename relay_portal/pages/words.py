@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from deliveries.smtp.outcomes import Stage
 from domains.operations.audit_words import actor_label
 from suppressions.classes import MEANINGS
+from suppressions.exchange import error_words
 from suppressions.models import Suppression
 
 register = template.Library()
@@ -55,3 +56,9 @@ def class_in_words(category: str) -> str:
 def origin_in_words(source: str) -> str:
     """Say where a suppression comes from."""
     return str(dict(Suppression.SuppressedBy.choices).get(source, source))
+
+
+@register.filter
+def import_error_in_words(why: str) -> str:
+    """Say why a line of a file of suppressions cannot be taken."""
+    return error_words.in_words(why)

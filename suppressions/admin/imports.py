@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 from suppressions.exchange import importing
+from suppressions.exchange.error_words import in_words
 from suppressions.models import Import, ImportState
 
 JOB = "suppressions.exchange.importing.run"
@@ -45,7 +46,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
             file.file.seek(0)
             importing.keep(self.instance, file.file)
         except ValueError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(in_words(str(error))) from error
         return file
 
 
@@ -119,7 +120,7 @@ class ImportPages(Pages):
             file = importing.opened(row)
             return {"found": importing.preview(file, project=row.project_id, now=timezone.now())}
         except ValueError as error:
-            return {"wrong": str(error)}
+            return {"wrong": in_words(str(error))}
 
     def start(self, request: HttpRequest, row: Import) -> str:
         """Start the import; the row says that it is wanted, should the call to a worker be lost."""

@@ -105,6 +105,16 @@ def test_what_a_try_finds_is_told_in_the_readers_language(browser, settings):
     assert "gone.test:587: DNS で調べられませんでした" in page
 
 
+def test_why_there_is_no_login_is_told_in_it_too(browser, settings, tmp_path):
+    row = make.smarthost(password="secret", hosts=[["smart.test", 587, "verified"]])
+    Smarthost.objects.update(sealed=b"of another key ring")
+    browser.post("/language/", {"language": "ja"})
+    with FakeDns({"smart.test": {"A": ["127.0.0.1"]}}) as dns:
+        settings.EKIDEN_DNS = [dns.url]
+        page = browser.post(f"/deliveries/smarthost/{row.pk}/do/try_login/", follow=True).text
+    assert "smart.test:587: 秘密情報を復号できません" in page
+
+
 def test_a_change_keeps_the_refresh_token_that_a_worker_was_given_meanwhile():
     given = {"grant": "refresh_token", "client_id": "x", "token_url": "https://login.test/token"}
     row = make.smarthost(mechanism="XOAUTH2", username="relay", **given)
