@@ -70,21 +70,52 @@ class InboundQuotas:
     async def take(
         self, address: Address, delivery: UUID | None, size: int, domain: int | None = None
     ) -> bool:
-        """Count a message of so many stored bytes, if there is room for it everywhere."""
+        """Count a message of so many stored bytes, if there is room for it everywhere.
+
+        Where it raises, nothing is counted.
+        """
         taken: list[tuple[_Room, int]] = []
-        for room in self._rooms(address, delivery, domain):
-            amount = 1 if room.sql is OF_DELIVERY else size + ROW
-            taken.append((room, amount))
-            if await self._add(room, amount) > room.most:
-                for full, given in taken:
-                    await self._counters.add(full.key, DAY, -given)
-                return False
+        try:
+            for room, amount in self._amounts(address, delivery, size, domain):
+                count = await self._add(room, amount)
+                taken.append((room, amount))
+                if count > room.most:
+                    await self._take_off(taken)
+                    return False
+        except BaseException:
+            await self._take_off(taken)
+            raise
         return True
 
+    async def give_back(
+        self, address: Address, delivery: UUID | None, size: int, domain: int | None = None
+    ) -> None:
+        """Give back what was counted for a message that was not stored."""
+        await self._take_off(self._amounts(address, delivery, size, domain))
+
+    def _amounts(
+        self, address: Address, delivery: UUID | None, size: int, domain: int | None
+    ) -> list[tuple[_Room, int]]:
+        return [
+            (room, 1 if room.sql is OF_DELIVERY else size + ROW)
+            for room in self._rooms(address, delivery, domain)
+        ]
+
+    async def _take_off(self, taken: list[tuple[_Room, int]]) -> None:
+        for room, amount in taken:
+            await self._counters.add(room.key, DAY, -amount)
+
     async def _add(self, room: _Room, amount: int) -> int:
+        """Count; a fresh counter begins with what PostgreSQL knows. Where that cannot be asked,
+        the next message finds the counter as fresh.
+        """
         count = await self._counters.add(room.key, DAY, amount)
-        if count == amount:
-            [(known,)] = await self._database.fetch(room.sql, room.given)
+        if count <= amount:
+            try:
+                [(known,)] = await self._database.fetch(room.sql, room.given)
+            except BaseException:
+                await self._counters.forget(room.key)
+                raise
             count = await self._counters.add(room.key, DAY, int(known)) if known else count
         return count
 

@@ -181,13 +181,17 @@ class InboundTransaction(Transaction):
         listener, client = self.session.listener, self.session.client
         if not await listener.inbound_quotas.take(client, delivery, len(compressed), domain):
             return replies.INBOUND_FULL
-        stored = await receive.receive(
-            listener.inbound,
-            kind=kind,
-            delivery_id=delivery,
-            mail_from=self.mail_from.wire if self.mail_from else "",
-            client_address=str(client),
-            compressed=compressed,
-            domain_id=domain,
-        )
+        try:
+            stored = await receive.receive(
+                listener.inbound,
+                kind=kind,
+                delivery_id=delivery,
+                mail_from=self.mail_from.wire if self.mail_from else "",
+                client_address=str(client),
+                compressed=compressed,
+                domain_id=domain,
+            )
+        except BaseException:
+            await listener.inbound_quotas.give_back(client, delivery, len(compressed), domain)
+            raise
         return replies.RECEIVED(queue_id=stored)
