@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -21,6 +22,7 @@ PER_PAIR = 10
 LONGEST_DELAY = 8.0  # seconds that the answer to a wrong try waits
 MOST_PAIRS = 20_000  # (place, name) that are remembered: both come from strangers
 MOST_KEYS = 100_000
+MOST_LEFT = 10_000
 # Seconds after its last command for which a session counts, should its listener have died.
 SESSION_KEEP = 330
 RETRY_VALKEY = 5.0
@@ -35,6 +37,9 @@ class Counters:
         self._valkey = redis.asyncio.from_url(url, socket_timeout=1, socket_connect_timeout=1)
         self._local: dict[str, tuple[float, int]] = {}
         self._present: dict[str, set[str]] = {}
+        # (key, member) of those who left while Valkey was out of reach: they would count there for
+        # minutes.
+        self._left: deque[tuple[str, str]] = deque(maxlen=MOST_LEFT)
         self._down_until = 0.0
 
     async def add(self, key: str, seconds: int, amount: int = 1) -> int:
@@ -76,7 +81,8 @@ class Counters:
         here.discard(member)
         if not here:
             self._present.pop(key, None)
-        await self._shared(lambda: self._valkey.zrem(key, member))
+        if await self._shared(lambda: self._valkey.zrem(key, member)) is None:
+            self._left.append((key, member))
 
     async def note(self, key: str, field: str, value: str, seconds: int) -> None:
         """Write one field of a hash that is kept for so many seconds after the last word."""
@@ -107,6 +113,8 @@ class Counters:
         if time.monotonic() < self._down_until:
             return None
         try:
+            if self._left:
+                await self._tell_who_left()
             return await work()
         except (RedisError, OSError) as error:
             self._down_until = time.monotonic() + RETRY_VALKEY
@@ -114,6 +122,18 @@ class Counters:
                 "limits are counted by each process alone while Valkey is out of reach: %s", error
             )
             return None
+
+    async def _tell_who_left(self) -> None:
+        left, self._left = self._left, deque(maxlen=MOST_LEFT)
+        try:
+            async with self._valkey.pipeline(transaction=False) as pipe:
+                for key, member in left:
+                    if member not in self._present.get(key, ()):  # it has come again
+                        pipe.zrem(key, member)
+                await pipe.execute()
+        except BaseException:
+            self._left.extend(left)
+            raise
 
     def _add_locally(self, key: str, seconds: int, amount: int) -> int:
         count = self._get_locally(key)

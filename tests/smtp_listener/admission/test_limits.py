@@ -93,6 +93,20 @@ async def test_sessions_are_counted_across_processes_and_leave():
         assert await quotas[0].enter(2, "a") == 1
 
 
+async def test_a_session_that_left_while_valkey_was_away_counts_no_more(valkey):
+    async with processes() as (one, two):
+        for session in ("a", "b"):
+            await Quotas(one).enter(1, session)
+        one._down_until = time.monotonic() + 60
+        for session in ("a", "b"):
+            await Quotas(one).leave(1, session)
+        assert await Quotas(two).enter(1, "c") == 3  # nobody has told
+        one._down_until = 0.0
+        await Quotas(one).enter(1, "b")  # it has come again
+        assert await Quotas(two).enter(1, "c") == 2
+        assert not one._left
+
+
 async def test_a_session_of_a_killed_process_is_forgotten(valkey):
     async with processes() as (one, _):
         valkey.zadd("ekiden:sessions:1", {"dead": time.time() - 400})
