@@ -224,11 +224,16 @@ class Accounts:
             self._used[credential] = address
 
     async def write_uses(self) -> None:
+        """Write down who was here; what PostgreSQL does not take is kept for the next time."""
         used, self._used = self._used, {}
-        if used:
-            await self._database.fetch(
-                USED, {"ids": list(used), "addresses": [str(address) for address in used.values()]}
-            )
+        if not used:
+            return
+        given = {"ids": list(used), "addresses": [str(address) for address in used.values()]}
+        try:
+            await self._database.fetch(USED, given)
+        except BaseException:
+            self._used = used | self._used
+            raise
 
     async def close(self) -> None:
         await asyncio.shield(self._database.close())

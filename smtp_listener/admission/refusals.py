@@ -107,7 +107,8 @@ class Refusals:
                 WRITE, dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
             )
         except DatabaseUnavailable:
-            self._waiting.extendleft(reversed(rows[: WAITING_MOST - len(self._waiting)]))
+            room = WAITING_MOST - len(self._waiting)
+            self._waiting.extendleft(reversed(rows[max(0, len(rows) - room) :]))
         except Exception:  # a hint for people must not end what writes the next one
             logger.exception("%d refusals could not be written down", len(rows))
 

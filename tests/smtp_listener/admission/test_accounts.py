@@ -132,6 +132,27 @@ def test_the_last_use_is_written_down(project):
     assert credential.last_used_at is not None
 
 
+def test_a_use_that_postgresql_did_not_take_is_written_the_next_time(project):
+    credential, _ = issue(project, "worker")
+
+    async def use(opened):
+        opened.note_use(credential.pk, HOME)
+        fetch = opened._database.fetch
+
+        async def away(*args, **given):
+            raise DatabaseUnavailable("away")
+
+        opened._database.fetch = away
+        with pytest.raises(DatabaseUnavailable):
+            await opened.write_uses()
+        opened._database.fetch = fetch
+        await opened.write_uses()
+
+    ask(use)
+    credential.refresh_from_db()
+    assert credential.last_used_from == "192.0.2.7"
+
+
 def test_without_postgresql_nobody_is_told_to_be_unknown():
     class Unreachable(Database):
         async def fetch(self, *args, **given):

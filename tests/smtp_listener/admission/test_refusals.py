@@ -12,6 +12,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from deliveries.backends.database import DatabaseUnavailable
 from deliveries.models import Refusal
 from domains.models import Credential
 from domains.senders.credentials import issue
@@ -131,9 +132,12 @@ class Table:
     """A database that is away or not."""
 
     def __init__(self):
-        self.written = []
+        self.written, self.while_away = [], None
 
     async def fetch(self, _, columns):
+        if self.while_away is not None:
+            self.while_away()
+            raise DatabaseUnavailable("away")
         self.written += columns["recipient"]
 
 
@@ -166,3 +170,21 @@ def test_a_client_that_tries_on_and_on_fills_no_table():
         for _ in range(PER_HOUR):
             refusals.note(ACCOUNT, OUR_FAULT, command="RCPT", mail_from="", recipients=["z@y.test"])
     assert len(refusals._waiting) == WAITING_MOST
+
+
+def test_while_postgresql_is_away_the_latest_are_kept():
+    table = Table()
+    refusals = Refusals(table)
+
+    def note(*recipients):
+        for recipient in recipients:
+            refusals.note(ACCOUNT, SUPPRESSED, command="RCPT", mail_from="", recipients=[recipient])
+
+    note("first@y.test", *["x@y.test"] * (WAITING_MOST - 2), "last@y.test")
+    table.while_away = lambda: note("meanwhile@y.test")
+    refusals._noted.clear()
+    asyncio.run(refusals.write())
+    table.while_away = None
+    asyncio.run(refusals.write())
+    assert len(table.written) == WAITING_MOST
+    assert table.written[-2:] == ["last@y.test", "meanwhile@y.test"]
