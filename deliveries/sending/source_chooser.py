@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from deliveries.backends.database import DatabaseUnavailable
@@ -39,6 +40,9 @@ class SourceChooser:
         self._shared = shared
         self._source_lanes = lanes
         self._notify = notify
+        # Numbers of the day that were taken for deliveries which have not been led there yet:
+        # source, receiver and day.
+        self._reserved: dict[UUID, tuple[str, str, date]] = {}
         self._ids: dict[str, int] = {}
         self._ids_until = 0.0
         self._woken = asyncio.Event()
@@ -112,6 +116,7 @@ class SourceChooser:
         ids = await self._lane_ids({source.name for source in chosen.values()})
         lanes = {id_: ids[source.name] for id_, source in chosen.items()}
         await self._source_lanes.lead(self.lane, lanes)
+        self._reserved.clear()  # what comes back from there has given its number back
         self._wake(due, lanes)
 
     def _wake(self, due: Sequence[Due], lanes: Mapping[UUID, int]) -> None:
@@ -134,9 +139,15 @@ class SourceChooser:
     async def _choose(self, egress: Egress, due: Sequence[Due]) -> dict[UUID, SourceFacts]:
         """Return the source of each delivery that has one.
 
-        What a source that warms up may not carry any more today goes to the next best.
+        What a source that warms up may not carry any more today goes to the next best. A number
+        that was taken before PostgreSQL failed is not taken again.
         """
         chosen: dict[UUID, SourceFacts] = {}
+        today = datetime.now(UTC).date()
+        # What is not due here any more has been led, or has gone elsewhere.
+        self._reserved = {
+            each.id: self._reserved[each.id] for each in due if each.id in self._reserved
+        }
         ways = {each.id: list(self._ways(egress, each)) for each in due}
         receivers = {each.id: self._receiver(each) for each in due}
         left = [each.id for each in due]
@@ -146,12 +157,14 @@ class SourceChooser:
                 if not ways[id_]:
                     continue
                 source = ways[id_].pop(0)
-                if source.warms_for(receivers[id_]):
+                is_reserved = self._reserved.get(id_) == (source.name, receivers[id_], today)
+                if source.warms_for(receivers[id_]) and not is_reserved:
                     asked[source.name, receivers[id_]].append(id_)
                 chosen[id_] = source
             left = []
             for (name, receiver), ids in asked.items():
                 granted = await self._source_lanes.reserve(name, receiver, len(ids))
+                self._reserved |= dict.fromkeys(ids[:granted], (name, receiver, today))
                 for id_ in ids[granted:]:
                     del chosen[id_]
                     left.append(id_)
