@@ -98,6 +98,16 @@ def hold(ids: Collection[int], *, now: datetime) -> None:
     Occurrence.objects.filter(pk__in=list(ids)).update(is_held=True, is_void=True, handled_at=now)
 
 
+def still_on(braked: Collection[str]) -> set[str]:
+    """Return those of the classes whose brake is still on; none of these is released before this
+    transaction is over, else what it holds would be held for ever.
+    """
+    if not braked:
+        return set()
+    standing = Brake.objects.select_for_update().filter(category__in=braked, ended_at__isnull=True)
+    return set(standing.order_by("pk").values_list("category", flat=True))
+
+
 def is_under(occurrence: Occurrence, braked: Collection[str]) -> bool:
     return occurrence.is_hard and occurrence.kind in KINDS and occurrence.category in braked
 

@@ -147,6 +147,7 @@ def _take(
     """Judge these occurrences, but for those that another process has locked; return how many
     suppressions came of it.
     """
+    braked = brakes.still_on(braked)
     mine = Occurrence.objects.select_for_update(skip_locked=True).filter(
         pk__in=ids, handled_at__isnull=True
     )

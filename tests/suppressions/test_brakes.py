@@ -94,6 +94,24 @@ def test_a_person_believes_what_is_held():
     ) == (True, 1)
 
 
+def test_what_is_learned_as_a_person_believes_it_is_not_held_for_ever(monkeypatch):
+    wave(make.project(), brakes.LEAST)
+    turn()
+    occurrence(make.project(), "last@mx.test", category="unknown_domain")
+    look = brakes.look
+
+    def then_a_person_decides(*, now):
+        braked = look(now=now)
+        for brake in Brake.objects.filter(ended_at__isnull=True):
+            brakes.release(brake, is_believed=True, by="otto", reason="an old list", now=now)
+        return braked
+
+    monkeypatch.setattr(brakes, "look", then_a_person_decides)
+    turn()
+    assert not Occurrence.objects.filter(is_held=True).exists()
+    assert Suppression.objects.filter(address_key="last@mx.test").exists()
+
+
 def test_a_person_forgets_what_is_held():
     project = make.project()
     wave(project, brakes.LEAST)
