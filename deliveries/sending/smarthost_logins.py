@@ -29,6 +29,7 @@ WAIT = 0.25  # seconds between two looks at what another worker has got
 AGAIN = 1.0  # seconds between two tries to keep a token while PostgreSQL is away
 LONGEST = 45.0  # seconds for which a connection waits for a token
 REST = 10.0  # seconds after a failure in which nobody asks again
+LAST_WORDS = 10.0  # seconds for an answer that is under way when the drain ends
 
 # Ours where nobody else asks, where nobody has got a newer one than we know, and where the last
 # failure is not of this moment.
@@ -100,6 +101,7 @@ class SmarthostLogins:
         self._ring: KeyRing | None = None
         self._tokens: dict[int, _Token] = {}
         self._renewals: dict[int, asyncio.Task[_Token]] = {}
+        self._asking: set[int] = set()  # smarthosts for which a server is asked now
 
     async def login(self, smarthost: KnownSmarthost) -> Login:
         """Return what to log in with; raise `NoLogin`. No statement while a token holds."""
@@ -122,6 +124,11 @@ class SmarthostLogins:
         return _with(smarthost, token)
 
     async def close(self) -> None:
+        """End what is under way; what a server gives meanwhile is kept, since the refresh token
+        before may be worth nothing by then.
+        """
+        if asking := [self._renewals[id_] for id_ in self._asking]:
+            await asyncio.wait(asking, timeout=LAST_WORDS)
         tasks = list(self._renewals.values())
         for task in tasks:
             task.cancel()
@@ -185,11 +192,18 @@ class SmarthostLogins:
                         return found
             given = {"id": smarthost.id, "turn": TURN, "rest": REST, "got_at": got_at}
             if await self._database.fetch(TAKE_TURN, given):
-                await self._keep(smarthost, await self._ask(smarthost))
+                await self._get(smarthost)
             elif await self._database.fetch(ASKED, {"id": smarthost.id}):
                 await asyncio.sleep(WAIT)
             else:
                 raise _removed(smarthost)
+
+    async def _get(self, smarthost: KnownSmarthost) -> None:
+        self._asking.add(smarthost.id)
+        try:
+            await self._keep(smarthost, await self._ask(smarthost))
+        finally:
+            self._asking.discard(smarthost.id)
 
     def _token(self, sealed: bytes, got_at: float, seconds: float, life: float) -> _Token | None:
         try:

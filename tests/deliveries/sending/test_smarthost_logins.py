@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -45,10 +46,12 @@ class RotatingServer(BaseHTTPRequestHandler):
     """Grants a token for a refresh token, and a newer one of these, as OAuth 2.1 asks for."""
 
     given = 0
+    takes = 0.0  # seconds
 
     def do_POST(self):
         RotatingServer.given += 1
         number = RotatingServer.given
+        time.sleep(RotatingServer.takes)
         answer = {
             "access_token": f"token {number}", "expires_in": 3600, "token_type": "Bearer",
             "refresh_token": f"refresh {number}",
@@ -78,7 +81,7 @@ class AwayOnce(Database):
 
 @pytest.fixture
 def token_url():
-    RotatingServer.given = 0
+    RotatingServer.given, RotatingServer.takes = 0, 0.0
     server = HTTPServer(("localhost", 0), RotatingServer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -112,3 +115,28 @@ def test_what_an_authorization_server_gave_outlives_a_restart_of_postgresql(toke
     row.refresh_from_db()
     assert (login.secret, RotatingServer.given) == ("token 1", 1)
     assert smarthosts.kept_secrets(row)["refresh_token"] == "refresh 1"
+
+
+def test_what_an_authorization_server_gives_as_the_drain_ends_is_kept(token_url):
+    row = make.smarthost(
+        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
+        token_url=token_url,
+    )  # fmt: skip
+    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
+    row.save()
+    RotatingServer.takes = 0.5
+
+    async def main():
+        database = Database("test")
+        logins = SmarthostLogins(database)
+        [found] = await database.fetch(SMARTHOSTS)
+        asking = asyncio.create_task(logins.login(known(found)))
+        while not RotatingServer.given:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        await logins.close()
+        await database.close()
+
+    asyncio.run(main())
+    row.refresh_from_db()
+    assert smarthosts.kept_secrets(row) == {"refresh_token": "refresh 1"}
