@@ -117,7 +117,7 @@ class Feedback:
         self._is_success = True
         if self._failures or now - self._noted_at > NOTE_EVERY:
             self._failures = 0
-            await self._write(self._lanes.note(self._lane, self.learned()))
+            await self._note()
 
     async def heed(self, action: Action, reply: Reply) -> None:
         """Go slower, or not at all for a while, or not at all."""
@@ -169,7 +169,7 @@ class Feedback:
 
         People ask for it, and the next holder should not have to find it.
         """
-        await self._write(self._lanes.note(self._lane, self.learned()))
+        await self._note()
 
     def trouble(self, domain: str, reply: Reply) -> bool:
         """Note that the host broke off at a recipient of this domain, whose mail waits now.
@@ -237,8 +237,14 @@ class Feedback:
         maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
         await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
 
-    async def _write(self, writing: Awaitable[None]) -> None:
-        """Write what a lane learned, or log that it could not be written.
+    async def _note(self) -> None:
+        learned = self.learned()
+        if not await self._write(self._lanes.note(self._lane, learned)):
+            self.is_to_note = True  # with the next note, or when the lane is given back
+            self._is_success = self._is_success or learned.is_success
+
+    async def _write(self, writing: Awaitable[None]) -> bool:
+        """Write what a lane learned, or log that it could not be written; tell whether it was.
 
         It is a help, not a promise: if it cannot be written now, it will be learned again.
         """
@@ -246,6 +252,8 @@ class Feedback:
             await writing
         except DatabaseUnavailable as error:
             logger.warning("lane=%s could not be updated: %s", self._lane.id, error)
+            return False
+        return True
 
 
 def is_about_domain(outcome: Outcome) -> TypeGuard[Deferred]:

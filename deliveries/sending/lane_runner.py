@@ -56,6 +56,7 @@ async def give_back(
     rest for interrupted. Tried until PostgreSQL is back, or `is_overdue`.
     """
     lane = runner.lane
+    learned: Learned | None = None
     while True:
         await shared.ledger.flush()
         if shared.ledger.has_left_behind:  # the next drain writes it down before it takes the lanes
@@ -63,7 +64,8 @@ async def give_back(
         try:
             if runner.may_have_strays:
                 await shared.lanes.free_strays(lane, besides=shared.own_file.marked)
-            await shared.lanes.release(lane, runner.learned())
+            learned = runner.learned() or learned  # it says so once
+            await shared.lanes.release(lane, learned)
         except DatabaseUnavailable as error:
             if is_overdue():
                 logger.warning("lane=%s is not given back: %s", lane.id, error)

@@ -1,0 +1,68 @@
+"""What a lane has learned is handed on with it, though PostgreSQL fails as it is given back."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from deliveries.backends.database import DatabaseUnavailable
+from deliveries.queue.leased import LeasedLane
+from deliveries.sending.feedback import Feedback
+from deliveries.sending.lane_runner import give_back
+from deliveries.shaping import providers
+from deliveries.shaping.pace import Pace
+
+LANE = LeasedLane(
+    1, "in.mx.test", "", [], "", is_routed=False, is_forced=False, epoch=1, failures=0, pace={},
+    experience={},
+)  # fmt: skip
+
+
+class Lanes:
+    """Fails once, and then takes what it is given."""
+
+    def __init__(self):
+        self.taken = []
+        self.is_away = True
+
+    async def note(self, lane, learned):
+        if self.is_away:
+            self.is_away = False
+            raise DatabaseUnavailable("away")
+        self.taken.append(learned)
+
+    release = note
+
+
+class Ledger:
+    has_left_behind = False
+
+    async def flush(self):
+        pass
+
+
+@pytest.fixture
+def runner():
+    """Return what runs a lane that has delivered and could not note it."""
+    lanes = Lanes()
+    feedback = Feedback(LANE, lanes, Pace(providers.DEFAULT, {}, now=0.0, wall=0.0))
+    return SimpleNamespace(
+        lane=LANE, may_have_strays=False, lanes=lanes, feedback=feedback,
+        learned=lambda: feedback.learned() if feedback.is_to_note else None,
+    )  # fmt: skip
+
+
+async def handed_back(runner):
+    shared = SimpleNamespace(lanes=runner.lanes, ledger=Ledger())
+    assert await give_back(runner, shared, is_overdue=lambda: False)
+    [learned] = runner.lanes.taken
+    return learned
+
+
+async def test_it_goes_with_the_second_try_to_give_the_lane_back(runner):
+    await runner.feedback.delivered(busy=1, address="192.0.2.1")
+    assert (await handed_back(runner)).is_success
+
+
+async def test_what_could_not_be_noted_goes_with_the_lane(runner):
+    await runner.feedback.note_news()  # fails
+    assert await handed_back(runner) is not None
