@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import redis.asyncio
@@ -36,6 +37,9 @@ PATIENCE = 1.0  # seconds for an answer of Valkey
 # What is taken up later than this after it was due is late; a page of claims alone makes some
 # tenths of a second.
 LATE = 0.15
+# Urgent mail is taken up before all else. What it waits for is the machine, so much less is late.
+URGENT_LATE = 0.03
+URGENT_MEMORY = 2.0  # seconds for which an urgent delivery's wait counts
 # From this part of the time on in which the process runs, or is ready and waits for a core, the
 # machine is what holds mail up.
 PRESSED = 0.6
@@ -49,7 +53,8 @@ class InflowReport:
 
     `limit` is messages a second, None where all are let in; `waiting` are those that wait for their
     turn, `weight` the sessions that hand mail in; `is_full` tells that apps are asked to come
-    again.
+    again; `urgent_seconds_behind` is how far behind urgent mail is, which is let in whatever
+    happens.
     """
 
     seconds_behind: float = 0.0
@@ -58,6 +63,7 @@ class InflowReport:
     waiting: int = 0
     weight: int = 0
     is_full: bool = False
+    urgent_seconds_behind: float = 0.0
 
     @property
     def state(self) -> str:
@@ -83,6 +89,7 @@ def together(words: list[InflowReport]) -> InflowReport:
         waiting=sum(word.waiting for word in words),
         weight=sum(word.weight for word in words),
         is_full=any(word.is_full for word in words),
+        urgent_seconds_behind=max((word.urgent_seconds_behind for word in words), default=0.0),
     )
 
 
@@ -189,11 +196,12 @@ def _word(written: dict[str, Any]) -> InflowReport:
         waiting=int(written["waiting"]),
         weight=int(written["weight"]),
         is_full=bool(written["is_full"]),
+        urgent_seconds_behind=float(written.get("urgent_seconds_behind", 0.0)),
     )
 
 
 class DeliveryProgress:
-    """How a worker's agents get on with mail that is not urgent."""
+    """How a worker's agents get on with the mail that is due."""
 
     def __init__(
         self, board: Board, *, has_room: Callable[[], bool], strain: Strain | None = None
@@ -205,11 +213,15 @@ class DeliveryProgress:
         self._has_room = has_room
         self._strain = strain or Strain()
         self._ages: list[float] = []
+        self._urgent: deque[tuple[float, float]] = deque()  # when taken up, how long it was due
         self._rate = self._behind = 0.0
 
-    def taken(self, seconds_due: float) -> None:
+    def taken(self, seconds_due: float, *, is_urgent: bool = False) -> None:
         """Note that a sender takes up a delivery that has been due for so many seconds."""
-        self._ages.append(seconds_due)
+        if is_urgent:
+            self._urgent.append((time.monotonic(), seconds_due))
+        else:
+            self._ages.append(seconds_due)
 
     async def run(self) -> None:
         """Publish a report every `EVERY` seconds until cancelled.
@@ -226,18 +238,29 @@ class DeliveryProgress:
     def word(self, seconds: float) -> InflowReport:
         """Make the report of the last `seconds`.
 
-        The median age counts: a slow receiver delays its own mail, not most of it.
+        The median age counts: a slow receiver delays its own mail, not most of it. Of urgent mail
+        the mean of the last seconds counts: there is little of it.
         """
         ages, self._ages = self._ages, []
         self._rate += SMOOTH * (len(ages) / seconds - self._rate)
+        urgent = self._urgent_behind()
         is_pressed = self._strain.look() >= PRESSED or not self._has_room()
         if ages:
             self._behind = median(ages)
         elif not is_pressed:
             self._behind = 0.0
-        if not is_pressed or self._behind < LATE:
+        if not is_pressed or (self._behind < LATE and urgent < URGENT_LATE):
             return NOTHING
-        return InflowReport(seconds_behind=round(self._behind, 3), per_second=round(self._rate, 1))
+        return InflowReport(
+            seconds_behind=round(self._behind, 3),
+            per_second=round(self._rate, 1),
+            urgent_seconds_behind=round(urgent, 3),
+        )
+
+    def _urgent_behind(self) -> float:
+        while self._urgent and self._urgent[0][0] < time.monotonic() - URGENT_MEMORY:
+            self._urgent.popleft()
+        return fmean(age for _, age in self._urgent) if self._urgent else 0.0
 
 
 class Strain:

@@ -266,8 +266,7 @@ class DeliveryAgent:
             self._woken.set()  # the next turn gives it back
             return None
         self.pace.take(now)
-        if not delivery.is_urgent:
-            self.shared.progress.taken(now - delivery.due)
+        self.shared.progress.taken(now - delivery.due, is_urgent=delivery.is_urgent)
         if self.turns.is_shared:
             self.turns.begin(delivery.claimed.id, delivery.claimed.domain, now=now)
         left = len(self._waiting)

@@ -11,7 +11,8 @@ from collections import deque
 from deliveries.capacity.inflow import EVERY, NOTHING, Board, InflowReport
 from deliveries.message.priorities import Priority
 
-TARGET = 0.3  # seconds behind at which as much is let in as is sent
+# Seconds behind at which as much is let in as is sent: of all mail, of urgent mail.
+TARGET, URGENT_TARGET = 0.3, 0.06
 MOST, LEAST = 1.25, 0.5  # how much of what is sent is let in, at most and at least
 FLOOR = 20.0  # messages a second that are let in, however far behind delivery is
 # Seconds that an app waits for its answer; who would wait longer is asked to come again.
@@ -101,11 +102,12 @@ class ListenerTurns:
         """
         own, self._weight = len(self._sessions), len(self._sessions)
         self._sessions.clear()
-        if not said.seconds_behind or self._is_open:
+        behind = max(said.seconds_behind / TARGET, said.urgent_seconds_behind / URGENT_TARGET)
+        if not behind or self._is_open:
             self._limit = None
             return
         share = min(own / said.weight, 1.0) if said.weight else 1.0
-        allowed = max(said.per_second * let_in(said.seconds_behind), FLOOR)
+        allowed = max(said.per_second * let_in(behind), FLOOR)
         self._limit = max(allowed * share, 1.0)
 
     def _word(self) -> InflowReport:
@@ -146,8 +148,8 @@ class ListenerTurns:
         return None
 
 
-def let_in(seconds_behind: float) -> float:
-    """Return which part of what is sent may be taken: more than 1 while delivery is hardly behind,
-    less where it falls back.
+def let_in(behind: float) -> float:
+    """Return which part of what is sent may be taken, for how far delivery is behind in parts of
+    the target: more than 1 while that is little, less where it falls back.
     """
-    return min(max(MOST - (MOST - 1) * seconds_behind / TARGET, LEAST), MOST)
+    return min(max(MOST - (MOST - 1) * behind, LEAST), MOST)

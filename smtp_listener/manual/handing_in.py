@@ -13,7 +13,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.intake.committer import Intake, IntakeUnavailable
+from deliveries.intake.committer import Intake
+from deliveries.intake.group_commits import IntakeUnavailable
 from deliveries.intake.long_lines import NotText
 from deliveries.intake.submission import (
     Arrival,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliveries.intake.committer import IntakeUnavailable
+from deliveries.intake.group_commits import IntakeUnavailable
 from deliveries.intake.long_lines import NotText
 from deliveries.intake.submission import (
     Arrival,

@@ -138,7 +138,7 @@ class Sessions:
         listener.authentication = _Watched(listener.accounts, LoginThrottle(clock=self.loop.time))
         listener.suppressions = Lookup(database)
         listener.inbound = database
-        listener.intake = Intake(database, _KEYS, _WakeUps())
+        listener.intake = Intake(database, database, _KEYS, _WakeUps())
         listener.guest_lines, listener.app_lines = Sparing(1000), Sparing(1000)
         self.stored, self.committed = [], []
 
@@ -175,7 +175,7 @@ class Sessions:
         return said
 
     async def _session(self, turns: list[bytes], *, is_encrypted: bool) -> bytes:
-        committer = asyncio.ensure_future(self.listener.intake._run())
+        await self.listener.intake.start()
         channel = Channel(self.loop, self.port.patience(self.listener.patience), self._serve)
         transport = Transport(self.loop, channel)
         if is_encrypted:
@@ -196,7 +196,7 @@ class Sessions:
         await self.loop.until(task.done)
         await self.loop.until(transport.is_closing)
         await task
-        committer.cancel()
+        await self.listener.intake.close()
         return bytes(transport.written)
 
     def _serve(self, channel: Channel) -> Awaitable[None]:

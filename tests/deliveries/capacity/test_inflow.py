@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import asdict
 
 import pytest
 
@@ -11,6 +12,7 @@ from deliveries.capacity.inflow import (
     LATE,
     NOTHING,
     PRESSED,
+    URGENT_LATE,
     Board,
     DeliveryProgress,
     InflowReport,
@@ -58,6 +60,28 @@ def test_a_worker_that_gets_no_core_at_all_is_as_far_behind_as_before():
     told = progress()
     word(told, [2.0] * 10)
     assert word(told, []).seconds_behind == 2.0
+
+
+def test_urgent_mail_that_waits_for_our_own_core_is_behind_sooner_than_other_mail():
+    told = progress()
+    told.taken(2 * URGENT_LATE, is_urgent=True)
+    assert LATE > 2 * URGENT_LATE
+    assert word(told, [URGENT_LATE] * 100).urgent_seconds_behind == 2 * URGENT_LATE
+    assert word(progress(), [2 * URGENT_LATE] * 100) == NOTHING
+
+
+def test_how_late_urgent_mail_was_is_forgotten(monkeypatch):
+    told = progress()
+    told.taken(60.0, is_urgent=True)
+    monkeypatch.setattr("deliveries.capacity.inflow.URGENT_MEMORY", -1.0)
+    assert word(told, [0.0] * 100) == NOTHING
+
+
+def test_a_worker_of_an_earlier_version_says_nothing_of_urgent_mail(board_of, valkey):
+    old = {key: value for key, value in asdict(BEHIND).items() if "urgent" not in key}
+    valkey.sadd(inflow.SPEAKERS, "worker")
+    valkey.set(inflow._key("worker"), json.dumps(old))
+    assert board_of(lambda board: board.read(), "listener") == BEHIND
 
 
 def test_running_counts_as_strain():

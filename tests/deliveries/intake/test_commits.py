@@ -6,8 +6,9 @@ import pytest
 
 from deliveries.backends import job_queues
 from deliveries.backends.database import Database, DatabaseUnavailable
-from deliveries.intake.committer import IntakeUnavailable
+from deliveries.intake.group_commits import IntakeUnavailable
 from deliveries.message import compression
+from deliveries.message.priorities import Priority
 from deliveries.models import Content, Lane, Message
 from tests.deliveries import make
 from tests.deliveries.intake.test_committer import HEADERS, accept, running, submission
@@ -43,6 +44,46 @@ def test_a_client_that_leaves_does_not_stop_the_commit(credential):
 
     asyncio.run(main())
     assert Message.objects.count() == 2
+
+
+class Stopped(Database):
+    """Commits nothing before it is told to."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def fetch(self, *args, **given):
+        self.asked.set()
+        await self.goes_on.wait()
+        return await super().fetch(*args, **given)
+
+
+def test_urgent_mail_does_not_wait_for_a_commit_of_other_mail(credential):
+    async def main():
+        async with asyncio.timeout(300), running(calm := Stopped("test")) as intake:
+            bulk = asyncio.create_task(intake.accept(submission(credential)))
+            await calm.asked.wait()
+            code = submission(credential, recipients=("her@mx.test",), priority=Priority.URGENT)
+            await intake.accept(code)
+            assert not bulk.done()
+            calm.goes_on.set()
+            await bulk
+
+    asyncio.run(main())
+    assert Message.objects.count() == 2
+
+
+def test_one_message_handed_in_as_urgent_and_as_bulk_is_stored_once(credential):
+    async def main():
+        async with running() as intake:
+            return await asyncio.gather(
+                *(intake.accept(submission(credential, priority=each)) for each in Priority)
+            )
+
+    receipts = asyncio.run(main())
+    assert {receipt.queue_id for receipt in receipts} == {str(Message.objects.get().pk)}
+    assert sorted(receipt.is_repeat for receipt in receipts) == [False, True, True]
 
 
 def test_a_large_message_is_stored_as_any_other(credential):

@@ -53,8 +53,13 @@ def submission(
 
 
 @asynccontextmanager
-async def running(database=None):
-    intake = Intake(database or Database("test"), SigningKeys(Database("test keys")), WakeUps())
+async def running(database=None, urgent=None):
+    intake = Intake(
+        database or Database("test"),
+        urgent or Database("test urgent"),
+        SigningKeys(Database("test keys")),
+        WakeUps(),
+    )
     await intake.start()
     try:
         yield intake

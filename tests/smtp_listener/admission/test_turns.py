@@ -9,7 +9,15 @@ from deliveries.capacity.inflow import NOTHING, Board, InflowReport
 from deliveries.message.priorities import Priority
 from deliveries.models import Delivery
 from domains.senders.credentials import issue
-from smtp_listener.admission.turns import FLOOR, LEAST, MOST, TARGET, ListenerTurns, let_in
+from smtp_listener.admission.turns import (
+    FLOOR,
+    LEAST,
+    MOST,
+    TARGET,
+    URGENT_TARGET,
+    ListenerTurns,
+    let_in,
+)
 
 BULK, NORMAL, URGENT = Priority.BULK, Priority.NORMAL, Priority.URGENT
 
@@ -29,8 +37,8 @@ class Quiet:
 
 def test_as_much_as_leaves_is_let_in_at_the_target_and_less_the_further_delivery_is_behind():
     assert let_in(0.0) == MOST
-    assert let_in(TARGET) == pytest.approx(1.0)
-    assert let_in(3 * TARGET) < let_in(2 * TARGET) < 1.0
+    assert let_in(1.0) == pytest.approx(1.0)
+    assert let_in(3.0) < let_in(2.0) < 1.0
     assert let_in(3600.0) == LEAST
 
 
@@ -81,6 +89,18 @@ def test_normal_mail_goes_before_bulk_and_bulk_gets_its_turn():
     order = [priority for priority, _ in later]
     assert order[0] is NORMAL
     assert BULK in order[:4]
+
+
+def test_the_less_is_let_in_the_later_urgent_mail_is():
+    async def limit(late):
+        turns = ListenerTurns(Quiet())
+        turns._sessions = {"a"}
+        turns._heed(InflowReport(per_second=400.0, weight=1, urgent_seconds_behind=late))
+        return turns._limit
+
+    assert asyncio.run(limit(0.0)) is None
+    assert asyncio.run(limit(URGENT_TARGET)) == pytest.approx(400.0)
+    assert asyncio.run(limit(2 * URGENT_TARGET)) < 400.0
 
 
 def test_each_listener_lets_in_its_part():
