@@ -72,6 +72,11 @@ class InflowReport:
             return "free"
         return "full" if self.is_full else "slowed"
 
+    @property
+    def urgent_late(self) -> int:
+        """Milliseconds that urgent mail is late, where nothing else is; else 0."""
+        return 0 if self.seconds_behind >= LATE else round(self.urgent_seconds_behind * 1000)
+
 
 NOTHING = InflowReport()
 

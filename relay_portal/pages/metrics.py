@@ -62,6 +62,9 @@ HELP = {
     "ekiden_inflow_seconds_behind": (
         "How far delivery is behind what is accepted, where this machine is what it waits for."
     ),
+    "ekiden_inflow_urgent_seconds_behind": (
+        "How long urgent mail waited lately until it was taken up, where this machine is the cause."
+    ),
     "ekiden_inflow_messages_per_second": (
         "Messages that are let in, of those that are not urgent; absent where all are."
     ),
@@ -125,6 +128,7 @@ def _samples(now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "ekiden_set_aside", {"kind": kind}, amount
     flow = inflow.find()
     yield "ekiden_inflow_seconds_behind", {}, flow.seconds_behind
+    yield "ekiden_inflow_urgent_seconds_behind", {}, flow.urgent_seconds_behind
     if flow.limit is not None:
         yield "ekiden_inflow_messages_per_second", {}, flow.limit
     yield "ekiden_inflow_waiting", {}, flow.waiting

@@ -117,9 +117,13 @@ class Command(EkidenCommand):
 
 
 def _slowed(flow: inflow.InflowReport) -> str:
+    behind = (
+        f"urgent mail waits {flow.urgent_late} ms for this machine"
+        if flow.urgent_late
+        else f"delivery is {flow.seconds_behind:.1f} s behind what is accepted"
+    )
     return (
-        f"{flow.state.upper()}: delivery is {flow.seconds_behind:.1f} s behind what is accepted, "
-        "so apps wait for their turn; urgent mail "
+        f"{flow.state.upper()}: {behind}, so apps wait for their turn; urgent mail "
         f"does not ({flow.limit:.0f} messages a second are let in, {flow.waiting} wait)."
     )
 
