@@ -38,7 +38,7 @@ PATIENCE = 1.0  # seconds for an answer of Valkey
 # tenths of a second.
 LATE = 0.15
 # Urgent mail is taken up before all else. What it waits for is the machine, so much less is late.
-URGENT_LATE = 0.03
+URGENT_LATE = 0.015
 URGENT_MEMORY = 2.0  # seconds for which an urgent delivery's wait counts
 # From this part of the time on in which the process runs, or is ready and waits for a core, the
 # machine is what holds mail up.
