@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -25,6 +24,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from deliveries.backends import job_queues
+from deliveries.capacity.strain import Strain
 
 # the names of those that have spoken; what each said stands in a key of its own
 SPEAKERS = "ekiden:inflow"
@@ -39,10 +39,15 @@ PATIENCE = 1.0  # seconds for an answer of Valkey
 LATE = 0.15
 # Urgent mail is taken up before all else. What it waits for is the machine, so much less is late.
 URGENT_LATE = 0.015
+URGENT_TARGET = 0.03  # seconds behind at which as much other mail is let in as is sent
 URGENT_MEMORY = 2.0  # seconds for which an urgent delivery's wait counts
 # From this part of the time on in which the process runs, or is ready and waits for a core, the
 # machine is what holds mail up.
 PRESSED = 0.6
+# Where a worker runs for less of the time than this, less mail would make urgent mail no faster:
+# other programs have the cores.
+LEAST_RUN = 0.1
+HELD = 0.8  # of the target is told at most then, so that what is let in hardly grows
 SMOOTH = 0.3  # of each new look in the rate
 
 
@@ -219,7 +224,7 @@ class DeliveryProgress:
         self._strain = strain or Strain()
         self._ages: list[float] = []
         self._urgent: deque[tuple[float, float]] = deque()  # when taken up, how long it was due
-        self._rate = self._behind = 0.0
+        self._rate = self._behind = self._ran = 0.0
 
     def taken(self, seconds_due: float, *, is_urgent: bool = False) -> None:
         """Note that a sender takes up a delivery that has been due for so many seconds."""
@@ -248,8 +253,10 @@ class DeliveryProgress:
         """
         ages, self._ages = self._ages, []
         self._rate += SMOOTH * (len(ages) / seconds - self._rate)
+        strain, ran = self._strain.look()
+        self._ran += SMOOTH * (ran - self._ran)
         urgent = self._urgent_behind()
-        is_pressed = self._strain.look() >= PRESSED or not self._has_room()
+        is_pressed = strain >= PRESSED or not self._has_room()
         if ages:
             self._behind = median(ages)
         elif not is_pressed:
@@ -265,30 +272,5 @@ class DeliveryProgress:
     def _urgent_behind(self) -> float:
         while self._urgent and self._urgent[0][0] < time.monotonic() - URGENT_MEMORY:
             self._urgent.popleft()
-        return fmean(age for _, age in self._urgent) if self._urgent else 0.0
-
-
-class Strain:
-    """The part of the time in which this thread ran or waited for a core."""
-
-    def __init__(self) -> None:
-        self._at, self._ran = time.monotonic(), self._seconds()
-
-    def look(self) -> float:
-        """Return the share of the time since the last call in which the thread ran or waited for a
-        core.
-        """
-        before, ran = self._at, self._ran
-        self._at, self._ran = time.monotonic(), self._seconds()
-        return (self._ran - ran) / max(self._at - before, 1e-6)
-
-    def _seconds(self) -> float:
-        """Return the thread's seconds of running and of waiting for a core (Linux:
-        Documentation/scheduler/sched-stats.rst); of running alone, where the kernel does not count
-        the rest.
-        """
-        try:
-            ran, waited, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
-        except (OSError, ValueError):
-            return time.thread_time()
-        return (int(ran) + int(waited)) / 1e9
+        behind = fmean(age for _, age in self._urgent) if self._urgent else 0.0
+        return behind if self._ran >= LEAST_RUN else min(behind, HELD * URGENT_TARGET)

@@ -8,11 +8,10 @@ import asyncio
 import time
 from collections import deque
 
-from deliveries.capacity.inflow import EVERY, NOTHING, Board, InflowReport
+from deliveries.capacity.inflow import EVERY, NOTHING, URGENT_TARGET, Board, InflowReport
 from deliveries.message.priorities import Priority
 
-# Seconds behind at which as much is let in as is sent: of all mail, of urgent mail.
-TARGET, URGENT_TARGET = 0.3, 0.03
+TARGET = 0.3  # seconds behind at which as much is let in as is sent
 MOST, LEAST = 1.25, 0.5  # how much of what is sent is let in, at most and at least
 FLOOR = 20.0  # messages a second that are let in, however far behind delivery is
 # Seconds that an app waits for its answer; who would wait longer is asked to come again.

@@ -10,28 +10,30 @@ import pytest
 from deliveries.capacity import inflow
 from deliveries.capacity.inflow import (
     LATE,
+    LEAST_RUN,
     NOTHING,
     PRESSED,
     URGENT_LATE,
+    URGENT_TARGET,
     Board,
     DeliveryProgress,
     InflowReport,
-    Strain,
 )
+from deliveries.capacity.strain import Strain
 
 BEHIND = InflowReport(seconds_behind=1.5, per_second=300.0)
 
 
 class Machine(Strain):
-    def __init__(self, strain):
-        self.strain = strain
+    def __init__(self, strain, ran):
+        self.shares = strain, ran
 
     def look(self):
-        return self.strain
+        return self.shares
 
 
-def progress(*, strain=1.0, has_room=True):
-    return DeliveryProgress(None, has_room=lambda: has_room, strain=Machine(strain))
+def progress(*, strain=1.0, ran=1.0, has_room=True):
+    return DeliveryProgress(None, has_room=lambda: has_room, strain=Machine(strain, ran))
 
 
 def word(told, ages, seconds=1.0):
@@ -70,6 +72,12 @@ def test_urgent_mail_that_waits_for_our_own_core_is_behind_sooner_than_other_mai
     assert word(progress(), [2 * URGENT_LATE] * 100) == NOTHING
 
 
+def test_where_other_programs_have_the_cores_late_urgent_mail_slows_nobody_down_any_further():
+    told = progress(ran=LEAST_RUN / 2)
+    told.taken(5.0, is_urgent=True)
+    assert URGENT_LATE < word(told, [0.0] * 100).urgent_seconds_behind < URGENT_TARGET
+
+
 def test_how_late_urgent_mail_was_is_forgotten(monkeypatch):
     told = progress()
     told.taken(60.0, is_urgent=True)
@@ -86,9 +94,10 @@ def test_a_worker_of_an_earlier_version_says_nothing_of_urgent_mail(board_of, va
 
 def test_running_counts_as_strain():
     strain = Strain()
-    while strain._seconds() - strain._ran < 0.05:
+    while strain._seconds()[0] - strain._ran < 0.05:
         sum(range(1000))
-    assert strain.look() > PRESSED
+    strained, ran = strain.look()
+    assert strained > PRESSED and strained >= ran > 0
 
 
 def test_a_cancellation_that_ends_as_an_error_of_valkeys_ends_it_all_the_same():

@@ -5,7 +5,7 @@ import smtplib
 
 import pytest
 
-from deliveries.capacity.inflow import NOTHING, Board, InflowReport
+from deliveries.capacity.inflow import NOTHING, URGENT_TARGET, Board, InflowReport
 from deliveries.message.priorities import Priority
 from deliveries.models import Delivery
 from domains.senders.credentials import issue
@@ -14,7 +14,6 @@ from smtp_listener.admission.turns import (
     LEAST,
     MOST,
     TARGET,
-    URGENT_TARGET,
     ListenerTurns,
     let_in,
 )
