@@ -53,13 +53,9 @@ def submission(
 
 
 @asynccontextmanager
-async def running(database=None, urgent=None):
-    intake = Intake(
-        database or Database("test"),
-        urgent or Database("test urgent"),
-        SigningKeys(Database("test keys")),
-        WakeUps(),
-    )
+async def running(database=None):
+    calm, urgent = database or Database("test"), Database("test urgent")
+    intake = Intake(calm, urgent, SigningKeys(Database("test keys")), WakeUps())
     await intake.start()
     try:
         yield intake
