@@ -41,7 +41,12 @@ _BOILERPLATE = re.compile(
     r"[^\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBERS = re.compile(r"[\[(]?\b\d{1,3}(?:\.\d{1,3}){3}\b[\])]?")
+# Nor does what Cisco and Exim write above every answer, whatever it was.
+_ASIDES = re.compile(
+    r"[\[(]?\b\d{1,3}(?:\.\d{1,3}){3}\b[\])]?|\bunknown address error\b"
+    r"|\bsmtp error from remote mail(?: server|er)\b",
+    re.IGNORECASE,
+)
 
 
 def best(answer: Answer, said: str) -> tuple[Classified, Answer]:
@@ -136,4 +141,4 @@ def _continuation(text: str) -> str:
 
 
 def _prose(said: str) -> str:
-    return _NUMBERS.sub(" ", _BOILERPLATE.sub(" ", said[:MAX_SAID]))
+    return _ASIDES.sub(" ", _BOILERPLATE.sub(" ", said[:MAX_SAID]))

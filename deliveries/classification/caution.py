@@ -125,6 +125,14 @@ def is_doubtful(class_: Class, text: str) -> bool:
     return (DOUBT if class_ is Class.UNKNOWN_USER else DOMAIN_DOUBT).search(text) is not None
 
 
+def is_unsure(text: str, code: int, enhanced: str) -> bool:
+    """Tell whether a look-up of a domain may end otherwise next time, and no code says that it is
+    the domain's fault; `text` as `normal` leaves it.
+    """
+    may_pass = is_doubtful(Class.UNKNOWN_DOMAIN, text) or is_temporary(code, enhanced)
+    return may_pass and enhanced[2:] != "1.2"
+
+
 def is_no_mail(text: str) -> bool:
     """Tell whether words beside the code 556 or 521 let it mean that no mail is taken there; `text`
     as `normal` leaves it. Some use these numbers for something else.

@@ -254,6 +254,8 @@ def _by_rule(rule: BounceRule, answer: Answer, text: str) -> Classified:
         is_hard = caution.is_dead(against)
         if class_ is Class.UNKNOWN_USER and not is_hard:
             class_ = Class.RECIPIENT_REFUSED
+        elif not is_hard and caution.is_unsure(text, answer.code, answer.enhanced):
+            class_, detail = Class.NETWORK, "dns"
     elif is_hard:  # a domain that takes no mail
         is_hard = not caution.is_temporary(answer.code, answer.enhanced)
     return Classified(class_, is_hard, MEANINGS[class_].fault, detail, rule.name, against)

@@ -14,7 +14,7 @@ ENHANCED = {
     "1.1": Class.UNKNOWN_USER,
     "1.2": Class.UNKNOWN_DOMAIN,
     "1.3": Class.UNKNOWN_USER,
-    "1.4": Class.UNKNOWN_USER,
+    "1.4": Class.RECIPIENT_REFUSED,  # several bear the name: nobody is missing
     "1.6": Class.UNKNOWN_USER,
     "1.7": Class.SENDER_REFUSED,
     "1.8": Class.SENDER_REFUSED,

@@ -9,6 +9,8 @@ from deliveries.classification.program_dialects import (
     CPANEL,
     EXIM,
     GODADDY,
+    GROUPWISE,
+    MAILRU,
     MESSAGELABS,
     MIMECAST,
     SENDER_VERIFY,
@@ -96,7 +98,7 @@ GOOGLE = (
     *phrases(Class.POLICY, ("google-custom", r"- gcdp\b|domain policy",
              "550 5.7.1 This message violates example.com email policy. - gcdp a1 - gsmtp")),
     *phrases(Class.SENDER_REFUSED,
-             ("google-group", r"groups\.google\.com/support|group you tried to contact",
+             ("google-group", r"groups\.google\.com/support|topic=25838|group you tried to contact",
              ("The group you tried to contact (sales) may not exist, "
                  "https://groups.google.com/support/")),
              ("google-send-as", r"p=customfromdenied", ("Learn more here: "
@@ -270,6 +272,7 @@ CHINA = (
 
 DIALECTS = (
     *SENDER_VERIFY, *BARRACUDA, *EXIM, *CPANEL, *GODADDY, *ZOHO, *CARRIERS, *MESSAGELABS,
+    *GROUPWISE, *MAILRU,
     *GOOGLE, *MICROSOFT,
     *YAHOO, *AOL, *MIMECAST, *ORANGE, *CABLE,
     *FACEBOOK, *CHINA,

@@ -10,8 +10,13 @@ LOOSE_ENGLISH: tuple[tuple[str, str, str, str, str], ...] = (
     ("en", "reputation", r"\b(ips?|ip address|sending host|client|connection|server|network|mta"
         r"|host|isp)\b",
         r"black ?list|block ?list|denylist|blocklist|listed|\brbl\b|dnsbl|reputation|mismatch|spam"
-        r"|banned|no reverse|not resolv|\bptr\b|unverif|suspicious",
+        r"|open (relay|proxy)|(not|n't) trust|untrust"
+        r"|distrust|bad (history|record)|banned|no reverse|not resolv|\bptr\b|unverif|suspicious",
         "This connection is unverified"),
+    ("en", "address", r"\b(ips?|ip address(es)?)\b",
+        r"\b(invalid|bad|refused|rejected|denied|banned|barred|unauthori[sz]ed|unwelcome"
+        r"|disallowed)\b|not (allowed|permitted|authori[sz]ed|accepted|welcome)",
+        "An unwelcome IP to send mail of this domain"),
     ("en", "authentication", r"\b(message|mail|e-?mail|sender|domain|from)\b",
         r"\bdmarc\b|\bdkim\b|\bspf\b|unauthenticated|not authenticated|forged|spoof",
         "The mail of this domain is forged"),
@@ -26,15 +31,19 @@ LOOSE_ENGLISH: tuple[tuple[str, str, str, str, str], ...] = (
         r"too (many|fast|much|often|quick\w*)|rate (limit|exceed)|throttl|at a rate"
         r"|exceed\w* (\w+ ){0,3}(rate|per|hourly|daily)|slow down",
         "The user receives messages at a rate that prevents more"),
-    ("en", "relay", r"\b(domain|host|recipient|address|destination|user|mail|server|routing)\b",
-        r"\brelay|not local|not hosted|not handled|not serviced|no route"
-        r"|not (one of|in) (my|our|the) (list|domains|hosts)|gateway for",
+    ("en", "relay", r"\b(smtp|domain|host|recipient|address|destination|user|mail|server"
+        r"|routing)\b",
+        r"(?<!open )\brelay|not local|not hosted|not handled|not serviced|no route"
+        r"|not (one of|in) (my|our|the) (list|domains|hosts)|not (a|the) gateway for",
         "This domain is not one of our hosts"),
     ("en", "loop", r"\b(mail|message|hops?|routing|forward\w*|delivery|received|message-id)\b",
         r"\bloop|too many hops|hop count|duplicated?\b|circular",
         "The forwarding is circular"),
-    ("en", "late", r"\b(deliver\w*|host|hosts|message|attempts?|queue|server|retr(y|ies))\b",
+    ("en", "late", r"\b(deliver\w*|envelope|mail|host|hosts|message|attempts?|queue|server"
+        r"|retr(y|ies))\b",
         r"\d+ (attempts|tries|times|hours|days)|gave up|given up|giving up|long time|expired"
+        r"|time allowed|allotted|(for|after|within) \w+ (days|hours)"
+        r"|will (be )?continue"
         r"|too long|fail(ing|ed) (repeatedly|for)|retry (time|limit|timeout)",
         "The host was given up"),
     ("en", "connection", r"\b(server|host|domain|gateway|mail ?system|mta|exchanger|connection"
@@ -52,11 +61,16 @@ LOOSE_ENGLISH: tuple[tuple[str, str, str, str, str], ...] = (
     ("en", "policy", r"\b(message|mail|e-?mail|delivery|rule|administrator|organi[sz]ation|policy"
         r"|security|site)\b",
         r"polic(y|ies)|prohibit|forbid|forbidden|not allowed|not permitted|disallow|restricted"
+        r"|not authori[sz]ed|unauthori[sz]ed"
         r"|violat|blocked by (an? )?(rule|admin)",
         "The organisation forbids this"),
-    ("en", "system", r"\b(server|system|disk|program|script|delivery agent|configuration|database"
+    ("en", "refused", r"\b(recipients?|addressees?)\b",
+        r"reject|refus|declin|denied|not accept",
+        "The addressees were declined"),
+    ("en", "system", r"\b(local delivery|transport|home directory"
+        r"|server|system|disk|program|script|delivery agent|configuration|database"
         r"|mailer|filter|software|service)\b",
-        r"error|fail|fault|out of|not work|broken|crash|mis-?configur|internal|cannot|could not"
-        r"|unable|problem",
+        r"error|fail|fault|unavailable|writable|out of|not work|broken|crash|mis-?configur|internal"
+        r"|cannot|could not|unable|problem",
         "The mailer is broken"),
 )  # fmt: skip

@@ -231,12 +231,13 @@ EUROPEAN: tuple[tuple[str, str, str, str, str], ...] = (
     ("uk", "unknown", r"користувач|одержувач|отримувач|адрес|скриньк",
         r"не існує|невідом|не знайден|недійсн",
         "Користувач не існує"),
-    ("en", "full", r"mail ?box|inbox|quota|mailspace|mail folder|mail file",
-        r"\bfull\b|exceed|over[- ]?limit|reached|no more space|out of space|at capacity|overflow",
+    ("en", "full", r"mail ?box|post ?box|inbox|quota|mailspace|mail folder|mail file",
+        r"\b\d+ ?(%|percent)|\bfull\b|exceed|over[- ]?limit|reached|no more space"
+        r"|out of space|at capacity|overflow",
         "The recipient's inbox is at capacity"),
     ("en", "disabled", r"mail ?box|account|user|address|subscriber|recipient",
         r"disabled|suspended|deactivat|inactive|frozen|terminated|cancel?led|closed|discontinued"
-        r"|dormant|deleted",
+        r"|dormant|archived|deleted|(switched|turned) off",
         "The subscriber was terminated"),
     ("en", "domain", r"\b(host|domain|hostname|domain name|system name)\b",
         r"unknown|not found|does not exist|doesn't exist|non-?existent|can(not|'t) be found"

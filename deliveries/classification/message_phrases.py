@@ -10,7 +10,8 @@ from suppressions.classes import Class
 
 VIRUS = phrases(
     Class.VIRUS,
-    ("found", r"virus|malware|trojan|infected|malicious|eicar|clamav|ransomware",
+    ("found", r"virus(?! ?(scann|check|engine)\w* (is |was )?(not|un|fail|down|time))|malware"
+        r"|trojan|infected|malicious|eicar|clamav|ransomware",
      "554 5.7.1 Virus (Eicar-Test-Signature) found in the message"),
 )  # fmt: skip
 
@@ -49,6 +50,8 @@ LINKS = phrases(
     detail="spam",
 ) + phrases(
     Class.CONTENT,
+    ("listed-inside", r"(black|block|deny) ?-?listed .{1,40} in (the |your |this )?(message|mail"
+        r"|body)\b", "550 Blacklisted web site in message"),
     ("file-listed", r"(black|block|deny) ?-?list\w* .{0,30}(attachment|file ?(type|name|ext))"
         r"|(attachment|file ?(type|name|ext\w*))s? .{0,40}(black|block|deny) ?-?list",
      "550 Blacklisted file extension detected"),
@@ -67,12 +70,14 @@ SPAM = phrases(
 
 CONTENT = phrases(
     Class.CONTENT,
-    ("attachment", r"(attachment|file ?(type|name|extension)|extension|executable)s?\b.{0,60}(not "
+    ("attachment", r"(attachment|archive|macro|files? of (this|that)|file ?(type|name|extension)"
+        r"|extension|executable)s?\b.{0,60}(not "
         r"(allowed|permitted|accepted)|block"
-                   r"|bann|reject|forbid|disallow|prohibit|dangerous|unsafe)"
-                   r"|security issue", ("552 5.7.0 This message was blocked because its content "
-                       "presents a potential security issue")),
-    ("before", r"unsafe content"
+                   r"|bann|reject|refus|forbid|disallow|prohibit|dangerous|unsafe)"
+                   r"|potential security issue", ("552 5.7.0 This message was blocked because its "
+                       "content presents a potential security issue")),
+    ("before", r"unsafe content|(bann|forbid|prohibit|disallow|dangerous)\w* "
+        r"(files?|subject|words?|phrases?|keywords?)\b"
                r"|(block|bann|reject|forbid|disallow|prohibit|unsafe|dangerous|invalid|illegal)\w* "
                    r".{0,30}(attachment|file ?(type|name|ext))",
      "554 5.7.1 Banned attachment type"),
@@ -81,7 +86,8 @@ CONTENT = phrases(
                 r"|(reject|refus|block|due to|because of|banned|offensive|message)\w* "
                     r".{0,20}content",
      "550 5.7.1 Message content rejected, id=12345-01"),
-    ("filter", r"(message|mail|body|header|content)[- ]filter|message (was )?scored|contains? "
+    ("filter", r"(message|mail|body|header|content)[- ]filter|message (was )?scored"
+        r"|\bscore (of|is|was) \d|contains? "
         r".{0,30}(\burl|link|word|phrase)"
                r"|blocked by .{0,20}(scanner|engine)|message looks|dt:spm", ("550 The message "
                    "contains the word pills")),
@@ -93,7 +99,7 @@ TOO_LARGE = phrases(
         r"|size |has "
         r"been |file |exceed\w* "
                   r"|line )*(too|to) (big|large|long)\b"
-                  r"|too (big|large) ?(for|[.,;:!]|$)|larger than",
+                  r"|too (big|large) ?(for|[.,;:!]|$)|larger than|\d ?[mk]i?b\b.{0,20} more than",
                   "554 5.3.4 Message too big for system"),
     ("size", r"(message|mail|e-?mail|attachment|content|data)\b.{0,40}(exceed|over|larger"
         r"|bigger)\w* "
@@ -124,7 +130,8 @@ POLICY = phrases(
                      r"|unauthenticated senders|auth required|please "
                          r"(log|authenticat)|authrequired|auth(entication)? fail",
      "550 Unauthenticated senders not allowed", "authentication_required"),
-    ("restricted", r"restrict|administrative(ly)? (prohibit|policy|reject|lock)|transport "
+    ("restricted", r"restrict|from (outside|external|the internet)\b"
+        r"|administrative(ly)? (prohibit|policy|reject|lock)|transport "
         r"rule|prohibited "
         r"by|delivery not authori[sz]ed"
                    r"|not authori[sz]ed|notauthorized", ("550 5.7.1 Delivery not authorized, "
@@ -135,7 +142,7 @@ POLICY = phrases(
         r")?(not|un)( "
         r")?(allowed|permitted|acceptable"
                     r"|accepted)\b"
-                    r"|header error|closed (to|for)|access denied|permission "
+                    r"|header error|closed (to|for)(?! maint)|access denied|permission "
                         r"denied|prohibited|forbidden|disallowed|not permitted"
                     r"|not allowed", "554 This command is not allowed"),
 )  # fmt: skip
@@ -149,7 +156,7 @@ NETWORK = phrases(
         "STARTTLS command first"), "tls"),
     ("dns", r"name (server|service)|\bdns\b|(host|domain|mx|address|name) (name )?look-?up|no such "
         r"record|no route found to domain"
-            r"|malformed or unexpected name|no route|rout(e|ing)[: ].{0,20}(could "
+            r"|malformed or unexpected name|no (valid )?route|rout(e|ing)[: ].{0,20}(could "
                 r"not|error|fail|loop|unable|not)"
             r"|(resolve|find|no) (a )?(route|gateway)|mx (list|record)|points? to local "
                 r"host|nameserver",
@@ -159,10 +166,12 @@ NETWORK = phrases(
         r"|error|unable"
         r"|could|broke|died|terminat"
                    r"|interrupt|unsuccess)"
-                   r"|(unable|fail\w*|could ?n[o']t|cannot|can't|not able|error|trouble|did not "
+                   r"|(unable|fail\w*|could ?n[o']t|can ?not|can't|not able|error|trouble|did not "
                        r"accept our requests"
                    r"|wasn't able) .{0,40}connect"
-                   r"|no route to|unreachable|could not reach|cannot be reached|lost "
+                   r"|no route to|unreachable|(could ?n[o']t|can ?not|can't|unable to) reach"
+                   r"|cannot be reached|hung up"
+                   r"|n['o]t answer|no (mail )?(server|host)s? answer|lost "
                        r"connection|no answer|not respond|broken pipe"
                    r"|network (error|is|problem|unreach|fail)|socket|conversation with|timed? "
                        r"?-?out|timeout|not reachable|i\/o error"
@@ -178,6 +187,13 @@ PROGRAMS = phrases(
                 r"|died with (status|signal)|command failed|child process of .{0,80} "
                     r"returned|pipe to \|",
      "procmail: Couldn't create \"/var/spool/mail/hanako\" id: hanako: No such user"),
+    # Only a program of that machine speaks of its files.
+    ("file", r"(could ?n[o']t|can ?n[o']t|can't|unable to|failed to) (create|open|lock|write"
+        r"|append|chdir|stat|save)\b.{0,30}(output|file|director|maildir|/(home|var|usr|mail))"
+             r"(?!.{0,120}quota)"
+             r"|/(home|var|usr|etc|opt|mail|spool)/\S{1,120} .{0,80}(permission denied"
+             r"|not permitted|no such file|read-only)",
+     "550 /home/hanako/.forward: line 1: Can't create output: Permission denied"),
     ("directory", (r"(contact|connect|error|fail|lookup)\w* "
         r".{0,30}\bldap\b|\bldap\b.{0,30}(fail|error|unavail|down|timeout)"),
      "Unable to contact LDAP server. (#4.4.3)"),

@@ -38,6 +38,34 @@ MESSAGELABS = phrases(
 )
 
 
+# GroupWise names its own users only, and says what its directory found.
+GROUPWISE = phrases(
+    Class.UNKNOWN_USER,
+    (
+        "groupwise-not-found",
+        r"undeliverable to the following: .{1,80} \(user not found\)",
+        "The message that you sent was undeliverable to the following: hanako (user not found)",
+    ),
+    codes=(0,),
+    says_so_itself=True,
+)
+
+
+# Mail.ru says so of its own mailboxes, after the content as well; of one that is locked it says
+# "account is disabled" there.
+MAILRU = phrases(
+    Class.UNKNOWN_USER,
+    (
+        "mailru-not-found",
+        r"local mailbox \S{1,80} is unavailable: user not found",
+        "550 Message was not accepted -- invalid mailbox.  Local mailbox hanako@mail.ru is "
+        "unavailable: user not found",
+    ),
+    says_so_itself=True,
+    seen=("mailru",),
+)
+
+
 # Exim's word: at RCPT it is the receiver's, who knows its people; in a report it is the reporter's,
 # who found no host.
 EXIM = phrases(

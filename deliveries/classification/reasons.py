@@ -50,7 +50,7 @@ REASONS = (
     *said(
         Class.CONTENT, "said-spam", by="", detail="spam",
         words=r"(due to|because of|classified as|identified as|detected as|flagged as"
-              r"|considered( as)?|looks like|suspicion of|marked as) .{0,12}\bspam\b(?! ?(from"
+              r"|consider(ed|s)( as)?|looks like|suspicion of|marked as) .{0,14}\bspam\b(?! ?(from"
               r"|source|sent|statistic|score|list|activity|compl))",
         example="Your email to the group was rejected due to spam classification. Set up "
                 "SPF records for your domain.",
@@ -75,6 +75,18 @@ REASONS = (
         Class.SYSTEM, "said-duplicate", by="", detail="loop",
         words=r"duplicated message-?id",
         example="Duplicated Message-ID in <list@example.test>.",
+    ),
+    *said(
+        Class.POLICY, "said-outside", by="",
+        words=r"\b(external|outside|internet) (e-?mails?|mails?|messages?|senders?)\b.{0,30}"
+              r"(\bnot\b|refus|reject|block|disallow)",
+        example="550 5.7.1 External mail is not accepted for this mailbox",
+    ),
+    # Who has no reply to tell met nobody who distrusts us.
+    *said(
+        Class.NETWORK, "said-connection", by="", detail="connection", codes=(0,),
+        words=r"\b(server|host|system) refused (the |our )?connection",
+        example="The destination server refused the connection",
     ),
     *said(
         Class.SYSTEM, "said-verifying", by="", stages=(Stage.RCPT,),

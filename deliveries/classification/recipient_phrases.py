@@ -100,6 +100,9 @@ TOLD = phrases(
         r"(found|located|resolved)"
                        r"|e-?mail account does not exist at the organi[sz]ation",
      "The recipient's e-mail address could not be located"),
+    # qmail-local and Postfix look into tables of their own.
+    ("told-by-table", r"sorry, no mailbox here by that name|user unknown in (local|relay|virtual)"
+        r" (recipient|alias|mailbox) table", "Sorry, no mailbox here by that name."),
     ("told-wrong", r"check if address is correct|e-?mail address is (wrong|incorrect)",
         "Please check if address is correct."),
     says_so_itself=True, codes=(0,),
@@ -135,8 +138,8 @@ UNKNOWN = phrases(
                          r"(found|exist|valid|known|recogni|local|list|defined|available|here|in\b"
                          r"|on\b|a (valid|known|local)|accept"
                      r"|present|hosted|registered|identified|ok|existing)|do(es)? not "
-                         r"exist|doesn't exist|couldn't|could not"
-                     r"|cannot|wasn't)",
+                         r"exist|doesn't exist"
+                     r"|(couldn't|could not|cannot|wasn't)(?! (be )?(delivered|reached|contact)))",
      ("550 5.1.1 <hanako@example.test>: Recipient address rejected: User unknown in virtual "
          "mailbox table")),
     ("unknown-user", r"(unknown|no such|invalid|no valid|not a valid|not a known|not "
@@ -154,7 +157,8 @@ UNKNOWN = phrases(
     ("mailbox-unavailable", r"mail ?box (is )?(un|not "
         r")(available|known|found|here|local|recogni|valid|exist|reachable|deliverable)"
                             r"|mailbox name not allowed|mailbox \S{0,64} "
-                                r"?(not|does|doesn't|unknown|unavailable)|mailbox not",
+                                r"?(not|does|doesn't|unknown|unavailable)|mailbox not"
+                                r"|unavailable (mail )?(user|mail ?box)",
      "550 5.1.1 Requested action not taken: mailbox unavailable"),
     ("no-one-here", r"(no|isn't any|is no|not any)(one|body| one| user| account| person| "
         r"mailbox| such| "
@@ -193,7 +197,7 @@ DOMAIN = phrases(
                      r"|name )*(un(known|resolv|routable|routeable)|invalid|not "
                          r"(found|exist|valid|known|defined|registered|a valid"
                      r"|listed|resolv|be (found|resolved)|find|locat)|nonexist|non-exist|does "
-                         r"not exist|doesn't exist|did not exist"
+                         r"not exist|doesn'?t exist|did not exist"
                      r"|could not be|couldn't be|cannot be (found|resolved)|no "
                          r"longer|illegal|has expired)",
      "550 5.1.2 <hanako@example.invalid>... Host unknown (Name server: host not found)"),
@@ -203,8 +207,9 @@ DOMAIN = phrases(
                      r"|domain|mail domain|destination "
                          r"(host|system|domain)|hostname|system|internet|address family|site)\b"
                      r"|unrout(e)?able (mail domain|address)", "5.1.2 Sorry, no such domain."),
-    ("no-host-named", r"(any|no) host (named|found)|couldn't find (any )?host|nxdomain|name or "
-        r"service not "
+    ("no-host-named", r"(any|no) host (named|found)(?! for)|couldn't find (any )?host|nxdomain"
+                      r"|\bdns\b.{0,40}(not exist|no such (domain|host|name))"
+        r"|name or service not "
         r"known"
                       r"|no mail hosts? for domain|nonexistentdomain|no a,? aaaa|no address "
                           r"associated|non-?existent host|no mx or a"
@@ -225,7 +230,8 @@ NO_MAIL = phrases(
                 r"|(domain|host|server|system|name)\b.{0,40}(does not|doesn't|not|never) "
                     r"(accept|receive|process"
                 r"|take) (any )?(incoming )?(e?-?mails?|messages)\b(?! from)"
-                r"|no mail exchanger|mail for .{0,64} is not accepted here", ("556 5.1.10 "
+                r"|no mail exchanger|no (valid |usable )?mx\b.{0,20}(exist|configured|published)"
+                r"|mail for .{0,64} is not accepted here", ("556 5.1.10 "
                     "Recipient address has null MX")),
     detail="accepts_no_mail", is_hard=True,
 ) + phrases(
@@ -239,7 +245,8 @@ DNS_TROUBLE = phrases(
     Class.NETWORK,
     ("dns-for-now", r"not found,? try again|temporary (name|dns)|(look-?up|dns|name server) "
         r"(failed|failure|error)? ?(temporar|try)"
-                    r"|servfail|name server timeout", ("Name service error for "
+                    r"|servfail|name server timeout"
+                    r"|look-?up of \S{1,80} failed", ("Name service error for "
                         "name=example.test type=MX: Host not found, try again")),
     detail="dns",
 )  # fmt: skip

@@ -13,6 +13,7 @@ from deliveries.classification.asian_stems import ASIAN
 from deliveries.classification.english_stems import LOOSE_ENGLISH
 from deliveries.classification.european_stems import EUROPEAN
 from deliveries.classification.rules import BounceRule, phrases
+from deliveries.classification.sender_stems import SENDING
 from suppressions.classes import Class
 
 NEAR = 40
@@ -23,9 +24,12 @@ _CLASSES = {
     "permission": Class.SENDER_REFUSED, "virus": Class.VIRUS, "policy": Class.POLICY,
     "reputation": Class.REPUTATION, "rate": Class.RATE_LIMITED, "relay": Class.RELAY_DENIED,
     "sender": Class.SENDER_REFUSED, "system": Class.SYSTEM, "loop": Class.SYSTEM,
-    "authentication": Class.AUTHENTICATION,
+    "authentication": Class.AUTHENTICATION, "address": Class.REPUTATION,
 }  # fmt: skip
-_DETAILS = {"spam": "spam", "late": "expired", "connection": "connection", "loop": "loop"}
+_DETAILS = {
+    "spam": "spam", "late": "expired", "connection": "connection", "loop": "loop",
+    "reputation": "blocklist", "address": "address",
+}  # fmt: skip
 
 
 # "Not allowed" is "isn't allowed", too.
@@ -46,7 +50,7 @@ def _rules(rows: tuple[Row, ...]) -> tuple[BounceRule, ...]:
     return tuple(made)
 
 
-_ALL = (*EUROPEAN, *ASIAN)
+_ALL = (*EUROPEAN, *ASIAN, *SENDING)
 # "The group does not exist, or you may not write to it": what may not be is the reason.
 MAY_NOT = _rules(tuple(row for row in _ALL if row[1] == "permission"))
 STEMS = _rules(tuple(row for row in _ALL if row[1] != "permission"))
