@@ -20,7 +20,7 @@ from deliveries.queue.wakeups import WakeUp
 from deliveries.sending.agent import DeliveryAgent
 from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.drain_resources import make_resources
-from deliveries.sending.lane_runner import LaneRunner, give_back, rest
+from deliveries.sending.lane_runner import LaneRunner, give_back, refuse, rest
 from deliveries.sending.source_chooser import SourceChooser
 from domains.foundation.process import systemd
 from domains.foundation.process.pulse import Pulse
@@ -185,7 +185,7 @@ class Drain:
             try:
                 agent = self._agent(lane)
             except Exception as error:  # what its row holds must not end the others
-                await rest(lane, self._shared, error)
+                await refuse(lane, self._shared, error)
                 continue
             self._agents[lane.id] = agent
             task = asyncio.create_task(self._carry(agent))

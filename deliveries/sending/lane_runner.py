@@ -47,6 +47,13 @@ async def rest(lane: LeasedLane, shared: SharedResources, error: Exception) -> N
         )
 
 
+async def refuse(lane: LeasedLane, shared: SharedResources, error: Exception) -> None:
+    """Rest a lane for which no agent can be made, and give it back: nothing of it was claimed."""
+    await rest(lane, shared, error)
+    with suppress(DatabaseUnavailable):
+        await shared.lanes.release(lane)
+
+
 async def give_back(
     runner: LaneRunner, shared: SharedResources, *, is_overdue: Callable[[], bool]
 ) -> bool:

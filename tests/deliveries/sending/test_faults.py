@@ -99,6 +99,7 @@ def test_a_lane_whose_row_cannot_be_understood_holds_up_no_other(settings):
     assert SetAside.objects.values_list("kind", "key").get() == (ItemKind.LANE, str(lane.pk))
     lane.refresh_from_db()
     assert lane.paused_until is not None
+    assert lane.holder is None, "whoever can make an agent of it need not wait for the lease"
 
 
 def test_a_rule_that_cannot_be_understood_leaves_those_of_before(settings, monkeypatch):
