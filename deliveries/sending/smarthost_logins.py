@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from deliveries.backends import access_tokens
 from deliveries.backends.access_tokens import GrantedToken, TokenFailure, TokenRequest
-from deliveries.backends.database import Database, DatabaseUnavailable
+from deliveries.backends.database import Database, DatabaseUnavailable, Row
 from deliveries.routing import smarthost_secrets as secrets
 from deliveries.sending.known_smarthosts import KnownSmarthost
 from deliveries.smtp.authentication import NONE, Login
@@ -65,6 +65,7 @@ WHERE smarthost_id = %(id)s
 # A person may have written down another one meanwhile.
 ROTATED = """
 UPDATE deliveries_smarthost SET sealed = %(sealed)s WHERE id = %(id)s AND sealed = %(before)s
+RETURNING id
 """
 
 
@@ -234,12 +235,24 @@ class SmarthostLogins:
             await self._note_failure(smarthost, said, is_final=False)
             raise NoLogin(said, is_final=False) from None
         if granted.refresh_token:
-            newer = secrets.sealed(
-                kept | {secrets.REFRESH_TOKEN: granted.refresh_token}, self._keys()
-            )
-            given = {"id": smarthost.id, "sealed": newer, "before": sealed}
-            await self._write(ROTATED, given)
+            await self._rotate(smarthost, asked.refresh_token, granted.refresh_token, bytes(sealed))
         return granted
+
+    async def _rotate(
+        self, smarthost: KnownSmarthost, older: str, newer: str, sealed: bytes
+    ) -> None:
+        """Keep a newer refresh token in place of this one, beside what a person, or a newer key of
+        the ring, has changed meanwhile.
+        """
+        while (kept := self._opened(sealed)).get(secrets.REFRESH_TOKEN, "") == older:
+            again = secrets.sealed(kept | {secrets.REFRESH_TOKEN: newer}, self._keys())
+            given = {"id": smarthost.id, "sealed": again, "before": sealed}
+            if await self._write(ROTATED, given):
+                return
+            rows = await self._write(ASKED, {"id": smarthost.id})
+            if not rows:
+                return
+            sealed = bytes(rows[0][-1])
 
     async def _note_failure(
         self, smarthost: KnownSmarthost, failure: str, *, is_final: bool
@@ -253,18 +266,16 @@ class SmarthostLogins:
         given = {"id": smarthost.id, "sealed": sealed, "seconds": granted.seconds}
         await self._write(GOT, given)
 
-    async def _write(self, statement: str, given: dict[str, Any]) -> None:
+    async def _write(self, statement: str, given: dict[str, Any]) -> list[Row]:
         """Write what the server has given, however long PostgreSQL is away: the refresh token
         before it may be worth nothing by now.
         """
         while True:
             try:
-                await self._database.fetch(statement, given)
+                return await self._database.fetch(statement, given)
             except DatabaseUnavailable as error:
                 logger.warning("smarthost=%s a token could not be kept yet: %s", given["id"], error)
                 await asyncio.sleep(AGAIN)
-            else:
-                return
 
 
 def _with(smarthost: KnownSmarthost, token: _Token) -> Login:

@@ -117,6 +117,41 @@ def test_what_an_authorization_server_gave_outlives_a_restart_of_postgresql(toke
     assert smarthosts.kept_secrets(row)["refresh_token"] == "refresh 1"
 
 
+@pytest.mark.parametrize(("meanwhile", "then"), [
+    ({"refresh_token": "the first"}, "refresh 1"),  # put under a newer key of the ring
+    ({"refresh_token": "the first", "client_secret": "newer"}, "refresh 1"),
+    ({"refresh_token": "a person's"}, "a person's"),
+])  # fmt: skip
+def test_a_newer_refresh_token_is_kept_beside_what_is_changed_meanwhile(token_url, meanwhile, then):
+    row = make.smarthost(
+        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
+        token_url=token_url,
+    )  # fmt: skip
+    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
+    row.save()
+    RotatingServer.takes = 0.5
+
+    def write():
+        again = smarthost_secrets.sealed(meanwhile, ring())
+        Smarthost.objects.update(sealed=again)
+
+    async def main():
+        database = Database("test")
+        logins = SmarthostLogins(database)
+        [found] = await database.fetch(SMARTHOSTS)
+        asking = asyncio.create_task(logins.login(known(found)))
+        while not RotatingServer.given:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(in_thread, write)
+        await asking
+        await logins.close()
+        await database.close()
+
+    asyncio.run(main())
+    row.refresh_from_db()
+    assert smarthosts.kept_secrets(row) == meanwhile | {"refresh_token": then}
+
+
 def test_what_an_authorization_server_gives_as_the_drain_ends_is_kept(token_url):
     row = make.smarthost(
         mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
