@@ -4,6 +4,7 @@ then the address.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import socket
@@ -99,6 +100,7 @@ class Router:
         self._resolver = resolver
         self._routes: list[_Route] = []
         self._routes_until = 0.0
+        self._reading = asyncio.Lock()
         self._exceptions = tuple(
             ip_network(network) for network in settings.EKIDEN_PRIVATE_NETWORKS
         )
@@ -111,6 +113,13 @@ class Router:
         route = best_route(await self._current_routes(), domain)
         if route is not None:
             return route.site
+        found = await self._by_dns(domain)
+        # What is found is kept for up to a day, and name servers may take longer than those wait
+        # who have written down a route (`routes.follow`).
+        route = best_route(await self._current_routes(), domain)
+        return route.site if route is not None else found
+
+    async def _by_dns(self, domain: str) -> Site | Bounced | Deferred:
         try:
             return await self._mx_site(domain)
         except NoSuchName:
@@ -183,9 +192,10 @@ class Router:
         )
 
     async def _current_routes(self) -> list[_Route]:
-        if time.monotonic() >= self._routes_until:
-            self._routes = [_Route(*row) for row in await self._database.fetch(ROUTES)]
-            self._routes_until = time.monotonic() + ROUTES_KEEP
+        async with self._reading:  # of many look-ups at once one reads
+            if (now := time.monotonic()) >= self._routes_until:
+                self._routes = [_Route(*row) for row in await self._database.fetch(ROUTES)]
+                self._routes_until = now + ROUTES_KEEP
         return self._routes
 
 

@@ -11,12 +11,13 @@ from ipaddress import ip_address
 import pytest
 
 from deliveries.backends.database import Database
-from deliveries.models import Lane
+from deliveries.models import Lane, Route
 from deliveries.routing.destinations import Destinations
-from deliveries.routing.resolver import Forbidden, Router, Site
+from deliveries.routing.resolver import ROUTES_KEEP, Forbidden, Router, Site
 from deliveries.smtp.outcomes import Bounced, Deferred
 from domains.foundation.dns.resolver import Resolver
 from tests.deliveries import make
+from tests.deliveries.stage import in_thread
 from tests.fakes.dns import Behaviour, FakeDns
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -45,6 +46,30 @@ def addresses(*, four=(), six=()):
         {"in.mx.test": {"A": list(four), "AAAA": list(six)}},
         lambda router, _: router.addresses("in.mx.test", is_routed=False),
     )
+
+
+class SlowResolver(Resolver):
+    """Takes its time, in which a person writes down a route."""
+
+    async def mx(self, domain):
+        await asyncio.to_thread(
+            in_thread, lambda: Route.objects.create(pattern=domain, host="own.test", port=2525)
+        )
+        await asyncio.sleep(ROUTES_KEEP)
+        return await super().mx(domain)
+
+
+@pytest.mark.parametrize("zones", [{"mx.test": {"MX": [(10, "in.mx.test")]}}, {}])
+def test_a_route_that_is_written_down_during_a_slow_look_up_is_taken(zones):
+    async def main():
+        database = Database("test")
+        try:
+            async with FakeDns(zones) as dns:
+                return await Router(database, SlowResolver([dns.address])).site("mx.test")
+        finally:
+            await database.close()
+
+    assert asyncio.run(main()).hosts == ((0, "own.test", 2525),)
 
 
 @pytest.mark.parametrize("preference", [0, 10])
