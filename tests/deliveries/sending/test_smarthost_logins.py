@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -46,12 +45,12 @@ class RotatingServer(BaseHTTPRequestHandler):
     """Grants a token for a refresh token, and a newer one of these, as OAuth 2.1 asks for."""
 
     given = 0
-    takes = 0.0  # seconds
+    may_answer = threading.Event()
 
     def do_POST(self):
         RotatingServer.given += 1
         number = RotatingServer.given
-        time.sleep(RotatingServer.takes)
+        RotatingServer.may_answer.wait(60)
         answer = {
             "access_token": f"token {number}", "expires_in": 3600, "token_type": "Bearer",
             "refresh_token": f"refresh {number}",
@@ -81,7 +80,8 @@ class AwayOnce(Database):
 
 @pytest.fixture
 def token_url():
-    RotatingServer.given, RotatingServer.takes = 0, 0.0
+    RotatingServer.given = 0
+    RotatingServer.may_answer.set()
     server = HTTPServer(("localhost", 0), RotatingServer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -129,7 +129,7 @@ def test_a_newer_refresh_token_is_kept_beside_what_is_changed_meanwhile(token_ur
     )  # fmt: skip
     row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
     row.save()
-    RotatingServer.takes = 0.5
+    RotatingServer.may_answer.clear()
 
     def write():
         again = smarthost_secrets.sealed(meanwhile, ring())
@@ -143,6 +143,7 @@ def test_a_newer_refresh_token_is_kept_beside_what_is_changed_meanwhile(token_ur
         while not RotatingServer.given:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(in_thread, write)
+        RotatingServer.may_answer.set()
         await asking
         await logins.close()
         await database.close()
@@ -159,7 +160,7 @@ def test_what_an_authorization_server_gives_as_the_drain_ends_is_kept(token_url)
     )  # fmt: skip
     row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
     row.save()
-    RotatingServer.takes = 0.5
+    RotatingServer.may_answer.clear()
 
     async def main():
         database = Database("test")
@@ -169,7 +170,10 @@ def test_what_an_authorization_server_gives_as_the_drain_ends_is_kept(token_url)
         while not RotatingServer.given:
             await asyncio.sleep(0.01)
         asking.cancel()
-        await logins.close()
+        closing = asyncio.create_task(logins.close())
+        await asyncio.sleep(0)
+        RotatingServer.may_answer.set()
+        await closing
         await database.close()
 
     asyncio.run(main())
