@@ -6,17 +6,18 @@ minutes begins first: no worker is left with it at the end.
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Their tests share nothing that takes time, and each of them takes long.
+# Their tests share little that takes time, and each of them takes long.
 APART = (
+    "tests/outside/test_starts.py",
     "tests/relay_portal/portal/test_axe.py",
     "tests/relay_portal/portal/test_privacy.py",
     "tests/relay_portal/portal/test_rights.py",
     "tests/relay_portal/portal/test_walk.py",
 )
 FIRST = (
-    "tests/outside/test_starts.py",
     "tests/outside/test_units.py",
     "tests/outside/test_crowds.py",
+    "tests/outside/test_starts.py",
     "tests/chaos/",
     "tests/deliveries/sending/test_found_pace.py",
     "tests/journeys/test_bench.py",
