@@ -249,6 +249,8 @@ def _by_rule(rule: BounceRule, answer: Answer, text: str) -> Classified:
     against: tuple[Sign, ...] = ()
     if class_ in HARD and answer.stage in codes.ABOUT_US:
         class_, is_hard = codes.ABOUT_US[answer.stage], False
+    elif class_ is Class.UNKNOWN_DOMAIN and codes.is_of_sender(answer.stage, answer.enhanced):
+        class_, is_hard = Class.SENDER_REFUSED, False
     elif class_ in HARD and is_hard:
         against = _signs(class_, rule.name, answer, text, is_certain=rule.says_so_itself)
         is_hard = caution.is_dead(against)

@@ -251,3 +251,10 @@ def by_code(code: int, stage: Stage | None) -> Class | None:
     if code in (550, 554) and stage in AT_STAGE:
         return AT_STAGE[stage]
     return BARE.get(code)
+
+
+def is_of_sender(stage: Stage | None, enhanced: str) -> bool:
+    """Tell whether a domain that is unknown is the sender's: who has taken the recipient knows that
+    domain, unless the code is about it.
+    """
+    return stage in (Stage.DATA, Stage.BODY) and enhanced[2:] != "1.2"

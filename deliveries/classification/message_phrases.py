@@ -130,7 +130,7 @@ POLICY = phrases(
                      r"|unauthenticated senders|auth required|please "
                          r"(log|authenticat)|authrequired|auth(entication)? fail",
      "550 Unauthenticated senders not allowed", "authentication_required"),
-    ("restricted", r"restrict|from (outside|external|the internet)\b"
+    ("restricted", r"restrict|from (outside|external|the internet)\b|must be in (the )?(to|cc)\b"
         r"|administrative(ly)? (prohibit|policy|reject|lock)|transport "
         r"rule|prohibited "
         r"by|delivery not authori[sz]ed"

@@ -80,7 +80,7 @@ DISABLED = phrases(
 WHO = (
     r"(?:user|recipient|mail ?box|mail ?drop|account|addressee|alias|local "
     r"?part|person|customer|subscriber|member|mail address"
-    r"|e-?mail address|address|destination|individual|employee)"
+    r"|e-?mail address|(?:e-?)?mail id|address|destination|individual|employee)"
 )
 NOT = (
     r"(?:does ?n[o']t|do(?:es|s)?n'?t|do ?n[o']t"
