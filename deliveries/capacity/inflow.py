@@ -262,7 +262,8 @@ class DeliveryProgress:
         elif not is_pressed:
             self._behind = 0.0
         if not is_pressed or (self._behind < LATE and urgent < URGENT_LATE):
-            return NOTHING
+            # Where another worker is behind, what this one sends counts as well.
+            return InflowReport(per_second=round(self._rate, 1)) if self._rate >= 1.0 else NOTHING
         return InflowReport(
             seconds_behind=round(self._behind, 3),
             per_second=round(self._rate, 1),

@@ -36,6 +36,10 @@ def progress(*, strain=1.0, ran=1.0, has_room=True):
     return DeliveryProgress(None, has_room=lambda: has_room, strain=Machine(strain, ran))
 
 
+def is_behind(told):
+    return bool(told.seconds_behind or told.urgent_seconds_behind)
+
+
 def word(told, ages, seconds=1.0):
     for age in ages:
         told.taken(age)
@@ -47,11 +51,11 @@ def test_mail_that_waits_for_our_own_core_is_behind():
 
 
 def test_mail_that_a_receiver_holds_up_is_not():
-    assert word(progress(strain=PRESSED / 2), [600.0] * 100) == NOTHING
+    assert not is_behind(word(progress(strain=PRESSED / 2), [600.0] * 100))
 
 
 def test_one_slow_receiver_does_not_speak_for_all():
-    assert word(progress(), [600.0] * 10 + [LATE / 2] * 100) == NOTHING
+    assert not is_behind(word(progress(), [600.0] * 10 + [LATE / 2] * 100))
 
 
 def test_where_postgresql_does_not_keep_up_mail_is_behind_on_an_idle_core():
@@ -69,7 +73,23 @@ def test_urgent_mail_that_waits_for_our_own_core_is_behind_sooner_than_other_mai
     told.taken(2 * URGENT_LATE, is_urgent=True)
     assert LATE > 2 * URGENT_LATE
     assert word(told, [URGENT_LATE] * 100).urgent_seconds_behind == 2 * URGENT_LATE
-    assert word(progress(), [2 * URGENT_LATE] * 100) == NOTHING
+    assert not is_behind(word(progress(), [2 * URGENT_LATE] * 100))
+
+
+def test_a_worker_that_keeps_up_tells_what_it_sends_and_an_idle_one_nothing():
+    told = progress(strain=0.0)
+    for _ in range(20):
+        found = word(told, [0.0] * 100)
+    assert found == InflowReport(per_second=pytest.approx(100.0, rel=0.01))
+    for _ in range(20):
+        found = word(told, [])
+    assert found == NOTHING
+
+
+def test_what_all_workers_send_is_let_in_though_one_alone_is_behind():
+    free = InflowReport(per_second=500.0)
+    both = inflow.together([BEHIND, free])
+    assert (both.seconds_behind, both.per_second, both.state) == (1.5, 800.0, "free")
 
 
 def test_where_other_programs_have_the_cores_late_urgent_mail_slows_nobody_down_any_further():
@@ -82,7 +102,7 @@ def test_how_late_urgent_mail_was_is_forgotten(monkeypatch):
     told = progress()
     told.taken(60.0, is_urgent=True)
     monkeypatch.setattr("deliveries.capacity.inflow.URGENT_MEMORY", -1.0)
-    assert word(told, [0.0] * 100) == NOTHING
+    assert not is_behind(word(told, [0.0] * 100))
 
 
 def test_a_worker_of_an_earlier_version_says_nothing_of_urgent_mail(board_of, valkey):
