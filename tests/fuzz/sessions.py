@@ -84,6 +84,8 @@ class _Keys:
         assert domain == DOMAIN, f"mail of {domain} would be signed"
         return [self._signer]
 
+    async def close(self) -> None: ...
+
 
 class _WakeUps:
     def notify(self, *given: Any, **named: Any) -> None: ...

@@ -99,7 +99,8 @@ def test_unused_messages_come_back_when_postgresql_is_there_again():
                 after.append(granted(share))
         return after
 
-    assert all(number >= AT_ONCE - 1 for number in played(scenario))
+    found = played(scenario)
+    assert min(found) >= AT_ONCE - 2, found  # each answer that was lost may cost one
 
 
 def test_they_come_back_where_others_were_quicker_each_time():

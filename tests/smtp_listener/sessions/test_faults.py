@@ -43,8 +43,14 @@ def replace(listener, owner, database):
     """Give it another database; its own connection is closed."""
     listener.run(owner._database.close())
     owner._database = database
-    if unsure := getattr(owner, "_unsure", None):
-        unsure._database = database  # else the old one would be opened again, and closed by nobody
+
+
+def replace_intake(listener, database):
+    """Let all mail be committed by way of this database."""
+    intake = listener.listener.intake
+    for owner in (intake._calm, intake._urgent, intake._unsure):
+        replace(listener, owner, database)
+    intake._databases = (database,)
 
 
 def hand_in(app, mail=MAIL):
@@ -56,7 +62,7 @@ def hand_in(app, mail=MAIL):
 def test_finding_1_without_postgresql_the_answer_is_451_at_every_step(listener, login):
     shared = listener.listener
     with listener.raw_app(login) as app, listener.raw("mx") as stranger:
-        replace(listener, shared.intake, Stopped("test"))
+        replace_intake(listener, Stopped("test"))
         assert hand_in(app).startswith("451 4.3.0")
         replace(listener, shared.suppressions, Stopped("test"))
         replace(listener, shared.index, Stopped("test"))
@@ -102,7 +108,7 @@ def test_finding_2_a_client_that_vanishes_during_the_commit_has_its_message_stor
     listener, login, tail
 ):
     slow = Slow("test")
-    replace(listener, listener.listener.intake, slow)
+    replace_intake(listener, slow)
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")

@@ -21,7 +21,7 @@ from smtp_listener.sessions import server
 from smtp_listener.sessions.server import bound
 from tests.ports import free_port
 from tests.smtp_listener.conftest import Raw, Running, insecure
-from tests.smtp_listener.sessions.test_faults import Slow, replace
+from tests.smtp_listener.sessions.test_faults import Slow, replace_intake
 from tests.smtp_listener.sessions.test_session import MAIL, stored
 
 
@@ -190,7 +190,7 @@ def test_a_commit_that_never_ends_holds_up_no_shutdown_and_is_answered(
 ):
     monkeypatch.setattr(server, "LAST_WORDS", 0.2)
     stuck = Stuck("test")
-    replace(listener, listener.listener.intake, stuck)
+    replace_intake(listener, stuck)
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")
@@ -203,7 +203,7 @@ def test_a_commit_that_never_ends_holds_up_no_shutdown_and_is_answered(
 
 def test_a_commit_under_way_is_answered_although_patience_is_over(listener, login):
     slow = Slow("test")
-    replace(listener, listener.listener.intake, slow)
+    replace_intake(listener, slow)
     with listener.raw_app(login) as app:
         app.begin()
         app.say(b"DATA")
