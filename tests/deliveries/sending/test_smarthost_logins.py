@@ -19,6 +19,17 @@ from tests.deliveries.stage import in_thread
 pytestmark = pytest.mark.usefixtures("mail_db")
 
 
+def refreshing(token_url):
+    """Make a smarthost that is logged in at by a refresh token."""
+    row = make.smarthost(
+        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
+        token_url=token_url,
+    )  # fmt: skip
+    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
+    row.save()
+    return row
+
+
 def test_nobody_asks_on_for_a_smarthost_that_is_gone():
     make.smarthost(
         mechanism="XOAUTH2", username="relay", grant="client_credentials", client_id="relay",
@@ -93,12 +104,7 @@ def token_url():
 
 @pytest.mark.parametrize("statement", [ROTATED, GOT], ids=["refresh token", "token"])
 def test_what_an_authorization_server_gave_outlives_a_restart_of_postgresql(token_url, statement):
-    row = make.smarthost(
-        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
-        token_url=token_url,
-    )  # fmt: skip
-    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
-    row.save()
+    row = refreshing(token_url)
 
     async def main():
         database = AwayOnce(statement)
@@ -123,12 +129,7 @@ def test_what_an_authorization_server_gave_outlives_a_restart_of_postgresql(toke
     ({"refresh_token": "a person's"}, "a person's"),
 ])  # fmt: skip
 def test_a_newer_refresh_token_is_kept_beside_what_is_changed_meanwhile(token_url, meanwhile, then):
-    row = make.smarthost(
-        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
-        token_url=token_url,
-    )  # fmt: skip
-    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
-    row.save()
+    row = refreshing(token_url)
     RotatingServer.may_answer.clear()
 
     def write():
@@ -154,12 +155,7 @@ def test_a_newer_refresh_token_is_kept_beside_what_is_changed_meanwhile(token_ur
 
 
 def test_what_an_authorization_server_gives_as_the_drain_ends_is_kept(token_url):
-    row = make.smarthost(
-        mechanism="XOAUTH2", username="relay", grant="refresh_token", client_id="relay",
-        token_url=token_url,
-    )  # fmt: skip
-    row.sealed = smarthost_secrets.sealed({"refresh_token": "the first"}, ring())
-    row.save()
+    row = refreshing(token_url)
     RotatingServer.may_answer.clear()
 
     async def main():
