@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import resource
@@ -15,6 +14,7 @@ from cryptography import x509
 from django.conf import settings
 
 from deliveries.queue import unwritten_outcomes
+from relay_portal.console import unknown_settings
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.doctor.services import sandbox_is_off
 from relay_portal.process import listening, readiness
@@ -31,17 +31,8 @@ LEAST_FILES = 4096
 
 
 def variables() -> Iterator[Finding]:
-    known = {name for name in dir(settings) if name.startswith("EKIDEN_")} | {
-        "EKIDEN_SECRET_KEY",
-        "EKIDEN_PYTHON",
-    }
-    known |= {"EKIDEN_ALLOWED_HOSTS", "EKIDEN_TIME_ZONE"}
-    for name in sorted(
-        name for name in os.environ if name.startswith("EKIDEN_") and name not in known
-    ):
-        similar = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {similar[0]}?" if similar else "See docs/settings.md."
-        yield Finding("settings", Level.WARNING, f"{name} is no setting.", hint)
+    for text, hint in unknown_settings.found():
+        yield Finding("settings", Level.WARNING, text, hint)
     name = settings.EKIDEN_HOSTNAME
     if name.endswith((".localdomain", ".local", ".test", ".invalid")) or "." not in name:
         advice = (

@@ -66,5 +66,7 @@ def exim(rig, port):
 
 @pytest.fixture(scope="module")
 def service():
-    with up(terminal=True, EKIDEN_LISTENERS="1", EKIDEN_WORKERS="1") as running:
+    with up(
+        terminal=True, EKIDEN_LISTENERS="1", EKIDEN_WORKERS="1", EKIDEN_SUBMISION_PORT="1"
+    ) as running:
         yield running

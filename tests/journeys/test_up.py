@@ -137,6 +137,11 @@ def test_the_log_says_that_this_is_the_sandbox(service):
     assert "SANDBOX: all mail goes to the built-in sandbox" in service.said()
 
 
+def test_a_misspelt_setting_is_told_at_the_start(service):
+    meant = "EKIDEN_SUBMISION_PORT is no setting. Did you mean EKIDEN_SUBMISSION_PORT?"
+    wait_until(lambda: meant in service.said(), "the setting is named")  # after "Ready."
+
+
 def test_the_doctor_finds_nothing_bad(service):
     found = service.json("doctor")
     assert [finding for finding in found if finding["level"] == "bad"] == []

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 FIRST_TRY, TRY_TIMEOUT, TOTAL_TIMEOUT = 2.0, 5.0, 15.0
 ROUNDS = 2
 PROBE_TIMEOUT, PROBE_EVERY = 1.0, 1.0
+# Seconds by which a time-out may come too late. Where it comes later, this process had no CPU, or
+# was stopped, and the answer may lie unread; so many probes are tried then.
+LATE, PROBES = 0.2, 3
 
 Nameserver = tuple[str, int]
 
@@ -125,16 +128,20 @@ class NameServers:
         return any(await asyncio.gather(*(self._speaks(server) for server in self.addresses)))
 
     async def _speaks(self, server: Nameserver) -> bool:
-        try:
-            await ask(
-                server,
-                dns.name.root,
-                dns.rdatatype.NS,
-                timeout=min(self._try_timeout, PROBE_TIMEOUT),
-            )
-        except ServerFailure as failure:
-            return not failure.is_silence
-        return True
+        """Return whether the server says anything; where we came too late to hear it, ask again."""
+        loop, timeout = asyncio.get_running_loop(), min(self._try_timeout, PROBE_TIMEOUT)
+        for _ in range(PROBES):
+            due = loop.time() + timeout
+            try:
+                await ask(server, dns.name.root, dns.rdatatype.NS, timeout=timeout)
+            except ServerFailure as failure:
+                if not failure.is_silence:
+                    return True
+                if loop.time() < due + LATE:
+                    return False
+            else:
+                return True
+        return False
 
     async def _watch(self) -> None:
         while not await self._probe():  # noqa: ASYNC110  (nobody tells us; we ask)

@@ -20,7 +20,7 @@ from domains.foundation.process import postgres_session
 from domains.models import KeyFingerprint
 from domains.operations import own_keys
 from domains.operations.own_keys import KeyMismatch
-from relay_portal.console import sandbox, terminal
+from relay_portal.console import sandbox, terminal, unknown_settings
 from relay_portal.process import processes, readiness
 from relay_portal.servers import reachability
 from relay_portal.servers.embedded import EmbeddedPostgres
@@ -82,6 +82,8 @@ class Command(EkidenCommand):
                 self._show(made, by_up=start)
         if start:
             self._say_where(missing)
+        for text, hint in unknown_settings.found():
+            self.stdout.write(f"{text} {hint}")
 
     def _show(self, made: first_run.Made, *, by_up: bool) -> None:
         """Show the secrets on a terminal only: a log would keep them for everybody who reads it

@@ -1,9 +1,13 @@
 """While name servers are silent or a zone is broken, the last good answers serve on."""
 
+import time
 from dataclasses import replace
 
+import dns.name
 import pytest
 
+from domains.foundation.dns import exchange
+from domains.foundation.dns.exchange import ServerFailure
 from domains.foundation.dns.resolver import (
     STALE_MOST,
     STALE_TTL,
@@ -52,6 +56,26 @@ async def test_silence_about_one_name_is_no_outage():
             await resolver.mx("dead.test")
         assert not isinstance(raised.value, NoServerAnswers)
         assert not resolver.is_cut_off
+
+
+async def test_an_answer_that_we_are_too_late_to_hear_is_no_outage(monkeypatch):
+    probes = 0
+
+    async def stopped(server, name, rdtype, *, timeout):
+        """Ask as the product does, in a process that does not run while the first probe waits."""
+        nonlocal probes
+        probes += name == dns.name.root
+        if name == dns.name.root and probes == 1:
+            time.sleep(timeout + 0.6)
+            raise ServerFailure("The name server did not answer in time", is_silence=True)
+        return await exchange.ask(server, name, rdtype, timeout=timeout)
+
+    monkeypatch.setattr("domains.foundation.dns.servers.ask", stopped)
+    async with served(behaviours={"dead.test": Behaviour.SILENT}) as (_, resolver, _clock):
+        with pytest.raises(TemporaryFailure) as raised:
+            await resolver.mx("dead.test")
+        assert not isinstance(raised.value, NoServerAnswers)
+        assert (probes, resolver.is_cut_off) == (2, False)
 
 
 async def test_a_broken_zones_last_good_answer_is_used_on_for_a_while():
