@@ -59,6 +59,7 @@ WITH picked AS (
     JOIN deliveries_lane home ON home.id = %(home)s AND home.epoch = %(epoch)s
         AND home.leased_until >= now()
     WHERE delivery.lane_id = %(home)s AND delivery.due_at IS NOT NULL
+        AND delivery.claim <= %(epoch)s  -- as it is when it is locked: a later lease's stays there
     FOR UPDATE OF delivery SKIP LOCKED
 )
 UPDATE deliveries_delivery delivery SET lane_id = picked.lane, {_CLAIM}
@@ -86,12 +87,20 @@ WHERE lane.home_id IS NOT NULL AND (lane.leased_until IS NULL OR lane.leased_unt
         AND (rest.until IS NULL OR rest.until > now())))
 ORDER BY lane.id
 """
+# As a lease of its own, under which nothing is sent: without the lane's lock a claim of this moment
+# would be taken from its holder, and without the new epoch a holder whose lease is over could renew
+# it and send what was led home.
 LEAD_HOME = f"""
-WITH picked AS (
-    SELECT delivery.id FROM deliveries_delivery delivery
-    JOIN deliveries_lane lane ON lane.id = delivery.lane_id
-    WHERE delivery.lane_id = %(lane)s AND delivery.ended_at IS NULL
-        AND (lane.leased_until IS NULL OR lane.leased_until < now())
+WITH free AS (
+    SELECT id FROM deliveries_lane
+    WHERE id = %(lane)s AND (leased_until IS NULL OR leased_until < now())
+    FOR NO KEY UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE deliveries_lane lane SET holder = NULL, leased_until = NULL, epoch = epoch + 1
+    FROM free WHERE lane.id = free.id RETURNING lane.id
+), picked AS (
+    SELECT delivery.id FROM taken JOIN deliveries_delivery delivery ON delivery.lane_id = taken.id
+    WHERE delivery.ended_at IS NULL
     LIMIT 1000 FOR UPDATE OF delivery SKIP LOCKED
 )
 UPDATE deliveries_delivery delivery SET lane_id = %(home)s, {_CLAIM}
