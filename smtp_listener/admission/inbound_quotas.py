@@ -103,20 +103,23 @@ class InboundQuotas:
 
     async def _take_off(self, taken: list[tuple[_Room, int]]) -> None:
         for room, amount in taken:
-            await self._counters.add(room.key, DAY, -amount)
+            await self._count(room, -amount)
+
+    async def _count(self, room: _Room, amount: int) -> int:
+        return await self._counters.add(room.key, DAY, amount, begins_anew=True)
 
     async def _add(self, room: _Room, amount: int) -> int:
         """Count; a fresh counter begins with what PostgreSQL knows. Where that cannot be asked,
         the next message finds the counter as fresh.
         """
-        count = await self._counters.add(room.key, DAY, amount)
+        count = await self._count(room, amount)
         if count <= amount:
             try:
                 [(known,)] = await self._database.fetch(room.sql, room.given)
             except BaseException:
                 await self._counters.forget(room.key)
                 raise
-            count = await self._counters.add(room.key, DAY, int(known)) if known else count
+            count = await self._count(room, int(known)) if known else count
         return count
 
     def _rooms(self, address: Address, delivery: UUID | None, domain: int | None) -> list[_Room]:

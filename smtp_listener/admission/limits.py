@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -40,12 +40,22 @@ class Counters:
         # (key, member) of those who left while Valkey was out of reach: they would count there for
         # minutes.
         self._left: deque[tuple[str, str]] = deque(maxlen=MOST_LEFT)
+        # Counts that lack there what was added meanwhile; the oldest first.
+        self._wrong: dict[str, None] = {}
         self._down_until = 0.0
 
-    async def add(self, key: str, seconds: int, amount: int = 1) -> int:
-        """Add to a number, and return it; the window of so many seconds begins with the first."""
+    async def add(
+        self, key: str, seconds: int, amount: int = 1, *, begins_anew: bool = False
+    ) -> int:
+        """Add to a number, and return it; the window of so many seconds begins with the first.
+
+        A count that `begins_anew` with what PostgreSQL knows is dropped where Valkey has missed
+        something of it, as soon as Valkey answers again.
+        """
         local = self._add_locally(key, seconds, amount)
         shared = await self._shared(lambda: self._add_shared(key, seconds, amount))
+        if shared is None and begins_anew:
+            self._drop_later([key])
         return local if shared is None else shared
 
     async def get(self, *keys: str) -> list[int]:
@@ -56,7 +66,8 @@ class Counters:
     async def forget(self, key: str) -> None:
         """Drop the count, as if nothing had been counted."""
         self._local.pop(key, None)
-        await self._shared(lambda: self._valkey.delete(key))
+        if await self._shared(lambda: self._valkey.delete(key)) is None:
+            self._drop_later([key])
 
     async def enter(self, key: str, member: str) -> int:
         """Count `member` among those present, anew for `SESSION_KEEP` seconds; how many are
@@ -113,8 +124,8 @@ class Counters:
         if time.monotonic() < self._down_until:
             return None
         try:
-            if self._left:
-                await self._tell_who_left()
+            if self._left or self._wrong:
+                await self._catch_up()
             return await work()
         except (RedisError, OSError) as error:
             self._down_until = time.monotonic() + RETRY_VALKEY
@@ -123,17 +134,27 @@ class Counters:
             )
             return None
 
-    async def _tell_who_left(self) -> None:
+    async def _catch_up(self) -> None:
+        """Tell Valkey what it has missed: who left, and which counts are wrong."""
         left, self._left = self._left, deque(maxlen=MOST_LEFT)
+        wrong, self._wrong = self._wrong, {}
         try:
             async with self._valkey.pipeline(transaction=False) as pipe:
                 for key, member in left:
                     if member not in self._present.get(key, ()):  # it has come again
                         pipe.zrem(key, member)
+                for key in wrong:
+                    pipe.delete(key)
                 await pipe.execute()
         except BaseException:
             self._left.extend(left)
+            self._drop_later(wrong)
             raise
+
+    def _drop_later(self, keys: Iterable[str]) -> None:
+        self._wrong |= dict.fromkeys(keys)
+        while len(self._wrong) > MOST_LEFT:
+            del self._wrong[next(iter(self._wrong))]
 
     def _add_locally(self, key: str, seconds: int, amount: int) -> int:
         count = self._get_locally(key)
@@ -199,7 +220,7 @@ class Quotas:
         Where PostgreSQL cannot be asked, nothing is counted, and the next message finds the counter
         as fresh as this one did.
         """
-        count = await self._counters.add(day_key(credential), 90_000)
+        count = await self._add_to_day(credential, 1)
         if count > 1:
             return count
         try:
@@ -207,7 +228,7 @@ class Quotas:
         except BaseException:
             await self._counters.forget(day_key(credential))
             raise
-        return await self._counters.add(day_key(credential), 90_000, known)
+        return await self._add_to_day(credential, known)
 
     async def give_back_minute(self, credential: int) -> None:
         """Give back a message that was counted and not taken.
@@ -217,7 +238,10 @@ class Quotas:
         await self._counters.add(minute_key(credential), 120, -1)
 
     async def give_back_day(self, credential: int) -> None:
-        await self._counters.add(day_key(credential), 90_000, -1)
+        await self._add_to_day(credential, -1)
+
+    async def _add_to_day(self, credential: int, amount: int) -> int:
+        return await self._counters.add(day_key(credential), 90_000, amount, begins_anew=True)
 
     async def enter(self, credential: int, session: str) -> int:
         return await self._counters.enter(sessions_key(credential), session)

@@ -9,8 +9,10 @@ import pytest
 from django.conf import settings
 
 from deliveries.backends.database import DatabaseUnavailable
+from relay_portal.servers.embedded import EmbeddedValkey
 from smtp_listener.admission.limits import (
     MOST_KEYS,
+    MOST_LEFT,
     MOST_PAIRS,
     PER_PAIR,
     WINDOW,
@@ -125,6 +127,60 @@ async def test_a_wiped_day_begins_with_what_postgresql_knows():
         await Quotas(two).give_back_day(1)
         assert await Quotas(one).take_day(1, none_today) == 43
         assert await Quotas(two).taken(1) == [0, 43]
+
+
+@pytest.fixture
+def own_valkey(tmp_path):
+    """Return a Valkey that a test may stop and start."""
+    tmp_path.chmod(0o755)
+    server = EmbeddedValkey(tmp_path)
+    server.prepare()
+    server.start()
+    yield server
+    server.stop()
+
+
+async def test_what_a_day_is_given_back_while_valkey_is_away_is_given_back_there(own_valkey):
+    """The message that was refused by a fault of ours is not the customer's."""
+
+    async def known():
+        return 6
+
+    async with processes(own_valkey.url) as (one, two):
+        assert [await Quotas(one).take_day(1, known) for _ in range(3)] == [7, 8, 9]
+        own_valkey.stop()
+        for _ in range(3):
+            await Quotas(one).give_back_day(1)
+        own_valkey.start()
+        one._down_until = 0.0
+        assert await Quotas(one).taken(1) == [0, 0]  # it begins anew
+        assert await Quotas(two).take_day(1, known) == 7
+        assert await Quotas(one).take_day(1, none_today) == 8
+        assert not one._wrong
+
+
+async def test_a_day_counts_also_what_was_taken_while_valkey_was_away(own_valkey):
+    async def known():
+        return 3
+
+    async with processes(own_valkey.url) as (one, _):
+        assert await Quotas(one).take_day(1, none_today) == 1
+        own_valkey.stop()
+        assert [await Quotas(one).take_day(1, none_today) for _ in range(2)] == [2, 3]
+        own_valkey.start()
+        one._down_until = 0.0
+        assert await Quotas(one).take_day(1, known) == 4
+
+
+async def test_only_so_many_counts_are_remembered_while_valkey_is_away():
+    async with processes(NOWHERE) as (one, _):
+        one._down_until = time.monotonic() + 60
+        for number in range(MOST_LEFT + 1):
+            await one.add(str(number), 60, begins_anew=True)
+        assert len(one._wrong) == MOST_LEFT
+        assert "0" not in one._wrong
+        await one.add("k", 60)  # nobody could begin it anew
+        assert "k" not in one._wrong
 
 
 async def out_of_reach():
