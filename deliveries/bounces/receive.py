@@ -21,6 +21,7 @@ from deliveries.classification import loaded_rules
 from deliveries.message import compression
 from deliveries.message.ids import new_id
 from deliveries.models import InboundKind, InboundMail
+from deliveries.queue.expiry import GRACE
 from domains.foundation import sql
 from domains.models import ItemKind
 from domains.operations.isolation import isolated, passed_over
@@ -35,10 +36,14 @@ INSERT INTO deliveries_inboundmail (id, received_at, kind, delivery_id, domain_i
 VALUES (%(id)s, now(), %(kind)s, %(delivery)s, %(domain)s, %(mail_from)s, %(client)s, %(data)b, '')
 """
 
-
+# A receiver may answer before the ledger has written down that it took the mail: PostgreSQL may
+# have been away meanwhile. So what is about a delivery in hand waits, but no longer than one is.
 NEXT = f"""
 SELECT id FROM deliveries_inboundmail WHERE handled_at IS NULL AND kind <> 'dmarc'
     AND {passed_over(ItemKind.INBOUND, id="deliveries_inboundmail.id")}
+    AND NOT EXISTS (SELECT FROM deliveries_delivery sent
+        WHERE sent.id = deliveries_inboundmail.delivery_id AND sent.claim <> 0
+            AND received_at > now() - interval '{GRACE}')
 ORDER BY id LIMIT 1
 """  # noqa: S608  (put together from constants)
 

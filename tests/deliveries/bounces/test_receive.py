@@ -1,11 +1,13 @@
 import asyncio
 import os
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from deliveries.backends.database import Database
 from deliveries.bounces import receive
-from deliveries.models import Attempt, InboundMail
+from deliveries.models import Attempt, Delivery, InboundMail
 from tests.deliveries import make
 from tests.deliveries.bounces.sampled import SAMPLES
 
@@ -22,8 +24,6 @@ REPORT = (
 
 
 def delivered():
-    from django.utils import timezone
-
     return make.delivery(state="delivered", ended_at=timezone.now(), due_at=None)
 
 
@@ -62,6 +62,25 @@ def test_a_failure_report_moves_the_delivery_it_names():
     attempt = Attempt.objects.get(delivery=delivery)
     assert (attempt.stage, attempt.host) == ("report", "mx.test")
     assert (attempt.code, attempt.enhanced, attempt.text) == (550, "5.1.1", "no such user")
+
+
+def test_a_report_that_is_faster_than_the_ledger_waits_for_it():
+    """The receiver has answered before it is written down that it took the mail."""
+    delivery = make.delivery(claim=3)
+    assert arrives(REPORT % b"failed", delivery) == ""
+    assert InboundMail.objects.get().handled_at is None
+    Delivery.objects.update(state="delivered", ended_at=timezone.now(), due_at=None, claim=0)
+    receive.handle_all()
+    assert "has bounced" in InboundMail.objects.get().finding
+    assert Delivery.objects.get().state == "bounced"
+
+
+def test_a_report_waits_no_longer_for_a_delivery_than_one_is_in_hand():
+    delivery = make.delivery(claim=3)
+    assert arrives(REPORT % b"failed", delivery) == ""
+    InboundMail.objects.update(received_at=timezone.now() - timedelta(minutes=36))
+    receive.handle_all()
+    assert InboundMail.objects.get().finding == "the delivery is in another state: queued"
 
 
 def test_a_report_in_free_form_moves_it_as_well():
