@@ -15,11 +15,13 @@ from domains.models import AuditEntry
 from domains.operations import audit
 from suppressions.models import Suppression
 
-# What an installation's suppression was made of is void for every project.
+# What an installation's suppression was made of is void for every project. A complaint that nobody
+# has looked at yet is no part of what is lifted.
 VOID = """
 UPDATE suppressions_occurrence SET is_void = true, is_held = false
 FROM unnest(%(keys)s::text[], %(projects)s::bigint[]) AS lifted(key, project_id)
 WHERE address_key = lifted.key AND (NOT is_void OR is_held)
+  AND (handled_at IS NOT NULL OR kind NOT IN ('complaint', 'unsubscribe'))
   AND (suppressions_occurrence.project_id = lifted.project_id OR lifted.project_id IS NULL)
 """
 

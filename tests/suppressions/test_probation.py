@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from domains.models import AuditEntry
 from suppressions import probation, recording
-from suppressions.models import Suppression
+from suppressions.models import Occurrence, Suppression
 from suppressions.probation import ProbeStatus
 from suppressions.recording import Given
 from tests.deliveries import make
@@ -111,3 +111,15 @@ def test_a_complaint_that_comes_as_a_probation_ends_stands(mail_db, fate):
     settle(row, fate)
     kept = Suppression.objects.get()
     assert (kept.source, kept.probation_at, kept.probe_id) == ("complaint", None, None)
+
+
+def test_a_complaint_that_nobody_has_looked_at_outlives_the_probation():
+    row = trying()
+    given = {"project_id": row.project_id, "address_key": row.address_key}
+    bounce = Occurrence.objects.create(kind="reply", is_hard=True, **given)
+    Occurrence.objects.create(kind="complaint", category="complaint", is_hard=False, **given)
+    assert settle(row, ProbeStatus.DELIVERED) == 1
+    bounce.refresh_from_db()
+    assert bounce.is_void
+    assert recording.take_turn(lambda keys: {}, now=timezone.now()) == 1
+    assert Suppression.objects.get().source == "complaint"
