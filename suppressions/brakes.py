@@ -44,18 +44,15 @@ SELECT coalesce(max(domains), 0) FROM (
 """  # noqa: S608  (put together from constants)
 
 
-def look(*, now: datetime) -> set[str]:
-    """Put the brake on where it is needed; return the classes that are under it."""
+def look(*, now: datetime) -> None:
+    """Put the brake on where it is needed."""
     braked = set(Brake.objects.filter(ended_at__isnull=True).values_list("category", flat=True))
-    many = sql.rows(NOW, {"since": now - WINDOW, "least": LEAST})
-    return braked | {
-        category
-        for category, domains in many
-        if category not in braked and _brake(category, domains, now=now)
-    }
+    for category, domains in sql.rows(NOW, {"since": now - WINDOW, "least": LEAST}):
+        if category not in braked:
+            _brake(category, domains, now=now)
 
 
-def _brake(category: str, domains: int, *, now: datetime) -> bool:
+def _brake(category: str, domains: int, *, now: datetime) -> None:
     given: dict[str, Any] = {
         "category": category,
         "since": now - WINDOW,
@@ -64,7 +61,7 @@ def _brake(category: str, domains: int, *, now: datetime) -> bool:
     }
     usual = sql.value(USUAL, given)
     if domains <= RISE * usual:
-        return False
+        return
     with transaction.atomic():
         brake, is_new = Brake.objects.get_or_create(
             category=category, ended_at=None, defaults={"domains": domains, "usual": usual}
@@ -79,7 +76,6 @@ def _brake(category: str, domains: int, *, now: datetime) -> bool:
                 "event=learning-stopped class=%s domains=%d usual=%d", category, domains, usual
             )
             audit.note(ACTOR, "brake", brake, reason=said)
-    return True
 
 
 def _take_back(category: str, *, since: datetime) -> None:
@@ -87,6 +83,9 @@ def _take_back(category: str, *, since: datetime) -> None:
     learned = Occurrence.objects.filter(
         at__gt=since, category=category, is_hard=True, kind__in=KINDS, is_void=False
     )
+    # Whoever judges some of them at this moment has done so behind this line; whoever does later
+    # sees the brake.
+    list(learned.select_for_update().order_by("pk").values_list("pk"))
     hold(learned.filter(handled_at__isnull=False).values_list("pk", flat=True), now=since + WINDOW)
     Suppression.objects.filter(
         category=category, source=Suppression.SuppressedBy.AUTOMATIC, created_at__gt=since
@@ -98,14 +97,12 @@ def hold(ids: Collection[int], *, now: datetime) -> None:
     Occurrence.objects.filter(pk__in=list(ids)).update(is_held=True, is_void=True, handled_at=now)
 
 
-def still_on(braked: Collection[str]) -> set[str]:
-    """Return those of the classes whose brake is still on; none of these is released before this
-    transaction is over, else what it holds would be held for ever.
+def standing() -> set[str]:
+    """Return the classes whose brake is on, for who has locked what he judges; none of these is
+    released before this transaction is over, else what it holds would be held for ever.
     """
-    if not braked:
-        return set()
-    standing = Brake.objects.select_for_update().filter(category__in=braked, ended_at__isnull=True)
-    return set(standing.order_by("pk").values_list("category", flat=True))
+    braked = Brake.objects.select_for_update().filter(ended_at__isnull=True)
+    return set(braked.order_by("pk").values_list("category", flat=True))
 
 
 def is_under(occurrence: Occurrence, braked: Collection[str]) -> bool:

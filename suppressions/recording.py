@@ -129,29 +129,25 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
         ids = sql.column(UNHANDLED, {"most": BATCH})
         if not ids:
             return total
-        braked = brakes.look(now=now)
+        brakes.look(now=now)
         total += sum(
             together_or_alone(
-                ItemKind.OCCURRENCE,
-                ids,
-                partial(_take, deliveries=deliveries, braked=braked, now=now),
+                ItemKind.OCCURRENCE, ids, partial(_take, deliveries=deliveries, now=now)
             )
         )
         if len(ids) < BATCH:
             return total
 
 
-def _take(
-    ids: Sequence[int], *, deliveries: Deliveries, braked: Collection[str], now: datetime
-) -> int:
-    """Judge these occurrences, but for those that another process has locked; return how many
-    suppressions came of it.
+def _take(ids: Sequence[int], *, deliveries: Deliveries, now: datetime) -> int:
+    """Judge these occurrences, but for those that another process has locked, or whose suppression
+    it has; return how many suppressions came of it.
     """
-    braked = brakes.still_on(braked)
     mine = Occurrence.objects.select_for_update(skip_locked=True).filter(
         pk__in=ids, handled_at__isnull=True
     )
-    locked = list(mine.order_by("pk"))
+    locked = _of_free_addresses(list(mine.order_by("pk")))
+    braked = brakes.standing()
     held = [each.pk for each in locked if brakes.is_under(each, braked)]
     brakes.hold(held, now=now)
     given = judge(
@@ -165,6 +161,23 @@ def _take(
             each.project_id, each.address_key, each.source, each.category or "-", each.reason,
         )  # fmt: skip
     return len(given)
+
+
+def _of_free_addresses(fresh: Sequence[Occurrence]) -> list[Occurrence]:
+    """Leave out the occurrences of addresses whose suppression another transaction is changing, and
+    lock those of the others.
+
+    Who lifts a suppression has it locked and waits for the occurrences: we must not wait for it.
+    And what is lifted while we judge would be made again of what is lifted with it.
+    """
+    known = Suppression.objects.filter(
+        address_key__in={each.address_key for each in fresh},
+        project__in={each.project_id for each in fresh},
+        sender_domain="",
+    ).values_list("project_id", "address_key")
+    free = set(known.select_for_update(skip_locked=True))
+    taken = set(known) - free
+    return [each for each in fresh if (each.project_id, each.address_key) not in taken]
 
 
 def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:

@@ -1,5 +1,6 @@
 """Too many domains that turn dead at once are believed by nobody but a person."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from django.utils import timezone
 from domains.models import AuditEntry
 from relay_portal.doctor import mail
 from relay_portal.doctor.finding import Level
-from suppressions import brakes
+from suppressions import brakes, recording
 from suppressions.models import Brake, Occurrence, Suppression
 from tests.deliveries import make
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 from tests.suppressions.test_recording import occurrence, turn
 
 pytestmark = pytest.mark.django_db
@@ -101,15 +104,46 @@ def test_what_is_learned_as_a_person_believes_it_is_not_held_for_ever(monkeypatc
     look = brakes.look
 
     def then_a_person_decides(*, now):
-        braked = look(now=now)
+        look(now=now)
         for brake in Brake.objects.filter(ended_at__isnull=True):
             brakes.release(brake, is_believed=True, by="otto", reason="an old list", now=now)
-        return braked
 
     monkeypatch.setattr(brakes, "look", then_a_person_decides)
     turn()
     assert not Occurrence.objects.filter(is_held=True).exists()
     assert Suppression.objects.filter(address_key="last@mx.test").exists()
+
+
+def test_what_another_worker_believes_as_the_brake_is_put_on_is_taken_back(mail_db):
+    """Of two workers one judges the last of an ordinary day, and the other sees the wave."""
+    project = make.project()
+    wave(project, brakes.LEAST - 1)
+
+    def look():
+        brakes.look(now=timezone.now())
+
+    other = threading.Thread(target=in_thread, args=[look])
+
+    def meanwhile(keys):
+        in_thread_of_its_own(
+            lambda: occurrence(project, "you@last.test", category="unknown_domain")
+        )
+        other.start()
+        while other.is_alive() and not is_held_up():
+            pass
+        return {}
+
+    recording.take_turn(meanwhile, now=timezone.now())
+    other.join()
+    assert Brake.objects.filter(ended_at__isnull=True).exists()
+    assert not Suppression.objects.exists()
+    assert Occurrence.objects.filter(is_held=True).count() == brakes.LEAST - 1
+
+
+def in_thread_of_its_own(work):
+    thread = threading.Thread(target=in_thread, args=[work])
+    thread.start()
+    thread.join()
 
 
 def test_a_person_forgets_what_is_held():

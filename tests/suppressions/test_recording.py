@@ -1,12 +1,17 @@
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from suppressions import recording
+from suppressions.lifting import lift
 from suppressions.models import Occurrence, Policy, Suppression
 from suppressions.recording import Given, suppress
 from tests.deliveries import make
+from tests.deliveries.stage import in_thread
+from tests.deliveries.steering.test_two_workers import is_held_up
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +176,46 @@ def test_suppressing_tells_the_new_from_the_known():
     ]
     assert suppress(given[:1]) == (1, 0)
     assert suppress(given) == (1, 1)
+
+
+def test_what_a_person_lifts_while_a_bounce_of_it_is_judged_stays_lifted(mail_db):
+    """Neither waits for what the other has, and nothing is made again of what was lifted."""
+    project = make.project()
+    occurrence(project)
+    assert turn() == 1
+    occurrence(project)
+    ids = [Suppression.objects.get().pk]
+    lifting = threading.Thread(
+        target=in_thread, args=[lambda: lift(ids, reason="asked", actor="otto")]
+    )
+
+    def meanwhile(keys):
+        lifting.start()
+        while lifting.is_alive() and not is_held_up():
+            pass
+        return {}
+
+    recording.take_turn(meanwhile, now=timezone.now())
+    lifting.join()
+    assert not Suppression.objects.exists()
+    assert turn() == 0
+
+
+def test_an_address_whose_suppression_another_has_is_judged_with_the_next_turn(mail_db):
+    project = make.project()
+    occurrence(project)
+    assert turn() == 1
+    late = occurrence(project)
+    occurrence(project, "other@mx.test")
+    judged = []
+    judging = threading.Thread(target=in_thread, args=[lambda: judged.append(turn())])
+    with transaction.atomic():
+        Suppression.objects.select_for_update().get()
+        judging.start()
+        while judging.is_alive() and not is_held_up():
+            pass
+        assert judged == [1]
+    judging.join()
+    late.refresh_from_db()
+    assert late.handled_at is None
+    assert turn() == 1
