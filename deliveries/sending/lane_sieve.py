@@ -24,6 +24,8 @@ class LaneSieve:
 
     async def sift(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """Return what is to be sent from this lane; settle, park or hand on the rest at once."""
+        # First what may have been sent: its old claim alone says so, and is gone once it is moved.
+        claimed = [each for each in claimed if not each.was_claimed or await self._is_sound(each)]
         stops = self._shared.orders.stops
         if parked := [delivery.id for delivery in claimed if stops.cover(delivery)]:
             await self._shared.lanes.park(self._lane, parked)

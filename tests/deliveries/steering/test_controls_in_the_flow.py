@@ -215,3 +215,15 @@ def let_all_go():
     while Order.objects.filter(finished_at__isnull=True).exists():
         jobs.carry_out_orders()
     orders.carry_out(give(Verb.RELEASE, begins=False).pk)
+
+
+def test_what_a_dead_worker_may_have_sent_is_in_doubt_also_where_it_is_paused_meanwhile(settings):
+    """Its old claim says so, and is gone once it is put aside."""
+    lane = make.lane(epoch=1)
+    make.leads_to(lane, "mx.test")
+    delivery = make.delivery(lane=lane, claim=1)
+    pauses.stop(Scope.DOMAIN, domain="mx.test", reason="they asked", by="otto")
+    mx = play(settings, until=put_aside)
+    delivery.refresh_from_db()
+    assert (mx.messages, delivery.is_in_doubt) == ([], True)
+    assert [attempt.stage for attempt in delivery.attempts.all()] == ["interrupted"]
