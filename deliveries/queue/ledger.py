@@ -198,7 +198,9 @@ class Ledger:
 
     async def _commit(self, group: list[LedgerEntry]) -> bool:
         try:
-            await self._write(await self._unwritten(group) if self._is_unsure else group)
+            if self._is_unsure:
+                group = await self._unwritten(group)
+            await self._write(group)
             self._is_unsure = False
         except DatabaseUnavailable as error:
             logger.warning("%d outcomes wait for PostgreSQL: %s", len(self._waiting), error)

@@ -118,8 +118,6 @@ class FailsTwice(Database):
 
 
 def raise_lost():
-    from deliveries.backends.database import DatabaseUnavailable
-
     raise DatabaseUnavailable("connection lost")
 
 
@@ -165,35 +163,6 @@ def test_attempts_are_counted_as_far_as_the_column_reaches():
     assert (delivery.state, delivery.attempt_count) == ("deferred", 32767)
 
 
-class LosesTheAnswer(Database):
-    """Commits, then loses the connection before the first answer arrives; others may act before it
-    is back.
-    """
-
-    def __init__(self, meanwhile):
-        super().__init__("test")
-        self.meanwhile = meanwhile
-
-    async def fetch(self, sql, parameters=None, **given):
-        rows = await super().fetch(sql, parameters)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is None:
-            return rows
-        await super().fetch(meanwhile)
-        raise DatabaseUnavailable("gone before its answer")
-
-
-def test_an_entry_committed_before_its_answer_was_lost_is_written_once():
-    delivery = make.delivery(claim=3)
-    # Taken in hand again under the same lease, before the ledger knows that its entry was written.
-    write(
-        entry(delivery, DeliveryState.DEFERRED, wait=0.0),
-        database=LosesTheAnswer("UPDATE deliveries_delivery SET claim = 3"),
-    )
-    delivery.refresh_from_db()
-    assert (delivery.claim, delivery.attempt_count, Attempt.objects.count()) == (3, 1, 1)
-
-
 class NeverIdle(Database):
     """While each group is written, the next entry comes."""
 
@@ -228,24 +197,6 @@ def test_a_flush_waits_for_what_was_recorded_before_it_and_for_no_more():
         await database.close()
 
     asyncio.run(main())
-
-
-def test_what_was_committed_before_its_answer_was_lost_is_logged_and_learned_from_once(caplog):
-    caplog.set_level("INFO", "ekiden.mail")
-    given, calls = entry(make.delivery(claim=3), DeliveryState.BOUNCED), []
-
-    async def main():
-        database = LosesTheAnswer("SELECT 1")
-        ledger = Ledger(database, learned=lambda: calls.append(1))
-        ledger.record(given)
-        for _ in range(2):
-            await ledger.turn()
-        await ledger.flush()
-        await database.close()
-
-    asyncio.run(main())
-    told = [record for record in caplog.records if record.name == "ekiden.mail"]
-    assert (["event=bounced" in record.getMessage() for record in told], calls) == ([True], [1])
 
 
 def test_a_wait_in_whole_seconds_goes_with_the_others_in_one_statement(caplog):
