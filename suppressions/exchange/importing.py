@@ -33,6 +33,7 @@ LARGEST = 268_435_456  # bytes of a file
 
 
 Say = Callable[["ImportProgress"], object]
+Renew = Callable[[], object]
 
 
 @dataclass(slots=True)
@@ -86,27 +87,34 @@ def take(
     now: datetime,
     say: Say = lambda progress: None,
     before: ImportProgress | None = None,
+    renew: Renew = lambda: None,
 ) -> ImportProgress:
     """Take the whole file in; `say` hears of each batch in its transaction.
 
     Raises `ValueError` as `preview`; a second time the same is harmless. `before` is how far
-    another came with the same file, whose lines are skipped.
+    another came with the same file, whose lines are skipped; `renew` is called with each batch of
+    these, and as the transaction of one that is taken begins.
     """
     with File(opened, now=now) as file:
-        return _take(file, before or ImportProgress(), project=project, by=by, say=say)
+        progress = before or ImportProgress()
+        return _take(file, progress, project=project, by=by, say=say, renew=renew)
 
 
 def _take(
-    file: File, progress: ImportProgress, *, project: int | None, by: str, say: Say
+    file: File, progress: ImportProgress, *, project: int | None, by: str, say: Say, renew: Renew
 ) -> ImportProgress:
     progress.format = file.format.name
     evidence = json.dumps({"kind": "import", "format": file.format.name})
     with connection.cursor() as cursor:
         cursor.execute(STAGE)
         cursor.execute("TRUNCATE staged")
-        for batch in batches(islice(file.entries(), progress.lines, None)):
+        found = file.entries()
+        for _ in batches(islice(found, progress.lines)):
+            renew()
+        for batch in batches(found):
             entries = [each for each in batch if isinstance(each, ListedAddress)]
             with transaction.atomic():
+                renew()
                 for each in batch:
                     if isinstance(each, BadLine):
                         refuse(progress, each)
@@ -206,6 +214,7 @@ def take_for(
             now=timezone.now(),
             say=note,
             before=_progress(row),
+            renew=lease.renew,
         )
         with transaction.atomic():
             lease.renew()

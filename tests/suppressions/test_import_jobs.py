@@ -145,6 +145,30 @@ def test_of_a_poisoned_entry_the_import_takes_all_but_that(place, poison):
     assert Suppression.objects.get(address_key=keys[place]).reason == "before"
 
 
+class Watched(io.BytesIO):
+    """A file that notes, with each piece that is read of it, until when the import is leased."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.leases = set()
+
+    def read1(self, size=-1):
+        self.leases.add(Import.objects.get().leased_until)
+        return super().read1(size)
+
+
+def test_who_goes_on_with_a_large_file_keeps_the_lease_while_its_lines_are_skipped(monkeypatch):
+    """Else another took it over before the place was found where to go on, and a third."""
+    monkeypatch.setattr(staging, "BATCH", 100)
+    row, lease = importing.begin(name="list.csv", project=None, by="otto")
+    row.lines = 4990
+    lines = "".join(f"address{number}@mx.test\n" for number in range(5000))
+    file = Watched(f"email\n{lines}".encode())
+    assert importing.take_for(row, file, lease=lease).lines == 5000
+    assert len(file.leases) > 5
+    assert Suppression.objects.count() == 10
+
+
 def test_a_file_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(importing, "LARGEST", 10)
     with pytest.raises(ValueError, match="larger"):
