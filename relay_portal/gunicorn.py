@@ -5,6 +5,7 @@ The unit binds to the loopback address on its command line, which goes before wh
 stands before it.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ logger_class = "relay_portal.serving.weblog.Logger"
 
 def on_starting(_server: object) -> None:
     """End before any worker is started, where this machine may not work for the installation."""
+    gc.disable()  # as in manage.py
     os.environ["DJANGO_SETTINGS_MODULE"] = "relay_portal.settings"
     import django
 
@@ -42,3 +44,6 @@ def on_starting(_server: object) -> None:
 
     starting.admit_or_end()
     import relay_portal.urls  # noqa: F401  (all pages, once for all workers)
+
+    gc.freeze()  # no worker's collection walks through what all of them share
+    gc.enable()

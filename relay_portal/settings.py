@@ -166,7 +166,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
     "two_factor",
-    "two_factor.plugins.webauthn",
+    "relay_portal.apps.PasskeyConfig",
     "axes",
     "csp",
     "domains",

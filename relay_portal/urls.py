@@ -9,12 +9,14 @@ from django.views.decorators.http import require_POST
 from two_factor.plugins.webauthn import urls as webauthn
 from two_factor.views import QRGeneratorView
 
+from relay_portal import apps
 from relay_portal.access import accepting, account, confirming, own_language, own_time_zone
 from relay_portal.openid import views as openid
 from relay_portal.pages.health import health
 from relay_portal.pages.metrics import metrics
 from relay_portal.pages.unsubscribe import unsubscribe
 
+apps.make_passkeys_ready()
 admin.autodiscover()
 
 # two_factor's own names, since its views look each other up; left out are its switch to do without

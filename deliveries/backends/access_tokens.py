@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
-
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc6749 import InsecureTransportError
-from requests import RequestException
+from typing import TYPE_CHECKING, Any
 
 from domains.foundation.text import texts
+
+if TYPE_CHECKING:
+    from requests import RequestException
 
 CLIENT = "client_credentials"
 PATIENCE = 15.0  # seconds for the connection, and for each part of the answer
@@ -56,6 +54,12 @@ class TokenFailure(Exception):
 
 def fetch(asked: TokenRequest) -> GrantedToken:
     """Return a new token; raise `TokenFailure`. Blocks for as long as the server does."""
+    # Few installations log in so; all workers would read it in as they start.
+    from authlib.integrations.base_client import OAuthError
+    from authlib.integrations.requests_client import OAuth2Session
+    from authlib.oauth2.rfc6749 import InsecureTransportError
+    from requests import RequestException
+
     # Credentials in the body: Microsoft and Google take them there, and some take them nowhere
     # else.
     session = OAuth2Session(

@@ -195,7 +195,7 @@ class _Listening(RuleTable):
 
 @cache
 def _branches(rule: BounceRule) -> tuple[re.Pattern[str], ...]:
-    return tuple(map(re.compile, alternatives(rule.pattern.pattern)))
+    return tuple(map(re.compile, alternatives(rule.pattern)))
 
 
 def _without(rules: Iterable[BounceRule], system: str, heard: Heard) -> Iterator[BounceRule]:
@@ -209,9 +209,7 @@ def _without(rules: Iterable[BounceRule], system: str, heard: Heard) -> Iterator
         ]
         if kept:
             yield (
-                replace(rule, pattern=re.compile("|".join(kept)))
-                if len(kept) < len(_branches(rule))
-                else rule
+                replace(rule, pattern="|".join(kept)) if len(kept) < len(_branches(rule)) else rule
             )
 
 

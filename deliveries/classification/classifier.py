@@ -210,7 +210,7 @@ def version() -> str:
             (
                 rule.name,
                 rule.class_,
-                rule.pattern.pattern,
+                rule.pattern,
                 rule.is_hard,
                 rule.says_so_itself,
                 sorted(rule.providers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from deliveries.smtp.outcomes import Stage
@@ -18,7 +19,7 @@ GENERAL = frozenset({"general"})
 
 @dataclass(frozen=True, slots=True)
 class BounceRule:
-    """`pattern` is searched in the text as `normal` leaves it.
+    """`pattern`, a regular expression, is searched in the text as `normal` leaves it.
 
     Empty `providers`, `stages` and `codes` stand for any.
 
@@ -29,7 +30,7 @@ class BounceRule:
 
     name: str
     class_: Class
-    pattern: re.Pattern[str]
+    pattern: str
     example: str
     detail: str = ""
     is_hard: bool = False
@@ -45,7 +46,20 @@ class BounceRule:
             and (not self.stages or stage in self.stages)
             and (not self.codes or code in self.codes)
         )
-        return is_here and self.pattern.search(text) is not None
+        return is_here and self.search(text) is not None
+
+    def search(self, text: str) -> re.Match[str] | None:
+        return _compiled(self.pattern).search(text)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first searched for.
+
+    A process searches for a few of the hundreds, if any; all of them would take it a third of its
+    start.
+    """
+    return re.compile(pattern)
 
 
 HARD = {Class.UNKNOWN_USER, Class.UNKNOWN_DOMAIN}
@@ -66,7 +80,7 @@ def rule(
     seen: tuple[str, ...] = (),
 ) -> BounceRule:
     return BounceRule(
-        name, class_, re.compile(pattern), example, detail,
+        name, class_, pattern, example, detail,
         class_ in HARD if is_hard is None else is_hard, says_so_itself,
         frozenset(of), frozenset(stages), frozenset(codes), frozenset(seen) or GENERAL,
     )  # fmt: skip
@@ -100,13 +114,17 @@ class RuleTable:
 
     def __init__(self, rules: Sequence[BounceRule]) -> None:
         self.rules = tuple(rules)
+
+    @cached_property
+    def _keyed(self) -> tuple[tuple[_Keys, BounceRule], ...]:
         # What two branches need is looked for once.
-        self._keyed = tuple(
-            (tuple(dict.fromkeys(literals(each.pattern.pattern))), each) for each in self.rules
-        )
+        return tuple((tuple(dict.fromkeys(literals(each.pattern))), each) for each in self.rules)
+
+    @cached_property
+    def _ascii(self) -> tuple[tuple[_Keys, BounceRule], ...]:
         # Most answers are ASCII and hold no other literal: other languages cost them nothing.
         ascii_keys = ((tuple(filter(str.isascii, keys)), each) for keys, each in self._keyed)
-        self._ascii = tuple((keys, each) for keys, each in ascii_keys if keys)
+        return tuple((keys, each) for keys, each in ascii_keys if keys)
 
     def find(
         self, text: str, *, provider: str = "", stage: Stage | None = None, code: int = 0

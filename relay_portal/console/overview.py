@@ -4,6 +4,7 @@ version it is.
 
 from __future__ import annotations
 
+import gc
 import sys
 import tomllib
 from difflib import get_close_matches
@@ -103,7 +104,9 @@ def text() -> str:
 
 
 class CommandLine(ManagementUtility):
-    """Django's, but for a command that there is not."""
+    """Django's, but for a command that there is not; one that there is begins to collect
+    garbage.
+    """
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         if subcommand in REFUSED:
@@ -114,7 +117,10 @@ class CommandLine(ManagementUtility):
             )
             hint = f" Did you mean {similar[0]}?" if similar else " See: ./ekiden help"
             fail(f"There is no command {subcommand}.{hint}")
-        return super().fetch_command(subcommand)
+        command = super().fetch_command(subcommand)
+        gc.freeze()  # what was read in stays; no later collection need walk through it
+        gc.enable()
+        return command
 
 
 def fail(message: str) -> NoReturn:

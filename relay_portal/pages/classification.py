@@ -173,7 +173,7 @@ def _finding(recipient: str, said: str, found: Classified) -> ClassifiedAnswer:
     pattern, example = (
         (added.pattern, added.example)
         if added
-        else (shipped.pattern.pattern, shipped.example)
+        else (shipped.pattern, shipped.example)
         if shipped
         else ("", "")
     )
