@@ -116,10 +116,9 @@ class Up:
     def json(self, *words):
         return json.loads(self.run(*words, "--json").stdout)
 
-    def pid(self, name):
-        return next(
-            (each["pid"] for each in self.json("status")["processes"] if each["name"] == name), None
-        )
+    def pids(self):
+        """Return the number of each process by its name, None for one that does not run."""
+        return {each["name"]: each["pid"] for each in self.json("status")["processes"]}
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)

@@ -89,14 +89,15 @@ def test_no_secret_is_readable_by_others(service):
     ],
 )
 def test_processes_that_die_are_started_again(service, names):
-    before = {name: service.pid(name) for name in names}
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
-    wait_until(
-        lambda: not any(service.pid(name) in (None, pid) for name, pid in before.items()),
-        "all are started again",
-        60,
-    )
+    before = service.pids()
+    for name in names:
+        os.kill(before[name], signal.SIGKILL)
+
+    def are_started_again():
+        now = service.pids()
+        return not any(now[name] in (None, before[name]) for name in names)
+
+    wait_until(are_started_again, "all are started again", 60)
     wait_until(lambda: service.json("status")["ready"], "all is up again", 60)
     has_sent(service, f"after-{names[0]}@example.com")
     for name in names:
