@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from domains.foundation.rights import Role
-from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
+from domains.operations.row_forms import RowForm
 from domains.operations.shown_once import shown_once
 from relay_portal.access import networks
 from relay_portal.access.invitations import invite
@@ -37,7 +37,7 @@ def _role(description: Any) -> Any:
     )  # fmt: skip
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class PersonForm(RowForm):
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's stubs leave it out
         try:
@@ -84,13 +84,11 @@ class UserPages(Pages):
         return (*self.readonly_fields, *own) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        obj.is_staff = True
-        if change:
-            return save_changed(obj, form, "is_staff")
+        obj.is_staff = obj.is_staff or not change  # later the groups at a provider decide
         super().save_model(request, obj, form, change)
-        # shown in the answer, and kept nowhere
-        request.portal_secret = invite(obj, by=request.user.get_username())  # type: ignore[attr-defined]
-        return None
+        if not change:
+            # shown in the answer, and kept nowhere
+            request.portal_secret = invite(obj, by=request.user.get_username())  # type: ignore[attr-defined]
 
     def response_add(
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None

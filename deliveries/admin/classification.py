@@ -26,13 +26,14 @@ from deliveries.models import LocalRule, Reclassification, ReclassificationState
 from deliveries.smtp.outcomes import SCOPES
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
+from domains.operations.row_forms import RowForm
 from suppressions.classes import MEANINGS, Class
 
 EFFECTS_SHOWN = 10
 HARD = frozenset({"unknown_user", "unknown_domain", "mailbox_disabled", "relay_denied", "other"})
 
 
-class LocalRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class LocalRuleForm(RowForm):
     is_seen = forms.BooleanField(
         label=_("I have seen what it changes"),
         required=False,

@@ -39,7 +39,7 @@ class ReceiverDemandPages(Pages):
     def save_model(
         self, request: HttpRequest, obj: ReceiverDemand, form: Any, change: bool
     ) -> None:
-        demands.save(obj)
+        demands.save(obj, form.changed_columns())
 
     def reset(self, request: HttpRequest, row: ReceiverDemand) -> str:
         demands.reset(row)

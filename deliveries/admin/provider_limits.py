@@ -14,9 +14,10 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from deliveries.models import ProviderLimit
 from deliveries.shaping import provider_limits
 from domains.operations.pages import Pages
+from domains.operations.row_forms import RowForm
 
 
-class ProviderLimitForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class ProviderLimitForm(RowForm):
     class Meta:
         widgets = {"receivers": UnfoldAdminTextInputWidget}
 
@@ -40,7 +41,7 @@ class ProviderLimitPages(Pages):
     fields = ("name", "receivers", "connections", "messages", "period")
 
     def save_model(self, request: HttpRequest, obj: ProviderLimit, form: Any, change: bool) -> None:
-        provider_limits.save(obj)
+        provider_limits.save(obj, form.changed_columns() if change else None)
 
     def delete_model(self, request: HttpRequest, obj: ProviderLimit) -> None:
         provider_limits.remove(obj)

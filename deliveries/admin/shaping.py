@@ -17,6 +17,7 @@ from deliveries.models import ShapingRule
 from deliveries.shaping import rules
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
+from domains.operations.row_forms import RowForm
 
 PERIODS = {
     "per_second": _("%d a second"),
@@ -36,7 +37,7 @@ LIMITS = (
 TIMES = ("connect_timeout", "greeting_timeout", "reply_timeout", "body_timeout")
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class RuleForm(RowForm):
     class Meta:
         widgets = {"mx_suffixes": UnfoldAdminTextInputWidget, "domains": UnfoldAdminTextInputWidget}
 
@@ -112,7 +113,7 @@ class RulePages(Pages):
         return super().has_delete_permission(request, obj) and is_own
 
     def save_model(self, request: HttpRequest, obj: ShapingRule, form: Any, change: bool) -> None:
-        rules.save(obj)
+        rules.save(obj, form.changed_columns() if change else None)
 
     def delete_model(self, request: HttpRequest, obj: ShapingRule) -> None:
         rules.remove(obj)

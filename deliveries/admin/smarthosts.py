@@ -29,6 +29,7 @@ from domains.foundation.secrets.keyring import KeyRingError
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
 
+from domains.operations.row_forms import RowForm
 LIMITS = smarthosts.LIMITS
 BY_TOKEN = ("grant", "token_url", "client_id", "scope", "tenant")
 KEPT = _("Leave it empty to keep what is there. Nobody can read it here.")
@@ -46,7 +47,7 @@ def _secret(label: Any) -> forms.CharField:
     )
 
 
-class SmarthostForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class SmarthostForm(RowForm):
     """`hosts_text` has a host on each line; the secrets are only taken, never shown."""
 
     preset = forms.ChoiceField(
@@ -172,7 +173,7 @@ class SmarthostPages(Pages):
         self, request: HttpRequest, obj: Smarthost, form: SmarthostForm, change: bool
     ) -> None:
         if change:
-            smarthosts.change(obj, form.secrets())
+            smarthosts.change(obj, form.secrets(), columns=form.changed_columns())
         else:
             smarthosts.add(obj, form.secrets())
 

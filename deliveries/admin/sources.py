@@ -18,7 +18,6 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from deliveries.insight.sources import is_here, receiver_names
 from deliveries.models import EgressRule, Node, Pool, Source, SourceState
 from deliveries.steering import sources, warming
-from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
@@ -95,7 +94,7 @@ class SourcePages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
-            save_changed(obj, form)
+            super().save_model(request, obj, form, change)
             sources.tell()
         else:
             sources.add(obj, form.cleaned_data["pool"], form.cleaned_data["weight"])
@@ -162,7 +161,7 @@ class SourcePages(Pages):
         return "; ".join(f"{names[rest.receiver]}: {rest.reason}" for rest in rests) or "–"
 
 
-class PoolForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class PoolForm(RowForm):
     shares = forms.CharField(
         label=capfirst(_("sources")),
         help_text=_("With weights, separated by blanks: east=100 west=300"),
@@ -194,12 +193,10 @@ class PoolPages(Pages):
         return super().get_queryset(request).prefetch_related("members__source")
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
-        given = form.cleaned_data
-        made = sources.set_pool(
-            obj.name, given["shares"], urgent_warms=given["urgent_warms"],
-            overflow=given["overflow"],
-        )  # fmt: skip
-        obj.pk = made.pk
+        names = set(form.changed_data) if change else {"shares", "urgent_warms", "overflow"}
+        given = {name: form.cleaned_data[name] for name in names - {"name", "shares"}}
+        shares = form.cleaned_data["shares"] if "shares" in names else None
+        obj.pk = sources.set_pool(obj.name, shares, **given).pk
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         sources.remove_pool(obj)

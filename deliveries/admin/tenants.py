@@ -31,7 +31,7 @@ class TenantRulePages(Pages):
 
     def save_model(self, request: HttpRequest, obj: TenantRule, form: Any, change: bool) -> None:
         if change:
-            tenants.change(obj, form.changed_data)
+            tenants.change(obj, form.changed_columns())
         else:
             super().save_model(request, obj, form, change)
 

@@ -4,6 +4,7 @@ left alone, and back to shipped.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from django.db import transaction
@@ -28,10 +29,10 @@ def sync() -> None:
             _let_go(row)
 
 
-def save(row: ReceiverDemand) -> None:
-    """Write down what a person changed."""
+def save(row: ReceiverDemand, columns: Collection[str]) -> None:
+    """Write down these columns, which a person changed."""
     row.is_edited = True
-    row.save()
+    row.save(update_fields={*columns, "is_edited"})
 
 
 def reset(row: ReceiverDemand) -> None:

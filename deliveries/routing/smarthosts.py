@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
@@ -25,6 +25,7 @@ from domains.foundation import sql
 from domains.foundation.dns.allowed_addresses import Address
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
+from domains.operations.changed_columns import changed_since, columns_of
 from domains.senders.keys import ring
 
 HOSTS_MOST = 10
@@ -164,20 +165,26 @@ def add(row: Smarthost, given: Mapping[str, str]) -> Smarthost:
 
 
 @transaction.atomic
-def change(row: Smarthost, given: Mapping[str, str] | None = None) -> None:
-    """Write down what a person changed; secrets stay where none are `given`.
+def change(
+    row: Smarthost, given: Mapping[str, str] | None = None, *, columns: Collection[str]
+) -> None:
+    """Write down these columns, which a person changed; secrets stay where none are `given`.
 
     Its lanes are opened where a refusal has closed them, and drains follow within a second.
     """
     new = {name: text for name, text in (given or {}).items() if text}
-    check(row, kept_secrets(row) | new)
-    # A worker may have been given another refresh token since the row was read.
-    stored = Smarthost.objects.select_for_update().values_list("sealed", flat=True)
-    row.sealed = stored.get(pk=row.pk)
-    kept = _only(row, kept_secrets(row) | new)
-    row.sealed = secrets.sealed(kept, ring()) if kept else b""
-    row.changed_at = timezone.now()
-    row.save()
+    before = columns_of(row)
+    check(row, kept_secrets(row) | new)  # empties what makes no sense beside the rest
+    # Another may have changed it since the row was read: a worker its refresh token, people the
+    # rest.
+    stored = Smarthost.objects.select_for_update().get(pk=row.pk)
+    for name in {*columns, *changed_since(row, before)}:
+        setattr(stored, name, getattr(row, name))
+    kept = _only(stored, kept_secrets(stored) | new)
+    stored.sealed = secrets.sealed(kept, ring()) if kept else b""
+    stored.changed_at = timezone.now()
+    stored.save()
+    row.refresh_from_db()
     SmarthostToken.objects.filter(smarthost=row).delete()
     lanes = Lane.objects.filter(smarthost=row)
     lanes.update(hosts=row.lane_hosts)

@@ -5,6 +5,8 @@ Drains follow within a second.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -14,17 +16,21 @@ from deliveries.models import ProviderLimit, ShapingRule
 from deliveries.queue.wakeups import notify_now
 from deliveries.shaping import sharing
 
+COLUMNS = frozenset({"receivers", "connections", "messages", "period"})
+
 
 @transaction.atomic
-def save(row: ProviderLimit) -> ProviderLimit:
-    """Write it down; raise `ValidationError`. What lanes have of it now stays."""
+def save(row: ProviderLimit, columns: Collection[str] | None = None) -> ProviderLimit:
+    """Write it down, or these columns of it; raise `ValidationError`. What lanes have of it now
+    stays.
+    """
     check(row)
     row.full_clean()
     row.changed_at = timezone.now()
     if row.pk is None:
         row.save()
     else:
-        row.save(update_fields=["receivers", "connections", "messages", "period", "changed_at"])
+        row.save(update_fields={*(COLUMNS if columns is None else columns), "changed_at"})
     transaction.on_commit(lambda: notify_now(has_orders=True))
     return row
 

@@ -92,22 +92,28 @@ def end_rest(source: Source, receiver: str) -> bool:
 
 
 @transaction.atomic
-def set_pool(
-    name: str, weights: Weights, *, urgent_warms: bool = False, overflow: Smarthost | None = None
-) -> Pool:
-    """Make the pool these sources with these weights; raise `ValidationError`."""
-    pool = Pool.objects.filter(name=name).first() or Pool(name=name)
-    pool.urgent_warms, pool.overflow = urgent_warms, overflow
+def set_pool(name: str, weights: Weights | None, **values: bool | Smarthost | None) -> Pool:
+    """Give the pool these values (`urgent_warms`, `overflow`) and these sources with these
+    weights; raise `ValidationError`. What is not given stays as it is.
+    """
+    pool = Pool.objects.select_for_update().filter(name=name).first() or Pool(name=name)
+    for column, value in values.items():
+        setattr(pool, column, value)
     pool.full_clean()
     pool.save()
+    if weights is not None:
+        _set_members(pool, weights)
+    tell()
+    return pool
+
+
+def _set_members(pool: Pool, weights: Weights) -> None:
     sources = _named(weights)
     pool.members.all().delete()
     for each, weight in weights.items():
         member = PoolMember(pool=pool, source=sources[each], weight=weight)
         member.full_clean()
         member.save()
-    tell()
-    return pool
 
 
 def weights_of(members: Iterable[str]) -> dict[str, int]:

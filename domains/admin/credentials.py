@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, ClassVar
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -22,14 +21,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from domains.foundation import rights
 from domains.models import Credential, CredentialKind
-from domains.operations.changed_columns import save_changed
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
+from domains.operations.row_forms import RowForm
 from domains.operations.shown_once import shown_once
 from domains.senders import client_settings, credentials
 
 
-class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class CredentialForm(RowForm):
     class Meta:
         widgets = {"networks": UnfoldAdminTextInputWidget}
 
@@ -136,7 +135,7 @@ class CredentialPages(Pages):
 
     def save_model(self, request: HttpRequest, obj: Credential, form: Any, change: bool) -> None:
         if change:
-            return save_changed(obj, form)
+            return super().save_model(request, obj, form, change)
         limits = {name: getattr(obj, name) for name in LIMITS}
         issued, secret = credentials.issue(
             obj.project,

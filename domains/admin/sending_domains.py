@@ -27,13 +27,14 @@ from domains.identity.sentences import sentence
 from domains.models import Credential, Domain
 from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb
+from domains.operations.row_forms import RowForm
 from domains.reporting import summary
 from domains.senders import adding, delegation, domain_alerts, return_paths
 
 CHANGES = 50  # of the newest on the page
 
 
-class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class DomainForm(RowForm):
     """For a new domain; only the label of its return path changes later."""
 
     class Meta:
@@ -124,8 +125,10 @@ class DomainPages(Pages):
         given = form.cleaned_data
         if change:
             stored = Domain.objects.get(pk=obj.pk)
-            return_paths.choose(stored, given["return_path_label"], now=timezone.now())
-            delegated_keys.choose_days(stored, given["rotation_days"])
+            if "return_path_label" in form.changed_data:
+                return_paths.choose(stored, given["return_path_label"], now=timezone.now())
+            if "rotation_days" in form.changed_data:
+                delegated_keys.choose_days(stored, given["rotation_days"])
             return
         added = adding.add_domain(
             obj.project,

@@ -1,4 +1,4 @@
-"""Saves what a form has changed of a row and nothing else: the rest may be another's by now."""
+"""Tells which columns of a row were changed here: the rest may be another's by now."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ from typing import Any
 
 from django.db.models import Model
 
+Columns = dict[str, Any]
 
-def save_changed(row: Model, form: Any, *besides: str) -> None:
-    """Write the columns that were changed in the form, and those that are named besides."""
-    columns = {field.name for field in row._meta.concrete_fields}
-    row.save(update_fields=columns.intersection({*form.changed_data, *besides}))
+
+def columns_of(row: Model) -> Columns:
+    """Return what the row holds, column by column, without those that were not read."""
+    deferred = row.get_deferred_fields()
+    fields = [field for field in row._meta.concrete_fields if field.attname not in deferred]
+    return {field.name: field.value_from_object(row) for field in fields}
+
+
+def changed_since(row: Model, before: Columns) -> set[str]:
+    """Return the columns that hold something else than before."""
+    return {name for name, value in columns_of(row).items() if value != before.get(name)}

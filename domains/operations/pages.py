@@ -32,6 +32,7 @@ from domains.operations import audit, audit_words
 from domains.operations.large_lists import InfinitePaginator, InOrder
 from domains.operations.own_projects import projects_of, within
 from domains.operations.page_rights import PageRights
+from domains.operations.row_forms import RowForm
 from domains.operations.tick_list import TickList
 
 HISTORY_MOST = 200
@@ -71,6 +72,7 @@ class Pages(PageRights, ModelAdmin):  # type: ignore[misc]  # Unfold publishes n
     # Columns that could be large, are small in truth, and are shown in the list.
     list_reads: ClassVar[frozenset[str]] = frozenset()
 
+    form: Any = RowForm
     actions: Any = None
     ordering: Any = ("-pk",)  # Django allows expressions too
     sortable_by = ()
@@ -125,6 +127,10 @@ class Pages(PageRights, ModelAdmin):  # type: ignore[misc]  # Unfold publishes n
     ) -> HttpResponse:
         """Answer 404 for another project's row as for no row: Django's redirect would say more."""
         raise Http404
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write of a changed row what was changed, and leave the rest, which may be another's."""
+        obj.save(update_fields=form.changed_columns() if change else None)
 
     def get_urls(self) -> list[URLPattern]:
         asked = path(
@@ -233,12 +239,8 @@ class Pages(PageRights, ModelAdmin):  # type: ignore[misc]  # Unfold publishes n
     # --- the audit log, in place of Django's own ---
     def note(self, request: HttpRequest, action: str, row: Model, *, details: Any = None) -> None:
         """Write down that the person who asks did this."""
-        given = {
-            "reason": reason_of(request),
-            "details": details,
-            "client_address": client_address(request),
-        }
-        audit.note(request.user.get_username(), action, row, **given)
+        given = {"reason": reason_of(request), "client_address": client_address(request)}
+        audit.note(request.user.get_username(), action, row, details=details, **given)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from domains.operations.pages import Pages
+from domains.operations.row_forms import RowForm
 from suppressions import dry_run
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Policy
@@ -28,7 +28,7 @@ from suppressions.recording import policies
 ARRIVALS = "deliveries.bounces.learning.arrivals"
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
+class PolicyForm(RowForm):
     def clean(self) -> dict[str, Any]:
         """Fill in the values of a preset that was chosen now.
 
@@ -42,7 +42,6 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
             given.get(name) != getattr(PRESETS[preset], name) for name in Rules.__slots__
         ):
             given["preset"] = Policy.Preset.CUSTOM
-        given["changed_at"] = timezone.now()
         return given
 
 
@@ -82,6 +81,10 @@ class PolicyPages(Pages):
     @display(description=_("preset"))
     def preset_name(self, row: Policy) -> str:
         return str(row.get_preset_display())
+
+    def save_model(self, request: HttpRequest, obj: Policy, form: Any, change: bool) -> None:
+        obj.changed_at = timezone.now()
+        super().save_model(request, obj, form, change)
 
     def notice(self, row: Policy) -> str:
         if row.adds_unsubscribe and not settings.EKIDEN_PUBLIC_URL:

@@ -77,17 +77,19 @@ class Command(ActionCommand):
     ) -> None:  # fmt: skip
         row = _row(name)
         before = audit.facts(row, FACTS)
-        given = {"limit": limit, "asked_from": asked_from, "source": source, "read_on": read_on}
-        for field, value in given.items():
-            if value is not None:
-                setattr(row, field, value)
+        given: dict[str, Any] = {
+            "limit": limit, "asked_from": asked_from, "source": source, "read_on": read_on,
+        }  # fmt: skip
+        columns = {field: value for field, value in given.items() if value is not None}
         if asked is not None:
-            row.is_asked = asked == "yes"
+            columns["is_asked"] = asked == "yes"
+        for field, value in columns.items():
+            setattr(row, field, value)
         try:
             row.full_clean()
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        demands.save(row)
+        demands.save(row, columns)
         changed = audit.changes(before, audit.facts(row, FACTS))
         audit.note_command("change", row, details={"changed": changed})
         self._show(row, as_json=as_json)

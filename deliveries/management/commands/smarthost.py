@@ -75,10 +75,11 @@ class Command(ActionCommand):
     def change(self, *, name: str, asks_secrets: bool, as_json: bool, **given: Any) -> None:
         row = _found(name)
         before = audit.facts(row)
-        for field, value in _given(given).items():
+        columns = _given(given)
+        for field, value in columns.items():
             setattr(row, field, value)
         secrets = self._secrets(row) if asks_secrets else {}
-        smarthosts.change(row, secrets)
+        smarthosts.change(row, secrets, columns=columns)
         details: dict[str, Any] = {"before": before, "after": audit.facts(row)}
         if secrets:
             details["secrets"] = "new"

@@ -124,6 +124,18 @@ def test_a_change_keeps_the_refresh_token_that_a_worker_was_given_meanwhile():
         if token == "the first":
             row.refresh_from_db()
     row.per_day = 500
-    smarthosts.change(row)
+    smarthosts.change(row, columns=["per_day"])
     row.refresh_from_db()
     assert (row.per_day, smarthosts.kept_secrets(row)) == (500, {"refresh_token": "the second"})
+
+
+def test_a_change_leaves_what_another_has_changed_meanwhile():
+    row = make.smarthost()
+    lane = make.lane("smarthost:office", smarthost=row)
+    others = {"hosts": [["other.test", 587, "verified"]], "per_hour": 9}
+    Smarthost.objects.filter(pk=row.pk).update(**others)
+    row.per_day = 5
+    smarthosts.change(row, columns=["per_day"])
+    lane.refresh_from_db()
+    assert (row.per_day, row.per_hour, row.hosts) == (5, 9, others["hosts"])
+    assert lane.hosts == row.lane_hosts
