@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -27,6 +28,7 @@ from deliveries.insight.tracing import why_waiting
 from deliveries.insight.traffic import UNITS, Traffic
 from deliveries.models import Alert, Delivery, TrafficEvent
 from deliveries.models.states import DeliveryState
+from deliveries.search.narrowing import in_own_zone
 from deliveries.steering import pauses
 from domains.models import Credential, SetAside
 from domains.senders import domain_alerts
@@ -49,6 +51,9 @@ FORMATS = {"minute": "H:i", "hour": "m-d H:i", "day": "m-d"}
 
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
+    asked = {name: str(value) for name, value in request.GET.items()}
+    if (in_zone := in_own_zone(asked)) != asked:  # as the form sends it: a time of the reader's
+        return redirect(f"{request.path}?{urlencode(in_zone)}")
     context = {
         **admin.site.each_context(request),
         "title": _("Overview"),

@@ -46,10 +46,10 @@ class ChosenSpan:
         return bool(self.name)
 
     def query(self, **changed: str) -> str:
-        """Return the query of the address that leads to this again."""
+        """Return the query of the address that leads to this again, in every time zone."""
         asked = {"range": self.name, "by": self.span.unit}
         if not self.name:
-            asked = {"from": local(self.span.since), "to": local(self.span.until)} | asked
+            asked = {"from": _told(self.span.since), "to": _told(self.span.until)} | asked
         return urlencode({key: value for key, value in (asked | changed).items() if value})
 
     def units(self) -> list[str]:
@@ -96,6 +96,10 @@ def _moment(text: str) -> datetime | None:
     if found is None:
         return None
     return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+def _told(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat(timespec="seconds")
 
 
 def local(moment: datetime) -> str:

@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import QueryDict
@@ -102,6 +104,28 @@ def test_a_time_of_ones_own_is_in_the_portals_zone():
 
 @pytest.mark.parametrize(
     "query",
+def test_an_address_that_is_passed_on_shows_the_same_time_in_every_zone():
+    with timezone.override("Asia/Tokyo"):
+        found = chosen("from=2026-05-01T00:00&to=2026-05-02T00:00")
+        query = found.query()
+    assert chosen(query).span == found.span
+
+
+def test_a_time_that_is_typed_stands_in_the_address_with_its_zone(operator):
+    zone = "/account/security/time-zone/"
+    operator.post(zone, {"zone": "Asia/Tokyo"})
+    since = (timezone.now() - timedelta(days=2)).astimezone(ZoneInfo("Asia/Tokyo"))
+    typed = f"{since:%Y-%m-%d}T09:00"
+    led = operator.get(f"/?from={typed}&by=hour")
+    assert parse_qs(led.headers["Location"].partition("?")[2]) == {
+        "from": [f"{typed}:00+09:00"], "by": ["hour"],
+    }  # fmt: skip
+    assert f'name="from" required value="{typed}"' in operator.get(led.headers["Location"]).text
+    operator.post(zone, {"zone": "UTC"})
+    page = operator.get(led.headers["Location"]).text
+    assert f'name="from" required value="{since:%Y-%m-%d}T00:00"' in page
+
+
     [
         "from=tomorrow",
         "from=2026-05-09T00:00",
