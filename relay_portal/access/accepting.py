@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import login
-from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,22 +15,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_safe
-from unfold.widgets import UnfoldAdminPasswordWidget
 
 from domains.operations import audit
 from domains.operations.pages import client_address
 from relay_portal.access import invitations, networks
+from relay_portal.access.password_forms import ChosenPassword
 
 GONE = 410
 OFFERED = "portal_offered"  # in the session of a stranger who came by a good link
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-class ChosenPassword(SetPasswordForm):  # type: ignore[type-arg]  # generic for the stubs only
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
 
 
 @never_cache

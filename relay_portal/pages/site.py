@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from two_factor.admin import AdminSiteOTPRequiredMixin
@@ -79,10 +79,19 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        from django.contrib.auth.views import PasswordChangeView
+
         from relay_portal.access import known_devices
         from relay_portal.access.account import note
+        from relay_portal.access.password_forms import OwnPassword
 
-        answer: HttpResponse = super().password_change(request, extra_context)
+        request.current_app = self.name
+        answer = PasswordChangeView.as_view(
+            form_class=OwnPassword,  # where Unfold has a form that writes the whole row back
+            success_url=reverse("admin:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )(request)
+        assert isinstance(answer, HttpResponse)
         # A form with mistakes is shown again.
         if request.method == "POST" and answer.status_code == FOUND:
             note(request, "change_password")

@@ -7,17 +7,20 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import signals
+from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from deliveries.models import Source
 from domains.foundation.rights import Role
+from relay_portal.access import invitations
 from relay_portal.models import User
 from tests.deliveries import make
 from tests.deliveries.stage import in_thread
 from tests.deliveries.steering.test_two_workers import held_up, is_held_up
-from tests.relay_portal.portal.conftest import person, verified
+from tests.relay_portal.portal.conftest import INVITATION, PASSWORD, person, verified
 
 pytestmark = pytest.mark.usefixtures("mail_db")
+NEW = "another long password 43"
 
 
 def make_operator(user):
@@ -99,3 +102,22 @@ def test_a_form_brings_no_source_back_that_was_taken_out_meanwhile():
         assert browser.post(path, fields).status_code == 302
     row.refresh_from_db()
     assert (row.ehlo_name, row.state, row.reason) == ("one.us.test", "out", "blocked")
+
+
+def test_a_password_that_is_changed_brings_no_right_back():
+    user = person()
+    browser = verified(user)
+    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    with as_it_is_saved(User, is_active=False):
+        assert browser.post("/password_change/", form).status_code == 302
+    user.refresh_from_db()
+    assert user.check_password(NEW) and not user.is_active
+
+
+def test_a_password_that_is_chosen_brings_no_right_back():
+    sue, browser = person("sue", enrolled=False), Client()
+    browser.get(f"{INVITATION}{invitations.invite(sue, by='olga')[1]}/")
+    with as_it_is_saved(User, role=Role.SUPPORT):
+        browser.post(INVITATION, {"new_password1": NEW, "new_password2": NEW})
+    sue.refresh_from_db()
+    assert sue.check_password(NEW) and sue.role == Role.SUPPORT
