@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -16,6 +17,28 @@ from deliveries.models import Delivery
 from deliveries.models.states import ENDED, DeliveryState
 
 DAY = timedelta(days=1)
+
+
+class EndedTime(NamedTuple):
+    """The time of acceptance that a list of what has ended is asked for (None: any), and the
+    beginning of that part of it which is looked through.
+    """
+
+    since: datetime | None
+    until: datetime
+    looked_from: datetime
+
+    @property
+    def is_cut(self) -> bool:
+        return self.since is None or self.since < self.looked_from
+
+
+def ended_time(asked: Mapping[str, Any], *, now: datetime) -> EndedTime | None:
+    """Return what the address of a list asks for; None where it is not about what has ended."""
+    if asked.get("state") not in ENDED:
+        return None
+    since, until = range_of(asked.get("since")) or (since_of(asked.get("since")), now)
+    return EndedTime(since, until, until - DAY)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -36,9 +59,8 @@ class StateFilter(admin.SimpleListFilter):
         asked = self.value()
         if asked == "live":
             return queryset.filter(ended_at__isnull=True)
-        if asked in ENDED:
-            _since, until = range_of(request.GET.get("since")) or (None, timezone.now())
-            return queryset.filter(state=asked, id__gte=first_id_of(until - DAY))
+        if (time := ended_time(request.GET, now=timezone.now())) is not None:
+            return queryset.filter(state=asked, id__gte=first_id_of(time.looked_from))
         return (
             queryset.filter(state=asked, ended_at__isnull=True)
             if asked in DeliveryState.values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,19 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from deliveries.admin import ordering
-from deliveries.admin.delivery_filters import SinceFilter, StateFilter, range_of, since_of
+from deliveries.admin.delivery_filters import (
+    SinceFilter,
+    StateFilter,
+    ended_time,
+    range_of,
+    since_of,
+)
 from deliveries.models import Delivery
 from deliveries.models.messages import DeliveryQuerySet
 from deliveries.models.states import ENDED, LIVE, DeliveryState
@@ -76,8 +84,9 @@ class DeliveryPages(Pages):
             if rights.may(request.user, rights.ADD, "deliveries.order")
             else ""
         )
+        given = {"matching": matching, **_what_is_cut(request), **(extra_context or {})}
         # as above
-        return super().changelist_view(request, {"matching": matching, **(extra_context or {})})
+        return super().changelist_view(request, given)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows = super().get_queryset(request)
@@ -102,12 +111,28 @@ class DeliveryPages(Pages):
         if row is None:
             raise Http404
         return HttpResponseRedirect(
-            reverse("admin:deliveries_message_change", args=[row.message_id]) + f"#{row.pk}"
+            reverse("admin:deliveries_message_change", args=[row.message_id])
+            + f"?delivery={row.pk}#{row.pk}"
         )
 
     @display(description=_("state"), label=LABELS)
     def state_label(self, row: Delivery) -> tuple[str, str]:
         return row.state, row.get_state_display()
+
+
+def _what_is_cut(request: HttpRequest) -> dict[str, Any]:
+    """Return which part of the time is listed, and the address of a list of all of it."""
+    time = ended_time(request.GET, now=timezone.now())
+    if time is None or not time.is_cut:
+        return {}
+    asked = {"state": request.GET["state"], "from": time.since, "to": time.until}
+    query = {
+        name: timezone.localtime(value).isoformat() if isinstance(value, datetime) else value
+        for name, value in asked.items()
+        if value
+    }
+    messages = f"{reverse('admin:deliveries_message_changelist')}?{urlencode(query)}"
+    return {"cut_time": time, "messages_url": messages}
 
 
 def _selection_of(request: HttpRequest) -> str:
@@ -126,5 +151,7 @@ def _selection_of(request: HttpRequest) -> str:
     given |= {"since": since and since.isoformat(), "before": before and before.isoformat()}
     query = asked.get("q", "")
     given["ids" if uuid_of(query) else "recipient"] = query
-    named = {name: value for name, value in given.items() if value}
-    return urlencode(named or {"everything": "on"})
+    named = {name: value for name, value in given.items() if value} or {"everything": "on"}
+    if not (query or "lane" in asked):
+        named["besides_reports"] = "on"  # as `get_search_results` leaves them out
+    return urlencode(named)

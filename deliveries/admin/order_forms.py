@@ -81,6 +81,7 @@ class SelectionForm(forms.Form):
     )
     is_held = forms.BooleanField(label=capfirst(_("only what is put aside")), required=False)
     everything = forms.BooleanField(label=capfirst(_("everything that waits")), required=False)
+    besides_reports = forms.BooleanField(required=False, widget=forms.HiddenInput)
     lane = forms.ModelChoiceField(Lane.objects.all(), required=False, widget=forms.HiddenInput)
     since = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     before = forms.DateTimeField(required=False, widget=forms.HiddenInput)
@@ -129,6 +130,7 @@ class SelectionForm(forms.Form):
             recipient=given["recipient"], state=given["state"], since=given.get("since"),
             before=before, ids=_ids(given["ids"]),
             messages=_ids(given["messages"]), is_held=given["is_held"],
+            besides_reports=given["besides_reports"],
         )  # fmt: skip
 
 

@@ -20,8 +20,19 @@ from deliveries.admin.order_forms import MEANINGS, OrderForm, SelectionForm
 from deliveries.insight.tracing import why_waiting
 from deliveries.models import Order
 from deliveries.steering import orders
-from deliveries.steering.selection import Selection, preview
+from deliveries.steering.selection import Selection, described, preview
+from domains.operations.large_lists import InOrder
 from domains.operations.pages import Pages, RowVerb
+
+
+class OrderList(InOrder):
+    """Looks up at once what all orders of a page name."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        meant = described([Selection.of_json(row.selection) for row in self.result_list])
+        for row, words in zip(self.result_list, meant, strict=True):
+            row.meant = words
 
 
 @admin.register(Order)
@@ -33,6 +44,9 @@ class OrderPages(Pages):
         RowVerb("stop_order", _("Stop it"), "stop_circle", _("What is done stays done."),
             lambda order: order.finished_at is None),
     )  # fmt: skip
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OrderList]:
+        return OrderList
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -111,7 +125,7 @@ class OrderPages(Pages):
 
     @display(description=_("which deliveries"))
     def which(self, row: Order) -> str:
-        return str(Selection.of_json(row.selection))
+        return str(row.meant)  # type: ignore[attr-defined]  # by the list
 
     @display(description=_("done"))
     def progress(self, row: Order) -> str:

@@ -27,9 +27,10 @@ from deliveries.routing.smarthost_presets import PRESETS
 from deliveries.sending import smarthost_trial
 from domains.foundation.secrets.keyring import KeyRingError
 from domains.operations.labels import Labels
+from domains.operations.large_lists import InOrder
 from domains.operations.pages import Pages, RowVerb
-
 from domains.operations.row_forms import RowForm
+
 LIMITS = smarthosts.LIMITS
 BY_TOKEN = ("grant", "token_url", "client_id", "scope", "tenant")
 KEPT = _("Leave it empty to keep what is there. Nobody can read it here.")
@@ -126,6 +127,16 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+class SmarthostList(InOrder):
+    """Looks up the states at once for all smarthosts of a page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        found = smarthosts.states(self.result_list)
+        for row in self.result_list:
+            row.state = found[row.pk]
+
+
 @admin.register(Smarthost)
 class SmarthostPages(Pages):
     form = SmarthostForm
@@ -162,6 +173,9 @@ class SmarthostPages(Pages):
             _("It connects to each host and logs in, and sends nothing. This may take a minute."),
         ),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SmarthostList]:
+        return SmarthostList
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
@@ -205,5 +219,5 @@ class SmarthostPages(Pages):
         description=_("state"), label=Labels({"closed": "danger", "paused": "warning", "open": ""})
     )
     def state(self, row: Smarthost) -> tuple[str, Any]:
-        found = smarthosts.state(row)
+        found = getattr(row, "state", None) or smarthosts.state(row)  # in a list it is there
         return found, STATES[found]

@@ -19,7 +19,24 @@ from deliveries.insight.sources import is_here, receiver_names
 from deliveries.models import EgressRule, Node, Pool, Source, SourceState
 from deliveries.steering import sources, warming
 from domains.operations.labels import Labels
+from domains.operations.large_lists import InOrder
 from domains.operations.pages import Pages, RowVerb, reason_of
+from domains.operations.row_forms import RowForm
+
+
+class SourceList(InOrder):
+    """Looks up the nodes at once for all sources of a page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        here = _nodes_here()
+        for row in self.result_list:
+            row.nodes_here = here
+
+
+def _nodes_here() -> list[Node]:
+    now = timezone.now()
+    return [node for node in Node.objects.all() if is_here(node, now)]
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the stubs only
@@ -81,6 +98,9 @@ class SourcePages(Pages):
             lambda source: source.state != SourceState.OUT, asks_reason=True,
         ),
     )  # fmt: skip
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SourceList]:
+        return SourceList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         return super().get_queryset(request).prefetch_related("memberships__pool", "rests")
@@ -149,10 +169,10 @@ class SourcePages(Pages):
 
     @display(description=_("nodes"))
     def nodes(self, row: Source) -> str:
-        now = timezone.now()
-        here = [node.name for node in Node.objects.all() if row.name in node.sources
-                and is_here(node, now)]  # fmt: skip
-        return ", ".join(here) or gettext("none can bind it now")
+        here = getattr(row, "nodes_here", None)  # in a list
+        nodes = _nodes_here() if here is None else here
+        names = [node.name for node in nodes if row.name in node.sources]
+        return ", ".join(names) or gettext("none can bind it now")
 
     @display(description=_("rests for"))
     def resting_for(self, row: Source) -> str:

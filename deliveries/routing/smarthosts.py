@@ -230,9 +230,14 @@ def _only(row: Smarthost, given: Mapping[str, str]) -> dict[str, str]:
     return {name: given[name] for name in wanted_secrets(row) if given.get(name)}
 
 
+def states(rows: Iterable[Smarthost]) -> dict[int, str]:
+    """Say in a word how the lanes of each are: closed and paused ones wait."""
+    found = {row.pk: "open" for row in rows}
+    lanes = Lane.objects.filter(smarthost__in=found)
+    paused = lanes.paused(now=timezone.now()).values_list("smarthost", flat=True)
+    closed = lanes.filter(closed_at__isnull=False).values_list("smarthost", flat=True)
+    return found | dict.fromkeys(paused, "paused") | dict.fromkeys(closed, "closed")
+
+
 def state(row: Smarthost) -> str:
-    """Say in a word how its lanes are: closed and paused ones wait."""
-    lanes = Lane.objects.filter(smarthost=row)
-    if lanes.filter(closed_at__isnull=False).exists():
-        return "closed"
-    return "paused" if lanes.paused(now=timezone.now()).exists() else "open"
+    return states([row])[row.pk]

@@ -4,19 +4,21 @@ PostgreSQL looks for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from deliveries.insight.tracing import site_name
 from deliveries.message.ids import first_id_of
 from deliveries.models import Delivery, Lane
-from deliveries.models.states import DeliveryState
+from deliveries.models.states import IS_REPORT, DeliveryState
 from domains.foundation import sql
 from domains.models import Credential, Project
 
@@ -39,6 +41,7 @@ CONDITIONS = {
     "ids": "mail.id = ANY(%(ids)s)",
     "messages": "mail.message_id = ANY(%(messages)s)",
     "is_held": "(mail.hold = 1 OR mail.lane_id = 0)",
+    "besides_reports": f"NOT {IS_REPORT}",
 }
 
 
@@ -48,7 +51,7 @@ class Selection:
 
     `lane`, `project` and `credential` are row ids, `recipient` is an address's key, `since` and
     `before` are times of acceptance, `messages` and `ids` (of deliveries) are the only ones meant,
-    `is_held`: put aside, by a person or by a pause.
+    `is_held`: put aside, by a person or by a pause; `besides_reports`: mail of apps alone.
     """
 
     lane: int | None = None
@@ -62,6 +65,7 @@ class Selection:
     ids: tuple[UUID, ...] = ()
     messages: tuple[UUID, ...] = ()
     is_held: bool = False
+    besides_reports: bool = False
 
     @property
     def given(self) -> dict[str, Any]:
@@ -75,7 +79,7 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        return not self.given
+        return not self.given.keys() - {"besides_reports"}
 
     def accepted_before(self, moment: datetime) -> Selection:
         """Leave out what was accepted later than this moment."""
@@ -102,9 +106,7 @@ class Selection:
 
     def __str__(self) -> str:
         """Describe the selection for people."""
-        return ", ".join(_words(name, value) for name, value in self.given.items()) or _(
-            "everything that waits"
-        )
+        return described([self])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +181,37 @@ def _json(value: Any) -> Any:
     return value
 
 
-def _words(name: str, value: Any) -> str:
+def described(selections: Sequence[Selection]) -> list[str]:
+    """Describe selections for people; what they name is looked up once for all."""
+    known = _names_in(selections)
+    return [
+        ", ".join(_words(name, value, known) for name, value in each.given.items())
+        or _("everything that waits")
+        for each in selections
+    ]
+
+
+def _names_in(selections: Sequence[Selection]) -> dict[tuple[str, int], str]:
+    known = {}
+    for name, model in (("lane", Lane), ("project", Project), ("credential", Credential)):
+        wanted = {getattr(each, name) for each in selections} - {None}
+        rows: QuerySet[Any] = (
+            model.objects.filter(pk__in=wanted) if wanted else model.objects.none()
+        )
+        rows = rows.select_related("project") if name == "credential" else rows
+        for row in rows:
+            known[name, row.pk] = site_name(row) if isinstance(row, Lane) else str(row)
+    return known
+
+
+def _words(name: str, value: Any, known: Mapping[tuple[str, int], str]) -> str:
     match name:
         case "lane":
-            lane = Lane.objects.filter(pk=value).first()
-            return _("lane %s") % (site_name(lane) if lane else value)
+            return _("lane %s") % str(known.get((name, value), value))
         case "project":
-            return _("project %s") % (Project.objects.filter(pk=value).first() or value)
+            return _("project %s") % str(known.get((name, value), value))
         case "credential":
-            return _("credential %s") % (
-                Credential.objects.select_related("project").filter(pk=value).first() or value
-            )
+            return _("credential %s") % str(known.get((name, value), value))
         case "state":
             return str(DeliveryState(value).label)
         case "since":
@@ -205,7 +227,9 @@ def _words(name: str, value: Any) -> str:
                 else _("%d chosen messages") % len(value)
             )
         case "is_held":
-            return _("put aside")
+            return pgettext("of deliveries", "put aside")
+        case "besides_reports":
+            return _("without our own reports")
         case "domain":
             return _("recipient domain %s") % str(value)
     return _("recipient %s") % str(value)

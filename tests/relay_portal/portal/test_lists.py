@@ -6,9 +6,11 @@ from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from domains.operations.large_lists import large_columns
 from smtp_listener.models import SandboxMessage
+from suppressions.models import Brake
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 
@@ -86,3 +88,21 @@ def test_the_sandbox_list_reads_the_beginning_of_a_message_only(operator):
         ).status_code
         == 200
     )
+
+
+def statements_of(operator, model):
+    with CaptureQueriesContext(connection) as asked:
+        path = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        assert operator.get(reverse(path)).status_code == 200
+    return [query["sql"] for query in asked]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_list_asks_no_more_of_the_database_for_more_rows(model, operator):
+    rows.of(make.project())
+    statements_of(operator, model)  # what is looked up once for all
+    one = statements_of(operator, model)
+    Brake.objects.update(ended_at=timezone.now())  # one of a class stands
+    rows.of(make.project())
+    more = statements_of(operator, model)
+    assert len(more) <= len(one), "\n".join(each[:300] for each in more if each not in one)

@@ -168,3 +168,17 @@ def test_an_order_under_way_shows_how_far_it_is_and_can_be_stopped(browser):
     page = browser.get(f"/deliveries/order/{given.pk}/change/").text
     assert "data-live" not in page and "Stopped" in page
     assert [action for _, action, _, _ in written()] == ["stop_order"]
+
+
+@pytest.mark.parametrize("query", ["", "state=live", "since=hour"])
+def test_our_own_reports_are_left_alone_where_the_list_leaves_them_out(browser, query):
+    shown = make.delivery()
+    make.delivery("postmaster@shop.test", flow=0, notify="NEVER")
+    make.delivery("app@shop.test", flow=7)
+    Delivery.objects.filter(pk=shown.pk).update(flow=7)
+    listed = browser.get(f"/deliveries/delivery/?{query}").context
+    page = browser.get(f"/deliveries/order/add/?{listed['matching']}")
+    assert page.context["found"].count == len(listed["cl"].result_list) == 2
+    fields = {field.name: field.value() for field in page.context["chosen"] if field.value()}
+    browser.post("/deliveries/order/add/", {"verb": "cancel"} | WHY | fields)
+    assert Order.objects.get().expected == 2
