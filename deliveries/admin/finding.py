@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -200,14 +201,17 @@ def box(request: HttpRequest) -> dict[str, Any]:
         "is_narrowed": bool(finding.narrowing),
         "choices": {
             "span": SPAN_LABELS,
-            "project": [("", gettext("All")), *projects.values_list("pk", "name")[:CHOICES_MOST]],
+            "project": [
+                ("", gettext("All")),
+                *_choices(projects.values_list("pk", "name"), asked["project"]),
+            ],
             "credential": [
                 ("", gettext("All")),
                 *(
                     (pk, f"{project} · {name}")
-                    for pk, project, name in credentials.values_list("pk", "project__name", "name")[
-                        :CHOICES_MOST
-                    ]
+                    for pk, project, name in _choices(
+                        credentials.values_list("pk", "project__name", "name"), asked["credential"]
+                    )
                 ),
             ],
             "state": [
@@ -221,3 +225,11 @@ def box(request: HttpRequest) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _choices(rows: QuerySet[Any, Any], chosen: int | None) -> list[Any]:
+    """Return the first of the rows, and the one that is chosen, which the form would lose else."""
+    found = list(rows[:CHOICES_MOST])
+    if chosen is not None and all(pk != chosen for pk, *_names in found):
+        found += rows.filter(pk=chosen)
+    return found

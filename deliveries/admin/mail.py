@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -20,13 +21,15 @@ from unfold.decorators import display
 
 from deliveries.admin.alignment import alignment_of
 from deliveries.admin.content import SHOW_CONTENT, ShowsContent
-from deliveries.admin.finding import MessageList, box, finding_of
+from deliveries.admin.delivery_list import uuid_of
+from deliveries.admin.finding import MessageList, MessageSearch, box, finding_of
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
 from deliveries.admin.saved_searches import KeepsSearches, asked_for, saved_of, to_list
 from deliveries.insight import transcripts
 from deliveries.insight.suppressed import suppressed_now
 from deliveries.insight.tracing import why_waiting
 from deliveries.models import Delivery, Message, Order, Resending, Stop
+from deliveries.search.inputs import ClueKind
 from deliveries.search.narrowing import MATCHED_MOST, narrow
 from domains.foundation import rights
 from domains.operations.pages import Pages, RowVerb
@@ -110,7 +113,7 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
         if finding.ids and len(finding.ids) == 1 and not finding.narrowing:
             for text in finding.taken_for:
                 messages.info(request, gettext("Found: what you gave was taken for %s.") % text)
-            return redirect(f"admin:{self._name('change')}", finding.ids[0])
+            return redirect(_page_of(finding))
         kept = {
             "saved": saved_of(request),
             "may_export": rights.may(request.user, rights.EXPORT, "deliveries.message"),
@@ -123,15 +126,16 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
 
     def page_context(self, request: HttpRequest, row: Message) -> dict[str, Any]:
         show_senders(request, row)
-        found = Delivery.objects.filter(message=row).select_related("lane")
-        deliveries = list(found.prefetch_related("attempts").order_by("id")[:SHOWN_MOST])
+        deliveries = _deliveries_of(row, uuid_of(request.GET.get("delivery", "")))
+        has_more = len(deliveries) > SHOWN_MOST
+        deliveries = deliveries[:SHOWN_MOST]
         is_live = any(each.is_live for each in deliveries)
         may_act = is_live and rights.may(request.user, rights.ADD, "deliveries.order")
         resent_as = Resending.objects.filter(original=row).select_related("message")
         return {
             "deliveries": _shown(request, deliveries),
             "alignment": alignment_of(row),
-            "shown_most": SHOWN_MOST,
+            "has_more": has_more,
             "may_see_domains": rights.may(request.user, rights.SEE, "domains.domain"),
             "may_see_lanes": rights.may(request.user, rights.SEE, "deliveries.lane"),
             "may_resend": rights.may(request.user, "resend", "deliveries.message"),
@@ -161,6 +165,30 @@ class MessagePages(ShowsContent, RevealsRecipients, KeepsSearches, Pages):
             (each.state, each.get_state_display(), each.recipient) for each in rows[:2]
         ))  # fmt: skip
         return format_html("{} +{}", named, len(rows) - 2) if len(rows) > 2 else named
+
+
+def _page_of(finding: MessageSearch) -> str:
+    """Return the address of the one message that was found, and of the recipient in it who was
+    searched for.
+    """
+    assert finding.ids
+    [id_] = finding.ids
+    page = reverse("admin:deliveries_message_change", args=[id_])
+    keys = [clue.value for clue in finding.clues if clue.kind == ClueKind.ADDRESS]
+    meant = Delivery.objects.filter(message=id_, recipient_key__in=keys).first() if keys else None
+    return f"{page}?delivery={meant.pk}#{meant.pk}" if meant else page
+
+
+def _deliveries_of(row: Message, meant: UUID | None) -> list[Delivery]:
+    """Return one more than a page shows, if there are as many; the one that is meant comes first,
+    where the page would not show it else.
+    """
+    rows = Delivery.objects.filter(message=row).select_related("lane")
+    rows = rows.prefetch_related("attempts").order_by("id")
+    found = list(rows[: SHOWN_MOST + 1])
+    if meant and all(each.pk != meant for each in found[:SHOWN_MOST]):
+        found = [*rows.filter(pk=meant), *found]
+    return found
 
 
 def _shown(request: HttpRequest, deliveries: list[Delivery]) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from deliveries.admin.delivery_list import key_of
 from deliveries.models import Refusal
+from deliveries.search.inputs import ClueKind, understood
 from domains.operations.pages import Pages
 from domains.operations.privacy import REVEAL, RevealsAddresses
 
@@ -36,9 +36,12 @@ class RefusalPages(RevealsAddresses, Pages):
     ) -> tuple[QuerySet[Refusal], bool]:
         if not search_term:
             return queryset, False
-        return queryset.filter(
-            recipient_key=key_of(search_term) or search_term.strip().lower()
-        ), False
+        # As it is understood by the page that finds messages, which leads here.
+        meant = understood(search_term)
+        keys = [
+            clue.value for clue in (*meant.exact, *meant.loose) if clue.kind == ClueKind.ADDRESS
+        ]
+        return queryset.filter(recipient_key__in=keys or [search_term.strip().lower()]), False
 
     @display(description=_("at"))
     def when(self, row: Refusal) -> Any:

@@ -100,7 +100,8 @@ class SuppressionPages(RevealsAddresses, Pages):
         query = request.GET.get("q", "")
         given = {
             "elsewhere": self._of_all(request, query),
-            "matching": request.GET.urlencode() if query else "",
+            "shown": request.GET.urlencode(),
+            "is_searched": bool(query),
         }
         # Unfold publishes no types
         return super().changelist_view(request, {**given, **(extra_context or {})})
@@ -163,15 +164,16 @@ class SuppressionPages(RevealsAddresses, Pages):
         ]
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Export as CSV all that this person may see, or what matches the search."""
+        """Export as CSV what the list shows to this person: all, or what matches."""
         if not self.may(request, rights.EXPORT):
             raise PermissionDenied
-        chosen = self.get_queryset(request)
-        assert isinstance(chosen, SuppressionQuerySet)
-        query = storable(request.GET.get("q", ""))
-        who, where = request.user.get_username(), client_address(request)
-        audit.note(who, "export", Suppression(address_key=query or "*"), client_address=where)
-        lines = rows(chosen.matching(query) if query else chosen)
+        asked = {name: storable(request.GET.get(name, "")) for name in ("q", "class", "source")}
+        given = {name: value for name, value in asked.items() if value}
+        audit.note(
+            request.user.get_username(), "export", Suppression(address_key=asked["q"] or "*"),
+            details={"query": given} if given else None, client_address=client_address(request),
+        )  # fmt: skip
+        lines = rows(_shown(self.get_queryset(request), asked))
         headers = {
             "Content-Disposition": 'attachment; filename="suppressions.csv"',
             "Cache-Control": "no-store",
@@ -221,16 +223,7 @@ class SuppressionPages(RevealsAddresses, Pages):
                 if each.isascii() and each.isdigit() and len(each) < 19
             ]
             return mine.filter(pk__in=ids)
-        if not asked.get("q"):
-            return mine.none()
-        found: QuerySet[Suppression] = mine.matching(asked["q"])
-        if asked.get("class") in MEANINGS:
-            found = found.filter(category=asked["class"])
-        return (
-            found.filter(source=asked["source"])
-            if asked.get("source") in Suppression.SuppressedBy.values
-            else found
-        )
+        return _shown(mine, asked) if asked.get("q") else mine.none()
 
     def _wrong_with(
         self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]
@@ -257,3 +250,14 @@ class SuppressionPages(RevealsAddresses, Pages):
             % amount,
         )
         return redirect(f"admin:{self._name('changelist')}")
+
+
+def _shown(rows: QuerySet[Suppression], asked: Any) -> SuppressionQuerySet:
+    """Choose what the list shows whose address asks for this."""
+    assert isinstance(rows, SuppressionQuerySet)
+    found = rows.matching(asked["q"]) if asked.get("q") else rows
+    if asked.get("class") in MEANINGS:
+        found = found.filter(category=asked["class"])
+    if asked.get("source") in Suppression.SuppressedBy.values:
+        found = found.filter(source=asked["source"])
+    return found

@@ -232,3 +232,13 @@ def test_an_export_of_a_search_with_a_nul_is_written_down_without_it(operator):
     answer = operator.get(f"{LIST}export/", {"q": "a\0@mx.test"})
     assert answer.status_code == 200
     assert "\0" not in AuditEntry.objects.get(action="export").object_name
+
+
+@pytest.mark.parametrize(("name", "value"), [("class", "mailbox_full"), ("source", "complaint")])
+def test_an_export_holds_what_the_list_shows(operator, name, value):
+    suppress()
+    suppress("full@mx.test", category="mailbox_full", source="complaint")
+    assert f'href="{LIST}export/?{name}={value}"' in operator.get(LIST, {name: value}).text
+    lines = b"".join(operator.get(f"{LIST}export/", {name: value})).decode()
+    assert "full@mx.test" in lines and "gone@mx.test" not in lines
+    assert AuditEntry.objects.get(action="export").details == {"query": {name: value}}
