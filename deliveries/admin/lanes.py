@@ -29,6 +29,7 @@ from domains.operations.labels import Labels
 from domains.operations.pages import Pages, RowVerb, reason_of
 
 COUNTED_MOST = 10_000
+DOMAINS_MOST = 100
 PAUSE = _(
     "Nothing leaves by this lane until you resume; its mail waits. What still waits at its "
     "deadline expires."
@@ -200,7 +201,7 @@ class LanePages(Pages):
 
     @display(description=_("recipient domains"))
     def domains(self, row: Lane) -> str:
-        return (
-            ", ".join(row.destinations.order_by("domain").values_list("domain", flat=True)[:100])
-            or "–"
-        )
+        """Name the recipient domains that lead there, as many as a person reads."""
+        led = row.destinations.order_by("domain").values_list("domain", flat=True)
+        found = list(led[: DOMAINS_MOST + 1])
+        return ", ".join(found[:DOMAINS_MOST] + ["…"] * (len(found) > DOMAINS_MOST)) or "–"

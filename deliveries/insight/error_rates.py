@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -123,13 +123,15 @@ def series(scope: RateScope) -> list[tuple[datetime, ErrorFigures]]:
 
 
 def _steps(scope: RateScope, *, is_hourly: bool) -> list[datetime]:
-    start = timezone.localtime(scope.since).replace(minute=0, second=0, microsecond=0)
+    # Hours are those of UTC; days are on the clock of the zone, in which some have 23 hours.
+    zone = timezone.get_current_timezone() if not is_hourly else UTC
+    start = scope.since.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     step = timedelta(hours=1)
     if not is_hourly:
         start, step = start.replace(hour=0), timedelta(days=1)
     steps = []
     while start < scope.until:
-        steps.append(start)
+        steps.append(start.astimezone(UTC))
         start += step
     return steps
 

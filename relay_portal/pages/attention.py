@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -49,14 +49,6 @@ def notices() -> list[Notice]:
     """List domains that may not send or whose records are wrong, and verified ones without a
     key.
     """
-    found = [
-        Notice(
-            domain.name,
-            _("Not verified: no app may send with it."),
-            reverse("admin:domains_domain_change", args=[domain.pk]),
-        )
-        for domain in Domain.objects.unverified()[:SHOWN_MOST]
-    ]
     without_key = Domain.objects.verified().filter(
         ~Exists(SigningKey.objects.active().filter(domain=OuterRef("pk")))
     )
@@ -64,31 +56,34 @@ def notices() -> list[Notice]:
     for purpose in NEEDED:
         for state in ("missing", "wrong"):
             wrong |= Q(findings__contains=[{"purpose": purpose, "state": state}])
-    found += [
-        Notice(
-            domain.name,
-            _("Records in DNS are missing or wrong."),
-            reverse("admin:domains_domain_change", args=[domain.pk]),
-        )
-        for domain in Domain.objects.verified().filter(wrong, is_assumed=False)[:SHOWN_MOST]
+    with_wrong = Domain.objects.verified().filter(wrong, is_assumed=False)
+    return [
+        *_about(Domain.objects.unverified(), _("Not verified: no app may send with it.")),
+        *_about(with_wrong, _("Records in DNS are missing or wrong.")),
+        *_about(without_key, _("No signing key: its mail leaves without a DKIM signature.")),
+        *(
+            Notice(
+                alert.subject,
+                sentence(alert.slip, alert.given) if alert.slip else alert.text,
+                _page_of(alert),
+            )
+            for alert in identity_alerts.standing()[:SHOWN_MOST]
+        ),
     ]
-    found += [
-        Notice(
-            domain.name,
-            _("No signing key: its mail leaves without a DKIM signature."),
-            reverse("admin:domains_domain_change", args=[domain.pk]),
-        )
-        for domain in without_key[:SHOWN_MOST]
+
+
+def _about(domains: QuerySet[Domain], text: str) -> list[Notice]:
+    """Say this of the first of these domains, and that there are others; their findings, which are
+    large, are not read.
+    """
+    found = list(domains.order_by("name").only("name")[: SHOWN_MOST + 1])
+    notices = [
+        Notice(domain.name, text, reverse("admin:domains_domain_change", args=[domain.pk]))
+        for domain in found[:SHOWN_MOST]
     ]
-    found += [
-        Notice(
-            alert.subject,
-            sentence(alert.slip, alert.given) if alert.slip else alert.text,
-            _page_of(alert),
-        )
-        for alert in identity_alerts.standing()[:SHOWN_MOST]
-    ]
-    return found
+    if len(found) > SHOWN_MOST:
+        notices.append(Notice(_("and others"), text, reverse("admin:domains_domain_changelist")))
+    return notices
 
 
 def _page_of(alert: IdentityAlert) -> str:

@@ -124,7 +124,7 @@ def _table(dimension: str, scope: RateScope, asked: dict[str, str]) -> dict[str,
         (labels[key], _link(asked, **{dimension: key}) if key not in (0, "") else "", found[key])
         for key in labels
     ]
-    return {"title": titles[dimension], "rows": rows}
+    return {"title": titles[dimension], "rows": rows, "is_cut": len(found) > SHOWN_MOST}
 
 
 def _labels(dimension: str, keys: list[Any], mine: Projects) -> dict[Any, str]:

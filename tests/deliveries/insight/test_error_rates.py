@@ -1,7 +1,7 @@
 """The tallies, what is made of them, and what they give cause to warn of."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -269,3 +269,17 @@ def test_a_rate_of_0_switches_alerts_off(credential):
     Policy.objects.create(project=credential.project, alert_rate=0)
     bounces(credential, 90)
     assert alerts.check(now=now()) == (0, 0)
+
+
+@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25"])
+def test_the_night_in_which_clocks_change_has_each_of_its_hours_once(credential, night):
+    midnight = datetime.fromisoformat(night).replace(tzinfo=UTC)
+    hours = [midnight + timedelta(hours=each) for each in range(-1, 5)]
+    for hour in hours:
+        Tally.objects.create(
+            hour=hour, project=credential.project, credential_id=credential.pk, amount=1,
+            provider="google", category="delivered", is_hard=False,
+        )  # fmt: skip
+    with timezone.override("Europe/Berlin"):
+        found = error_rates.series(RateScope(hours[0], hours[-1] + timedelta(hours=1)))
+    assert [(at, each.ended) for at, each in found] == [(hour, 1) for hour in hours]

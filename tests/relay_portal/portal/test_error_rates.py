@@ -66,3 +66,10 @@ def test_an_alert_is_told_on_the_overview_with_a_way_to_act(operator, credential
     assert "10.0 % hard bounces (10 of 100 within 24 hours)" in text
     assert "The credential is paused." in text
     assert f"/domains/credential/{credential.pk}/change/" in text
+
+
+def test_a_list_that_is_cut_says_so(operator, credential):
+    assert "with the most errors" not in operator.get("/error-rates/").text
+    for number in range(50):
+        tally(credential, 1, "policy", provider=f"receiver-{number}")
+    assert "Only the 50 with the most errors are listed." in operator.get("/error-rates/").text

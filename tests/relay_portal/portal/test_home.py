@@ -6,14 +6,16 @@ from urllib.parse import parse_qs, urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.message.ids import first_id_of
 from deliveries.models import TrafficCount
 from domains.models import Domain
 from relay_portal.access.middleware import OPENED, SEEN
-from relay_portal.pages import spans
+from relay_portal.pages import attention, spans
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
 
@@ -124,10 +126,10 @@ def test_a_time_that_is_typed_stands_in_the_address_with_its_zone(operator):
     assert f'name="from" required value="{since:%Y-%m-%d}T00:00"' in page
 
 
-    [
-        "from=tomorrow",
 @pytest.mark.parametrize(
     "query",
+    [
+        "from=tomorrow",
         "from=2026-05-09T00:00",
         "from=2026-05-02T00:00&to=2026-05-01T00:00",
         "from=2001-01-01T00:00",
@@ -184,3 +186,30 @@ def test_a_day_by_the_minute_lists_the_newest_only(operator, monkeypatch):
     assert "The newest 2 rows" in answer.text
     assert sum(answer.context["chart"]["series"][0]["values"]) == 15  # the chart has all
     assert "The newest" not in operator.get("/home/figures/?range=24h&by=hour").text
+
+
+def test_a_list_of_what_has_ended_says_which_part_of_the_time_it_shows(operator):
+    now = timezone.now()
+    for since, is_cut in ((now - timedelta(days=7), True), (now - timedelta(hours=2), False)):
+        span = urlencode({"since": f"{since.isoformat()}/{now.isoformat()}", "state": "bounced"})
+        page = operator.get(f"/deliveries/delivery/?{span}")
+        assert ("Only what was accepted from" in page.text) is is_cut
+        if is_cut:
+            asked = parse_qs(page.context["messages_url"].partition("?")[2])
+            assert asked["state"] == ["bounced"]
+            assert datetime.fromisoformat(asked["from"][0]) == since
+            assert operator.get(page.context["messages_url"]).status_code == 200
+    assert "Only what was accepted" in operator.get("/deliveries/delivery/?state=bounced").text
+    assert "Only what was accepted" not in operator.get("/deliveries/delivery/?state=live").text
+
+
+def test_more_domains_than_are_named_are_told_and_their_findings_not_read(operator):
+    project = make.project()
+    for number in range(attention.SHOWN_MOST):
+        Domain.objects.create(project=project, name=f"d{number:02}.test", token="t")
+    assert "and others" not in operator.get("/").text
+    Domain.objects.create(project=project, name="more.test", token="t")
+    with CaptureQueriesContext(connection) as asked:
+        found = attention.notices()
+    assert [each.name for each in found][-1] == "and others"
+    assert not [each for each in asked if '"findings"' in each["sql"].partition(" FROM ")[0]]

@@ -53,3 +53,11 @@ def test_a_longer_time_has_fewer_points_and_another_lane_none(operator):
     assert 1.0 in page.context["chart"]["series"][0]["values"]
     assert len(page.context["chart"]["labels"]) == 336
     assert "No figures in that time" in operator.get(f"{LIST}{other.pk}/change/?range=x").text
+
+
+def test_a_lane_of_many_domains_says_that_there_are_more(operator):
+    lane = make.lane()
+    make.leads_to(lane, *(f"d{number:03}.test" for number in range(100)))
+    assert "d099.test, …" not in operator.get(f"{LIST}{lane.pk}/change/").text
+    make.leads_to(lane, "more.test")
+    assert "d099.test, …" in operator.get(f"{LIST}{lane.pk}/change/").text
