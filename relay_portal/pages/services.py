@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from redis.exceptions import RedisError
 from rq import Worker
 
@@ -18,12 +19,25 @@ from relay_portal.process import readiness
 LOOK_EVERY = 15.0  # seconds: many open pages ask the ports of a machine no more often
 
 
+# As Supervisor calls them.
+STATES = {
+    "running": pgettext_lazy("of a process", "running"),
+    "starting": pgettext_lazy("of a process", "starting"),
+    "stopping": pgettext_lazy("of a process", "stopping"),
+    "stopped": pgettext_lazy("of a process", "stopped"),
+    "backoff": pgettext_lazy("of a process", "could not start; it is tried again"),
+    "exited": pgettext_lazy("of a process", "ended"),
+    "fatal": pgettext_lazy("of a process", "cannot start"),
+    "unknown": pgettext_lazy("of a process", "not known"),
+}
+
+
 class ServiceHealth(NamedTuple):
-    """A process or service by its name for people; `detail` says how many, or since when."""
+    """A process or service by its name for people; `detail` says how many, where, or how it is."""
 
     name: str | Promise
     is_there: bool
-    detail: str = ""
+    detail: str | Promise = ""
 
 
 class Services:
@@ -60,10 +74,11 @@ def look() -> list[ServiceHealth]:
         for name, port in ports.items()
         if port
     ]
-    return found + [
-        ServiceHealth(each["name"], each["state"] == "running", each["state"])
-        for each in readiness.supervised()
-    ]
+    return found + [of_process(each["name"], each["state"]) for each in readiness.supervised()]
+
+
+def of_process(name: str, state: str) -> ServiceHealth:
+    return ServiceHealth(name, state == "running", STATES.get(state, state))
 
 
 def _at_work(name: Promise, amount: int) -> ServiceHealth:

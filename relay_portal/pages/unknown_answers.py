@@ -33,7 +33,11 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("Answers that no rule understood"),
         "rows": [
-            (each, MEANINGS[Class(each.category)].title if each.category else "", _rule_for(each))
+            (
+                each,
+                _(MEANINGS[Class(each.category)].title) if each.category else "",
+                _rule_for(each),
+            )
             for each in found
         ],
     }

@@ -8,12 +8,17 @@ from html.parser import HTMLParser
 import pytest
 from django.apps import apps
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
+from supervisor.states import ProcessStates
 
-from deliveries.models import InboundMail, Stop
+from deliveries.models import InboundMail, Lane, Resending, Stop
 from domains.operations import audit
 from domains.operations.labels import Labels
 from relay_portal.access.middleware import OPEN
+from relay_portal.pages import services
 from suppressions.classes import MEANINGS
+from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 from tests.relay_portal.portal import rows
 from tests.relay_portal.portal.conftest import person, verified
@@ -200,3 +205,48 @@ def test_who_paused_something_is_told_in_japanese(operator):
     assert "コマンドライン (root)" in listed and "rule for tenants" not in listed
     page = operator.get(f"/deliveries/message/{waits.message_id}/change/").text
     assert "コマンドライン (root) が一時停止しました" in page
+
+
+def test_who_did_something_is_told_in_japanese_wherever_it_stands(operator):
+    by = "command line (root)"
+    Stop.objects.create(scope="domain", domain="mx.test", reason="x", created_by=by)
+    Lane.objects.create(site="mx.test", closed_at=timezone.now(), closed_by=by, close_reason="x")
+    first, again = make.message(), make.message()
+    Resending.objects.create(original=first, message=again, recipient="you@mx.test", by=by)
+    operator.post("/language/", {"language": "ja"})
+    for path in (
+        "/",
+        "/deliveries/stop/",
+        f"/deliveries/message/{first.pk}/change/",
+        f"/deliveries/message/{again.pk}/change/",
+    ):
+        page = operator.get(path).text
+        assert "コマンドライン (root)" in page and by not in page, path
+
+
+def test_a_class_is_told_in_japanese_wherever_it_stands(operator, staff, project):
+    for owner in (None, project):
+        Suppression.objects.create(
+            address_key="gone@mx.test", project=owner, category="unknown_user",
+            reason="Unknown recipient: no such user", source="automatic",
+        )  # fmt: skip
+    Occurrence.objects.create(
+        project=project, address_key="you@mx.test", kind="reply", category="policy",
+        rule="code/550", code=550, text="verzogen", stage="rcpt", is_hard=False,
+    )  # fmt: skip
+    for browser, path, words in (
+        (staff, "/suppressions/suppression/?q=gone@mx.test", "不明な宛先: no such user"),
+        (staff, "/deliveries/message/?q=gone@mx.test", "不明な宛先: no such user"),
+        (operator, "/unknown-answers/", "受信側の規則による拒否"),
+    ):
+        browser.post("/language/", {"language": "ja"})
+        page = browser.get(path).text
+        assert words in page and "Unknown recipient" not in page, path
+
+
+def test_each_state_of_a_process_is_told_in_japanese():
+    names = [name for name in vars(ProcessStates) if name.isupper()]
+    assert "RUNNING" in names
+    with override("ja"):
+        for name in names:
+            assert not WORD.search(str(services.of_process("listener", name.lower()).detail)), name
