@@ -26,9 +26,10 @@ from deliveries.admin.finding import MessageList, MessageSearch, box, finding_of
 from deliveries.admin.mail_addresses import SHOWN_MOST, RevealsRecipients, show_senders
 from deliveries.admin.saved_searches import KeepsSearches, asked_for, saved_of, to_list
 from deliveries.insight import transcripts
+from deliveries.insight.looked_up import LookedUp
 from deliveries.insight.suppressed import suppressed_now
-from deliveries.insight.tracing import why_waiting
-from deliveries.models import Delivery, Message, Order, Resending, Stop
+from deliveries.insight.tracing import stops_of, why_waiting
+from deliveries.models import Delivery, Message, Order, Resending
 from deliveries.search.inputs import ClueKind
 from deliveries.search.narrowing import MATCHED_MOST, narrow
 from domains.foundation import rights
@@ -197,14 +198,15 @@ def _shown(request: HttpRequest, deliveries: list[Delivery]) -> list[dict[str, A
     sees_pauses = rights.may(request.user, rights.SEE, "deliveries.stop")
     blocked = suppressed_now(deliveries, now=now)
     said, asked = transcripts.of(deliveries), transcripts.asked(deliveries)
+    known = LookedUp()
     return [
         {
             "row": row,
             "attempts": [(each, said.get((row.pk, each.at))) for each in row.attempts.all()],
             "is_noted_next": row.pk in asked,
-            "waiting": why_waiting(row, now=now),
+            "waiting": why_waiting(row, now=now, known=known),
             "suppressed": blocked[row.pk],
-            "stop": Stop.objects.covering(row).first() if sees_pauses and row.is_live else None,
+            "stop": next(iter(stops_of(row, known)), None) if sees_pauses and row.is_live else None,
         }
         for row in deliveries
     ]

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from deliveries.insight import transcripts
 from deliveries.insight import wait_reasons as waiting
+from deliveries.insight.looked_up import LookedUp
 from deliveries.insight.source_waits import why_no_source
 from deliveries.insight.transcripts import TranscriptLine
 from deliveries.models import Attempt, Delivery, Lane, Message, Resending, Stop
@@ -199,11 +200,11 @@ def _attempt_facts(attempt: Attempt, said: list[TranscriptLine] | None) -> Attem
     }
 
 
-def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
+def why_waiting(delivery: Delivery, *, now: datetime, known: LookedUp | None = None) -> str | None:
     """Say in one sentence why a delivery waits; None once it has ended."""
     if delivery.due_at is None:
         return None
-    lane = delivery.lane
+    lane, known = delivery.lane, known or LookedUp()
     is_leased = lane.leased_until is not None and lane.leased_until > now
     last = next(iter(sorted(delivery.attempts.all(), key=lambda attempt: -attempt.pk)), None)
     situation = waiting.Situation(
@@ -215,7 +216,7 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         # A claim of an older epoch is a dead worker's, whoever holds the lane now.
         is_leased=is_leased and delivery.claim in (0, lane.epoch),
         is_in_doubt=delivery.is_in_doubt,
-        halt=_halt(delivery),
+        halt=_halt(delivery, stops_of(delivery, known)),
         is_held=delivery.hold == Delivery.Hold.HELD,
         is_parked=lane.pk == Lane.PARKED,
         per_second=lane.rate,
@@ -223,19 +224,25 @@ def why_waiting(delivery: Delivery, *, now: datetime) -> str | None:
         paused_until=lane.paused_until,
         pause_reason=lane.pause_reason,
         answer=_answer(last) if last else "",
-        ahead=_ahead(delivery) if delivery.due_at <= now else None,
-        no_source=why_no_source(delivery) if delivery.due_at > now else "",
+        ahead=_ahead(delivery, known) if delivery.due_at <= now else None,
+        no_source=_no_source(delivery, known) if delivery.due_at > now else "",
     )
     return waiting.sentence(situation, now=now)
 
 
-def _halt(delivery: Delivery) -> waiting.Halt | None:
+def stops_of(delivery: Delivery, known: LookedUp) -> list[Stop]:
+    """List what is stopped that this delivery belongs to."""
+    belongs = (delivery.project_id, delivery.flow, delivery.domain)
+    return known.get(lambda: list(Stop.objects.covering(delivery)), "stops", *belongs)
+
+
+def _halt(delivery: Delivery, covering: list[Stop]) -> waiting.Halt | None:
     """Return what is stopped that this delivery needs: all of it, its lane, or what it belongs to.
 
     A released one only needs the first two.
     """
     lane = delivery.lane
-    stops = {stop.scope: stop for stop in Stop.objects.covering(delivery)}
+    stops = {stop.scope: stop for stop in covering}
     if (everything := stops.get(Stop.Scope.ALL)) is not None:
         return _halted_by(everything, _("All delivery"))
     if lane.closed_at is not None:
@@ -273,14 +280,19 @@ def _answer(attempt: Attempt) -> str:
     return " ".join(filter(None, words))
 
 
-def _ahead(delivery: Delivery) -> int:
+def _no_source(delivery: Delivery, known: LookedUp) -> str:
+    mail = (delivery.message_id, delivery.lane_id, delivery.domain, delivery.priority)
+    return known.get(lambda: why_no_source(delivery), "source", *mail)
+
+
+def _ahead(delivery: Delivery, known: LookedUp) -> int:
     given = {
         "lane": delivery.lane_id,
         "priority": delivery.priority,
         "due_at": delivery.due_at,
         "most": AHEAD_MOST,
     }
-    return int(sql.value(AHEAD, given))
+    return known.get(lambda: int(sql.value(AHEAD, given)), "ahead", *given.values())
 
 
 def _iso(moment: datetime) -> str:

@@ -1,8 +1,11 @@
 """The box that finds a message, and what narrows the list."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries.bounces import return_path
@@ -189,3 +192,17 @@ def test_each_recipient_of_a_large_message_can_be_seen(operator):
     assert "There are more recipients" in shown and "last@mx.test" not in shown
     for path in (f"{LIST}?q=last@mx.test", f"/deliveries/delivery/{last.pk}/change/"):
         assert f'id="{last.pk}"' in operator.get(path, follow=True).text
+
+
+@pytest.mark.parametrize("waits", [timedelta(), timedelta(hours=1)])
+def test_a_page_asks_no_more_of_the_database_for_more_recipients(operator, waits):
+    lane, due = make.lane(), timezone.now() + waits
+    asked = []
+    for number in (1, 6):
+        sent = make.message()
+        for each in range(number):
+            make.delivery(f"r{each}@mx.test", of=sent, lane=lane, due_at=due)
+        with CaptureQueriesContext(connection) as queries:
+            assert "r0@mx.test" in operator.get(page_of(sent)).text
+        asked.append(len(queries))
+    assert asked[0] == asked[1]

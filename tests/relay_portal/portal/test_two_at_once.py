@@ -67,9 +67,10 @@ def test_two_factors_cannot_be_removed_at_once():
 
 @contextmanager
 def as_it_is_saved(model, **changed):
-    """Change the row, as another request does, between the form's look at it and its save."""
+    """Change the row once, as another request does, between the form's look at it and its save."""
 
     def change(sender, instance, **_):
+        signals.pre_save.disconnect(sender=model, dispatch_uid="test")
         model.objects.filter(pk=instance.pk).update(**changed)
 
     signals.pre_save.connect(change, sender=model, weak=False, dispatch_uid="test")
