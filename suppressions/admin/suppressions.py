@@ -4,6 +4,7 @@ lifting one or many.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -167,11 +169,10 @@ class SuppressionPages(RevealsAddresses, Pages):
         """Export as CSV what the list shows to this person: all, or what matches."""
         if not self.may(request, rights.EXPORT):
             raise PermissionDenied
-        asked = {name: storable(request.GET.get(name, "")) for name in ("q", "class", "source")}
-        given = {name: value for name, value in asked.items() if value}
+        asked = {name: storable(value) for name, value in _narrowed(request.GET).items()}
         audit.note(
-            request.user.get_username(), "export", Suppression(address_key=asked["q"] or "*"),
-            details={"query": given} if given else None, client_address=client_address(request),
+            request.user.get_username(), "export", Suppression(address_key=asked.get("q") or "*"),
+            details={"query": asked} if asked else None, client_address=client_address(request),
         )  # fmt: skip
         lines = rows(_shown(self.get_queryset(request), asked))
         headers = {
@@ -184,6 +185,9 @@ class SuppressionPages(RevealsAddresses, Pages):
     def lift_chosen(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> HttpResponse:
         return redirect(f"{self._lift_url()}?ids={','.join(str(row.pk) for row in queryset)}")
 
+    def _list_url(self) -> str:
+        return reverse(f"admin:{self._name('changelist')}")
+
     def _lift_url(self) -> str:
         return reverse(f"admin:{self._name('lift')}")
 
@@ -194,6 +198,7 @@ class SuppressionPages(RevealsAddresses, Pages):
         if not self.may(request, rights.LIFT):
             raise PermissionDenied
         asked = request.POST if request.method == "POST" else request.GET
+        shown_at = asked.get("shown_at") or timezone.now().isoformat()
         meant = list(self._meant(request, asked)[: LIFTED_MOST + 1])
         old = [row for row in meant if needs_confirmation(row, now=timezone.now())]
         wrong = self._wrong_with(request, meant, old) if request.method == "POST" else ""
@@ -205,9 +210,11 @@ class SuppressionPages(RevealsAddresses, Pages):
             "amount": min(len(meant), LIFTED_MOST), "is_cut": len(meant) > LIFTED_MOST,
             "old": old[:SHOWN_MOST], "old_amount": len(old),
             "wrong": wrong,
-            "asked": {name: asked.get(name, "") for name in ("ids", "q", "class", "source")},
+            "asked": {
+                "ids": asked.get("ids", ""), "shown_at": shown_at, **_narrowed(asked),
+            },
             "reason": reason_of(request),
-            "back": reverse(f"admin:{self._name('changelist')}"),
+            "back": f"{self._list_url()}?{urlencode(_narrowed(asked))}",
         }  # fmt: skip
         return TemplateResponse(request, "suppressions/lift.html", context)
 
@@ -223,7 +230,13 @@ class SuppressionPages(RevealsAddresses, Pages):
                 if each.isascii() and each.isdigit() and len(each) < 19
             ]
             return mine.filter(pk__in=ids)
-        return _shown(mine, asked) if asked.get("q") else mine.none()
+        if not asked.get("q"):
+            return mine.none()
+        found = _shown(mine, asked)
+        if (shown_at := _moment(asked.get("shown_at", ""))) is None:
+            return found
+        # What was suppressed since the page was shown is nothing that the person has seen.
+        return found.filter(created_at__lte=shown_at)
 
     def _wrong_with(
         self, request: HttpRequest, rows: list[Suppression], old: list[Suppression]
@@ -250,6 +263,19 @@ class SuppressionPages(RevealsAddresses, Pages):
             % amount,
         )
         return redirect(f"admin:{self._name('changelist')}")
+
+
+def _narrowed(asked: Any) -> dict[str, str]:
+    """Return what an address asks the list for."""
+    return {name: asked[name] for name in ("q", "class", "source") if asked.get(name)}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _shown(rows: QuerySet[Suppression], asked: Any) -> SuppressionQuerySet:

@@ -242,3 +242,19 @@ def test_an_export_holds_what_the_list_shows(operator, name, value):
     lines = b"".join(operator.get(f"{LIST}export/", {name: value})).decode()
     assert "full@mx.test" in lines and "gone@mx.test" not in lines
     assert AuditEntry.objects.get(action="export").details == {"query": {name: value}}
+
+
+def test_what_was_suppressed_since_the_page_was_shown_stays(operator):
+    suppress("gone@mx.test")
+    page = operator.get(LIFT, {"q": "@mx.test", "class": "unknown_user"})
+    assert page.context["back"] == f"{LIST}?q=%40mx.test&class=unknown_user"
+    later = suppress("later@mx.test", created_at=timezone.now())
+    operator.post(LIFT, page.context["asked"] | {"reason": "their server was broken"})
+    assert list(Suppression.objects.all()) == [later]
+
+
+@pytest.mark.parametrize("shown_at", ["", "yesterday", "2026-05-04T12:00"])
+def test_a_time_that_is_none_leaves_nothing_out(operator, shown_at):
+    suppress("gone@mx.test")
+    operator.post(LIFT, {"q": "@mx.test", "shown_at": shown_at, "reason": "asked"})
+    assert not Suppression.objects.exists()
