@@ -33,12 +33,13 @@ from deliveries.steering import pauses
 from domains.models import Credential, SetAside
 from domains.senders import domain_alerts
 from relay_portal.pages import attention, spans
+from relay_portal.pages.error_rates import SPANS
 from relay_portal.pages.services import services
 from relay_portal.pages.spans import ChosenSpan
 from smtp_listener.admission import low_disks
 from suppressions.models import Brake
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FAILURES = 8
 ROWS = 100  # of the table under the chart: each has links, and a day has 1,440 minutes
 # What is drawn, from the foot of a bar up. Accepted is a line: it is another time of the same mail.
@@ -86,6 +87,7 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "refresh": f"{reverse('admin:home_figures')}?{span.query()}" if span.is_live else "",
         "total": found.total,
         "tiles": _tiles(found.total, span),
+        "rates_url": _rates_url(span.span.since, now=now),
         **_chart(span, found.series),
         "times": [
             (Credential.PriorityLevel(priority).label, time)
@@ -133,6 +135,12 @@ def _tiles(total: Traffic, span: ChosenSpan) -> list[dict[str, Any]]:
         }
         for event in TrafficEvent
     ]
+
+
+def _rates_url(since: datetime, *, now: datetime) -> str:
+    """Return the link to the error rates of a time that reaches as far back, or the longest."""
+    reach = [hours for hours, (amount, _title) in SPANS.items() if now - since <= amount * HOUR]
+    return f"{reverse('admin:error_rates')}?hours={[*reach, list(SPANS)[-1]][0]}"
 
 
 @lru_cache(maxsize=1)

@@ -213,3 +213,13 @@ def test_more_domains_than_are_named_are_told_and_their_findings_not_read(operat
         found = attention.notices()
     assert [each.name for each in found][-1] == "and others"
     assert not [each for each in asked if '"findings"' in each["sql"].partition(" FROM ")[0]]
+
+
+def test_the_success_rate_leads_to_the_rates_of_as_long_a_time(operator):
+    now = timezone.now()
+    own = {days: urlencode({"from": (now - timedelta(days=days)).isoformat()}) for days in (3, 399)}
+    for query, hours in (
+        ("range=1h", 24), ("range=24h", 24), ("range=7d", 168), ("range=30d", 720),
+        (own[3], 168), (own[399], 2160),
+    ):  # fmt: skip
+        assert f'href="/error-rates/?hours={hours}"' in operator.get(f"/?{query}").text, query
