@@ -17,6 +17,7 @@ from django.db import transaction
 from domains.foundation import sql
 from domains.operations import audit
 from suppressions.models import Brake, Occurrence, OccurrenceKind, Suppression
+from suppressions.one_at_a_time import wait_for_turn
 
 logger = logging.getLogger("ekiden.mail")
 
@@ -63,6 +64,9 @@ def _brake(category: str, domains: int, *, now: datetime) -> None:
     if domains <= RISE * usual:
         return
     with transaction.atomic():
+        # What is judged at this moment is taken back with the rest; who judges later sees the
+        # brake.
+        wait_for_turn()
         brake, is_new = Brake.objects.get_or_create(
             category=category, ended_at=None, defaults={"domains": domains, "usual": usual}
         )
@@ -83,9 +87,6 @@ def _take_back(category: str, *, since: datetime) -> None:
     learned = Occurrence.objects.filter(
         at__gt=since, category=category, is_hard=True, kind__in=KINDS, is_void=False
     )
-    # Whoever judges some of them at this moment has done so behind this line; whoever does later
-    # sees the brake.
-    list(learned.select_for_update().order_by("pk").values_list("pk"))
     hold(learned.filter(handled_at__isnull=False).values_list("pk", flat=True), now=since + WINDOW)
     Suppression.objects.filter(
         category=category, source=Suppression.SuppressedBy.AUTOMATIC, created_at__gt=since
@@ -98,8 +99,8 @@ def hold(ids: Collection[int], *, now: datetime) -> None:
 
 
 def standing() -> set[str]:
-    """Return the classes whose brake is on, for who has locked what he judges; none of these is
-    released before this transaction is over, else what it holds would be held for ever.
+    """Return the classes whose brake is on, for whoever has the turn; none of these is released
+    before this transaction is over, else what it holds would be held for ever.
     """
     braked = Brake.objects.select_for_update().filter(ended_at__isnull=True)
     return set(braked.order_by("pk").values_list("category", flat=True))

@@ -14,6 +14,7 @@ from domains.foundation import sql
 from domains.models import AuditEntry
 from domains.operations import audit
 from suppressions.models import Suppression
+from suppressions.one_at_a_time import wait_for_turn
 
 # What an installation's suppression was made of is void for every project. A complaint that nobody
 # has looked at yet is no part of what is lifted.
@@ -39,6 +40,7 @@ def lift(
 
     Who may lift which is the caller's to have decided. `voids`: what was learned counts no more.
     """
+    wait_for_turn()
     rows = list(
         Suppression.objects.select_for_update(of=("self",))
         .filter(pk__in=ids)

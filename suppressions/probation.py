@@ -17,6 +17,7 @@ from suppressions import policy
 from suppressions.classes import Class
 from suppressions.lifting import lift
 from suppressions.models import Suppression
+from suppressions.one_at_a_time import wait_for_turn
 from suppressions.policy import AddressEvent, Group, Rules
 from suppressions.recording import policies
 
@@ -63,6 +64,7 @@ def settle(statuses: ProbeStatuses, *, now: datetime) -> int:
 
 
 def _settle(ids: Sequence[int], *, statuses: ProbeStatuses, now: datetime) -> int:
+    wait_for_turn()
     # Locked, since a complaint about the very mail on probation may come now; what it or a person
     # writes at this moment is for the next turn.
     mine = Suppression.objects.on_probation().select_for_update(of=("self",), skip_locked=True)

@@ -19,6 +19,7 @@ from domains.operations.isolation import passed_over, together_or_alone
 from suppressions import brakes
 from suppressions.classes import MEANINGS, Class
 from suppressions.models import Occurrence, OccurrenceKind, Policy, Suppression
+from suppressions.one_at_a_time import wait_for_turn
 from suppressions.policy import STANDARD, AddressEvent, AddressVerdict, Group, Rules, decide
 
 logger = logging.getLogger("ekiden.mail")
@@ -140,13 +141,14 @@ def take_turn(deliveries: Deliveries, *, now: datetime) -> int:
 
 
 def _take(ids: Sequence[int], *, deliveries: Deliveries, now: datetime) -> int:
-    """Judge these occurrences, but for those that another process has locked, or whose suppression
-    it has; return how many suppressions came of it.
+    """Judge these occurrences, but for those that another process has locked; return how many
+    suppressions came of it.
     """
+    wait_for_turn()
     mine = Occurrence.objects.select_for_update(skip_locked=True).filter(
         pk__in=ids, handled_at__isnull=True
     )
-    locked = _of_free_addresses(list(mine.order_by("pk")))
+    locked = list(mine.order_by("pk"))
     braked = brakes.standing()
     held = [each.pk for each in locked if brakes.is_under(each, braked)]
     brakes.hold(held, now=now)
@@ -161,23 +163,6 @@ def _take(ids: Sequence[int], *, deliveries: Deliveries, now: datetime) -> int:
             each.project_id, each.address_key, each.source, each.category or "-", each.reason,
         )  # fmt: skip
     return len(given)
-
-
-def _of_free_addresses(fresh: Sequence[Occurrence]) -> list[Occurrence]:
-    """Leave out the occurrences of addresses whose suppression another transaction is changing, and
-    lock those of the others.
-
-    Who lifts a suppression has it locked and waits for the occurrences: we must not wait for it.
-    And what is lifted while we judge would be made again of what is lifted with it.
-    """
-    known = Suppression.objects.filter(
-        address_key__in={each.address_key for each in fresh},
-        project__in={each.project_id for each in fresh},
-        sender_domain="",
-    ).values_list("project_id", "address_key")
-    free = set(known.select_for_update(skip_locked=True))
-    taken = set(known) - free
-    return [each for each in fresh if (each.project_id, each.address_key) not in taken]
 
 
 def judge(fresh: Iterable[Occurrence], deliveries: Deliveries, *, now: datetime) -> list[Given]:

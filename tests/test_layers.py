@@ -25,7 +25,7 @@ ROOMS = {
         "senders", "operations", "models"],
     "suppressions": [
         "apps", "management", "admin", "retained", "exchange", "dry_run", "probation", "recording",
-        "lifting", "brakes", "models",
+        "lifting", "brakes", "one_at_a_time", "models",
         "policy", "lookup", "index", "covering", "fields", "keys", "classes",
     ],
     "deliveries": [

@@ -32,6 +32,7 @@ from domains.operations.isolation import (
 from suppressions import recording
 from suppressions.lifting import lift
 from suppressions.models import Occurrence, Suppression
+from suppressions.one_at_a_time import wait_for_turn
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +216,7 @@ def _apply_batch(look: Reclassification, changes: list[Change]) -> None:
 
 
 def _apply(look: Reclassification, changes: list[Change]) -> None:
+    wait_for_turn()
     for change in changes:
         _rewrite(change)
     softer = [change.occurrence for change in changes if change.row[2] and not change.found.is_hard]

@@ -2,7 +2,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from suppressions import recording
@@ -199,23 +198,3 @@ def test_what_a_person_lifts_while_a_bounce_of_it_is_judged_stays_lifted(mail_db
     lifting.join()
     assert not Suppression.objects.exists()
     assert turn() == 0
-
-
-def test_an_address_whose_suppression_another_has_is_judged_with_the_next_turn(mail_db):
-    project = make.project()
-    occurrence(project)
-    assert turn() == 1
-    late = occurrence(project)
-    occurrence(project, "other@mx.test")
-    judged = []
-    judging = threading.Thread(target=in_thread, args=[lambda: judged.append(turn())])
-    with transaction.atomic():
-        Suppression.objects.select_for_update().get()
-        judging.start()
-        while judging.is_alive() and not is_held_up():
-            pass
-        assert judged == [1]
-    judging.join()
-    late.refresh_from_db()
-    assert late.handled_at is None
-    assert turn() == 1
