@@ -198,11 +198,11 @@ def test_each_recipient_of_a_large_message_can_be_seen(operator):
 def test_a_page_asks_no_more_of_the_database_for_more_recipients(operator, waits):
     lane, due = make.lane(), timezone.now() + waits
     asked = []
-    for number in (1, 6):
+    for number in (1, 1, 6):
         sent = make.message()
         for each in range(number):
             make.delivery(f"r{each}@mx.test", of=sent, lane=lane, due_at=due)
         with CaptureQueriesContext(connection) as queries:
             assert "r0@mx.test" in operator.get(page_of(sent)).text
         asked.append(len(queries))
-    assert asked[0] == asked[1]
+    assert asked[1] == asked[2]  # the first looks up what holds for all pages, too
