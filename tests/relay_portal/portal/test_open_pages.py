@@ -72,7 +72,7 @@ CHANGES = {
          "password": "!reset"},
     ),
     "relay_portal.grouprole": ({"group": "admins"}, {"role": "auditor", "is_limited": True}),
-    "relay_portal.loginnetwork": ({"network": "127.0.0.0/9"}, {"note": "ours"}),
+    "relay_portal.loginnetwork": ({"network": "126.0.0.0/7"}, {"note": "ours"}),
 }  # fmt: skip
 
 
