@@ -4,7 +4,6 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-import domains.foundation.dns  # noqa: F401  (before any library reads dnspython in)
 from domains.foundation.process.postgres_session import promise
 
 

@@ -7,8 +7,8 @@ import sys
 
 from tests.journeys.processes import ROOT
 
-# Passkeys and OpenID are the portal's; an HTTP client is nobody's, and the tests have one.
-ELSEWHERE = ("webauthn", "authlib", "requests", "httpx2")
+# Passkeys and OpenID are the portal's.
+ELSEWHERE = ("webauthn", "authlib", "requests")
 LOOK = f"""
 import gc, sys
 import deliveries.jobs.worker, deliveries.sending.drain_process
