@@ -12,9 +12,10 @@ class RelayPortalConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from relay_portal.access import own_language, second_factors
+        from relay_portal.access import own_language, second_factors, session_age
 
         own_language.follow_log_ins()
+        session_age.follow_log_ins()
         second_factors.protect()
 
 

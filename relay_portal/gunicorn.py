@@ -14,13 +14,14 @@ _root = str(Path(__file__).resolve().parent.parent)
 if _root not in sys.path:  # gunicorn reads this file before it looks at `chdir`
     sys.path.insert(0, _root)
 
-from relay_portal.setup.environment import address, port, setting  # noqa: E402
+from relay_portal.setup.environment import address, fixed_port, setting  # noqa: E402
 
 _host = setting("EKIDEN_BIND", address, "127.0.0.1")
+_port = setting("EKIDEN_PORTAL_PORT", fixed_port, 8000)
 
 wsgi_app = "relay_portal.wsgi"
 chdir = _root
-bind = f"{f'[{_host}]' if ':' in _host else _host}:{setting('EKIDEN_PORTAL_PORT', port, 8000)}"
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{_port}"
 workers = 2
 threads = 4
 worker_class = "relay_portal.serving.worker.WholeRequests"

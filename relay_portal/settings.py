@@ -16,6 +16,7 @@ from relay_portal.setup.environment import (
     at_least,
     database,
     factor_words,
+    fixed_port,
     host_name,
     issuer,
     listeners_by_cores,
@@ -54,8 +55,8 @@ EKIDEN_BIND = setting("EKIDEN_BIND", address, "127.0.0.1")
 EKIDEN_SUBMISSION_PORT = setting("EKIDEN_SUBMISSION_PORT", port, 2587)
 EKIDEN_SUBMISSIONS_PORT = setting("EKIDEN_SUBMISSIONS_PORT", port, 2465)
 EKIDEN_MX_PORT = setting("EKIDEN_MX_PORT", port, 2525)
-EKIDEN_PORTAL_PORT = setting("EKIDEN_PORTAL_PORT", port, 8000)
-EKIDEN_SANDBOX_PORT = setting("EKIDEN_SANDBOX_PORT", port, 2526)
+EKIDEN_PORTAL_PORT = setting("EKIDEN_PORTAL_PORT", fixed_port, 8000)
+EKIDEN_SANDBOX_PORT = setting("EKIDEN_SANDBOX_PORT", fixed_port, 2526)
 EKIDEN_LISTENERS = setting("EKIDEN_LISTENERS", at_least(1), listeners_by_cores())
 EKIDEN_WORKERS = setting("EKIDEN_WORKERS", at_least(1), workers_by_cores())
 EKIDEN_DNS: list[str] = setting("EKIDEN_DNS", resolvers, [])

@@ -91,8 +91,9 @@ def range_of(word: str | None) -> tuple[datetime, datetime] | None:
         since, until = map(datetime.fromisoformat, (word or "").split("/"))
     except ValueError:
         return None
-    is_range = since.tzinfo and until.tzinfo and since < until and since.year > 1970
-    return (since, until) if is_range else None
+    is_range = since.tzinfo and until.tzinfo and since < until
+    # Times at the ends of the calendar cannot be told in every zone.
+    return (since, until) if is_range and since.year > 1970 and until.year < 3000 else None
 
 
 def since_of(word: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +123,8 @@ class LanePages(Pages):
         return since(row.closed_at, row.closed_by, row.close_reason) if row.closed_at else ""
 
     def pause(self, request: HttpRequest, row: Lane) -> str:
-        pauses.close(row, reason=reason_of(request), by=request.user.get_username())
+        with suppress(pauses.AlreadyStopped):  # by somebody else, at this moment: the page says who
+            pauses.close(row, reason=reason_of(request), by=request.user.get_username())
         return gettext("Paused: nothing leaves by this lane, and its mail waits.")
 
     def resume(self, request: HttpRequest, row: Lane) -> str:

@@ -4,6 +4,7 @@ domains.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -14,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
@@ -66,7 +67,8 @@ class Pausing(Pages):
     def pause(self, request: HttpRequest, row: Project | Credential) -> str:
         owner = {"project": row} if isinstance(row, Project) else {"credential": row}
         scope = Stop.Scope.PROJECT if isinstance(row, Project) else Stop.Scope.CREDENTIAL
-        pauses.stop(scope, reason=reason_of(request), by=request.user.get_username(), **owner)
+        with suppress(pauses.AlreadyStopped):  # by somebody else, at this moment: the page says who
+            pauses.stop(scope, reason=reason_of(request), by=request.user.get_username(), **owner)
         return gettext("Paused: its mail is accepted, and waits.")
 
     def resume(self, request: HttpRequest, row: Project | Credential) -> str:
@@ -82,10 +84,19 @@ class Pausing(Pages):
 
 
 def flush(request: HttpRequest, selection: Selection) -> str:
+    stopped = orders.stopped(selection)
     order = orders.give(
         Order.Verb.RETRY, selection, reason=reason_of(request), by=request.user.get_username()
     )
-    return gettext("%d deliveries are tried now.") % order.expected
+    tried = max(0, order.expected - stopped)
+    said = ngettext("%d delivery is tried now.", "%d deliveries are tried now.", tried) % tried
+    if stopped:
+        said += " " + ngettext(
+            "%d waits all the same: it is paused or held.",
+            "%d wait all the same: they are paused or held.",
+            stopped,
+        ) % stopped  # fmt: skip
+    return said
 
 
 def since(at: Any, by: str, reason: str) -> str:

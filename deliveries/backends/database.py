@@ -26,6 +26,12 @@ PATIENCE = 30.0
 
 # psycopg counts these as the server's trouble, but the same statement would meet them for ever.
 STATEMENTS_OWN = (psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
+# The server's trouble, whatever psycopg counts them as. A standby after a failover refuses to
+# write, and so does a server whose full disk has made its provider set
+# `default_transaction_read_only`.
+SERVERS_OWN = (
+    psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction,
+)  # fmt: skip
 
 
 class DatabaseUnavailable(Exception):
@@ -61,9 +67,7 @@ class Database:
                     return await work(await self._open())
             except STATEMENTS_OWN:
                 raise
-            except (
-                psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError
-            ) as error:  # fmt: skip
+            except (*SERVERS_OWN, OSError, TimeoutError) as error:
                 await self._drop()
                 raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
             except asyncio.CancelledError:

@@ -104,23 +104,27 @@ def figures(span: Span) -> Figures:
         if at is None:
             waits.append((priority, bucket, amount))
             continue
-        found[at][event] = int(amount)
+        found[at.astimezone(UTC)][event] = int(amount)
         total[event] += int(amount)
-    series = [(at, Traffic(**found.get(at, {}))) for at in _steps(span)]
+    # In UTC: of the two hours of a night in which clocks go back, a local time is only one.
+    series = [(at, Traffic(**found.get(at.astimezone(UTC), {}))) for at in _steps(span)]
     return Figures(series, Traffic(**total), _times(waits))
 
 
 def _steps(span: Span) -> list[datetime]:
     at, steps = floor(span.since, span.unit), []
-    while at < span.until:
+    until = span.until.astimezone(UTC)
+    while at.astimezone(UTC) < until:
         steps.append(at)
-        # On the clock of the zone, in which a day may have 23 hours; an hour has always one.
-        at = (
-            at + UNITS[span.unit]
-            if span.unit == "day"
-            else timezone.localtime(at.astimezone(UTC) + UNITS[span.unit])
-        )
+        at = later(at, UNITS[span.unit], by=span.unit)
     return steps
+
+
+def later(at: datetime, length: timedelta, *, by: str) -> datetime:
+    """Return the local time so much later, or earlier. By days it goes by the clock of the zone, in
+    which one may have 23 hours; else by the time that passes.
+    """
+    return at + length if by == "day" else timezone.localtime(at.astimezone(UTC) + length)
 
 
 def floor(moment: datetime, unit: str) -> datetime:

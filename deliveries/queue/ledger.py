@@ -19,7 +19,6 @@ from deliveries.models.states import DeliveryState
 from deliveries.queue import transcripts
 from deliveries.queue.ledger_entries import RECORD, WRITTEN, LedgerEntry, columns
 from deliveries.queue.own_faults import Faults
-from domains.models import ItemKind
 
 logger = logging.getLogger(__name__)
 
@@ -253,11 +252,8 @@ class Ledger:
             raise
         except Exception as error:  # a fault of ours; its claim ends with the lease
             logger.error("the outcome of delivery %s cannot be written at all", entry.id)
-            await self._put_aside(entry, error)
-
-    async def _put_aside(self, entry: LedgerEntry, error: Exception) -> None:
-        if self._faults is not None and await self._faults.note(ItemKind.DELIVERY, entry.id, error):
-            await self._faults.hold(entry.id)
+            if self._faults is not None:
+                await self._faults.put_aside(entry.id, error)
 
     async def _unwritten(self, group: list[LedgerEntry]) -> list[LedgerEntry]:
         """Return the entries that are not committed: an entry that was must not move its delivery

@@ -45,6 +45,18 @@ class Faults:
         isolation.log(kind, key, error, failures=failures, is_aside=is_aside)
         return bool(is_aside)
 
+    async def put_aside(self, delivery: UUID, error: BaseException) -> None:
+        """Count a fault of a delivery, and hold it at the last one. Raises `DatabaseUnavailable`,
+        and no other error: who calls it must outlive each of them.
+        """
+        try:
+            if await self.note(ItemKind.DELIVERY, delivery, error):
+                await self.hold(delivery)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # whatever there may be
+            logger.exception("the fault of delivery %s could not be noted", delivery)
+
     async def hold(self, delivery: UUID) -> None:
         """Put the delivery aside until a person lets it go."""
         await self._database.fetch(HOLD, {"id": delivery})

@@ -132,9 +132,10 @@ class DeliveryAgent:
         """Return the seconds to wait for news; None where a sender will bring them."""
         if not self._waiting:
             return 0.0 if self.shared.is_crowded() and not self._senders else LINGER
-        if self._senders:
-            return DEMAND if self._is_full() else None
         now = time.monotonic()
+        if self._senders:  # what is at work may take long
+            looks = self.pace.connect_wait(now), DEMAND if self._is_full() else 0.0
+            return min(filter(None, looks), default=None)
         return max(self._claims.wait_for_turn(now), self.pace.connect_wait(now), 0.01)
 
     def _open_window(self) -> None:

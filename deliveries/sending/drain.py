@@ -20,6 +20,7 @@ from deliveries.queue.wakeups import WakeUp
 from deliveries.sending.agent import DeliveryAgent
 from deliveries.sending.dispatcher import Dispatcher
 from deliveries.sending.drain_resources import make_resources
+from deliveries.sending.helpers import Helpers
 from deliveries.sending.lane_runner import LaneRunner, give_back, refuse, rest
 from deliveries.sending.source_chooser import SourceChooser
 from domains.foundation.process import systemd
@@ -70,7 +71,7 @@ class Drain:
             shared.ledger.run(), shared.progress.run(), shared.carrying.run(),
             shared.shares.run(),
         )  # fmt: skip
-        helpers = [asyncio.create_task(each) for each in beside]
+        helpers = Helpers(beside, failed=self.stop)
         try:
             while not self._is_stopping:
                 await self._deliver(seconds)
@@ -78,9 +79,7 @@ class Drain:
                     break
         finally:
             await self._finish()
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            await helpers.end()
             await self._resources.close(owes=self._owes)
 
     async def _deliver(self, seconds: float) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from deliveries.sending.endpoints import Endpoints, NoEndpoint
 from deliveries.sending.known_smarthosts import OPENING, KnownSmarthost
 from deliveries.sending.lane_agent import LaneAgent
 from deliveries.sending.mail_builder import MailBuilder
+from deliveries.sending.opening import GivenUp, opened
 from deliveries.sending.smarthost_door import SmarthostDoor
 from deliveries.sending.smarthost_probes import Probe
 from deliveries.shaping.providers import ReceiverRule
@@ -35,9 +36,6 @@ from deliveries.smtp.transaction import is_same
 
 logger = logging.getLogger(__name__)
 
-# Seconds for which a host may keep silent before others go on without waiting for it. A thousand
-# silent hosts pass through the places of a worker (450) in so many seconds times three.
-SILENCE = 0.5
 # addresses that answer within one attempt: RFC 5321, section 5.1, wants two at least and allows a
 # limit
 MOST_HOSTS = 6
@@ -74,12 +72,14 @@ class HostDialogue:
         self.connection: Connection
 
     async def connect(self, first: ClaimedDelivery) -> None:
-        """Connect to the first host that takes a connection; raises `NoEndpoint`."""
+        """Connect to the first host that takes a connection; raises `NoEndpoint`, `GivenUp`."""
         self._tried_for = first
-        self.connection = await self._open(self._first_host())
+        self.connection = await opened(self._first_host(), self._agent.openings, self._slot)
 
     async def ask(self, delivery: ClaimedDelivery) -> HostAnswer:
-        """Offer the mail to the host that we are connected to, and return what it says."""
+        """Offer the mail to the host that we are connected to, and return what it says. Raises
+        `GivenUp` where it was not offered.
+        """
         started = time.monotonic()
         outcome = await self._offer(delivery)
         if self._agent.lane.smarthost is not None:
@@ -109,13 +109,18 @@ class HostDialogue:
             delivery
         ):
             passed.append(answer)
-            answer = await self.ask(delivery)
+            try:
+                answer = await self.ask(delivery)
+            except GivenUp:
+                return passed.pop()
         if _wants_seven_bit(delivery, [*passed, answer]) and await self._same_hosts_again(
             delivery, is_only=not passed
         ):
             delivery.is_reencoded = True
-            passed += [answer] if passed else []
-            answer = await self.ask(delivery)
+            with suppress(GivenUp):
+                again = await self.ask(delivery)
+                passed += [answer] if passed else []
+                answer = again
         return answer
 
     def _may_go_on(self, delivery: ClaimedDelivery, outcome: Outcome, hosts: int) -> bool:
@@ -135,10 +140,10 @@ class HostDialogue:
         return await self._endpoints.has_more() and await self._go_on()
 
     async def _go_on(self) -> bool:
-        """Change to the next endpoint; false where none gives a connection."""
+        """Change to the next endpoint; false where none gives a connection, or this worker ends."""
         try:
             await self._change(self._endpoints.next())
-        except NoEndpoint:
+        except (NoEndpoint, GivenUp):
             return False
         return True
 
@@ -165,9 +170,9 @@ class HostDialogue:
             without |= {blamed}
             try:
                 await self._change(self._endpoints.again(self.connection.endpoint, without=without))
-            except ConnectionFailed:
+                again = await self._outcome(self.connection, delivery)
+            except (ConnectionFailed, GivenUp):
                 break
-            again = await self._outcome(self.connection, delivery)
             if not is_same(again, outcome):
                 self._agent.feedback.experience.peer(self.connection.endpoint.host).breaks(
                     blamed, outcome.reply, now=time.time()
@@ -182,6 +187,9 @@ class HostDialogue:
                 mail = await self._builder.mail(delivery)
                 if mail is None:
                     return _unsendable("the content of the message is no longer stored")
+                # It may be long ago that it was looked at: memory was waited for, and PostgreSQL.
+                if not self._shared.lanes.holds(self._agent.lane):
+                    raise GivenUp
                 self._shared.own_file.mark(claimed.id)
                 connection.is_noting = self._shared.orders.transcripts.wants(claimed)
                 return await connection.send(mail)
@@ -198,25 +206,7 @@ class HostDialogue:
     async def _change(self, connecting: Coroutine[Any, Any, Connection]) -> None:
         """Go on over another connection, in place of this one."""
         await self.connection.close()
-        self.connection = await self._open(connecting)
-
-    async def _open(self, connecting: Coroutine[Any, Any, Connection]) -> Connection:
-        """Open a connection; while the host keeps silent, its slot goes to others."""
-        opening = asyncio.ensure_future(connecting)
-        self._agent.openings.add(opening)
-        try:
-            done, _ = await asyncio.wait({opening}, timeout=SILENCE)
-            if not done:
-                self._slot.step_aside()
-            connection = await opening
-        except asyncio.CancelledError:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
-            raise
-        finally:
-            self._agent.openings.discard(opening)
-        await self._slot.step_in()
-        return connection
+        self.connection = await opened(connecting, self._agent.openings, self._slot)
 
     async def _first_host(self) -> Connection:
         while True:

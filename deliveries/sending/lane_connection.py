@@ -12,6 +12,7 @@ from deliveries.sending.endpoints import NoEndpoint
 from deliveries.sending.feedback import is_about_domain, is_about_null_path
 from deliveries.sending.host_dialogue import HostAnswer, HostDialogue
 from deliveries.sending.lane_agent import LaneAgent
+from deliveries.sending.opening import GivenUp
 from deliveries.shaping.backoff import SlowDown
 from deliveries.smtp.connection import Connection
 from deliveries.smtp.outcomes import (
@@ -52,6 +53,8 @@ class LaneConnection:
             await self._hosts.connect(first)
         except NoEndpoint as error:
             return await self._no_endpoint(first, error, seconds=time.monotonic() - started)
+        except GivenUp:
+            return self._agent.put_back(first)
         except Exception as error:  # a fault of ours, which the lane's next delivery would meet too
             return await self._agent.outcomes.failed(first.claimed, error, is_of_lane=True)
         except BaseException:
@@ -95,7 +98,10 @@ class LaneConnection:
             return self._agent.put_back(delivery)
         had_ended = not self._hosts.connection.usable
         passed: list[HostAnswer] = []
-        answer = await self._hosts.ask(delivery)
+        try:
+            answer = await self._hosts.ask(delivery)
+        except GivenUp:
+            return self._agent.put_back(delivery)
         is_stale = False
         if not isinstance(answer.outcome, Delivered):
             is_stale = (

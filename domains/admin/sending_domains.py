@@ -20,8 +20,10 @@ from unfold.widgets import UnfoldBooleanWidget
 from domains.admin import delegated_keys, printed_records
 from domains.admin.return_path_in_use import leaves_with
 from domains.admin.shown_records import VERDICTS, changed, shown
+from domains.foundation import rights
 from domains.foundation.dns.resolver import TemporaryFailure
 from domains.foundation.text.addresses import BadAddress, canonical_domain
+from domains.foundation.text.masking import masked
 from domains.identity import checking, subdomains
 from domains.identity.sentences import sentence
 from domains.models import Credential, Domain
@@ -156,6 +158,9 @@ class DomainPages(Pages):
 
     def page_context(self, request: HttpRequest, row: Domain) -> dict[str, Any]:
         reports = summary.summary(row)
+        if not rights.reads_addresses(request.user):  # a receiver's words name the recipient
+            for refusal in reports.get("refusals", ()):
+                refusal["last_answer"] = masked(refusal["last_answer"])
         failure = (reports.get("verified") or {}).get("last_failure") or {"signatures": []}
         return {
             "records": [shown(finding) for finding in checking.records_of(row)],

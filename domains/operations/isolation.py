@@ -84,6 +84,8 @@ def is_outage(error: BaseException) -> bool:
     """Tell whether the trouble is PostgreSQL's or Valkey's, and no fault of the item."""
     if isinstance(error, RedisError):
         return True
+    if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
+        return True
     return isinstance(error, OperationalError | InterfaceError) and not isinstance(
         error.__cause__, STATEMENTS_OWN
     )

@@ -17,7 +17,7 @@ DANGEROUS: dict[str, frozenset[str]] = {
     "relay_portal.user": frozenset({"add", "change", "invite"}),
     "relay_portal.grouprole": frozenset({"add", "change", "delete"}),
     "relay_portal.loginnetwork": frozenset({"add", "change", "delete"}),
-    "domains.domain": frozenset({"delete", "take_on_word"}),
+    "domains.domain": frozenset({"add", "delete", "take_on_word"}),
     "domains.signingkey": frozenset({"delete", "stop_signing"}),
     "domains.credential": frozenset({"add", "revoke"}),
     "deliveries.stop": frozenset({"everything"}),
@@ -48,10 +48,15 @@ def _is_given(request: HttpRequest) -> bool:
     return "reason" in request.POST
 
 
-# Of some verbs, which requests are meant.
-ONLY: dict[tuple[str, str], Callable[[HttpRequest], bool]] = {
-    ("suppressions.suppression", "lift"): _is_in_bulk,
-    ("deliveries.order", "add"): _is_given,  # what is asked before looks only
+def _is_on_word(request: HttpRequest) -> bool:
+    return "assume" in request.POST
+
+
+# Of some verbs, which requests are meant, and how the docs say it.
+ONLY: dict[tuple[str, str], tuple[Callable[[HttpRequest], bool], str]] = {
+    ("suppressions.suppression", "lift"): (_is_in_bulk, " in bulk"),
+    ("domains.domain", "add"): (_is_on_word, " on a person's word"),
+    ("deliveries.order", "add"): (_is_given, ""),  # what is asked before looks only
 }
 
 
@@ -68,8 +73,8 @@ def is_dangerous(match: ResolverMatch, request: HttpRequest) -> bool:
         return False
     if request.method != "POST" and verb != EXPORT:
         return False
-    meant = ONLY.get((page, verb))
-    return meant is None or meant(request)
+    is_meant, _ = ONLY.get((page, verb), (None, ""))
+    return is_meant is None or is_meant(request)
 
 
 def act_of(match: ResolverMatch) -> tuple[str, str]:
@@ -84,6 +89,6 @@ def act_of(match: ResolverMatch) -> tuple[str, str]:
 def table() -> Iterator[str]:
     """Yield the rows of the table in docs/operations.md."""
     for page, verbs in DANGEROUS.items():
-        bulk = {verb: " in bulk" for of, verb in ONLY if of == page and verb == "lift"}
-        words = (f"{verb.replace('_', ' ')}{bulk.get(verb, '')}" for verb in sorted(verbs))
+        only = {verb: words for (of, verb), (_, words) in ONLY.items() if of == page}
+        words = (f"{verb.replace('_', ' ')}{only.get(verb, '')}" for verb in sorted(verbs))
         yield f"| `{page}` | {', '.join(words)} |"

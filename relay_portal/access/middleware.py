@@ -4,7 +4,6 @@ stands behind it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from relay_portal.access import dangers, enrolment, fresh_factor, networks, own_language
 from relay_portal.access.hashers import PasswordsBusy
+from relay_portal.access.session_age import is_fresh
 from relay_portal.models import User
 
 NextHandler = Callable[[HttpRequest], HttpResponse]
@@ -38,9 +38,6 @@ ENROLMENT = frozenset(
 
 # What an open page asks by itself: it keeps no session alive.
 POLLED = frozenset({"admin:home_figures"})
-
-OPENED, SEEN = "portal_opened", "portal_seen"
-SEEN_EVERY = 60  # seconds; the session is not written with each request
 
 
 class Guard:
@@ -106,21 +103,6 @@ class SecureCookies:
             for cookie in response.cookies.values():
                 cookie["secure"] = True
         return response
-
-
-def is_fresh(request: HttpRequest, *, is_used: bool = True) -> bool:
-    """Tell if the session is within its idle and its longest time; notes that a person uses it."""
-    now, session = int(time.time()), request.session
-    opened = session.setdefault(OPENED, now)
-    seen = session.setdefault(SEEN, now)
-    if (
-        now - opened > settings.SESSION_LONGEST.total_seconds()
-        or now - seen > settings.SESSION_IDLE.total_seconds()
-    ):
-        return False
-    if is_used and now - seen >= SEEN_EVERY:
-        session[SEEN] = now
-    return True
 
 
 def _match(request: HttpRequest) -> ResolverMatch | None:

@@ -12,7 +12,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from domains.foundation.text.texts import one_line
 from domains.operations.pages import client_address
 from relay_portal.access import known_sessions
-from relay_portal.access.middleware import OPENED, SEEN
+from relay_portal.access.session_age import OPENED, SEEN
 from relay_portal.access.sessions import stored_key
 from relay_portal.models import User
 

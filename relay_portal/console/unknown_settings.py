@@ -18,7 +18,7 @@ OTHERS = {"EKIDEN_SECRET_KEY", "EKIDEN_PYTHON", "EKIDEN_ALLOWED_HOSTS", "EKIDEN_
 
 def found(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong and what to do about it, for each such name."""
-    known = {name.removeprefix(PREFIX) for name in {*OTHERS, *dir(settings)} if _is_ours(name)}
+    known = {name.removeprefix(PREFIX) for name in names()}
     for name in sorted(filter(_is_ours, environment)):
         own = name.removeprefix(PREFIX)
         if own not in known:
@@ -27,6 +27,11 @@ def found(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, st
                 f"{name} is no setting.",
                 f"Did you mean {PREFIX}{similar[0]}?" if similar else "See docs/settings.md.",
             )
+
+
+def names() -> set[str]:
+    """Return the names of all settings that begin with our prefix."""
+    return {*OTHERS, *filter(_is_ours, dir(settings))}
 
 
 def _is_ours(name: str) -> bool:

@@ -16,7 +16,7 @@ from django.conf import settings
 from deliveries.queue import unwritten_outcomes
 from relay_portal.console import unknown_settings
 from relay_portal.doctor.finding import Finding, Level, good
-from relay_portal.doctor.services import sandbox_is_off
+from relay_portal.doctor.services import sandbox_is_idle
 from relay_portal.process import listening, readiness
 from relay_portal.process.ports import advice, cannot_bind, held_by
 from relay_portal.servers import embedded
@@ -189,7 +189,7 @@ def ports() -> Iterator[Finding]:
         if not number:
             yield good("ports", f"EKIDEN_{name}_PORT is switched off")
         elif is_up and not readiness.is_open(number):
-            if name == "SANDBOX" and sandbox_is_off():
+            if name == "SANDBOX" and sandbox_is_idle():
                 yield good(
                     "ports", f"nobody listens on {number} (sandbox), where no mail goes any more"
                 )

@@ -19,6 +19,7 @@ from domains.foundation.command import first_line
 from domains.foundation.dns.resolver import NoSuchName, Resolver, TemporaryFailure
 from domains.foundation.dns.servers import nameservers
 from domains.foundation.process import postgres_session
+from domains.models import Credential, Project
 from relay_portal.console import sandbox
 from relay_portal.doctor.finding import Finding, Level, good
 from relay_portal.process import readiness
@@ -107,8 +108,19 @@ def dns() -> Iterator[Finding]:
 
 
 def sandbox_is_off() -> bool:
+    """Tell whether the installation is live: what goes elsewhere goes to the internet."""
     try:
         return sandbox.route() is None
+    except Error:
+        return False
+
+
+def sandbox_is_idle() -> bool:
+    """Tell whether no mail goes to the sandbox, that of a single project or credential included."""
+    try:
+        return sandbox_is_off() and not any(
+            model.objects.filter(is_sandboxed=True).exists() for model in (Project, Credential)
+        )
     except Error:
         return False
 

@@ -76,6 +76,12 @@ class PortalSite(AdminSiteOTPRequiredMixin, UnfoldAdminSite):  # type: ignore[mi
         """
         return list(super().get_app_list(request, app_label)) if app_label else []
 
+    def search(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Find nothing: the sidebar names all pages, and Unfold's search has no list of them."""
+        return HttpResponse()
+
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

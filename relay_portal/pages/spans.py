@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from deliveries.insight.traffic import UNITS, Span, floor
+from deliveries.insight.traffic import UNITS, Span, floor, later
 
 RANGES: dict[str, tuple[timedelta, str, Promise]] = {
     "1h": (timedelta(hours=1), "minute", _("1 hour")),
@@ -73,8 +73,8 @@ def _usual(name: str, unit: str, *, now: datetime) -> ChosenSpan:
     name = name if name in RANGES else USUAL
     length, usual, _title = RANGES[name]
     unit = unit if unit in UNITS and _fits(length, unit) else usual
-    until = floor(now, unit) + UNITS[unit]
-    return ChosenSpan(Span(until - length, until, unit), name)
+    until = later(floor(now, unit), UNITS[unit], by=unit)
+    return ChosenSpan(Span(later(until, -length, by=unit), until, unit), name)
 
 
 def _unit(length: timedelta, asked: str) -> str:

@@ -88,6 +88,15 @@ def port(text: str) -> int:
     return int(text)
 
 
+def fixed_port(text: str) -> int:
+    """Parse a port that cannot be switched off, since others come or go there. Raises
+    `ValueError`.
+    """
+    if not port(text):
+        raise ValueError("a port from 1 to 65535 is needed: this one cannot be switched off")
+    return int(text)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     def cast(text: str) -> int:
         if not text.isdecimal() or int(text) < least:

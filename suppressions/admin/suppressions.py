@@ -4,7 +4,6 @@ lifting one or many.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -29,8 +28,8 @@ from domains.operations.own_projects import projects_of
 from domains.operations.pages import Pages, client_address, reason_of
 from domains.operations.privacy import REVEAL, RevealsAddresses
 from suppressions import recording
+from suppressions.admin.asked import moment, narrowed, shown_rows
 from suppressions.admin.suppression_forms import ClassFilter, SourceFilter, SuppressionForm
-from suppressions.classes import MEANINGS
 from suppressions.exchange.exporting import rows
 from suppressions.keys import known_key
 from suppressions.lifting import lift, needs_confirmation
@@ -40,6 +39,8 @@ from suppressions.recording import Given
 
 HISTORY_MOST = 20
 SHOWN_MOST = 20
+FOUND_MOST = 1000  # of a search, in the list
+IS_CUT = "suppressions.is_cut"  # of a request: whether more match than are listed
 LIFTED_MOST = 10_000  # at one time
 
 
@@ -93,7 +94,14 @@ class SuppressionPages(RevealsAddresses, Pages):
         self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
     ) -> tuple[QuerySet[Suppression], bool]:
         assert isinstance(queryset, SuppressionQuerySet)
-        return (queryset.matching(search_term) if search_term else queryset), False
+        if not search_term:
+            return queryset, False
+        # Each way to search has an index, and none is sorted by age: to show the newest that match,
+        # PostgreSQL would read the whole table.
+        matching = queryset.matching(search_term).order_by().values_list("pk", flat=True)
+        found = list(matching[: FOUND_MOST + 1])
+        request.META[IS_CUT] = len(found) > FOUND_MOST
+        return queryset.filter(pk__in=found[:FOUND_MOST]), False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return super().get_actions(request) if self.may(request, rights.LIFT) else {}
@@ -104,17 +112,26 @@ class SuppressionPages(RevealsAddresses, Pages):
             "elsewhere": self._of_all(request, query),
             "shown": request.GET.urlencode(),
             "is_searched": bool(query),
+            "listed_most": FOUND_MOST,
         }
         # Unfold publishes no types
-        return super().changelist_view(request, {**given, **(extra_context or {})})
+        response: Any = super().changelist_view(request, {**given, **(extra_context or {})})
+        if request.META.get(IS_CUT):
+            response.context_data["is_cut"] = True
+        return response
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
         """Return what who is limited to projects cannot lift, and has to tell a customer all the
         same.
         """
-        if projects_of(request) is None or known_key(query) is None:
+        key = known_key(query)
+        if projects_of(request) is None or key is None:
             return []
-        return list(Suppression.objects.matching(query).filter(project__isnull=True)[:SHOWN_MOST])
+        # Whoever asks for a domain is told what blocks all of it, and none of its addresses: the
+        # installation has those from other projects and from people.
+        rows = Suppression.objects.filter(project__isnull=True)
+        found = rows.filter(address_key=key) if key.startswith("@") else rows.matching(query)
+        return list(found[:SHOWN_MOST])
 
     # --- one ---
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -169,12 +186,12 @@ class SuppressionPages(RevealsAddresses, Pages):
         """Export as CSV what the list shows to this person: all, or what matches."""
         if not self.may(request, rights.EXPORT):
             raise PermissionDenied
-        asked = {name: storable(value) for name, value in _narrowed(request.GET).items()}
+        asked = {name: storable(value) for name, value in narrowed(request.GET).items()}
         audit.note(
             request.user.get_username(), "export", Suppression(address_key=asked.get("q") or "*"),
             details={"query": asked} if asked else None, client_address=client_address(request),
         )  # fmt: skip
-        lines = rows(_shown(self.get_queryset(request), asked))
+        lines = rows(shown_rows(self.get_queryset(request), asked))
         headers = {
             "Content-Disposition": 'attachment; filename="suppressions.csv"',
             "Cache-Control": "no-store",
@@ -211,10 +228,10 @@ class SuppressionPages(RevealsAddresses, Pages):
             "old": old[:SHOWN_MOST], "old_amount": len(old),
             "wrong": wrong,
             "asked": {
-                "ids": asked.get("ids", ""), "shown_at": shown_at, **_narrowed(asked),
+                "ids": asked.get("ids", ""), "shown_at": shown_at, **narrowed(asked),
             },
             "reason": reason_of(request),
-            "back": f"{self._list_url()}?{urlencode(_narrowed(asked))}",
+            "back": f"{self._list_url()}?{urlencode(narrowed(asked))}",
         }  # fmt: skip
         return TemplateResponse(request, "suppressions/lift.html", context)
 
@@ -232,8 +249,8 @@ class SuppressionPages(RevealsAddresses, Pages):
             return mine.filter(pk__in=ids)
         if not asked.get("q"):
             return mine.none()
-        found = _shown(mine, asked)
-        if (shown_at := _moment(asked.get("shown_at", ""))) is None:
+        found = shown_rows(mine, asked)
+        if (shown_at := moment(asked.get("shown_at", ""))) is None:
             return found
         # What was suppressed since the page was shown is nothing that the person has seen.
         return found.filter(created_at__lte=shown_at)
@@ -263,27 +280,3 @@ class SuppressionPages(RevealsAddresses, Pages):
             % amount,
         )
         return redirect(f"admin:{self._name('changelist')}")
-
-
-def _narrowed(asked: Any) -> dict[str, str]:
-    """Return what an address asks the list for."""
-    return {name: asked[name] for name in ("q", "class", "source") if asked.get(name)}
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def _shown(rows: QuerySet[Suppression], asked: Any) -> SuppressionQuerySet:
-    """Choose what the list shows whose address asks for this."""
-    assert isinstance(rows, SuppressionQuerySet)
-    found = rows.matching(asked["q"]) if asked.get("q") else rows
-    if asked.get("class") in MEANINGS:
-        found = found.filter(category=asked["class"])
-    if asked.get("source") in Suppression.SuppressedBy.values:
-        found = found.filter(source=asked["source"])
-    return found

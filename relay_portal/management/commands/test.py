@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from domains.foundation.command import CommandError, CommandParser, EkidenCommand
+from relay_portal.console import unknown_settings
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 
@@ -89,12 +90,10 @@ class Command(EkidenCommand):
         self.stdout.write(self.style.MIGRATE_HEADING(f"\n== {' '.join((module, *arguments))}"))
         self.stdout.flush()
         begun = time.monotonic()
-        # What the developer has set for a service of his own must not reach the tests.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("EKIDEN_", "DATABASE_URL", "REDIS_URL"))
-        }
+        # What the developer has set for a service of their own must not reach the tests. A variable
+        # that a test itself asks for is no setting, and does.
+        without = unknown_settings.names() | {"DATABASE_URL", "REDIS_URL"}
+        environment = {name: value for name, value in os.environ.items() if name not in without}
         status = subprocess.run(  # noqa: S603
             [sys.executable, "-m", module, *arguments],
             cwd=settings.BASE_DIR,

@@ -97,9 +97,9 @@ class Command(ActionCommand):
         self.stdout.write(f"{suppression} gets no mail {_scope(suppression)} from now on.")
 
     def list_all(self, *, project: str | None, find: str, as_json: bool) -> None:
-        everything = Suppression.objects.select_related("project").order_by("-id")
-        everything = everything.matching(find) if find else everything
-        chosen = everything.filter(project=names.project(project)) if project else everything
+        chosen = Suppression.objects.select_related("project").order_by("-id")
+        chosen = chosen.filter(project=names.project(project)) if project else chosen
+        chosen = chosen.matching(find) if find else chosen
         if as_json:
             return self.write_json([_facts(each) for each in chosen.iterator()])
         header = ("ADDRESS", "PROJECT", "CLASS", "SOURCE", "SEEN", "LAST", "REASON")
@@ -226,8 +226,9 @@ class Command(ActionCommand):
             self.stderr.write(f"line {bad.line}: {bad.why}: {bad.text!r}")
 
     def export(self, *, project: str | None, find: str) -> None:
-        chosen = Suppression.objects.matching(find) if find else Suppression.objects.all()
+        chosen = Suppression.objects.all()
         chosen = chosen.filter(project=names.project(project)) if project else chosen
+        chosen = chosen.matching(find) if find else chosen
         for line in exporting.rows(chosen):
             self.stdout.write(line, ending="")
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from deliveries.backends.database import Database
+from deliveries.backends.database import Database, DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -64,3 +64,19 @@ def test_who_is_cut_off_while_it_connects_leaves_no_connection(steps):
 
     asyncio.run(main())
     gc.collect()  # psycopg warns of one that is left open, and warnings are errors
+
+
+def test_a_server_that_writes_nothing_is_as_good_as_away_and_is_left():
+    """A standby after a failover, or a provider's answer to a full disk: another connection may be
+    better.
+    """
+
+    async def main():
+        database = Database("test")
+        await database.fetch("SET default_transaction_read_only = on")
+        with pytest.raises(DatabaseUnavailable, match="read-only"):
+            await database.fetch("DELETE FROM deliveries_attempt")
+        await database.fetch("DELETE FROM deliveries_attempt")
+        await database.close()
+
+    asyncio.run(main())

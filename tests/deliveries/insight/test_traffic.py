@@ -129,6 +129,20 @@ def test_a_day_in_which_clocks_change_is_one_entry():
         assert [each.accepted for _at, each in traffic.figures(span).series] == [1, 1]
 
 
+@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25"])
+@pytest.mark.parametrize("unit", ["hour", "minute"])
+def test_the_night_in_which_clocks_change_has_each_of_its_hours_once(night, unit):
+    midnight = datetime.fromisoformat(night).replace(tzinfo=UTC)
+    hours = [midnight + timedelta(hours=each) for each in range(-1, 5)]
+    for hour in hours:
+        count(at=hour)
+    span = Span(hours[0], hours[-1] + timedelta(hours=1), unit)
+    with timezone.override("Europe/Berlin"):
+        found = traffic.figures(span).series
+    assert [at.astimezone(UTC) for at, each in found if each.accepted] == hours
+    assert len(found) == len(hours) * (60 if unit == "minute" else 1)
+
+
 def test_the_rate_of_success_leaves_out_what_was_not_tried():
     assert Traffic(delivered=3, bounced=1, suppressed=9, cancelled=9).success_rate == 75
     assert Traffic(accepted=4, deferred=2).success_rate is None

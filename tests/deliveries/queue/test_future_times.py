@@ -52,8 +52,11 @@ def test_the_newest_rows_tell_of_a_clock_that_was_ahead_while_nobody_looked():
     )
     assert by(future_times.are_there)
     attempt.delete()
-    make.delivery(id=first_id_of(timezone.now() + HOUR))
+    ahead = timezone.now() + HOUR
+    made = make.delivery(id=first_id_of(ahead), due_at=ahead)
     assert by(future_times.are_there)
+    mend()
+    assert not by(future_times.are_there)
 
 
 def test_a_second_try_keeps_its_distance_from_the_first():
@@ -61,8 +64,14 @@ def test_a_second_try_keeps_its_distance_from_the_first():
     Attempt.objects.create(
         delivery=made, at=timezone.now() + HOUR, outcome="deferred", stage="rcpt"
     )
-    mend()
-    assert seconds_until(Delivery.objects.get(id=made.id).due_at) == 300
+    Attempt.objects.create(
+        delivery=made, at=timezone.now() + HOUR / 2, outcome="deferred", stage="rcpt"
+    )
+    for _ in range(3):  # each worker looks, and each of their drains
+        mend()
+        assert seconds_until(Delivery.objects.get(id=made.id).due_at) == 300
+    first, last = Attempt.objects.order_by("at").values_list("at", flat=True)
+    assert (seconds_until(first), seconds_until(last)) == (-1800, 0)
 
 
 def test_what_waits_for_a_reason_goes_on_waiting():

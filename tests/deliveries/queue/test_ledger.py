@@ -10,6 +10,7 @@ from deliveries.models import Attempt, Delivery
 from deliveries.models.states import DeliveryState
 from deliveries.queue.ledger import Ledger
 from deliveries.queue.ledger_entries import LedgerEntry
+from deliveries.queue.own_faults import Faults
 from tests.deliveries import make
 
 pytestmark = pytest.mark.usefixtures("mail_db")
@@ -244,3 +245,21 @@ def test_outcomes_that_come_one_after_another_are_committed_together(monkeypatch
 
     asyncio.run(main())
     assert database.groups == [1, 2]
+
+
+def test_a_server_that_refuses_to_write_for_a_while_ends_no_ledger_and_loses_no_outcome():
+    delivery = make.delivery(claim=3)
+    database = Database("test")
+
+    async def main():
+        await database.fetch("SET default_transaction_read_only = on")
+        ledger = Ledger(database, faults=Faults(database))
+        ledger.record(entry(delivery))
+        run = asyncio.create_task(ledger.run())
+        await asyncio.wait_for(ledger.flush(), 10)
+        run.cancel()
+        await database.close()
+
+    asyncio.run(main())
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"

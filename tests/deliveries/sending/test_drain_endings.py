@@ -89,3 +89,19 @@ def test_a_drain_whose_time_is_over_holds_up_no_mail_for_a_slow_receiver(setting
         "quick@b.test",
         "slow@mx.test",
     ]
+
+
+def test_a_part_of_the_drain_that_fails_ends_it_and_is_told(settings, caplog):
+    """Without it mail would wait, and the next drain begins with all parts."""
+
+    class Failing(drain_module.Drain):
+        async def _tell_of_dns(self):
+            raise RuntimeError("no way")
+
+    async def main():
+        async with scene(settings):
+            await asyncio.wait_for(Failing().run(60), 10)
+
+    asyncio.run(main())
+    assert "event=drain-failed part=" in caplog.text
+    assert "no way" in caplog.text

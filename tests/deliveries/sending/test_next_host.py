@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from deliveries.insight import host_notes
 from deliveries.models import Attempt, Delivery, Lane
+from deliveries.sending.drain import Drain
 from tests.deliveries import make
 from tests.deliveries.stage import drain_until, scene
 from tests.fakes.mx import FakeMx
-from tests.fakes.mx_actions import Drop, Reset, TakeAndDrop
+from tests.fakes.mx_actions import Drop, Hang, Reset, TakeAndDrop
 
 pytestmark = pytest.mark.usefixtures("mail_db")
 
@@ -178,3 +179,28 @@ def test_a_site_whose_hosts_are_all_unwell_costs_one_try(settings):
         Delivery.objects.get().attempt_count == 1
         and "unwell" not in Lane.objects.get(site="a.mx.test b.mx.test").experience
     )
+
+
+def test_an_answer_is_written_down_where_the_worker_ends_while_it_asks_the_next_host(settings):
+    """The first host has refused for now: nothing is in doubt, and the try counts."""
+    made = make.delivery()
+
+    async def main():
+        async with AsyncExitStack() as stack:
+            first, _ = await stack.enter_async_context(scene(settings, TWO_HOSTS))
+            second = await stack.enter_async_context(FakeMx(host="127.0.0.2", port=first.port))
+            first.on("MAIL", "452 4.3.1 Insufficient system storage")
+            second.on("GREETING", Hang())
+            drain = Drain()
+            running = asyncio.create_task(drain.run(60))
+            async with asyncio.timeout(30):
+                while not second.sessions:
+                    await asyncio.sleep(0.02)
+            drain.stop()
+            await running
+
+    asyncio.run(main())
+    made.refresh_from_db()
+    assert (made.state, made.claim, made.attempt_count) == ("deferred", 0, 1)
+    assert not made.is_in_doubt
+    assert [attempt.code for attempt in Attempt.objects.all()] == [452]

@@ -12,7 +12,7 @@ import pytest
 from deliveries.models import Node, Source, SourceRest
 from deliveries.queue import unwritten_outcomes
 from deliveries.steering import pauses
-from domains.models import Domain
+from domains.models import Domain, Project
 from relay_portal import doctor
 from relay_portal.console import sandbox
 from relay_portal.doctor import machine, mail, services
@@ -96,8 +96,19 @@ def greet_once(listener):
         peer.sendall(b"220 x\r\n")
 
 
-@pytest.mark.parametrize(("is_live", "level"), [(True, Level.GOOD), (False, Level.BAD)])
-def test_the_sandbox_may_be_gone_once_no_mail_goes_there(settings, is_live, level):
+def nothing():
+    """Change nothing: the installation is live."""
+
+
+def a_sandbox_of_its_own():
+    Project.objects.create(name="staging", is_sandboxed=True)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "level"),
+    [(nothing, Level.GOOD), (sandbox.enter, Level.BAD), (a_sandbox_of_its_own, Level.BAD)],
+)
+def test_the_sandbox_may_be_gone_once_no_mail_goes_there(settings, prepare, level):
     with socket.socket() as listener, socket.socket() as closed:
         for taken in (listener, closed):
             taken.bind(("127.0.0.1", 0))
@@ -107,8 +118,7 @@ def test_the_sandbox_may_be_gone_once_no_mail_goes_there(settings, is_live, leve
             listener.getsockname()[1],
             closed.getsockname()[1],
         )
-        if not is_live:
-            sandbox.enter()
+        prepare()
         [finding] = [
             finding
             for finding in machine.ports()

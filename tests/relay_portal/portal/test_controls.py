@@ -91,6 +91,17 @@ def test_mail_is_flushed_by_what_it_belongs_to(browser, kind):
     assert [action for _, action, _, _ in written()] == ["flush"]
 
 
+def test_what_waits_for_a_person_is_not_called_tried(browser):
+    project = make.project()
+    assert "0 deliveries are tried now." in do(browser, project, "flush").text
+    for _ in range(2):
+        make.delivery(of=make.message(project))
+    assert "2 deliveries are tried now." in do(browser, project, "flush").text
+    do(browser, project, "pause")
+    said = do(browser, project, "flush").text
+    assert "0 deliveries are tried now. 2 wait all the same" in said
+
+
 def test_an_empty_lane_forgets_its_pause_too(browser):
     lane = make.lane(paused_until=later())
     do(browser, lane, "flush")

@@ -52,7 +52,7 @@ def addresses():
 
 def test_every_dangerous_address_asks_for_the_factor_again(late):
     for method, address in addresses():
-        answer = getattr(late, method)(address, {"reason": "because"})
+        answer = getattr(late, method)(address, {"reason": "because", "assume": "on"})
         assert answer.headers.get("Location", "").startswith(ASKS), (method, address)
 
 
@@ -77,7 +77,7 @@ HARMLESS = {
     "deliveries.refusal": {"reveal"},
     "smtp_listener.sandboxmessage": {"show_content"},
     "domains.domain": {
-        "add", "change", "check_now", "print",
+        "change", "check_now", "print",
         # what DNS says decides, or the same button takes it back
         "allow_subdomains", "forbid_subdomains", "delegate_keys", "keep_keys",
     },
@@ -176,6 +176,15 @@ def test_one_address_is_lifted_without_and_many_only_with_the_factor(late):
     assert late.post(lift, {"ids": "1", "reason": "asked"}).status_code == 200
     assert late.post(lift, {"ids": "1,2"}).headers["Location"].startswith(ASKS)
     assert late.post(lift, {"q": "a"}).headers["Location"].startswith(ASKS)
+
+
+def test_a_domain_is_added_without_and_on_a_persons_word_only_with_the_factor(late):
+    new, given = reverse("admin:domains_domain_add"), {"project": make.project().pk}
+    late.post(new, given | {"name": "shop.example"})
+    assert not Domain.objects.get().is_verified
+    answer = late.post(new, given | {"name": "bank.example", "assume": "on"})
+    assert answer.headers["Location"].startswith(ASKS)
+    assert Domain.objects.count() == 1
 
 
 def test_who_has_a_passkey_is_asked_for_it():

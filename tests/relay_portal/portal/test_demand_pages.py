@@ -30,7 +30,7 @@ def test_the_page_says_of_each_demand_whether_the_domain_meets_it(operator, doma
 def test_the_page_speaks_japanese(operator, domain):
     operator.post("/language/", {"language": "ja"})
     text = operator.get(PAGE, {"domain": "shop9.test"}).text
-    assert "満たしていない" in text and "受信側が求めること" in text
+    assert "満たしていない" in text and "受信側の要件への対応" in text
 
 
 def test_a_demand_is_changed_and_put_back(operator, domain):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from deliveries.message.ids import first_id_of
 from deliveries.models import TrafficCount
 from domains.models import Domain
-from relay_portal.access.middleware import OPENED, SEEN
+from relay_portal.access.session_age import OPENED, SEEN
 from relay_portal.pages import attention, spans
 from tests.deliveries import make
 from tests.relay_portal.portal.conftest import person, verified
@@ -201,6 +201,17 @@ def test_a_list_of_what_has_ended_says_which_part_of_the_time_it_shows(operator)
             assert operator.get(page.context["messages_url"]).status_code == 200
     assert "Only what was accepted" in operator.get("/deliveries/delivery/?state=bounced").text
     assert "Only what was accepted" not in operator.get("/deliveries/delivery/?state=live").text
+
+
+@pytest.mark.parametrize("hour", range(-2, 5))
+def test_the_usual_span_reaches_now_in_the_night_in_which_clocks_go_back(hour):
+    now = datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=hour, minutes=30)
+    with timezone.override("Europe/Berlin"):
+        for name, length in (("1h", timedelta(hours=1)), ("24h", timedelta(hours=24))):
+            span = spans.chosen(QueryDict(f"range={name}"), now=now).span
+            since, until = span.since.astimezone(UTC), span.until.astimezone(UTC)
+            assert now < until <= now + timedelta(hours=1), name
+            assert until - since == length, name
 
 
 def test_more_domains_than_are_named_are_told_and_their_findings_not_read(operator):

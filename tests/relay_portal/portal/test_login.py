@@ -10,7 +10,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from domains.models import AuditEntry
-from relay_portal.access.middleware import OPENED, SEEN
+from relay_portal.access.session_age import OPENED, SEEN
 from relay_portal.access.sessions import SessionStore
 from tests.relay_portal.portal.conftest import (
     PASSWORD,
@@ -197,6 +197,23 @@ def test_a_session_ends_by_idleness_and_by_age(operator, stamp, age):
     session[stamp] = int(time.time() - age.total_seconds()) - 1
     session.save()
     assert operator.get("/").headers["Location"].startswith(LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "age"), [(SEEN, settings.SESSION_IDLE), (OPENED, settings.SESSION_LONGEST)]
+)
+def test_a_log_in_over_an_old_session_of_ones_own_begins_anew(client, stamp, age):
+    """A password manager opens the log-in page itself, and the gate has not ended the session."""
+    user = person()
+    client.cookies = verified(user).cookies
+    assert client.get("/").status_code == 200
+    session = client.session
+    session[stamp] = int(time.time() - age.total_seconds()) - 1
+    session.save()
+    give_password(client)
+    assert give_token(client, code(user.totpdevice_set.get())).headers["Location"] == "/"
+    assert client.session.session_key != session.session_key
+    assert client.get("/").status_code == 200
 
 
 def test_who_logs_out_is_out(operator):

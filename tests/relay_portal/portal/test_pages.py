@@ -40,6 +40,20 @@ def test_while_the_sandbox_is_in_use_every_page_says_so(operator, client):
     assert all(NOTICE in browser.get(path).text for browser, path in pages)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/search/?s=a&page=abc",
+        "/deliveries/delivery/?state=delivered"
+        "&since=2026-01-01T00:00:00%2B00:00/9999-12-31T23:59:59%2B00:00",
+    ],
+)
+def test_an_odd_address_is_answered(path):
+    otto = person()
+    type(otto).objects.update(time_zone="Asia/Tokyo")
+    assert verified(otto).get(path).status_code == 200
+
+
 def test_every_page_has_a_language_switch(operator, client):
     assert all(
         'name="language"' in browser.get(path).text

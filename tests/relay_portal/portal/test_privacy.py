@@ -5,11 +5,12 @@ from html import unescape
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from deliveries.models import Attempt, Delivery, InboundMail, Message, Refusal
 from domains.foundation.rights import Role
 from domains.foundation.text.masking import DOTS
-from domains.models import AuditEntry, Project
+from domains.models import AuditEntry, AuthenticationRefusal, Domain, Project
 from domains.operations import audit
 from suppressions.models import Suppression
 from tests.deliveries import make
@@ -114,6 +115,20 @@ def test_only_who_may_read_contents_knows_of_reports_about_single_messages(own):
         is_listed = str(report.pk) in client.get("/deliveries/inboundmail/").text
         is_shown = client.get(page).status_code == 200
         assert (is_listed, is_shown) == (role in (Role.OWNER, Role.OPERATOR),) * 2, role
+
+
+def test_a_receivers_words_on_the_page_of_a_domain_name_no_recipient(own):
+    domain = Domain.objects.create(project=own, name="shop.test", token="t")
+    AuthenticationRefusal.objects.create(
+        domain=domain, day=timezone.now().date(), receiver="docomo", mechanism="spf", amount=1,
+        last_at=timezone.now(), example=f"550 5.7.1 <{HANA}>: Recipient address rejected: SPF",
+    )  # fmt: skip
+    page = f"/domains/domain/{domain.pk}/change/"
+    for role in Role.values:
+        text = unescape(verified(person(role, role=role)).get(page).text)
+        assert "Recipient address rejected" in text
+        assert (HANA in text) is (role in (Role.OWNER, Role.OPERATOR)), role
+        assert (MASKED in text) is (HANA not in text), role
 
 
 def test_who_searches_the_exact_address_reads_it_from_then_on(mail, own):

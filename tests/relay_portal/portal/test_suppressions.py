@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from domains.models import AuditEntry
+from suppressions.admin import suppressions
 from suppressions.models import Occurrence, Suppression
 from tests.deliveries import make
 
@@ -154,6 +155,44 @@ def test_support_staff_is_told_what_blocks_for_the_whole_installation(staff):
     text = staff.get(LIST, {"q": "gone@mx.test"}).text
     assert "gone@mx.test is suppressed for the whole installation" in text
     assert "Only an operator" in text
+
+
+def test_who_is_limited_reads_of_a_domain_what_blocks_all_of_it_and_no_address(staff):
+    suppress("anna@mx.test", reason="lawsuit")
+    text = staff.get(LIST, {"q": "@mx.test"}).text
+    assert "lawsuit" not in text
+    assert "whole installation:" not in text
+    suppress("@mx.test", reason="closed down")
+    text = staff.get(LIST, {"q": "@mx.test"}).text
+    assert "@mx.test is suppressed for the whole installation: closed down" in text
+    assert "lawsuit" not in text
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Let a search list three at most."""
+    monkeypatch.setattr(suppressions, "FOUND_MOST", 3)
+
+
+def test_others_do_not_crowd_ones_own_out_of_a_search(staff, project, few):
+    for number in range(5):
+        suppress(f"a{number}@mx.test")
+    suppress("mine@mx.test", project=project)
+    page = staff.get(LIST, {"q": "@mx.test"})
+    assert [row.project for row in page.context["cl"].result_list] == [project]
+    assert "are listed" not in page.text
+
+
+def test_what_a_search_does_not_list_is_told_and_exported_and_lifted(operator, few):
+    for number in range(5):
+        suppress(f"a{number}@mx.test")
+    asked = {"q": "@mx.test"}
+    page = operator.get(LIST, asked)
+    assert len(page.context["cl"].result_list) == 3
+    assert "Only 3 of those that match are listed" in page.text
+    exported = b"".join(operator.get(f"{LIST}export/", asked).streaming_content).decode()
+    assert exported.count("@mx.test") == 5
+    assert "5 addresses would get mail again" in operator.get(LIFT, asked).text
 
 
 def test_nothing_is_lifted_without_a_reason(operator):

@@ -67,3 +67,17 @@ def test_what_failed_in_an_earlier_run_is_not_taken_for_what_failed_now(run, tmp
     status, said = run()
     assert status == 1
     assert "run again" not in said
+
+
+def test_a_setting_of_a_service_stays_away_and_what_a_test_asks_for_reaches_it(run, monkeypatch):
+    monkeypatch.setenv("EKIDEN_HOSTNAME", "relay.example.com")
+    monkeypatch.setenv("DATABASE_URL", "postgres:///mine")
+    monkeypatch.setenv("EKIDEN_LANES", "20000")
+    status, _ = run("""
+import os
+
+def test_environment():
+    assert os.environ["EKIDEN_LANES"] == "20000"
+    assert not {"EKIDEN_HOSTNAME", "DATABASE_URL"} & os.environ.keys()
+""")
+    assert status == 0

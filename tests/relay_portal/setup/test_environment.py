@@ -20,6 +20,7 @@ def test_a_variable_that_is_empty_or_not_set_has_the_default(monkeypatch):
     [
         (environment.port, "2587", 2587),
         (environment.port, "0", 0),
+        (environment.fixed_port, "8000", 8000),
         (environment.at_least(1), "12", 12),
         (environment.one_of("refuse", "repair"), "Repair", "repair"),
         (environment.words, " 192.0.2.1:53, 192.0.2.2 ,", ["192.0.2.1:53", "192.0.2.2"]),
@@ -42,6 +43,8 @@ def test_a_value_is_read_as_it_is_meant(monkeypatch, cast, good, value):
         (environment.port, "smtp"),
         (environment.port, "65536"),
         (environment.port, "-1"),
+        (environment.fixed_port, "0"),
+        (environment.fixed_port, "65536"),
         (environment.at_least(1), "0"),
         (environment.at_least(1), "1.5"),
         (environment.one_of("refuse", "repair"), "drop"),
