@@ -4,10 +4,11 @@ person can go on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeGuard
 
 from deliveries.backends import maillog
@@ -50,6 +51,8 @@ class Feedback:
         self._is_success = False  # since then
         self._sent = 0  # since then, too
         self._back_offs: list[dict[str, Any]] = []
+        # One at a time, as they came about: a success from before a pause would end it.
+        self._writing = asyncio.Lock()
         self.is_to_note = False
         self.is_over = False
 
@@ -132,7 +135,7 @@ class Feedback:
                 self.is_over = True
                 self._backed_off("closed", reply)
                 maillog.lane_closed(self._lane.id, site=self._lane.site, reason=str(reply))
-                await self._write(self._lanes.close(self._lane, str(reply)))
+                await self._write(self._lanes.close, str(reply))
                 if self._lane.smarthost is not None:
                     await smarthost_alerts.warn(self._lane.smarthost, str(reply))
 
@@ -235,21 +238,22 @@ class Feedback:
         self.is_over = True
         self._backed_off("paused", reply, seconds=seconds)
         maillog.lane_paused(self._lane.id, site=self._lane.site, seconds=seconds, reason=str(reply))
-        await self._write(self._lanes.pause(self._lane, self._failures, seconds, str(reply)))
+        await self._write(self._lanes.pause, self._failures, seconds, str(reply))
 
     async def _note(self) -> None:
         learned = self.learned()
-        if not await self._write(self._lanes.note(self._lane, learned)):
+        if not await self._write(self._lanes.note, learned):
             self.is_to_note = True  # with the next note, or when the lane is given back
             self._is_success = self._is_success or learned.is_success
 
-    async def _write(self, writing: Awaitable[None]) -> bool:
+    async def _write(self, write: Callable[..., Awaitable[None]], *given: Any) -> bool:
         """Write what a lane learned, or log that it could not be written; tell whether it was.
 
         It is a help, not a promise: if it cannot be written now, it will be learned again.
         """
         try:
-            await writing
+            async with self._writing:
+                await write(self._lane, *given)
         except DatabaseUnavailable as error:
             logger.warning("lane=%s could not be updated: %s", self._lane.id, error)
             return False

@@ -1,5 +1,6 @@
 """What a lane has learned is handed on with it, though PostgreSQL fails as it is given back."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from deliveries.sending.feedback import Feedback
 from deliveries.sending.lane_runner import give_back
 from deliveries.shaping import providers
 from deliveries.shaping.pace import Pace
+from deliveries.smtp.replies import local_reply
 
 LANE = LeasedLane(
     1, "in.mx.test", "", [], "", is_routed=False, is_forced=False, epoch=1, failures=0, pace={},
@@ -66,3 +68,26 @@ async def test_it_goes_with_the_second_try_to_give_the_lane_back(runner):
 async def test_what_could_not_be_noted_goes_with_the_lane(runner):
     await runner.feedback.note_news()  # fails
     assert await handed_back(runner) is not None
+
+
+async def test_a_success_from_before_a_pause_is_written_before_it():
+    """Else the success, which waits for its own connection to PostgreSQL, would end the pause."""
+    written, noted = [], asyncio.Event()
+
+    async def note(lane, learned):
+        await noted.wait()
+        written.append("success")
+
+    async def pause(lane, failures, seconds, reason):
+        written.append("pause")
+
+    lanes = SimpleNamespace(note=note, pause=pause)
+    feedback = Feedback(LANE, lanes, Pace(providers.DEFAULT, {}, now=0.0, wall=0.0))
+    noting = asyncio.create_task(feedback.note_news())
+    reply = local_reply(421, "4.7.0", "Too many")
+    pausing = asyncio.create_task(feedback.refused(reply, busy=1, is_alone=True))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    noted.set()
+    await asyncio.gather(noting, pausing)
+    assert written == ["success", "pause"]
