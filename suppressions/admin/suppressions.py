@@ -115,9 +115,11 @@ class SuppressionPages(RevealsAddresses, Pages):
             "listed_most": FOUND_MOST,
         }
         # Unfold publishes no types
-        response: Any = super().changelist_view(request, {**given, **(extra_context or {})})
-        if request.META.get(IS_CUT):
-            response.context_data["is_cut"] = True
+        response: HttpResponse = super().changelist_view(
+            request, {**given, **(extra_context or {})}
+        )
+        if request.META.get(IS_CUT) and isinstance(response, TemplateResponse):
+            response.context_data = {**(response.context_data or {}), "is_cut": True}
         return response
 
     def _of_all(self, request: HttpRequest, query: str) -> list[Suppression]:
