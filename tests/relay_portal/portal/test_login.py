@@ -4,14 +4,19 @@ import time
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import login
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest
 from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from domains.models import AuditEntry
+from relay_portal.access.fresh_factor import SHOWN_AT
 from relay_portal.access.session_age import OPENED, SEEN
 from relay_portal.access.sessions import SessionStore
+from relay_portal.models import User
 from tests.relay_portal.portal.conftest import (
     PASSWORD,
     code,
@@ -214,6 +219,18 @@ def test_a_log_in_over_an_old_session_of_ones_own_begins_anew(client, stamp, age
     assert give_token(client, code(user.totpdevice_set.get())).headers["Location"] == "/"
     assert client.session.session_key != session.session_key
     assert client.get("/").status_code == 200
+
+
+def test_a_second_factor_of_an_earlier_log_in_counts_for_no_later_one(client):
+    """A provider's word over a session that was left open, say."""
+    user = person()
+    client.cookies = verified(user).cookies
+    assert client.get("/").status_code == 200
+    request = HttpRequest()
+    request.session = client.session
+    login(request, User.objects.get(), backend="django.contrib.auth.backends.ModelBackend")
+    assert DEVICE_ID_SESSION_KEY not in request.session
+    assert SHOWN_AT not in request.session
 
 
 def test_who_logs_out_is_out(operator):
