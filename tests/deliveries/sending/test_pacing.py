@@ -50,17 +50,6 @@ def test_a_connection_limit_by_the_minute_is_kept(settings):
     assert len(mx.sessions) == 1  # the next connection is due in half a minute
 
 
-def test_a_connection_that_is_allowed_again_is_opened_though_one_is_at_work(settings):
-    make.rule(connections_per_minute=60)
-    queue(2)
-
-    def slow(mx):
-        mx.on("MAIL", [Wait(20), "250 ok"], "250 ok")
-
-    mx = play(settings, slow, until=lambda: Delivery.objects.ended().exists(), seconds=15)
-    assert len(mx.sessions) == 2
-
-
 def throttling(limit, period=1.0):
     """Return a receiver's RCPT answer that refuses what is above its limit."""
     taken = deque()
